@@ -1,0 +1,43 @@
+"""What every test stands on: one platform, drawn examples that repeat, no network."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+# JAX compiles on the first example of a shape, so a deadline would fail on speed, not on truth.
+_common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("local", _common, max_examples=25)
+settings.register_profile("ci", _common, max_examples=25, derandomize=True, print_blob=True)
+settings.register_profile("thorough", _common, max_examples=200)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local")
+)
+
+
+def _only_this_machine(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if not isinstance(address, tuple):
+        return  # a Unix socket
+    host = address[0]
+    if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+        return
+    raise AssertionError(f"a test tried to reach {host}: tests do without a network")
+
+
+sys.addaudithook(_only_this_machine)
+
+
+@pytest.fixture(autouse=True)
+def _own_corner(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep a test from what the person running it keeps in the user's cache and data folders."""
+    monkeypatch.delenv("CLEARPROP_DATA", raising=False)
