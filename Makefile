@@ -38,6 +38,7 @@ types: $(VENV)/.installed-test
 floors: $(VENV)/.installed-test
 	@$(BIN)/lint-imports
 
+docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/.installed-test
 	$(BIN)/mkdocs build --strict --quiet
 

@@ -1,0 +1,189 @@
+"""The house around the package: that its documents, its metadata and its files keep their word."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "clearprop"
+DOCS = ROOT / "docs"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LESSONS = sorted((DOCS / "lessons").glob("*.md"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
+TEXTS = [
+    path
+    for folder in (PACKAGE, DOCS, ROOT / "tests", ROOT / "benchmarks", ROOT / "examples")
+    for path in sorted(folder.rglob("*"))
+    if path.suffix in {".py", ".md", ".html", ".css", ".js", ".toml", ".yml"}
+]
+
+LONGEST_FILE = 450
+LONGEST_FUNCTION = 60
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def by_path(paths: list[Path]) -> list[object]:
+    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
+
+
+# --- lessons -------------------------------------------------------------------------------------
+
+FENCE = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(lesson: str) -> Iterator[tuple[str, str]]:
+    """Yield each python block with the text block that shows its output ("" where none follows)."""
+    found = [(match[1], match[2], match.start(), match.end()) for match in FENCE.finditer(lesson)]
+    for index, (language, body, _, end) in enumerate(found):
+        if language != "python":
+            continue
+        following = found[index + 1] if index + 1 < len(found) else None
+        shows_output = (
+            following is not None
+            and following[0] == "text"
+            and not lesson[end : following[2]].strip()
+        )
+        yield body, following[1] if following is not None and shows_output else ""
+
+
+@pytest.mark.parametrize("lesson", by_path(LESSONS))
+def test_a_lesson_prints_what_it_says(lesson: Path) -> None:
+    namespace: dict[str, object] = {"__name__": "lesson"}
+    for number, (code, expected) in enumerate(blocks(lesson.read_text(encoding="utf-8")), start=1):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, f"{lesson.name}, block {number}", "exec"), namespace)
+        assert printed.getvalue() == expected, f"block {number} of {lesson.name}"
+
+
+def test_a_block_is_paired_with_the_output_that_follows_it() -> None:
+    text = "```python\na = 1\n```\n\nword\n\n```python\nprint(a)\n```\n\n```text\n1\n```\n"
+    assert list(blocks(text)) == [("a = 1\n", ""), ("print(a)\n", "1\n")]
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def test_every_module_is_in_the_api_reference() -> None:
+    reference = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    named = set(re.findall(r"^::: (clearprop[\w.]*)$", reference, re.MULTILINE))
+    public = {
+        module_name(path)
+        for path in MODULES
+        if path.name != "__init__.py" and not path.name.startswith("_")
+    }
+    assert sorted(public - named - {"clearprop.cli"}) == []
+
+
+def test_every_dependency_has_its_lines_in_the_decisions() -> None:
+    decisions = (DOCS / "decisions.md").read_text(encoding="utf-8")
+    names = [re.match(r"[\w-]+", requirement)[0] for requirement in PROJECT["dependencies"]]  # type: ignore[index]
+    assert [name for name in names if f"**{name}**\n:   " not in decisions] == []
+
+
+@pytest.mark.parametrize(
+    "page", by_path([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))])
+)
+def test_the_files_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    paths = re.findall(r"`((?:clearprop|tests|docs|benchmarks|examples)/[\w/.]+\w)`", text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    missing += [path for path in paths if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")):
+        named = set(re.findall(r"[`\n]make ([a-z][\w-]*)", page.read_text(encoding="utf-8")))
+        assert named <= targets, page
+
+
+def test_the_change_log_knows_this_version() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(PROJECT['version'])} - ", changes, re.MULTILINE)
+
+
+# --- sources -------------------------------------------------------------------------------------
+
+
+def undocumented(source: str) -> list[str]:
+    """Return the public functions, classes and methods of a source that have no docstring."""
+
+    def visit(node: ast.AST, prefix: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if child.name.startswith("_") or is_overload(child):
+                continue
+            if ast.get_docstring(child) is None:
+                yield prefix + child.name
+            if isinstance(child, ast.ClassDef):
+                yield from visit(child, f"{prefix}{child.name}.")
+
+    return list(visit(ast.parse(source), ""))
+
+
+def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    names = {ast.unparse(decorator).split(".")[-1] for decorator in node.decorator_list}
+    return bool(names & {"overload", "override", "setter"})
+
+
+@pytest.mark.parametrize("path", by_path(MODULES))
+def test_what_is_public_says_what_it_is(path: Path) -> None:
+    assert undocumented(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", by_path(MODULES))
+def test_a_file_holds_one_noun_and_a_function_fits_a_screen(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert source.count("\n") <= LONGEST_FILE
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node, clean=False)
+            own_lines = (node.end_lineno or 0) - node.lineno + 1
+            code_lines = own_lines - (docstring.count("\n") + 1 if docstring else 0)
+            assert code_lines <= LONGEST_FUNCTION, node.name
+
+
+@pytest.mark.parametrize("path", by_path(TEXTS))
+def test_no_path_of_one_machine_is_left_in_a_file(path: Path) -> None:
+    folders = "home|root|Users|work|tmp"
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(rf"(?<![\w.\]])/(?:{folders})/[\w.-]+", text) == []
+
+
+@pytest.mark.parametrize("path", by_path(TEXTS))
+def test_nothing_is_left_half_done(path: Path) -> None:
+    words = "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3))
+    assert re.findall(rf"\b(?:{words})\b", path.read_text(encoding="utf-8")) == []
+
+
+# --- the wheel -----------------------------------------------------------------------------------
+
+
+def test_the_wheel_holds_every_file_of_the_package() -> None:
+    wheel = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is not installed")
+    included = {
+        Path(file.relative_path).as_posix()
+        for file in wheel.WheelBuilder(str(ROOT)).recurse_included_files()
+    }
+    on_disk = {
+        path.relative_to(ROOT).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert sorted(on_disk - included) == []
+    assert "clearprop/py.typed" in included
