@@ -1,6 +1,6 @@
 """The floors of the package, read from its sources: what may import and call what.
 
-import-linter (`make floors`) holds the order of the floors; here stand the rules that it cannot say.
+import-linter (`make floors`) holds the order of the floors; here stand the rules it cannot say.
 """
 
 from __future__ import annotations
@@ -98,9 +98,11 @@ def runs_content(source: str) -> list[str]:
             continue
         if isinstance(node.func, ast.Name) and node.func.id in {"eval", "exec", "compile"}:
             found.append(node.func.id)
-        for keyword in node.keywords:
-            if keyword.arg == "allow_pickle" and getattr(keyword.value, "value", True):
-                found.append("allow_pickle")
+        found += [
+            keyword.arg
+            for keyword in node.keywords
+            if keyword.arg == "allow_pickle" and getattr(keyword.value, "value", True)
+        ]
     return found
 
 
