@@ -1,0 +1,82 @@
+"""Columns of a table: numbers as they are, categories as codes into a list of names.
+
+Shape letters: N rows, C columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.errors import DataError, nearest
+
+MISSING = np.nan
+UNSEEN = -1.0
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a raw table.
+
+    Args:
+        name: as in the file's header.
+        categories: the names that the codes 0, 1, ... stand for; None for a column of numbers.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+
+def recode(codes: NDArray[Any], old: Sequence[str], new: Sequence[str]) -> NDArray[np.float64]:
+    """Return codes into ``old`` as codes into ``new``; a name that ``new`` lacks becomes -1.
+
+    Missing values (NaN) stay missing.
+
+    >>> recode(np.array([0.0, 1.0, np.nan, 2.0]), ["a", "b", "c"], ["b", "c"]).tolist()
+    [-1.0, 0.0, nan, 1.0]
+    """
+    position = {name: float(index) for index, name in enumerate(new)}
+    table = np.array([*(position.get(name, UNSEEN) for name in old), UNSEEN, MISSING])
+    known = np.nan_to_num(codes, nan=len(old) + 1).astype(np.intp)
+    return table[np.where(known < 0, len(old), known)]
+
+
+def arrange(
+    raw: NDArray[Any], columns: Sequence[Column], wanted: Sequence[Column]
+) -> NDArray[np.float64]:
+    """Return the rows of a raw table with other columns and codes: those of ``wanted``.
+
+    Raises:
+        DataError: a wanted column is missing, or holds numbers where categories are wanted.
+
+    >>> have = [Column("color", ("blue", "red")), Column("age")]
+    >>> arrange(np.array([[1.0, 30.0]]), have, [Column("age"), Column("color", ("red",))]).tolist()
+    [[30.0, 0.0]]
+    """
+    known = {column.name: index for index, column in enumerate(columns)}
+    parts: list[NDArray[Any]] = []
+    for want in wanted:
+        if want.name not in known:
+            close = nearest(want.name, known)
+            raise DataError(
+                f"the column {want.name!r} that the model was trained with is missing",
+                given=f"the columns {', '.join(known)}",
+                mend=f"is it {close!r}? Rename it in the file" if close else None,
+            )
+        values, have = raw[:, known[want.name]], columns[known[want.name]]
+        if (have.categories is None) != (want.categories is None):
+            kind, option = (
+                ("categories", "categorical") if want.categories else ("numbers", "numeric")
+            )
+            raise DataError(
+                f"the column {want.name!r} held {kind} when the model was trained",
+                mend=f"{option}=[{want.name!r}]",
+            )
+        if have.categories is not None and want.categories is not None:
+            values = recode(values, have.categories, want.categories)
+        parts.append(values)
+    return np.stack(parts, axis=1)

@@ -1,0 +1,127 @@
+"""One download, checked and shown: the only place of the package that reaches the network."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from clearprop.errors import DataError
+
+TIMEOUT_SECONDS = 30
+CHUNK_BYTES = 1 << 16
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder of clearprop, as the operating system has it."""
+    import pooch
+
+    return Path(pooch.os_cache("clearprop"))
+
+
+def download(addresses: Sequence[str], target: Path, *, sha256: str) -> Path:
+    """Fetch a file from the first address that has it right; a right file is not fetched again.
+
+    The file appears under its name only when whole and checked.
+
+    Raises:
+        DataError: no address gave the file, or it cannot be written.
+    """
+    import pooch
+
+    failures: list[str] = []
+    for address in addresses:
+        try:
+            with _progress(target.name) as bar, _quiet(pooch.get_logger()):
+                fetched = pooch.retrieve(
+                    address,
+                    known_hash=f"sha256:{sha256}",
+                    fname=target.name,
+                    path=target.parent,
+                    downloader=pooch.HTTPDownloader(
+                        progressbar=bar, chunk_size=CHUNK_BYTES, timeout=TIMEOUT_SECONDS
+                    ),
+                )
+            return Path(fetched)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # requests' errors are OSErrors, a wrong sum a ValueError
+            failures.append(f"{address}: {_first_line(error)}")
+    raise DataError(
+        f"{target.name} could not be downloaded",
+        where=str(target.parent),
+        given="; ".join(failures),
+    )
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValueError) and "hash" in str(error):
+        return "the checksum is wrong, so the file was not kept"
+    return (
+        f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
+    )
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Any]:
+    """Yield the progress bar that pooch should drive, or False with one plain line."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        sys.stderr.write(f"downloading {name}\n")
+        yield False
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        yield RichBar(progress, name)
+
+
+class RichBar:
+    """A rich progress bar with the four members that pooch asks of one.
+
+    Args:
+        progress: rich's display.
+        name: what is being fetched.
+    """
+
+    def __init__(self, progress: Any, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(name, total=None)
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        """How many bytes there are."""
+        return self._total
+
+    @total.setter
+    def total(self, count: int) -> None:
+        self._total = count
+        self._progress.update(self._task, total=count or None)
+
+    def update(self, count: int) -> None:
+        """Advance by so many bytes."""
+        self._progress.update(self._task, advance=count)
+
+    def reset(self) -> None:
+        """Go back to the start."""
+        self._progress.update(self._task, completed=0)
+
+    def close(self) -> None:
+        """End the bar; the display that owns it closes itself."""

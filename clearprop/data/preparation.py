@@ -1,0 +1,381 @@
+"""What turns raw inputs into the numbers a model sees, fitted on the training part only.
+
+Shape letters: N examples, C columns of a table, F last axis (features, or channels of an image).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.columns import UNSEEN, Column, arrange
+from clearprop.data.sources import Indices, Inputs, evenly_spaced
+from clearprop.data.statistics import center_and_spread
+from clearprop.errors import ClearpropError, DataError, ShapeError
+
+Task: TypeAlias = Literal["classification", "regression", "text"]
+Scaling: TypeAlias = Literal["standard", "unit", "none"]
+Kind: TypeAlias = Literal["numbers", "bytes", "table", "tokens"]
+
+# Statistics of a set that is too large for memory come from this many of its training rows.
+SAMPLE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class PreparedColumn:
+    """What the training rows say about one column of a table.
+
+    Args:
+        name: as in the file's header.
+        fill: stands in for a missing value: the median number, or the most frequent category.
+        categories: the names seen in training, each of which becomes one 0/1 feature; None for a
+            column of numbers. A name seen only later becomes all zeros.
+    """
+
+    name: str
+    fill: float | str
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How raw inputs become a model's inputs; a record that is saved beside the model.
+
+    It acts in two steps, so that pictures can stay bytes in memory:
+
+    1. ``encode``, once, on the host: missing values filled, categories one-hot, numbers
+       standardized in double precision. Bytes and tokens stay as they are.
+    2. ``scaled``, on each batch, on any device: ``x = kept * scale + shift`` in float32, which
+       standardizes bytes and leaves everything else unchanged.
+
+    Args:
+        kind: "bytes" (uint8, such as pictures), "numbers", "table" or "tokens".
+        input_shape: the shape of one raw example.
+        center: what is subtracted: a number for each entry of the encoded inputs' last axis.
+        spread: what it is then divided by.
+        columns: the columns of a table.
+        task: what the targets are.
+        class_names: names of the labels 0, 1, ...; for text, the vocabulary.
+        target_center: mean of each regression target in training.
+        target_spread: standard deviation of each regression target in training.
+
+    >>> pixels = np.array([[0], [100], [200]], np.uint8)
+    >>> preparation = Preparation.fit(pixels, scaling="unit")
+    >>> preparation.encode(pixels).dtype, preparation.apply(pixels).ravel().tolist()
+    (dtype('uint8'), [0.0, 0.5, 1.0])
+    >>> Preparation.from_json(preparation.to_json()) == preparation
+    True
+    """
+
+    kind: Kind
+    input_shape: tuple[int, ...]
+    center: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
+    columns: tuple[PreparedColumn, ...] = ()
+    task: Task = "classification"
+    class_names: tuple[str, ...] | None = None
+    target_center: tuple[float, ...] = ()
+    target_spread: tuple[float, ...] = ()
+
+    @classmethod
+    def fit(
+        cls,
+        inputs: Inputs,
+        targets: NDArray[Any] | None = None,
+        *,
+        columns: tuple[Column, ...] | None = None,
+        scaling: Scaling = "standard",
+        task: Task = "classification",
+        class_names: tuple[str, ...] | None = None,
+    ) -> Preparation:
+        """Return the preparation that these rows, the training rows, call for.
+
+        Args:
+            inputs: (N, ...); with ``columns`` float (N, C), NaN where a value is missing.
+            targets: float (N, outputs) for regression, whose center and spread are noted.
+            columns: names and categories of a table's columns.
+            scaling: "standard" (mean 0, deviation 1), "unit" (from 0 to 1) or "none".
+            task: what the targets are; "text" takes the inputs as tokens.
+            class_names: kept in the record.
+
+        Raises:
+            DataError: a column of a table has no value at all in these rows.
+        """
+        target_center: tuple[float, ...] = ()
+        target_spread: tuple[float, ...] = ()
+        if task == "regression" and targets is not None:
+            target_center, target_spread = center_and_spread(targets, "standard")
+        common = cls(
+            kind="tokens",
+            input_shape=tuple(inputs.shape[1:]),
+            task=task,
+            class_names=class_names,
+            target_center=target_center,
+            target_spread=target_spread,
+        )
+        if task == "text":
+            return common
+        raw = evenly_spaced(inputs, SAMPLE_ROWS) if not isinstance(inputs, np.ndarray) else inputs
+        if columns is not None:
+            prepared = tuple(
+                _fit_column(column, raw[:, index]) for index, column in enumerate(columns)
+            )
+            center, spread = center_and_spread(_encode_table(raw, prepared), scaling)
+            is_number = [
+                column.categories is None for column in prepared for _ in _features(column)
+            ]
+            return replace(
+                common,
+                kind="table",
+                columns=prepared,
+                center=tuple(c if n else 0.0 for c, n in zip(center, is_number, strict=True)),
+                spread=tuple(s if n else 1.0 for s, n in zip(spread, is_number, strict=True)),
+            )
+        center, spread = center_and_spread(raw, scaling)
+        kind: Kind = "bytes" if raw.dtype == np.uint8 else "numbers"
+        return replace(common, kind=kind, center=center, spread=spread)
+
+    @cached_property
+    def scale(self) -> NDArray[np.float32]:
+        """The factor of step 2, float32, shaped to broadcast over the last axis."""
+        if self.kind != "bytes":
+            return np.ones((), np.float32)
+        return (1.0 / np.asarray(self.spread)).astype(np.float32)
+
+    @cached_property
+    def shift(self) -> NDArray[np.float32]:
+        """The summand of step 2, float32, shaped to broadcast over the last axis."""
+        if self.kind != "bytes":
+            return np.zeros((), np.float32)
+        return (-np.asarray(self.center) / np.asarray(self.spread)).astype(np.float32)
+
+    @property
+    def encoded_shape(self) -> tuple[int, ...]:
+        """The shape of one example as the model sees it."""
+        if self.kind == "table":
+            return (len(self.center),)
+        return self.input_shape
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of a table's encoded features: ``age``, ``color=red``; None for other kinds."""
+        if self.kind != "table":
+            return None
+        return tuple(name for column in self.columns for name in _features(column))
+
+    @property
+    def raw_columns(self) -> tuple[Column, ...] | None:
+        """The raw columns and the category codes that ``encode`` expects; None if not a table."""
+        if self.kind != "table":
+            return None
+        return tuple(Column(column.name, column.categories) for column in self.columns)
+
+    def encode(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Return the numbers to keep in memory: step 1.
+
+        Args:
+            raw: (N, ...) of ``input_shape``; a table's categories are codes into ``raw_columns``.
+
+        Raises:
+            ShapeError: one example does not have ``input_shape``.
+        """
+        self._check_shape(raw)
+        if self.kind == "tokens":
+            return raw.astype(np.int32, copy=False)
+        if self.kind == "bytes":
+            return self._as_bytes(raw)
+        numbers = _encode_table(raw, self.columns) if self.kind == "table" else raw
+        scaled = (numbers.astype(np.float64) - np.asarray(self.center)) / np.asarray(self.spread)
+        return scaled.astype(np.float32)
+
+    def scaled(self, kept: Any) -> Any:
+        """Return a batch of kept numbers as the model sees it: step 2, ``kept * scale + shift``.
+
+        Works on NumPy and on JAX arrays, inside a compiled step too. Tokens pass as they are.
+        """
+        if self.kind == "tokens":
+            return kept
+        if self.kind == "bytes":
+            return kept.astype(np.float32) * self.scale + self.shift
+        return kept.astype(np.float32)
+
+    def apply(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Return raw inputs as the model sees them: both steps.
+
+        Raises:
+            ShapeError: one example does not have ``input_shape``.
+        """
+        return np.asarray(self.scaled(self.encode(raw)))
+
+    def scaled_targets(self, targets: Any) -> Any:
+        """Return regression targets with mean 0 and deviation 1 over the training part, float32."""
+        center, spread = self._target_arrays()
+        return (targets.astype(np.float32) - center) / spread
+
+    def restored_targets(self, outputs: Any) -> Any:
+        """Return a model's scaled regression outputs in the units of the targets."""
+        center, spread = self._target_arrays()
+        return outputs * spread + center
+
+    def _target_arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if not self.target_center:
+            return np.zeros((), np.float32), np.ones((), np.float32)
+        center = np.asarray(self.target_center, np.float32)
+        return center, np.asarray(self.target_spread, np.float32)
+
+    def _check_shape(self, raw: NDArray[Any]) -> None:
+        if tuple(raw.shape[1:]) != self.input_shape:
+            raise ShapeError(
+                "these inputs are not of the shape that the preparation was fitted on",
+                given=f"examples of shape {tuple(raw.shape[1:])}",
+                expected=f"examples of shape {self.input_shape}",
+                mend="add the batch axis: inputs[None]" if raw.shape == self.input_shape else None,
+            )
+
+    def _as_bytes(self, raw: NDArray[Any]) -> NDArray[np.uint8]:
+        kept = raw.astype(np.uint8, copy=False)
+        if raw.dtype != np.uint8 and not np.array_equal(kept, raw):
+            raise DataError(
+                "the model was trained on bytes",
+                given=f"{raw.dtype} from {raw.min()} to {raw.max()}",
+                expected="whole numbers from 0 to 255",
+                mend="give the raw pixels, not scaled ones",
+            )
+        return kept
+
+    def to_json(self) -> str:
+        """Return the record as JSON text, exact to the last bit."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, where: str | None = None) -> Preparation:
+        """Return the record that ``to_json`` wrote.
+
+        Args:
+            text: what ``to_json`` returned.
+            where: the file that an error should name.
+
+        Raises:
+            DataError: the text is damaged or of another make.
+        """
+        try:
+            record = json.loads(text)
+            unknown = record.keys() - {field.name for field in fields(cls)}
+            if unknown or record["kind"] not in get_args(Kind):
+                raise ValueError(f"unknown entries {sorted(unknown)} or kind {record['kind']!r}")
+            columns = tuple(
+                PreparedColumn(c["name"], c["fill"], _strings(c["categories"]))
+                for c in record["columns"]
+            )
+            return cls(
+                kind=record["kind"],
+                input_shape=tuple(int(size) for size in record["input_shape"]),
+                center=_floats(record["center"]),
+                spread=_floats(record["spread"]),
+                columns=columns,
+                task=record["task"],
+                class_names=_strings(record["class_names"]),
+                target_center=_floats(record["target_center"]),
+                target_spread=_floats(record["target_spread"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise DataError(
+                "this is not the record of a preparation",
+                where=where,
+                given=f"{type(problem).__name__}: {problem}",
+                expected="the JSON text that Preparation.to_json wrote",
+            ) from problem
+
+
+class EncodedRows:
+    """A source whose rows are encoded when they are asked for.
+
+    Args:
+        source: raw rows.
+        preparation: what encodes them.
+        columns: the columns of the raw rows, where they are a table.
+        where: what an error should name.
+    """
+
+    def __init__(
+        self,
+        source: Inputs,
+        preparation: Preparation,
+        columns: tuple[Column, ...] | None = None,
+        where: str | None = None,
+    ) -> None:
+        self.source = source
+        self.preparation = preparation
+        self.columns = columns
+        self.where = where
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all encoded rows, (N, ...)."""
+        return (len(self.source), *self.preparation.encoded_shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the encoded numbers."""
+        kinds: dict[str, Any] = {"bytes": np.uint8, "tokens": np.int32}
+        return np.dtype(kinds.get(self.preparation.kind, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, rows: Indices, /) -> NDArray[Any]:
+        raw = np.asarray(self.source[rows])
+        try:
+            if self.preparation.raw_columns is not None and self.columns is not None:
+                raw = arrange(raw, self.columns, self.preparation.raw_columns)
+            return self.preparation.encode(raw)
+        except ClearpropError as error:
+            error.where = error.where or self.where
+            raise
+
+
+def _fit_column(column: Column, values: NDArray[Any]) -> PreparedColumn:
+    present = values[~np.isnan(values)]
+    if not present.size:
+        raise DataError(
+            f"column {column.name!r} has no value in the training rows",
+            mend=f"leave it out: ignore=[{column.name!r}]",
+        )
+    if column.categories is None:
+        return PreparedColumn(column.name, float(np.median(present)))
+    codes, counts = np.unique(present.astype(np.intp), return_counts=True)
+    names = [column.categories[code] for code in codes]
+    return PreparedColumn(column.name, names[int(np.argmax(counts))], tuple(names))
+
+
+def _features(column: PreparedColumn) -> list[str]:
+    if column.categories is None:
+        return [column.name]
+    return [f"{column.name}={category}" for category in column.categories]
+
+
+def _encode_table(raw: NDArray[Any], columns: tuple[PreparedColumn, ...]) -> NDArray[np.float64]:
+    parts: list[NDArray[np.float64]] = []
+    for index, column in enumerate(columns):
+        values = raw[:, index].astype(np.float64)
+        missing = np.isnan(values)
+        if column.categories is None:
+            parts.append(np.where(missing, column.fill, values)[:, None])
+        else:
+            codes = np.where(missing, column.categories.index(str(column.fill)), values)
+            one_hot = codes[:, None] == np.arange(len(column.categories))
+            parts.append(np.where(codes[:, None] == UNSEEN, 0.0, one_hot.astype(np.float64)))
+    return np.concatenate(parts, axis=1)
+
+
+def _floats(values: list[float]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _strings(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(str(value) for value in values)

@@ -1,0 +1,83 @@
+"""Where examples come from: arrays in memory, or rows fetched only when a batch needs them.
+
+Shape letters: N examples; the shape of one example follows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices: TypeAlias = NDArray[np.intp]
+
+
+class Source(Protocol):
+    """Rows by index: what a lazily read data set offers in place of an array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that all rows would have as one array, (N, ...)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers of a row."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Indices, /) -> NDArray[Any]: ...
+
+
+Inputs: TypeAlias = NDArray[Any] | Source
+
+
+class Rows:
+    """Some rows of a source, in a chosen order; nothing is copied until a batch asks for it.
+
+    >>> view = Rows(np.arange(10) * 2, np.array([3, 1]))
+    >>> len(view), view[np.array([0, 1])].tolist()
+    (2, [6, 2])
+    """
+
+    def __init__(self, source: Inputs, indices: Indices) -> None:
+        self.source = source
+        self.indices = indices
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the chosen rows."""
+        return (len(self.indices), *self.source.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers of a row."""
+        return self.source.dtype
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, rows: Indices, /) -> NDArray[Any]:
+        return self.source[self.indices[rows]]
+
+
+def size_in_bytes(inputs: Inputs) -> int:
+    """Return how much memory all rows would take at once.
+
+    >>> size_in_bytes(np.zeros((10, 3), np.float32))
+    120
+    """
+    return int(np.prod(inputs.shape, dtype=np.int64)) * inputs.dtype.itemsize
+
+
+def evenly_spaced(inputs: Inputs, most: int) -> NDArray[Any]:
+    """Return at most that many rows, spread evenly over the source: a sample for statistics.
+
+    >>> evenly_spaced(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
+    if len(inputs) <= most and isinstance(inputs, np.ndarray):
+        return inputs
+    count = min(most, len(inputs))
+    rows = np.linspace(0, len(inputs) - 1, count).round().astype(np.intp)
+    return np.asarray(inputs[rows])

@@ -1,0 +1,141 @@
+"""Which rows train, which judge while training (dev) and which judge at the end (test).
+
+Shape letters: N examples, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.randomness import permutation
+from clearprop.data.sources import Indices
+from clearprop.errors import ConfigurationError, DataError
+
+
+class SplitRows(NamedTuple):
+    """Row numbers of the three parts, each in ascending order."""
+
+    train: Indices
+    dev: Indices
+    test: Indices
+
+
+def check_fractions(dev: float, test: float) -> None:
+    """Raise unless both are fractions that leave something to train on.
+
+    Raises:
+        ConfigurationError: a fraction outside [0, 1), or the two together reach 1.
+    """
+    for name, fraction in (("dev", dev), ("test", test)):
+        if not 0 <= fraction < 1:
+            raise ConfigurationError(
+                f"{name} is the fraction of the examples to hold out",
+                given=f"{name}={fraction}",
+                expected="a number from 0 up to, but not including, 1",
+                mend=f"{name}=0.1",
+            )
+    if dev + test >= 1:
+        raise ConfigurationError(
+            "dev and test together leave no example to train on",
+            given=f"dev={dev}, test={test}",
+            expected="dev + test < 1",
+        )
+
+
+def in_order(length: int, dev: float, test: float) -> SplitRows:
+    """Return the first rows to train, the next as dev and the last as test: for text and series.
+
+    Raises:
+        ConfigurationError: the fractions are unusable.
+        DataError: there are too few rows for the parts asked for.
+
+    >>> [part.tolist() for part in in_order(10, 0.2, 0.1)]
+    [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9]]
+    """
+    check_fractions(dev, test)
+    rows = np.arange(length)
+    held_test, held_dev = _wanted(length, test), _wanted(length, dev)
+    _check_enough(length, held_dev, held_test, dev, test)
+    train = length - held_dev - held_test
+    return SplitRows(rows[:train], rows[train : train + held_dev], rows[train + held_dev :])
+
+
+def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
+    """Return three disjoint random parts that the seed decides.
+
+    Raises:
+        ConfigurationError: the fractions or the seed are unusable.
+        DataError: there are too few rows for the parts asked for.
+
+    >>> [len(part) for part in shuffled(100, 0.1, 0.2, seed=0)]
+    [70, 10, 20]
+    """
+    parts = in_order(length, dev, test)
+    order = permutation(length, seed)
+    return SplitRows(*(np.sort(order[part]) for part in parts))
+
+
+def stratified(labels: NDArray[Any], dev: float, test: float, seed: int) -> SplitRows:
+    """Return three disjoint random parts in which every class has its share.
+
+    Shares are whole rows by largest remainder, so the parts have the size that they would have
+    without strata wherever the classes allow it; a class never leaves the training part.
+
+    Args:
+        labels: int, (N,), each from 0 to K-1.
+        dev: the fraction of the rows to hold out for judging while training.
+        test: the fraction to hold out for judging at the end.
+        seed: decides which rows.
+
+    Raises:
+        ConfigurationError: the fractions or the seed are unusable.
+        DataError: there are too few rows for the parts asked for.
+
+    >>> rows = stratified(np.repeat([0, 1, 2], 50), dev=0.1, test=0.1, seed=0)
+    >>> np.bincount(np.repeat([0, 1, 2], 50)[rows.dev]).tolist()
+    [5, 5, 5]
+    """
+    check_fractions(dev, test)
+    length = len(labels)
+    classes, class_of, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    test_counts = _allot(counts, test, counts - 1)
+    dev_counts = _allot(counts, dev, counts - 1 - test_counts)
+    _check_enough(length, int(dev_counts.sum()), int(test_counts.sum()), dev, test)
+
+    order = permutation(length, seed)
+    part_of = np.zeros(length, np.int8)
+    for index in range(len(classes)):
+        members = order[class_of[order] == index]
+        held_test, held_dev = test_counts[index], dev_counts[index]
+        part_of[members[:held_test]] = 2
+        part_of[members[held_test : held_test + held_dev]] = 1
+    return SplitRows(*(np.flatnonzero(part_of == part) for part in range(3)))
+
+
+def _wanted(length: int, fraction: float) -> int:
+    return max(1, round(length * fraction)) if fraction else 0
+
+
+def _allot(counts: Indices, fraction: float, most: Indices) -> Indices:
+    shares = counts * fraction
+    allotted = np.minimum(np.floor(shares).astype(np.intp), most)
+    missing = _wanted(int(counts.sum()), fraction) - int(allotted.sum())
+    for index in np.argsort(-(shares - np.floor(shares)), kind="stable"):
+        if missing > 0 and allotted[index] < most[index]:
+            allotted[index] += 1
+            missing -= 1
+    return allotted
+
+
+def _check_enough(length: int, held_dev: int, held_test: int, dev: float, test: float) -> None:
+    starved = [n for n, held, f in (("dev", held_dev, dev), ("test", held_test, test)) if f > held]
+    if starved or held_dev + held_test >= length:
+        raise DataError(
+            f"{length} examples are too few to hold some out",
+            given=f"dev={dev}, test={test}",
+            expected="at least one example in every part, and every class in training",
+            mend="train on all of them: dev=0, test=0",
+        )

@@ -1,0 +1,61 @@
+"""Centers and spreads over all axes but the last, of bytes without a float copy of them.
+
+Shape letters: N examples, F entries of the last axis.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pair = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def center_and_spread(values: NDArray[Any], scaling: Literal["standard", "unit", "none"]) -> Pair:
+    """Return what to subtract and what to divide by, for each entry of the last axis.
+
+    "standard": mean and standard deviation. "unit": the least value and the range. "none": 0 and 1.
+    Where the spread is 0 it is taken as 1, so that a constant stays finite. Bytes of shape (N, F)
+    are pixels in a row and share one center: a pixel that is almost always black would otherwise be
+    blown up.
+
+    >>> center_and_spread(np.array([[1.0, 5.0], [3.0, 5.0]]), "standard")
+    ((2.0, 5.0), (1.0, 1.0))
+    >>> center_and_spread(np.array([[0, 10], [20, 10]], np.uint8), "unit")
+    ((0.0,), (20.0,))
+    """
+    if values.dtype == np.uint8:
+        table = values.reshape(-1, values.shape[-1] if values.ndim > 2 else 1)
+        low, high, mean, deviation = _of_bytes(table)
+    else:
+        numbers = values.astype(np.float64, copy=False).reshape(-1, values.shape[-1])
+        low, high = numbers.min(axis=0), numbers.max(axis=0)
+        mean, deviation = numbers.mean(axis=0), numbers.std(axis=0)
+        # The deviation of equal numbers can come out as rounding dust instead of 0.
+        deviation = np.where(low == high, 0.0, deviation)
+    if scaling == "none":
+        center, spread = np.zeros_like(mean), np.ones_like(mean)
+    elif scaling == "unit":
+        center, spread = low, high - low
+    else:
+        center, spread = mean, deviation
+    return tuple(center.tolist()), tuple(np.where(spread == 0, 1.0, spread).tolist())
+
+
+def _of_bytes(table: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
+    # A histogram of 256 bins says all of it, exactly, and needs no float copy of the pictures.
+    histogram = np.zeros((table.shape[1], 256), np.int64)
+    rows = 1 << 20
+    for start in range(0, len(table), rows):
+        for channel in range(table.shape[1]):
+            part = table[start : start + rows, channel]
+            histogram[channel] += np.bincount(part, minlength=256)
+    levels = np.arange(256.0)
+    share = histogram / histogram.sum(axis=1, keepdims=True)
+    mean = share @ levels
+    deviation = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(axis=1))
+    low = np.argmax(histogram > 0, axis=1).astype(np.float64)
+    high = 255.0 - np.argmax(histogram[:, ::-1] > 0, axis=1)
+    return low, high, mean, deviation

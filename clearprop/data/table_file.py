@@ -1,0 +1,177 @@
+"""CSV and Parquet files as columns of text or numbers, and the line that an error should name.
+
+Shape letters: N rows, C columns.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearprop.errors import ConfigurationError, DataError, nearest
+
+if TYPE_CHECKING:
+    import polars
+
+CSV_SUFFIXES = (".csv", ".tsv")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+SEPARATORS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """The rows of a file and how to say where a row stands in it.
+
+    Args:
+        path: the file.
+        frame: its rows; every column of a CSV file is text. Empty lines are left out.
+        where: the place of row i and a column, for messages.
+    """
+
+    path: Path
+    frame: polars.DataFrame
+    where: Callable[[int, str], str] = field(repr=False)
+
+    def check_column(self, name: str, what: str) -> None:
+        """Raise unless the file has this column.
+
+        Raises:
+            ConfigurationError: it has not; the nearest name is suggested.
+        """
+        names = self.frame.columns
+        if name not in names:
+            close = nearest(name, names)
+            raise ConfigurationError(
+                f"there is no column {name!r} to be {what}",
+                where=str(self.path),
+                expected=f"one of {', '.join(names)}",
+                mend=f"did you mean {close!r}?" if close else None,
+            )
+
+
+def read_table_file(path: Path) -> TableFile:
+    """Return the rows of a CSV, TSV or Parquet file.
+
+    Raises:
+        DataError: the file is empty, damaged, not UTF-8, has no rows, a name twice, or a row with
+            more or fewer cells than the header.
+    """
+    table = _read_parquet(path) if path.suffix.lower() in PARQUET_SUFFIXES else _read_csv(path)
+    if table.frame.width == 0 or table.frame.height == 0:
+        raise DataError(
+            "there are no rows", where=str(path), expected="a header and at least one row"
+        )
+    return table
+
+
+def _read_parquet(path: Path) -> TableFile:
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error, "a Parquet file") from error
+    return TableFile(path, frame, lambda row, column: f"{path}, row {row + 1}, column {column!r}")
+
+
+def _read_csv(path: Path) -> TableFile:
+    import polars as pl
+
+    try:
+        header = _header(path)
+        separator = _separator(path, header)
+        _check_names(path, header, separator)
+        frame = pl.read_csv(path, separator=separator, infer_schema=False)
+    except pl.exceptions.NoDataError as error:
+        raise DataError("the file is empty", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path) from error
+    except (pl.exceptions.PolarsError, OSError, csv.Error) as error:
+        _check_cells(path, separator)
+        if "utf-8" in str(error):
+            raise _not_utf8(path) from error
+        raise _unreadable(path, error, "comma-separated values with a header") from error
+    frame = frame.rename({old: old.strip() for old in frame.columns})
+    # polars fills a short row with nulls, which would pass off a file cut off as missing values.
+    if frame.width and frame[:, -1].null_count():
+        _check_cells(path, separator)
+    frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+
+    def where(row: int, column: str) -> str:
+        return f"{path}, line {_line(path, separator, row)}, column {column!r}"
+
+    return TableFile(path, frame, where)
+
+
+def _header(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return next((line for line in file if line.strip()), "").strip("\r\n")
+
+
+def _separator(path: Path, header: str) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    return max(SEPARATORS, key=header.count)
+
+
+def _check_names(path: Path, header: str, separator: str) -> None:
+    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            "two columns have the same name",
+            where=f"{path}, line 1",
+            given=", ".join(repr(name) for name in twice),
+            mend="name every column differently in the header",
+        )
+
+
+def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line where each record begins and its cells, the header first, no empty lines."""
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+        reader = csv.reader(file, delimiter=separator)
+        begins = 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield begins, cells
+            begins = reader.line_num + 1
+
+
+def _line(path: Path, separator: str, row: int) -> int:
+    for index, (line, _) in enumerate(_records(path, separator)):
+        if index == row + 1:
+            return line
+    return row + 2
+
+
+def _check_cells(path: Path, separator: str) -> None:
+    records = _records(path, separator)
+    _, header = next(records, (1, []))
+    for line, cells in records:
+        if len(cells) != len(header):
+            raise DataError(
+                "a row has another number of cells than the header",
+                where=f"{path}, line {line}",
+                given=f"{len(cells)} cells",
+                expected=f"{len(header)} cells, separated by {separator!r}",
+                mend="complete the row; was the file cut off, or a text with commas not quoted?",
+            )
+
+
+def _not_utf8(path: Path) -> DataError:
+    return DataError(
+        "the file is not UTF-8 text", where=str(path), mend="save it again with encoding UTF-8"
+    )
+
+
+def _unreadable(path: Path, error: Exception, expected: str) -> DataError:
+    return DataError(
+        "the file cannot be read",
+        where=str(path),
+        given=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        expected=expected,
+        mend="is it complete, and of the kind that its name says?",
+    )
