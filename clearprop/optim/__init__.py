@@ -1,0 +1,81 @@
+"""Learning rules as pure functions: gradients and state in, deltas and state out.
+
+rule = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.001))
+state = rule.init(parameters)
+deltas, state = rule.update(gradients, state, parameters)
+parameters = optim.apply(parameters, deltas)
+"""
+
+from clearprop.optim import schedules
+from clearprop.optim.adaptive import (
+    AdadeltaState,
+    AdagradState,
+    RmspropState,
+    adadelta,
+    adagrad,
+    rmsprop,
+)
+from clearprop.optim.average import AverageState, average_parameters
+from clearprop.optim.composition import chain
+from clearprop.optim.creation import create, from_config, learning_rules
+from clearprop.optim.decay import add_decayed_weights, decoupled_weight_decay
+from clearprop.optim.descent import MomentumState, SgdState, momentum, nesterov, sgd
+from clearprop.optim.moments import AdamState, adam, adamw
+from clearprop.optim.optimizer import (
+    NoState,
+    Optimizer,
+    apply,
+    learning_rule,
+    transformation,
+)
+from clearprop.optim.plateau import PlateauState, reduce_on_plateau
+from clearprop.optim.scaling import (
+    ScheduleState,
+    clip_by_global_norm,
+    clip_by_value,
+    global_norm,
+    scale,
+    scale_by_learning_rate,
+)
+from clearprop.optim.schedules import Rate, Schedule
+
+__all__ = [
+    "AdadeltaState",
+    "AdagradState",
+    "AdamState",
+    "AverageState",
+    "MomentumState",
+    "NoState",
+    "Optimizer",
+    "PlateauState",
+    "Rate",
+    "RmspropState",
+    "Schedule",
+    "ScheduleState",
+    "SgdState",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamw",
+    "add_decayed_weights",
+    "apply",
+    "average_parameters",
+    "chain",
+    "clip_by_global_norm",
+    "clip_by_value",
+    "create",
+    "decoupled_weight_decay",
+    "from_config",
+    "global_norm",
+    "learning_rule",
+    "learning_rules",
+    "momentum",
+    "nesterov",
+    "reduce_on_plateau",
+    "rmsprop",
+    "scale",
+    "scale_by_learning_rate",
+    "schedules",
+    "sgd",
+    "transformation",
+]

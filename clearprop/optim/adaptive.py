@@ -1,0 +1,227 @@
+"""Learning rules that divide each parameter's gradient by the size of its past gradients.
+
+In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
+products, roots and quotients are taken element by element.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from clearprop.optim import bounds
+from clearprop.optim.optimizer import Optimizer, Tree, learning_rule, scaled, zeros_like
+from clearprop.optim.schedules import Rate, as_schedule
+
+
+class AdagradState(NamedTuple):
+    """What `adagrad` remembers.
+
+    Attributes:
+        step: the number of updates made, int32.
+        squared_sum: the sum of squared gradients, shaped as the parameters.
+    """
+
+    step: Array
+    squared_sum: Tree
+
+
+class AdadeltaState(NamedTuple):
+    """What `adadelta` remembers.
+
+    Attributes:
+        step: the number of updates made, int32.
+        squared_gradient: the running mean of squared gradients, shaped as the parameters.
+        squared_delta: the running mean of squared deltas, before the learning rate.
+    """
+
+    step: Array
+    squared_gradient: Tree
+    squared_delta: Tree
+
+
+class RmspropState(NamedTuple):
+    """What `rmsprop` remembers.
+
+    Attributes:
+        step: the number of updates made, int32.
+        squared_gradient: the running mean of squared gradients, shaped as the parameters.
+        mean_gradient: the running mean of gradients, where centered, else None.
+        velocity: the running sum of scaled gradients, with momentum, else None.
+    """
+
+    step: Array
+    squared_gradient: Tree
+    mean_gradient: Tree
+    velocity: Tree
+
+
+@learning_rule
+def adagrad(
+    learning_rate: Rate = 0.01, *, epsilon: float = 1e-10, initial_accumulator: float = 0.0
+) -> Optimizer:
+    """Divide by the root of the sum of all squared gradients: rare features keep a high rate.
+
+    s <- s + g^2
+    w <- w - learning_rate(t) * g / (sqrt(s) + epsilon)
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        epsilon: keeps the quotient finite while s is zero, 0 or above.
+        initial_accumulator: s before the first update, 0 or above.
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> rule = adagrad(0.1)
+    >>> parameters = {"w": jnp.array([0.0, 0.0])}
+    >>> deltas, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    [-0.1, -0.1]
+
+    Source: Duchi, Hazan and Singer (2011), *Adaptive subgradient methods for online learning and
+    stochastic optimization*, figure 1, with the diagonal matrix; epsilon is its delta. As PyTorch
+    (whose lr_decay a schedule replaces); Optax adds epsilon under the root and starts s at 0.1.
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+    epsilon = bounds.not_negative(epsilon, "epsilon")
+    initial = bounds.not_negative(initial_accumulator, "initial_accumulator")
+
+    def init(parameters: Tree) -> AdagradState:
+        squared_sum = jax.tree.map(lambda x: jnp.full_like(x, initial), zeros_like(parameters))
+        return AdagradState(jnp.zeros((), jnp.int32), squared_sum)
+
+    def update(gradients: Tree, state: AdagradState, parameters: Tree) -> tuple[Tree, Tree]:
+        factor = -rate(state.step)
+        squared_sum = jax.tree.map(lambda s, g: s + g * g, state.squared_sum, gradients)
+        deltas = jax.tree.map(
+            lambda s, g: scaled(factor, g) / (jnp.sqrt(s) + epsilon), squared_sum, gradients
+        )
+        return deltas, AdagradState(state.step + 1, squared_sum)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+
+
+@learning_rule
+def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float = 1e-6) -> Optimizer:
+    """Scale each gradient by the ratio of past deltas to past gradients: units fit without a rate.
+
+    s <- decay * s + (1 - decay) * g^2
+    d <- sqrt(r + epsilon) / sqrt(s + epsilon) * g
+    r <- decay * r + (1 - decay) * d^2
+    w <- w - learning_rate(t) * d
+
+    Args:
+        learning_rate: a number above 0, or a schedule; 1 is the published rule.
+        decay: of both running means, from 0 to below 1 (the paper's rho).
+        epsilon: starts the rule off while r is zero, above 0.
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> rule = adadelta()
+    >>> parameters = {"w": jnp.array([0.0, 0.0])}
+    >>> deltas, _ = rule.update({"w": jnp.array([9.0, 0.9])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    [-0.00447, -0.00447]
+
+    Source: Zeiler (2012), *ADADELTA: An adaptive learning rate method*, algorithm 1. The learning
+    rate is an addition that PyTorch and Optax have too.
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+    rho = bounds.decay(decay, "decay")
+    epsilon = bounds.positive(epsilon, "epsilon")
+
+    def init(parameters: Tree) -> AdadeltaState:
+        return AdadeltaState(
+            jnp.zeros((), jnp.int32), zeros_like(parameters), zeros_like(parameters)
+        )
+
+    def update(gradients: Tree, state: AdadeltaState, parameters: Tree) -> tuple[Tree, Tree]:
+        factor = -rate(state.step)
+        s = jax.tree.map(
+            lambda s, g: rho * s + (1 - rho) * (g * g), state.squared_gradient, gradients
+        )
+        d = jax.tree.map(
+            lambda r, s, g: jnp.sqrt((r + epsilon) / (s + epsilon)) * g,
+            state.squared_delta,
+            s,
+            gradients,
+        )
+        r = jax.tree.map(lambda r, d: rho * r + (1 - rho) * (d * d), state.squared_delta, d)
+        deltas = jax.tree.map(lambda d: scaled(factor, d), d)
+        return deltas, AdadeltaState(state.step + 1, s, r)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+
+
+@learning_rule
+def rmsprop(
+    learning_rate: Rate = 0.001,
+    *,
+    decay: float = 0.9,
+    epsilon: float = 1e-8,
+    centered: bool = False,
+    momentum: float = 0.0,
+) -> Optimizer:
+    """Divide by the root of a running mean of squared gradients: Adagrad that forgets.
+
+    s <- decay * s + (1 - decay) * g^2
+    m <- decay * m + (1 - decay) * g                     (centered; else m = 0)
+    v <- momentum * v + g / (sqrt(s - m^2) + epsilon)
+    w <- w - learning_rate(t) * v
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        decay: of the running means, from 0 to below 1.
+        epsilon: keeps the quotient finite, 0 or above.
+        centered: whether to divide by the standard deviation of the gradients, not by their size.
+        momentum: what remains of the velocity in each update, from 0 to below 1.
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> rule = rmsprop(0.1, decay=0.75)
+    >>> parameters = {"w": jnp.array([0.0, 0.0])}
+    >>> deltas, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    [-0.2, -0.2]
+
+    Source: Tieleman and Hinton (2012), *Neural networks for machine learning*, lecture 6.5, which
+    has neither epsilon nor momentum; centered as Graves (2013), *Generating sequences with
+    recurrent neural networks*, equations 38-41. As PyTorch, whose decay (alpha) is 0.99 and rate
+    0.01 where nothing is said; Graves and Optax add epsilon under the root. The variance s - m^2 is
+    kept from falling below zero by rounding.
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+    rho = bounds.decay(decay, "decay")
+    epsilon = bounds.not_negative(epsilon, "epsilon")
+    kept = bounds.decay(momentum, "momentum")
+
+    def init(parameters: Tree) -> RmspropState:
+        return RmspropState(
+            step=jnp.zeros((), jnp.int32),
+            squared_gradient=zeros_like(parameters),
+            mean_gradient=zeros_like(parameters) if centered else None,
+            velocity=zeros_like(parameters) if kept else None,
+        )
+
+    def update(gradients: Tree, state: RmspropState, parameters: Tree) -> tuple[Tree, Tree]:
+        factor = -rate(state.step)
+        s = jax.tree.map(
+            lambda s, g: rho * s + (1 - rho) * (g * g), state.squared_gradient, gradients
+        )
+        m, variance = None, s
+        if centered:
+            m = jax.tree.map(lambda m, g: rho * m + (1 - rho) * g, state.mean_gradient, gradients)
+            variance = jax.tree.map(lambda s, m: jnp.maximum(s - m * m, 0), s, m)
+        v = jax.tree.map(lambda g, s: g / (jnp.sqrt(s) + epsilon), gradients, variance)
+        if kept:
+            v = jax.tree.map(lambda old, new: kept * old + new, state.velocity, v)
+        deltas = jax.tree.map(lambda v: scaled(factor, v), v)
+        return deltas, RmspropState(state.step + 1, s, m, v if kept else None)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))

@@ -1,0 +1,81 @@
+"""`chain`: optimizers composed of parts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from jax import Array
+from jax.typing import ArrayLike
+
+from clearprop.errors import ConfigurationError
+from clearprop.optim.optimizer import NoState, Optimizer, Tree, transformation
+
+
+@transformation
+def chain(*parts: Optimizer) -> Optimizer:
+    """Compose optimizers: each takes what the one before it gave for the gradients.
+
+    deltas = part_n(... part_2(part_1(gradients)))
+
+    The state is a dict by the parts' names (a repeated name counts on: ``scale``, ``scale_2``);
+    parts without a state have no entry. The learning rate is the product of the parts' rates.
+
+    Raises:
+        ConfigurationError: there is no part, or one that must come last (it averages the
+            parameters, so it needs the final deltas) does not.
+
+    >>> import jax.numpy as jnp
+    >>> from clearprop.optim import clip_by_value, sgd
+    >>> rule = chain(clip_by_value(1.0), sgd(0.1))
+    >>> parameters = {"w": jnp.array([1.0, 1.0])}
+    >>> state = rule.init(parameters)
+    >>> deltas, state = rule.update({"w": jnp.array([0.5, 70.0])}, state, parameters)
+    >>> deltas["w"]
+    Array([-0.05, -0.1 ], dtype=float32)
+    >>> state
+    {'sgd': SgdState(step=Array(1, dtype=int32))}
+    """
+    if not parts:
+        raise ConfigurationError(
+            "a chain needs parts", expected="chain(clip_by_value(1), sgd(0.1))"
+        )
+    for part in parts[:-1]:
+        if part.keeps_average:
+            raise ConfigurationError(
+                f"{part.name} must come last in a chain",
+                given=", ".join(str(p.name) for p in parts),
+                mend="move it to the end: the parameters that it averages need the final deltas",
+            )
+    keys = _unique([part.name or "custom" for part in parts])
+
+    def init(parameters: Tree) -> dict[str, Tree]:
+        states = {key: part.init(parameters) for key, part in zip(keys, parts, strict=True)}
+        return {key: state for key, state in states.items() if not isinstance(state, NoState)}
+
+    def update(gradients: Tree, state: dict[str, Tree], parameters: Tree) -> tuple[Tree, Tree]:
+        new_state, deltas = dict(state), gradients
+        for key, part in zip(keys, parts, strict=True):
+            deltas, new = part.update(deltas, state.get(key, NoState()), parameters)
+            if key in state:
+                new_state[key] = new
+        return deltas, new_state
+
+    def learning_rate(state: dict[str, Tree]) -> Array:
+        rates = [p.learning_rate(state.get(k, NoState())) for k, p in zip(keys, parts, strict=True)]
+        return math.prod(rates[1:], start=rates[0])
+
+    def observe(state: dict[str, Tree], metric: ArrayLike) -> dict[str, Tree]:
+        by_key = dict(zip(keys, parts, strict=True))
+        return {key: by_key[key].observe(part_state, metric) for key, part_state in state.items()}
+
+    def averaged(state: dict[str, Tree], parameters: Tree) -> Tree:
+        return parts[-1].averaged(state.get(keys[-1], NoState()), parameters)
+
+    chained = Optimizer(init, update, learning_rate, observe)
+    return replace(chained, averaged=averaged) if parts[-1].keeps_average else chained
+
+
+def _unique(names: list[str]) -> list[str]:
+    counts = [names[: index + 1].count(name) for index, name in enumerate(names)]
+    return [name if n == 1 else f"{name}_{n}" for name, n in zip(names, counts, strict=True)]

@@ -1,0 +1,198 @@
+"""Optimizers and schedules know their own configuration: a name and its options, as plain data.
+
+`named` is the one table behind `create`, `to_config` and `from_config`. A function that it
+decorates is found by its own name, and what it makes remembers the arguments that made it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ParamSpec, TypeVar
+
+from clearprop.errors import ConfigurationError, unknown_name
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Configured:
+    """What remembers the name and the options that it was made from.
+
+    Attributes:
+        name: the function in the table that made it; None for one made by hand.
+        options: the arguments of that function, defaults included.
+    """
+
+    name: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the configuration as JSON-ready data, from which `from_config` rebuilds this.
+
+        Raises:
+            ConfigurationError: a part was made by hand, from functions that no file can hold.
+        """
+        if self.name is None:
+            raise _unrecordable(f"an unnamed {type(self).__name__}")
+        return {"name": self.name, **{key: _encode(x) for key, x in self.options.items()}}
+
+    def __repr__(self) -> str:
+        if self.name is None:
+            return f"{type(self).__name__}(...)"
+        values = [
+            ", ".join(map(repr, value)) if key == "parts" else f"{key}={value!r}"
+            for key, value in self.options.items()
+        ]
+        return f"{self.name}({', '.join(values)})"
+
+
+T = TypeVar("T", bound=Configured)
+
+
+@dataclass(frozen=True)
+class _Builder:
+    kind: str
+    build: Callable[..., Configured]
+    signature: inspect.Signature
+
+
+_BUILDERS: dict[str, _Builder] = {}
+
+
+def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator that enters a function into the table under its own name.
+
+    Args:
+        kind: what the function makes, in the words of an error message: ``optimizer``.
+    """
+
+    def decorate(build: Callable[P, T]) -> Callable[P, T]:
+        name, signature = build.__name__, inspect.signature(build)
+
+        @functools.wraps(build)
+        def remembering(*args: P.args, **kwargs: P.kwargs) -> T:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            try:
+                made = build(*args, **kwargs)
+            except ConfigurationError as error:
+                option = (error.where or "").rpartition(".")[2]
+                error.where = f"{name}.{option}" if option in signature.parameters else name
+                raise
+            return replace(made, name=name, options=dict(bound.arguments))
+
+        if name in _BUILDERS:
+            raise ConfigurationError(
+                f"the name {name!r} is taken", mend="give the function another name"
+            )
+        _BUILDERS[name] = _Builder(kind, remembering, signature)
+        return remembering
+
+    return decorate
+
+
+def names(kind: str) -> list[str]:
+    """Return the names in the table that make one kind, sorted."""
+    return sorted(name for name, builder in _BUILDERS.items() if builder.kind == kind)
+
+
+def options_of(name: str) -> list[str]:
+    """Return the options that a name takes, in the order of its signature.
+
+    Raises:
+        ConfigurationError: the name is not in the table.
+    """
+    return list(_find(name).signature.parameters)
+
+
+def build(name: str, options: Mapping[str, Any]) -> Configured:
+    """Make what the table holds under a name.
+
+    Raises:
+        ConfigurationError: an unknown name or option (the nearest known one is suggested), an
+            option that is missing, or a value out of its range.
+    """
+    builder = _find(name)
+    parameters = builder.signature.parameters
+    for option in options:
+        if option not in parameters:
+            raise unknown_name("option", option, parameters, where=name)
+    for option, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and option not in options:
+            raise ConfigurationError(
+                f"the option {option!r} is missing",
+                where=name,
+                given=", ".join(options) or "no options",
+                expected=f"{name}{builder.signature}",
+            )
+    several = inspect.Parameter.VAR_POSITIONAL
+    args = [x for option in options if parameters[option].kind is several for x in options[option]]
+    kwargs = {o: value for o, value in options.items() if parameters[o].kind is not several}
+    return builder.build(*args, **kwargs)
+
+
+def rebuild(config: Mapping[str, Any], expected: type[T]) -> T:
+    """Make again what `Configured.to_config` recorded.
+
+    Raises:
+        ConfigurationError: the configuration has no name, makes something else than expected, or
+            is not one that `build` takes.
+    """
+    options = {key: _decode(value) for key, value in config.items() if key != "name"}
+    if not isinstance(config.get("name"), str):
+        raise ConfigurationError(
+            "a configuration has no name", given=str(dict(config)), expected='{"name": "adam", ...}'
+        )
+    made = build(config["name"], options)
+    if not isinstance(made, expected):
+        raise ConfigurationError(
+            f"{config['name']!r} makes a {type(made).__name__.lower()}",
+            expected=f"the configuration of a {expected.__name__.lower()}",
+        )
+    return made
+
+
+def _find(name: str) -> _Builder:
+    try:
+        return _BUILDERS[name]
+    except KeyError:
+        raise unknown_name("name", name, _BUILDERS) from None
+
+
+def _encode(value: Any) -> Any:
+    match value:
+        case Configured():
+            return value.to_config()
+        case None | bool() | str():
+            return value
+        case numbers.Integral():
+            return int(value)
+        case numbers.Real():
+            return float(value)
+        case Sequence():
+            return [_encode(x) for x in value]
+    if getattr(value, "ndim", None) == 0:
+        return value.item()
+    raise _unrecordable(repr(value))
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return rebuild(value, Configured)
+    if isinstance(value, list):
+        return tuple(_decode(x) for x in value)
+    return value
+
+
+def _unrecordable(given: str) -> ConfigurationError:
+    return ConfigurationError(
+        "a function made by hand cannot be recorded in a configuration",
+        given=given,
+        expected="optimizers and schedules made by clearprop.optim",
+        mend="put what makes it into a function of its own options and decorate that with "
+        "optim.learning_rule, optim.transformation or optim.schedules.schedule",
+    )

@@ -1,0 +1,87 @@
+"""Optimizers by name: for configurations, the command line and `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.optim import configuration
+from clearprop.optim.optimizer import Optimizer
+from clearprop.optim.schedules import Rate
+
+
+def learning_rules() -> list[str]:
+    """Return the names that `create` knows.
+
+    >>> learning_rules()
+    ['adadelta', 'adagrad', 'adam', 'adamw', 'momentum', 'nesterov', 'rmsprop', 'sgd']
+    """
+    return configuration.names("optimizer")
+
+
+def create(
+    optimizer: str | Optimizer | Mapping[str, Any],
+    learning_rate: Rate | Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Optimizer:
+    """Return an optimizer from its name, from its configuration, or as it is.
+
+    Args:
+        optimizer: a name that `learning_rules` lists, in any case; what `Optimizer.to_config`
+            gave; or an optimizer.
+        learning_rate: a number, a schedule or a schedule's configuration; None takes the rule's
+            own.
+        options: further options of the named rule.
+
+    Raises:
+        ConfigurationError: an unknown name or option (the nearest known one is suggested), a value
+            out of its range, or options beside an optimizer that is made already.
+
+    >>> create("adam", learning_rate=0.01, beta1=0.8)
+    adam(learning_rate=0.01, beta1=0.8, beta2=0.999, epsilon=1e-08, amsgrad=False)
+    >>> create("adma")
+    Traceback (most recent call last):
+    clearprop.errors.ConfigurationError: unknown optimizer 'adma'
+      expected: one of adadelta, adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd
+      mend:     did you mean 'adam'?
+    """
+    if learning_rate is not None:
+        options["learning_rate"] = learning_rate
+    if isinstance(optimizer, str):
+        name = optimizer.lower()
+        if name not in learning_rules():
+            raise unknown_name("optimizer", optimizer, learning_rules())
+        return configuration.rebuild({"name": name, **options}, Optimizer)
+    if options:
+        raise ConfigurationError(
+            "options go with the name of an optimizer, not with a made one",
+            given=f"{', '.join(options)} beside {optimizer!r}",
+            mend="give them where the optimizer is made",
+        )
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if isinstance(optimizer, Mapping):
+        return from_config(optimizer)
+    raise ConfigurationError(
+        "this is no optimizer",
+        given=repr(optimizer),
+        expected=f"an optimizer of clearprop.optim, or one of {', '.join(learning_rules())}",
+    )
+
+
+def from_config(config: Mapping[str, Any]) -> Optimizer:
+    """Return the optimizer that `Optimizer.to_config` recorded.
+
+    Raises:
+        ConfigurationError: an unknown name, an unknown option or a value out of its range.
+
+    >>> from clearprop.optim import chain, clip_by_value, sgd
+    >>> config = chain(clip_by_value(1.0), sgd(0.1)).to_config()
+    >>> config
+    {'name': 'chain', 'parts': [{'name': 'clip_by_value', 'limit': 1.0},
+     {'name': 'sgd', 'learning_rate': 0.1}]}
+    >>> from_config(config)
+    chain(clip_by_value(limit=1.0), sgd(learning_rate=0.1))
+    """
+    return configuration.rebuild(config, Optimizer)

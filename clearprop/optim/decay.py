@@ -1,0 +1,123 @@
+"""Weight decay: by way of the gradient (an L2 penalty) or beside it (decoupled)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from clearprop.optim import bounds
+from clearprop.optim.optimizer import NoState, Optimizer, Tree, scaled, transformation
+from clearprop.tree import flatten_with_paths, match
+
+
+@transformation
+def add_decayed_weights(
+    weight_decay: float, *, exclude: Sequence[str] = (), min_ndim: int = 0
+) -> Optimizer:
+    """Add to each gradient that of an L2 penalty on the weights; stands before a learning rule.
+
+    g <- g + weight_decay * w, the gradient of loss + weight_decay / 2 * |w|^2
+
+    Args:
+        weight_decay: 0 or above.
+        exclude: patterns of paths (``*bias``, ``layers.1``) that do not decay.
+        min_ndim: parameters with fewer axes do not decay; 2 leaves out biases and the scales of
+            normalization, whatever their names.
+
+    Raises:
+        ConfigurationError: a value out of its range; when the state is made, a pattern that names
+            no parameter.
+
+    >>> decay = add_decayed_weights(0.1, exclude=["*bias"])
+    >>> parameters = {"0.weight": jnp.array([2.0]), "0.bias": jnp.array([2.0])}
+    >>> gradients = {"0.weight": jnp.array([1.0]), "0.bias": jnp.array([1.0])}
+    >>> decay.update(gradients, decay.init(parameters), parameters)[0]
+    {'0.bias': Array([1.], dtype=float32), '0.weight': Array([1.2], dtype=float32)}
+
+    Source: Krogh and Hertz (1992), *A simple weight decay can improve generalization*. The lecture
+    takes lambda * w off the weights directly: before `sgd` its lambda is
+    learning_rate * weight_decay.
+    """
+    weight_decay = bounds.not_negative(weight_decay, "weight_decay")
+    min_ndim = bounds.count(min_ndim, "min_ndim")
+    patterns = _patterns(exclude)
+
+    def init(parameters: Tree) -> NoState:
+        _decays(parameters, patterns, min_ndim)
+        return NoState()
+
+    def update(gradients: Tree, state: NoState, parameters: Tree) -> tuple[Tree, NoState]:
+        def decayed(g: Array, w: Array, decays: bool) -> Array:
+            return g + weight_decay * w.astype(g.dtype) if decays else g
+
+        which = _decays(parameters, patterns, min_ndim)
+        return jax.tree.map(decayed, gradients, parameters, which), state
+
+    return Optimizer(init, update)
+
+
+@transformation
+def decoupled_weight_decay(
+    optimizer: Optimizer, weight_decay: float, *, exclude: Sequence[str] = (), min_ndim: int = 0
+) -> Optimizer:
+    """Let the weights decay beside any learning rule, so that the rule's scaling does not touch it.
+
+    w <- w + delta of the rule - learning_rate(t) * weight_decay * w
+
+    The state is the rule's own.
+
+    Args:
+        optimizer: the learning rule.
+        weight_decay: 0 or above.
+        exclude: patterns of paths that do not decay, as in `add_decayed_weights`.
+        min_ndim: parameters with fewer axes do not decay, as in `add_decayed_weights`.
+
+    Raises:
+        ConfigurationError: a value out of its range; when the state is made, a pattern that names
+            no parameter.
+
+    >>> from clearprop.optim import momentum
+    >>> rule = decoupled_weight_decay(momentum(0.1), weight_decay=0.5)
+    >>> parameters = {"w": jnp.array([2.0])}
+    >>> deltas, _ = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
+    >>> deltas["w"]
+    Array([-0.2], dtype=float32)
+
+    Source: Loshchilov and Hutter (2019), *Decoupled weight decay regularization*, algorithms 1 and
+    2. The paper multiplies the decay by the schedule only, here, as in PyTorch and Optax, by the
+    whole learning rate.
+    """
+    weight_decay = bounds.not_negative(weight_decay, "weight_decay")
+    min_ndim = bounds.count(min_ndim, "min_ndim")
+    patterns = _patterns(exclude)
+
+    def init(parameters: Tree) -> Tree:
+        _decays(parameters, patterns, min_ndim)
+        return optimizer.init(parameters)
+
+    def update(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree]:
+        factor = weight_decay * optimizer.learning_rate(state)
+
+        def decayed(delta: Array, w: Array, decays: bool) -> Array:
+            return delta - scaled(factor, w.astype(delta.dtype)) if decays else delta
+
+        deltas, state = optimizer.update(gradients, state, parameters)
+        which = _decays(parameters, patterns, min_ndim)
+        return jax.tree.map(decayed, deltas, parameters, which), state
+
+    return replace(optimizer, init=init, update=update)
+
+
+def _patterns(exclude: Sequence[str]) -> tuple[str, ...]:
+    return (exclude,) if isinstance(exclude, str) else tuple(exclude)
+
+
+def _decays(parameters: Tree, exclude: tuple[str, ...], min_ndim: int) -> Tree:
+    by_path = flatten_with_paths(parameters)
+    spared = set(match(by_path, exclude))
+    decays = [path not in spared and jnp.ndim(w) >= min_ndim for path, w in by_path.items()]
+    return jax.tree.unflatten(jax.tree.structure(parameters), decays)

@@ -1,0 +1,150 @@
+"""Gradient descent and its two accelerations: one rate for every parameter.
+
+In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from clearprop.optim import bounds
+from clearprop.optim.optimizer import Optimizer, Tree, learning_rule, scaled, zeros_like
+from clearprop.optim.schedules import Rate, as_schedule
+
+
+class SgdState(NamedTuple):
+    """What `sgd` remembers: the number of updates made, int32."""
+
+    step: Array
+
+
+class MomentumState(NamedTuple):
+    """What `momentum` and `nesterov` remember.
+
+    Attributes:
+        step: the number of updates made, int32.
+        velocity: the running sum of gradients, shaped as the parameters.
+    """
+
+    step: Array
+    velocity: Tree
+
+
+@learning_rule
+def sgd(learning_rate: Rate = 0.01) -> Optimizer:
+    """Descend along the gradient: plain (stochastic, mini-batch) gradient descent.
+
+    w <- w - learning_rate(t) * g
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+
+    Raises:
+        ConfigurationError: the learning rate is zero, negative or not finite.
+
+    >>> rule = sgd(0.5)
+    >>> parameters = {"w": jnp.array([2.0])}
+    >>> deltas, _ = rule.update({"w": jnp.array([3.0])}, rule.init(parameters), parameters)
+    >>> deltas["w"]
+    Array([-1.5], dtype=float32)
+
+    Source: Robbins and Monro (1951), *A stochastic approximation method*.
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+
+    def init(parameters: Tree) -> SgdState:
+        return SgdState(jnp.zeros((), jnp.int32))
+
+    def update(gradients: Tree, state: SgdState, parameters: Tree) -> tuple[Tree, SgdState]:
+        factor = -rate(state.step)
+        return jax.tree.map(lambda g: scaled(factor, g), gradients), SgdState(state.step + 1)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+
+
+@learning_rule
+def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
+    """Descend with a velocity that sums past gradients and forgets them slowly: the heavy ball.
+
+    v <- g + momentum * v
+    w <- w - learning_rate(t) * v
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        momentum: what remains of the velocity in each update, from 0 to below 1 (the lecture's
+            eta).
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> rule = momentum(0.1, momentum=0.5)
+    >>> parameters = {"w": jnp.array([0.0])}
+    >>> state = rule.init(parameters)
+    >>> for _ in range(3):
+    ...     deltas, state = rule.update({"w": jnp.array([1.0])}, state, parameters)
+    >>> state.velocity["w"], deltas["w"]
+    (Array([1.75], dtype=float32), Array([-0.175], dtype=float32))
+
+    Source: Polyak (1964), *Some methods of speeding up the convergence of iteration methods*:
+    w(t+1) = w(t) - rate * g + momentum * (w(t) - w(t-1)). Written as the lecture's
+    DeltaW <- g + eta * DeltaW, W <- W - epsilon * DeltaW, and as PyTorch does; the same while the
+    rate is constant. When it changes, Polyak's velocity still holds the old rates, this one does
+    not.
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+    kept = bounds.decay(momentum, "momentum")
+
+    def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
+        factor = -rate(state.step)
+        velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
+        deltas = jax.tree.map(lambda v: scaled(factor, v), velocity)
+        return deltas, MomentumState(state.step + 1, velocity)
+
+    return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
+
+
+@learning_rule
+def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
+    """Descend with momentum, by the gradient at the point that the velocity will carry it to.
+
+    v <- g + momentum * v
+    w <- w - learning_rate(t) * (g + momentum * v)
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        momentum: what remains of the velocity in each update, from 0 to below 1.
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> rule = nesterov(0.1, momentum=0.5)
+    >>> parameters = {"w": jnp.array([0.0])}
+    >>> deltas, state = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
+    >>> state.velocity["w"], deltas["w"]
+    (Array([1.], dtype=float32), Array([-0.15], dtype=float32))
+
+    Source: Nesterov (1983), *A method of solving a convex programming problem with convergence rate
+    O(1/k^2)*, as Sutskever et al. (2013), *On the importance of initialization and momentum in deep
+    learning*, wrote it: u(t+1) = momentum * u(t) - rate * gradient(theta(t) + momentum * u(t)),
+    theta(t+1) = theta(t) + u(t+1). As in PyTorch the parameters kept here are the point looked
+    ahead to, w = theta + momentum * u, where the gradient is wanted: the same path at a constant
+    rate.
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+    kept = bounds.decay(momentum, "momentum")
+
+    def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
+        factor = -rate(state.step)
+        velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
+        deltas = jax.tree.map(lambda v, g: scaled(factor, g + kept * v), velocity, gradients)
+        return deltas, MomentumState(state.step + 1, velocity)
+
+    return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
+
+
+def _at_rest(parameters: Tree) -> MomentumState:
+    return MomentumState(jnp.zeros((), jnp.int32), zeros_like(parameters))

@@ -1,0 +1,158 @@
+"""Adam and AdamW: momentum over the size of past gradients, both freed of their start at zero.
+
+In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
+products, roots and quotients are taken element by element.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from clearprop.optim import bounds
+from clearprop.optim.decay import decoupled_weight_decay
+from clearprop.optim.optimizer import Optimizer, Tree, learning_rule, scaled, zeros_like
+from clearprop.optim.schedules import Rate, as_schedule
+
+
+class AdamState(NamedTuple):
+    """What `adam` and `adamw` remember.
+
+    Attributes:
+        step: the number of updates made, int32.
+        first_moment: the running mean of gradients, shaped as the parameters.
+        second_moment: the running mean of squared gradients.
+        largest_second_moment: the largest second moment so far, with amsgrad, else None.
+    """
+
+    step: Array
+    first_moment: Tree
+    second_moment: Tree
+    largest_second_moment: Tree
+
+
+@learning_rule
+def adam(
+    learning_rate: Rate = 0.001,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    amsgrad: bool = False,
+) -> Optimizer:
+    """Descend along the mean gradient over the root mean squared one: steps of about the rate.
+
+    m <- beta1 * m + (1 - beta1) * g
+    v <- beta2 * v + (1 - beta2) * g^2
+    w <- w - learning_rate(t) * [m / (1 - beta1^(t+1))] / (sqrt(v / (1 - beta2^(t+1))) + epsilon)
+
+    With ``amsgrad`` the last line takes, in place of v, the largest v that there has been.
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        beta1: decay of the mean of gradients, from 0 to below 1.
+        beta2: decay of the mean of squared gradients, from 0 to below 1.
+        epsilon: keeps the quotient finite, 0 or above.
+        amsgrad: whether rates may only fall (Reddi et al. 2018).
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> rule = adam(0.1)
+    >>> parameters = {"w": jnp.array([0.0, 0.0])}
+    >>> deltas, _ = rule.update({"w": jnp.array([9.0, -0.01])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    [-0.1, 0.1]
+
+    Source: Kingma and Ba (2015), *Adam: A method for stochastic optimization*, algorithm 1. For
+    AMSGrad Reddi, Kale and Kumar (2018), *On the convergence of Adam and beyond*, algorithm 2,
+    whose moments are not corrected; here, as in PyTorch, they are. Optax takes the largest of the
+    corrected second moments.
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+    beta1 = bounds.decay(beta1, "beta1")
+    beta2 = bounds.decay(beta2, "beta2")
+    epsilon = bounds.not_negative(epsilon, "epsilon")
+
+    def init(parameters: Tree) -> AdamState:
+        return AdamState(
+            step=jnp.zeros((), jnp.int32),
+            first_moment=zeros_like(parameters),
+            second_moment=zeros_like(parameters),
+            largest_second_moment=zeros_like(parameters) if amsgrad else None,
+        )
+
+    def update(gradients: Tree, state: AdamState, parameters: Tree) -> tuple[Tree, AdamState]:
+        step = state.step + 1
+        # Both corrections and the rate are scalars, so an element costs one root and one quotient.
+        factor = -rate(state.step) / _one_minus_power(beta1, step)
+        root_correction = jax.lax.rsqrt(_one_minus_power(beta2, step))
+        m = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first_moment, gradients)
+        v = jax.tree.map(
+            lambda v, g: beta2 * v + (1 - beta2) * (g * g), state.second_moment, gradients
+        )
+        largest = jax.tree.map(jnp.maximum, state.largest_second_moment, v) if amsgrad else None
+        deltas = jax.tree.map(
+            lambda m, v: scaled(factor, m) / (scaled(root_correction, jnp.sqrt(v)) + epsilon),
+            m,
+            largest if amsgrad else v,
+        )
+        return deltas, AdamState(step, m, v, largest)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+
+
+@learning_rule
+def adamw(
+    learning_rate: Rate = 0.001,
+    *,
+    weight_decay: float = 0.01,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    amsgrad: bool = False,
+    exclude: Sequence[str] = (),
+    min_ndim: int = 0,
+) -> Optimizer:
+    """Adam, with weights that decay by themselves and not by way of the gradient.
+
+    w <- w - learning_rate(t) * (adam's direction + weight_decay * w)
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        weight_decay: 0 or above.
+        beta1: as in `adam`.
+        beta2: as in `adam`.
+        epsilon: as in `adam`.
+        amsgrad: as in `adam`.
+        exclude: patterns of the paths that do not decay, as in `add_decayed_weights`.
+        min_ndim: parameters with fewer axes do not decay, as in `add_decayed_weights`.
+
+    Raises:
+        ConfigurationError: a value out of its range; when the state is made, a pattern that names
+            no parameter.
+
+    >>> rule = adamw(0.1, weight_decay=0.5)
+    >>> parameters = {"w": jnp.array([2.0])}
+    >>> deltas, _ = rule.update({"w": jnp.array([0.0])}, rule.init(parameters), parameters)
+    >>> deltas["w"]
+    Array([-0.1], dtype=float32)
+
+    Source: Loshchilov and Hutter (2019), *Decoupled weight decay regularization*, algorithm 2. The
+    paper multiplies the decay by the schedule only, here, as in PyTorch and Optax, by the whole
+    learning rate: its lambda is learning_rate * weight_decay.
+    """
+    rule = adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad)
+    return decoupled_weight_decay(rule, weight_decay, exclude=exclude, min_ndim=min_ndim)
+
+
+def _one_minus_power(beta: float, step: Array) -> Array:
+    """Return 1 - beta^step, without the loss of digits of that difference in float32."""
+    if beta == 0:
+        return jnp.ones((), float)
+    return -jnp.expm1(jnp.asarray(step, float) * math.log(beta))

@@ -1,0 +1,175 @@
+"""What every optimizer is: pure functions on named trees, and the two ways to put them to work.
+
+An optimizer turns gradients into *deltas*, which are added to the parameters. What it has to
+remember between updates is its state, a tree of arrays with named fields, which goes in and comes
+out, so that it can be saved, sharded, donated and carried through `jax.lax.scan`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, ParamSpec, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from clearprop.errors import ShapeError
+from clearprop.optim.configuration import Configured, named
+from clearprop.tree import flatten_with_paths, is_differentiable
+
+P = ParamSpec("P")
+Tree: TypeAlias = Any
+"""A pytree of arrays."""
+
+Init = Callable[[Tree], Tree]
+Update = Callable[[Tree, Tree, Tree], tuple[Tree, Tree]]
+
+
+class NoState(NamedTuple):
+    """The state of a transformation that has nothing to remember."""
+
+
+def _rate_of_one(state: Tree) -> Array:
+    return jnp.ones((), float)
+
+
+def _learns_nothing(state: Tree, metric: ArrayLike) -> Tree:
+    return state
+
+
+def _as_they_are(state: Tree, parameters: Tree) -> Tree:
+    return parameters
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Optimizer(Configured):
+    """A learning rule, or a part of one, as pure functions.
+
+    Two functions make an optimizer; the others say more about those that have more to say.
+
+    Attributes:
+        init: ``init(parameters) -> state``.
+        update: ``update(gradients, state, parameters) -> (deltas, new state)``. The deltas are
+            added to the parameters (see `apply`). They, like the state, have the parameters' dtype,
+            or float32 where that is narrower (bfloat16, float16).
+        learning_rate: ``learning_rate(state) -> rate`` of the update to come.
+        observe: ``observe(state, metric) -> new state``: takes in a number that the training loop
+            measured, such as the development error after an epoch (see `reduce_on_plateau`).
+        averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
+            average where one is kept (see `average_parameters`), else the parameters as they are.
+
+    >>> rule = Optimizer(lambda w: NoState(), lambda g, s, w: (jax.tree.map(jnp.negative, g), s))
+    >>> state = rule.init({"w": jnp.array([1.0, 2.0])})
+    >>> deltas, state = rule.update({"w": jnp.array([0.5, 0.5])}, state, None)
+    >>> deltas["w"]
+    Array([-0.5, -0.5], dtype=float32)
+    """
+
+    init: Init
+    update: Update
+    learning_rate: Callable[[Tree], Array] = _rate_of_one
+    observe: Callable[[Tree, ArrayLike], Tree] = _learns_nothing
+    averaged: Callable[[Tree, Tree], Tree] = _as_they_are
+
+    @property
+    def keeps_average(self) -> bool:
+        """Whether `averaged` gives anything but the parameters as they are."""
+        return self.averaged is not _as_they_are
+
+
+def apply(parameters: Tree, deltas: Tree) -> Tree:
+    """Return the parameters moved by the deltas, in the parameters' own dtypes.
+
+    w <- w + delta
+
+    The sum is taken in the deltas' dtype and rounded once. Leaves whose delta is None (integers,
+    random keys) stay as they are.
+
+    >>> apply({"w": jnp.ones(2, jnp.bfloat16)}, {"w": jnp.full(2, 0.5, jnp.float32)})
+    {'w': Array([1.5, 1.5], dtype=bfloat16)}
+    """
+
+    def moved(delta: Array | None, leaf: Any) -> Any:
+        if delta is None:
+            return leaf
+        leaf = jnp.asarray(leaf)
+        return (leaf.astype(delta.dtype) + delta).astype(leaf.dtype)
+
+    return jax.tree.map(moved, deltas, parameters, is_leaf=lambda x: x is None)
+
+
+def learning_rule(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    """Enter a function that makes a complete learning rule, so that `create` finds it by name.
+
+    The functions that it makes then see only the leaves that can be trained, and gradients of the
+    state's dtype that were checked to fit the parameters.
+    """
+    return named("optimizer")(_prepared(make))
+
+
+def transformation(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    """Enter a function that makes a part for `chain`: as `learning_rule`, but not for `create`."""
+    return named("transformation")(_prepared(make))
+
+
+def scaled(factor: ArrayLike, leaf: Array) -> Array:
+    """Return ``factor * leaf`` in the leaf's dtype, whatever that of the factor."""
+    return jnp.asarray(factor, leaf.dtype) * leaf
+
+
+def zeros_like(parameters: Tree) -> Tree:
+    """Return zeros to accumulate in: of the parameters' dtype, but at least float32."""
+    return jax.tree.map(lambda x: jnp.zeros_like(x, _accumulated(x)), parameters)
+
+
+def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    @functools.wraps(make)
+    def preparing(*args: P.args, **kwargs: P.kwargs) -> Optimizer:
+        made = make(*args, **kwargs)
+
+        def init(parameters: Tree) -> Tree:
+            return made.init(_trainable(parameters))
+
+        def update(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree]:
+            parameters = _trainable(parameters)
+            _check_fit(gradients, parameters)
+            gradients = jax.tree.map(
+                lambda g, x: jnp.asarray(g, _accumulated(x)), gradients, parameters
+            )
+            return made.update(gradients, state, parameters)
+
+        return replace(made, init=init, update=update)
+
+    return preparing
+
+
+def _trainable(parameters: Tree) -> Tree:
+    return jax.tree.map(lambda x: jnp.asarray(x) if is_differentiable(x) else None, parameters)
+
+
+def _accumulated(leaf: Array) -> Any:
+    return jnp.promote_types(leaf.dtype, jnp.float32)
+
+
+def _check_fit(gradients: Tree, parameters: Tree) -> None:
+    given, expected = flatten_with_paths(gradients), flatten_with_paths(parameters)
+    if strangers := given.keys() ^ expected.keys():
+        path = min(strangers)
+        raise ShapeError(
+            "gradients and parameters are different trees",
+            where=path,
+            given="a gradient without its parameter" if path in given else "no gradient",
+            expected="for each floating-point parameter one gradient",
+        )
+    for path, gradient in given.items():
+        if jnp.shape(gradient) != expected[path].shape:
+            raise ShapeError(
+                "a gradient has not the shape of its parameter",
+                where=path,
+                given=str(jnp.shape(gradient)),
+                expected=str(expected[path].shape),
+            )

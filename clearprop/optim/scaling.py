@@ -1,0 +1,128 @@
+"""Parts for a chain that scale or bound what passes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from clearprop.optim import bounds
+from clearprop.optim.optimizer import NoState, Optimizer, Tree, scaled, transformation
+from clearprop.optim.schedules import Rate, as_schedule
+
+
+class ScheduleState(NamedTuple):
+    """What `scale_by_learning_rate` remembers: the number of updates made, int32."""
+
+    step: Array
+
+
+@transformation
+def scale(factor: float) -> Optimizer:
+    """Multiply by a constant; it does not count as a learning rate.
+
+    g <- factor * g
+
+    Raises:
+        ConfigurationError: the factor is not finite.
+
+    >>> scale(0.5).update({"w": jnp.array([3.0])}, NoState(), {"w": jnp.array([0.0])})[0]
+    {'w': Array([1.5], dtype=float32)}
+    """
+    constant = bounds.number(factor, "factor")
+    return _stateless(lambda gradients: jax.tree.map(lambda g: constant * g, gradients))
+
+
+@transformation
+def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
+    """Turn a direction of ascent into deltas: the last part of a learning rule made by hand.
+
+    delta = -learning_rate(t) * g
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+
+    Raises:
+        ConfigurationError: the learning rate is zero, negative or not finite.
+
+    >>> rule = scale_by_learning_rate(0.1)
+    >>> parameters = {"w": jnp.array([0.0])}
+    >>> rule.update({"w": jnp.array([3.0])}, rule.init(parameters), parameters)[0]
+    {'w': Array([-0.3], dtype=float32)}
+    """
+    rate = as_schedule(learning_rate, "learning_rate")
+
+    def init(parameters: Tree) -> ScheduleState:
+        return ScheduleState(jnp.zeros((), jnp.int32))
+
+    def update(gradients: Tree, state: ScheduleState, parameters: Tree) -> tuple[Tree, Tree]:
+        factor = -rate(state.step)
+        return jax.tree.map(lambda g: scaled(factor, g), gradients), ScheduleState(state.step + 1)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+
+
+@transformation
+def clip_by_value(limit: float) -> Optimizer:
+    """Bound every element of the gradient on its own.
+
+    g <- max(-limit, min(limit, g))
+
+    Raises:
+        ConfigurationError: the limit is not above 0.
+
+    >>> clip = clip_by_value(1.0)
+    >>> clip.update({"w": jnp.array([0.5, -7.0])}, NoState(), {"w": jnp.zeros(2)})[0]
+    {'w': Array([ 0.5, -1. ], dtype=float32)}
+    """
+    limit = bounds.positive(limit, "limit")
+    return _stateless(lambda gs: jax.tree.map(lambda g: jnp.clip(g, -limit, limit), gs))
+
+
+@transformation
+def clip_by_global_norm(max_norm: float) -> Optimizer:
+    """Shorten the gradient of all parameters together, keeping its direction.
+
+    g <- g * min(1, max_norm / |g|), where |g| is the `global_norm`
+
+    A gradient that is not finite is not made finite by this.
+
+    Raises:
+        ConfigurationError: ``max_norm`` is not above 0.
+
+    >>> clip = clip_by_global_norm(1.0)
+    >>> clip.update({"w": jnp.array([3.0, 4.0])}, NoState(), {"w": jnp.zeros(2)})[0]
+    {'w': Array([0.6, 0.8], dtype=float32)}
+
+    Source: Pascanu, Mikolov and Bengio (2013), *On the difficulty of training recurrent neural
+    networks*, algorithm 1. PyTorch divides by |g| + 1e-6.
+    """
+    max_norm = bounds.positive(max_norm, "max_norm")
+
+    def shortened(gradients: Tree) -> Tree:
+        factor = jnp.minimum(1, max_norm / global_norm(gradients))
+        return jax.tree.map(lambda g: scaled(factor, g), gradients)
+
+    return _stateless(shortened)
+
+
+def global_norm(tree: Tree) -> Array:
+    """Return the Euclidean norm of all arrays of a tree, taken as one vector.
+
+    |g| = sqrt(sum of the squares of all elements)
+
+    Sums are taken in float32, or float64 where the arrays are.
+
+    >>> print(global_norm({"weight": jnp.array([3.0]), "bias": jnp.array([4.0])}))
+    5.0
+    """
+    leaves = [jnp.asarray(x) for x in jax.tree.leaves(tree)]
+    wide = [x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in leaves]
+    return jnp.sqrt(sum((jnp.sum(x * x) for x in wide), start=jnp.zeros((), jnp.float32)))
+
+
+def _stateless(change: Callable[[Tree], Tree]) -> Optimizer:
+    return Optimizer(lambda parameters: NoState(), lambda g, state, w: (change(g), state))
