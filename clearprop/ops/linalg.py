@@ -1,0 +1,230 @@
+"""Products of matrices: matmul, einsum, outer and dot."""
+
+from __future__ import annotations
+
+import math
+import string
+from collections import Counter
+from typing import Any
+
+import jax.numpy as jnp
+
+from clearprop.autodiff import operation
+from clearprop.errors import ShapeError
+from clearprop.ops.shape import broadcast_to, expand_dims, reshape, transpose
+from clearprop.ops.types import Array, shape_of
+
+
+def _swapped(x: Any) -> Any:
+    rank = len(x.shape)
+    return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
+
+
+def _error_of_left(error: Any, z: Any, x: Any, y: Any) -> Any:
+    if len(y.shape) == 1:
+        return expand_dims(error, -1) * y
+    if len(x.shape) == 1:
+        return reshape(matmul(y, expand_dims(error, -1)), shape=y.shape[:-1])
+    return matmul(error, _swapped(y))
+
+
+def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
+    if len(y.shape) <= 2:
+        # One product over all leading axes: the sum over examples, and over the steps of a scan,
+        # is the product's own.
+        rows = transpose(reshape(x, shape=(-1, x.shape[-1])))
+        return reshape(matmul(rows, reshape(error, shape=(-1, *y.shape[1:]))), shape=y.shape)
+    if len(x.shape) == 1:
+        return expand_dims(x, -1) * expand_dims(error, -2)
+    return matmul(_swapped(x), error)
+
+
+@operation(
+    errors=(_error_of_left, _error_of_right),
+    stacks=True,
+    count=lambda z, x, y: 2 * math.prod(z.shape) * x.shape[-1],
+)
+def matmul(x: Array, y: Array) -> Array:
+    """Multiply matrices: z = x y, over leading axes that broadcast.
+
+    Error signals: e y^T for x, x^T e for y. Shapes (..., m, n) and (..., n, p) give (..., m, p); a
+    vector is a row on the left and a column on the right.
+
+    Raises:
+        ShapeError: the inner sizes differ, or the leading axes do not broadcast.
+
+    >>> print(matmul(jnp.array([[1.0, 2.0]]), jnp.array([[3.0], [4.0]])))
+    [[11.]]
+    """
+    left, right = shape_of(x), shape_of(y)
+    if not left or not right or left[-1] != right[-2 if len(right) > 1 else 0]:
+        raise ShapeError(
+            "shapes do not fit together",
+            where="matmul",
+            given=f"{left} and {right}",
+            expected=_matmul_rule(left, right),
+        )
+    leading = zip(left[-3::-1], right[-3::-1], strict=False)
+    if any(m != n and 1 not in (m, n) for m, n in leading):
+        raise ShapeError(
+            "the leading axes do not fit together",
+            where="matmul",
+            given=f"{left} and {right}",
+            expected="equal sizes before the last two axes, or 1",
+        )
+    return jnp.matmul(x, y)
+
+
+def _matmul_rule(left: tuple[int, ...], right: tuple[int, ...]) -> str:
+    if not left or not right:
+        return "arrays with at least one axis; multiply by a number with *"
+    inner = right[-2 if len(right) > 1 else 0]
+    return f"(..., m, n) and (..., n, p): the inner sizes {left[-1]} and {inner} must be equal"
+
+
+def dot(x: Array, y: Array) -> Array:
+    """Multiply two vectors: z = sum_i x_i y_i.
+
+    Raises:
+        ShapeError: they are not two vectors of one size.
+
+    >>> print(dot(jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
+    11.0
+    """
+    if len(x.shape) != 1 or len(y.shape) != 1:
+        raise ShapeError(
+            "dot multiplies two vectors",
+            where="dot",
+            given=f"{tuple(x.shape)} and {tuple(y.shape)}",
+            mend="use matmul for matrices",
+        )
+    return matmul(x, y)
+
+
+def outer(x: Array, y: Array) -> Array:
+    """Multiply every entry of one vector by every entry of another: z_ij = x_i y_j.
+
+    Raises:
+        ShapeError: they are not two vectors.
+
+    >>> print(outer(jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
+    [[3. 4.]
+     [6. 8.]]
+    """
+    if len(x.shape) != 1 or len(y.shape) != 1:
+        raise ShapeError(
+            "outer multiplies two vectors",
+            where="outer",
+            given=f"{tuple(x.shape)} and {tuple(y.shape)}",
+        )
+    return expand_dims(x, 1) * expand_dims(y, 0)
+
+
+def einsum(subscripts: str, *arrays: Array) -> Array:
+    """Sum products over letters that the output does not name (Einstein's convention).
+
+    ``einsum("bij,bjk->bik", x, y)`` multiplies matrices: z_bik = sum_j x_bij y_bjk. ``...`` stands
+    for leading axes that broadcast; without ``->`` the output names every letter that stands once.
+
+    Raises:
+        ShapeError: the letters do not fit the arrays.
+
+    >>> x = jnp.arange(6.0).reshape(2, 3)
+    >>> print(einsum("ij->j", x), einsum("...j,...j->...", x, x))
+    [3. 5. 7.] [ 5. 50.]
+    """
+    terms, output = _explicit(subscripts, arrays)
+    operands = list(arrays)
+    sizes = _sizes(subscripts, terms, arrays)
+    # A letter that stands twice in one term is a diagonal: the same as a product with the unit
+    # matrix, whose rule is already there.
+    spare = iter(sorted(set(string.ascii_letters) - set("".join(terms))))
+    for i, term in enumerate(list(terms)):
+        for place, letter in enumerate(term):
+            if letter in term[:place]:
+                other = next(spare)
+                terms[i] = terms[i][:place] + other + terms[i][place + 1 :]
+                terms.append(letter + other)
+                operands.append(jnp.eye(sizes[letter], dtype=arrays[i].dtype))
+    return _einsum(*operands, subscripts=f"{','.join(terms)}->{output}")
+
+
+def _explicit(subscripts: str, arrays: tuple[Array, ...]) -> tuple[list[str], str]:
+    """Return every term and the output in letters alone."""
+    left, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    letters = left.replace(".", "").replace(",", "") + output.replace(".", "")
+    if len(terms) != len(arrays) or not all(c in string.ascii_letters for c in letters):
+        raise _misfit(subscripts, arrays, "one term of letters an array")
+    if not arrow:
+        once = Counter(c for c in left if c.isalpha())
+        output = ("..." if "..." in left else "") + "".join(
+            sorted(c for c, n in once.items() if n == 1)
+        )
+    unused = sorted(set(string.ascii_letters) - set(letters), reverse=True)
+    ranks = [
+        len(x.shape) - len(term.replace("...", "")) if "..." in term else 0
+        for term, x in zip(terms, arrays, strict=True)
+    ]
+    leading = "".join(unused[: max(ranks)])
+    for i, (term, rank, x) in enumerate(zip(terms, ranks, arrays, strict=True)):
+        terms[i] = term.replace("...", leading[len(leading) - rank :] if rank > 0 else "")
+        if rank < 0 or len(terms[i]) != len(x.shape):
+            raise _misfit(subscripts, arrays, f"{len(x.shape)} letters in term {i + 1}")
+    output = output.replace("...", leading)
+    if len(set(output)) < len(output) or not set(output) <= set("".join(terms)):
+        raise _misfit(subscripts, arrays, "each letter of the output once, from the terms")
+    return terms, output
+
+
+def _sizes(subscripts: str, terms: list[str], arrays: tuple[Array, ...]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, arrays, strict=True):
+        for letter, size in zip(term, x.shape, strict=True):
+            known = sizes.get(letter, 1)
+            if known != size and 1 not in (known, size):
+                raise _misfit(subscripts, arrays, "equal sizes where letters are equal")
+            sizes[letter] = known if size == 1 else size
+    return sizes
+
+
+def _misfit(subscripts: str, arrays: tuple[Array, ...], expected: str) -> ShapeError:
+    return ShapeError(
+        "the letters do not fit the arrays",
+        where="einsum",
+        given=f"{subscripts!r} with {', '.join(str(tuple(x.shape)) for x in arrays)}",
+        expected=expected,
+    )
+
+
+def _errors_of_einsum(error: Any, z: Any, *arrays: Any, subscripts: str) -> list[Any]:
+    left, _, output = subscripts.partition("->")
+    terms = left.split(",")
+    answer = []
+    for i, (term, x) in enumerate(zip(terms, arrays, strict=True)):
+        others = [k for k in range(len(terms)) if k != i]
+        known = set(output).union(*(terms[k] for k in others))
+        reached = "".join(letter for letter in term if letter in known)
+        names = ",".join([output, *(terms[k] for k in others)])
+        e = _einsum(error, *(arrays[k] for k in others), subscripts=f"{names}->{reached}")
+        if reached != term:  # a letter that was only summed: every entry gets the same error
+            sizes = dict(zip(reached, e.shape, strict=True))
+            e = reshape(e, shape=tuple(sizes.get(letter, 1) for letter in term))
+            wide = zip(term, x.shape, strict=True)
+            e = broadcast_to(e, shape=tuple(sizes.get(letter, n) for letter, n in wide))
+        answer.append(e)
+    return answer
+
+
+def _count_einsum(z: Any, *arrays: Any, subscripts: str) -> int:
+    terms = subscripts.partition("->")[0].split(",")
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, arrays, strict=True):
+        for letter, size in zip(term, x.shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    return math.prod(sizes.values()) * (2 if len(terms) > 1 else 1)
+
+
+@operation(joint=_errors_of_einsum, count=_count_einsum, name="einsum")
+def _einsum(*arrays: Array, subscripts: str) -> Array:
+    return jnp.einsum(subscripts, *arrays)
