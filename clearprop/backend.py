@@ -1,0 +1,170 @@
+"""Devices, number types and random keys: how clearprop sets up JAX, and asks it for things.
+
+Importing this module makes every processor core a JAX device of its own, so that a batch can be
+shared out over the cores as it would be over GPUs. JAX allows that only before its first use.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from clearprop.errors import ConfigurationError
+
+Array = jax.Array
+
+CPU_DEVICES = "CLEARPROP_CPU_DEVICES"
+"""Environment variable: how many CPU devices to make; 0 leaves JAX as it is."""
+
+MOST_CPU_DEVICES = 8
+"""Beyond this many, summing the gradients costs more than another core gives to usual batches."""
+
+BATCH = "batch"
+"""Name of the mesh axis over which the examples of a batch are shared out."""
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use.
+
+    >>> usable_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
+    """Return how many CPU devices to make, or None where that is left to the user's own setting.
+
+    Raises:
+        ConfigurationError: CLEARPROP_CPU_DEVICES is no whole number from 0 up.
+
+    >>> wanted_cpu_devices({"CLEARPROP_CPU_DEVICES": "3"})
+    3
+    >>> wanted_cpu_devices({"CLEARPROP_CPU_DEVICES": "0"}) is None
+    True
+    """
+    given = environment.get(CPU_DEVICES, "").strip()
+    if given:
+        if not given.isdecimal():
+            raise ConfigurationError(
+                "the number of CPU devices is not a number",
+                where=CPU_DEVICES,
+                given=repr(given),
+                expected="a whole number from 0 up",
+                mend=f"unset {CPU_DEVICES}, or set it to 0 to leave JAX as it is",
+            )
+        return int(given) or None
+    if "xla_force_host_platform_device_count" in environment.get("XLA_FLAGS", ""):
+        return None
+    return min(usable_cores(), MOST_CPU_DEVICES)
+
+
+def make_cores_devices() -> bool:
+    """Make cores devices if JAX has not been used yet; say whether that was done.
+
+    A number that the user gave to JAX is kept. When JAX is already in use, nothing is changed:
+    training then runs on the devices that there are.
+    """
+    wanted = wanted_cpu_devices(os.environ)
+    given = jax.config.read("jax_num_cpu_devices")  # type: ignore[no-untyped-call]
+    if wanted is None or given != -1:
+        return False
+    try:
+        jax.config.update("jax_num_cpu_devices", wanted)  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return False
+    return True
+
+
+make_cores_devices()
+
+
+def key(seed: int | Array) -> Array:
+    """Return the random key of a seed; a key is returned as it is.
+
+    Raises:
+        ConfigurationError: the seed is no whole number.
+
+    >>> bool(jnp.all(jax.random.key_data(key(3)) == jax.random.key_data(key(3))))
+    True
+    """
+    if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise ConfigurationError(
+            "a seed is a whole number or a JAX random key", given=repr(seed), mend="seed=0"
+        )
+    return jax.random.key(int(seed))
+
+
+def float_dtype() -> Any:
+    """Return the type of parameters and of inputs that come as other numbers.
+
+    It is float32, or float64 once the user has set ``jax_enable_x64``.
+
+    >>> print(float_dtype())
+    float32
+    """
+    return jax.dtypes.canonicalize_dtype(np.float64)
+
+
+def devices() -> list[Any]:
+    """Return the devices that training may use: all GPUs or TPUs, else the cores made devices."""
+    return list(jax.devices())
+
+
+def mesh(count: int | None = None) -> Mesh:
+    """Return a mesh over the first ``count`` devices (all of them by default), its axis ``batch``.
+
+    Raises:
+        ConfigurationError: there are fewer devices.
+
+    >>> mesh(1).shape["batch"]
+    1
+    """
+    known = devices()
+    count = len(known) if count is None else count
+    if not 1 <= count <= len(known):
+        raise ConfigurationError(
+            "there are not that many devices",
+            given=f"devices={count}",
+            expected=f"a number from 1 to {len(known)} ({known[0].platform})",
+            mend=f"set {CPU_DEVICES}={count} before Python starts"
+            if count > 1 and known[0].platform == "cpu"
+            else None,
+        )
+    return Mesh(np.array(known[:count]), (BATCH,))
+
+
+def whole(over: Mesh) -> NamedSharding:
+    """Return the placement that gives every device of a mesh the whole array."""
+    return NamedSharding(over, PartitionSpec())  # type: ignore[no-untyped-call]
+
+
+def shared_out(over: Mesh, axis: int = 0) -> NamedSharding:
+    """Return the placement that shares an array's axis out over the devices of a mesh."""
+    axes = [*[None] * axis, BATCH]
+    return NamedSharding(over, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
+
+
+def describe(over: Mesh) -> dict[str, Any]:
+    """Return what a run notes of its devices, in plain types.
+
+    >>> describe(mesh(1))["devices"]
+    1
+    """
+    chosen: Sequence[Any] = over.devices.ravel().tolist()
+    return {
+        "platform": chosen[0].platform,
+        "kind": chosen[0].device_kind,
+        "devices": len(chosen),
+        "jax": jax.__version__,
+    }

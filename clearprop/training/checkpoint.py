@@ -1,0 +1,141 @@
+"""Checkpoints: the whole state of a run in one file, the last few and the best of them kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from clearprop import tree
+from clearprop.errors import CheckpointError
+from clearprop.training.arrays import load_arrays, save_arrays
+from clearprop.training.files import disk_errors
+
+_NAME = re.compile(r"step-(\d{12})\.safetensors")
+
+
+class Saved(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        arrays: by path within the training state.
+        record: the rest, in plain types: step, epoch and sums of the pass that is under way.
+        file: its name.
+    """
+
+    arrays: dict[str, Any]
+    record: dict[str, Any]
+    file: str
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: where they stand; made if missing.
+        keep: how many of the latest to keep, at least 1; the best one is kept besides.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder = folder
+        self.keep = keep
+        with disk_errors(folder):
+            folder.mkdir(exist_ok=True)
+
+    def save(self, state: Any, record: Mapping[str, Any], best_step: int | None = None) -> str:
+        """Write a checkpoint and return its name; older ones go once it is whole.
+
+        Args:
+            state: a tree of arrays.
+            record: plain values, ``step`` among them.
+            best_step: the step of a checkpoint to keep for being the best.
+
+        Raises:
+            RunError: the disk is full; the earlier checkpoints are still there.
+        """
+        name = f"step-{record['step']:012d}.safetensors"
+        arrays = tree.flatten_with_paths(jax.device_get(state))
+        save_arrays(self.folder / name, arrays, record)
+        self._drop_old(best_step)
+        return name
+
+    def latest(self) -> Saved | None:
+        """Return the latest checkpoint that is whole, or None where there is none.
+
+        One that was cut off or damaged is passed over in favor of the one before it.
+        """
+        for _, path in reversed(self._files()):
+            try:
+                arrays, record = load_arrays(path)
+            except CheckpointError:
+                continue
+            if "step" in record:
+                return Saved(arrays, record, path.name)
+        return None
+
+    def _files(self) -> list[tuple[int, Path]]:
+        matches = ((_NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return sorted((int(match[1]), path) for match, path in matches if match)
+
+    def _drop_old(self, best_step: int | None) -> None:
+        for step, path in self._files()[: -self.keep]:
+            if step != best_step:
+                path.unlink(missing_ok=True)
+
+
+def restore(template: Any, arrays: Mapping[str, Any], where: str) -> Any:
+    """Return a tree like the template with a checkpoint's arrays in it, placed as the template's.
+
+    Raises:
+        CheckpointError: the arrays are not those of this architecture; the first that differ are
+            named.
+    """
+    expected = tree.flatten_with_paths(template)
+    check_architecture(
+        {path: (leaf.shape, leaf.dtype) for path, leaf in expected.items()},
+        {path: (array.shape, array.dtype) for path, array in arrays.items()},
+        where,
+    )
+    leaves = [jax.device_put(arrays[path], leaf.sharding) for path, leaf in expected.items()]
+    return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+
+def check_architecture(
+    expected: Mapping[str, tuple[Any, Any]], found: Mapping[str, tuple[Any, Any]], where: str
+) -> None:
+    """Compare paths, shapes and dtypes of a model with those of a file.
+
+    Raises:
+        CheckpointError: they differ; the first three differences are listed.
+
+    >>> check_architecture({"w": ((2, 3), "float32")}, {"w": ((2, 4), "float32")}, "a.safetensors")
+    Traceback (most recent call last):
+    clearprop.errors.CheckpointError: a.safetensors: the file belongs to another architecture
+      given:    w is (2, 4) float32 in the file and (2, 3) float32 in the model
+      mend:     build the model with the configuration that the file was written with
+    """
+    lines = []
+    for path in [*expected, *(path for path in found if path not in expected)]:
+        own, other = expected.get(path), found.get(path)
+        if own is None:
+            lines.append(f"{path} is in the file only")
+        elif other is None:
+            lines.append(f"{path} is in the model only")
+        elif (tuple(own[0]), np.dtype(own[1])) != (tuple(other[0]), np.dtype(other[1])):
+            lines.append(f"{path} is {_kind(other)} in the file and {_kind(own)} in the model")
+    if lines:
+        more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""
+        raise CheckpointError(
+            "the file belongs to another architecture",
+            where=where,
+            given="; ".join(lines[:3]) + more,
+            mend="build the model with the configuration that the file was written with",
+        )
+
+
+def _kind(array: tuple[Any, Any]) -> str:
+    return f"{tuple(array[0])} {np.dtype(array[1])}"

@@ -1,0 +1,206 @@
+"""The folder of a run: what was asked, what happened, and what came of it.
+
+config.json          what the run was asked to do, and on what machine
+events.jsonl         one event a line, appended while the run goes (`events`)
+losses.f32           the mean loss of every step's batch, raw little-endian float32
+checkpoints/         the whole state at a few steps, to resume from
+curves.csv           the three curves, one row a pass
+model.safetensors    the trained model, with its architecture
+lock                 who is writing, while somebody is
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.errors import RunError
+from clearprop.training.checkpoint import Checkpoints
+from clearprop.training.events import Event, as_it_went, read_lines, to_line
+from clearprop.training.files import disk_errors, sync_folder, write_atomically
+from clearprop.training.lock import Lock
+
+CONFIG, EVENTS, LOSSES = "config.json", "events.jsonl", "losses.f32"
+CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
+
+
+class RunFolder:
+    """A run folder that this process writes; `create` and `reopen` make one."""
+
+    def __init__(self, path: Path, lock: Lock, keep: int) -> None:
+        self.path = path
+        self.checkpoints = Checkpoints(path / CHECKPOINTS, keep)
+        self._lock = lock
+        with disk_errors(path):
+            _end_torn_line(path / EVENTS)
+            self._events = (path / EVENTS).open("ab", buffering=0)
+            self._losses = (path / LOSSES).open("ab", buffering=0)
+
+    @classmethod
+    def create(cls, path: Path, config: Mapping[str, Any], keep: int = 2) -> RunFolder:
+        """Make a new run folder.
+
+        Raises:
+            RunError: the folder exists and is not empty, or cannot be made.
+        """
+        with disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+        lock = Lock(path / LOCK)
+        try:
+            _check_empty(path)
+            write_atomically(path / CONFIG, json.dumps(dict(config), indent=2) + "\n")
+            return cls(path, lock, keep)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def reopen(cls, path: Path, keep: int = 2) -> RunFolder:
+        """Open an existing run folder to go on with it.
+
+        Raises:
+            RunError: there is no run, or a living process is working in it.
+        """
+        read_config(path)
+        lock = Lock(path / LOCK)
+        try:
+            return cls(path, lock, keep)
+        except BaseException:
+            lock.release()
+            raise
+
+    def log(self, event: Event) -> None:
+        """Append an event; it survives the end of this process from here on.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        self._append(self._events, (to_line(event) + "\n").encode(), EVENTS)
+
+    def log_losses(self, losses: NDArray[np.float32]) -> None:
+        """Append the losses of some steps.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        self._append(self._losses, losses.astype("<f4").tobytes(), LOSSES)
+
+    def rewind_losses(self, step: int) -> None:
+        """Forget the losses after a step: a resumed run makes these steps again.
+
+        Raises:
+            RunError: there are fewer losses than steps, so that the file is damaged.
+        """
+        with disk_errors(self.path / LOSSES):
+            size = (self.path / LOSSES).stat().st_size
+            if size < 4 * step:
+                raise RunError(
+                    "the losses of some steps are missing",
+                    where=str(self.path / LOSSES),
+                    given=f"{size // 4} losses",
+                    expected=f"at least the {step} that the checkpoint has seen",
+                )
+            self._losses.truncate(4 * step)
+
+    def sync(self) -> None:
+        """Force the logs to the disk, so that they outlive a crash of the machine too."""
+        with disk_errors(self.path):
+            for file in (self._events, self._losses):
+                os.fsync(file.fileno())
+            sync_folder(self.path)
+
+    def write(self, name: str, content: str) -> None:
+        """Write a text file of the run in one stroke.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        write_atomically(self.path / name, content)
+
+    def close(self) -> None:
+        """End the writing and give the folder free."""
+        self._events.close()
+        self._losses.close()
+        self._lock.release()
+
+    def _append(self, file: Any, data: bytes, name: str) -> None:
+        with disk_errors(self.path / name):
+            while data:  # on a filling disk a part may be taken before the error comes
+                data = data[file.write(data) :]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return what the run in a folder was asked to do.
+
+    Raises:
+        RunError: there is no run, or it was cut off before it began.
+    """
+    if not path.is_dir():
+        raise RunError("there is no such run folder", where=str(path))
+    file = path / CONFIG
+    if not file.is_file():
+        raise RunError(
+            "this folder has no config.json, so no run began in it",
+            where=str(path),
+            mend="choose the folder of a run, or start a new run in a new folder",
+        )
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError("the configuration is damaged", where=str(file), given=str(error)) from error
+    if not isinstance(config, dict):
+        raise RunError("the configuration is damaged", where=str(file), expected="an object")
+    return config
+
+
+def read_events(path: Path) -> list[Event]:
+    """Return what happened in a run, without steps that a resumption took back.
+
+    Raises:
+        RunError: there is no run in the folder.
+    """
+    read_config(path)
+    file = path / EVENTS
+    if not file.is_file():
+        return []
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return as_it_went(read_lines(lines))
+
+
+def read_losses(path: Path) -> NDArray[np.float32]:
+    """Return the mean loss of every step's batch, as far as they were written whole."""
+    file = path / LOSSES
+    if not file.is_file():
+        return np.zeros(0, np.float32)
+    data = file.read_bytes()
+    return np.frombuffer(data[: len(data) // 4 * 4], "<f4").astype(np.float32)
+
+
+def _check_empty(path: Path) -> None:
+    strangers = sorted(p.name for p in path.iterdir() if p.name != LOCK and p.suffix != ".tmp")
+    if strangers:
+        is_run = CONFIG in strangers
+        raise RunError(
+            "the folder holds a run already" if is_run else "the folder is not empty",
+            where=str(path),
+            given=", ".join(strangers[:5]),
+            expected="a new or an empty folder: nothing is ever overwritten",
+            mend="choose another folder, or go on with this run (resume=True)"
+            if is_run
+            else "choose another folder",
+        )
+
+
+def _end_torn_line(path: Path) -> None:
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb+") as file:
+        file.seek(-1, 2)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
