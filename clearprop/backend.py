@@ -74,7 +74,7 @@ def make_cores_devices() -> bool:
     training then runs on the devices that there are.
     """
     wanted = wanted_cpu_devices(os.environ)
-    given = jax.config.read("jax_num_cpu_devices")  # type: ignore[no-untyped-call]
+    given = jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
     if wanted is None or given != -1:
         return False
     try:
