@@ -84,9 +84,7 @@ def read_inputs(path: Path) -> NDArray[Any]:
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, Mapping):
-                raise zipfile.BadZipFile("one array alone, as .npy files hold it")
-            return {name: file[name] for name in file.files}
+            return {name: file[name] for name in file}
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise _damaged(path, error) from error

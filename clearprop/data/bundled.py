@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clearprop.data.columns import Column
 from clearprop.data.dataset import Dataset
 from clearprop.data.preparation import Task
 
@@ -65,7 +66,7 @@ BUNDLED = {
 
 
 def bundled(name: str) -> Dataset:
-    """Return one of scikit-learn's sets; digits as pictures, bytes (1797, 8, 8, 1) from 0 to 16.
+    """Return one of scikit-learn's sets; digits are pictures, bytes (1797, 8, 8, 1) from 0 to 16.
 
     >>> digits = bundled("digits")
     >>> digits.inputs.shape, digits.inputs.dtype, digits.targets[:4].tolist()
@@ -89,4 +90,5 @@ def bundled(name: str) -> Dataset:
         feature_names=features,
         source=about.source,
         licence=about.licence,
+        columns=None if features is None else tuple(Column(feature) for feature in features),
     )

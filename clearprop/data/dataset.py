@@ -27,8 +27,8 @@ class Dataset:
 
     Args:
         name: what it is called in messages and reports.
-        inputs: (N, ...) numbers; pictures are (N, height, width, channels), best as uint8. A table is
-            float (N, columns) with NaN for what is missing and codes for categories.
+        inputs: (N, ...) numbers; pictures are (N, height, width, channels), best as uint8. A table
+            is float (N, columns) with NaN for what is missing and codes for categories.
         targets: classification: int32 labels (N,) from 0 to K-1. Regression: float32 (N, outputs);
             (N,) is taken as one output. Text: int32 tokens shaped like the inputs.
         task: "classification", "regression" or "text".
@@ -203,7 +203,7 @@ class Dataset:
                 where=self.name,
                 expected=f"one of {', '.join(new)}",
             )
-        return labels
+        return labels.astype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def load_idx_set(known: IdxSet, folder: str | Path | None = None) -> Dataset:
 
 
 def idx_files(folder: Path) -> dict[str, Path]:
-    """Return a folder's idx files by stem, compressed or not, with dots or hyphens in their names."""
+    """Return a folder's idx files by stem, compressed or not, dots or hyphens in their names."""
     found: dict[str, Path] = {}
     for stem in STEMS:
         dotted = stem.replace("-idx", ".idx")

@@ -145,14 +145,15 @@ class Preparation:
         """The factor of step 2, float32, shaped to broadcast over the last axis."""
         if self.kind != "bytes":
             return np.ones((), np.float32)
-        return (1.0 / np.asarray(self.spread)).astype(np.float32)
+        return (1.0 / np.array(self.spread, np.float64)).astype(np.float32)
 
     @cached_property
     def shift(self) -> NDArray[np.float32]:
         """The summand of step 2, float32, shaped to broadcast over the last axis."""
         if self.kind != "bytes":
             return np.zeros((), np.float32)
-        return (-np.asarray(self.center) / np.asarray(self.spread)).astype(np.float32)
+        center, spread = np.array(self.center, np.float64), np.array(self.spread, np.float64)
+        return (-center / spread).astype(np.float32)
 
     @property
     def encoded_shape(self) -> tuple[int, ...]:
@@ -190,7 +191,9 @@ class Preparation:
         if self.kind == "bytes":
             return self._as_bytes(raw)
         numbers = _encode_table(raw, self.columns) if self.kind == "table" else raw
-        scaled = (numbers.astype(np.float64) - np.asarray(self.center)) / np.asarray(self.spread)
+        scaled = numbers.astype(np.float64)
+        scaled -= np.array(self.center, np.float64)
+        scaled /= np.array(self.spread, np.float64)
         return scaled.astype(np.float32)
 
     def scaled(self, kept: Any) -> Any:
@@ -229,7 +232,8 @@ class Preparation:
         return center, np.asarray(self.target_spread, np.float32)
 
     def _check_shape(self, raw: NDArray[Any]) -> None:
-        if tuple(raw.shape[1:]) != self.input_shape:
+        # A model of sequences takes them at any length.
+        if self.kind != "tokens" and tuple(raw.shape[1:]) != self.input_shape:
             raise ShapeError(
                 "these inputs are not of the shape that the preparation was fitted on",
                 given=f"examples of shape {tuple(raw.shape[1:])}",
@@ -266,8 +270,10 @@ class Preparation:
         try:
             record = json.loads(text)
             unknown = record.keys() - {field.name for field in fields(cls)}
-            if unknown or record["kind"] not in get_args(Kind):
-                raise ValueError(f"unknown entries {sorted(unknown)} or kind {record['kind']!r}")
+            if unknown:
+                raise ValueError(f"unknown entries {sorted(unknown)}")
+            if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
+                raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
             columns = tuple(
                 PreparedColumn(c["name"], c["fill"], _strings(c["categories"]))
                 for c in record["columns"]
@@ -323,7 +329,8 @@ class EncodedRows:
     def dtype(self) -> np.dtype[Any]:
         """The type of the encoded numbers."""
         kinds: dict[str, Any] = {"bytes": np.uint8, "tokens": np.int32}
-        return np.dtype(kinds.get(self.preparation.kind, np.float32))
+        dtype: np.dtype[Any] = np.dtype(kinds.get(self.preparation.kind, np.float32))
+        return dtype
 
     def __len__(self) -> int:
         return len(self.source)

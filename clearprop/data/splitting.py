@@ -116,12 +116,12 @@ def stratified(labels: NDArray[Any], dev: float, test: float, seed: int) -> Spli
 
 
 def _wanted(length: int, fraction: float) -> int:
-    return max(1, round(length * fraction)) if fraction else 0
+    return round(length * fraction)
 
 
 def _allot(counts: Indices, fraction: float, most: Indices) -> Indices:
     shares = counts * fraction
-    allotted = np.minimum(np.floor(shares).astype(np.intp), most)
+    allotted: Indices = np.minimum(np.floor(shares).astype(np.intp), most)
     missing = _wanted(int(counts.sum()), fraction) - int(allotted.sum())
     for index in np.argsort(-(shares - np.floor(shares)), kind="stable"):
         if missing > 0 and allotted[index] < most[index]:
@@ -131,7 +131,7 @@ def _allot(counts: Indices, fraction: float, most: Indices) -> Indices:
 
 
 def _check_enough(length: int, held_dev: int, held_test: int, dev: float, test: float) -> None:
-    starved = [n for n, held, f in (("dev", held_dev, dev), ("test", held_test, test)) if f > held]
+    starved = (dev > 0 and not held_dev) or (test > 0 and not held_test)
     if starved or held_dev + held_test >= length:
         raise DataError(
             f"{length} examples are too few to hold some out",

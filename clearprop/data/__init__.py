@@ -1,0 +1,38 @@
+"""Named real data sets, files of one's own, splitting, preparation and batches.
+
+>>> from clearprop import data
+>>> parts = data.load("iris").split(dev=0.1, test=0.1, seed=0)
+>>> len(parts.train), len(parts.dev), parts.input_shape
+(120, 15, (4,))
+"""
+
+from clearprop.data.batching import Batch, batches, batches_per_epoch, epoch_order
+from clearprop.data.catalog import Description, Row, describe, load, load_inputs
+from clearprop.data.catalog import available as list
+from clearprop.data.columns import Column
+from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
+from clearprop.data.idx import read_idx
+from clearprop.data.preparation import Preparation, PreparedColumn
+from clearprop.data.texts import decode_text, encode_text
+
+__all__ = [
+    "STREAM_LIMIT_BYTES",
+    "Batch",
+    "Column",
+    "Dataset",
+    "Description",
+    "Preparation",
+    "PreparedColumn",
+    "Row",
+    "Splits",
+    "batches",
+    "batches_per_epoch",
+    "decode_text",
+    "describe",
+    "encode_text",
+    "epoch_order",
+    "list",
+    "load",
+    "load_inputs",
+    "read_idx",
+]

@@ -1,0 +1,157 @@
+"""Batches in an order that seed and epoch decide, from memory or streamed from disk.
+
+Shape letters: N examples, B batch size.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.dataset import Dataset
+from clearprop.data.randomness import permutation
+from clearprop.data.sources import Indices
+from clearprop.errors import ConfigurationError
+
+BATCHES_AHEAD = 4
+
+
+class Batch(NamedTuple):
+    """Examples that are seen together: inputs (B, ...), not yet scaled, and targets (B, ...)."""
+
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+
+
+def epoch_order(length: int, seed: int, epoch: int) -> Indices:
+    """Return the rows of one epoch in their order, (N,): every row once.
+
+    Raises:
+        ConfigurationError: seed or epoch is negative.
+
+    >>> epoch_order(6, seed=0, epoch=1).tolist() == epoch_order(6, seed=0, epoch=1).tolist()
+    True
+    """
+    return permutation(length, seed, epoch)
+
+
+def batches_per_epoch(length: int, batch_size: int, *, drop_remainder: bool = True) -> int:
+    """Return how many batches an epoch has.
+
+    Raises:
+        ConfigurationError: the batch size is not positive, or larger than the data.
+
+    >>> batches_per_epoch(100, 32), batches_per_epoch(100, 32, drop_remainder=False)
+    (3, 4)
+    """
+    if batch_size < 1:
+        raise ConfigurationError(
+            "a batch holds at least one example",
+            given=f"batch_size={batch_size}",
+            mend="batch_size=32",
+        )
+    if batch_size > length and drop_remainder:
+        raise ConfigurationError(
+            "the batch is larger than the data",
+            given=f"batch_size={batch_size} for {length} examples",
+            mend=f"batch_size={length} or less",
+        )
+    return length // batch_size if drop_remainder else -(-length // batch_size)
+
+
+def batches(
+    dataset: Dataset,
+    batch_size: int,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    *,
+    shuffle: bool = True,
+    drop_remainder: bool = True,
+) -> Iterator[Batch]:
+    """Return the batches of one epoch, from ``start_batch`` on.
+
+    The order is the same whether the set is in memory or streamed, and depends on ``seed`` and
+    ``epoch`` alone, so that (epoch, batch) is all that a resumed run needs. Streamed sets are read
+    ahead by Grain in threads.
+
+    Args:
+        dataset: a part of ``Splits``, or any data set.
+        batch_size: examples in a batch.
+        seed: of the order.
+        epoch: from 0 up; each has its own order.
+        start_batch: how many batches of the epoch to leave out.
+        shuffle: False takes the rows as they stand.
+        drop_remainder: False yields a smaller last batch where the rows do not divide.
+
+    Raises:
+        ConfigurationError: a batch size of 0 or larger than the data, a start that is negative or
+            past the end, a negative seed, or Grain is needed and not installed.
+
+    >>> data = Dataset("ten", np.arange(10.0)[:, None], np.arange(10.0), "regression")
+    >>> [batch.inputs.ravel().tolist() for batch in batches(data, 4, shuffle=False, start_batch=1)]
+    [[4.0, 5.0, 6.0, 7.0]]
+    """
+    try:
+        count = batches_per_epoch(len(dataset), batch_size, drop_remainder=drop_remainder)
+    except ConfigurationError as error:
+        error.where = dataset.name
+        raise
+    if not 0 <= start_batch <= count:
+        raise ConfigurationError(
+            "this epoch has no such batch",
+            where=dataset.name,
+            given=f"start_batch={start_batch}",
+            expected=f"from 0 to {count}",
+        )
+    order = epoch_order(len(dataset), seed, epoch) if shuffle else np.arange(len(dataset))
+    plan = BatchPlan(dataset, order, batch_size, count)
+    if dataset.streamed:
+        return _streamed(plan, start_batch)
+    return (plan[index] for index in range(start_batch, count))
+
+
+class BatchPlan:
+    """The batches of one epoch by number: what Grain reads, and what memory is read by.
+
+    Args:
+        dataset: where the rows come from.
+        order: the rows in their order, (N,).
+        batch_size: rows in a batch.
+        count: batches in the epoch.
+    """
+
+    def __init__(self, dataset: Dataset, order: Indices, batch_size: int, count: int) -> None:
+        self.dataset = dataset
+        self.order = order
+        self.batch_size = batch_size
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Batch:
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return Batch(np.asarray(self.dataset.inputs[rows]), self.dataset.targets[rows])
+
+
+def _streamed(plan: BatchPlan, start_batch: int) -> Iterator[Batch]:
+    try:
+        import grain
+    except ImportError as error:
+        raise ConfigurationError(
+            "this data set is read batch by batch, for which Grain is needed",
+            where=plan.dataset.name,
+            given="grain is not installed",
+            mend="pip install 'clearprop[stream]', or hold all in memory: stream=False",
+        ) from error
+    if start_batch == len(plan):
+        return iter(())
+    options = grain.ReadOptions(
+        num_threads=min(8, 2 * (os.cpu_count() or 1)), prefetch_buffer_size=BATCHES_AHEAD
+    )
+    return iter(grain.MapDataset.source(plan)[start_batch:].to_iter_dataset(options))
