@@ -1,12 +1,17 @@
 """The operations: functions on arrays, each with the rule of its error signal beside it."""
 
 from clearprop.autodiff import OPERATIONS, Operation, stop_gradient
+from clearprop.ops import activations
+from clearprop.ops.activations import *  # noqa: F403 - a new one is named in its own file alone
+from clearprop.ops.attention import attention, attention_weights, causal_mask, masked_softmax
 from clearprop.ops.elementwise import (
     abs,
     add,
     clip,
     cos,
     divide,
+    dropout,
+    erf,
     exp,
     expm1,
     floor,
@@ -19,6 +24,7 @@ from clearprop.ops.elementwise import (
     power,
     reciprocal,
     round,
+    rsqrt,
     sign,
     sin,
     sqrt,
@@ -28,6 +34,16 @@ from clearprop.ops.elementwise import (
 )
 from clearprop.ops.index import gather, getitem, one_hot, scatter_add, take, take_along_axis
 from clearprop.ops.linalg import dot, einsum, matmul, outer
+from clearprop.ops.losses import (
+    hinge,
+    kl_divergence,
+    log_loss,
+    sigmoid_binary_cross_entropy,
+    softmax_cross_entropy,
+    squared_error,
+    zero_one,
+)
+from clearprop.ops.normalization import batch_norm, layer_norm, weight_norm
 from clearprop.ops.reduce import (
     argmax,
     argmin,
@@ -64,14 +80,20 @@ __all__ = [
     "argmax",
     "argmin",
     "astype",
+    "attention",
+    "attention_weights",
+    "batch_norm",
     "broadcast_to",
+    "causal_mask",
     "clip",
     "concatenate",
     "cos",
     "cumsum",
     "divide",
     "dot",
+    "dropout",
     "einsum",
+    "erf",
     "exp",
     "expand_dims",
     "expm1",
@@ -79,9 +101,14 @@ __all__ = [
     "floor",
     "gather",
     "getitem",
+    "hinge",
+    "kl_divergence",
+    "layer_norm",
     "log",
     "log1p",
+    "log_loss",
     "logsumexp",
+    "masked_softmax",
     "matmul",
     "max",
     "maximum",
@@ -99,12 +126,16 @@ __all__ = [
     "reciprocal",
     "reshape",
     "round",
+    "rsqrt",
     "scatter_add",
+    "sigmoid_binary_cross_entropy",
     "sign",
     "sin",
+    "softmax_cross_entropy",
     "split",
     "sqrt",
     "square",
+    "squared_error",
     "squeeze",
     "stack",
     "std",
@@ -115,5 +146,8 @@ __all__ = [
     "take_along_axis",
     "transpose",
     "var",
+    "weight_norm",
     "where",
+    "zero_one",
 ]
+__all__ += activations.__all__

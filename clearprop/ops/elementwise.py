@@ -6,8 +6,10 @@ inputs. Inputs broadcast as in NumPy; the sweep sums their errors over the broad
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation, stop_gradient
@@ -181,6 +183,20 @@ def sqrt(x: ArrayLike) -> Array:
     return jnp.sqrt(x)
 
 
+def _error_of_rsqrt(error: Any, z: Any, x: Any) -> Any:
+    return -0.5 * error * z * z * z
+
+
+@operation(errors=(_error_of_rsqrt,), stacks=True)
+def rsqrt(x: ArrayLike) -> Array:
+    """Reciprocal of the square root: z = x^(-1/2), with dz/dx = -z^3 / 2.
+
+    >>> print(rsqrt(4.0))
+    0.5
+    """
+    return jax.lax.rsqrt(jnp.asarray(x))
+
+
 @operation(errors=(lambda error, z, x: error * (2 * x),), stacks=True)
 def square(x: ArrayLike) -> Array:
     """Square: z = x^2, with dz/dx = 2x.
@@ -223,6 +239,18 @@ def cos(x: ArrayLike) -> Array:
     1.0
     """
     return jnp.cos(x)
+
+
+@operation(
+    errors=(lambda error, z, x: error * exp(-x * x) * (2 / math.sqrt(math.pi)),), stacks=True
+)
+def erf(x: ArrayLike) -> Array:
+    """Error function: z = 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+
+    >>> print(erf(0.0))
+    0.0
+    """
+    return jax.scipy.special.erf(x)
 
 
 def _share(error: Any, mine: Any, other: Any) -> Any:
@@ -293,6 +321,29 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
     """
     check_broadcast("where", condition, x, y)
     return jnp.where(condition, x, y)
+
+
+def _error_of_kept(error: Any, z: Any, x: Any, keep: Any, rate: float) -> Any:
+    return dropout(error, keep, rate)
+
+
+@operation(errors=(_error_of_kept, None), stacks=True)
+def dropout(x: ArrayLike, keep: ArrayLike, rate: float) -> Array:
+    """Drop what the mask does not keep: z = x / (1 - rate) where it is kept, else 0.
+
+    The division keeps the expected value of z at x; what was dropped passes no error. ``keep`` is
+    true with probability 1 - rate, drawn by the caller.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+
+    >>> print(dropout(jnp.array([1.0, 2.0]), jnp.array([True, False]), 0.5))
+    [2. 0.]
+
+    Source: Srivastava et al. (2014); scaled in training rather than in evaluation.
+    """
+    check_broadcast("dropout", x, keep)
+    return jnp.where(keep, jnp.asarray(x) / (1 - rate), 0)
 
 
 def _error_of_clipped(

@@ -41,7 +41,7 @@ def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
 
 @operation(
     errors=(_error_of_left, _error_of_right),
-    stacks=True,
+    stacks=(False, True),
     count=lambda z, x, y: 2 * math.prod(z.shape) * x.shape[-1],
 )
 def matmul(x: Array, y: Array) -> Array:

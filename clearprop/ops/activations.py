@@ -1,0 +1,241 @@
+"""Activation functions: each one's equation, forward, rule and example in one place.
+
+To add one, write it here as its siblings are, and name it in ``__all__``. From then on it is
+``ops.NAME`` and ``nn.Activation("NAME")``, and tests/ops/test_activations.py checks its derivatives
+of first and second order, its documentation and its shape without a new line.
+
+In the rules ``error`` is the error signal of the output, ``y`` the output and ``x`` the input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff import Operation, operation
+from clearprop.ops.elementwise import erf, exp, where
+from clearprop.ops.reduce import sum as sum_over
+from clearprop.ops.types import Array, ArrayLike, check_axis
+
+__all__ = [
+    "ACTIVATIONS",
+    "activation",
+    "binary_step",
+    "elu",
+    "gelu",
+    "identity",
+    "leaky_relu",
+    "log_softmax",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
+]
+
+P = ParamSpec("P")
+
+ACTIVATIONS: dict[str, Operation[..., Array]] = {}
+"""Every activation function by name."""
+
+
+def activation(
+    rule: Callable[..., Any] | None, elementwise: bool = True
+) -> Callable[[Callable[P, Array]], Operation[P, Array]]:
+    """Turn a forward function into an operation that is an activation.
+
+    ``rule(error, y, x, **parameters)`` gives the error signal of the input; None where no error
+    passes. The one function stands for all it does: forward, rule, documentation, name.
+
+    >>> sorted(ACTIVATIONS)[:3]
+    ['binary_step', 'elu', 'gelu']
+    """
+
+    def register(forward: Callable[P, Array]) -> Operation[P, Array]:
+        errors = None if rule is None else (rule,)
+        row = operation(errors=errors, stacks=elementwise)(forward)
+        ACTIVATIONS[row.name] = row
+        return row
+
+    return register
+
+
+@activation(lambda error, y, x: error)
+def identity(x: ArrayLike) -> Array:
+    """Linear unit: y = x, with dy/dx = 1.
+
+    >>> print(identity(2.0))
+    2.0
+    """
+    return jnp.asarray(x)
+
+
+@activation(None)
+def binary_step(x: ArrayLike, threshold: float = 0.0) -> Array:
+    """Binary threshold unit: y = 1 if x >= threshold else 0. No error passes a step.
+
+    >>> print(binary_step(jnp.array([-1.0, 0.0, 1.0])))
+    [0. 1. 1.]
+
+    Source: McCulloch and Pitts (1943).
+    """
+    x = jnp.asarray(x)
+    return (x >= threshold).astype(x.dtype)
+
+
+@activation(lambda error, y, x: error * y * (1 - y))
+def sigmoid(x: ArrayLike) -> Array:
+    """Sigmoid unit: y = 1 / (1 + e^-x), with dy/dx = y (1 - y).
+
+    >>> print(f"{sigmoid(1.0):.2f}")
+    0.73
+    """
+    return jax.nn.sigmoid(x)
+
+
+@activation(lambda error, y, x: error * (1 - y * y))
+def tanh(x: ArrayLike) -> Array:
+    """Hyperbolic tangent: y = (e^x - e^-x) / (e^x + e^-x), with dy/dx = 1 - y^2.
+
+    >>> print(tanh(0.0))
+    0.0
+    """
+    return jnp.tanh(x)
+
+
+@activation(lambda error, y, x: where(x > 0, error, 0.0))
+def relu(x: ArrayLike) -> Array:
+    """Rectified linear unit: y = max(x, 0), with dy/dx = 1 for x > 0 and 0 elsewhere, 0 at 0 too.
+
+    >>> print(relu(jnp.array([-1.0, 0.0, 2.0])))
+    [0. 0. 2.]
+    """
+    return jax.nn.relu(x)
+
+
+def _error_of_leaky_relu(error: Any, y: Any, x: Any, slope: float = 0.01) -> Any:
+    return where(x > 0, error, slope * error)
+
+
+@activation(_error_of_leaky_relu)
+def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
+    """Leaky rectified linear unit: y = x if x > 0 else slope x, with dy/dx = 1 or the slope.
+
+    >>> print(leaky_relu(jnp.array([-1.0, 2.0])))
+    [-0.01  2.  ]
+
+    Source: Maas, Hannun and Ng (2013).
+    """
+    return jnp.where(jnp.asarray(x) > 0, x, slope * jnp.asarray(x))
+
+
+def _error_of_elu(error: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
+    return where(x > 0, error, error * (y + alpha))
+
+
+@activation(_error_of_elu)
+def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
+    """Exponential linear unit: y = x if x > 0 else alpha (e^x - 1), with dy/dx = 1 or y + alpha.
+
+    >>> print(elu(jnp.array([-100.0, 2.0])))
+    [-1.  2.]
+
+    Source: Clevert, Unterthiner and Hochreiter (2016).
+    """
+    return jax.nn.elu(x, alpha)
+
+
+def _error_of_gelu(error: Any, y: Any, x: Any, approximate: bool = False) -> Any:
+    if approximate:
+        root = math.sqrt(2 / math.pi)
+        t = tanh(root * (x + 0.044715 * x * x * x))
+        return error * 0.5 * (1 + t + x * (1 - t * t) * (root * (1 + 0.134145 * x * x)))
+    density = exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+    return error * (0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density)
+
+
+@activation(_error_of_gelu)
+def gelu(x: ArrayLike, approximate: bool = False) -> Array:
+    """Gaussian error linear unit: y = x Phi(x), with dy/dx = Phi(x) + x phi(x).
+
+    Phi is the standard normal distribution's cumulative function, phi its density. With
+    ``approximate`` Phi(x) = (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2.
+
+    >>> print(f"{gelu(-1.0):.2f} {gelu(1.0):.2f}")
+    -0.16 0.84
+
+    Source: Hendrycks and Gimpel (2016).
+    """
+    return jax.nn.gelu(x, approximate=approximate)
+
+
+def _error_of_silu(error: Any, y: Any, x: Any) -> Any:
+    gate = sigmoid(x)
+    return error * (gate + y * (1 - gate))
+
+
+@activation(_error_of_silu)
+def silu(x: ArrayLike) -> Array:
+    """Sigmoid linear unit: y = x s(x) with the sigmoid s, and dy/dx = s(x) + y (1 - s(x)).
+
+    >>> print(f"{silu(-1.0):.2f} {silu(1.0):.2f}")
+    -0.27 0.73
+
+    Source: Elfwing, Uchibe and Doya (2018); also called swish.
+    """
+    return jax.nn.silu(x)
+
+
+@activation(lambda error, y, x: error * sigmoid(x))
+def softplus(x: ArrayLike) -> Array:
+    """Smooth rectifier: y = log(1 + e^x), with the sigmoid as its derivative; never overflows.
+
+    >>> print(softplus(-1000.0), softplus(1000.0))
+    0.0 1000.0
+    """
+    return jax.nn.softplus(x)
+
+
+def _error_of_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return y * (error - sum_over(error * y, axis=axis, keepdims=True))
+
+
+@activation(_error_of_softmax, elementwise=False)
+def softmax(x: Array, axis: int = -1) -> Array:
+    """Probabilities from scores: y_i = e^(x_i) / sum_j e^(x_j), with dy_i/dx_j = y_i (d_ij - y_j).
+
+    The largest score is taken out first, so that nothing overflows.
+
+    Raises:
+        ShapeError: the array has not that axis.
+
+    >>> print(softmax(jnp.array([0.0, 0.0])), softmax(jnp.array([1000.0, 0.0])))
+    [0.5 0.5] [1. 0.]
+
+    Source: the lecture prints the off-diagonal entries of the Jacobian as y_i y_j; it is -y_i y_j.
+    """
+    check_axis("softmax", x, axis)
+    return jax.nn.softmax(x, axis=axis)
+
+
+def _error_of_log_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return error - exp(y) * sum_over(error, axis=axis, keepdims=True)
+
+
+@activation(_error_of_log_softmax, elementwise=False)
+def log_softmax(x: Array, axis: int = -1) -> Array:
+    """Logarithm of softmax: y_i = x_i - log sum_j e^(x_j), with dy_i/dx_j = d_ij - e^(y_j).
+
+    Raises:
+        ShapeError: the array has not that axis.
+
+    >>> print(log_softmax(jnp.array([0.0, 0.0])).round(3))
+    [-0.693 -0.693]
+    """
+    check_axis("log_softmax", x, axis)
+    return jax.nn.log_softmax(x, axis=axis)

@@ -1,0 +1,232 @@
+"""Losses, per example or per entry; the mean over a batch is the caller's.
+
+Fused ones take logits: then nothing overflows, and the error signal is output less target. ``t``
+stands for the target, ``z`` for logits, ``y`` for probabilities.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff import operation
+from clearprop.errors import ShapeError
+from clearprop.ops.activations import log_softmax, sigmoid, softmax
+from clearprop.ops.elementwise import log, where
+from clearprop.ops.index import one_hot
+from clearprop.ops.reduce import sum as sum_over
+from clearprop.ops.shape import expand_dims
+from clearprop.ops.types import Array, shape_of
+
+
+def _check_same(name: str, given: Any, target: Any) -> None:
+    if shape_of(given) != shape_of(target):
+        raise ShapeError(
+            "the target has not the shape of the output",
+            where=name,
+            given=f"output {shape_of(given)}, target {shape_of(target)}",
+            expected="equal shapes: broadcasting would compare every example with every target",
+        )
+
+
+def _are_classes(labels: Any) -> bool:
+    return not jnp.issubdtype(labels.dtype, jnp.floating)
+
+
+def _error_of_logits(error: Any, loss: Any, logits: Any, labels: Any) -> Any:
+    y = softmax(logits)
+    if _are_classes(labels):
+        t = one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+        return expand_dims(error, -1) * (y - t)
+    # The probabilities of a target sum to 1, save where rounding or a weight says otherwise.
+    total = sum_over(labels, axis=-1, keepdims=True)
+    return expand_dims(error, -1) * (y * total - labels)
+
+
+def _error_of_labels(error: Any, loss: Any, logits: Any, labels: Any) -> Any:
+    return expand_dims(-error, -1) * log_softmax(logits)
+
+
+@operation(errors=(_error_of_logits, _error_of_labels), count=lambda z, x, t: 5 * x.size)
+def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
+    """Cross-entropy of softmax, per example: L = -sum_k t_k log y_k with y = softmax(z).
+
+    Its rule is dL/dz = y - t. ``logits`` are (..., K); ``labels`` are classes 0 to K-1 of shape
+    (...), or probabilities (..., K). A class outside 0 to K-1 gives NaN, so that it is noticed.
+
+    Raises:
+        ShapeError: the labels' shape is neither.
+
+    >>> softmax_cross_entropy(jnp.zeros((2, 4)), jnp.array([0, 3])).round(3)
+    Array([1.386, 1.386], dtype=float32)
+
+    Source: lecture P; the two functions are one operation for accuracy and speed.
+    """
+    expected = logits.shape[:-1] if _are_classes(labels) else logits.shape
+    if not logits.shape or shape_of(labels) != expected:
+        kind = "classes" if _are_classes(labels) else "probabilities"
+        raise ShapeError(
+            "labels and logits do not fit together",
+            where="softmax_cross_entropy",
+            given=f"logits {shape_of(logits)}, labels ({kind}) {shape_of(labels)}",
+            expected=f"labels of shape {shape_of(logits)[:-1]} (classes, integers) "
+            f"or {shape_of(logits)} (probabilities)",
+        )
+    if not _are_classes(labels):
+        return -jnp.sum(labels * jax.nn.log_softmax(logits), axis=-1)
+    known = (labels >= 0) & (labels < logits.shape[-1])
+    at = jnp.where(known, labels, 0)[..., None]
+    picked = jnp.take_along_axis(logits, at, axis=-1)[..., 0]
+    loss = jax.scipy.special.logsumexp(logits, axis=-1) - picked
+    return jnp.where(known, loss, jnp.nan)
+
+
+@operation(
+    errors=(
+        lambda error, loss, logits, labels: error * (sigmoid(logits) - labels),
+        lambda error, loss, logits, labels: -error * logits,
+    ),
+    stacks=True,
+    count=lambda z, x, t: 5 * x.size,
+)
+def sigmoid_binary_cross_entropy(logits: Array, labels: Array) -> Array:
+    """Log loss of a sigmoid, per entry: L = -t log y - (1 - t) log(1 - y) with y = sigmoid(z).
+
+    Its rule is dL/dz = y - t. Both arrays have one shape; labels are 0, 1 or between.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    >>> sigmoid_binary_cross_entropy(jnp.array([0.0, 100.0]), jnp.array([1.0, 1.0])).round(3)
+    Array([0.693, 0.   ], dtype=float32)
+
+    Source: computed as max(z, 0) - z t + log(1 + e^-|z|), which never overflows.
+    """
+    _check_same("sigmoid_binary_cross_entropy", logits, labels)
+    return jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+
+
+@operation(
+    errors=(
+        lambda error, loss, y, t: error * (y - t),
+        lambda error, loss, y, t: error * (t - y),
+    ),
+    stacks=True,
+    count=lambda z, x, t: 3 * x.size,
+)
+def squared_error(output: Array, target: Array) -> Array:
+    """Squared error, per entry: L = (y - t)^2 / 2, with dL/dy = y - t.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    >>> print(squared_error(jnp.array([1.0, 3.0]), jnp.array([0.0, 1.0])))
+    [0.5 2. ]
+
+    Source: lecture P; the half makes the error signal output less target.
+    """
+    _check_same("squared_error", output, target)
+    return 0.5 * jnp.square(output - target)
+
+
+def _error_of_probability(error: Any, loss: Any, y: Any, t: Any) -> Any:
+    # Each half counts only where its target has weight: 0 / 0 at y = t = 0 is 0.
+    one = where(t == 0, 0.0, t / where(t == 0, 1.0, y))
+    zero = where(t == 1, 0.0, (1 - t) / where(t == 1, 1.0, 1 - y))
+    return error * (zero - one)
+
+
+def _error_of_target(error: Any, loss: Any, y: Any, t: Any) -> Any:
+    return error * (log(1 - y) - log(y))
+
+
+@operation(
+    errors=(_error_of_probability, _error_of_target),
+    stacks=True,
+    count=lambda z, x, t: 6 * x.size,
+)
+def log_loss(output: Array, target: Array) -> Array:
+    """Log loss of a probability, per entry: L = -t log y - (1 - t) log(1 - y), where 0 log 0 = 0.
+
+    Its rule is dL/dy = (y - t) / (y (1 - y)), without bound where y is surely wrong: training goes
+    better through `sigmoid_binary_cross_entropy`, which takes logits.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    >>> log_loss(jnp.array([0.5, 0.5]), jnp.array([1.0, 0.0])).round(3)
+    Array([0.693, 0.693], dtype=float32)
+    """
+    _check_same("log_loss", output, target)
+    entropy = jax.scipy.special.xlogy
+    return -(entropy(target, output) + entropy(1 - target, 1 - output))
+
+
+def _error_of_p(error: Any, loss: Any, p: Any, q: Any) -> Any:
+    ratio = where(p > 0, p, q) / q
+    return expand_dims(error, -1) * where(p > 0, log(ratio) + 1, 0.0)
+
+
+@operation(
+    errors=(_error_of_p, lambda error, loss, p, q: expand_dims(-error, -1) * (p / q)),
+    count=lambda z, x, t: 4 * x.size,
+)
+def kl_divergence(p: Array, q: Array) -> Array:
+    """Kullback-Leibler divergence over the last axis: L = sum_k p_k log(p_k / q_k), 0 log 0 = 0.
+
+    Its rules are dL/dp = log(p/q) + 1 (0 where p is 0) and dL/dq = -p/q. Both arrays (..., K) hold
+    probabilities; the answer is (...), in nats.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    >>> print(f"{kl_divergence(jnp.array([1.0, 0.0]), jnp.array([0.5, 0.5])):.3f}")
+    0.693
+    """
+    _check_same("kl_divergence", p, q)
+    return jnp.sum(jax.scipy.special.rel_entr(p, q), axis=-1)
+
+
+@operation(
+    errors=(
+        lambda error, loss, score, t: where(score * t < 1, -error * t, 0.0),
+        None,
+    ),
+    stacks=True,
+    count=lambda z, x, t: 3 * x.size,
+)
+def hinge(score: Array, target: Array) -> Array:
+    """Hinge loss, per entry: L = max(0, 1 - t z) for targets t of -1 or 1, with dL/dz = -t or 0.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    >>> print(hinge(jnp.array([2.0, 0.5, -1.0]), jnp.array([1, 1, 1])))
+    [0.  0.5 2. ]
+    """
+    _check_same("hinge", score, target)
+    return jnp.maximum(0, 1 - target * score)
+
+
+@operation(count=lambda z, x, t: x.size)
+def zero_one(logits: Array, labels: Array) -> Array:
+    """Zero-one loss, per example: L = 0 where the largest logit is the label's, else 1.
+
+    It is reported, not trained on: no error passes. ``logits`` (..., K), ``labels`` (...).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+
+    >>> print(zero_one(jnp.array([[0.1, 0.9], [0.8, 0.2]]), jnp.array([1, 1])))
+    [0. 1.]
+    """
+    if shape_of(labels) != shape_of(logits)[:-1]:
+        raise ShapeError(
+            "labels and logits do not fit together",
+            where="zero_one",
+            given=f"logits {shape_of(logits)}, labels {shape_of(labels)}",
+            expected=f"labels of shape {shape_of(logits)[:-1]}",
+        )
+    return (jnp.argmax(logits, axis=-1) != labels).astype(logits.dtype)

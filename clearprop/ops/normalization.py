@@ -1,0 +1,153 @@
+"""Normalization: numbers shifted and scaled to mean 0 and variance 1, and weights by length.
+
+``xh`` in the equations is the normalized input (x - mean) / sqrt(variance + epsilon), and g the
+error signal of xh. All rules rest on one: over the n numbers that share a mean and a variance, the
+error of x is (g - mean(g) - xh mean(g xh)) / sqrt(variance + epsilon).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff import operation
+from clearprop.errors import ShapeError
+from clearprop.ops.elementwise import rsqrt, sqrt
+from clearprop.ops.reduce import mean as mean_over
+from clearprop.ops.reduce import sum as sum_over
+from clearprop.ops.reduce import var
+from clearprop.ops.types import Array, check_axis, shape_of
+
+
+def _errors_of_layer_norm(
+    error: Any,
+    y: Any,
+    x: Any,
+    scale: Any,
+    shift: Any,
+    axis: int | tuple[int, ...] = -1,
+    epsilon: float = 1e-5,
+) -> tuple[Any, Any, Any]:
+    rate = rsqrt(var(x, axis=axis, keepdims=True) + epsilon)
+    xh = (x - mean_over(x, axis=axis, keepdims=True)) * rate
+    g = error if scale is None else error * scale
+    mean_g = mean_over(g, axis=axis, keepdims=True)
+    mean_gx = mean_over(g * xh, axis=axis, keepdims=True)
+    return (g - mean_g - xh * mean_gx) * rate, None if scale is None else error * xh, error
+
+
+def _check_affine(name: str, x: Any, sizes: tuple[int, ...], **given: Any) -> None:
+    for parameter, value in given.items():
+        if value is not None and shape_of(value) not in ((), sizes):
+            raise ShapeError(
+                f"{parameter} has not one entry for each normalized feature",
+                where=name,
+                given=f"input {shape_of(x)}, {parameter} {shape_of(value)}",
+                expected=f"{parameter} of shape {sizes}",
+            )
+
+
+@operation(joint=_errors_of_layer_norm, count=lambda y, x, *_, **__: 8 * math.prod(x.shape))
+def layer_norm(
+    x: Array,
+    scale: Array | None = None,
+    shift: Array | None = None,
+    axis: int | tuple[int, ...] = -1,
+    epsilon: float = 1e-5,
+) -> Array:
+    """Normalize each example over its features: y = scale xh + shift.
+
+    ``axis`` names the features' axes, the last ones; ``scale`` and ``shift`` have their sizes. The
+    answer does not change when x is multiplied by a positive number, up to epsilon.
+
+    Raises:
+        ShapeError: scale or shift do not fit, or the axes are not the last ones.
+
+    >>> print(layer_norm(jnp.array([1.0, 3.0])).round(2))
+    [-1.  1.]
+
+    Source: Ba, Kiros and Hinton (2016).
+    """
+    named = (axis,) if isinstance(axis, int) else axis
+    axes = sorted(check_axis("layer_norm", x, a) for a in named)
+    if axes != list(range(len(x.shape) - len(axes), len(x.shape))):
+        raise ShapeError("the axes are not the last ones", where="layer_norm", given=str(axis))
+    sizes = tuple(x.shape[a] for a in axes)
+    _check_affine("layer_norm", x, sizes, scale=scale, shift=shift)
+    centred = x - jnp.mean(x, axis=axis, keepdims=True)
+    y = centred * jax.lax.rsqrt(jnp.var(x, axis=axis, keepdims=True) + epsilon)
+    y = y if scale is None else y * scale
+    return y if shift is None else y + shift
+
+
+def _errors_of_batch_norm(
+    errors: Any, outputs: Any, x: Any, scale: Any, shift: Any, epsilon: float = 1e-5
+) -> tuple[Any, Any, Any]:
+    error, error_of_mean, error_of_variance = errors
+    _, mean, variance = outputs
+    axes = tuple(range(len(x.shape) - 1))
+    number = math.prod(x.shape[:-1])
+    centred = x - mean
+    rate = rsqrt(variance + epsilon)
+    xh = centred * rate
+    # The two sums over the batch are the errors of shift and scale: they are made once.
+    error_of_shift = sum_over(error, axis=axes)
+    error_of_scale = sum_over(error * xh, axis=axes)
+    slope = rate if scale is None else scale * rate
+    from_y = (error - error_of_shift / number - xh * (error_of_scale / number)) * slope
+    from_statistics = (error_of_mean + 2 * error_of_variance * centred) / number
+    return from_y + from_statistics, error_of_scale, error_of_shift
+
+
+@operation(joint=_errors_of_batch_norm, count=lambda y, x, *_, **__: 8 * math.prod(x.shape))
+def batch_norm(
+    x: Array, scale: Array | None = None, shift: Array | None = None, epsilon: float = 1e-5
+) -> tuple[Array, Array, Array]:
+    """Normalize each feature over the batch: y = scale xh + shift; with the mean and the variance.
+
+    Shapes: x (..., features); the mean and the (biased) variance are taken over every axis but the
+    last, and returned for running averages, as is the form of training.
+
+    Raises:
+        ShapeError: x has no batch axis, or scale or shift do not fit.
+
+    >>> y, mean, variance = batch_norm(jnp.array([[1.0], [3.0]]))
+    >>> print(y.ravel().round(2), mean, variance)
+    [-1.  1.] [2.] [1.]
+
+    Source: Ioffe and Szegedy (2015).
+    """
+    if len(x.shape) < 2:
+        raise ShapeError(
+            "there is no batch to normalize over",
+            where="batch_norm",
+            given=f"shape {shape_of(x)}",
+            expected="(..., features)",
+        )
+    _check_affine("batch_norm", x, shape_of(x)[-1:], scale=scale, shift=shift)
+    axes = tuple(range(len(x.shape) - 1))
+    mean, variance = jnp.mean(x, axis=axes), jnp.var(x, axis=axes)
+    y = (x - mean) * jax.lax.rsqrt(variance + epsilon)
+    y = y if scale is None else y * scale
+    return y if shift is None else y + shift, mean, variance
+
+
+def weight_norm(direction: Array, gain: Array) -> Array:
+    """Make a weight of a direction and a length: w = gain v / |v|, per output unit.
+
+    Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,).
+
+    Raises:
+        ShapeError: there is not one gain an output unit.
+
+    >>> print(weight_norm(jnp.array([[3.0], [4.0]]), jnp.array([10.0])).ravel())
+    [6. 8.]
+
+    Source: Salimans and Kingma (2016).
+    """
+    _check_affine("weight_norm", direction, shape_of(direction)[-1:], gain=gain)
+    axes = tuple(range(len(direction.shape) - 1))
+    return direction * (gain / sqrt(sum_over(direction * direction, axis=axes)))
