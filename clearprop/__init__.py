@@ -1,0 +1,71 @@
+"""clearprop: neural networks that can be seen through.
+
+>>> import clearprop as cp
+>>> print(cp.grad(lambda x: x**2 + 3)(5.0))
+10.0
+
+Nothing heavy is imported before it is used: JAX starts with the first name that needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clearprop import data as data
+    from clearprop import models as models
+    from clearprop import nn as nn
+    from clearprop import ops as ops
+    from clearprop import optim as optim
+    from clearprop.autodiff import check_gradients as check_gradients
+    from clearprop.autodiff import checkpoint as checkpoint
+    from clearprop.autodiff import grad as grad
+    from clearprop.autodiff import hvp as hvp
+    from clearprop.autodiff import jacobian as jacobian
+    from clearprop.autodiff import lift as lift
+    from clearprop.autodiff import stop_gradient as stop_gradient
+    from clearprop.autodiff import value_and_grad as value_and_grad
+    from clearprop.autodiff import vjp as vjp
+    from clearprop.errors import ClearpropError as ClearpropError
+    from clearprop.training import evaluate as evaluate
+    from clearprop.training import fit as fit
+    from clearprop.training import load as load
+    from clearprop.training import predict as predict
+    from clearprop.training import save as save
+
+__version__ = "0.1.0"
+
+_HOME = {
+    **dict.fromkeys(
+        (
+            "check_gradients",
+            "checkpoint",
+            "grad",
+            "hvp",
+            "jacobian",
+            "lift",
+            "stop_gradient",
+            "value_and_grad",
+            "vjp",
+        ),
+        "clearprop.autodiff",
+    ),
+    **dict.fromkeys(("evaluate", "fit", "load", "predict", "save"), "clearprop.training"),
+    "ClearpropError": "clearprop.errors",
+}
+_MODULES = ("data", "glass", "models", "nn", "ops", "optim", "recipes", "training", "tree")
+
+__all__ = ["__version__", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"clearprop.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'clearprop' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

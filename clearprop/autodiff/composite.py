@@ -1,0 +1,155 @@
+"""Operations made from whole functions: `lift` adopts JAX code, `checkpoint` computes it twice."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff.operation import Operation, apply, operation
+from clearprop.autodiff.tape import Traced
+from clearprop.autodiff.transforms import vjp
+from clearprop.errors import TracedValueError
+
+Array = jax.Array
+
+
+def lift(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adopt a JAX function as one operation: its rule is the one that JAX derives.
+
+    The function may use anything that `jax.vjp` can differentiate; trees go in and out, and every
+    order of derivative works. Traced values must come in as arguments, not through a closure.
+
+    >>> from clearprop.autodiff import grad
+    >>> print(grad(lift(jnp.sinc))(0.0))
+    -0.0
+    """
+
+    @functools.wraps(function)
+    def lifted(*args: Any, **kwargs: Any) -> Any:
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        moving = [i for i, x in enumerate(leaves) if type(x) is Traced]
+
+        def of_moving(*values: Any) -> Any:
+            every = list(leaves)
+            for i, value in zip(moving, values, strict=True):
+                every[i] = value
+            called_args, called_kwargs = jax.tree.unflatten(structure, every)
+            return function(*called_args, **called_kwargs)
+
+        name = getattr(function, "__name__", "function")
+        return _call_flat(name, of_moving, [leaves[i] for i in moving], _vjp_of_jax)
+
+    return lifted
+
+
+def _vjp_of_jax(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """Return (errors, inputs) -> errors of the inputs, itself a lifted function."""
+
+    def pull_back(errors: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+        outputs, backward = jax.vjp(function, *inputs)
+        full = tuple(
+            e
+            if jnp.issubdtype(y.dtype, jnp.floating)
+            else jax.numpy.zeros(y.shape, jax.dtypes.float0)
+            for e, y in zip(errors, outputs, strict=True)
+        )
+        passed: tuple[Any, ...] = backward(full)
+        return passed
+
+    return lift(pull_back)
+
+
+def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same function with less memory: the tape keeps its inputs alone.
+
+    The backward pass computes the inside again. Values inside that depend on the differentiated
+    arguments must come in as arguments; where ``function`` is itself a tree (a layer), its own
+    arrays count as arguments.
+
+    >>> from clearprop.autodiff import grad
+    >>> print(grad(checkpoint(lambda x: x * x * x))(2.0))
+    12.0
+
+    Source: Griewank (1992); Chen et al. (2016), *Training deep nets with sublinear memory cost*.
+    """
+    is_tree = not jax.tree_util.all_leaves([function])
+
+    @functools.wraps(function)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        whole = (function if is_tree else None, args, kwargs)
+        leaves, structure = jax.tree.flatten(whole)
+        moving = [i for i, x in enumerate(leaves) if type(x) is Traced]
+        # The backward pass runs the inside in the surroundings (layer path, training mode, random
+        # key) of the forward pass.
+        surroundings = contextvars.copy_context()
+
+        def of_moving(*values: Any) -> Any:
+            every = list(leaves)
+            for i, value in zip(moving, values, strict=True):
+                every[i] = value
+            called, called_args, called_kwargs = jax.tree.unflatten(structure, every)
+            return (called if is_tree else function)(*called_args, **called_kwargs)
+
+        def inside(*values: Any) -> Any:
+            return surroundings.copy().run(of_moving, *values)
+
+        name = f"checkpoint({getattr(function, '__name__', type(function).__name__)})"
+        return _call_flat(name, inside, [leaves[i] for i in moving], _vjp_of_tape)
+
+    return checkpointed
+
+
+def _vjp_of_tape(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    def pull_back(errors: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+        # Without the barrier the compiler would find the forward pass's own values again, and
+        # keep them after all.
+        _, backward = vjp(function, *(barrier(x) for x in inputs))
+        passed: tuple[Any, ...] = backward(tuple(errors))
+        return passed
+
+    return pull_back
+
+
+def _call_flat(
+    name: str,
+    function: Callable[..., Any],
+    inputs: list[Any],
+    derive: Callable[[Callable[..., Any]], Callable[..., tuple[Any, ...]]],
+) -> Any:
+    """Apply a function of traced values as one operation with as many outputs as it has leaves."""
+    if not inputs:
+        return function()
+    structures: list[Any] = []
+
+    def flat(*values: Any) -> tuple[Any, ...]:
+        leaves, structure = jax.tree.flatten(function(*values))
+        structures.append(structure)
+        return tuple(leaves)
+
+    def forward(*values: Any) -> tuple[Any, ...]:
+        leaves = flat(*values)
+        if any(type(x) is Traced for x in leaves):
+            raise TracedValueError(
+                f"{name} uses a value that is being differentiated through a closure",
+                mend="hand it over as an argument",
+            )
+        return leaves
+
+    def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
+        return derive(flat)(error if isinstance(error, tuple) else (error,), values)
+
+    row: Operation[Any, Any] = Operation(forward, name=name, joint=joint)
+    leaves = apply(row, tuple(inputs), {})
+    return jax.tree.unflatten(structures[0], leaves)
+
+
+@operation(errors=(lambda error, y, x: error,))
+def barrier(x: Array) -> Array:
+    """The identity, across which the compiler shares no computation."""
+    same: Array = jax.lax.optimization_barrier(x)
+    return same

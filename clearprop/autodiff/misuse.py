@@ -1,0 +1,82 @@
+"""Turns what JAX says when it meets a traced value into a message that names the mend."""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+
+from clearprop.errors import ClearpropError, TracedValueError
+
+_LIBRARIES = (str(Path(jax.__file__).parent),)
+_OTHER_NAMES = {
+    "dot": "matmul",
+    "true_divide": "divide",
+    "amax": "max",
+    "amin": "min",
+    "swapaxes": "transpose",
+    "select": "where",
+    "conv_general_dilated": "convolution",
+    "segment_sum": "scatter_add",
+    "fori_loop": "scan",
+    "while_loop": "scan",
+}
+
+
+@contextmanager
+def teach_misuse() -> Iterator[None]:
+    """Replace an error of JAX about a traced value by one that names the operation to use."""
+    try:
+        yield
+    except ClearpropError:
+        raise
+    except jax.errors.UnexpectedTracerError as error:
+        raise TracedValueError(
+            "a value that is being differentiated was used inside a jax.lax loop, jit or vmap "
+            "that began within the differentiated function",
+            mend="use ops.scan for recurrence, or take the gradient inside the transformed "
+            "function, or adopt that function whole with clearprop.lift(function)",
+        ) from error
+    except TypeError as error:
+        if "Traced" not in str(error):
+            raise
+        raise _taught(error) from error
+
+
+def _taught(error: TypeError) -> TracedValueError:
+    place, call = _user_call(error)
+    name = re.match(r"(?:\w+\.)*(\w+)\s*\(", call)
+    function = name.group(1) if name else ""
+    known = importlib.import_module("clearprop.ops")
+    ours = next(
+        (n for n in (function, _OTHER_NAMES.get(function, "")) if n and hasattr(known, n)), None
+    )
+    lift = f"clearprop.lift({call.split('(')[0].strip()})" if name else "clearprop.lift(function)"
+    return TracedValueError(
+        "a value that is being differentiated met a function that clearprop has no rule for, so "
+        "its gradient would be lost",
+        where=place,
+        given=call or str(error).splitlines()[0],
+        mend=f"use clearprop.ops.{ours}"
+        if ours
+        else f"adopt the function as one operation with {lift}, or write it in clearprop.ops",
+    )
+
+
+def _user_call(error: BaseException) -> tuple[str | None, str]:
+    """Return "file:line" and the source of the innermost call made outside the array library."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(_LIBRARIES):
+            continue
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        if frame.colno is None or frame.end_colno is None or frame.lineno != frame.end_lineno:
+            return place, (frame.line or "").strip()
+        line = linecache.getline(frame.filename, frame.lineno or 0).encode()
+        return place, line[frame.colno : frame.end_colno].decode(errors="replace")
+    return None, ""

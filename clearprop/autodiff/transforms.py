@@ -1,0 +1,281 @@
+"""The transformations: functions in, their derivatives out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff.operation import find
+from clearprop.autodiff.sweep import sweep
+from clearprop.autodiff.tape import Tape, Traced, strip_tree
+from clearprop.errors import ShapeError, TracedValueError
+from clearprop.tree import is_differentiable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Variables:
+    """The inputs of one differentiation: trees whose floating leaves are boxed on one tape."""
+
+    def __init__(self, tape: Tape, tree: Any) -> None:
+        leaves, self.structure = jax.tree.flatten(tree)
+        self.boxed = [
+            tape.variable(x if type(x) is Traced else jnp.asarray(x))
+            if type(x) is Traced or is_differentiable(x)
+            else x
+            for x in leaves
+        ]
+        self.tree = jax.tree.unflatten(self.structure, self.boxed)
+        self.places = [(x.node, x.output) if type(x) is Traced else None for x in self.boxed]
+
+    def gradient(self, errors: dict[tuple[int, int], Any]) -> Any:
+        """Return the tree of gradients: zeros for unused leaves, None for those without one."""
+        leaves = [
+            None
+            if place is None
+            else errors.get(place, jnp.zeros(box.shape, box.dtype) if place not in errors else None)
+            for place, box in zip(self.places, self.boxed, strict=True)
+        ]
+        return jax.tree.unflatten(self.structure, leaves)
+
+
+@contextmanager
+def _taping() -> Iterator[Tape]:
+    """Give a tape that takes no more nodes once the block has ended."""
+    tape = Tape()
+    try:
+        with teach_misuse():
+            yield tape
+    finally:
+        tape.closed = True
+
+
+def value_and_grad(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return a function that gives the value of ``function`` and its gradient.
+
+    The gradient of a scalar E with respect to a tree of arrays w is the tree of dE/dw, each of the
+    shape and dtype of its w. Leaves that carry no gradient (integers, booleans, random keys,
+    strings) reach the function as they are, and have None for a gradient.
+
+    Args:
+        function: built from clearprop operations and Python operators; gives a floating scalar, or
+            ``(scalar, anything)`` with ``has_aux``.
+        argnums: which positional arguments to differentiate; with a sequence the gradient is a
+            tuple.
+        has_aux: whether the function returns something beside its value.
+
+    Raises:
+        ShapeError: the value is no scalar.
+        TracedValueError: a value was used where its gradient would have been lost.
+
+    >>> value, gradient = value_and_grad(lambda x, y: x * x * y, argnums=(0, 1))(0.5, 0.5)
+    >>> print(value, gradient[0], gradient[1])
+    0.125 0.5 0.25
+
+    Source: reverse mode of automatic differentiation (Linnainmaa 1970; Rumelhart, Hinton and
+    Williams 1986). The worked number is the lecture's g(x, y) = x^2 y.
+    """
+    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    @functools.wraps(function)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        with _taping() as tape:
+            inputs = list(args)
+            variables = []
+            for place in places:
+                if not -len(args) <= place < len(args):
+                    raise TypeError(f"there is no positional argument {place} to differentiate")
+                variables.append(Variables(tape, args[place]))
+                inputs[place] = variables[-1].tree
+            if not any(v.places.count(None) < len(v.places) for v in variables):
+                raise TracedValueError(
+                    "no differentiated argument has a floating-point leaf",
+                    given=f"argnums={argnums}",
+                    mend="convert the numbers to float32, or choose other arguments",
+                )
+            result = function(*inputs, **kwargs)
+            value, aux = result if has_aux else (result, None)
+            value = _scalar(value)
+            errors: dict[tuple[int, int], Any] = {}
+            if type(value) is Traced and value.tape is tape:
+                wanted = {p for v in variables for p in v.places if p is not None}
+                one = jnp.ones((), value.dtype)
+                errors = sweep(tape, [(value, one)], keep=wanted)
+                value = value.value
+            gradients = tuple(v.gradient(errors) for v in variables)
+        gradient = gradients[0] if isinstance(argnums, int) else gradients
+        return ((value, _below(tape, aux)), gradient) if has_aux else (value, gradient)
+
+    return differentiated
+
+
+def grad(
+    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return a function that gives the gradient of ``function``; see `value_and_grad`.
+
+    >>> print(grad(lambda x: x**2 + 3)(5.0))
+    10.0
+    >>> print(grad(grad(lambda x: x**3))(2.0))
+    12.0
+    """
+    both = value_and_grad(function, argnums, has_aux)
+
+    @functools.wraps(function)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return differentiated
+
+
+def vjp(function: Callable[..., Any], *inputs: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """Return the output of ``function`` and its pull-back.
+
+    The pull-back takes the error signal of the output (a tree like it; None where there is none)
+    to the tuple of error signals of the inputs: e J for the Jacobian J. It may be called again.
+
+    >>> output, pull_back = vjp(lambda x, y: x * y, 4.0, -3.0)
+    >>> print(output, *pull_back(jnp.ones(())))
+    -12.0 -3.0 4.0
+    """
+    with _taping() as tape:
+        variables = [Variables(tape, x) for x in inputs]
+        result = function(*(v.tree for v in variables))
+        output, aux = result if has_aux else (result, None)
+    leaves, structure = jax.tree.flatten(output)
+    wanted = {p for v in variables for p in v.places if p is not None}
+
+    def pull_back(error: Any) -> tuple[Any, ...]:
+        error_leaves, error_structure = jax.tree.flatten(error, is_leaf=lambda x: x is None)
+        if str(error_structure) != str(structure):
+            raise ShapeError(
+                "the error signal is not a tree like the output",
+                given=str(error_structure),
+                expected=str(structure),
+            )
+        seeds = []
+        for leaf, e in zip(leaves, error_leaves, strict=True):
+            if e is None or type(leaf) is not Traced or leaf.tape is not tape:
+                continue
+            if tuple(jnp.shape(e) if type(e) is not Traced else e.shape) != leaf.shape:
+                raise ShapeError(
+                    "an error signal has not the shape of its output",
+                    given=str(jnp.shape(e)),
+                    expected=str(leaf.shape),
+                )
+            seeds.append((leaf, e if hasattr(e, "dtype") else jnp.asarray(e, leaf.dtype)))
+        with teach_misuse():
+            errors = sweep(tape, seeds, keep=wanted)
+        return tuple(v.gradient(errors) for v in variables)
+
+    plain = _below(tape, output)
+    return (plain, pull_back, _below(tape, aux)) if has_aux else (plain, pull_back)
+
+
+def hvp(function: Callable[..., Any], inputs: Any, vector: Any) -> Any:
+    """Return the product H v of the Hessian of a scalar function with a vector.
+
+    H v is the gradient of <gradient, v>: the tape differentiates its own rules. Both trees have
+    the structure of ``inputs``.
+
+    >>> print(hvp(lambda x: x[0] ** 2 * x[1], jnp.array([3.0, 5.0]), jnp.array([1.0, 0.0])))
+    [10.  6.]
+
+    Source: Pearlmutter (1994), *Fast exact multiplication by the Hessian*; here reverse over
+    reverse.
+    """
+
+    def slope(at: Any) -> Any:
+        gradients = jax.tree.leaves(grad(function)(at))
+        total = None
+        for gradient, direction in zip(gradients, directions, strict=True):
+            part = find("sum")(gradient * direction)
+            total = part if total is None else total + part
+        return total
+
+    directions = [
+        v
+        for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True)
+        if type(x) is Traced or is_differentiable(x)
+    ]
+    return grad(slope)(inputs)
+
+
+def jacobian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """Return a function that gives the Jacobian: d output / d input, entry by entry.
+
+    For an output of shape S and an input leaf of shape T the answer has shape S + T; trees of
+    outputs and inputs give the tree of outputs, each leaf holding a tree of inputs.
+
+    >>> jacobian(lambda x: x * x)(jnp.array([1.0, 3.0]))
+    Array([[2., 0.],
+           [0., 6.]], dtype=float32)
+    """
+
+    @functools.wraps(function)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        def of_one(x: Any) -> Any:
+            return function(*args[:argnums], x, *args[argnums + 1 :], **kwargs)
+
+        output, pull_back = vjp(of_one, args[argnums])
+        leaves, structure = jax.tree.flatten(output)
+        rows = []
+        for k, leaf in enumerate(leaves):
+
+            def row(unit: Any, k: int = k) -> Any:
+                error = [unit if i == k else None for i in range(len(leaves))]
+                return pull_back(jax.tree.unflatten(structure, error))[0]
+
+            units = jnp.eye(leaf.size, dtype=leaf.dtype).reshape(leaf.size, *leaf.shape)
+            rows.append(_stacked(row, units, leaf.shape))
+        return jax.tree.unflatten(structure, rows)
+
+    return differentiated
+
+
+def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> Any:
+    """Apply ``row`` to every unit vector; the answers are stacked in front."""
+    first = row(units[0])
+    if not any(type(x) is Traced for x in jax.tree.leaves(first)):
+        rows = jax.vmap(row)(units)
+        return jax.tree.map(lambda r: r.reshape(*shape, *r.shape[1:]), rows)
+    # vmap cannot see a value of an outer differentiation, so its rows are made one by one.
+    every = [first, *(row(unit) for unit in units[1:])]
+    stack, reshape = find("stack"), find("reshape")
+    return jax.tree.map(lambda *r: reshape(stack(*r), shape=(*shape, *r[0].shape)), *every)
+
+
+def stop_gradient(tree: Any) -> Any:
+    """Return the plain arrays of a tree: constants, as far as every differentiation knows.
+
+    >>> print(grad(lambda x: x * stop_gradient(x))(3.0))
+    3.0
+    """
+    return strip_tree(tree)
+
+
+def _scalar(value: Any) -> Any:
+    shape = getattr(value, "shape", None)
+    if isinstance(value, float):
+        return jnp.asarray(value)
+    if shape != () or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise ShapeError(
+            "only the gradient of a floating-point scalar can be taken",
+            given=f"shape {shape}, dtype {value.dtype}" if shape is not None else repr(value)[:80],
+            mend="average or sum the output first, or use vjp or jacobian",
+        )
+    return value
+
+
+def _below(tape: Tape, tree: Any) -> Any:
+    """Return a tree with the values of a finished tape taken out of their boxes."""
+    return jax.tree.map(lambda x: x.value if type(x) is Traced and x.tape is tape else x, tree)

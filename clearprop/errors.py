@@ -1,0 +1,111 @@
+"""Messages that teach: what was wrong, where, what was given and expected, and the likely mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ClearpropError(Exception):
+    """Base of every error that clearprop raises on purpose.
+
+    Args:
+        problem: one sentence that says what is wrong.
+        where: the place, such as a layer path, a file and line, or an option.
+        given: what was found there.
+        expected: what would have been right.
+        mend: what the reader can most likely do about it.
+
+    >>> print(ClearpropError("sizes differ", where="layers.2", given="(3, 4)", mend="use 4 units"))
+    layers.2: sizes differ
+      given:    (3, 4)
+      mend:     use 4 units
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: str | None = None,
+        given: str | None = None,
+        expected: str | None = None,
+        mend: str | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.where = where
+        self.given = given
+        self.expected = expected
+        self.mend = mend
+        self.trail: tuple[str, ...] = ()
+        """The layers that had been passed, with the shapes that they gave (set by the model)."""
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.problem}" if self.where else self.problem
+        details = (("given:", self.given), ("expected:", self.expected), ("mend:", self.mend))
+        lines = [head, *(f"  {label:<9} {text}" for label, text in details if text)]
+        if self.trail:
+            lines.append(f"  so far:   {' -> '.join(self.trail)}")
+        return "\n".join(lines)
+
+
+class ShapeError(ClearpropError, ValueError):
+    """Shapes do not fit together."""
+
+
+class TracedValueError(ClearpropError, TypeError):
+    """A value that is being differentiated was used where its gradient would be lost."""
+
+
+class DataError(ClearpropError, ValueError):
+    """A data set is missing, damaged or not what the task needs."""
+
+
+class ConfigurationError(ClearpropError, ValueError):
+    """An option, a name or a value that clearprop does not know or cannot use."""
+
+
+class ModelError(ClearpropError, ValueError):
+    """A model is not ready, or not of the kind that the call needs."""
+
+
+class RunError(ClearpropError, RuntimeError):
+    """A run folder cannot be created, locked, read or continued."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint is damaged or belongs to another architecture."""
+
+
+class NonFiniteError(ClearpropError, ArithmeticError):
+    """A loss, an error signal or a weight became infinite or not a number."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is closest to ``name``, or None where none is close.
+
+    >>> nearest("lenet", ["mlp", "lenet5", "xor"])
+    'lenet5'
+    """
+    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], where: str | None = None
+) -> ConfigurationError:
+    """Return the error for a name that is not among the known ones, with the nearest of them.
+
+    >>> print(unknown_name("recipe", "lenet", ["mlp", "lenet5"]))
+    unknown recipe 'lenet'
+      expected: one of lenet5, mlp
+      mend:     did you mean 'lenet5'?
+    """
+    names = sorted(known)
+    close = nearest(name, names)
+    return ConfigurationError(
+        f"unknown {kind} {name!r}",
+        where=where,
+        expected=f"one of {', '.join(names)}" if names else f"no {kind} is known here",
+        mend=f"did you mean {close!r}?" if close else None,
+    )

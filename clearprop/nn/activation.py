@@ -1,0 +1,38 @@
+"""The activation functions of `ops` as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clearprop import ops
+from clearprop.errors import ModelError, unknown_name
+from clearprop.nn.module import Array, Module, static
+
+
+class Activation(Module):
+    """A function applied to every unit, given as an operation or by its name.
+
+    >>> import jax.numpy as jnp
+    >>> print(Activation("relu")(jnp.array([-1.0, 2.0])))
+    [0. 2.]
+    >>> Activation("rellu")
+    Traceback (most recent call last):
+    clearprop.errors.ConfigurationError: unknown activation 'rellu'...
+    """
+
+    function: Callable[[Array], Array] = static()
+
+    def __init__(self, function: Callable[[Array], Array] | str) -> None:
+        if isinstance(function, str):
+            if function not in ops.ACTIVATIONS:
+                raise unknown_name("activation", function, ops.ACTIVATIONS)
+            function = ops.ACTIVATIONS[function]
+        if not callable(function):
+            raise ModelError(
+                "a layer is a module, an operation or the name of an activation",
+                given=repr(function)[:60],
+            )
+        self.function = function
+
+    def __call__(self, x: Array) -> Array:
+        return self.function(x)

@@ -1,0 +1,187 @@
+"""One call of a model: what goes in and comes out beside the arrays, by name.
+
+While a model is called, every layer knows its path, whether it is in training, and its random key;
+what layers learn on the side (running statistics) is collected by path. All of it enters and
+leaves through `apply`; outside a call nothing is kept.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import jax
+
+from clearprop.autodiff import layer_path, stop_gradient
+from clearprop.errors import ClearpropError, ModelError
+
+if TYPE_CHECKING:
+    from clearprop.nn.module import Module
+
+
+class Listener(Protocol):
+    """Is told of every layer call as it ends: path, layer, inputs, output."""
+
+    def __call__(self, path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Take note of one layer's call."""
+
+
+@dataclass
+class Call:
+    """The surroundings of one model call.
+
+    Attributes:
+        names: path of every layer, by the layer's identity.
+        training: whether layers behave as in training (dropout, batch statistics).
+        key: source of the random numbers of this call.
+        statistics: new values of running statistics, by path.
+        listener: is told of every layer call.
+        active: the layers being called, outermost first.
+        trail: the layers that have been passed, with their output shapes.
+    """
+
+    names: dict[int, str]
+    training: bool = False
+    key: Any = None
+    statistics: dict[str, Any] = field(default_factory=dict)
+    listener: Listener | None = None
+    active: list[Module] = field(default_factory=list)
+    trail: list[str] = field(default_factory=list)
+    keys_given: int = 0
+
+    def path_of(self, module: Module) -> str:
+        """Return a layer's path; a layer made on the way is named after its class."""
+        if id(module) in self.names:
+            return self.names[id(module)]
+        return ".".join(part for part in (layer_path.get(), type(module).__name__) if part)
+
+    def stand_in(self, layer: Module, other: Module) -> Module:
+        """Let a layer made on the way be known by the path of the one it stands for."""
+        self.names[id(layer)] = self.path_of(other)
+        return layer
+
+    def update(self, module: Module, **statistics: Any) -> None:
+        """Note new values of a layer's statistics, to be returned by `apply`."""
+        path = self.path_of(module)
+        for name, value in statistics.items():
+            self.statistics[f"{path}.{name}" if path else name] = stop_gradient(value)
+
+    def key_for(self, module: Module) -> Any:
+        """Return a fresh random key for a layer; the same for the same call, path and use."""
+        if self.key is None:
+            raise ModelError(
+                f"{type(module).__name__} draws random numbers in training and needs a key",
+                where=self.path_of(module) or None,
+                mend="nn.apply(model, x, training=True, key=jax.random.key(seed))",
+            )
+        self.keys_given += 1
+        of_path = jax.random.fold_in(self.key, zlib.crc32(self.path_of(module).encode()))
+        return jax.random.fold_in(of_path, self.keys_given)
+
+
+_current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
+
+
+def current() -> Call:
+    """Return the call that is under way; outside any, an evaluation that is dropped afterwards."""
+    return _current.get() or Call({})
+
+
+def apply(
+    model: Module,
+    *inputs: Any,
+    training: bool = False,
+    key: Any = None,
+    listener: Listener | None = None,
+) -> tuple[Any, dict[str, Any]]:
+    """Call a model and return its output with the new values of its statistics.
+
+    Args:
+        model: a module whose parameters have values.
+        inputs: what the model takes.
+        training: whether dropout drops and batch norm uses the batch's own statistics.
+        key: a JAX random key, needed by layers that draw random numbers in training.
+        listener: is told of every layer call.
+
+    Returns:
+        ``(output, statistics)``; `tree.replace(model, statistics)` is the model that goes on.
+
+    >>> from clearprop import nn
+    >>> import jax.numpy as jnp
+    >>> y, statistics = apply(nn.BatchNorm(3).init(0), jnp.ones((8, 3)), training=True)
+    >>> sorted(statistics)
+    ['running_mean', 'running_variance']
+    """
+    from clearprop.nn.module import modules  # module.py wraps every layer's call with this file
+
+    call = Call(
+        names={id(module): path for path, module in reversed(modules(model).items())},
+        training=training,
+        key=key,
+        listener=listener,
+    )
+    token = _current.set(call)
+    try:
+        return model(*inputs), call.statistics
+    finally:
+        _current.reset(token)
+
+
+def named(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a module's ``__call__`` so that what happens inside is known by the layer's path."""
+
+    @functools.wraps(function)
+    def called(self: Module, *inputs: Any, **options: Any) -> Any:
+        call = _current.get()
+        if call is None:
+            return apply(self, *inputs)[0] if not options else _evaluate(self, inputs, options)
+        if call.active and call.active[-1] is self:  # a subclass calling super().__call__
+            return function(self, *inputs, **options)
+        if not call.active:
+            call.trail.append(f"input {_shape(inputs[0])}" if inputs else "input")
+        path = call.path_of(self)
+        token = layer_path.set(path)
+        call.active.append(self)
+        try:
+            output = function(self, *inputs, **options)
+        except ClearpropError as error:
+            if error.where is None:
+                error.where = _label(path, self)
+                error.trail = tuple(call.trail)
+            raise
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in {_label(path, self)}, after {' -> '.join(call.trail)}")
+            raise
+        finally:
+            call.active.pop()
+            layer_path.reset(token)
+        call.trail.append(f"{_label(path, self)} {_shape(output)}")
+        if call.listener is not None:
+            call.listener(path, self, inputs, output)
+        return output
+
+    return called
+
+
+def _evaluate(model: Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    from clearprop.nn.module import modules  # see apply
+
+    names = {id(module): path for path, module in reversed(modules(model).items())}
+    token = _current.set(Call(names))
+    try:
+        return model(*inputs, **options)
+    finally:
+        _current.reset(token)
+
+
+def _label(path: str, module: Module) -> str:
+    kind = type(module).__name__
+    return f"{path} ({kind})" if path else kind
+
+
+def _shape(value: Any) -> str:
+    return str(tuple(value.shape)) if hasattr(value, "shape") else type(value).__name__

@@ -1,0 +1,137 @@
+"""Layers made of layers, and the small ones between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+from clearprop import ops
+from clearprop.errors import ModelError, ShapeError
+from clearprop.nn.activation import Activation
+from clearprop.nn.module import Array, Module, static
+
+Layer = Module | Callable[[Array], Array] | str
+
+
+def as_module(layer: Layer) -> Module:
+    """Return a layer as a module: functions and names of activations become `Activation`."""
+    return layer if isinstance(layer, Module) else Activation(layer)
+
+
+class Sequential(Module):
+    """Layers one after the other: y = f_n(... f_2(f_1(x))).
+
+    Activations may be given as operations or by name.
+
+    >>> import jax.numpy as jnp
+    >>> from clearprop.nn.linear import Linear
+    >>> model = Sequential([Linear(2, 8), ops.tanh, Linear(8, 1), "sigmoid"]).init(0)
+    >>> model(jnp.ones((4, 2))).shape
+    (4, 1)
+    >>> model[2].weight.shape, len(model)
+    ((8, 1), 4)
+    """
+
+    layers: tuple[Module, ...]
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        if not isinstance(layers, Sequence) or isinstance(layers, str):
+            raise ModelError(
+                "Sequential takes a list of layers",
+                given=type(layers).__name__,
+                mend="nn.Sequential([first, second])",
+            )
+        self.layers = tuple(as_module(layer) for layer in layers)
+
+    def __call__(self, x: Array) -> Array:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+
+    def __getitem__(self, index: int | slice) -> Any:
+        chosen = self.layers[index]
+        return Sequential(chosen) if isinstance(chosen, tuple) else chosen
+
+
+class Residual(Module):
+    """A shortcut around a layer: y = shortcut(x) + inner(x).
+
+    The shortcut is the identity unless given; a 1 x 1 convolution or a linear layer there changes
+    the width.
+
+    Raises:
+        ShapeError: the two branches give different shapes.
+
+    >>> import jax.numpy as jnp
+    >>> from clearprop.nn.linear import Linear
+    >>> Residual(Sequential([Linear(4, 4), ops.relu])).init(0)(jnp.ones((2, 4))).shape
+    (2, 4)
+
+    Source: He et al. (2016), *Deep residual learning for image recognition*.
+    """
+
+    inner: Module
+    shortcut: Module | None
+
+    def __init__(self, inner: Layer, shortcut: Layer | None = None) -> None:
+        self.inner = as_module(inner)
+        self.shortcut = None if shortcut is None else as_module(shortcut)
+
+    def __call__(self, x: Array) -> Array:
+        change: Array = self.inner(x)
+        kept: Array = x if self.shortcut is None else self.shortcut(x)
+        if change.shape != kept.shape:
+            raise ShapeError(
+                "the branches of a residual layer differ in shape",
+                given=f"inner {tuple(change.shape)}, shortcut {tuple(kept.shape)}",
+                mend="give a shortcut that changes the shape in the same way, such as a 1x1 "
+                "convolution with the same stride",
+            )
+        return kept + change
+
+
+class Flatten(Module):
+    """All axes but the batch as one: (batch, a, b, c) -> (batch, a b c).
+
+    >>> import jax.numpy as jnp
+    >>> Flatten()(jnp.ones((2, 5, 5, 16))).shape
+    (2, 400)
+    """
+
+    def __call__(self, x: Array) -> Array:
+        if not x.shape:
+            raise ShapeError("a value without a batch axis cannot be flattened", given="()")
+        return ops.reshape(x, shape=(x.shape[0], math.prod(x.shape[1:])))
+
+
+class Reshape(Module):
+    """Each example given another shape: (batch, ...) -> (batch, *shape).
+
+    >>> import jax.numpy as jnp
+    >>> Reshape((28, 28, 1))(jnp.ones((2, 784))).shape
+    (2, 28, 28, 1)
+    """
+
+    shape: tuple[int, ...] = static()
+
+    def __call__(self, x: Array) -> Array:
+        if math.prod(x.shape[1:]) != math.prod(self.shape):
+            raise ShapeError(
+                "the examples have not as many entries as the new shape",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(batch, ...) with {math.prod(self.shape)} entries each",
+            )
+        return ops.reshape(x, shape=(x.shape[0], *self.shape))

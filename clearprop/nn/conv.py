@@ -1,0 +1,145 @@
+"""Convolution layers over one, two or three axes, channels last."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from clearprop import ops
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.initializers import glorot_uniform, zeros
+from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+
+Size = int | tuple[int, ...]
+Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
+
+
+class _Conv(Module):
+    """What the convolution layers share; `axes` is the number of axes the window moves along."""
+
+    axes: ClassVar[int]
+
+    weight: Array
+    bias: Array | None
+    in_channels: int = static()
+    out_channels: int = static()
+    kernel_size: tuple[int, ...] = static()
+    stride: Size = static()
+    padding: Padding = static()
+    dilation: Size = static()
+    groups: int = static()
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        *,
+        stride: Size = 1,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        weight_init: Initializer = glorot_uniform,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        name = type(self).__name__
+        window = (kernel_size,) * self.axes if isinstance(kernel_size, int) else tuple(kernel_size)
+        positive_sizes(
+            name,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=window,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+        )
+        if len(window) != self.axes:
+            raise ConfigurationError(
+                f"kernel_size needs {self.axes} numbers", where=name, given=repr(kernel_size)
+            )
+        if in_channels % groups or out_channels % groups:
+            raise ConfigurationError(
+                "groups must divide in_channels and out_channels",
+                where=name,
+                given=f"{in_channels} and {out_channels} channels, {groups} groups",
+            )
+        self.weight = Parameter(  # type: ignore[assignment]
+            (*window, in_channels // groups, out_channels), weight_init
+        )
+        self.bias = Parameter((out_channels,), bias_init) if bias else None  # type: ignore[assignment]
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = window
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.groups = groups
+
+    def __call__(self, x: Array) -> Array:
+        if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
+            raise ShapeError(
+                "the input is not a batch of arrays with the layer's channels last",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(batch, {'size, ' * self.axes}{self.in_channels})",
+                mend=self._mend(x.shape),
+            )
+        y = ops.convolution(
+            x,
+            self.weight,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+        return y if self.bias is None else y + self.bias
+
+    def _mend(self, shape: tuple[int, ...]) -> str:
+        if len(shape) == self.axes + 1:
+            return "add the missing axis: x[..., None] for channels, x[None] for a single example"
+        if len(shape) == self.axes + 2 and shape[1] == self.in_channels:
+            return "move the channels last: x.transpose(0, 2, 3, 1) for images"
+        return f"nn.{type(self).__name__}({shape[-1]}, {self.out_channels}, ...)"
+
+
+class Conv1d(_Conv, init=False):
+    """A window that slides along one axis: y[j] = b + sum_i w[i] x[s j + i - p].
+
+    Shapes: x (batch, length, in_channels), weight (k, in_channels / groups, out_channels),
+    y (batch, (length + 2 p - d (k - 1) - 1) // s + 1, out_channels) for stride s, padding p,
+    dilation d.
+
+    >>> import jax.numpy as jnp
+    >>> Conv1d(3, 8, 5).init(0)(jnp.ones((2, 20, 3))).shape
+    (2, 16, 8)
+    """
+
+    axes = 1
+
+
+class Conv2d(_Conv, init=False):
+    """A window that slides over an image; see `Conv1d` for the arithmetic along each axis.
+
+    Shapes: x (batch, height, width, in_channels), weight (kh, kw, in_channels / groups,
+    out_channels), y (batch, height', width', out_channels).
+
+    >>> import jax.numpy as jnp
+    >>> Conv2d(3, 10, 5, padding=2).init(0)(jnp.ones((1, 32, 32, 3))).shape
+    (1, 32, 32, 10)
+
+    Source: LeCun et al. (1998). This is the cross-correlation that networks use;
+    `ops.true_convolution` flips the kernel.
+    """
+
+    axes = 2
+
+
+class Conv3d(_Conv, init=False):
+    """A window that slides through a volume or a film: x (batch, depth, height, width, channels).
+
+    >>> import jax.numpy as jnp
+    >>> Conv3d(1, 4, 3, padding=1).init(0)(jnp.ones((1, 8, 8, 8, 1))).shape
+    (1, 8, 8, 8, 4)
+    """
+
+    axes = 3

@@ -1,0 +1,40 @@
+"""Dropout: noise that keeps units from relying on each other."""
+
+from __future__ import annotations
+
+import jax
+
+from clearprop.nn.call import current
+from clearprop.nn.checks import probability
+from clearprop.nn.module import Array, Module, static
+
+
+class Dropout(Module):
+    """In training each entry is zero with probability p, else divided by 1 - p.
+
+    y = x m / (1 - p) with m ~ Bernoulli(1 - p); outside training y = x.
+
+    Raises:
+        ConfigurationError: the rate is not in [0, 1).
+        ModelError: in training without a random key.
+
+    >>> import jax.numpy as jnp
+    >>> Dropout(0.5)(jnp.ones(4)).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+
+    Source: Srivastava et al. (2014). The paper scales the weights after training; dividing during
+    training ("inverted" dropout) is the same in expectation and leaves evaluation alone.
+    """
+
+    rate: float = static()
+
+    def __init__(self, rate: float = 0.5) -> None:
+        probability("Dropout", rate=rate)
+        self.rate = rate
+
+    def __call__(self, x: Array) -> Array:
+        call = current()
+        if not call.training or self.rate == 0:
+            return x
+        kept = jax.random.bernoulli(call.key_for(self), 1 - self.rate, x.shape)
+        return x * (kept.astype(x.dtype) / (1 - self.rate))

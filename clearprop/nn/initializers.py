@@ -1,0 +1,116 @@
+"""First values of parameters: functions (key, shape, dtype) -> array.
+
+The fan-in and fan-out of a weight count the connections into and out of one unit: for a matrix
+``(in, out)`` its sizes, for a kernel ``(*window, in, out)`` the window's size times them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.errors import ConfigurationError
+from clearprop.nn.module import Array, Initializer
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return (fan-in, fan-out) of a weight of this shape.
+
+    >>> fans((784, 256)), fans((5, 5, 6, 16))
+    ((784, 256), (150, 400))
+    """
+    if len(shape) < 2:
+        size = shape[0] if shape else 1
+        return size, size
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+def zeros(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """All zero: biases."""
+    return jnp.zeros(shape, dtype)
+
+
+def ones(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """All one: scales of normalisation layers."""
+    return jnp.ones(shape, dtype)
+
+
+def constant(value: float) -> Initializer:
+    """Every entry the same number."""
+
+    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return jnp.full(shape, value, dtype)
+
+    return make
+
+
+def uniform(limit: float = 0.05) -> Initializer:
+    """U(-limit, limit): mean 0, variance limit^2 / 3."""
+    _positive("limit", limit)
+
+    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -limit, limit)
+
+    return make
+
+
+def normal(deviation: float = 0.01) -> Initializer:
+    """N(0, deviation^2)."""
+    _positive("deviation", deviation)
+
+    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return deviation * jax.random.normal(key, shape, dtype)
+
+    return make
+
+
+def glorot_uniform(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """U(-b, b) with b = sqrt(6) / sqrt(fan_in + fan_out): variance 2 / (fan_in + fan_out).
+
+    Source: Glorot and Bengio (2010), *Understanding the difficulty of training deep feedforward
+    neural networks*.
+
+    >>> weight = glorot_uniform(jax.random.key(0), (784, 256))
+    >>> round(float(jnp.abs(weight).max() / math.sqrt(6 / (784 + 256))), 3)
+    1.0
+    """
+    return uniform(math.sqrt(6 / sum(fans(shape))))(key, shape, dtype)
+
+
+def glorot_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """N(0, 2 / (fan_in + fan_out)): Glorot's variance, normally distributed."""
+    return normal(math.sqrt(2 / sum(fans(shape))))(key, shape, dtype)
+
+
+def he_uniform(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """U(-b, b) with b = sqrt(6 / fan_in): keeps the variance through rectified units.
+
+    Source: He et al. (2015), *Delving deep into rectifiers*.
+    """
+    return uniform(math.sqrt(6 / fans(shape)[0]))(key, shape, dtype)
+
+
+def he_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """N(0, 2 / fan_in): keeps the variance through rectified units (He et al. 2015)."""
+    return normal(math.sqrt(2 / fans(shape)[0]))(key, shape, dtype)
+
+
+def lecun_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """N(0, 1 / fan_in): keeps the variance through linear units (LeCun et al. 1998)."""
+    return normal(math.sqrt(1 / fans(shape)[0]))(key, shape, dtype)
+
+
+def orthogonal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """A random matrix with orthonormal rows or columns (Saxe et al. 2014); recurrent weights."""
+    if len(shape) < 2:
+        raise ConfigurationError("orthogonal needs at least two axes", given=f"shape {shape}")
+    return jax.nn.initializers.orthogonal()(key, shape, dtype)
+
+
+def _positive(name: str, value: float) -> None:
+    if not value > 0 or not math.isfinite(value):
+        raise ConfigurationError(f"{name} must be a positive number", given=str(value))

@@ -1,0 +1,101 @@
+"""Fully connected layers and word embeddings."""
+
+from __future__ import annotations
+
+from clearprop import ops
+from clearprop.errors import ShapeError
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.initializers import glorot_uniform, normal, zeros
+from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+
+
+class Linear(Module):
+    """Every output unit weighs every input: y = x W + b.
+
+    Shapes: x (..., in_features), W (in_features, out_features), b (out_features,),
+    y (..., out_features).
+
+    Raises:
+        ShapeError: the last axis of x is not ``in_features`` long.
+
+    >>> import jax.numpy as jnp
+    >>> Linear(784, 10).init(0)(jnp.ones((32, 784))).shape
+    (32, 10)
+
+    Source: the lectures' vectorised layer; PyTorch stores the transpose of W.
+    """
+
+    weight: Array
+    bias: Array | None
+    in_features: int = static()
+    out_features: int = static()
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: bool = True,
+        weight_init: Initializer = glorot_uniform,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        positive_sizes("Linear", in_features=in_features, out_features=out_features)
+        self.weight = Parameter((in_features, out_features), weight_init)  # type: ignore[assignment]
+        self.bias = Parameter((out_features,), bias_init) if bias else None  # type: ignore[assignment]
+        self.in_features = in_features
+        self.out_features = out_features
+
+    def __call__(self, x: Array) -> Array:
+        if not x.shape or x.shape[-1] != self.in_features:
+            raise ShapeError(
+                "the last axis of the input is not as long as the layer has inputs",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(..., {self.in_features})",
+                mend=_mend(x.shape, self.in_features, self.out_features),
+            )
+        product = ops.matmul(x, self.weight)
+        return product if self.bias is None else product + self.bias
+
+
+def _mend(shape: tuple[int, ...], expected: int, out_features: int) -> str:
+    flat = 1
+    for size in shape[1:]:
+        flat *= size
+    if len(shape) > 2 and flat == expected:
+        return "put nn.Flatten() before this layer"
+    return f"nn.Linear({flat if len(shape) > 2 else shape[-1] if shape else 1}, {out_features})"
+
+
+class Embedding(Module):
+    """A table with one learned vector a word: y = table[x].
+
+    Shapes: x (...,) integers in [0, size), table (size, features), y (..., features).
+
+    Raises:
+        ShapeError: x holds no integers. Numbers outside the table give the nearest row's vector
+            inside compiled code; `data` checks labels and words before they get there.
+
+    >>> import jax.numpy as jnp
+    >>> Embedding(1000, 16).init(0)(jnp.array([[3, 1, 4]])).shape
+    (1, 3, 16)
+    """
+
+    weight: Array
+    size: int = static()
+    features: int = static()
+
+    def __init__(self, size: int, features: int, *, weight_init: Initializer | None = None) -> None:
+        positive_sizes("Embedding", size=size, features=features)
+        self.weight = Parameter((size, features), weight_init or normal(1.0))  # type: ignore[assignment]
+        self.size = size
+        self.features = features
+
+    def __call__(self, x: Array) -> Array:
+        if x.dtype.kind not in "iu":
+            raise ShapeError(
+                "an embedding looks words up by number",
+                given=f"input of dtype {x.dtype}",
+                expected="integers",
+                mend="x.astype(jnp.int32), or nn.Linear for real-valued inputs",
+            )
+        return ops.take(self.weight, x, axis=0)

@@ -1,0 +1,181 @@
+"""Losses: what training makes small, averaged over the examples of a batch.
+
+A `Loss` knows its value per example, and how outputs are read as predictions and counted as
+errors, so that the three learning curves (objective, training error, development error) need
+nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.autodiff import stop_gradient
+from clearprop.errors import ShapeError, unknown_name
+from clearprop.nn.module import Array
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss with the error that people read beside it.
+
+    Attributes:
+        name: as `fit` and the command line know it.
+        per_example: (outputs, targets) -> one number an example, shape (batch,).
+        error: (outputs, targets) -> one number an example whose mean is the error, such as 1 for a
+            wrong class; never differentiated.
+        error_name: what that mean is called.
+        task: "classification" or "regression".
+        finish: turns the mean of `error` into what is reported (a root, for root mean square).
+    """
+
+    name: str
+    per_example: Callable[[Any, Any], Array]
+    error: Callable[[Any, Any], Array]
+    error_name: str
+    task: str
+    finish: Callable[[Any], Any] = lambda mean: mean
+
+    def __call__(self, outputs: Array, targets: Array) -> Array:
+        """Return the mean over the batch."""
+        return ops.mean(self.per_example(outputs, targets))
+
+
+def _by_example(values: Array) -> Array:
+    """Sum over all axes but the batch."""
+    axes = tuple(range(1, len(values.shape)))
+    total: Array = ops.sum(values, axis=axes) if axes else values
+    return total
+
+
+def _like(outputs: Array, targets: Array) -> Array:
+    """Give targets the outputs' shape: (batch,) fits (batch, 1)."""
+    targets = jnp.asarray(targets)
+    if targets.shape == outputs.shape:
+        return targets.astype(outputs.dtype)
+    if targets.size == outputs.size and targets.shape[:1] == outputs.shape[:1]:
+        return targets.reshape(outputs.shape).astype(outputs.dtype)
+    raise ShapeError(
+        "the targets have not the shape of the outputs",
+        given=f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
+        mend="give the last layer as many units as a target has numbers",
+    )
+
+
+def _wrong_class(outputs: Array, targets: Array) -> Array:
+    plain = stop_gradient(outputs)
+    chosen = jnp.argmax(plain, axis=-1)
+    truth = targets if targets.ndim == chosen.ndim else jnp.argmax(targets, axis=-1)
+    return (chosen != truth).astype(jnp.float32)
+
+
+def _wrong_side(threshold: float) -> Callable[[Any, Any], Array]:
+    def wrong(outputs: Array, targets: Array) -> Array:
+        plain = stop_gradient(outputs)
+        truth = _like(plain, targets) > 0.5
+        return (
+            ((plain > threshold) != truth).astype(jnp.float32).reshape(plain.shape[0], -1).mean(1)
+        )
+
+    return wrong
+
+
+def _square(outputs: Array, targets: Array) -> Array:
+    plain = stop_gradient(outputs)
+    return (jnp.square(plain - _like(plain, targets))).reshape(plain.shape[0], -1).mean(1)
+
+
+cross_entropy = Loss(
+    "cross_entropy",
+    per_example=ops.softmax_cross_entropy,
+    error=_wrong_class,
+    error_name="error rate",
+    task="classification",
+)
+"""-log softmax(z)[t]: outputs z (batch, classes) before softmax, targets class numbers or
+probabilities. Its error signal is y - t."""
+
+binary_cross_entropy = Loss(
+    "binary_cross_entropy",
+    per_example=lambda z, t: _by_example(ops.sigmoid_binary_cross_entropy(z, _like(z, t))),
+    error=_wrong_side(0.0),
+    error_name="error rate",
+    task="classification",
+)
+"""-t log y - (1 - t) log(1 - y) with y = sigmoid(z): outputs z before the sigmoid."""
+
+squared_error = Loss(
+    "squared_error",
+    per_example=lambda y, t: 0.5 * _by_example(ops.square(y - _like(y, t))),
+    error=_square,
+    error_name="root mean square error",
+    task="regression",
+    finish=jnp.sqrt,
+)
+"""sum (y - t)^2 / 2, as the lectures have it: its error signal is y - t."""
+
+mean_squared_error = Loss(
+    "mean_squared_error",
+    per_example=lambda y, t: _by_example(ops.square(y - _like(y, t))) / max(1, _width(y)),
+    error=_square,
+    error_name="root mean square error",
+    task="regression",
+    finish=jnp.sqrt,
+)
+"""The mean of (y - t)^2 over all entries, as PyTorch and Keras have it."""
+
+binary_squared_error = Loss(
+    "binary_squared_error",
+    per_example=squared_error.per_example,
+    error=_wrong_side(0.5),
+    error_name="error rate",
+    task="classification",
+)
+"""sum (y - t)^2 / 2 for outputs y in (0, 1) and targets 0 or 1: the loss of the first networks."""
+
+LOSSES: dict[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        cross_entropy,
+        binary_cross_entropy,
+        squared_error,
+        mean_squared_error,
+        binary_squared_error,
+    )
+}
+
+
+def find_loss(loss: str | Loss | Callable[[Any, Any], Any]) -> Loss:
+    """Return a loss by its name; a function (outputs, targets) -> values becomes a `Loss`.
+
+    >>> find_loss("cross_entropy").error_name
+    'error rate'
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise unknown_name("loss", loss, LOSSES)
+        return LOSSES[loss]
+    return _adopt(loss)
+
+
+def _adopt(function: Callable[[Any, Any], Any]) -> Loss:
+    def per_example(outputs: Any, targets: Any) -> Array:
+        values: Array = function(outputs, targets)
+        # A function that averages by itself gives every example that average.
+        return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
+
+    def error(outputs: Any, targets: Any) -> Array:
+        values: Array = stop_gradient(per_example(outputs, targets))
+        return values
+
+    return Loss(getattr(function, "__name__", "loss"), per_example, error, "loss", "regression")
+
+
+def _width(y: Array) -> int:
+    return int(y.size // y.shape[0]) if y.shape and y.shape[0] else 1

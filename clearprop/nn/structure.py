@@ -1,0 +1,106 @@
+"""A model's architecture as plain data: written to JSON, read back without running any code.
+
+Only classes that are already loaded are looked up by name; a file can never cause an import.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.errors import CheckpointError, ModelError, nearest
+from clearprop.nn.initializers import zeros
+from clearprop.nn.module import Module, Parameter, class_name, rebuild, role_of
+
+
+def to_structure(value: Any) -> Any:
+    """Return the architecture of a model as JSON-compatible data; arrays are named by their shape.
+
+    Raises:
+        ModelError: a static field holds something that JSON cannot, such as a function of the
+            user's own.
+
+    >>> from clearprop.nn.dropout import Dropout
+    >>> to_structure(Dropout(0.5))
+    {'class': 'Dropout', 'fields': {'rate': 0.5}}
+    """
+    if isinstance(value, Module):
+        fields = {f.name: to_structure(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": class_name(type(value)), "fields": fields}
+    if isinstance(value, ops.Operation):
+        return {"operation": value.name}
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return {"array": list(value.shape), "dtype": str(jnp.dtype(value.dtype))}
+    if isinstance(value, tuple):
+        return {"tuple": [to_structure(child) for child in value]}
+    if isinstance(value, dict):
+        return {"dict": {str(key): to_structure(child) for key, child in value.items()}}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ModelError(
+        f"a model with {value!r} inside cannot be written as plain data",
+        mend="use clearprop operations and layers, or keep numbers, strings and modules in fields",
+    )
+
+
+def from_structure(data: Any, where: str = "structure") -> Any:
+    """Return the model that `to_structure` described, with `Parameter` entries for its arrays.
+
+    Raises:
+        CheckpointError: a class or an operation is not known, or the data is damaged.
+    """
+    match data:
+        case {"class": str(name), "fields": dict(fields)}:
+            return _module(name, fields, where)
+        case {"operation": str(name)}:
+            if name not in ops.OPERATIONS:
+                raise CheckpointError(f"unknown operation {name!r}", where=where)
+            return ops.OPERATIONS[name]
+        case {"array": list(shape), "dtype": str(dtype)}:
+            return Parameter(tuple(int(size) for size in shape), zeros, jnp.dtype(dtype))
+        case {"tuple": list(children)}:
+            return tuple(from_structure(c, f"{where}.{i}") for i, c in enumerate(children))
+        case {"dict": dict(children)}:
+            return {key: from_structure(c, f"{where}.{key}") for key, c in children.items()}
+        case None | bool() | int() | float() | str():
+            return data
+    raise CheckpointError("the architecture is damaged", where=where, given=repr(data)[:80])
+
+
+def _module(name: str, fields: dict[str, Any], where: str) -> Module:
+    cls = Module.classes.get(name)
+    if cls is None:
+        close = nearest(name, Module.classes)
+        raise CheckpointError(
+            f"the model has a layer of the class {name!r}, which is not loaded",
+            where=where,
+            mend=f"import {name.rpartition('.')[0]} first"
+            if "." in name
+            else f"the nearest known class is {close!r}; the file may come from a newer clearprop"
+            if close
+            else "the file may come from a newer clearprop",
+        )
+    known = {field.name: field for field in dataclasses.fields(cls)}
+    if known.keys() != fields.keys():
+        raise CheckpointError(
+            f"the fields of {name} are not those of this version of clearprop",
+            where=where,
+            given=", ".join(sorted(fields)),
+            expected=", ".join(sorted(known)),
+        )
+    values = {
+        key: _checked(
+            from_structure(child, f"{where}.{key}"), role_of(known[key]), f"{where}.{key}"
+        )
+        for key, child in fields.items()
+    }
+    return rebuild(cls, values)  # type: ignore[no-any-return]
+
+
+def _checked(value: Any, role: str, where: str) -> Any:
+    if role == "static" and isinstance(value, Parameter | Module):
+        raise CheckpointError("an array stands where configuration belongs", where=where)
+    return value

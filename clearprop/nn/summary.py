@@ -1,0 +1,159 @@
+"""What a model is made of: layers, output shapes, parameters and operations per example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff import layer_path, observe
+from clearprop.nn.call import apply
+from clearprop.nn.module import Module, Parameter, modules, parameters
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One row of a summary.
+
+    Attributes:
+        path: of the layer; the model itself has ``""``.
+        kind: the layer's class, or the activation's name.
+        output_shape: of one example, without the batch axis.
+        parameters: learned numbers in this layer, inner layers not counted.
+        operations: arithmetic operations (a multiply-add is two) for one example, likewise.
+        depth: how many layers it stands inside of.
+    """
+
+    path: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    operations: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a model in the order in which they are called."""
+
+    name: str
+    input_shape: tuple[int, ...]
+    layers: tuple[LayerSummary, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers in the whole model."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def operations(self) -> int:
+        """Arithmetic operations of one forward pass of one example."""
+        return sum(layer.operations for layer in self.layers)
+
+    def __str__(self) -> str:
+        head = ("layer", "kind", "output", "parameters", "operations")
+        rows = [("input", "", _sizes(self.input_shape), "", "")]
+        rows += [
+            (
+                "  " * layer.depth + (layer.path.rpartition(".")[2] or self.name),
+                layer.kind,
+                _sizes(layer.output_shape),
+                f"{layer.parameters:,}" if layer.parameters else "",
+                f"{layer.operations:,}" if layer.operations else "",
+            )
+            for layer in self.layers
+        ]
+        rows.append(("total", "", "", f"{self.parameters:,}", f"{self.operations:,}"))
+        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(5)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i < 3 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in [head, *rows]
+        ]
+        rule = "-" * max(len(line) for line in lines)
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.float32) -> Summary:
+    """Return the layers of a model with shapes, parameters and operations; computes no values.
+
+    Args:
+        model: with or without values in its parameters.
+        input_shape: of one example, without the batch axis.
+        dtype: of the input: integers for models that look words up.
+
+    Raises:
+        ShapeError: the shapes do not fit; names the first layer where they do not.
+
+    >>> from clearprop import nn
+    >>> print(summary(nn.Sequential([nn.Linear(2, 8), "tanh", nn.Linear(8, 1)]), (2,)))
+    layer       kind        output  parameters  operations
+    ------------------------------------------------------
+    input                   2
+    Sequential  Sequential  1
+      0         Linear      8               24          40
+      1         tanh        8                            8
+      2         Linear      1                9          17
+    ------------------------------------------------------
+    total                                   33          65
+    """
+    shaped = jax.tree.map(
+        lambda leaf: (
+            jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if isinstance(leaf, Parameter) else leaf
+        ),
+        model,
+    )
+    counted: dict[str, int] = {}
+    called: dict[str, tuple[Module, tuple[int, ...]]] = {}
+
+    def note_layer(path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
+        called[path] = (module, tuple(getattr(output, "shape", ()))[1:])
+
+    def note_operation(row: Any, inputs: Any, output: Any, options: dict[str, Any]) -> None:
+        path = layer_path.get()
+        counted[path] = counted.get(path, 0) + row.count(output, inputs, options)
+
+    def run(values: Module, x: Any) -> Any:
+        return apply(values, x, listener=note_layer)[0]
+
+    with observe(note_operation):
+        jax.eval_shape(run, shaped, jax.ShapeDtypeStruct((1, *input_shape), dtype))
+    order = [path for path in modules(model) if path in called]
+    order += [path for path in called if path not in order]  # layers made on the way
+    own = _own_parameters(model, order)
+    layers = tuple(
+        LayerSummary(
+            path=path,
+            kind=_kind(called[path][0]),
+            output_shape=called[path][1],
+            parameters=own.get(path, 0),
+            operations=counted.get(path, 0),
+            depth=path.count(".") + 1 if path else 0,
+        )
+        for path in order
+    )
+    return Summary(type(model).__name__, tuple(input_shape), layers)
+
+
+def _own_parameters(model: Module, called: list[str]) -> dict[str, int]:
+    """Count the learned numbers of each called layer, with those of uncalled layers inside it."""
+    own: dict[str, int] = {}
+    for path, leaf in parameters(model).items():
+        layer = path.rpartition(".")[0]
+        while layer and layer not in called:
+            layer = layer.rpartition(".")[0]
+        own[layer] = own.get(layer, 0) + leaf.size
+    return own
+
+
+def _kind(module: Module) -> str:
+    function = getattr(module, "function", None)
+    return getattr(function, "name", None) or type(module).__name__
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "scalar"

@@ -1,0 +1,480 @@
+"""The loop under `scan`: flat lists in and out, and the reverse rule derived from its body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff.operation import Operation
+from clearprop.autodiff.sweep import Place, accumulate, errors_of_inputs
+from clearprop.autodiff.tape import Node, Tape, Traced
+from clearprop.ops.index import getitem
+from clearprop.ops.shape import reshape
+
+Values = list[Any]
+Body = Callable[[Values, Values, Values], tuple[Values, Values]]
+"""(constants, carry, x) -> (carry, y), each a flat list of arrays."""
+
+
+class Loop:
+    """A body with its number of steps. Constants are the same at every step.
+
+    `run` works at every level of differentiation: the values it is given may be traced.
+    """
+
+    def __init__(self, body: Body, steps: int, reverse: bool) -> None:
+        self.body = body
+        self.steps = steps
+        self.reverse = reverse
+
+    def run(self, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
+        """Return the last carry and the outputs of all steps, stacked in front."""
+        inputs = (*constants, *carry, *xs)
+        tapes = [value.tape for value in inputs if type(value) is Traced]
+        if not tapes:
+            return self._run_plain(constants, carry, xs)
+        tape = max(tapes, key=lambda t: t.level)
+        sizes = (len(constants), len(carry), len(xs))
+        raw = tuple(v.value if type(v) is Traced and v.tape is tape else v for v in inputs)
+        moving = [type(v) is Traced and v.tape is tape for v in inputs]
+        derivation = Derivation(self, _part(raw, sizes), _part(moving, sizes))
+
+        def forward(*values: Any) -> tuple[Any, ...]:
+            return derivation.forward(*_part(values, sizes))
+
+        def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
+            return derivation.backward(error, output, *_part(values, sizes))
+
+        row: Operation[Any, Any] = Operation(forward, name="scan", joint=joint)
+        outputs = tape.record(row, inputs, raw, forward(*raw), {})
+        ends = len(carry), len(carry) + derivation.number_of_ys
+        return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
+
+    def _run_plain(self, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
+        def step(c: Values, x: Values) -> tuple[Values, Values]:
+            return self.body(constants, c, x)
+
+        last, ys = jax.lax.scan(step, carry, xs, length=self.steps, reverse=self.reverse)
+        return last, ys
+
+
+@dataclass
+class Trace:
+    """One run of the body under a tape.
+
+    Attributes:
+        nodes: what was recorded.
+        candidates: every array that a rule may ask for, in a fixed order.
+        constants, carry, xs: places of the boxed inputs (None: no error is wanted).
+        new, ys: the outputs, unboxed.
+        new_places, ys_places: their places (None: no error passes).
+    """
+
+    nodes: list[Node]
+    candidates: Values
+    constants: list[Place | None]
+    carry: list[Place | None]
+    xs: list[Place | None]
+    new: Values
+    ys: Values
+    new_places: list[Place | None]
+    ys_places: list[Place | None]
+
+
+class Derivation:
+    """How a loop is differentiated: which values its body's rules need, and where they come from.
+
+    Attributes:
+        source: for every candidate of the body's tape where the backward pass finds it: it is a
+            "constant" or a leaf of the "x", it is "fixed" (the same at every step: computed once),
+            it is "saved" (it leaves the forward loop stacked over time), or "unused".
+        fixed_nodes: nodes of the body's tape that are the same at every step.
+        summed: places of fixed values whose errors are summed inside the backward loop.
+        waiting: (node, its inputs, which error) whose rule is applied once, after that loop.
+    """
+
+    def __init__(self, loop: Loop, values: tuple[Values, ...], moving: tuple[Values, ...]) -> None:
+        self.loop = loop
+        self.moving = moving
+        constants, carry, xs = values
+        self.shapes = (
+            _shapes(constants),
+            _shapes(carry),
+            [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs],
+        )
+        self.skeleton: Trace
+        self.source: list[tuple[str, int]] = []
+        self.saved: list[int] = []
+        self.fixed: list[int] = []
+        self.fixed_nodes: set[int] = set()
+        self.summed: list[Place] = []
+        self.waiting: list[tuple[int, tuple[int, ...], int]] = []
+        self._plan()
+        self._prune()
+
+    @property
+    def number_of_ys(self) -> int:
+        """How many outputs the body has a step."""
+        return len(self.skeleton.ys)
+
+    # -- what the body is made of ---------------------------------------------------------------
+
+    def _trace(self, constants: Values, carry: Values, x: Values) -> Trace:
+        tape = Tape()
+
+        def box(values: Values, moving: Values) -> tuple[Values, list[Place | None]]:
+            boxed = [tape.variable(v) if m else v for v, m in zip(values, moving, strict=True)]
+            return boxed, [_place(v, tape) for v in boxed]
+
+        # Every floating carry can come to depend on a moving constant after the first step.
+        floating = [bool(jnp.issubdtype(v.dtype, jnp.floating)) for v in carry]
+        c, c_places = box(constants, self.moving[0])
+        h, h_places = box(carry, floating)
+        i, i_places = box(x, self.moving[2])
+        new, ys = self.loop.body(c, h, i)
+        tape.closed = True
+        return Trace(
+            nodes=tape.nodes,
+            candidates=[v for node in tape.nodes for v in _arrays_of(node)],
+            constants=c_places,
+            carry=h_places,
+            xs=i_places,
+            new=[_open(v, tape) for v in new],
+            ys=[_open(v, tape) for v in ys],
+            new_places=[_place(v, tape) for v in new],
+            ys_places=[_place(v, tape) for v in ys],
+        )
+
+    def _plan(self) -> None:
+        """Trace the body on shapes and sort its values by where the backward pass finds them."""
+        traces: list[Trace] = []
+
+        def probe(constants: Values, carry: Values, x: Values) -> Values:
+            traces.append(self._trace(constants, carry, x))
+            return traces[-1].candidates
+
+        jaxpr = jax.make_jaxpr(probe)(*self.shapes).jaxpr
+        self.skeleton = traces[-1]
+        first_carry = len(self.shapes[0])
+        first_x = first_carry + len(self.shapes[1])
+        inputs = {variable: i for i, variable in enumerate(jaxpr.invars)}
+        varying = _depending(jaxpr, set(jaxpr.invars[first_carry:]))
+        seen: dict[Any, tuple[str, int]] = {}
+
+        def place(position: int, variable: Any) -> tuple[str, int]:
+            if not hasattr(variable, "val"):  # literals have a value and cannot be looked up
+                if variable in seen:
+                    return seen[variable]
+                number = inputs.get(variable, first_carry)
+                if number < first_carry:
+                    return "constant", number
+                if variable in inputs and number >= first_x:
+                    return "x", number - first_x
+                if variable in varying:
+                    self.saved.append(position)
+                    return "saved", len(self.saved) - 1
+            self.fixed.append(position)
+            return "fixed", len(self.fixed) - 1
+
+        for position, variable in enumerate(jaxpr.outvars):
+            self.source.append(place(position, variable))
+            if not hasattr(variable, "val"):
+                seen[variable] = self.source[-1]
+        kinds = iter(self.source)
+        for index, node in enumerate(self.skeleton.nodes):
+            inputs_of_node = sum(map(_is_array, node.inputs))
+            of_node = [next(kinds)[0] for _ in _arrays_of(node)]
+            of_outputs = of_node[inputs_of_node : inputs_of_node + len(node.outputs)]
+            if all(kind in ("constant", "fixed") for kind in of_outputs):
+                self.fixed_nodes.add(index)
+
+    def _prune(self) -> None:
+        """Keep of the saved values those alone that a rule really uses."""
+        candidates = self.skeleton.candidates
+        saved = [_shape_of(candidates[i]) for i in self.saved]
+        fixed = [_shape_of(candidates[i]) for i in self.fixed]
+        errors = _shapes(self.skeleton.new), _shapes(self.skeleton.ys)
+
+        def backwards(kept: Values, rest: Values, x: Values, c: Values, e: Any) -> Any:
+            back = self._step_back(Known(c, rest, kept, x), *e)
+            stacked = Known(c, rest, [v[None] for v in kept], [v[None] for v in x])
+            totals = [back.fixed[place] for place in self.summed]
+            after = self._after_loop(stacked, totals, [e[None] for e in back.later], 1)
+            return back.carry, back.xs, after
+
+        jaxpr = jax.make_jaxpr(backwards)(saved, fixed, self.shapes[2], self.shapes[0], errors)
+        live = _live(jaxpr.jaxpr)
+        used = [
+            i for i, variable in enumerate(jaxpr.jaxpr.invars[: len(saved)]) if variable in live
+        ]
+        new_place = {old: new for new, old in enumerate(used)}
+        self.saved = [self.saved[i] for i in used]
+        self.source = [
+            (kind, index)
+            if kind != "saved"
+            else ("saved", new_place[index])
+            if index in new_place
+            else ("unused", 0)
+            for kind, index in self.source
+        ]
+
+    # -- forward --------------------------------------------------------------------------------
+
+    def forward(self, constants: Values, carry: Values, xs: Values) -> tuple[Any, ...]:
+        """Return the last carry, the ys, the saved values and the fixed ones."""
+
+        def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
+            trace = self._trace(c, h, x)
+            return trace.new, trace.ys + [trace.candidates[i] for i in self.saved]
+
+        last, ys = Loop(body, self.loop.steps, self.loop.reverse).run(constants, carry, xs)
+        fixed: Values = []
+        if self.fixed:
+            first = [
+                getitem(x, 0) if self.loop.steps else _zeros(s)
+                for x, s in zip(xs, self.shapes[2], strict=True)
+            ]
+            trace = self._trace(constants, carry, first)
+            fixed = [trace.candidates[i] for i in self.fixed]
+        return (*last, *ys, *fixed)
+
+    # -- backward -------------------------------------------------------------------------------
+
+    def backward(
+        self, error: Any, output: Any, constants: Values, carry: Values, xs: Values
+    ) -> Values:
+        """Return the error signals of the constants, the first carry and the xs."""
+        ends = len(carry), len(carry) + self.number_of_ys
+        carry_errors, y_errors = list(error[: ends[0]]), list(error[ends[0] : ends[1]])
+        saved = list(output[ends[1] : ends[1] + len(self.saved)])
+        fixed = list(output[ends[1] + len(self.saved) :])
+        wanted = [i for i, place in enumerate(self.skeleton.xs) if place is not None]
+
+        def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
+            now_carry, totals = _part(h, (len(carry), len(self.summed)))
+            now_ys, kept, inputs = _part(x, (len(y_errors), len(saved), len(xs)))
+            known = Known(c[: len(constants)], c[len(constants) :], kept, inputs)
+            back = self._step_back(known, now_carry, now_ys)
+            totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
+            return back.carry + totals, [back.xs[i] for i in wanted] + back.later
+
+        zeros = [_zeros(_shape_of(self._value_at(place))) for place in self.summed]
+        last, ys = Loop(body, self.loop.steps, not self.loop.reverse).run(
+            [*constants, *fixed], [*carry_errors, *zeros], [*y_errors, *saved, *xs]
+        )
+        first_carry, totals = _part(last, (len(carry), len(self.summed)))
+        known = Known(constants, fixed, saved, xs)
+        constant_errors = self._after_loop(known, totals, ys[len(wanted) :], self.loop.steps)
+        x_errors: Values = [None] * len(xs)
+        for i, e in zip(wanted, ys, strict=False):
+            x_errors[i] = e
+        return [*constant_errors, *first_carry, *x_errors]
+
+    def _step_back(self, known: Known, carry: Values, ys: Values) -> Back:
+        """Apply the body's rules at one step; what may wait until after the loop is handed out."""
+        plan = self.skeleton
+        nodes = self._nodes(known)
+        errors: dict[Place, Any] = {}
+        places = (*plan.new_places, *plan.ys_places)
+        for place, error in zip(places, (*carry, *ys), strict=True):
+            if place is not None:
+                accumulate(errors, place, error)
+        fixed: dict[Place, Any] = {}
+        found: dict[Place, Any] = {}
+        later: Values = []
+        self.waiting = []
+        for index in range(len(nodes) - 1, -1, -1):
+            node = nodes[index]
+            arrived = [errors.pop((index, k), None) for k in range(len(node.outputs))]
+            here = {(index, k): e for k, e in enumerate(arrived) if e is not None}
+            if index in self.fixed_nodes:
+                fixed.update(here)
+            elif node.operation is None:
+                found.update(here)
+            elif here:
+                waiting = self._waiting(node)
+                if waiting:
+                    if not any(e is arrived[0] for e in later):
+                        later.append(arrived[0])
+                    where = next(i for i, e in enumerate(later) if e is arrived[0])
+                    self.waiting.append((index, tuple(waiting), where))
+                node = _without_parents(node, waiting)
+                for parent, e in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
+                    if parent is not None and e is not None:
+                        accumulate(errors, parent, e)
+        self.summed = sorted(fixed)
+
+        def of_input(place: Place | None, shape: Any) -> Any:
+            return found[place] if place is not None and place in found else _zeros(shape)
+
+        return Back(
+            carry=[of_input(p, s) for p, s in zip(plan.carry, self.shapes[1], strict=True)],
+            xs=[of_input(p, s) for p, s in zip(plan.xs, self.shapes[2], strict=True)],
+            fixed=fixed,
+            later=later,
+        )
+
+    def _waiting(self, node: Node) -> list[int]:
+        """Return the inputs that never change and whose rule holds for all steps at once."""
+        operation = node.operation
+        if operation is None or operation.joint is not None or len(node.outputs) != 1:
+            return []
+        return [
+            i
+            for i, parent in enumerate(node.parents)
+            if parent is not None and parent[0] in self.fixed_nodes and operation.stacks_at(i)
+        ]
+
+    def _after_loop(self, known: Known, totals: Values, later: Values, steps: int) -> Values:
+        """Return the errors of the constants: of all steps at once, then through what is fixed."""
+        errors = dict(zip(self.summed, totals, strict=True))
+        stacked = self._nodes(known, steps)
+        for index, positions, where in self.waiting:
+            node = _only_parents(stacked[index], positions)
+            for parent, e in zip(node.parents, errors_of_inputs(node, [later[where]]), strict=True):
+                if parent is not None and e is not None:
+                    accumulate(errors, parent, e)
+        for index in sorted(self.fixed_nodes, reverse=True):
+            node = stacked[index]
+            arrived = [errors.get((index, k)) for k in range(len(node.outputs))]
+            if node.operation is None or all(e is None for e in arrived):
+                continue
+            for parent, e in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
+                if parent is not None and e is not None:
+                    accumulate(errors, parent, e)
+        return [
+            None if place is None else errors.get(place, _zeros(shape))
+            for place, shape in zip(self.skeleton.constants, self.shapes[0], strict=True)
+        ]
+
+    def _nodes(self, known: Known, steps: int | None = None) -> list[Node]:
+        """Return the body's tape with its values put back: those of one step, or of all steps."""
+        sources = iter(zip(self.source, self.skeleton.candidates, strict=True))
+
+        def value(rank: int) -> Any:
+            (kind, index), like = next(sources)
+            if kind == "constant":
+                return known.constants[index]
+            if kind == "fixed":
+                return known.fixed[index]
+            if kind == "unused":
+                return _zeros(_shape_of(like) if steps is None else _in_front(like, steps))
+            found = (known.saved if kind == "saved" else known.xs)[index]
+            if steps is None or len(like.shape) >= rank:
+                return found
+            # Broadcasting aligns the last axes: the axis of time must stay in front of them all.
+            wide = (steps, *(1,) * (rank - len(like.shape)), *like.shape)
+            return reshape(found, wide)
+
+        return [_with_arrays(node, value) for node in self.skeleton.nodes]
+
+    def _value_at(self, place: Place) -> Any:
+        return self.skeleton.nodes[place[0]].outputs[place[1]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The values from which the body's tape is put together again."""
+
+    constants: Values
+    fixed: Values
+    saved: Values
+    xs: Values
+
+
+@dataclass(frozen=True)
+class Back:
+    """What one step back gives: errors of its inputs, of what is fixed, and those that wait."""
+
+    carry: Values
+    xs: Values
+    fixed: dict[Place, Any]
+    later: Values
+
+
+def _part(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Values, ...]:
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(list(values[start : start + size]))
+        start += size
+    return tuple(parts)
+
+
+def _place(value: Any, tape: Tape) -> Place | None:
+    return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
+
+
+def _open(value: Any, tape: Tape) -> Any:
+    return value.value if type(value) is Traced and value.tape is tape else value
+
+
+def _shape_of(value: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(value.shape, value.dtype)
+
+
+def _shapes(values: Values) -> Values:
+    return [_shape_of(value) for value in values]
+
+
+def _in_front(value: Any, steps: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((steps, *value.shape), value.dtype)
+
+
+def _zeros(shape: Any) -> Any:
+    return jnp.zeros(shape.shape, shape.dtype)
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _arrays_of(node: Node) -> Values:
+    """Return every array of a node in a fixed order: inputs, outputs, parameters."""
+    leaves = [*node.inputs, *node.outputs, *jax.tree.leaves(node.parameters)]
+    return [value for value in leaves if _is_array(value)]
+
+
+def _with_arrays(node: Node, value: Callable[[int], Any]) -> Node:
+    """Return a node with its arrays replaced, asked for in the order of `_arrays_of`."""
+    rank = max(len(output.shape) for output in node.outputs)
+
+    def put(leaf: Any) -> Any:
+        return value(rank) if _is_array(leaf) else leaf
+
+    inputs = tuple(put(leaf) for leaf in node.inputs)
+    outputs = tuple(put(leaf) for leaf in node.outputs)
+    return replace(
+        node, inputs=inputs, outputs=outputs, parameters=jax.tree.map(put, node.parameters)
+    )
+
+
+def _without_parents(node: Node, positions: Sequence[int]) -> Node:
+    kept = tuple(None if i in positions else p for i, p in enumerate(node.parents))
+    return replace(node, parents=kept)
+
+
+def _only_parents(node: Node, positions: Sequence[int]) -> Node:
+    kept = tuple(p if i in positions else None for i, p in enumerate(node.parents))
+    return replace(node, parents=kept)
+
+
+def _depending(jaxpr: Any, sources: set[Any]) -> set[Any]:
+    """Return the variables of a jaxpr that depend on any of the sources."""
+    found = set(sources)
+    for equation in jaxpr.eqns:
+        if any(not hasattr(v, "val") and v in found for v in equation.invars):
+            found.update(equation.outvars)
+    return found
+
+
+def _live(jaxpr: Any) -> set[Any]:
+    """Return the variables of a jaxpr that its outputs depend on."""
+    live = {v for v in jaxpr.outvars if not hasattr(v, "val")}
+    for equation in reversed(jaxpr.eqns):
+        if any(v in live for v in equation.outvars):
+            live.update(v for v in equation.invars if not hasattr(v, "val"))
+    return live

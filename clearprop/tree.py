@@ -1,0 +1,113 @@
+"""Named trees: every leaf of a model or of an optimizer's state has a dotted path.
+
+``layers.0.weight`` names one array in checkpoints, in frozen patterns, in errors and in the glass.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
+
+from clearprop.errors import ConfigurationError, nearest, unknown_name
+
+Tree = TypeVar("Tree")
+
+
+def path_name(keys: Iterable[Any]) -> str:
+    """Return the dotted name of a JAX key path.
+
+    >>> path_name((GetAttrKey("layers"), SequenceKey(0), GetAttrKey("weight")))
+    'layers.0.weight'
+    """
+    return ".".join(_key_name(key) for key in keys)
+
+
+def _key_name(key: Any) -> str:
+    match key:
+        case GetAttrKey(name=name):
+            return str(name)
+        case SequenceKey(idx=index):
+            return str(index)
+        case DictKey(key=name) | FlattenedIndexKey(key=name):
+            return str(name)
+    return str(key)
+
+
+def flatten_with_paths(tree: Any) -> dict[str, Any]:
+    """Return the leaves of a tree by dotted path, in the order of the tree.
+
+    >>> flatten_with_paths({"layers": [{"weight": 1, "bias": 2}]})
+    {'layers.0.bias': 2, 'layers.0.weight': 1}
+    """
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {path_name(keys): leaf for keys, leaf in leaves}
+
+
+def replace(tree: Tree, values: Mapping[str, Any]) -> Tree:
+    """Return the tree with the named leaves replaced; the rest is shared with the original.
+
+    Raises:
+        ConfigurationError: a path names no leaf of the tree.
+
+    >>> replace({"a": 1, "b": [2, 3]}, {"b.1": 7})
+    {'a': 1, 'b': [2, 7]}
+    """
+    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    paths = [path_name(keys) for keys, _ in leaves]
+    unknown = values.keys() - set(paths)
+    if unknown:
+        raise unknown_name("path", min(unknown), paths)
+    new_leaves = [values.get(path, leaf) for path, (_, leaf) in zip(paths, leaves, strict=True)]
+    return jax.tree_util.tree_unflatten(structure, new_leaves)  # type: ignore[no-any-return]
+
+
+def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Return the paths that any pattern matches (``*``, ``?``, ``[ab]``), in their given order.
+
+    A pattern also matches everything below the path that it names: ``trunk`` selects
+    ``trunk.0.weight``.
+
+    Raises:
+        ConfigurationError: a pattern matches no path.
+
+    >>> match(["trunk.0.weight", "trunk.0.bias", "head.weight"], ["trunk.*.weight", "head"])
+    ['trunk.0.weight', 'head.weight']
+    """
+    known = list(paths)
+    selected: set[str] = set()
+    for pattern in patterns:
+        found = {
+            path
+            for path in known
+            if fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path, f"{pattern}.*")
+        }
+        if not found:
+            close = nearest(pattern, known)
+            raise ConfigurationError(
+                f"the pattern {pattern!r} matches no path",
+                expected=f"paths such as {', '.join(known[:8])}" if known else "a tree with leaves",
+                mend=f"did you mean {close!r}?" if close else None,
+            )
+        selected |= found
+    return [path for path in known if path in selected]
+
+
+def is_differentiable(leaf: Any) -> bool:
+    """Say whether a leaf can carry a gradient: a floating-point array or number.
+
+    Complex numbers cannot: the rules speak of real error signals.
+
+    >>> [is_differentiable(leaf) for leaf in (1.5, 2, jnp.ones(3), jnp.arange(3), "relu")]
+    [True, False, True, False, False]
+    """
+    if isinstance(leaf, bool | int | str):
+        return False
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        return isinstance(leaf, float)
+    return bool(jnp.issubdtype(dtype, jnp.floating))
