@@ -72,6 +72,7 @@ class _Freeze(type):
 
 
 @dataclass_transform(field_specifiers=(static, statistic))
+@dataclass(init=False, eq=False, repr=False)
 class Module(metaclass=_Freeze):
     """Base of every layer and model: a frozen JAX tree that knows its layers by path.
 
@@ -87,8 +88,6 @@ class Module(metaclass=_Freeze):
     >>> sorted(nn.parameters(model))
     ['hidden.bias', 'hidden.weight', 'output.bias', 'output.weight']
     """
-
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]] = {}
 
     classes: ClassVar[dict[str, type[Module]]] = {}
     """Every module class by the name under which saved models refer to it."""
