@@ -11,6 +11,7 @@ import inspect
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 from clearprop.errors import ConfigurationError, unknown_name
@@ -83,7 +84,7 @@ def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
                 option = (error.where or "").rpartition(".")[2]
                 error.where = f"{name}.{option}" if option in signature.parameters else name
                 raise
-            return replace(made, name=name, options=dict(bound.arguments))
+            return replace(made, name=name, options=_frozen(bound.arguments))
 
         if name in _BUILDERS:
             raise ConfigurationError(
@@ -109,12 +110,13 @@ def options_of(name: str) -> list[str]:
     return list(_find(name).signature.parameters)
 
 
-def build(name: str, options: Mapping[str, Any]) -> Configured:
+def build(name: str, options: Mapping[str, Any], expected: type[T]) -> T:
     """Make what the table holds under a name.
 
     Raises:
         ConfigurationError: an unknown name or option (the nearest known one is suggested), an
-            option that is missing, or a value out of its range.
+            option that is missing, a value out of its range, or a name that makes something else
+            than expected.
     """
     builder = _find(name)
     parameters = builder.signature.parameters
@@ -132,28 +134,32 @@ def build(name: str, options: Mapping[str, Any]) -> Configured:
     several = inspect.Parameter.VAR_POSITIONAL
     args = [x for option in options if parameters[option].kind is several for x in options[option]]
     kwargs = {o: value for o, value in options.items() if parameters[o].kind is not several}
-    return builder.build(*args, **kwargs)
+    made = builder.build(*args, **kwargs)
+    if not isinstance(made, expected):
+        raise ConfigurationError(
+            f"{name!r} makes a {type(made).__name__.lower()}",
+            expected=f"the name of what makes a {expected.__name__.lower()}",
+        )
+    return made
 
 
 def rebuild(config: Mapping[str, Any], expected: type[T]) -> T:
     """Make again what `Configured.to_config` recorded.
 
     Raises:
-        ConfigurationError: the configuration has no name, makes something else than expected, or
-            is not one that `build` takes.
+        ConfigurationError: the configuration has no name, or is not one that `build` takes.
     """
     options = {key: _decode(value) for key, value in config.items() if key != "name"}
     if not isinstance(config.get("name"), str):
         raise ConfigurationError(
             "a configuration has no name", given=str(dict(config)), expected='{"name": "adam", ...}'
         )
-    made = build(config["name"], options)
-    if not isinstance(made, expected):
-        raise ConfigurationError(
-            f"{config['name']!r} makes a {type(made).__name__.lower()}",
-            expected=f"the configuration of a {expected.__name__.lower()}",
-        )
-    return made
+    return build(config["name"], options, expected)
+
+
+def _frozen(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    values = {k: tuple(x) if isinstance(x, list) else x for k, x in options.items()}
+    return MappingProxyType(values)
 
 
 def _find(name: str) -> _Builder:

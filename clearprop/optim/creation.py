@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearprop.errors import ConfigurationError, unknown_name
-from clearprop.optim import configuration
+from clearprop.optim import configuration, schedules
 from clearprop.optim.optimizer import Optimizer
 from clearprop.optim.schedules import Rate
 
@@ -52,7 +52,9 @@ def create(
         name = optimizer.lower()
         if name not in learning_rules():
             raise unknown_name("optimizer", optimizer, learning_rules())
-        return configuration.rebuild({"name": name, **options}, Optimizer)
+        if isinstance(learning_rate, Mapping):
+            options["learning_rate"] = schedules.from_config(learning_rate)
+        return configuration.build(name, options, Optimizer)
     if options:
         raise ConfigurationError(
             "options go with the name of an optimizer, not with a made one",

@@ -70,8 +70,9 @@ def reduce_on_plateau(
     1.0
     0.5
 
-    Source: as PyTorch's ReduceLROnPlateau with a relative threshold; its ``min_lr`` is
-    ``min_scale`` times the learning rate.
+    Source: as PyTorch's ReduceLROnPlateau with a relative threshold, whose ``min_lr`` is
+    ``min_scale`` times the learning rate. Its threshold has the wrong sign for a metric below 0,
+    here it is a part of the best one's size.
     """
     factor = bounds.fraction(factor, "factor")
     patience = bounds.count(patience, "patience")
@@ -100,7 +101,8 @@ def reduce_on_plateau(
 
     def observe(state: PlateauState, metric: ArrayLike) -> PlateauState:
         value = jnp.asarray(metric, state.best.dtype)
-        better = sign * value > sign * state.best * (1 + sign * threshold)
+        margin = jnp.where(jnp.isfinite(state.best), threshold * jnp.abs(state.best), 0)
+        better = sign * value > sign * state.best + margin
         resting = state.resting > 0
         waited = jnp.where(better | resting, 0, state.waited + 1)
         reduced = waited > patience
