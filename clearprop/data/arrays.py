@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.dataset import Dataset
-from clearprop.data.labels import labels_and_names, task_of
+from clearprop.data.labels import class_name, labels_and_names, task_of
 from clearprop.data.preparation import Task
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.errors import DataError
 
 TRAIN_NAMES = (
     ("x", "y"),
@@ -46,10 +46,10 @@ def load_arrays(path: Path, *, task: Task | None = None) -> Dataset:
     inputs, targets = _pictures(arrays[x_name]), _column(arrays[y_name])
     if len(targets) == 0:
         raise DataError("there are no rows", where=f"{path}, array {y_name!r}")
-    task = task or task_of(targets)
     names = _text(arrays, "class_names")
+    task = task or ("classification" if names else task_of(targets))
     if task == "classification" and names is None:
-        _check_known(path, y_name, targets)
+        _check_labels(path, y_name, targets)
         targets, names = labels_and_names(targets, where=f"{path}, array {y_name!r}")
     common: dict[str, Any] = {
         "task": task,
@@ -83,8 +83,12 @@ def read_inputs(path: Path) -> NDArray[Any]:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file}
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise zipfile.BadZipFile("not a zip archive, which every .npz file is")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as file:
+                return {name: file[name] for name in file}
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise _damaged(path, error) from error
@@ -93,7 +97,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             where=str(path),
             mend="save arrays of numbers or text: numpy.savez(path, x=..., y=...)",
         ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, AttributeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise _damaged(path, error) from error
 
 
@@ -131,9 +135,9 @@ def _column(targets: NDArray[Any]) -> NDArray[Any]:
     return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
 
 
-def _check_known(path: Path, name: str, targets: NDArray[Any]) -> None:
+def _check_labels(path: Path, name: str, targets: NDArray[Any]) -> None:
     if targets.ndim != 1:
-        raise ConfigurationError(
+        raise DataError(
             "labels must be one for each example",
             where=f"{path}, array {name!r}",
             given=f"an array of shape {targets.shape}",
@@ -153,8 +157,9 @@ def _by_name(
     path: Path, array_name: str, targets: NDArray[Any], names: tuple[str, ...]
 ) -> NDArray[np.int32]:
     position = {name: index for index, name in enumerate(names)}
-    whole = targets.astype(np.int64) if targets.dtype.kind == "f" else targets
-    strange = [name for name in map(str, np.unique(whole)) if name not in position]
+    _check_labels(path, array_name, targets)
+    called = [class_name(target) for target in targets]
+    strange = [name for name in called if name not in position]
     if strange:
         raise DataError(
             "a class of the test part is not in the training part",
@@ -162,7 +167,7 @@ def _by_name(
             given=strange[0],
             expected=f"one of {', '.join(names)}",
         )
-    return np.array([position[str(label)] for label in whole], np.int32)
+    return np.array([position[name] for name in called], np.int32)
 
 
 def _text(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[str, ...] | None:

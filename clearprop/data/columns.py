@@ -5,7 +5,7 @@ Shape letters: N rows, C columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,15 +58,9 @@ def arrange(
     [[30.0, 0.0]]
     """
     known = {column.name: index for index, column in enumerate(columns)}
+    check_present(known, wanted)
     parts: list[NDArray[Any]] = []
     for want in wanted:
-        if want.name not in known:
-            close = nearest(want.name, known)
-            raise DataError(
-                f"the column {want.name!r} that the model was trained with is missing",
-                given=f"the columns {', '.join(known)}",
-                mend=f"is it {close!r}? Rename it in the file" if close else None,
-            )
         values, have = raw[:, known[want.name]], columns[known[want.name]]
         if (have.categories is None) != (want.categories is None):
             kind, option = (
@@ -80,3 +74,21 @@ def arrange(
             values = recode(values, have.categories, want.categories)
         parts.append(values)
     return np.stack(parts, axis=1)
+
+
+def check_present(names: Iterable[str], wanted: Sequence[Column], where: str | None = None) -> None:
+    """Raise unless every wanted column is among the names.
+
+    Raises:
+        DataError: one is missing; the nearest name is suggested.
+    """
+    known = list(names)
+    for column in wanted:
+        if column.name not in known:
+            close = nearest(column.name, known)
+            raise DataError(
+                f"the column {column.name!r} that the model was trained with is missing",
+                where=where,
+                given=f"the columns {', '.join(known)}",
+                mend=f"is it {close!r}? Rename it in the file" if close else None,
+            )

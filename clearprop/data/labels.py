@@ -54,13 +54,21 @@ def labels_and_names(
                 given=str(odd),
                 mend="numbers to predict are task='regression'",
             )
-        targets = targets.astype(np.int64)
     classes, labels = np.unique(targets, return_inverse=True)
     if len(classes) < 2:
         raise DataError(
             "there is only one class, so there is nothing to learn",
             where=where,
-            given=f"every target is {str(classes[0])!r}",
+            given=f"every target is {class_name(classes[0])!r}",
             expected="two classes or more",
         )
-    return labels.reshape(-1).astype(np.int32), tuple(str(name) for name in classes)
+    return labels.reshape(-1).astype(np.int32), tuple(map(class_name, classes))
+
+
+def class_name(target: Any) -> str:
+    """Return how a class is called: whole numbers without a decimal point.
+
+    >>> class_name(2.0), class_name("cat")
+    ('2', 'cat')
+    """
+    return str(int(target)) if isinstance(target, float | np.floating) else str(target)

@@ -24,6 +24,9 @@ SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 )
 GRAY_MODES = frozenset(("1", "L", "LA", "I", "I;16", "F"))
+
+# Cameras write these; to ask any other format for its orientation would decode the whole picture.
+ORIENTED_FORMATS = frozenset(("JPEG", "MPO", "TIFF", "WEBP"))
 EXIF_ORIENTATION = 0x0112
 TURNED = frozenset((5, 6, 7, 8))
 
@@ -94,6 +97,7 @@ def load_pictures(
     has_test = all(part.is_dir() for part in parts) and not _pictures_in(parts[0])
     root = parts[0] if has_test else folder
     classes = _classes(root)
+    _check_classes(root, classes)
     paths, labels = _listed(root, classes)
     size, channels = _common_form(paths, size, channels)
     names = tuple(classes)
@@ -106,8 +110,9 @@ def load_pictures(
                 where=str(parts[1] / strange[0]),
                 expected=f"one of {', '.join(classes)}",
             )
-        test_paths, test_labels = _listed(parts[1], [c for c in classes if (parts[1] / c).is_dir()])
-        renumber = np.array([names.index(c) for c in names if (parts[1] / c).is_dir()])
+        present = [name for name in classes if (parts[1] / name).is_dir()]
+        test_paths, test_labels = _listed(parts[1], present)
+        renumber = np.array([classes.index(name) for name in present])
         _common_form(test_paths, size, channels)
         test = _dataset(
             f"{folder.name} (test)",
@@ -130,7 +135,8 @@ def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np
 
     try:
         with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
+            oriented = picture.format in ORIENTED_FORMATS
+            upright = ImageOps.exif_transpose(picture) if oriented else picture
             plain = upright.convert("L" if channels == 1 else "RGB")
             if (plain.height, plain.width) != size:
                 plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -188,7 +194,10 @@ def _checked_size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
 
 
 def _classes(folder: Path) -> list[str]:
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+
+
+def _check_classes(folder: Path, classes: Sequence[str]) -> None:
     if len(classes) < 2:
         raise DataError(
             "there is only one class" if classes else "there are no classes",
@@ -197,7 +206,6 @@ def _classes(folder: Path) -> list[str]:
             expected="a subfolder of pictures for each of two classes or more",
             mend="put the pictures of each class into a subfolder of the class's name",
         )
-    return classes
 
 
 def _listed(root: Path, classes: Sequence[str]) -> tuple[tuple[Path, ...], NDArray[np.int32]]:
@@ -250,7 +258,7 @@ def _form(path: Path) -> tuple[tuple[int, int], bool]:
     try:
         with Image.open(path) as picture:
             height, width = picture.height, picture.width
-            if _orientation(picture) in TURNED:
+            if picture.format in ORIENTED_FORMATS and _orientation(picture) in TURNED:
                 height, width = width, height
             return (height, width), picture.mode in GRAY_MODES
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.columns import Column
+from clearprop.data.columns import Column, arrange, check_present
 from clearprop.data.dataset import Dataset
 from clearprop.data.labels import labels_and_names, task_of
 from clearprop.data.preparation import Preparation, Task
@@ -93,24 +93,14 @@ def read_inputs(path: Path, preparation: Preparation) -> NDArray[np.float64]:
     Raises:
         DataError: a column is missing, or holds text where numbers were trained on.
     """
-    from clearprop.data.columns import arrange
-
     file = read_table_file(path)
     wanted = preparation.raw_columns or ()
+    check_present(file.frame.columns, wanted, where=str(path))
     names = {column.name for column in wanted}
-    unused = {name for name in file.frame.columns if name not in names}
     categorical = {column.name for column in wanted if column.categories is not None}
-    if len(unused) == file.frame.width:
-        inputs: NDArray[np.float64] = np.empty((file.frame.height, 0))
-        columns: tuple[Column, ...] = ()
-    else:
-        inputs, columns = _inputs(file, unused, categorical, names - categorical)
-    try:
-        return arrange(inputs, columns, wanted)
-    except DataError as error:
-        error.where = str(path)
-        error.given = f"the columns {', '.join(file.frame.columns)}"
-        raise
+    unused = set(file.frame.columns) - names
+    inputs, columns = _inputs(file, unused, categorical, names - categorical)
+    return arrange(inputs, columns, wanted)
 
 
 def _inputs(

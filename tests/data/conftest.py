@@ -18,7 +18,7 @@ def idx_bytes(array):
     return header + sizes + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def as_idx():
     return idx_bytes
 

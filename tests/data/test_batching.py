@@ -1,4 +1,5 @@
 import builtins
+import itertools
 import sys
 
 import numpy as np
@@ -16,6 +17,10 @@ def numbered(n, stream=None):
     return Dataset("rows", rows[:, None], rows, "regression", stream=stream)
 
 
+def flat(rows):
+    return list(itertools.chain.from_iterable(rows))
+
+
 def rows_of(stream):
     return [batch.inputs.ravel().astype(int).tolist() for batch in stream]
 
@@ -28,7 +33,7 @@ def rows_of(stream):
 )
 def test_every_row_once_an_epoch(length, size, seed, epoch):
     seen = rows_of(batches(numbered(length), size, seed, epoch, drop_remainder=False))
-    assert sorted(sum(seen, [])) == list(range(length))
+    assert sorted(flat(seen)) == list(range(length))
     assert all(len(batch) == size for batch in seen[:-1])
 
 
@@ -54,7 +59,7 @@ def test_resuming_gives_the_rest_of_the_same_epoch():
 
 def test_the_order_is_that_of_the_public_function():
     order = epoch_order(50, 2, 6)
-    assert sum(rows_of(batches(numbered(50), 10, 2, 6)), []) == order.tolist()
+    assert flat(rows_of(batches(numbered(50), 10, 2, 6))) == order.tolist()
 
 
 def test_epochs_and_seeds_differ():
@@ -64,9 +69,12 @@ def test_epochs_and_seeds_differ():
 
 def test_targets_stay_with_their_inputs():
     parts = data.load("digits").split()
-    inputs = {row.tobytes(): label for row, label in zip(parts.train.inputs, parts.train.targets)}
+    inputs = {
+        row.tobytes(): label
+        for row, label in zip(parts.train.inputs, parts.train.targets, strict=True)
+    }
     for batch in batches(parts.train, 64, seed=1):
-        for row, label in zip(batch.inputs, batch.targets):
+        for row, label in zip(batch.inputs, batch.targets, strict=True):
             assert inputs[row.tobytes()] == label
 
 

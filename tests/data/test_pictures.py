@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from clearprop import data
+from clearprop.data import batches, pictures
+from clearprop.errors import ConfigurationError, DataError
+
+
+def save_digits(folder, count=20, suffix=".png"):
+    """Real pictures: the digits 0 and 1 of scikit-learn's set, gray."""
+    digits = data.load("digits")
+    for label in (0, 1):
+        (folder / f"digit {label}").mkdir(parents=True, exist_ok=True)
+        for index in np.flatnonzero(digits.targets == label)[:count]:
+            picture = Image.fromarray(digits.inputs[index, ..., 0] * 15)
+            picture.save(folder / f"digit {label}" / f"{index:04}{suffix}")
+    return folder
+
+
+def test_a_folder_of_classes(tmp_path):
+    save_digits(tmp_path)
+    (tmp_path / "digit 0" / "notes.txt").write_text("not a picture")
+    (tmp_path / ".hidden").mkdir()
+    loaded = data.load(tmp_path)
+    assert loaded.inputs.shape == (40, 8, 8, 1)
+    assert loaded.inputs.dtype == np.uint8
+    assert loaded.class_names == ("digit 0", "digit 1")
+    assert np.bincount(loaded.targets).tolist() == [20, 20]
+    np.testing.assert_array_equal(loaded.inputs[0], data.load("digits").inputs[0] * 15)
+
+
+def test_streamed_pictures_equal_decoded_ones(tmp_path):
+    pytest.importorskip("grain", reason="streaming is tested where clearprop[stream] is installed")
+    save_digits(tmp_path)
+    held, streamed = (data.load(tmp_path, stream=s).split(seed=1) for s in (False, True))
+    assert not held.streamed
+    assert streamed.streamed
+    assert held.preparation == streamed.preparation
+    pairs = zip(batches(held.train, 8), batches(streamed.train, 8), strict=True)
+    for one, other in pairs:
+        np.testing.assert_array_equal(one.inputs, other.inputs)
+        np.testing.assert_array_equal(one.targets, other.targets)
+
+
+def test_many_pictures_are_streamed_by_themselves(tmp_path, monkeypatch):
+    save_digits(tmp_path)
+    monkeypatch.setattr(pictures, "STREAM_LIMIT_BYTES", 100)
+    assert data.load(tmp_path).streamed
+
+
+def test_an_official_test_folder(tmp_path):
+    save_digits(tmp_path / "train")
+    save_digits(tmp_path / "test", count=3)
+    loaded = data.load(tmp_path)
+    assert len(loaded) == 40
+    assert len(loaded.test) == 6
+    for path in (tmp_path / "test" / "digit 0").iterdir():
+        path.unlink()
+    (tmp_path / "test" / "digit 0").rmdir()
+    assert data.load(tmp_path).test.targets.tolist() == [1, 1, 1]
+    (tmp_path / "test" / "digit 7").mkdir()
+    with pytest.raises(DataError, match=r"digit 7: a class of the test part"):
+        data.load(tmp_path)
+
+
+def test_size_and_channels(tmp_path):
+    save_digits(tmp_path)
+    assert data.load(tmp_path, size=12, channels=3).inputs.shape == (40, 12, 12, 3)
+    assert data.load(tmp_path, size=(6, 10)).inputs.shape == (40, 6, 10, 1)
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "digit 0" / "zz.png")
+    colored = data.load(tmp_path)
+    assert colored.inputs.shape == (41, 8, 8, 3)
+    assert colored.inputs[20, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_turned_photograph_is_set_upright(tmp_path):
+    save_digits(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (4, 9), 7).save(tmp_path / "digit 0" / "zz.jpg", exif=exif)
+    with pytest.raises(DataError, match=r"(?s)zz\.jpg.*4 x 9 pixels.*size=\(8, 8\)"):
+        data.load(tmp_path)
+    assert pictures.read_picture(tmp_path / "digit 0" / "zz.jpg", (4, 9), 1).shape == (4, 9, 1)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n and then nothing"])
+def test_a_damaged_picture_is_named(tmp_path, content, stream):
+    save_digits(tmp_path)
+    bad = tmp_path / "digit 1" / "bad.png"
+    bad.write_bytes(content)
+    with pytest.raises(DataError, match="the picture cannot be read") as caught:
+        data.load(tmp_path, stream=stream)
+    assert caught.value.where == str(bad)
+
+
+def test_a_picture_cut_off_is_named_when_its_batch_is_read(tmp_path):
+    pytest.importorskip("grain", reason="streaming is tested where clearprop[stream] is installed")
+    save_digits(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    path = tmp_path / "digit 1" / "9999.png"
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    loaded = data.load(tmp_path, size=8, stream=True)
+    with pytest.raises(DataError, match=r"9999\.png"):
+        list(batches(loaded, 8, shuffle=False, drop_remainder=False))
+
+
+def test_folders_that_are_no_set(tmp_path):
+    with pytest.raises(DataError, match="there are no classes"):
+        data.load(tmp_path)
+    (tmp_path / "one").mkdir()
+    with pytest.raises(DataError, match="only one class"):
+        data.load(tmp_path)
+    (tmp_path / "two").mkdir()
+    with pytest.raises(DataError, match=r"one: there is no picture of this class"):
+        data.load(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"size": 0}, {"size": (4, -1)}, {"channels": 2}])
+def test_impossible_sizes(tmp_path, options):
+    save_digits(tmp_path)
+    with pytest.raises(ConfigurationError):
+        data.load(tmp_path, **options)
+
+
+def test_pictures_for_a_prediction(tmp_path):
+    save_digits(tmp_path)
+    preparation = data.load(tmp_path).split().preparation
+    one = data.load_inputs(tmp_path / "digit 0" / "0000.png", preparation)
+    assert one.shape == (1, 8, 8, 1)
+    assert data.load_inputs(tmp_path / "digit 0", preparation).shape == (20, 8, 8, 1)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no picture in this folder"):
+        data.load_inputs(tmp_path / "empty", preparation)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearprop import data
+from clearprop.data import Preparation, decode_text, encode_text
+from clearprop.errors import ConfigurationError, DataError
+
+LINES = "the quick brown fox jumps over the lazy dog\nÄpfel, 数字 und 🦊\n" * 20
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "fox.txt"
+    path.write_text(LINES, encoding="utf-8")
+    return path
+
+
+def test_targets_are_the_inputs_moved_on_by_one(file):
+    text = data.load(file, sequence_length=16)
+    assert text.task == "text"
+    assert text.inputs.dtype == text.targets.dtype == np.int32
+    assert text.inputs.shape == text.targets.shape == ((len(LINES) - 1) // 16, 16)
+    assert decode_text(text.inputs[0], text.class_names) == LINES[:16]
+    assert decode_text(text.targets, text.class_names) == LINES[1 : text.targets.size + 1]
+    assert "🦊" in text.class_names
+
+
+def test_a_text_is_split_in_order_and_its_tokens_are_kept(file):
+    text = data.load(file, sequence_length=16)
+    parts = text.split(dev=0.2, test=0.1)
+    joined = np.concatenate([parts.train.inputs, parts.dev.inputs, parts.test.inputs])
+    np.testing.assert_array_equal(joined, text.inputs)
+    assert parts.train.inputs.dtype == np.int32
+    assert parts.preparation.scaled(parts.train.inputs).dtype == np.int32
+    assert parts.preparation.class_names == text.class_names
+
+
+def test_new_text_for_a_prediction(file, tmp_path):
+    saved = data.load(file, sequence_length=16).split().preparation
+    preparation = Preparation.from_json(saved.to_json())
+    new = tmp_path / "new.txt"
+    new.write_text("so lazy", encoding="utf-8")
+    tokens = preparation.apply(data.load_inputs(new, preparation))
+    assert decode_text(tokens, preparation.class_names) == "so lazy"
+    new.write_text("so lazy, 7", encoding="utf-8")
+    with pytest.raises(DataError, match=r"(?s)new\.txt: the character '7'.*position 9"):
+        data.load_inputs(new, preparation)
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_encoding_returns(text):
+    text = text.encode("utf-8", "ignore").decode("utf-8")
+    vocabulary = sorted(set(text))
+    assert decode_text(encode_text(text, vocabulary), vocabulary) == text
+
+
+@pytest.mark.parametrize("content", ["", "a", "short"])
+def test_too_short(tmp_path, content):
+    path = tmp_path / "t.txt"
+    path.write_text(content)
+    with pytest.raises(DataError, match=f"too short .*\n.*{len(content)} characters"):
+        data.load(path)
+
+
+def test_one_character_only_and_bad_bytes_and_length(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("a" * 100)
+    with pytest.raises(DataError, match="only one class"):
+        data.load(path)
+    path.write_bytes(b"abc\xff")
+    with pytest.raises(DataError, match="0xff at position 3"):
+        data.load(path)
+    with pytest.raises(ConfigurationError, match="sequence_length=0"):
+        data.load(path, sequence_length=0)
