@@ -15,7 +15,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "clearprop"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LIFT = PACKAGE / "autodiff" / "lift.py"
+LIFT = PACKAGE / "autodiff" / "composite.py"
 
 JAX_DERIVATIVES = {
     "custom_gradient",

@@ -25,7 +25,7 @@ TEXTS = [
     if path.suffix in {".py", ".md", ".html", ".css", ".js", ".toml", ".yml"}
 ]
 
-LONGEST_FILE = 450
+LONGEST_FILE = 500
 LONGEST_FUNCTION = 60
 
 
@@ -76,20 +76,19 @@ def test_a_block_is_paired_with_the_output_that_follows_it() -> None:
 
 
 def test_every_module_is_in_the_api_reference() -> None:
-    reference = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed")
+    from tools import api_pages
+
+    reference = "\n".join(api_pages.page(floor) for floor in api_pages.floors())
     named = set(re.findall(r"^::: (clearprop[\w.]*)$", reference, re.MULTILINE))
-    public = {
-        module_name(path)
-        for path in MODULES
-        if path.name != "__init__.py" and not path.name.startswith("_")
-    }
-    assert sorted(public - named - {"clearprop.cli"}) == []
+    public = {module_name(path) for path in MODULES if not path.stem.startswith("__main__")}
+    assert sorted(public - named - {"clearprop", "clearprop.cli"}) == []
 
 
 def test_every_dependency_has_its_lines_in_the_decisions() -> None:
     decisions = (DOCS / "decisions.md").read_text(encoding="utf-8")
     names = [re.match(r"[\w-]+", requirement)[0] for requirement in PROJECT["dependencies"]]  # type: ignore[index]
-    assert [name for name in names if f"**{name}**\n:   " not in decisions] == []
+    assert [name for name in names if f"\n- **{name}**: " not in decisions] == []
 
 
 @pytest.mark.parametrize(
@@ -107,8 +106,10 @@ def test_the_files_that_a_page_names_exist(page: Path) -> None:
 def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")):
-        named = set(re.findall(r"[`\n]make ([a-z][\w-]*)", page.read_text(encoding="utf-8")))
-        assert named <= targets, page
+        text = page.read_text(encoding="utf-8")
+        named = re.findall(r"`make ([a-z][\w-]*)", text)
+        named += re.findall(r"^make ([a-z][\w-]*) +#", text, re.MULTILINE)
+        assert set(named) <= targets, page
 
 
 def test_the_change_log_knows_this_version() -> None:
