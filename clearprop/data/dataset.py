@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from clearprop.data.checks import check_inputs, check_lengths, checked_labels, checked_numbers
 from clearprop.data.columns import Column, recode
-from clearprop.data.preparation import EncodedRows, Preparation, Scaling, Task
+from clearprop.data.encoded import EncodedRows
+from clearprop.data.preparation import Preparation, Scaling, Task
 from clearprop.data.sources import Indices, Inputs, Rows, size_in_bytes
 from clearprop.data.splitting import SplitRows, check_fractions, in_order, shuffled, stratified
 from clearprop.errors import ClearpropError, DataError, unknown_name

@@ -45,15 +45,13 @@ def labels_and_names(
     >>> labels_and_names(np.array([-1, 1, 1]))
     (array([0, 1, 1], dtype=int32), ('-1', '1'))
     """
-    if targets.dtype.kind == "f":
-        if not np.array_equal(targets, np.round(targets)):
-            odd = targets[targets != np.round(targets)][0]
-            raise DataError(
-                "classes must be names or whole numbers",
-                where=where,
-                given=str(odd),
-                mend="numbers to predict are task='regression'",
-            )
+    if targets.dtype.kind == "f" and not np.array_equal(targets, np.round(targets)):
+        raise DataError(
+            "classes must be names or whole numbers",
+            where=where,
+            given=str(targets[targets != np.round(targets)][0]),
+            mend="numbers to predict are task='regression'",
+        )
     classes, labels = np.unique(targets, return_inverse=True)
     if len(classes) < 2:
         raise DataError(

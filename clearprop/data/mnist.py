@@ -94,8 +94,11 @@ FASHION_MNIST = IdxSet(
     licence="MIT",
     folders=("fashion-mnist", "fashion_mnist", "FashionMNIST", "FashionMNIST/raw"),
     installed=(DEBIAN_FOLDER,),
-    # No mirror speaks https; the checksums decide what is accepted.
-    mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    # The second speaks no https; the checksums decide what is accepted.
+    mirrors=(
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
     checksums={
         TRAIN_IMAGES: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
         TRAIN_LABELS: "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",

@@ -6,6 +6,7 @@ Shape letters: N examples, C columns of a table, F last axis (features, or chann
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
@@ -13,10 +14,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.columns import UNSEEN, Column, arrange
-from clearprop.data.sources import Indices, Inputs, evenly_spaced
+from clearprop.data.columns import UNSEEN, Column
+from clearprop.data.sources import Inputs, evenly_spaced
 from clearprop.data.statistics import center_and_spread
-from clearprop.errors import ClearpropError, DataError, ShapeError
+from clearprop.errors import DataError, ShapeError
 
 Task: TypeAlias = Literal["classification", "regression", "text"]
 Scaling: TypeAlias = Literal["standard", "unit", "none"]
@@ -45,6 +46,9 @@ class PreparedColumn:
 @dataclass(frozen=True)
 class Preparation:
     """How raw inputs become a model's inputs; a record that is saved beside the model.
+
+    Every statistic in it comes from the training rows alone. The names of the classes and the
+    vocabulary of a text do not: they say what the task is and fix the size of the model.
 
     It acts in two steps, so that pictures can stay bytes in memory:
 
@@ -106,36 +110,15 @@ class Preparation:
         Raises:
             DataError: a column of a table has no value at all in these rows.
         """
-        target_center: tuple[float, ...] = ()
-        target_spread: tuple[float, ...] = ()
+        common = cls("tokens", tuple(inputs.shape[1:]), task=task, class_names=class_names)
         if task == "regression" and targets is not None:
-            target_center, target_spread = center_and_spread(targets, "standard")
-        common = cls(
-            kind="tokens",
-            input_shape=tuple(inputs.shape[1:]),
-            task=task,
-            class_names=class_names,
-            target_center=target_center,
-            target_spread=target_spread,
-        )
+            center, spread = center_and_spread(targets, "standard")
+            common = replace(common, target_center=center, target_spread=spread)
         if task == "text":
             return common
-        raw = evenly_spaced(inputs, SAMPLE_ROWS) if not isinstance(inputs, np.ndarray) else inputs
+        raw = inputs if isinstance(inputs, np.ndarray) else evenly_spaced(inputs, SAMPLE_ROWS)
         if columns is not None:
-            prepared = tuple(
-                _fit_column(column, raw[:, index]) for index, column in enumerate(columns)
-            )
-            center, spread = center_and_spread(_encode_table(raw, prepared), scaling)
-            is_number = [
-                column.categories is None for column in prepared for _ in _features(column)
-            ]
-            return replace(
-                common,
-                kind="table",
-                columns=prepared,
-                center=tuple(c if n else 0.0 for c, n in zip(center, is_number, strict=True)),
-                spread=tuple(s if n else 1.0 for s, n in zip(spread, is_number, strict=True)),
-            )
+            return _fit_table(common, raw, columns, scaling)
         center, spread = center_and_spread(raw, scaling)
         kind: Kind = "bytes" if raw.dtype == np.uint8 else "numbers"
         return replace(common, kind=kind, center=center, spread=spread)
@@ -298,52 +281,20 @@ class Preparation:
             ) from problem
 
 
-class EncodedRows:
-    """A source whose rows are encoded when they are asked for.
-
-    Args:
-        source: raw rows.
-        preparation: what encodes them.
-        columns: the columns of the raw rows, where they are a table.
-        where: what an error should name.
-    """
-
-    def __init__(
-        self,
-        source: Inputs,
-        preparation: Preparation,
-        columns: tuple[Column, ...] | None = None,
-        where: str | None = None,
-    ) -> None:
-        self.source = source
-        self.preparation = preparation
-        self.columns = columns
-        self.where = where
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of all encoded rows, (N, ...)."""
-        return (len(self.source), *self.preparation.encoded_shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the encoded numbers."""
-        kinds: dict[str, Any] = {"bytes": np.uint8, "tokens": np.int32}
-        dtype: np.dtype[Any] = np.dtype(kinds.get(self.preparation.kind, np.float32))
-        return dtype
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, rows: Indices, /) -> NDArray[Any]:
-        raw = np.asarray(self.source[rows])
-        try:
-            if self.preparation.raw_columns is not None and self.columns is not None:
-                raw = arrange(raw, self.columns, self.preparation.raw_columns)
-            return self.preparation.encode(raw)
-        except ClearpropError as error:
-            error.where = error.where or self.where
-            raise
+def _fit_table(
+    common: Preparation, raw: NDArray[Any], columns: Sequence[Column], scaling: Scaling
+) -> Preparation:
+    prepared = tuple(_fit_column(column, raw[:, index]) for index, column in enumerate(columns))
+    center, spread = center_and_spread(_encode_table(raw, prepared), scaling)
+    # A 0/1 feature of a category stays 0 and 1.
+    is_number = [column.categories is None for column in prepared for _ in _features(column)]
+    return replace(
+        common,
+        kind="table",
+        columns=prepared,
+        center=tuple(c if n else 0.0 for c, n in zip(center, is_number, strict=True)),
+        spread=tuple(s if n else 1.0 for s, n in zip(spread, is_number, strict=True)),
+    )
 
 
 def _fit_column(column: Column, values: NDArray[Any]) -> PreparedColumn:

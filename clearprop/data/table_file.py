@@ -5,6 +5,7 @@ Shape letters: N rows, C columns.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -80,20 +81,24 @@ def _read_parquet(path: Path) -> TableFile:
 def _read_csv(path: Path) -> TableFile:
     import polars as pl
 
+    expected = "comma-separated values with a header"
     try:
         header = _header(path)
         separator = _separator(path, header)
         _check_names(path, header, separator)
-        frame = pl.read_csv(path, separator=separator, infer_schema=False)
-    except pl.exceptions.NoDataError as error:
-        raise DataError("the file is empty", where=str(path)) from error
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
-    except (pl.exceptions.PolarsError, OSError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
+        raise _unreadable(path, error, expected) from error
+    try:
+        frame = pl.read_csv(path, separator=separator, infer_schema_length=0)
+    except pl.exceptions.NoDataError as error:
+        raise DataError("the file is empty", where=str(path)) from error
+    except (pl.exceptions.PolarsError, OSError) as error:
         _check_cells(path, separator)
         if "utf-8" in str(error):
             raise _not_utf8(path) from error
-        raise _unreadable(path, error, "comma-separated values with a header") from error
+        raise _unreadable(path, error, expected) from error
     frame = frame.rename({old: old.strip() for old in frame.columns})
     # polars fills a short row with nulls, which would pass off a file cut off as missing values.
     if frame.width and frame[:, -1].null_count():
@@ -134,10 +139,12 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         reader = csv.reader(file, delimiter=separator)
         begins = 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield begins, cells
-            begins = reader.line_num + 1
+        # What this reader cannot follow, such as a zero byte, polars may have read all the same.
+        with contextlib.suppress(csv.Error):
+            for cells in reader:
+                if any(cells):
+                    yield begins, cells
+                begins = reader.line_num + 1
 
 
 def _line(path: Path, separator: str, row: int) -> int:

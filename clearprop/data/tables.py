@@ -31,6 +31,9 @@ NUMBER_SHARE = 0.5
 # One 0/1 feature for each category: more than this is a name or a number of a person or a thing.
 MOST_CATEGORIES = 1000
 
+# Characters of a cell that a message repeats.
+LONGEST_SHOWN = 60
+
 
 def load_table(
     path: Path,
@@ -149,7 +152,7 @@ def _column(
         raise DataError(
             "text in a column of numbers",
             where=file.where(row, name),
-            given=repr(values[row]),
+            given=_shown(values[row]),
             expected="a number, or nothing where it is missing",
             mend=f"correct the cell; if all are names: categorical=[{name!r}]",
         )
@@ -180,7 +183,7 @@ def _categories(
         raise DataError(
             f"{len(categories)} different texts are too many for categories",
             where=f"{file.path}, column {name!r}",
-            given=f"such as {categories[0]!r} and {categories[-1]!r}",
+            given=f"such as {_shown(categories[0])} and {_shown(categories[-1])}",
             expected=f"at most {MOST_CATEGORIES}",
             mend=f"leave it out: ignore=[{name!r}]",
         )
@@ -213,7 +216,7 @@ def _targets(
             raise DataError(
                 "text among the numbers to predict" if task is None else "text to predict",
                 where=file.where(row, name),
-                given=repr(values[row]),
+                given=_shown(values[row]),
                 mend="correct the cell" if task is None else "task='classification'",
             )
     array = values.to_numpy()
@@ -230,6 +233,10 @@ def _mostly_numbers(numbers: polars.Series) -> bool:
     # Classes such as "1", "2", "x" are few; measurements with a slip in them are many.
     readable = numbers.drop_nulls()
     return len(readable) > 0.9 * len(numbers) and readable.n_unique() > 20
+
+
+def _shown(cell: str) -> str:
+    return repr(cell if len(cell) <= LONGEST_SHOWN else f"{cell[:LONGEST_SHOWN]}...")
 
 
 def _as_text(values: polars.Series) -> polars.Series:

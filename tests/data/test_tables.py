@@ -221,6 +221,28 @@ cells = st.one_of(
 )
 
 
+def test_an_empty_column_is_named_when_the_rows_are_split(write):
+    path = write("x,note,y\n1,,a\n2,,b\n3,,a\n")
+    for options in ({}, {"categorical": ["note"]}, {"numeric": ["note"]}):
+        loaded = data.load(path, target="y", **options)
+        with pytest.raises(DataError, match=r"'note' has no value in the training rows"):
+            loaded.split(dev=0, test=0)
+
+
+@pytest.mark.parametrize("cell", ["a\0b", "a" * 200_000, "'"])
+def test_odd_text_in_a_number_column(write, cell):
+    with pytest.raises(DataError, match="text in a column of numbers") as caught:
+        data.load(write(f"x,y\n1,a\n2,b\n{cell},a\n"), target="y")
+    assert "line 4" in caught.value.where
+    assert len(caught.value.given) < 80
+
+
+def test_cells_of_blanks_only_are_missing_and_count_as_a_line(write):
+    content = "x,z,y\n1,2,a\n , ,b\n3,oops,a\n4,4,b\n"
+    with pytest.raises(DataError, match=r"line 4, column 'z'"):
+        data.load(write(content), target="y")
+
+
 @given(st.lists(st.tuples(cells, cells, cells), max_size=12), st.booleans())
 def test_any_table_is_loaded_or_refused(tmp_path_factory, rows, as_numbers):
     path = tmp_path_factory.mktemp("table") / "t.csv"
