@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
@@ -259,7 +260,8 @@ def pad(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Arra
             where="pad",
             given=f"{widths} for shape {tuple(x.shape)}",
         )
-    return jnp.pad(x, widths, constant_values=value)
+    edges = [(before, after, 0) for before, after in widths]
+    return jax.lax.pad(x, jnp.asarray(value, x.dtype), edges)
 
 
 def _flipped_back(error: Any, z: Any, x: Any, axis: int | Sequence[int] | None = None) -> Any:

@@ -1,0 +1,250 @@
+"""`scan`: its own reverse rule equals JAX's through `jax.lax.scan`, at every order."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from clearprop import ops
+from clearprop.autodiff import grad, hvp, value_and_grad
+from clearprop.errors import ShapeError
+
+STEPS, BATCH, INPUTS, HIDDEN = 5, 3, 2, 4
+
+
+@pytest.fixture(autouse=True)
+def _double():
+    with jax.enable_x64(True):
+        yield
+
+
+def weights():
+    keys = iter(jax.random.split(jax.random.key(0), 5))
+    shapes = {
+        "x": (STEPS, BATCH, INPUTS),
+        "into": (INPUTS, HIDDEN),
+        "again": (HIDDEN, HIDDEN),
+        "bias": (HIDDEN,),
+        "start": (BATCH, HIDDEN),
+    }
+    return {
+        name: 0.5 * jax.random.normal(next(keys), shape, jnp.float64)
+        for name, shape in shapes.items()
+    }
+
+
+def recurrent(scan, tanh, w, reverse=False):
+    def body(h, x):
+        h = tanh(x @ w["into"] + h @ w["again"] + w["bias"])
+        return h, 2 * h
+
+    last, ys = scan(body, w["start"], w["x"], reverse=reverse)
+    return (ys * ys).sum() + (last * last * last).sum()
+
+
+def close(ours, theirs):
+    differences = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), ours, theirs)
+    assert max(jax.tree.leaves(differences)) < 1e-11, differences
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradient_of_a_recurrent_network(reverse, compiled):
+    def ours(w):
+        return recurrent(ops.scan, ops.tanh, w, reverse)
+
+    def theirs(w):
+        return recurrent(jax.lax.scan, jnp.tanh, w, reverse)
+
+    derive = jax.jit(grad(ours)) if compiled else grad(ours)
+    close(derive(weights()), jax.grad(theirs)(weights()))
+
+
+def test_second_and_third_order():
+    w = weights()
+    v = jax.tree.map(jnp.cos, w)
+
+    def ours(w):
+        return recurrent(ops.scan, ops.tanh, w)
+
+    def theirs(w):
+        return recurrent(jax.lax.scan, jnp.tanh, w)
+
+    def jax_hvp(w):
+        return jax.jvp(jax.grad(theirs), (w,), (v,))[1]
+
+    close(hvp(ours, w, v), jax_hvp(w))
+    third = grad(lambda w: sum((h * h).sum() for h in jax.tree.leaves(hvp(ours, w, v))))(w)
+    expected = jax.grad(lambda w: sum((h * h).sum() for h in jax.tree.leaves(jax_hvp(w))))(w)
+    close(
+        jax.tree.map(lambda a, b: a / (1 + jnp.abs(b)), third, expected),
+        jax.tree.map(lambda b: b / (1 + jnp.abs(b)), expected),
+    )
+
+
+def test_recurrent_weights_gradient_is_one_product_after_the_loop():
+    """Inside the backward loop stands one product (the error through the weight), not two."""
+
+    def loops(jaxpr):
+        for equation in jaxpr.eqns:
+            for name in ("jaxpr", "call_jaxpr"):
+                if name in equation.params:
+                    inner = equation.params[name]
+                    inner = getattr(inner, "jaxpr", inner)
+                    if equation.primitive.name == "scan":
+                        yield inner
+                    yield from loops(inner)
+
+    def products(jaxpr):
+        count = 0
+        for equation in jaxpr.eqns:
+            count += equation.primitive.name == "dot_general"
+            for name in ("jaxpr", "call_jaxpr"):
+                if name in equation.params:
+                    inner = equation.params[name]
+                    count += products(getattr(inner, "jaxpr", inner))
+        return count
+
+    def loss(w):
+        def body(h, x):
+            h = ops.tanh(x + h @ w["again"])
+            return h, h
+
+        return ops.sum(ops.scan(body, w["start"], w["x"] @ w["into"])[1])
+
+    jaxpr = jax.make_jaxpr(grad(loss))(weights()).jaxpr
+    assert [products(loop) for loop in loops(jaxpr)] == [1, 1]
+
+
+def test_error_that_cannot_wait_is_summed_in_the_loop():
+    """A constant used where the rule does not stack (the left factor) is right all the same."""
+    w = weights()
+
+    def ours(a):
+        return ops.sum(ops.scan(lambda h, x: (ops.tanh(a @ h), h), w["again"], length=3)[0])
+
+    def theirs(a):
+        return jnp.sum(jax.lax.scan(lambda h, x: (jnp.tanh(a @ h), h), w["again"], length=3)[0])
+
+    close(grad(ours)(w["again"]), jax.grad(theirs)(w["again"]))
+
+
+def test_what_is_computed_from_constants_is_fixed():
+    w = weights()
+
+    def body(tanh):
+        def run(scan, a, x, h):
+            def step(h, x):
+                square = tanh(a).T  # the same at every step
+                return tanh(h @ square + x * a[0]), (h * x).sum()
+
+            last, ys = scan(step, h, x)
+            return (last * last).sum() + (ys * ys).sum()
+
+        return run
+
+    x = jnp.linspace(-1, 1, 6)
+    ours = grad(lambda a: body(ops.tanh)(ops.scan, a, x, w["start"]))(w["again"])
+    theirs = jax.grad(lambda a: body(jnp.tanh)(jax.lax.scan, a, x, w["start"]))(w["again"])
+    close(ours, theirs)
+    of_x = grad(lambda x: body(ops.tanh)(ops.scan, w["again"], x, w["start"]))(x)
+    close(of_x, jax.grad(lambda x: body(jnp.tanh)(jax.lax.scan, w["again"], x, w["start"]))(x))
+
+
+def test_trees_integers_and_masks_pass():
+    w = weights()
+    lengths = jnp.array([5, 2, 0])
+
+    def run(scan, where, tanh, w):
+        def body(state, x):
+            h, t = state
+            new = tanh(x @ w["into"] + h @ w["again"])
+            h = where((t < lengths)[:, None], new, h)
+            return (h, t + 1), {"h": h, "t": t}
+
+        (last, t), ys = scan(body, (w["start"], jnp.array(0)), w["x"])
+        return (last * last).sum() + ys["h"].sum()
+
+    close(
+        grad(lambda w: run(ops.scan, ops.where, ops.tanh, w))(w),
+        jax.grad(lambda w: run(jax.lax.scan, jnp.where, jnp.tanh, w))(w),
+    )
+    _, ys = ops.scan(lambda c, x: (c + 1, c * x), jnp.array(1), jnp.arange(4))
+    assert ys.tolist() == [0, 2, 6, 12]
+
+
+def test_loops_nest():
+    a = jnp.array(0.7)
+
+    def ours(a):
+        def outer(h, x):
+            inner, _ = ops.scan(lambda g, _: (ops.tanh(a * g + x), None), h, length=3)
+            return inner, inner * a
+
+        last, ys = ops.scan(outer, jnp.ones(2) * a, jnp.linspace(0, 1, 4))
+        return ops.sum(last) + ops.sum(ys * ys)
+
+    def theirs(a):
+        def outer(h, x):
+            inner, _ = jax.lax.scan(lambda g, _: (jnp.tanh(a * g + x), None), h, length=3)
+            return inner, inner * a
+
+        last, ys = jax.lax.scan(outer, jnp.ones(2) * a, jnp.linspace(0, 1, 4))
+        return jnp.sum(last) + jnp.sum(ys * ys)
+
+    close(grad(ours)(a), jax.grad(theirs)(a))
+    close(grad(grad(ours))(a), jax.grad(jax.grad(theirs))(a))
+
+
+def test_under_vmap_and_a_gradient_inside():
+    w = weights()
+    xs = jnp.stack([w["x"], 2 * w["x"]])
+    ours = jax.vmap(grad(lambda x: recurrent(ops.scan, ops.tanh, {**w, "x": x})))(xs)
+    theirs = jax.vmap(jax.grad(lambda x: recurrent(jax.lax.scan, jnp.tanh, {**w, "x": x})))(xs)
+    close(ours, theirs)
+
+    def descend(x, _):
+        return x - 0.1 * grad(lambda x: (x * x).sum())(x), None
+
+    x, _ = ops.scan(descend, jnp.ones(3), length=10)
+    assert jnp.allclose(x, 0.8**10)
+
+
+def test_closure_values_come_back_as_outputs():
+    def f(a):
+        _, ys = ops.scan(lambda c, x: (c, a), jnp.zeros(()), jnp.arange(4.0))
+        return ops.sum(ys)
+
+    value, gradient = value_and_grad(f)(jnp.array(2.0))
+    assert (float(value), float(gradient)) == (8.0, 4.0)
+
+
+def test_a_thousand_steps_equal_jaxs_gradient():
+    w = weights()
+    long = {**w, "x": jnp.tile(w["x"], (200, 1, 1))}
+    ours = jax.jit(grad(lambda w: recurrent(ops.scan, ops.tanh, w)))(long)
+    theirs = jax.jit(jax.grad(lambda w: recurrent(jax.lax.scan, jnp.tanh, w)))(long)
+    scale = jax.tree.map(lambda a: float(jnp.abs(a).max()), theirs)
+    close(
+        jax.tree.map(lambda a, s: a / s, ours, scale),
+        jax.tree.map(lambda a, s: a / s, theirs, scale),
+    )
+
+
+def test_no_steps_give_the_carry_back():
+    empty = jnp.zeros((0, 3))
+    last, ys = ops.scan(lambda h, x: (h + x, h), jnp.ones(3), empty)
+    assert last.tolist() == [1, 1, 1]
+    assert ys.shape == (0, 3)
+    gradient = grad(
+        lambda a: ops.sum(ops.scan(lambda h, x: (h * a + x, h), a * jnp.ones(3), empty)[0])
+    )
+    assert float(gradient(jnp.array(2.0))) == 3.0
+
+
+def test_bad_loops_are_refused():
+    with pytest.raises(ShapeError, match="one length"):
+        ops.scan(lambda c, x: (c, c), 0.0, (jnp.ones(3), jnp.ones(4)))
+    with pytest.raises(ShapeError, match="one length"):
+        ops.scan(lambda c, x: (c, c), 0.0)
+    with pytest.raises(ShapeError, match="must return its carry"):
+        ops.scan(lambda c, x: (jnp.ones(2), c), jnp.ones(3), jnp.ones(4))
