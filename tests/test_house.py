@@ -6,6 +6,8 @@ import ast
 import contextlib
 import io
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +117,36 @@ def test_every_make_target_that_a_page_names_exists() -> None:
 def test_the_change_log_knows_this_version() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## {re.escape(PROJECT['version'])} - ", changes, re.MULTILINE)
+
+
+def python_blocks(page: str) -> list[str]:
+    return [match[2] for match in FENCE.finditer((DOCS / page).read_text()) if match[1] == "python"]
+
+
+def test_the_rule_that_the_map_shows_is_the_one_in_the_source() -> None:
+    shown = python_blocks("map.md")[0]
+    assert shown in (PACKAGE / "ops" / "activations.py").read_text(encoding="utf-8")
+
+
+def test_the_activation_that_the_map_adds_works() -> None:
+    # In a process of its own: the table of operations is one for the whole process.
+    program = f"""
+import doctest
+import jax.numpy as jnp
+from clearprop import nn
+from clearprop.autodiff import check_gradients
+from clearprop.ops import activations, elementwise
+
+names = dict(vars(activations), abs=elementwise.abs, square=elementwise.square)
+exec({python_blocks("map.md")[1]!r}, names)
+added = nn.Activation("softsign")
+check_gradients(lambda x: added(x).sum(), jnp.array([-2.0, 0.3, 1.5]))
+doctest.run_docstring_examples(names["softsign"], names)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (process.returncode, process.stdout) == (0, ""), process.stderr
 
 
 # --- sources -------------------------------------------------------------------------------------
