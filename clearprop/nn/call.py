@@ -116,19 +116,28 @@ def apply(
     >>> sorted(statistics)
     ['running_mean', 'running_variance']
     """
-    from clearprop.nn.module import modules  # module.py wraps every layer's call with this file
+    return _run(model, inputs, {}, Call(_names(model), training, key, listener=listener))
 
-    call = Call(
-        names={id(module): path for path, module in reversed(modules(model).items())},
-        training=training,
-        key=key,
-        listener=listener,
-    )
+
+def _run(
+    model: Module, inputs: tuple[Any, ...], options: dict[str, Any], call: Call
+) -> tuple[Any, dict[str, Any]]:
     token = _current.set(call)
     try:
-        return model(*inputs), call.statistics
+        return model(*inputs, **options), call.statistics
     finally:
         _current.reset(token)
+
+
+def _names(model: Module) -> dict[int, str]:
+    from clearprop.nn.module import is_initialized, modules  # module.py stands on this file
+
+    if not is_initialized(model):
+        raise ModelError(
+            f"the parameters of {type(model).__name__} have no values yet",
+            mend="model = model.init(0), where 0 is the seed of the first values",
+        )
+    return {id(module): path for path, module in reversed(modules(model).items())}
 
 
 def named(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,7 +147,7 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
     def called(self: Module, *inputs: Any, **options: Any) -> Any:
         call = _current.get()
         if call is None:
-            return apply(self, *inputs)[0] if not options else _evaluate(self, inputs, options)
+            return _run(self, inputs, options, Call(_names(self)))[0]
         if call.active and call.active[-1] is self:  # a subclass calling super().__call__
             return function(self, *inputs, **options)
         if not call.active:
@@ -165,17 +174,6 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
         return output
 
     return called
-
-
-def _evaluate(model: Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    from clearprop.nn.module import modules  # see apply
-
-    names = {id(module): path for path, module in reversed(modules(model).items())}
-    token = _current.set(Call(names))
-    try:
-        return model(*inputs, **options)
-    finally:
-        _current.reset(token)
 
 
 def _label(path: str, module: Module) -> str:

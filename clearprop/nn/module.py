@@ -110,8 +110,8 @@ class Module(metaclass=_Freeze):
     def __setattr__(self, name: str, value: Any) -> None:
         if "_frozen" in self.__dict__:
             raise ModelError(
-                f"a {type(self).__name__} cannot be changed in place",
-                given=f"assignment to {name!r}",
+                "a module cannot be changed in place",
+                given=f"assignment to {name!r} of {type(self).__name__}",
                 mend="make a changed copy: tree.replace(model, {path: array}) for arrays, "
                 "model.replace(field=...) for fields",
             )

@@ -20,7 +20,8 @@ class LayerSummary:
     Attributes:
         path: of the layer; the model itself has ``""``.
         kind: the layer's class, or the activation's name.
-        output_shape: of one example, without the batch axis.
+        calls: how often one pass uses it.
+        output_shape: of one example, without the batch axis, at its last call.
         parameters: learned numbers in this layer, inner layers not counted.
         operations: arithmetic operations (a multiply-add is two) for one example, likewise.
         depth: how many layers it stands inside of.
@@ -28,6 +29,7 @@ class LayerSummary:
 
     path: str
     kind: str
+    calls: int
     output_shape: tuple[int, ...]
     parameters: int
     operations: int
@@ -58,7 +60,7 @@ class Summary:
         rows += [
             (
                 "  " * layer.depth + (layer.path.rpartition(".")[2] or self.name),
-                layer.kind,
+                layer.kind if layer.calls == 1 else f"{layer.kind} (x{layer.calls})",
                 _sizes(layer.output_shape),
                 f"{layer.parameters:,}" if layer.parameters else "",
                 f"{layer.operations:,}" if layer.operations else "",
@@ -108,10 +110,11 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
         model,
     )
     counted: dict[str, int] = {}
-    called: dict[str, tuple[Module, tuple[int, ...]]] = {}
+    called: dict[str, tuple[Module, tuple[int, ...], int]] = {}
 
     def note_layer(path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-        called[path] = (module, tuple(getattr(output, "shape", ()))[1:])
+        times = called[path][2] + 1 if path in called else 1
+        called[path] = (module, tuple(getattr(output, "shape", ()))[1:], times)
 
     def note_operation(row: Any, inputs: Any, output: Any, options: dict[str, Any]) -> None:
         path = layer_path.get()
@@ -129,6 +132,7 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
         LayerSummary(
             path=path,
             kind=_kind(called[path][0]),
+            calls=called[path][2],
             output_shape=called[path][1],
             parameters=own.get(path, 0),
             operations=counted.get(path, 0),

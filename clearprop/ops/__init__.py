@@ -57,6 +57,7 @@ from clearprop.ops.reduce import (
     sum,
     var,
 )
+from clearprop.ops.scan import scan
 from clearprop.ops.shape import (
     astype,
     broadcast_to,
@@ -127,6 +128,7 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "sigmoid_binary_cross_entropy",
     "sign",

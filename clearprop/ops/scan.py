@@ -89,7 +89,11 @@ def scan(
         [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in x_leaves],
     )
     loop = Loop(flat, steps, reverse)
-    last, ys = loop.run(list(captured), carry_leaves, x_leaves)
+    # This loop may stand in the body of another, which replaces closure values of its own.
+    outer = capturing.get() or (lambda value: value)
+    last, ys = loop.run(
+        *([outer(value) for value in part] for part in (captured, carry_leaves, x_leaves))
+    )
     return jax.tree.unflatten(carry_tree, last), jax.tree.unflatten(y_trees[-1], ys)
 
 

@@ -161,7 +161,7 @@ def test_trees_integers_and_masks_pass():
             h = where((t < lengths)[:, None], new, h)
             return (h, t + 1), {"h": h, "t": t}
 
-        (last, t), ys = scan(body, (w["start"], jnp.array(0)), w["x"])
+        (last, _), ys = scan(body, (w["start"], jnp.array(0)), w["x"])
         return (last * last).sum() + ys["h"].sum()
 
     close(
