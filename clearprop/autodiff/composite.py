@@ -25,8 +25,8 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
     order of derivative works. Traced values must come in as arguments, not through a closure.
 
     >>> from clearprop.autodiff import grad
-    >>> print(grad(lift(jnp.sinc))(0.0))
-    -0.0
+    >>> print(grad(lift(jnp.sinh))(0.0))
+    1.0
     """
 
     @functools.wraps(function)
