@@ -1,0 +1,204 @@
+"""Judging a model on examples, and predicting with it.
+
+Shape letters: N examples, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.data import Dataset, Preparation
+from clearprop.errors import ModelError, ShapeError
+from clearprop.training.calls import EVALUATION_BATCH, Calls
+from clearprop.training.material import Part, arrays_part, check_labels
+from clearprop.training.problem import Arrays, Batch, as_numbers
+
+
+class Judged(NamedTuple):
+    """How a model does on some examples.
+
+    Attributes:
+        objective: mean loss.
+        error: share of wrong answers, or root mean square error.
+    """
+
+    objective: float
+    error: float
+
+
+def judge_part(calls: Calls, arrays: Arrays, part: Part, resident: Batch | None) -> Judged:
+    """Return how a model does on a part.
+
+    Args:
+        calls: compiled for the model.
+        arrays: its trained parameters and its statistics.
+        part: the examples.
+        resident: the same on the devices, where they live there.
+    """
+    n = len(part)
+    if resident is not None:
+        objective, error = (float(x) for x in calls.evaluate(arrays, resident))
+    else:
+        objective = error = 0.0
+        for start in range(0, n, EVALUATION_BATCH):
+            rows = np.arange(start, min(start + EVALUATION_BATCH, n))
+            batch = calls.place(Batch(np.asarray(part.inputs[rows]), part.targets[rows]))
+            sums = calls.evaluate(arrays, batch)
+            objective, error = objective + float(sums.objective), error + float(sums.error)
+    return Judged(objective / n, float(calls.problem.loss.finish(np.float64(error / n))))
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How a model does on a data set.
+
+    Attributes:
+        examples: N.
+        objective: mean loss.
+        error: share of wrong answers, or root mean square error in the units of the targets.
+        error_name: what that error is called.
+        outputs: of the model for every example, in the units of the targets, (N, ...).
+        confusion: int (K, K), how many examples of each true class (row) were given each answer
+            (column); None where the task is no classification.
+        class_names: of the rows and columns.
+    """
+
+    examples: int
+    objective: float
+    error: float
+    error_name: str
+    outputs: NDArray[Any]
+    confusion: NDArray[np.int64] | None
+    class_names: tuple[str, ...] | None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers; None where the task is no classification."""
+        return 1 - self.error if self.confusion is not None else None
+
+
+def evaluate(
+    model: nn.Module,
+    dataset: Dataset | tuple[Any, Any],
+    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
+    preparation: Preparation | None = None,
+) -> Evaluation:
+    """Return how a model does on a data set.
+
+    Args:
+        model: with values in its parameters.
+        dataset: a part of ``Splits``; or raw, to be prepared here; or ``(inputs, targets)``.
+        loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
+        preparation: of the run that trained the model; what ``Splits`` and ``Run`` carry.
+
+    Raises:
+        DataError: a label is out of range.
+        ModelError: the model has no values yet.
+        ShapeError: the examples do not fit the model.
+
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> model = nn.Linear(2, 3).init(0)
+    >>> judged = evaluate(model, (np.ones((4, 2), np.float32), np.array([0, 1, 2, 0])))
+    >>> judged.error in (0.5, 0.75), judged.confusion.sum()
+    (True, np.int64(4))
+    """
+    chosen = nn.find_loss(loss)
+    if isinstance(dataset, Dataset):
+        part = Part(dataset.name, dataset.inputs, dataset.targets, dataset)
+        names = dataset.class_names
+    else:
+        part, names = arrays_part("data", *dataset), None
+    outputs = _outputs(model, part.inputs, preparation)
+    check_labels(part, chosen, outputs.shape, part.targets.shape)
+    scaled = preparation is not None and bool(preparation.target_center)
+    targets = part.targets
+    losses = chosen.per_example(
+        jnp.asarray(outputs),
+        jnp.asarray(preparation.scaled_targets(targets) if scaled and preparation else targets),
+    )
+    if scaled and preparation is not None:
+        outputs = np.asarray(preparation.restored_targets(outputs))
+    errors = chosen.error(jnp.asarray(outputs), jnp.asarray(targets))
+    return Evaluation(
+        examples=len(part),
+        objective=float(np.mean(losses, dtype=np.float64)),
+        error=float(chosen.finish(np.mean(errors, dtype=np.float64))),
+        error_name=chosen.error_name,
+        outputs=outputs,
+        confusion=_confusion(chosen, outputs, targets),
+        class_names=names,
+    )
+
+
+def predict(model: nn.Module, inputs: Any, preparation: Preparation | None = None) -> NDArray[Any]:
+    """Return a model's outputs for many examples, computed batch by batch in compiled calls.
+
+    Args:
+        model: with values in its parameters.
+        inputs: raw examples (N, ...) where a preparation is given, else as the model takes them.
+        preparation: of the run that trained the model; regression outputs are then in the units of
+            the targets.
+
+    Raises:
+        ModelError: the model has no values yet.
+        ShapeError: the examples do not fit the model.
+
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> predict(nn.Linear(2, 3).init(0), np.ones((1000, 2), np.float32)).shape
+    (1000, 3)
+    """
+    if preparation is not None:
+        inputs = preparation.encode(np.asarray(inputs))
+    outputs = _outputs(model, inputs, preparation)
+    if preparation is not None and preparation.target_center:
+        return np.asarray(preparation.restored_targets(outputs))
+    return outputs
+
+
+def _outputs(model: nn.Module, kept: Any, preparation: Preparation | None) -> NDArray[Any]:
+    if not nn.is_initialized(model):
+        raise ModelError("the model has no values yet", mend="model.init(0), or fit it first")
+    if not len(kept.shape if hasattr(kept, "shape") else np.shape(kept)):
+        raise ShapeError("a batch of examples is needed", given="one number")
+    kept = kept if hasattr(kept, "dtype") else np.asarray(kept)
+    n = len(kept)
+    size = min(n, EVALUATION_BATCH)
+    parts = []
+    for start in range(0, n, max(size, 1)):
+        rows = np.minimum(np.arange(start, start + size), n - 1)
+        batch = jnp.asarray(preparation.scaled(kept[rows]) if preparation else kept[rows])
+        parts.append(np.asarray(_forward(model, batch if preparation else as_numbers(batch))))
+    if not parts:
+        shape = jax.eval_shape(_forward, model, as_numbers(jnp.asarray(kept)))
+        return np.zeros(shape.shape, shape.dtype)
+    return np.concatenate(parts)[:n]
+
+
+@jax.jit
+def _forward(model: Any, x: Any) -> Any:
+    return model(x)
+
+
+def _confusion(
+    loss: nn.Loss, outputs: NDArray[Any], targets: NDArray[Any]
+) -> NDArray[np.int64] | None:
+    if loss.task != "classification" or outputs.ndim != 2 or len(targets.shape) > 2:
+        return None
+    if outputs.shape[1] == 1:
+        threshold = 0.5 if loss.name == "binary_squared_error" else 0.0
+        chosen, truth, K = outputs[:, 0] > threshold, targets.reshape(-1) > 0.5, 2
+    else:
+        truth = targets if targets.ndim == 1 else targets.argmax(axis=1)
+        chosen, K = outputs.argmax(axis=1), outputs.shape[1]
+    pairs = truth.astype(np.int64) * K + chosen.astype(np.int64)
+    return np.bincount(pairs, minlength=K * K).reshape(K, K)

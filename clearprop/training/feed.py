@@ -1,0 +1,112 @@
+"""Feeding the compiled calls: examples that live on the devices, or come from the host in time.
+
+Shape letters: N examples, E passes, K steps of a call, B batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data import batches, epoch_order
+from clearprop.training.calls import Calls
+from clearprop.training.material import Part
+from clearprop.training.problem import Batch
+
+
+class Portion(NamedTuple):
+    """What one call works on.
+
+    Attributes:
+        data: the examples, on the devices.
+        order: int32, the rows of the data in their order.
+        start: where in the order the call begins.
+    """
+
+    data: Batch
+    order: Any
+    start: int
+
+
+class Feed:
+    """The training examples in the order that seed and pass decide.
+
+    Args:
+        part: the examples.
+        calls: whose devices they go to.
+        batch_size: B.
+        seed: of the orders.
+    """
+
+    def __init__(self, part: Part, calls: Calls, batch_size: int, seed: int) -> None:
+        self.part = part
+        self._calls = calls
+        self._batch_size = batch_size
+        self._seed = seed
+        self._orders: dict[int, Any] = {}
+        self._ahead: tuple[tuple[int, int, int], Portion] | None = None
+        self._stream: tuple[int, int, Iterator[Any]] | None = None
+        self.resident = None if part.streamed else on_devices(part, calls)
+
+    def portion(self, epoch: int, step: int, count: int) -> Portion:
+        """Return what a call works on.
+
+        Args:
+            epoch: which pass, from 0.
+            step: the first step of the call within the pass.
+            count: steps of the call.
+        """
+        wanted = (epoch, step, count)
+        if self._ahead is not None and self._ahead[0] == wanted:
+            portion = self._ahead[1]
+        else:
+            portion = self._make(*wanted)
+        self._ahead = None
+        return portion
+
+    def prepare(self, epoch: int, step: int, count: int) -> None:
+        """Make a portion ready while the devices are still at work on another."""
+        self._ahead = ((epoch, step, count), self._make(epoch, step, count))
+
+    def orders(self, epoch: int, count: int) -> NDArray[np.int32]:
+        """Return the orders of some passes from one on, int32 (E, N)."""
+        N = len(self.part)
+        every = [epoch_order(N, self._seed, epoch + e) for e in range(count)]
+        return np.stack(every).astype(np.int32)
+
+    def _make(self, epoch: int, step: int, count: int) -> Portion:
+        if self.resident is None:
+            return self._from_stream(epoch, step, count)
+        if epoch not in self._orders:
+            order = epoch_order(len(self.part), self._seed, epoch).astype(np.int32)
+            # The pass before is kept too: a call of it may have to be looked at again.
+            last = {e: o for e, o in self._orders.items() if e == epoch - 1}
+            self._orders = {**last, epoch: self._calls.place(order)}
+        return Portion(self.resident, self._orders[epoch], step * self._batch_size)
+
+    def _from_stream(self, epoch: int, step: int, count: int) -> Portion:
+        if self._stream is None or self._stream[:2] != (epoch, step):
+            assert self.part.dataset is not None
+            stream = batches(
+                self.part.dataset,
+                self._batch_size,
+                self._seed,
+                epoch,
+                start_batch=step,
+                drop_remainder=False,
+            )
+        else:
+            stream = self._stream[2]
+        taken = [next(stream) for _ in range(count)]
+        self._stream = (epoch, step + count, stream)
+        pool = Batch(*(np.concatenate(part) for part in zip(*taken, strict=True)))
+        order = np.arange(len(pool.targets), dtype=np.int32)
+        return Portion(self._calls.place(pool), self._calls.place(order), 0)
+
+
+def on_devices(part: Part, calls: Calls) -> Batch:
+    """Return a part with all its examples on every device."""
+    return calls.place(Batch(np.asarray(part.inputs), part.targets))  # type: ignore[no-any-return]

@@ -1,0 +1,226 @@
+"""What a run learns from: the training and development examples, in whatever form they were given.
+
+Shape letters: N examples.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data import Dataset, Preparation, Splits, epoch_order
+from clearprop.errors import ConfigurationError, DataError
+from clearprop.nn import Loss
+
+Data: TypeAlias = "Splits | Dataset | tuple[Any, Any]"
+Development: TypeAlias = "Dataset | tuple[Any, Any] | float | None"
+
+HELD_OUT = 0.1
+FINGERPRINT_BYTES = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some examples as they are kept.
+
+    Attributes:
+        name: for messages.
+        inputs: (N, ...), an array or rows that are read when needed.
+        targets: (N, ...).
+        dataset: where they come from; None where plain arrays were given.
+    """
+
+    name: str
+    inputs: Any
+    targets: NDArray[Any]
+    dataset: Dataset | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the inputs are read in batches instead of living on the devices."""
+        return self.dataset is not None and self.dataset.streamed
+
+    def fingerprint(self) -> int:
+        """Return a number that tells these examples from others."""
+        number = zlib.crc32(np.ascontiguousarray(self.targets).tobytes(), len(self))
+        if isinstance(self.inputs, np.ndarray):
+            rows = max(1, FINGERPRINT_BYTES // max(1, self.inputs[:1].nbytes))
+            number = zlib.crc32(np.ascontiguousarray(self.inputs[:rows]).tobytes(), number)
+        return number
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The examples of a run, and what turns them into a model's inputs.
+
+    Attributes:
+        train: what is learned from.
+        dev: what judges; None where nothing is held out.
+        preparation: None where plain arrays were given.
+        class_names: of the labels, where they have names.
+    """
+
+    train: Part
+    dev: Part | None
+    preparation: Preparation | None = None
+    class_names: tuple[str, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a run notes of its examples, in plain types."""
+        return {
+            "name": self.train.name,
+            "examples": len(self.train),
+            "development_examples": len(self.dev) if self.dev is not None else 0,
+            "fingerprint": self.train.fingerprint(),
+        }
+
+
+def gather(data: Data, dev: Development, loss: Loss, seed: int) -> Material:
+    """Return the examples of a run.
+
+    Args:
+        data: ``Splits`` bring their development part; of a ``Dataset`` a tenth is held out unless
+            ``dev`` says otherwise; ``(inputs, targets)`` are taken as they stand.
+        dev: examples that judge, or the fraction to hold out; 0 holds none out.
+        loss: says how targets are read.
+        seed: decides which examples are held out.
+
+    Raises:
+        ConfigurationError: the data is of none of these forms.
+        DataError: inputs and targets do not fit together.
+    """
+    if isinstance(data, Dataset):
+        held_out = HELD_OUT if dev is None else dev if isinstance(dev, int | float) else 0.0
+        data = data.split(dev=held_out, test=0.0, seed=seed)
+        dev = None if isinstance(dev, int | float) else dev
+    if isinstance(data, Splits):
+        return _of_splits(data, dev)
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return _of_arrays(arrays_part("data", *data), dev, seed)
+    raise ConfigurationError(
+        "this is no data to train on",
+        given=f"a {type(data).__name__}",
+        expected="a Dataset, the Splits of one, or (inputs, targets)",
+    )
+
+
+def _of_splits(splits: Splits, dev: Development) -> Material:
+    part: Part | None = None
+    match dev:
+        case Dataset():
+            part = _of_dataset(dev.prepared(splits.preparation))
+        case None:
+            part = _of_dataset(splits.dev) if splits.dev is not None else None
+        case 0:
+            part = None
+        case _:
+            raise ConfigurationError(
+                "the data is split already, so its development part cannot be chosen anew",
+                given=f"dev={dev!r}"[:80],
+                expected="a Dataset, 0 for none, or None for the part that the split has",
+                mend="dataset.split(dev=...)",
+            )
+    names = splits.preparation.class_names
+    return Material(_of_dataset(splits.train), part, splits.preparation, names)
+
+
+def _of_dataset(dataset: Dataset) -> Part:
+    return Part(dataset.name, dataset.inputs, dataset.targets, dataset)
+
+
+def _of_arrays(part: Part, dev: Development, seed: int) -> Material:
+    match dev:
+        case None | 0:
+            return Material(part, None)
+        case tuple() | list():
+            return Material(part, arrays_part("dev", *dev))
+        case float() if 0 < dev < 1:
+            order = epoch_order(len(part), seed, 0)
+            held = max(1, round(dev * len(part)))
+            rows, held_rows = np.sort(order[held:]), np.sort(order[:held])
+            if not len(rows):
+                raise DataError("no example is left to train on", given=f"dev={dev}")
+            return Material(
+                Part("data", part.inputs[rows], part.targets[rows]),
+                Part("dev", part.inputs[held_rows], part.targets[held_rows]),
+            )
+    raise ConfigurationError(
+        "this does not say what to judge by",
+        where="dev",
+        given=repr(dev)[:80],
+        expected="(inputs, targets), or the fraction to hold out",
+    )
+
+
+def arrays_part(name: str, inputs: Any, targets: Any) -> Part:
+    """Return plain arrays as a part, after checking that they fit together.
+
+    Raises:
+        DataError: no examples, counts that differ, or entries that are no finite numbers.
+    """
+    x, y = _numbers(f"{name}: inputs", inputs), _numbers(f"{name}: targets", targets)
+    if not x.ndim or not y.ndim or len(x) != len(y):
+        raise DataError(
+            "there must be one target for each example",
+            where=name,
+            given=f"inputs of shape {x.shape} and targets of shape {y.shape}",
+        )
+    if not len(x):
+        raise DataError("there are no examples", where=name)
+    return Part(name, x, y)
+
+
+def _numbers(where: str, values: Any) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise DataError("numbers are needed", where=where, given=f"an array of {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise DataError(
+            "an entry is not a finite number",
+            where=where,
+            given=f"{array[place]} at {place}",
+            mend="fill or drop what is missing",
+        )
+    # What is wider than the devices compute with is narrowed once, here.
+    narrower = {"f": np.float32, "i": np.int32, "u": np.int32}.get(array.dtype.kind)
+    wide = array.dtype.itemsize > 4 or array.dtype == np.uint32
+    return array.astype(narrower) if wide and narrower is not None else array
+
+
+def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[int, ...]) -> None:
+    """Raise unless every label is the number of one of the model's outputs.
+
+    Args:
+        part: the examples.
+        loss: says whether targets are labels.
+        outputs: shape of the model's output for a batch.
+        like: shape of the targets of that batch.
+
+    Raises:
+        DataError: a label is out of range.
+    """
+    targets = part.targets
+    is_label = targets.dtype.kind in "iu" and len(like) == len(outputs) - 1
+    if loss.task != "classification" or loss.name.startswith("binary") or not is_label:
+        return
+    classes = outputs[-1]
+    wrong = (targets < 0) | (targets >= classes)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise DataError(
+            "a label is out of range",
+            where=part.name,
+            given=f"label {targets[place]} of example {place[0]}",
+            expected=f"0 to {classes - 1}, as the model has {classes} outputs",
+            mend=f"give the last layer {int(targets.max()) + 1} units"
+            if targets.min() >= 0
+            else "number the classes from 0",
+        )

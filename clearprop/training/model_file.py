@@ -1,0 +1,102 @@
+"""A trained model in one file: its arrays, its architecture and its preparation, as safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+
+from clearprop import nn, tree
+from clearprop.data import Preparation
+from clearprop.errors import CheckpointError, ModelError
+from clearprop.nn import Module
+from clearprop.training.arrays import load_arrays, save_arrays
+from clearprop.training.checkpoint import check_architecture
+
+FORMAT = 1
+
+
+def save(model: Module, path: Path | str, preparation: Preparation | None = None) -> None:
+    """Write a model to a file, in one stroke; nothing in the file is ever executed.
+
+    The header holds the architecture, where it can be written as plain data; a model with functions
+    of the user's own inside is saved by its arrays, and loaded into a model that is like it.
+
+    Args:
+        model: with values in all its parameters.
+        path: of the file, by custom ``.safetensors``.
+        preparation: what turns raw inputs into the model's, to be kept with it.
+
+    Raises:
+        ModelError: a parameter has no values yet.
+        RunError: the disk is full, or the place cannot be written.
+    """
+    if not nn.is_initialized(model):
+        raise ModelError("the model has no values yet", mend="model.init(0), or fit it first")
+    record: dict[str, Any] = {"format": FORMAT, "structure": None}
+    try:
+        record["structure"] = nn.to_structure(model)
+    except ModelError as error:
+        record["not_described"] = error.problem
+    record["preparation"] = preparation.to_json() if preparation is not None else None
+    save_arrays(Path(path), _arrays(model), record)
+
+
+def load(path: Path | str, like: Module | None = None) -> Module:
+    """Return the model of a file.
+
+    Args:
+        path: a file that `save` wrote, or the folder of a run that has ended.
+        like: a model of the same architecture, for files that do not describe theirs.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another architecture.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(nn.Linear(2, 3).init(0), f"{folder}/model.safetensors")
+    ...     load(f"{folder}/model.safetensors")
+    Linear(in_features=2, out_features=3, weight=<2x3 float32>, bias=<3 float32>)
+    """
+    file = _file(path)
+    arrays, record = load_arrays(file)
+    if like is None:
+        if record.get("structure") is None:
+            raise CheckpointError(
+                "the file does not describe its architecture",
+                where=str(file),
+                given=record.get("not_described"),
+                mend="load(path, like=model) with a model of the same architecture",
+            )
+        like = nn.from_structure(record["structure"])
+        assert like is not None
+    if not nn.is_initialized(like):
+        like = like.init(0)
+    expected = _arrays(like)
+    check_architecture(
+        {name: (x.shape, x.dtype) for name, x in expected.items()},
+        {name: (x.shape, x.dtype) for name, x in arrays.items()},
+        str(file),
+    )
+    return tree.replace(like, {name: jnp.asarray(x) for name, x in arrays.items()})
+
+
+def load_preparation(path: Path | str) -> Preparation | None:
+    """Return the preparation that was saved with a model, or None.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    _, record = load_arrays(_file(path))
+    text = record.get("preparation")
+    return Preparation.from_json(text) if text is not None else None
+
+
+def _file(path: Path | str) -> Path:
+    path = Path(path)
+    return path / "model.safetensors" if path.is_dir() else path
+
+
+def _arrays(model: Module) -> dict[str, Any]:
+    return {path: x for path, x in tree.flatten_with_paths(model).items() if hasattr(x, "dtype")}

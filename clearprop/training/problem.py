@@ -1,0 +1,166 @@
+"""The problem that a run solves: model, loss, optimizer and preparation as pure functions.
+
+Shape letters: B batch, N examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from clearprop import nn, optim, tree
+from clearprop.autodiff import stop_gradient, value_and_grad
+from clearprop.backend import float_dtype
+from clearprop.data import Preparation
+from clearprop.training.state import State
+
+Array = jax.Array
+Arrays = Mapping[str, Array]
+
+
+class Batch(NamedTuple):
+    """Examples as they are kept: encoded inputs and raw targets, (B, ...) each."""
+
+    inputs: Any
+    targets: Any
+
+
+class Measured(NamedTuple):
+    """What was measured on a batch: means over its examples, or sums over many batches.
+
+    Attributes:
+        objective: the loss.
+        error: the error beside it, before `nn.Loss.finish`.
+    """
+
+    objective: Any
+    error: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is to be learned, without the values of the arrays.
+
+    Attributes:
+        skeleton: the model with shapes in place of its parameters and statistics.
+        loss: what is made small, and the error that people read.
+        optimizer: how.
+        preparation: turns kept inputs into the model's; None takes arrays as numbers.
+        patience: passes without a better metric after which a run stops.
+    """
+
+    skeleton: nn.Module
+    loss: nn.Loss
+    optimizer: optim.Optimizer
+    preparation: Preparation | None = None
+    patience: int | None = None
+
+    def model(self, *parts: Mapping[str, Any]) -> Any:
+        """Return the model with these arrays in it."""
+        return tree.replace(self.skeleton, {path: x for part in parts for path, x in part.items()})
+
+    def inputs(self, kept: Any) -> Any:
+        """Return kept inputs as the model sees them."""
+        if self.preparation is not None:
+            return self.preparation.scaled(kept)
+        return as_numbers(kept)
+
+    def targets(self, raw: Any) -> Any:
+        """Return raw targets as the loss sees them: scaled for regression on a prepared set."""
+        if self._scales_targets:
+            assert self.preparation is not None
+            return self.preparation.scaled_targets(raw)
+        return raw
+
+    def restored(self, outputs: Any) -> Any:
+        """Return outputs in the units of the raw targets."""
+        if self._scales_targets:
+            assert self.preparation is not None
+            return self.preparation.restored_targets(outputs)
+        return outputs
+
+    def measure(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        """Return loss and error of each example, (B,) each; the loss can be differentiated."""
+        losses = _by_example(self.loss.per_example(outputs, self.targets(targets)))
+        plain = self.restored(stop_gradient(outputs))
+        return losses, _by_example(self.loss.error(plain, targets))
+
+    def step(
+        self, state: State, frozen: Arrays, batch: Batch, key: Array
+    ) -> tuple[State, Measured, Arrays]:
+        """Return the state after one training step, what it measured, and its gradients.
+
+        Args:
+            state: before the step.
+            frozen: the parameters that are not trained.
+            batch: its examples.
+            key: of the run; a step's own key is made from it and the number of the step.
+        """
+
+        def objective(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
+            model = self.model(frozen, parameters, state.statistics)
+            own = jax.random.fold_in(key, state.step)
+            x = self.inputs(batch.inputs)
+            outputs, statistics = nn.apply(model, x, training=True, key=own)
+            losses, errors = self.measure(outputs, batch.targets)
+            return losses.mean(), (statistics, errors.mean())
+
+        (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
+            state.parameters
+        )
+        deltas, remembered = self.optimizer.update(gradients, state.optimizer, state.parameters)
+        after = state._replace(
+            parameters=optim.apply(state.parameters, deltas),
+            statistics={**state.statistics, **statistics},
+            optimizer=remembered,
+            step=state.step + 1,
+        )
+        return after, Measured(value, error), gradients
+
+    def evaluation(self, state: State) -> Arrays:
+        """Return the parameters and statistics to evaluate with: averages where they are kept."""
+        averaged: Arrays = self.optimizer.averaged(state.optimizer, state.parameters)
+        return {**averaged, **state.statistics}
+
+    def totals(self, arrays: Arrays, batch: Batch, counted: Array) -> Measured:
+        """Return sums over the counted examples of a batch, in evaluation.
+
+        Args:
+            arrays: every parameter and statistic.
+            batch: its examples.
+            counted: bool (B,), which of them count: a last batch is filled up with repetitions.
+        """
+        outputs = self.model(arrays)(self.inputs(batch.inputs))
+        losses, errors = self.measure(outputs, batch.targets)
+        return Measured(jnp.where(counted, losses, 0).sum(), jnp.where(counted, errors, 0).sum())
+
+    @property
+    def _scales_targets(self) -> bool:
+        return self.preparation is not None and bool(self.preparation.target_center)
+
+
+def skeleton(model: nn.Module) -> nn.Module:
+    """Return a model with shapes in place of its parameters and statistics."""
+    arrays = {**nn.parameters(model), **nn.statistics(model)}
+    shapes = {path: jax.ShapeDtypeStruct(x.shape, x.dtype) for path, x in arrays.items()}
+    return tree.replace(model, shapes)
+
+
+def as_numbers(kept: Any) -> Any:
+    """Return inputs that come without a preparation: bytes, booleans and floats as float32.
+
+    Other integers stay as they are: they are tokens, to be looked up.
+    """
+    wide_integer = jnp.issubdtype(kept.dtype, jnp.integer) and kept.dtype.itemsize > 1
+    return kept if wide_integer else kept.astype(float_dtype())
+
+
+def _by_example(values: Any) -> Any:
+    """Average over all axes but the batch, as for each position of a text."""
+    if len(values.shape) <= 1:
+        return values
+    return values.mean(axis=tuple(range(1, len(values.shape))))

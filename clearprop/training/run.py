@@ -1,0 +1,140 @@
+"""A run and its three curves.
+
+Shape letters: E passes made.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.data import Preparation
+from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
+from clearprop.training.folder import read_config, read_events, read_losses
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What was measured after every pass; an array of each, (E,), NaN where there is nothing.
+
+    Attributes:
+        epoch: number of the pass, from 1.
+        step: training steps made.
+        objective: mean training loss of the pass.
+        training_error: share of wrong answers, or root mean square error, during the pass.
+        development_error: the same of the development examples after it.
+        development_objective: their mean loss.
+        learning_rate: of the update to come.
+        seconds: how long the pass took.
+    """
+
+    epoch: NDArray[np.int64]
+    step: NDArray[np.int64]
+    objective: NDArray[np.float64]
+    training_error: NDArray[np.float64]
+    development_error: NDArray[np.float64]
+    development_objective: NDArray[np.float64]
+    learning_rate: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Curves:
+        """Return the curves that events tell of.
+
+        >>> point = EpochDone(1, 10, 0.7, 0.25, None, None, 0.1, 2.0, 50.0)
+        >>> Curves.of([point]).training_error
+        array([0.25])
+        """
+        points = [event for event in events if isinstance(event, EpochDone)]
+
+        def column(name: str) -> NDArray[Any]:
+            values = [getattr(point, name) for point in points]
+            kind = np.int64 if name in ("epoch", "step") else np.float64
+            return np.array([math.nan if v is None else v for v in values], kind)
+
+        return cls(**{field.name: column(field.name) for field in fields(cls)})
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+    def as_csv(self) -> str:
+        """Return the curves as a table: a header and one row a pass."""
+        names = [field.name for field in fields(self)]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        for row in zip(*(getattr(self, name).tolist() for name in names), strict=True):
+            writer.writerow("" if isinstance(x, float) and math.isnan(x) else x for x in row)
+        return text.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What came of a run.
+
+    Attributes:
+        model: the trained model: the best weights where they were kept, else the last (averaged
+            where the optimizer averages).
+        curves: the three curves.
+        losses: mean loss of every step's batch, float32 (steps,).
+        stopped: why the run ended: "finished", "early", "interrupted" or "non-finite".
+        non_finite: where a loss or gradient stopped being finite, if one did.
+        config: what was asked for.
+        preparation: turns raw inputs into the model's; None where plain arrays were given.
+        folder: where the run was written; None where it was not.
+    """
+
+    model: nn.Module
+    curves: Curves
+    losses: NDArray[np.float32]
+    stopped: Stopped
+    non_finite: NonFinite | None
+    config: dict[str, Any]
+    preparation: Preparation | None
+    folder: Path | None
+
+    def __repr__(self) -> str:
+        error = ""
+        if len(self.curves):
+            known = np.nan_to_num(self.curves.development_error, nan=math.inf)
+            error = f", development error {known.min():.4g}" if np.isfinite(known).any() else ""
+            error = f", training error {self.curves.training_error[-1]:.4g}{error}"
+        where = f", in {self.folder}" if self.folder else ""
+        return f"<Run {self.stopped.reason} after {self.stopped.epoch} epochs{error}{where}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What a run folder tells, without its weights: also of a run that goes on, or was killed.
+
+    Attributes:
+        config: what was asked for.
+        events: what happened.
+        curves: the three curves.
+        losses: mean loss of every step's batch, float32 (steps,).
+    """
+
+    config: dict[str, Any]
+    events: list[Event]
+    curves: Curves
+    losses: NDArray[np.float32]
+
+
+def read_run(folder: Path | str) -> Record:
+    """Return what a run folder tells.
+
+    Raises:
+        RunError: there is no run in the folder.
+    """
+    path = Path(folder)
+    events = read_events(path)
+    return Record(read_config(path), events, Curves.of(events), read_losses(path))

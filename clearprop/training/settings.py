@@ -1,0 +1,99 @@
+"""What `fit` was asked to do, checked before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clearprop.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers of a run.
+
+    Attributes:
+        epochs: passes over the training examples.
+        batch_size: examples of a step.
+        seed: of first values, of orders and of dropout.
+        freeze: patterns of parameters that are not trained.
+        patience: passes without a better development error after which to stop.
+        keep_best: whether the model is that of the best pass.
+        steps_per_call: steps of a compiled call; None chooses.
+        devices: how many devices share a batch; None chooses.
+        checkpoint_every: steps after which a checkpoint is due; None goes by time.
+
+    Raises:
+        ConfigurationError: a number out of its range.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int = 0
+    freeze: tuple[str, ...] = ()
+    patience: int | None = None
+    keep_best: bool = False
+    steps_per_call: int | None = None
+    devices: int | None = None
+    checkpoint_every: int | None = None
+
+    def __post_init__(self) -> None:
+        lowest = {"epochs": 0, "seed": 0}
+        for name, value in asdict(self).items():
+            if name in ("freeze", "keep_best") or value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < lowest.get(name, 1):
+                raise ConfigurationError(
+                    f"{name} is out of range",
+                    given=f"{name}={value!r}",
+                    expected=f"a whole number from {lowest.get(name, 1)} up",
+                )
+
+    def check(self, examples: int, development_examples: int) -> None:
+        """Raise unless these numbers fit the data.
+
+        Raises:
+            ConfigurationError: the batch is larger than the data, or nothing judges.
+        """
+        if self.batch_size > examples:
+            raise ConfigurationError(
+                "the batch is larger than the data",
+                given=f"batch_size={self.batch_size} for {examples} training examples",
+                mend=f"batch_size={examples} or less",
+            )
+        if self.patience is not None and not development_examples:
+            raise ConfigurationError(
+                "early stopping needs examples that judge",
+                given=f"patience={self.patience} and no development examples",
+                mend="hold some out: dev=0.1",
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain data."""
+        return {**asdict(self), "freeze": list(self.freeze)}
+
+
+def compare(config: dict[str, Any], earlier: dict[str, Any], where: str) -> None:
+    """Raise unless a run may go on with this configuration.
+
+    More or fewer epochs may be asked for; everything else has to be what the run began with.
+
+    Raises:
+        ConfigurationError: something differs; it is named.
+    """
+    for section in ("settings", "loss", "optimizer", "data", "model"):
+        old, new = earlier.get(section), config.get(section)
+        if isinstance(old, dict) and isinstance(new, dict):
+            keys: Sequence[str] = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+            keys = [key for key in keys if (section, key) != ("settings", "epochs")]
+            differences = [f"{section}.{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in keys]
+        else:
+            differences = [] if old == new else [f"{section} was {old!r}, is {new!r}"]
+        if differences:
+            raise ConfigurationError(
+                "a run goes on only with the configuration that it began with",
+                where=where,
+                given="; ".join(text[:160] for text in differences[:3]),
+                mend="give the same configuration, or start a new run in another folder",
+            )

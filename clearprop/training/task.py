@@ -1,0 +1,193 @@
+"""The task of a run: model, examples, loss, optimizer and settings, checked against each other.
+
+Shape letters: N examples.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop import backend, nn, optim, tree
+from clearprop.errors import ClearpropError, ConfigurationError, ModelError
+from clearprop.training import plan as planning
+from clearprop.training.checkpoint import check_architecture
+from clearprop.training.material import Material, Part, check_labels
+from clearprop.training.problem import Batch, Problem, skeleton
+from clearprop.training.settings import Settings, compare
+from clearprop.training.state import State, begin
+from clearprop.training.workload import workload
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a call of `fit` comes down to.
+
+    Attributes:
+        model: with values in all its parameters.
+        material: the examples.
+        loss: what is made small.
+        optimizer: how.
+        settings: the numbers.
+        notes: plain values of the caller's.
+    """
+
+    model: nn.Module
+    material: Material
+    loss: nn.Loss
+    optimizer: optim.Optimizer
+    settings: Settings
+    notes: dict[str, Any]
+
+    @functools.cached_property
+    def trained(self) -> list[str]:
+        """Paths of the parameters that are trained."""
+        paths = list(nn.parameters(self.model))
+        frozen = set(tree.match(paths, self.settings.freeze)) if self.settings.freeze else set()
+        if len(frozen) == len(paths):
+            raise ConfigurationError(
+                "there is nothing to train",
+                where="freeze",
+                given=f"{', '.join(self.settings.freeze) or 'a model without parameters'}",
+                mend="leave some parameters out of the pattern",
+            )
+        return [path for path in paths if path not in frozen]
+
+    @functools.cached_property
+    def frozen(self) -> dict[str, Any]:
+        """The parameters that are not."""
+        trained = set(self.trained)
+        return {path: x for path, x in nn.parameters(self.model).items() if path not in trained}
+
+    @functools.cached_property
+    def problem(self) -> Problem:
+        """What is to be learned, as pure functions."""
+        return Problem(
+            skeleton(self.model),
+            self.loss,
+            self.optimizer,
+            self.material.preparation,
+            self.settings.patience,
+        )
+
+    def batch(self, part: Part, size: int) -> Batch:
+        """Return the first examples of a part, to look at their shapes and types."""
+        rows = np.arange(size)
+        return Batch(*(jnp.asarray(x[rows]) for x in (part.inputs, part.targets)))
+
+    def check(self) -> None:
+        """Raise unless the examples fit the model and its loss; nothing is computed."""
+        problem = self.problem
+        for part in (self.material.train, self.material.dev):
+            if part is None:
+                continue
+            batch = self.batch(part, min(self.settings.batch_size, len(part)))
+            outputs = jax.eval_shape(
+                lambda model, x: model(problem.inputs(x)), self.model, batch.inputs
+            )
+            check_labels(part, self.loss, outputs.shape, batch.targets.shape)
+            try:
+                jax.eval_shape(problem.measure, outputs, batch.targets)
+            except ClearpropError as error:
+                error.where = error.where or f"the loss {self.loss.name!r} on {part.name}"
+                raise
+
+    def state(self) -> State:
+        """Return the state before the first step."""
+        return begin(self.model, self.trained, self.optimizer, self.settings.keep_best)
+
+    def plan(self, earlier: dict[str, Any] | None) -> planning.Plan:
+        """Return how the run is cut into calls; a resumed run keeps its plan."""
+        if earlier is not None:
+            return planning.Plan(**earlier["plan"])
+        settings, N = self.settings, len(self.material.train)
+        problem = self.problem
+        every, batch = backend.devices(), self.batch(self.material.train, settings.batch_size)
+        key = jax.random.key(0)
+        work = workload(functools.partial(problem.step, key=key), self.state(), self.frozen, batch)
+        limit = settings.steps_per_call
+        if limit is None and settings.checkpoint_every is not None:
+            steps = -(-N // settings.batch_size)
+            limit = (
+                min(settings.checkpoint_every, steps) if settings.checkpoint_every < steps else None
+            )
+        return planning.choose(
+            work,
+            batch_size=settings.batch_size,
+            steps_per_epoch=-(-N // settings.batch_size),
+            examples=N,
+            platform=every[0].platform,
+            available=len(every),
+            streamed=self.material.train.streamed
+            or (self.material.dev is not None and self.material.dev.streamed),
+            steps_per_call=limit,
+            devices=settings.devices,
+        )
+
+    def config(self, plan: planning.Plan) -> dict[str, Any]:
+        """Return what the run was asked to do, and where it is done, as plain data."""
+        data = self.material.as_dict()
+        preparation = self.material.preparation
+        return {
+            "format": FORMAT,
+            "settings": self.settings.as_dict(),
+            "loss": self.loss.name,
+            "optimizer": _described(self.optimizer),
+            "data": data,
+            "model": {"structure": _structure(self.model), "parameters": self.shapes()},
+            "plan": plan.as_dict(),
+            "preparation": json.loads(preparation.to_json()) if preparation is not None else None,
+            "notes": self.notes,
+            "machine": {
+                **backend.describe(backend.mesh(plan.devices)),
+                "system": platform.platform(terse=True),
+                "python": platform.python_version(),
+                "cores": backend.usable_cores(),
+            },
+        }
+
+    def shapes(self) -> dict[str, list[Any]]:
+        """Return shape and dtype of every parameter and statistic, as plain data."""
+        arrays = {**nn.parameters(self.model), **nn.statistics(self.model)}
+        return {path: [list(x.shape), str(x.dtype)] for path, x in arrays.items()}
+
+    def check_same(self, earlier: dict[str, Any], where: str) -> None:
+        """Raise unless a run that began with an earlier configuration may go on with this.
+
+        Raises:
+            CheckpointError: the model is of another architecture.
+            ConfigurationError: something else differs.
+        """
+        check_architecture(
+            {path: (tuple(shape), dtype) for path, (shape, dtype) in self.shapes().items()},
+            {path: (tuple(shape), dtype) for path, (shape, dtype) in _shapes(earlier).items()},
+            where,
+        )
+        compare(self.config(planning.Plan(**earlier["plan"])), earlier, where)
+
+
+def _shapes(config: dict[str, Any]) -> dict[str, list[Any]]:
+    return dict(config.get("model", {}).get("parameters", {}))
+
+
+def _described(optimizer: optim.Optimizer) -> dict[str, Any]:
+    try:
+        return optimizer.to_config()
+    except ConfigurationError:
+        return {"name": None, "made_by_hand": repr(optimizer)}
+
+
+def _structure(model: nn.Module) -> Any:
+    try:
+        return nn.to_structure(model)
+    except ModelError:
+        return repr(model)
