@@ -110,7 +110,7 @@ binary_cross_entropy = Loss(
 
 squared_error = Loss(
     "squared_error",
-    per_example=lambda y, t: 0.5 * _by_example(ops.square(y - _like(y, t))),
+    per_example=lambda y, t: _by_example(ops.squared_error(y, _like(y, t))),
     error=_square,
     error_name="root mean square error",
     task="regression",

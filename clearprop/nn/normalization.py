@@ -139,17 +139,15 @@ class WeightNorm(Module):
 
     def after_init(self) -> Self:
         """Begin with the gain at the length of the direction."""
-        return self.replace(gain=_length(self.layer.weight))
+        v = self.layer.weight
+        axes = tuple(range(len(v.shape) - 1))
+        return self.replace(gain=ops.sqrt(ops.sum(ops.square(v), axis=axes)))
 
     def __call__(self, x: Array) -> Array:
-        v = self.layer.weight
-        effective = self.layer.replace(weight=v * (self.gain / _length(v)))
+        weight = ops.weight_norm(self.layer.weight, self.gain)
+        effective = self.layer.replace(weight=weight)
         result: Array = current().stand_in(effective, self.layer)(x)
         return result
-
-
-def _length(v: Array) -> Array:
-    return ops.sqrt(ops.sum(v * v, axis=tuple(range(len(v.shape) - 1))))
 
 
 def _check_features(x: Array, features: int) -> None:

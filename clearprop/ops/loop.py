@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -13,9 +12,28 @@ from clearprop.autodiff.operation import Operation
 from clearprop.autodiff.sweep import Place, accumulate, errors_of_inputs
 from clearprop.autodiff.tape import Node, Tape, Traced
 from clearprop.ops.index import getitem
+from clearprop.ops.loop_parts import (
+    Back,
+    Known,
+    Trace,
+    Values,
+    arrays_of,
+    depending,
+    in_front,
+    is_array,
+    live_variables,
+    only_parents,
+    part,
+    place_of,
+    shape_of,
+    shapes,
+    unboxed,
+    with_arrays,
+    without_parents,
+    zeros,
+)
 from clearprop.ops.shape import reshape
 
-Values = list[Any]
 Body = Callable[[Values, Values, Values], tuple[Values, Values]]
 """(constants, carry, x) -> (carry, y), each a flat list of arrays."""
 
@@ -41,13 +59,13 @@ class Loop:
         sizes = (len(constants), len(carry), len(xs))
         raw = tuple(v.value if type(v) is Traced and v.tape is tape else v for v in inputs)
         moving = [type(v) is Traced and v.tape is tape for v in inputs]
-        derivation = Derivation(self, _part(raw, sizes), _part(moving, sizes))
+        derivation = Derivation(self, part(raw, sizes), part(moving, sizes))
 
         def forward(*values: Any) -> tuple[Any, ...]:
-            return derivation.forward(*_part(values, sizes))
+            return derivation.forward(*part(values, sizes))
 
         def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
-            return derivation.backward(error, output, *_part(values, sizes))
+            return derivation.backward(error, output, *part(values, sizes))
 
         row: Operation[Any, Any] = Operation(forward, name="scan", joint=joint)
         outputs = tape.record(row, inputs, raw, forward(*raw), {})
@@ -60,29 +78,6 @@ class Loop:
 
         last, ys = jax.lax.scan(step, carry, xs, length=self.steps, reverse=self.reverse)
         return last, ys
-
-
-@dataclass
-class Trace:
-    """One run of the body under a tape.
-
-    Attributes:
-        nodes: what was recorded.
-        candidates: every array that a rule may ask for, in a fixed order.
-        constants, carry, xs: places of the boxed inputs (None: no error is wanted).
-        new, ys: the outputs, unboxed.
-        new_places, ys_places: their places (None: no error passes).
-    """
-
-    nodes: list[Node]
-    candidates: Values
-    constants: list[Place | None]
-    carry: list[Place | None]
-    xs: list[Place | None]
-    new: Values
-    ys: Values
-    new_places: list[Place | None]
-    ys_places: list[Place | None]
 
 
 class Derivation:
@@ -102,8 +97,8 @@ class Derivation:
         self.moving = moving
         constants, carry, xs = values
         self.shapes = (
-            _shapes(constants),
-            _shapes(carry),
+            shapes(constants),
+            shapes(carry),
             [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs],
         )
         self.skeleton: Trace
@@ -128,7 +123,7 @@ class Derivation:
 
         def box(values: Values, moving: Values) -> tuple[Values, list[Place | None]]:
             boxed = [tape.variable(v) if m else v for v, m in zip(values, moving, strict=True)]
-            return boxed, [_place(v, tape) for v in boxed]
+            return boxed, [place_of(v, tape) for v in boxed]
 
         # Every floating carry can come to depend on a moving constant after the first step.
         floating = [bool(jnp.issubdtype(v.dtype, jnp.floating)) for v in carry]
@@ -139,14 +134,14 @@ class Derivation:
         tape.closed = True
         return Trace(
             nodes=tape.nodes,
-            candidates=[v for node in tape.nodes for v in _arrays_of(node)],
+            candidates=[v for node in tape.nodes for v in arrays_of(node)],
             constants=c_places,
             carry=h_places,
             xs=i_places,
-            new=[_open(v, tape) for v in new],
-            ys=[_open(v, tape) for v in ys],
-            new_places=[_place(v, tape) for v in new],
-            ys_places=[_place(v, tape) for v in ys],
+            new=[unboxed(v, tape) for v in new],
+            ys=[unboxed(v, tape) for v in ys],
+            new_places=[place_of(v, tape) for v in new],
+            ys_places=[place_of(v, tape) for v in ys],
         )
 
     def _plan(self) -> None:
@@ -162,7 +157,7 @@ class Derivation:
         first_carry = len(self.shapes[0])
         first_x = first_carry + len(self.shapes[1])
         inputs = {variable: i for i, variable in enumerate(jaxpr.invars)}
-        varying = _depending(jaxpr, set(jaxpr.invars[first_carry:]))
+        varying = depending(jaxpr, set(jaxpr.invars[first_carry:]))
         seen: dict[Any, tuple[str, int]] = {}
 
         def place(position: int, variable: Any) -> tuple[str, int]:
@@ -186,8 +181,8 @@ class Derivation:
                 seen[variable] = self.source[-1]
         kinds = iter(self.source)
         for index, node in enumerate(self.skeleton.nodes):
-            inputs_of_node = sum(map(_is_array, node.inputs))
-            of_node = [next(kinds)[0] for _ in _arrays_of(node)]
+            inputs_of_node = sum(map(is_array, node.inputs))
+            of_node = [next(kinds)[0] for _ in arrays_of(node)]
             of_outputs = of_node[inputs_of_node : inputs_of_node + len(node.outputs)]
             if all(kind in ("constant", "fixed") for kind in of_outputs):
                 self.fixed_nodes.add(index)
@@ -195,9 +190,9 @@ class Derivation:
     def _prune(self) -> None:
         """Keep of the saved values those alone that a rule really uses."""
         candidates = self.skeleton.candidates
-        saved = [_shape_of(candidates[i]) for i in self.saved]
-        fixed = [_shape_of(candidates[i]) for i in self.fixed]
-        errors = _shapes(self.skeleton.new), _shapes(self.skeleton.ys)
+        saved = [shape_of(candidates[i]) for i in self.saved]
+        fixed = [shape_of(candidates[i]) for i in self.fixed]
+        errors = shapes(self.skeleton.new), shapes(self.skeleton.ys)
 
         def backwards(kept: Values, rest: Values, x: Values, c: Values, e: Any) -> Any:
             back = self._step_back(Known(c, rest, kept, x), *e)
@@ -207,7 +202,7 @@ class Derivation:
             return back.carry, back.xs, after
 
         jaxpr = jax.make_jaxpr(backwards)(saved, fixed, self.shapes[2], self.shapes[0], errors)
-        live = _live(jaxpr.jaxpr)
+        live = live_variables(jaxpr.jaxpr)
         used = [
             i for i, variable in enumerate(jaxpr.jaxpr.invars[: len(saved)]) if variable in live
         ]
@@ -235,7 +230,7 @@ class Derivation:
         fixed: Values = []
         if self.fixed:
             first = [
-                getitem(x, 0) if self.loop.steps else _zeros(s)
+                getitem(x, 0) if self.loop.steps else zeros(s)
                 for x, s in zip(xs, self.shapes[2], strict=True)
             ]
             trace = self._trace(constants, carry, first)
@@ -255,18 +250,18 @@ class Derivation:
         wanted = [i for i, place in enumerate(self.skeleton.xs) if place is not None]
 
         def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
-            now_carry, totals = _part(h, (len(carry), len(self.summed)))
-            now_ys, kept, inputs = _part(x, (len(y_errors), len(saved), len(xs)))
+            now_carry, totals = part(h, (len(carry), len(self.summed)))
+            now_ys, kept, inputs = part(x, (len(y_errors), len(saved), len(xs)))
             known = Known(c[: len(constants)], c[len(constants) :], kept, inputs)
             back = self._step_back(known, now_carry, now_ys)
             totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
             return back.carry + totals, [back.xs[i] for i in wanted] + back.later
 
-        zeros = [_zeros(_shape_of(self._value_at(place))) for place in self.summed]
+        zeros = [zeros(shape_of(self._value_at(place))) for place in self.summed]
         last, ys = Loop(body, self.loop.steps, not self.loop.reverse).run(
             [*constants, *fixed], [*carry_errors, *zeros], [*y_errors, *saved, *xs]
         )
-        first_carry, totals = _part(last, (len(carry), len(self.summed)))
+        first_carry, totals = part(last, (len(carry), len(self.summed)))
         known = Known(constants, fixed, saved, xs)
         constant_errors = self._after_loop(known, totals, ys[len(wanted) :], self.loop.steps)
         x_errors: Values = [None] * len(xs)
@@ -302,14 +297,14 @@ class Derivation:
                         later.append(arrived[0])
                     where = next(i for i, e in enumerate(later) if e is arrived[0])
                     self.waiting.append((index, tuple(waiting), where))
-                node = _without_parents(node, waiting)
+                node = without_parents(node, waiting)
                 for parent, e in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
                     if parent is not None and e is not None:
                         accumulate(errors, parent, e)
         self.summed = sorted(fixed)
 
         def of_input(place: Place | None, shape: Any) -> Any:
-            return found[place] if place is not None and place in found else _zeros(shape)
+            return found[place] if place is not None and place in found else zeros(shape)
 
         return Back(
             carry=[of_input(p, s) for p, s in zip(plan.carry, self.shapes[1], strict=True)],
@@ -334,7 +329,7 @@ class Derivation:
         errors = dict(zip(self.summed, totals, strict=True))
         stacked = self._nodes(known, steps)
         for index, positions, where in self.waiting:
-            node = _only_parents(stacked[index], positions)
+            node = only_parents(stacked[index], positions)
             for parent, e in zip(node.parents, errors_of_inputs(node, [later[where]]), strict=True):
                 if parent is not None and e is not None:
                     accumulate(errors, parent, e)
@@ -347,7 +342,7 @@ class Derivation:
                 if parent is not None and e is not None:
                     accumulate(errors, parent, e)
         return [
-            None if place is None else errors.get(place, _zeros(shape))
+            None if place is None else errors.get(place, zeros(shape))
             for place, shape in zip(self.skeleton.constants, self.shapes[0], strict=True)
         ]
 
@@ -362,7 +357,7 @@ class Derivation:
             if kind == "fixed":
                 return known.fixed[index]
             if kind == "unused":
-                return _zeros(_shape_of(like) if steps is None else _in_front(like, steps))
+                return zeros(shape_of(like) if steps is None else in_front(like, steps))
             found = (known.saved if kind == "saved" else known.xs)[index]
             if steps is None or len(like.shape) >= rank:
                 return found
@@ -370,111 +365,7 @@ class Derivation:
             wide = (steps, *(1,) * (rank - len(like.shape)), *like.shape)
             return reshape(found, wide)
 
-        return [_with_arrays(node, value) for node in self.skeleton.nodes]
+        return [with_arrays(node, value) for node in self.skeleton.nodes]
 
     def _value_at(self, place: Place) -> Any:
         return self.skeleton.nodes[place[0]].outputs[place[1]]
-
-
-@dataclass(frozen=True)
-class Known:
-    """The values from which the body's tape is put together again."""
-
-    constants: Values
-    fixed: Values
-    saved: Values
-    xs: Values
-
-
-@dataclass(frozen=True)
-class Back:
-    """What one step back gives: errors of its inputs, of what is fixed, and those that wait."""
-
-    carry: Values
-    xs: Values
-    fixed: dict[Place, Any]
-    later: Values
-
-
-def _part(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Values, ...]:
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(list(values[start : start + size]))
-        start += size
-    return tuple(parts)
-
-
-def _place(value: Any, tape: Tape) -> Place | None:
-    return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
-
-
-def _open(value: Any, tape: Tape) -> Any:
-    return value.value if type(value) is Traced and value.tape is tape else value
-
-
-def _shape_of(value: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(value.shape, value.dtype)
-
-
-def _shapes(values: Values) -> Values:
-    return [_shape_of(value) for value in values]
-
-
-def _in_front(value: Any, steps: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((steps, *value.shape), value.dtype)
-
-
-def _zeros(shape: Any) -> Any:
-    return jnp.zeros(shape.shape, shape.dtype)
-
-
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
-
-
-def _arrays_of(node: Node) -> Values:
-    """Return every array of a node in a fixed order: inputs, outputs, parameters."""
-    leaves = [*node.inputs, *node.outputs, *jax.tree.leaves(node.parameters)]
-    return [value for value in leaves if _is_array(value)]
-
-
-def _with_arrays(node: Node, value: Callable[[int], Any]) -> Node:
-    """Return a node with its arrays replaced, asked for in the order of `_arrays_of`."""
-    rank = max(len(output.shape) for output in node.outputs)
-
-    def put(leaf: Any) -> Any:
-        return value(rank) if _is_array(leaf) else leaf
-
-    inputs = tuple(put(leaf) for leaf in node.inputs)
-    outputs = tuple(put(leaf) for leaf in node.outputs)
-    return replace(
-        node, inputs=inputs, outputs=outputs, parameters=jax.tree.map(put, node.parameters)
-    )
-
-
-def _without_parents(node: Node, positions: Sequence[int]) -> Node:
-    kept = tuple(None if i in positions else p for i, p in enumerate(node.parents))
-    return replace(node, parents=kept)
-
-
-def _only_parents(node: Node, positions: Sequence[int]) -> Node:
-    kept = tuple(p if i in positions else None for i, p in enumerate(node.parents))
-    return replace(node, parents=kept)
-
-
-def _depending(jaxpr: Any, sources: set[Any]) -> set[Any]:
-    """Return the variables of a jaxpr that depend on any of the sources."""
-    found = set(sources)
-    for equation in jaxpr.eqns:
-        if any(not hasattr(v, "val") and v in found for v in equation.invars):
-            found.update(equation.outvars)
-    return found
-
-
-def _live(jaxpr: Any) -> set[Any]:
-    """Return the variables of a jaxpr that its outputs depend on."""
-    live = {v for v in jaxpr.outvars if not hasattr(v, "val")}
-    for equation in reversed(jaxpr.eqns):
-        if any(v in live for v in equation.outvars):
-            live.update(v for v in equation.invars if not hasattr(v, "val"))
-    return live

@@ -1,0 +1,152 @@
+"""What the reverse rule of a loop is made of: traces of the body, and questions to ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff.sweep import Place
+from clearprop.autodiff.tape import Node, Tape, Traced
+
+Values = list[Any]
+
+
+@dataclass
+class Trace:
+    """One run of the body under a tape.
+
+    Attributes:
+        nodes: what was recorded.
+        candidates: every array that a rule may ask for, in a fixed order.
+        constants, carry, xs: places of the boxed inputs (None: no error is wanted).
+        new, ys: the outputs, unboxed.
+        new_places, ys_places: their places (None: no error passes).
+    """
+
+    nodes: list[Node]
+    candidates: Values
+    constants: list[Place | None]
+    carry: list[Place | None]
+    xs: list[Place | None]
+    new: Values
+    ys: Values
+    new_places: list[Place | None]
+    ys_places: list[Place | None]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The values from which the body's tape is put together again."""
+
+    constants: Values
+    fixed: Values
+    saved: Values
+    xs: Values
+
+
+@dataclass(frozen=True)
+class Back:
+    """What one step back gives: errors of its inputs, of what is fixed, and those that wait."""
+
+    carry: Values
+    xs: Values
+    fixed: dict[Place, Any]
+    later: Values
+
+
+def part(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Values, ...]:
+    """Cut a list into parts of the given sizes."""
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(list(values[start : start + size]))
+        start += size
+    return tuple(parts)
+
+
+def place_of(value: Any, tape: Tape) -> Place | None:
+    """Return where a value stands on a tape; None for what does not."""
+    return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
+
+
+def unboxed(value: Any, tape: Tape) -> Any:
+    """Return a value as the levels below a tape know it."""
+    return value.value if type(value) is Traced and value.tape is tape else value
+
+
+def shape_of(value: Any) -> jax.ShapeDtypeStruct:
+    """Return shape and dtype of a value."""
+    return jax.ShapeDtypeStruct(value.shape, value.dtype)
+
+
+def shapes(values: Values) -> Values:
+    """Return shapes and dtypes of values."""
+    return [shape_of(value) for value in values]
+
+
+def in_front(value: Any, steps: int) -> jax.ShapeDtypeStruct:
+    """Return the shape of a value of which one a step is stacked in front."""
+    return jax.ShapeDtypeStruct((steps, *value.shape), value.dtype)
+
+
+def zeros(shape: Any) -> Any:
+    """Return an error signal that is nothing."""
+    return jnp.zeros(shape.shape, shape.dtype)
+
+
+def is_array(value: Any) -> bool:
+    """Say whether a value is an array, traced or not."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def arrays_of(node: Node) -> Values:
+    """Return every array of a node in a fixed order: inputs, outputs, parameters."""
+    leaves = [*node.inputs, *node.outputs, *jax.tree.leaves(node.parameters)]
+    return [value for value in leaves if is_array(value)]
+
+
+def with_arrays(node: Node, value: Callable[[int], Any]) -> Node:
+    """Return a node with its arrays replaced, asked for in the order of `arrays_of`."""
+    rank = max(len(output.shape) for output in node.outputs)
+
+    def put(leaf: Any) -> Any:
+        return value(rank) if is_array(leaf) else leaf
+
+    inputs = tuple(put(leaf) for leaf in node.inputs)
+    outputs = tuple(put(leaf) for leaf in node.outputs)
+    return replace(
+        node, inputs=inputs, outputs=outputs, parameters=jax.tree.map(put, node.parameters)
+    )
+
+
+def without_parents(node: Node, positions: Sequence[int]) -> Node:
+    """Return a node that passes no error to some of its inputs."""
+    kept = tuple(None if i in positions else p for i, p in enumerate(node.parents))
+    return replace(node, parents=kept)
+
+
+def only_parents(node: Node, positions: Sequence[int]) -> Node:
+    """Return a node that passes errors to some of its inputs alone."""
+    kept = tuple(p if i in positions else None for i, p in enumerate(node.parents))
+    return replace(node, parents=kept)
+
+
+def depending(jaxpr: Any, sources: set[Any]) -> set[Any]:
+    """Return the variables of a jaxpr that depend on any of the sources."""
+    found = set(sources)
+    for equation in jaxpr.eqns:
+        if any(not hasattr(v, "val") and v in found for v in equation.invars):
+            found.update(equation.outvars)
+    return found
+
+
+def live_variables(jaxpr: Any) -> set[Any]:
+    """Return the variables of a jaxpr that its outputs depend on."""
+    live = {v for v in jaxpr.outvars if not hasattr(v, "val")}
+    for equation in reversed(jaxpr.eqns):
+        if any(v in live for v in equation.outvars):
+            live.update(v for v in equation.invars if not hasattr(v, "val"))
+    return live
