@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation, stop_gradient
-from clearprop.ops.elementwise import exp, where
+from clearprop.ops.elementwise import abs, exp, where
 from clearprop.ops.index import getitem
 from clearprop.ops.shape import broadcast_to, flip, pad, reshape
 from clearprop.ops.types import Array, ArrayLike, Axis, check_axis
@@ -231,8 +231,11 @@ def cumsum(x: Array, axis: int = 0) -> Array:
 def _error_of_logsumexp(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
-    level = where(stop_gradient(z) == -math.inf, 0.0, z)
-    return _kept(error, x, axis) * exp(x - _kept(level, x, axis))
+    # Not e^(x - z): the rounding of a large z would be the share's relative error.
+    top = max(stop_gradient(x), axis=axis, keepdims=True)
+    powers = exp(x - where(abs(top) == math.inf, 0.0, top))
+    total = sum(powers, axis=axis, keepdims=True)
+    return _kept(error, x, axis) * powers / where(stop_gradient(total) == 0, 1.0, total)
 
 
 @operation(errors=(_error_of_logsumexp,), count=lambda z, x, **_: 3 * math.prod(x.shape))

@@ -1,0 +1,95 @@
+"""Indexing: every index that NumPy knows, repeated places, and places outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from clearprop import ops
+from clearprop.autodiff import grad
+from clearprop.errors import ShapeError
+from tests.ops.cases import INDICES
+
+X = jnp.arange(24.0).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_values_are_those_of_numpy(index: Any) -> None:
+    np.testing.assert_array_equal(ops.getitem(X, index), np.asarray(X)[index])
+    seen = grad(lambda x: (x[index] * x[index]).sum())(X)
+    expected = np.zeros(X.shape)
+    np.add.at(expected, index, 2 * np.asarray(X)[index])
+    np.testing.assert_allclose(seen, expected)
+
+
+def test_an_index_from_the_device_works_inside_jit() -> None:
+    @jax.jit
+    def read(x: jax.Array, i: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return ops.getitem(x, i), grad(lambda x: x[i, 1].sum())(x)
+
+    row, gradient = read(X, jnp.array(1))
+    np.testing.assert_array_equal(row, X[1])
+    assert gradient.sum() == 4
+    np.testing.assert_array_equal(gradient[1, 1], [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("index", [2, -3, (0, 3), (0, 0, 0, 0)])
+def test_a_place_outside_is_told(index: Any) -> None:
+    with pytest.raises(ShapeError):
+        ops.getitem(X, index)
+
+
+def test_a_slice_is_cut_and_padded_not_gathered() -> None:
+    """XLA gathers and scatters slowly; an LSTM parts its gates by slices in every step."""
+    program = str(jax.make_jaxpr(grad(lambda x: x[:, 1:3, ::2].sum()))(X))
+    assert "scatter" not in program
+    assert "gather" not in program
+    assert "pad" in program
+
+
+def test_iteration_reads_every_entry_once() -> None:
+    np.testing.assert_array_equal(
+        grad(lambda x: sum(k * row.sum() for k, row in enumerate(x)))(jnp.ones((3, 2))),
+        [[0, 0], [1, 1], [2, 2]],
+    )
+    first = grad(lambda x: next(iter(x)) * len(x))(jnp.ones(3))
+    np.testing.assert_array_equal(first, [3, 0, 0])
+
+
+def test_an_embedding_read_twice_gets_both_errors() -> None:
+    table, words = jnp.ones((4, 2)), jnp.array([[1, 3], [1, 1]])
+    np.testing.assert_array_equal(ops.take(table, words), np.ones((2, 2, 2)))
+    gradient = grad(lambda t: ops.take(t, words).sum())(table)
+    np.testing.assert_array_equal(gradient[:, 0], [0, 3, 0, 1])
+    assert ops.gather is ops.take
+
+
+def test_what_is_read_outside_gives_its_error_to_the_end() -> None:
+    x = jnp.arange(3.0)
+    assert ops.take(x, jnp.array(7)) == 2
+    np.testing.assert_array_equal(grad(lambda x: ops.take(x, jnp.array(7)))(x), [0, 0, 1])
+
+
+def test_scatter_add_keeps_what_was_there() -> None:
+    x, places = jnp.ones((3, 2)), jnp.array([0, 2, 2])
+    np.testing.assert_array_equal(ops.scatter_add(x, places, jnp.ones((3, 2)))[:, 0], [2, 1, 3])
+    gradient = grad(lambda a: (ops.scatter_add(x, places, a)[2] * 5).sum())(jnp.ones((3, 2)))
+    np.testing.assert_array_equal(gradient[:, 0], [0, 5, 5])
+
+
+def test_take_along_axis_asks_for_one_shape() -> None:
+    with pytest.raises(ShapeError, match="equal sizes along every axis but 1"):
+        ops.take_along_axis(jnp.ones((2, 3)), jnp.zeros((3, 1), int), axis=1)
+    with pytest.raises(ShapeError):
+        ops.take_along_axis(jnp.ones((2, 3)), jnp.zeros(2, int), axis=1)
+    picked = ops.take_along_axis(jnp.arange(6.0).reshape(2, 3), jnp.array([[-1], [0]]), axis=1)
+    np.testing.assert_array_equal(picked, [[2], [3]])
+
+
+def test_labels_outside_give_zeros() -> None:
+    np.testing.assert_array_equal(ops.one_hot(jnp.array([1, 5]), 3), [[0, 1, 0], [0, 0, 0]])
+    assert ops.one_hot(jnp.array(0), 2, dtype=jnp.bfloat16).dtype == jnp.bfloat16
