@@ -257,9 +257,9 @@ class Derivation:
             totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
             return back.carry + totals, [back.xs[i] for i in wanted] + back.later
 
-        zeros = [zeros(shape_of(self._value_at(place))) for place in self.summed]
+        empty = [zeros(shape_of(self._value_at(place))) for place in self.summed]
         last, ys = Loop(body, self.loop.steps, not self.loop.reverse).run(
-            [*constants, *fixed], [*carry_errors, *zeros], [*y_errors, *saved, *xs]
+            [*constants, *fixed], [*carry_errors, *empty], [*y_errors, *saved, *xs]
         )
         first_carry, totals = part(last, (len(carry), len(self.summed)))
         known = Known(constants, fixed, saved, xs)
