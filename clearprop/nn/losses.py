@@ -31,6 +31,8 @@ class Loss:
         error_name: what that mean is called.
         task: "classification" or "regression".
         finish: turns the mean of `error` into what is reported (a root, for root mean square).
+        threshold: for one output a class or not: from where on the answer is 1; None where the
+            answer is the largest of K outputs, or a number.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Loss:
     error_name: str
     task: str
     finish: Callable[[Any], Any] = lambda mean: mean
+    threshold: float | None = None
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Return the mean over the batch."""
@@ -78,7 +81,7 @@ def _wrong_side(threshold: float) -> Callable[[Any, Any], Array]:
         plain = stop_gradient(outputs)
         truth = _like(plain, targets) > 0.5
         return (
-            ((plain > threshold) != truth).astype(jnp.float32).reshape(plain.shape[0], -1).mean(1)
+            ((plain >= threshold) != truth).astype(jnp.float32).reshape(plain.shape[0], -1).mean(1)
         )
 
     return wrong
@@ -105,6 +108,7 @@ binary_cross_entropy = Loss(
     error=_wrong_side(0.0),
     error_name="error rate",
     task="classification",
+    threshold=0.0,
 )
 """-t log y - (1 - t) log(1 - y) with y = sigmoid(z): outputs z before the sigmoid."""
 
@@ -134,8 +138,26 @@ binary_squared_error = Loss(
     error=_wrong_side(0.5),
     error_name="error rate",
     task="classification",
+    threshold=0.5,
 )
 """sum (y - t)^2 / 2 for outputs y in (0, 1) and targets 0 or 1: the loss of the first networks."""
+
+
+def _rosenblatt(z: Array, targets: Array) -> Array:
+    answer = (stop_gradient(z) >= 0).astype(z.dtype)
+    return _by_example((answer - _like(z, targets)) * z)
+
+
+perceptron = Loss(
+    "perceptron",
+    per_example=_rosenblatt,
+    error=_wrong_side(0.0),
+    error_name="error rate",
+    task="classification",
+    threshold=0.0,
+)
+"""(y - t) z with y = 1 where z >= 0, else 0: outputs z before the threshold. Its error signal is
+y - t, so that gradient descent on one example is Rosenblatt's rule w += eta (t - y) x."""
 
 LOSSES: dict[str, Loss] = {
     loss.name: loss
@@ -145,6 +167,7 @@ LOSSES: dict[str, Loss] = {
         squared_error,
         mean_squared_error,
         binary_squared_error,
+        perceptron,
     )
 }
 
