@@ -83,8 +83,12 @@ def test_every_module_is_in_the_api_reference() -> None:
 
     reference = "\n".join(api_pages.page(floor) for floor in api_pages.floors())
     named = set(re.findall(r"^::: (clearprop[\w.]*)$", reference, re.MULTILINE))
-    public = {module_name(path) for path in MODULES if not path.stem.startswith("__main__")}
-    assert sorted(public - named - {"clearprop", "clearprop.cli"}) == []
+    public = {
+        module_name(path)
+        for path in MODULES
+        if path.stem != "__main__" and path.relative_to(PACKAGE).parts[0] not in {"cli", "cli.py"}
+    }
+    assert sorted(public - named - {"clearprop"}) == []
 
 
 def test_every_dependency_has_its_lines_in_the_decisions() -> None:
@@ -185,10 +189,9 @@ def test_a_file_holds_one_noun_and_a_function_fits_a_screen(path: Path) -> None:
     assert source.count("\n") <= LONGEST_FILE
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            docstring = ast.get_docstring(node, clean=False)
-            own_lines = (node.end_lineno or 0) - node.lineno + 1
-            code_lines = own_lines - (docstring.count("\n") + 1 if docstring else 0)
-            assert code_lines <= LONGEST_FUNCTION, node.name
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+            assert lines <= LONGEST_FUNCTION, node.name
 
 
 @pytest.mark.parametrize("path", by_path(TEXTS))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,20 @@ def floors() -> list[str]:
 
 def page(floor: str) -> str:
     """Return the page of a floor: its own docstring, then its modules."""
-    modules = sorted(
-        path.stem for path in (PACKAGE / floor).glob("*.py") if not path.stem.startswith("_")
-    )
     own = f"# {floor}\n\n::: clearprop.{floor}\n"
+    modules = list(modules_of(floor))
     if modules:
         own += "    options: {members: false}\n"
     return "\n".join([own, *(f"## {m}\n\n::: clearprop.{floor}.{m}\n" for m in modules)])
+
+
+def modules_of(floor: str) -> Iterator[str]:
+    """Yield the modules below a floor by dotted name, a package before what it holds."""
+    folder = PACKAGE / floor
+    names = (path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py"))
+    for parts in sorted(parts[:-1] if parts[-1] == "__init__" else parts for parts in names):
+        if parts and not any(part.startswith("_") for part in parts):
+            yield ".".join(parts)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
