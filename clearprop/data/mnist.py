@@ -133,6 +133,11 @@ def load_idx_set(known: IdxSet, folder: str | Path | None = None) -> Dataset:
     )
 
 
+def at_hand(known: IdxSet) -> bool:
+    """Say whether a set is somewhere on this machine, so that nothing has to be downloaded."""
+    return any(len(idx_files(place)) == len(STEMS) for place in _places(known))
+
+
 def idx_files(folder: Path) -> dict[str, Path]:
     """Return a folder's idx files by stem, compressed or not, dots or hyphens in their names."""
     found: dict[str, Path] = {}

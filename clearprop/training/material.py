@@ -209,7 +209,7 @@ def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[i
     """
     targets = part.targets
     is_label = targets.dtype.kind in "iu" and len(like) == len(outputs) - 1
-    if loss.task != "classification" or loss.name.startswith("binary") or not is_label:
+    if loss.task != "classification" or loss.threshold is not None or not is_label:
         return
     classes = outputs[-1]
     wrong = (targets < 0) | (targets >= classes)

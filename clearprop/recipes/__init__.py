@@ -1,0 +1,71 @@
+"""Every named experiment: its data, its network and how it is trained, as typed configuration.
+
+>>> from clearprop import recipes
+>>> list(recipes.RECIPES)
+['perceptron', 'xor', 'mlp', 'lenet5']
+
+Names can be listed without importing anything heavy; `find_recipe` imports the one that is wanted.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clearprop.errors import unknown_name
+
+if TYPE_CHECKING:
+    from clearprop.recipes.experiment import Experiment as Experiment
+    from clearprop.recipes.experiment import prepare as prepare
+    from clearprop.recipes.recipe import Recipe as Recipe
+
+
+class Entry(NamedTuple):
+    """A line of the table of recipes.
+
+    Attributes:
+        kind: name of the class, in the module of the recipe's name.
+        summary: what it shows, in one line.
+    """
+
+    kind: str
+    summary: str
+
+
+RECIPES: dict[str, Entry] = {
+    "perceptron": Entry("PerceptronRecipe", "one neuron learns by Rosenblatt's rule"),
+    "xor": Entry("XorRecipe", "a small network solves what one neuron cannot"),
+    "mlp": Entry("MLPRecipe", "fully connected layers, for pictures and tables"),
+    "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
+}
+
+_HOME = {"Experiment": "experiment", "prepare": "experiment", "Recipe": "recipe"}
+
+__all__ = ["RECIPES", "Entry", "Experiment", "Recipe", "find_recipe", "prepare"]
+
+
+def find_recipe(name: str) -> type[Recipe]:
+    """Return a recipe by its name.
+
+    Raises:
+        ConfigurationError: there is none of that name; the nearest is suggested.
+
+    >>> find_recipe("lenet5")(epochs=3).epochs
+    3
+    >>> find_recipe("lenet")
+    Traceback (most recent call last):
+    clearprop.errors.ConfigurationError: unknown recipe 'lenet'
+      expected: one of lenet5, mlp, perceptron, xor
+      mend:     did you mean 'lenet5'?
+    """
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES)
+    module = importlib.import_module(f"clearprop.recipes.{name}")
+    kind: type[Recipe] = getattr(module, RECIPES[name].kind)
+    return kind
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"clearprop.recipes.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'clearprop.recipes' has no attribute {name!r}")

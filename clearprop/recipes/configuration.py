@@ -1,0 +1,138 @@
+"""Typed configuration that says clearly what is wrong with a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from clearprop.errors import ClearpropError, ConfigurationError, unknown_name
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.strip("[]() ").split(",") if part.strip()]
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Names; ``a,b`` on the command line."""
+
+Listed = BeforeValidator(_listed)
+"""Takes ``a,b`` as a list."""
+
+OrNone = BeforeValidator(_or_none)
+"""Takes ``none`` as None."""
+
+
+class Configuration(BaseModel):
+    """A set of typed values that cannot be changed; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
+        """Return the configuration with these values; numbers may come as text.
+
+        Args:
+            values: by key; those of a group as a mapping of their own.
+            where: what an error names as the place.
+
+        Raises:
+            ConfigurationError: an unknown key (the nearest known one is suggested), or a value of
+                the wrong type or out of its range; the key is named.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise _explained(cls, error, where) from None
+
+
+def assigned(assignments: Iterable[str]) -> dict[str, Any]:
+    """Return ``key=value`` texts as nested values: ``data.name=iris`` goes into the group ``data``.
+
+    Raises:
+        ConfigurationError: a text is no assignment, or a key is given twice.
+
+    >>> assigned(["epochs=3", "data.name=iris"])
+    {'epochs': '3', 'data': {'name': 'iris'}}
+    """
+    values: dict[str, Any] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        *groups, last = key.strip().split(".")
+        if not equals or not last:
+            raise ConfigurationError(
+                "this is no assignment", where="--set", given=text, expected="key=value"
+            )
+        inner = values
+        for group in groups:
+            inner = inner.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise _twice(key)
+        if last in inner:
+            raise _twice(key)
+        inner[last] = value.strip()
+    return values
+
+
+def keys_of(kind: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return every key of a configuration, those of its groups with a dot.
+
+    >>> class Group(Configuration):
+    ...     name: str = "iris"
+    >>> class Whole(Configuration):
+    ...     epochs: int = 3
+    ...     data: Group = Group()
+    >>> keys_of(Whole)
+    ['epochs', 'data.name']
+    """
+    keys: list[str] = []
+    for name, field in kind.model_fields.items():
+        group = _group(field.annotation)
+        keys += keys_of(group, f"{prefix}{name}.") if group else [f"{prefix}{name}"]
+    return keys
+
+
+def _twice(key: str) -> ConfigurationError:
+    return ConfigurationError("the key is given twice", where="--set", given=key)
+
+
+def _group(annotation: Any) -> type[BaseModel] | None:
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _explained(kind: type[BaseModel], error: ValidationError, where: str | None) -> ClearpropError:
+    # Of several faults the unknown key comes first: it may be the reason for the others.
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    fault = faults[0]
+    if isinstance(cause := fault.get("ctx", {}).get("error"), ClearpropError):
+        cause.where = cause.where or where
+        return cause
+    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function-"))
+    if fault["type"] == "extra_forbidden":
+        return unknown_name("key", key, keys_of(kind), where)
+    given = fault["input"]
+    return ConfigurationError(
+        f"the value of {key!r} cannot be used",
+        where=where,
+        given=f"{key}={given if isinstance(given, str) else repr(given)}",
+        expected=_expected(fault["msg"]),
+        mend=f"--set {key}=..." if fault["type"] == "missing" else None,
+    )
+
+
+def _expected(message: str) -> str:
+    text = message.removeprefix("Input should be ").removeprefix("a valid ")
+    text = text.partition(", unable to parse")[0].partition(", got a number")[0]
+    return {"integer": "a whole number", "number": "a number", "boolean": "true or false"}.get(
+        text, text
+    )

@@ -1,0 +1,160 @@
+"""A recipe put to work: its data loaded, its model built and trained, and judged at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clearprop import nn
+from clearprop.data import Dataset, Splits
+from clearprop.errors import RunError
+from clearprop.recipes import RECIPES, find_recipe
+from clearprop.recipes.recipe import Recipe
+from clearprop.training import Evaluation, Event, Run, evaluate, fit
+from clearprop.training.material import Part
+
+RECIPE = "recipe"
+"""The note in a run's configuration that says which recipe it is, with which values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A recipe with its data at hand.
+
+    Attributes:
+        name: of the recipe.
+        recipe: its configuration.
+        dataset: as the recipe takes it.
+        splits: its parts.
+        data_line: which data that is, and why, in words.
+    """
+
+    name: str
+    recipe: Recipe
+    dataset: Dataset
+    splits: Splits
+    data_line: str
+
+    @property
+    def loss(self) -> str:
+        """Name of the loss."""
+        return self.recipe.loss(self.dataset)
+
+    @property
+    def outputs(self) -> int:
+        """How many classes there are, or numbers to predict."""
+        if self.dataset.task == "regression":
+            return int(self.dataset.targets.shape[1])
+        return len(self.dataset.class_names or ())
+
+    @property
+    def steps(self) -> int:
+        """Training steps of the whole run."""
+        return self.recipe.epochs * -(-len(self.splits.train) // self.recipe.batch_size)
+
+    def model(self) -> nn.Module:
+        """Return the model, without values."""
+        return self.recipe.model(self.splits.preparation, self.outputs)
+
+    def train(
+        self,
+        folder: Path | str | None = None,
+        *,
+        resume: bool = False,
+        progress: bool = True,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Run:
+        """Train the model.
+
+        Args:
+            folder: where to write the run; None writes nothing.
+            resume: go on with the run in the folder.
+            progress: show a bar on a terminal, else plain lines.
+            on_event: is given every event of the run.
+
+        Raises:
+            ClearpropError: whatever `clearprop.training.fit` finds wrong.
+        """
+        return fit(
+            self.model(),
+            self.splits,
+            loss=self.loss,
+            optimizer=self.recipe.learning_rule(self.steps),
+            folder=folder,
+            resume=resume,
+            progress=progress,
+            on_event=on_event,
+            notes={RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}},
+            **self.recipe.fit_options(),
+        )
+
+    def judge(self, model: nn.Module, part: Dataset | None) -> Evaluation | None:
+        """Return how a model does on a part of the data, or None where there is no such part."""
+        if part is None:
+            return None
+        return evaluate(model, part, self.loss, self.splits.preparation)
+
+
+def prepare(name: str, values: Mapping[str, Any] | None = None) -> Experiment:
+    """Return a recipe by name with its data loaded and split.
+
+    Args:
+        name: of the recipe.
+        values: configuration by key; those of ``data`` as a mapping of their own.
+
+    Raises:
+        ConfigurationError: an unknown recipe or key, or a value that cannot be used.
+        DataError: the data is missing or damaged.
+
+    >>> experiment = prepare("mlp", {"data": {"name": "iris"}, "hidden_sizes": "8", "epochs": 2})
+    >>> experiment.data_line
+    'iris (150 examples)'
+    """
+    recipe = find_recipe(name).of(values or {}, where=name)
+    dataset, line = recipe.dataset()
+    return Experiment(name, recipe, dataset, recipe.data.split(dataset, recipe.seed), line)
+
+
+def of_run(config: Mapping[str, Any], where: str) -> Experiment:
+    """Return the experiment that a run's configuration tells of, with the same data and split.
+
+    Args:
+        config: what `clearprop.training.read_run` gives.
+        where: the run folder, for messages.
+
+    Raises:
+        RunError: the run was not started by a recipe, or its data is no longer what it was.
+    """
+    name, values = recipe_of(config, where)
+    experiment = prepare(name, values)
+    before = config.get("data", {}).get("fingerprint")
+    train = experiment.splits.train
+    now = Part(train.name, train.inputs, train.targets, train).fingerprint()
+    if before is not None and before != now:
+        raise RunError(
+            "the data is no longer what the run was trained on",
+            where=where,
+            given=experiment.data_line,
+            expected=f"{config['data'].get('examples')} training examples of "
+            f"{config['data'].get('name')}, unchanged",
+            mend="name the data to use: --data",
+        )
+    return experiment
+
+
+def recipe_of(config: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+    """Return name and values of the recipe that a run's configuration tells of.
+
+    Raises:
+        RunError: the run was not started by a recipe.
+    """
+    note = config.get("notes", {}).get(RECIPE)
+    if not isinstance(note, dict) or note.get("name") not in RECIPES:
+        raise RunError(
+            "this run was not started by a recipe, so its data and model are not known here",
+            where=where,
+            mend="go on with it in Python: cp.fit(..., folder=..., resume=True)",
+        )
+    return str(note["name"]), dict(note.get("values", {}))

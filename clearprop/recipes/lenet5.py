@@ -1,0 +1,72 @@
+"""The recipe ``lenet5``: the convolutional network for pictures."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from clearprop import models, nn
+from clearprop.data import Dataset, Preparation
+from clearprop.errors import ConfigurationError
+from clearprop.recipes.recipe import Count, NetworkRecipe, Rate, ScheduleName
+
+SIZES = (28, 32)
+
+
+class LeNet5Recipe(NetworkRecipe):
+    """LeNet-5 on Fashion-MNIST unless told otherwise.
+
+    Pictures of 28 x 28 or 32 x 32 are taken as they are; smaller ones that fit a whole number of
+    times, such as the 8 x 8 digits, are enlarged.
+
+    Attributes:
+        pooling: "max" or "average".
+
+    >>> LeNet5Recipe(epochs=3).schedule
+    'one-cycle'
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
+
+    epochs: Count = 8
+    batch_size: Count = 64
+    learning_rate: Rate = 0.003
+    schedule: ScheduleName = "one-cycle"
+    pooling: Literal["max", "average"] = "max"
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set, which must be one of square pictures in classes."""
+        shape = dataset.input_shape
+        if dataset.task != "classification" or len(shape) != 3 or enlargement(shape) is None:
+            raise ConfigurationError(
+                "the recipe lenet5 takes square pictures in classes",
+                where=dataset.name,
+                given=f"{dataset.task}, examples of shape {'x'.join(map(str, shape))}",
+                expected="pictures of 28x28 or 32x32, or of a size that goes into one of these",
+                mend="of a folder of pictures: --set data.size=32; for other data: train mlp",
+            )
+        return dataset
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the network, behind a layer that enlarges the pictures where they are small."""
+        height, _, channels = preparation.encoded_shape
+        factor = enlargement(preparation.encoded_shape) or 1
+        network = models.LeNet5(
+            channels,
+            outputs,
+            size=height * factor,
+            activation=self.activation,
+            pooling=self.pooling,
+        )
+        return network if factor == 1 else nn.Sequential([models.Enlarge(factor), network])
+
+
+def enlargement(shape: tuple[int, ...]) -> int | None:
+    """Return by how much pictures are to be enlarged for LeNet-5; None where that cannot be.
+
+    >>> enlargement((28, 28, 1)), enlargement((8, 8, 1)), enlargement((30, 30, 1))
+    (1, 4, None)
+    """
+    height, width = shape[:2]
+    if height != width:
+        return None
+    return next((size // height for size in SIZES if height and size % height == 0), None)

@@ -1,0 +1,55 @@
+"""The recipe ``mlp``: fully connected layers for pictures, measurements and tables."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from clearprop import models, nn
+from clearprop.data import Dataset, Preparation
+from clearprop.errors import ConfigurationError
+from clearprop.recipes.configuration import Listed
+from clearprop.recipes.recipe import Count, NetworkRecipe, Rate, ScheduleName
+
+
+class MLPRecipe(NetworkRecipe):
+    """A multi-layer perceptron: Fashion-MNIST with 256 and 128 hidden units unless told otherwise.
+
+    Classes are learned with cross-entropy, numbers with half the squared error.
+
+    Attributes:
+        hidden_sizes: units of each hidden layer; ``--set hidden_sizes=64,32``.
+        dropout: probability with which a hidden unit is dropped in training.
+
+    >>> MLPRecipe.of({"hidden_sizes": "64,32"}).hidden_sizes
+    (64, 32)
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
+
+    epochs: Count = 10
+    batch_size: Count = 128
+    learning_rate: Rate = 0.002
+    schedule: ScheduleName = "one-cycle"
+    hidden_sizes: Annotated[tuple[Count, ...], Listed] = (256, 128)
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set; texts are not for this recipe."""
+        if dataset.task == "text":
+            raise ConfigurationError(
+                "the recipe mlp takes pictures, measurements or tables",
+                where=dataset.name,
+                given="a text",
+            )
+        return dataset
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the network with as many inputs as an example has numbers."""
+        inputs = 1
+        for size in preparation.encoded_shape:
+            inputs *= size
+        return models.MLP(
+            (inputs, *self.hidden_sizes, outputs), activation=self.activation, dropout=self.dropout
+        )

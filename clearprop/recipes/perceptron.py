@@ -1,0 +1,129 @@
+"""The recipe ``perceptron``: one neuron learns by Rosenblatt's rule, where that can be learned."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import models, nn, optim
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.recipes.binary import against_the_rest
+from clearprop.recipes.configuration import OrNone
+from clearprop.recipes.recipe import Count, Rate, Recipe
+from clearprop.recipes.separation import FEW_ROWS, inequalities, separate
+from clearprop.training import Run, predict
+
+
+class PerceptronRecipe(Recipe):
+    """Rosenblatt's perceptron, one example at a time: w += eta (t - y) x.
+
+    It tells one class from all others: iris setosa from the rest unless told otherwise; ``and``,
+    ``or`` and ``xor`` are data sets too.
+
+    Attributes:
+        batch_size: 1, as the rule has it.
+        positive: the class to tell from the rest; by default the first of several, the second of
+            two.
+
+    >>> PerceptronRecipe().learning_rule(1)
+    sgd(learning_rate=1.0)
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("iris",)
+
+    epochs: Count = 100
+    batch_size: Literal[1] = 1
+    learning_rate: Rate = 1.0
+    positive: Annotated[str | None, OrNone] = None
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set with two classes: the chosen one is label 1."""
+        return against_the_rest(dataset, self.positive, "perceptron")
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return one neuron with as many inputs as an example has numbers."""
+        return models.Perceptron(int(np.prod(preparation.encoded_shape)))
+
+    def loss(self, dataset: Dataset) -> str:
+        """Return the loss whose gradient is Rosenblatt's rule."""
+        return "perceptron"
+
+    def learning_rule(self, steps: int) -> optim.Optimizer:
+        """Return plain gradient descent."""
+        return optim.sgd(self.learning_rate)
+
+    def remarks(self, run: Run, splits: Splits) -> list[str]:
+        """Return the plane that was found, or whether there is one at all."""
+        train = splits.train
+        inputs = np.asarray(splits.preparation.scaled(np.asarray(train.inputs)))
+        inputs = inputs.reshape(len(inputs), -1)
+        answers = predict(run.model, inputs)[:, 0] >= 0
+        wrong = int((answers != (train.targets == 1)).sum())
+        if not wrong:
+            return _found(run, train.feature_names)
+        return _not_found(inputs, train.targets, wrong, self.epochs)
+
+
+def _found(run: Run, names: tuple[str, ...] | None) -> list[str]:
+    parameters = nn.parameters(run.model)
+    weights = np.asarray(parameters["neuron.weight"])[:, 0]
+    bias = float(np.asarray(parameters["neuron.bias"])[0])
+    learned = np.flatnonzero(run.curves.training_error > 0)
+    last = int(run.curves.epoch[learned[-1]]) if len(learned) else 0
+    lines = [
+        "a plane separates the classes: all training examples are right; "
+        f"the last correction was in epoch {last}"
+    ]
+    if len(weights) <= FEW_ROWS:
+        terms = [f"{w:+.4g} {names[i] if names else f'x{i + 1}'}" for i, w in enumerate(weights)]
+        lines.append(f"  z = {' '.join(terms).lstrip('+')} {bias:+.4g}")
+    return lines
+
+
+def _not_found(
+    inputs: NDArray[np.float32], labels: NDArray[np.int32], wrong: int, epochs: int
+) -> list[str]:
+    known = separate(inputs, labels)
+    so_far = f"{wrong} of {len(labels)} training examples are still wrong after {epochs} epochs"
+    if known.separable is None:
+        return [f"{so_far}; whether a plane separates the classes was not found out"]
+    if known.separable:
+        return [f"{so_far}, though a plane separates the classes: --set epochs={10 * epochs}"]
+    conflict = known.conflict
+    assert conflict is not None
+    lines = [f"no plane separates the classes: {so_far}, and more would not help"]
+    rows = np.flatnonzero(conflict > 1e-9)
+    if len(rows) > FEW_ROWS or inputs.shape[1] > FEW_ROWS:
+        ones = int(labels[rows].sum())
+        return [
+            *lines,
+            f"  {ones} examples of class 1 and {len(rows) - ones} of class 0 can be mixed, each "
+            "class by itself, to the very same point: no plane has it on both sides",
+        ]
+    lines += [f"  {line}" for line in inequalities(inputs[rows], labels[rows])]
+    return [*lines, *(f"  {line}" for line in _contradiction(inputs, labels, rows, conflict))]
+
+
+def _contradiction(
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    rows: NDArray[np.intp],
+    conflict: NDArray[np.float64],
+) -> list[str]:
+    """Return why the inequalities cannot all hold: both classes' sums have the same left side."""
+    least = conflict[rows].min()
+    times = np.round(conflict[rows] / least, 6)
+    plain = bool((times == 1).all())
+    point = (times[:, None] * inputs[rows] * (labels[rows] == 1)[:, None]).sum(axis=0)
+    total = float(times[labels[rows] == 1].sum())
+    left = " + ".join(
+        [f"{'' if x == 1 else f'{x:g} '}w{i + 1}" for i, x in enumerate(point) if x]
+        + [f"{'' if total == 1 else f'{total:g} '}b"]
+    )
+    how = "the sum" if plain else "a sum, with weights above 0,"
+    return [
+        f"{how} of those that end in >= 0 says   {left} >= 0,",
+        f"{how} of those that end in <  0 says   {left} <  0: both cannot be",
+    ]

@@ -1,0 +1,142 @@
+"""What every recipe knows: its data, its model, its loss and its learning rule."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from clearprop import nn, ops, optim
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.errors import unknown_name
+from clearprop.optim import schedules
+from clearprop.recipes.choice import DataChoice
+from clearprop.recipes.configuration import Configuration, OrNone
+from clearprop.training import Run
+
+
+def _known_rule(name: str) -> str:
+    if name not in optim.learning_rules():
+        raise unknown_name("optimizer", name, optim.learning_rules())
+    return name
+
+
+def _known_activation(name: str) -> str:
+    if name not in ops.ACTIVATIONS:
+        raise unknown_name("activation", name, ops.ACTIVATIONS)
+    return name
+
+
+ScheduleName = Literal["constant", "cosine", "one-cycle"]
+Activation = Annotated[str, AfterValidator(_known_activation)]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0)]
+
+
+class Recipe(Configuration):
+    """An experiment by name: a subclass says what it trains on, what, and how.
+
+    Attributes:
+        data: what to train on.
+        epochs: passes over the training examples.
+        learning_rate: eta; where a schedule changes it, its highest value.
+        seed: of the split, the first values, the orders and dropout.
+    """
+
+    preferred: ClassVar[tuple[str, ...]]
+    """The data sets to train on unless one is named, the best first."""
+
+    data: DataChoice = DataChoice()
+    epochs: Count
+    batch_size: Count
+    learning_rate: Rate
+    seed: Seed = 0
+
+    def dataset(self) -> tuple[Dataset, str]:
+        """Return the data set, and a line that says which it is."""
+        loaded, line = self.data.load(self.preferred)
+        return self.adapted(loaded), line
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return a data set as this recipe takes it.
+
+        Raises:
+            ConfigurationError: the recipe is not for data of this kind.
+        """
+        return dataset
+
+    @abstractmethod
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the model for this data, without values.
+
+        Args:
+            preparation: says what an example looks like.
+            outputs: classes, or numbers to predict.
+        """
+
+    @abstractmethod
+    def loss(self, dataset: Dataset) -> str:
+        """Return the name of the loss for this data."""
+
+    @abstractmethod
+    def learning_rule(self, steps: int) -> optim.Optimizer:
+        """Return the learning rule for a run of so many steps."""
+
+    def fit_options(self) -> dict[str, Any]:
+        """Return what `fit` is told beside data, model, loss and learning rule."""
+        return {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
+
+    def remarks(self, run: Run, splits: Splits) -> list[str]:
+        """Return what there is to say of a result beside its numbers, line by line."""
+        return []
+
+
+class NetworkRecipe(Recipe):
+    """A network of several layers and how it is trained.
+
+    Attributes:
+        batch_size: examples of a step.
+        optimizer: one of `optim.learning_rules`.
+        schedule: how the rate goes over the run: "constant", "cosine" (falls from its highest value
+            to nothing), "one-cycle" (rises over the first part, then falls so).
+        warmup: the part of the run over which "one-cycle" rises.
+        weight_decay: by which every weight shrinks in a step, times the rate; 0 for none.
+        average: decay of a running average of the weights, which is then what is judged and kept;
+            none for the weights as they are.
+        patience: epochs without a better development error after which to stop, keeping the best.
+        activation: of the hidden units.
+    """
+
+    optimizer: Annotated[str, AfterValidator(_known_rule)] = "adam"
+    schedule: ScheduleName = "constant"
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    average: Annotated[float | None, OrNone, Field(gt=0, lt=1)] = None
+    patience: Annotated[Count | None, OrNone] = None
+    activation: Activation = "relu"
+
+    def loss(self, dataset: Dataset) -> str:
+        """Return cross-entropy for classes, half the squared error for numbers."""
+        return "squared_error" if dataset.task == "regression" else "cross_entropy"
+
+    def learning_rule(self, steps: int) -> optim.Optimizer:
+        """Return the learning rule with its schedule and weight decay."""
+        rule = optim.create(self.optimizer, self._rate(steps))
+        if not self.weight_decay:
+            return rule
+        return optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
+
+    def fit_options(self) -> dict[str, Any]:
+        """Return what `fit` is told beside data, model, loss and learning rule."""
+        return {**super().fit_options(), "average": self.average, "patience": self.patience}
+
+    def _rate(self, steps: int) -> Any:
+        highest = self.learning_rate
+        if self.schedule == "constant" or steps < 2:
+            return highest
+        if self.schedule == "cosine":
+            return schedules.cosine(highest, steps)
+        rise = max(1, round(self.warmup * steps))
+        return schedules.warmup(rise, schedules.cosine(highest, max(1, steps - rise)), start=0.04)
