@@ -1,0 +1,212 @@
+"""Where a gradient would be lost in silence, an error says so and names the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from clearprop import ops
+from clearprop.autodiff import Traced, grad, value_and_grad
+from clearprop.errors import ShapeError, TracedValueError
+
+X = jnp.array([1.0, 2.0])
+
+RAW_JAX: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda x: jnp.sin(x).sum(), "clearprop.ops.sin"),
+    (lambda x: jnp.where(x > 1, x, 0.0).sum(), "clearprop.ops.where"),
+    (lambda x: jnp.concatenate([x, x]).sum(), "clearprop.ops.concatenate"),
+    (lambda x: jax.nn.relu(x).sum(), "clearprop.ops.relu"),
+    (lambda x: jax.nn.softmax(x)[0], "clearprop.ops.softmax"),
+    (lambda x: jnp.dot(x, x), "clearprop.ops.dot"),
+    (lambda x: jnp.einsum("i,i", x, x), "clearprop.ops.einsum"),
+    (lambda x: jnp.sum(x) * 2, "clearprop.ops.sum"),
+    (lambda x: jnp.true_divide(x, 2).sum(), "clearprop.ops.divide"),
+    (lambda x: jnp.swapaxes(x[None], 0, 1).sum(), "clearprop.ops.transpose"),
+    (lambda x: jnp.stack([x, x]).sum(), "clearprop.ops.stack"),
+    (lambda x: jax.lax.dynamic_slice(x, (0,), (1,)).sum(), "clearprop.lift(jax.lax.dynamic_slice)"),
+    (lambda x: jnp.fft.rfft(x).real.sum(), "clearprop.lift(jnp.fft.rfft)"),
+]
+
+
+@pytest.mark.parametrize(("function", "mend"), RAW_JAX)
+def test_raw_jax_on_a_traced_value_names_the_operation(
+    function: Callable[[Any], Any], mend: str
+) -> None:
+    with pytest.raises(TracedValueError) as caught:
+        grad(function)(X)
+    assert mend in (caught.value.mend or "")
+    assert str(caught.value.where).startswith("test_misuse.py:")
+    assert "jnp." in (caught.value.given or "") or "jax." in (caught.value.given or "")
+
+
+def test_raw_jax_is_named_inside_jit_too() -> None:
+    with pytest.raises(TracedValueError, match=r"clearprop\.ops\.tanh"):
+        jax.jit(grad(lambda x: jnp.tanh(x).sum()))(X)
+
+
+def helper(x: Any) -> Any:
+    return jnp.cumsum(
+        x,
+    ).sum()
+
+
+def test_the_place_is_the_innermost_line_of_the_users_own_code() -> None:
+    with pytest.raises(TracedValueError, match=r"clearprop\.ops\.cumsum") as caught:
+        grad(lambda x: 2 * helper(x))(X)
+    line = helper.__code__.co_firstlineno + 1
+    assert caught.value.where == f"test_misuse.py:{line}"
+    assert caught.value.given == "jnp.cumsum("
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda x: float(x[0]), r"float\(\)"),
+        (lambda x: int(x[0]), r"int\(\)"),
+        (lambda x: complex(x[0]), r"complex\(\)"),
+        (lambda x: x[0].item(), r"item\(\)"),
+        (np.asarray, "numpy"),
+        (lambda x: np.sum([x[0], x[1]]) and np.array(x), "numpy"),
+        (lambda x: [1, 2][x[0]], "index"),
+        (lambda x: range(x[0]), "index"),
+        (lambda x: x.at[0].set(1.0), "in place"),
+        (lambda x: x.__setitem__(0, 1.0), "in place"),
+    ],
+)
+def test_what_loses_the_gradient_is_refused(use: Callable[[Any], Any], words: str) -> None:
+    def function(x: Any) -> Any:
+        use(x)
+        return x.sum()
+
+    with pytest.raises(TracedValueError, match=words):
+        grad(function)(X)
+
+
+def test_numpy_functions_are_refused() -> None:
+    with pytest.raises(TypeError):
+        grad(lambda x: np.sin(x).sum())(X)
+
+
+def test_numpy_arrays_take_part_in_operators() -> None:
+    weights = np.array([3.0, 4.0], np.float32)
+    for function in (
+        lambda x: (weights * x).sum(),
+        lambda x: (x * weights).sum(),
+        lambda x: weights @ x,
+        lambda x: x @ weights,
+    ):
+        np.testing.assert_array_equal(grad(function)(X), weights)
+    np.testing.assert_array_equal(grad(lambda x: (weights - x).sum())(X), [-1, -1])
+
+
+def test_augmented_assignment_makes_a_new_value() -> None:
+    def function(x: Any) -> Any:
+        y = x
+        y += 1
+        y *= y
+        return (y + x).sum()
+
+    np.testing.assert_array_equal(grad(function)(X), 2 * (X + 1) + 1)
+
+    def in_place(x: Any) -> Any:
+        x[0] += 1
+        return x.sum()
+
+    with pytest.raises(TracedValueError, match=r"ops\.scatter_add"):
+        grad(in_place)(X)
+
+
+def test_comparisons_and_branches_read_the_value() -> None:
+    def function(x: Any) -> Any:
+        if x[0] > 0.5 and x[1] != 7 and x[0] != 3 and x[1] >= 2 and x[0] <= 1 and x[0] < 2:
+            return (x * 2).sum()
+        return x.sum()
+
+    np.testing.assert_array_equal(grad(function)(X), [2, 2])
+    assert isinstance(grad(lambda x: (x > 1).astype(jnp.float32).sum() + x.sum())(X), jax.Array)
+
+
+def test_a_value_that_was_stored_outside_is_refused_afterwards() -> None:
+    stored: list[Any] = []
+
+    def function(x: Any) -> Any:
+        stored.append(x * 2)
+        return x.sum()
+
+    grad(function)(X)
+    with pytest.raises(TracedValueError, match="differentiation has ended") as caught:
+        stored[0] + 1
+    assert "has_aux" in (caught.value.mend or "")
+    with pytest.raises(TracedValueError, match="ended"):
+        grad(lambda x: (x * stored[0]).sum())(X)
+
+
+def test_a_closure_in_a_lax_loop_is_taught() -> None:
+    def through_closure(w: Any) -> Any:
+        last, _ = jax.lax.scan(lambda c, x: (c * w, None), jnp.array(1.0), jnp.arange(3.0))
+        return last * w
+
+    with pytest.raises(TracedValueError, match=r"ops\.scan|clearprop\.lift"):
+        grad(through_closure)(2.0)
+
+
+def test_a_loop_whose_use_of_the_value_leaks_is_taught() -> None:
+    stored: list[Any] = []
+
+    def leaking(w: Any) -> Any:
+        def body(c: Any, x: Any) -> tuple[Any, None]:
+            stored.append(w * x)
+            return c, None
+
+        jax.lax.scan(body, jnp.array(1.0), jnp.arange(3.0))
+        return stored[-1] * w
+
+    with pytest.raises(TracedValueError, match=r"jax\.lax loop[\s\S]*ops\.scan"):
+        grad(leaking)(2.0)
+
+
+@pytest.mark.parametrize("transform", [jax.jit, jax.vmap, jax.checkpoint])
+def test_a_jax_transformation_inside_is_taught(transform: Any) -> None:
+    with pytest.raises(TracedValueError, match="lift"):
+        grad(lambda x: transform(lambda y: y * 2)(x).sum())(X)
+
+
+def test_other_errors_pass_as_they_are() -> None:
+    with pytest.raises(ZeroDivisionError):
+        grad(lambda x: x * (1 // 0))(1.0)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        grad(lambda x: x.shape - 1)(1.0)
+    with pytest.raises(ShapeError):
+        grad(lambda x: (x + jnp.ones(3)).sum())(X)
+
+
+def test_a_traced_value_can_be_looked_at() -> None:
+    seen: list[str] = []
+
+    def function(x: Any) -> Any:
+        y = x * 2
+        assert isinstance(y, Traced)
+        seen.extend([repr(x), repr(y), f"{y[0]:.1f}"])
+        assert (y.shape, y.ndim, y.size, y.dtype, len(y)) == ((2,), 1, 2, jnp.float32, 2)
+        with pytest.raises(TypeError, match="no length"):
+            len(y[0])
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(y)
+        return y.sum()
+
+    value_and_grad(function)(X)
+    assert "variable" in seen[0]
+    assert "multiply" in seen[1]
+    assert seen[2] == "2.0"
+
+
+def test_a_typo_in_an_operation_is_pythons_own_error() -> None:
+    with pytest.raises(AttributeError):
+        grad(ops.sinus)(1.0)  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="missing a required argument"):
+        ops.add(1.0)  # type: ignore[call-arg]
