@@ -75,8 +75,10 @@ def _user_call(error: BaseException) -> tuple[str | None, str]:
         if frame.filename.startswith(_LIBRARIES):
             continue
         place = f"{Path(frame.filename).name}:{frame.lineno}"
-        if frame.colno is None or frame.end_colno is None or frame.lineno != frame.end_lineno:
+        if frame.colno is None or frame.end_colno is None:
             return place, (frame.line or "").strip()
         line = linecache.getline(frame.filename, frame.lineno or 0).encode()
-        return place, line[frame.colno : frame.end_colno].decode(errors="replace")
+        # A call that goes on in the next line is shown as far as its own line shows it.
+        end = frame.end_colno if frame.lineno == frame.end_lineno else None
+        return place, line[frame.colno : end].decode(errors="replace").rstrip()
     return None, ""
