@@ -58,7 +58,6 @@ from clearprop.ops.reduce import (
     var,
 )
 from clearprop.ops.scan import scan
-from clearprop.ops.scan import scan
 from clearprop.ops.shape import (
     astype,
     broadcast_to,
@@ -129,7 +128,6 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
-    "scan",
     "scan",
     "scatter_add",
     "sigmoid_binary_cross_entropy",
