@@ -56,35 +56,36 @@ class PerceptronRecipe(Recipe):
 
     def remarks(self, run: Run, splits: Splits) -> list[str]:
         """Return the plane that was found, or whether there is one at all."""
-        train = splits.train
-        inputs = np.asarray(splits.preparation.scaled(np.asarray(train.inputs)))
-        inputs = inputs.reshape(len(inputs), -1)
+        train, preparation = splits.train, splits.preparation
+        inputs = np.asarray(preparation.scaled(np.asarray(train.inputs))).reshape(len(train), -1)
         answers = predict(run.model, inputs)[:, 0] >= 0
         wrong = int((answers != (train.targets == 1)).sum())
         if not wrong:
-            return _found(run, train.feature_names)
-        return _not_found(inputs, train.targets, wrong, self.epochs)
+            return _found(run, preparation, train.feature_names)
+        return _not_found(inputs, train, wrong, self.epochs)
 
 
-def _found(run: Run, names: tuple[str, ...] | None) -> list[str]:
-    parameters = nn.parameters(run.model)
-    weights = np.asarray(parameters["neuron.weight"])[:, 0]
-    bias = float(np.asarray(parameters["neuron.bias"])[0])
-    learned = np.flatnonzero(run.curves.training_error > 0)
-    last = int(run.curves.epoch[learned[-1]]) if len(learned) else 0
+def _found(run: Run, preparation: Preparation, names: tuple[str, ...] | None) -> list[str]:
+    corrected = np.flatnonzero(run.curves.training_error > 0)
+    last = int(run.curves.epoch[corrected[-1]]) if len(corrected) else 0
     lines = [
         "a plane separates the classes: all training examples are right; "
         f"the last correction was in epoch {last}"
     ]
-    if len(weights) <= FEW_ROWS:
-        terms = [f"{w:+.4g} {names[i] if names else f'x{i + 1}'}" for i, w in enumerate(weights)]
-        lines.append(f"  z = {' '.join(terms).lstrip('+')} {bias:+.4g}")
-    return lines
+    parameters = nn.parameters(run.model)
+    weights = np.asarray(parameters["neuron.weight"], np.float64)[:, 0]
+    bias = float(np.asarray(parameters["neuron.bias"])[0])
+    if len(weights) > FEW_ROWS or len(weights) != len(preparation.center):
+        return lines
+    # The neuron saw scaled inputs; the plane is told in the units of the data.
+    weights = weights / np.asarray(preparation.spread)
+    bias -= float(weights @ np.asarray(preparation.center))
+    terms = [f"{w:+.4g} {names[i] if names else f'x{i + 1}'}" for i, w in enumerate(weights)]
+    return [*lines, f"  z = {' '.join(terms).lstrip('+')} {bias:+.4g}, and the answer is z >= 0"]
 
 
-def _not_found(
-    inputs: NDArray[np.float32], labels: NDArray[np.int32], wrong: int, epochs: int
-) -> list[str]:
+def _not_found(inputs: NDArray[np.float32], train: Dataset, wrong: int, epochs: int) -> list[str]:
+    labels = train.targets
     known = separate(inputs, labels)
     so_far = f"{wrong} of {len(labels)} training examples are still wrong after {epochs} epochs"
     if known.separable is None:
@@ -95,12 +96,13 @@ def _not_found(
     assert conflict is not None
     lines = [f"no plane separates the classes: {so_far}, and more would not help"]
     rows = np.flatnonzero(conflict > 1e-9)
-    if len(rows) > FEW_ROWS or inputs.shape[1] > FEW_ROWS:
+    if len(rows) > FEW_ROWS or not np.isin(inputs[rows], (0, 1)).all():
         ones = int(labels[rows].sum())
+        names = train.class_names or ("0", "1")
         return [
             *lines,
-            f"  {ones} examples of class 1 and {len(rows) - ones} of class 0 can be mixed, each "
-            "class by itself, to the very same point: no plane has it on both sides",
+            f"  {ones} examples of {names[1]!r}, mixed in the right shares, give the same point as "
+            f"{len(rows) - ones} of {names[0]!r}: no plane has that point on both sides",
         ]
     lines += [f"  {line}" for line in inequalities(inputs[rows], labels[rows])]
     return [*lines, *(f"  {line}" for line in _contradiction(inputs, labels, rows, conflict))]

@@ -1,0 +1,223 @@
+"""The commands and their arguments: a table, read without importing what the commands need."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from clearprop.cli.output import say
+from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.recipes import RECIPES
+
+CLOSE = 0.75
+"""How much an unknown option is like a known one that was meant; else it is taken for a key."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a command.
+
+    Attributes:
+        name: an option with its dashes, or what stands in a place of its own.
+        about: what it is, in a line.
+        options: for argparse.
+    """
+
+    name: str
+    about: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+        module: below `clearprop.cli`, with a function ``run(arguments) -> exit code``.
+        about: what it does, in a line.
+        arguments: in the order of its help.
+        more: what its help says besides.
+    """
+
+    module: str
+    about: str
+    arguments: tuple[Argument, ...] = ()
+    more: str = ""
+
+
+_RUN = Argument("RUN", "the folder of a run")
+_DATA = Argument("--data", "a name of `clearprop data list`, a file or a folder", {})
+_TARGET = Argument("--target", "the column of a table that is to be predicted", {"metavar": "NAME"})
+_SET = Argument(
+    "--set",
+    "a value of the recipe, such as epochs=3 or data.test=0.2; can be repeated",
+    {"action": "append", "default": [], "metavar": "KEY=VALUE", "dest": "values"},
+)
+_RECIPES = "recipes:\n" + "\n".join(f"  {name:12} {row.summary}" for name, row in RECIPES.items())
+
+COMMANDS: dict[str, Command] = {
+    "train": Command(
+        "training",
+        "train a recipe, write its run and its report",
+        (
+            Argument("RECIPE", f"one of {', '.join(RECIPES)}"),
+            _DATA,
+            _TARGET,
+            _SET,
+            Argument("--folder", "where to write the run (runs/RECIPE-NUMBER)", {"metavar": "RUN"}),
+            Argument("--no-report", "write no report", {"action": "store_true"}),
+        ),
+        f"{_RECIPES}\n\n`clearprop summary RECIPE` shows the model and every key for --set.",
+    ),
+    "resume": Command(
+        "resuming",
+        "go on with a run that was interrupted",
+        (_RUN, Argument("--no-report", "write no report", {"action": "store_true"})),
+    ),
+    "evaluate": Command(
+        "evaluating",
+        "judge a trained model on held-out or other data",
+        (_RUN, _DATA, _TARGET),
+    ),
+    "predict": Command(
+        "predicting",
+        "write a trained model's answers for new examples as CSV",
+        (
+            _RUN,
+            Argument("--input", "a file with new examples, its target may be missing", {}),
+            Argument("--data", "instead: a name of `clearprop data list`; its test part", {}),
+            Argument("--output", "the file to write (standard output)", {"metavar": "FILE"}),
+        ),
+    ),
+    "summary": Command(
+        "summarizing",
+        "show layers, output shapes, parameters and operations per example",
+        (
+            Argument("MODEL", f"a recipe ({', '.join(RECIPES)}), a run or a .safetensors file"),
+            _DATA,
+            _TARGET,
+            _SET,
+            Argument("--input-shape", "of one example, such as 28x28x1", {"metavar": "SHAPE"}),
+        ),
+    ),
+    "data list": Command("listing", "list the data sets that have a name"),
+    "data show": Command(
+        "showing",
+        "show what is in a data set",
+        (Argument("NAME", "a name, a file or a folder"), _TARGET),
+    ),
+    "report": Command("reporting", "write the report of a run again", (_RUN,)),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises what argparse would print."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(message, where=self.prog, mend=f"{self.prog} --help")
+
+
+def overview() -> str:
+    """Return the help of the whole.
+
+    >>> print(overview().splitlines()[0])
+    usage: clearprop COMMAND [...]
+    """
+    lines = ["usage: clearprop COMMAND [...]", "", "Neural networks that can be seen through."]
+    lines += ["", "commands:"]
+    for name, command in COMMANDS.items():
+        places = " ".join([name, *(a.name for a in command.arguments if a.name[0] != "-")])
+        lines.append(f"  {places:18} {command.about}")
+    lines += ["", _RECIPES, ""]
+    return "\n".join([*lines, "clearprop COMMAND --help says more; clearprop --version."])
+
+
+def parse(given: Sequence[str]) -> Callable[[], int] | None:
+    """Return what to call, or None where help or the version was all that was asked for.
+
+    Raises:
+        ConfigurationError: an unknown command or option (the nearest is suggested), or an argument
+            that is missing.
+    """
+    if given[0] in ("-h", "--help", "help") or list(given) in (["data", "-h"], ["data", "--help"]):
+        say(overview())
+        return None
+    if given[0] in ("-V", "--version"):
+        from clearprop import __version__
+
+        say(f"clearprop {__version__}")
+        return None
+    name, rest = _command(given)
+    command = COMMANDS[name]
+    parser = _parser(name, command)
+    if any(argument in ("-h", "--help") for argument in rest):
+        say(parser.format_help().rstrip())
+        return None
+    arguments, unknown = parser.parse_known_args(rest)
+    if unknown:
+        raise _unknown(name, command, unknown, rest)
+    module = importlib.import_module(f"clearprop.cli.{command.module}")
+    return functools.partial(module.run, arguments)
+
+
+def _command(given: Sequence[str]) -> tuple[str, Sequence[str]]:
+    for words in (2, 1):
+        name = " ".join(given[:words])
+        if len(given) >= words and name in COMMANDS:
+            return name, given[words:]
+    first = given[0]
+    inner = [name.split()[1] for name in COMMANDS if name.startswith(f"{first} ")]
+    if inner and len(given) == 1:
+        raise ConfigurationError(
+            f"clearprop {first} wants to know what", expected=f"one of {', '.join(inner)}"
+        )
+    if inner:
+        raise unknown_name("command", given[1], inner, where=f"clearprop {first}")
+    if first.startswith("-"):
+        raise unknown_name("option", first, ["--help", "--version"], where="clearprop")
+    raise unknown_name("command", first, list(dict.fromkeys(c.split()[0] for c in COMMANDS)))
+
+
+def _parser(name: str, command: Command) -> _Parser:
+    parser = _Parser(
+        prog=f"clearprop {name}",
+        description=f"{command.about[0].upper()}{command.about[1:]}.",
+        epilog=command.more,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for argument in command.arguments:
+        parser.add_argument(argument.name, help=argument.about, **argument.options)
+    return parser
+
+
+def _unknown(
+    name: str, command: Command, unknown: Sequence[str], rest: Sequence[str]
+) -> ConfigurationError:
+    where = f"clearprop {name}"
+    stranger = next((text for text in unknown if text.startswith("-")), None)
+    known = [a.name for a in command.arguments if a.name.startswith("-")] + ["--help"]
+    takes_keys = _SET in command.arguments
+    if stranger is None:
+        is_value = takes_keys and "=" in unknown[0]
+        return ConfigurationError(
+            f"{unknown[0]!r} is one argument too many",
+            where=where,
+            mend=f"--set {unknown[0]}" if is_value else f"{where} --help",
+        )
+    option = stranger.partition("=")[0]
+    error = unknown_name("option", option, known, where=where)
+    if takes_keys and not difflib.get_close_matches(option, known, n=1, cutoff=CLOSE):
+        value = stranger.partition("=")[2] or _following(rest, stranger) or "..."
+        error.mend = f"values of a recipe are given so: --set {option.lstrip('-')}={value}"
+    return error
+
+
+def _following(rest: Sequence[str], option: str) -> str | None:
+    place = rest.index(option) + 1
+    return rest[place] if place < len(rest) and not rest[place].startswith("-") else None

@@ -1,0 +1,90 @@
+"""``clearprop evaluate``: a trained model judged on held-out or other data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from clearprop import data
+from clearprop.cli.output import aligned, percent, say, shown_error
+from clearprop.cli.runs import existing_run, trained
+from clearprop.data import Dataset
+from clearprop.data.catalog import TABLE_SUFFIXES
+from clearprop.errors import ConfigurationError
+from clearprop.recipes import find_recipe
+from clearprop.recipes.choice import described
+from clearprop.recipes.experiment import RECIPE, of_run, recipe_of
+from clearprop.training import Evaluation, evaluate
+from clearprop.training.folder import read_config
+
+MOST_CLASSES = 20
+TABLE_OPTIONS = ("target", "task", "ignore", "categorical", "numeric")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge a model and say how it does; returns the exit code."""
+    folder = existing_run(arguments.RUN)
+    config = read_config(folder)
+    model, preparation = trained(folder)
+    parts: list[tuple[str, Dataset]] = []
+    if arguments.data is None:
+        if arguments.target is not None:
+            raise ConfigurationError("--target goes with --data", where="clearprop evaluate")
+        experiment = of_run(config, str(folder))
+        loss, line = experiment.loss, experiment.data_line
+        splits = experiment.splits
+        held_out = (("development", splits.dev), ("test", splits.test))
+        parts = [(name, part) for name, part in held_out if part is not None]
+        parts = parts or [("training", splits.train)]
+    else:
+        other = named(arguments.data, arguments.target, config)
+        loss, line = str(config["loss"]), described(other)
+        parts = [("all", other) if other.test is None else ("test", other.test)]
+        parts = [(name, part.prepared(preparation)) for name, part in parts]
+    judged = [(name, evaluate(model, part, loss, preparation)) for name, part in parts]
+    say(f"data  {line}\n")
+    say("\n".join(table(judged)))
+    return 0
+
+
+def named(name: str, target: str | None, config: dict[str, Any]) -> Dataset:
+    """Return another data set as the recipe of a run takes it, not yet prepared.
+
+    The columns of a table mean what they meant to the run, unless another target is named.
+
+    Raises:
+        ClearpropError: the data is missing, or not what the model was trained on.
+    """
+    options: dict[str, Any] = {"target": target} if target else {}
+    if config.get("notes", {}).get(RECIPE) is None:
+        return data.load(name, **options)
+    recipe, values = recipe_of(config, name)
+    if Path(name).suffix.lower() in TABLE_SUFFIXES:
+        chosen = values.get("data", {})
+        options = {**{key: chosen[key] for key in TABLE_OPTIONS if chosen.get(key)}, **options}
+    return find_recipe(recipe).of(values).adapted(data.load(name, **options))
+
+
+def table(judged: list[tuple[str, Evaluation]]) -> list[str]:
+    """Return how a model does on some parts, as lines; of classes also one by one."""
+    is_class = judged[0][1].confusion is not None
+    task = "classification" if is_class else "regression"
+    head = ("part", "examples", "objective", judged[0][1].error_name)
+    rows = [head + (("accuracy",) if is_class else ())]
+    for name, one in judged:
+        row = (name, f"{one.examples:,}", f"{one.objective:.4f}", shown_error(one.error, task))
+        rows.append(row + ((percent(one.accuracy),) if one.accuracy is not None else ()))
+    lines = aligned(rows)
+    name, last = judged[-1]
+    names = last.class_names
+    if last.confusion is None or names is None or len(names) > MOST_CLASSES:
+        return lines
+    classes = [(f"{name}, by class", "examples", "right", "most often taken for")]
+    for label, (of_class, counts) in enumerate(zip(names, last.confusion, strict=True)):
+        total, right = int(counts.sum()), int(counts[label])
+        wrong = counts.copy()
+        wrong[label] = 0
+        other = names[int(wrong.argmax())] if wrong.any() else ""
+        classes.append((of_class, f"{total:,}", percent(right / total) if total else "-", other))
+    return [*lines, "", *aligned(classes)]

@@ -1,0 +1,81 @@
+"""What the commands write: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+
+DATA_OPTIONS = ("target", "task", "ignore", "categorical", "numeric", "folder", "size", "channels")
+FRACTIONS = ("dev", "test")
+
+_PYTHON_OPTION = re.compile(
+    rf"\b({'|'.join((*DATA_OPTIONS, *FRACTIONS))})=(\[[^\]]*\]|'[^']*'|[\d.]+)(, (?=\w+=))?"
+)
+
+
+def say(text: str = "") -> None:
+    """Write a line of a result."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Write a line to standard error."""
+    sys.stdout.flush()
+    sys.stderr.write(text.rstrip("\n") + "\n")
+    sys.stderr.flush()
+
+
+def for_the_shell(message: str) -> str:
+    r"""Return a message with options in the shell's spelling in the place of Python's.
+
+    >>> for_the_shell("which column is the target?\n  mend:     target='price'")
+    'which column is the target?\n  mend:     --target price'
+    >>> for_the_shell("  mend:     leave it out: ignore=['id']")
+    '  mend:     leave it out: --set data.ignore=id'
+    """
+    lines = message.split("\n")
+    return "\n".join(_mend(line) if line.startswith("  mend:") else line for line in lines)
+
+
+def _mend(line: str) -> str:
+    def spelled(match: re.Match[str]) -> str:
+        option, value, more = match[1], match[2], match[3]
+        plain = ",".join(part.strip(" '\"") for part in value.strip("[]").split(","))
+        plain = f'"{plain}"' if " " in plain else plain
+        text = f"--target {plain}" if option == "target" else f"--set data.{option}={plain}"
+        return f"{text} " if more else text
+
+    return _PYTHON_OPTION.sub(spelled, line)
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage.
+
+    >>> percent(0.0971)
+    '9.71 %'
+    """
+    return f"{100 * share:.2f} %"
+
+
+def shown_error(error: float, task: str) -> str:
+    """Return an error as it is read: a percentage of wrong answers, else a number.
+
+    >>> shown_error(0.5, "classification"), shown_error(12.3456, "regression")
+    ('50.00 %', '12.35')
+    """
+    return percent(error) if task == "classification" else f"{error:.4g}"
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines with their cells in columns.
+
+    >>> aligned([("a", "bb"), ("ccc", "d")])
+    ['a    bb', 'ccc  d']
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,93 @@
+"""``clearprop predict``: a trained model's answers for new examples, as CSV."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import data, nn
+from clearprop.cli.evaluating import named
+from clearprop.cli.output import complain
+from clearprop.cli.runs import existing_run, trained
+from clearprop.errors import ConfigurationError
+from clearprop.training import evaluate, predict
+from clearprop.training.files import write_atomically
+from clearprop.training.folder import read_config
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write predictions; returns the exit code."""
+    if (arguments.input is None) == (arguments.data is None):
+        raise ConfigurationError(
+            "new examples come from one place",
+            where="clearprop predict",
+            expected="either --input FILE or --data NAME",
+        )
+    folder = existing_run(arguments.RUN)
+    config = read_config(folder)
+    model, preparation = trained(folder)
+    if arguments.input is not None:
+        outputs = predict(model, data.load_inputs(arguments.input, preparation), preparation)
+    else:
+        dataset = named(arguments.data, None, config)
+        part = (dataset.test or dataset).prepared(preparation)
+        outputs = evaluate(model, part, str(config["loss"]), preparation).outputs
+    text = as_csv(outputs, nn.find_loss(str(config["loss"])), preparation.class_names)
+    if arguments.output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        write_atomically(Path(arguments.output), text)
+        complain(f"{len(outputs):,} predictions in {arguments.output}")
+    return 0
+
+
+def as_csv(outputs: NDArray[Any], loss: nn.Loss, names: tuple[str, ...] | None) -> str:
+    """Return outputs as a table: the answers, and of classes how probable each is.
+
+    >>> print(as_csv(np.array([[0.0, 0.0, 9.0]]), nn.find_loss("cross_entropy"), ("a", "b", "c")))
+    answer,a,b,c
+    c,0.0001233793,0.0001233793,0.9997532
+    <BLANKLINE>
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(_rows(np.asarray(outputs, np.float64), loss, names))
+    return text.getvalue()
+
+
+def _rows(
+    outputs: NDArray[np.float64], loss: nn.Loss, names: tuple[str, ...] | None
+) -> Iterator[list[str]]:
+    if loss.task != "classification" or names is None:
+        width = outputs.shape[1] if outputs.ndim > 1 else 1
+        yield ["answer"] if width == 1 else [f"answer{index + 1}" for index in range(width)]
+        yield from ([f"{value:.7g}" for value in row] for row in outputs.reshape(-1, width))
+        return
+    if loss.threshold is not None:
+        answers = (outputs[:, 0] >= loss.threshold).astype(int)
+    else:
+        answers = outputs.argmax(axis=1)
+    chances = _chances(outputs, loss)
+    yield ["answer", *(names if chances is not None else ())]
+    for index, answer in enumerate(answers):
+        row = [] if chances is None else [f"{chance:.7g}" for chance in chances[index]]
+        yield [names[answer], *row]
+
+
+def _chances(outputs: NDArray[np.float64], loss: nn.Loss) -> NDArray[np.float64] | None:
+    if loss.threshold is None:
+        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    if loss.name != "binary_cross_entropy":
+        return None
+    one = 1 / (1 + np.exp(-outputs.clip(-500, 500)))
+    return np.concatenate([1 - one, one], axis=1)

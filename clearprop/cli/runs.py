@@ -1,0 +1,88 @@
+"""Run folders on the command line: new ones with a number, and those that are there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from clearprop import nn
+from clearprop.data import Preparation
+from clearprop.errors import CheckpointError, ConfigurationError, nearest
+from clearprop.training import load, load_preparation
+from clearprop.training.files import disk_errors
+from clearprop.training.folder import MODEL
+
+RUNS = Path("runs")
+
+
+@contextlib.contextmanager
+def new_run(given: str | None, recipe: str) -> Iterator[Path]:
+    """Yield the folder of a new run; one that was made here and stays empty goes again."""
+    if given is not None:
+        yield Path(given)
+        return
+    folder = _next_folder(recipe)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _next_folder(recipe: str) -> Path:
+    with disk_errors(RUNS):
+        RUNS.mkdir(exist_ok=True)
+        taken = [path.name.removeprefix(f"{recipe}-") for path in RUNS.glob(f"{recipe}-*")]
+        number = max((int(text) for text in taken if text.isdecimal()), default=0)
+        while True:
+            number += 1
+            folder = RUNS / f"{recipe}-{number}"
+            # Of two processes that choose at once only one makes the folder.
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
+                return folder
+
+
+def existing_run(text: str) -> Path:
+    """Return the folder of a run, or of the newest run of a recipe.
+
+    Raises:
+        ConfigurationError: there is no such folder; the nearest is suggested.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return path
+    known = sorted(str(place) for place in path.parent.glob("*") if place.is_dir())
+    known += sorted(str(place) for place in RUNS.glob("*") if place.is_dir())
+    close = nearest(text, known)
+    raise ConfigurationError(
+        "there is no such run folder",
+        where=text,
+        mend=f"did you mean {close!r}?" if close else "clearprop train RECIPE makes one",
+    )
+
+
+def trained(folder: Path) -> tuple[nn.Module, Preparation]:
+    """Return the model of a run and what prepares its inputs.
+
+    Raises:
+        CheckpointError: the run has not come to a model yet, or it knows no preparation.
+    """
+    from clearprop import models  # noqa: F401  a file names its layers; they have to be loaded
+
+    if not (folder / MODEL).is_file():
+        raise CheckpointError(
+            "the run has no model yet",
+            where=str(folder),
+            mend=f"clearprop resume {folder}",
+        )
+    preparation = load_preparation(folder)
+    if preparation is None:
+        raise CheckpointError(
+            "the model was trained on plain arrays, so how to prepare other inputs is not known",
+            where=str(folder),
+            mend="use it in Python: cp.load, cp.predict",
+        )
+    return load(folder), preparation

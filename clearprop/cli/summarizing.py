@@ -1,0 +1,79 @@
+"""``clearprop summary``: what a model is made of, before or after its training."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from clearprop import nn
+from clearprop.cli.output import aligned, say
+from clearprop.cli.runs import trained
+from clearprop.cli.training import chosen_values
+from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.recipes import RECIPES
+from clearprop.recipes.configuration import keys_of
+from clearprop.recipes.experiment import Experiment, prepare
+from clearprop.training import load, load_preparation
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the layers of a model; returns the exit code."""
+    shape = None if arguments.input_shape is None else _shape(arguments.input_shape)
+    if arguments.MODEL in RECIPES:
+        experiment = prepare(arguments.MODEL, chosen_values(arguments))
+        model = experiment.model()
+        shape = shape or experiment.splits.input_shape
+        say(f"data  {experiment.data_line}\n")
+        say(str(nn.summary(model, shape)))
+        say("\n".join(["", "keys for --set, with the values taken here:", *_keys(experiment)]))
+        return 0
+    if arguments.values or arguments.data or arguments.target:
+        raise ConfigurationError(
+            "--data, --target and --set go with the name of a recipe",
+            where="clearprop summary",
+            given=arguments.MODEL,
+            expected=f"one of {', '.join(RECIPES)}",
+        )
+    model, own_shape = _saved(arguments.MODEL)
+    if shape is None and own_shape is None:
+        raise ConfigurationError(
+            "the file does not say what an example looks like",
+            where=arguments.MODEL,
+            mend="--input-shape 28x28x1",
+        )
+    say(str(nn.summary(model, shape or own_shape or ())))
+    return 0
+
+
+def _saved(text: str) -> tuple[nn.Module, tuple[int, ...] | None]:
+    from clearprop import models  # noqa: F401  a file names its layers; they have to be loaded
+
+    path = Path(text)
+    if path.is_dir():
+        model, preparation = trained(path)
+        return model, preparation.encoded_shape
+    if not path.exists():
+        raise unknown_name("recipe, run or model", text, RECIPES)
+    known = load_preparation(path)
+    return load(path), None if known is None else known.encoded_shape
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d+([x,]\d+)*", text):
+        raise ConfigurationError(
+            "this is no shape", where="--input-shape", given=text, expected="such as 28x28x1"
+        )
+    return tuple(int(size) for size in re.split("[x,]", text))
+
+
+def _keys(experiment: Experiment) -> list[str]:
+    rows = []
+    for key in keys_of(type(experiment.recipe)):
+        value: Any = experiment.recipe
+        for part in key.split("."):
+            value = getattr(value, part)
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+        rows.append((f"  {key}", shown))
+    return aligned(rows)
