@@ -1,0 +1,90 @@
+"""Time a training step of clearprop and of its peers: ``python -m benchmarks --help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+
+from benchmarks import report
+from benchmarks.configurations import CONFIGURATIONS
+from benchmarks.measurement import measure
+from benchmarks.sides import OURS, SIDES
+
+RESULTS = Path(__file__).parent / "results" / "training_step.json"
+
+QUICK_PARTS = 8
+
+
+def main() -> int:
+    """Measure what was asked for and print it; 1 if clearprop itself failed."""
+    options = _options()
+    console, progress = Console(width=118), Console(stderr=True)
+    chosen = [CONFIGURATIONS[name] for name in options.only or CONFIGURATIONS]
+    sides = [s for s in SIDES if s.name == OURS or not options.sides or s.name in options.sides]
+    measurements = []
+    for configuration in chosen:
+        if options.quick:
+            configuration = configuration.shortened(QUICK_PARTS)
+        name = configuration.name
+        with progress.status(name) as status:
+
+            def say(text: str, name: str = name, status: Status = status) -> None:
+                status.update(f"{name}: {text}")
+
+            measured = measure(
+                configuration,
+                sides,
+                rounds=options.rounds or (3 if options.quick else 7),
+                seconds=options.seconds or (0.3 if options.quick else 1.0),
+                core_count=options.cores,
+                say=say,
+            )
+        if measured.timing(OURS) is None:
+            print(f"{configuration.name}: clearprop {measured.absent[OURS]}", file=sys.stderr)
+            return 1
+        report.show(measured, console)
+        measurements.append(measured)
+    report.show_goals(measurements, console)
+    report.show_legend(console)
+    if options.json is not None:
+        report.write(measurements, options.cores, options.json)
+        print(f"written to {options.json}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only", action="append", choices=CONFIGURATIONS, help="a configuration; may be repeated"
+    )
+    parser.add_argument(
+        "--sides",
+        action="append",
+        choices=[side.name for side in SIDES],
+        help="a side besides clearprop; may be repeated",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="3 short rounds over an eighth of the examples"
+    )
+    parser.add_argument("--rounds", type=int, help="turns of every side (7)")
+    parser.add_argument("--seconds", type=float, help="how long a turn lasts at least (1)")
+    parser.add_argument("--cores", type=int, default=2, help="processor cores of every side (2)")
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        type=Path,
+        const=RESULTS,
+        metavar="FILE",
+        help=f"write the figures to a file, by default {RESULTS.relative_to(Path.cwd())}"
+        if RESULTS.is_relative_to(Path.cwd())
+        else "write the figures to a file",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""What is measured: four networks on real data, each with its goal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One training step, the same for every side.
+
+    Attributes:
+        name: on the command line.
+        title: in the table.
+        network: "mlp" or "lenet5".
+        sizes: units a layer of an MLP, from the inputs to the classes; empty for LeNet-5.
+        activation: of the hidden units, "tanh" or "relu".
+        data: the real set, by its name in `clearprop.data`.
+        examples: how many of it are used, a multiple of the batch size: every step is a full one.
+        batch_size: examples of a step.
+        optimizer: "sgd" or "adam".
+        learning_rate: of it.
+        check_passes: passes before the first timed round, after which all losses must be alike.
+        goal: time of a step of PyTorch (eager) over clearprop's.
+    """
+
+    name: str
+    title: str
+    network: str
+    sizes: tuple[int, ...]
+    activation: str
+    data: str
+    examples: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    check_passes: int
+    goal: float
+
+    def __post_init__(self) -> None:
+        if self.examples % self.batch_size:
+            raise ValueError(f"{self.name}: {self.examples} examples are no full batches")
+
+    @property
+    def steps_per_pass(self) -> int:
+        """Steps of one pass over the examples."""
+        return self.examples // self.batch_size
+
+    def shortened(self, parts: int) -> Configuration:
+        """Return the same step over fewer examples, for a quick look."""
+        steps = max(1, self.steps_per_pass // parts)
+        return replace(self, examples=steps * self.batch_size)
+
+    def to_json(self) -> str:
+        """Return this as text for the process of a side."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Configuration:
+        """Return what `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        return cls(**{**values, "sizes": tuple(values["sizes"])})
+
+
+CONFIGURATIONS = {
+    each.name: each
+    for each in (
+        Configuration(
+            name="tiny",
+            title="2-8-4-2 network, batch 10, SGD, iris (two species by their petals)",
+            network="mlp",
+            sizes=(2, 8, 4, 2),
+            activation="tanh",
+            data="iris",
+            examples=100,
+            batch_size=10,
+            optimizer="sgd",
+            learning_rate=0.1,
+            check_passes=100,
+            goal=20.0,
+        ),
+        Configuration(
+            name="mlp64",
+            title="MLP 784-256-128-10, batch 64, Adam, Fashion-MNIST",
+            network="mlp",
+            sizes=(784, 256, 128, 10),
+            activation="relu",
+            data="fashion-mnist",
+            examples=59904,
+            batch_size=64,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=1,
+            goal=1.5,
+        ),
+        Configuration(
+            name="mlp512",
+            title="MLP 784-256-128-10, batch 512, Adam, Fashion-MNIST",
+            network="mlp",
+            sizes=(784, 256, 128, 10),
+            activation="relu",
+            data="fashion-mnist",
+            examples=59904,
+            batch_size=512,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=2,
+            goal=1.1,
+        ),
+        Configuration(
+            name="lenet128",
+            title="LeNet-5, batch 128, Adam, Fashion-MNIST",
+            network="lenet5",
+            sizes=(),
+            activation="relu",
+            data="fashion-mnist",
+            examples=59904,
+            batch_size=128,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=1,
+            goal=1.0,
+        ),
+    )
+}

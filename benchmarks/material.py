@@ -1,0 +1,104 @@
+"""The examples and first weights of a configuration, the same numbers for every side.
+
+They go through files: a side runs in a process of its own, and only clearprop's may import
+clearprop, which makes every core a JAX device and so changes JAX for whoever shares the process.
+
+Shape letters: N examples, H height, W width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.configurations import Configuration
+
+Weights = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+LENET5_SHAPES = [(5, 5, 1, 6), (5, 5, 6, 16), (400, 120), (120, 84), (84, 10)]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a side trains on.
+
+    Attributes:
+        configuration: the step.
+        inputs: float32 (N, features), or (N, H, W, 1) for LeNet-5; standardized.
+        targets: int32 labels (N,).
+        weights: weight and bias of each layer; matrices (in, out), kernels (H, W, in, out).
+        cores: how many threads a side may use.
+    """
+
+    configuration: Configuration
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.int32]
+    weights: Weights
+    cores: int
+
+
+def write(configuration: Configuration, folder: Path) -> None:
+    """Write the material of a configuration into a folder."""
+    inputs, targets = _examples(configuration)
+    np.save(folder / "inputs.npy", inputs)
+    np.save(folder / "targets.npy", targets)
+    arrays: dict[str, Any] = {
+        f"weight{i}": weight for i, (weight, _) in enumerate(first_weights(configuration))
+    }
+    np.savez(folder / "weights.npz", **arrays)
+    (folder / "configuration.json").write_text(configuration.to_json())
+
+
+def read(folder: Path, cores: int) -> Material:
+    """Return the material in a folder."""
+    configuration = Configuration.from_json((folder / "configuration.json").read_text())
+    with np.load(folder / "weights.npz") as saved:
+        matrices = [saved[f"weight{i}"] for i in range(len(saved.files))]
+    return Material(
+        configuration,
+        np.load(folder / "inputs.npy"),
+        np.load(folder / "targets.npy"),
+        [(weight, np.zeros(weight.shape[-1], np.float32)) for weight in matrices],
+        cores,
+    )
+
+
+def first_weights(configuration: Configuration) -> Weights:
+    """Return Glorot's uniform weights, and biases that are zero."""
+    if configuration.network == "lenet5":
+        shapes: list[tuple[int, ...]] = list(LENET5_SHAPES)
+    else:
+        shapes = list(pairwise(configuration.sizes))
+    random = np.random.default_rng(0)
+    weights = []
+    for shape in shapes:
+        window = int(np.prod(shape[:-2]))
+        limit = np.sqrt(6 / (window * (shape[-2] + shape[-1])))
+        weight = random.uniform(-limit, limit, shape).astype(np.float32)
+        weights.append((weight, np.zeros(shape[-1], np.float32)))
+    return weights
+
+
+def _examples(configuration: Configuration) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    from clearprop import data
+
+    dataset = data.load(configuration.data)
+    inputs: NDArray[Any] = np.asarray(dataset.inputs, np.float32)
+    targets = np.asarray(dataset.targets, np.int32)
+    if configuration.data == "iris":
+        # The two species that a line does not part, by length and width of the petals.
+        rows = targets > 0
+        inputs, targets = inputs[rows, 2:], targets[rows] - 1
+    inputs, targets = inputs[: configuration.examples], targets[: configuration.examples]
+    if len(inputs) < configuration.examples:
+        raise ValueError(f"{configuration.data} has {len(inputs)} examples")
+    if configuration.network == "mlp":
+        inputs = inputs.reshape(len(inputs), -1)
+    # Pictures by one mean and deviation, table columns by their own.
+    axis = 0 if inputs.shape[-1] < 10 and inputs.ndim == 2 else None
+    return (inputs - inputs.mean(axis=axis)) / inputs.std(axis=axis), targets

@@ -1,0 +1,116 @@
+"""The sides: each trains one step its own way, as its documentation says it is done well.
+
+A side is a function ``(material, passed)`` that trains without end and calls ``passed`` after every
+pass. Modules are imported only in the process of their side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.configurations import Configuration
+from benchmarks.material import Material
+from benchmarks.turns import Passed
+
+Train = Callable[[Material, Passed], None]
+
+OURS = "clearprop"
+GOAL = "PyTorch"
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where a side stands, and what it is.
+
+    Attributes:
+        name: in the table.
+        module: under ``benchmarks.sides``.
+        function: in it.
+        needs: the module that must be installed.
+        loop: what its loop does, in a few words.
+        leaves_out: configurations that it does not have, and why.
+    """
+
+    name: str
+    module: str
+    function: str
+    needs: str
+    loop: str
+    leaves_out: tuple[tuple[str, str], ...] = ()
+
+    def why_not(self, configuration: Configuration) -> str | None:
+        """Return why this side does not take part in a configuration, or None."""
+        return dict(self.leaves_out).get(configuration.name)
+
+
+SIDES = (
+    Side(
+        OURS,
+        "ours",
+        "train",
+        "clearprop",
+        "cp.fit with its defaults: new order each pass, batches gathered on the device, loss and "
+        "error of every step, check for values that are not finite, events, progress bar",
+    ),
+    Side(
+        GOAL,
+        "pytorch",
+        "train_eager",
+        "torch",
+        "eager: new order each pass, rows of one tensor, forward, backward, optimizer with its "
+        "defaults, sum of the losses",
+    ),
+    Side(
+        "PyTorch, tuned",
+        "pytorch",
+        "train_tuned",
+        "torch",
+        "the same with the fused optimizer, and channels last where there are pictures",
+    ),
+    Side(
+        "torch.compile",
+        "pytorch",
+        "train_compiled",
+        "torch",
+        "the tuned loop with model and loss compiled",
+    ),
+    Side(
+        "Flax + Optax, step",
+        "flax_optax",
+        "train_by_step",
+        "flax",
+        "one jitted call a step, its rows gathered inside from arrays on the device, state donated",
+    ),
+    Side(
+        "Flax + Optax, scan",
+        "flax_optax",
+        "train_by_scan",
+        "flax",
+        "one jitted lax.scan a pass, rows gathered inside, state donated",
+        (("lenet128", "XLA convolves four times slower inside a loop: nobody trains so"),),
+    ),
+    Side(
+        "Keras 3 on JAX",
+        "keras_jax",
+        "train",
+        "keras",
+        "Model.fit of NumPy arrays, shuffled, without progress bar and metrics",
+    ),
+    Side(
+        "scikit-learn",
+        "scikit_learn",
+        "train",
+        "sklearn",
+        "MLPClassifier.partial_fit, one call a pass, shuffled; its own first weights",
+        (
+            ("tiny", "MLPClassifier gives two classes one logistic output: another network"),
+            ("lenet128", "it has no convolutions"),
+        ),
+    ),
+)
+
+
+def find(name: str) -> Side:
+    """Return a side by its name."""
+    return next(side for side in SIDES if side.name == name)
