@@ -1,0 +1,6 @@
+"""What happened inside: values, error signals and reports, read from below and changing nothing."""
+
+from clearprop.glass.capture import Capture, LayerCapture, capture
+from clearprop.glass.report import write_report
+
+__all__ = ["Capture", "LayerCapture", "capture", "write_report"]

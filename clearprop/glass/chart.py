@@ -1,0 +1,162 @@
+"""Charts as SVG text: axes, lines, points and bands that a page's style sheet colors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+from clearprop.glass.wording import number
+
+Numbers = NDArray[Any]
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Return round numbers from low to high, not more than so many.
+
+    >>> ticks(0, 10, most=6), ticks(0.13, 0.97, most=5)
+    ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [0.2, 0.4, 0.6, 0.8])
+    """
+    if not high > low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
+    for step in (power * m for m in (1, 2, 5, 10, 20, 50)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            return [round(i * step, 12) for i in range(first, last + 1)]
+    return [low]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return powers of ten from low to high, with 2 and 5 between where they are few.
+
+    >>> log_ticks(0.05, 3), log_ticks(1e-6, 1)
+    ([0.05, 0.1, 0.2, 0.5, 1.0, 2.0], [1e-06, 0.0001, 0.01, 1.0])
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    few = last - first <= 3
+    every = 1 if few else -(-(last - first) // 5)
+    powers = range(first, last + 1, every)
+    found = [float(f"{m}e{p}") for p in powers for m in ((1, 2, 5) if few else (1,))]
+    return [t for t in found if low * 0.999 <= t <= high * 1.001]
+
+
+@dataclass
+class Chart:
+    """A picture with two axes, drawn element by element and then taken as `svg`.
+
+    Attributes:
+        x: from where to where the horizontal axis goes.
+        y: from where to where the vertical axis goes.
+        title: what is read out to people who do not see it.
+        log: whether the vertical axis is logarithmic.
+        width: of the whole, in pixels of the picture.
+        height: of the whole.
+        right: the margin for labels at the ends of lines.
+    """
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    title: str
+    log: bool = False
+    width: float = 500
+    height: float = 300
+    left: float = 52
+    right: float = 20
+    top: float = 26
+    bottom: float = 40
+    parts: list[str] = field(default_factory=list)
+
+    def px(self, x: Any) -> Any:
+        """Return where a value stands from left to right."""
+        low, high = self.x
+        inner = self.width - self.left - self.right
+        return self.left + (np.asarray(x) - low) / ((high - low) or 1.0) * inner
+
+    def py(self, y: Any) -> Any:
+        """Return where a value stands from top to bottom."""
+        low, high = (math.log10(v) for v in self.y) if self.log else self.y
+        values = np.log10(np.maximum(y, self.y[0] / 10)) if self.log else np.asarray(y)
+        inner = self.height - self.top - self.bottom
+        return self.height - self.bottom - (values - low) / ((high - low) or 1.0) * inner
+
+    def axes(
+        self, x_label: str, y_label: str, *, x_ticks: Sequence[float] | None = None, unit: str = ""
+    ) -> None:
+        """Draw grid, tick labels and the names of both axes."""
+        bottom, end = self.height - self.bottom, self.width - self.right
+        for value in log_ticks(*self.y) if self.log else ticks(*self.y, most=6):
+            at = float(self.py(value))
+            self.parts.append(
+                f'<path class="grid" d="M{self.left:g} {at:.1f}H{end:g}"/>'
+                f'<text class="tick" x="{self.left - 7:g}" y="{at + 4:.1f}" text-anchor="end">'
+                f"{number(value)}{unit}</text>"
+            )
+        for value in ticks(*self.x, most=8) if x_ticks is None else x_ticks:
+            at = float(self.px(value))
+            self.parts.append(
+                f'<path class="axis" d="M{at:.1f} {bottom:g}v4"/>'
+                f'<text class="tick" x="{at:.1f}" y="{bottom + 17:g}" text-anchor="middle">'
+                f"{number(value)}</text>"
+            )
+        middle = (self.left + end) / 2
+        self.parts.append(
+            f'<path class="axis" d="M{self.left:g} {bottom:g}H{end:g}"/>'
+            f'<text class="label" x="{middle:g}" y="{self.height - 5:g}" text-anchor="middle">'
+            f"{escape(x_label)}</text>"
+            f'<text class="label" x="6" y="13">{escape(y_label)}</text>'
+        )
+
+    def line(self, x: Numbers, y: Numbers, kind: str, marks: Sequence[str] | None = None) -> None:
+        """Draw a line through points that are finite; marks are the words for each of them."""
+        known = np.isfinite(y)
+        xs, ys = self.px(x[known]), self.py(y[known])
+        path = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(xs, ys, strict=True))
+        if len(xs) > 1:
+            self.parts.append(f'<path class="line {kind}" d="M{path}"/>')
+        if marks is not None or len(xs) == 1:
+            words = [marks[i] for i in np.flatnonzero(known)] if marks is not None else [""]
+            for a, b, word in zip(xs, ys, words, strict=True):
+                self.point(a, b, f"mark {kind}", word, 3)
+
+    def point(self, px: float, py: float, kind: str, word: str = "", radius: float = 4) -> None:
+        """Draw a disk at a place given in pixels, with words for the pointer."""
+        title = f"<title>{escape(word)}</title>" if word else ""
+        self.parts.append(
+            f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{radius:g}">{title}</circle>'
+        )
+
+    def band(self, x: Numbers, low: Numbers, high: Numbers, kind: str) -> None:
+        """Fill the room between two lines."""
+        there = [f"{a:.1f} {b:.1f}" for a, b in zip(self.px(x), self.py(high), strict=True)]
+        back = [f"{a:.1f} {b:.1f}" for a, b in zip(self.px(x), self.py(low), strict=True)]
+        self.parts.append(f'<path class="band {kind}" d="M{"L".join(there + back[::-1])}Z"/>')
+
+    def text(self, px: float, py: float, words: str, kind: str, anchor: str = "start") -> None:
+        """Write words at a place given in pixels."""
+        self.parts.append(
+            f'<text class="{kind}" x="{px:.1f}" y="{py:.1f}" text-anchor="{anchor}">'
+            f"{escape(words)}</text>"
+        )
+
+    def end_labels(self, ends: Sequence[tuple[float, str, str]]) -> None:
+        """Name lines at their right ends, (value, words, kind) each, without overlap."""
+        placed = sorted(((float(self.py(v)), words, kind) for v, words, kind in ends))
+        lowest = -math.inf
+        for at, words, kind in placed:
+            lowest = max(at, lowest + 16)
+            self.text(self.width - self.right + 8, lowest + 4, words, f"name {kind}")
+
+    @property
+    def svg(self) -> Markup:
+        """The whole as an inline SVG element."""
+        # Every text that comes from outside was escaped as it came in.
+        return Markup(
+            f'<svg class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
+            f'aria-label="{escape(self.title)}">{"".join(self.parts)}</svg>'
+        )

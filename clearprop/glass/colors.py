@@ -1,0 +1,65 @@
+"""The colors of the pictures: safe for color-blind eyes, and still ordered when printed in gray.
+
+Zero is near white; negative numbers grow dark blue, positive ones orange. The blue end is darker
+than the orange one, so that the two can be told apart in gray.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+_NEGATIVE = ((247, 247, 245), (164, 201, 230), (72, 137, 196), (21, 82, 145), (8, 40, 88))
+_POSITIVE = ((247, 247, 245), (252, 205, 160), (244, 150, 79), (222, 104, 24), (176, 66, 6))
+
+
+def diverging(values: NDArray[Any], limit: float | None = None) -> Pixels:
+    """Return an RGB picture of numbers around zero.
+
+    Args:
+        values: of any shape.
+        limit: the absolute value that gets the full color; None takes the largest one.
+
+    Returns:
+        uint8, shaped like the values with an axis of three; what is not finite is gray.
+
+    >>> diverging(np.array([-1.0, 0.0, 1.0])).tolist()
+    [[8, 40, 88], [247, 247, 245], [176, 66, 6]]
+    """
+    values = np.asarray(values, np.float64)
+    finite = np.isfinite(values)
+    top = largest(values) if limit is None else limit
+    share = np.clip(np.where(finite, values, 0.0) / (top or 1.0), -1.0, 1.0)
+    pixels = np.where((share < 0)[..., None], _ramp(_NEGATIVE, -share), _ramp(_POSITIVE, share))
+    pixels[~finite] = 128
+    return pixels.astype(np.uint8)
+
+
+def largest(values: NDArray[Any]) -> float:
+    """Return the largest absolute value that is finite; 0 where there is none."""
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    return float(np.abs(finite).max()) if finite.size else 0.0
+
+
+def gray(values: NDArray[Any]) -> Pixels:
+    """Return pictures (..., height, width, 1 or 3) from their least to their largest value.
+
+    >>> gray(np.array([[[0.0], [2.0]]])).ravel().tolist()
+    [0, 255]
+    """
+    values = np.asarray(values, np.float64)
+    low = float(values.min())
+    width = float(values.max()) - low
+    return np.round((values - low) / (width or 1.0) * 255).astype(np.uint8)
+
+
+def _ramp(stops: tuple[tuple[int, int, int], ...], share: NDArray[Any]) -> NDArray[np.float64]:
+    colors = np.array(stops, np.float64)
+    position = np.linspace(0.0, 1.0, len(stops))
+    channels = [np.interp(share, position, colors[:, i]) for i in range(3)]
+    return np.round(np.stack(channels, axis=-1))

@@ -1,0 +1,279 @@
+"""The three learning curves of a run: drawn, and read out in plain words.
+
+Shape letters: E passes made.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from clearprop.glass.chart import Chart
+from clearprop.glass.subject import Subject
+from clearprop.glass.wording import count, number, percent
+
+MARKED_POINTS = 40
+BINS = 200
+LOG_RANGE = 20.0
+
+
+@dataclass(frozen=True)
+class CurvesSection:
+    """What the report shows of the learning curves.
+
+    Attributes:
+        objective: the chart of the loss.
+        error: the chart of training and development error.
+        reading: what the shapes of the curves say, sentence by sentence.
+        rows: the numbers of some passes, (pass, objective, training, development) as text.
+        has_development: whether anything was held out.
+        error_name: what the error is called.
+    """
+
+    objective: Markup
+    error: Markup
+    reading: tuple[str, ...]
+    rows: tuple[tuple[str, str, str, str], ...]
+    has_development: bool
+    error_name: str
+
+
+def curves_section(subject: Subject) -> CurvesSection | None:
+    """Return the curves of a run, or None where no pass was finished."""
+    curves = subject.curves
+    if not len(curves):
+        return None
+    has_development = bool(np.isfinite(curves.development_error).any())
+    return CurvesSection(
+        objective=_objective_chart(subject),
+        error=_error_chart(subject),
+        reading=tuple(reading(subject)),
+        rows=tuple(_rows(subject)),
+        has_development=has_development,
+        error_name=subject.loss.error_name,
+    )
+
+
+def best_epoch(subject: Subject) -> int | None:
+    """Return the pass with the lowest development error, ties decided by their objective."""
+    if subject.stopped is not None and subject.stopped.best_epoch is not None:
+        return subject.stopped.best_epoch
+    curves = subject.curves
+    errors = np.nan_to_num(curves.development_error, nan=math.inf)
+    if not np.isfinite(errors).any():
+        return None
+    objectives = np.nan_to_num(curves.development_objective, nan=math.inf)
+    return int(curves.epoch[np.lexsort((objectives, errors))[0]])
+
+
+def error_text(subject: Subject, value: float) -> str:
+    """Return an error as text: percent where it is a share of wrong answers."""
+    return percent(value) if subject.loss.task == "classification" else number(value)
+
+
+def _objective_chart(subject: Subject) -> Markup:
+    curves = subject.curves
+    last = float(curves.epoch[-1])
+    batches = _spread_of_batches(subject)
+    shown = [curves.objective, curves.development_objective, *batches[1:]]
+    span, log = _range(shown)
+    chart = Chart(
+        (0.0, last),
+        span,
+        f"Objective over {count(int(last), 'epoch')}: {number(curves.objective[0])} at first, "
+        f"{number(curves.objective[-1])} at last",
+        log,
+        right=96,
+    )
+    chart.axes("epoch", f"objective ({subject.loss.name.replace('_', ' ')})")
+    if len(batches[0]):
+        chart.band(*batches, "batches")
+    ends = [_draw(chart, subject, curves.objective, "training", "objective", middle=True)]
+    if np.isfinite(curves.development_objective).any():
+        ends.append(
+            _draw(chart, subject, curves.development_objective, "development", "development")
+        )
+    chart.end_labels([end for end in ends if end is not None])
+    return chart.svg
+
+
+def _error_chart(subject: Subject) -> Markup:
+    curves = subject.curves
+    last = float(curves.epoch[-1])
+    shares = subject.loss.task == "classification"
+    factor = 100.0 if shares else 1.0
+    training, development = curves.training_error * factor, curves.development_error * factor
+    span, log = _range([training, development], from_zero=shares)
+    chart = Chart(
+        (0.0, last),
+        span,
+        f"Training and development {subject.loss.error_name} over {count(int(last), 'epoch')}",
+        log,
+        right=96,
+    )
+    chart.axes("epoch", subject.loss.error_name, unit=" %" if shares else "")
+    best = best_epoch(subject)
+    at_best = development[curves.epoch == best] if best is not None else np.zeros(0)
+    if best is not None and len(at_best) and math.isfinite(at_best[0]):
+        px, py = float(chart.px(best)), float(chart.py(at_best[0]))
+        low = chart.height - chart.bottom
+        chart.parts.append(f'<path class="best" d="M{px:.1f} {chart.top:g}V{low:g}"/>')
+        chart.point(px, py, "ring", f"best epoch: {best}", 7)
+        left = px > chart.width * 0.6
+        chart.text(px + (-7 if left else 7), chart.top + 9, f"best: epoch {best}", "name best-name",
+                   "end" if left else "start")  # fmt: skip
+    ends = [_draw(chart, subject, training, "training", "training", middle=True)]
+    if np.isfinite(development).any():
+        ends.append(_draw(chart, subject, development, "development", "development"))
+    chart.end_labels([end for end in ends if end is not None])
+    return chart.svg
+
+
+def _draw(
+    chart: Chart, subject: Subject, values: NDArray[Any], name: str, kind: str, middle: bool = False
+) -> tuple[float, str, str] | None:
+    """Draw one curve; what a pass measured while it went stands at the pass's middle."""
+    epochs = subject.curves.epoch
+    if not np.isfinite(values).any():
+        return None
+    keep = _thinned(len(epochs))
+    xs = epochs[keep] - (0.5 if middle else 0.0)
+    marks = None
+    if len(keep) <= MARKED_POINTS:
+        marks = [f"{name}, epoch {e}: {number(v, 4)}" for e, v in zip(epochs[keep], values[keep],
+                                                                     strict=True)]  # fmt: skip
+    chart.line(xs, values[keep], kind, marks)
+    return float(values[np.isfinite(values)][-1]), name, kind
+
+
+def _thinned(n: int, most: int = 400) -> NDArray[np.intp]:
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp))
+
+
+def _spread_of_batches(
+    subject: Subject,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return where, from and to what the losses of single batches went, bin by bin."""
+    losses = np.asarray(subject.losses, np.float64)
+    curves = subject.curves
+    n = min(len(losses), int(curves.step[-1]))
+    nothing = np.zeros(0)
+    if n < 4 * len(curves) or not np.isfinite(losses[:n]).all():
+        return nothing, nothing, nothing
+    bins = np.array_split(losses[:n], min(BINS, n // 4))
+    ends = np.cumsum([len(b) for b in bins])
+    middles = (ends - np.array([len(b) for b in bins]) / 2) * curves.epoch[-1] / curves.step[-1]
+    low, high = (np.array([np.quantile(b, q) for b in bins]) for q in (0.1, 0.9))
+    return middles, low, high
+
+
+def _range(
+    many: list[NDArray[Any]], from_zero: bool = False
+) -> tuple[tuple[float, float], bool]:  # fmt: skip
+    values = np.concatenate([v[np.isfinite(v)] for v in many])
+    if not len(values):
+        return (0.0, 1.0), False
+    low, high = float(values.min()), float(values.max())
+    if low > 0 and high / low > LOG_RANGE and not from_zero:
+        return (low * 0.9, high * 1.1), True
+    if from_zero or 0 <= low < 0.5 * high:
+        return (0.0, high * 1.08 or 1.0), False
+    room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    return (low - room, high + room), False
+
+
+def _rows(subject: Subject) -> list[tuple[str, str, str, str]]:
+    curves = subject.curves
+    return [
+        (
+            str(curves.epoch[i]),
+            number(float(curves.objective[i]), 4),
+            error_text(subject, float(curves.training_error[i])),
+            ""
+            if math.isnan(curves.development_error[i])
+            else error_text(subject, float(curves.development_error[i])),
+        )
+        for i in _thinned(len(curves), 12)
+    ]
+
+
+def reading(subject: Subject) -> list[str]:
+    """Return what the shapes of the curves say, sentence by sentence."""
+    curves = subject.curves
+    said = []
+    if subject.non_finite is not None:
+        trouble = subject.non_finite
+        said.append(
+            f"In step {trouble.step} (epoch {trouble.epoch}) a number stopped being finite, at "
+            f"{trouble.place}: {trouble.cause}. A smaller learning rate is the first thing to try."
+        )
+    said.append(_of_objective(curves.objective))
+    if np.isfinite(curves.development_error).any():
+        said += _of_errors(subject)
+    elif len(curves):
+        said.append(
+            "No examples were held out, so the curves cannot show whether the network learned "
+            "the rule or the examples by heart."
+        )
+    return said
+
+
+def _of_objective(objective: NDArray[np.float64]) -> str:
+    first, last = float(objective[0]), float(objective[-1])
+    if len(objective) == 1:
+        return f"After its only epoch the objective is {number(last)}; a curve needs more of them."
+    went = f"from {number(first)} in the first epoch to {number(last)} in the last"
+    if not math.isfinite(last):
+        return f"The objective went {went}."
+    lowest = float(np.nanmin(objective))
+    if last > 1.02 * lowest and last > first:
+        return f"The objective rose {went}: the learning rate is probably too high."
+    if last > 0.98 * first:
+        return (
+            f"The objective hardly moved, {went}: the network is not learning. Look at the error "
+            "signals below, and try another learning rate."
+        )
+    tail = objective[-max(2, len(objective) // 5) :]
+    falling = (tail[0] - tail[-1]) / max(first - last, 1e-30)
+    end = (
+        "and was still falling at the end: more epochs may help."
+        if falling > 0.02 and tail[-1] <= tail.min() and last > 1e-3 * first
+        else "and has leveled off."
+    )
+    return f"The objective fell {went}, {end}"
+
+
+def _of_errors(subject: Subject) -> list[str]:
+    curves = subject.curves
+    best = best_epoch(subject)
+    development, training = curves.development_error, curves.training_error
+    at_best = float(development[curves.epoch == best][0]) if best in curves.epoch else math.nan
+    last, last_training = float(development[-1]), float(training[-1])
+    said = [
+        f"The development error is lowest after epoch {best}, at {error_text(subject, at_best)}."
+    ]
+    after = int(curves.epoch[-1]) - (best or 0)
+    if after >= 2 and last > 1.03 * at_best and last_training < last:
+        said.append(
+            f"It has risen to {error_text(subject, last)} in the {count(after, 'epoch')} since, "
+            "while the training error went on falling: the network begins to overfit. Early "
+            "stopping, dropout, weight decay or more data help."
+        )
+    elif math.isfinite(last) and last > 0:
+        gap = last - last_training
+        if gap > 0.5 * last and last_training < last:
+            said.append(
+                f"At the end the training error is only {error_text(subject, last_training)}, well "
+                "below it: the gap is what the network knows about its own examples only."
+            )
+        elif gap <= 0.1 * last:
+            said.append(
+                "Training and development error lie close together: there is no overfitting yet, "
+                "so a larger network or more epochs may still gain."
+            )
+    return said

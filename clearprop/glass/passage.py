@@ -1,0 +1,327 @@
+"""One example's way through the network and back: feature maps and error signals of every layer.
+
+Shape letters: B examples, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.glass.answers import picture_of
+from clearprop.glass.capture import Capture, LayerCapture, capture
+from clearprop.glass.colors import diverging, largest
+from clearprop.glass.pictures import data_address, is_picture
+from clearprop.glass.subject import Subject
+from clearprop.glass.wording import number, percent
+
+SAMPLE = 64
+SEARCHED = 10_000
+MOST_MAPS = 16
+MOST_LAYERS = 40
+CELLS_A_ROW = 64
+ONLY_FORM = (nn.Flatten, nn.Reshape, nn.Dropout)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Pictures of one array of a layer: tiles for feature maps, one strip for a row of units.
+
+    Attributes:
+        tiles: data addresses, one a channel; or one strip.
+        limit: the absolute value that has the full color.
+        alt: what is read out to people who do not see it.
+    """
+
+    tiles: tuple[str, ...]
+    limit: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class LayerPassage:
+    """What one layer made of the example, and the error signal that came back to it.
+
+    Attributes:
+        name: of the layer.
+        kind: its class or activation.
+        shape: of its output, as text.
+        form: "maps" (H, W, C), "units" (a row of numbers) or "rows" (positions by units).
+        shown: how many maps of how many, where not all are.
+        value: pictures of the output.
+        error: pictures of the error signal.
+    """
+
+    name: str
+    kind: str
+    shape: str
+    form: str
+    shown: str
+    value: Signals
+    error: Signals
+
+
+@dataclass(frozen=True)
+class LayerFlow:
+    """What went through one layer, over many examples.
+
+    Attributes:
+        name: of the layer.
+        kind: its class or activation.
+        value: mean absolute output.
+        zeros: share of outputs that are exactly zero, where some are; the sign of silent units.
+        error: mean absolute error signal of one example.
+        share: length of the bar, from 0 to 1, on a logarithmic scale.
+    """
+
+    name: str
+    kind: str
+    value: str
+    zeros: str
+    error: str
+    error_value: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One example's way through the network and back.
+
+    Attributes:
+        why: why this example was chosen.
+        answer: what the model said, and what is true.
+        picture: the input, where it is one.
+        input_error: dE/d input, where the input is a picture.
+        layers: from the input to the output.
+        flow: mean sizes of outputs and error signals over many examples.
+        examples: how many those are.
+        reading: what the sizes of the error signals say.
+        decades: the powers of ten that the bars go through, from the shortest to the longest.
+    """
+
+    why: str
+    answer: str
+    picture: str
+    input_error: Signals | None
+    layers: tuple[LayerPassage, ...]
+    flow: tuple[LayerFlow, ...]
+    examples: int
+    reading: str
+    decades: tuple[str, str]
+
+
+def passage(subject: Subject) -> Passage:
+    """Return one example's way through the network, with sizes over some more examples."""
+    row, why = _telling_example(subject)
+    others = [i for i in range(min(SAMPLE, len(subject))) if i != row]
+    rows = np.array([row, *others[: SAMPLE - 1]])
+    seen = _captured(
+        subject.model, subject.model_inputs(rows), subject.model_targets(rows), subject.loss
+    )
+    steps = _steps(subject.model, seen)
+    # E is the mean over the examples; an example's own error signal is that many times larger.
+    flow = _flow(steps, len(rows))
+    shown = [step for step in steps if not isinstance(step[2], ONLY_FORM)][:MOST_LAYERS]
+    layers = [_layer_passage(name, layer, len(rows)) for name, layer, _ in shown]
+    picture, input_error = "", None
+    if is_picture(subject.input_shape):
+        picture = data_address(picture_of(subject.raw_inputs(rows[:1])[0]))
+        error = np.asarray(seen.input.error[0]) * len(rows)
+        input_error = _maps(error, "error signal of the input")
+    return Passage(
+        why=why,
+        answer=_answer(subject, row),
+        picture=picture,
+        input_error=input_error,
+        layers=tuple(layer for layer in layers if layer is not None),
+        flow=flow,
+        examples=len(rows),
+        reading=_reading(flow),
+        decades=_decades(flow),
+    )
+
+
+_captured = jax.jit(capture, static_argnums=3)
+
+
+def _telling_example(subject: Subject) -> tuple[int, str]:
+    losses = subject.losses_by_example[:SEARCHED]
+    if subject.evaluation.confusion is None:
+        row = int(np.argsort(losses, kind="stable")[len(losses) // 2])
+        return row, f"example {row}, whose loss is the middle one of all"
+    wrong = np.flatnonzero(subject.answers[:SEARCHED] != subject.truths[:SEARCHED])
+    if len(wrong):
+        row = int(wrong[np.argmin(losses[wrong])])
+        return row, f"example {row}, the wrong answer that was nearest to being right"
+    row = int(np.argmax(losses))
+    return row, f"example {row}, the right answer with the largest loss"
+
+
+def _answer(subject: Subject, row: int) -> str:
+    if subject.evaluation.confusion is None:
+        said = np.asarray(subject.evaluation.outputs[row], np.float64).ravel()[:4]
+        true = np.asarray(subject.targets[row], np.float64).ravel()[:4]
+        texts = [", ".join(number(v) for v in x) for x in (said, true)]
+        return f"The network says {texts[0]}; true is {texts[1]}."
+    said, true = subject.answers[row], subject.truths[row]
+    answer = f"The network says {subject.class_name(int(said))}"
+    if subject.chances is None:
+        return f"{answer}; true is {subject.class_name(int(true))}."
+    answer += f" ({percent(float(subject.chances[row, said]))})"
+    if said == true:
+        return f"{answer}, which is right."
+    chance = percent(float(subject.chances[row, true]))
+    return f"{answer}; true is {subject.class_name(int(true))} ({chance})."
+
+
+def _steps(model: nn.Module, seen: Capture) -> list[tuple[str, LayerCapture, nn.Module | None]]:
+    """Return the innermost layers in the order of their calls, each with the name to show."""
+    known = nn.modules(model)
+    paths = {layer.path for layer in seen}
+    inner = [
+        layer
+        for layer in seen
+        if (not any(p != layer.path and p.startswith(f"{layer.path}.") for p in paths)
+            and (layer.path or len(paths) == 1))
+    ]  # fmt: skip
+    calls: dict[str, int] = {}
+    for layer in inner:
+        calls[layer.path] = calls.get(layer.path, 0) + 1
+    steps, before = [], "input"
+    for layer in inner:
+        module = known.get(layer.path)
+        name = layer.path or layer.kind
+        if calls[layer.path] > 1:
+            name = f"{name} after {before}"
+        elif isinstance(module, nn.Activation):
+            name = f"{name}"
+        if not isinstance(module, (nn.Activation, *ONLY_FORM)):
+            before = layer.path
+        steps.append((name, layer, module))
+    return steps
+
+
+def _layer_passage(name: str, layer: LayerCapture, examples: int) -> LayerPassage | None:
+    if not hasattr(layer.value, "shape") or layer.error is None or layer.value.ndim < 2:
+        return None
+    value = np.asarray(layer.value[0], np.float64)
+    error = np.asarray(layer.error[0], np.float64) * examples
+    if value.ndim > 3 or not value.size:
+        return None
+    form = ("units", "rows", "maps")[value.ndim - 1]
+    of = value.shape[-1]
+    draw = _maps if form == "maps" else _strip if form == "units" else _rows
+    return LayerPassage(
+        name=name,
+        kind=layer.kind,
+        shape=" x ".join(map(str, value.shape)),
+        form=form,
+        shown=f"{MOST_MAPS} of {of} maps" if form == "maps" and of > MOST_MAPS else "",
+        value=draw(value, f"output of {name}"),
+        error=draw(error, f"error signal of {name}"),
+    )
+
+
+def _maps(values: NDArray[Any], what: str) -> Signals:
+    limit = largest(values)
+    maps = np.moveaxis(values, -1, 0)[:MOST_MAPS]
+    tiles = tuple(data_address(diverging(each, limit)) for each in maps)
+    return Signals(tiles, number(limit), f"{what}: {len(tiles)} maps of {maps.shape[1]} x "
+                   f"{maps.shape[2]}, from {_span(values)}")  # fmt: skip
+
+
+def _strip(values: NDArray[Any], what: str) -> Signals:
+    limit = largest(values)
+    n = len(values)
+    width = min(n, CELLS_A_ROW)
+    filled = np.zeros(-(-n // width) * width)
+    filled[:n] = values
+    pixels = diverging(filled, limit).reshape(-1, width, 3)
+    pixels.reshape(-1, 3)[n:] = 255
+    return Signals((data_address(pixels),), number(limit), f"{what}: {n} units, {_span(values)}")
+
+
+def _rows(values: NDArray[Any], what: str) -> Signals:
+    limit = largest(values)
+    pixels = diverging(values[:512, :512], limit)
+    return Signals((data_address(pixels),), number(limit), f"{what}: {_span(values)}")
+
+
+def _span(values: NDArray[Any]) -> str:
+    return f"{number(float(values.min()))} to {number(float(values.max()))}"
+
+
+def _flow(
+    steps: list[tuple[str, LayerCapture, nn.Module | None]], examples: int
+) -> tuple[LayerFlow, ...]:
+    measured = []
+    for name, layer, module in steps:
+        if isinstance(module, ONLY_FORM) or layer.error is None or not hasattr(layer.value, "size"):
+            continue
+        value, error = (np.asarray(x, np.float64) for x in (layer.value, layer.error))
+        zeros = float((value == 0).mean())
+        measured.append((name, layer.kind, float(np.abs(value).mean()), zeros,
+                         float(np.abs(error).mean()) * examples))  # fmt: skip
+    sizes = [error for *_, error in measured if 0 < error < np.inf]
+    low, high = (min(sizes), max(sizes)) if sizes else (1.0, 1.0)
+    # Three powers of ten at least: less of a difference shall look like less.
+    bottom = min(np.log10(low), np.log10(high) - 3) - 0.1
+    return tuple(
+        LayerFlow(
+            name=name,
+            kind=kind,
+            value=number(value),
+            zeros=percent(zeros) if zeros > 0.005 else "",
+            error=number(error),
+            error_value=error,
+            share=float((np.log10(error) - bottom) / (np.log10(high) - bottom))
+            if 0 < error < np.inf
+            else 0.0,
+        )
+        for name, kind, value, zeros, error in measured
+    )
+
+
+def _decades(flow: tuple[LayerFlow, ...]) -> tuple[str, str]:
+    sizes = [layer.error_value for layer in flow if 0 < layer.error_value < np.inf]
+    if not sizes:
+        return "", ""
+    return number(10 ** (min(np.log10(min(sizes)), np.log10(max(sizes)) - 3) - 0.1), 1), number(
+        max(sizes), 2
+    )
+
+
+def _reading(flow: tuple[LayerFlow, ...]) -> str:
+    if len(flow) < 2:
+        return ""
+    first, last = flow[0], flow[-1]
+    if not (np.isfinite(first.error_value) and np.isfinite(last.error_value)):
+        return "Some error signals are not finite: training cannot go on from here."
+    if last.error_value == 0:
+        return "No error comes back at all: the examples are answered without loss."
+    if first.error_value == 0:
+        return (
+            f"No error signal reaches {first.name}: every way to it is closed, and it cannot learn."
+        )
+    factor = last.error_value / first.error_value
+    if factor >= 1000:
+        return (
+            f"On the way from {last.name} back to {first.name} the error signal shrinks "
+            f"{number(factor, 2)} times: it vanishes, and the first layers hardly learn."
+        )
+    if factor <= 1 / 1000:
+        return (
+            f"On the way from {last.name} back to {first.name} the error signal grows "
+            f"{number(1 / factor, 2)} times: it explodes; clip it, or begin with smaller weights."
+        )
+    way = f"{number(factor, 2)} times smaller" if factor > 1 else (
+        f"{number(1 / factor, 2)} times larger")  # fmt: skip
+    return (
+        f"On the way from {last.name} back to {first.name} the error signal becomes {way}: it "
+        "arrives. Factors of thousands would mean that it vanishes or explodes."
+    )

@@ -1,0 +1,49 @@
+"""Small pictures as text that stands inside a page: PNG files as data addresses."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+
+
+def data_address(pixels: Pixels) -> str:
+    """Return a picture (height, width) or (height, width, 1 or 3) of uint8 as a data address.
+
+    >>> data_address(np.zeros((2, 2), np.uint8))[:22]
+    'data:image/png;base64,'
+    """
+    flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(flat)).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def is_picture(shape: tuple[int, ...]) -> bool:
+    """Say whether examples of this shape are pictures: height, width and 1 or 3 channels.
+
+    >>> is_picture((28, 28, 1)), is_picture((4,)), is_picture((100, 12))
+    (True, False, False)
+    """
+    return len(shape) == 3 and shape[2] in (1, 3) and min(shape[:2]) > 1
+
+
+def mosaic(tiles: NDArray[Any], columns: int, ground: int = 214) -> Pixels:
+    """Return RGB tiles (n, height, width, 3) side by side, one pixel apart, in so many columns.
+
+    >>> mosaic(np.zeros((5, 2, 2, 3), np.uint8), columns=3).shape
+    (5, 8, 3)
+    """
+    n, height, width, _ = tiles.shape
+    rows = -(-n // columns)
+    whole = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, 3), ground, np.uint8)
+    for i in range(n):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        whole[top : top + height, left : left + width] = tiles[i]
+    return whole

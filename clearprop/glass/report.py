@@ -1,0 +1,279 @@
+"""The report of a run: one HTML file that says what happened, outside and inside."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import jinja2
+import numpy as np
+
+from clearprop import backend, nn
+from clearprop.errors import ClearpropError, ConfigurationError
+from clearprop.glass.answers import confusion_section, fit_section, mistakes_section
+from clearprop.glass.curves import best_epoch, curves_section, error_text
+from clearprop.glass.filters import filter_pictures, weight_table
+from clearprop.glass.passage import passage
+from clearprop.glass.plane import marked, plane_section
+from clearprop.glass.subject import Judging, LossLike, Subject, gather
+from clearprop.glass.wording import count, duration, flat, number, percent, without_folders
+from clearprop.training import Run
+from clearprop.training.files import write_atomically
+
+NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the report's head: what it is, its value, and a remark."""
+
+    label: str
+    value: str
+    remark: str = ""
+
+
+def write_report(
+    run: Run | Path | str,
+    data: Judging = None,
+    path: Path | str | None = None,
+    *,
+    title: str | None = None,
+    loss: LossLike | None = None,
+    remarks: Sequence[str] = (),
+) -> Path:
+    """Write the report of a run as one HTML file, in one stroke, and return where it is.
+
+    The file needs no network and no other file. It shows the three learning curves, how the model
+    answers, its worst mistakes, what its layers look for, one example's way through the network
+    with the error signal of every layer, the layers, the configuration and the machine; for inputs
+    of two numbers the decision boundary too. What does not fit the data is left out.
+
+    Args:
+        run: what `fit` returned, or the folder of a run that has ended.
+        data: the ``Splits`` of the run, of which the test part judges (the development part where
+            there is none, else the training part); or one of their parts; or (inputs, targets).
+            Without it the report tells only what the run itself knows.
+        path: of the file; by default ``report.html`` in the run's folder.
+        title: by default the recipe or the model, and the data.
+        loss: for a run whose loss was a function of the user's.
+        remarks: lines to stand below the result, as a recipe has them.
+
+    Raises:
+        ConfigurationError: the run has no folder and no path is given; or its loss is not known.
+        RunError: the folder holds no run; the disk is full.
+        CheckpointError: the model in the folder is missing or damaged.
+
+    >>> import tempfile
+    >>> from clearprop.training import fit
+    >>> gates = (np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0]))
+    >>> model = nn.Sequential([nn.Linear(2, 8), "tanh", nn.Linear(8, 2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = fit(model, gates, epochs=2, batch_size=4, progress=False)
+    ...     page = write_report(run, gates, f"{folder}/report.html").read_text()
+    >>> "Decision boundary" in page
+    True
+    """
+    subject = gather(run, data, loss)
+    if path is None:
+        folder = run.folder if isinstance(run, Run) else Path(run)
+        if folder is None:
+            raise ConfigurationError(
+                "this run was written nowhere, so its report has no place",
+                mend="write_report(run, data, path='report.html')",
+            )
+        path = folder / NAME
+    page = render(subject, title=title, remarks=remarks)
+    write_atomically(Path(path), page)
+    return Path(path)
+
+
+def render(subject: Subject, *, title: str | None = None, remarks: Sequence[str] = ()) -> str:
+    """Return the report of a subject as the text of an HTML page."""
+    judged = len(subject) > 0
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("clearprop.glass"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = environment.get_template("report.html")
+    return page.render(
+        title=title or _title(subject),
+        subject=subject,
+        part=_part(subject),
+        result=_result(subject),
+        ending=_ending(subject),
+        remarks=list(remarks),
+        figures=_figures(subject),
+        curves=curves_section(subject),
+        confusion=confusion_section(subject) if judged else None,
+        fit=fit_section(subject) if judged else None,
+        mistakes=mistakes_section(subject) if judged else None,
+        plane=plane_section(subject) if judged else None,
+        filters=filter_pictures(subject),
+        weights=weight_table(subject),
+        passage=passage(subject) if judged else None,
+        layers=_layers(subject),
+        configuration=_configuration(subject.config),
+        machine=_machine(subject.config),
+        spent=_spent(subject),
+        marked=marked,
+        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        version=metadata.version("clearprop"),
+    )
+
+
+def _title(subject: Subject) -> str:
+    recipe = subject.config.get("notes", {}).get("recipe")
+    name = recipe.get("name") if isinstance(recipe, dict) else recipe
+    name = str(name) if name else type(subject.model).__name__
+    known = subject.data_name not in ("", "data")
+    return f"{name} on {without_folders(subject.data_name)}" if known else name
+
+
+def _part(subject: Subject) -> str:
+    return f"{subject.part} examples" if subject.part != "given" else "examples given"
+
+
+def _result(subject: Subject) -> str:
+    if not len(subject):
+        return ""
+    judged = subject.evaluation
+    n = f"{judged.examples:,}"
+    of = f"{n} {_part(subject)}"
+    if judged.accuracy is not None:
+        return f"{percent(judged.accuracy)} of the {of} are answered right."
+    return f"The {judged.error_name} on the {of} is {number(judged.error)}."
+
+
+def _ending(subject: Subject) -> str:
+    stopped = subject.stopped
+    if stopped is None:
+        return "The run has not ended: it goes on, or was cut off. It can be resumed."
+    after = f"after {count(stopped.epoch, 'epoch')}"
+    words = {
+        "finished": f"Trained for {count(stopped.epoch, 'epoch')}",
+        "early": f"Stopped early {after}, as the development error had not fallen for long",
+        "interrupted": f"Interrupted {after}; it can be resumed",
+        "non-finite": f"Broken off in step {stopped.step + 1:,}: a number stopped being finite",
+    }
+    text = words.get(stopped.reason, f"Ended ({stopped.reason}) {after}")
+    if stopped.best_epoch is not None:
+        return f"{text}; the model has the weights of epoch {stopped.best_epoch}, the best one."
+    return f"{text}."
+
+
+def _figures(subject: Subject) -> list[Figure]:
+    found = []
+    if len(subject):
+        judged = subject.evaluation
+        accuracy = judged.accuracy
+        value = percent(accuracy) if accuracy is not None else number(judged.error)
+        label = "accuracy" if accuracy is not None else judged.error_name
+        name = subject.part if subject.part != "given" else "given"
+        found.append(Figure(f"{name} {label}", value, f"of {judged.examples:,} examples"))
+    curves, best = subject.curves, best_epoch(subject)
+    if best is not None and (curves.epoch == best).any():
+        error = float(curves.development_error[curves.epoch == best][0])
+        found.append(
+            Figure("best development error", error_text(subject, error), f"after epoch {best}")
+        )
+    parameters = sum(int(w.size) for w in nn.parameters(subject.model).values())
+    found.append(Figure("parameters", f"{parameters:,}", type(subject.model).__name__))
+    if len(curves):
+        seconds = float(np.nansum(curves.seconds))
+        steps = count(int(curves.step[-1]), "step")
+        found.append(Figure("training time", duration(seconds), steps))
+    return found
+
+
+def _layers(subject: Subject) -> nn.Summary | None:
+    shape = subject.input_shape or tuple(_noted_shape(subject.config))
+    if not shape:
+        return None
+    tokens = len(subject) and np.asarray(subject.inputs[:1]).dtype.kind in "iu"
+    prepared = subject.preparation is not None and subject.preparation.kind != "tokens"
+    try:
+        dtype = np.int32 if tokens and not prepared else np.float32
+        return nn.summary(subject.model, shape, dtype=dtype)
+    except ClearpropError:
+        return None
+
+
+def _noted_shape(config: dict[str, Any]) -> Sequence[int]:
+    preparation = config.get("preparation") or {}
+    if preparation.get("kind") == "table":
+        return (len(preparation.get("center", ())),)
+    return preparation.get("input_shape", ()) or ()
+
+
+def _configuration(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    plain = without_folders(config)
+    notes = dict(plain.get("notes", {}))
+    recipe = notes.pop("recipe", None)
+    values = recipe.get("values", {}) if isinstance(recipe, dict) else {}
+    sections = [
+        ("Recipe", values),
+        ("Settings", plain.get("settings", {})),
+        ("Loss", {"loss": plain["loss"]} if "loss" in plain else {}),
+        ("Optimizer", plain.get("optimizer", {})),
+        ("Data", plain.get("data", {})),
+        ("Plan of the compiled calls", plain.get("plan", {})),
+        ("Notes", notes),
+    ]
+    return [
+        (name, flat(rows if isinstance(rows, dict) else {"": rows}))
+        for name, rows in sections
+        if rows
+    ]
+
+
+def _machine(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is known of the machine that trained: no names of people, no folders."""
+    noted = config.get("machine") or {
+        **backend.describe(backend.mesh()),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "cores": backend.usable_cores(),
+    }
+    labels = {
+        "python": "Python",
+        "jax": "JAX",
+        "cores": "processor cores",
+        "platform": "platform",
+        "kind": "kind of device",
+        "devices": "devices that shared a batch",
+        "system": "system",
+    }
+    rows = [("clearprop", metadata.version("clearprop"))]
+    rows += [(labels[key], str(noted[key])) for key in labels if key in noted]
+    if "jax" not in noted:
+        rows.append(("JAX", jax.__version__))
+    return rows
+
+
+def _spent(subject: Subject) -> list[tuple[str, str]]:
+    curves = subject.curves
+    if not len(curves):
+        return []
+    seconds = float(np.nansum(curves.seconds))
+    steps = int(curves.step[-1])
+    rows = [
+        ("in all", duration(seconds)),
+        ("per epoch (median)", duration(float(np.nanmedian(curves.seconds)))),
+        ("steps", f"{steps:,}"),
+    ]
+    if steps and seconds > 0:
+        rows.append(("per step", f"{number(1000 * seconds / steps)} ms, evaluation included"))
+    examples = subject.config.get("data", {}).get("examples")
+    if examples and seconds > 0:
+        rate = examples * len(curves) / seconds
+        rows.append(("examples per second", number(rate)))
+    return rows

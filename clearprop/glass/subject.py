@@ -1,0 +1,256 @@
+"""What a report is about: a run, its model, and the examples on which it is judged.
+
+Shape letters: N examples, K classes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.errors import ConfigurationError
+from clearprop.training import (
+    Curves,
+    Evaluation,
+    NonFinite,
+    Run,
+    Stopped,
+    evaluate,
+    load,
+    load_preparation,
+    read_run,
+)
+
+Judging = Splits | Dataset | tuple[Any, Any] | None
+LossLike = str | nn.Loss | Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A run, its model and the examples on which it is judged.
+
+    Attributes:
+        name: of the run folder; "" where the run was not written.
+        model: as the run left it.
+        curves: the three curves.
+        losses: mean loss of every step's batch.
+        stopped: why the run ended; None while it goes on, or was killed.
+        non_finite: where a number stopped being finite, if one did.
+        config: what was asked for.
+        preparation: turns raw inputs into the model's; None where plain arrays were given.
+        loss: what was made small.
+        part: what the judging examples are: "test", "development", "training" or "given"; "" where
+            there are none.
+        examples: the judging examples as they are kept; None where there are none.
+        class_names: of the labels.
+        feature_names: of the entries of an input.
+        data_name: of the data set.
+    """
+
+    name: str
+    model: nn.Module
+    curves: Curves
+    losses: NDArray[np.float32]
+    stopped: Stopped | None
+    non_finite: NonFinite | None
+    config: dict[str, Any]
+    preparation: Preparation | None
+    loss: nn.Loss
+    part: str
+    examples: Dataset | tuple[Any, Any] | None
+    class_names: tuple[str, ...] | None
+    feature_names: tuple[str, ...] | None
+    data_name: str
+
+    def __len__(self) -> int:
+        return 0 if self.examples is None else len(self.targets)
+
+    @property
+    def inputs(self) -> Any:
+        """The inputs of the judging examples as they are kept, (N, ...)."""
+        return self.examples.inputs if isinstance(self.examples, Dataset) else self._pair[0]
+
+    @property
+    def targets(self) -> Any:
+        """Their targets, raw, (N, ...)."""
+        return self.examples.targets if isinstance(self.examples, Dataset) else self._pair[1]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example as the model sees it; () where there are no examples."""
+        return () if self.examples is None else tuple(self.inputs.shape[1:])
+
+    @functools.cached_property
+    def evaluation(self) -> Evaluation:
+        """How the model does on the judging examples."""
+        assert self.examples is not None
+        return evaluate(self.model, self.examples, self.loss, self.preparation)
+
+    @functools.cached_property
+    def chances(self) -> NDArray[np.float64] | None:
+        """The probability (N, K) that the model gives to each class; None where it gives none."""
+        outputs = np.asarray(self.evaluation.outputs, np.float64)
+        if self.evaluation.confusion is None:
+            return None
+        if outputs.shape[1] > 1:
+            powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+            return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        if self.loss.name not in ("binary_cross_entropy", "binary_squared_error"):
+            return None
+        # What a chance below e^-500 exactly is, nobody sees; exp of more overflows.
+        one = outputs if self.loss.threshold == 0.5 else 1 / (1 + np.exp(-outputs.clip(-500, 500)))
+        return np.concatenate([1 - one, one], axis=1).clip(0, 1)
+
+    @functools.cached_property
+    def answers(self) -> NDArray[np.int64]:
+        """The class (N,) that the model names for each example."""
+        outputs = self.evaluation.outputs
+        if outputs.shape[1] > 1:
+            return np.asarray(outputs.argmax(axis=1), np.int64)
+        return (outputs[:, 0] >= (self.loss.threshold or 0.0)).astype(np.int64)
+
+    @functools.cached_property
+    def truths(self) -> NDArray[np.int64]:
+        """The class (N,) of each example."""
+        targets = np.asarray(self.targets)
+        if targets.ndim > 1 and targets.shape[1] > 1:
+            return np.asarray(targets.argmax(axis=1), np.int64)
+        return np.rint(targets.reshape(-1)).astype(np.int64)
+
+    @functools.cached_property
+    def losses_by_example(self) -> NDArray[np.float64]:
+        """The loss (N,) of each judging example."""
+        outputs, targets = jnp.asarray(self.evaluation.outputs), self.targets
+        if self.preparation is not None and self.preparation.target_center:
+            outputs = jnp.asarray(self._scaled(outputs))
+            targets = self.preparation.scaled_targets(targets)
+        losses = np.asarray(self.loss.per_example(outputs, jnp.asarray(targets)), np.float64)
+        return losses.reshape(len(losses), -1).mean(axis=1)
+
+    def class_name(self, label: int) -> str:
+        """Return what a class is called."""
+        names = self.class_names
+        return names[label] if names is not None and 0 <= label < len(names) else str(label)
+
+    def model_inputs(self, rows: Any) -> Any:
+        """Return some examples as the model sees them."""
+        kept = np.asarray(self.inputs[rows])
+        if self.preparation is not None:
+            return jnp.asarray(self.preparation.scaled(kept))
+        tokens = kept.dtype.kind in "iu" and kept.dtype.itemsize > 1
+        return jnp.asarray(kept if tokens else kept.astype(np.float32))
+
+    def model_targets(self, rows: Any) -> Any:
+        """Return some targets as the loss sees them."""
+        targets = np.asarray(self.targets)[rows]
+        if self.preparation is not None and self.preparation.target_center:
+            targets = self.preparation.scaled_targets(targets)
+        return jnp.asarray(targets)
+
+    def raw_inputs(self, rows: Any) -> NDArray[Any]:
+        """Return some examples in the units of the data."""
+        kept = np.asarray(self.inputs[rows])
+        preparation = self.preparation
+        if preparation is None or preparation.kind not in ("numbers", "table"):
+            return kept
+        spread, center = np.asarray(preparation.spread), np.asarray(preparation.center)
+        return np.asarray(kept * spread + center) if spread.size else kept
+
+    @property
+    def _pair(self) -> tuple[Any, Any]:
+        assert isinstance(self.examples, tuple)
+        return self.examples
+
+    def _scaled(self, outputs: Any) -> Any:
+        assert self.preparation is not None
+        return self.preparation.scaled_targets(outputs)
+
+
+def gather(
+    run: Run | Path | str,
+    data: Judging = None,
+    loss: LossLike | None = None,
+) -> Subject:
+    """Return what a report on a run is about.
+
+    Args:
+        run: what `fit` returned, or the folder of a run that has ended.
+        data: the ``Splits`` of the run, of which the last held-out part judges; or one of their
+            parts; or (inputs, targets) as the model and the loss take them.
+        loss: where the run's own cannot be found by its name.
+
+    Raises:
+        RunError: the folder holds no run.
+        CheckpointError: its model is missing or damaged.
+        ConfigurationError: the run's loss is not known by name and none is given.
+    """
+    if isinstance(run, Run):
+        config, folder, curves, losses = run.config, run.folder, run.curves, run.losses
+        model, preparation = run.model, run.preparation
+        stopped: Stopped | None = run.stopped
+        trouble = run.non_finite
+    else:
+        record, folder = read_run(run), Path(run)
+        config, curves, losses = record.config, record.curves, record.losses
+        model, preparation = load(folder), load_preparation(folder)
+        stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
+        trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
+    part, examples = _judging(data)
+    names = getattr(examples, "class_names", None) or getattr(preparation, "class_names", None)
+    return Subject(
+        name=folder.resolve().name if folder is not None else "",
+        model=model,
+        curves=curves,
+        losses=losses,
+        stopped=stopped,
+        non_finite=trouble,
+        config=config,
+        preparation=preparation,
+        loss=_loss(config, loss),
+        part=part,
+        examples=examples,
+        class_names=names,
+        feature_names=getattr(examples, "feature_names", None),
+        data_name=str(config.get("data", {}).get("name", "")),
+    )
+
+
+def _judging(data: Judging) -> tuple[str, Dataset | tuple[Any, Any] | None]:
+    if data is None:
+        return "", None
+    if isinstance(data, Splits):
+        held_out = (("test", data.test), ("development", data.dev))
+        return next(
+            ((n, part) for n, part in held_out if part is not None), ("training", data.train)
+        )
+    if isinstance(data, Dataset):
+        return "given", data
+    if isinstance(data, tuple) and len(data) == 2:
+        return "given", (np.asarray(data[0]), np.asarray(data[1]))
+    raise ConfigurationError(
+        "this is no data to judge a run by",
+        given=f"a {type(data).__name__}",
+        expected="the Splits of the run, one of their parts, or (inputs, targets)",
+    )
+
+
+def _loss(config: dict[str, Any], given: LossLike | None) -> nn.Loss:
+    if given is not None:
+        return nn.find_loss(given)
+    name = config.get("loss", "")
+    if name not in nn.LOSSES:
+        raise ConfigurationError(
+            "the loss of this run is a function of its author's, which a folder cannot hold",
+            given=repr(name),
+            mend="write_report(run, data, loss=function)",
+        )
+    return nn.find_loss(name)

@@ -1,0 +1,117 @@
+"""Numbers as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+
+def number(x: float, digits: int = 3) -> str:
+    """Return a number with so many significant digits, plainly written where that is short.
+
+    >>> number(0.123456), number(1234.5), number(0.0000123), number(2.0), number(float("nan"))
+    ('0.123', '1,230', '1.23e-05', '2', 'not a number')
+    """
+    if math.isnan(x):
+        return "not a number"
+    if math.isinf(x):
+        return "infinite" if x > 0 else "minus infinite"
+    if x == 0:
+        return "0"
+    size = abs(x)
+    if size < 1e-4 or size >= 1e9:
+        return f"{x:.{digits}g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(size)))
+    rounded = round(x, digits - 1 - math.floor(math.log10(size)))
+    text = f"{rounded:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(share: float) -> str:
+    """Return a share as percent: fine where there is little left to the end.
+
+    >>> percent(0.5), percent(0.0961), percent(0.9987), percent(1.0), percent(0.00003)
+    ('50 %', '9.6 %', '99.87 %', '100 %', 'under 0.01 %')
+    """
+    if not math.isfinite(share):
+        return number(share)
+    if 0 < share < 0.0001:
+        return "under 0.01 %"
+    left = min(share, 1 - share)
+    decimals = 2 if 0 < left < 0.01 else 1
+    text = f"{100 * share:.{decimals}f}"
+    return f"{text.rstrip('0').rstrip('.')} %"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as one says it.
+
+    >>> duration(0.25), duration(9.04), duration(83), duration(7300)
+    ('0.25 s', '9.0 s', '1 min 23 s', '2 h 2 min')
+    """
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """Return a number of things.
+
+    >>> count(1, "epoch"), count(61706, "parameter"), count(2, "class", "classes")
+    ('1 epoch', '61,706 parameters', '2 classes')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def without_folders(value: Any) -> Any:
+    """Return plain data in which a path of this machine is down to its last part.
+
+    >>> without_folders({"data": "/srv/somebody/rows.csv", "rate": 0.1, "ratio": "1/2"})
+    {'data': 'rows.csv', 'rate': 0.1, 'ratio': '1/2'}
+    """
+    if isinstance(value, dict):
+        return {key: without_folders(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_folders(child) for child in value]
+    if isinstance(value, str):
+        for kind in (PurePosixPath, PureWindowsPath):
+            path = kind(value)
+            if path.is_absolute() or value.startswith("~"):
+                return path.name or value
+    return value
+
+
+def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested configuration as rows of dotted name and text.
+
+    >>> flat({"settings": {"epochs": 3, "freeze": []}, "loss": "cross_entropy"})
+    [('settings.epochs', '3'), ('settings.freeze', 'none'), ('loss', 'cross_entropy')]
+    """
+    rows: list[tuple[str, str]] = []
+    for key, value in config.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, dict):
+            rows += flat(value, name)
+        elif isinstance(value, list) and any(isinstance(child, dict) for child in value):
+            rows += flat({str(i): child for i, child in enumerate(value)}, name)
+        else:
+            rows.append((name, _plain(value)))
+    return rows
+
+
+def _plain(value: Any) -> str:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_plain(child) for child in value)
+    return str(value)
