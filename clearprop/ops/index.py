@@ -25,23 +25,40 @@ def getitem(x: Array, index: Any) -> Array:
     """Read entries: z = x[index], for every index that NumPy knows.
 
     Arrays in the index are inputs (without error); numbers, slices, None and ``...`` are static. An
-    index array beyond the end reads the last entry under `jax.jit`, as in JAX.
+    index array beyond the end reads the last entry, as in JAX.
 
     Raises:
-        ShapeError: more indices than axes, or a number outside its axis.
+        ShapeError: more indices than axes, a number outside its axis, or a mask whose number of
+            True entries is not known while JAX compiles.
 
     >>> print(getitem(jnp.arange(6.0).reshape(2, 3), (0, slice(None, None, 2))))
     [0. 2.]
     """
     parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(stop_gradient(part) for part in parts)
-    arrays = tuple(jnp.asarray(part) for part in parts if _is_array(part))
+    parts = tuple(place for part in parts for place in _places(stop_gradient(part)))
+    arrays = tuple(part for part in parts if _is_array(part))
     static = tuple(_HOLE if _is_array(part) else part for part in parts)
     return _getitem(x, *arrays, index=static)
 
 
 def _is_array(part: Any) -> bool:
-    return isinstance(part, jax.Array | np.ndarray | list | bool | np.bool_)
+    return isinstance(part, jax.Array | np.ndarray)
+
+
+def _places(part: Any) -> tuple[Any, ...]:
+    """Turn a list into an array, and a mask into the places of its True entries."""
+    if isinstance(part, list | bool | np.bool_):
+        part = np.asarray(part)
+    if not _is_array(part) or part.dtype != bool or not part.ndim:
+        return (part,)
+    if isinstance(part, jax.core.Tracer):
+        raise ShapeError(
+            "the number of True entries of a mask is not known while JAX compiles",
+            where="getitem",
+            given=f"a mask of shape {part.shape}",
+            mend="use ops.where(mask, x, 0.0), which keeps the shape",
+        )
+    return np.nonzero(np.asarray(part))
 
 
 def _filled(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:

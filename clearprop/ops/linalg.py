@@ -34,7 +34,8 @@ def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
         # is the product's own.
         rows = transpose(reshape(x, shape=(-1, x.shape[-1])))
         return reshape(matmul(rows, reshape(error, shape=(-1, *y.shape[1:]))), shape=y.shape)
-    if len(x.shape) == 1:
+    if len(x.shape) == 1 or x.shape[-2] != error.shape[-2]:
+        # One vector, or in a scan the vectors of all steps, which come as (T, 1, n).
         return expand_dims(x, -1) * expand_dims(error, -2)
     return matmul(_swapped(x), error)
 

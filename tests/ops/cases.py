@@ -314,6 +314,12 @@ def _(d: Draw) -> Made:
     return ops.matmul, [d.array(x), d.array(y)]
 
 
+@case("matmul")
+def _(d: Draw) -> Made:
+    left, right = d.choice(((3,), (2, 3, 2)), ((2, 3), (4, 3, 2)), ((3,), (3,)), ((2, 3), (3,)))
+    return ops.matmul, [d.array(left), d.array(right)]
+
+
 EINSUMS: list[tuple[str, list[tuple[int, ...]]]] = [
     ("ij,jk->ik", [(2, 3), (3, 4)]),
     ("ij,jk", [(2, 3), (3, 4)]),

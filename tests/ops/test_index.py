@@ -93,3 +93,13 @@ def test_take_along_axis_asks_for_one_shape() -> None:
 def test_labels_outside_give_zeros() -> None:
     np.testing.assert_array_equal(ops.one_hot(jnp.array([1, 5]), 3), [[0, 1, 0], [0, 0, 0]])
     assert ops.one_hot(jnp.array(0), 2, dtype=jnp.bfloat16).dtype == jnp.bfloat16
+
+
+def test_a_mask_is_read_eagerly_and_as_a_constant_of_jit() -> None:
+    mask = np.array([True, False, True])
+    x = jnp.arange(3.0)
+    for read in (grad(lambda x: x[mask].sum()), jax.jit(grad(lambda x: x[mask].sum()))):
+        np.testing.assert_array_equal(read(x), mask)
+    np.testing.assert_array_equal(grad(lambda x: x[x > 0].sum())(x), [0, 1, 1])
+    with pytest.raises(ShapeError, match=r"ops\.where"):
+        jax.jit(grad(lambda x: x[x > 0].sum()))(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearprop.autodiff import OPERATIONS, grad
-from tests.ops.cases import CASES, Draw
+from clearprop import ops
+from clearprop.autodiff import OPERATIONS, Operation, grad
+from tests.ops.cases import CASES, Draw, Made
 
 WITHOUT_RULE = {
     "argmax",
@@ -31,6 +32,17 @@ OURS = {
     name: row for name, row in OPERATIONS.items() if row.forward.__module__.startswith("clearprop.")
 }
 STEP = 1e-5
+# A test's function runs once: what the compiler would win is less than what it takes.
+COMPILED = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def cases_of(names: Iterable[str]) -> list[Any]:
+    """Return every case of the named operations once, under the first name that it has."""
+    cases: dict[Callable[[Draw], Made], str] = {}
+    for name in sorted(names):
+        for number, make in enumerate(CASES.get(name, [])):
+            cases.setdefault(make, f"{name}-{number}")
+    return [pytest.param(make, id=label) for make, label in cases.items()]
 
 
 def test_every_operation_has_a_rule_or_is_known_to_have_none() -> None:
@@ -42,15 +54,13 @@ def test_every_rule_has_a_case() -> None:
     assert sorted(CASES.keys() - OURS.keys()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "number"), [(name, k) for name in sorted(CASES) for k in range(len(CASES[name]))]
-)
-def test_rule(name: str, number: int) -> None:
-    @settings(max_examples=max(2, settings.default.max_examples // 8))
+@pytest.mark.parametrize("make", cases_of(OURS))
+def test_rule(make: Callable[[Draw], Made]) -> None:
+    @settings(max_examples=max(2, settings.default.max_examples // 12))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         d = Draw.of(data)
-        function, inputs = CASES[name][number](d)
+        function, inputs = make(d)
         with jax.enable_x64(True):
             check_derivatives(function, [jnp.asarray(x) for x in inputs], d.random)
 
@@ -85,8 +95,7 @@ def check_derivatives(
     def central(f: Callable[[list[Any]], Any], xs: list[Any], vector: list[Any]) -> Any:
         return (f(moved(xs, vector, STEP)) - f(moved(xs, vector, -STEP))) / (2 * STEP)
 
-    # The functions run once: what the compiler would win is less than what it takes.
-    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    @COMPILED
     def measure(xs: list[Any]) -> Any:
         first, second = grad(scalar)(xs), grad(slope)(xs)
         return (
@@ -106,9 +115,61 @@ def check_derivatives(
     np.testing.assert_allclose(*second, rtol=1e-5, atol=1e-6)
 
 
-def test_a_wrong_rule_is_found() -> None:
-    from clearprop.autodiff import Operation
+@pytest.mark.parametrize("make", cases_of([name for name, row in OURS.items() if row.stacks]))
+def test_a_rule_that_stacks_holds_for_all_steps_of_a_scan(make: Callable[[Draw], Made]) -> None:
+    """Some inputs stay as they are, others change from step to step."""
 
+    @settings(max_examples=max(1, settings.default.max_examples // 25))
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        d = Draw.of(data)
+        function, inputs = make(d)
+        changing = [d.choice(True, False) for _ in inputs]
+
+        def total(xs: list[Any], scan: Callable[..., Any]) -> Any:
+            def step(sum_so_far: Any, factor: Any) -> tuple[Any, None]:
+                now = [x * factor if c else x for x, c in zip(xs, changing, strict=True)]
+                leaves = jax.tree.leaves(function(*now))
+                return sum_so_far + sum((y * y * factor).sum() for y in leaves), None
+
+            return scan(step, jnp.zeros(()), jnp.array([0.9, 1.0, 1.1]))[0]
+
+        @COMPILED
+        def both(xs: list[Any]) -> Any:
+            oracle = jax.grad(lambda xs: total(xs, jax.lax.scan))
+            return grad(lambda xs: total(xs, ops.scan))(xs), oracle(xs)
+
+        with jax.enable_x64(True):
+            ours, theirs = both([jnp.asarray(x) for x in inputs])
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+    check()
+
+
+def small_network(w: Any, x: Any) -> Any:
+    h = ops.layer_norm(ops.gelu(ops.einsum("bi,ij->bj", x, w)), epsilon=0.1)
+    a = ops.attention(h[None], h[None], ops.silu(h)[None], causal=True)[0]
+    spread = ops.std(a) + ops.prod(a[0, :2]) + ops.max(a, axis=0).sum()
+    return ops.mean(ops.softmax_cross_entropy(a, jnp.array([0, 1, 2]))) + spread
+
+
+def test_the_rules_of_a_whole_network_hold_at_third_order() -> None:
+    random = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        w, v = (jnp.asarray(random.normal(size=(2, 4))) for _ in range(2))
+        x = jnp.asarray(random.normal(size=(3, 2)))
+
+        def third(derive: Callable[..., Any]) -> Any:
+            first = derive(small_network)
+            second = derive(lambda w: (first(w, x) * v).sum())
+            return derive(lambda w: (second(w) * v).sum())
+
+        ours, theirs = COMPILED(lambda w: (third(grad)(w), third(jax.grad)(w)))(w)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+def test_a_wrong_rule_is_found() -> None:
     wrong = Operation(jnp.sin, name="wrong_sine", errors=(lambda error, y, x: error * x,))
     with jax.enable_x64(True), pytest.raises(AssertionError):
         check_derivatives(wrong, [jnp.array([0.3])], np.random.default_rng(0))
