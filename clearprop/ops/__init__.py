@@ -4,6 +4,15 @@ from clearprop.autodiff import OPERATIONS, Operation, stop_gradient
 from clearprop.ops import activations
 from clearprop.ops.activations import *  # noqa: F403 - a new one is named in its own file alone
 from clearprop.ops.attention import attention, attention_weights, causal_mask, masked_softmax
+from clearprop.ops.conv import (
+    convolution,
+    convolution_bias_error,
+    convolution_input_error,
+    convolution_kernel_error,
+    convolution_transpose,
+    output_size,
+    true_convolution,
+)
 from clearprop.ops.elementwise import (
     abs,
     add,
@@ -44,6 +53,14 @@ from clearprop.ops.losses import (
     zero_one,
 )
 from clearprop.ops.normalization import batch_norm, layer_norm, weight_norm
+from clearprop.ops.pool import (
+    average_pool,
+    first_largest,
+    max_pool,
+    read_in_windows,
+    spread_over_windows,
+    write_in_windows,
+)
 from clearprop.ops.reduce import (
     argmax,
     argmin,
@@ -83,11 +100,17 @@ __all__ = [
     "astype",
     "attention",
     "attention_weights",
+    "average_pool",
     "batch_norm",
     "broadcast_to",
     "causal_mask",
     "clip",
     "concatenate",
+    "convolution",
+    "convolution_bias_error",
+    "convolution_input_error",
+    "convolution_kernel_error",
+    "convolution_transpose",
     "cos",
     "cumsum",
     "divide",
@@ -98,6 +121,7 @@ __all__ = [
     "exp",
     "expand_dims",
     "expm1",
+    "first_largest",
     "flip",
     "floor",
     "gather",
@@ -112,6 +136,7 @@ __all__ = [
     "masked_softmax",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",
@@ -121,9 +146,11 @@ __all__ = [
     "negative",
     "one_hot",
     "outer",
+    "output_size",
     "pad",
     "power",
     "prod",
+    "read_in_windows",
     "reciprocal",
     "reshape",
     "round",
@@ -135,6 +162,7 @@ __all__ = [
     "sin",
     "softmax_cross_entropy",
     "split",
+    "spread_over_windows",
     "sqrt",
     "square",
     "squared_error",
@@ -147,9 +175,11 @@ __all__ = [
     "take",
     "take_along_axis",
     "transpose",
+    "true_convolution",
     "var",
     "weight_norm",
     "where",
+    "write_in_windows",
     "zero_one",
 ]
 __all__ += activations.__all__

@@ -1,0 +1,108 @@
+"""Convolution by XLA's own operation, the choice of GPUs and of many channels."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import lax
+
+from clearprop.ops.conv.geometry import Geometry, Pairs
+from clearprop.ops.types import Array
+
+
+def _convolve(
+    x: Array,
+    kernel: Array,
+    *,
+    dimensions: lax.ConvDimensionNumbers,
+    padding: Pairs,
+    stride: tuple[int, ...] | None = None,
+    spread: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    groups: int = 1,
+    batch_groups: int = 1,
+) -> Array:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=stride or (1,) * len(padding),
+        padding=padding,
+        lhs_dilation=spread,
+        rhs_dilation=dilation,
+        dimension_numbers=dimensions,
+        feature_group_count=groups,
+        batch_group_count=batch_groups,
+    )
+
+
+def _channels_last(axes: int) -> tuple[int, ...]:
+    return (0, axes + 1, *range(1, axes + 1))
+
+
+def forward(x: Array, kernel: Array, geometry: Geometry, groups: int) -> Array:
+    """Return the convolution of x (b, sizes, f) and kernel (window, f / groups, f')."""
+    axes = len(geometry.sizes)
+    last = _channels_last(axes)
+    return _convolve(
+        x,
+        kernel,
+        dimensions=lax.ConvDimensionNumbers(last, (axes + 1, axes, *range(axes)), last),
+        padding=geometry.padding,
+        stride=geometry.stride,
+        dilation=geometry.dilation,
+        groups=groups,
+    )
+
+
+def input_error(error: Array, kernel: Array, geometry: Geometry, groups: int) -> Array:
+    """Return the error of x: a convolution of the spread error with the flipped kernel."""
+    g, axes = geometry, len(geometry.sizes)
+    *window, inner, features = kernel.shape
+    # Each group's features become the inputs, and its channels the features.
+    grouped = kernel.reshape(*window, inner, groups, features // groups)
+    turned = jnp.flip(jnp.moveaxis(grouped, -3, -1), range(axes))
+    turned = jnp.moveaxis(turned, -3, -2).reshape(*window, features // groups, groups * inner)
+    rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.reach, strict=True)
+    padding, kept = [], []
+    for size, outputs, stride, (before, _), reach in rows:
+        first = reach - 1 - before
+        last = size + reach - 2 - first - (outputs - 1) * stride
+        padding.append((max(first, 0), max(last, 0)))
+        # XLA would take negative padding for this, but its simplifier then swaps the operands of
+        # some convolutions wrongly, and ends the process.
+        kept.append(slice(max(-first, 0), max(-first, 0) + size))
+    channels_last = _channels_last(axes)
+    whole = _convolve(
+        error,
+        turned,
+        dimensions=lax.ConvDimensionNumbers(
+            channels_last, (axes + 1, axes, *range(axes)), channels_last
+        ),
+        padding=tuple(padding),
+        spread=g.stride,
+        dilation=g.dilation,
+        groups=groups,
+    )
+    return whole[(slice(None), *kept)]
+
+
+def kernel_error(x: Array, error: Array, geometry: Geometry, groups: int) -> Array:
+    """Return the error of the kernel: x convolved with the error, examples as channels."""
+    g, axes = geometry, len(geometry.sizes)
+    rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.reach, strict=True)
+    padding = []
+    for size, outputs, stride, (before, _), reach in rows:
+        # What the last place of the window does not reach is cut off.
+        after = (outputs - 1) * stride + reach - size - before
+        padding.append((before, after))
+    spatial = tuple(range(1, axes + 1))
+    return _convolve(
+        x,
+        error,
+        dimensions=lax.ConvDimensionNumbers(
+            (axes + 1, 0, *spatial), (axes + 1, 0, *spatial), (axes, axes + 1, *range(axes))
+        ),
+        padding=tuple(padding),
+        stride=g.dilation,
+        dilation=g.stride,
+        batch_groups=groups,
+    )

@@ -1,0 +1,351 @@
+"""Pooling: windows summarised by their largest entry or their mean, channel by channel.
+
+Which entry of a window is largest does not change under a small step. So the rule of `max_pool`
+writes the error into the windows at fixed places, and reading at those places is its rule in turn.
+
+Shapes: x (batch, *sizes, channels), y (batch, *places, channels), with one to three axes of sizes.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from clearprop.autodiff import operation
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.ops.conv.choice import batch_last_pays
+from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
+from clearprop.ops.types import Array, nothing
+
+
+def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where: str) -> Geometry:
+    axes = len(x.shape) - 2
+    if not 1 <= axes <= 3:
+        raise ShapeError(
+            "the input has not one to three axes between batch and channels",
+            where=where,
+            given=f"input {tuple(x.shape)}",
+            expected="(batch, *sizes, channels)",
+            mend="x[None] adds a batch of one, x[..., None] a channel",
+        )
+    taps = per_axis(window, axes, name="window", where=where)
+    geometry = Geometry.of(
+        x.shape[1:-1],
+        taps,
+        stride=taps if stride is None else stride,
+        padding=padding,
+        where=where,
+    )
+    geometry.check(where)
+    if any(max(pair) >= taps for pair, taps in zip(geometry.padding, taps, strict=True)):
+        raise ConfigurationError(
+            "a window would see nothing but padding",
+            where=where,
+            given=f"padding={geometry.padding}, window={taps}",
+            expected="less padding than the window has entries",
+        )
+    return geometry
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Arrays as windows see them, in the layout that is fastest for their shape.
+
+    Attributes:
+        geometry: how the windows move.
+        first: the first spatial axis: 1, or 0 where the examples stand last in memory.
+    """
+
+    geometry: Geometry
+    first: int
+
+    @classmethod
+    def over(cls, x: Array, geometry: Geometry) -> _Windows:
+        return cls(geometry, 0 if batch_last_pays(x.shape[0], x.shape[-1] // 2) else 1)
+
+    def enter(self, x: Array) -> Array:
+        """Bring (b, sizes, f) to the layout."""
+        return x if self.first else jnp.moveaxis(x, 0, -1)
+
+    def leave(self, x: Array) -> Array:
+        """Bring an array in the layout back to (b, sizes, f)."""
+        return x if self.first else jnp.moveaxis(x, -1, 0)
+
+    @property
+    def disjoint(self) -> bool:
+        """Whether no entry stands in two windows, and no padding in any."""
+        return self.geometry.stride == self.geometry.window and not any(
+            map(sum, self.geometry.padding)
+        )
+
+    @property
+    def offsets(self) -> list[tuple[int, ...]]:
+        """The places within a window, in order."""
+        return list(itertools.product(*map(range, self.geometry.window)))
+
+    @property
+    def within(self) -> tuple[int, ...]:
+        """The axes of `blocks` that run within a window."""
+        return tuple(self.first + 1 + 2 * i for i in range(len(self.geometry.window)))
+
+    def blocks(self, x: Array) -> Array:
+        """Split each spatial axis into (places, window), for disjoint windows."""
+        g = self.geometry
+        covered = [n * w for n, w in zip(g.outputs, g.window, strict=True)]
+        pairs = itertools.chain.from_iterable(zip(g.outputs, g.window, strict=True))
+        before, after = x.shape[: self.first], x.shape[self.first + len(covered) :]
+        kept = (slice(None),) * self.first + tuple(map(slice, covered))
+        return x[kept].reshape(*before, *pairs, *after)
+
+    def unblocked(self, blocks: Array) -> Array:
+        """Undo `blocks`, with zeros for what no window covers."""
+        g, axes = self.geometry, len(self.geometry.window)
+        covered = [n * w for n, w in zip(g.outputs, g.window, strict=True)]
+        before, after = blocks.shape[: self.first], blocks.shape[self.first + 2 * axes :]
+        whole = blocks.reshape(*before, *covered, *after)
+        rest = [(0, n - m) for n, m in zip(g.sizes, covered, strict=True)]
+        return self._pad(whole, rest, 0) if any(n for _, n in rest) else whole
+
+    def padded(self, x: Array, value: float) -> Array:
+        """Put the padding around x."""
+        return self._pad(x, list(self.geometry.padding), value)
+
+    def _pad(self, x: Array, widths: list[tuple[int, int]], value: float) -> Array:
+        none = [(0, 0)]
+        after = none * (x.ndim - self.first - len(widths))
+        return jnp.pad(x, none * self.first + widths + after, constant_values=value)
+
+    def at(self, padded: Array, offset: tuple[int, ...]) -> Array:
+        """Return the entry at one offset of every window."""
+        g = self.geometry
+        rows = zip(offset, g.outputs, g.stride, strict=True)
+        spans = [slice(o, o + (n - 1) * s + 1, s) for o, n, s in rows]
+        return padded[(slice(None),) * self.first + tuple(spans)]
+
+    def into(self, y: Array, offset: tuple[int, ...]) -> Array:
+        """Return zeros of the input's shape with y at one offset of every window."""
+        g = self.geometry
+        none = (0, 0, 0)
+        spans = []
+        rows = zip(offset, g.outputs, g.stride, g.padding, g.sizes, strict=True)
+        for o, outputs, stride, (before, _), size in rows:
+            start = o - before
+            spans.append((start, size - start - (outputs - 1) * stride - 1, stride - 1))
+        after = [none] * (y.ndim - self.first - len(spans))
+        return lax.pad(y, jnp.zeros((), y.dtype), [none] * self.first + spans + after)
+
+    def over_window(self, y: Array) -> Array:
+        """Insert axes of one entry after each place, to stand beside `blocks`."""
+        return jnp.expand_dims(y, self.within)
+
+    def numbers(self, ndim: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        """Number the places within a window, to stand beside `blocks`."""
+        g = self.geometry
+        shape = [1] * (ndim + len(g.window))
+        for axis, taps in zip(self.within, g.window, strict=True):
+            shape[axis] = taps
+        return np.arange(g.taps, dtype=np.int32).reshape(shape)
+
+
+def _error_of_max(
+    error: Any, y: Any, x: Any, window: Size, stride: Size | None = None, padding: Padding = 0
+) -> Any:
+    geometry = _resolve(x, window, stride, padding, "max_pool")
+    return write_in_windows(error, first_largest(x, y, geometry), geometry)
+
+
+@operation(errors=(_error_of_max,), count=lambda y, x, *_, **__: math.prod(x.shape))
+def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Padding = 0) -> Array:
+    """Take the largest entry of each window; the first of them gets the error of the output.
+
+    y[b, j, f] = max over i of x[b, s j + i - p, f]; padding is never the largest.
+
+    Args:
+        x: (batch, *sizes, channels).
+        window: entries of a window, one number for all axes or one for each.
+        stride: from one window to the next; the window unless given, so that windows do not meet.
+        padding: as of `convolution`.
+
+    Raises:
+        ShapeError: a window larger than the input, or an input of another rank.
+        ConfigurationError: a window, stride or padding that cannot be.
+
+    >>> x = jnp.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
+    >>> print(max_pool(x[None, :, :, None], 2)[0, :, :, 0])
+    [[6. 8.]
+     [3. 4.]]
+    """
+    w = _Windows.over(x, _resolve(x, window, stride, padding, "max_pool"))
+    entries = w.enter(x)
+    if w.disjoint:
+        return w.leave(w.blocks(entries).max(axis=w.within))
+    padded = w.padded(entries, -jnp.inf)
+    return w.leave(functools.reduce(jnp.maximum, [w.at(padded, o) for o in w.offsets]))
+
+
+@operation(count=lambda y, x, *_, **__: math.prod(x.shape))
+def first_largest(x: Array, y: Array, geometry: Geometry) -> Array:
+    """Return which entry of each window is the first that equals the largest, y.
+
+    >>> x = jnp.array([1.0, 5, 5, 2])[None, :, None]
+    >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
+    >>> print(first_largest(x, max_pool(x, 2), pairs)[0, :, 0])
+    [1 0]
+    """
+    w = _Windows.over(x, geometry)
+    entries, largest = w.enter(x), w.enter(y)
+    if w.disjoint:
+        blocks = w.blocks(entries)
+        parts = [_cell(blocks, w, offset) for offset in w.offsets]
+    else:
+        padded = w.padded(entries, -jnp.inf)
+        parts = [w.at(padded, offset) for offset in w.offsets]
+    place = jnp.full(largest.shape, len(parts) - 1, jnp.int32)
+    for number in range(len(parts) - 2, -1, -1):
+        place = jnp.where(parts[number] == largest, number, place)
+    return w.leave(place)
+
+
+def _cell(blocks: Array, w: _Windows, offset: tuple[int, ...]) -> Array:
+    index: list[Any] = [slice(None)] * blocks.ndim
+    for axis, o in zip(w.within, offset, strict=True):
+        index[axis] = o
+    return blocks[tuple(index)]
+
+
+def _error_of_written(passed: Any, dx: Any, y: Any, place: Any, geometry: Geometry) -> Any:
+    return read_in_windows(passed, place, geometry)
+
+
+@operation(errors=(_error_of_written, None), count=nothing)
+def write_in_windows(y: Array, place: Array, geometry: Geometry) -> Array:
+    """Add each entry of y into its window, at the place given by number: the rule of `max_pool`.
+
+    >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
+    >>> y, place = jnp.array([7.0, 8]), jnp.array([1, 0])
+    >>> print(write_in_windows(y[None, :, None], place[None, :, None], pairs)[0, :, 0])
+    [0. 7. 8. 0.]
+    """
+    w = _Windows.over(y, geometry)
+    entries, chosen = w.enter(y), w.enter(place)
+    if w.disjoint:
+        here = w.over_window(chosen) == w.numbers(y.ndim)
+        return w.leave(w.unblocked(jnp.where(here, w.over_window(entries), 0)))
+    parts = [
+        w.into(jnp.where(chosen == number, entries, 0), offset)
+        for number, offset in enumerate(w.offsets)
+    ]
+    return w.leave(functools.reduce(jnp.add, parts))
+
+
+def _error_of_read(passed: Any, y: Any, x: Any, place: Any, geometry: Geometry) -> Any:
+    return write_in_windows(passed, place, geometry)
+
+
+@operation(errors=(_error_of_read, None), count=nothing)
+def read_in_windows(x: Array, place: Array, geometry: Geometry) -> Array:
+    """Read one entry of each window, at the place given by number.
+
+    >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
+    >>> x, place = jnp.array([1.0, 2, 3, 4]), jnp.array([1, 0])
+    >>> print(read_in_windows(x[None, :, None], place[None, :, None], pairs)[0, :, 0])
+    [2. 3.]
+    """
+    w = _Windows.over(x, geometry)
+    padded, chosen = w.padded(w.enter(x), 0), w.enter(place)
+    parts = [
+        jnp.where(chosen == number, w.at(padded, offset), 0)
+        for number, offset in enumerate(w.offsets)
+    ]
+    return w.leave(functools.reduce(jnp.add, parts))
+
+
+def _error_of_average(
+    error: Any,
+    y: Any,
+    x: Any,
+    window: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    count_padding: bool = True,
+) -> Any:
+    geometry = _resolve(x, window, stride, padding, "average_pool")
+    return spread_over_windows(error, geometry, count_padding)
+
+
+@operation(errors=(_error_of_average,), count=lambda y, x, *_, **__: math.prod(x.shape))
+def average_pool(
+    x: Array,
+    window: Size,
+    stride: Size | None = None,
+    padding: Padding = 0,
+    count_padding: bool = True,
+) -> Array:
+    """Take the mean of each window; its n entries each get an n-th of the error.
+
+    y[b, j, f] = 1/n sum over i of x[b, s j + i - p, f]
+
+    Args:
+        x: (batch, *sizes, channels).
+        window: entries of a window, one number for all axes or one for each.
+        stride: from one window to the next; the window unless given, so that windows do not meet.
+        padding: as of `convolution`.
+        count_padding: whether n counts the padding in the window (as PyTorch does) or not.
+
+    Raises:
+        ShapeError: a window larger than the input, or an input of another rank.
+        ConfigurationError: a window, stride or padding that cannot be.
+
+    >>> print(average_pool(jnp.array([1.0, 3, 5, 9])[None, :, None], 2)[0, :, 0])
+    [2. 7.]
+    """
+    w = _Windows.over(x, _resolve(x, window, stride, padding, "average_pool"))
+    entries = w.enter(x)
+    if w.disjoint:
+        return w.leave(w.blocks(entries).mean(axis=w.within))
+    padded = w.padded(entries, 0)
+    total = functools.reduce(jnp.add, [w.at(padded, offset) for offset in w.offsets])
+    return w.leave(total * _share(w, x, count_padding))
+
+
+def _error_of_spread(passed: Any, dx: Any, y: Any, geometry: Geometry, count_padding: bool) -> Any:
+    return average_pool(
+        passed, geometry.window, geometry.stride, geometry.padding, count_padding=count_padding
+    )
+
+
+@operation(errors=(_error_of_spread,), count=lambda dx, *_, **__: math.prod(dx.shape))
+def spread_over_windows(y: Array, geometry: Geometry, count_padding: bool) -> Array:
+    """Share each entry of y out over its window: the rule of `average_pool`.
+
+    >>> pairs = Geometry.of([4], [2], stride=2, where="average_pool")
+    >>> print(spread_over_windows(jnp.array([4.0, 6])[None, :, None], pairs, True)[0, :, 0])
+    [2. 2. 3. 3.]
+    """
+    w = _Windows.over(y, geometry)
+    shared = w.enter(y) * _share(w, y, count_padding)
+    if w.disjoint:
+        counted = w.numbers(y.ndim).shape
+        wide = w.over_window(shared)
+        return w.leave(w.unblocked(jnp.broadcast_to(wide, np.maximum(wide.shape, counted))))
+    return w.leave(functools.reduce(jnp.add, [w.into(shared, offset) for offset in w.offsets]))
+
+
+def _share(w: _Windows, like: Array, count_padding: bool) -> Array:
+    """Return 1/n for each place, in the layout and type of an array."""
+    g = w.geometry
+    count = np.ones(())
+    rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.window, strict=True)
+    for size, outputs, stride, (before, _), taps in rows:
+        start = np.arange(outputs) * stride - before
+        inside = np.minimum(start + taps, size) - np.maximum(start, 0)
+        count = np.multiply.outer(count, np.full(outputs, taps) if count_padding else inside)
+    shape = (1,) * w.first + g.outputs + (1,) * (like.ndim - w.first - len(g.outputs))
+    return jnp.asarray((1 / count).reshape(shape), like.dtype)
