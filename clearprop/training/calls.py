@@ -101,7 +101,7 @@ class Calls:
                 is not finite; slower, so it is done only after something went wrong.
 
         Returns:
-            The state after them and the means of each step, (``count``,) each.
+            The state after them and what each step measured, (``count``,) each.
         """
         if self.plan.unrolled:
             limit = count if count == self.plan.steps_per_call else 1
@@ -215,9 +215,11 @@ class Calls:
             rows = jax.lax.dynamic_slice(order, (start + i * size,), (size,))
             after, now, gradients = self.problem.step(before, frozen, self._batch(data, rows), key)
             if guarded:
-                after = _unless_broken(before, after, now.objective, gradients)
-            noted = [whole.at[i].set(x) for whole, x in zip(measured, now, strict=True)]
-            return after, Measured(*noted)
+                whole_so_far = before.step == state.step + i
+                fine = whole_so_far & _all_finite((now.objective, gradients, after.parameters))
+                after = jax.tree.map(functools.partial(jnp.where, fine), after, before)
+            written = [noted.at[i].set(x) for noted, x in zip(measured, now, strict=True)]
+            return after, Measured(*written)
 
         nothing = jnp.zeros(limit, jnp.float32)
         carry = (state, Measured(nothing, nothing))
@@ -260,7 +262,7 @@ class Calls:
             state, sums = self._judge(state, frozen, dev, measured, size, N)
             rate = self.problem.optimizer.learning_rate(state.optimizer)
             now = Passes(measured, sums, rate)
-            noted = jax.tree.map(lambda whole, x: whole.at[e].set(x), noted, now)
+            noted = jax.tree.map(lambda every, x: every.at[e].set(x), noted, now)
             return e + 1, state, noted
 
         zeros, columns = jnp.zeros(E, jnp.float32), jnp.zeros((E, full + bool(rest)), jnp.float32)
@@ -332,11 +334,6 @@ def _all_finite(tree: Any) -> Array:
     return functools.reduce(
         jnp.logical_and, [jnp.isfinite(x).all() for x in floating], jnp.ones((), bool)
     )
-
-
-def _unless_broken(before: State, after: State, value: Array, gradients: Arrays) -> State:
-    fine = jnp.isfinite(value) & _all_finite(gradients) & _all_finite(after.parameters)
-    return jax.tree.map(lambda new, old: jnp.where(fine, new, old), after, before)  # type: ignore[no-any-return]
 
 
 def _joined(parts: tuple[Any, ...]) -> NDArray[np.float32]:

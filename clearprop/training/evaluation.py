@@ -130,8 +130,8 @@ def evaluate(
     errors = chosen.error(jnp.asarray(outputs), jnp.asarray(targets))
     return Evaluation(
         examples=len(part),
-        objective=float(np.mean(losses, dtype=np.float64)),
-        error=float(chosen.finish(np.mean(errors, dtype=np.float64))),
+        objective=float(np.asarray(losses).mean(dtype=np.float64)),
+        error=float(chosen.finish(np.asarray(errors).mean(dtype=np.float64))),
         error_name=chosen.error_name,
         outputs=outputs,
         confusion=_confusion(chosen, outputs, targets),
@@ -195,8 +195,8 @@ def _confusion(
     if loss.task != "classification" or outputs.ndim != 2 or len(targets.shape) > 2:
         return None
     if outputs.shape[1] == 1:
-        threshold = 0.5 if loss.name == "binary_squared_error" else 0.0
-        chosen, truth, K = outputs[:, 0] > threshold, targets.reshape(-1) > 0.5, 2
+        threshold = loss.threshold if loss.threshold is not None else 0.0
+        chosen, truth, K = outputs[:, 0] >= threshold, targets.reshape(-1) > 0.5, 2
     else:
         truth = targets if targets.ndim == 1 else targets.argmax(axis=1)
         chosen, K = outputs.argmax(axis=1), outputs.shape[1]

@@ -185,7 +185,7 @@ class Loop:
         place.step += len(losses)
         place.step_in_epoch = step + len(losses)
         place.objective += float(losses.sum(dtype=np.float64)) * size
-        place.error += float(errors.sum(dtype=np.float64)) * size
+        place.error += float(errors.sum(dtype=np.float64))
         seconds = time.perf_counter() - began
         place.seconds += seconds
         if len(losses):
@@ -282,7 +282,7 @@ class Loop:
         objective = float(losses @ sizes) / N
         mean = float(losses.mean(dtype=np.float64))
         yield told.StepsDone(place.step, place.epoch + 1, mean, seconds, losses)
-        error = float(finish(np.float64(errors @ sizes / N)))
+        error = float(finish(np.float64(errors.sum(dtype=np.float64) / N)))
         yield self._epoch_done(objective, error, development, seconds)
 
     # --- when something is not finite ------------------------------------------------------------
@@ -300,7 +300,7 @@ class Loop:
                 losses, errors = self._break(self.state, portion, place.epoch, count, size)
                 place.step += len(losses)
                 place.objective += float(losses.sum(dtype=np.float64)) * size
-                place.error += float(errors.sum(dtype=np.float64)) * size
+                place.error += float(errors.sum(dtype=np.float64))
                 if len(losses):
                     mean = float(losses.mean(dtype=np.float64))
                     yield told.StepsDone(place.step, place.epoch + 1, mean, 0.0, losses)

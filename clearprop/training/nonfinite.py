@@ -76,7 +76,7 @@ def _of_error(
 
 
 def _layer(path: str) -> str:
-    return path or "the model or its loss, outside every layer"
+    return path or "the model itself, or its loss"
 
 
 def _is_finite(value: Any) -> bool:

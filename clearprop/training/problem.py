@@ -30,11 +30,11 @@ class Batch(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What was measured on a batch: means over its examples, or sums over many batches.
+    """What was measured on a batch.
 
     Attributes:
-        objective: the loss.
-        error: the error beside it, before `nn.Loss.finish`.
+        objective: the loss: of a training step the mean, of an evaluation the sum.
+        error: the sum of the errors of its examples, before `nn.Loss.finish`.
     """
 
     objective: Any
@@ -107,7 +107,7 @@ class Problem:
             x = self.inputs(batch.inputs)
             outputs, statistics = nn.apply(model, x, training=True, key=own)
             losses, errors = self.measure(outputs, batch.targets)
-            return losses.mean(), (statistics, errors.mean())
+            return losses.mean(), (statistics, errors.sum())
 
         (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
             state.parameters

@@ -1,0 +1,175 @@
+"""One step is right, and every way of making many steps makes the same ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from clearprop import data, nn, ops, optim, tree
+from clearprop.backend import devices, mesh
+from clearprop.training.calls import Calls
+from clearprop.training.feed import Feed, on_devices
+from clearprop.training.material import gather
+from clearprop.training.plan import Plan
+from clearprop.training.settings import Settings
+from clearprop.training.state import State
+from clearprop.training.task import Task
+
+BATCH = 32
+
+
+def task(splits: data.Splits, model: nn.Module, rule: str = "adam", **settings: Any) -> Task:
+    loss = nn.find_loss("cross_entropy")
+    material = gather(splits, None, loss, 0)
+    chosen = Settings(epochs=1, batch_size=BATCH, **settings)
+    return Task(model.init(0), material, loss, optim.create(rule), chosen, {})
+
+
+def calls(of: Task, plan: Plan) -> Calls:
+    return Calls(of.problem, plan, mesh(plan.devices), of.frozen, jax.random.key(1))
+
+
+def ran(of: Task, plan: Plan, steps: int) -> tuple[State, np.ndarray]:
+    compiled = calls(of, plan)
+    feed = Feed(of.material.train, compiled, BATCH, seed=0)
+    state, losses = compiled.place(of.state()), []
+    for start in range(0, steps, plan.steps_per_call):
+        count = min(plan.steps_per_call, steps - start)
+        before = state
+        state, measured = compiled.steps(before, *feed.portion(0, start, count), count, BATCH)
+        compiled.give_back(before)
+        losses.append(np.asarray(measured.objective))
+    return jax.device_get(state), np.concatenate(losses)
+
+
+def bits(state: Any) -> dict[str, bytes]:
+    return {path: np.asarray(x).tobytes() for path, x in tree.flatten_with_paths(state).items()}
+
+
+def close(one: Any, other: Any, tolerance: float = 1e-5) -> None:
+    for path, x in tree.flatten_with_paths(one).items():
+        np.testing.assert_allclose(
+            x, tree.flatten_with_paths(other)[path], rtol=1e-3, atol=tolerance, err_msg=path
+        )
+
+
+def with_everything() -> nn.Module:
+    return nn.Sequential(
+        [
+            nn.Flatten(),
+            nn.Linear(64, 32),
+            nn.BatchNorm(32),
+            ops.relu,
+            nn.Dropout(0.2),
+            nn.Linear(32, 10),
+        ]
+    )
+
+
+def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module) -> None:
+    of = task(digits, perceptron, "sgd")
+    state, losses = ran(of, Plan(1, 3, 0, False), 3)
+    weights = {path: jnp.asarray(x) for path, x in nn.parameters(of.model).items()}
+    prepared = digits.preparation.scaled(np.asarray(digits.train.inputs)).reshape(-1, 64)
+    order = data.epoch_order(len(digits.train), 0, 0)
+
+    def oracle(w: Any, x: Any, t: Any) -> Any:
+        h = jax.nn.relu(x @ w["layers.1.weight"] + w["layers.1.bias"])
+        z = h @ w["layers.3.weight"] + w["layers.3.bias"]
+        return -jnp.take_along_axis(jax.nn.log_softmax(z), t[:, None], axis=1).mean()
+
+    rate = float(of.optimizer.learning_rate(of.state().optimizer))
+    for i in range(3):
+        rows = order[i * BATCH : (i + 1) * BATCH]
+        value, slopes = jax.value_and_grad(oracle)(
+            weights, prepared[rows], digits.train.targets[rows]
+        )
+        weights = {path: w - rate * slopes[path] for path, w in weights.items()}
+        assert losses[i] == pytest.approx(float(value), rel=1e-5)
+    close(state.parameters, weights)
+
+
+def test_steps_one_by_one_are_steps_in_one_call(digits: data.Splits) -> None:
+    of = task(digits, with_everything(), "sgd")
+    alone, alone_losses = ran(of, Plan(1, 1, 0, False), 7)
+    for plan in (Plan(1, 7, 0, False), Plan(1, 5, 0, False), Plan(1, 3, 0, True)):
+        together, losses = ran(of, plan, 7)
+        np.testing.assert_allclose(losses, alone_losses, rtol=1e-5)
+        close(together, alone)
+
+
+def test_the_same_calls_give_the_same_bits(digits: data.Splits) -> None:
+    of = task(digits, with_everything())
+    one, other = (ran(of, Plan(1, 5, 0, False), 12)[0] for _ in range(2))
+    assert bits(one) == bits(other)
+
+
+@pytest.mark.skipif(len(devices()) < 2, reason="one device only")
+@pytest.mark.parametrize("unrolled", [False, True])
+def test_a_batch_shared_out_over_devices_is_the_same_batch(
+    digits: data.Splits, unrolled: bool
+) -> None:
+    model = nn.Sequential(
+        [nn.Flatten(), nn.Linear(64, 32), nn.BatchNorm(32), ops.tanh, nn.Linear(32, 10)]
+    )
+    of = task(digits, model, "sgd")
+    alone, _ = ran(of, Plan(1, 4, 0, unrolled), 8)
+    shared, _ = ran(of, Plan(2, 4, 0, unrolled), 8)
+    close(shared, alone)
+
+
+def test_a_state_that_was_given_stays_whole(digits: data.Splits, perceptron: nn.Module) -> None:
+    of = task(digits, perceptron)
+    compiled = calls(of, Plan(1, 4, 0, False))
+    feed = Feed(of.material.train, compiled, BATCH, seed=0)
+    before = compiled.place(of.state())
+    copy = bits(jax.device_get(before))
+    after, _ = compiled.steps(before, *feed.portion(0, 0, 4), 4, BATCH)
+    assert bits(jax.device_get(before)) == copy
+    assert bits(jax.device_get(after)) != copy
+    compiled.give_back(before)
+    compiled.steps(after, *feed.portion(0, 4, 4), 4, BATCH)
+    assert all(x.is_deleted() for x in before.parameters.values())
+
+
+def test_whole_passes_are_their_steps_and_evaluations(
+    digits: data.Splits, perceptron: nn.Module
+) -> None:
+    of = task(digits, perceptron, patience=3, keep_best=True)
+    compiled = calls(of, Plan(1, 45, 2, False))
+    train, dev = of.material.train, of.material.dev
+    assert dev is not None
+    feed = Feed(train, compiled, BATCH, seed=0)
+    resident, judges = on_devices(train, compiled), on_devices(dev, compiled)
+    begun = of.state()
+    orders = compiled.place(feed.orders(0, 2))
+    after, noted = compiled.passes(compiled.place(begun), resident, judges, orders, 2, BATCH)
+
+    stepped = compiled.place(begun)
+    full, rest = divmod(len(train), BATCH)
+    for epoch in range(2):
+        portion = feed.portion(epoch, 0, full)
+        stepped, _ = compiled.steps(stepped, *portion, full, BATCH)
+        stepped, _ = compiled.steps(stepped, *portion[:2], full * BATCH, 1, rest)
+        sums = compiled.evaluate(of.problem.evaluation(stepped), judges)
+        assert float(noted.development.error[epoch]) == float(sums.error)
+        n = len(dev)
+        stepped, _ = compiled.end_epoch(stepped, sums.error / n, sums.objective / n)
+    close(after, stepped)
+    assert int(after.step) == 2 * (full + 1)
+
+
+def test_an_evaluation_counts_every_example_once(
+    digits: data.Splits, perceptron: nn.Module
+) -> None:
+    of = task(digits, perceptron)
+    compiled = calls(of, Plan(len(devices()), 1, 0, False))
+    train = of.material.train
+    sums = compiled.evaluate(of.problem.evaluation(of.state()), on_devices(train, compiled))
+    outputs = of.model(jnp.asarray(digits.preparation.scaled(np.asarray(digits.train.inputs))))
+    wrong = int((np.asarray(outputs).argmax(1) != digits.train.targets).sum())
+    assert float(sums.error) == wrong

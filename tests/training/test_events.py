@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from clearprop.training.events import (
+    Checkpointed,
+    EpochDone,
+    Event,
+    NonFinite,
+    RunStarted,
+    StepsDone,
+    Stopped,
+    as_it_went,
+    from_line,
+    read_lines,
+    to_line,
+)
+
+STARTED = RunStarted(0, 3, 10, 32, 320, 40, 51, 1, "classification")
+EVERY_KIND: list[Event] = [
+    STARTED,
+    StepsDone(10, 1, 0.1 + 0.2, 1e-3, np.ones(10, np.float32)),
+    EpochDone(1, 10, 1 / 3, 0.25, None, None, 1e-3, 2.0, 160.0),
+    Checkpointed(10, "step-000000000010.safetensors"),
+    NonFinite(11, 2, "layers.2", "going forward, log gave NaN"),
+    Stopped("finished", 30, 3, 2),
+]
+
+
+@pytest.mark.parametrize("event", EVERY_KIND, ids=lambda event: type(event).__name__)
+def test_an_event_is_read_back_as_it_was(event: Event) -> None:
+    assert from_line(to_line(event)) == event
+
+
+def test_numbers_that_are_not_finite_survive() -> None:
+    back = from_line(to_line(StepsDone(1, 1, math.nan, math.inf)))
+    assert isinstance(back, StepsDone)
+    assert math.isnan(back.objective)
+    assert back.seconds == math.inf
+
+
+def test_the_torn_last_line_of_a_crash_is_passed_over() -> None:
+    lines = [to_line(event) for event in EVERY_KIND]
+    for cut in range(1, len(lines[-1])):
+        assert list(read_lines([*lines[:-1], lines[-1][:cut]])) == EVERY_KIND[:-1]
+
+
+def test_what_a_newer_version_wrote_is_passed_over() -> None:
+    assert from_line('{"event": "Teleported", "step": 3}') is None
+    assert from_line('{"event": "Checkpointed", "step": 3, "file": "a", "moon": 1}') is None
+
+
+def test_a_resumption_takes_back_what_came_after_its_checkpoint() -> None:
+    first = [STARTED, StepsDone(10, 1, 1.0, 0.1), Checkpointed(10, "a"), StepsDone(20, 2, 2.0, 0.1)]
+    again = RunStarted(10, 3, 10, 32, 320, 40, 51, 1, "classification")
+    second = [again, StepsDone(20, 2, 3.0, 0.1), Stopped("finished", 20, 2, None)]
+    assert as_it_went([*first, *second]) == [*first[:3], *second]

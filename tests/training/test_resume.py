@@ -1,0 +1,259 @@
+"""A run that was killed and resumed ends as one that was never killed, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import data, nn, ops
+from clearprop.errors import CheckpointError, ConfigurationError, RunError
+from clearprop.training import Event, StepsDone, fit, read_run
+
+SCRIPT = """
+import sys
+from clearprop import data, nn, ops, training
+
+training.fit(
+    nn.Sequential([
+        nn.Flatten(), nn.Linear(64, 256), nn.BatchNorm(256), ops.relu, nn.Dropout(0.2),
+        nn.Linear(256, 10),
+    ]),
+    data.load("digits").split(),
+    epochs=12, batch_size=16, learning_rate=0.003, patience=9, average=0.99,
+    folder=sys.argv[1], resume=True, checkpoint_every=13, progress=False,
+)
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stderr=subprocess.PIPE)
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    record = read_run(folder)
+    curves = {
+        name: getattr(record.curves, name).tobytes()
+        for name in ("epoch", "step", "objective", "training_error", "learning_rate")
+    }
+    development = record.curves.development_error.tobytes()
+    model = (folder / "model.safetensors").read_bytes()
+    return {**curves, "dev": development, "losses": record.losses.tobytes(), "model": model}
+
+
+def test_a_process_killed_at_random_moments(tmp_path: Path) -> None:
+    straight = start(tmp_path / "straight")
+    assert straight.wait() == 0, straight.stderr.read()  # type: ignore[union-attr]
+    straight.stderr.close()  # type: ignore[union-attr]
+
+    folder, chance, kills = tmp_path / "killed", random.Random(time.time_ns()), 0
+    while True:
+        losses = folder / "losses.f32"
+        before = losses.stat().st_size if losses.exists() else 0
+        child = start(folder)
+        while child.poll() is None and kills < 3:
+            if losses.exists() and losses.stat().st_size > before:  # it trains: kill it soon
+                time.sleep(chance.uniform(0, 0.15))
+                child.kill()
+                break
+            time.sleep(0.001)
+        status = child.wait()
+        message = child.stderr.read()  # type: ignore[union-attr]
+        child.stderr.close()  # type: ignore[union-attr]
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL, message
+        kills += 1
+    assert kills >= 1
+    assert outcome(folder) == outcome(tmp_path / "straight")
+
+
+class Crash(BaseException):
+    """Not an error that anything would catch."""
+
+
+def model() -> nn.Module:
+    return nn.Sequential(
+        [
+            nn.Flatten(),
+            nn.Linear(64, 32),
+            nn.BatchNorm(32),
+            ops.relu,
+            nn.Dropout(0.1),
+            nn.Linear(32, 10),
+        ]
+    )
+
+
+@pytest.mark.parametrize("crash_at", [1, 40, 47, 95])
+def test_a_crash_in_the_middle_of_a_pass(
+    digits: data.Splits, tmp_path: Path, crash_at: int
+) -> None:
+    def crash(event: Event) -> None:
+        if isinstance(event, StepsDone) and event.step >= crash_at:
+            raise Crash
+
+    options: dict[str, Any] = {"epochs": 3, "checkpoint_every": 10, "progress": False, "seed": 4}
+    fit(model(), digits, folder=tmp_path / "straight", **options)
+    with pytest.raises(Crash):
+        fit(model(), digits, folder=tmp_path / "crashed", on_event=crash, **options)
+    assert not (tmp_path / "crashed" / "lock").exists()
+    fit(model(), digits, folder=tmp_path / "crashed", resume=True, **options)
+    assert outcome(tmp_path / "crashed") == outcome(tmp_path / "straight")
+
+
+def test_a_run_that_ended_can_be_given_more_epochs(digits: data.Splits, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"steps_per_call": 45, "progress": False}
+    fit(model(), digits, epochs=4, folder=tmp_path / "straight", **options)
+    fit(model(), digits, epochs=2, folder=tmp_path / "longer", **options)
+    run = fit(model(), digits, epochs=4, folder=tmp_path / "longer", resume=True, **options)
+    assert run.curves.epoch.tolist() == [1, 2, 3, 4]
+    assert outcome(tmp_path / "longer") == outcome(tmp_path / "straight")
+
+
+def test_resuming_a_finished_run_changes_nothing(digits: data.Splits, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 2, "folder": tmp_path / "run", "progress": False}
+    fit(model(), digits, **options)
+    before = outcome(tmp_path / "run")
+    run = fit(model(), digits, resume=True, **options)
+    assert run.stopped.reason == "finished"
+    assert outcome(tmp_path / "run") == before
+
+
+def test_the_frozen_weights_are_those_of_the_beginning(digits: data.Splits, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"freeze": ["layers.1"], "folder": tmp_path / "run"}
+    first = fit(model().init(7), digits, epochs=1, progress=False, **options)
+    again = fit(model().init(8), digits, epochs=2, resume=True, progress=False, **options)
+    one, other = nn.parameters(first.model), nn.parameters(again.model)
+    assert np.array_equal(one["layers.1.weight"], other["layers.1.weight"])
+    assert not np.array_equal(one["layers.5.weight"], other["layers.5.weight"])
+
+
+def test_a_damaged_last_checkpoint_costs_only_its_steps(
+    digits: data.Splits, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"epochs": 3, "checkpoint_every": 10, "progress": False}
+    fit(model(), digits, folder=tmp_path / "straight", **options)
+
+    def crash(event: Event) -> None:
+        if isinstance(event, StepsDone) and event.step > 70:
+            raise Crash
+
+    folder = tmp_path / "damaged"
+    with pytest.raises(Crash):
+        fit(model(), digits, folder=folder, on_event=crash, **options)
+    last = max((folder / "checkpoints").iterdir())
+    last.write_bytes(last.read_bytes()[:1000])
+    fit(model(), digits, folder=folder, resume=True, **options)
+    assert outcome(folder) == outcome(tmp_path / "straight")
+
+
+def test_another_architecture_is_refused(digits: data.Splits, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 1, "folder": tmp_path / "run", "progress": False}
+    fit(model(), digits, **options)
+    other = nn.Sequential([nn.Flatten(), nn.Linear(64, 10)])
+    with pytest.raises(CheckpointError, match="another architecture") as caught:
+        fit(other, digits, resume=True, **options)
+    assert "layers.1.weight is (64, 32) float32 in the file" in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 16}, {"learning_rate": 0.1}, {"seed": 3}])
+def test_another_configuration_is_refused(
+    digits: data.Splits, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    options: dict[str, Any] = {"epochs": 1, "folder": tmp_path / "run", "progress": False}
+    fit(model(), digits, **options)
+    with pytest.raises(ConfigurationError, match="goes on only with"):
+        fit(model(), digits, resume=True, **options, **change)
+
+
+def test_resume_where_there_is_no_run_begins_one(digits: data.Splits, tmp_path: Path) -> None:
+    run = fit(model(), digits, epochs=1, folder=tmp_path / "new", resume=True, progress=False)
+    assert run.stopped.reason == "finished"
+
+
+def test_a_folder_in_use_is_refused(digits: data.Splits, tmp_path: Path) -> None:
+    from clearprop.training.lock import Lock
+
+    options: dict[str, Any] = {"epochs": 1, "folder": tmp_path / "run", "progress": False}
+    fit(model(), digits, **options)
+    lock = Lock(tmp_path / "run" / "lock")
+    with pytest.raises(RunError, match="another process"):
+        fit(model(), digits, resume=True, **options)
+    lock.release()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_well(
+    digits: data.Splits, tmp_path: Path, number: signal.Signals
+) -> None:
+    def ask(event: Event) -> None:
+        if isinstance(event, StepsDone) and event.step >= 60:
+            os.kill(os.getpid(), number)
+
+    options: dict[str, Any] = {"epochs": 3, "steps_per_call": 10, "progress": False}
+    before = signal.getsignal(number)
+    run = fit(model(), digits, folder=tmp_path / "run", on_event=_once(ask), **options)
+    assert signal.getsignal(number) is before
+    assert run.stopped.reason == "interrupted"
+    assert run.stopped.step == 65  # 45 steps make a pass: calls end at 44, 45, 55, 65
+    assert len(run.losses) == 65
+    fit(model(), digits, folder=tmp_path / "straight", **options)
+    fit(model(), digits, folder=tmp_path / "run", resume=True, **options)
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "straight")
+
+
+def test_a_second_signal_ends_it_at_once(digits: data.Splits) -> None:
+    def ask(event: Event) -> None:
+        if isinstance(event, StepsDone):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model(), digits, epochs=2, progress=False, on_event=ask)
+
+
+def _once(reader: Any) -> Any:
+    def read(event: Event) -> None:
+        if not done:
+            try:
+                reader(event)
+            finally:
+                if isinstance(event, StepsDone) and event.step >= 60:
+                    done.append(True)
+
+    done: list[bool] = []
+    return read
+
+
+def test_a_full_disk_leaves_a_run_that_can_go_on(
+    digits: data.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from clearprop.training import files
+
+    options: dict[str, Any] = {"epochs": 3, "checkpoint_every": 10, "progress": False}
+    fit(model(), digits, folder=tmp_path / "straight", **options)
+    replace, calls = os.replace, []
+
+    def full(source: Any, target: Any) -> None:
+        calls.append(target)
+        if len(calls) > 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "replace", full)
+        with pytest.raises(RunError, match="the disk is full"):
+            fit(model(), digits, folder=tmp_path / "full", **options)
+    fit(model(), digits, folder=tmp_path / "full", resume=True, **options)
+    assert outcome(tmp_path / "full") == outcome(tmp_path / "straight")
