@@ -6,14 +6,12 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from clearprop.glass.chart import Chart
-from clearprop.glass.colors import gray
 from clearprop.glass.pictures import data_address, is_picture
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import count, number, percent
@@ -115,7 +113,7 @@ def confusion_section(subject: Subject) -> ConfusionSection | None:
         return None
     names = tuple(subject.class_name(i) for i in range(len(table)))
     wrong = table - np.diag(np.diag(table))
-    rows = ()
+    rows: tuple[ConfusionRow, ...] = ()
     if len(table) <= LARGEST_TABLE:
         rows = tuple(_confusion_row(table, i, name) for i, name in enumerate(names))
     order = np.argsort(-wrong, axis=None, kind="stable")[:5]
@@ -196,18 +194,13 @@ def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
         confidence = number(float(np.sqrt(np.mean((output - target) ** 2))))
     raw = subject.raw_inputs(np.array([row]))[0]
     return Mistake(
-        picture=data_address(picture_of(raw)) if pictures else "",
+        picture=data_address(subject.picture(row)) if pictures else "",
         values=() if pictures else tuple(number(float(v)) for v in raw.ravel()[:SHOWN_FEATURES]),
         truth=truth,
         answer=answer,
         confidence=confidence,
         row=row,
     )
-
-
-def picture_of(raw: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return an example (height, width, 1 or 3) as pixels: bytes as they are, numbers stretched."""
-    return raw if raw.dtype == np.uint8 else gray(raw)
 
 
 def _columns(subject: Subject) -> tuple[str, ...]:

@@ -143,19 +143,19 @@ def capture(
     tape = Tape()
     heard: list[tuple[str, str, Any]] = []
 
-    def listen(path: str, module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
+    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         heard.append((path, kind_of(module), output))
 
     try:
         with teach_misuse():
             weights = Variables(tape, nn.parameters(model))
-            inputs = Variables(tape, x)
+            given = Variables(tape, x)
             boxed = tree.replace(model, weights.tree)
-            output, _ = nn.apply(boxed, inputs.tree, listener=listen)
+            output, _ = nn.apply(boxed, given.tree, listener=listen)
             objective = nn.find_loss(loss)(output, y)
     finally:
         tape.closed = True
-    return _swept(tape, objective, weights, inputs, heard)
+    return _swept(tape, objective, weights, given, heard)
 
 
 def _swept(

@@ -85,19 +85,18 @@ class Chart:
         inner = self.height - self.top - self.bottom
         return self.height - self.bottom - (values - low) / ((high - low) or 1.0) * inner
 
-    def axes(
-        self, x_label: str, y_label: str, *, x_ticks: Sequence[float] | None = None, unit: str = ""
-    ) -> None:
+    def axes(self, x_label: str, y_label: str, *, unit: str = "", grid: bool = True) -> None:
         """Draw grid, tick labels and the names of both axes."""
         bottom, end = self.height - self.bottom, self.width - self.right
-        for value in log_ticks(*self.y) if self.log else ticks(*self.y, most=6):
+        for value in log_ticks(*self.y) if self.log else ticks(*self.y):
             at = float(self.py(value))
+            line = f"M{self.left:g} {at:.1f}H{end:g}" if grid else f"M{self.left:g} {at:.1f}h-4"
             self.parts.append(
-                f'<path class="grid" d="M{self.left:g} {at:.1f}H{end:g}"/>'
+                f'<path class="{"grid" if grid else "axis"}" d="{line}"/>'
                 f'<text class="tick" x="{self.left - 7:g}" y="{at + 4:.1f}" text-anchor="end">'
                 f"{number(value)}{unit}</text>"
             )
-        for value in ticks(*self.x, most=8) if x_ticks is None else x_ticks:
+        for value in ticks(*self.x, most=8):
             at = float(self.px(value))
             self.parts.append(
                 f'<path class="axis" d="M{at:.1f} {bottom:g}v4"/>'
@@ -120,7 +119,7 @@ class Chart:
         if len(xs) > 1:
             self.parts.append(f'<path class="line {kind}" d="M{path}"/>')
         if marks is not None or len(xs) == 1:
-            words = [marks[i] for i in np.flatnonzero(known)] if marks is not None else [""]
+            words = [marks[int(i)] for i in np.flatnonzero(known)] if marks is not None else [""]
             for a, b, word in zip(xs, ys, words, strict=True):
                 self.point(a, b, f"mark {kind}", word, 3)
 

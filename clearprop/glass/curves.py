@@ -272,8 +272,9 @@ def _of_errors(subject: Subject) -> list[str]:
                 "below it: the gap is what the network knows about its own examples only."
             )
         elif gap <= 0.1 * last:
+            more = "a larger network" if after >= 2 else "a larger network or more epochs"
             said.append(
                 "Training and development error lie close together: there is no overfitting yet, "
-                "so a larger network or more epochs may still gain."
+                f"so {more} may still gain."
             )
     return said

@@ -19,7 +19,7 @@ from clearprop.glass.wording import count, number
 MOST_FILTERS = 32
 MOST_ROWS = 8
 MOST_LAYERS = 6
-MOST_CELLS = 24
+MOST_INPUTS, MOST_UNITS = 24, 16
 
 
 @dataclass(frozen=True)
@@ -145,17 +145,21 @@ def weight_table(subject: Subject) -> WeightTable | None:
     if len(weight) != shape[0]:
         return None
     strength = np.linalg.norm(weight, axis=1)
-    inputs = np.sort(np.argsort(-strength, kind="stable")[:MOST_CELLS])
-    units = np.sort(np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")[:MOST_CELLS])
+    inputs = np.sort(np.argsort(-strength, kind="stable")[:MOST_INPUTS])
+    units = np.sort(np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")[:MOST_UNITS])
     limit = largest(weight) or 1.0
     rows = tuple(
         (
             feature_name(subject, int(i)),
-            tuple((number(w, 2), float(w / limit)) for w in weight[i, units]),
+            tuple((_short(w, limit), float(w / limit)) for w in weight[i, units]),
         )
         for i in inputs
     )
     return WeightTable(path, rows, len(units), weight.shape[1], len(weight) - len(inputs))
+
+
+def _short(weight: float, limit: float) -> str:
+    return f"{weight:.2f}" if limit >= 0.1 else f"{weight:.1g}"
 
 
 def _is_leaf(module: nn.Module) -> bool:

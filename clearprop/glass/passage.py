@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.answers import picture_of
 from clearprop.glass.capture import Capture, LayerCapture, capture
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address, is_picture
@@ -25,6 +24,7 @@ SEARCHED = 10_000
 MOST_MAPS = 16
 MOST_LAYERS = 40
 CELLS_A_ROW = 64
+TILE, STRIP, LARGEST_CELL = 64, 448, 28
 ONLY_FORM = (nn.Flatten, nn.Reshape, nn.Dropout)
 
 
@@ -36,11 +36,13 @@ class Signals:
         tiles: data addresses, one a channel; or one strip.
         limit: the absolute value that has the full color.
         alt: what is read out to people who do not see it.
+        width: of a tile on the page, in pixels.
     """
 
     tiles: tuple[str, ...]
     limit: str
     alt: str
+    width: int
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def passage(subject: Subject) -> Passage:
     layers = [_layer_passage(name, layer, len(rows)) for name, layer, _ in shown]
     picture, input_error = "", None
     if is_picture(subject.input_shape):
-        picture = data_address(picture_of(subject.raw_inputs(rows[:1])[0]))
+        picture = data_address(subject.picture(row))
         error = np.asarray(seen.input.error[0]) * len(rows)
         input_error = _maps(error, "error signal of the input")
     return Passage(
@@ -198,8 +200,6 @@ def _steps(model: nn.Module, seen: Capture) -> list[tuple[str, LayerCapture, nn.
         name = layer.path or layer.kind
         if calls[layer.path] > 1:
             name = f"{name} after {before}"
-        elif isinstance(module, nn.Activation):
-            name = f"{name}"
         if not isinstance(module, (nn.Activation, *ONLY_FORM)):
             before = layer.path
         steps.append((name, layer, module))
@@ -231,8 +231,9 @@ def _maps(values: NDArray[Any], what: str) -> Signals:
     limit = largest(values)
     maps = np.moveaxis(values, -1, 0)[:MOST_MAPS]
     tiles = tuple(data_address(diverging(each, limit)) for each in maps)
-    return Signals(tiles, number(limit), f"{what}: {len(tiles)} maps of {maps.shape[1]} x "
-                   f"{maps.shape[2]}, from {_span(values)}")  # fmt: skip
+    size = f"{maps.shape[1]} x {maps.shape[2]}"
+    said = f"{what}: {len(tiles)} maps of {size}, {_span(values)}"
+    return Signals(tiles, number(limit), said, TILE)
 
 
 def _strip(values: NDArray[Any], what: str) -> Signals:
@@ -243,13 +244,19 @@ def _strip(values: NDArray[Any], what: str) -> Signals:
     filled[:n] = values
     pixels = diverging(filled, limit).reshape(-1, width, 3)
     pixels.reshape(-1, 3)[n:] = 255
-    return Signals((data_address(pixels),), number(limit), f"{what}: {n} units, {_span(values)}")
+    said = f"{what}: {n} units, {_span(values)}"
+    return Signals((data_address(pixels),), number(limit), said, _strip_width(width))
 
 
 def _rows(values: NDArray[Any], what: str) -> Signals:
     limit = largest(values)
     pixels = diverging(values[:512, :512], limit)
-    return Signals((data_address(pixels),), number(limit), f"{what}: {_span(values)}")
+    said = f"{what}: {_span(values)}"
+    return Signals((data_address(pixels),), number(limit), said, _strip_width(pixels.shape[1]))
+
+
+def _strip_width(cells: int) -> int:
+    return min(STRIP, LARGEST_CELL * cells)
 
 
 def _span(values: NDArray[Any]) -> str:
@@ -319,9 +326,13 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
             f"On the way from {last.name} back to {first.name} the error signal grows "
             f"{number(1 / factor, 2)} times: it explodes; clip it, or begin with smaller weights."
         )
-    way = f"{number(factor, 2)} times smaller" if factor > 1 else (
-        f"{number(1 / factor, 2)} times larger")  # fmt: skip
+    if 2 / 3 < factor < 3 / 2:
+        way = "keeps its size"
+    elif factor > 1:
+        way = f"becomes {number(factor, 2)} times smaller"
+    else:
+        way = f"becomes {number(1 / factor, 2)} times larger"
     return (
-        f"On the way from {last.name} back to {first.name} the error signal becomes {way}: it "
-        "arrives. Factors of thousands would mean that it vanishes or explodes."
+        f"On the way from {last.name} back to {first.name} the error signal {way}: it arrives. "
+        "Factors of thousands would mean that it vanishes or explodes."
     )

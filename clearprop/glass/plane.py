@@ -25,6 +25,10 @@ SIDE = 121
 MOST_POINTS = 600
 MOST_LINES = 12
 SHAPES = 6
+WHITE = 247.0
+CLASS_COLORS = ((11, 63, 117), (194, 87, 12), (47, 125, 91), (122, 74, 158), (85, 96, 107),
+                (163, 51, 106))  # fmt: skip
+"""As in report.css, where the marks get them."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ def _plane(subject: Subject) -> PlaneSection:
         width=480,
         height=450,
     )
-    _paint(chart, diverging(field, float(np.abs(field).max()) or 1.0))
-    chart.axes(feature_name(subject, 0), feature_name(subject, 1))
+    _paint(chart, field)
+    chart.axes(feature_name(subject, 0), feature_name(subject, 1), grid=False)
     lines = _unit_lines(subject, chart, low, high, to_raw)
     for level in levels:
         _contour(chart, level)
@@ -116,23 +120,30 @@ def _to_raw(subject: Subject, points: NDArray[Any], rows: NDArray[Any]) -> Any:
     return lambda x: np.asarray(x) * scale + shift
 
 
-def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
-    """Return what colors the plane, and the fields whose zero lines are boundaries."""
+def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[np.uint8], list[NDArray[Any]]]:
+    """Return the colors of the plane, and the fields whose zero lines are boundaries."""
     outputs = outputs.astype(np.float64)
     if subject.evaluation.confusion is None:
         values = outputs[..., 0]
-        return values - (values.max() + values.min()) / 2, []
+        return _pale(values - (values.max() + values.min()) / 2), []
     if outputs.shape[-1] == 1:
         margin = outputs[..., 0] - (subject.loss.threshold or 0.0)
-        return np.tanh(margin * (4.0 if subject.loss.threshold else 1.0)), [margin]
+        return _pale(np.tanh(margin * (4.0 if subject.loss.threshold else 1.0))), [margin]
     if outputs.shape[-1] == 2:
         margin = outputs[..., 1] - outputs[..., 0]
-        return np.tanh(margin / 2), [margin]
+        return _pale(np.tanh(margin / 2)), [margin]
     margins = []
     for k in range(outputs.shape[-1]):
         others = np.delete(outputs, k, axis=-1).max(axis=-1)
         margins.append(outputs[..., k] - others)
-    return np.zeros(outputs.shape[:2]), margins
+    sure = np.tanh(np.max(margins, axis=0) / 2)[..., None] * 0.5
+    colors = np.array(CLASS_COLORS, np.float64)[outputs.argmax(axis=-1) % SHAPES]
+    return (WHITE + (colors - WHITE) * sure).astype(np.uint8), margins
+
+
+def _pale(field: NDArray[Any]) -> NDArray[np.uint8]:
+    # Not in full color, so that marks and lines stand out.
+    return diverging(field, 1.7 * float(np.abs(field).max()) or 1.0)
 
 
 def _paint(chart: Chart, pixels: NDArray[np.uint8]) -> None:
@@ -185,8 +196,9 @@ def _unit_lines(
         if ends is not None:
             places = to_raw(np.array(ends))
             xs, ys = chart.px(places[:, 0]), chart.py(places[:, 1])
+            line = f"M{xs[0]:.1f} {ys[0]:.1f}L{xs[1]:.1f} {ys[1]:.1f}"
             chart.parts.append(
-                f'<path class="unit" d="M{xs[0]:.1f} {ys[0]:.1f}L{xs[1]:.1f} {ys[1]:.1f}">'
+                f'<path class="unit" d="{line}">'
                 f"<title>unit {int(unit)}: {escape(_equation(weight[:, unit], bias[unit]))}"
                 "</title></path>"
             )

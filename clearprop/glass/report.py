@@ -126,7 +126,7 @@ def render(subject: Subject, *, title: str | None = None, remarks: Sequence[str]
         spent=_spent(subject),
         marked=marked,
         written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        version=metadata.version("clearprop"),
+        version=_version(),
     )
 
 
@@ -235,6 +235,13 @@ def _configuration(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, st
     ]
 
 
+def _version() -> str:
+    try:
+        return metadata.version("clearprop")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 def _machine(config: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what is known of the machine that trained: no names of people, no folders."""
     noted = config.get("machine") or {
@@ -252,7 +259,7 @@ def _machine(config: dict[str, Any]) -> list[tuple[str, str]]:
         "devices": "devices that shared a batch",
         "system": "system",
     }
-    rows = [("clearprop", metadata.version("clearprop"))]
+    rows = [("clearprop", _version())]
     rows += [(labels[key], str(noted[key])) for key in labels if key in noted]
     if "jax" not in noted:
         rows.append(("JAX", jax.__version__))

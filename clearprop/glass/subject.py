@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.data import Dataset, Preparation, Splits
 from clearprop.errors import ConfigurationError
+from clearprop.glass.colors import gray
 from clearprop.training import (
     Curves,
     Evaluation,
@@ -116,7 +117,7 @@ class Subject:
         outputs = self.evaluation.outputs
         if outputs.shape[1] > 1:
             return np.asarray(outputs.argmax(axis=1), np.int64)
-        return (outputs[:, 0] >= (self.loss.threshold or 0.0)).astype(np.int64)
+        return np.asarray(outputs[:, 0] >= (self.loss.threshold or 0.0), np.int64)
 
     @functools.cached_property
     def truths(self) -> NDArray[np.int64]:
@@ -124,7 +125,7 @@ class Subject:
         targets = np.asarray(self.targets)
         if targets.ndim > 1 and targets.shape[1] > 1:
             return np.asarray(targets.argmax(axis=1), np.int64)
-        return np.rint(targets.reshape(-1)).astype(np.int64)
+        return np.asarray(np.rint(targets.reshape(-1)), np.int64)
 
     @functools.cached_property
     def losses_by_example(self) -> NDArray[np.float64]:
@@ -134,7 +135,7 @@ class Subject:
             outputs = jnp.asarray(self._scaled(outputs))
             targets = self.preparation.scaled_targets(targets)
         losses = np.asarray(self.loss.per_example(outputs, jnp.asarray(targets)), np.float64)
-        return losses.reshape(len(losses), -1).mean(axis=1)
+        return np.asarray(losses.reshape(len(losses), -1).mean(axis=1))
 
     def class_name(self, label: int) -> str:
         """Return what a class is called."""
@@ -155,6 +156,21 @@ class Subject:
         if self.preparation is not None and self.preparation.target_center:
             targets = self.preparation.scaled_targets(targets)
         return jnp.asarray(targets)
+
+    @functools.cached_property
+    def brightest(self) -> int:
+        """The largest byte among some examples: pictures of 16 grays are stretched to be seen."""
+        rows = np.arange(min(len(self), 256))
+        return int(np.asarray(self.inputs[rows]).max())
+
+    def picture(self, row: int) -> NDArray[np.uint8]:
+        """Return an example (height, width, 1 or 3) as pixels."""
+        raw = self.raw_inputs(np.array([row]))[0]
+        if raw.dtype != np.uint8:
+            return gray(raw)
+        if not 0 < self.brightest <= 128:
+            return np.asarray(raw)
+        return np.asarray(np.minimum(raw * (255 / self.brightest), 255), np.uint8)
 
     def raw_inputs(self, rows: Any) -> NDArray[Any]:
         """Return some examples in the units of the data."""
