@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -91,10 +92,41 @@ def test_every_module_is_in_the_api_reference() -> None:
     assert sorted(public - named - {"clearprop"}) == []
 
 
+def required(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^\w-]", requirement, maxsplit=1)[0] for requirement in requirements}
+
+
 def test_every_dependency_has_its_lines_in_the_decisions() -> None:
     decisions = (DOCS / "decisions.md").read_text(encoding="utf-8")
-    names = [re.match(r"[\w-]+", requirement)[0] for requirement in PROJECT["dependencies"]]  # type: ignore[index]
+    names = sorted(required(PROJECT["dependencies"]))
     assert [name for name in names if f"\n- **{name}**: " not in decisions] == []
+
+
+def test_what_is_required_is_what_is_imported() -> None:
+    import_names = {"scikit-learn": "sklearn", "pillow": "PIL"}
+    needed = {
+        import_names.get(name, name.replace("-", "_")) for name in required(PROJECT["dependencies"])
+    }
+    brought = {"ml_dtypes": "jax", "scipy": "jax", "markupsafe": "jinja2"}
+    for name, bringer in brought.items():
+        assert name in {r.lower() for r in required(metadata.requires(bringer) or [])}
+    optional = required(PROJECT["optional-dependencies"]["stream"])
+    imported = {
+        name.split(".")[0]
+        for path in MODULES
+        for name in imported_modules(path.read_text(encoding="utf-8"))
+    }
+    foreign = imported - set(sys.stdlib_module_names) - {"clearprop"}
+    assert needed <= foreign, "required and never imported"
+    assert foreign <= needed | optional | set(brought), "imported and not required"
+
+
+def imported_modules(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 @pytest.mark.parametrize(
@@ -142,7 +174,7 @@ from clearprop.autodiff import check_gradients
 from clearprop.ops import activations, elementwise
 
 names = dict(vars(activations), abs=elementwise.abs, square=elementwise.square)
-exec({python_blocks("map.md")[1]!r}, names)
+exec("from __future__ import annotations\\n" + {python_blocks("map.md")[1]!r}, names)
 added = nn.Activation("softsign")
 check_gradients(lambda x: added(x).sum(), jnp.array([-2.0, 0.3, 1.5]))
 doctest.run_docstring_examples(names["softsign"], names)
