@@ -2,7 +2,8 @@
 
 A case is a function of a `Draw` that returns (function, inputs): the function takes the floating
 inputs alone and calls the operation on them. It is written once and checked by test_rules.py at
-first and second order against finite differences and against `jax.grad`.
+first and second order against finite differences and against `jax.grad`. Files named
+``cases_*.py`` beside this one add theirs.
 """
 
 from __future__ import annotations

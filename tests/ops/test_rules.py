@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,10 +20,14 @@ from clearprop import ops
 from clearprop.autodiff import OPERATIONS, Operation, grad
 from tests.ops.cases import CASES, Draw, Made
 
+for _path in sorted(Path(__file__).parent.glob("cases_*.py")):
+    importlib.import_module(f"tests.ops.{_path.stem}")
+
 WITHOUT_RULE = {
     "argmax",
     "argmin",
     "binary_step",
+    "first_largest",
     "floor",
     "one_hot",
     "round",
