@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff import layer_path, observe
+from clearprop.autodiff import Tape, stop_gradient
 from clearprop.nn.call import apply
 from clearprop.nn.module import Module, Parameter, modules, parameters
+from clearprop.tree import is_differentiable, replace
 
 
 @dataclass(frozen=True)
@@ -116,15 +117,20 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
         times = called[path][2] + 1 if path in called else 1
         called[path] = (module, tuple(getattr(output, "shape", ()))[1:], times)
 
-    def note_operation(row: Any, inputs: Any, output: Any, options: dict[str, Any]) -> None:
-        path = layer_path.get()
-        counted[path] = counted.get(path, 0) + row.count(output, inputs, options)
-
     def run(values: Module, x: Any) -> Any:
-        return apply(values, x, listener=note_layer)[0]
+        # On a tape every operation is written down with its layer, Python's operators too.
+        tape = Tape()
+        boxed = {path: tape.variable(w) for path, w in parameters(values).items()}
+        x = tape.variable(x) if is_differentiable(x) else x
+        output = apply(replace(values, boxed), x, listener=note_layer)[0]
+        for node in tape.nodes:
+            if node.operation is not None:
+                result = node.outputs if len(node.outputs) > 1 else node.outputs[0]
+                number = node.operation.count(result, node.inputs, node.parameters)
+                counted[node.layer] = counted.get(node.layer, 0) + number
+        return stop_gradient(output)
 
-    with observe(note_operation):
-        jax.eval_shape(run, shaped, jax.ShapeDtypeStruct((1, *input_shape), dtype))
+    jax.eval_shape(run, shaped, jax.ShapeDtypeStruct((1, *input_shape), dtype))
     order = [path for path in modules(model) if path in called]
     order += [path for path in called if path not in order]  # layers made on the way
     own = _own_parameters(model, order)
