@@ -34,8 +34,15 @@ training.fit(
 """
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stderr=subprocess.PIPE)
+def start(folder: Path, compilations: Path) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "JAX_COMPILATION_CACHE_DIR": str(compilations),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    command = [sys.executable, "-c", SCRIPT, str(folder)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 
 
 def outcome(folder: Path) -> dict[str, bytes]:
@@ -49,8 +56,8 @@ def outcome(folder: Path) -> dict[str, bytes]:
     return {**curves, "dev": development, "losses": record.losses.tobytes(), "model": model}
 
 
-def test_a_process_killed_at_random_moments(tmp_path: Path) -> None:
-    straight = start(tmp_path / "straight")
+def test_a_process_killed_at_random_moments(tmp_path: Path, compilations: Path) -> None:
+    straight = start(tmp_path / "straight", compilations)
     assert straight.wait() == 0, straight.stderr.read()  # type: ignore[union-attr]
     straight.stderr.close()  # type: ignore[union-attr]
 
@@ -58,7 +65,7 @@ def test_a_process_killed_at_random_moments(tmp_path: Path) -> None:
     while True:
         losses = folder / "losses.f32"
         before = losses.stat().st_size if losses.exists() else 0
-        child = start(folder)
+        child = start(folder, compilations)
         while child.poll() is None and kills < 3:
             if losses.exists() and losses.stat().st_size > before:  # it trains: kill it soon
                 time.sleep(chance.uniform(0, 0.15))
