@@ -84,15 +84,16 @@ class _Conv(Module):
                 expected=f"(batch, {'size, ' * self.axes}{self.in_channels})",
                 mend=self._mend(x.shape),
             )
-        y = ops.convolution(
+        y: Array = ops.convolution(
             x,
             self.weight,
+            self.bias,
             stride=self.stride,
             padding=self.padding,
             dilation=self.dilation,
             groups=self.groups,
         )
-        return y if self.bias is None else y + self.bias
+        return y
 
     def _mend(self, shape: tuple[int, ...]) -> str:
         if len(shape) == self.axes + 1:

@@ -42,8 +42,7 @@ def _rule_of_kernel(error: Any, y: Any, x: Any, kernel: Any, bias: Any = None, *
 
 
 def _rule_of_bias(error: Any, y: Any, x: Any, kernel: Any, bias: Any = None, **named: Any) -> Any:
-    geometry, _, formulation = _resolve(x, kernel, **named)
-    return convolution_bias_error(error, geometry, x.shape[-1], formulation)
+    return convolution_bias_error(error, _resolve(x, kernel, **named)[2])
 
 
 @operation(errors=(_rule_of_input, _rule_of_kernel, _rule_of_bias), count=_count)
@@ -188,17 +187,14 @@ def _spread(passed: Any, db: Any, error: Any, *_: Any, **__: Any) -> Any:
 
 
 @operation(errors=(_spread,), count=lambda db, error, *_, **__: math.prod(error.shape))
-def convolution_bias_error(
-    error: Array, geometry: Geometry, channels: int, formulation: str
-) -> Array:
+def convolution_bias_error(error: Array, formulation: str) -> Array:
     """Pass an error signal back through a convolution to its bias: its sum over all places.
 
-    >>> valid = Geometry.of([4], [2], where="convolution")
-    >>> print(convolution_bias_error(jnp.ones((1, 3, 2)), valid, 1, "native"))
+    >>> print(convolution_bias_error(jnp.ones((1, 3, 2)), "native"))
     [3. 3.]
     """
     if formulation == "tiles":
-        return tiles.bias_error(error, channels, geometry)
+        return tiles.bias_error(error)
     return error.sum(axis=tuple(range(error.ndim - 1)))
 
 

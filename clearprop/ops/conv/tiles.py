@@ -279,12 +279,15 @@ def kernel_error(x: Array, error: Array, geometry: Geometry) -> Array:
     return functools.reduce(jnp.add, [_gather(copies, i) for i in t.copies]).reshape(shape)
 
 
-def bias_error(error: Array, channels: int, geometry: Geometry) -> Array:
-    """Return the sum of the error over all but the features, in the layout of the products."""
-    t = _tables(geometry, (*geometry.window, channels, error.shape[-1]))
-    cut = _cut(error, t)
-    rows = cut @ jnp.ones(cut.shape[1], cut.dtype)
-    return rows.reshape(-1, t.features).sum(axis=0)
+def bias_error(error: Array) -> Array:
+    """Return the sum of the error over all but the features.
+
+    The compiler computes an error anew in each fused loop that reads it, unless one of its readers
+    is a sum; and it sums over many examples in an order that wants them first in memory. So the sum
+    runs over the places, and a product adds up the examples.
+    """
+    sums = error.sum(axis=tuple(range(1, error.ndim - 1)))
+    return jnp.ones(sums.shape[0], sums.dtype) @ sums
 
 
 def _tables(geometry: Geometry, kernel: Sequence[int]) -> Tables:
