@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from clearprop.cli.output import say
-from clearprop.cli.runs import existing_run
+from clearprop.cli.runs import existing_run, trained
 from clearprop.recipes.experiment import Experiment, of_run
-from clearprop.training import Run
-from clearprop.training.folder import read_config
+from clearprop.training import Run, read_run
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the report of a run; returns the exit code."""
     folder = existing_run(arguments.RUN)
-    say(f"report  {write(folder, of_run(read_config(folder), str(folder)))}")
+    record = read_run(folder)
+    experiment = of_run(record.config, str(folder))
+    model, _ = trained(folder)
+    remarks = experiment.recipe.remarks(model, record.curves, experiment.splits)
+    say(f"report  {write(folder, experiment, remarks)}")
     return 0
 
 
-def write(folder: Path, experiment: Experiment, done: Run | None = None) -> Path:
-    """Write the report of a run beside it and return its path.
+def write(done: Run | Path, experiment: Experiment, remarks: Sequence[str]) -> Path:
+    """Write the report of a run into its folder and return its path.
 
     Args:
-        folder: of the run.
+        done: the run, or its folder.
         experiment: gives the examples to judge by.
-        done: the run, where it is at hand.
+        remarks: what else there is to say.
     """
     from clearprop import glass  # it draws, and what draws is slow to import
 
-    return Path(glass.write_report(done or folder, data=experiment.splits))
+    return glass.write_report(done, experiment.splits, remarks=remarks)

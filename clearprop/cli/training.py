@@ -69,10 +69,10 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
         )
         return INTERRUPTED
     say()
-    for line in results(experiment, done):
-        say(line)
+    remarks = experiment.recipe.remarks(done.model, done.curves, experiment.splits)
+    say("\n".join([*results(experiment, done), *remarks]))
     if report:
-        say(f"report  {write(folder, experiment, done)}")
+        say(f"report  {write(done, experiment, remarks)}")
     return 0
 
 
@@ -99,4 +99,4 @@ def results(experiment: Experiment, done: Run) -> list[str]:
         rows.append(("test error", f"{shown_error(judged.error, task)} {on}"))
         if judged.accuracy is not None:
             rows.append(("test accuracy", percent(judged.accuracy)))
-    return [*aligned(rows), *experiment.recipe.remarks(done, experiment.splits)]
+    return aligned(rows)

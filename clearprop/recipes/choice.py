@@ -45,7 +45,7 @@ class DataChoice(Configuration):
     categorical: Names = ()
     numeric: Names = ()
     folder: Annotated[str | None, OrNone] = None
-    size: Annotated[int | None, OrNone, Field(ge=1)] = None
+    size: Annotated[Annotated[int, Field(ge=1)] | None, OrNone] = None
     channels: Annotated[Literal[1, 3] | None, OrNone] = None
     dev: Fraction = 0.1
     test: Fraction = 0.1

@@ -84,13 +84,9 @@ def assigned(assignments: Iterable[str]) -> dict[str, Any]:
 def keys_of(kind: type[BaseModel], prefix: str = "") -> list[str]:
     """Return every key of a configuration, those of its groups with a dot.
 
-    >>> class Group(Configuration):
-    ...     name: str = "iris"
-    >>> class Whole(Configuration):
-    ...     epochs: int = 3
-    ...     data: Group = Group()
-    >>> keys_of(Whole)
-    ['epochs', 'data.name']
+    >>> from clearprop.recipes import find_recipe
+    >>> keys_of(find_recipe("xor"))[:2]
+    ['data.name', 'data.target']
     """
     keys: list[str] = []
     for name, field in kind.model_fields.items():

@@ -25,7 +25,7 @@ class Experiment:
 
     Attributes:
         name: of the recipe.
-        recipe: its configuration.
+        recipe: its configuration, settled for this data.
         dataset: as the recipe takes it.
         splits: its parts.
         data_line: which data that is, and why, in words.
@@ -52,7 +52,8 @@ class Experiment:
     @property
     def steps(self) -> int:
         """Training steps of the whole run."""
-        return self.recipe.epochs * -(-len(self.splits.train) // self.recipe.batch_size)
+        epochs, batch_size = self.recipe.epochs or 0, self.recipe.batch_size or 1
+        return epochs * -(-len(self.splits.train) // batch_size)
 
     def model(self) -> nn.Module:
         """Return the model, without values."""
@@ -114,7 +115,8 @@ def prepare(name: str, values: Mapping[str, Any] | None = None) -> Experiment:
     """
     recipe = find_recipe(name).of(values or {}, where=name)
     dataset, line = recipe.dataset()
-    return Experiment(name, recipe, dataset, recipe.data.split(dataset, recipe.seed), line)
+    splits = recipe.data.split(dataset, recipe.seed)
+    return Experiment(name, recipe.settled(len(splits.train)), dataset, splits, line)
 
 
 def of_run(config: Mapping[str, Any], where: str) -> Experiment:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from clearprop import models, nn
 from clearprop.data import Dataset, Preparation
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.recipe import Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import Decay, NetworkRecipe, Rate, ScheduleName
 
 SIZES = (28, 32)
 
@@ -26,10 +26,10 @@ class LeNet5Recipe(NetworkRecipe):
     """
 
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
+    passes: ClassVar[int] = 8
 
-    epochs: Count = 8
-    batch_size: Count = 64
     learning_rate: Rate = 0.003
+    weight_decay: Decay = 0.05
     schedule: ScheduleName = "one-cycle"
     pooling: Literal["max", "average"] = "max"
 

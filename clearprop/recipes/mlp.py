@@ -28,8 +28,6 @@ class MLPRecipe(NetworkRecipe):
 
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
 
-    epochs: Count = 10
-    batch_size: Count = 128
     learning_rate: Rate = 0.002
     schedule: ScheduleName = "one-cycle"
     hidden_sizes: Annotated[tuple[Count, ...], Listed] = (256, 128)

@@ -13,7 +13,7 @@ from clearprop.recipes.binary import against_the_rest
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Rate, Recipe
 from clearprop.recipes.separation import FEW_ROWS, inequalities, separate
-from clearprop.training import Run, predict
+from clearprop.training import Curves, predict
 
 
 class PerceptronRecipe(Recipe):
@@ -54,25 +54,27 @@ class PerceptronRecipe(Recipe):
         """Return plain gradient descent."""
         return optim.sgd(self.learning_rate)
 
-    def remarks(self, run: Run, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return the plane that was found, or whether there is one at all."""
         train, preparation = splits.train, splits.preparation
         inputs = np.asarray(preparation.scaled(np.asarray(train.inputs))).reshape(len(train), -1)
-        answers = predict(run.model, inputs)[:, 0] >= 0
+        answers = predict(model, inputs)[:, 0] >= 0
         wrong = int((answers != (train.targets == 1)).sum())
         if not wrong:
-            return _found(run, preparation, train.feature_names)
+            return _found(model, curves, preparation, train.feature_names)
         return _not_found(inputs, train, wrong, self.epochs)
 
 
-def _found(run: Run, preparation: Preparation, names: tuple[str, ...] | None) -> list[str]:
-    corrected = np.flatnonzero(run.curves.training_error > 0)
-    last = int(run.curves.epoch[corrected[-1]]) if len(corrected) else 0
+def _found(
+    model: nn.Module, curves: Curves, preparation: Preparation, names: tuple[str, ...] | None
+) -> list[str]:
+    corrected = np.flatnonzero(curves.training_error > 0)
+    last = int(curves.epoch[corrected[-1]]) if len(corrected) else 0
     lines = [
         "a plane separates the classes: all training examples are right; "
         f"the last correction was in epoch {last}"
     ]
-    parameters = nn.parameters(run.model)
+    parameters = nn.parameters(model)
     weights = np.asarray(parameters["neuron.weight"], np.float64)[:, 0]
     bias = float(np.asarray(parameters["neuron.bias"])[0])
     if len(weights) > FEW_ROWS or len(weights) != len(preparation.center):

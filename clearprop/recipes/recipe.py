@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -13,7 +13,7 @@ from clearprop.errors import unknown_name
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Configuration, OrNone
-from clearprop.training import Run
+from clearprop.training import Curves
 
 
 def _known_rule(name: str) -> str:
@@ -28,10 +28,16 @@ def _known_activation(name: str) -> str:
     return name
 
 
+LARGE = 10_000
+SMALL_STEPS = 2_500
+
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 Activation = Annotated[str, AfterValidator(_known_activation)]
 Count = Annotated[int, Field(ge=1)]
+Chosen = Annotated[Count | None, OrNone]
 Rate = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -40,7 +46,8 @@ class Recipe(Configuration):
 
     Attributes:
         data: what to train on.
-        epochs: passes over the training examples.
+        epochs: passes over the training examples; none chooses by their number.
+        batch_size: examples of a step; likewise.
         learning_rate: eta; where a schedule changes it, its highest value.
         seed: of the split, the first values, the orders and dropout.
     """
@@ -48,11 +55,25 @@ class Recipe(Configuration):
     preferred: ClassVar[tuple[str, ...]]
     """The data sets to train on unless one is named, the best first."""
 
+    passes: ClassVar[int] = 10
+    """Epochs over a large set, unless they are given."""
+
     data: DataChoice = DataChoice()
-    epochs: Count
-    batch_size: Count
+    epochs: Chosen = None
+    batch_size: Chosen = None
     learning_rate: Rate
     seed: Seed = 0
+
+    def settled(self, examples: int) -> Self:
+        """Return the recipe with the numbers filled in that depend on the number of examples.
+
+        Large sets are taken in batches of 64, ``passes`` times over; small ones in batches of 32,
+        and so often that there are some 2,500 steps, within 100 passes.
+        """
+        batch_size = self.batch_size or (64 if examples >= LARGE else min(32, examples))
+        steps = -(-examples // batch_size)
+        epochs = self.epochs or min(100, max(self.passes, -(-SMALL_STEPS // steps)))
+        return self.model_copy(update={"epochs": epochs, "batch_size": batch_size})
 
     def dataset(self) -> tuple[Dataset, str]:
         """Return the data set, and a line that says which it is."""
@@ -88,7 +109,7 @@ class Recipe(Configuration):
         """Return what `fit` is told beside data, model, loss and learning rule."""
         return {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
 
-    def remarks(self, run: Run, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return what there is to say of a result beside its numbers, line by line."""
         return []
 
@@ -97,7 +118,6 @@ class NetworkRecipe(Recipe):
     """A network of several layers and how it is trained.
 
     Attributes:
-        batch_size: examples of a step.
         optimizer: one of `optim.learning_rules`.
         schedule: how the rate goes over the run: "constant", "cosine" (falls from its highest value
             to nothing), "one-cycle" (rises over the first part, then falls so).
@@ -111,10 +131,10 @@ class NetworkRecipe(Recipe):
 
     optimizer: Annotated[str, AfterValidator(_known_rule)] = "adam"
     schedule: ScheduleName = "constant"
-    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    average: Annotated[float | None, OrNone, Field(gt=0, lt=1)] = None
-    patience: Annotated[Count | None, OrNone] = None
+    warmup: Share = 0.15
+    weight_decay: Decay = 0.0
+    average: Annotated[Share | None, OrNone] = None
+    patience: Chosen = None
     activation: Activation = "relu"
 
     def loss(self, dataset: Dataset) -> str:

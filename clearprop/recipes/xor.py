@@ -10,7 +10,7 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preparation, Splits
 from clearprop.recipes.binary import against_the_rest, truth_table_lines
 from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate
-from clearprop.training import Run, predict
+from clearprop.training import Curves, predict
 
 
 class XorRecipe(NetworkRecipe):
@@ -47,12 +47,12 @@ class XorRecipe(NetworkRecipe):
         """Return cross-entropy for two classes."""
         return "binary_cross_entropy"
 
-    def remarks(self, run: Run, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return the truth table that was learned."""
         if len(splits.train) > 4:
             return []
         inputs = np.asarray(splits.train.inputs)
-        outputs = 1 / (1 + np.exp(-predict(run.model, inputs)[:, 0]))
+        outputs = 1 / (1 + np.exp(-predict(model, inputs)[:, 0]))
         lines = truth_table_lines(inputs, splits.train.targets, outputs)
         wrong = int(((outputs >= 0.5) != (splits.train.targets == 1)).sum())
         if wrong:
