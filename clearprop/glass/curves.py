@@ -88,7 +88,7 @@ def _objective_chart(subject: Subject) -> Markup:
         f"Objective over {count(int(last), 'epoch')}: {number(curves.objective[0])} at first, "
         f"{number(curves.objective[-1])} at last",
         log,
-        right=96,
+        right=106,
     )
     chart.axes("epoch", f"objective ({subject.loss.name.replace('_', ' ')})")
     if len(batches[0]):
@@ -114,7 +114,7 @@ def _error_chart(subject: Subject) -> Markup:
         span,
         f"Training and development {subject.loss.error_name} over {count(int(last), 'epoch')}",
         log,
-        right=96,
+        right=106,
     )
     chart.axes("epoch", subject.loss.error_name, unit=" %" if shares else "")
     best = best_epoch(subject)
@@ -204,34 +204,25 @@ def _rows(subject: Subject) -> list[tuple[str, str, str, str]]:
 
 def reading(subject: Subject) -> list[str]:
     """Return what the shapes of the curves say, sentence by sentence."""
-    curves = subject.curves
-    said = []
-    if subject.non_finite is not None:
-        trouble = subject.non_finite
-        said.append(
-            f"In step {trouble.step} (epoch {trouble.epoch}) a number stopped being finite, at "
-            f"{trouble.place}: {trouble.cause}. A smaller learning rate is the first thing to try."
-        )
-    said.append(_of_objective(curves.objective))
-    if np.isfinite(curves.development_error).any():
-        said += _of_errors(subject)
-    elif len(curves):
-        said.append(
+    if not np.isfinite(subject.curves.development_error).any():
+        return [
+            _of_objective(subject.curves.objective, "more epochs may help"),
             "No examples were held out, so the curves cannot show whether the network learned "
-            "the rule or the examples by heart."
-        )
-    return said
+            "the rule or the examples by heart.",
+        ]
+    waited = int(subject.curves.epoch[-1]) - (best_epoch(subject) or 0)
+    hope = "more epochs may help" if not waited else "but the development error no longer follows"
+    return [_of_objective(subject.curves.objective, hope), *_of_errors(subject, waited)]
 
 
-def _of_objective(objective: NDArray[np.float64]) -> str:
+def _of_objective(objective: NDArray[np.float64], hope: str) -> str:
     first, last = float(objective[0]), float(objective[-1])
     if len(objective) == 1:
         return f"After its only epoch the objective is {number(last)}; a curve needs more of them."
     went = f"from {number(first)} in the first epoch to {number(last)} in the last"
     if not math.isfinite(last):
         return f"The objective went {went}."
-    lowest = float(np.nanmin(objective))
-    if last > 1.02 * lowest and last > first:
+    if last > first and last > 1.02 * float(np.nanmin(objective)):
         return f"The objective rose {went}: the learning rate is probably too high."
     if last > 0.98 * first:
         return (
@@ -239,42 +230,37 @@ def _of_objective(objective: NDArray[np.float64]) -> str:
             "signals below, and try another learning rate."
         )
     tail = objective[-max(2, len(objective) // 5) :]
-    falling = (tail[0] - tail[-1]) / max(first - last, 1e-30)
-    end = (
-        "and was still falling at the end: more epochs may help."
-        if falling > 0.02 and tail[-1] <= tail.min() and last > 1e-3 * first
-        else "and has leveled off."
-    )
+    falls = (tail[0] - tail[-1]) / (first - last) > 0.02 and tail[-1] <= tail.min()
+    end = f"and was still falling at the end: {hope}." if falls else "and has leveled off."
     return f"The objective fell {went}, {end}"
 
 
-def _of_errors(subject: Subject) -> list[str]:
+def _of_errors(subject: Subject, waited: int) -> list[str]:
+    """Return what the errors say; so many epochs have passed since the best one."""
     curves = subject.curves
     best = best_epoch(subject)
     development, training = curves.development_error, curves.training_error
     at_best = float(development[curves.epoch == best][0]) if best in curves.epoch else math.nan
     last, last_training = float(development[-1]), float(training[-1])
-    said = [
-        f"The development error is lowest after epoch {best}, at {error_text(subject, at_best)}."
-    ]
-    after = int(curves.epoch[-1]) - (best or 0)
-    if after >= 2 and last > 1.03 * at_best and last_training < last:
-        said.append(
-            f"It has risen to {error_text(subject, last)} in the {count(after, 'epoch')} since, "
+    said = f"The development error is lowest after epoch {best}, at {error_text(subject, at_best)}."
+    if waited >= 2 and last > 1.03 * at_best and last_training < last:
+        return [
+            said,
+            f"It has risen to {error_text(subject, last)} in the {count(waited, 'epoch')} since, "
             "while the training error went on falling: the network begins to overfit. Early "
-            "stopping, dropout, weight decay or more data help."
-        )
-    elif math.isfinite(last) and last > 0:
-        gap = last - last_training
-        if gap > 0.5 * last and last_training < last:
-            said.append(
-                f"At the end the training error is only {error_text(subject, last_training)}, well "
-                "below it: the gap is what the network knows about its own examples only."
-            )
-        elif gap <= 0.1 * last:
-            more = "a larger network" if after >= 2 else "a larger network or more epochs"
-            said.append(
-                "Training and development error lie close together: there is no overfitting yet, "
-                f"so {more} may still gain."
-            )
-    return said
+            "stopping, dropout, weight decay or more data help.",
+        ]
+    gap = last - last_training
+    if not gap > 0.1 * last:
+        more = "a larger network" if waited >= 2 else "a larger network or more epochs"
+        return [
+            said,
+            "The training error is no lower, within a tenth: there is no overfitting yet, so "
+            f"{more} may still gain.",
+        ]
+    how = "well" if gap > 0.5 * last else "somewhat"
+    return [
+        said,
+        f"At the end the training error is {error_text(subject, last_training)}, {how} below it: "
+        "the gap is what the network knows about its own examples only.",
+    ]

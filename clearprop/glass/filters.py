@@ -31,7 +31,6 @@ class FilterPictures:
         note: what is shown, and how much of all there is.
         tiles: one picture a filter, as data addresses; none where they are in one table.
         table: all kernels in one picture, a row an input channel and a column a filter; or "".
-        columns: kernels side by side in the table.
         alt: what is read out to people who do not see it.
         limit: the weight that has the full color.
     """
@@ -40,7 +39,6 @@ class FilterPictures:
     note: str
     tiles: tuple[str, ...]
     table: str
-    columns: int
     alt: str
     limit: str
 
@@ -97,7 +95,6 @@ def _kernels(path: str, weight: NDArray[Any]) -> FilterPictures:
         note=note,
         tiles=(),
         table=data_address(mosaic(diverging(shown, limit), columns)),
-        columns=columns,
         alt=f"Kernels of {path}: {rows} rows of input channels, {columns} columns of filters",
         limit=number(limit),
     )
@@ -126,7 +123,6 @@ def _tiles(
         note=note,
         tiles=tuple(data_address(tile) for tile in pixels),
         table="",
-        columns=0,
         alt=f"{path}: {note}",
         limit=number(limit),
     )

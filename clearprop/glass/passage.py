@@ -19,6 +19,9 @@ from clearprop.glass.pictures import data_address, is_picture
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, percent
 
+Step = tuple[str, LayerCapture, nn.Module | None]
+"""The name to show, the layer's call, and the layer."""
+
 SAMPLE = 64
 SEARCHED = 10_000
 MOST_MAPS = 16
@@ -77,7 +80,9 @@ class LayerFlow:
         kind: its class or activation.
         value: mean absolute output.
         zeros: share of outputs that are exactly zero, where some are; the sign of silent units.
+        pull: mean absolute gradient over mean absolute weight, where the layer has weights.
         error: mean absolute error signal of one example.
+        error_value: the same as a number.
         share: length of the bar, from 0 to 1, on a logarithmic scale.
     """
 
@@ -85,6 +90,7 @@ class LayerFlow:
     kind: str
     value: str
     zeros: str
+    pull: str
     error: str
     error_value: float
     share: float
@@ -127,7 +133,7 @@ def passage(subject: Subject) -> Passage:
     )
     steps = _steps(subject.model, seen)
     # E is the mean over the examples; an example's own error signal is that many times larger.
-    flow = _flow(steps, len(rows))
+    flow = _flow(subject.model, seen, steps, len(rows))
     shown = [step for step in steps if not isinstance(step[2], ONLY_FORM)][:MOST_LAYERS]
     layers = [_layer_passage(name, layer, len(rows)) for name, layer, _ in shown]
     picture, input_error = "", None
@@ -148,7 +154,10 @@ def passage(subject: Subject) -> Passage:
     )
 
 
-_captured = jax.jit(capture, static_argnums=3)
+# Run once: optimizing it would take longer than it saves.
+_captured = jax.jit(
+    capture, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0}
+)
 
 
 def _telling_example(subject: Subject) -> tuple[int, str]:
@@ -181,7 +190,7 @@ def _answer(subject: Subject, row: int) -> str:
     return f"{answer}; true is {subject.class_name(int(true))} ({chance})."
 
 
-def _steps(model: nn.Module, seen: Capture) -> list[tuple[str, LayerCapture, nn.Module | None]]:
+def _steps(model: nn.Module, seen: Capture) -> list[Step]:
     """Return the innermost layers in the order of their calls, each with the name to show."""
     known = nn.modules(model)
     paths = {layer.path for layer in seen}
@@ -264,43 +273,54 @@ def _span(values: NDArray[Any]) -> str:
 
 
 def _flow(
-    steps: list[tuple[str, LayerCapture, nn.Module | None]], examples: int
+    model: nn.Module, seen: Capture, steps: list[Step], examples: int
 ) -> tuple[LayerFlow, ...]:
-    measured = []
-    for name, layer, module in steps:
-        if isinstance(module, ONLY_FORM) or layer.error is None or not hasattr(layer.value, "size"):
-            continue
-        value, error = (np.asarray(x, np.float64) for x in (layer.value, layer.error))
-        zeros = float((value == 0).mean())
-        measured.append((name, layer.kind, float(np.abs(value).mean()), zeros,
-                         float(np.abs(error).mean()) * examples))  # fmt: skip
-    sizes = [error for *_, error in measured if 0 < error < np.inf]
-    low, high = (min(sizes), max(sizes)) if sizes else (1.0, 1.0)
-    # Three powers of ten at least: less of a difference shall look like less.
-    bottom = min(np.log10(low), np.log10(high) - 3) - 0.1
-    return tuple(
-        LayerFlow(
-            name=name,
-            kind=kind,
-            value=number(value),
-            zeros=percent(zeros) if zeros > 0.005 else "",
-            error=number(error),
-            error_value=error,
-            share=float((np.log10(error) - bottom) / (np.log10(high) - bottom))
-            if 0 < error < np.inf
-            else 0.0,
+    measured = [
+        (name, layer, float(np.abs(np.asarray(layer.error, np.float64)).mean()) * examples)
+        for name, layer, module in steps
+        if not isinstance(module, ONLY_FORM) and hasattr(layer.error, "shape")
+    ]
+    low, high = _bar_ends([error for *_, error in measured])
+    rows = []
+    for name, layer, error in measured:
+        zeros = float((np.asarray(layer.value) == 0).mean())
+        place = (np.log10(error) - low) / (high - low) if 0 < error < np.inf else 0.0
+        rows.append(
+            LayerFlow(
+                name=name,
+                kind=layer.kind,
+                value=number(float(np.abs(np.asarray(layer.value, np.float64)).mean())),
+                zeros=percent(zeros) if zeros > 0.005 else "",
+                pull=_pull(model, seen, layer.path),
+                error=number(error),
+                error_value=error,
+                share=float(place),
+            )
         )
-        for name, kind, value, zeros, error in measured
-    )
+    return tuple(rows)
+
+
+def _pull(model: nn.Module, seen: Capture, path: str) -> str:
+    weights = {p: w for p, w in nn.parameters(model).items() if p.rpartition(".")[0] == path}
+    if not weights:
+        return ""
+    gradients = np.concatenate([np.asarray(seen.gradients[p], np.float64).ravel() for p in weights])
+    values = np.concatenate([np.asarray(w, np.float64).ravel() for w in weights.values()])
+    size = float(np.abs(values).mean())
+    return number(float(np.abs(gradients).mean()) / size, 2) if size else ""
+
+
+def _bar_ends(errors: list[float]) -> tuple[float, float]:
+    """Return the logarithms at the shortest and at the longest bar."""
+    sizes = [error for error in errors if 0 < error < np.inf]
+    high = float(np.log10(max(sizes, default=1.0)))
+    # Three powers of ten at least: less of a difference shall look like less.
+    return min(float(np.log10(min(sizes, default=1.0))), high - 3) - 0.1, high
 
 
 def _decades(flow: tuple[LayerFlow, ...]) -> tuple[str, str]:
-    sizes = [layer.error_value for layer in flow if 0 < layer.error_value < np.inf]
-    if not sizes:
-        return "", ""
-    return number(10 ** (min(np.log10(min(sizes)), np.log10(max(sizes)) - 3) - 0.1), 1), number(
-        max(sizes), 2
-    )
+    low, high = _bar_ends([layer.error_value for layer in flow])
+    return number(10**low, 1), number(10**high, 2)
 
 
 def _reading(flow: tuple[LayerFlow, ...]) -> str:

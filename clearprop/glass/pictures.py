@@ -34,16 +34,20 @@ def is_picture(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[2] in (1, 3) and min(shape[:2]) > 1
 
 
-def mosaic(tiles: NDArray[Any], columns: int, ground: int = 214) -> Pixels:
-    """Return RGB tiles (n, height, width, 3) side by side, one pixel apart, in so many columns.
+def mosaic(tiles: NDArray[Any], columns: int, enlarge: int = 8, gap: int = 9) -> Pixels:
+    """Return RGB tiles (n, height, width, 3) side by side as one RGBA picture, enlarged.
 
-    >>> mosaic(np.zeros((5, 2, 2, 3), np.uint8), columns=3).shape
-    (5, 8, 3)
+    Between the tiles it is transparent, so that they stand apart on a page of any color.
+
+    >>> mosaic(np.zeros((5, 2, 2, 3), np.uint8), columns=3, enlarge=2, gap=1).shape
+    (9, 14, 4)
     """
-    n, height, width, _ = tiles.shape
+    large = tiles.repeat(enlarge, axis=1).repeat(enlarge, axis=2)
+    n, height, width, _ = large.shape
     rows = -(-n // columns)
-    whole = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, 3), ground, np.uint8)
+    whole = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
     for i in range(n):
-        top, left = i // columns * (height + 1), i % columns * (width + 1)
-        whole[top : top + height, left : left + width] = tiles[i]
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        whole[top : top + height, left : left + width, :3] = large[i]
+        whole[top : top + height, left : left + width, 3] = 255
     return whole

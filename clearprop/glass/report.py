@@ -110,6 +110,7 @@ def render(subject: Subject, *, title: str | None = None, remarks: Sequence[str]
         part=_part(subject),
         result=_result(subject),
         ending=_ending(subject),
+        trouble=_trouble(subject),
         remarks=list(remarks),
         figures=_figures(subject),
         curves=curves_section(subject),
@@ -162,12 +163,22 @@ def _ending(subject: Subject) -> str:
         "finished": f"Trained for {count(stopped.epoch, 'epoch')}",
         "early": f"Stopped early {after}, as the development error had not fallen for long",
         "interrupted": f"Interrupted {after}; it can be resumed",
-        "non-finite": f"Broken off in step {stopped.step + 1:,}: a number stopped being finite",
+        "non-finite": f"Broken off {after}",
     }
     text = words.get(stopped.reason, f"Ended ({stopped.reason}) {after}")
     if stopped.best_epoch is not None:
         return f"{text}; the model has the weights of epoch {stopped.best_epoch}, the best one."
     return f"{text}."
+
+
+def _trouble(subject: Subject) -> str:
+    found = subject.non_finite
+    if found is None:
+        return ""
+    return (
+        f"In step {found.step:,} (epoch {found.epoch}) a number stopped being finite, at "
+        f"{found.place}: {found.cause}. A smaller learning rate is the first thing to try."
+    )
 
 
 def _figures(subject: Subject) -> list[Figure]:

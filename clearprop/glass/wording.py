@@ -38,6 +38,8 @@ def percent(share: float) -> str:
         return number(share)
     if 0 < share < 0.0001:
         return "under 0.01 %"
+    if 0.9999 < share < 1:
+        return "over 99.99 %"
     left = min(share, 1 - share)
     decimals = 2 if 0 < left < 0.01 else 1
     text = f"{100 * share:.{decimals}f}"
@@ -90,10 +92,10 @@ def without_folders(value: Any) -> Any:
 
 
 def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested configuration as rows of dotted name and text.
+    """Return nested configuration as rows of dotted name and text, without what was not set.
 
-    >>> flat({"settings": {"epochs": 3, "freeze": []}, "loss": "cross_entropy"})
-    [('settings.epochs', '3'), ('settings.freeze', 'none'), ('loss', 'cross_entropy')]
+    >>> flat({"settings": {"epochs": 3, "patience": None}, "loss": "cross_entropy"})
+    [('settings.epochs', '3'), ('loss', 'cross_entropy')]
     """
     rows: list[tuple[str, str]] = []
     for key, value in config.items():
@@ -102,14 +104,12 @@ def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
             rows += flat(value, name)
         elif isinstance(value, list) and any(isinstance(child, dict) for child in value):
             rows += flat({str(i): child for i, child in enumerate(value)}, name)
-        else:
+        elif value is not None and value != []:
             rows.append((name, _plain(value)))
     return rows
 
 
 def _plain(value: Any) -> str:
-    if value is None or value == []:
-        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
