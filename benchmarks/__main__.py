@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ QUICK_PARTS = 8
 def main() -> int:
     """Measure what was asked for and print it; 1 if clearprop itself failed."""
     options = _options()
+    # So that sides that sleep are ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console, progress = Console(width=118), Console(stderr=True)
     chosen = [CONFIGURATIONS[name] for name in options.only or CONFIGURATIONS]
     sides = [s for s in SIDES if s.name == OURS or not options.sides or s.name in options.sides]
@@ -41,6 +44,7 @@ def main() -> int:
                 rounds=options.rounds or (3 if options.quick else 7),
                 seconds=options.seconds or (0.3 if options.quick else 1.0),
                 core_count=options.cores,
+                patience=options.patience,
                 say=say,
             )
         if measured.timing(OURS) is None:
@@ -72,6 +76,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="turns of every side (7)")
     parser.add_argument("--seconds", type=float, help="how long a turn lasts at least (1)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long to wait, each turn, until no other program is busy (10)",
+    )
     parser.add_argument("--cores", type=int, default=2, help="processor cores of every side (2)")
     parser.add_argument(
         "--json",

@@ -49,8 +49,8 @@ class Configuration:
         return self.examples // self.batch_size
 
     def shortened(self, parts: int) -> Configuration:
-        """Return the same step over fewer examples, for a quick look."""
-        steps = max(1, self.steps_per_pass // parts)
+        """Return the same step over fewer examples, but no pass of less than ten steps."""
+        steps = min(self.steps_per_pass, max(10, self.steps_per_pass // parts))
         return replace(self, examples=steps * self.batch_size)
 
     def to_json(self) -> str:

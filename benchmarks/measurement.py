@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,8 +16,15 @@ from typing import Any
 
 from benchmarks import material
 from benchmarks.configurations import Configuration
+from benchmarks.disturbance import Watch
 from benchmarks.seat import Seat, SideError, is_installed
 from benchmarks.sides import GOAL, OURS, Side
+
+QUIET = 0.05
+"""What part of the cores other programs may take in a turn that counts."""
+
+GLANCE_SECONDS = 0.2
+"""How long to look whether other programs are busy."""
 
 ALIKE = 0.1
 """How far from ours a side's loss may be at most, as a fraction."""
@@ -31,12 +39,14 @@ class Timing:
         loss: mean of the last pass before the rounds.
         start_seconds: from the beginning of training until the first pass was made.
         steps: seconds a step, one for each round, (R,).
+        others: the part of the cores that other programs took meanwhile, (R,), where it is known.
     """
 
     side: str
     loss: float
     start_seconds: float
     steps: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
@@ -85,6 +95,17 @@ class Measurement:
         return abs(theirs.loss - ours.loss) <= ALIKE * ours.loss
 
     @property
+    def others(self) -> float | None:
+        """The part of the cores that other programs took in the turns that count."""
+        known = [share for timing in self.timings for share in timing.others]
+        return statistics.mean(known) if known else None
+
+    @property
+    def was_quiet(self) -> bool:
+        """Whether other programs let the cores alone, as far as that is known."""
+        return self.others is None or self.others <= QUIET
+
+    @property
     def goal_is_met(self) -> bool | None:
         """Whether the goal is met; None where PyTorch took no part."""
         if self.timing(OURS) is None or self.timing(GOAL) is None:
@@ -106,6 +127,8 @@ class Measurement:
                 for each in self.timings
             },
             "absent": self.absent,
+            "others_share_of_cores": self.others,
+            "was_quiet": self.was_quiet,
             "goal_is_met": self.goal_is_met,
         }
 
@@ -124,6 +147,7 @@ def measure(
     rounds: int,
     seconds: float,
     core_count: int,
+    patience: float = 0.0,
     say: Callable[[str], None] = lambda text: None,
 ) -> Measurement:
     """Measure one configuration.
@@ -137,6 +161,7 @@ def measure(
         rounds: R.
         seconds: how long a turn lasts at least; passes are whole.
         core_count: processor cores of every side.
+        patience: seconds to wait, each turn, until no other program is busy.
         say: is told how it goes.
     """
     absent: dict[str, str] = {}
@@ -163,9 +188,12 @@ def measure(
             for r in range(rounds):
                 say(f"round {r + 1} of {rounds}")
                 for seat in _rotated([s for s in seats if s.side.name in timings], r):
-                    told = seat.turn(seconds)
+                    told = _quiet_turn(seat, seconds, patience)
                     steps = told["passes"] * configuration.steps_per_pass
-                    timings[seat.side.name].steps.append(told["seconds"] / steps)
+                    timing = timings[seat.side.name]
+                    timing.steps.append(told["seconds"] / steps)
+                    if told["others"] is not None:
+                        timing.others.append(told["others"])
         finally:
             for seat in seats:
                 seat.close()
@@ -177,6 +205,30 @@ def configuration_misses(side: Side, configuration: Configuration) -> str | None
     if not is_installed(side):
         return f"{side.needs} is not installed"
     return side.why_not(configuration)
+
+
+def _quiet_turn(seat: Seat, seconds: float, patience: float) -> dict[str, Any]:
+    """Return what a side told of a turn in which other programs let it alone.
+
+    After so many seconds of waiting the quietest turn counts.
+    """
+    until = time.monotonic() + patience
+    best: dict[str, Any] | None = None
+    while True:
+        while not _is_quiet() and time.monotonic() < until:
+            pass
+        told = seat.turn(seconds)
+        if best is None or told["others"] < best["others"]:
+            best = told
+        if best["others"] is None or best["others"] <= QUIET or time.monotonic() >= until:
+            return best
+
+
+def _is_quiet() -> bool:
+    watch = Watch()
+    time.sleep(GLANCE_SECONDS)
+    others = watch.others()
+    return others is None or others <= QUIET
 
 
 def _rotated(seats: list[Seat], by: int) -> list[Seat]:

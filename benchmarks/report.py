@@ -40,6 +40,11 @@ def show(measurement: Measurement, console: Console) -> None:
     console.print(table)
     for name, why in measurement.absent.items():
         console.print(f"without {name}: {why}", markup=False, highlight=False)
+    if measurement.others is not None and not measurement.was_quiet:
+        console.print(
+            f"[bold]Other programs took {measurement.others:.0%} of the cores meanwhile: these "
+            "figures say little.[/bold]"
+        )
     console.print()
 
 
@@ -56,7 +61,8 @@ def show_goals(measurements: Sequence[Measurement], console: Console) -> None:
             continue
         low, high = each.spread(GOAL)
         measured = f"{each.ratio(GOAL):.2f} x"
-        table.add_row(*row, measured, f"{low:.2f}-{high:.2f}", "met" if met else "missed")
+        verdict = ("met" if met else "missed") if each.was_quiet else "disturbed: no verdict"
+        table.add_row(*row, measured, f"{low:.2f}-{high:.2f}", verdict)
     console.print(table)
 
 

@@ -11,6 +11,8 @@ import json
 import time
 from typing import Any, Protocol, TextIO
 
+from benchmarks.disturbance import Watch
+
 
 class Finished(BaseException):
     """Nobody asks for more turns. No `Exception`, so that no training loop swallows it."""
@@ -51,6 +53,7 @@ class Turns:
         self._wanted = 0.0
         self._passes = 0
         self._began = 0.0
+        self._watch = Watch()
 
     def wait(self) -> None:
         """Wait for the first turn."""
@@ -74,7 +77,8 @@ class Turns:
             self._is_first_turn = False
             self._answer(start_seconds=self._start_seconds, losses=self._losses)
         else:
-            self._answer(seconds=seconds, passes=self._passes)
+            others = self._watch.others()
+            self._answer(seconds=seconds, passes=self._passes, others=others)
         self._next()
 
     def _answer(self, **values: Any) -> None:
@@ -87,4 +91,5 @@ class Turns:
             raise Finished
         self._wanted = float(line)
         self._passes = 0
+        self._watch = Watch()
         self._began = time.perf_counter()

@@ -66,10 +66,11 @@ def _train(
 def _optimizer(
     name: str, model: nn.Module, learning_rate: float, fused: bool
 ) -> torch.optim.Optimizer:
-    options = {"fused": True} if fused else {}
+    # False would forbid what the default leaves open.
+    choice = True if fused else None
     if name == "adam":
-        return torch.optim.Adam(model.parameters(), lr=learning_rate, **options)
-    return torch.optim.SGD(model.parameters(), lr=learning_rate, **options)
+        return torch.optim.Adam(model.parameters(), lr=learning_rate, fused=choice)
+    return torch.optim.SGD(model.parameters(), lr=learning_rate, fused=choice)
 
 
 def _model(material: Material) -> nn.Module:
