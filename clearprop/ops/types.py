@@ -37,10 +37,10 @@ def check_broadcast(name: str, *arrays: Any) -> None:
       given:    (3, 2) and (2, 3)
       expected: equal sizes along each axis, counted from the last, or 1
     """
-    shapes = [shape_of(x) for x in arrays]
-    first = shapes[0]
-    if all(shape == first or not shape for shape in shapes):
+    # Most calls are of equal shapes or with a number: they cost a comparison.
+    if len({shape for x in arrays if (shape := getattr(x, "shape", ()))}) < 2:
         return
+    shapes = [shape_of(x) for x in arrays]
     for sizes in _aligned(shapes):
         if len(set(sizes) - {1}) > 1:
             raise ShapeError(
