@@ -78,7 +78,7 @@ def make_cores_devices() -> bool:
     if wanted is None or given != -1:
         return False
     try:
-        jax.config.update("jax_num_cpu_devices", wanted)  # type: ignore[no-untyped-call]
+        jax.config.update("jax_num_cpu_devices", wanted)
     except RuntimeError:
         return False
     return True
@@ -146,13 +146,13 @@ def mesh(count: int | None = None) -> Mesh:
 
 def whole(over: Mesh) -> NamedSharding:
     """Return the placement that gives every device of a mesh the whole array."""
-    return NamedSharding(over, PartitionSpec())  # type: ignore[no-untyped-call]
+    return NamedSharding(over, PartitionSpec())
 
 
 def shared_out(over: Mesh, axis: int = 0) -> NamedSharding:
     """Return the placement that shares an array's axis out over the devices of a mesh."""
     axes = [*[None] * axis, BATCH]
-    return NamedSharding(over, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
+    return NamedSharding(over, PartitionSpec(*axes))
 
 
 def describe(over: Mesh) -> dict[str, Any]:
