@@ -16,7 +16,7 @@ from clearprop import nn, tree
 from clearprop.autodiff import Tape, Traced, sweep
 from clearprop.autodiff.misuse import teach_misuse
 from clearprop.autodiff.transforms import Variables
-from clearprop.errors import ShapeError, unknown_name
+from clearprop.errors import ModelError, ShapeError, unknown_name
 
 Array = jax.Array
 
@@ -133,6 +133,8 @@ def capture(
     >>> bool(jnp.allclose(seen["layers.1"].error, error @ model[2].weight.T))
     True
     """
+    if not nn.is_initialized(model):
+        raise ModelError("the parameters have no values yet", mend="model = model.init(0)")
     x = jax.tree.map(jnp.asarray, x)
     if any(leaf.ndim == 0 or not len(leaf) for leaf in jax.tree.leaves(x)):
         raise ShapeError(

@@ -174,6 +174,8 @@ def _telling_example(subject: Subject) -> tuple[int, str]:
 
 
 def _answer(subject: Subject, row: int) -> str:
+    if subject.evaluation.outputs.ndim != 2:
+        return ""
     if subject.evaluation.confusion is None:
         said = np.asarray(subject.evaluation.outputs[row], np.float64).ravel()[:4]
         true = np.asarray(subject.targets[row], np.float64).ravel()[:4]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.glass.answers import feature_name
 from clearprop.glass.chart import Chart
-from clearprop.glass.colors import diverging
+from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number
@@ -143,7 +143,7 @@ def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[np.uint8], 
 
 def _pale(field: NDArray[Any]) -> NDArray[np.uint8]:
     # Not in full color, so that marks and lines stand out.
-    return diverging(field, 1.7 * float(np.abs(field).max()) or 1.0)
+    return diverging(field, 1.7 * largest(field))
 
 
 def _paint(chart: Chart, pixels: NDArray[np.uint8]) -> None:

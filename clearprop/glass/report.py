@@ -95,7 +95,7 @@ def write_report(
 
 def render(subject: Subject, *, title: str | None = None, remarks: Sequence[str] = ()) -> str:
     """Return the report of a subject as the text of an HTML page."""
-    judged = len(subject) > 0
+    judged = subject.is_judged
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("clearprop.glass"),
         autoescape=True,
@@ -151,7 +151,7 @@ def _result(subject: Subject) -> str:
     of = f"{n} {_part(subject)}"
     if judged.accuracy is not None:
         return f"{percent(judged.accuracy)} of the {of} are answered right."
-    return f"The {judged.error_name} on the {of} is {number(judged.error)}."
+    return f"The {judged.error_name} on the {of} is {error_text(subject, judged.error)}."
 
 
 def _ending(subject: Subject) -> str:
@@ -174,6 +174,8 @@ def _ending(subject: Subject) -> str:
 def _trouble(subject: Subject) -> str:
     found = subject.non_finite
     if found is None:
+        if len(subject) and not subject.is_judged:
+            return "The network's outputs are not finite, so there is nothing to show of them."
         return ""
     return (
         f"In step {found.step:,} (epoch {found.epoch}) a number stopped being finite, at "
@@ -186,7 +188,7 @@ def _figures(subject: Subject) -> list[Figure]:
     if len(subject):
         judged = subject.evaluation
         accuracy = judged.accuracy
-        value = percent(accuracy) if accuracy is not None else number(judged.error)
+        value = percent(accuracy) if accuracy is not None else error_text(subject, judged.error)
         label = "accuracy" if accuracy is not None else judged.error_name
         name = subject.part if subject.part != "given" else "given"
         found.append(Figure(f"{name} {label}", value, f"of {judged.examples:,} examples"))

@@ -97,6 +97,11 @@ class Subject:
         return evaluate(self.model, self.examples, self.loss, self.preparation)
 
     @functools.cached_property
+    def is_judged(self) -> bool:
+        """Whether there are examples, and the model's answers to them are numbers."""
+        return len(self) > 0 and bool(np.isfinite(self.evaluation.outputs).all())
+
+    @functools.cached_property
     def chances(self) -> NDArray[np.float64] | None:
         """The probability (N, K) that the model gives to each class; None where it gives none."""
         outputs = np.asarray(self.evaluation.outputs, np.float64)

@@ -1,0 +1,308 @@
+"""A report says what the run says, and stands alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clearprop import data, glass, models, nn
+from clearprop.errors import ConfigurationError, RunError
+from clearprop.glass import report, write_report
+from clearprop.glass.report import render
+from clearprop.glass.subject import gather
+from clearprop.glass.wording import number, percent
+from clearprop.training import DivergedError, evaluate, fit
+from tests.glass.conftest import KINDS, Told
+from tests.glass.page import Element, read
+
+Tell = Callable[[str], Told]
+
+
+def shown(told: Told, identity: str) -> Element:
+    found = told.page.by_id(identity)
+    assert found is not None, identity
+    return found
+
+
+# --- every kind of data --------------------------------------------------------------------------
+
+
+def test_the_structure_is_sound(every: Told) -> None:
+    assert every.faults == []
+    names = [e.attributes["id"] for e in every.page.all() if "id" in e.attributes]
+    assert len(names) == len(set(names))
+    links = [a.attributes["href"] for a in every.page.all("a")]
+    assert links
+    assert {link[1:] for link in links} <= set(names)
+    assert len(every.page.all("h1")) == 1
+
+
+def test_nothing_outside_the_file_is_named(every: Told) -> None:
+    for element in every.page.all():
+        for name in ("src", "href", "srcset", "data", "action"):
+            value = element.attributes.get(name, "#")
+            assert value.startswith(("#", "data:image/png;base64,")), (element.tag, value[:60])
+    assert not every.page.all("script")
+    assert not every.page.all("link")
+    assert not every.page.all("iframe")
+    assert "@import" not in every.html
+    assert re.findall(r"url\(|https?://|//\w+\.\w+/", every.html) == []
+
+
+def test_who_cannot_see_the_pictures_is_told_what_they_show(every: Told) -> None:
+    for image in every.page.all("img"):
+        described = image.attributes.get("alt")
+        parent = image.parent
+        assert parent is not None
+        assert described or parent.attributes.get("aria-label"), image.attributes
+    for drawing in every.page.all("svg"):
+        hidden = drawing.attributes.get("aria-hidden") == "true"
+        assert hidden or drawing.attributes.get("aria-label")
+
+
+def test_every_section_says_what_to_look_for(every: Told) -> None:
+    for section in every.page.all("section"):
+        if section.attributes["id"] != "machine":
+            assert section.all("p", "look"), section.attributes["id"]
+
+
+def test_the_contents_name_every_section(every: Told) -> None:
+    sections = [s.attributes["id"] for s in every.page.all("section")]
+    links = [a.attributes["href"][1:] for a in every.page.all("nav")[0].all("a")]
+    assert links == sections
+
+
+def test_it_is_small_and_names_no_folder(every: Told) -> None:
+    assert len(every.html) < 2e6
+    assert every.run.folder is not None
+    assert str(every.run.folder.parent) not in every.html
+    assert every.run.folder.name in every.html
+
+
+def test_the_curves_are_those_of_the_run(every: Told) -> None:
+    rows = shown(every, "curves").all("tbody")[0].all("tr")
+    curves = every.run.curves
+    for row in rows:
+        cells = [cell.text for cell in row.all("td")]
+        i = int(np.flatnonzero(curves.epoch == int(cells[0]))[0])
+        assert cells[1] == number(float(curves.objective[i]), 4)
+    assert cells[0] == str(curves.epoch[-1])
+    assert len(shown(every, "curves").all("svg")) == 2
+
+
+def test_the_layers_are_those_of_the_model(every: Told) -> None:
+    table = shown(every, "layers")
+    total = sum(w.size for w in nn.parameters(every.run.model).values())
+    assert table.all("tfoot")[0].all("td")[2].text == f"{total:,}"
+
+
+def test_the_machine_is_told_without_names(every: Told) -> None:
+    told = shown(every, "machine").text
+    machine = every.run.config["machine"]
+    for key in ("python", "jax", "kind"):
+        assert str(machine[key]) in told
+
+
+# --- classification ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "part"), [("digits", "test"), ("iris", "test"), ("colors", "dev"),
+                                            ("perceptron", "test"), ("xor", "train")])  # fmt: skip
+def test_the_confusion_matrix_is_that_of_the_judging_part(tell: Tell, kind: str, part: str) -> None:
+    told = tell(kind)
+    judged = evaluate(
+        told.run.model, getattr(told.data, part), told.run.config["loss"], told.run.preparation
+    )
+    rows = shown(told, "confusion").all("tbody")[0].all("tr")
+    table = [
+        [int(c.text) for c in row.all("td") if "share" not in c.attributes["class"]] for row in rows
+    ]
+    assert judged.confusion is not None
+    assert table == judged.confusion.tolist()
+    assert sum(map(sum, table)) == len(getattr(told.data, part))
+    assert judged.accuracy is not None
+    assert percent(judged.accuracy) in shown(told, "result-line").text
+    assert f"{judged.examples:,}" in shown(told, "result-line").text
+
+
+def test_the_worst_mistakes_are_wrong_and_as_many_as_there_are(tell: Tell) -> None:
+    told = tell("digits")
+    test = told.data.test
+    outputs = evaluate(told.run.model, test, preparation=told.run.preparation).outputs
+    wrong = np.flatnonzero(outputs.argmax(axis=1) != test.targets)
+    pictures = shown(told, "mistakes").all("img")
+    rows = [int(image.attributes["title"].split()[1]) for image in pictures]
+    assert len(rows) == min(18, len(wrong))
+    assert set(rows) <= set(wrong.tolist())
+    losses = -np.log(np.exp(outputs)[np.arange(len(test)), test.targets] / np.exp(outputs).sum(1))
+    assert rows[0] == wrong[losses[wrong].argmax()]
+    first = shown(told, "mistakes").all("li")[0]
+    assert first.all("span", "truth")[0].text == f"is {test.class_names[test.targets[rows[0]]]}"
+
+
+def test_a_table_of_features_shows_them_in_the_units_of_the_data(tell: Tell) -> None:
+    told = tell("iris")
+    head = [cell.text for cell in shown(told, "mistakes").all("th")]
+    assert head[1:5] == list(told.data.train.feature_names)
+    raw = data.load("iris").inputs
+    for row in shown(told, "mistakes").all("tbody")[0].all("tr"):
+        values = np.array([float(cell.text) for cell in row.all("td")[1:5]])
+        assert np.abs(raw - values).max(axis=1).min() < 0.01
+
+
+def test_names_are_escaped(tell: Tell) -> None:
+    told = tell("colors")
+    assert "red & <green>" not in told.html
+    assert "red &amp; &lt;green&gt;" in told.html
+
+
+def test_filters_and_maps_of_every_layer_are_drawn(tell: Tell) -> None:
+    told = tell("digits")
+    assert len(shown(told, "filters").all("img")) == 4
+    names = [layer.all("h3")[0].text for layer in shown(told, "passage").all("div", "layer")]
+    assert [name.split()[0] for name in names] == [
+        "input", "layers.0", "layers.1", "layers.2", "layers.4",
+    ]  # fmt: skip
+    pooled = shown(told, "passage").all("div", "layer")[3]
+    assert [len(p.all("img")) for p in pooled.all("div", "tiles")] == [4, 4]
+    flow = shown(told, "errors").all("tbody")[0].all("tr")
+    assert [row.all("th")[0].text for row in flow] == [name.split()[0] for name in names[1:]]
+
+
+def test_an_activation_is_shown_by_its_name(tell: Tell) -> None:
+    told = tell("digits")
+    assert "softplus" in shown(told, "layers").text
+    assert "softplus" in shown(told, "passage").text
+
+
+# --- other tasks ---------------------------------------------------------------------------------
+
+
+def test_a_regression_shows_predicted_against_true(tell: Tell) -> None:
+    told = tell("diabetes")
+    points = shown(told, "result").all("circle")
+    assert len(points) == len(told.data.test)
+    judged = evaluate(told.run.model, told.data.test, "squared_error", told.run.preparation)
+    assert number(judged.error) in shown(told, "result-line").text
+    true = np.asarray(told.data.test.targets, float).reshape(-1)
+    explained = 1 - ((judged.outputs[:, 0] - true) ** 2).sum() / ((true - true.mean()) ** 2).sum()
+    assert (percent(float(explained)) if explained > 0 else "nothing") in shown(told, "result").text
+
+
+def test_two_inputs_are_drawn_as_a_plane(tell: Tell) -> None:
+    plane = shown(tell("xor"), "plane")
+    assert len([e for e in plane.all() if "place" in e.attributes.get("class", "")]) == 4 + 2
+    assert len(plane.all("path", "unit")) >= 1
+    assert len(plane.all("image")) == 1
+
+
+def test_one_input_is_drawn_as_a_curve(tell: Tell) -> None:
+    assert len(shown(tell("cubic"), "plane").all("circle", "dot")) == 60
+
+
+def test_other_inputs_have_no_plane(tell: Tell) -> None:
+    assert tell("iris").page.by_id("plane") is None
+    assert tell("digits").page.by_id("plane") is None
+
+
+# --- where and from what -------------------------------------------------------------------------
+
+
+def test_a_folder_gives_the_same_report_as_the_run(tell: Tell, tmp_path: Path) -> None:
+    told = tell("iris")
+    assert told.run.folder is not None
+    again = write_report(told.run.folder, told.data, tmp_path / "again.html").read_text("utf-8")
+
+    def without_time(html: str) -> str:
+        return re.sub(r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC", "", html)
+
+    assert without_time(again) == without_time(told.html)
+
+
+def test_without_data_it_tells_what_the_run_knows(tell: Tell, tmp_path: Path) -> None:
+    run = tell("digits").run
+    page, faults = read(write_report(run, path=tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert faults == []
+    sections = [s.attributes["id"] for s in page.all("section")]
+    assert sections == ["curves", "filters", "layers", "configuration", "machine"]
+
+
+def test_title_and_remarks_stand_in_the_head(tell: Tell, tmp_path: Path) -> None:
+    run = tell("iris").run
+    path = write_report(
+        run, path=tmp_path / "r.html", title="A < B", remarks=["no plane", "at all"]
+    )
+    page, _ = read(path.read_text(encoding="utf-8"))
+    assert page.all("h1")[0].text == "A < B"
+    assert page.all("pre", "remarks")[0].text == "no plane at all"
+
+
+def test_paths_of_the_configuration_are_cut_to_their_last_part(tell: Tell) -> None:
+    subject = gather(tell("iris").run)
+    subject.config["notes"] = {"source": "/srv/somebody/rows.csv", "home": "~/x.csv"}
+    try:
+        html = render(subject)
+    finally:
+        del subject.config["notes"]
+    assert "somebody" not in html
+    assert "rows.csv" in html
+
+
+def test_a_run_without_a_folder_needs_a_path() -> None:
+    pair = (np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1]))
+    run = fit(nn.Linear(2, 2), pair, epochs=1, batch_size=4, progress=False)
+    with pytest.raises(ConfigurationError, match=r"path='report\.html'"):
+        write_report(run, pair)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run began"):
+        write_report(tmp_path)
+
+
+def test_a_report_that_fails_leaves_the_old_one(
+    tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("the old one")
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("in the middle")
+
+    monkeypatch.setattr(report, "curves_section", fail)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        write_report(tell("iris").run, path=path)
+    assert path.read_text() == "the old one"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_loss_of_the_users_own_is_asked_for(tmp_path: Path) -> None:
+    def distance(outputs: object, targets: object) -> object:
+        return nn.squared_error.per_example(outputs, targets)
+
+    pair = (np.ones((6, 3), np.float32), np.ones((6, 1), np.float32))
+    run = fit(nn.Linear(3, 1), pair, distance, epochs=1, batch_size=3, progress=False)
+    with pytest.raises(ConfigurationError, match="loss=function"):
+        write_report(run, pair, tmp_path / "r.html")
+    assert write_report(run, pair, tmp_path / "r.html", loss=distance).is_file()
+
+
+def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
+    x = np.full((8, 2), 1e18, np.float32)
+    with pytest.raises(DivergedError) as caught:
+        fit(models.MLP((2, 4, 1)), (x, x[:, :1]), "squared_error", "sgd", 5, batch_size=4,
+            learning_rate=1e3, folder=tmp_path / "run", progress=False)  # fmt: skip
+    trouble = caught.value.run.non_finite
+    assert trouble is not None
+    page, faults = read(write_report(caught.value.run, (x, x[:, :1])).read_text(encoding="utf-8"))
+    assert faults == []
+    assert trouble.place in page.all("p", "trouble")[0].text
+
+
+def test_every_kind_is_tested_that_the_package_offers() -> None:
+    assert {"digits", "iris", "diabetes", "perceptron", "xor"} <= set(KINDS)
+    assert set(glass.__all__) == {"Capture", "LayerCapture", "capture", "write_report"}
