@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from clearprop.autodiff import vjp as vjp
     from clearprop.errors import ClearpropError as ClearpropError
     from clearprop.training import evaluate as evaluate
-    from clearprop.training import fit as fit
     from clearprop.training import load as load
     from clearprop.training import predict as predict
     from clearprop.training import save as save
+    from clearprop.training.fit import fit as fit
 
 __version__ = "0.1.0"
 

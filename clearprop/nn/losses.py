@@ -80,9 +80,8 @@ def _wrong_side(threshold: float) -> Callable[[Any, Any], Array]:
     def wrong(outputs: Array, targets: Array) -> Array:
         plain = stop_gradient(outputs)
         truth = _like(plain, targets) > 0.5
-        return (
-            ((plain >= threshold) != truth).astype(jnp.float32).reshape(plain.shape[0], -1).mean(1)
-        )
+        misses: Array = ((plain >= threshold) != truth).astype(jnp.float32)
+        return misses.reshape(plain.shape[0], -1).mean(1)
 
     return wrong
 
