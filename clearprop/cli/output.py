@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 DATA_OPTIONS = ("target", "task", "ignore", "categorical", "numeric", "folder", "size", "channels")
 FRACTIONS = ("dev", "test")
+RECIPE_OPTIONS = ("batch_size", "epochs", "learning_rate", "seed")
 
 _PYTHON_OPTION = re.compile(
-    rf"\b({'|'.join((*DATA_OPTIONS, *FRACTIONS))})=(\[[^\]]*\]|'[^']*'|[\d.]+)(, (?=\w+=))?"
+    rf"(?<![.\w])(?<!--set )({'|'.join((*DATA_OPTIONS, *FRACTIONS, *RECIPE_OPTIONS))})"
+    r"=(\[[^\]]*\]|'[^']*'|[\d.]+)(, (?=\w+=))?"
 )
 
 
@@ -34,6 +36,8 @@ def for_the_shell(message: str) -> str:
     'which column is the target?\n  mend:     --target price'
     >>> for_the_shell("  mend:     leave it out: ignore=['id']")
     '  mend:     leave it out: --set data.ignore=id'
+    >>> for_the_shell("  mend:     batch_size=120 or less")
+    '  mend:     --set batch_size=120 or less'
     """
     lines = message.split("\n")
     return "\n".join(_mend(line) if line.startswith("  mend:") else line for line in lines)
@@ -44,7 +48,8 @@ def _mend(line: str) -> str:
         option, value, more = match[1], match[2], match[3]
         plain = ",".join(part.strip(" '\"") for part in value.strip("[]").split(","))
         plain = f'"{plain}"' if " " in plain else plain
-        text = f"--target {plain}" if option == "target" else f"--set data.{option}={plain}"
+        group = "" if option in RECIPE_OPTIONS else "data."
+        text = f"--target {plain}" if option == "target" else f"--set {group}{option}={plain}"
         return f"{text} " if more else text
 
     return _PYTHON_OPTION.sub(spelled, line)

@@ -28,8 +28,8 @@ class LeNet5Recipe(NetworkRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
     passes: ClassVar[int] = 8
 
-    learning_rate: Rate = 0.003
-    weight_decay: Decay = 0.05
+    learning_rate: Rate = 0.004
+    weight_decay: Decay = 0.1
     schedule: ScheduleName = "one-cycle"
     pooling: Literal["max", "average"] = "max"
 

@@ -41,7 +41,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     [
         ("learning_rate=-1", ["'learning_rate'", "learning_rate=-1", "greater than 0"]),
         ("batch_size=0", ["'batch_size'", "greater than or equal to 1"]),
-        ("batch_size=5000", ["the batch is larger than the data", "120 or less"]),
+        ("batch_size=5000", ["the batch is larger than the data", "--set batch_size=120 or less"]),
         ("epoch=3", ["unknown key 'epoch'", "did you mean 'epochs'?"]),
         ("data.dev=1.5", ["'data.dev'", "less than 1"]),
     ],
