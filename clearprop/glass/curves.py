@@ -93,7 +93,7 @@ def _objective_chart(subject: Subject) -> Markup:
     chart.axes("epoch", f"objective ({subject.loss.name.replace('_', ' ')})")
     if len(batches[0]):
         chart.band(*batches, "batches")
-    ends = [_draw(chart, subject, curves.objective, "training", "objective", middle=True)]
+    ends = [_draw(chart, subject, curves.objective, "training", "training", middle=True)]
     if np.isfinite(curves.development_objective).any():
         ends.append(
             _draw(chart, subject, curves.development_objective, "development", "development")
