@@ -22,10 +22,15 @@ class Watch:
     def __init__(self) -> None:
         self._wall, self._own, self._all = time.perf_counter(), time.process_time(), _busy()
 
+    @property
+    def own(self) -> float:
+        """Seconds that all threads of this process computed."""
+        return time.process_time() - self._own
+
     def others(self) -> float | None:
         """Return which part of the cores other programs took, from 0 to 1."""
         seconds = time.perf_counter() - self._wall
-        own, busy = time.process_time() - self._own, _busy()
+        own, busy = self.own, _busy()
         if busy is None or self._all is None:
             return None
         return min(1.0, max(0.0, busy - self._all - own) / (seconds * len(_cores())))

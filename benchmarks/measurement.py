@@ -39,6 +39,7 @@ class Timing:
         loss: mean of the last pass before the rounds.
         start_seconds: from the beginning of training until the first pass was made.
         steps: seconds a step, one for each round, (R,).
+        processor: processor seconds a step of all threads together, (R,).
         others: the part of the cores that other programs took meanwhile, (R,), where it is known.
     """
 
@@ -46,6 +47,7 @@ class Timing:
     loss: float
     start_seconds: float
     steps: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
 
     @property
@@ -119,6 +121,7 @@ class Measurement:
             "sides": {
                 each.side: {
                     "microseconds_a_step": [round(1e6 * s, 2) for s in each.steps],
+                    "processor_microseconds_a_step": [round(1e6 * s, 2) for s in each.processor],
                     "start_seconds": round(each.start_seconds, 2),
                     "loss": round(each.loss, 4),
                     "ratio": round(self.ratio(each.side), 3),
@@ -192,6 +195,7 @@ def measure(
                     steps = told["passes"] * configuration.steps_per_pass
                     timing = timings[seat.side.name]
                     timing.steps.append(told["seconds"] / steps)
+                    timing.processor.append(told["processor_seconds"] / steps)
                     if told["others"] is not None:
                         timing.others.append(told["others"])
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import statistics
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +22,16 @@ PACKAGES = ("clearprop", "jax", "torch", "flax", "optax", "keras", "scikit-learn
 def show(measurement: Measurement, console: Console) -> None:
     """Print what was measured of one configuration."""
     table = Table(title=measurement.configuration.title, title_justify="left")
-    for name in ("side", "a step", "lowest-highest", "over ours", "spread", "start", "loss"):
+    for name in (
+        "side",
+        "a step",
+        "lowest-highest",
+        "processor",
+        "over ours",
+        "spread",
+        "start",
+        "loss",
+    ):
         table.add_column(name, justify="left" if name == "side" else "right")
     for each in measurement.timings:
         ratio = spread = ""
@@ -32,6 +42,7 @@ def show(measurement: Measurement, console: Console) -> None:
             each.side,
             _microseconds(each.median),
             f"{_microseconds(min(each.steps))}-{_microseconds(max(each.steps))}",
+            _microseconds(statistics.median(each.processor)) if each.processor else "",
             ratio,
             spread,
             f"{each.start_seconds:.1f} s",
@@ -70,6 +81,7 @@ def show_legend(console: Console) -> None:
     """Print what the columns are."""
     console.print(
         "a step: median of the rounds, everything included that the side does while it trains.\n"
+        "processor: the same in processor time, all threads together.\n"
         "over ours: its median over clearprop's; spread: lowest and highest ratio of a round.\n"
         "start: from the call until the first pass is made, compiling included; not in the rest.\n"
         f"loss: mean of the last pass before the rounds; 'differs' is more than {ALIKE:.0%} away.",

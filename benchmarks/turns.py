@@ -77,8 +77,12 @@ class Turns:
             self._is_first_turn = False
             self._answer(start_seconds=self._start_seconds, losses=self._losses)
         else:
-            others = self._watch.others()
-            self._answer(seconds=seconds, passes=self._passes, others=others)
+            self._answer(
+                seconds=seconds,
+                passes=self._passes,
+                processor_seconds=self._watch.own,
+                others=self._watch.others(),
+            )
         self._next()
 
     def _answer(self, **values: Any) -> None:

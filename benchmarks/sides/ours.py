@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import jax.numpy as jnp
 
 from benchmarks.material import Material
 from benchmarks.turns import Passed
 from clearprop import nn, tree
 from clearprop.models import MLP, LeNet5
-from clearprop.training import EpochDone, Event, StepsDone, fit
-
-EVENTS_APART_SECONDS = 1e-3
-"""Events of passes that one call made come microseconds after each other."""
+from clearprop.training import EpochDone, Event, fit
 
 WITHOUT_END = 1_000_000_000
 
@@ -48,8 +43,8 @@ def train(material: Material, passed: Passed) -> None:
 class FirstOfCall:
     """Reads a run's events; lets a turn end only at the first pass of a compiled call.
 
-    A call may make many passes, whose events then come all at once. Turns that begin and end right
-    after such a first event count calls whole.
+    A call may make many passes, whose events then come all at once, each with an equal share of the
+    call's seconds. Turns that begin and end right after a first one count calls whole.
 
     Args:
         passed: is told of every pass.
@@ -57,13 +52,11 @@ class FirstOfCall:
 
     def __init__(self, passed: Passed) -> None:
         self._passed = passed
-        self._last = time.perf_counter()
-        self._first = True
+        self._seconds: float | None = None
 
     def __call__(self, event: Event) -> None:
         """Read an event."""
-        if isinstance(event, StepsDone):
-            self._first = time.perf_counter() - self._last > EVENTS_APART_SECONDS
-        elif isinstance(event, EpochDone):
-            self._passed(event.objective, may_pause=self._first)
-        self._last = time.perf_counter()
+        if isinstance(event, EpochDone):
+            is_first = event.seconds != self._seconds
+            self._seconds = event.seconds
+            self._passed(event.objective, may_pause=is_first)
