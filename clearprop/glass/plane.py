@@ -88,8 +88,8 @@ def _plane(subject: Subject) -> PlaneSection:
     _dots(subject, chart, rows, to_raw(points))
     classifies = subject.evaluation.confusion is not None
     look = (
-        "The heavy line is the decision boundary. Each mark shows the true class; a mark on the "
-        "wrong side of the line is a mistake."
+        "The heavy line is the decision boundary. Each mark shows the true class; one with "
+        "a ring is answered wrongly."
         if classifies
         else "The color is the network's answer: blue below, orange above the middle."
     )
@@ -235,8 +235,10 @@ def _dots(subject: Subject, chart: Chart, rows: NDArray[Any], raw: NDArray[Any])
         said = f"true {subject.class_name(truth)}" if classifies else "example"
         word = f"({number(float(x))}, {number(float(y))}): {said}"
         radius = 8 if len(rows) <= 8 else 4
-        kind = f"place class{truth % SHAPES}{' wrong' if wrong else ''}"
+        kind = f"place class{truth % SHAPES}"
         chart.parts.append(marked(px, py, truth % SHAPES, radius, kind, word))
+        if wrong:
+            chart.point(px, py, "ring", word, radius + 4)
 
 
 def marked(px: float, py: float, shape: int, r: float, kind: str, word: str) -> str:

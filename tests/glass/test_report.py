@@ -198,6 +198,9 @@ def test_two_inputs_are_drawn_as_a_plane(tell: Tell) -> None:
     assert len([e for e in plane.all() if "place" in e.attributes.get("class", "")]) == 4 + 2
     assert len(plane.all("path", "unit")) >= 1
     assert len(plane.all("image")) == 1
+    told = tell("xor")
+    answers = evaluate(told.run.model, told.data.train, "binary_cross_entropy").outputs[:, 0] >= 0
+    assert len(plane.all("circle", "ring")) == int((answers != told.data.train.targets).sum())
 
 
 def test_one_input_is_drawn_as_a_curve(tell: Tell) -> None:
