@@ -6,7 +6,7 @@ pooling, runs along them. And a tile of t places is computed at once: the inputs
 sees form one column, and the kernel becomes a matrix with a shifted copy of itself for each place
 (a Toeplitz matrix) with zeros where a place does not look:
 
-    tile (t f', Y b) = matrix (t f', k f) @ patches (k f, Y b)
+    tile (t f', Y, b) = matrix (t f', k f) @ patches (k f, Y, b)
 
 Larger tiles multiply more zeros and copy fewer inputs. The three products of a convolution and its
 derivatives share patches and matrix, which the compiler computes once.
@@ -222,9 +222,9 @@ def _batch_last(x: Array) -> Array:
 
 
 def _patches(x: Array, t: Tables) -> Array:
-    """(b, h, f) -> (k f, Y b)."""
+    """(b, h, f) -> (k f, Y, b)."""
     flat = _batch_last(x).reshape(-1, x.shape[0])
-    return _gather(flat, t.patches).reshape(len(t.patches), -1)
+    return _gather(flat, t.patches).reshape(len(t.patches), -1, x.shape[0])
 
 
 def _matrix(kernel: Array, t: Tables) -> Array:
@@ -233,7 +233,7 @@ def _matrix(kernel: Array, t: Tables) -> Array:
 
 
 def _cut(error: Array, t: Tables) -> Array:
-    """(b, places, f') -> (t f', Y b): into tiles."""
+    """(b, places, f') -> (t f', Y, b): into tiles."""
     rank = len(t.tile)
     whole = [n * size for n, size in zip(t.tiles, t.tile, strict=True)]
     spare = [(0, n - m) for n, m in zip(whole, t.geometry.outputs, strict=True)]
@@ -243,11 +243,11 @@ def _cut(error: Array, t: Tables) -> Array:
     pairs = itertools.chain.from_iterable(zip(t.tiles, t.tile, strict=True))
     split = last.reshape(*pairs, *last.shape[rank:])
     order = (*range(1, 2 * rank, 2), 2 * rank, *range(0, 2 * rank, 2), 2 * rank + 1)
-    return split.transpose(order).reshape(len(t.matrix), -1)
+    return split.transpose(order).reshape(len(t.matrix), -1, error.shape[0])
 
 
 def _join(y: Array, t: Tables, batch: int) -> Array:
-    """(t f', Y b) -> (b, places, f'): the inverse of cutting."""
+    """(t f', Y, b) -> (b, places, f'): the inverse of cutting."""
     rank = len(t.tile)
     split = y.reshape(*t.tile, t.features, *t.tiles, batch)
     pairs = itertools.chain.from_iterable((rank + 1 + i, i) for i in range(rank))
@@ -259,7 +259,9 @@ def _join(y: Array, t: Tables, batch: int) -> Array:
 def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """Return the convolution of x (b, sizes, f) and kernel (window, f, f')."""
     t = _tables(geometry, kernel.shape)
-    return _join(_matrix(kernel, t) @ _patches(x, t), t, x.shape[0])
+    # The batch stays an axis of its own: merged into another, it could not be shared over devices.
+    product = lax.dot_general(_matrix(kernel, t), _patches(x, t), (((1,), (0,)), ((), ())))
+    return _join(product, t, x.shape[0])
 
 
 def input_error(error: Array, kernel: Array, geometry: Geometry) -> Array:
@@ -275,7 +277,8 @@ def kernel_error(x: Array, error: Array, geometry: Geometry) -> Array:
     """Return the error of the kernel, given that of the convolution."""
     shape = (*geometry.window, x.shape[-1], error.shape[-1])
     t = _tables(geometry, shape)
-    copies = lax.dot_general(_cut(error, t), _patches(x, t), (((1,), (1,)), ((), ()))).reshape(-1)
+    copies = lax.dot_general(_cut(error, t), _patches(x, t), (((1, 2), (1, 2)), ((), ())))
+    copies = copies.reshape(-1)
     return functools.reduce(jnp.add, [_gather(copies, i) for i in t.copies]).reshape(shape)
 
 
