@@ -15,7 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn
+from clearprop import (
+    models,  # noqa: F401 - a saved model names its class, which has to be known
+    nn,
+)
 from clearprop.data import Dataset, Preparation, Splits
 from clearprop.errors import ConfigurationError
 from clearprop.glass.colors import gray

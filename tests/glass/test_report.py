@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,6 +227,16 @@ def test_a_folder_gives_the_same_report_as_the_run(tell: Tell, tmp_path: Path) -
         return re.sub(r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC", "", html)
 
     assert without_time(again) == without_time(told.html)
+
+
+def test_a_folder_is_enough_in_a_new_process(tell: Tell, tmp_path: Path) -> None:
+    folder = tell("perceptron").run.folder
+    program = (
+        f"from clearprop.glass import write_report; write_report({str(folder)!r}, path='r.html')"
+    )
+    python_path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path, env=python_path)
+    assert "Perceptron" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 def test_without_data_it_tells_what_the_run_knows(tell: Tell, tmp_path: Path) -> None:
