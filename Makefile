@@ -43,7 +43,7 @@ docs: $(VENV)/.installed-test
 	$(BIN)/mkdocs build --strict --quiet
 
 pytest: $(VENV)/.installed-test
-	$(BIN)/pytest -n 2 $(PYTEST_ARGUMENTS)
+	$(BIN)/pytest -n auto --maxprocesses 4 $(PYTEST_ARGUMENTS)
 
 peers: $(VENV)/.installed-peers
 
