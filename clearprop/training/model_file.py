@@ -7,7 +7,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from clearprop import nn, tree
+from clearprop import (
+    models,  # noqa: F401 - a file names its architecture by class: these are known then
+    nn,
+    tree,
+)
 from clearprop.data import Preparation
 from clearprop.errors import CheckpointError, ModelError
 from clearprop.nn import Module
