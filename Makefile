@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
 REQUIREMENTS := pyproject.toml constraints.txt
-PYTORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .PHONY: help demo test test-all lint types floors docs pytest peers bench format clean
 
@@ -81,10 +80,11 @@ $(VENV)/.installed-test: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
 	@touch $@
 
 # constraints.txt holds PyTorch to its CPU build on Linux, which the package index does not carry:
-# the plain package brings gigabytes of CUDA that nothing here uses.
+# the plain package brings gigabytes of CUDA that nothing here uses. PIP_EXTRA_INDEX_URL or
+# PIP_FIND_LINKS tell pip where PyTorch keeps its CPU builds.
 $(VENV)/.installed-peers: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
 	@echo 'installing PyTorch (CPU)'
-	@$(PIP) torch 2>/dev/null || $(PIP) --extra-index-url $(PYTORCH_CPU) torch
+	@$(PIP) torch || { echo 'no CPU build of PyTorch found: set PIP_EXTRA_INDEX_URL to where PyTorch keeps them' >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-peers
