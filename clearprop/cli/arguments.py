@@ -6,6 +6,7 @@ import argparse
 import difflib
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -148,9 +149,8 @@ def parse(given: Sequence[str]) -> Callable[[], int] | None:
         say(overview())
         return None
     if given[0] in ("-V", "--version"):
-        from clearprop import __version__
-
-        say(f"clearprop {__version__}")
+        package = sys.modules[__name__.partition(".")[0]]
+        say(f"clearprop {vars(package)['__version__']}")
         return None
     name, rest = _command(given)
     command = COMMANDS[name]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +15,12 @@ import pytest
 from clearprop.cli import main
 
 ROOT = Path(__file__).parents[2]
+
+
+IRIS = (
+    *("train", "mlp", "--data", "iris", "--no-report"),
+    *("--set", "hidden_sizes=8", "--set", "epochs=30", "--set", "learning_rate=0.05"),
+)
 
 
 class Answer(NamedTuple):
@@ -38,6 +47,23 @@ def clearprop(
         return Answer(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def _iris_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Train once for all tests that need some run; returns its folder and what was said."""
+    folder = tmp_path_factory.mktemp("iris") / "run"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main([*IRIS, "--folder", str(folder)]) == 0
+    return folder, said.getvalue()
+
+
+@pytest.fixture
+def iris_run(_iris_once: tuple[Path, str], tmp_path: Path) -> str:
+    """Put a run into the folder ``run`` of the test's own folder; returns what was said of it."""
+    shutil.copytree(_iris_once[0], tmp_path / "run")
+    return _iris_once[1]
 
 
 def environment() -> dict[str, str]:

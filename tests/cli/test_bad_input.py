@@ -12,10 +12,9 @@ import pytest
 
 from clearprop.data.mnist import STEMS
 from clearprop.training.lock import Holder
-from tests.cli.conftest import Answer, Command, is_clear
+from tests.cli.conftest import IRIS, Answer, Command, is_clear
 
 QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")
-IRIS = ("train", "mlp", "--data", "iris", *QUICK)
 
 
 def table(path: Path, *rows: str) -> str:
@@ -114,9 +113,8 @@ def test_arrays_of_nothing(clearprop: Command, tmp_path: Path) -> None:
     assert is_clear(train_on(clearprop, "a.npz"), "a.npz")
 
 
-def test_shapes_that_do_not_fit(clearprop: Command) -> None:
+def test_shapes_that_do_not_fit(clearprop: Command, iris_run: str) -> None:
     assert is_clear(clearprop("train", "lenet5", "--data", "wine"), "square pictures", "wine")
-    clearprop(*IRIS, "--folder", "run")
     answer = clearprop("evaluate", "run", "--data", "wine")
     assert is_clear(answer, "wine")
     answer = clearprop("summary", "run", "--input-shape", "9")
@@ -126,8 +124,9 @@ def test_shapes_that_do_not_fit(clearprop: Command) -> None:
 # --- run folders ---------------------------------------------------------------------------------
 
 
-def test_a_run_that_exists_is_left_as_it_is(clearprop: Command, tmp_path: Path) -> None:
-    assert clearprop(*IRIS, "--folder", "run").code == 0
+def test_a_run_that_exists_is_left_as_it_is(
+    clearprop: Command, iris_run: str, tmp_path: Path
+) -> None:
     before = contents(tmp_path / "run")
     answer = clearprop(*IRIS, "--folder", "run")
     assert is_clear(answer, "holds a run already", "clearprop resume run")
@@ -148,8 +147,7 @@ def test_a_run_that_is_not_there(clearprop: Command, command: str) -> None:
     assert is_clear(clearprop(command, "runs/mlp-2", *more), "no such run", "runs/mlp-1")
 
 
-def test_a_run_in_which_somebody_works(clearprop: Command, tmp_path: Path) -> None:
-    clearprop(*IRIS, "--folder", "run")
+def test_a_run_in_which_somebody_works(clearprop: Command, iris_run: str, tmp_path: Path) -> None:
     holder = Holder.this_process()
     (tmp_path / "run" / "lock").write_text(json.dumps(holder.__dict__))
     before = contents(tmp_path / "run")
@@ -158,8 +156,7 @@ def test_a_run_in_which_somebody_works(clearprop: Command, tmp_path: Path) -> No
     assert contents(tmp_path / "run") == before
 
 
-def test_a_run_that_was_cut_off(clearprop: Command, tmp_path: Path) -> None:
-    clearprop(*IRIS, "--folder", "run")
+def test_a_run_that_was_cut_off(clearprop: Command, iris_run: str, tmp_path: Path) -> None:
     whole = clearprop("evaluate", "run")
     (tmp_path / "run" / "model.safetensors").unlink()
     events = tmp_path / "run" / "events.jsonl"
@@ -170,15 +167,15 @@ def test_a_run_that_was_cut_off(clearprop: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_file_of_a_run_that_is_damaged(clearprop: Command, tmp_path: Path, name: str) -> None:
-    clearprop(*IRIS, "--folder", "run")
+def test_a_file_of_a_run_that_is_damaged(
+    clearprop: Command, iris_run: str, tmp_path: Path, name: str
+) -> None:
     file = tmp_path / "run" / name
     file.write_bytes(file.read_bytes()[:-30])
     assert is_clear(clearprop("evaluate", "run"), name)
 
 
-def test_a_model_of_another_architecture(clearprop: Command, tmp_path: Path) -> None:
-    clearprop(*IRIS, "--folder", "run")
+def test_a_model_of_another_architecture(clearprop: Command, iris_run: str, tmp_path: Path) -> None:
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["notes"]["recipe"]["values"]["hidden_sizes"] = [5]
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
@@ -186,11 +183,10 @@ def test_a_model_of_another_architecture(clearprop: Command, tmp_path: Path) -> 
     assert is_clear(answer, "architecture", "layers.0.weight")
 
 
-def test_a_full_disk(clearprop: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(clearprop: Command, iris_run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    clearprop(*IRIS, "--folder", "run")
     monkeypatch.setattr(os, "fsync", full)
     assert is_clear(clearprop(*IRIS), "the disk is full", "free some space")
     assert is_clear(

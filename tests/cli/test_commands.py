@@ -19,16 +19,11 @@ import pytest
 from clearprop import data
 from clearprop.recipes.experiment import prepare
 from clearprop.training import load, predict, read_run
-from tests.cli.conftest import ROOT, Command, environment
-
-IRIS = (
-    *("train", "mlp", "--data", "iris"),
-    *("--set", "hidden_sizes=8", "--set", "epochs=30", "--set", "learning_rate=0.05"),
-)
+from tests.cli.conftest import IRIS, ROOT, Command, environment
 
 
 def test_train_says_what_it_takes_and_what_came_of_it(clearprop: Command) -> None:
-    answer = clearprop(*IRIS)
+    answer = clearprop(*(part for part in IRIS if part != "--no-report"))
     assert answer.code == 0
     words = dict(re.findall(r"^(\w[\w ]*?) {2,}(.*)$", answer.out, re.MULTILINE))
     assert words["data"] == "iris (150 examples)"
@@ -65,27 +60,24 @@ def test_xor_shows_its_truth_table(clearprop: Command) -> None:
     assert [round(float(row[3])) for row in rows] == [0, 1, 1, 0]
 
 
-def test_evaluate_repeats_what_train_said(clearprop: Command) -> None:
-    trained = clearprop(*IRIS, "--no-report")
-    judged = clearprop("evaluate", "runs/mlp-1")
-    accuracy = re.findall(r"test accuracy +(.*)", trained.out)
+def test_evaluate_repeats_what_train_said(clearprop: Command, iris_run: str) -> None:
+    judged = clearprop("evaluate", "run")
+    accuracy = re.findall(r"test accuracy +(.*)", iris_run)
     assert re.findall(r"^test +.* (\S+ %)$", judged.out, re.MULTILINE) == accuracy
-    development = re.findall(r"development error +(.*)", trained.out)
+    development = re.findall(r"development error +(.*)", iris_run)
     assert re.findall(r"^development +\d+ +\S+ +(\S+ %)", judged.out, re.MULTILINE) == development
 
 
-def test_evaluate_on_other_data_takes_all_of_it(clearprop: Command) -> None:
-    clearprop(*IRIS, "--no-report")
-    answer = clearprop("evaluate", "runs/mlp-1", "--data", "iris")
+def test_evaluate_on_other_data_takes_all_of_it(clearprop: Command, iris_run: str) -> None:
+    answer = clearprop("evaluate", "run", "--data", "iris")
     assert re.search(r"^all +150 ", answer.out, re.MULTILINE)
     assert all(name in answer.out for name in ("setosa", "versicolor", "virginica"))
 
 
-def test_report_writes_it_again(clearprop: Command) -> None:
-    clearprop(*IRIS, "--no-report")
-    assert not Path("runs/mlp-1/report.html").exists()
-    assert clearprop("report", "runs/mlp-1").code == 0
-    assert Path("runs/mlp-1/report.html").stat().st_size > 10_000
+def test_report_writes_it_again(clearprop: Command, iris_run: str) -> None:
+    assert not Path("run/report.html").exists()
+    assert clearprop("report", "run").code == 0
+    assert Path("run/report.html").stat().st_size > 10_000
 
 
 def write_house_prices(path: Path) -> None:
@@ -121,11 +113,8 @@ def test_a_table_of_ones_own_from_training_to_prediction(
     assert (tmp_path / "answers.csv").read_text() == answer.out
 
 
-def test_predictions_of_classes_come_with_their_chances(clearprop: Command) -> None:
-    clearprop(*IRIS, "--no-report")
-    rows = list(
-        csv.DictReader(io.StringIO(clearprop("predict", "runs/mlp-1", "--data", "iris").out))
-    )
+def test_predictions_of_classes_come_with_their_chances(clearprop: Command, iris_run: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(clearprop("predict", "run", "--data", "iris").out)))
     assert len(rows) == 150
     for row in rows:
         chances = {name: float(value) for name, value in row.items() if name != "answer"}
@@ -144,11 +133,10 @@ def test_summary_of_a_recipe_its_keys_and_an_activation(clearprop: Command) -> N
     assert re.search(r"^  hidden_sizes +256,128$", answer.out, re.MULTILINE)
 
 
-def test_summary_of_a_run_and_of_its_model_file(clearprop: Command) -> None:
-    clearprop(*IRIS, "--no-report")
-    of_run = clearprop("summary", "runs/mlp-1")
+def test_summary_of_a_run_and_of_its_model_file(clearprop: Command, iris_run: str) -> None:
+    of_run = clearprop("summary", "run")
     assert re.search(r"^total +67 ", of_run.out, re.MULTILINE)
-    assert clearprop("summary", "runs/mlp-1/model.safetensors").out == of_run.out
+    assert clearprop("summary", "run/model.safetensors").out == of_run.out
 
 
 def test_data_list_and_show(clearprop: Command) -> None:
@@ -159,13 +147,13 @@ def test_data_list_and_show(clearprop: Command) -> None:
     assert "class_2 48" in shown.out
 
 
-def test_resuming_a_run_that_has_ended_changes_nothing(clearprop: Command) -> None:
-    first = clearprop(*IRIS, "--no-report")
-    before = Path("runs/mlp-1/model.safetensors").read_bytes()
-    again = clearprop("resume", "runs/mlp-1", "--no-report")
+def test_resuming_a_run_that_has_ended_changes_nothing(clearprop: Command, iris_run: str) -> None:
+    before = Path("run/model.safetensors").read_bytes()
+    again = clearprop("resume", "run", "--no-report")
     assert again.code == 0
-    assert again.out == first.out
-    assert Path("runs/mlp-1/model.safetensors").read_bytes() == before
+    lines = [line for line in again.out.splitlines() if not line.startswith("run ")]
+    assert lines == [line for line in iris_run.splitlines() if not line.startswith("run ")]
+    assert Path("run/model.safetensors").read_bytes() == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process there cannot be sent an interrupt alone")
