@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+import clearprop
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "clearprop"
 DOCS = ROOT / "docs"
@@ -172,6 +174,7 @@ def test_every_make_target_that_a_page_names_exists() -> None:
 
 
 def test_the_change_log_knows_this_version() -> None:
+    assert clearprop.__version__ == PROJECT["version"]
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## {re.escape(PROJECT['version'])} - ", changes, re.MULTILINE)
 
