@@ -19,12 +19,14 @@ from clearprop.ops.loop_parts import (
     Values,
     arrays_of,
     depending,
+    distinct,
     in_front,
     is_array,
     live_variables,
     only_parents,
     part,
     place_of,
+    scattered,
     shape_of,
     shapes,
     unboxed,
@@ -87,6 +89,7 @@ class Derivation:
         source: for every candidate of the body's tape where the backward pass finds it: it is a
             "constant" or a leaf of the "x", it is "fixed" (the same at every step: computed once),
             it is "saved" (it leaves the forward loop stacked over time), or "unused".
+        loop_saved, loop_xs: which saved values and which xs the loop backward reads.
         fixed_nodes: nodes of the body's tape that are the same at every step.
         summed: places of fixed values whose errors are summed inside the backward loop.
         waiting: (node, its inputs, which error) whose rule is applied once, after that loop.
@@ -105,6 +108,8 @@ class Derivation:
         self.source: list[tuple[str, int]] = []
         self.saved: list[int] = []
         self.fixed: list[int] = []
+        self.loop_saved: list[int] = []
+        self.loop_xs: list[int] = []
         self.fixed_nodes: set[int] = set()
         self.summed: list[Place] = []
         self.waiting: list[tuple[int, tuple[int, ...], int]] = []
@@ -188,34 +193,48 @@ class Derivation:
                 self.fixed_nodes.add(index)
 
     def _prune(self) -> None:
-        """Keep of the saved values those alone that a rule really uses."""
+        """Keep of the saved values, and hand to the loop backward, what a rule really uses."""
         candidates = self.skeleton.candidates
         saved = [shape_of(candidates[i]) for i in self.saved]
         fixed = [shape_of(candidates[i]) for i in self.fixed]
         errors = shapes(self.skeleton.new), shapes(self.skeleton.ys)
+        sizes = len(saved), len(self.shapes[2])
 
-        def backwards(kept: Values, rest: Values, x: Values, c: Values, e: Any) -> Any:
+        def in_loop(kept: Values, x: Values, rest: Values, c: Values, e: Any) -> Any:
             back = self._step_back(Known(c, rest, kept, x), *e)
-            stacked = Known(c, rest, [v[None] for v in kept], [v[None] for v in x])
-            totals = [back.fixed[place] for place in self.summed]
-            after = self._after_loop(stacked, totals, [e[None] for e in back.later], 1)
-            return back.carry, back.xs, after
+            return back.carry, back.xs, list(back.fixed.values()), back.later
 
-        jaxpr = jax.make_jaxpr(backwards)(saved, fixed, self.shapes[2], self.shapes[0], errors)
-        live = live_variables(jaxpr.jaxpr)
-        used = [
-            i for i, variable in enumerate(jaxpr.jaxpr.invars[: len(saved)]) if variable in live
-        ]
-        new_place = {old: new for new, old in enumerate(used)}
-        self.saved = [self.saved[i] for i in used]
+        def after(kept: Values, x: Values, rest: Values, c: Values, t: Values, e: Values) -> Any:
+            return self._after_loop(Known(c, rest, kept, x), t, e, 1)
+
+        def used(function: Any, *inputs: Any) -> list[list[int]]:
+            jaxpr = jax.make_jaxpr(function)(*inputs).jaxpr
+            live = live_variables(jaxpr)
+            read = part([variable in live for variable in jaxpr.invars], sizes)
+            return [[i for i, is_read in enumerate(of_kind) if is_read] for of_kind in read]
+
+        given = fixed, self.shapes[0]
+        loop_saved, self.loop_xs = used(in_loop, saved, self.shapes[2], *given, errors)
+        totals = [shape_of(self._value_at(place)) for place in self.summed]
+        later = [in_front(self._value_at((node, 0)), 1) for node in self.waiting_nodes()]
+        once = [[in_front(v, 1) for v in values] for values in (saved, self.shapes[2])]
+        after_saved, _ = used(after, *once, *given, totals, later)
+        kept = sorted({*loop_saved, *after_saved})
+        self.saved = [self.saved[i] for i in kept]
+        self.loop_saved = [kept.index(i) for i in loop_saved]
         self.source = [
             (kind, index)
             if kind != "saved"
-            else ("saved", new_place[index])
-            if index in new_place
+            else ("saved", kept.index(index))
+            if index in kept
             else ("unused", 0)
             for kind, index in self.source
         ]
+
+    def waiting_nodes(self) -> list[int]:
+        """Return, for each error that waits, a node whose output it belongs to."""
+        nodes = {where: index for index, _, where in self.waiting}
+        return [nodes[where] for where in range(len(nodes))]
 
     # -- forward --------------------------------------------------------------------------------
 
@@ -249,24 +268,33 @@ class Derivation:
         fixed = list(output[ends[1] + len(self.saved) :])
         wanted = [i for i, place in enumerate(self.skeleton.xs) if place is not None]
 
+        where: list[int] = []
+
         def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
             now_carry, totals = part(h, (len(carry), len(self.summed)))
-            now_ys, kept, inputs = part(x, (len(y_errors), len(saved), len(xs)))
-            known = Known(c[: len(constants)], c[len(constants) :], kept, inputs)
+            now_ys, kept, inputs = part(x, (len(y_errors), len(self.loop_saved), len(self.loop_xs)))
+            known = Known(
+                c[: len(constants)],
+                c[len(constants) :],
+                scattered(kept, self.loop_saved, len(saved)),
+                scattered(inputs, self.loop_xs, len(xs)),
+            )
             back = self._step_back(known, now_carry, now_ys)
             totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
-            return back.carry + totals, [back.xs[i] for i in wanted] + back.later
+            # The error of an input and one that waits are often the same: it leaves the loop once.
+            different, where[:] = distinct([back.xs[i] for i in wanted] + back.later)
+            return back.carry + totals, different
 
         empty = [zeros(shape_of(self._value_at(place))) for place in self.summed]
-        last, ys = Loop(body, self.loop.steps, not self.loop.reverse).run(
-            [*constants, *fixed], [*carry_errors, *empty], [*y_errors, *saved, *xs]
+        sequences = [saved[i] for i in self.loop_saved] + [xs[i] for i in self.loop_xs]
+        last, different = Loop(body, self.loop.steps, not self.loop.reverse).run(
+            [*constants, *fixed], [*carry_errors, *empty], [*y_errors, *sequences]
         )
+        ys = [different[i] for i in where]
         first_carry, totals = part(last, (len(carry), len(self.summed)))
         known = Known(constants, fixed, saved, xs)
         constant_errors = self._after_loop(known, totals, ys[len(wanted) :], self.loop.steps)
-        x_errors: Values = [None] * len(xs)
-        for i, e in zip(wanted, ys, strict=False):
-            x_errors[i] = e
+        x_errors = scattered(ys[: len(wanted)], wanted, len(xs))
         return [*constant_errors, *first_carry, *x_errors]
 
     def _step_back(self, known: Known, carry: Values, ys: Values) -> Back:
@@ -293,9 +321,7 @@ class Derivation:
             elif here:
                 waiting = self._waiting(node)
                 if waiting:
-                    if not any(e is arrived[0] for e in later):
-                        later.append(arrived[0])
-                    where = next(i for i, e in enumerate(later) if e is arrived[0])
+                    later, (*_, where) = distinct([*later, arrived[0]])
                     self.waiting.append((index, tuple(waiting), where))
                 node = without_parents(node, waiting)
                 for parent, e in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
@@ -359,6 +385,8 @@ class Derivation:
             if kind == "unused":
                 return zeros(shape_of(like) if steps is None else in_front(like, steps))
             found = (known.saved if kind == "saved" else known.xs)[index]
+            if found is None:
+                return zeros(shape_of(like))
             if steps is None or len(like.shape) >= rank:
                 return found
             # Broadcasting aligns the last axes: the axis of time must stay in front of them all.

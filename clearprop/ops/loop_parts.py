@@ -67,6 +67,19 @@ def part(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Values, ...]:
     return tuple(parts)
 
 
+def distinct(values: Values) -> tuple[Values, list[int]]:
+    """Return the different ones among values, and where each of the values stands among them."""
+    different: dict[int, Any] = {id(value): value for value in values}
+    order = list(different)
+    return list(different.values()), [order.index(id(value)) for value in values]
+
+
+def scattered(values: Values, places: Sequence[int], size: int) -> Values:
+    """Return a list with values at the given places and None elsewhere."""
+    found = dict(zip(places, values, strict=True))
+    return [found.get(i) for i in range(size)]
+
+
 def place_of(value: Any, tape: Tape) -> Place | None:
     """Return where a value stands on a tape; None for what does not."""
     return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
