@@ -38,6 +38,6 @@ sys.addaudithook(_only_this_machine)
 
 
 @pytest.fixture(autouse=True)
-def _own_corner(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep a test from what the person running it keeps in the user's cache and data folders."""
+def _own_corner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the data folder of the person who runs the tests out of them."""
     monkeypatch.delenv("CLEARPROP_DATA", raising=False)
