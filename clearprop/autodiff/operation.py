@@ -14,6 +14,7 @@ import functools
 import importlib
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -136,7 +137,7 @@ def _splitter(
             tuple(args[0]) if len(args) == 1 and isinstance(args[0], list | tuple) else args,
             kwargs,
         )
-    arrays = [p for p in declared if str(p.annotation).startswith("Array")]
+    arrays = [p for p in declared if _is_array(p.annotation)]
     if declared[: len(arrays)] != arrays:
         raise TypeError(f"the array inputs of {forward.__name__!r} must come first")
     static = [p.name for p in declared[len(arrays) :] if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -163,6 +164,12 @@ def _splitter(
         return tuple(inputs), parameters
 
     return split
+
+
+def _is_array(annotation: Any) -> bool:
+    """Say whether a parameter is annotated ``Array``, as text or as the class, with None or not."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return re.match(r"(\w+\.)*Array", text) is not None
 
 
 def operation(

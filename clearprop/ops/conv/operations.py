@@ -22,9 +22,9 @@ from clearprop.ops.shape import broadcast_to, flip, reshape, transpose
 from clearprop.ops.types import Array
 
 
-def _count(y: Any, x: Any, kernel: Any, *_: Any, **__: Any) -> int:
-    """Count one multiplication and one addition for every tap of every output."""
-    return _products(y.shape, kernel.shape)
+def _count(y: Any, x: Any, kernel: Any, bias: Any = None, *_: Any, **__: Any) -> int:
+    """Count a multiplication and an addition for every tap of every output, and the bias's one."""
+    return _products(y.shape, kernel.shape) + (0 if bias is None else math.prod(y.shape))
 
 
 def _products(places: Sequence[int], kernel: Sequence[int]) -> int:
