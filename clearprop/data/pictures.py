@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 )
-GRAY_MODES = frozenset(("1", "L", "LA", "I", "I;16", "F"))
+GRAY_MODES = frozenset(("1", "L", "LA"))
+
+# Pillow reads 16 bits a pixel as I;16, and those of some formats and versions as I.
+SIXTEEN_BIT_MODES = frozenset(("I;16", "I;16L", "I;16B", "I;16N"))
+SIXTEEN_BIT_FORMATS = frozenset(("PNG", "PPM"))
 
 # Cameras write these; to ask any other format for its orientation would decode the whole picture.
 ORIENTED_FORMATS = frozenset(("JPEG", "MPO", "TIFF", "WEBP"))
@@ -126,10 +130,10 @@ def load_pictures(
 
 
 def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
-    """Return one picture upright, bytes (H, W, C).
+    """Return one picture upright, bytes (H, W, C); of 16 bits a pixel the upper 8 are kept.
 
     Raises:
-        DataError: the file is missing or no whole picture.
+        DataError: the file is missing or no whole picture, or has 32 bits or floats a pixel.
     """
     from PIL import Image, ImageOps
 
@@ -137,10 +141,15 @@ def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np
         with Image.open(path) as picture:
             oriented = picture.format in ORIENTED_FORMATS
             upright = ImageOps.exif_transpose(picture) if oriented else picture
+            if _checked_depth(path, picture) == 16:
+                # Pillow would cut all above 255 off instead of leaving the low bits out.
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
             plain = upright.convert("L" if channels == 1 else "RGB")
             if (plain.height, plain.width) != size:
                 plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
             return np.asarray(plain, np.uint8).reshape(*size, channels)
+    except DataError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path, error) from error
 
@@ -260,9 +269,29 @@ def _form(path: Path) -> tuple[tuple[int, int], bool]:
             height, width = picture.height, picture.width
             if picture.format in ORIENTED_FORMATS and _orientation(picture) in TURNED:
                 height, width = width, height
-            return (height, width), picture.mode in GRAY_MODES
+            gray = _checked_depth(path, picture) == 16 or picture.mode in GRAY_MODES
+            return (height, width), gray
+    except DataError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _damaged(path, error) from error
+
+
+def _checked_depth(path: Path, picture: Image.Image) -> int:
+    """Return the bits of a channel, 8 or 16."""
+    if picture.mode in SIXTEEN_BIT_MODES:
+        return 16
+    if picture.mode == "I" and picture.format in SIXTEEN_BIT_FORMATS:
+        return 16
+    if picture.mode in ("I", "F"):
+        raise DataError(
+            "which numbers of the picture are black and white is not known",
+            where=str(path),
+            given="whole numbers of 32 bits" if picture.mode == "I" else "floating-point numbers",
+            expected="8 or 16 bits a pixel and channel",
+            mend="scale it to 0..255 and save it with 8 bits, or give the arrays as a .npz file",
+        )
+    return 8
 
 
 def _orientation(picture: Image.Image) -> int:

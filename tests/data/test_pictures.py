@@ -134,3 +134,25 @@ def test_pictures_for_a_prediction(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no picture in this folder"):
         data.load_inputs(tmp_path / "empty", preparation)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_sixteen_bits_become_the_upper_eight(tmp_path, suffix):
+    values = np.array([[0, 255, 256], [32768, 40000, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / f"deep{suffix}")
+    for channels in (1, 3):
+        read = pictures.read_picture(tmp_path / f"deep{suffix}", (2, 3), channels)
+        np.testing.assert_array_equal(read[..., 0], values >> 8)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_numbers_without_a_known_range_are_refused(tmp_path, kind):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.array([[0, 1], [2, 70000]], kind)).save(tmp_path / name / "1.tif")
+    with pytest.raises(DataError, match="black and white") as caught:
+        data.load(tmp_path)
+    assert caught.value.where.endswith("1.tif")
+    assert "8 bits" in caught.value.mend
+    with pytest.raises(DataError, match="black and white"):
+        pictures.read_picture(tmp_path / "a" / "1.tif", (2, 2), 1)
