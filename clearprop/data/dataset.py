@@ -42,6 +42,7 @@ class Dataset:
         scaling: how ``split`` scales the inputs unless told otherwise.
         stream: True to read batches from disk or host memory, False to keep all on the device; None
             decides by size.
+        preparation: what the inputs were encoded by; None while they are raw.
 
     Raises:
         DataError: no rows, counts that differ, missing or infinite numbers, labels out of range.
@@ -63,6 +64,7 @@ class Dataset:
     columns: tuple[Column, ...] | None = field(default=None, kw_only=True)
     scaling: Scaling = field(default="standard", kw_only=True)
     stream: bool | None = field(default=None, kw_only=True)
+    preparation: Preparation | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -168,6 +170,8 @@ class Dataset:
             ShapeError: the examples have another shape than the preparation was fitted on.
             DataError: a column or a class is not known to the preparation.
         """
+        if self.preparation == preparation:
+            return self
         encoded = EncodedRows(self.inputs, preparation, self.columns, where=self.name)
         return replace(
             self,
@@ -177,6 +181,7 @@ class Dataset:
             feature_names=preparation.feature_names or self.feature_names,
             columns=None,
             test=None,
+            preparation=preparation,
         )
 
     def _rows_of_parts(self, dev: float, test: float, seed: int, shuffle: bool | None) -> SplitRows:

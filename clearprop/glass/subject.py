@@ -209,7 +209,7 @@ def gather(
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
         data: the ``Splits`` of the run, of which the last held-out part judges; or one of their
-            parts; or (inputs, targets) as the model and the loss take them.
+            parts; or a raw ``Dataset``; or (inputs, targets) as the model and the loss take them.
         loss: where the run's own cannot be found by its name.
 
     Raises:
@@ -229,6 +229,8 @@ def gather(
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
     part, examples = _judging(data)
+    if isinstance(examples, Dataset) and examples.preparation is None and preparation is not None:
+        examples = examples.prepared(preparation)
     names = getattr(examples, "class_names", None) or getattr(preparation, "class_names", None)
     return Subject(
         name=folder.resolve().name if folder is not None else "",

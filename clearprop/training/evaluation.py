@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.data import Dataset, Preparation
-from clearprop.errors import ModelError, ShapeError
+from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.training.calls import EVALUATION_BATCH, Calls
 from clearprop.training.material import Part, arrays_part, check_labels
 from clearprop.training.problem import Arrays, Batch, as_numbers
@@ -95,12 +95,13 @@ def evaluate(
 
     Args:
         model: with values in its parameters.
-        dataset: a part of ``Splits``; or raw, to be prepared here; or ``(inputs, targets)``.
+        dataset: a part of ``Splits``; or raw, to be prepared here; or ``(inputs, targets)`` encoded
+            as a part of ``Splits`` is.
         loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
         preparation: of the run that trained the model; what ``Splits`` and ``Run`` carry.
 
     Raises:
-        DataError: a label is out of range.
+        DataError: a label is out of range, or the part was encoded by another preparation.
         ModelError: the model has no values yet.
         ShapeError: the examples do not fit the model.
 
@@ -113,6 +114,7 @@ def evaluate(
     """
     chosen = nn.find_loss(loss)
     if isinstance(dataset, Dataset):
+        dataset = _prepared(dataset, preparation)
         part = Part(dataset.name, dataset.inputs, dataset.targets, dataset)
         names = dataset.class_names
     else:
@@ -163,6 +165,22 @@ def predict(model: nn.Module, inputs: Any, preparation: Preparation | None = Non
     if preparation is not None and preparation.target_center:
         return np.asarray(preparation.restored_targets(outputs))
     return outputs
+
+
+def _prepared(dataset: Dataset, preparation: Preparation | None) -> Dataset:
+    """Return a data set encoded by a preparation, once."""
+    if preparation is None or dataset.preparation == preparation:
+        return dataset
+    if dataset.preparation is None:
+        return dataset.prepared(preparation)
+    # Bytes and tokens are kept as they are, whichever preparation they passed through.
+    if preparation.kind == dataset.preparation.kind and preparation.kind in ("bytes", "tokens"):
+        return dataset
+    raise DataError(
+        "these examples were encoded by another preparation than the model's",
+        where=dataset.name,
+        mend="give the raw data set, or a part of the Splits that the model was trained on",
+    )
 
 
 def _outputs(model: nn.Module, kept: Any, preparation: Preparation | None) -> NDArray[Any]:
