@@ -198,6 +198,8 @@ def _numbers(where: str, values: Any) -> NDArray[Any]:
 def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[int, ...]) -> None:
     """Raise unless every label is the number of one of the model's outputs.
 
+    For a loss of one output, class or not, the targets are chances: 0 to 1.
+
     Args:
         part: the examples.
         loss: says whether targets are labels.
@@ -208,8 +210,11 @@ def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[i
         DataError: a label is out of range.
     """
     targets = part.targets
+    if loss.threshold is not None:
+        _check_chances(part)
+        return
     is_label = targets.dtype.kind in "iu" and len(like) == len(outputs) - 1
-    if loss.task != "classification" or loss.threshold is not None or not is_label:
+    if loss.task != "classification" or not is_label:
         return
     classes = outputs[-1]
     wrong = (targets < 0) | (targets >= classes)
@@ -223,4 +228,19 @@ def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[i
             mend=f"give the last layer {int(targets.max()) + 1} units"
             if targets.min() >= 0
             else "number the classes from 0",
+        )
+
+
+def _check_chances(part: Part) -> None:
+    targets = part.targets
+    wrong = (targets < 0) | (targets > 1)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        signs = bool(np.isin(targets, (-1, 1)).all())
+        raise DataError(
+            "a target is out of range",
+            where=part.name,
+            given=f"target {targets[place]} of example {place[0]}",
+            expected="0 to 1, as the loss takes a class or not",
+            mend="(y + 1) / 2 turns -1 and 1 into 0 and 1" if signs else "code the classes 0 and 1",
         )

@@ -5,7 +5,7 @@ import pytest
 
 from clearprop import data, nn, ops
 from clearprop.errors import DataError, ModelError, ShapeError
-from clearprop.training import evaluate, predict
+from clearprop.training import evaluate, fit, predict
 
 
 def test_a_prediction_is_the_models_output_whatever_the_batches() -> None:
@@ -64,3 +64,32 @@ def test_misfits_are_named() -> None:
         predict(model, np.ones((4, 3), np.float32))
     with pytest.raises(DataError, match="out of range"):
         evaluate(model, (np.ones((2, 2), np.float32), np.array([0, 2])))
+
+
+def test_a_raw_data_set_is_judged_as_its_prepared_part_is() -> None:
+    raw = data.load("wine")
+    splits = raw.split(dev=0.0, test=0.0)
+    model = nn.Linear(13, 3).init(0)
+    prepared = evaluate(model, splits.train, preparation=splits.preparation)
+    judged = evaluate(model, raw, preparation=splits.preparation)
+    assert judged.error == prepared.error
+    assert judged.objective == pytest.approx(prepared.objective, rel=1e-5)
+    some = splits.train.take(np.arange(9))
+    assert evaluate(model, some, preparation=splits.preparation).examples == 9
+
+
+def test_what_another_preparation_encoded_is_refused() -> None:
+    raw = data.load("wine")
+    one, other = raw.split(seed=1), raw.split(seed=2)
+    with pytest.raises(DataError, match="another preparation"):
+        evaluate(nn.Linear(13, 3).init(0), one.train, preparation=other.preparation)
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "binary_squared_error"])
+def test_targets_of_a_class_or_not_lie_between_0_and_1(loss: str) -> None:
+    model, x = nn.Linear(2, 1).init(0), np.ones((3, 2), np.float32)
+    with pytest.raises(DataError, match=r"target -1 of example 1[^$]*\(y \+ 1\) / 2"):
+        evaluate(model, (x, np.array([1, -1, 1])), loss)
+    with pytest.raises(DataError, match="code the classes 0 and 1"):
+        fit(model, (x, np.array([[0.0], [2.0], [1.0]])), loss, batch_size=3, progress=False)
+    assert evaluate(model, (x, np.array([[0.0], [0.5], [1.0]])), loss).examples == 3
