@@ -5,7 +5,6 @@ Shape letters: N examples, B batch, E passes of a call.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -345,9 +344,9 @@ class Loop:
     def _checkpoint(self, folder: RunFolder) -> told.Checkpointed:
         began = time.perf_counter()
         place = self.place
-        at_end_of_pass = place.step_in_epoch == 0 and place.development_error is not None
-        if at_end_of_pass and place.development_error < (place.best_error or math.inf):  # type: ignore[operator]
-            place.best_step, place.best_error = place.step, place.development_error
+        error, best = place.development_error, place.best_error
+        if place.step_in_epoch == 0 and error is not None and (best is None or error < best):
+            place.best_step, place.best_error = place.step, error
         folder.sync()
         name = folder.checkpoints.save(self.state, asdict(place), place.best_step)
         self._saved_at = time.perf_counter()
