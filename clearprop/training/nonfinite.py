@@ -37,10 +37,19 @@ def find_origin(problem: Problem, state: State, frozen: Arrays, batch: Batch, ke
     boxed = {path: tape.variable(value) for path, value in state.parameters.items()}
     names = {box.node: path for path, box in boxed.items()}
     found: list[Origin] = []
+    looped: list[str] = []
 
     def watch(row: Operation[Any, Any], inputs: Any, output: Any, parameters: Any) -> None:
-        bad = next((part for part in jax.tree.leaves(output) if not _is_finite(part)), None)
-        if bad is not None and not found:
+        if any(isinstance(part, jax.core.Tracer) for part in jax.tree.leaves(output)):
+            looped.append(_layer(layer_path.get()))
+            return
+        bad = _broken(output)
+        if bad is None or found:
+            return
+        # A value that was broken before any operation gave it came out of the last loop.
+        if looped and _broken(inputs) is not None:
+            found.append(Origin(looped[-1], f"a loop gave {_sort(_broken(inputs))}"))
+        else:
             found.append(Origin(_layer(layer_path.get()), f"{row.name} gave {_sort(bad)}"))
 
     own = jax.random.fold_in(key, state.step)
@@ -79,8 +88,16 @@ def _layer(path: str) -> str:
     return path or "the model itself, or its loss"
 
 
+def _broken(values: Any) -> Any:
+    """Return the first array in a tree that holds a value that is not finite, or None."""
+    return next((part for part in jax.tree.leaves(values) if not _is_finite(part)), None)
+
+
 def _is_finite(value: Any) -> bool:
-    if not hasattr(value, "dtype") or not jnp.issubdtype(value.dtype, jnp.floating):
+    # Inside a loop the values are not there to be looked at; what comes out of it is.
+    if isinstance(value, jax.core.Tracer) or not hasattr(value, "dtype"):
+        return True
+    if not jnp.issubdtype(value.dtype, jnp.floating):
         return True
     return bool(jnp.isfinite(value).all())
 

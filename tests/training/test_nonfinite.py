@@ -23,6 +23,11 @@ class Logarithm(nn.Module):
         return ops.log(x)
 
 
+class LogarithmInALoop(nn.Module):
+    def __call__(self, x: Any) -> Any:
+        return ops.scan(lambda carry, _: (ops.log(carry), None), x, None, length=2)[0]
+
+
 class RootOfNothing(nn.Module):
     """sqrt((x - x)^2): 0 forward, and infinity times 0 going back."""
 
@@ -117,3 +122,12 @@ def test_the_last_finite_weights_are_in_the_folder(tmp_path: Any) -> None:
     loaded = nn.parameters(load(tmp_path / "run"))
     for path, w in nn.parameters(caught.value.run.model).items():
         assert np.array_equal(w, loaded[path])
+
+
+def test_what_happens_inside_a_loop_is_named_by_its_layer() -> None:
+    x, y = positive()
+    model = nn.Sequential([LogarithmInALoop(), nn.Linear(3, 2)]).init(0)
+    with pytest.raises(DivergedError) as caught:
+        fit(model, (x / 4, y), batch_size=4, progress=False)
+    assert caught.value.where == "layers.0"
+    assert caught.value.run.non_finite is not None
