@@ -32,8 +32,9 @@ def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
     if len(y.shape) <= 2:
         # One product over all leading axes: the sum over examples, and over the steps of a scan,
         # is the product's own.
-        rows = transpose(reshape(x, shape=(-1, x.shape[-1])))
-        return reshape(matmul(rows, reshape(error, shape=(-1, *y.shape[1:]))), shape=y.shape)
+        count = math.prod(x.shape[:-1])
+        rows = transpose(reshape(x, shape=(count, x.shape[-1])))
+        return reshape(matmul(rows, reshape(error, shape=(count, *y.shape[1:]))), shape=y.shape)
     if len(x.shape) == 1 or x.shape[-2] != error.shape[-2]:
         # One vector, or in a scan the vectors of all steps, which come as (T, 1, n).
         return expand_dims(x, -1) * expand_dims(error, -2)

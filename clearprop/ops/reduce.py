@@ -37,6 +37,12 @@ def _terms(x: Any, axis: Axis) -> int:
     return math.prod(x.shape[a] for a in _axes(x, axis))
 
 
+def _freedom(x: Any, axis: Axis, ddof: int) -> float:
+    """Return n - ddof, by which a variance divides; NaN where nothing is left."""
+    left = _terms(x, axis) - ddof
+    return left if left > 0 else math.nan
+
+
 def _count_inputs(z: Any, x: Any, **parameters: Any) -> int:
     return math.prod(x.shape)
 
@@ -121,7 +127,7 @@ def _error_of_var(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
-    return _kept(error * (2 / (_terms(x, axis) - ddof)), x, axis) * deviation
+    return _kept(error * (2 / _freedom(x, axis, ddof)), x, axis) * deviation
 
 
 @operation(errors=(_error_of_var,), count=lambda z, x, **_: 4 * math.prod(x.shape))
@@ -142,7 +148,7 @@ def _error_of_std(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
-    return _kept(error / (z * (_terms(x, axis) - ddof)), x, axis) * deviation
+    return _kept(error / (z * _freedom(x, axis, ddof)), x, axis) * deviation
 
 
 @operation(errors=(_error_of_std,), count=lambda z, x, **_: 4 * math.prod(x.shape))
@@ -165,6 +171,8 @@ def _product_of_others(x: Any, axis: int) -> Any:
 
 
 def _product_before(x: Any, axis: int) -> Any:
+    if not x.shape[axis]:
+        return x
     product, reach, size = _shifted(x, 1, axis), 1, x.shape[axis]
     while reach < size:
         product = product * _shifted(product, reach, axis)

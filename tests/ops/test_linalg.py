@@ -102,3 +102,14 @@ def test_products_count_their_arithmetic() -> None:
         ops.sum(x)
     assert counts == {"matmul": 48, "einsum": 48, "add": 6, "reshape": 0, "sum": 6}
     assert OPERATIONS["matmul"].stacks
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [((2, 0), (0, 3)), ((0,), (0, 3)), ((2, 0), (0,)), ((0, 2), (2, 3))]
+)
+def test_sizes_of_zero_have_gradients(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    ours = grad(lambda x, y: ops.matmul(x, y).sum(), argnums=(0, 1))(
+        jnp.ones(left), jnp.ones(right)
+    )
+    assert [g.shape for g in ours] == [left, right]
+    assert not any(g.any() for g in ours)

@@ -67,3 +67,17 @@ def test_places_of_extremes_are_whole_numbers() -> None:
     np.testing.assert_array_equal(ops.argmin(x, axis=0), [0, 1])
     picked = grad(lambda x: x[0, ops.argmax(x[0])])(x)
     np.testing.assert_array_equal(picked, [[0, 1], [0, 0]])
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_an_empty_product_has_a_gradient(shape: tuple[int, ...], axis: int | None) -> None:
+    assert grad(lambda x: ops.prod(x, axis=axis).sum())(jnp.zeros(shape)).shape == shape
+
+
+@pytest.mark.parametrize("name", ["var", "std"])
+@pytest.mark.parametrize("ddof", [3, 4])
+def test_no_degree_of_freedom_gives_nan(name: str, ddof: int) -> None:
+    x = jnp.array([1.0, 2.0, 4.0])
+    assert jnp.isnan(getattr(ops, name)(x, ddof=ddof))
+    assert jnp.isnan(grad(lambda x: getattr(ops, name)(x, ddof=ddof))(x)).all()

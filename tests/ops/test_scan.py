@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from clearprop import ops
-from clearprop.autodiff import grad, hvp, value_and_grad
+from clearprop.autodiff import checkpoint, grad, hvp, lift, value_and_grad
 from clearprop.errors import ShapeError
 
 STEPS, BATCH, INPUTS, HIDDEN = 5, 3, 2, 4
@@ -248,3 +248,71 @@ def test_bad_loops_are_refused():
         ops.scan(lambda c, x: (c, c), 0.0)
     with pytest.raises(ShapeError, match="must return its carry"):
         ops.scan(lambda c, x: (jnp.ones(2), c), jnp.ones(3), jnp.ones(4))
+
+
+def test_no_steps_have_gradients():
+    w = weights() | {"x": jnp.zeros((0, BATCH, INPUTS))}
+    ours = grad(lambda w: recurrent(ops.scan, ops.tanh, w))(w)
+    close(ours["start"], 3 * w["start"] ** 2)
+    assert not any(ours[name].any() for name in ("into", "again", "bias"))
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [
+        lambda w, m: m.exp(w)[0],
+        lambda w, m: w[0],
+        lambda w, m: m.sum(w * w),
+        lambda w, m: m.exp(w[1] * m.sin(w[0])),
+    ],
+)
+def test_what_the_body_computes_from_its_closure_has_every_order(factor):
+    def ours(w):
+        last, ys = ops.scan(lambda h, x: (h * factor(w, ops) + x, h * w[1]), w[0], jnp.ones(3))
+        return last + ops.sum(ys)
+
+    def theirs(w):
+        body = lambda h, x: (h * factor(w, jnp) + x, h * w[1])  # noqa: E731
+        last, ys = jax.lax.scan(body, w[0], jnp.ones(3))
+        return last + jnp.sum(ys)
+
+    w, v = jnp.array([0.7, 0.4]), jnp.array([1.0, -2.0])
+    close(grad(ours)(w), jax.grad(theirs)(w))
+    expected = jax.jvp(jax.grad(theirs), (w,), (v,))[1]
+    close(hvp(ours, w, v) / jnp.abs(expected), expected / jnp.abs(expected))
+    third = grad(lambda w: ops.sum(hvp(ours, w, v)))(w)
+    expected = jax.grad(lambda w: jnp.sum(jax.jvp(jax.grad(theirs), (w,), (v,))[1]))(w)
+    close(third / jnp.abs(expected), expected / jnp.abs(expected))
+
+
+def test_gradient_inside_the_body_of_a_closure_value():
+    def ours(w):
+        body = lambda h, _: (h - 0.1 * grad(lambda u: w * u * u * u)(h), None)  # noqa: E731
+        return ops.scan(body, w, length=3)[0]
+
+    def theirs(w):
+        body = lambda h, _: (h - 0.1 * jax.grad(lambda u: w * u * u * u)(h), None)  # noqa: E731
+        return jax.lax.scan(body, w, length=3)[0]
+
+    close(grad(ours)(jnp.array(0.6)), jax.grad(theirs)(jnp.array(0.6)))
+
+
+@pytest.mark.parametrize("wrap", [checkpoint, lift])
+def test_checkpoint_and_lift_inside_the_body(wrap):
+    w = weights()
+
+    def run(scan, cell, w):
+        return scan(lambda h, x: (cell(h, x, w["into"], w["again"]), None), w["start"], w["x"])[0]
+
+    def cell(h, x, into, again):
+        mixed = x @ into + h @ again
+        return jnp.tanh(mixed) if wrap is lift else ops.tanh(mixed)
+
+    def plain(h, x, into, again):
+        return jnp.tanh(x @ into + h @ again)
+
+    fixed = {"x": w["x"]}  # an input that carries no gradient
+    close(
+        grad(lambda v: run(ops.scan, wrap(cell), {**v, **fixed}).sum())(w),
+        jax.grad(lambda v: run(jax.lax.scan, plain, {**v, **fixed}).sum())(w),
+    )
