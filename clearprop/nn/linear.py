@@ -72,8 +72,9 @@ class Embedding(Module):
     Shapes: x (...,) integers in [0, size), table (size, features), y (..., features).
 
     Raises:
-        ShapeError: x holds no integers. Numbers outside the table give the nearest row's vector
-            inside compiled code; `data` checks labels and words before they get there.
+        ShapeError: x holds no integers. Numbers outside the table raise nothing, eager or compiled:
+            negative ones count from the end, others read the nearest row (see `ops.take`); `data`
+            checks words before they get there.
 
     >>> import jax.numpy as jnp
     >>> Embedding(1000, 16).init(0)(jnp.array([[3, 1, 4]])).shape

@@ -15,6 +15,7 @@ import numpy as np
 
 from clearprop.autodiff import operation, stop_gradient
 from clearprop.errors import ShapeError
+from clearprop.ops.elementwise import where
 from clearprop.ops.types import Array, ArrayLike, check_axis, nothing
 
 _HOLE = "array"
@@ -28,8 +29,8 @@ def getitem(x: Array, index: Any) -> Array:
     index array beyond the end reads the last entry, as in JAX.
 
     Raises:
-        ShapeError: more indices than axes, a number outside its axis, or a mask whose number of
-            True entries is not known while JAX compiles.
+        ShapeError: more indices than axes, a number outside its axis, an index that is no whole
+            number, or a mask whose number of True entries is not known while JAX compiles.
 
     >>> print(getitem(jnp.arange(6.0).reshape(2, 3), (0, slice(None, None, 2))))
     [0. 2.]
@@ -48,7 +49,8 @@ def _is_array(part: Any) -> bool:
 def _places(part: Any) -> tuple[Any, ...]:
     """Turn a list into an array, and a mask into the places of its True entries."""
     if isinstance(part, list | bool | np.bool_):
-        part = np.asarray(part)
+        part = np.asarray(part, int if part == [] else None)
+    _check_whole(part)
     if not _is_array(part) or part.dtype != bool or not part.ndim:
         return (part,)
     if isinstance(part, jax.core.Tracer):
@@ -59,6 +61,20 @@ def _places(part: Any) -> tuple[Any, ...]:
             mend="use ops.where(mask, x, 0.0), which keeps the shape",
         )
     return np.nonzero(np.asarray(part))
+
+
+def _check_whole(part: Any) -> None:
+    if part is None or part is Ellipsis or isinstance(part, slice):
+        return
+    whole = part.dtype.kind in "iub" if _is_array(part) else hasattr(part, "__index__")
+    if not whole:
+        raise ShapeError(
+            "an index is no whole number",
+            where="getitem",
+            given=f"an array of {part.dtype}" if _is_array(part) else repr(part),
+            expected="whole numbers, slices, None, ... or a mask",
+            mend="x[int(i)] for a number, x[i.astype(int)] for an array",
+        )
 
 
 def _filled(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -194,7 +210,8 @@ def take(x: Array, indices: ArrayLike, axis: int = 0) -> Array:
     """Read whole slices along one axis: an embedding is ``take(table, words)``.
 
     ``indices`` (integers of any shape S) replace the axis: a table (V, D) gives S + (D,). The error
-    of a slice is the sum over all places where it was read. Indices outside the axis read its ends.
+    of a slice is the sum over all places where it was read. Negative indices count from the end,
+    as in NumPy; one outside the axis is no error, eager or compiled: it reads the nearest end.
 
     Raises:
         ShapeError: the array has not that axis.
@@ -254,23 +271,25 @@ def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
     return _read(x, tuple(_along_axis(indices, x.shape, axis)))
 
 
-@operation(
-    errors=(
-        lambda error, z, x, indices, addend: error,
-        None,
-        lambda error, z, x, indices, addend: getitem(error, indices),
-    )
-)
+def _error_of_addend(error: Any, z: Any, x: Any, indices: Any, addend: Any) -> Any:
+    places, size = jnp.asarray(stop_gradient(indices)), x.shape[0]
+    inside = (places >= -size) & (places < size)
+    inside = inside.reshape(inside.shape + (1,) * (len(x.shape) - 1))
+    return where(inside, getitem(error, places), 0.0)
+
+
+@operation(errors=(lambda error, z, x, indices, addend: error, None, _error_of_addend))
 def scatter_add(x: Array, indices: ArrayLike, addend: ArrayLike) -> Array:
     """Add into a copy of x: z = x, then z[indices[i]] += addend[i] for every i.
 
     ``indices`` (integers of shape S) name slices along the first axis; ``addend`` has the shape
-    S + x.shape[1:], or broadcasts to it. A slice that is named twice gets both.
+    S + x.shape[1:], or broadcasts to it. A slice that is named twice gets both; an
+    index outside names none, so that its addend changes nothing and gets no error.
 
     >>> print(scatter_add(jnp.zeros(3), jnp.array([0, 2, 2]), jnp.array([1.0, 2.0, 3.0])))
     [1. 0. 5.]
     """
-    return x.at[jnp.asarray(indices)].add(addend)
+    return x.at[jnp.asarray(indices)].add(addend, mode="drop")
 
 
 @operation(count=nothing)

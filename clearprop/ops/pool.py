@@ -293,7 +293,7 @@ def average_pool(
     y[b, j, f] = 1/n sum over i of x[b, s j + i - p, f]
 
     Args:
-        x: (batch, *sizes, channels).
+        x: (batch, *sizes, channels); whole numbers become floats.
         window: entries of a window, one number for all axes or one for each.
         stride: from one window to the next; the window unless given, so that windows do not meet.
         padding: as of `convolution`.
@@ -307,6 +307,7 @@ def average_pool(
     [2. 7.]
     """
     w = _Windows.over(x, _resolve(x, window, stride, padding, "average_pool"))
+    x = x.astype(jnp.result_type(x.dtype, float))
     entries = w.enter(x)
     if w.disjoint:
         return w.leave(w.blocks(entries).mean(axis=w.within))

@@ -103,3 +103,29 @@ def test_a_mask_is_read_eagerly_and_as_a_constant_of_jit() -> None:
     np.testing.assert_array_equal(grad(lambda x: x[x > 0].sum())(x), [0, 1, 1])
     with pytest.raises(ShapeError, match=r"ops\.where"):
         jax.jit(grad(lambda x: x[x > 0].sum()))(x)
+
+
+def test_what_is_added_outside_changes_nothing_and_gets_no_error() -> None:
+    x, places, addend = jnp.zeros((3, 2)), jnp.array([0, 3, -4, -1]), jnp.ones((4, 2))
+
+    def added(scatter: Any) -> Any:
+        return lambda a: (scatter(x, places, a) * jnp.arange(1.0, 7).reshape(3, 2)).sum()
+
+    theirs = jax.grad(added(lambda x, i, a: x.at[i].add(a)))(addend)
+    np.testing.assert_array_equal(grad(added(ops.scatter_add))(addend), theirs)
+    np.testing.assert_array_equal(ops.scatter_add(x, places, addend)[:, 0], [1, 0, 1])
+
+
+@pytest.mark.parametrize("index", [1.7, np.float32(1), (0, 1.0), jnp.array([0.5]), [0.5], "a"])
+def test_an_index_that_is_no_whole_number_is_told(index: Any) -> None:
+    with pytest.raises(ShapeError, match="no whole number"):
+        ops.getitem(X, index)
+
+
+def test_an_empty_list_reads_nothing() -> None:
+    assert ops.getitem(X, []).shape == (0, 3, 4)
+
+
+def test_take_reads_the_nearest_end() -> None:
+    read = ops.take(X, jnp.array([-1, -9, 9]))
+    np.testing.assert_array_equal(read, X[jnp.array([1, 0, 1])])

@@ -142,3 +142,13 @@ def test_bad_input_is_explained(error: type[ClearpropError], words: str, call: A
     with pytest.raises(error) as caught:
         call()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("more", [{}, {"stride": 1}, {"padding": 1}, {"padding": 1, "stride": 2}])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8])
+def test_averages_of_whole_numbers_are_not_rounded(dtype: Any, more: dict[str, int]) -> None:
+    x = np.arange(250, 256, dtype=dtype).reshape(1, 6, 1)
+    ours = ops.average_pool(jnp.asarray(x), 2, **more)
+    theirs = ops.average_pool(jnp.asarray(x, jnp.float32), 2, **more)
+    assert ours.dtype == jnp.float32
+    np.testing.assert_array_equal(ours, theirs)
