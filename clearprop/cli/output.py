@@ -38,9 +38,16 @@ def for_the_shell(message: str) -> str:
     '  mend:     leave it out: --set data.ignore=id'
     >>> for_the_shell("  mend:     batch_size=120 or less")
     '  mend:     --set batch_size=120 or less'
+    >>> for_the_shell("  mend:     in Python: cp.fit(..., folder=..., resume=True)")
+    '  mend:     in Python: cp.fit(..., folder=..., resume=True)'
     """
     lines = message.split("\n")
-    return "\n".join(_mend(line) if line.startswith("  mend:") else line for line in lines)
+    return "\n".join(_mend(line) if _names_options(line) else line for line in lines)
+
+
+def _names_options(line: str) -> bool:
+    # In a call such as cp.fit(..., folder=...) the spelling is Python's and stays so.
+    return line.startswith("  mend:") and not re.search(r"\w\(", line)
 
 
 def _mend(line: str) -> str:

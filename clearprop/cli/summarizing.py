@@ -11,7 +11,7 @@ from clearprop import nn
 from clearprop.cli.output import aligned, say
 from clearprop.cli.runs import trained
 from clearprop.cli.training import chosen_values
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.recipes import RECIPES
 from clearprop.recipes.configuration import keys_of
 from clearprop.recipes.experiment import Experiment, prepare
@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.MODEL in RECIPES:
         experiment = prepare(arguments.MODEL, chosen_values(arguments))
         model = experiment.model()
-        shape = shape or experiment.splits.input_shape
+        table = _table(model, shape, experiment.splits.input_shape)
         say(f"data  {experiment.data_line}\n")
-        say(str(nn.summary(model, shape)))
+        say(table)
         say("\n".join(["", "keys for --set, with the values taken here:", *_keys(experiment)]))
         return 0
     if arguments.values or arguments.data or arguments.target:
@@ -43,8 +43,23 @@ def run(arguments: argparse.Namespace) -> int:
             where=arguments.MODEL,
             mend="--input-shape 28x28x1",
         )
-    say(str(nn.summary(model, shape or own_shape or ())))
+    say(_table(model, shape, own_shape))
     return 0
+
+
+def _table(model: nn.Module, given: tuple[int, ...] | None, own: tuple[int, ...] | None) -> str:
+    try:
+        return str(nn.summary(model, given or own or ()))
+    except ShapeError as error:
+        if given is None:
+            raise
+        # The model is as it is: the mend of a layer's misfit is meant for those who write one.
+        error.mend = (
+            "give the shape of one example that the model takes"
+            if own is None
+            else f"leave --input-shape out: the model takes {'x'.join(map(str, own))}"
+        )
+        raise
 
 
 def _saved(text: str) -> tuple[nn.Module, tuple[int, ...] | None]:

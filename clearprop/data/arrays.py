@@ -43,6 +43,7 @@ def load_arrays(path: Path, *, task: Task | None = None) -> Dataset:
     """
     arrays = _read(path)
     x_name, y_name = _names(path, arrays)
+    _check_rank(path, arrays, x_name, y_name)
     inputs, targets = _pictures(arrays[x_name]), _column(arrays[y_name])
     if len(targets) == 0:
         raise DataError("there are no rows", where=f"{path}, array {y_name!r}")
@@ -60,6 +61,7 @@ def load_arrays(path: Path, *, task: Task | None = None) -> Dataset:
     test = None
     test_names = next((pair for pair in TEST_NAMES if set(pair) <= arrays.keys()), None)
     if test_names is not None:
+        _check_rank(path, arrays, *test_names)
         test_inputs, test_targets = (arrays[name] for name in test_names)
         test_targets = _column(test_targets)
         if task == "classification" and _text(arrays, "class_names") is None:
@@ -77,6 +79,7 @@ def read_inputs(path: Path) -> NDArray[Any]:
     arrays = _read(path)
     for name in (pair[0] for pair in TRAIN_NAMES):
         if name in arrays:
+            _check_rank(path, arrays, name)
             return _pictures(arrays[name])
     raise _unnamed(path, arrays, [pair[0] for pair in TRAIN_NAMES])
 
@@ -125,6 +128,17 @@ def _unnamed(path: Path, arrays: Mapping[str, Any], expected: list[str]) -> Data
         expected=f"arrays named {'; or '.join(expected)}",
         mend="numpy.savez(path, x=inputs, y=targets)",
     )
+
+
+def _check_rank(path: Path, arrays: Mapping[str, NDArray[Any]], *names: str) -> None:
+    for name in names:
+        if not arrays[name].ndim:
+            raise DataError(
+                "a single number is no array of examples",
+                where=f"{path}, array {name!r}",
+                given=str(arrays[name])[:80],
+                expected="a first axis of one entry for each example",
+            )
 
 
 def _pictures(inputs: NDArray[Any]) -> NDArray[Any]:

@@ -146,5 +146,15 @@ def checked_numbers(name: str, targets: NDArray[Any]) -> NDArray[np.float32]:
             given=f"{targets[place]} in example {place[0]}",
             mend="drop the rows whose target is unknown",
         )
+    large = np.abs(targets.astype(np.float64)) > np.finfo(np.float32).max
+    if large.any():
+        place = tuple(int(i) for i in np.argwhere(large)[0])
+        raise DataError(
+            "a target is too large for single precision",
+            where=name,
+            given=f"{targets[place]} in example {place[0]}",
+            expected="numbers below 3.4e38",
+            mend="divide the targets by a power of ten, or drop the row",
+        )
     columns = targets[:, None] if targets.ndim == 1 else targets
     return columns.astype(np.float32, copy=False)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.errors import DataError
+
 Pair = tuple[tuple[float, ...], tuple[float, ...]]
 
 
@@ -20,6 +22,9 @@ def center_and_spread(values: NDArray[Any], scaling: Literal["standard", "unit",
     Where the spread is 0 it is taken as 1, so that a constant stays finite. Bytes of shape (N, F)
     are pixels in a row and share one center: a pixel that is almost always black would otherwise be
     blown up.
+
+    Raises:
+        DataError: the numbers are so large that their squares overflow.
 
     >>> center_and_spread(np.array([[1.0, 5.0], [3.0, 5.0]]), "standard")
     ((2.0, 5.0), (1.0, 1.0))
@@ -32,7 +37,9 @@ def center_and_spread(values: NDArray[Any], scaling: Literal["standard", "unit",
     else:
         numbers = values.astype(np.float64, copy=False).reshape(-1, values.shape[-1])
         low, high = numbers.min(axis=0), numbers.max(axis=0)
-        mean, deviation = numbers.mean(axis=0), numbers.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, deviation = numbers.mean(axis=0), numbers.std(axis=0)
+        _check_overflow(low, high, deviation)
         # The deviation of equal numbers can come out as rounding dust instead of 0.
         deviation = np.where(low == high, 0.0, deviation)
     if scaling == "none":
@@ -42,6 +49,20 @@ def center_and_spread(values: NDArray[Any], scaling: Literal["standard", "unit",
     else:
         center, spread = mean, deviation
     return tuple(center.tolist()), tuple(np.where(spread == 0, 1.0, spread).tolist())
+
+
+def _check_overflow(
+    low: NDArray[np.float64], high: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> None:
+    wide = np.isfinite(low) & np.isfinite(high) & ~np.isfinite(deviation)
+    if wide.any():
+        column = int(wide.argmax())
+        raise DataError(
+            "the numbers are too large for a standard deviation",
+            given=f"{low[column]:.3g} to {high[column]:.3g} in entry {column} of the last axis",
+            expected="numbers whose squares are below 1.8e308",
+            mend="divide them by a power of ten, or remove the wrong values",
+        )
 
 
 def _of_bytes(table: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:

@@ -141,7 +141,8 @@ def of_run(config: Mapping[str, Any], where: str) -> Experiment:
             given=experiment.data_line,
             expected=f"{config['data'].get('examples')} training examples of "
             f"{config['data'].get('name')}, unchanged",
-            mend="name the data to use: --data",
+            mend="put the data back as it was; to judge the model on other data: "
+            "clearprop evaluate RUN --data FILE",
         )
     return experiment
 

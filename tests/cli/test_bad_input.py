@@ -208,3 +208,14 @@ def test_a_process_says_it_without_a_traceback(shell: Command, tmp_path: Path) -
     answer = shell("train", "mlp", "--data", file, "--target", "kind")
     assert is_clear(answer, "rows.csv", "line 42", "'oops'")
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_a_shape_that_the_model_does_not_take(clearprop: Command) -> None:
+    answer = clearprop("summary", "mlp", "--data", "iris", "--input-shape", "3")
+    assert is_clear(answer, "leave --input-shape out: the model takes 4")
+    assert "nn.Linear(3" not in answer.err
+
+
+def test_a_seed_beyond_64_bits(clearprop: Command) -> None:
+    answer = clearprop("train", "xor", "--set", "seed=99999999999999999999")
+    assert is_clear(answer, "'seed'", "less than 9223372036854775808")

@@ -143,3 +143,30 @@ def test_inputs_for_a_prediction(save):
     assert preparation.apply(raw).shape == (3, 8, 8, 1)
     with pytest.raises(DataError, match="arrays named z"):
         data.load_inputs(save(z=np.eye(2)), preparation)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [("x", "'x'"), ("y", "'y'"), ("x_test", "'x_test'"), ("y_test", "'y_test'")],
+)
+def test_a_single_number_is_no_array_of_examples(save, changed, named):
+    arrays = {
+        "x": np.eye(4),
+        "y": np.arange(4) % 2,
+        "x_test": np.eye(4),
+        "y_test": np.arange(4) % 2,
+    }
+    with pytest.raises(DataError, match="single number") as caught:
+        data.load(save(**(arrays | {changed: np.float64(3)})))
+    assert named in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("large", "problem"),
+    [("x", "too large for a standard deviation"), ("y", "too large for single precision")],
+)
+def test_numbers_that_overflow(save, large, problem):
+    arrays = {"x": np.arange(20.0)[:, None], "y": np.linspace(0.0, 1.7, 20)}
+    arrays[large] = np.resize([1e300, -1e300, 2.5e300], arrays[large].shape)
+    with pytest.raises(DataError, match=problem):
+        data.load(save(**arrays), task="regression").split(seed=0)
