@@ -67,14 +67,25 @@ class Checkpoints:
         """Return the latest checkpoint that is whole, or None where there is none.
 
         One that was cut off or damaged is passed over in favor of the one before it.
+
+        Raises:
+            CheckpointError: there are checkpoints, and none of them is whole.
         """
-        for _, path in reversed(self._files()):
+        files = self._files()
+        for _, path in reversed(files):
             try:
                 arrays, record = load_arrays(path)
             except CheckpointError:
                 continue
             if "step" in record:
                 return Saved(arrays, record, path.name)
+        if files:
+            raise CheckpointError(
+                "none of the checkpoints is whole, so the run cannot go on",
+                where=str(self.folder),
+                given=", ".join(path.name for _, path in files[-3:]),
+                mend="put a whole one back, or begin a new run in another folder",
+            )
         return None
 
     def _files(self) -> list[tuple[int, Path]]:

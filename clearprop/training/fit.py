@@ -14,11 +14,11 @@ import jax
 import numpy as np
 
 from clearprop import backend, nn, optim, tree
-from clearprop.errors import NonFiniteError
+from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.training.arrays import load_arrays, save_arrays
 from clearprop.training.calls import Calls
-from clearprop.training.checkpoint import restore
-from clearprop.training.events import Event, StepsDone, Stopped
+from clearprop.training.checkpoint import Saved, restore
+from clearprop.training.events import Checkpointed, Event, StepsDone, Stopped
 from clearprop.training.folder import (
     CONFIG,
     CURVES,
@@ -116,7 +116,8 @@ def fit(
         DataError: labels out of range, inputs and targets that do not fit together.
         ShapeError: the examples do not fit the model; the layer is named.
         RunError: the folder holds a run, is locked or cannot be written.
-        CheckpointError: the folder's run was made with another architecture.
+        CheckpointError: the folder's run was made with another architecture, or its checkpoints
+            are gone or damaged.
         DivergedError: a loss or gradient was not finite; where it began is said, and the run up to
             there is the error's ``run``.
 
@@ -197,7 +198,7 @@ def _loop(
     task: Task, plan: Plan, folder: RunFolder | None, again: bool, interruption: Interruption
 ) -> Loop:
     settings, frozen = task.settings, task.frozen
-    saved = folder.checkpoints.latest() if folder is not None and again else None
+    saved = _saved(folder) if folder is not None and again else None
     if folder is not None and frozen:
         path = folder.path / FROZEN
         if again and path.is_file():
@@ -223,6 +224,18 @@ def _loop(
     if folder is not None and again:
         folder.rewind_losses(loop.place.step)
     return loop
+
+
+def _saved(folder: RunFolder) -> Saved | None:
+    """Return the checkpoint to go on from; None where the run was cut off before its first."""
+    saved = folder.checkpoints.latest()
+    if saved is None and any(isinstance(e, Checkpointed) for e in read_events(folder.path)):
+        raise CheckpointError(
+            "the checkpoints of this run are gone, so it cannot go on",
+            where=str(folder.checkpoints.folder),
+            mend="put the last one back, or begin a new run in another folder",
+        )
+    return saved
 
 
 def _writer(folder: RunFolder) -> Callable[[Event], None]:

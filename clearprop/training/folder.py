@@ -156,6 +156,14 @@ def read_config(path: Path) -> dict[str, Any]:
         raise RunError("the configuration is damaged", where=str(file), given=str(error)) from error
     if not isinstance(config, dict):
         raise RunError("the configuration is damaged", where=str(file), expected="an object")
+    for name in ("settings", "optimizer", "data", "model", "plan", "notes", "machine"):
+        if not isinstance(config.get(name, {}), dict):
+            raise RunError(
+                "the configuration is damaged",
+                where=str(file),
+                given=f"{name} is {config[name]!r}"[:160],
+                expected=f"{name} to be an object",
+            )
     return config
 
 

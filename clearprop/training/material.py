@@ -21,6 +21,8 @@ Development: TypeAlias = "Dataset | tuple[Any, Any] | float | None"
 
 HELD_OUT = 0.1
 FINGERPRINT_BYTES = 2**26
+FINGERPRINT_ROWS = 64
+"""Of examples that are read when needed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +53,10 @@ class Part:
         """Return a number that tells these examples from others."""
         number = zlib.crc32(np.ascontiguousarray(self.targets).tobytes(), len(self))
         if isinstance(self.inputs, np.ndarray):
-            rows = max(1, FINGERPRINT_BYTES // max(1, self.inputs[:1].nbytes))
-            number = zlib.crc32(np.ascontiguousarray(self.inputs[:rows]).tobytes(), number)
-        return number
+            most = max(1, FINGERPRINT_BYTES // max(1, self.inputs[:1].nbytes))
+            return zlib.crc32(np.ascontiguousarray(self.inputs[:most]).tobytes(), number)
+        rows = np.linspace(0, len(self) - 1, min(len(self), FINGERPRINT_ROWS)).astype(np.intp)
+        return zlib.crc32(np.ascontiguousarray(self.inputs[rows]).tobytes(), number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +82,7 @@ class Material:
             "examples": len(self.train),
             "development_examples": len(self.dev) if self.dev is not None else 0,
             "fingerprint": self.train.fingerprint(),
+            "development_fingerprint": self.dev.fingerprint() if self.dev is not None else None,
         }
 
 

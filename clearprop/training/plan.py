@@ -6,10 +6,10 @@ makes the same calls as the one that was interrupted.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, RunError
 from clearprop.training.workload import Workload
 
 CALL_SECONDS = 0.2
@@ -25,7 +25,8 @@ OPERATIONS_PER_SECOND = 100e9
 SECONDS_PER_INSTRUCTION = 0.05e-6
 
 # Below this work of a step, sharing a batch out over cores costs more than it gives. XLA convolves
-# on one thread, so that a convolution gains early; its products use all threads anyway.
+# on one thread, so that a convolution gains early; its products use all threads anyway. An
+# accelerator makes such a step faster than several of them agree on its gradients.
 SHARED_CONVOLUTIONS = 100e6
 SHARED_PRODUCTS = 2e9
 
@@ -105,8 +106,26 @@ def choose(
     return Plan(devices, fitting, 0, False)
 
 
+def of_config(config: dict[str, Any], where: str) -> Plan:
+    """Return the plan that a run's configuration holds.
+
+    Raises:
+        RunError: it holds none, or a damaged one.
+    """
+    noted = config.get("plan")
+    kinds = {f.name: bool if f.name == "unrolled" else int for f in fields(Plan)}
+    if not isinstance(noted, dict) or {k: type(v) for k, v in noted.items()} != kinds:
+        raise RunError(
+            "the configuration of the run is damaged: it has no whole plan",
+            where=where,
+            given=f"plan {noted!r}"[:160],
+            mend="begin a new run in another folder",
+        )
+    return Plan(**noted)
+
+
 def _devices(work: Workload, batch_size: int, platform: str, available: int) -> int:
-    enough = SHARED_CONVOLUTIONS if work.convolutions else SHARED_PRODUCTS
-    if platform == "cpu" and work.operations < enough:
+    enough = SHARED_CONVOLUTIONS if work.convolutions and platform == "cpu" else SHARED_PRODUCTS
+    if work.operations < enough:
         return 1
     return next(n for n in range(min(available, batch_size), 0, -1) if batch_size % n == 0)

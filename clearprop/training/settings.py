@@ -82,7 +82,7 @@ def compare(config: dict[str, Any], earlier: dict[str, Any], where: str) -> None
     Raises:
         ConfigurationError: something differs; it is named.
     """
-    for section in ("settings", "loss", "optimizer", "data", "model"):
+    for section in ("settings", "loss", "optimizer", "data", "preparation", "model"):
         old, new = earlier.get(section), config.get(section)
         if isinstance(old, dict) and isinstance(new, dict):
             keys: Sequence[str] = [k for k in {**old, **new} if old.get(k) != new.get(k)]

@@ -108,7 +108,7 @@ class Task:
     def plan(self, earlier: dict[str, Any] | None) -> planning.Plan:
         """Return how the run is cut into calls; a resumed run keeps its plan."""
         if earlier is not None:
-            return planning.Plan(**earlier["plan"])
+            return planning.of_config(earlier, "config.json")
         settings, N = self.settings, len(self.material.train)
         problem = self.problem
         every, batch = backend.devices(), self.batch(self.material.train, settings.batch_size)
@@ -166,13 +166,15 @@ class Task:
         Raises:
             CheckpointError: the model is of another architecture.
             ConfigurationError: something else differs.
+            RunError: the earlier configuration is damaged.
         """
+        plan = planning.of_config(earlier, where)
         check_architecture(
             {path: (tuple(shape), dtype) for path, (shape, dtype) in self.shapes().items()},
             {path: (tuple(shape), dtype) for path, (shape, dtype) in _shapes(earlier).items()},
             where,
         )
-        compare(self.config(planning.Plan(**earlier["plan"])), earlier, where)
+        compare(self.config(plan), earlier, where)
 
 
 def _shapes(config: dict[str, Any]) -> dict[str, list[Any]]:

@@ -54,6 +54,12 @@ def test_a_batch_is_shared_out_evenly_or_not_at_all() -> None:
     assert plan(HUGE, batch_size=4, available=8).devices == 4
 
 
+def test_small_work_stays_on_one_device_everywhere() -> None:
+    small = Workload(operations=5000, instructions=100, convolutions=0)
+    assert plan(small, platform="gpu", batch_size=10, available=8).devices == 1
+    assert plan(HUGE, platform="gpu", available=8).devices == 8
+
+
 def test_what_the_user_chose_is_done() -> None:
     chosen = plan(TINY, steps_per_call=7, devices=2)
     assert chosen == Plan(devices=2, steps_per_call=7, epochs_per_call=0, unrolled=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import data, nn, ops
+from clearprop import data, nn, ops, tree
 from clearprop.errors import CheckpointError, ConfigurationError, RunError
 from clearprop.training import Event, StepsDone, fit, read_run
 
@@ -264,3 +265,69 @@ def test_a_full_disk_leaves_a_run_that_can_go_on(
             fit(model(), digits, folder=tmp_path / "full", **options)
     fit(model(), digits, folder=tmp_path / "full", resume=True, **options)
     assert outcome(tmp_path / "full") == outcome(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(
+    digits: data.Splits, tmp_path: Path, damage: str
+) -> None:
+    options: dict[str, Any] = {"folder": tmp_path / "run", "progress": False}
+    fit(model(), digits, epochs=1, **options)
+    losses = (tmp_path / "run" / "losses.f32").read_bytes()
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="another folder"):
+        fit(model(), digits, epochs=2, resume=True, **options)
+    assert (tmp_path / "run" / "losses.f32").read_bytes() == losses
+
+
+def test_another_preparation_or_development_set_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)).astype(np.float32), rng.integers(0, 2, 40)
+    options: dict[str, Any] = {"epochs": 1, "batch_size": 8, "progress": False}
+    fit(nn.Linear(3, 2), (x, y), dev=(x[:8], y[:8]), folder=tmp_path / "a", **options)
+    other = (x[8:16], y[:8])
+    with pytest.raises(ConfigurationError, match=r"data\.development_fingerprint"):
+        fit(nn.Linear(3, 2), (x, y), dev=other, folder=tmp_path / "a", resume=True, **options)
+
+    raw = data.Dataset("bytes", rng.integers(0, 256, (40, 3)).astype(np.uint8), y, "classification")
+    fit(nn.Linear(3, 2), raw.split(), folder=tmp_path / "b", **options)
+    unit = raw.split(scaling="unit")
+    with pytest.raises(ConfigurationError, match=r"preparation\."):
+        fit(nn.Linear(3, 2), unit, folder=tmp_path / "b", resume=True, **options)
+
+
+@pytest.mark.parametrize("change", [{"plan": None}, {"plan": {"devices": 1}}, {"notes": 5}])
+def test_a_damaged_configuration_is_named(tmp_path: Path, xor: Any, change: dict[str, Any]) -> None:
+    options: dict[str, Any] = {"batch_size": 4, "folder": tmp_path / "run", "progress": False}
+    fit(nn.Linear(2, 2), xor, epochs=1, **options)
+    file = tmp_path / "run" / "config.json"
+    config = {**json.loads(file.read_text()), **change}
+    file.write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    with pytest.raises(RunError, match="damaged"):
+        fit(nn.Linear(2, 2), xor, epochs=2, resume=True, **options)
+
+
+def test_a_best_error_of_nothing_stays_the_best(tmp_path: Path) -> None:
+    x = np.array([[-1.0], [1.0]], np.float32)
+    kept = tree.replace(nn.Linear(1, 2).init(0), {"weight": np.array([[-1.0, 1.0]], np.float32)})
+    answers = np.array([0, 1])
+    wrong_later = {"epochs": 3, "batch_size": 2, "steps_per_call": 1, "checkpoint_every": 1}
+    run = fit(
+        kept,
+        (x, 1 - answers),
+        dev=(x, answers),
+        optimizer="sgd",
+        learning_rate=1.0,
+        folder=tmp_path / "run",
+        progress=False,
+        **wrong_later,
+    )
+    errors = run.curves.development_error.tolist()
+    assert errors[0] == 0.0
+    assert errors[-1] > 0
+    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert names[0] == "step-000000000001.safetensors"
