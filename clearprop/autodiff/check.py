@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,7 @@ def check_gradients(
                 return sum((gradients[p] * d).sum() for p, d in directions.items())
 
             checks += _compare(slope, doubled, 2, entries, step, random)
-    checks.sort(key=lambda check: -check.error)
+    checks.sort(key=lambda check: -math.inf if math.isnan(check.error) else -check.error)
     if checks and not checks[0].error <= tolerance:
         worst = checks[0]
         raise AssertionError(

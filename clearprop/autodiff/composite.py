@@ -32,7 +32,7 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def lifted(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = jax.tree.flatten((args, kwargs))
-        moving = [i for i, x in enumerate(leaves) if type(x) is Traced]
+        moving = [i for i, x in enumerate(leaves) if _is_input(x)]
 
         def of_moving(*values: Any) -> Any:
             every = list(leaves)
@@ -59,7 +59,7 @@ def _vjp_of_jax(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
             for e, y in zip(errors, outputs, strict=True)
         )
         passed: tuple[Any, ...] = backward(full)
-        return passed
+        return tuple(None if e.dtype == jax.dtypes.float0 else e for e in passed)
 
     return lift(pull_back)
 
@@ -83,7 +83,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         whole = (function if is_tree else None, args, kwargs)
         leaves, structure = jax.tree.flatten(whole)
-        moving = [i for i, x in enumerate(leaves) if type(x) is Traced]
+        moving = [i for i, x in enumerate(leaves) if _is_input(x)]
         # The backward pass runs the inside in the surroundings (layer path, training mode, random
         # key) of the forward pass.
         surroundings = contextvars.copy_context()
@@ -115,6 +115,16 @@ def _vjp_of_tape(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]
     return pull_back
 
 
+def _is_input(leaf: Any) -> bool:
+    """Say whether a leaf is an input of the operation: every array but a random key.
+
+    One that carries no gradient is an input too: it may belong to one trace of a loop's body.
+    """
+    if type(leaf) is Traced:
+        return True
+    return isinstance(leaf, jax.Array) and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
+
+
 def _call_flat(
     name: str,
     function: Callable[..., Any],
@@ -122,8 +132,8 @@ def _call_flat(
     derive: Callable[[Callable[..., Any]], Callable[..., tuple[Any, ...]]],
 ) -> Any:
     """Apply a function of traced values as one operation with as many outputs as it has leaves."""
-    if not inputs:
-        return function()
+    if not any(type(x) is Traced for x in inputs):
+        return function(*inputs)
     structures: list[Any] = []
 
     def flat(*values: Any) -> tuple[Any, ...]:

@@ -211,6 +211,10 @@ def apply(row: Operation[Any, Any], inputs: tuple[Any, ...], parameters: dict[st
     capture = capturing.get()
     if capture is not None:
         inputs = tuple(capture(x) for x in inputs)
+    return _apply(row, inputs, parameters)
+
+
+def _apply(row: Operation[Any, Any], inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
     tape = None
     for x in inputs:
         if type(x) is Traced and (tape is None or x.tape.level > tape.level):
@@ -221,7 +225,7 @@ def apply(row: Operation[Any, Any], inputs: tuple[Any, ...], parameters: dict[st
             observer(row, inputs, output, parameters)
         return output
     raw = tuple(x.value if type(x) is Traced and x.tape is tape else x for x in inputs)
-    return tape.record(row, inputs, raw, apply(row, raw, parameters), parameters)
+    return tape.record(row, inputs, raw, _apply(row, raw, parameters), parameters)
 
 
 @contextmanager

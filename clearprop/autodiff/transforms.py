@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff.misuse import teach_misuse
-from clearprop.autodiff.operation import find
+from clearprop.autodiff.operation import capturing, find
 from clearprop.autodiff.sweep import sweep
 from clearprop.autodiff.tape import Tape, Traced, strip_tree
-from clearprop.errors import ShapeError, TracedValueError
+from clearprop.errors import ConfigurationError, ShapeError, TracedValueError
 from clearprop.tree import is_differentiable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,6 +25,9 @@ class Variables:
 
     def __init__(self, tape: Tape, tree: Any) -> None:
         leaves, self.structure = jax.tree.flatten(tree)
+        capture = capturing.get()
+        if capture is not None:  # a closure's value inside a loop's body is a constant of the loop
+            leaves = [capture(x) for x in leaves]
         self.boxed = [
             tape.variable(x if type(x) is Traced else jnp.asarray(x))
             if type(x) is Traced or is_differentiable(x)
@@ -84,6 +87,8 @@ def value_and_grad(
     Williams 1986). The worked number is the lecture's g(x, y) = x^2 y.
     """
     places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if len(set(places)) < len(places):
+        raise ConfigurationError("an argument is named twice", given=f"argnums={argnums}")
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
@@ -202,11 +207,17 @@ def hvp(function: Callable[..., Any], inputs: Any, vector: Any) -> Any:
             total = part if total is None else total + part
         return total
 
-    directions = [
-        v
-        for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True)
-        if type(x) is Traced or is_differentiable(x)
-    ]
+    directions = []
+    for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True):
+        if type(x) is not Traced and not is_differentiable(x):
+            continue
+        if jnp.shape(stop_gradient(x)) != jnp.shape(stop_gradient(v)):
+            raise ShapeError(
+                "the vector has not the shape of the inputs",
+                given=str(jnp.shape(stop_gradient(v))),
+                expected=str(jnp.shape(stop_gradient(x))),
+            )
+        directions.append(v)
     return grad(slope)(inputs)
 
 
@@ -223,10 +234,12 @@ def jacobian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., An
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        def of_one(x: Any) -> Any:
-            return function(*args[:argnums], x, *args[argnums + 1 :], **kwargs)
+        place = range(len(args))[argnums]
 
-        output, pull_back = vjp(of_one, args[argnums])
+        def of_one(x: Any) -> Any:
+            return function(*args[:place], x, *args[place + 1 :], **kwargs)
+
+        output, pull_back = vjp(of_one, args[place])
         leaves, structure = jax.tree.flatten(output)
         rows = []
         for k, leaf in enumerate(leaves):

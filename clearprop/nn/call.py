@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextvars
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 
 from clearprop.autodiff import layer_path, stop_gradient
+from clearprop.autodiff.operation import capturing
 from clearprop.errors import ClearpropError, ModelError
 
 if TYPE_CHECKING:
@@ -51,7 +53,6 @@ class Call:
     listener: Listener | None = None
     active: list[Module] = field(default_factory=list)
     trail: list[str] = field(default_factory=list)
-    keys_given: int = 0
 
     def path_of(self, module: Module) -> str:
         """Return a layer's path; a layer made on the way is named after its class."""
@@ -68,7 +69,8 @@ class Call:
         """Note new values of a layer's statistics, to be returned by `apply`."""
         path = self.path_of(module)
         for name, value in statistics.items():
-            self.statistics[f"{path}.{name}" if path else name] = stop_gradient(value)
+            plain = stop_gradient(value).astype(getattr(module, name).dtype)
+            self.statistics[f"{path}.{name}" if path else name] = plain
 
     def key_for(self, module: Module) -> Any:
         """Return a fresh random key for a layer; the same for the same call, path and use."""
@@ -78,10 +80,18 @@ class Call:
                 where=self.path_of(module) or None,
                 mend="nn.apply(model, x, training=True, key=jax.random.key(seed))",
             )
-        self.keys_given += 1
-        of_path = jax.random.fold_in(self.key, zlib.crc32(self.path_of(module).encode()))
-        return jax.random.fold_in(of_path, self.keys_given)
+        path = self.path_of(module)
+        uses = _uses.get()
+        _uses.set({**uses, path: uses.get(path, 0) + 1})
+        of_path = jax.random.fold_in(self.key, zlib.crc32(path.encode()))
+        return jax.random.fold_in(of_path, uses.get(path, 0))
 
+
+_uses: contextvars.ContextVar[Mapping[str, int]] = contextvars.ContextVar(
+    "uses", default=MappingProxyType({})
+)
+"""How many keys each layer of the call under way has drawn. It is no field of `Call` because what
+traces a function twice (`scan`, `checkpoint`) must find it both times as it was."""
 
 _current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
 
@@ -122,11 +132,12 @@ def apply(
 def _run(
     model: Module, inputs: tuple[Any, ...], options: dict[str, Any], call: Call
 ) -> tuple[Any, dict[str, Any]]:
-    token = _current.set(call)
+    token, uses = _current.set(call), _uses.set({})
     try:
         return model(*inputs, **options), call.statistics
     finally:
         _current.reset(token)
+        _uses.reset(uses)
 
 
 def _names(model: Module) -> dict[int, str]:
@@ -169,7 +180,8 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
             call.active.pop()
             layer_path.reset(token)
         call.trail.append(f"{_label(path, self)} {_shape(output)}")
-        if call.listener is not None:
+        # A loop's body is traced, not run: it has no values to hear of.
+        if call.listener is not None and capturing.get() is None:
             call.listener(path, self, inputs, output)
         return output
 

@@ -69,7 +69,10 @@ class Loop:
         def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
             return derivation.backward(error, output, *part(values, sizes))
 
-        row: Operation[Any, Any] = Operation(forward, name="scan", joint=joint)
+        def count(*_: Any, **__: Any) -> int:
+            return self.steps * derivation.operations
+
+        row: Operation[Any, Any] = Operation(forward, name="scan", joint=joint, count=count)
         outputs = tape.record(row, inputs, raw, forward(*raw), {})
         ends = len(carry), len(carry) + derivation.number_of_ys
         return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
@@ -120,6 +123,19 @@ class Derivation:
     def number_of_ys(self) -> int:
         """How many outputs the body has a step."""
         return len(self.skeleton.ys)
+
+    @property
+    def operations(self) -> int:
+        """How many arithmetic operations one step takes."""
+        return sum(
+            node.operation.count(
+                node.outputs if len(node.outputs) > 1 else node.outputs[0],
+                node.inputs,
+                node.parameters,
+            )
+            for node in self.skeleton.nodes
+            if node.operation is not None
+        )
 
     # -- what the body is made of ---------------------------------------------------------------
 

@@ -13,6 +13,7 @@ The backward loop is itself a `scan`, so every order of derivative works.
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,7 +41,8 @@ def scan(
     are being differentiated may reach the body through its arguments or its closure.
 
     Args:
-        body: built from clearprop operations; the carry keeps its shapes and dtypes.
+        body: built from clearprop operations; the carry keeps its shapes and dtypes. It is traced
+            once for all steps: dropout in it drops the same units at every step.
         carry: a tree of arrays.
         xs: a tree of arrays with T entries in front, or None.
         length: T, where there are no xs.
@@ -68,7 +70,18 @@ def scan(
     steps = _length(x_leaves, length)
     y_trees: list[Any] = []
 
-    def flat(constants: list[Any], c: list[Any], x: list[Any]) -> tuple[list[Any], list[Any]]:
+    # The body is traced more than once: each time in the surroundings (layer path, random key) of
+    # the first, so that it draws the same random numbers.
+    surroundings = contextvars.copy_context()
+
+    def flat(
+        constants: list[Any] | None, c: list[Any], x: list[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        return surroundings.copy().run(called, constants, c, x)
+
+    def called(
+        constants: list[Any] | None, c: list[Any], x: list[Any]
+    ) -> tuple[list[Any], list[Any]]:
         with _captured(captured, constants, capture_level):
             new, y = body(jax.tree.unflatten(carry_tree, c), jax.tree.unflatten(x_tree, x))
             new_leaves, new_tree = jax.tree.flatten(new)
@@ -84,7 +97,7 @@ def scan(
     captured: list[Traced] = []
     capture_level = Tape().level  # any tape opened from here on is the loop's own
     jax.eval_shape(
-        lambda c, x: [strip(leaf) for part in flat([], c, x) for leaf in part],
+        lambda c, x: [strip(leaf) for part in flat(None, c, x) for leaf in part],
         [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in carry_leaves],
         [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in x_leaves],
     )
@@ -98,16 +111,17 @@ def scan(
 
 
 @contextmanager
-def _captured(captured: list[Traced], constants: list[Any], level: int) -> Iterator[None]:
-    """Put ``constants`` in the place of the closure's traced values; new ones are collected."""
+def _captured(captured: list[Traced], constants: list[Any] | None, level: int) -> Iterator[None]:
+    """Put ``constants`` in the place of the closure's traced values; without any, collect those."""
     places = {(v.tape.level, v.node, v.output): i for i, v in enumerate(captured)}
 
     def replace(value: Any) -> Any:
         if type(value) is not Traced or value.tape.level > level:
             return value
         place = (value.tape.level, value.node, value.output)
-        if place in places and places[place] < len(constants):
-            return constants[places[place]]
+        if constants is not None:
+            # What is not of the closure is a constant itself, on its way through lower levels.
+            return constants[places[place]] if place in places else value
         if place not in places:
             places[place] = len(captured)
             captured.append(value)

@@ -67,3 +67,12 @@ def test_a_number_of_entries_is_chosen_by_seed() -> None:
 def test_other_orders_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="order=3"):
         check_gradients(lambda x: x, 1.0, order=3)
+
+
+def test_a_gradient_that_is_not_a_number_never_passes():
+    def f(x):
+        return ops.sum(ops.where(x > 0, ops.sqrt(x), 0.0))
+
+    for x in (jnp.array([1.0, -1.0]), jnp.array([-1.0, 1.0])):
+        with pytest.raises(AssertionError, match="nan"):
+            check_gradients(f, x, order=1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from clearprop import ops
 from clearprop.autodiff import grad, hvp, jacobian, stop_gradient, value_and_grad, vjp
-from clearprop.errors import ShapeError, TracedValueError
+from clearprop.errors import ConfigurationError, ShapeError, TracedValueError
 
 
 class Pair(NamedTuple):
@@ -265,3 +265,13 @@ def test_the_wrapped_function_keeps_its_name() -> None:
         return x * x
 
     assert (grad(loss).__name__, value_and_grad(loss).__doc__) == ("loss", "Square.")
+
+
+def test_arguments_counted_from_the_end_and_named_twice():
+    x, y = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])
+    ours = jacobian(lambda x, y: x * y, argnums=-1)(x, y)
+    assert ours.tolist() == [[1, 0], [0, 2]]
+    with pytest.raises(ConfigurationError, match="named twice"):
+        grad(lambda x: x * x, argnums=(0, 0))
+    with pytest.raises(ShapeError, match="shape of the inputs"):
+        hvp(lambda x: (x * x).sum(), jnp.ones(3), jnp.ones(1))

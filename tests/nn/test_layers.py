@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import nn, ops, tree
-from clearprop.autodiff import value_and_grad
+from clearprop.autodiff import checkpoint, value_and_grad
 from clearprop.errors import ModelError, ShapeError
 
 
@@ -227,3 +227,31 @@ class TestAgainstTorch:
     def test_max_pool_with_ties(self):
         x = jnp.round(normal(2, 6, 6, 3))  # many equal entries
         self.compare(nn.MaxPool2d(2), self.torch.nn.MaxPool2d(2), x)
+
+
+@pytest.mark.parametrize("where", ["scan", "checkpoint"])
+def test_dropout_drops_the_same_units_forward_and_backward(where):
+    class Dropped(nn.Module):
+        dropout: nn.Dropout
+
+        def __call__(self, x):
+            if where == "checkpoint":
+                return checkpoint(self.dropout)(x)
+            return ops.scan(lambda c, row: (c, self.dropout(row)), jnp.zeros(()), x)[1]
+
+    model = Dropped(nn.Dropout(0.5))
+
+    def run(x):
+        y, _ = nn.apply(model, x, training=True, key=jax.random.key(3))
+        return ops.sum(y), y
+
+    (_, y), gradient = value_and_grad(run, has_aux=True)(jnp.ones((4, 200)))
+    # y = m x / (1 - p), so that the gradient is m / (1 - p): the same mask, entry by entry
+    assert jnp.array_equal(y, gradient)
+    assert 0.4 < float((y == 0).mean()) < 0.6
+
+
+def test_statistics_keep_their_dtype():
+    model = nn.BatchNorm(3).init(0, dtype=jnp.bfloat16)
+    _, statistics = nn.apply(model, normal(8, 3).astype(jnp.bfloat16), training=True)
+    assert {value.dtype for value in statistics.values()} == {jnp.dtype(jnp.bfloat16)}

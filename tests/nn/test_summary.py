@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from clearprop import models, nn
+from clearprop import models, nn, ops
 from clearprop.errors import ShapeError
 
 
@@ -54,3 +54,17 @@ def test_parameters_outside_any_called_layer_are_counted():
 
     gain = nn.Parameter((3,), nn.initializers.ones)
     assert nn.summary(Scaled({"gain": gain}), (3,)).parameters == 3
+
+
+def test_a_loop_counts_as_many_steps_as_it_has():
+    class Recurrent(nn.Module):
+        weight: jnp.ndarray
+
+        def __call__(self, x):
+            start = jnp.zeros((x.shape[0], 4))
+            return ops.scan(
+                lambda h, row: (row + h @ self.weight, None), start, x.transpose(1, 0, 2)
+            )[0]
+
+    model = Recurrent(nn.Parameter((4, 4), nn.initializers.zeros))
+    assert nn.summary(model, (10, 4)).operations == 10 * (2 * 4 * 4 + 4)
