@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from clearprop import backend, nn, optim, tree
 from clearprop.errors import CheckpointError, NonFiniteError
+from clearprop.training.account import Account
 from clearprop.training.arrays import load_arrays, save_arrays
 from clearprop.training.calls import Calls
 from clearprop.training.checkpoint import Saved, restore
-from clearprop.training.events import Checkpointed, Event, StepsDone, Stopped
+from clearprop.training.events import Checkpointed, Event, StepsDone
 from clearprop.training.folder import (
     CONFIG,
     CURVES,
@@ -163,12 +163,12 @@ def fit(
             readers.append(stack.enter_context(Reporter()))
         if on_event is not None:
             readers.append(on_event)
-        told: list[Event] = []
+        account = Account(keep=run_folder is None)
         for event in loop:
-            told.append(event)
+            account.add(event)
             for reader in readers:
                 reader(event)
-        return _finished(task, loop, run_folder, config, told)
+        return _finished(task, loop, run_folder, config, account)
 
 
 def _opened(
@@ -252,7 +252,7 @@ def _finished(
     loop: Loop,
     folder: RunFolder | None,
     config: dict[str, Any],
-    told: list[Event],
+    account: Account,
 ) -> Run:
     state, problem = loop.state, task.problem
     kept = state.judge.kept
@@ -262,15 +262,12 @@ def _finished(
     model = tree.replace(task.model, {**loop.calls.frozen, **arrays})
     model = jax.device_put(model, here)
     preparation = task.material.preparation
-    events = read_events(folder.path) if folder is not None else told
-    losses = [event.losses for event in told if isinstance(event, StepsDone)]
-    stopped = told[-1]
-    assert isinstance(stopped, Stopped)
+    assert account.stopped is not None
     run = Run(
         model=model,
-        curves=Curves.of(events),
-        losses=read_losses(folder.path) if folder is not None else np.concatenate([*losses, []]),
-        stopped=stopped,
+        curves=Curves.of(account.points if folder is None else read_events(folder.path)),
+        losses=account.losses if folder is None else read_losses(folder.path),
+        stopped=account.stopped,
         non_finite=loop.non_finite,
         config=config,
         preparation=preparation,
