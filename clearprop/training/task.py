@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop import backend, nn, optim, tree
-from clearprop.errors import ClearpropError, ConfigurationError, ModelError
+from clearprop.errors import ClearpropError, ConfigurationError, ModelError, ShapeError
 from clearprop.training import plan as planning
 from clearprop.training.checkpoint import check_architecture
 from clearprop.training.material import Material, Part, check_labels
@@ -100,6 +100,35 @@ class Task:
             except ClearpropError as error:
                 error.where = error.where or f"the loss {self.loss.name!r} on {part.name}"
                 raise
+        self._check_lone_example()
+
+    def _check_lone_example(self) -> None:
+        """Raise if a pass has a batch of one example and a layer needs more, as BatchNorm does."""
+        N, B = len(self.material.train), self.settings.batch_size
+        if B > 1 and N % B != 1:
+            return
+        try:
+            self._trace_training(1)
+        except ShapeError as error:
+            if N > 1:
+                self._trace_training(2)  # what fails here too is no matter of the number
+            sizes = [b for b in range(2, N + 1) if N % b != 1]
+            best = min(sizes, key=lambda b: abs(b - B), default=None)
+            raise ConfigurationError(
+                f"a pass has a batch of one example, too few for {error.where or 'the model'}",
+                where="batch_size",
+                given=f"batch_size={B} for {N} training examples",
+                mend=f"batch_size={best}" if best is not None else "give more training examples",
+            ) from error
+
+    def _trace_training(self, size: int) -> None:
+        problem = self.problem
+
+        def forward(model: Any, x: Any) -> Any:
+            inputs = problem.inputs(x)
+            return nn.apply(model, inputs, training=True, key=jax.random.key(0))[0]
+
+        jax.eval_shape(forward, self.model, self.batch(self.material.train, size).inputs)
 
     def state(self) -> State:
         """Return the state before the first step."""

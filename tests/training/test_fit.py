@@ -304,3 +304,17 @@ def test_a_folder_with_a_run_is_not_overwritten(
         quiet(perceptron, digits, epochs=1, folder=tmp_path / "run")
     after = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
     assert before == after
+
+
+@pytest.mark.parametrize(("batch_size", "works"), [(4, 5), (1, 2)])
+def test_a_batch_of_one_is_refused_before_anything_is_done(batch_size: int, works: int) -> None:
+    examples = 13 if batch_size == 4 else 12
+    x, y = (
+        np.random.default_rng(0).normal(size=(examples, 3)).astype(np.float32),
+        np.arange(examples) % 2,
+    )
+    model = nn.Sequential([nn.Linear(3, 4), nn.BatchNorm(4), nn.Linear(4, 2)])
+    with pytest.raises(ConfigurationError, match=r"one example, too few for layers\.1") as caught:
+        fit(model, (x, y), epochs=1, batch_size=batch_size, progress=False)
+    assert caught.value.mend == f"batch_size={works}"
+    fit(model, (x, y), epochs=1, batch_size=works, progress=False)
