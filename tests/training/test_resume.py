@@ -315,7 +315,12 @@ def test_a_best_error_of_nothing_stays_the_best(tmp_path: Path) -> None:
     x = np.array([[-1.0], [1.0]], np.float32)
     kept = tree.replace(nn.Linear(1, 2).init(0), {"weight": np.array([[-1.0, 1.0]], np.float32)})
     answers = np.array([0, 1])
-    wrong_later = {"epochs": 3, "batch_size": 2, "steps_per_call": 1, "checkpoint_every": 1}
+    wrong_later: dict[str, Any] = {
+        "epochs": 3,
+        "batch_size": 2,
+        "steps_per_call": 1,
+        "checkpoint_every": 1,
+    }
     run = fit(
         kept,
         (x, 1 - answers),
