@@ -232,8 +232,11 @@ def test_data_that_has_changed_since_is_noticed(tmp_path: Path) -> None:
     file.write_text("a,b,c\n" + "\n".join(rows))
     trained("mlp", tmp_path / "run", data={"name": str(file), "target": "c"}, epochs=1)
     file.write_text("a,b,c\n" + "\n".join(rows[:-1]))
-    with pytest.raises(RunError, match="no longer what the run was trained on"):
+    with pytest.raises(RunError, match="no longer what the run was trained on") as caught:
         of_run(read_run(tmp_path / "run").config, "run")
+    # Commands without --data show this too.
+    assert caught.value.mend is not None
+    assert "clearprop evaluate RUN --data" in caught.value.mend
 
 
 def test_a_run_without_a_recipe_is_told_apart() -> None:
