@@ -18,7 +18,7 @@ from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.ops.conv import native, pointwise, tiles
 from clearprop.ops.conv.choice import choose
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
-from clearprop.ops.shape import broadcast_to, flip, reshape, transpose
+from clearprop.ops.shape import broadcast_to, flip, pad, reshape, transpose
 from clearprop.ops.types import Array
 
 
@@ -253,7 +253,7 @@ def convolution_transpose(
         bias: (features,), added to every place.
         stride: places from one copy of the kernel to the next.
         padding: places cut off at either side.
-        output_padding: places added at the end, fewer than the stride.
+        output_padding: places added at the end, fewer than the stride or the dilation.
         dilation: places from one tap of the kernel to the next.
         groups: the channels part into so many groups that do not see each other.
 
@@ -284,7 +284,10 @@ def convolution_transpose(
             given=f"output_padding={extra}, stride={strides}, dilation={dilations}",
         )
     sizes = tuple((n - 1) * s - 2 * p + d * (f - 1) + 1 + e for n, f, s, p, d, e in rows)
-    if any(size < 1 for size in sizes):
+    # Places added beyond what was cut off see no kernel at all: they are put on afterwards.
+    beyond = [max(0, e - p) for p, e in zip(cuts, extra, strict=True)]
+    painted = tuple(size - after for size, after in zip(sizes, beyond, strict=True))
+    if any(size < 1 for size in painted):
         raise ShapeError(
             "no place is left",
             where=where,
@@ -292,11 +295,14 @@ def convolution_transpose(
             expected=f"(n - 1) s - 2 p + d (window - 1) + 1 + output_padding = {sizes} to be "
             "positive",
         )
-    geometry = Geometry(sizes, window, strides, tuple((p, p) for p in cuts), dilations)
+    cut = tuple((p, max(0, p - e)) for p, e in zip(cuts, extra, strict=True))
+    geometry = Geometry(painted, window, strides, cut, dilations)
     inner, features = kernel.shape[-2:]
     turned = _swap_channels(kernel, groups)
     way = choose("auto", geometry, x.shape[0], features, inner * groups, groups)
     y = convolution_input_error(x, turned, geometry, groups, way)
+    if any(beyond):
+        y = pad(y, [(0, 0), *((0, after) for after in beyond), (0, 0)])
     return y if bias is None else y + bias
 
 
