@@ -20,6 +20,7 @@ class LayerSummary:
 
     Attributes:
         path: of the layer; the model itself has ``""``.
+        name: the path below the layer that it stands in.
         kind: the layer's class, or the activation's name.
         calls: how often one pass uses it.
         output_shape: of one example, without the batch axis, at its last call.
@@ -29,6 +30,7 @@ class LayerSummary:
     """
 
     path: str
+    name: str
     kind: str
     calls: int
     output_shape: tuple[int, ...]
@@ -60,7 +62,7 @@ class Summary:
         rows = [("input", "", _sizes(self.input_shape), "", "")]
         rows += [
             (
-                "  " * layer.depth + (layer.path.rpartition(".")[2] or self.name),
+                "  " * layer.depth + (layer.name or self.name),
                 layer.kind if layer.calls == 1 else f"{layer.kind} (x{layer.calls})",
                 _sizes(layer.output_shape),
                 f"{layer.parameters:,}" if layer.parameters else "",
@@ -98,9 +100,9 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
     ------------------------------------------------------
     input                   2
     Sequential  Sequential  1
-      0         Linear      8               24          40
-      1         tanh        8                            8
-      2         Linear      1                9          17
+      layers.0  Linear      8               24          40
+      layers.1  tanh        8                            8
+      layers.2  Linear      1                9          17
     ------------------------------------------------------
     total                                   33          65
     """
@@ -137,25 +139,36 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
     layers = tuple(
         LayerSummary(
             path=path,
+            name=path.removeprefix(_around(path, order)).removeprefix("."),
             kind=_kind(called[path][0]),
             calls=called[path][2],
             output_shape=called[path][1],
             parameters=own.get(path, 0),
             operations=counted.get(path, 0),
-            depth=path.count(".") + 1 if path else 0,
+            depth=_depth(path, order),
         )
         for path in order
     )
     return Summary(type(model).__name__, tuple(input_shape), layers)
 
 
+def _around(path: str, called: list[str]) -> str:
+    """Return the path of the innermost called layer around one."""
+    outer = path.rpartition(".")[0]
+    while outer and outer not in called:
+        outer = outer.rpartition(".")[0]
+    return outer
+
+
+def _depth(path: str, called: list[str]) -> int:
+    return 0 if not path else 1 + _depth(_around(path, called), called)
+
+
 def _own_parameters(model: Module, called: list[str]) -> dict[str, int]:
     """Count the learned numbers of each called layer, with those of uncalled layers inside it."""
     own: dict[str, int] = {}
     for path, leaf in parameters(model).items():
-        layer = path.rpartition(".")[0]
-        while layer and layer not in called:
-            layer = layer.rpartition(".")[0]
+        layer = _around(path, called)
         own[layer] = own.get(layer, 0) + leaf.size
     return own
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import jax
 import numpy as np
 
 from clearprop import models, nn
@@ -52,12 +53,13 @@ class XorRecipe(NetworkRecipe):
         if len(splits.train) > 4:
             return []
         inputs = np.asarray(splits.train.inputs)
-        outputs = 1 / (1 + np.exp(-predict(model, inputs)[:, 0]))
+        outputs = np.asarray(jax.nn.sigmoid(predict(model, inputs)[:, 0]))
         lines = truth_table_lines(inputs, splits.train.targets, outputs)
         wrong = int(((outputs >= 0.5) != (splits.train.targets == 1)).sum())
         if wrong:
             lines.append(
                 f"{wrong} of {len(inputs)} rows are not learned: try another seed "
-                "(--set seed=1) or more hidden units (--set hidden_size=8)"
+                "(--set seed=1), more hidden units (--set hidden_size=8) or, where "
+                "the objective rose, a lower learning_rate"
             )
         return lines
