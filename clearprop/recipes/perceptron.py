@@ -61,13 +61,12 @@ class PerceptronRecipe(Recipe):
         answers = predict(model, inputs)[:, 0] >= 0
         wrong = int((answers != (train.targets == 1)).sum())
         if not wrong:
-            return _found(model, curves, preparation, train.feature_names)
+            return _found(model, curves, preparation, train)
         return _not_found(inputs, train, wrong, self.epochs)
 
 
-def _found(
-    model: nn.Module, curves: Curves, preparation: Preparation, names: tuple[str, ...] | None
-) -> list[str]:
+def _found(model: nn.Module, curves: Curves, preparation: Preparation, train: Dataset) -> list[str]:
+    names, classes = train.feature_names, train.class_names or ("0", "1")
     corrected = np.flatnonzero(curves.training_error > 0)
     last = int(curves.epoch[corrected[-1]]) if len(corrected) else 0
     lines = [
@@ -83,7 +82,11 @@ def _found(
     weights = weights / np.asarray(preparation.spread)
     bias -= float(weights @ np.asarray(preparation.center))
     terms = [f"{w:+.4g} {names[i] if names else f'x{i + 1}'}" for i, w in enumerate(weights)]
-    return [*lines, f"  z = {' '.join(terms).lstrip('+')} {bias:+.4g}, and the answer is z >= 0"]
+    return [
+        *lines,
+        f"  z = {' '.join(terms).lstrip('+')} {bias:+.4g}",
+        f"  z >= 0 means {classes[1]!r}, below 0 means {classes[0]!r}",
+    ]
 
 
 def _not_found(inputs: NDArray[np.float32], train: Dataset, wrong: int, epochs: int) -> list[str]:
