@@ -271,11 +271,15 @@ def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
     return _read(x, tuple(_along_axis(indices, x.shape, axis)))
 
 
+def _inside(indices: Any, shape: tuple[int, ...]) -> Array:
+    """Say which places are on the first axis, as a mask that broadcasts with what stands there."""
+    places = jnp.asarray(stop_gradient(indices))
+    inside = (places >= -shape[0]) & (places < shape[0])
+    return inside.reshape(inside.shape + (1,) * (len(shape) - 1))
+
+
 def _error_of_addend(error: Any, z: Any, x: Any, indices: Any, addend: Any) -> Any:
-    places, size = jnp.asarray(stop_gradient(indices)), x.shape[0]
-    inside = (places >= -size) & (places < size)
-    inside = inside.reshape(inside.shape + (1,) * (len(x.shape) - 1))
-    return where(inside, getitem(error, places), 0.0)
+    return where(_inside(indices, x.shape), getitem(error, indices), 0.0)
 
 
 @operation(errors=(lambda error, z, x, indices, addend: error, None, _error_of_addend))
