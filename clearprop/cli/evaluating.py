@@ -12,9 +12,8 @@ from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset
 from clearprop.data.catalog import TABLE_SUFFIXES
 from clearprop.errors import ConfigurationError
-from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import described
-from clearprop.recipes.experiment import RECIPE, of_run, recipe_of
+from clearprop.recipes.experiment import RECIPE, of_one_run, of_run, recipe_of
 from clearprop.training import Evaluation, evaluate
 from clearprop.training.folder import read_config
 
@@ -63,7 +62,7 @@ def named(name: str, target: str | None, config: dict[str, Any]) -> Dataset:
     if Path(name).suffix.lower() in TABLE_SUFFIXES:
         chosen = values.get("data", {})
         options = {**{key: chosen[key] for key in TABLE_OPTIONS if chosen.get(key)}, **options}
-    return find_recipe(recipe).of(values).adapted(data.load(name, **options))
+    return of_one_run(recipe).of(values).adapted(data.load(name, **options))
 
 
 def table(judged: list[tuple[str, Evaluation]]) -> list[str]:

@@ -80,6 +80,16 @@ def shown_error(error: float, task: str) -> str:
     return percent(error) if task == "classification" else f"{error:.4g}"
 
 
+def measure(name: str, value: float) -> str:
+    """Return a measured number; one whose name speaks of a share as a percentage.
+
+    >>> measure("phoneme error rate", 0.0971), measure("bits per character", 2.04371)
+    ('9.71 %', '2.044')
+    """
+    shares = ("rate", "accuracy", "share")
+    return percent(value) if name.endswith(shares) else f"{value:.4g}"
+
+
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return rows as lines with their cells in columns.
 

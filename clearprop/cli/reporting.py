@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from clearprop import nn
 from clearprop.cli.output import say
 from clearprop.cli.runs import existing_run, trained
+from clearprop.glass.style import Drawing
 from clearprop.recipes.experiment import Experiment, of_run
-from clearprop.training import Run, read_run
+from clearprop.training import Curves, Run, read_run
+
+
+class Told(NamedTuple):
+    """What a recipe has to tell of a run beside its numbers and curves."""
+
+    measures: dict[str, float]
+    remarks: list[str]
+    drawings: list[Drawing]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -18,19 +28,35 @@ def run(arguments: argparse.Namespace) -> int:
     record = read_run(folder)
     experiment = of_run(record.config, str(folder))
     model, _ = trained(folder)
-    remarks = experiment.recipe.remarks(model, record.curves, experiment.splits)
-    say(f"report  {write(folder, experiment, remarks)}")
+    told = tell(experiment, model, record.curves)
+    say(f"report  {write(folder, experiment, told)}")
     return 0
 
 
-def write(done: Run | Path, experiment: Experiment, remarks: Sequence[str]) -> Path:
+def tell(experiment: Experiment, model: nn.Module, curves: Curves) -> Told:
+    """Return what a recipe has to tell of a trained model."""
+    recipe, splits = experiment.recipe, experiment.splits
+    return Told(
+        recipe.measures(model, splits),
+        recipe.remarks(model, curves, splits),
+        recipe.drawings(model, curves, splits),
+    )
+
+
+def write(done: Run | Path, experiment: Experiment, told: Told) -> Path:
     """Write the report of a run into its folder and return its path.
 
     Args:
         done: the run, or its folder.
         experiment: gives the examples to judge by.
-        remarks: what else there is to say.
+        told: what else there is to say and to show.
     """
     from clearprop import glass  # it draws, and what draws is slow to import
 
-    return glass.write_report(done, experiment.splits, remarks=remarks)
+    return glass.write_report(
+        done,
+        experiment.splits,
+        remarks=told.remarks,
+        measures=told.measures,
+        drawings=told.drawings,
+    )

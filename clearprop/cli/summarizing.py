@@ -12,22 +12,33 @@ from clearprop.cli.output import aligned, say
 from clearprop.cli.runs import trained
 from clearprop.cli.training import chosen_values
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.recipes import RECIPES
+from clearprop.recipes import RECIPES, Recipe, Study, find_recipe
 from clearprop.recipes.configuration import keys_of
-from clearprop.recipes.experiment import Experiment, prepare
+from clearprop.recipes.experiment import prepare
 from clearprop.training import load, load_preparation
+
+KEYS = "keys for --set, with the values taken here:"
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the layers of a model; returns the exit code."""
     shape = None if arguments.input_shape is None else _shape(arguments.input_shape)
+    if arguments.MODEL in RECIPES and issubclass(kind := find_recipe(arguments.MODEL), Study):
+        chosen = kind.of(chosen_values(arguments), where=arguments.MODEL)
+        say(f"{arguments.MODEL} is a study: {RECIPES[arguments.MODEL].summary}")
+        say("\n".join(["", KEYS, *_keys(chosen)]))
+        return 0
     if arguments.MODEL in RECIPES:
         experiment = prepare(arguments.MODEL, chosen_values(arguments))
         model = experiment.model()
         table = _table(model, shape, experiment.splits.input_shape)
         say(f"data  {experiment.data_line}\n")
         say(table)
-        say("\n".join(["", "keys for --set, with the values taken here:", *_keys(experiment)]))
+        say(
+            "\n".join(
+                ["", "keys for --set, with the values taken here:", *_keys(experiment.recipe)]
+            )
+        )
         return 0
     if arguments.values or arguments.data or arguments.target:
         raise ConfigurationError(
@@ -83,10 +94,10 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in re.split("[x,]", text))
 
 
-def _keys(experiment: Experiment) -> list[str]:
+def _keys(recipe: Recipe | Study) -> list[str]:
     rows = []
-    for key in keys_of(type(experiment.recipe)):
-        value: Any = experiment.recipe
+    for key in keys_of(type(recipe)):
+        value: Any = recipe
         for part in key.split("."):
             value = getattr(value, part)
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()

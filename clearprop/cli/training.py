@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from clearprop import nn
-from clearprop.cli.output import aligned, complain, percent, say, shown_error
-from clearprop.cli.reporting import write
+from clearprop.cli.output import aligned, complain, measure, say, shown_error
+from clearprop.cli.reporting import tell, write
 from clearprop.cli.runs import new_run
 from clearprop.errors import RunError
+from clearprop.recipes import find_recipe
 from clearprop.recipes.configuration import assigned
-from clearprop.recipes.experiment import Experiment, prepare
-from clearprop.training import Run
+from clearprop.recipes.experiment import OWN_ERRORS, Experiment, prepare
+from clearprop.recipes.study import FIGURES, Study, claim, write_results
 
 INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train a recipe; returns the exit code."""
+    kind = find_recipe(arguments.RECIPE)
+    if issubclass(kind, Study):
+        return study(kind, arguments)
     experiment = prepare(arguments.RECIPE, chosen_values(arguments))
     with new_run(arguments.folder, arguments.RECIPE) as folder:
         return train(experiment, folder, report=not arguments.no_report)
@@ -69,34 +73,43 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
         )
         return INTERRUPTED
     say()
-    remarks = experiment.recipe.remarks(done.model, done.curves, experiment.splits)
-    say("\n".join([*results(experiment, done), *remarks]))
+    told = tell(experiment, done.model, done.curves)
+    numbers = experiment.numbers(done) | told.measures
+    write_results(folder, numbers)
+    say("\n".join([*shown(experiment, numbers), *told.remarks]))
     if report:
-        say(f"report  {write(done, experiment, remarks)}")
+        say(f"report  {write(done, experiment, told)}")
     return 0
 
 
-def results(experiment: Experiment, done: Run) -> list[str]:
-    """Return the final numbers of a run as lines: the three curves' last, and the test's.
-
-    Where the best weights were kept the numbers are those of their epoch.
-    """
-    task = "regression" if experiment.dataset.task == "regression" else "classification"
-    curves = done.curves
-    rows: list[tuple[str, ...]] = []
-    if len(curves):
-        last = (done.stopped.best_epoch or len(curves)) - 1
-        rows = [
-            ("objective", f"{curves.objective[last]:.4f}"),
-            ("training error", shown_error(float(curves.training_error[last]), task)),
-        ]
-        if experiment.splits.dev is not None:
-            development = float(curves.development_error[last])
-            rows.append(("development error", shown_error(development, task)))
-    judged = experiment.judge(done.model, experiment.splits.test)
-    if judged is not None:
-        on = f"on {judged.examples:,} examples"
-        rows.append(("test error", f"{shown_error(judged.error, task)} {on}"))
-        if judged.accuracy is not None:
-            rows.append(("test accuracy", percent(judged.accuracy)))
+def shown(experiment: Experiment, numbers: dict[str, float]) -> list[str]:
+    """Return the final numbers of a run as lines."""
+    is_regression = experiment.dataset.task == "regression"
+    rows = []
+    for name, value in numbers.items():
+        if name in OWN_ERRORS:
+            label = name.replace("error", "root mean square error") if is_regression else name
+            text = shown_error(value, "regression" if is_regression else "classification")
+            test = experiment.splits.test
+            on = f" on {len(test):,} examples" if name == "test error" and test else ""
+            rows.append((label, text + on))
+        else:
+            rows.append((name, f"{value:.4f}" if name == "objective" else measure(name, value)))
     return aligned(rows)
+
+
+def study(kind: type[Study], arguments: argparse.Namespace) -> int:
+    """Carry out a study, say what was found, and write its folder; returns the exit code."""
+    chosen = kind.of(chosen_values(arguments), where=arguments.RECIPE)
+    with new_run(arguments.folder, arguments.RECIPE) as folder:
+        claim(folder)  # before the work, that nothing is done in vain
+        say("\n".join(aligned([("study", arguments.RECIPE), ("run", str(folder))])))
+        found = chosen.carry_out()
+        say()
+        say("\n".join(found.lines))
+        page = chosen.write(folder, arguments.RECIPE, found, report=not arguments.no_report)
+        if found.drawings:
+            say(f"figures {folder / FIGURES}")
+        if page is not None:
+            say(f"report  {page}")
+    return 0

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
-import jinja2
 import numpy as np
 
 from clearprop import backend, nn
@@ -19,10 +17,13 @@ from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.glass.answers import confusion_section, fit_section, mistakes_section
 from clearprop.glass.curves import best_epoch, curves_section, error_text
 from clearprop.glass.filters import filter_pictures, weight_table
+from clearprop.glass.findings import picture
+from clearprop.glass.page import environment, version
 from clearprop.glass.passage import passage
 from clearprop.glass.plane import marked, plane_section
+from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Judging, LossLike, Subject, gather
-from clearprop.glass.wording import count, duration, flat, number, percent, without_folders
+from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
 from clearprop.training import Run
 from clearprop.training.files import write_atomically
 
@@ -46,6 +47,8 @@ def write_report(
     title: str | None = None,
     loss: LossLike | None = None,
     remarks: Sequence[str] = (),
+    measures: Mapping[str, float] | None = None,
+    drawings: Sequence[Drawing] = (),
 ) -> Path:
     """Write the report of a run as one HTML file, in one stroke, and return where it is.
 
@@ -63,6 +66,8 @@ def write_report(
         title: by default the recipe or the model, and the data.
         loss: for a run whose loss was a function of the user's.
         remarks: lines to stand below the result, as a recipe has them.
+        measures: further numbers for the head, by name.
+        drawings: further pictures.
 
     Raises:
         ConfigurationError: the run has no folder and no path is given; or its loss is not known.
@@ -88,46 +93,50 @@ def write_report(
                 mend="write_report(run, data, path='report.html')",
             )
         path = folder / NAME
-    page = render(subject, title=title, remarks=remarks)
+    page = render(subject, title=title, remarks=remarks, measures=measures or {}, drawings=drawings)
     write_atomically(Path(path), page)
     return Path(path)
 
 
-def render(subject: Subject, *, title: str | None = None, remarks: Sequence[str] = ()) -> str:
+def render(
+    subject: Subject,
+    *,
+    title: str | None = None,
+    remarks: Sequence[str] = (),
+    measures: Mapping[str, float] | None = None,
+    drawings: Sequence[Drawing] = (),
+) -> str:
     """Return the report of a subject as the text of an HTML page."""
     judged = subject.is_judged
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("clearprop.glass"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("report.html")
-    return page.render(
-        title=title or _title(subject),
-        subject=subject,
-        part=_part(subject),
-        result=_result(subject),
-        ending=_ending(subject),
-        trouble=_trouble(subject),
-        remarks=list(remarks),
-        figures=_figures(subject),
-        curves=curves_section(subject),
-        confusion=confusion_section(subject) if judged else None,
-        fit=fit_section(subject) if judged else None,
-        mistakes=mistakes_section(subject) if judged else None,
-        plane=plane_section(subject) if judged else None,
-        filters=filter_pictures(subject),
-        weights=weight_table(subject),
-        passage=passage(subject) if judged else None,
-        layers=_layers(subject),
-        configuration=_configuration(subject.config),
-        machine=_machine(subject.config),
-        spent=_spent(subject),
-        marked=marked,
-        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        version=_version(),
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            title=title or _title(subject),
+            subject=subject,
+            part=_part(subject),
+            result=_result(subject),
+            ending=_ending(subject),
+            trouble=_trouble(subject),
+            remarks=list(remarks),
+            figures=[*_figures(subject), *_measures(measures or {})],
+            drawings=[picture(drawing) for drawing in drawings],
+            curves=curves_section(subject),
+            confusion=confusion_section(subject) if judged else None,
+            fit=fit_section(subject) if judged else None,
+            mistakes=mistakes_section(subject) if judged else None,
+            plane=plane_section(subject) if judged else None,
+            filters=filter_pictures(subject),
+            weights=weight_table(subject),
+            passage=passage(subject) if judged else None,
+            layers=_layers(subject),
+            configuration=_configuration(subject.config),
+            machine=_machine(subject.config),
+            spent=_spent(subject),
+            marked=marked,
+            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            version=version(),
+        )
     )
 
 
@@ -248,11 +257,8 @@ def _configuration(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, st
     ]
 
 
-def _version() -> str:
-    try:
-        return metadata.version("clearprop")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
+def _measures(measures: Mapping[str, float]) -> list[Figure]:
+    return [Figure(name, measure(name, value)) for name, value in measures.items()]
 
 
 def _machine(config: dict[str, Any]) -> list[tuple[str, str]]:
@@ -272,7 +278,7 @@ def _machine(config: dict[str, Any]) -> list[tuple[str, str]]:
         "devices": "devices that shared a batch",
         "system": "system",
     }
-    rows = [("clearprop", _version())]
+    rows = [("clearprop", version())]
     rows += [(labels[key], str(noted[key])) for key in labels if key in noted]
     if "jax" not in noted:
         rows.append(("JAX", jax.__version__))

@@ -46,6 +46,16 @@ def percent(share: float) -> str:
     return f"{text.rstrip('0').rstrip('.')} %"
 
 
+def measure(name: str, value: float) -> str:
+    """Return a measured number; one whose name speaks of a share as percent.
+
+    >>> measure("phoneme error rate", 0.0971), measure("bits per character", 2.0437)
+    ('9.7 %', '2.044')
+    """
+    shares = ("rate", "accuracy", "share")
+    return percent(value) if name.endswith(shares) else number(value, digits=4)
+
+
 def duration(seconds: float) -> str:
     """Return a time as one says it.
 

@@ -1,7 +1,7 @@
 """Every named experiment: its data, its network and how it is trained, as typed configuration.
 
 >>> from clearprop import recipes
->>> list(recipes.RECIPES)
+>>> list(recipes.RECIPES)[:4]
 ['perceptron', 'xor', 'mlp', 'lenet5']
 
 Names can be listed without importing anything heavy; `find_recipe` imports the one that is wanted.
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from clearprop.recipes.experiment import Experiment as Experiment
     from clearprop.recipes.experiment import prepare as prepare
     from clearprop.recipes.recipe import Recipe as Recipe
+    from clearprop.recipes.study import Study as Study
 
 
 class Entry(NamedTuple):
     """A line of the table of recipes.
 
     Attributes:
-        kind: name of the class, in the module of the recipe's name.
+        kind: name of the class, in the module of the recipe's name (``-`` is ``_`` there).
         summary: what it shows, in one line.
     """
 
@@ -39,13 +40,18 @@ RECIPES: dict[str, Entry] = {
     "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
 }
 
-_HOME = {"Experiment": "experiment", "prepare": "experiment", "Recipe": "recipe"}
+_HOME = {
+    "Experiment": "experiment",
+    "Recipe": "recipe",
+    "Study": "study",
+    "prepare": "experiment",
+}
 
-__all__ = ["RECIPES", "Entry", "Experiment", "Recipe", "find_recipe", "prepare"]
+__all__ = ["RECIPES", "Entry", "Experiment", "Recipe", "Study", "find_recipe", "prepare"]
 
 
-def find_recipe(name: str) -> type[Recipe]:
-    """Return a recipe by its name.
+def find_recipe(name: str) -> type[Recipe] | type[Study]:
+    """Return a recipe, or a study of several runs, by its name.
 
     Raises:
         ConfigurationError: there is none of that name; the nearest is suggested.
@@ -55,13 +61,13 @@ def find_recipe(name: str) -> type[Recipe]:
     >>> find_recipe("lenet")
     Traceback (most recent call last):
     clearprop.errors.ConfigurationError: unknown recipe 'lenet'
-      expected: one of lenet5, mlp, perceptron, xor
+      expected: one of ...
       mend:     did you mean 'lenet5'?
     """
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)
-    module = importlib.import_module(f"clearprop.recipes.{name}")
-    kind: type[Recipe] = getattr(module, RECIPES[name].kind)
+    module = importlib.import_module(f"clearprop.recipes.{name.replace('-', '_')}")
+    kind: type[Recipe] | type[Study] = getattr(module, RECIPES[name].kind)
     return kind
 
 

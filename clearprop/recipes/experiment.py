@@ -9,14 +9,18 @@ from typing import Any
 
 from clearprop import nn
 from clearprop.data import Dataset, Splits
-from clearprop.errors import RunError
+from clearprop.errors import ConfigurationError, RunError
 from clearprop.recipes import RECIPES, find_recipe
 from clearprop.recipes.recipe import Recipe
+from clearprop.recipes.study import Study
 from clearprop.training import Evaluation, Event, Run, evaluate, fit
 from clearprop.training.material import Part
 
 RECIPE = "recipe"
 """The note in a run's configuration that says which recipe it is, with which values."""
+
+OWN_ERRORS = ("training error", "development error", "test error")
+"""Of the final numbers of a run, the errors of its loss."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +95,26 @@ class Experiment:
             **self.recipe.fit_options(),
         )
 
+    def numbers(self, run: Run) -> dict[str, float]:
+        """Return the final objective and errors of a run by name.
+
+        Where the best weights were kept, those of the curves are of their epoch.
+        """
+        found: dict[str, float] = {}
+        curves = run.curves
+        if len(curves):
+            last = (run.stopped.best_epoch or len(curves)) - 1
+            found["objective"] = float(curves.objective[last])
+            found["training error"] = float(curves.training_error[last])
+            if self.splits.dev is not None:
+                found["development error"] = float(curves.development_error[last])
+        judged = self.judge(run.model, self.splits.test)
+        if judged is not None:
+            found["test error"] = judged.error
+            if judged.accuracy is not None:
+                found["test accuracy"] = judged.accuracy
+        return found
+
     def judge(self, model: nn.Module, part: Dataset | None) -> Evaluation | None:
         """Return how a model does on a part of the data, or None where there is no such part."""
         if part is None:
@@ -113,10 +137,25 @@ def prepare(name: str, values: Mapping[str, Any] | None = None) -> Experiment:
     >>> experiment.data_line
     'iris (150 examples)'
     """
-    recipe = find_recipe(name).of(values or {}, where=name)
+    recipe = of_one_run(name).of(values or {}, where=name)
     dataset, line = recipe.dataset()
     splits = recipe.data.split(dataset, recipe.seed)
     return Experiment(name, recipe.settled(len(splits.train)), dataset, splits, line)
+
+
+def of_one_run(name: str) -> type[Recipe]:
+    """Return a recipe by name.
+
+    Raises:
+        ConfigurationError: there is none of that name, or it is a study and has no one model.
+    """
+    kind = find_recipe(name)
+    if issubclass(kind, Study):
+        raise ConfigurationError(
+            f"{name} is a study, of several runs or of none, and has no one model",
+            mend=f"clearprop train {name}",
+        )
+    return kind
 
 
 def of_run(config: Mapping[str, Any], where: str) -> Experiment:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preparation, Splits
 from clearprop.errors import unknown_name
+from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Configuration, OrNone
@@ -109,8 +110,19 @@ class Recipe(Configuration):
         """Return what `fit` is told beside data, model, loss and learning rule."""
         return {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
 
+    def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return what else is measured on the test part, by name, with what it is compared to.
+
+        A name that ends in "rate", "accuracy" or "share" is shown as a percentage.
+        """
+        return {}
+
     def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return what there is to say of a result beside its numbers, line by line."""
+        return []
+
+    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+        """Return pictures for the report beside those that every report has."""
         return []
 
 

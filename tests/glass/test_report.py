@@ -321,4 +321,5 @@ def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
 
 def test_every_kind_is_tested_that_the_package_offers() -> None:
     assert {"digits", "iris", "diabetes", "perceptron", "xor"} <= set(KINDS)
-    assert set(glass.__all__) == {"Capture", "LayerCapture", "capture", "write_report"}
+    offered = {"Capture", "LayerCapture", "capture", "write_findings", "write_report"}
+    assert set(glass.__all__) == offered

@@ -1,0 +1,74 @@
+"""The page of a study: what was found, as text and pictures, in one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clearprop.glass.page import environment, version
+from clearprop.glass.style import DOTS_PER_INCH, Drawing
+from clearprop.glass.wording import flat, without_folders
+from clearprop.training.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing as a page holds it.
+
+    Attributes:
+        title: a few words.
+        caption: what to look for.
+        source: the picture itself, as a data URL.
+        width: in CSS pixels.
+    """
+
+    title: str
+    caption: str
+    source: str
+    width: int
+
+
+def picture(drawing: Drawing) -> Picture:
+    """Return a drawing as a page holds it."""
+    data = drawing.png()
+    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    # A PNG file tells its width in its bytes 16 to 19; 96 CSS pixels are an inch.
+    width = round(int.from_bytes(data[16:20], "big") * 96 / DOTS_PER_INCH)
+    return Picture(drawing.title, drawing.caption, source, width)
+
+
+def write_findings(
+    path: Path,
+    *,
+    title: str,
+    lines: Sequence[str],
+    drawings: Sequence[Drawing] = (),
+    configuration: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write lines and pictures as one HTML file that needs no network, and return its place.
+
+    Args:
+        path: of the file.
+        title: what was studied.
+        lines: what was found; they keep their columns.
+        drawings: pictures with their captions.
+        configuration: what was asked for.
+
+    Raises:
+        RunError: the disk is full.
+    """
+    page = environment().get_template("findings.html")
+    text = page.render(
+        title=title,
+        lines=list(lines),
+        pictures=[picture(drawing) for drawing in drawings],
+        configuration=flat(without_folders(dict(configuration or {}))),
+        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        version=version(),
+    )
+    write_atomically(path, text)
+    return path

@@ -1,0 +1,112 @@
+"""A study: a named experiment of several runs, or of none, whose result is lines and pictures."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from clearprop import glass
+from clearprop.errors import RunError
+from clearprop.glass.style import Drawing
+from clearprop.recipes.configuration import Configuration
+from clearprop.training.files import disk_errors, write_atomically
+
+CONFIG, RESULTS, FIGURES = "config.json", "results.json", "figures"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What came of a study.
+
+    Attributes:
+        lines: what was found, as text.
+        measures: the numbers behind it, by name.
+        drawings: pictures.
+    """
+
+    lines: list[str]
+    measures: dict[str, float] = field(default_factory=dict)
+    drawings: list[Drawing] = field(default_factory=list)
+
+
+class Study(Configuration):
+    """An experiment that is not one training run: a subclass says what is done and drawn.
+
+    Attributes:
+        seed: of everything that is drawn at random.
+    """
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @abstractmethod
+    def carry_out(self, progress: bool = True) -> Findings:
+        """Do what the study does.
+
+        Args:
+            progress: whether to say on the way how far it is.
+        """
+
+    def write(
+        self, folder: Path, name: str, found: Findings, *, report: bool = True
+    ) -> Path | None:
+        """Write what was asked and found into a folder; returns the report's place.
+
+        Args:
+            folder: a new or an empty one.
+            name: of the study.
+            found: what came of it.
+            report: whether to write the page.
+
+        Raises:
+            RunError: the folder holds something already, or cannot be written.
+        """
+        claim(folder)
+        note = {"recipe": {"name": name, "values": self.model_dump(mode="json")}}
+        _write_json(folder / CONFIG, {"study": True, "notes": note})
+        write_results(folder, found.measures)
+        if found.drawings:
+            with disk_errors(folder):
+                (folder / FIGURES).mkdir()
+        for drawing in found.drawings:
+            write_atomically(folder / FIGURES / drawing.file_name, drawing.png())
+        if not report:
+            return None
+        return glass.write_findings(
+            folder / "report.html",
+            title=name,
+            lines=found.lines,
+            drawings=found.drawings,
+            configuration=self.model_dump(mode="json"),
+        )
+
+
+def claim(folder: Path) -> None:
+    """Make a folder, or take an empty one.
+
+    Raises:
+        RunError: something is in it already.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise RunError(
+                "the folder is not empty",
+                where=str(folder),
+                expected="a new or an empty folder: nothing is ever overwritten",
+                mend="choose another folder",
+            )
+
+
+def write_results(folder: Path, numbers: Mapping[str, float]) -> None:
+    """Write the final numbers of a run or a study into its folder, by name."""
+    _write_json(folder / RESULTS, dict(numbers))
+
+
+def _write_json(path: Path, values: Any) -> None:
+    write_atomically(path, json.dumps(values, indent=2) + "\n")
