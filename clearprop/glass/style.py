@@ -116,7 +116,7 @@ def marked_line(index: int) -> dict[str, Any]:
 
 @functools.cache
 def _settings() -> Any:
-    from matplotlib import cycler
+    from matplotlib.rcsetup import cycler
 
     return {
         "axes.edgecolor": SOFT,
