@@ -155,7 +155,7 @@ class NetworkRecipe(Recipe):
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
         """Return the learning rule with its schedule and weight decay."""
-        rule = optim.create(self.optimizer, self._rate(steps))
+        rule = optim.create(self.optimizer, self.rate(steps))
         if not self.weight_decay:
             return rule
         return optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
@@ -164,7 +164,8 @@ class NetworkRecipe(Recipe):
         """Return what `fit` is told beside data, model, loss and learning rule."""
         return {**super().fit_options(), "average": self.average, "patience": self.patience}
 
-    def _rate(self, steps: int) -> Any:
+    def rate(self, steps: int) -> Any:
+        """Return the learning rate of a run of so many steps: a number, or a schedule."""
         highest = self.learning_rate
         if self.schedule == "constant" or steps < 2:
             return highest
