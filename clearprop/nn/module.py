@@ -136,8 +136,12 @@ class Module(metaclass=_Freeze):
         Args:
             seed: a number or a JAX random key.
             dtype: of the parameters; None keeps what each layer asks for.
+
+        Raises:
+            ModelError: a layer with parameters stands at two places; it would become two layers.
         """
         key = jax.random.key(seed) if isinstance(seed, int) else seed
+        _check_places(self)
 
         def make(path: Any, leaf: Any) -> Any:
             if not isinstance(leaf, Parameter):
@@ -238,6 +242,21 @@ def _children(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [(str(key), value[key]) for key in sorted(value)]
     return []
+
+
+def _check_places(model: Module) -> None:
+    seen: dict[int, str] = {}
+    for path, module in modules(model).items():
+        if id(module) in seen and parameters(module):
+            raise ModelError(
+                "one layer stands at two places, and would become two layers with weights of "
+                "their own",
+                where=path,
+                given=f"the {type(module).__name__} that stands at {seen[id(module)]!r} too",
+                mend="make a second layer; or, to share the weights, keep the layer in one field "
+                "and call it twice",
+            )
+        seen[id(module)] = path
 
 
 def _settle(before: Any, made: Any) -> Any:

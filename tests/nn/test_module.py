@@ -195,3 +195,16 @@ def test_module_without_call_says_so():
 
     with pytest.raises(ModelError, match="define __call__"):
         Silent()(jnp.ones(1))
+
+
+def test_one_layer_at_two_places_is_refused_instead_of_becoming_two() -> None:
+    shared = nn.Linear(3, 3)
+    with pytest.raises(ModelError, match="two places") as caught:
+        nn.Sequential([shared, ops.relu, shared]).init(0)
+    assert caught.value.where == "layers.2"
+
+
+def test_a_layer_without_parameters_may_stand_at_two_places() -> None:
+    rectify = nn.Activation("relu")
+    model = nn.Sequential([nn.Linear(3, 3), rectify, nn.Linear(3, 3), rectify]).init(0)
+    assert len(nn.parameters(model)) == 4
