@@ -1,10 +1,18 @@
 """Layers, losses and first values: models as frozen trees."""
 
-from clearprop.nn import initializers
+from clearprop.nn import initializers, positions, transformer
 from clearprop.nn.activation import Activation
+from clearprop.nn.attention import Attention, Cache, MultiHeadAttention
 from clearprop.nn.call import apply, current
 from clearprop.nn.containers import Flatten, Reshape, Residual, Sequential
-from clearprop.nn.conv import Conv1d, Conv2d, Conv3d
+from clearprop.nn.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.linear import Embedding, Linear
 from clearprop.nn.losses import (
@@ -27,54 +35,89 @@ from clearprop.nn.module import (
     statistic,
     statistics,
 )
-from clearprop.nn.normalization import BatchNorm, LayerNorm, WeightNorm
-from clearprop.nn.pool import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm
+from clearprop.nn.pool import (
+    AdaptiveAvgPool,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
+from clearprop.nn.positions import LearnedPositions, SinusoidalPositions
 from clearprop.nn.structure import from_structure, to_structure
 from clearprop.nn.summary import LayerSummary, Summary, summary
+from clearprop.nn.transformer import DecoderBlock, FeedForward, RMSNorm, TransformerBlock
+from clearprop.nn.surgery import features, layer_at, replace_layer
+from clearprop.nn.weight_norm import WeightNorm
 
 __all__ = [
     "LOSSES",
     "Activation",
+    "AdaptiveAvgPool",
+    "Attention",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
     "BatchNorm",
+    "Cache",
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "DecoderBlock",
     "Dropout",
     "Embedding",
+    "FeedForward",
     "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
     "LayerNorm",
     "LayerSummary",
+    "LearnedPositions",
     "Linear",
+    "LocalResponseNorm",
     "Loss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
     "Module",
+    "MultiHeadAttention",
     "Parameter",
+    "RMSNorm",
     "Reshape",
     "Residual",
     "Sequential",
+    "SinusoidalPositions",
     "Summary",
+    "TransformerBlock",
     "WeightNorm",
     "apply",
     "binary_cross_entropy",
     "binary_squared_error",
     "cross_entropy",
     "current",
+    "features",
     "find_loss",
     "from_structure",
     "initializers",
     "is_initialized",
+    "layer_at",
     "mean_squared_error",
     "modules",
     "parameters",
+    "positions",
+    "replace_layer",
     "squared_error",
     "static",
     "statistic",
     "statistics",
     "summary",
     "to_structure",
+    "transformer",
 ]

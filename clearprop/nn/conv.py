@@ -77,13 +77,7 @@ class _Conv(Module):
         self.groups = groups
 
     def __call__(self, x: Array) -> Array:
-        if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
-            raise ShapeError(
-                "the input is not a batch of arrays with the layer's channels last",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(batch, {'size, ' * self.axes}{self.in_channels})",
-                mend=self._mend(x.shape),
-            )
+        self._check(x)
         y: Array = ops.convolution(
             x,
             self.weight,
@@ -94,6 +88,15 @@ class _Conv(Module):
             groups=self.groups,
         )
         return y
+
+    def _check(self, x: Array) -> None:
+        if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
+            raise ShapeError(
+                "the input is not a batch of arrays with the layer's channels last",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(batch, {'size, ' * self.axes}{self.in_channels})",
+                mend=self._mend(x.shape),
+            )
 
     def _mend(self, shape: tuple[int, ...]) -> str:
         if len(shape) == self.axes + 1:
@@ -122,11 +125,14 @@ class Conv2d(_Conv, init=False):
     """A window that slides over an image; see `Conv1d` for the arithmetic along each axis.
 
     Shapes: x (batch, height, width, in_channels), weight (kh, kw, in_channels / groups,
-    out_channels), y (batch, height', width', out_channels).
+    out_channels), y (batch, height', width', out_channels). With as many groups as channels each
+    channel has kernels of its own (depthwise), and a 1 x 1 convolution after it mixes them.
 
     >>> import jax.numpy as jnp
     >>> Conv2d(3, 10, 5, padding=2).init(0)(jnp.ones((1, 32, 32, 3))).shape
     (1, 32, 32, 10)
+    >>> Conv2d(8, 8, 3, groups=8).init(0).weight.shape
+    (3, 3, 1, 8)
 
     Source: LeCun et al. (1998). This is the cross-correlation that networks use;
     `ops.true_convolution` flips the kernel.
@@ -142,5 +148,89 @@ class Conv3d(_Conv, init=False):
     >>> Conv3d(1, 4, 3, padding=1).init(0)(jnp.ones((1, 8, 8, 8, 1))).shape
     (1, 8, 8, 8, 4)
     """
+
+    axes = 3
+
+
+class _ConvTranspose(_Conv, init=False):
+    """What the transposed convolution layers share."""
+
+    output_padding: int | tuple[int, ...] = static()
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        *,
+        stride: Size = 1,
+        padding: int | tuple[int, ...] = 0,
+        output_padding: int | tuple[int, ...] = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        weight_init: Initializer = glorot_uniform,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
+        )
+        self.output_padding = output_padding
+
+    def __call__(self, x: Array) -> Array:
+        self._check(x)
+        y: Array = ops.convolution_transpose(
+            x,
+            self.weight,
+            self.bias,
+            stride=self.stride,
+            padding=self.padding,  # type: ignore[arg-type]
+            output_padding=self.output_padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+        return y
+
+
+class ConvTranspose1d(_ConvTranspose, init=False):
+    """A window painted at every place of a series: y[s j + d i - p] += x[j] w[i], plus b.
+
+    Shapes: x (batch, length, in_channels), weight (k, in_channels / groups, out_channels),
+    y (batch, (length - 1) s - 2 p + d (k - 1) + 1 + output_padding, out_channels).
+
+    >>> import jax.numpy as jnp
+    >>> ConvTranspose1d(8, 3, 4, stride=2, padding=1).init(0)(jnp.ones((2, 10, 8))).shape
+    (2, 20, 3)
+    """
+
+    axes = 1
+
+
+class ConvTranspose2d(_ConvTranspose, init=False):
+    """A window painted at every place of an image: it undoes the shapes of a `Conv2d`.
+
+    See `ConvTranspose1d` for the arithmetic along each axis.
+
+    >>> import jax.numpy as jnp
+    >>> ConvTranspose2d(16, 3, 4, stride=2, padding=1).init(0)(jnp.ones((1, 7, 7, 16))).shape
+    (1, 14, 14, 3)
+
+    Source: Zeiler et al. (2010), *Deconvolutional networks*.
+    """
+
+    axes = 2
+
+
+class ConvTranspose3d(_ConvTranspose, init=False):
+    """A window painted at every place of a volume; see `ConvTranspose1d`."""
 
     axes = 3

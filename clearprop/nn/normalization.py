@@ -1,11 +1,9 @@
-"""Batch, layer and weight normalisation."""
+"""Batch and layer normalization, and responses normalized over neighboring channels."""
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 from clearprop import ops
-from clearprop.errors import ConfigurationError, ModelError, ShapeError
+from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.initializers import ones, zeros
@@ -109,45 +107,55 @@ class LayerNorm(Module):
         return ops.layer_norm(x, self.scale, self.shift, epsilon=self.epsilon)
 
 
-class WeightNorm(Module):
-    """A layer whose weight is split into length and direction: w = gain v / |v|, per output unit.
+class LocalResponseNorm(Module):
+    """Every response divided by the strength of its neighbors in other channels.
 
-    The wrapped layer's own weight is v; the gain begins as |v|, so that the layer begins unchanged.
+    y[c] = x[c] / (k + alpha sum of x[j]^2 over the n channels j around c)^beta
 
-    Shapes: v (..., out), |v| taken over all axes but the last, gain (out,).
+    Shapes: x (..., channels), y the same; at the first and last channels there are fewer neighbors.
+
+    Args:
+        size: n, odd.
+        alpha: of the sum. PyTorch takes the mean: its alpha is n times this one.
+        beta: the power.
+        k: added to the sum.
 
     >>> import jax.numpy as jnp
-    >>> from clearprop.nn.linear import Linear
-    >>> layer = WeightNorm(Linear(3, 2)).init(0)
-    >>> x = jnp.ones((1, 3))
-    >>> bool(jnp.allclose(layer(x), layer.layer(x)))
-    True
+    >>> norm = LocalResponseNorm(3, alpha=1.0, beta=1.0, k=1.0)
+    >>> print(norm(jnp.array([1.0, 2.0, 4.0])))
+    [0.16666667 0.09090909 0.1904762 ]
 
-    Source: Salimans and Kingma (2016), *Weight normalization*.
+    Source: Krizhevsky, Sutskever and Hinton (2012), with their n, k, alpha and beta.
     """
 
-    layer: Any
-    gain: Array
+    size: int = static()
+    alpha: float = static()
+    beta: float = static()
+    k: float = static()
 
-    def __init__(self, layer: Module) -> None:
-        if not isinstance(layer, Module) or not hasattr(layer, "weight"):
-            raise ModelError(
-                "weight normalisation needs a layer with a weight", given=repr(layer)[:60]
+    def __init__(
+        self, size: int = 5, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0
+    ) -> None:
+        positive_sizes("LocalResponseNorm", size=size)
+        if size % 2 == 0:
+            raise ConfigurationError(
+                "an even number of channels has no middle",
+                where="LocalResponseNorm",
+                given=f"size={size}",
+                mend=f"size={size + 1}",
             )
-        self.layer = layer
-        self.gain = Parameter((layer.weight.shape[-1],), ones)  # type: ignore[assignment]
-
-    def after_init(self) -> Self:
-        """Begin with the gain at the length of the direction."""
-        v = self.layer.weight
-        axes = tuple(range(len(v.shape) - 1))
-        return self.replace(gain=ops.sqrt(ops.sum(ops.square(v), axis=axes)))
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
 
     def __call__(self, x: Array) -> Array:
-        weight = ops.weight_norm(self.layer.weight, self.gain)
-        effective = self.layer.replace(weight=weight)
-        result: Array = current().stand_in(effective, self.layer)(x)
-        return result
+        channels, reach = x.shape[-1], self.size // 2
+        squares = ops.pad(ops.square(x), [(0, 0)] * (len(x.shape) - 1) + [(reach, reach)])
+        total = squares[..., :channels]
+        for start in range(1, self.size):
+            total = total + squares[..., start : start + channels]
+        return x * (self.k + self.alpha * total) ** -self.beta
 
 
 def _check_features(x: Array, features: int) -> None:

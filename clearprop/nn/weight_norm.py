@@ -1,0 +1,52 @@
+"""Weight normalization: a layer's weight as a length and a direction."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from clearprop import ops
+from clearprop.errors import ModelError
+from clearprop.nn.call import current
+from clearprop.nn.initializers import ones
+from clearprop.nn.module import Array, Module, Parameter
+
+
+class WeightNorm(Module):
+    """A layer whose weight is split into length and direction: w = gain v / |v|, per output unit.
+
+    The wrapped layer's own weight is v; the gain begins as |v|, so that the layer begins unchanged.
+
+    Shapes: v (..., out), |v| taken over all axes but the last, gain (out,).
+
+    >>> import jax.numpy as jnp
+    >>> from clearprop.nn.linear import Linear
+    >>> layer = WeightNorm(Linear(3, 2)).init(0)
+    >>> x = jnp.ones((1, 3))
+    >>> bool(jnp.allclose(layer(x), layer.layer(x)))
+    True
+
+    Source: Salimans and Kingma (2016), *Weight normalization*.
+    """
+
+    layer: Any
+    gain: Array
+
+    def __init__(self, layer: Module) -> None:
+        if not isinstance(layer, Module) or not hasattr(layer, "weight"):
+            raise ModelError(
+                "weight normalisation needs a layer with a weight", given=repr(layer)[:60]
+            )
+        self.layer = layer
+        self.gain = Parameter((layer.weight.shape[-1],), ones)  # type: ignore[assignment]
+
+    def after_init(self) -> Self:
+        """Begin with the gain at the length of the direction."""
+        v = self.layer.weight
+        axes = tuple(range(len(v.shape) - 1))
+        return self.replace(gain=ops.sqrt(ops.sum(ops.square(v), axis=axes)))
+
+    def __call__(self, x: Array) -> Array:
+        weight = ops.weight_norm(self.layer.weight, self.gain)
+        effective = self.layer.replace(weight=weight)
+        result: Array = current().stand_in(effective, self.layer)(x)
+        return result
