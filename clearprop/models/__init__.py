@@ -9,6 +9,7 @@ from clearprop.models.perceptron import Perceptron
 from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_resnet
 
 __all__ = [
+    "GPT",
     "MLP",
     "AlexNet",
     "Enlarge",

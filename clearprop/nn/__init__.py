@@ -50,8 +50,8 @@ from clearprop.nn.pool import (
 from clearprop.nn.positions import LearnedPositions, SinusoidalPositions
 from clearprop.nn.structure import from_structure, to_structure
 from clearprop.nn.summary import LayerSummary, Summary, summary
-from clearprop.nn.transformer import DecoderBlock, FeedForward, RMSNorm, TransformerBlock
 from clearprop.nn.surgery import features, layer_at, replace_layer
+from clearprop.nn.transformer import DecoderBlock, FeedForward, RMSNorm, TransformerBlock
 from clearprop.nn.weight_norm import WeightNorm
 
 __all__ = [

@@ -3,7 +3,13 @@
 from clearprop.autodiff import OPERATIONS, Operation, stop_gradient
 from clearprop.ops import activations
 from clearprop.ops.activations import *  # noqa: F403 - a new one is named in its own file alone
-from clearprop.ops.attention import attention, attention_weights, causal_mask, masked_softmax
+from clearprop.ops.attention import (
+    attend,
+    attention,
+    attention_weights,
+    causal_mask,
+    masked_softmax,
+)
 from clearprop.ops.conv import (
     convolution,
     convolution_bias_error,
@@ -98,6 +104,7 @@ __all__ = [
     "argmax",
     "argmin",
     "astype",
+    "attend",
     "attention",
     "attention_weights",
     "average_pool",

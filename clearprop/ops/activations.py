@@ -27,6 +27,7 @@ __all__ = [
     "binary_step",
     "elu",
     "gelu",
+    "gelu_tanh",
     "identity",
     "leaky_relu",
     "log_softmax",
@@ -152,11 +153,15 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
 
 def _error_of_gelu(error: Any, y: Any, x: Any, approximate: bool = False) -> Any:
     if approximate:
-        root = math.sqrt(2 / math.pi)
-        t = tanh(root * (x + 0.044715 * x * x * x))
-        return error * 0.5 * (1 + t + x * (1 - t * t) * (root * (1 + 0.134145 * x * x)))
+        return _error_of_gelu_tanh(error, y, x)
     density = exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
     return error * (0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density)
+
+
+def _error_of_gelu_tanh(error: Any, y: Any, x: Any) -> Any:
+    root = math.sqrt(2 / math.pi)
+    t = tanh(root * (x + 0.044715 * x * x * x))
+    return error * 0.5 * (1 + t + x * (1 - t * t) * (root * (1 + 0.134145 * x * x)))
 
 
 @activation(_error_of_gelu)
@@ -172,6 +177,20 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     Source: Hendrycks and Gimpel (2016).
     """
     return jax.nn.gelu(x, approximate=approximate)
+
+
+@activation(_error_of_gelu_tanh)
+def gelu_tanh(x: ArrayLike) -> Array:
+    """Gaussian error linear unit by tanh: y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2.
+
+    ``gelu`` with ``approximate=True``, as an activation of its own: GPT-2's.
+
+    >>> print(f"{gelu_tanh(-1.0):.2f} {gelu_tanh(1.0):.2f}")
+    -0.16 0.84
+
+    Source: Hendrycks and Gimpel (2016).
+    """
+    return jax.nn.gelu(x, approximate=True)
 
 
 def _error_of_silu(error: Any, y: Any, x: Any) -> Any:

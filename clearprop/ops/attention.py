@@ -1,4 +1,4 @@
-"""Dot-product attention, made of operations so that its weights can be looked at.
+"""Dot-product attention: one row of the rule table, which also gives its weights to look at.
 
 Shapes: T queries, S keys and values, D features, V features of a value; leading axes (batch, heads)
 broadcast.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
 from clearprop.errors import ShapeError
-from clearprop.ops.activations import softmax
 from clearprop.ops.elementwise import where
 from clearprop.ops.linalg import matmul
 from clearprop.ops.reduce import sum as sum_over
@@ -58,6 +58,117 @@ def causal_mask(queries: int, keys: int) -> Array:
     return jnp.arange(keys) <= jnp.arange(queries)[:, None] + (keys - queries)
 
 
+def _errors_of_attend(
+    errors: Any,
+    outputs: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    scale: float = 1.0,
+    causal: bool = False,
+) -> tuple[Any, Any, Any, None]:
+    error, error_of_weights = errors
+    _, weights = outputs
+    arrived = matmul(error, _columns(value)) + error_of_weights
+    seen = _seen(query, key, mask, causal)
+    if seen is not None:
+        # What is hidden may have no finite error: it is cut out, not multiplied by 0.
+        arrived = where(seen, arrived, 0.0)
+    scores = weights * (arrived - sum_over(arrived * weights, axis=-1, keepdims=True))
+    return (
+        matmul(scores, key) * scale,
+        matmul(_columns(scores), query) * scale,
+        matmul(_columns(weights), error),
+        None,
+    )
+
+
+def _columns(x: Any) -> Any:
+    rank = len(x.shape)
+    return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
+
+
+def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
+    """Return the mask of both kinds, or None where everything is seen."""
+    if not causal:
+        return mask
+    order = causal_mask(query.shape[-2], key.shape[-2])
+    return order if mask is None else order & mask
+
+
+def _count_attend(outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    scores = math.prod(outputs[1].shape)
+    return scores * (2 * query.shape[-1] + 2 * value.shape[-1] + 5)
+
+
+@operation(joint=_errors_of_attend, count=_count_attend)
+def attend(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    scale: float = 1.0,
+    causal: bool = False,
+) -> tuple[Array, Array]:
+    """Average values by attention, and give the weights: W = softmax(scale Q K^T), Y = W V.
+
+    With G the error of Y and P = G V^T (and the error of W, where it is used as well), its rule is
+
+        error of V = W^T G
+        S = W (P - sum over keys of P W)    softmax's Jacobian: y_i (d_ij - y_j)
+        error of Q = scale S K
+        error of K = scale S^T Q
+
+    Shapes: Q (..., T, D), K (..., S, D), V (..., S, V); Y (..., T, V), W (..., T, S). ``mask`` is
+    True where a query may see a key and broadcasts to (..., T, S); with ``causal`` a query sees its
+    own and earlier places. Hidden entries of W are exactly 0 and pass no error; a query that
+    sees nothing gets zeros.
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+
+    >>> y, weights = attend(jnp.ones((2, 1)), jnp.ones((2, 1)), jnp.array([[1.0], [3.0]]))
+    >>> print(y.ravel(), weights.ravel())
+    [2. 2.] [0.5 0.5 0.5 0.5]
+
+    Source: Vaswani et al. (2017); one row, so that the weights are kept and nothing else.
+    """
+    _check_fit(query, key, value)
+    scores = jnp.matmul(query * jnp.asarray(scale, query.dtype), jnp.swapaxes(key, -1, -2))
+    seen = _seen(query, key, mask, causal)
+    if seen is not None:
+        check_broadcast("attention", scores, seen)
+        weights = masked_softmax.forward(scores, seen)
+    else:
+        weights = jax.nn.softmax(scores)
+    return jnp.matmul(weights, value), weights
+
+
+def _check_fit(query: Any, key: Any, value: Any) -> None:
+    if len(query.shape) < 2 or len(key.shape) < 2 or query.shape[-1] != key.shape[-1]:
+        raise ShapeError(
+            "queries and keys do not fit together",
+            where="attention",
+            given=f"query {shape_of(query)}, key {shape_of(key)}",
+            expected="(..., T, D) and (..., S, D)",
+        )
+    if not key.shape[-2]:
+        raise ShapeError(
+            "there is nothing to attend to",
+            where="attention",
+            given=f"key {shape_of(key)}: an empty sequence",
+            expected="at least one key",
+        )
+    if len(value.shape) < 2 or value.shape[-2] != key.shape[-2]:
+        raise ShapeError(
+            "there is not one value a key",
+            where="attention",
+            given=f"key {shape_of(key)}, value {shape_of(value)}",
+            expected="(..., S, D) and (..., S, V)",
+        )
+
+
 def attention_weights(
     query: Array,
     key: Array,
@@ -82,22 +193,14 @@ def attention_weights(
     [[1.  0. ]
      [0.5 0.5]]
     """
-    if len(query.shape) < 2 or len(key.shape) < 2 or query.shape[-1] != key.shape[-1]:
-        raise ShapeError(
-            "queries and keys do not fit together",
-            where="attention",
-            given=f"query {shape_of(query)}, key {shape_of(key)}",
-            expected="(..., T, D) and (..., S, D)",
-        )
-    rank = len(key.shape)
-    columns = transpose(key, axes=(*range(rank - 2), rank - 1, rank - 2))
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = matmul(query * factor, columns)
-    seen: Any = mask
-    if causal:
-        order = causal_mask(query.shape[-2], key.shape[-2])
-        seen = order if mask is None else order & mask
-    return softmax(scores) if seen is None else masked_softmax(scores, seen)
+    weights: Array = attend(query, key, key, mask, _scale(query, scale), causal)[1]
+    return weights
+
+
+def _scale(query: Any, scale: float | None) -> float:
+    if scale is not None:
+        return scale
+    return 1 / math.sqrt(max(1, *query.shape[-1:]))
 
 
 def attention(
@@ -123,11 +226,5 @@ def attention(
 
     Source: Vaswani et al. (2017); lecture Y writes softmax(XA (XB)^T) XC, which is scale=1.
     """
-    if len(value.shape) < 2 or value.shape[-2] != key.shape[-2]:
-        raise ShapeError(
-            "there is not one value a key",
-            where="attention",
-            given=f"key {shape_of(key)}, value {shape_of(value)}",
-            expected="(..., S, D) and (..., S, V)",
-        )
-    return matmul(attention_weights(query, key, mask, causal=causal, scale=scale), value)
+    average: Array = attend(query, key, value, mask, _scale(query, scale), causal)[0]
+    return average

@@ -425,11 +425,21 @@ def _(d: Draw) -> Made:
     return lambda x: ops.masked_softmax(x, mask), [d.array(shape)]
 
 
-@case("masked_softmax", "matmul")
+@case("attend")
 def _(d: Draw) -> Made:
     heads, T, S = d.integer(1, 2), d.integer(1, 3), d.integer(1, 3)
     causal, scale = d.choice(True, False), d.choice(None, 1.0)
     return (
         lambda q, k, v: ops.attention(q, k, v, causal=causal, scale=scale),
         [d.array((heads, T, 2)), d.array((heads, S, 2)), d.array((heads, S, 3))],
+    )
+
+
+@case("attend")
+def _(d: Draw) -> Made:
+    T, S = d.integer(1, 3), d.integer(1, 3)
+    mask = d.random.random((T, S)) < 0.6
+    return (
+        lambda q, k, v: ops.attend(q, k, v, mask, 0.5),
+        [d.array((2, T, 2)), d.array((1, S, 2)), d.array((S, 3))],
     )

@@ -1,0 +1,182 @@
+"""GPT: a language model of causal transformer blocks.
+
+Shapes: B examples, T tokens, D features, V tokens of the vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from clearprop import nn, ops
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.module import Array
+
+
+class Read(NamedTuple):
+    """What a model remembers of the tokens that it has read.
+
+    Attributes:
+        caches: keys and values of each block.
+        length: how many tokens, an int32 scalar.
+    """
+
+    caches: tuple[nn.Cache, ...]
+    length: Array
+
+
+class GPT(nn.Module):
+    """Says at each place of a text which token may come next.
+
+        tokens                        (B, T)
+        embedding + positions         (B, T, D)
+        blocks, each place seeing itself and earlier ones
+        norm                          (B, T, D)
+        logits: products with the rows of the embedding     (B, T, V)
+
+    The defaults are GPT-2's smallest form. Rows of the embedding serve twice where ``tied``: they
+    are looked up by the tokens and score the next ones, and get the errors of both uses.
+
+    Args:
+        vocabulary: V.
+        context: the most tokens that it reads at once.
+        width: D.
+        layers: number of blocks.
+        heads: of the attention.
+        hidden: features inside the blocks' feed-forward networks; 4 D when None.
+        key_value_heads: heads of keys and values; as many as heads when None.
+        positions: "learned", "sinusoidal" or "rotary".
+        norm: "layer" or "rms".
+        activation: of the feed-forward networks.
+        dropout: rate in training, of embeddings, attention and blocks.
+        bias: whether the linear layers have one.
+        tied: whether the output uses the embedding's rows.
+        padding: a token that counts nowhere; None where all count.
+
+    Raises:
+        ShapeError: more tokens than the context, or none.
+
+    >>> sum(w.size for w in nn.parameters(GPT()).values())
+    124439808
+    >>> GPT(65, 16, 8, layers=1, heads=2).init(0)(jnp.zeros((1, 5), jnp.int32)).shape
+    (1, 5, 65)
+
+    Source: Radford et al. (2019), *Language models are unsupervised multitask learners*: pre-norm
+    blocks, GELU by tanh, first weights N(0, 0.02^2), those before a shortcut divided by sqrt(2
+    layers).
+    """
+
+    embedding: nn.Embedding
+    positions: nn.Module | None
+    dropout: nn.Dropout
+    blocks: tuple[nn.TransformerBlock, ...]
+    norm: nn.Module
+    output: nn.Linear | None
+    context: int = nn.static()
+    padding: int | None = nn.static()
+
+    def __init__(
+        self,
+        vocabulary: int = 50257,
+        context: int = 1024,
+        width: int = 768,
+        *,
+        layers: int = 12,
+        heads: int = 12,
+        hidden: int | None = None,
+        key_value_heads: int | None = None,
+        positions: str = "learned",
+        norm: str = "layer",
+        activation: Callable[[Array], Array] | str = "gelu_tanh",
+        dropout: float = 0.0,
+        bias: bool = True,
+        tied: bool = True,
+        padding: int | None = None,
+    ) -> None:
+        small = nn.initializers.normal(0.02)
+        self.embedding = nn.Embedding(vocabulary, width, weight_init=small)
+        self.positions = _positions(positions, context, width)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = tuple(
+            nn.TransformerBlock(
+                width,
+                heads,
+                hidden,
+                causal=True,
+                dropout=dropout,
+                activation=activation,
+                norm=norm,
+                key_value_heads=key_value_heads,
+                rotary=positions == "rotary",
+                bias=bias,
+                weight_init=small,
+                output_init=nn.initializers.normal(0.02 / math.sqrt(2 * layers)),
+            )
+            for _ in range(layers)
+        )
+        self.norm = nn.transformer.normalization(norm, width)
+        self.output = None if tied else nn.Linear(width, vocabulary, bias=False, weight_init=small)
+        self.context = context
+        self.padding = padding
+
+    def __call__(self, tokens: Array, state: Read | None = None) -> Any:
+        """Return logits (B, T, V); with a state also the state after these tokens."""
+        self._check(tokens)
+        start = 0 if state is None else state.length
+        x = self.embedding(tokens)
+        if self.positions is not None:
+            x = self.positions(x, start)
+        x = self.dropout(x)
+        if state is None:
+            mask = None if self.padding is None else tokens != self.padding
+            for block in self.blocks:
+                x = block(x, mask)
+            return self._logits(x)
+        caches = []
+        for block, before in zip(self.blocks, state.caches, strict=True):
+            x, cache = block(x, cache=before, start=start)
+            caches.append(cache)
+        return self._logits(x), Read(tuple(caches), state.length + tokens.shape[1])
+
+    def begin(self, batch: int, length: int | None = None) -> Read:
+        """Return the state before the first token, with room for ``length`` of them."""
+        length = self.context if length is None else length
+        if length > self.context:
+            raise ShapeError(
+                "there is no room for more tokens than the context",
+                given=f"{length} tokens",
+                expected=f"at most {self.context}",
+            )
+        dtype = self.embedding.weight.dtype
+        caches = tuple(block.attention.begin(batch, length, dtype) for block in self.blocks)
+        return Read(caches, jnp.zeros((), jnp.int32))
+
+    def _logits(self, x: Array) -> Array:
+        x = self.norm(x)
+        if self.output is not None:
+            return self.output(x)
+        return ops.matmul(x, ops.transpose(self.embedding.weight))
+
+    def _check(self, tokens: Array) -> None:
+        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= self.context:
+            raise ShapeError(
+                "these are no texts that the model can read",
+                given=f"tokens {tuple(tokens.shape)}",
+                expected=f"(batch, 1 to {self.context})",
+                mend="cut longer texts into windows of the context",
+            )
+
+
+def _positions(kind: str, context: int, width: int) -> nn.Module | None:
+    if kind == "learned":
+        return nn.LearnedPositions(context, width)
+    if kind == "sinusoidal":
+        return nn.SinusoidalPositions(width)
+    if kind == "rotary":
+        return None
+    raise ConfigurationError(
+        "unknown positions", given=repr(kind), expected="learned, sinusoidal or rotary"
+    )

@@ -1,0 +1,301 @@
+"""Attention layers: each place of a sequence looks at others and takes what it needs from them.
+
+Shapes: B examples, T queries, S keys, D features, H heads, K heads of keys and values, E = D / H
+features of a head, L places of a cache.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.call import current
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.dropout import Dropout
+from clearprop.nn.initializers import glorot_uniform
+from clearprop.nn.linear import Linear
+from clearprop.nn.module import Array, Initializer, Module, static
+from clearprop.nn.positions import rotate
+
+
+class Attention(Module):
+    """The lecture's attention: Z = softmax(XA (XB)^T) XC, one head without bias.
+
+    Every place of the output is a weighted mean of the values XC, weighed by how well its query XA
+    fits their keys XB. ``scaled`` divides the scores by sqrt(l), so that they do not grow with the
+    number of features.
+
+    Shapes: X (..., n, d), A and B (d, l), C (d, o), Z (..., n, o).
+
+    >>> layer = Attention(512, 64, 64).init(0)
+    >>> layer(jnp.ones((10, 512))).shape, layer.weights(jnp.ones((10, 512))).shape
+    ((10, 64), (10, 10))
+
+    Source: lecture Y, Transformers (III).
+    """
+
+    query: Linear
+    key: Linear
+    value: Linear
+    scaled: bool = static()
+    causal: bool = static()
+
+    def __init__(
+        self,
+        features: int,
+        key_features: int,
+        value_features: int,
+        *,
+        scaled: bool = False,
+        causal: bool = False,
+    ) -> None:
+        self.query = Linear(features, key_features, bias=False)
+        self.key = Linear(features, key_features, bias=False)
+        self.value = Linear(features, value_features, bias=False)
+        self.scaled = scaled
+        self.causal = causal
+
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        scale = None if self.scaled else 1.0
+        return ops.attention(
+            self.query(x), self.key(x), self.value(x), mask, causal=self.causal, scale=scale
+        )
+
+    def weights(self, x: Array, mask: Array | None = None) -> Array:
+        """Return how much each place attends to each, (..., n, n)."""
+        scale = None if self.scaled else 1.0
+        return ops.attention_weights(
+            self.query(x), self.key(x), mask, causal=self.causal, scale=scale
+        )
+
+
+class Cache(NamedTuple):
+    """Keys and values of the places that have been read, kept for those to come.
+
+    Attributes:
+        keys: (B, K, L, E); places not read yet are zeros.
+        values: (B, K, L, E).
+    """
+
+    keys: Array
+    values: Array
+
+
+class MultiHeadAttention(Module):
+    """Several attentions side by side, each on its own features: concat(Z^1 ... Z^H) O.
+
+    Z^j = softmax(scale Q^j (K^j)^T) V^j with Q = x A, K = m B, V = m C. The sequence x attends to
+    m: to itself, or to another one (``memory``). With fewer heads of keys and values than heads,
+    H / K neighboring heads share one of them.
+
+    Shapes: x (B, T, D), memory (B, S, M), y (B, T, D). A mask is bool, True where a key counts:
+    (B, S) for all queries, (B, T, S), or (B, H, T, S) for each head. A query that sees no key gets
+    zeros before the output layer.
+
+    Args:
+        features: D.
+        heads: H; D is a multiple of it.
+        key_value_heads: K, a divisor of H; H when None.
+        memory_features: M; D when None.
+        causal: whether a place sees only itself and earlier ones.
+        rotary: whether queries and keys are turned by their place (`positions.rotate`).
+        dropout: rate of dropped weights in training.
+        bias: whether the four linear layers have one.
+        scale: factor of the scores; 1 / sqrt(E) when None.
+        weight_init: first values of the weights.
+        output_init: of the output layer; ``weight_init`` when None.
+
+    Raises:
+        ConfigurationError: the sizes do not divide.
+        ShapeError: inputs or masks do not fit, or a sequence is empty.
+
+    >>> layer = MultiHeadAttention(8, 2, causal=True).init(0)
+    >>> layer(jnp.ones((1, 5, 8))).shape, layer.weights(jnp.ones((1, 5, 8))).shape
+    ((1, 5, 8), (1, 2, 5, 5))
+
+    Source: Vaswani et al. (2017); shared keys and values from Ainslie et al. (2023). Lecture Y
+    leaves out the output layer O.
+    """
+
+    query: Linear
+    key: Linear
+    value: Linear
+    output: Linear
+    dropout: Dropout
+    features: int = static()
+    heads: int = static()
+    key_value_heads: int = static()
+    causal: bool = static()
+    rotary: bool = static()
+    scale: float | None = static()
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        *,
+        key_value_heads: int | None = None,
+        memory_features: int | None = None,
+        causal: bool = False,
+        rotary: bool = False,
+        dropout: float = 0.0,
+        bias: bool = True,
+        scale: float | None = None,
+        weight_init: Initializer = glorot_uniform,
+        output_init: Initializer | None = None,
+    ) -> None:
+        shared = heads if key_value_heads is None else key_value_heads
+        positive_sizes("MultiHeadAttention", features=features, heads=heads, key_value_heads=shared)
+        if features % heads or heads % shared:
+            raise ConfigurationError(
+                "the features are shared out evenly over the heads, and heads over shared keys",
+                where="MultiHeadAttention",
+                given=f"features={features}, heads={heads}, key_value_heads={shared}",
+                expected="heads a divisor of features, key_value_heads a divisor of heads",
+                mend=f"features={heads * max(1, round(features / heads))}"
+                if features % heads
+                else f"key_value_heads={math.gcd(heads, shared)}",
+            )
+        if rotary and (features // heads) % 2:
+            raise ConfigurationError(
+                "rotary positions turn pairs of features",
+                where="MultiHeadAttention",
+                given=f"{features // heads} features a head",
+            )
+        memory = features if memory_features is None else memory_features
+        narrow = features // heads * shared
+        self.query = Linear(features, features, bias=bias, weight_init=weight_init)
+        self.key = Linear(memory, narrow, bias=bias, weight_init=weight_init)
+        self.value = Linear(memory, narrow, bias=bias, weight_init=weight_init)
+        self.output = Linear(features, features, bias=bias, weight_init=output_init or weight_init)
+        self.dropout = Dropout(dropout)
+        self.features = features
+        self.heads = heads
+        self.key_value_heads = shared
+        self.causal = causal
+        self.rotary = rotary
+        self.scale = scale
+
+    def __call__(
+        self,
+        x: Array,
+        memory: Array | None = None,
+        mask: Array | None = None,
+        *,
+        cache: Cache | None = None,
+        start: Any = 0,
+    ) -> Any:
+        """Return y, or with a cache (y, the cache with the places of x in it).
+
+        With a cache x stands at places ``start`` to ``start`` + T - 1 and sees all places before.
+        """
+        if cache is not None:
+            return self._go_on(x, cache, start)
+        memory = x if memory is None else memory
+        q, k, v = self._split(x, memory)
+        q, k = self._turned(q, 0), self._turned(k, 0)
+        y = self._attend(q, k, v, self._mask(mask, x, memory))
+        return self.output(self._merged(y))
+
+    def weights(self, x: Array, memory: Array | None = None, mask: Array | None = None) -> Array:
+        """Return how much each place attends to each, by head: (B, H, T, S)."""
+        memory = x if memory is None else memory
+        q, k, _ = self._split(x, memory)
+        q, k = self._turned(q, 0), self._turned(k, 0)
+        seen = self._mask(mask, x, memory)
+        by_group = ops.attention_weights(q, k, seen, causal=self.causal, scale=self.scale)
+        shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
+        return ops.reshape(by_group, shape=shape)
+
+    def begin(self, batch: int, length: int, dtype: Any = jnp.float32) -> Cache:
+        """Return an empty cache of so many places."""
+        shape = (batch, self.key_value_heads, length, self.features // self.heads)
+        return Cache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
+
+    def _split(self, x: Array, memory: Array) -> tuple[Array, Array, Array]:
+        """Return queries (B, K, H / K, T, E), keys and values (B, K, 1, S, E)."""
+        for name, value in (("input", x), ("memory", memory)):
+            if len(value.shape) != 3 or not value.shape[1]:
+                raise ShapeError(
+                    f"the {name} is no sequence"
+                    if len(value.shape) != 3
+                    else "a sequence is empty",
+                    given=f"{name} {tuple(value.shape)}",
+                    expected="(batch, at least one place, features)",
+                )
+        q = self._by_head(self.query(x), self.heads)
+        k = self._by_head(self.key(memory), self.key_value_heads)
+        v = self._by_head(self.value(memory), self.key_value_heads)
+        return q, k, v
+
+    def _by_head(self, x: Array, heads: int) -> Array:
+        """Part the features: (B, T, heads E) -> (B, K, heads / K, T, E)."""
+        B, T, _ = x.shape
+        K, E = self.key_value_heads, self.features // self.heads
+        if self.heads == K:
+            return ops.transpose(ops.reshape(x, shape=(B, T, K, E)), axes=(0, 2, 1, 3))
+        parted = ops.reshape(x, shape=(B, T, K, heads // K, E))
+        return ops.transpose(parted, axes=(0, 2, 3, 1, 4))
+
+    def _merged(self, y: Array) -> Array:
+        B, T = y.shape[0], y.shape[-2]
+        if len(y.shape) == 4:
+            together = ops.transpose(y, axes=(0, 2, 1, 3))
+        else:
+            together = ops.transpose(y, axes=(0, 3, 1, 2, 4))
+        return ops.reshape(together, shape=(B, T, self.features))
+
+    def _turned(self, x: Array, start: Any) -> Array:
+        return rotate(x, start + jnp.arange(x.shape[-2])) if self.rotary else x
+
+    def _attend(self, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
+        if current().training and self.dropout.rate:
+            weights = ops.attention_weights(q, k, seen, causal=self.causal, scale=self.scale)
+            return ops.matmul(self.dropout(weights), v)
+        return ops.attention(q, k, v, seen, causal=self.causal, scale=self.scale)
+
+    def _mask(self, mask: Array | None, x: Array, memory: Array) -> Array | None:
+        """Return a mask with the axes of the scores."""
+        if mask is None:
+            return None
+        B, T, S, H, K = x.shape[0], x.shape[1], memory.shape[1], self.heads, self.key_value_heads
+        fitting = {2: (B, S), 3: (B, T, S), 4: (B, H, T, S)}
+        rank = len(mask.shape)
+        if rank not in fitting or any(
+            m not in (1, n) for m, n in zip(mask.shape, fitting[rank], strict=True)
+        ):
+            raise ShapeError(
+                "the mask does not fit the sequences",
+                given=f"mask {tuple(mask.shape)}, queries {(B, T)}, keys {(B, S)}",
+                expected=" or ".join(str(shape) for shape in fitting.values()),
+            )
+        grown = jnp.reshape(mask, (mask.shape[0], *(1,) * (4 - rank), *mask.shape[1:]))
+        if H == K:
+            return grown
+        if grown.shape[1] == 1:
+            return grown[:, :, None]
+        return jnp.reshape(grown, (grown.shape[0], K, H // K, *grown.shape[2:]))
+
+    def _go_on(self, x: Array, cache: Cache, start: Any) -> tuple[Array, Cache]:
+        q, k, v = self._split(x, x)
+        q, k = self._turned(q, start), self._turned(k, start)
+        B, K, L, E = cache.keys.shape
+        T = x.shape[1]
+        here = (0, 0, start, 0)
+        k, v = (part.reshape(B, K, T, E) for part in (k, v))
+        cache = Cache(
+            jax.lax.dynamic_update_slice(cache.keys, k.astype(cache.keys.dtype), here),
+            jax.lax.dynamic_update_slice(cache.values, v.astype(cache.values.dtype), here),
+        )
+        seen = jnp.arange(L) <= start + jnp.arange(T)[:, None]
+        # Heads that share a key stand as rows of one product.
+        rows = q.reshape(B, K, self.heads // K * T, E)
+        of_row = jnp.tile(seen, (self.heads // K, 1))
+        y = ops.attention(rows, cache.keys, cache.values, of_row, scale=self.scale)
+        y = y.reshape(q.shape)
+        return self.output(self._merged(y)), cache

@@ -1,0 +1,311 @@
+"""Transformer blocks: attention, then the same small network at every place, each with a shortcut.
+
+Shapes: B examples, T places, S places of the memory, D features, F hidden features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from clearprop import ops
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.activation import Activation
+from clearprop.nn.attention import Cache, MultiHeadAttention
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.dropout import Dropout
+from clearprop.nn.initializers import glorot_uniform, ones
+from clearprop.nn.linear import Linear
+from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.normalization import LayerNorm
+
+
+class RMSNorm(Module):
+    """Every example scaled to mean square 1 over its features: y = scale x / sqrt(mean x^2 + eps).
+
+    Layer norm without the shift to mean 0.
+
+    Shapes: x (..., features), y the same.
+
+    >>> import jax.numpy as jnp
+    >>> print(RMSNorm(2).init(0)(jnp.array([3.0, 4.0])).round(2))
+    [0.85 1.13]
+
+    Source: Zhang and Sennrich (2019).
+    """
+
+    scale: Array
+    features: int = static()
+    epsilon: float = static()
+
+    def __init__(self, features: int, *, epsilon: float = 1e-5) -> None:
+        positive_sizes("RMSNorm", features=features)
+        self.scale = Parameter((features,), ones)  # type: ignore[assignment]
+        self.features = features
+        self.epsilon = epsilon
+
+    def __call__(self, x: Array) -> Array:
+        if not x.shape or x.shape[-1] != self.features:
+            raise ShapeError(
+                "the last axis of the input is not as long as the layer has features",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(..., {self.features})",
+            )
+        square = ops.mean(ops.square(x), axis=-1, keepdims=True)
+        return x * ops.rsqrt(square + self.epsilon) * self.scale
+
+
+NORMALIZATIONS: dict[str, Callable[..., Module]] = {"layer": LayerNorm, "rms": RMSNorm}
+"""The kinds of normalization of a block by name."""
+
+
+def normalization(kind: str, features: int, epsilon: float = 1e-5) -> Module:
+    """Make a normalization layer, "layer" or "rms".
+
+    >>> normalization("rms", 8)
+    RMSNorm(scale=<8, no values yet>, features=8, epsilon=1e-05)
+    """
+    if kind not in NORMALIZATIONS:
+        raise ConfigurationError(
+            "unknown normalization", given=repr(kind), expected=" or ".join(NORMALIZATIONS)
+        )
+    return NORMALIZATIONS[kind](features, epsilon=epsilon)
+
+
+class FeedForward(Module):
+    """The network at every place: y = f(x W1 + b1) W2 + b2.
+
+    Shapes: x (..., D), W1 (D, F), W2 (F, D), y (..., D).
+
+    >>> import jax.numpy as jnp
+    >>> FeedForward(8, 32).init(0)(jnp.ones((1, 5, 8))).shape
+    (1, 5, 8)
+    """
+
+    hidden: Linear
+    activation: Activation
+    output: Linear
+    dropout: Dropout
+
+    def __init__(
+        self,
+        features: int,
+        hidden_features: int,
+        *,
+        activation: Callable[[Array], Array] | str = "gelu",
+        dropout: float = 0.0,
+        bias: bool = True,
+        weight_init: Initializer = glorot_uniform,
+        output_init: Initializer | None = None,
+    ) -> None:
+        self.hidden = Linear(features, hidden_features, bias=bias, weight_init=weight_init)
+        self.activation = Activation(activation)
+        self.output = Linear(
+            hidden_features, features, bias=bias, weight_init=output_init or weight_init
+        )
+        self.dropout = Dropout(dropout)
+
+    def __call__(self, x: Array) -> Array:
+        return self.output(self.dropout(self.activation(self.hidden(x))))
+
+
+class TransformerBlock(Module):
+    """Self-attention and a feed-forward network, each with a shortcut and a normalization.
+
+    Normalized first ("pre-norm"): a = x + A(N1(x)), y = a + F(N2(a)). Normalized last
+    ("post-norm", the paper's): a = N1(x + A(x)), y = N2(a + F(a)).
+
+    Shapes: x (B, T, D), y the same; the mask is that of `MultiHeadAttention`.
+
+    Args:
+        features: D.
+        heads: of the attention.
+        hidden_features: F; 4 D when None.
+        causal: whether a place sees only itself and earlier ones.
+        norm_first: which of the two orders.
+        dropout: rate after both parts, inside the network and of the attention's weights.
+        activation: of the network.
+        norm: "layer" or "rms".
+        epsilon: of the normalization.
+        key_value_heads, rotary, bias, weight_init, output_init: see `MultiHeadAttention`.
+
+    >>> import jax.numpy as jnp
+    >>> block = TransformerBlock(8, 2, causal=True).init(0)
+    >>> block(jnp.ones((1, 5, 8))).shape
+    (1, 5, 8)
+
+    Source: Vaswani et al. (2017); pre-norm from Xiong et al. (2020).
+    """
+
+    attention_norm: Module
+    attention: MultiHeadAttention
+    feedforward_norm: Module
+    feedforward: FeedForward
+    dropout: Dropout
+    norm_first: bool = static()
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        hidden_features: int | None = None,
+        *,
+        causal: bool = False,
+        norm_first: bool = True,
+        dropout: float = 0.0,
+        activation: Callable[[Array], Array] | str = "gelu",
+        norm: str = "layer",
+        epsilon: float = 1e-5,
+        key_value_heads: int | None = None,
+        rotary: bool = False,
+        bias: bool = True,
+        weight_init: Initializer = glorot_uniform,
+        output_init: Initializer | None = None,
+    ) -> None:
+        self.attention_norm = normalization(norm, features, epsilon)
+        self.attention = MultiHeadAttention(
+            features,
+            heads,
+            key_value_heads=key_value_heads,
+            causal=causal,
+            rotary=rotary,
+            dropout=dropout,
+            bias=bias,
+            weight_init=weight_init,
+            output_init=output_init,
+        )
+        self.feedforward_norm = normalization(norm, features, epsilon)
+        self.feedforward = FeedForward(
+            features,
+            hidden_features or 4 * features,
+            activation=activation,
+            dropout=dropout,
+            bias=bias,
+            weight_init=weight_init,
+            output_init=output_init,
+        )
+        self.dropout = Dropout(dropout)
+        self.norm_first = norm_first
+
+    def __call__(
+        self,
+        x: Array,
+        mask: Array | None = None,
+        *,
+        cache: Cache | None = None,
+        start: Any = 0,
+    ) -> Any:
+        """Return y, or with a cache (y, the cache with the places of x in it)."""
+        seen = self.attention_norm(x) if self.norm_first else x
+        if cache is None:
+            change = self.attention(seen, mask=mask)
+        else:
+            change, cache = self.attention(seen, cache=cache, start=start)
+        x = x + self.dropout(change)
+        x = x if self.norm_first else self.attention_norm(x)
+        y = feed(self, x)
+        return y if cache is None else (y, cache)
+
+
+class DecoderBlock(Module):
+    """Causal self-attention, attention to a memory, and a feed-forward network.
+
+    Each has a shortcut and a normalization, as in `TransformerBlock`. The memory is what an encoder
+    made of another sequence.
+
+    Shapes: x (B, T, D), memory (B, S, M), y (B, T, D); masks as in `MultiHeadAttention`.
+
+    Args:
+        features: D.
+        heads: of both attentions.
+        hidden_features: F; 4 D when None.
+        memory_features: M; D when None.
+        norm_first, dropout, activation, norm, epsilon, bias: see `TransformerBlock`.
+
+    >>> import jax.numpy as jnp
+    >>> block = DecoderBlock(8, 2).init(0)
+    >>> block(jnp.ones((1, 5, 8)), jnp.ones((1, 3, 8))).shape
+    (1, 5, 8)
+
+    Source: Vaswani et al. (2017).
+    """
+
+    attention_norm: Module
+    attention: MultiHeadAttention
+    memory_norm: Module
+    memory_attention: MultiHeadAttention
+    feedforward_norm: Module
+    feedforward: FeedForward
+    dropout: Dropout
+    norm_first: bool = static()
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        hidden_features: int | None = None,
+        *,
+        memory_features: int | None = None,
+        norm_first: bool = True,
+        dropout: float = 0.0,
+        activation: Callable[[Array], Array] | str = "gelu",
+        norm: str = "layer",
+        epsilon: float = 1e-5,
+        bias: bool = True,
+    ) -> None:
+        self.attention_norm = normalization(norm, features, epsilon)
+        self.attention = MultiHeadAttention(
+            features, heads, causal=True, dropout=dropout, bias=bias
+        )
+        self.memory_norm = normalization(norm, features, epsilon)
+        self.memory_attention = MultiHeadAttention(
+            features, heads, memory_features=memory_features, dropout=dropout, bias=bias
+        )
+        self.feedforward_norm = normalization(norm, features, epsilon)
+        self.feedforward = FeedForward(
+            features,
+            hidden_features or 4 * features,
+            activation=activation,
+            dropout=dropout,
+            bias=bias,
+        )
+        self.dropout = Dropout(dropout)
+        self.norm_first = norm_first
+
+    def __call__(
+        self,
+        x: Array,
+        memory: Array,
+        mask: Array | None = None,
+        memory_mask: Array | None = None,
+        *,
+        cache: Cache | None = None,
+        start: Any = 0,
+    ) -> Any:
+        """Return y, or with a cache (y, the cache with the places of x in it)."""
+        seen = self.attention_norm(x) if self.norm_first else x
+        if cache is None:
+            change = self.attention(seen, mask=mask)
+        else:
+            change, cache = self.attention(seen, cache=cache, start=start)
+        x = x + self.dropout(change)
+        x = x if self.norm_first else self.attention_norm(x)
+        seen = self.memory_norm(x) if self.norm_first else x
+        x = x + self.dropout(self.memory_attention(seen, memory, memory_mask))
+        x = x if self.norm_first else self.memory_norm(x)
+        y = feed(self, x)
+        return y if cache is None else (y, cache)
+
+
+def feed(block: TransformerBlock | DecoderBlock, x: Array) -> Array:
+    """Apply the last part of a block: the network at every place, its shortcut and its norm.
+
+    >>> import jax.numpy as jnp
+    >>> feed(TransformerBlock(8, 2).init(0), jnp.ones((1, 5, 8))).shape
+    (1, 5, 8)
+    """
+    if block.norm_first:
+        change: Array = block.dropout(block.feedforward(block.feedforward_norm(x)))
+        return x + change
+    y: Array = block.feedforward_norm(x + block.dropout(block.feedforward(x)))
+    return y
