@@ -1,0 +1,206 @@
+"""Beam search: the most probable sequences of any model that writes one token after the other.
+
+Shapes: B examples, K beams, N = B K rows, V tokens of the vocabulary, L tokens at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.errors import ConfigurationError, ShapeError
+
+Array = jax.Array
+
+Step = Callable[[Any, Array], tuple[Array, Any]]
+"""(state, tokens) -> (log-probabilities, state): what comes after one more token.
+
+``tokens`` are int32 (N,), the last token of each row; the answer is (N, V), the logarithm of each
+next token's probability, and the state to go on with. A state is any tree of arrays with N rows in
+front; arrays without an axis are shared by all rows. Rows are moved, repeated and dropped by the
+search, so a row of the state must hold all that its example needs: the encoder's output and its
+mask too. The state keeps its shapes from step to step."""
+
+
+class Beams(NamedTuple):
+    """The best sequences that were found, best first.
+
+    Attributes:
+        tokens: int32 (B, K, L): without the first token, with the last one; 0 after it.
+        lengths: int32 (B, K): how many tokens, the last one included.
+        scores: float32 (B, K): log-probability / lengths ** penalty; -inf where there is none.
+    """
+
+    tokens: Array
+    lengths: Array
+    scores: Array
+
+
+class _Search(NamedTuple):
+    """Where a search stands: beams that go on, and the best that have ended."""
+
+    step: Array
+    tokens: Array
+    """(B, K, L) of the beams that go on."""
+    sums: Array
+    """(B, K): their log-probabilities, -inf where there is no such beam."""
+    state: Any
+    ended: Beams
+
+
+def beam_search(
+    step: Step,
+    state: Any,
+    *,
+    batch: int,
+    length: int,
+    first: int = 2,
+    last: int = 3,
+    beams: int = 4,
+    penalty: float = 1.0,
+) -> Beams:
+    """Find the sequences of highest log-probability / length ** penalty, K beams at a time.
+
+    At each step every beam is continued by every token and the best K go on; those that end are
+    kept aside, best K of them. The search is over when no beam can become better than these, or
+    after ``length`` tokens; beams that have not ended by then fill the places that are left.
+    One beam is greedy search. The whole search is one loop that can be compiled.
+
+    Args:
+        step: (state, tokens) -> (log-probabilities, state); see `Step`.
+        state: before the first token, with B rows in front of its arrays.
+        batch: B.
+        length: L, the most tokens of an answer, the last one included.
+        first: the token that begins every sequence, "<bos>".
+        last: the token that ends one, "<eos>".
+        beams: K.
+        penalty: 0 prefers short sequences, 1 compares means.
+
+    Raises:
+        ConfigurationError: a number is not positive.
+        ShapeError: the state has not B rows, or the answer of a step is not (N, V).
+
+    >>> table = jnp.log(jnp.array([[0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3]]))
+    >>> found = beam_search(
+    ...     lambda state, tokens: (table[tokens], state),
+    ...     {}, batch=1, length=4, first=0, last=2, beams=2, penalty=0.0,
+    ... )
+    >>> found.tokens[0, 0].tolist(), f"{jnp.exp(found.scores[0, 0]):.2f}"
+    ([1, 2, 0, 0], '0.48')
+
+    Source: Graves (2012); the division by a power of the length as in Wu et al. (2016), without
+    their constants.
+    """
+    for name, number in (("batch", batch), ("length", length), ("beams", beams)):
+        if number < 1:
+            raise ConfigurationError(
+                f"{name} must be positive", where="beam_search", given=str(number)
+            )
+    search = _begin(state, batch, length, beams, first)
+
+    def may_improve(now: _Search) -> Array:
+        # A sum only falls, and no sequence is longer than L.
+        hope = now.sums.max(1) / length**penalty
+        return (now.step < length) & jnp.any(hope > now.ended.scores.min(1))
+
+    search = jax.lax.while_loop(
+        may_improve, lambda now: _advance(step, now, first, last, penalty), search
+    )
+    return _finish(search, penalty)
+
+
+def _begin(state: Any, batch: int, length: int, beams: int, first: int) -> _Search:
+    def repeated(x: Any) -> Any:
+        x = jnp.asarray(x)
+        if x.ndim and x.shape[0] != batch:
+            raise ShapeError(
+                "the state of a search has one row an example",
+                where="beam_search",
+                given=f"an array {x.shape} with batch={batch}",
+            )
+        return jnp.repeat(x, beams, axis=0) if x.ndim else x
+
+    tokens = jnp.zeros((batch, beams, length), jnp.int32)
+    nothing = jnp.full((batch, beams), -jnp.inf, jnp.float32)
+    return _Search(
+        step=jnp.zeros((), jnp.int32),
+        tokens=tokens,
+        sums=nothing.at[:, 0].set(0.0),  # all beams are the same one to begin with
+        state=jax.tree.map(repeated, state),
+        ended=Beams(tokens, jnp.zeros((batch, beams), jnp.int32), nothing),
+    )
+
+
+def _advance(step: Step, now: _Search, first: int, last: int, penalty: float) -> _Search:
+    B, K, _ = now.tokens.shape
+    before = jnp.where(now.step > 0, now.tokens[:, :, jnp.maximum(now.step - 1, 0)], first)
+    answers, state = step(now.state, before.reshape(-1))
+    if answers.ndim != 2 or answers.shape[0] != B * K:
+        raise ShapeError(
+            "a step answers with one row of log-probabilities a token",
+            where="beam_search",
+            given=f"{answers.shape} for {B * K} tokens",
+        )
+    V = answers.shape[1]
+    sums = (now.sums[:, :, None] + answers.astype(jnp.float32).reshape(B, K, V)).reshape(B, K * V)
+    # Of 2 K candidates at most K end, so that K are left to go on.
+    best, places = jax.lax.top_k(sums, min(2 * K, K * V))
+    parents, words = places // V, (places % V).astype(jnp.int32)
+    written = jnp.take_along_axis(now.tokens, parents[:, :, None], axis=1)
+    written = written.at[:, :, now.step].set(words)
+    length = now.step + 1
+    ends = words == last
+    ended = Beams(
+        written,
+        jnp.full(words.shape, length, jnp.int32),
+        jnp.where(ends, best / length.astype(jnp.float32) ** penalty, -jnp.inf),
+    )
+    sums, chosen = _top(jnp.where(ends, -jnp.inf, best), K)
+    rows = (jnp.take_along_axis(parents, chosen, axis=1) + jnp.arange(B)[:, None] * K).reshape(-1)
+    return _Search(
+        length,
+        jnp.take_along_axis(written, chosen[:, :, None], axis=1),
+        sums,
+        jax.tree.map(lambda x: x[rows] if x.ndim else x, state),
+        _best(now.ended, ended, K),
+    )
+
+
+def _top(scores: Array, count: int) -> tuple[Array, Array]:
+    missing = max(0, count - scores.shape[1])
+    padded = jnp.pad(scores, ((0, 0), (0, missing)), constant_values=-jnp.inf)
+    best, places = jax.lax.top_k(padded, count)
+    return best, jnp.minimum(places, scores.shape[1] - 1)
+
+
+def _best(these: Beams, those: Beams, count: int) -> Beams:
+    both = [jnp.concatenate(pair, axis=1) for pair in zip(these, those, strict=True)]
+    scores, places = _top(both[2], count)
+    return Beams(
+        jnp.take_along_axis(both[0], places[:, :, None], axis=1),
+        jnp.take_along_axis(both[1], places, axis=1),
+        scores,
+    )
+
+
+def _finish(search: _Search, penalty: float) -> Beams:
+    """Fill the places of sequences that did not end with beams that went on."""
+    alive = Beams(
+        search.tokens,
+        jnp.full(search.sums.shape, search.step, jnp.int32),
+        search.sums / search.step.astype(jnp.float32) ** penalty,
+    )
+    both = [jnp.concatenate(pair, axis=1) for pair in zip(search.ended, alive, strict=True)]
+    scores = both[2]
+    beams = search.sums.shape[1]
+    goes_on = jnp.arange(2 * beams) >= beams
+    kind = jnp.where(jnp.isneginf(scores), 2, goes_on.astype(jnp.int32))
+    order = jnp.lexsort((-scores, kind), axis=1)[:, :beams]
+    return Beams(
+        jnp.take_along_axis(both[0], order[:, :, None], axis=1),
+        jnp.take_along_axis(both[1], order, axis=1),
+        jnp.take_along_axis(scores, order, axis=1),
+    )
