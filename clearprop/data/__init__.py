@@ -12,8 +12,10 @@ from clearprop.data.catalog import available as list
 from clearprop.data.columns import Column
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
 from clearprop.data.idx import read_idx
-from clearprop.data.preparation import Preparation, PreparedColumn
+from clearprop.data.preparation import Preparation
+from clearprop.data.prepared_columns import PreparedColumn
 from clearprop.data.texts import decode_text, encode_text
+from clearprop.data.vocabulary import Vocabulary
 
 __all__ = [
     "STREAM_LIMIT_BYTES",
@@ -25,6 +27,7 @@ __all__ = [
     "PreparedColumn",
     "Row",
     "Splits",
+    "Vocabulary",
     "batches",
     "batches_per_epoch",
     "decode_text",

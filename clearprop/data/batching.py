@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 
 from clearprop.data.dataset import Dataset
 from clearprop.data.randomness import permutation
-from clearprop.data.sources import Indices
+from clearprop.data.sources import Indices, rows_of
 from clearprop.errors import ConfigurationError
 
 BATCHES_AHEAD = 4
 
 
 class Batch(NamedTuple):
-    """Examples that are seen together: inputs (B, ...), not yet scaled, and targets (B, ...)."""
+    """Examples that are seen together: inputs (B, ...), not yet scaled, and targets (B, ...).
 
-    inputs: NDArray[Any]
+    Several inputs by name are a dict of such arrays.
+    """
+
+    inputs: Any
     targets: NDArray[Any]
 
 
@@ -136,7 +139,7 @@ class BatchPlan:
 
     def __getitem__(self, index: int) -> Batch:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return Batch(np.asarray(self.dataset.inputs[rows]), self.dataset.targets[rows])
+        return Batch(rows_of(self.dataset.inputs, rows), self.dataset.targets[rows])
 
 
 def _streamed(plan: BatchPlan, start_batch: int) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.sources import Inputs
+from clearprop.data.sources import Inputs, Named
 from clearprop.errors import DataError
 
 
@@ -28,6 +28,49 @@ def check_lengths(name: str, inputs: Inputs, targets: NDArray[Any]) -> None:
         )
     if len(inputs) == 0:
         raise DataError("there are no rows", where=name, expected="at least one example")
+
+
+def check_names(name: str, inputs: Named) -> None:
+    """Raise unless inputs by name have names, and all of them the same number of examples.
+
+    Raises:
+        DataError: no input, a name that is no text, or counts that differ.
+    """
+    if not inputs or not all(isinstance(key, str) and key for key in inputs):
+        raise DataError(
+            "each input needs a name",
+            where=name,
+            given=f"names {sorted(map(repr, inputs))}",
+            expected='inputs such as {"source": ..., "target": ...}',
+        )
+    counts = {key: len(inputs[key]) for key in sorted(inputs)}
+    if len(set(counts.values())) > 1:
+        raise DataError(
+            "all inputs must have the same number of examples",
+            where=name,
+            given=", ".join(f"{count} of {key}" for key, count in counts.items()),
+        )
+
+
+def check_tokens(name: str, inputs: Inputs, tokens: int) -> None:
+    """Raise unless inputs are whole numbers below the size of their vocabulary.
+
+    Raises:
+        DataError: other numbers, or a token that the vocabulary does not have.
+    """
+    if inputs.dtype.kind not in "iu":
+        raise DataError("tokens are whole numbers", where=name, given=f"an array of {inputs.dtype}")
+    if not isinstance(inputs, np.ndarray):
+        return
+    wrong = (inputs < 0) | (inputs >= tokens)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise DataError(
+            "a token is not in the vocabulary",
+            where=name,
+            given=f"{inputs[place]} in example {place[0]}",
+            expected=f"from 0 to {tokens - 1}",
+        )
 
 
 def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
@@ -71,6 +114,8 @@ def checked_labels(
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Return labels as int32 with the names of their classes, numerals where they have none.
 
+    Of a text -1 is a label too, of a place that is not counted.
+
     Raises:
         DataError: labels are no integers, not one for each example, out of range or of one class.
 
@@ -98,19 +143,22 @@ def checked_labels(
         )
     if class_names is None:
         class_names = tuple(str(label) for label in range(max(int(targets.max()) + 1, 1)))
-    _check_range(name, targets, class_names)
+    _check_range(name, targets, class_names, -1 if task == "text" else 0)
     return targets.astype(np.int32, copy=False), class_names
 
 
-def _check_range(name: str, targets: NDArray[Any], class_names: tuple[str, ...]) -> None:
-    wrong = (targets < 0) | (targets >= len(class_names))
+def _check_range(
+    name: str, targets: NDArray[Any], class_names: tuple[str, ...], lowest: int
+) -> None:
+    wrong = (targets < lowest) | (targets >= len(class_names))
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise DataError(
             "a label is out of range",
             where=name,
             given=f"{targets[place]} in example {place[0]}",
-            expected=f"from 0 to {len(class_names) - 1}, for {len(class_names)} classes",
+            expected=f"from 0 to {len(class_names) - 1}, for {len(class_names)} classes"
+            + (", or -1 where none counts" if lowest else ""),
             mend="count labels from 0, and name every class",
         )
     if len(class_names) < 2:

@@ -5,18 +5,34 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.checks import check_inputs, check_lengths, checked_labels, checked_numbers
+from clearprop.data.checks import (
+    check_inputs,
+    check_lengths,
+    check_names,
+    check_tokens,
+    checked_labels,
+    checked_numbers,
+)
 from clearprop.data.columns import Column, recode
-from clearprop.data.encoded import EncodedRows
-from clearprop.data.preparation import Preparation, Scaling, Task
-from clearprop.data.sources import Indices, Inputs, Rows, size_in_bytes
-from clearprop.data.splitting import SplitRows, check_fractions, in_order, shuffled, stratified
+from clearprop.data.encoded import encoded_inputs
+from clearprop.data.preparation import INPUTS, Preparation, Scaling, Task
+from clearprop.data.sources import Indices, Inputs, Rows, by_name, rows_of, size_in_bytes
+from clearprop.data.splitting import (
+    SplitRows,
+    check_fractions,
+    grouped,
+    in_order,
+    shuffled,
+    stratified,
+)
+from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ClearpropError, DataError, unknown_name
 
 STREAM_LIMIT_BYTES = 2 * 2**30
@@ -29,9 +45,11 @@ class Dataset:
     Args:
         name: what it is called in messages and reports.
         inputs: (N, ...) numbers; pictures are (N, height, width, channels), best as uint8. A table
-            is float (N, columns) with NaN for what is missing and codes for categories.
+            is float (N, columns) with NaN for what is missing and codes for categories. Several
+            inputs of an example are a dict of arrays by name, ``{"source": ..., "target": ...}``.
         targets: classification: int32 labels (N,) from 0 to K-1. Regression: float32 (N, outputs);
-            (N,) is taken as one output. Text: int32 tokens shaped like the inputs.
+            (N,) is taken as one output. Text: int32 labels (N, T), one for each place; -1 where
+            none counts.
         task: "classification", "regression" or "text".
         class_names: names of the labels, or the vocabulary of a text; the numerals where None.
         feature_names: names of the entries of the last axis, where they have names.
@@ -43,6 +61,12 @@ class Dataset:
         stream: True to read batches from disk or host memory, False to keep all on the device; None
             decides by size.
         preparation: what the inputs were encoded by; None while they are raw.
+        vocabularies: of inputs that are tokens, by their names ("inputs" where they have none), and
+            of "targets" that are.
+        groups: int (N,): examples of the same number are never torn apart by a split.
+        gap: of windows of a series, whose rows stay in order: how many windows lie between two
+            parts, so that no two parts share a number. None where rows are no such windows.
+        text_column: of texts from a table: the column that they stood in.
 
     Raises:
         DataError: no rows, counts that differ, missing or infinite numbers, labels out of range.
@@ -53,7 +77,7 @@ class Dataset:
     """
 
     name: str
-    inputs: Inputs
+    inputs: Any
     targets: NDArray[Any]
     task: Task
     class_names: tuple[str, ...] | None = None
@@ -65,14 +89,26 @@ class Dataset:
     scaling: Scaling = field(default="standard", kw_only=True)
     stream: bool | None = field(default=None, kw_only=True)
     preparation: Preparation | None = field(default=None, kw_only=True)
+    vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict, kw_only=True)
+    groups: NDArray[Any] | None = field(default=None, kw_only=True)
+    gap: int | None = field(default=None, kw_only=True)
+    text_column: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
             raise unknown_name("task", self.task, get_args(Task))
         if self.scaling not in get_args(Scaling):
             raise unknown_name("scaling", self.scaling, get_args(Scaling))
-        check_lengths(self.name, self.inputs, self.targets)
-        check_inputs(self.name, self.inputs, may_miss_values=self.columns is not None)
+        if by_name(self.inputs):
+            check_names(self.name, self.inputs)
+        for name, inputs in self._each_input():
+            where = self.name if name == INPUTS else f"{self.name}, {name}"
+            check_lengths(where, inputs, self.targets)
+            check_inputs(where, inputs, may_miss_values=self.columns is not None)
+            if name in self.vocabularies:
+                check_tokens(where, inputs, len(self.vocabularies[name]))
+        if self.groups is not None:
+            check_lengths(self.name, self.groups, self.targets)
         targets, class_names = np.asarray(self.targets), self.class_names
         if self.task == "regression":
             targets = checked_numbers(self.name, targets)
@@ -82,23 +118,25 @@ class Dataset:
         object.__setattr__(self, "class_names", class_names)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.targets)
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
-        return tuple(self.inputs.shape[1:])
+    def input_shape(self) -> Any:
+        """The shape of one example; of several inputs by name, a dict of shapes."""
+        shapes = {name: tuple(inputs.shape[1:]) for name, inputs in self._each_input()}
+        return shapes if by_name(self.inputs) else shapes[INPUTS]
 
     @property
     def size_in_bytes(self) -> int:
         """The memory that all inputs take at once."""
-        return size_in_bytes(self.inputs)
+        return sum(size_in_bytes(inputs) for _, inputs in self._each_input())
 
     @property
     def streamed(self) -> bool:
         """Whether batches are fetched one by one rather than from a copy on the device."""
-        if not isinstance(self.inputs, np.ndarray) or isinstance(self.inputs, np.memmap):
-            return True
+        for _, inputs in self._each_input():
+            if not isinstance(inputs, np.ndarray) or isinstance(inputs, np.memmap):
+                return True
         if self.stream is not None:
             return self.stream
         return self.size_in_bytes > STREAM_LIMIT_BYTES
@@ -109,8 +147,15 @@ class Dataset:
         Raises:
             DataError: no rows are asked for.
         """
-        inputs = Rows(self.inputs, rows) if self.streamed else self.inputs[rows]
-        return replace(self, inputs=inputs, targets=self.targets[rows], test=None)
+        inputs: Any
+        if not self.streamed:
+            inputs = rows_of(self.inputs, rows)
+        elif by_name(self.inputs):
+            inputs = {name: Rows(source, rows) for name, source in self._each_input()}
+        else:
+            inputs = Rows(self.inputs, rows)
+        groups = None if self.groups is None else self.groups[rows]
+        return replace(self, inputs=inputs, targets=self.targets[rows], groups=groups, test=None)
 
     def split(
         self,
@@ -123,7 +168,8 @@ class Dataset:
     ) -> Splits:
         """Return training, development and test part, prepared by what the training part says.
 
-        Classification is stratified. An official test part is the test part, and ``test`` is then
+        Classification is stratified; groups stay whole; windows of a series stay in order, with a
+        gap between the parts. An official test part is the test part, and ``test`` is then
         not used. With 0 a part is None.
 
         Args:
@@ -131,7 +177,7 @@ class Dataset:
             test: fraction of the examples to judge by at the end.
             seed: decides which examples; the same on every machine.
             shuffle: False takes train, dev and test in the order of the rows, as a series needs;
-                None shuffles all but text.
+                None shuffles all but texts without groups and series.
             scaling: "standard" (mean 0, deviation 1), "unit" (0 to 1) or "none"; None takes the
                 data set's own.
 
@@ -154,6 +200,8 @@ class Dataset:
             scaling=self.scaling if scaling is None else scaling,
             task=self.task,
             class_names=self.class_names,
+            vocabularies=self.vocabularies,
+            text_column=self.text_column,
         )
         held_test = self.test or (self.take(rows.test) if len(rows.test) else None)
         return Splits(
@@ -172,24 +220,35 @@ class Dataset:
         """
         if self.preparation == preparation:
             return self
-        encoded = EncodedRows(self.inputs, preparation, self.columns, where=self.name)
+        encoded = encoded_inputs(
+            self.inputs, preparation, self.columns, self.vocabularies, self.name
+        )
         return replace(
             self,
-            inputs=encoded if self.streamed else encoded[np.arange(len(self))],
+            inputs=encoded if self.streamed else rows_of(encoded, np.arange(len(self))),
             targets=self._in_classes_of(preparation),
             class_names=preparation.class_names,
             feature_names=preparation.feature_names or self.feature_names,
             columns=None,
             test=None,
             preparation=preparation,
+            vocabularies=preparation.vocabularies,
         )
+
+    def _each_input(self) -> list[tuple[str, Inputs]]:
+        if by_name(self.inputs):
+            return sorted(self.inputs.items())
+        return [(INPUTS, self.inputs)]
 
     def _rows_of_parts(self, dev: float, test: float, seed: int, shuffle: bool | None) -> SplitRows:
         if shuffle is None:
-            shuffle = self.task != "text"
+            is_running = self.task == "text" and self.groups is None
+            shuffle = self.gap is None and not is_running
         try:
             if not shuffle:
-                return in_order(len(self), dev, test)
+                return in_order(len(self), dev, test, self.gap or 0)
+            if self.groups is not None:
+                return grouped(self.groups, dev, test, seed)
             if self.task == "classification":
                 return stratified(self.targets, dev, test, seed)
             return shuffled(len(self), dev, test, seed)
@@ -199,11 +258,12 @@ class Dataset:
 
     def _in_classes_of(self, preparation: Preparation) -> NDArray[Any]:
         old, new = self.class_names, preparation.class_names
-        if self.task != "classification" or old is None or new is None or old == new:
+        if self.task == "regression" or old is None or new is None or old == new:
             return self.targets
         labels = recode(self.targets, old, new)
-        if (labels < 0).any():
-            lost = old[int(self.targets[np.argmax(labels < 0)])]
+        unseen = (labels < 0) & (self.targets >= 0)
+        if unseen.any():
+            lost = old[int(self.targets[unseen][0])]
             raise DataError(
                 f"the class {lost!r} is not one that the model was trained on",
                 where=self.name,
@@ -225,8 +285,8 @@ class Splits:
     preparation: Preparation
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example as the model sees it."""
+    def input_shape(self) -> Any:
+        """The shape of one example as the model sees it; a dict where inputs have names."""
         return self.preparation.encoded_shape
 
     @property

@@ -5,15 +5,17 @@ Shape letters: N examples.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.columns import Column, arrange
-from clearprop.data.preparation import Preparation
-from clearprop.data.sources import Indices, Inputs
-from clearprop.errors import ClearpropError
+from clearprop.data.preparation import INPUTS, Preparation
+from clearprop.data.sources import Indices, Inputs, Named
+from clearprop.data.vocabulary import Vocabulary
+from clearprop.errors import ClearpropError, DataError, ShapeError
 
 
 class EncodedRows:
@@ -23,6 +25,7 @@ class EncodedRows:
         source: raw rows.
         preparation: what encodes them.
         columns: the columns of the raw rows, where they are a table.
+        vocabularies: that of the raw tokens and that of the preparation, where they are tokens.
         where: what an error should name.
     """
 
@@ -31,11 +34,16 @@ class EncodedRows:
         source: Inputs,
         preparation: Preparation,
         columns: tuple[Column, ...] | None = None,
+        vocabularies: tuple[Vocabulary, Vocabulary] | None = None,
         where: str | None = None,
     ) -> None:
         self.source = source
         self.preparation = preparation
         self.columns = columns
+        self.vocabularies = None
+        if vocabularies is not None and vocabularies[0] != vocabularies[1]:
+            self.vocabularies = vocabularies
+            self._numbers = vocabularies[0].numbers_in(vocabularies[1])
         self.where = where
 
     @property
@@ -58,7 +66,60 @@ class EncodedRows:
         try:
             if self.preparation.raw_columns is not None and self.columns is not None:
                 raw = arrange(raw, self.columns, self.preparation.raw_columns)
-            return self.preparation.encode(raw)
+            if self.vocabularies is not None:
+                raw = self._renumbered(raw, self.vocabularies[0])
+            encoded: NDArray[Any] = self.preparation.encode(raw)
+            return encoded
         except ClearpropError as error:
             error.where = error.where or self.where
             raise
+
+    def _renumbered(self, raw: NDArray[Any], old: Vocabulary) -> NDArray[np.int32]:
+        tokens: NDArray[np.int32] = self._numbers[raw]
+        if (tokens < 0).any():
+            raise DataError(
+                f"the token {old.tokens[int(raw[tokens < 0][0])]!r} is not one that the model was "
+                "trained on"
+            )
+        return tokens
+
+
+def encoded_inputs(
+    inputs: Inputs | Named,
+    preparation: Preparation,
+    columns: tuple[Column, ...] | None,
+    vocabularies: Mapping[str, Vocabulary],
+    where: str,
+) -> EncodedRows | dict[str, EncodedRows]:
+    """Return inputs that are encoded when asked for; of several by name, each by its name.
+
+    Args:
+        inputs: raw.
+        preparation: what encodes them.
+        columns: of a table.
+        vocabularies: of the raw tokens, by the names of the inputs.
+        where: what an error should name.
+
+    Raises:
+        ShapeError: inputs by name have other names than the preparation knows.
+    """
+
+    def pair(name: str) -> tuple[Vocabulary, Vocabulary] | None:
+        if name not in vocabularies or name not in preparation.vocabularies:
+            return None
+        return vocabularies[name], preparation.vocabularies[name]
+
+    if preparation.kind != "named" and not isinstance(inputs, Mapping):
+        return EncodedRows(inputs, preparation, columns, pair(INPUTS), where)
+    names = sorted(inputs) if isinstance(inputs, Mapping) else ["one input without a name"]
+    if not isinstance(inputs, Mapping) or names != sorted(preparation.parts):
+        raise ShapeError(
+            "these inputs are not those that the model was trained on",
+            where=where,
+            given=", ".join(names),
+            expected=", ".join(sorted(preparation.parts)) or "one input without a name",
+        )
+    return {
+        name: EncodedRows(inputs[name], preparation.parts[name], None, pair(name), where)
+        for name in names
+    }

@@ -6,41 +6,35 @@ Shape letters: N examples, C columns of a table, F last axis (features, or chann
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.columns import UNSEEN, Column
-from clearprop.data.sources import Inputs, evenly_spaced
+from clearprop.data.columns import Column
+from clearprop.data.prepared_columns import (
+    PreparedColumn,
+    encode_columns,
+    features_of,
+    fit_columns,
+)
+from clearprop.data.sources import Inputs, Named, by_name, evenly_spaced
 from clearprop.data.statistics import center_and_spread
-from clearprop.errors import DataError, ShapeError
+from clearprop.data.vocabulary import Vocabulary
+from clearprop.errors import ClearpropError, DataError, ShapeError
 
 Task: TypeAlias = Literal["classification", "regression", "text"]
 Scaling: TypeAlias = Literal["standard", "unit", "none"]
-Kind: TypeAlias = Literal["numbers", "bytes", "table", "tokens"]
+Kind: TypeAlias = Literal["numbers", "bytes", "table", "tokens", "named"]
+
+INPUTS, TARGETS = "inputs", "targets"
+"""Under which names the vocabularies stand of inputs that have no name, and of targets."""
 
 # Statistics of a set that is too large for memory come from this many of its training rows.
 SAMPLE_ROWS = 20_000
-
-
-@dataclass(frozen=True)
-class PreparedColumn:
-    """What the training rows say about one column of a table.
-
-    Args:
-        name: as in the file's header.
-        fill: stands in for a missing value: the median number, or the most frequent category.
-        categories: the names seen in training, each of which becomes one 0/1 feature; None for a
-            column of numbers. A name seen only later becomes all zeros.
-    """
-
-    name: str
-    fill: float | str
-    categories: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,9 +51,11 @@ class Preparation:
     2. ``scaled``, on each batch, on any device: ``x = kept * scale + shift`` in float32, which
        standardizes bytes and leaves everything else unchanged.
 
+    Several inputs by name have a preparation each, and everything goes in and comes out by name.
+
     Args:
-        kind: "bytes" (uint8, such as pictures), "numbers", "table" or "tokens".
-        input_shape: the shape of one raw example.
+        kind: "bytes" (uint8, such as pictures), "numbers", "table", "tokens" or "named".
+        input_shape: the shape of one raw example; of several by name, () here.
         center: what is subtracted: a number for each entry of the encoded inputs' last axis.
         spread: what it is then divided by.
         columns: the columns of a table.
@@ -67,6 +63,10 @@ class Preparation:
         class_names: names of the labels 0, 1, ...; for text, the vocabulary.
         target_center: mean of each regression target in training.
         target_spread: standard deviation of each regression target in training.
+        parts: the preparation of each input, where they are several by name.
+        vocabularies: of inputs that are tokens, by their names ("inputs" where they have none), and
+            of "targets" that are; of words, those that the training part made known.
+        text_column: of texts from a table: the column that they stood in.
 
     >>> pixels = np.array([[0], [100], [200]], np.uint8)
     >>> preparation = Preparation.fit(pixels, scaling="unit")
@@ -85,43 +85,67 @@ class Preparation:
     class_names: tuple[str, ...] | None = None
     target_center: tuple[float, ...] = ()
     target_spread: tuple[float, ...] = ()
+    parts: Mapping[str, Preparation] = field(default_factory=dict)
+    vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict)
+    text_column: str | None = None
 
     @classmethod
     def fit(
         cls,
-        inputs: Inputs,
+        inputs: Inputs | Named,
         targets: NDArray[Any] | None = None,
         *,
         columns: tuple[Column, ...] | None = None,
         scaling: Scaling = "standard",
         task: Task = "classification",
         class_names: tuple[str, ...] | None = None,
+        vocabularies: Mapping[str, Vocabulary] | None = None,
+        text_column: str | None = None,
     ) -> Preparation:
         """Return the preparation that these rows, the training rows, call for.
 
         Args:
-            inputs: (N, ...); with ``columns`` float (N, C), NaN where a value is missing.
+            inputs: (N, ...); with ``columns`` float (N, C), NaN where a value is missing. Several
+                by name are prepared one by one; whole numbers among these are tokens.
             targets: float (N, outputs) for regression, whose center and spread are noted.
             columns: names and categories of a table's columns.
             scaling: "standard" (mean 0, deviation 1), "unit" (from 0 to 1) or "none".
             task: what the targets are; "text" takes the inputs as tokens.
             class_names: kept in the record.
+            vocabularies: of the inputs and targets that are tokens; inputs that have one are.
+            text_column: kept in the record.
 
         Raises:
             DataError: a column of a table has no value at all in these rows.
         """
-        common = cls("tokens", tuple(inputs.shape[1:]), task=task, class_names=class_names)
+        known = learned(vocabularies or {}, inputs)
+        common = cls(
+            "tokens",
+            (),
+            task=task,
+            class_names=class_names,
+            vocabularies=known,
+            text_column=text_column,
+        )
         if task == "regression" and targets is not None:
             center, spread = center_and_spread(targets, "standard")
             common = replace(common, target_center=center, target_spread=spread)
-        if task == "text":
-            return common
-        raw = inputs if isinstance(inputs, np.ndarray) else evenly_spaced(inputs, SAMPLE_ROWS)
-        if columns is not None:
-            return _fit_table(common, raw, columns, scaling)
-        center, spread = center_and_spread(raw, scaling)
-        kind: Kind = "bytes" if raw.dtype == np.uint8 else "numbers"
-        return replace(common, kind=kind, center=center, spread=spread)
+        if isinstance(inputs, Mapping):
+            parts = {
+                name: _fit_input(inputs[name], None, scaling, _is_tokens(inputs[name]))
+                for name in sorted(inputs)
+            }
+            return replace(common, kind="named", parts=parts)
+        tokens = task == "text" or INPUTS in known
+        one = _fit_input(inputs, columns, scaling, tokens)
+        return replace(
+            common,
+            kind=one.kind,
+            input_shape=one.input_shape,
+            center=one.center,
+            spread=one.spread,
+            columns=one.columns,
+        )
 
     @cached_property
     def scale(self) -> NDArray[np.float32]:
@@ -139,8 +163,10 @@ class Preparation:
         return (-center / spread).astype(np.float32)
 
     @property
-    def encoded_shape(self) -> tuple[int, ...]:
-        """The shape of one example as the model sees it."""
+    def encoded_shape(self) -> Any:
+        """The shape of one example as the model sees it; of several by name, a dict of shapes."""
+        if self.kind == "named":
+            return {name: part.encoded_shape for name, part in self.parts.items()}
         if self.kind == "table":
             return (len(self.center),)
         return self.input_shape
@@ -150,7 +176,7 @@ class Preparation:
         """Names of a table's encoded features: ``age``, ``color=red``; None for other kinds."""
         if self.kind != "table":
             return None
-        return tuple(name for column in self.columns for name in _features(column))
+        return tuple(name for column in self.columns for name in features_of(column))
 
     @property
     def raw_columns(self) -> tuple[Column, ...] | None:
@@ -159,21 +185,24 @@ class Preparation:
             return None
         return tuple(Column(column.name, column.categories) for column in self.columns)
 
-    def encode(self, raw: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, raw: Any) -> Any:
         """Return the numbers to keep in memory: step 1.
 
         Args:
             raw: (N, ...) of ``input_shape``; a table's categories are codes into ``raw_columns``.
+                Several by name come and go as a dict.
 
         Raises:
-            ShapeError: one example does not have ``input_shape``.
+            ShapeError: one example does not have ``input_shape``, or a name is missing.
         """
+        if self.kind == "named":
+            return {name: part.encode(raw[name]) for name, part in self._named(raw)}
         self._check_shape(raw)
         if self.kind == "tokens":
             return raw.astype(np.int32, copy=False)
         if self.kind == "bytes":
             return self._as_bytes(raw)
-        numbers = _encode_table(raw, self.columns) if self.kind == "table" else raw
+        numbers = encode_columns(raw, self.columns) if self.kind == "table" else raw
         scaled = numbers.astype(np.float64)
         scaled -= np.array(self.center, np.float64)
         scaled /= np.array(self.spread, np.float64)
@@ -183,20 +212,23 @@ class Preparation:
         """Return a batch of kept numbers as the model sees it: step 2, ``kept * scale + shift``.
 
         Works on NumPy and on JAX arrays, inside a compiled step too. Tokens pass as they are.
+        Several by name come and go as a dict.
         """
+        if self.kind == "named":
+            return {name: part.scaled(kept[name]) for name, part in self._named(kept)}
         if self.kind == "tokens":
             return kept
         if self.kind == "bytes":
             return kept.astype(np.float32) * self.scale + self.shift
         return kept.astype(np.float32)
 
-    def apply(self, raw: NDArray[Any]) -> NDArray[Any]:
+    def apply(self, raw: Any) -> Any:
         """Return raw inputs as the model sees them: both steps.
 
         Raises:
             ShapeError: one example does not have ``input_shape``.
         """
-        return np.asarray(self.scaled(self.encode(raw)))
+        return self.scaled(self.encode(raw))
 
     def scaled_targets(self, targets: Any) -> Any:
         """Return regression targets with mean 0 and deviation 1 over the training part, float32."""
@@ -213,6 +245,16 @@ class Preparation:
             return np.zeros((), np.float32), np.ones((), np.float32)
         center = np.asarray(self.target_center, np.float32)
         return center, np.asarray(self.target_spread, np.float32)
+
+    def _named(self, given: Any) -> list[tuple[str, Preparation]]:
+        names = sorted(given) if by_name(given) else None
+        if names != sorted(self.parts):
+            raise ShapeError(
+                "the inputs have not the names that the preparation was fitted on",
+                given=", ".join(names) if names is not None else f"a {type(given).__name__}",
+                expected=f"inputs by name: {', '.join(sorted(self.parts))}",
+            )
+        return sorted(self.parts.items())
 
     def _check_shape(self, raw: NDArray[Any]) -> None:
         # A model of sequences takes them at any length.
@@ -251,28 +293,8 @@ class Preparation:
             DataError: the text is damaged or of another make.
         """
         try:
-            record = json.loads(text)
-            unknown = record.keys() - {field.name for field in fields(cls)}
-            if unknown:
-                raise ValueError(f"unknown entries {sorted(unknown)}")
-            if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
-                raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
-            columns = tuple(
-                PreparedColumn(c["name"], c["fill"], _strings(c["categories"]))
-                for c in record["columns"]
-            )
-            return cls(
-                kind=record["kind"],
-                input_shape=tuple(int(size) for size in record["input_shape"]),
-                center=_floats(record["center"]),
-                spread=_floats(record["spread"]),
-                columns=columns,
-                task=record["task"],
-                class_names=_strings(record["class_names"]),
-                target_center=_floats(record["target_center"]),
-                target_spread=_floats(record["target_spread"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            return _of_record(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError, ClearpropError) as problem:
             raise DataError(
                 "this is not the record of a preparation",
                 where=where,
@@ -281,54 +303,78 @@ class Preparation:
             ) from problem
 
 
-def _fit_table(
-    common: Preparation, raw: NDArray[Any], columns: Sequence[Column], scaling: Scaling
+def learned(
+    vocabularies: Mapping[str, Vocabulary], inputs: Inputs | Named
+) -> dict[str, Vocabulary]:
+    """Return the vocabularies of a data set, those of inputs as far as these rows know them."""
+    known = dict(vocabularies)
+    for name, vocabulary in vocabularies.items():
+        if name != TARGETS:
+            rows = inputs[name] if isinstance(inputs, Mapping) else inputs
+            known[name] = vocabulary.learned(rows[np.arange(len(rows))])
+    return known
+
+
+def _is_tokens(inputs: Inputs) -> bool:
+    return inputs.dtype.kind in "ib"
+
+
+def _fit_input(
+    inputs: Inputs, columns: tuple[Column, ...] | None, scaling: Scaling, tokens: bool
 ) -> Preparation:
-    prepared = tuple(_fit_column(column, raw[:, index]) for index, column in enumerate(columns))
-    center, spread = center_and_spread(_encode_table(raw, prepared), scaling)
+    shape = tuple(inputs.shape[1:])
+    if tokens:
+        return Preparation("tokens", shape)
+    raw = inputs if isinstance(inputs, np.ndarray) else evenly_spaced(inputs, SAMPLE_ROWS)
+    if columns is not None:
+        return _fit_table(Preparation("table", shape), raw, columns, scaling)
+    center, spread = center_and_spread(raw, scaling)
+    kind: Kind = "bytes" if raw.dtype == np.uint8 else "numbers"
+    return Preparation(kind, shape, center=center, spread=spread)
+
+
+def _fit_table(
+    common: Preparation, raw: NDArray[Any], columns: tuple[Column, ...], scaling: Scaling
+) -> Preparation:
+    prepared = fit_columns(raw, columns)
+    center, spread = center_and_spread(encode_columns(raw, prepared), scaling)
     # A 0/1 feature of a category stays 0 and 1.
-    is_number = [column.categories is None for column in prepared for _ in _features(column)]
+    is_number = [column.categories is None for column in prepared for _ in features_of(column)]
     return replace(
         common,
-        kind="table",
         columns=prepared,
         center=tuple(c if n else 0.0 for c, n in zip(center, is_number, strict=True)),
         spread=tuple(s if n else 1.0 for s, n in zip(spread, is_number, strict=True)),
     )
 
 
-def _fit_column(column: Column, values: NDArray[Any]) -> PreparedColumn:
-    present = values[~np.isnan(values)]
-    if not present.size:
-        raise DataError(
-            f"column {column.name!r} has no value in the training rows",
-            mend=f"leave it out: ignore=[{column.name!r}]",
-        )
-    if column.categories is None:
-        return PreparedColumn(column.name, float(np.median(present)))
-    codes, counts = np.unique(present.astype(np.intp), return_counts=True)
-    names = [column.categories[code] for code in codes]
-    return PreparedColumn(column.name, names[int(np.argmax(counts))], tuple(names))
-
-
-def _features(column: PreparedColumn) -> list[str]:
-    if column.categories is None:
-        return [column.name]
-    return [f"{column.name}={category}" for category in column.categories]
-
-
-def _encode_table(raw: NDArray[Any], columns: tuple[PreparedColumn, ...]) -> NDArray[np.float64]:
-    parts: list[NDArray[np.float64]] = []
-    for index, column in enumerate(columns):
-        values = raw[:, index].astype(np.float64)
-        missing = np.isnan(values)
-        if column.categories is None:
-            parts.append(np.where(missing, column.fill, values)[:, None])
-        else:
-            codes = np.where(missing, column.categories.index(str(column.fill)), values)
-            one_hot = codes[:, None] == np.arange(len(column.categories))
-            parts.append(np.where(codes[:, None] == UNSEEN, 0.0, one_hot.astype(np.float64)))
-    return np.concatenate(parts, axis=1)
+def _of_record(record: dict[str, Any]) -> Preparation:
+    unknown = record.keys() - {field.name for field in fields(Preparation)}
+    if unknown:
+        raise ValueError(f"unknown entries {sorted(unknown)}")
+    if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
+        raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
+    columns = tuple(
+        PreparedColumn(c["name"], c["fill"], _strings(c["categories"])) for c in record["columns"]
+    )
+    # Records of before there were inputs by name have none of the last three.
+    return Preparation(
+        kind=record["kind"],
+        input_shape=tuple(int(size) for size in record["input_shape"]),
+        center=_floats(record["center"]),
+        spread=_floats(record["spread"]),
+        columns=columns,
+        task=record["task"],
+        class_names=_strings(record["class_names"]),
+        target_center=_floats(record["target_center"]),
+        target_spread=_floats(record["target_spread"]),
+        parts={name: _of_record(part) for name, part in record.get("parts", {}).items()},
+        vocabularies={
+            name: Vocabulary.of_record(known)
+            for name, known in record.get("vocabularies", {}).items()
+        },
+        text_column=record.get("text_column"),
+    )
 
 
 def _floats(values: list[float]) -> tuple[float, ...]:

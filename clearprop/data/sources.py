@@ -5,6 +5,7 @@ Shape letters: N examples; the shape of one example follows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -30,6 +31,8 @@ class Source(Protocol):
 
 
 Inputs: TypeAlias = NDArray[Any] | Source
+Named: TypeAlias = Mapping[str, Inputs]
+"""Several inputs of one example by name, each with the same N in front."""
 
 
 class Rows:
@@ -68,6 +71,26 @@ def size_in_bytes(inputs: Inputs) -> int:
     120
     """
     return int(np.prod(inputs.shape, dtype=np.int64)) * inputs.dtype.itemsize
+
+
+def by_name(inputs: Any) -> bool:
+    """Return whether inputs are several by name.
+
+    >>> by_name({"source": np.zeros((2, 3))}), by_name(np.zeros((2, 3)))
+    (True, False)
+    """
+    return isinstance(inputs, Mapping)
+
+
+def rows_of(inputs: Any, rows: Any) -> Any:
+    """Return some rows of inputs, of each by its name where they are several.
+
+    >>> rows_of({"b": np.arange(4), "a": -np.arange(4)}, np.array([3, 1]))
+    {'a': array([-3, -1]), 'b': array([3, 1])}
+    """
+    if by_name(inputs):
+        return {name: np.asarray(inputs[name][rows]) for name in sorted(inputs)}
+    return np.asarray(inputs[rows])
 
 
 def evenly_spaced(inputs: Inputs, most: int) -> NDArray[Any]:

@@ -45,8 +45,14 @@ def check_fractions(dev: float, test: float) -> None:
         )
 
 
-def in_order(length: int, dev: float, test: float) -> SplitRows:
+def in_order(length: int, dev: float, test: float, gap: int = 0) -> SplitRows:
     """Return the first rows to train, the next as dev and the last as test: for text and series.
+
+    Args:
+        length: N.
+        dev: the fraction of the rows to hold out for judging while training.
+        test: the fraction to hold out for judging at the end.
+        gap: rows between two parts that belong to none, where neighbors share numbers.
 
     Raises:
         ConfigurationError: the fractions are unusable.
@@ -54,13 +60,21 @@ def in_order(length: int, dev: float, test: float) -> SplitRows:
 
     >>> [part.tolist() for part in in_order(10, 0.2, 0.1)]
     [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9]]
+    >>> [part.tolist() for part in in_order(10, 0.2, 0.1, gap=1)]
+    [[0, 1, 2, 3, 4], [6, 7], [9]]
     """
     check_fractions(dev, test)
     rows = np.arange(length)
     held_test, held_dev = _wanted(length, test), _wanted(length, dev)
-    _check_enough(length, held_dev, held_test, dev, test)
-    train = length - held_dev - held_test
-    return SplitRows(rows[:train], rows[train : train + held_dev], rows[train + held_dev :])
+    lost = gap * (bool(held_test) + bool(held_dev))
+    _check_enough(length - lost, held_dev, held_test, dev, test)
+    before_test = length - held_test - (gap if held_test else 0)
+    before_dev = before_test - held_dev - (gap if held_dev else 0)
+    return SplitRows(
+        rows[:before_dev],
+        rows[before_test - held_dev : before_test],
+        rows[length - held_test :],
+    )
 
 
 def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
@@ -76,6 +90,51 @@ def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
     parts = in_order(length, dev, test)
     order = permutation(length, seed)
     return SplitRows(*(np.sort(order[part]) for part in parts))
+
+
+def grouped(groups: NDArray[Any], dev: float, test: float, seed: int) -> SplitRows:
+    """Return three random parts that no group is torn between, each as near its share as may be.
+
+    Args:
+        groups: int, (N,), the group of each row, such as the file that it comes from.
+        dev: the fraction of the rows to hold out for judging while training.
+        test: the fraction to hold out for judging at the end.
+        seed: decides which groups.
+
+    Raises:
+        ConfigurationError: the fractions or the seed are unusable.
+        DataError: there are too few groups for the parts asked for.
+
+    >>> rows = grouped(np.array([4, 4, 7, 7, 5, 5, 5, 5]), dev=0.25, test=0.25, seed=0)
+    >>> [len(part) for part in rows]
+    [4, 2, 2]
+    """
+    check_fractions(dev, test)
+    length = len(groups)
+    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    part_of_group = np.zeros(len(sizes), np.int8)
+    free = permutation(len(sizes), seed)
+    for part, fraction in ((2, test), (1, dev)):
+        wanted, held, passed = _wanted(length, fraction), 0, []
+        for group in free:
+            # A group is taken where that brings the part nearer to its size.
+            if 2 * (wanted - held) > sizes[group]:
+                part_of_group[group] = part
+                held += int(sizes[group])
+            else:
+                passed.append(group)
+        free = np.array(passed, np.intp)
+    part_of = part_of_group[group_of]
+    rows = [np.flatnonzero(part_of == part) for part in range(3)]
+    starved = (dev > 0 and not len(rows[1])) or (test > 0 and not len(rows[2]))
+    if starved or not len(rows[0]):
+        raise DataError(
+            f"{len(sizes)} groups are too few to hold some out",
+            given=f"dev={dev}, test={test}, {length} examples",
+            expected="at least one whole group in every part",
+            mend="train on all of them: dev=0, test=0",
+        )
+    return SplitRows(*rows)
 
 
 def stratified(labels: NDArray[Any], dev: float, test: float, seed: int) -> SplitRows:

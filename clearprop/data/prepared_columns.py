@@ -1,0 +1,81 @@
+"""What the training rows say about the columns of a table: what fills a gap, which categories.
+
+Shape letters: N rows, C columns, F encoded features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.columns import UNSEEN, Column
+from clearprop.errors import DataError
+
+
+@dataclass(frozen=True)
+class PreparedColumn:
+    """What the training rows say about one column of a table.
+
+    Args:
+        name: as in the file's header.
+        fill: stands in for a missing value: the median number, or the most frequent category.
+        categories: the names seen in training, each of which becomes one 0/1 feature; None for a
+            column of numbers. A name seen only later becomes all zeros.
+    """
+
+    name: str
+    fill: float | str
+    categories: tuple[str, ...] | None = None
+
+
+def fit_columns(raw: NDArray[Any], columns: Sequence[Column]) -> tuple[PreparedColumn, ...]:
+    """Return what rows, float (N, C) with NaN for what is missing, say about each column.
+
+    Raises:
+        DataError: a column has no value at all in these rows.
+    """
+    return tuple(_fit_column(column, raw[:, index]) for index, column in enumerate(columns))
+
+
+def _fit_column(column: Column, values: NDArray[Any]) -> PreparedColumn:
+    present = values[~np.isnan(values)]
+    if not present.size:
+        raise DataError(
+            f"column {column.name!r} has no value in the training rows",
+            mend=f"leave it out: ignore=[{column.name!r}]",
+        )
+    if column.categories is None:
+        return PreparedColumn(column.name, float(np.median(present)))
+    codes, counts = np.unique(present.astype(np.intp), return_counts=True)
+    names = [column.categories[code] for code in codes]
+    return PreparedColumn(column.name, names[int(np.argmax(counts))], tuple(names))
+
+
+def features_of(column: PreparedColumn) -> list[str]:
+    """Return the names of the encoded features of a column.
+
+    >>> features_of(PreparedColumn("color", "red", ("blue", "red")))
+    ['color=blue', 'color=red']
+    """
+    if column.categories is None:
+        return [column.name]
+    return [f"{column.name}={category}" for category in column.categories]
+
+
+def encode_columns(raw: NDArray[Any], columns: Sequence[PreparedColumn]) -> NDArray[np.float64]:
+    """Return rows with gaps filled and categories as 0/1 features, float (N, F)."""
+    parts: list[NDArray[np.float64]] = []
+    for index, column in enumerate(columns):
+        values = raw[:, index].astype(np.float64)
+        missing = np.isnan(values)
+        if column.categories is None:
+            parts.append(np.where(missing, column.fill, values)[:, None])
+        else:
+            codes = np.where(missing, column.categories.index(str(column.fill)), values)
+            one_hot = codes[:, None] == np.arange(len(column.categories))
+            parts.append(np.where(codes[:, None] == UNSEEN, 0.0, one_hot.astype(np.float64)))
+    return np.concatenate(parts, axis=1)
