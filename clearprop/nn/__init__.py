@@ -1,6 +1,6 @@
 """Layers, losses and first values: models as frozen trees."""
 
-from clearprop.nn import initializers, positions, transformer
+from clearprop.nn import initializers, positions, transformer, wiring
 from clearprop.nn.activation import Activation
 from clearprop.nn.attention import Attention, Cache, MultiHeadAttention
 from clearprop.nn.call import apply, current
@@ -35,6 +35,7 @@ from clearprop.nn.module import (
     statistic,
     statistics,
 )
+from clearprop.nn.neuron import Neuron
 from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from clearprop.nn.pool import (
     AdaptiveAvgPool,
@@ -53,6 +54,7 @@ from clearprop.nn.summary import LayerSummary, Summary, summary
 from clearprop.nn.surgery import features, layer_at, replace_layer
 from clearprop.nn.transformer import DecoderBlock, FeedForward, RMSNorm, TransformerBlock
 from clearprop.nn.weight_norm import WeightNorm
+from clearprop.nn.wiring import Lateral, PartiallyConnected
 
 __all__ = [
     "LOSSES",
@@ -77,6 +79,7 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "Lateral",
     "LayerNorm",
     "LayerSummary",
     "LearnedPositions",
@@ -88,7 +91,9 @@ __all__ = [
     "MaxPool3d",
     "Module",
     "MultiHeadAttention",
+    "Neuron",
     "Parameter",
+    "PartiallyConnected",
     "RMSNorm",
     "Reshape",
     "Residual",
@@ -120,4 +125,5 @@ __all__ = [
     "summary",
     "to_structure",
     "transformer",
+    "wiring",
 ]

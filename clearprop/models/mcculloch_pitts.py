@@ -1,0 +1,149 @@
+"""The neuron of McCulloch and Pitts: weights that somebody chose, a threshold, and a spike or none.
+
+Shape letters: m inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import jax.numpy as jnp
+
+from clearprop import nn, ops
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.nn.module import Array, static
+
+Form = Literal["threshold", "bias"]
+
+GATES = {
+    "and": ((1.0, 1.0), 2.0),
+    "or": ((1.0, 1.0), 1.0),
+    "not": ((-1.0,), 0.0),
+    "x1 and not x2": ((1.0, -1.0), 1.0),
+}
+"""Weights and threshold of the gates that one neuron can be."""
+
+
+class McCullochPitts(nn.Module):
+    """A neuron that spikes where the weighted sum of its inputs reaches its threshold.
+
+    In the threshold form z = w1 x1 + ... + wm xm, and y = 1 where z >= theta, else 0. In the bias
+    form z = b + w1 x1 + ... + wm xm with b = -theta, and y = 1 where z >= 0, else 0. Both say the
+    same of every input.
+
+    An inhibitory input, as the paper has it, is no weight: while one of them is active the neuron
+    is silent, whatever the others say. Its place in the weights must be 0.
+
+    Nothing in it is learned, so it has no parameters.
+
+    Shapes: x (..., m), y (...,); an inhibitory input is active where it is above 0.
+
+    Args:
+        weights: w, one for each input.
+        threshold: theta.
+        inhibitory: places of the inhibitory inputs, from 0.
+        form: how the answer is computed, "threshold" or "bias".
+
+    Raises:
+        ConfigurationError: there are no inputs, or an inhibitory place does not exist or has a
+            weight as well.
+        ShapeError: the last axis of x is not m long.
+
+    >>> table = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> print(McCullochPitts((1, 1), threshold=2)(table))
+    [0. 0. 0. 1.]
+    >>> print(McCullochPitts((1, 0), threshold=1, inhibitory=(1,))(table))
+    [0. 0. 1. 0.]
+
+    Source: McCulloch and Pitts (1943), *A logical calculus of the ideas immanent in nervous
+    activity*, whose excitatory inputs all weigh the same; the lectures give each a weight.
+    """
+
+    weights: tuple[float, ...] = static()
+    threshold: float = static()
+    inhibitory: tuple[int, ...] = static()
+    form: Form = static()
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        threshold: float,
+        *,
+        inhibitory: Sequence[int] = (),
+        form: Form = "threshold",
+    ) -> None:
+        self.weights = tuple(float(w) for w in weights)
+        self.threshold = float(threshold)
+        self.inhibitory = tuple(int(place) for place in inhibitory)
+        self.form = form
+        self._check()
+
+    @classmethod
+    def gate(cls, name: str, form: Form = "threshold") -> McCullochPitts:
+        """Return the neuron of a gate of `GATES`.
+
+        Raises:
+            ConfigurationError: one neuron is no such gate; for "xor" none can be.
+        """
+        if name not in GATES:
+            raise unknown_name("gate", name, GATES, where="McCullochPitts.gate")
+        weights, threshold = GATES[name]
+        return cls(weights, threshold, form=form)
+
+    @property
+    def bias(self) -> float:
+        """B = -theta."""
+        return -self.threshold
+
+    def __call__(self, x: Array) -> Array:
+        if not x.shape or x.shape[-1] != len(self.weights):
+            raise ShapeError(
+                "the neuron has one weight for each input",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(..., {len(self.weights)})",
+            )
+        z = ops.sum(x * jnp.asarray(self.weights, x.dtype), axis=-1)
+        if self.form == "bias":
+            y = ops.binary_step(z + self.bias)
+        else:
+            y = ops.binary_step(z, threshold=self.threshold)
+        for place in self.inhibitory:
+            y = ops.where(x[..., place] > 0, 0.0, y)
+        return y
+
+    def in_form(self, form: Form) -> McCullochPitts:
+        """Return the same neuron computed in the other form, or in this one."""
+        return McCullochPitts(self.weights, self.threshold, inhibitory=self.inhibitory, form=form)
+
+    def weighed(self) -> McCullochPitts:
+        """Return a neuron that has weights in the place of inhibitory inputs.
+
+        For inputs of 0 and 1 it answers alike: each inhibitory input weighs so much below zero
+        that all that excites together cannot reach the threshold against it.
+        """
+        most = sum(w for w in self.weights if w > 0)
+        against = min(0.0, self.threshold - most) - 1.0
+        weights = [against if i in self.inhibitory else w for i, w in enumerate(self.weights)]
+        return McCullochPitts(weights, self.threshold, form=self.form)
+
+    def _check(self) -> None:
+        if not self.weights:
+            raise ConfigurationError("a neuron needs an input", where="McCullochPitts")
+        if self.form not in ("threshold", "bias"):
+            raise unknown_name("form", self.form, ("threshold", "bias"), where="McCullochPitts")
+        for place in self.inhibitory:
+            if not 0 <= place < len(self.weights):
+                raise ConfigurationError(
+                    "there is no such input",
+                    where="McCullochPitts",
+                    given=f"inhibitory={self.inhibitory} of {len(self.weights)} inputs",
+                    expected=f"places from 0 to {len(self.weights) - 1}",
+                )
+            if self.weights[place]:
+                raise ConfigurationError(
+                    "an inhibitory input silences the neuron and is not weighed",
+                    where="McCullochPitts",
+                    given=f"weight {self.weights[place]:g} at place {place}",
+                    expected="weight 0 there",
+                )

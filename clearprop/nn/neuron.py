@@ -1,0 +1,102 @@
+"""One neuron: a weighted sum of its inputs, and what it makes of it.
+
+Shape letters: m inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from clearprop import ops
+from clearprop.autodiff import grad
+from clearprop.errors import ShapeError
+from clearprop.nn.activation import Activation
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.initializers import glorot_uniform, zeros
+from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+
+KINDS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "linear": ops.identity,
+        "rectified linear": ops.relu,
+        "sigmoid": ops.sigmoid,
+        "binary threshold": ops.binary_step,
+    }
+)
+"""The four neurons of the lectures, by name."""
+
+
+class Neuron(Module):
+    """One neuron: z = b + w1 x1 + ... + wm xm, and y = f(z).
+
+    ===================  ==============================  ===============================
+    kind                 y                               dy/dz
+    ===================  ==============================  ===============================
+    "linear"             z                               1
+    "rectified linear"   z where z > 0, else 0           1 where z > 0, else 0
+    "sigmoid"            1 / (1 + e^-z)                  y (1 - y)
+    "binary threshold"   1 where z >= 0, else 0          0, at z = 0 there is none
+    ===================  ==============================  ===============================
+
+    No error signal passes a binary threshold: such a neuron is taught by Rosenblatt's rule (see
+    `clearprop.models.Perceptron`), not by descent.
+
+    Shapes: x (..., m), z and y (...,).
+
+    Args:
+        inputs: m.
+        kind: one of `KINDS`, the name of another activation, or an operation.
+        weight_init: first values of w, as for a layer of shape (m, 1).
+
+    Raises:
+        ShapeError: the last axis of x is not m long.
+
+    >>> import jax.numpy as jnp
+    >>> from clearprop import tree
+    >>> gate = tree.replace(Neuron(2).init(0), {
+    ...     "weight": jnp.array([[2.0], [-3.0]]), "bias": jnp.array([-3.0])})
+    >>> x = jnp.array([-1.0, -2.0])
+    >>> print(f"z {gate.total(x):.2f}   y {gate(x):.2f}   dy/dz {gate.slope(x):.2f}")
+    z 1.00   y 0.73   dy/dz 0.20
+
+    Source: the lectures' linear, rectified linear, sigmoid and binary threshold neurons.
+    """
+
+    weight: Array
+    bias: Array
+    function: Activation
+    inputs: int = static()
+
+    def __init__(
+        self,
+        inputs: int,
+        kind: Callable[[Array], Array] | str = "sigmoid",
+        *,
+        weight_init: Initializer = glorot_uniform,
+    ) -> None:
+        positive_sizes("Neuron", inputs=inputs)
+        self.weight = Parameter((inputs, 1), weight_init)  # type: ignore[assignment]
+        self.bias = Parameter((1,), zeros)  # type: ignore[assignment]
+        self.function = Activation(KINDS.get(kind, kind) if isinstance(kind, str) else kind)
+        self.inputs = inputs
+
+    def __call__(self, x: Array) -> Array:
+        y: Array = self.function(self.total(x))
+        return y
+
+    def total(self, x: Array) -> Array:
+        """Return the total input z = b + w x, (...,)."""
+        if not x.shape or x.shape[-1] != self.inputs:
+            raise ShapeError(
+                "the neuron has one weight for each input",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(..., {self.inputs})",
+                mend=f"nn.Neuron({x.shape[-1] if x.shape else 1})",
+            )
+        return (ops.matmul(x, self.weight) + self.bias)[..., 0]
+
+    def slope(self, x: Array) -> Array:
+        """Return dy/dz at the total input of x, as the tape has it, (...,)."""
+        slopes: Array = grad(lambda z: self.function(z).sum())(self.total(x))
+        return slopes

@@ -1,0 +1,311 @@
+"""Layers that are wired otherwise than every unit to every unit: partial and lateral connections.
+
+Shape letters: B batch, I inputs, H units, C connections.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from clearprop import ops
+from clearprop.autodiff import stop_gradient
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.activation import Activation
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.initializers import zeros
+from clearprop.nn.linear import Linear
+from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+
+Connections = NDArray[np.bool_]
+"""Which input (row) goes to which unit (column), (I, H)."""
+
+
+class PartiallyConnected(Module):
+    """A layer in which some inputs go to some units only: y = x W + b.
+
+    W is zero where there is no connection. Only the weights of connections exist: they are all
+    that is learned, saved and counted. First values are Glorot's for the connections there are:
+    U(-b, b) with b = sqrt(6) / sqrt(n_in + n_out), where n_in counts the connections into a
+    weight's unit and n_out those out of its input.
+
+    Shapes: x (..., I), weight (C,) unit by unit, b (H,), y (..., H).
+
+    Args:
+        connections: bool, (I, H): True where an input goes to a unit. `windows`, `blocks` and
+            `scattered` make some.
+        bias: whether there is a b.
+        weight_init: makes the weights, of shape (C,); None for Glorot's.
+
+    Raises:
+        ConfigurationError: connections are no matrix of truth values, or a unit has none.
+        ShapeError: the last axis of x is not I long.
+
+    >>> layer = PartiallyConnected(np.array([[1, 0], [1, 1], [0, 1]], bool)).init(0)
+    >>> print((layer.matrix() != 0).astype(int))
+    [[1 0]
+     [1 1]
+     [0 1]]
+    >>> layer(jnp.ones((4, 3))).shape, layer.weight.shape
+    ((4, 2), (4,))
+
+    Source: the lectures' partially connected network. PyTorch has it as a masked dense weight
+    (``torch.nn.utils.prune``), of which all entries are kept.
+    """
+
+    weight: Array
+    bias: Array | None
+    in_features: int = static()
+    out_features: int = static()
+    pattern: str = static()
+
+    def __init__(
+        self,
+        connections: ArrayLike,
+        *,
+        bias: bool = True,
+        weight_init: Initializer | None = None,
+    ) -> None:
+        wired = _checked(connections)
+        self.in_features, self.out_features = wired.shape
+        # As text it is plain data for a saved model, and its hash, which a call asks for, is kept.
+        self.pattern = np.packbits(wired.T).tobytes().hex()
+        first = weight_init or _glorot_of(wired)
+        self.weight = Parameter((int(wired.sum()),), first)  # type: ignore[assignment]
+        self.bias = Parameter((wired.shape[1],), zeros) if bias else None  # type: ignore[assignment]
+
+    @property
+    def connections(self) -> Connections:
+        """Which input goes to which unit, (I, H)."""
+        bits = np.unpackbits(np.frombuffer(bytes.fromhex(self.pattern), np.uint8))
+        size = self.in_features * self.out_features
+        return bits[:size].astype(bool).reshape(self.out_features, self.in_features).T
+
+    def matrix(self) -> Array:
+        """Return W with zeros where there is no connection, (I, H)."""
+        wired = self.connections.T
+        places = np.where(wired, np.cumsum(wired).reshape(wired.shape), 0).T
+        # Entry 0 is the zero that all missing connections share; no error comes back from it.
+        kept = ops.concatenate([jnp.zeros(1, self.weight.dtype), self.weight])
+        return ops.take(kept, jnp.asarray(places, jnp.int32))
+
+    def __call__(self, x: Array) -> Array:
+        if not x.shape or x.shape[-1] != self.in_features:
+            raise ShapeError(
+                "the last axis of the input is not as long as the layer has inputs",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(..., {self.in_features})",
+            )
+        product = ops.matmul(x, self.matrix())
+        return product if self.bias is None else product + self.bias
+
+    def __repr__(self) -> str:
+        share = int(self.connections.sum()) / (self.in_features * self.out_features)
+        return (
+            f"PartiallyConnected(in_features={self.in_features}, "
+            f"out_features={self.out_features}, connections={share:.1%})"
+        )
+
+
+class Lateral(Module):
+    """A layer whose units feed each other: y <- f(x W + b + y L), from y = 0, again and again.
+
+    L holds a weight from every unit to every other one and none to itself. The layer answers with
+    the y of the last round. Gradients go back through all rounds, so that W, b and L learn.
+
+    With ``tolerance`` an example whose units moved by no more than that in a round has come to
+    rest, at a fixed point y = f(x W + b + y L), and stays as it is; others go on up to ``rounds``.
+
+    Shapes: x (..., I), W (I, H), b (H,), L (H, H), y (..., H).
+
+    Args:
+        in_features: I.
+        units: H, at least 2.
+        activation: f.
+        rounds: how often the units hear each other, at most; 1 is a fully connected layer.
+        tolerance: how little a unit may move to count as at rest; None goes all rounds.
+        lateral_init: first values of L's weights: ``constant(-0.2)`` is lateral inhibition, in
+            which each unit holds all others down. None for Glorot's.
+
+    Raises:
+        ConfigurationError: a single unit, no rounds, or a tolerance that is not positive.
+        ShapeError: the last axis of x is not I long.
+
+    >>> from clearprop import nn, tree
+    >>> layer = Lateral(3, 3, rounds=40, lateral_init=nn.initializers.constant(-0.5)).init(0)
+    >>> layer = tree.replace(layer, {"forward.weight": jnp.eye(3)})
+    >>> [f"{y:.2f}" for y in layer(jnp.array([1.0, 0.9, 0.2]))]
+    ['0.73', '0.53', '0.00']
+
+    Source: the lectures' lateral network; lateral inhibition as in Hartline and Ratliff (1957).
+    """
+
+    forward: Linear
+    between: PartiallyConnected
+    activation: Activation
+    rounds: int = static()
+    tolerance: float | None = static()
+
+    def __init__(
+        self,
+        in_features: int,
+        units: int,
+        *,
+        activation: Callable[[Array], Array] | str = ops.relu,
+        rounds: int = 5,
+        tolerance: float | None = None,
+        lateral_init: Initializer | None = None,
+    ) -> None:
+        positive_sizes("Lateral", in_features=in_features, units=units, rounds=rounds)
+        if units < 2:
+            raise ConfigurationError(
+                "units feed each other where there are two at least", where="Lateral", given="1"
+            )
+        if tolerance is not None and not tolerance > 0:
+            raise ConfigurationError(
+                "tolerance must be a positive number", where="Lateral", given=repr(tolerance)
+            )
+        self.forward = Linear(in_features, units)
+        self.between = PartiallyConnected(
+            ~np.eye(units, dtype=bool), bias=False, weight_init=lateral_init
+        )
+        self.activation = Activation(activation)
+        self.rounds = rounds
+        self.tolerance = tolerance
+
+    def __call__(self, x: Array) -> Array:
+        total = self.forward(x)
+        first: Array = self.activation(total)
+        if self.rounds == 1:
+            return first
+        lateral = self.between.matrix()
+
+        def round_of(y: Array, _: None) -> tuple[Array, None]:
+            heard: Array = self.activation(total + ops.matmul(y, lateral))
+            return self._unless_at_rest(y, heard), None
+
+        # The first round hears only zeros.
+        last: Array = ops.scan(round_of, first, length=self.rounds - 1)[0]
+        return last
+
+    def _unless_at_rest(self, y: Array, heard: Array) -> Array:
+        if self.tolerance is None:
+            return heard
+        moved = jnp.abs(stop_gradient(heard) - stop_gradient(y)).max(axis=-1, keepdims=True)
+        return ops.where(moved > self.tolerance, heard, y)
+
+
+def windows(size: tuple[int, ...], window: int, stride: int = 1) -> Connections:
+    """Return connections in which each unit sees a window of a line, a picture or a block.
+
+    It is how a convolution is wired, but with weights of its own in each place: the locally
+    connected layer.
+
+    Args:
+        size: of the input along each axis, its numbers counted as `Flatten` lays them out.
+        window: side of a window.
+        stride: steps between windows.
+
+    Raises:
+        ConfigurationError: the window is larger than the input.
+
+    >>> print(windows((4,), 2).astype(int))
+    [[1 0 0]
+     [1 1 0]
+     [0 1 1]
+     [0 0 1]]
+    >>> windows((8, 8), 3).shape
+    (64, 36)
+    """
+    positive_sizes("windows", size=size, window=window, stride=stride)
+    if window > min(size):
+        raise ConfigurationError(
+            "the window is larger than the input",
+            where="windows",
+            given=f"window {window} on {' x '.join(map(str, size))}",
+        )
+    numbers = np.arange(math.prod(size)).reshape(size)
+    views = np.lib.stride_tricks.sliding_window_view(numbers, (window,) * len(size))
+    seen = views[(slice(None, None, stride),) * len(size)].reshape(-1, window ** len(size))
+    wired = np.zeros((numbers.size, len(seen)), bool)
+    wired[seen.T, np.arange(len(seen))] = True
+    return wired
+
+
+def blocks(inputs: int, units: int, groups: int) -> Connections:
+    """Return connections within groups only: the first inputs go to the first units, and so on.
+
+    >>> print(blocks(4, 2, groups=2).astype(int))
+    [[1 0]
+     [1 0]
+     [0 1]
+     [0 1]]
+    """
+    positive_sizes("blocks", inputs=inputs, units=units, groups=groups)
+    if groups > min(inputs, units):
+        raise ConfigurationError(
+            "every group needs an input and a unit",
+            where="blocks",
+            given=f"{groups} groups of {inputs} inputs and {units} units",
+        )
+    of_input = np.arange(inputs) * groups // inputs
+    of_unit = np.arange(units) * groups // units
+    return np.asarray(of_input[:, None] == of_unit)
+
+
+def scattered(inputs: int, units: int, each: int, seed: int = 0) -> Connections:
+    """Return connections in which each unit has so many inputs, drawn at random.
+
+    >>> scattered(64, 10, each=8).sum(axis=0).tolist()
+    [8, 8, 8, 8, 8, 8, 8, 8, 8, 8]
+    """
+    positive_sizes("scattered", inputs=inputs, units=units, each=each)
+    if each > inputs:
+        raise ConfigurationError(
+            "a unit cannot have more inputs than there are",
+            where="scattered",
+            given=f"each={each} of {inputs}",
+        )
+    random = np.random.default_rng(seed)
+    wired = np.zeros((inputs, units), bool)
+    for unit in range(units):
+        wired[random.choice(inputs, each, replace=False), unit] = True
+    return wired
+
+
+def _checked(connections: ArrayLike) -> Connections:
+    given = np.asarray(connections)
+    is_truth = given.dtype == bool or np.isin(given, (0, 1)).all()
+    if given.ndim != 2 or not given.size or not is_truth:
+        raise ConfigurationError(
+            "connections are a matrix of truth values",
+            where="PartiallyConnected",
+            given=f"shape {given.shape}, dtype {given.dtype}",
+            expected="(inputs, units), True where an input goes to a unit",
+        )
+    wired = given.astype(bool)
+    alone = np.flatnonzero(~wired.any(axis=0))
+    if len(alone):
+        raise ConfigurationError(
+            "a unit has no input",
+            where="PartiallyConnected",
+            given=f"column {alone[0]} has no True",
+            mend="leave the unit out, or give it a connection",
+        )
+    return wired
+
+
+def _glorot_of(wired: Connections) -> Initializer:
+    into, out_of = wired.sum(axis=0), wired.sum(axis=1)
+    limits = np.sqrt(6 / (into[None] + out_of[:, None])).T[wired.T]
+
+    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -1, 1) * jnp.asarray(limits, dtype)
+
+    return make
