@@ -228,10 +228,22 @@ class MultiHeadAttention(Module):
                     given=f"{name} {tuple(value.shape)}",
                     expected="(batch, at least one place, features)",
                 )
-        q = self._by_head(self.query(x), self.heads)
-        k = self._by_head(self.key(memory), self.key_value_heads)
-        v = self._by_head(self.value(memory), self.key_value_heads)
+        q, k, v = self._projected(x, memory)
+        q = self._by_head(q, self.heads)
+        k = self._by_head(k, self.key_value_heads)
+        v = self._by_head(v, self.key_value_heads)
         return q, k, v
+
+    def _projected(self, x: Array, memory: Array) -> Any:
+        layers = (self.query, self.key, self.value)
+        if memory is not x or current().listener is not None:
+            return tuple(layer(y) for layer, y in zip(layers, (x, memory, memory), strict=True))
+        # One product instead of three, where nobody asks for the outputs of the three layers.
+        parts = ops.matmul(x, ops.concatenate([layer.weight for layer in layers], axis=1))
+        if self.query.bias is not None:
+            parts = parts + ops.concatenate([layer.bias for layer in layers], axis=0)
+        ends = [self.features, self.features + self.key.out_features]
+        return ops.split(parts, ends, axis=-1)
 
     def _by_head(self, x: Array, heads: int) -> Array:
         """Part the features: (B, T, heads E) -> (B, K, heads / K, T, E)."""

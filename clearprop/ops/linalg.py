@@ -1,4 +1,4 @@
-"""Products of matrices: matmul, einsum, outer and dot."""
+"""Products of matrices: matmul, einsum, sums of outer products, outer and dot."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import string
 from collections import Counter
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
@@ -33,8 +34,10 @@ def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
         # One product over all leading axes: the sum over examples, and over the steps of a scan,
         # is the product's own.
         count = math.prod(x.shape[:-1])
-        rows = transpose(reshape(x, shape=(count, x.shape[-1])))
-        return reshape(matmul(rows, reshape(error, shape=(count, *y.shape[1:]))), shape=y.shape)
+        rows = reshape(x, shape=(count, x.shape[-1]))
+        if len(y.shape) == 2:
+            return outer_sum(rows, reshape(error, shape=(count, y.shape[1])))
+        return matmul(transpose(rows), reshape(error, shape=(count,)))
     if len(x.shape) == 1 or x.shape[-2] != error.shape[-2]:
         # One vector, or in a scan the vectors of all steps, which come as (T, 1, n).
         return expand_dims(x, -1) * expand_dims(error, -2)
@@ -82,6 +85,53 @@ def _matmul_rule(left: tuple[int, ...], right: tuple[int, ...]) -> str:
         return "arrays with at least one axis; multiply by a number with *"
     inner = right[-2 if len(right) > 1 else 0]
     return f"(..., m, n) and (..., n, p): the inner sizes {left[-1]} and {inner} must be equal"
+
+
+@operation(
+    errors=(
+        lambda error, z, x, y: matmul(y, transpose(error)),
+        lambda error, z, x, y: matmul(x, error),
+    ),
+    count=lambda z, x, y: 2 * math.prod(z.shape) * x.shape[0],
+)
+def outer_sum(x: Array, y: Array) -> Array:
+    """Sum the outer products of rows: z = sum_n x_n y_n^T = x^T y, the gradient of a weight.
+
+    Shapes: x (N, m), y (N, n), z (m, n).
+
+    Raises:
+        ShapeError: there is not one row of y for each of x.
+
+    >>> print(outer_sum(jnp.array([[1.0, 2.0]]), jnp.array([[3.0]])))
+    [[3.]
+     [6.]]
+    """
+    if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[0] != y.shape[0]:
+        raise ShapeError(
+            "there is not one row of the other for each row",
+            where="outer_sum",
+            given=f"{shape_of(x)} and {shape_of(y)}",
+            expected="(N, m) and (N, n)",
+        )
+    if _reads_slowly(x, y):
+        # Without the barrier XLA would see that this is x^T y and compute that.
+        return jax.lax.optimization_barrier(y.T @ x).T
+    return x.T @ y
+
+
+def _reads_slowly(x: Any, y: Any) -> bool:
+    """Say whether a processor had better compute y^T x.
+
+    Columns of x are read down its rows. Where these lie a large power of 2 apart they share few
+    lines of the cache: (1024, 1024)^T (1024, 256) took 5.3 ms, the other way round 3.4 and less
+    than 0.5 to transpose; at widths of 256, 512 or 784 there was no difference.
+    """
+    return bool(
+        jax.default_backend() == "cpu"
+        and x.shape[1] % 1024 == 0
+        and x.shape[1] >= 2 * y.shape[1]
+        and min(x.shape[0], y.shape[1]) >= 128
+    )
 
 
 def dot(x: Array, y: Array) -> Array:

@@ -97,7 +97,17 @@ def binary(name: str, low: float = -2.0, high: float = 2.0) -> None:
 
 for _name in ("abs", "cos", "erf", "exp", "expm1", "identity", "negative", "sin", "square"):
     unary(_name)
-for _name in ("elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"):
+for _name in (
+    "elu",
+    "gelu",
+    "gelu_tanh",
+    "leaky_relu",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "tanh",
+):
     unary(_name)
 for _name in ("log", "log1p", "reciprocal", "rsqrt", "sqrt"):
     unary(_name, 0.3, 2.0)
@@ -416,6 +426,12 @@ def _(d: Draw) -> Made:
     shape = (d.integer(2, 3), *d.shape(0, 1), d.integer(1, 3))
     parameters = [d.array(shape[-1:])] * d.integer(0, 2)
     return lambda x, *p: ops.batch_norm(x, *p, epsilon=1e-2), [d.array(shape), *parameters]
+
+
+@case("outer_sum")
+def _(d: Draw) -> Made:
+    N = d.integer(1, 3)
+    return ops.outer_sum, [d.array((N, d.integer(1, 3))), d.array((N, d.integer(1, 3)))]
 
 
 @case("masked_softmax")

@@ -70,7 +70,12 @@ def test_masks_combine_with_causality() -> None:
 
 @pytest.mark.parametrize(
     ("query", "key", "value"),
-    [((4, 3), (4, 2), (4, 2)), ((4, 3), (0, 3), (0, 3)), ((4, 3), (5, 3), (4, 3)), ((3,), (4, 3), (4, 3))],
+    [
+        ((4, 3), (4, 2), (4, 2)),
+        ((4, 3), (0, 3), (0, 3)),
+        ((4, 3), (5, 3), (4, 3)),
+        ((3,), (4, 3), (4, 3)),
+    ],
 )
 def test_misfits_are_told(
     query: tuple[int, ...], key: tuple[int, ...], value: tuple[int, ...]

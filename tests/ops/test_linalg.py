@@ -113,3 +113,13 @@ def test_sizes_of_zero_have_gradients(left: tuple[int, ...], right: tuple[int, .
     )
     assert [g.shape for g in ours] == [left, right]
     assert not any(g.any() for g in ours)
+
+
+def test_a_sum_of_outer_products_is_the_same_in_the_order_that_a_processor_reads_quickly() -> None:
+    x, y = (
+        np.asarray(jax.random.normal(key, (128, n)))
+        for key, n in ((jax.random.key(0), 1024), (jax.random.key(1), 128))
+    )
+    np.testing.assert_allclose(ops.outer_sum(x, y), x.T @ y, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ShapeError, match="outer_sum"):
+        ops.outer_sum(x, y[1:])
