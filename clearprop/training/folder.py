@@ -6,7 +6,7 @@ losses.f32           the mean loss of every step's batch, raw little-endian floa
 checkpoints/         the whole state at a few steps, to resume from
 curves.csv           the three curves, one row a pass
 model.safetensors    the trained model, with its architecture
-lock                 who is writing, while somebody is
+lock                 locked while somebody writes, and says who
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class RunFolder:
         """
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
+        _check_empty(path)  # what is somebody else's gets no lock file either
         lock = Lock(path / LOCK)
         try:
             _check_empty(path)
@@ -70,6 +71,7 @@ class RunFolder:
         read_config(path)
         lock = Lock(path / LOCK)
         try:
+            _sweep(path)
             return cls(path, lock, keep)
         except BaseException:
             lock.release()
@@ -203,6 +205,13 @@ def _check_empty(path: Path) -> None:
             if is_run
             else "choose another folder",
         )
+
+
+def _sweep(path: Path) -> None:
+    """Take away the files that a process had not finished when it was killed."""
+    with disk_errors(path):
+        for file in (*path.glob(".*.tmp"), *(path / CHECKPOINTS).glob(".*.tmp")):
+            file.unlink(missing_ok=True)
 
 
 def _end_torn_line(path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clearprop.data.mnist import STEMS
-from clearprop.training.lock import Holder
+from clearprop.training.lock import Lock
 from tests.cli.conftest import IRIS, Answer, Command, is_clear
 
 QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")
@@ -148,12 +148,12 @@ def test_a_run_that_is_not_there(clearprop: Command, command: str) -> None:
 
 
 def test_a_run_in_which_somebody_works(clearprop: Command, iris_run: str, tmp_path: Path) -> None:
-    holder = Holder.this_process()
-    (tmp_path / "run" / "lock").write_text(json.dumps(holder.__dict__))
+    lock = Lock(tmp_path / "run" / "lock")
     before = contents(tmp_path / "run")
     answer = clearprop("resume", "run", "--no-report")
     assert is_clear(answer, "another process", str(os.getpid()))
     assert contents(tmp_path / "run") == before
+    lock.release()
 
 
 def test_a_run_that_was_cut_off(clearprop: Command, iris_run: str, tmp_path: Path) -> None:

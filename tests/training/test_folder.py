@@ -30,7 +30,7 @@ def test_a_folder_tells_what_was_written(tmp_path: Path) -> None:
     assert read_config(folder.path) == CONFIG
     assert read_events(folder.path) == [StepsDone(2, 1, 0.5, 0.1)]
     assert read_losses(folder.path).tolist() == np.array([0.6, 0.4], np.float32).tolist()
-    assert not (folder.path / "lock").exists()
+    RunFolder.reopen(folder.path).close()
 
 
 def test_a_folder_that_holds_a_run_is_never_overwritten(tmp_path: Path) -> None:
@@ -48,6 +48,16 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
         RunFolder.create(tmp_path, CONFIG)
     assert "thesis.tex" in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_what_a_killed_process_had_not_finished_is_swept_away(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "a", CONFIG).close()
+    (tmp_path / "a" / "checkpoints").mkdir(exist_ok=True)
+    halves = [tmp_path / "a" / ".x.1.tmp", tmp_path / "a" / "checkpoints" / ".y.2.tmp"]
+    for half in halves:
+        half.write_text("half")
+    RunFolder.reopen(tmp_path / "a").close()
+    assert not any(half.exists() for half in halves)
 
 
 def test_a_folder_in_use_is_locked(tmp_path: Path) -> None:
