@@ -52,7 +52,14 @@ from clearprop.nn.positions import LearnedPositions, SinusoidalPositions
 from clearprop.nn.structure import from_structure, to_structure
 from clearprop.nn.summary import LayerSummary, Summary, summary
 from clearprop.nn.surgery import features, layer_at, replace_layer
-from clearprop.nn.transformer import DecoderBlock, FeedForward, RMSNorm, TransformerBlock
+from clearprop.nn.transformer import (
+    DecoderBlock,
+    FeedForward,
+    RMSNorm,
+    TransformerBlock,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 from clearprop.nn.weight_norm import WeightNorm
 from clearprop.nn.wiring import Lateral, PartiallyConnected
 
@@ -101,6 +108,8 @@ __all__ = [
     "SinusoidalPositions",
     "Summary",
     "TransformerBlock",
+    "TransformerDecoder",
+    "TransformerEncoder",
     "WeightNorm",
     "apply",
     "binary_cross_entropy",

@@ -297,6 +297,108 @@ class DecoderBlock(Module):
         return y if cache is None else (y, cache)
 
 
+class TransformerEncoder(Module):
+    """Blocks one after the other, and a normalization: what a sequence is, each place in its whole.
+
+    Shapes: x (B, T, D), y the same; the mask is that of `MultiHeadAttention`.
+
+    Args:
+        features: D.
+        heads: of the attention.
+        layers: how many blocks.
+        hidden_features: F; 4 D when None.
+        options: of each `TransformerBlock`.
+
+    >>> import jax.numpy as jnp
+    >>> TransformerEncoder(8, 2, layers=2).init(0)(jnp.ones((1, 5, 8))).shape
+    (1, 5, 8)
+    """
+
+    blocks: tuple[TransformerBlock, ...]
+    norm: Module
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        *,
+        layers: int,
+        hidden_features: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.blocks = tuple(
+            TransformerBlock(features, heads, hidden_features, **options) for _ in range(layers)
+        )
+        self.norm = normalization(
+            options.get("norm", "layer"), features, options.get("epsilon", 1e-5)
+        )
+
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        for block in self.blocks:
+            x = block(x, mask)
+        y: Array = self.norm(x)
+        return y
+
+
+class TransformerDecoder(Module):
+    """Causal blocks that also attend to a memory, one after the other, and a normalization.
+
+    Shapes: x (B, T, D), memory (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.
+
+    Args:
+        features: D.
+        heads: of the attention.
+        layers: how many blocks.
+        hidden_features: F; 4 D when None.
+        options: of each `DecoderBlock`.
+
+    >>> import jax.numpy as jnp
+    >>> decoder = TransformerDecoder(8, 2, layers=2).init(0)
+    >>> decoder(jnp.ones((1, 5, 8)), jnp.ones((1, 3, 8))).shape
+    (1, 5, 8)
+    """
+
+    blocks: tuple[DecoderBlock, ...]
+    norm: Module
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        *,
+        layers: int,
+        hidden_features: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.blocks = tuple(
+            DecoderBlock(features, heads, hidden_features, **options) for _ in range(layers)
+        )
+        self.norm = normalization(
+            options.get("norm", "layer"), features, options.get("epsilon", 1e-5)
+        )
+
+    def __call__(
+        self,
+        x: Array,
+        memory: Array,
+        mask: Array | None = None,
+        memory_mask: Array | None = None,
+        *,
+        caches: tuple[Cache, ...] | None = None,
+        start: Any = 0,
+    ) -> Any:
+        """Return y, or with caches (y, the caches with the places of x in them)."""
+        if caches is None:
+            for block in self.blocks:
+                x = block(x, memory, mask, memory_mask)
+            return self.norm(x)
+        after = []
+        for block, before in zip(self.blocks, caches, strict=True):
+            x, cache = block(x, memory, None, memory_mask, cache=before, start=start)
+            after.append(cache)
+        return self.norm(x), tuple(after)
+
+
 def feed(block: TransformerBlock | DecoderBlock, x: Array) -> Array:
     """Apply the last part of a block: the network at every place, its shortcut and its norm.
 

@@ -1,0 +1,184 @@
+"""BERT: a transformer that reads a text in both directions, for words left out and for classes.
+
+Shapes: B examples, T tokens, D features, V tokens of the vocabulary, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax.numpy as jnp
+
+from clearprop import nn, ops
+from clearprop.errors import ModelError, ShapeError
+from clearprop.nn.module import Array
+
+EPSILON = 1e-12
+"""Of every normalization, as published."""
+
+
+class BERT(nn.Module):
+    """Says of each token of a text what it means there: one vector a place.
+
+        tokens                                          (B, T)
+        words + positions + segments, normalized        (B, T, D)
+        blocks, each place seeing all that count        (B, T, D)
+
+    It takes tokens, or a dict ``{"segments": ..., "tokens": ...}``: which of two texts (0 or 1) a
+    token belongs to; all belong to the first otherwise. The defaults are bert-base's.
+
+    Args:
+        vocabulary: V.
+        context: the most tokens that it reads at once.
+        width: D.
+        layers: number of blocks.
+        heads: of the attention.
+        hidden: features inside the blocks' feed-forward networks; 4 D when None.
+        dropout: rate in training; the paper's is 0.1.
+        activation: of the feed-forward networks.
+        pooled: whether it has the layer that makes one vector of a text (`pool`).
+        padding: the token that counts nowhere; None where all count.
+
+    Raises:
+        ShapeError: more tokens than the context, or none.
+
+    >>> sum(w.size for w in nn.parameters(BERT()).values())
+    109482240
+    >>> BERT(65, 16, 8, layers=1, heads=2).init(0)(jnp.ones((1, 5), jnp.int32)).shape
+    (1, 5, 8)
+
+    Source: Devlin et al. (2019): post-norm blocks, GELU, first weights N(0, 0.02^2).
+    """
+
+    words: nn.Embedding
+    positions: nn.LearnedPositions
+    segments: nn.Embedding
+    norm: nn.LayerNorm
+    dropout: nn.Dropout
+    blocks: tuple[nn.TransformerBlock, ...]
+    pooler: nn.Linear | None
+    context: int = nn.static()
+    padding: int | None = nn.static()
+
+    def __init__(
+        self,
+        vocabulary: int = 30522,
+        context: int = 512,
+        width: int = 768,
+        *,
+        layers: int = 12,
+        heads: int = 12,
+        hidden: int | None = None,
+        dropout: float = 0.0,
+        activation: Callable[[Array], Array] | str = "gelu",
+        pooled: bool = True,
+        padding: int | None = 0,
+    ) -> None:
+        small = nn.initializers.normal(0.02)
+        self.words = nn.Embedding(vocabulary, width, weight_init=small)
+        self.positions = nn.LearnedPositions(context, width)
+        self.segments = nn.Embedding(2, width, weight_init=small)
+        self.norm = nn.LayerNorm(width, epsilon=EPSILON)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = tuple(
+            nn.TransformerBlock(
+                width,
+                heads,
+                hidden,
+                norm_first=False,
+                dropout=dropout,
+                activation=activation,
+                epsilon=EPSILON,
+                weight_init=small,
+            )
+            for _ in range(layers)
+        )
+        self.pooler = nn.Linear(width, width, weight_init=small) if pooled else None
+        self.context = context
+        self.padding = padding
+
+    def __call__(self, x: Array | Mapping[str, Array]) -> Array:
+        tokens = x["tokens"] if isinstance(x, Mapping) else x
+        segments = x["segments"] if isinstance(x, Mapping) else jnp.zeros_like(tokens)
+        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= self.context:
+            raise ShapeError(
+                "these are no texts that the model can read",
+                given=f"tokens {tuple(tokens.shape)}",
+                expected=f"(batch, 1 to {self.context})",
+            )
+        y = self.positions(self.words(tokens)) + self.segments(segments)
+        y = self.dropout(self.norm(y))
+        mask = None if self.padding is None else tokens != self.padding
+        for block in self.blocks:
+            y = block(y, mask)
+        return y
+
+    def pool(self, y: Array) -> Array:
+        """Make one vector of a text: tanh of a layer on the first place, (B, T, D) -> (B, D)."""
+        if self.pooler is None:
+            raise ModelError("this BERT was made without its pooler", mend="BERT(pooled=True)")
+        pooled: Array = ops.tanh(self.pooler(y[:, 0]))
+        return pooled
+
+
+class MaskedWords(nn.Module):
+    """BERT with the head that fills in words: logits (B, T, V) of the word at each place.
+
+    z = N(gelu(y W + b)) E^T + c with the rows E of BERT's own word embedding, which get the errors
+    of both uses.
+
+    >>> sum(w.size for w in nn.parameters(MaskedWords(BERT(pooled=False))).values())
+    109514298
+
+    Source: Devlin et al. (2019).
+    """
+
+    bert: BERT
+    transform: nn.Linear
+    norm: nn.LayerNorm
+    bias: Array
+
+    def __init__(self, bert: BERT) -> None:
+        width = bert.words.features
+        small = nn.initializers.normal(0.02)
+        self.bert = bert
+        self.transform = nn.Linear(width, width, weight_init=small)
+        self.norm = nn.LayerNorm(width, epsilon=EPSILON)
+        self.bias = nn.Parameter((bert.words.size,), nn.initializers.zeros)  # type: ignore[assignment]
+
+    def __call__(self, x: Array | Mapping[str, Array]) -> Array:
+        y = self.norm(ops.gelu(self.transform(self.bert(x))))
+        return ops.matmul(y, ops.transpose(self.bert.words.weight)) + self.bias
+
+
+class TextClassifier(nn.Module):
+    """BERT with a layer on its pooled vector: logits (B, C) of the classes of texts.
+
+    Args:
+        bert: with its pooler.
+        classes: C.
+        dropout: rate of the pooled vector in training.
+
+    >>> sum(w.size for w in nn.parameters(TextClassifier(BERT(), 2)).values())
+    109483778
+
+    Source: Devlin et al. (2019).
+    """
+
+    bert: BERT
+    dropout: nn.Dropout
+    output: nn.Linear
+
+    def __init__(self, bert: BERT, classes: int, *, dropout: float = 0.0) -> None:
+        if bert.pooler is None:
+            raise ModelError(
+                "classes are read off the pooled vector of a text", mend="BERT(pooled=True)"
+            )
+        self.bert = bert
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(
+            bert.words.features, classes, weight_init=nn.initializers.normal(0.02)
+        )
+
+    def __call__(self, x: Array | Mapping[str, Array]) -> Array:
+        return self.output(self.dropout(self.bert.pool(self.bert(x))))

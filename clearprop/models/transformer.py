@@ -1,0 +1,156 @@
+"""The Transformer: an encoder reads one sequence of tokens, a decoder writes another.
+
+Shapes: B examples, S source tokens, T target tokens, D features, V target vocabulary, L tokens at
+most of an answer, N rows of a search.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from clearprop import nn, ops
+from clearprop.errors import ShapeError
+from clearprop.models.search import Beams, beam_search
+from clearprop.nn.module import Array
+
+
+class Written(NamedTuple):
+    """What the decoder remembers while it writes; rows of a search are rows of its arrays.
+
+    Attributes:
+        memory: what the encoder made of the source, (N, S, D).
+        mask: which of its places count, bool (N, S).
+        caches: keys and values of each block's own tokens.
+        length: how many tokens have been written, an int32 scalar.
+    """
+
+    memory: Array
+    mask: Array
+    caches: tuple[nn.Cache, ...]
+    length: Array
+
+
+class Transformer(nn.Module):
+    """Sequence to sequence by attention: p(target_t | source, target before t).
+
+        source (B, S)  -> embedding, positions -> encoder                  (B, S, D)
+        target (B, T)  -> embedding, positions -> decoder, which attends to the encoder's output
+        logits                                                             (B, T, V)
+
+    It takes one dict, ``{"source": ..., "target": ...}``; place t of the output scores the token
+    after target_t, so that the target begins with "<bos>". The token ``padding`` counts nowhere.
+
+    Args:
+        source_vocabulary: number of source tokens.
+        target_vocabulary: V.
+        width: D.
+        layers: blocks of the encoder, and of the decoder.
+        heads: of the attention.
+        hidden: features inside the blocks' feed-forward networks; 4 D when None.
+        dropout: rate in training.
+        activation: of the feed-forward networks.
+        norm_first: whether blocks normalize first; the paper's normalize last.
+        padding: the token that fills up short sequences.
+
+    Raises:
+        ShapeError: a sequence is empty, or is not (batch, tokens).
+
+    >>> model = Transformer(30, 40, 16, layers=1, heads=2).init(0)
+    >>> tokens = {"source": jnp.array([[4, 5, 6]]), "target": jnp.array([[2, 7]])}
+    >>> model(tokens).shape
+    (1, 2, 40)
+
+    Source: Vaswani et al. (2017). Two embeddings and an output layer of their own in the place of
+    one shared matrix; blocks normalize first unless told otherwise.
+    """
+
+    source_embedding: nn.Embedding
+    target_embedding: nn.Embedding
+    positions: nn.SinusoidalPositions
+    dropout: nn.Dropout
+    encoder: nn.TransformerEncoder
+    decoder: nn.TransformerDecoder
+    output: nn.Linear
+    padding: int = nn.static()
+
+    def __init__(
+        self,
+        source_vocabulary: int,
+        target_vocabulary: int,
+        width: int = 512,
+        *,
+        layers: int = 6,
+        heads: int = 8,
+        hidden: int | None = None,
+        dropout: float = 0.0,
+        activation: Callable[[Array], Array] | str = "relu",
+        norm_first: bool = True,
+        padding: int = 0,
+    ) -> None:
+        rows = nn.initializers.normal(1 / math.sqrt(width))
+        self.source_embedding = nn.Embedding(source_vocabulary, width, weight_init=rows)
+        self.target_embedding = nn.Embedding(target_vocabulary, width, weight_init=rows)
+        self.positions = nn.SinusoidalPositions(width)
+        self.dropout = nn.Dropout(dropout)
+        options: dict[str, Any] = {
+            "layers": layers,
+            "hidden_features": hidden,
+            "dropout": dropout,
+            "activation": activation,
+            "norm_first": norm_first,
+        }
+        self.encoder = nn.TransformerEncoder(width, heads, **options)
+        self.decoder = nn.TransformerDecoder(width, heads, **options)
+        self.output = nn.Linear(width, target_vocabulary)
+        self.padding = padding
+
+    def __call__(self, x: Mapping[str, Array]) -> Array:
+        source, target = x["source"], x["target"]
+        mask = source != self.padding
+        memory = self.encoder(self._vectors(self.source_embedding, source), mask)
+        y = self._vectors(self.target_embedding, target)
+        return self.output(self.decoder(y, memory, target != self.padding, mask))
+
+    def begin(self, source: Array, length: int) -> Written:
+        """Read a source (B, S); the state from which an answer of ``length`` tokens is written."""
+        mask = source != self.padding
+        memory = self.encoder(self._vectors(self.source_embedding, source), mask)
+        caches = tuple(
+            block.attention.begin(len(source), length, memory.dtype)
+            for block in self.decoder.blocks
+        )
+        return Written(memory, mask, caches, jnp.zeros((), jnp.int32))
+
+    def step(self, state: Written, tokens: Array) -> tuple[Array, Written]:
+        """Return log-probabilities (N, V) of what follows one more token a row, and the state.
+
+        This is the `search.Step` of `beam_search`.
+        """
+        x = self._vectors(self.target_embedding, tokens[:, None], state.length)
+        y, caches = self.decoder(
+            x, state.memory, memory_mask=state.mask, caches=state.caches, start=state.length
+        )
+        after = state._replace(caches=caches, length=state.length + 1)
+        return ops.log_softmax(self.output(y[:, 0])), after
+
+    def answer(self, source: Array, length: int, *, beams: int = 4, penalty: float = 1.0) -> Beams:
+        """Write the likeliest targets of a source (B, S) by `beam_search`; one beam is greedy."""
+        state = self.begin(source, length)
+        return beam_search(
+            self.step, state, batch=len(source), length=length, beams=beams, penalty=penalty
+        )
+
+    def _vectors(self, embedding: nn.Embedding, tokens: Array, start: Any = 0) -> Array:
+        if len(tokens.shape) != 2 or not tokens.shape[1]:
+            raise ShapeError(
+                "these are no sequences of tokens",
+                given=f"tokens {tuple(tokens.shape)}",
+                expected="(batch, at least one token)",
+            )
+        # Rows begin small, as the output's weights do; beside the waves of the places they count.
+        x = embedding(tokens) * math.sqrt(embedding.features)
+        return self.dropout(self.positions(x, start))
