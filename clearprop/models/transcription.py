@@ -1,0 +1,112 @@
+"""What a sequence model writes when it is left to itself, for one input or for many.
+
+Shape letters: B inputs, L tokens at most, K known tokens.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.errors import ConfigurationError
+from clearprop.models.search import Step, beam_search
+
+Array = jax.Array
+
+BATCH = 256
+"""Inputs that are taken at once; the last batch is filled up."""
+
+
+class Writer(Protocol):
+    """What can transcribe: a tree of arrays that reads an input, then writes token by token.
+
+    `Seq2Seq`, `Captioner` and `Transformer` are such.
+    """
+
+    def begin(self, given: Array, length: int, /) -> Any:
+        """Return the state before the first token, from which to write at most L tokens."""
+
+    def step(self, state: Any, tokens: Array, /) -> tuple[Array, Any]:
+        """Return log-probabilities (B, K) of what follows one more token, (B,), and the state."""
+
+
+def greedy_search(
+    step: Step, state: Any, *, batch: int, length: int, first: int = 2, last: int = 3
+) -> Array:
+    """Write the likeliest token at each step until ``last``; int32 (B, L), ``last`` to the end.
+
+    The best token now need not begin the best sequence: `beam_search` looks further.
+
+    Args:
+        step: (state, tokens) -> (log-probabilities, state), as `beam_search` has it.
+        state: before the first token.
+        batch: B.
+        length: L.
+        first: the token that begins every sequence, "<bos>".
+        last: the token that ends one, "<eos>".
+
+    >>> table = jnp.log(jnp.array([[0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3]]))
+    >>> print(greedy_search(
+    ...     lambda state, tokens: (table[tokens], state), {}, batch=1, length=4, first=0, last=2
+    ... ))
+    [[1 2 2 2]]
+    """
+
+    def write(carry: tuple[Any, Array], _: None) -> tuple[tuple[Any, Array], Array]:
+        state, before = carry
+        answers, state = step(state, before)
+        word = jnp.where(before == last, last, jnp.argmax(answers, axis=-1).astype(jnp.int32))
+        return (state, word), word
+
+    begun = state, jnp.full(batch, first, jnp.int32)
+    return jnp.swapaxes(jax.lax.scan(write, begun, None, length=length)[1], 0, 1)
+
+
+def transcribe(
+    model: Writer, given: Any, *, length: int, beams: int = 1, first: int = 2, last: int = 3
+) -> list[list[int]]:
+    """Return what a model writes for each of many inputs, without ``last`` and what follows it.
+
+    Args:
+        model: with values in its parameters.
+        given: (N, ...), what `Writer.begin` takes.
+        length: the most tokens of an answer, ``last`` included.
+        beams: 1 is greedy; more search for likelier sequences, see `beam_search`.
+        first: the token that begins every sequence, "<bos>".
+        last: the token that ends one, "<eos>".
+
+    Raises:
+        ConfigurationError: a length or a number of beams below 1.
+    """
+    for name, number in (("length", length), ("beams", beams)):
+        if number < 1:
+            raise ConfigurationError(f"{name} must be positive", given=str(number))
+    n, found = len(given), []
+    size = min(n, BATCH)
+    for start in range(0, n, max(size, 1)):
+        rows = np.minimum(np.arange(start, start + size), n - 1)
+        tokens = _written(model, jnp.asarray(given[rows]), length, beams, first, last)
+        found.append(np.asarray(tokens)[: n - start])
+    return [_before(last, row) for part in found for row in part]
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def _written(model: Any, given: Array, length: int, beams: int, first: int, last: int) -> Array:
+    state, batch = model.begin(given, length), given.shape[0]
+    options = {"batch": batch, "length": length, "first": first, "last": last}
+    if beams == 1:
+        return greedy_search(model.step, state, **options)
+    found = beam_search(model.step, state, beams=beams, **options)
+    # Behind its length a sequence holds zeros.
+    places = jnp.arange(length) < found.lengths[:, 0, None]
+    return jnp.where(places, found.tokens[:, 0], last)
+
+
+def _before(last: int, tokens: NDArray[np.int32]) -> list[int]:
+    ends = np.flatnonzero(tokens == last)
+    return [int(token) for token in (tokens[: ends[0]] if len(ends) else tokens)]
