@@ -44,10 +44,10 @@ class BasicBlock(nn.Module):
         self.activation = nn.Activation(ops.relu)
 
     def __call__(self, x: Array) -> Array:
-        y = self.activation(self.norm1(self.conv1(x)))
+        y = ops.stored(self.activation(self.norm1(self.conv1(x))))
         y = self.norm2(self.conv2(y))
         kept = x if self.shortcut is None else self.shortcut(x)
-        return self.activation(kept + y)
+        return ops.stored(self.activation(kept + y))
 
 
 class Bottleneck(nn.Module):
@@ -82,11 +82,11 @@ class Bottleneck(nn.Module):
         self.activation = nn.Activation(ops.relu)
 
     def __call__(self, x: Array) -> Array:
-        y = self.activation(self.norm1(self.conv1(x)))
-        y = self.activation(self.norm2(self.conv2(y)))
+        y = ops.stored(self.activation(self.norm1(self.conv1(x))))
+        y = ops.stored(self.activation(self.norm2(self.conv2(y))))
         y = self.norm3(self.conv3(y))
         kept = x if self.shortcut is None else self.shortcut(x)
-        return self.activation(kept + y)
+        return ops.stored(self.activation(kept + y))
 
 
 class PaddedShortcut(nn.Module):
@@ -180,7 +180,7 @@ class ResNet(nn.Module):
         self.output = nn.Linear(inputs, classes)
 
     def __call__(self, x: Array) -> Array:
-        x = self.activation(self.norm(self.conv(x)))
+        x = ops.stored(self.activation(self.norm(self.conv(x))))
         x = x if self.pool is None else self.pool(x)
         for stage in self.stages:
             x = stage(x)

@@ -1,7 +1,7 @@
 """What is inside a model, taken out or exchanged: features of any layer, new heads.
 
-The model itself is never changed. ``fit(freeze=[...])``, which takes the same paths, keeps a trunk as
-it is.
+The model itself is never changed. To keep a trunk as it is while a new head is trained, `fit` takes
+the same paths: ``freeze=[...]``.
 """
 
 from __future__ import annotations

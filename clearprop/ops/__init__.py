@@ -48,7 +48,7 @@ from clearprop.ops.elementwise import (
     where,
 )
 from clearprop.ops.index import gather, getitem, one_hot, scatter_add, take, take_along_axis
-from clearprop.ops.linalg import dot, einsum, matmul, outer
+from clearprop.ops.linalg import dot, einsum, matmul, outer, outer_sum
 from clearprop.ops.losses import (
     hinge,
     kl_divergence,
@@ -95,6 +95,7 @@ from clearprop.ops.shape import (
     stack,
     transpose,
 )
+from clearprop.ops.storage import stored
 
 __all__ = [
     "OPERATIONS",
@@ -153,6 +154,7 @@ __all__ = [
     "negative",
     "one_hot",
     "outer",
+    "outer_sum",
     "output_size",
     "pad",
     "power",
@@ -177,6 +179,7 @@ __all__ = [
     "stack",
     "std",
     "stop_gradient",
+    "stored",
     "subtract",
     "sum",
     "take",

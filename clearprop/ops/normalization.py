@@ -19,6 +19,7 @@ from clearprop.ops.elementwise import rsqrt, sqrt
 from clearprop.ops.reduce import mean as mean_over
 from clearprop.ops.reduce import sum as sum_over
 from clearprop.ops.reduce import var
+from clearprop.ops.storage import stored
 from clearprop.ops.types import Array, check_axis, shape_of
 
 
@@ -99,7 +100,7 @@ def _errors_of_batch_norm(
     slope = rate if scale is None else scale * rate
     from_y = (error - error_of_shift / number - xh * (error_of_scale / number)) * slope
     from_statistics = (error_of_mean + 2 * error_of_variance * centred) / number
-    return from_y + from_statistics, error_of_scale, error_of_shift
+    return stored(from_y + from_statistics), error_of_scale, error_of_shift
 
 
 @operation(joint=_errors_of_batch_norm, count=lambda y, x, *_, **__: 8 * math.prod(x.shape))

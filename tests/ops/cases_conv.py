@@ -21,7 +21,7 @@ def _(d: Draw) -> Made:
         "stride": d.integer(1, 2),
         "padding": d.choice(0, 1, "same"),
         "groups": groups,
-        "formulation": d.choice("auto", "native", *(("tiles",) if groups == 1 else ())),
+        "formulation": d.choice("auto", "native", *(("tiles", "patches") if groups == 1 else ())),
     }
     inputs = [
         d.array((d.integer(1, 2), *sizes, channels)),
@@ -47,3 +47,8 @@ def _(d: Draw) -> Made:
         lambda x: ops.average_pool(x, window, stride, padding, count_padding=counted),
         [d.array(shape)],
     )
+
+
+@case("stored")
+def _(d: Draw) -> Made:
+    return ops.stored, [d.array((d.integer(1, 3), 2))]

@@ -143,7 +143,8 @@ class Problem:
 
     @property
     def formulations(self) -> list[str]:
-        ways = ["auto", "native"] if self.groups > 1 else ["auto", "native", "tiles"]
+        ways = ["auto", "native"]
+        ways += [] if self.groups > 1 else ["tiles", "patches"]
         plain = self.parameters["padding"] == [(0, 0)] * (self.x.ndim - 2)
         window, stride = self.kernel.shape[:-2], self.parameters["stride"]
         single = set(window) == {1} and set(stride) == {1} and plain and self.groups == 1
@@ -286,6 +287,13 @@ def test_more_padding_than_the_window_reaches_over() -> None:
 
         # Places begin at -4, -1, 2 and 5 of the input: entries 0 and 2 are seen once, 1 never.
         assert np.asarray(grad(total)(x))[0, :, 0].tolist() == [1, 0, 1]
+
+
+def test_a_first_layer_of_many_features_goes_by_patches() -> None:
+    image = Geometry((32, 32), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+    assert choose("auto", image, 64, 1, 16, 1) == "patches"
+    assert choose("auto", image, 64, 16, 16, 1) == "native"
+    assert choose("auto", image, 1, 1, 16, 1) == "native"
 
 
 def test_few_channels_in_a_large_batch_go_by_tiles_and_1x1_by_product() -> None:

@@ -10,11 +10,14 @@ from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.ops.conv import tiles
 from clearprop.ops.conv.geometry import Geometry
 
-FORMULATIONS = ("auto", "native", "pointwise", "tiles")
+FORMULATIONS = ("auto", "native", "patches", "pointwise", "tiles")
 
 FEWEST_EXAMPLES = 16
 FEW_CHANNELS = 16
 MOST_TABLE_ENTRIES = 400_000
+
+LONGEST_PATCH = 32
+"""Up to so many numbers in a window, a product of patches beats XLA's convolution."""
 
 
 def batch_last_pays(batch: int, channels: int) -> bool:
@@ -36,24 +39,48 @@ def choose(
     """
     if asked not in FORMULATIONS:
         raise unknown_name("formulation", asked, FORMULATIONS, where="convolution")
-    g = geometry
-    single = set(g.window) | set(g.stride) == {1} and groups == 1
-    single = single and not any(map(sum, g.padding))
     if asked == "auto":
-        if single:
-            return "pointwise"
-        few = groups == 1 and batch_last_pays(batch, channels)
-        return "tiles" if few and _tables_stay_small(g, channels, features) else "native"
-    if (asked == "pointwise" and not single) or (asked == "tiles" and groups > 1):
+        return _fastest(geometry, batch, channels, features, groups)
+    fitting = _fitting(geometry, groups)
+    if not fitting.get(asked, True):
         raise ConfigurationError(
             f"the formulation {asked!r} cannot compute this convolution",
             where="convolution",
-            given=f"window {g.window}, stride {g.stride}, padding {g.padding}, {groups} groups",
-            expected="a window of one entry, stride 1, no padding, one group"
-            if asked == "pointwise"
-            else "one group",
+            given=f"window {geometry.window}, stride {geometry.stride}, "
+            f"padding {geometry.padding}, dilation {geometry.dilation}, {groups} groups",
+            expected=EXPECTED[asked],
         )
     return asked
+
+
+EXPECTED = {
+    "patches": "one group",
+    "pointwise": "a window of one entry, stride 1, no padding, one group",
+    "tiles": "one group",
+}
+
+
+def _fitting(geometry: Geometry, groups: int) -> dict[str, bool]:
+    """Say which formulations can compute a convolution."""
+    single = set(geometry.window) | set(geometry.stride) == {1} and groups == 1
+    return {
+        "patches": groups == 1,
+        "pointwise": single and not any(map(sum, geometry.padding)),
+        "tiles": groups == 1,
+    }
+
+
+def _fastest(geometry: Geometry, batch: int, channels: int, features: int, groups: int) -> str:
+    g = geometry
+    if _fitting(g, groups)["pointwise"]:
+        return "pointwise"
+    if groups > 1 or jax.default_backend() != "cpu" or batch < FEWEST_EXAMPLES:
+        return "native"
+    if g.taps * channels <= LONGEST_PATCH and features >= FEW_CHANNELS:
+        return "patches"
+    if batch_last_pays(batch, channels) and _tables_stay_small(g, channels, features):
+        return "tiles"
+    return "native"
 
 
 def _tables_stay_small(geometry: Geometry, channels: int, features: int) -> bool:

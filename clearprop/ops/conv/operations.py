@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from clearprop.autodiff import operation
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.ops.conv import native, pointwise, tiles
+from clearprop.ops.conv import native, patches, pointwise, tiles
 from clearprop.ops.conv.choice import choose
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
 from clearprop.ops.shape import broadcast_to, flip, pad, reshape, transpose
@@ -76,8 +76,9 @@ def convolution(
             ceil(size / stride) places, "valid" is none.
         dilation: entries from one tap of the kernel to the next.
         groups: the channels part into so many groups that do not see each other.
-        formulation: how it is computed: "native" (XLA), "pointwise" or "tiles" (matrix products);
-            "auto" takes the fastest for the shapes. The results agree up to rounding.
+        formulation: how it and its errors are computed: "native" (XLA), "patches", "pointwise" or
+            "tiles" (matrix products); "auto" takes the fastest for the shapes. The results agree up
+            to rounding.
 
     Raises:
         ShapeError: the ranks, the channels or the window do not fit, with the arithmetic.
@@ -111,6 +112,8 @@ def _forward(x: Array, kernel: Array, geometry: Geometry, groups: int, way: str)
     x, kernel = _one_type(x, kernel)
     if way == "tiles":
         return tiles.forward(x, kernel, geometry)
+    if way == "patches":
+        return patches.forward(x, kernel, geometry)
     if way == "pointwise":
         return pointwise.forward(x, kernel)
     return native.forward(x, kernel, geometry, groups)
@@ -177,6 +180,8 @@ def convolution_kernel_error(
     x, error = _one_type(x, error)
     if formulation == "tiles":
         return tiles.kernel_error(x, error, geometry)
+    if formulation == "patches":
+        return patches.kernel_error(x, error, geometry)
     if formulation == "pointwise":
         return pointwise.kernel_error(x, error)
     return native.kernel_error(x, error, geometry, groups)
