@@ -23,6 +23,7 @@ from clearprop.nn.losses import (
     cross_entropy,
     find_loss,
     mean_squared_error,
+    sequence_cross_entropy,
     squared_error,
 )
 from clearprop.nn.module import (
@@ -127,6 +128,7 @@ __all__ = [
     "parameters",
     "positions",
     "replace_layer",
+    "sequence_cross_entropy",
     "squared_error",
     "static",
     "statistic",

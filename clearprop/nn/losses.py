@@ -3,19 +3,23 @@
 A `Loss` knows its value per example, and how outputs are read as predictions and counted as
 errors, so that the three learning curves (objective, training error, development error) need
 nothing else.
+
+Shape letters: B batch, T positions of a sequence, K classes.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
-from clearprop.errors import ShapeError, unknown_name
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.nn.module import Array
 
 
@@ -33,6 +37,7 @@ class Loss:
         finish: turns the mean of `error` into what is reported (a root, for root mean square).
         threshold: for one output a class or not: from where on the answer is 1; None where the
             answer is the largest of K outputs, or a number.
+        skips_negative: whether a negative label says that its place does not count.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Loss:
     task: str
     finish: Callable[[Any], Any] = lambda mean: mean
     threshold: float | None = None
+    skips_negative: bool = False
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Return the mean over the batch."""
@@ -91,9 +97,67 @@ def _square(outputs: Array, targets: Array) -> Array:
     return (jnp.square(plain - _like(plain, targets))).reshape(plain.shape[0], -1).mean(1)
 
 
+def _chances(labels: Array, classes: int, smoothing: float) -> Array:
+    """Return labels, or chances already, as chances (..., K) with a part of them shared out."""
+    if jnp.issubdtype(labels.dtype, jnp.floating):
+        chances: Array = labels
+    else:
+        known = (labels >= 0) & (labels < classes)
+        chances = jnp.where(known[..., None], jax.nn.one_hot(labels, classes), jnp.nan)
+    return (1 - smoothing) * chances + smoothing / classes
+
+
+def _of_classes(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
+    if smoothing:
+        targets = _chances(jnp.asarray(targets), outputs.shape[-1], smoothing)
+    losses: Array = ops.softmax_cross_entropy(outputs, targets)
+    return losses
+
+
+def _of_sides(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
+    chances = _like(outputs, targets)
+    if smoothing:
+        chances = chances * (1 - smoothing) + smoothing / 2
+    return _by_example(ops.sigmoid_binary_cross_entropy(outputs, chances))
+
+
+def _shares(targets: Array, outputs: Array) -> tuple[Array, Array]:
+    """Return labels with 0 where none counts, and what each place weighs in its example's mean."""
+    targets = jnp.asarray(targets)
+    if targets.ndim < 2 or targets.shape != outputs.shape[:-1]:
+        raise ShapeError(
+            "the labels are not one for each place of a sequence",
+            where="sequence_cross_entropy",
+            given=f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
+            expected="outputs (B, T, K), targets (B, T)",
+        )
+    counted = targets >= 0
+    places = counted.sum(tuple(range(1, targets.ndim)), keepdims=True)
+    shares = counted / jnp.maximum(1, places).astype(outputs.dtype)
+    return jnp.where(counted, targets, 0), shares
+
+
+def _of_sequences(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
+    labels, shares = _shares(targets, outputs)
+    return _by_example(_of_classes(outputs, labels, smoothing=smoothing) * shares)
+
+
+def _wrong_places(outputs: Array, targets: Array) -> Array:
+    plain = stop_gradient(outputs)
+    labels, shares = _shares(targets, plain)
+    return _by_example((jnp.argmax(plain, axis=-1) != labels) * shares)
+
+
+def _divergence(outputs: Array, targets: Array) -> Array:
+    targets = _like(outputs, targets)
+    own = jax.scipy.special.xlogy(targets, targets).sum(-1)
+    losses: Array = ops.softmax_cross_entropy(outputs, targets)
+    return _by_example(losses + own)
+
+
 cross_entropy = Loss(
     "cross_entropy",
-    per_example=ops.softmax_cross_entropy,
+    per_example=_of_classes,
     error=_wrong_class,
     error_name="error rate",
     task="classification",
@@ -101,9 +165,31 @@ cross_entropy = Loss(
 """-log softmax(z)[t]: outputs z (batch, classes) before softmax, targets class numbers or
 probabilities. Its error signal is y - t."""
 
+sequence_cross_entropy = Loss(
+    "sequence_cross_entropy",
+    per_example=_of_sequences,
+    error=_wrong_places,
+    error_name="error rate",
+    task="classification",
+    skips_negative=True,
+)
+"""Cross-entropy at every place of a sequence: outputs (B, T, K), targets int (B, T). A negative
+target is not counted; an example's loss is the mean over its counted places, 0 without any."""
+
+kl_divergence = Loss(
+    "kl_divergence",
+    per_example=_divergence,
+    error=_wrong_class,
+    error_name="error rate",
+    task="classification",
+)
+"""sum_k t_k log(t_k / y_k) with y = softmax(z): outputs z before softmax, targets probabilities,
+(batch, K) each. Its error signal is y - t, as that of cross-entropy, from which it differs by the
+entropy of the targets: it is 0 where the model has them right."""
+
 binary_cross_entropy = Loss(
     "binary_cross_entropy",
-    per_example=lambda z, t: _by_example(ops.sigmoid_binary_cross_entropy(z, _like(z, t))),
+    per_example=_of_sides,
     error=_wrong_side(0.0),
     error_name="error rate",
     task="classification",
@@ -142,6 +228,29 @@ binary_squared_error = Loss(
 """sum (y - t)^2 / 2 for outputs y in (0, 1) and targets 0 or 1: the loss of the first networks."""
 
 
+log_loss = Loss(
+    "log_loss",
+    per_example=lambda y, t: _by_example(ops.log_loss(y, _like(y, t))),
+    error=_wrong_side(0.5),
+    error_name="error rate",
+    task="classification",
+    threshold=0.5,
+)
+"""-t log y - (1 - t) log(1 - y) for outputs y in (0, 1) of a network that ends in a sigmoid;
+`binary_cross_entropy` takes what stands before the sigmoid, and never overflows."""
+
+hinge = Loss(
+    "hinge",
+    per_example=lambda z, t: _by_example(ops.hinge(z, 2 * _like(z, t) - 1)),
+    error=_wrong_side(0.0),
+    error_name="error rate",
+    task="classification",
+    threshold=0.0,
+)
+"""max(0, 1 - z) where the target is 1, max(0, 1 + z) where it is 0: that of a support vector
+machine, for targets 0 and 1."""
+
+
 def _rosenblatt(z: Array, targets: Array) -> Array:
     answer = (stop_gradient(z) >= 0).astype(z.dtype)
     return _by_example((answer - _like(z, targets)) * z)
@@ -158,6 +267,7 @@ perceptron = Loss(
 """(y - t) z with y = 1 where z >= 0, else 0: outputs z before the threshold. Its error signal is
 y - t, so that gradient descent on one example is Rosenblatt's rule w += eta (t - y) x."""
 
+
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
@@ -167,6 +277,7 @@ LOSSES: dict[str, Loss] = {
         mean_squared_error,
         binary_squared_error,
         perceptron,
+        sequence_cross_entropy,
     )
 }
 

@@ -189,10 +189,10 @@ class Calls:
         return spare
 
     def _batch(self, data: Batch, rows: Array) -> Batch:
-        batch = Batch(*(jnp.take(part, rows, axis=0) for part in data))
+        batch: Batch = jax.tree.map(lambda part: jnp.take(part, rows, axis=0), data)
         if self.plan.devices > 1 and len(rows) % self.plan.devices == 0:
             placement = shared_out(self.mesh)
-            batch = Batch(*(jax.lax.with_sharding_constraint(part, placement) for part in batch))
+            batch = jax.lax.with_sharding_constraint(batch, placement)
         return batch
 
     def _trace_steps(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.data import Dataset, Preparation
+from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.training.calls import EVALUATION_BATCH, Calls
 from clearprop.training.material import Part, arrays_part, check_labels
@@ -50,7 +51,7 @@ def judge_part(calls: Calls, arrays: Arrays, part: Part, resident: Batch | None)
         objective = error = 0.0
         for start in range(0, n, EVALUATION_BATCH):
             rows = np.arange(start, min(start + EVALUATION_BATCH, n))
-            batch = calls.place(Batch(np.asarray(part.inputs[rows]), part.targets[rows]))
+            batch = calls.place(Batch(rows_of(part.inputs, rows), part.targets[rows]))
             sums = calls.evaluate(arrays, batch)
             objective, error = objective + float(sums.objective), error + float(sums.error)
     return Judged(objective / n, float(calls.problem.loss.finish(np.float64(error / n))))
@@ -146,7 +147,8 @@ def predict(model: nn.Module, inputs: Any, preparation: Preparation | None = Non
 
     Args:
         model: with values in its parameters.
-        inputs: raw examples (N, ...) where a preparation is given, else as the model takes them.
+        inputs: raw examples (N, ...) where a preparation is given, else as the model takes them; or
+            several such arrays by name.
         preparation: of the run that trained the model; regression outputs are then in the units of
             the targets.
 
@@ -160,7 +162,7 @@ def predict(model: nn.Module, inputs: Any, preparation: Preparation | None = Non
     (1000, 3)
     """
     if preparation is not None:
-        inputs = preparation.encode(np.asarray(inputs))
+        inputs = preparation.encode(jax.tree.map(np.asarray, inputs))
     outputs = _outputs(model, inputs, preparation)
     if preparation is not None and preparation.target_center:
         return np.asarray(preparation.restored_targets(outputs))
@@ -186,20 +188,34 @@ def _prepared(dataset: Dataset, preparation: Preparation | None) -> Dataset:
 def _outputs(model: nn.Module, kept: Any, preparation: Preparation | None) -> NDArray[Any]:
     if not nn.is_initialized(model):
         raise ModelError("the model has no values yet", mend="model.init(0), or fit it first")
-    if not len(kept.shape if hasattr(kept, "shape") else np.shape(kept)):
-        raise ShapeError("a batch of examples is needed", given="one number")
-    kept = kept if hasattr(kept, "dtype") else np.asarray(kept)
-    n = len(kept)
+    if not by_name(kept):
+        kept = kept if hasattr(kept, "dtype") else np.asarray(kept)
+    n = _examples(kept)
     size = min(n, EVALUATION_BATCH)
+    prepared = as_numbers if preparation is None else preparation.scaled
     parts = []
     for start in range(0, n, max(size, 1)):
         rows = np.minimum(np.arange(start, start + size), n - 1)
-        batch = jnp.asarray(preparation.scaled(kept[rows]) if preparation else kept[rows])
-        parts.append(np.asarray(_forward(model, batch if preparation else as_numbers(batch))))
+        batch = jax.tree.map(jnp.asarray, prepared(rows_of(kept, rows)))
+        parts.append(np.asarray(_forward(model, batch)))
     if not parts:
-        shape = jax.eval_shape(_forward, model, as_numbers(jnp.asarray(kept)))
+        shape = jax.eval_shape(_forward, model, jax.tree.map(jnp.asarray, prepared(kept)))
         return np.zeros(shape.shape, shape.dtype)
     return np.concatenate(parts)[:n]
+
+
+def _examples(kept: Any) -> int:
+    sizes = set()
+    for array in kept.values() if by_name(kept) else [kept]:
+        if not np.shape(array) if not hasattr(array, "shape") else not array.shape:
+            raise ShapeError("a batch of examples is needed", given="one number")
+        sizes.add(len(array))
+    if len(sizes) != 1:
+        raise ShapeError(
+            "the inputs have not as many examples as each other",
+            given=", ".join(f"{name}: {len(x)}" for name, x in kept.items()),
+        )
+    return sizes.pop()
 
 
 @jax.jit

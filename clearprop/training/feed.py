@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -102,11 +103,12 @@ class Feed:
             stream = self._stream[2]
         taken = [next(stream) for _ in range(count)]
         self._stream = (epoch, step + count, stream)
-        pool = Batch(*(np.concatenate(part) for part in zip(*taken, strict=True)))
+        pool = jax.tree.map(lambda *parts: np.concatenate(parts), *(Batch(*one) for one in taken))
         order = np.arange(len(pool.targets), dtype=np.int32)
         return Portion(self._calls.place(pool), self._calls.place(order), 0)
 
 
 def on_devices(part: Part, calls: Calls) -> Batch:
     """Return a part with all its examples on every device."""
-    return calls.place(Batch(np.asarray(part.inputs), part.targets))  # type: ignore[no-any-return]
+    inputs = jax.tree.map(np.asarray, part.inputs)
+    return calls.place(Batch(inputs, part.targets))  # type: ignore[no-any-return]

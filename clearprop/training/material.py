@@ -6,6 +6,7 @@ Shape letters: N examples.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import Dataset, Preparation, Splits, epoch_order
+from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, DataError
 from clearprop.nn import Loss
 
@@ -31,7 +33,7 @@ class Part:
 
     Attributes:
         name: for messages.
-        inputs: (N, ...), an array or rows that are read when needed.
+        inputs: (N, ...), an array or rows that are read when needed; or several by name.
         targets: (N, ...).
         dataset: where they come from; None where plain arrays were given.
     """
@@ -52,11 +54,19 @@ class Part:
     def fingerprint(self) -> int:
         """Return a number that tells these examples from others."""
         number = zlib.crc32(np.ascontiguousarray(self.targets).tobytes(), len(self))
-        if isinstance(self.inputs, np.ndarray):
-            most = max(1, FINGERPRINT_BYTES // max(1, self.inputs[:1].nbytes))
-            return zlib.crc32(np.ascontiguousarray(self.inputs[:most]).tobytes(), number)
-        rows = np.linspace(0, len(self) - 1, min(len(self), FINGERPRINT_ROWS)).astype(np.intp)
-        return zlib.crc32(np.ascontiguousarray(self.inputs[rows]).tobytes(), number)
+        if not by_name(self.inputs):
+            return _fingerprint(self.inputs, number)
+        for name in sorted(self.inputs):
+            number = _fingerprint(self.inputs[name], zlib.crc32(name.encode(), number))
+        return number
+
+
+def _fingerprint(inputs: Any, number: int) -> int:
+    if isinstance(inputs, np.ndarray):
+        most = max(1, FINGERPRINT_BYTES // max(1, inputs[:1].nbytes))
+        return zlib.crc32(np.ascontiguousarray(inputs[:most]).tobytes(), number)
+    rows = np.linspace(0, len(inputs) - 1, min(len(inputs), FINGERPRINT_ROWS)).astype(np.intp)
+    return zlib.crc32(np.ascontiguousarray(inputs[rows]).tobytes(), number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +162,8 @@ def _of_arrays(part: Part, dev: Development, seed: int) -> Material:
             if not len(rows):
                 raise DataError("no example is left to train on", given=f"dev={dev}")
             return Material(
-                Part("data", part.inputs[rows], part.targets[rows]),
-                Part("dev", part.inputs[held_rows], part.targets[held_rows]),
+                Part("data", rows_of(part.inputs, rows), part.targets[rows]),
+                Part("dev", rows_of(part.inputs, held_rows), part.targets[held_rows]),
             )
     raise ConfigurationError(
         "this does not say what to judge by",
@@ -166,19 +176,30 @@ def _of_arrays(part: Part, dev: Development, seed: int) -> Material:
 def arrays_part(name: str, inputs: Any, targets: Any) -> Part:
     """Return plain arrays as a part, after checking that they fit together.
 
+    Args:
+        name: for messages.
+        inputs: (N, ...), or several such arrays by name.
+        targets: (N, ...).
+
     Raises:
         DataError: no examples, counts that differ, or entries that are no finite numbers.
     """
-    x, y = _numbers(f"{name}: inputs", inputs), _numbers(f"{name}: targets", targets)
-    if not x.ndim or not y.ndim or len(x) != len(y):
-        raise DataError(
-            "there must be one target for each example",
-            where=name,
-            given=f"inputs of shape {x.shape} and targets of shape {y.shape}",
-        )
-    if not len(x):
+    y = _numbers(f"{name}: targets", targets)
+    named = inputs if isinstance(inputs, Mapping) else {"": inputs}
+    if not named:
+        raise DataError("there are no inputs", where=name, given="an empty dict")
+    arrays = {}
+    for of_one, values in named.items():
+        x = arrays[of_one] = _numbers(f"{name}: inputs {of_one}".rstrip(), values)
+        if not x.ndim or not y.ndim or len(x) != len(y):
+            raise DataError(
+                "there must be one target for each example",
+                where=f"{name}: inputs {of_one}" if of_one else name,
+                given=f"inputs of shape {x.shape} and targets of shape {y.shape}",
+            )
+    if not len(y):
         raise DataError("there are no examples", where=name)
-    return Part(name, x, y)
+    return Part(name, arrays if isinstance(inputs, Mapping) else arrays[""], y)
 
 
 def _numbers(where: str, values: Any) -> NDArray[Any]:
@@ -221,7 +242,7 @@ def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[i
     if loss.task != "classification" or not is_label:
         return
     classes = outputs[-1]
-    wrong = (targets < 0) | (targets >= classes)
+    wrong = targets >= classes if loss.skips_negative else (targets < 0) | (targets >= classes)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise DataError(

@@ -31,8 +31,8 @@ def find_origin(problem: Problem, state: State, frozen: Arrays, batch: Batch, ke
         key: of the run.
     """
     x = problem.inputs(batch.inputs)
-    if not _is_finite(x):
-        return Origin("the batch", f"its inputs hold {_sort(x)}")
+    if (bad := _broken(x)) is not None:
+        return Origin("the batch", f"its inputs hold {_sort(bad)}")
     tape = Tape()
     boxed = {path: tape.variable(value) for path, value in state.parameters.items()}
     names = {box.node: path for path, box in boxed.items()}

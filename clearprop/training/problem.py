@@ -64,7 +64,7 @@ class Problem:
         return tree.replace(self.skeleton, {path: x for part in parts for path, x in part.items()})
 
     def inputs(self, kept: Any) -> Any:
-        """Return kept inputs as the model sees them."""
+        """Return kept inputs as the model sees them; several by name come and go as a dict."""
         if self.preparation is not None:
             return self.preparation.scaled(kept)
         return as_numbers(kept)
@@ -155,6 +155,8 @@ def as_numbers(kept: Any) -> Any:
 
     Other integers stay as they are: they are tokens, to be looked up.
     """
+    if isinstance(kept, Mapping):
+        return {name: as_numbers(part) for name, part in kept.items()}
     wide_integer = jnp.issubdtype(kept.dtype, jnp.integer) and kept.dtype.itemsize > 1
     return kept if wide_integer else kept.astype(float_dtype())
 

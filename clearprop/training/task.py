@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop import backend, nn, optim, tree
+from clearprop.data.sources import rows_of
 from clearprop.errors import ClearpropError, ConfigurationError, ModelError, ShapeError
 from clearprop.training import plan as planning
 from clearprop.training.checkpoint import check_architecture
@@ -82,7 +83,8 @@ class Task:
     def batch(self, part: Part, size: int) -> Batch:
         """Return the first examples of a part, to look at their shapes and types."""
         rows = np.arange(size)
-        return Batch(*(jnp.asarray(x[rows]) for x in (part.inputs, part.targets)))
+        taken = Batch(rows_of(part.inputs, rows), part.targets[rows])
+        return jax.tree.map(jnp.asarray, taken)  # type: ignore[no-any-return]
 
     def check(self) -> None:
         """Raise unless the examples fit the model and its loss; nothing is computed."""
