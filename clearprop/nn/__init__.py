@@ -24,6 +24,7 @@ from clearprop.nn.losses import (
     find_loss,
     mean_squared_error,
     sequence_cross_entropy,
+    smoothed,
     squared_error,
 )
 from clearprop.nn.module import (
@@ -129,6 +130,7 @@ __all__ = [
     "positions",
     "replace_layer",
     "sequence_cross_entropy",
+    "smoothed",
     "squared_error",
     "static",
     "statistic",

@@ -38,6 +38,7 @@ class Loss:
         threshold: for one output a class or not: from where on the answer is 1; None where the
             answer is the largest of K outputs, or a number.
         skips_negative: whether a negative label says that its place does not count.
+        smoothing: the part of every target that is shared out over the classes; see `smoothed`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Loss:
     finish: Callable[[Any], Any] = lambda mean: mean
     threshold: float | None = None
     skips_negative: bool = False
+    smoothing: float = 0.0
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Return the mean over the batch."""
@@ -267,19 +269,64 @@ perceptron = Loss(
 """(y - t) z with y = 1 where z >= 0, else 0: outputs z before the threshold. Its error signal is
 y - t, so that gradient descent on one example is Rosenblatt's rule w += eta (t - y) x."""
 
-
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
         cross_entropy,
+        sequence_cross_entropy,
+        kl_divergence,
         binary_cross_entropy,
+        log_loss,
         squared_error,
         mean_squared_error,
         binary_squared_error,
+        hinge,
         perceptron,
-        sequence_cross_entropy,
     )
 }
+
+_SMOOTHED: dict[str, Callable[..., Array]] = {
+    "cross_entropy": _of_classes,
+    "sequence_cross_entropy": _of_sequences,
+    "binary_cross_entropy": _of_sides,
+}
+
+
+def smoothed(loss: str | Loss, amount: float) -> Loss:
+    """Return a cross-entropy whose targets are less than certain.
+
+    t' = (1 - amount) t + amount / K for K classes; for a class or not, K is 2. The errors that are
+    counted stay those of the true labels.
+
+    Args:
+        loss: "cross_entropy", "sequence_cross_entropy" or "binary_cross_entropy".
+        amount: the part of the target that all classes share, from 0 up to but not including 1.
+
+    Raises:
+        ConfigurationError: an amount out of its range, or a loss without classes to share among.
+
+    >>> z, t = jnp.array([[0.0, 0.0, 2.0]]), jnp.array([2])
+    >>> print(f"{cross_entropy(z, t):.2f} {smoothed('cross_entropy', 0.3)(z, t):.2f}")
+    0.24 0.64
+
+    Source: Szegedy et al. (2016), *Rethinking the Inception architecture*; as in PyTorch.
+    """
+    plain = find_loss(loss)
+    if plain.name not in _SMOOTHED:
+        raise ConfigurationError(
+            "the targets of this loss cannot be smoothed",
+            where="label_smoothing",
+            given=plain.name,
+            expected=f"one of {', '.join(_SMOOTHED)}",
+        )
+    if not 0 <= amount < 1:
+        raise ConfigurationError(
+            "label_smoothing is the part of a target that all classes share",
+            given=f"label_smoothing={amount}",
+            expected="a number from 0 up to, but not including, 1",
+        )
+    of_examples = functools.partial(_SMOOTHED[plain.name], smoothing=float(amount))
+    return replace(plain, per_example=of_examples, smoothing=float(amount))
 
 
 def find_loss(loss: str | Loss | Callable[[Any, Any], Any]) -> Loss:
