@@ -7,10 +7,11 @@
 """
 
 from clearprop.data.batching import Batch, batches, batches_per_epoch, epoch_order
-from clearprop.data.catalog import Description, Row, describe, load, load_inputs
+from clearprop.data.catalog import Row, load, load_inputs
 from clearprop.data.catalog import available as list
 from clearprop.data.columns import Column
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
+from clearprop.data.description import Description, describe
 from clearprop.data.idx import read_idx
 from clearprop.data.preparation import Preparation
 from clearprop.data.prepared_columns import PreparedColumn

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data import arrays, pictures, tables, texts
+from clearprop.data import arrays, labelled_texts, pictures, series, tables, tagged_texts, texts
 from clearprop.data.bundled import BUNDLED, bundled
 from clearprop.data.dataset import Dataset
+from clearprop.data.description import shape_words
 from clearprop.data.mnist import IDX_SETS, STEMS, idx_files, load_idx_set, read_idx_set
 from clearprop.data.preparation import Preparation, Task
+from clearprop.data.sequence_sets import SEQUENCE_SETS
 from clearprop.data.table_file import CSV_SUFFIXES, PARQUET_SUFFIXES
 from clearprop.data.truth_tables import GATES, truth_table
 from clearprop.errors import ConfigurationError, DataError, nearest, unknown_name
 
 TABLE_SUFFIXES = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
 TEXT_SUFFIXES = (".txt", ".text", ".md")
-KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES)
+KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES, *tagged_texts.SUFFIXES)
+
+TABLE_OPTIONS = ("target", "task", "ignore", "categorical", "numeric")
+ROWS_OPTIONS = ("target", "text", "sequence_length")
+SERIES_OPTIONS = ("target", "window", "horizon")
+TAG_OPTIONS = ("tags", "sequence_length")
+
+Loader: TypeAlias = tuple[str, tuple[str, ...], Callable[..., Dataset]]
+"""What a kind of data is called, its options, and what loads it with them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ def available() -> tuple[Row, ...]:
         Row(
             name,
             about.task,
-            f"{about.examples} x {_shape(about.shape)}",
+            f"{about.examples} x {shape_words(about.shape)}",
             about.source,
             about.licence,
         )
@@ -65,6 +76,10 @@ def available() -> tuple[Row, ...]:
         )
         for name, values in GATES.items()
     ]
+    rows += [
+        Row(name, about.task, about.size, about.source, about.licence)
+        for name, about in SEQUENCE_SETS.items()
+    ]
     return tuple(rows)
 
 
@@ -80,12 +95,21 @@ def load(
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     sequence_length: int | None = None,
+    stride: int | None = None,
+    window: int | None = None,
+    horizon: int | None = None,
+    text: str | None = None,
+    tags: bool | None = None,
+    limit: int | None = None,
+    stress: bool | None = None,
+    pronunciations: Literal["first", "all"] | None = None,
     stream: bool | None = None,
 ) -> Dataset:
     """Return a data set by its name, or from a file or folder.
 
     Names: see ``clearprop.data.list()``. Files: ``.csv``, ``.tsv``, ``.parquet`` (tables), ``.npz``
-    (arrays), ``.txt`` (text). Folders: pictures by class, or the four idx files of MNIST's kind.
+    (arrays), ``.txt`` (text), ``.conll``, ``.tags``, ``.iob`` (words with their tags). Folders:
+    pictures or ``.txt`` files by class, or the four idx files of MNIST's kind.
 
     Args:
         name_or_path: what to load.
@@ -97,7 +121,16 @@ def load(
         numeric: tables: columns to take as numbers.
         size: pictures: height and width to stretch to.
         channels: pictures: 1 for gray, 3 for color.
-        sequence_length: text: characters in a window.
+        sequence_length: text: characters in a window; labelled and tagged texts: words of a text
+            that are taken.
+        stride: text: characters from the beginning of a window to the next one's.
+        window: series: values in a window; with it a table's ``target`` column is a series.
+        horizon: series: values to predict.
+        text: tables: the column of texts, from which to predict the target.
+        tags: ``.txt`` and ``.tsv``: True reads a word and its tag a line.
+        limit: cmudict, digit-captions: how many examples to take.
+        stress: cmudict: True tells vowels apart by their stress.
+        pronunciations: cmudict: "first" or "all" of a word.
         stream: pictures: True to read batch by batch, False to hold all in memory.
 
     Raises:
@@ -117,10 +150,18 @@ def load(
         "size": size,
         "channels": channels,
         "sequence_length": sequence_length,
+        "stride": stride,
+        "window": window,
+        "horizon": horizon,
+        "text": text,
+        "tags": tags,
+        "limit": limit,
+        "stress": stress,
+        "pronunciations": pronunciations,
         "stream": stream,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    kind, accepted, loader = _loader(name_or_path)
+    kind, accepted, loader = _loader(name_or_path, given)
     for option in given:
         if option not in accepted:
             raise ConfigurationError(
@@ -158,100 +199,7 @@ def load_inputs(path: str | Path, preparation: Preparation) -> NDArray[Any]:
     raise _unreadable_kind(path, ".npz files")
 
 
-@dataclass(frozen=True)
-class Description:
-    """What there is to know of a data set at a glance; ``str`` gives it as lines."""
-
-    name: str
-    task: str
-    examples: int
-    test_examples: int
-    input_shape: tuple[int, ...]
-    dtype: str
-    megabytes: float
-    streamed: bool
-    classes: tuple[tuple[str, int], ...]
-    target_range: tuple[float, float] | None
-    features: tuple[tuple[str, str], ...]
-    source: str
-    licence: str
-
-    def __str__(self) -> str:
-        test = f" + {self.test_examples} official test" if self.test_examples else ""
-        where = "read batch by batch" if self.streamed else "held in memory"
-        lines = [
-            f"{self.name}: {self.task}",
-            f"  examples:  {self.examples}{test}",
-            f"  input:     {_shape(self.input_shape)} of {self.dtype}, "
-            f"{self.megabytes:.1f} MB, {where}",
-        ]
-        if self.task == "text":
-            lines.append(f"  alphabet:  {len(self.classes)} characters")
-        elif self.classes:
-            counts = ", ".join(f"{name} {count}" for name, count in self.classes)
-            lines.append(f"  classes:   {counts}")
-        if self.target_range is not None:
-            lines.append(f"  target:    from {self.target_range[0]:g} to {self.target_range[1]:g}")
-        lines += [f"  {name}: {summary}" for name, summary in self.features]
-        return "\n".join([*lines, f"  source:    {self.source}", f"  licence:   {self.licence}"])
-
-
-def describe(dataset: Dataset) -> Description:
-    """Return a summary: sizes, classes with their counts, features with their range.
-
-    >>> print(describe(load("xor")))
-    xor: classification
-      examples:  4
-      input:     2 of float32, 0.0 MB, held in memory
-      classes:   0 2, 1 2
-      x1: 0 to 1, mean 0.5
-      x2: 0 to 1, mean 0.5
-      source:    the definition of the gate
-      licence:   public domain
-    """
-    names = dataset.class_names or ()
-    counts = np.bincount(dataset.targets.ravel(), minlength=len(names)) if names else ()
-    is_number = dataset.task == "regression"
-    return Description(
-        name=dataset.name,
-        task=dataset.task,
-        examples=len(dataset),
-        test_examples=len(dataset.test) if dataset.test is not None else 0,
-        input_shape=dataset.input_shape,
-        dtype=str(dataset.inputs.dtype),
-        megabytes=dataset.size_in_bytes / 1e6,
-        streamed=dataset.streamed,
-        classes=tuple((name, int(count)) for name, count in zip(names, counts, strict=True)),
-        target_range=(float(dataset.targets.min()), float(dataset.targets.max()))
-        if is_number
-        else None,
-        features=_features(dataset),
-        source=dataset.source,
-        licence=dataset.licence,
-    )
-
-
-def _features(dataset: Dataset) -> tuple[tuple[str, str], ...]:
-    inputs = dataset.inputs
-    if dataset.feature_names is None or not isinstance(inputs, np.ndarray) or inputs.ndim != 2:
-        return ()
-    columns = dataset.columns or (None,) * inputs.shape[1]
-    summaries: list[tuple[str, str]] = []
-    for name, column, values in zip(dataset.feature_names, columns, inputs.T, strict=True):
-        present = values[~np.isnan(values)]
-        missing = len(values) - len(present)
-        if column is not None and column.categories is not None:
-            text = f"{len(column.categories)} categories: {', '.join(column.categories[:5])}"
-            text += ", ..." if len(column.categories) > 5 else ""
-        elif len(present):
-            text = f"{present.min():g} to {present.max():g}, mean {present.mean():g}"
-        else:
-            text = "no value"
-        summaries.append((name, f"{text}, {missing} missing" if missing else text))
-    return tuple(summaries)
-
-
-def _loader(name_or_path: str | Path) -> tuple[str, tuple[str, ...], Callable[..., Dataset]]:
+def _loader(name_or_path: str | Path, given: Mapping[str, Any]) -> Loader:
     name = str(name_or_path).lower().replace("_", "-")
     if isinstance(name_or_path, str):
         if name in BUNDLED:
@@ -261,6 +209,8 @@ def _loader(name_or_path: str | Path) -> tuple[str, tuple[str, ...], Callable[..
         if name in IDX_SETS:
             known = IDX_SETS[name]
             return name, ("folder",), lambda folder=None: load_idx_set(known, folder)
+        if name in SEQUENCE_SETS:
+            return name, SEQUENCE_SETS[name].options, SEQUENCE_SETS[name].load
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return _folder_loader(path)
@@ -270,20 +220,41 @@ def _loader(name_or_path: str | Path) -> tuple[str, tuple[str, ...], Callable[..
             raise _missing(path)
         names = [row.name for row in available()]
         raise unknown_name("data set", str(name_or_path), names)
-    if suffix in TABLE_SUFFIXES:
-        options = ("target", "task", "ignore", "categorical", "numeric")
-        return "a table", options, lambda **given: tables.load_table(path, **given)
-    if suffix == ".npz":
-        return "a .npz file", ("task",), lambda **given: arrays.load_arrays(path, **given)
-    if suffix in TEXT_SUFFIXES:
-        return "a text", ("sequence_length",), lambda **given: texts.load_text(path, **given)
-    raise _unreadable_kind(path, f"{', '.join(KNOWN_SUFFIXES)}, or a folder of pictures")
+    return _file_loader(path, suffix, given)
 
 
-def _folder_loader(path: Path) -> tuple[str, tuple[str, ...], Callable[..., Dataset]]:
+def _file_loader(path: Path, suffix: str, given: Mapping[str, Any]) -> Loader:
+    is_table = suffix in TABLE_SUFFIXES
+    options: tuple[str, ...]
+    read: Callable[..., Dataset]
+    if suffix in tagged_texts.SUFFIXES or given.get("tags"):
+        kind, options, read = "a text with tags", TAG_OPTIONS, tagged_texts.load_tagged
+    elif is_table and ("window" in given or "horizon" in given):
+        kind, options, read = "a series", SERIES_OPTIONS, series.load_series_file
+    elif is_table and "text" in given:
+        kind, options, read = "a table of texts", ROWS_OPTIONS, labelled_texts.load_rows
+    elif is_table:
+        kind, options, read = "a table", TABLE_OPTIONS, tables.load_table
+    elif suffix == ".npz":
+        kind, options, read = "a .npz file", ("task",), arrays.load_arrays
+    elif suffix in TEXT_SUFFIXES:
+        kind, options, read = "a text", ("sequence_length", "stride"), texts.load_text
+    else:
+        raise _unreadable_kind(path, f"{', '.join(KNOWN_SUFFIXES)}, or a folder of pictures")
+    return kind, options, functools.partial(read, path)
+
+
+def _folder_loader(path: Path) -> Loader:
     files = idx_files(path)
     if len(files) == len(STEMS):
         return "a folder of idx files", (), lambda: read_idx_set(files, name=path.name)
+    if labelled_texts.is_folder_of_texts(path):
+        options = ("sequence_length",)
+        return (
+            "a folder of texts",
+            options,
+            lambda **given: labelled_texts.load_folder(path, **given),
+        )
     return (
         "a folder of pictures",
         ("size", "channels", "stream"),
@@ -322,7 +293,3 @@ def _unreadable_kind(path: Path, expected: str) -> DataError:
         given=path.suffix or "no ending",
         expected=expected,
     )
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return "x".join(str(size) for size in shape)

@@ -29,7 +29,7 @@ LEAST_COUNT = 2
 """How often a word must occur in training to get a number of its own."""
 MOST_WORDS = 20_000
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_+")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|_+|([^\w\s])\1*")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Vocabulary:
     """Tokens and their numbers: the number of a token is its place.
 
     A text is taken apart in one of three ways. "character": every character. "word": runs of
-    letters and digits in lower case, apostrophes within them included (``don't``), and every other
-    visible character by itself. "symbol": what white space parts, as it stands.
+    letters and digits in lower case, apostrophes within them included (``don't``), and runs of one
+    other visible sign (``...``). "symbol": what white space parts, as it stands.
 
     Args:
         tokens: all of them, the special ones first.
@@ -269,7 +269,9 @@ def split(text: str, level: Level) -> list[str]:
     """
     if level == "character":
         return list(text)
-    return _WORD.findall(text.lower()) if level == "word" else text.split()
+    if level == "symbol":
+        return text.split()
+    return [found[0] for found in _WORD.finditer(text.lower())]
 
 
 def padded(

@@ -15,6 +15,7 @@ from clearprop.errors import DataError
 from clearprop.recipes.configuration import Configuration, Names, OrNone
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Size = Annotated[int, Field(ge=1)]
 
 NOT_FETCHED = "could not be downloaded"
 """How the message of a set ends that is nowhere here and could not be fetched either."""
@@ -34,6 +35,15 @@ class DataChoice(Configuration):
         folder: MNIST and Fashion-MNIST: where the files are.
         size: folders of pictures: height and width to stretch to.
         channels: folders of pictures: 1 for gray, 3 for color.
+        sequence_length: texts: characters in a window, or words of a labelled or tagged text.
+        stride: texts: characters from the beginning of a window to the next one's.
+        window: series: values in a window; with it a table's target column is taken as a series.
+        horizon: series: values to predict.
+        text: tables: the column of texts, from which to predict the target.
+        tags: .txt and .tsv files: true reads a word and its tag a line.
+        limit: cmudict and digit-captions: how many examples to take.
+        stress: cmudict: true tells vowels apart by their stress.
+        pronunciations: cmudict: "first" or "all" of a word.
         dev: fraction to judge by while training.
         test: fraction to judge by at the end, where the set has no official test part.
     """
@@ -45,8 +55,17 @@ class DataChoice(Configuration):
     categorical: Names = ()
     numeric: Names = ()
     folder: Annotated[str | None, OrNone] = None
-    size: Annotated[Annotated[int, Field(ge=1)] | None, OrNone] = None
+    size: Annotated[Size | None, OrNone] = None
     channels: Annotated[Literal[1, 3] | None, OrNone] = None
+    sequence_length: Annotated[Size | None, OrNone] = None
+    stride: Annotated[Size | None, OrNone] = None
+    window: Annotated[Size | None, OrNone] = None
+    horizon: Annotated[Size | None, OrNone] = None
+    text: Annotated[str | None, OrNone] = None
+    tags: Annotated[bool | None, OrNone] = None
+    limit: Annotated[Size | None, OrNone] = None
+    stress: Annotated[bool | None, OrNone] = None
+    pronunciations: Annotated[Literal["first", "all"] | None, OrNone] = None
     dev: Fraction = 0.1
     test: Fraction = 0.1
 

@@ -74,3 +74,33 @@ def test_one_character_only_and_bad_bytes_and_length(tmp_path):
         data.load(path)
     with pytest.raises(ConfigurationError, match="sequence_length=0"):
         data.load(path, sequence_length=0)
+
+
+def test_windows_that_overlap_are_not_shared_between_the_parts(file):
+    text = data.load(file, sequence_length=16, stride=5)
+    assert text.inputs.shape == ((len(LINES) - 17) // 5 + 1, 16)
+    np.testing.assert_array_equal(text.inputs[0, 5:], text.inputs[1, :11])
+    parts = text.split(dev=0.2, test=0.1)
+    last, first = len(parts.train) - 1, len(text) - len(parts.test) - len(parts.dev)
+    assert 5 * last + 16 <= 5 * (first - text.gap)
+    with pytest.raises(ConfigurationError, match="stride=0"):
+        data.load(file, stride=0)
+
+
+def test_a_text_is_judged_in_the_characters_that_the_model_knows(file, tmp_path):
+    preparation = data.load(file, sequence_length=16).split().preparation
+    other = tmp_path / "other.txt"
+    other.write_text("the fox " * 20)
+    part = data.load(other, sequence_length=16).prepared(preparation)
+    assert decode_text(part.inputs[0], preparation.class_names) == "the fox the fox "
+    assert decode_text(part.targets[0], preparation.class_names) == "he fox the fox t"
+    other.write_text("the fox & I " * 20)
+    with pytest.raises(DataError, match="the token '&' is not one that the model"):
+        data.load(other, sequence_length=16).prepared(preparation)
+
+
+def test_the_topics_of_python_are_a_text():
+    topics = data.load("python-topics", sequence_length=100)
+    assert topics.inputs.size > 300_000
+    assert "Python 3." in topics.source
+    assert decode_text(topics.inputs[0], topics.class_names).startswith('The "assert" statement')

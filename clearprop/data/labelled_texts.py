@@ -1,0 +1,177 @@
+"""Labelled texts: a folder for each label, or a table with a column of texts.
+
+Shape letters: N texts, T words of a text that are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.dataset import Dataset
+from clearprop.data.labels import labels_and_names
+from clearprop.data.pictures import SUFFIXES as PICTURES
+from clearprop.data.preparation import INPUTS
+from clearprop.data.table_file import read_table_file
+from clearprop.data.texts import read_text
+from clearprop.data.vocabulary import Vocabulary, split
+from clearprop.errors import ConfigurationError, DataError
+
+SEQUENCE_LENGTH = 100
+SUFFIX = ".txt"
+
+
+def load_folder(path: Path, *, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
+    """Return the texts of ``path/<label>/*.txt``.
+
+    Raises:
+        DataError: a folder without texts, a file that is empty or not UTF-8, or one label only.
+    """
+    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
+    files = [(file, folder.name) for folder in folders for file in sorted(folder.glob("*.txt"))]
+    if not files:
+        raise DataError(
+            "there is no text in this folder",
+            where=str(path),
+            expected="a folder for each label, with .txt files in it",
+        )
+    return labelled(
+        [read_text(file) for file, _ in files],
+        np.array([label for _, label in files]),
+        path.name,
+        sequence_length,
+        place=lambda row: str(files[row][0]),
+        source=str(path),
+    )
+
+
+def is_folder_of_texts(path: Path) -> bool:
+    """Return whether a folder holds folders with .txt files and without pictures."""
+    files = [file for file in path.glob("*/*") if file.name[0] not in "._"]
+    suffixes = {file.suffix.lower() for file in files}
+    return SUFFIX in suffixes and not suffixes & PICTURES
+
+
+def load_rows(
+    path: Path,
+    *,
+    text: str,
+    target: str | None = None,
+    sequence_length: int = SEQUENCE_LENGTH,
+) -> Dataset:
+    """Return the rows of a CSV, TSV or Parquet file: texts of one column, labels of another.
+
+    Raises:
+        ConfigurationError: there is no such column, or no target is named.
+        DataError: the file is damaged, a cell is empty, or there is one label only.
+    """
+    table = read_table_file(path)
+    if target is None:
+        others = [name for name in table.frame.columns if name != text]
+        raise ConfigurationError(
+            "which column is the label?",
+            where=str(path),
+            expected=f"one of {', '.join(others)}",
+            mend=f"target={others[-1]!r}" if others else None,
+        )
+    table.check_column(text, "the text")
+    table.check_column(target, "the target")
+    cells = {name: _cells(table, name) for name in (text, target)}
+    return labelled(
+        cells[text],
+        np.array(cells[target]),
+        path.name,
+        sequence_length,
+        place=lambda row: table.where(row, text),
+        source=str(path),
+        text_column=text,
+    )
+
+
+def read_texts(path: Path, column: str | None) -> list[str]:
+    """Return new texts: of a table those of a column, of a text file each line that is not empty.
+
+    Raises:
+        ConfigurationError: the table has no such column.
+        DataError: the file is damaged or empty, or not UTF-8.
+    """
+    if path.suffix.lower() == SUFFIX:
+        lines = [line for line in read_text(path).splitlines() if line.strip()]
+        if not lines:
+            raise DataError("the file is empty", where=str(path), expected="a text in each line")
+        return lines
+    table = read_table_file(path)
+    name = column or "text"
+    table.check_column(name, "the text")
+    return _cells(table, name)
+
+
+def labelled(
+    texts: Sequence[str],
+    labels: NDArray[Any],
+    name: str,
+    sequence_length: int = SEQUENCE_LENGTH,
+    *,
+    place: Callable[[int], str] | None = None,
+    **about: Any,
+) -> Dataset:
+    """Return texts as words, int32 (N, T), with their labels.
+
+    Args:
+        texts: N of them.
+        labels: (N,), of any kind.
+        name: of the data set.
+        sequence_length: T; what follows of a longer text is cut off, and a shorter one filled up.
+        place: where the text of a row stands, for messages.
+        about: further fields of the data set, such as its source.
+
+    Raises:
+        ConfigurationError: a length below 1.
+        DataError: no texts, a text without a word, or one label only.
+
+    >>> made = labelled(["Good!", "bad, bad"], np.array(["+", "-"]), "two", 3)
+    >>> made.inputs.tolist(), made.targets.tolist(), made.class_names
+    ([[5, 3, 0], [2, 4, 2]], [0, 1], ('+', '-'))
+    """
+    if isinstance(sequence_length, bool) or sequence_length < 1:
+        raise ConfigurationError(
+            "a text is read to its first word at least", given=f"sequence_length={sequence_length}"
+        )
+    words = [split(text, "word")[:sequence_length] for text in texts]
+    for row, found in enumerate(words):
+        if not found:
+            raise DataError(
+                "a text has no word",
+                where=place(row) if place is not None else f"{name}, text {row + 1}",
+                mend="leave it out",
+            )
+    targets, class_names = labels_and_names(labels, where=name)
+    vocabulary = Vocabulary.from_texts(words)
+    length = min(sequence_length, max(map(len, words)))
+    return Dataset(
+        name,
+        vocabulary.encode_all(words, length),
+        targets,
+        "classification",
+        class_names=class_names,
+        vocabularies={INPUTS: vocabulary},
+        **about,
+    )
+
+
+def _cells(table: Any, column: str) -> list[str]:
+    import polars as pl
+
+    cells = table.frame[column].cast(pl.String)
+    empty = cells.is_null() | (cells.str.strip_chars() == "")
+    if empty.any():
+        row = int(empty.arg_max() or 0)
+        raise DataError(
+            "the cell is empty", where=table.where(row, column), mend="leave the row out"
+        )
+    found: list[str] = cells.to_list()
+    return found

@@ -1,0 +1,205 @@
+"""Series of numbers in windows: what was, and what comes next.
+
+Shape letters: V values of a series, N windows, T values in a window, F features (1), H values to
+predict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.dataset import Dataset
+from clearprop.data.installed import data_file
+from clearprop.data.table_file import TableFile, read_table_file
+from clearprop.errors import ConfigurationError, DataError
+
+WINDOW, HORIZON = 24, 1
+MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?")
+
+
+class Series(NamedTuple):
+    """What is known of a named series before it is loaded.
+
+    Attributes:
+        parts: folders and file within the package statsmodels.
+        column: of that file.
+        season: after how many values it comes round again.
+        window: T, unless it is given.
+        size: in words.
+        source: where it comes from.
+        licence: under which terms.
+    """
+
+    parts: tuple[str, ...]
+    column: str
+    season: int
+    window: int
+    size: str
+    source: str
+    licence: str
+
+
+SERIES = {
+    "sunspots": Series(
+        ("datasets", "sunspots", "sunspots.csv"),
+        "SUNACTIVITY",
+        11,
+        24,
+        "309 years",
+        "yearly sunspot numbers 1700-2008, National Geophysical Data Center; from statsmodels",
+        "public domain",
+    ),
+    "co2": Series(
+        ("datasets", "co2", "co2.csv"),
+        "co2",
+        52,
+        104,
+        "2284 weeks",
+        "weekly CO2 in air at Mauna Loa 1958-2001, ppm (Keeling and Whorf, 2004); from statsmodels",
+        "public domain",
+    ),
+}
+
+
+def load_series(name: str, *, window: int | None = None, horizon: int = HORIZON) -> Dataset:
+    """Return a named series in windows, (N, T, 1), with the H values that follow each, (N, H).
+
+    Args:
+        name: "sunspots" or "co2".
+        window: T; None takes the series' own, 24 years or 104 weeks.
+        horizon: H.
+
+    Raises:
+        ConfigurationError: a window or horizon below 1.
+        DataError: statsmodels is not installed, or the series is too short for one window.
+    """
+    known = SERIES[name]
+    table = read_table_file(data_file(name, "statsmodels", "series", *known.parts))
+    values, filled = _numbers(table, known.column)
+    source = f"{known.source}{_filled_words(filled)}"
+    made = windows(values, window or known.window, horizon, name=name, column=known.column)
+    return replace(made, source=source, licence=known.licence)
+
+
+def load_series_file(
+    path: Path, *, target: str | None = None, window: int = WINDOW, horizon: int = HORIZON
+) -> Dataset:
+    """Return a column of a CSV, TSV or Parquet file in windows; its rows are in time order.
+
+    A missing value is filled by a straight line between its neighbors, which the source says.
+
+    Raises:
+        ConfigurationError: there is no such column, none is named, or a window is below 1.
+        DataError: the file is damaged, a cell is no number, or the series is too short.
+    """
+    table = read_table_file(path)
+    if target is None:
+        raise ConfigurationError(
+            "which column is the series?",
+            where=str(path),
+            expected=f"one of {', '.join(table.frame.columns)}",
+            mend=f"target={table.frame.columns[-1]!r}",
+        )
+    table.check_column(target, "the series")
+    values, filled = _numbers(table, target)
+    made = windows(values, window, horizon, name=path.name, column=target)
+    return replace(made, source=f"{path}{_filled_words(filled)}")
+
+
+def windows(
+    values: NDArray[np.floating],
+    window: int = WINDOW,
+    horizon: int = HORIZON,
+    *,
+    name: str = "series",
+    column: str = "value",
+) -> Dataset:
+    """Return a series in windows, each with the values that follow it.
+
+    Window i holds the values i to i + T - 1, and its targets are the H values from i + T on. Split,
+    the windows stay in order, and between two parts T + H - 1 of them are left out: no value that
+    judges was seen in training, as input or as target.
+
+    Args:
+        values: (V,), in time order.
+        window: T.
+        horizon: H.
+        name: of the data set.
+        column: what the values are.
+
+    Raises:
+        ConfigurationError: a window or horizon below 1.
+        DataError: fewer than T + H values.
+
+    >>> made = windows(np.arange(6.0), window=3, horizon=2)
+    >>> made.inputs[..., 0].tolist(), made.targets.tolist()
+    ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [[3.0, 4.0], [4.0, 5.0]])
+    """
+    for option, size in (("window", window), ("horizon", horizon)):
+        if isinstance(size, bool) or size < 1:
+            raise ConfigurationError(
+                f"a {option} holds at least one value", where=name, given=f"{option}={size}"
+            )
+    if len(values) < window + horizon:
+        raise DataError(
+            "the series is too short for one window",
+            where=name,
+            given=f"{len(values)} values",
+            expected=f"at least {window + horizon}: {window} to look at and {horizon} to predict",
+            mend=f"window={len(values) - horizon}" if len(values) > horizon else None,
+        )
+    both = np.lib.stride_tricks.sliding_window_view(values, window + horizon)
+    return Dataset(
+        name,
+        np.ascontiguousarray(both[:, :window, None], np.float64),
+        np.ascontiguousarray(both[:, window:]),
+        "regression",
+        feature_names=(column,),
+        gap=window + horizon - 1,
+    )
+
+
+def _filled_words(filled: int) -> str:
+    if not filled:
+        return ""
+    return f"; {filled} missing values filled by straight lines between their neighbors"
+
+
+def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], int]:
+    """Return a column as numbers, its gaps filled, and how many there were."""
+    import polars as pl
+
+    cells = table.frame[column]
+    if not cells.dtype.is_numeric():
+        text = cells.cast(pl.String).str.strip_chars()
+        marked = text.str.to_lowercase().is_in(list(MISSING_MARKS)).fill_null(True)
+        numbers = text.set(marked, None).cast(pl.Float64, strict=False)
+        wrong = numbers.is_null() & ~marked
+        if wrong.any():
+            row = int(wrong.arg_max() or 0)
+            raise DataError(
+                "a value of the series is no number",
+                where=table.where(row, column),
+                given=repr(text[row])[:80],
+                mend="correct the cell, or leave it empty where the value is missing",
+            )
+        cells = numbers
+    values = np.array(cells.cast(pl.Float64).to_numpy(), np.float64)
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise DataError(
+            "a value of the series is infinite",
+            where=table.where(int(infinite.argmax()), column),
+            mend="correct the cell, or leave it empty where the value is missing",
+        )
+    missing = np.isnan(values)
+    if missing.all():
+        raise DataError("the series has no value", where=table.where(0, column))
+    places = np.arange(len(values))
+    values[missing] = np.interp(places[missing], places[~missing], values[~missing])
+    return values, int(missing.sum())
