@@ -18,6 +18,12 @@ from clearprop.errors import TracedValueError
 Array = jax.Array
 
 
+rebuilt: contextvars.ContextVar[Callable[[Any, Any], None] | None] = contextvars.ContextVar(
+    "rebuilt", default=None
+)
+"""Is told of a tree (a layer) and of the copy with other values that is called in its place."""
+
+
 def lift(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adopt a JAX function as one operation: its rule is the one that JAX derives.
 
@@ -93,6 +99,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             for i, value in zip(moving, values, strict=True):
                 every[i] = value
             called, called_args, called_kwargs = jax.tree.unflatten(structure, every)
+            if is_tree and (note := rebuilt.get()) is not None:
+                note(function, called)
             return (called if is_tree else function)(*called_args, **called_kwargs)
 
         def inside(*values: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import jax
 
 from clearprop.autodiff import layer_path, stop_gradient
+from clearprop.autodiff.composite import rebuilt
 from clearprop.autodiff.operation import capturing
 from clearprop.errors import ClearpropError, ModelError
 
@@ -44,6 +45,7 @@ class Call:
         listener: is told of every layer call.
         active: the layers being called, outermost first.
         trail: the layers that have been passed, with their output shapes.
+        stand_ins: layers made on the way, kept alive: the name of a dead one could pass to another.
     """
 
     names: dict[int, str]
@@ -53,6 +55,7 @@ class Call:
     listener: Listener | None = None
     active: list[Module] = field(default_factory=list)
     trail: list[str] = field(default_factory=list)
+    stand_ins: list[Module] = field(default_factory=list)
 
     def path_of(self, module: Module) -> str:
         """Return a layer's path; a layer made on the way is named after its class."""
@@ -63,7 +66,18 @@ class Call:
     def stand_in(self, layer: Module, other: Module) -> Module:
         """Let a layer made on the way be known by the path of the one it stands for."""
         self.names[id(layer)] = self.path_of(other)
+        self.stand_ins.append(layer)
         return layer
+
+    def rebuilt(self, original: Any, copy: Any) -> None:
+        """Let the layers of a model's copy with other values be known by the original's paths."""
+        from clearprop.nn.module import Module, modules  # module.py stands on this file
+
+        if isinstance(original, Module):
+            for layer, other in zip(
+                modules(copy).values(), modules(original).values(), strict=True
+            ):
+                self.stand_in(layer, other)
 
     def update(self, module: Module, **statistics: Any) -> None:
         """Note new values of a layer's statistics, to be returned by `apply`."""
@@ -132,12 +146,13 @@ def apply(
 def _run(
     model: Module, inputs: tuple[Any, ...], options: dict[str, Any], call: Call
 ) -> tuple[Any, dict[str, Any]]:
-    token, uses = _current.set(call), _uses.set({})
+    token, uses, noting = _current.set(call), _uses.set({}), rebuilt.set(call.rebuilt)
     try:
         return model(*inputs, **options), call.statistics
     finally:
         _current.reset(token)
         _uses.reset(uses)
+        rebuilt.reset(noting)
 
 
 def _names(model: Module) -> dict[int, str]:

@@ -255,3 +255,30 @@ def test_statistics_keep_their_dtype():
     model = nn.BatchNorm(3).init(0, dtype=jnp.bfloat16)
     _, statistics = nn.apply(model, normal(8, 3).astype(jnp.bfloat16), training=True)
     assert {value.dtype for value in statistics.values()} == {jnp.dtype(jnp.bfloat16)}
+
+
+def test_statistics_of_checkpointed_layers_go_to_their_paths():
+    class Checkpointed(nn.Module):
+        inner: nn.Sequential
+
+        def __call__(self, x):
+            return checkpoint(self.inner)(x)
+
+    plain = nn.Sequential([nn.Linear(3, 4), nn.BatchNorm(4), "relu", nn.BatchNorm(4)]).init(0)
+    model, x = Checkpointed(plain), 3 + normal(16, 3)
+
+    def run(model):
+        def loss(weights):
+            y, statistics = nn.apply(tree.replace(model, weights), x, training=True)
+            return ops.sum(ops.square(y)), statistics
+
+        return value_and_grad(loss, has_aux=True)(nn.parameters(model))
+
+    (value, statistics), gradient = run(model)
+    (expected, of_plain), of_plain_gradient = run(plain)
+    assert jnp.allclose(value, expected)
+    assert statistics.keys() == {f"inner.{path}" for path in of_plain}
+    for path, array in of_plain.items():
+        assert jnp.allclose(statistics[f"inner.{path}"], array)
+    for path, array in of_plain_gradient.items():
+        assert jnp.allclose(gradient[f"inner.{path}"], array, atol=1e-4)
