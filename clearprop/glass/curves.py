@@ -204,6 +204,8 @@ def _rows(subject: Subject) -> list[tuple[str, str, str, str]]:
 
 def reading(subject: Subject) -> list[str]:
     """Return what the shapes of the curves say, sentence by sentence."""
+    if subject.loss.name == "perceptron":
+        return _of_corrections(subject)
     if not np.isfinite(subject.curves.development_error).any():
         return [
             _of_objective(subject.curves.objective, "more epochs may help"),
@@ -213,6 +215,27 @@ def reading(subject: Subject) -> list[str]:
     waited = int(subject.curves.epoch[-1]) - (best_epoch(subject) or 0)
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
     return [_of_objective(subject.curves.objective, hope), *_of_errors(subject, waited)]
+
+
+def _of_corrections(subject: Subject) -> list[str]:
+    """Return what the training error of Rosenblatt's rule says.
+
+    The rule corrects and does not descend: no learning rate is too high for it, or too low.
+    """
+    errors = subject.curves.training_error
+    wrong = np.flatnonzero(~(errors == 0))
+    settled = int(subject.curves.epoch[wrong[-1]]) + 1 if len(wrong) else 1
+    if not len(wrong) or wrong[-1] < len(errors) - 1:
+        return [
+            f"From epoch {settled} on no training example is wrong: a plane separates the classes, "
+            "and Rosenblatt's rule changes nothing any more."
+        ]
+    return [
+        f"The training error is {error_text(subject, float(errors[-1]))} at the end: as long as an "
+        "example is wrong Rosenblatt's rule goes on correcting, and the curves rise and fall. They "
+        "cannot say whether a plane separates the classes; only if one does, more epochs find it. "
+        "Another learning rate changes no answer: it only scales the weights."
+    ]
 
 
 def _of_objective(objective: NDArray[np.float64], hope: str) -> str:

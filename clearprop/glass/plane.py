@@ -13,8 +13,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from clearprop import nn
 from clearprop.glass.answers import feature_name
+from clearprop.glass.boundary import first_units, frame, margins
 from clearprop.glass.chart import Chart
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
@@ -64,9 +64,7 @@ def _plane(subject: Subject) -> PlaneSection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
     points = np.asarray(subject.model_inputs(rows), np.float64)
     to_raw = _to_raw(subject, points, rows)
-    low, high = points.min(axis=0), points.max(axis=0)
-    room = np.where(high > low, (high - low) * (0.35 if len(rows) <= 8 else 0.12), 1.0)
-    low, high = low - room, high + room
+    low, high = frame(points)
     side = [np.linspace(low[i], high[i], SIDE) for i in range(2)]
     grid = np.stack(np.meshgrid(side[0], side[1][::-1]), axis=-1)  # row 0 is the top
     outputs = np.asarray(_forward(subject.model, grid.reshape(-1, 2).astype(np.float32)))
@@ -126,19 +124,13 @@ def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[np.uint8], 
     if subject.evaluation.confusion is None:
         values = outputs[..., 0]
         return _pale(values - (values.max() + values.min()) / 2), []
-    if outputs.shape[-1] == 1:
-        margin = outputs[..., 0] - (subject.loss.threshold or 0.0)
-        return _pale(np.tanh(margin * (4.0 if subject.loss.threshold else 1.0))), [margin]
-    if outputs.shape[-1] == 2:
-        margin = outputs[..., 1] - outputs[..., 0]
-        return _pale(np.tanh(margin / 2)), [margin]
-    margins = []
-    for k in range(outputs.shape[-1]):
-        others = np.delete(outputs, k, axis=-1).max(axis=-1)
-        margins.append(outputs[..., k] - others)
-    sure = np.tanh(np.max(margins, axis=0) / 2)[..., None] * 0.5
+    fields = margins(outputs, subject.loss.threshold or 0.0)
+    if len(fields) == 1:
+        slope = 0.5 if outputs.shape[-1] == 2 else 4.0 if subject.loss.threshold else 1.0
+        return _pale(np.tanh(fields[0] * slope)), fields
+    sure = np.tanh(np.max(fields, axis=0) / 2)[..., None] * 0.5
     colors = np.array(CLASS_COLORS, np.float64)[outputs.argmax(axis=-1) % SHAPES]
-    return (WHITE + (colors - WHITE) * sure).astype(np.uint8), margins
+    return (WHITE + (colors - WHITE) * sure).astype(np.uint8), fields
 
 
 def _pale(field: NDArray[Any]) -> NDArray[np.uint8]:
@@ -185,12 +177,10 @@ def _unit_lines(
     subject: Subject, chart: Chart, low: NDArray[Any], high: NDArray[Any], to_raw: Any
 ) -> bool:
     """Draw where the units of the first layer change sign; say whether there are such lines."""
-    inner = [m for m in nn.modules(subject.model).values() if nn.parameters(m)]
-    leaves = [m for m in inner if len(nn.modules(m)) == 1]
-    if len(leaves) < 2 or not isinstance(leaves[0], nn.Linear) or leaves[0].bias is None:
+    units = first_units(subject.model)
+    if units is None:
         return False
-    weight = np.asarray(leaves[0].weight, np.float64)
-    bias = np.asarray(leaves[0].bias, np.float64)
+    weight, bias = units
     for unit in np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")[:MOST_LINES]:
         ends = _clipped(weight[:, unit], float(bias[unit]), low, high)
         if ends is not None:

@@ -1,8 +1,18 @@
-"""Rosenblatt's perceptron: one neuron with a threshold."""
+"""Rosenblatt's perceptron: one neuron with a threshold, and its rule with every correction counted.
+
+Shape letters: N examples, m inputs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
 from clearprop import nn
+from clearprop.errors import DataError
 from clearprop.nn.initializers import zeros
 from clearprop.nn.module import Array
 
@@ -40,3 +50,83 @@ class Perceptron(nn.Module):
 
     def __call__(self, x: Array) -> Array:
         return self.neuron(self.flatten(x))
+
+
+class Corrections(NamedTuple):
+    """What Rosenblatt's rule did.
+
+    Attributes:
+        weights: w at the end, float32 (m,).
+        bias: b at the end.
+        counts: how many examples were wrong when their turn came, pass by pass; the first 0 ends
+            the learning, for nothing changes from there on.
+    """
+
+    weights: NDArray[np.float32]
+    bias: float
+    counts: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Corrections in all."""
+        return sum(self.counts)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a pass went by without an error: a plane was found."""
+        return bool(self.counts) and self.counts[-1] == 0
+
+
+def rosenblatt(
+    inputs: NDArray[Any],
+    labels: NDArray[Any],
+    orders: Iterable[NDArray[Any]],
+    *,
+    rate: float = 1.0,
+) -> Corrections:
+    """Learn by Rosenblatt's rule, counting: where y is not t, w += eta (t - y) x, b += eta (t - y).
+
+    It is what training a `Perceptron` with the loss ``perceptron``, plain gradient descent and
+    batches of one does, example by example. If a plane separates the classes, the corrections end,
+    after no more than (R / gamma)^2 of them: R is the longest example, with a 1 for the bias beside
+    it, gamma the widest margin that a plane leaves.
+
+    Args:
+        inputs: (N, m).
+        labels: 0 or 1, (N,).
+        orders: the rows of each pass in their order; learning ends with them, or before.
+        rate: eta.
+
+    Raises:
+        DataError: there are no examples, or a label is neither 0 nor 1.
+
+    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> rosenblatt(x, np.array([0, 0, 0, 1]), [np.arange(4)] * 20).counts
+    (2, 3, 3, 2, 1, 0)
+
+    Source: Rosenblatt (1958); the bound is Novikoff's (1962), *On convergence proofs on
+    perceptrons*.
+    """
+    truth = np.asarray(labels).reshape(-1)
+    if not len(inputs) or not np.isin(truth, (0, 1)).all() or len(truth) != len(inputs):
+        raise DataError(
+            "Rosenblatt's rule needs examples with a label of 0 or 1 each",
+            given=f"{len(inputs)} examples, {len(truth)} labels",
+        )
+    points = np.asarray(inputs, np.float32).reshape(len(inputs), -1)
+    eta = np.float32(rate)
+    weights, bias = np.zeros(points.shape[1], np.float32), np.float32(0)
+    counts: list[int] = []
+    for order in orders:
+        wrong = 0
+        for row in order:
+            answer = points[row] @ weights + bias >= 0
+            if answer != truth[row]:
+                change = eta * np.float32(truth[row] - answer)
+                weights += change * points[row]
+                bias += change
+                wrong += 1
+        counts.append(wrong)
+        if not wrong:
+            break
+    return Corrections(weights, float(bias), tuple(counts))

@@ -8,12 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import models, nn, optim
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preparation, Splits, epoch_order
+from clearprop.glass.boundary import draw_plane
+from clearprop.glass.style import Drawing
+from clearprop.models.perceptron import Corrections, rosenblatt
 from clearprop.recipes.binary import against_the_rest
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Rate, Recipe
-from clearprop.recipes.separation import FEW_ROWS, inequalities, separate
+from clearprop.recipes.separation import FEW_ROWS, inequalities, margin, separate
 from clearprop.training import Curves, predict
+
+MOST_TURNS = 500_000
+"""Of longer runs the corrections are not counted again."""
 
 
 class PerceptronRecipe(Recipe):
@@ -54,15 +60,91 @@ class PerceptronRecipe(Recipe):
         """Return plain gradient descent."""
         return optim.sgd(self.learning_rate)
 
+    def corrections(self, train: Dataset, preparation: Preparation) -> Corrections | None:
+        """Return what the rule did in this run, correction by correction; None of long runs."""
+        if self.epochs * len(train) > MOST_TURNS:
+            return None
+        orders = (epoch_order(len(train), self.seed, epoch) for epoch in range(self.epochs))
+        inputs = _scaled(train, preparation)
+        return rosenblatt(inputs, train.targets, orders, rate=self.learning_rate)
+
+    def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return how many corrections were made, and how many there can be where a plane exists."""
+        done = self.corrections(splits.train, splits.preparation)
+        if done is None:
+            return {}
+        found = {"corrections": float(done.total)}
+        if done.ended:
+            known = margin(_scaled(splits.train, splits.preparation), splits.train.targets)
+            if known is not None:
+                found["corrections at most"] = float(known.corrections)
+        return found
+
     def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return the plane that was found, or whether there is one at all."""
         train, preparation = splits.train, splits.preparation
-        inputs = np.asarray(preparation.scaled(np.asarray(train.inputs))).reshape(len(train), -1)
+        inputs = _scaled(train, preparation)
         answers = predict(model, inputs)[:, 0] >= 0
         wrong = int((answers != (train.targets == 1)).sum())
-        if not wrong:
-            return _found(model, curves, preparation, train)
-        return _not_found(inputs, train, wrong, self.epochs)
+        if wrong:
+            return _not_found(inputs, train, wrong, self.epochs)
+        return [
+            *_found(model, curves, preparation, train),
+            *_counted(self.corrections(train, preparation), inputs, train),
+        ]
+
+    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+        """Return a picture of the plane; where none separates, of the proof too."""
+        train, preparation = splits.train, splits.preparation
+        inputs, (weights, bias) = _scaled(train, preparation), _plane(model)
+        wrong = ((inputs @ weights + bias >= 0) != (train.targets == 1)).any()
+        conflict = separate(inputs, train.targets).conflict if wrong else None
+        if inputs.shape[1] <= 2 and len(preparation.center) == inputs.shape[1]:
+            inputs = np.asarray(train.inputs, np.float64)
+            weights, bias = _in_units_of_the_data(weights, bias, preparation)
+        return [
+            draw_plane(
+                inputs,
+                train.targets,
+                weights,
+                bias,
+                conflict=conflict,
+                feature_names=train.feature_names,
+                class_names=train.class_names,
+            )
+        ]
+
+
+def _scaled(train: Dataset, preparation: Preparation) -> NDArray[np.float32]:
+    scaled = preparation.scaled(np.asarray(train.inputs))
+    return np.asarray(scaled, np.float32).reshape(len(train), -1)
+
+
+def _plane(model: nn.Module) -> tuple[NDArray[np.float64], float]:
+    parameters = nn.parameters(model)
+    weights = np.asarray(parameters["neuron.weight"], np.float64)[:, 0]
+    return weights, float(np.asarray(parameters["neuron.bias"])[0])
+
+
+def _in_units_of_the_data(
+    weights: NDArray[np.float64], bias: float, preparation: Preparation
+) -> tuple[NDArray[np.float64], float]:
+    # The neuron saw scaled inputs; the plane is told in the units of the data.
+    weights = weights / np.asarray(preparation.spread)
+    return weights, bias - float(weights @ np.asarray(preparation.center))
+
+
+def _counted(done: Corrections | None, inputs: NDArray[np.float32], train: Dataset) -> list[str]:
+    if done is None or not done.ended:
+        return []
+    lines = [f"{done.total} corrections until no error"]
+    known = margin(inputs, train.targets)
+    if known is not None:
+        lines[0] += (
+            f"; in whatever order, never more than (R / gamma)^2 = "
+            f"({known.radius:.4g} / {known.gamma:.4g})^2 = {known.corrections:,} (Novikoff)"
+        )
+    return lines
 
 
 def _found(model: nn.Module, curves: Curves, preparation: Preparation, train: Dataset) -> list[str]:
@@ -73,14 +155,10 @@ def _found(model: nn.Module, curves: Curves, preparation: Preparation, train: Da
         "a plane separates the classes: all training examples are right; "
         f"the last correction was in epoch {last}"
     ]
-    parameters = nn.parameters(model)
-    weights = np.asarray(parameters["neuron.weight"], np.float64)[:, 0]
-    bias = float(np.asarray(parameters["neuron.bias"])[0])
+    weights, bias = _plane(model)
     if len(weights) > FEW_ROWS or len(weights) != len(preparation.center):
         return lines
-    # The neuron saw scaled inputs; the plane is told in the units of the data.
-    weights = weights / np.asarray(preparation.spread)
-    bias -= float(weights @ np.asarray(preparation.center))
+    weights, bias = _in_units_of_the_data(weights, bias, preparation)
     terms = [f"{w:+.4g} {names[i] if names else f'x{i + 1}'}" for i, w in enumerate(weights)]
     return [
         *lines,

@@ -80,6 +80,62 @@ def separate(inputs: NDArray[Any], labels: NDArray[Any]) -> Separation:
     return Separation(None)
 
 
+@dataclass(frozen=True)
+class Margin:
+    """How wide apart two classes stand, as Novikoff's bound has it.
+
+    Attributes:
+        radius: R, the greatest length of an example with a 1 for the bias beside it.
+        gamma: the widest margin of a plane: the least distance of such an example from it.
+    """
+
+    radius: float
+    gamma: float
+
+    @property
+    def corrections(self) -> int:
+        """(R / gamma)^2: more corrections Rosenblatt's rule never makes, in whatever order."""
+        return int((self.radius / self.gamma) ** 2 + 1e-6)
+
+
+def margin(inputs: NDArray[Any], labels: NDArray[Any]) -> Margin | None:
+    """Return radius and margin of two classes, or None where no plane parts them, or none is known.
+
+    The widest plane is perpendicular to the point nearest to 0 of all mixtures of the examples,
+    those of label 0 turned around. Any plane's margin bounds the corrections; the widest best.
+
+    Args:
+        inputs: (N, F), as the neuron gets them.
+        labels: 0 or 1, (N,).
+
+    >>> x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> margin(x, np.array([0, 0, 0, 1])).corrections
+    51
+    >>> margin(x, np.array([0, 1, 1, 0])) is None
+    True
+
+    Source: Novikoff (1962), *On convergence proofs on perceptrons*, for weights that begin at 0.
+    """
+    points = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
+    if points.size > MOST_ENTRIES:
+        return None
+    extended = np.column_stack([points, np.ones(len(points))])
+    radius = float(np.linalg.norm(extended, axis=1).max())
+    turned = np.where(np.asarray(labels) == 1, 1.0, -1.0)[:, None] * extended / radius
+    columns = np.vstack([turned.T, np.ones(len(points))])
+    wanted = np.zeros(len(columns))
+    wanted[-1] = 1.0
+    try:
+        nearest = turned.T @ optimize.nnls(columns, wanted)[0]
+    except RuntimeError:  # it did not come to an end
+        return None
+    length = float(np.linalg.norm(nearest))
+    if length < 1e-9:
+        return None
+    gamma = radius * float((turned @ (nearest / length)).min())
+    return Margin(radius, gamma) if gamma > 0 else None
+
+
 def inequalities(inputs: NDArray[Any], labels: NDArray[Any]) -> list[str]:
     """Return what each example asks of the weights, as lines.
 

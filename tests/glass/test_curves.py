@@ -12,6 +12,7 @@ import pytest
 
 from clearprop.glass.curves import best_epoch, curves_section, reading
 from clearprop.glass.subject import Subject, gather
+from clearprop.nn import find_loss
 from clearprop.training import Curves
 from tests.glass.conftest import Told
 
@@ -90,3 +91,13 @@ def test_many_epochs_and_wide_ranges_are_drawn(of: Callable[..., Subject]) -> No
 
 def test_a_run_without_an_epoch_has_no_curves(of: Callable[..., Subject]) -> None:
     assert curves_section(of([], [])) is None
+
+
+def test_of_rosenblatts_rule_no_descent_is_expected(of: Callable[..., Subject]) -> None:
+    rule = find_loss("perceptron")
+    found = dataclasses.replace(of([0.5, 0.1, 0, 0], [0.4, 0.1, 0, 0]), loss=rule)
+    assert "From epoch 3 on no training example is wrong" in " ".join(reading(found))
+    never = dataclasses.replace(of([0.5, 0.6, 0.4], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]), loss=rule)
+    (said,) = reading(never)
+    assert "goes on correcting" in said
+    assert "larger network" not in said

@@ -4,11 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clearprop import nn, optim, tree
 from clearprop.autodiff import value_and_grad
-from clearprop.models import Perceptron
+from clearprop.errors import DataError
+from clearprop.models import Perceptron, rosenblatt
 from clearprop.nn.losses import perceptron
+from clearprop.recipes.separation import margin, separate
 
 XS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 
@@ -51,3 +55,55 @@ def test_on_the_plane_the_answer_is_one() -> None:
 
 def test_it_begins_with_zeros() -> None:
     assert all((w == 0).all() for w in nn.parameters(Perceptron(3).init(5)).values())
+
+
+def in_order(passes: int, length: int = 4) -> list[np.ndarray]:
+    return [np.arange(length)] * passes
+
+
+def test_every_correction_is_counted() -> None:
+    done = rosenblatt(XS, np.array([0, 0, 0, 1]), in_order(50))
+    assert done.ended
+    assert done.total == sum(done.counts) == 11
+    assert ((XS @ done.weights + done.bias >= 0) == [0, 0, 0, 1]).all()
+    assert not rosenblatt(XS, np.array([0, 1, 1, 0]), in_order(50)).ended
+
+
+@given(st.integers(0, 2**14 - 1), st.integers(0, 5), st.sampled_from([0.25, 1.0, 4.0]))
+def test_the_corrections_stay_below_novikoffs_bound(bits: int, seed: int, rate: float) -> None:
+    random = np.random.default_rng(seed)
+    points = random.integers(-3, 4, (14, 2)).astype(np.float32)
+    labels = np.array([bits >> i & 1 for i in range(14)])
+    known = margin(points, labels)
+    orders = (random.permutation(14) for _ in range(500))
+    if known is None:
+        assert separate(points, labels).separable is False
+        return
+    done = rosenblatt(points, labels, orders, rate=rate)
+    assert done.total <= known.corrections
+    assert done.ended or known.corrections >= 500
+
+
+@pytest.mark.parametrize("targets", [(0, 0, 0, 1), (0, 1, 1, 1), (1, 0, 0, 0)])
+def test_the_widest_margin_is_the_one_of_a_search(targets: tuple[int, ...]) -> None:
+    known = margin(XS, np.array(targets))
+    assert known is not None
+    signs = np.where(np.array(targets) == 1, 1, -1)
+    extended = np.column_stack([XS, np.ones(4)])
+    directions = np.random.default_rng(0).normal(size=(100_000, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    best = (directions @ (signs[:, None] * extended).T).min(axis=1).max()
+    assert best <= known.gamma + 1e-9
+    assert best > 0.85 * known.gamma
+
+
+def test_the_rate_changes_no_answer() -> None:
+    labels = np.array([0, 1, 1, 1])
+    counts = {rosenblatt(XS, labels, in_order(50), rate=rate).counts for rate in (0.125, 1, 8)}
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, 1], [0, 1], []])
+def test_labels_that_are_none(labels: list[int]) -> None:
+    with pytest.raises(DataError, match="a label of 0 or 1 each"):
+        rosenblatt(XS[: 0 if not labels else 4], np.array(labels), in_order(1))

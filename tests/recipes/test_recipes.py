@@ -12,6 +12,7 @@ from clearprop import data, nn
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.recipes import find_recipe, prepare
 from clearprop.recipes.experiment import Experiment, of_run, recipe_of
+from clearprop.recipes.perceptron import PerceptronRecipe
 from clearprop.training import Run, read_run
 
 
@@ -100,6 +101,34 @@ def test_a_plane_that_was_not_found_yet_is_not_denied() -> None:
 def test_the_perceptron_needs_two_classes(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         prepare("perceptron", values)
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ({"data": {"name": "and"}}, "The plane of the perceptron"),
+        ({"data": {"name": "xor"}}, "No plane separates the classes"),
+        ({"positive": "virginica", "epochs": 20}, "No plane separates the classes"),
+    ],
+)
+def test_the_perceptron_draws_its_plane_and_counts_its_corrections(
+    values: dict[str, Any], title: str
+) -> None:
+    experiment, run = trained("perceptron", **values)
+    recipe, splits = experiment.recipe, experiment.splits
+    (drawing,) = recipe.drawings(run.model, run.curves, splits)
+    assert drawing.title == title
+    assert isinstance(recipe, PerceptronRecipe)
+    done = recipe.corrections(splits.train, splits.preparation)
+    assert done is not None
+    # Counted over again, the run is the one that was trained.
+    weights = np.asarray(nn.parameters(run.model)["neuron.weight"])[:, 0]
+    np.testing.assert_allclose(done.weights, weights, rtol=1e-4, atol=1e-5)
+    measures = recipe.measures(run.model, splits)
+    assert measures["corrections"] == done.total > 0
+    if done.ended:
+        assert done.total <= measures["corrections at most"]
+        assert "(Novikoff)" in remarks(experiment, run)[-1]
 
 
 # --- xor -----------------------------------------------------------------------------------------
