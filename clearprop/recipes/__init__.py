@@ -38,6 +38,13 @@ RECIPES: dict[str, Entry] = {
     "xor": Entry("XorRecipe", "a small network solves what one neuron cannot"),
     "mlp": Entry("MLPRecipe", "fully connected layers, for pictures and tables"),
     "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
+    "resnet20": Entry("ResNet20Recipe", "a residual network, for small pictures"),
+    "alexnet": Entry("AlexNetRecipe", "the network of 2012, for pictures of 227 x 227"),
+    "transfer": Entry(
+        "TransferStudy", "what was learned of some classes helps with few samples of others"
+    ),
+    "descent": Entry("DescentStudy", "every learning rule on its way down a surface, drawn"),
+    "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
 }
 
 _HOME = {
