@@ -146,8 +146,9 @@ def _advance(step: Step, now: _Search, first: int, last: int, penalty: float) ->
         )
     V = answers.shape[1]
     sums = (now.sums[:, :, None] + answers.astype(jnp.float32).reshape(B, K, V)).reshape(B, K * V)
-    # Of 2 K candidates at most K end, so that K are left to go on.
-    best, places = jax.lax.top_k(sums, min(2 * K, K * V))
+    # Of 2 K candidates at most K end, so that K are left to go on. One beam is greedy: it ends when
+    # to end is likeliest.
+    best, places = jax.lax.top_k(sums, 1 if K == 1 else min(2 * K, K * V))
     parents, words = places // V, (places % V).astype(jnp.int32)
     written = jnp.take_along_axis(now.tokens, parents[:, :, None], axis=1)
     written = written.at[:, :, now.step].set(words)
