@@ -51,6 +51,17 @@ from clearprop.nn.pool import (
     MaxPool3d,
 )
 from clearprop.nn.positions import LearnedPositions, SinusoidalPositions
+from clearprop.nn.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    HigherOrderRNN,
+    HigherOrderRNNCell,
+    LSTMCell,
+    LSTMState,
+    RNNCell,
+)
 from clearprop.nn.structure import from_structure, to_structure
 from clearprop.nn.summary import LayerSummary, Summary, summary
 from clearprop.nn.surgery import features, layer_at, replace_layer
@@ -66,7 +77,10 @@ from clearprop.nn.weight_norm import WeightNorm
 from clearprop.nn.wiring import Lateral, PartiallyConnected
 
 __all__ = [
+    "GRU",
     "LOSSES",
+    "LSTM",
+    "RNN",
     "Activation",
     "AdaptiveAvgPool",
     "Attention",
@@ -86,8 +100,13 @@ __all__ = [
     "Embedding",
     "FeedForward",
     "Flatten",
+    "GRUCell",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "HigherOrderRNN",
+    "HigherOrderRNNCell",
+    "LSTMCell",
+    "LSTMState",
     "Lateral",
     "LayerNorm",
     "LayerSummary",
@@ -104,6 +123,7 @@ __all__ = [
     "Parameter",
     "PartiallyConnected",
     "RMSNorm",
+    "RNNCell",
     "Reshape",
     "Residual",
     "Sequential",

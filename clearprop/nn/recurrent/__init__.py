@@ -1,0 +1,24 @@
+"""Recurrent layers: each a cell, which is one step, and a layer, which is the cell over time."""
+
+from clearprop.nn.recurrent.cell import Cell
+from clearprop.nn.recurrent.gru import GRU, GRUCell, GRUGates
+from clearprop.nn.recurrent.higher_order import HigherOrderRNN, HigherOrderRNNCell
+from clearprop.nn.recurrent.layer import Recurrent
+from clearprop.nn.recurrent.lstm import LSTM, LSTMCell, LSTMGates, LSTMState
+from clearprop.nn.recurrent.rnn import RNN, RNNCell
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "GRUCell",
+    "GRUGates",
+    "HigherOrderRNN",
+    "HigherOrderRNNCell",
+    "LSTMCell",
+    "LSTMGates",
+    "LSTMState",
+    "RNNCell",
+    "Recurrent",
+]

@@ -1,0 +1,159 @@
+"""Gated recurrent units: one state, a gate that keeps it and one that forgets it in proposals.
+
+Shape letters: B batch, T steps, D input features, H hidden units.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Unpack
+
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.errors import unknown_name
+from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
+from clearprop.nn.module import Array, Initializer, Parameter, static
+from clearprop.nn.recurrent.cell import Cell, by_gate
+from clearprop.nn.recurrent.layer import Options, Recurrent
+
+RESETS = ("after", "before")
+
+
+class GRUGates(NamedTuple):
+    """The gates of one step, each (B, H): what of the past is heard, kept, and what is proposed."""
+
+    reset: Array
+    update: Array
+    candidate: Array
+
+
+class GRUCell(Cell):
+    """One step of gated recurrent units.
+
+        r = sigmoid(x W_r + h U_r + b_r)        z = sigmoid(x W_z + h U_z + b_z)
+        n = tanh(x W_n + b_n + r (h U_n + d))   reset "after" the product
+        n = tanh(x W_n + b_n + (r h) U_n)       reset "before" it
+        h' = (1 - z) n + z h
+
+    Shapes: x (B, D), state h (B, H); W (D, 3 H), U (H, 3 H), b (3 H,) hold r, z, n side by side;
+    d (H,), with reset "after" alone.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        reset: "after" as in PyTorch, cuDNN, and ONNX with linear_before_reset=1; "before" as in the
+            paper, and in ONNX with linear_before_reset=0.
+        dropout: probability with which an entry of h is dropped on its way into the product, in
+            training, drawn anew at every step; h is never dropped where z keeps it.
+        weight_init: makes W, a gate at a time.
+        recurrent_init: makes U, a gate at a time.
+
+    Raises:
+        ConfigurationError: a size is not positive, or reset is something else.
+        ShapeError: x or the state has another shape.
+
+    >>> GRUCell(3, 4).init(0)(jnp.ones((2, 3))).shape
+    (2, 4)
+
+    Source: Cho et al. (2014), *Learning phrase representations using RNN encoder-decoder*. PyTorch
+    adds two biases; those of r and z are one here.
+    """
+
+    weight: Array
+    recurrent_weight: Array
+    bias: Array
+    candidate_bias: Array | None
+    reset: str = static()
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        reset: str = "after",
+        dropout: float = 0.0,
+        weight_init: Initializer = glorot_uniform,
+        recurrent_init: Initializer = orthogonal,
+    ) -> None:
+        self._begin(input_size, hidden_size, dropout)
+        if reset not in RESETS:
+            raise unknown_name("reset", reset, RESETS, "GRUCell")
+        self.reset = reset
+        units = 3 * hidden_size
+        self.weight = Parameter((input_size, units), by_gate(weight_init, 3))  # type: ignore[assignment]
+        self.recurrent_weight = Parameter((hidden_size, units), by_gate(recurrent_init, 3))  # type: ignore[assignment]
+        self.bias = Parameter((units,), zeros)  # type: ignore[assignment]
+        self.candidate_bias = Parameter((hidden_size,), zeros) if reset == "after" else None  # type: ignore[assignment]
+
+    def project(self, x: Array) -> Array:
+        """Return x W + b."""
+        return ops.matmul(x, self.weight) + self.bias
+
+    def step(self, projected: Array, state: Array) -> Array:
+        """Return h'."""
+        return self.look(projected, state)[0]
+
+    def look(self, projected: Array, state: Array) -> tuple[Array, GRUGates]:
+        """Return the next state and the gates that made it.
+
+        >>> cell = GRUCell(3, 4).init(0)
+        >>> _, gates = cell.look(cell.project(jnp.ones((2, 3))), cell.zero_state(2))
+        >>> gates.update.shape
+        (2, 4)
+        """
+        heard = self._recurrent(state)
+        x_r, x_z, x_n = ops.split(projected, 3, axis=-1)
+        if self.candidate_bias is not None:
+            h_r, h_z, h_n = ops.split(ops.matmul(heard, self.recurrent_weight), 3, axis=-1)
+            r = ops.sigmoid(x_r + h_r)
+            n = ops.tanh(x_n + r * (h_n + self.candidate_bias))
+        else:
+            both = 2 * self.hidden_size
+            h_r, h_z = ops.split(ops.matmul(heard, self.recurrent_weight[:, :both]), 2, axis=-1)
+            r = ops.sigmoid(x_r + h_r)
+            n = ops.tanh(x_n + ops.matmul(r * heard, self.recurrent_weight[:, both:]))
+        z = ops.sigmoid(x_z + h_z)
+        return n + z * (state - n), GRUGates(r, z, n)
+
+    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Array:
+        """Return h = 0, (*batch, H)."""
+        return jnp.zeros((*batch, self.hidden_size), dtype)
+
+
+class GRU(Recurrent):
+    """A layer of gated recurrent units over time: y_t = h_t = cell(x_t, h_{t-1}).
+
+    Shapes, arguments and errors are those of `Recurrent`, equations those of `GRUCell`.
+
+    >>> GRU(3, 4).init(0)(jnp.ones((2, 5, 3))).shape
+    (2, 5, 4)
+
+    Source: Cho et al. (2014).
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        reset: str = "after",
+        recurrent_dropout: float = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        def make(inputs: int) -> GRUCell:
+            return GRUCell(inputs, hidden_size, reset=reset, dropout=recurrent_dropout)
+
+        self._build(make, input_size, **options)
+
+    def gates(self, x: Array) -> GRUGates:
+        """Return the gates at every step of the first layer, forward, each (B, T, H).
+
+        >>> GRU(3, 4).init(0).gates(jnp.ones((2, 5, 3))).update.shape
+        (2, 5, 4)
+        """
+        cell = self.cells[0]
+        assert isinstance(cell, GRUCell)
+        projected = cell.project(ops.moveaxis(x, 1, 0))
+        start = cell.zero_state(x.shape[0], dtype=projected.dtype)
+        _, gates = ops.scan(lambda state, p: cell.look(p, state), start, projected)
+        return GRUGates(*(ops.moveaxis(gate, 0, 1) for gate in gates))

@@ -1,0 +1,138 @@
+"""Higher-order recurrent networks: the state hears several of its last values, not one.
+
+Shape letters: B batch, T steps, D input features, H hidden units, K order.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Unpack
+
+import jax
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.errors import unknown_name
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
+from clearprop.nn.module import Array, Initializer, Parameter, static
+from clearprop.nn.recurrent.cell import Cell
+from clearprop.nn.recurrent.layer import Options, Recurrent
+from clearprop.nn.recurrent.rnn import NONLINEARITIES
+
+
+class HigherOrderRNNCell(Cell):
+    """One step of a higher-order recurrent network: h_t = f(x_t W + sum_k h_{t-k} U_k + b).
+
+    k goes from 1 to K. An error signal reaches h_{t-K} in one step instead of K, so that it fades
+    more slowly. Order 1 is the plain `RNNCell`.
+
+    Shapes: x (B, D); a state is the tuple (h_{t-1}, ..., h_{t-K}), each (B, H); W (D, H),
+    U (K H, H) holds the U_k one below the other, b (H,).
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        order: K.
+        nonlinearity: f, "tanh" or "relu".
+        dropout: probability with which an entry of the states is dropped on its way into the
+            product, in training, drawn anew at every step.
+        weight_init: makes W.
+        recurrent_init: makes each U_k, which is then divided by the square root of K.
+
+    Raises:
+        ConfigurationError: a size is not positive, or f is another one.
+        ShapeError: x or the state has another shape.
+
+    >>> cell = HigherOrderRNNCell(3, 4, order=2).init(0)
+    >>> [h.shape for h in cell(jnp.ones((5, 3)))]
+    [(5, 4), (5, 4)]
+
+    Source: Soltani and Jiang (2016), *Higher order recurrent neural networks*, without pooling.
+    """
+
+    weight: Array
+    recurrent_weight: Array
+    bias: Array
+    order: int = static()
+    nonlinearity: str = static()
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        order: int = 2,
+        nonlinearity: str = "tanh",
+        dropout: float = 0.0,
+        weight_init: Initializer = glorot_uniform,
+        recurrent_init: Initializer = orthogonal,
+    ) -> None:
+        self._begin(input_size, hidden_size, dropout)
+        positive_sizes("HigherOrderRNNCell", order=order)
+        if nonlinearity not in NONLINEARITIES:
+            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "HigherOrderRNNCell")
+
+        def stacked(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+            keys = jax.random.split(key, order)
+            square = (hidden_size, hidden_size)
+            each = [recurrent_init(keys[k], square, dtype) for k in range(order)]
+            return jnp.concatenate(each) / math.sqrt(order)
+
+        self.order = order
+        self.nonlinearity = nonlinearity
+        self.weight = Parameter((input_size, hidden_size), weight_init)  # type: ignore[assignment]
+        self.recurrent_weight = Parameter((order * hidden_size, hidden_size), stacked)  # type: ignore[assignment]
+        self.bias = Parameter((hidden_size,), zeros)  # type: ignore[assignment]
+
+    def project(self, x: Array) -> Array:
+        """Return x W + b."""
+        return ops.matmul(x, self.weight) + self.bias
+
+    def step(self, projected: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return (h_t, ..., h_{t-K+1})."""
+        heard = self._recurrent(ops.concatenate(state, axis=-1))
+        total = projected + ops.matmul(heard, self.recurrent_weight)
+        return (ops.ACTIVATIONS[self.nonlinearity](total), *state[:-1])
+
+    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> tuple[Array, ...]:
+        """Return K times h = 0, each (*batch, H)."""
+        return (jnp.zeros((*batch, self.hidden_size), dtype),) * self.order
+
+    def hidden(self, state: tuple[Array, ...]) -> Array:
+        """Return h_t."""
+        return state[0]
+
+
+class HigherOrderRNN(Recurrent):
+    """A higher-order recurrent layer over time: y_t = h_t = f(x_t W + sum_k h_{t-k} U_k + b).
+
+    Shapes, arguments and errors are those of `Recurrent`; K is ``order``. A state is the tuple of
+    the last K values of h, the newest first.
+
+    >>> HigherOrderRNN(3, 4, order=3).init(0)(jnp.ones((2, 5, 3))).shape
+    (2, 5, 4)
+
+    Source: Soltani and Jiang (2016).
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        order: int = 2,
+        nonlinearity: str = "tanh",
+        recurrent_dropout: float = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        def make(inputs: int) -> HigherOrderRNNCell:
+            return HigherOrderRNNCell(
+                inputs,
+                hidden_size,
+                order=order,
+                nonlinearity=nonlinearity,
+                dropout=recurrent_dropout,
+            )
+
+        self._build(make, input_size, **options)

@@ -1,0 +1,269 @@
+"""A recurrent layer over time: any cell, in one direction or two, in one layer or several.
+
+Shape letters: B batch, T steps, D input features, H hidden units, F output features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypedDict
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop import ops
+from clearprop.autodiff import stop_gradient
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.dropout import Dropout
+from clearprop.nn.initializers import zeros
+from clearprop.nn.module import Array, Module, Parameter, static
+from clearprop.nn.recurrent.cell import Cell, check_state
+
+MERGES = ("concatenate", "sum")
+STARTS = ("zero", "learned")
+
+
+class Options(TypedDict, total=False):
+    """What every recurrent layer can be told; see `Recurrent`."""
+
+    layers: int
+    bidirectional: bool
+    merge: Literal["concatenate", "sum"]
+    dropout: float
+    start: Literal["zero", "learned"]
+    truncate: int | None
+
+
+class Recurrent(Module):
+    """A cell applied to every step of a sequence: s_t = cell(x_t, s_{t-1}), y_t = h_t.
+
+    Several layers stand one on another, each reading the outputs of the one below. With two
+    directions a second cell reads from the last step to the first, and both outputs are merged.
+
+    Called as ``layer(x, state=None, mask=None, return_state=False)``:
+
+    - x: (B, T, D); y: (B, T, F), where F is H, or 2 H where two directions are concatenated.
+    - state: to begin with, such as an earlier call returned; None for zero or what is learned.
+      It is the cell's own; of two directions the pair (forward, backward); of several layers the
+      tuple of theirs, the lowest first.
+    - mask: bool (B, T), True where a step counts. A step that does not count hands the state on
+      unchanged and gives zero; its x has no influence on anything, and gets no error signal.
+    - return_state: return (y, state) with the state after the last step that counts; backward,
+      after the first one.
+
+    No step at all (T = 0) is a sequence too: y is empty, and the state that of the beginning.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        layers: how many stand one on another.
+        bidirectional: whether there is a second direction.
+        merge: of two directions: "concatenate" or "sum".
+        dropout: probability with which an entry of a layer's output is dropped on its way into the
+            layer above, in training, drawn anew at every step.
+        recurrent_dropout: the same for the hidden state on its way into the recurrent product.
+        start: the state before the first step: "zero" or "learned", one for all sequences.
+        truncate: stop error signals after so many steps: on their way back they pass from step t
+            to t - 1 unless t is a multiple of this (steps counted from 0, backward from the end).
+            None for none: back-propagation through all of time. The forward pass is the same.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name that cannot be.
+        ShapeError: x, the state or the mask has another shape.
+
+    Source: back-propagation through time (Werbos 1990), truncated (Williams and Peng 1990), in
+    blocks; two directions as Schuster and Paliwal (1997); dropout between layers as Zaremba,
+    Sutskever and Vinyals (2014).
+    """
+
+    cells: tuple[Cell, ...]
+    backward_cells: tuple[Cell, ...] | None
+    starts: tuple[tuple[Array, ...], ...] | None
+    dropout: Dropout | None
+    merge: str = static()
+    truncate: int | None = static()
+
+    def _build(
+        self,
+        make: Callable[[int], Cell],
+        input_size: int,
+        *,
+        layers: int = 1,
+        bidirectional: bool = False,
+        merge: str = "concatenate",
+        dropout: float = 0.0,
+        start: str = "zero",
+        truncate: int | None = None,
+    ) -> None:
+        kind = type(self).__name__
+        positive_sizes(kind, layers=layers, **({} if truncate is None else {"truncate": truncate}))
+        if merge not in MERGES:
+            raise unknown_name("merge", merge, MERGES, kind)
+        if start not in STARTS:
+            raise unknown_name("start", start, STARTS, kind)
+        if dropout and layers == 1:
+            raise ConfigurationError(
+                "dropout acts between layers, and there is one",
+                where=kind,
+                given=f"dropout={dropout}, layers=1",
+                mend="layers=2, or recurrent_dropout, or nn.Dropout before or after the layer",
+            )
+        first = make(input_size)
+        width = first.hidden_size * (2 if bidirectional and merge == "concatenate" else 1)
+        sizes = [width] * (layers - 1)
+        self.cells = (first, *map(make, sizes))
+        self.backward_cells = tuple(map(make, (input_size, *sizes))) if bidirectional else None
+        self.starts = self._first_starts() if start == "learned" else None
+        self.dropout = Dropout(dropout) if dropout else None
+        self.merge = merge
+        self.truncate = truncate
+
+    def __call__(
+        self, x: Array, state: Any = None, mask: Array | None = None, return_state: bool = False
+    ) -> Any:
+        self._check(x, mask)
+        # What must not count may hold anything, NaN too: it is taken away before any product.
+        if mask is not None:
+            x = ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
+            mask = jnp.asarray(mask).T[:, :, None]
+        y = ops.moveaxis(x, 1, 0)
+        states = self._begin(state, x)
+        last: list[Any] = []
+        for number, (cells, before) in enumerate(zip(self._layers(), states, strict=True)):
+            if number and self.dropout is not None:
+                y = ops.moveaxis(self.dropout(ops.moveaxis(y, 0, 1)), 1, 0)
+            ways = [
+                self._along(cell, y, s, mask, reverse=bool(direction))
+                for direction, (cell, s) in enumerate(zip(cells, before, strict=True))
+            ]
+            y = self._merged([way for way, _ in ways])
+            last.append([after for _, after in ways])
+        y = ops.moveaxis(y, 0, 1)
+        return (y, self._outer(last)) if return_state else y
+
+    def _along(
+        self, cell: Cell, x: Array, state: Any, mask: Array | None, *, reverse: bool
+    ) -> tuple[Array, Any]:
+        """Return y (T, B, H) and the last state of one cell along x (T, B, D)."""
+        steps = x.shape[0]
+
+        def body(before: Any, at: Any) -> tuple[Any, Any]:
+            projected, counts, cut = at
+            if cut is not None:
+                before = jax.tree.map(lambda s: ops.where(cut, stop_gradient(s), s), before)
+            after = cell.step(projected, before)
+            y = cell.hidden(after)
+            if counts is not None:
+                after = jax.tree.map(lambda new, old: ops.where(counts, new, old), after, before)
+                y = ops.where(counts, y, jnp.zeros((), y.dtype))
+            return after, y
+
+        cuts = None
+        if self.truncate is not None:
+            passed = np.arange(steps)[::-1] if reverse else np.arange(steps)
+            cuts = jnp.asarray((passed % self.truncate == 0) & (passed > 0))
+        last, y = ops.scan(body, state, (cell.project(x), mask, cuts), reverse=reverse)
+        return y, last
+
+    def _merged(self, ways: list[Array]) -> Array:
+        if len(ways) == 1:
+            return ways[0]
+        if self.merge == "sum":
+            return ways[0] + ways[1]
+        return ops.concatenate(ways, axis=-1)
+
+    # -- states ---------------------------------------------------------------------------------
+
+    def zero_state(self, batch: int, dtype: Any = jnp.float32) -> Any:
+        """Return the state that is nothing, for so many sequences.
+
+        >>> from clearprop import nn
+        >>> [h.shape for h in nn.GRU(3, 4, layers=2).zero_state(5)]
+        [(5, 4), (5, 4)]
+        """
+        return self._outer(
+            [[cell.zero_state(batch, dtype=dtype) for cell in cells] for cells in self._layers()]
+        )
+
+    def _layers(self) -> Iterator[tuple[Cell, ...]]:
+        """Yield the cells of each layer: one a direction."""
+        if self.backward_cells is None:
+            return ((cell,) for cell in self.cells)
+        return zip(self.cells, self.backward_cells, strict=True)
+
+    def _begin(self, state: Any, x: Array) -> list[list[Any]]:
+        """Return the first state of each layer and direction."""
+        batch, dtype = x.shape[0], x.dtype
+        if state is not None:
+            states = self._inner(state)
+            for cells, of_layer in zip(self._layers(), states, strict=True):
+                for cell, each in zip(cells, of_layer, strict=True):
+                    check_state(cell, each, (batch,))
+            return states
+        states = self._inner(self.zero_state(batch, dtype))
+        if self.starts is None:
+            return states
+        learned = iter(self.starts)
+        return [
+            [
+                jax.tree.unflatten(
+                    jax.tree.structure(zero),
+                    [ops.broadcast_to(s, (batch, *s.shape)) for s in next(learned)],
+                )
+                for zero in of_layer
+            ]
+            for of_layer in states
+        ]
+
+    def _first_starts(self) -> Any:
+        return tuple(
+            tuple(
+                Parameter(tuple(leaf.shape), zeros) for leaf in jax.tree.leaves(cell.zero_state())
+            )
+            for cells in self._layers()
+            for cell in cells
+        )
+
+    def _outer(self, states: list[list[Any]]) -> Any:
+        """Return states as a caller knows them: no tuple of one layer, no pair of one direction."""
+        pairs = [of_layer[0] if len(of_layer) == 1 else tuple(of_layer) for of_layer in states]
+        return pairs[0] if len(pairs) == 1 else tuple(pairs)
+
+    def _inner(self, state: Any) -> list[list[Any]]:
+        """Return states as lists of layers and directions."""
+        directions = 1 if self.backward_cells is None else 2
+
+        def parts(value: Any, count: int, what: str) -> list[Any]:
+            if count == 1:
+                return [value]
+            if not isinstance(value, tuple | list) or len(value) != count:
+                raise ShapeError(
+                    f"the state of this layer is a tuple of {count} {what}",
+                    given=f"{type(value).__name__}"
+                    + (f" of {len(value)}" if isinstance(value, tuple | list) else ""),
+                    mend="state = layer.zero_state(batch), or what return_state=True returned",
+                )
+            return list(value)
+
+        of_layers = parts(state, len(self.cells), "layers")
+        return [parts(each, directions, "directions") for each in of_layers]
+
+    def _check(self, x: Array, mask: Array | None) -> None:
+        size = self.cells[0].input_size
+        if len(x.shape) != 3 or x.shape[-1] != size:
+            raise ShapeError(
+                "a recurrent layer takes sequences of as many features as it has inputs",
+                given=f"input {tuple(x.shape)}",
+                expected=f"(batch, time, {size})",
+                mend="x[None] for one sequence" if len(x.shape) == 2 else None,
+            )
+        if mask is None:
+            return
+        if tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_:
+            raise ShapeError(
+                "a mask says for every step of every sequence whether it counts",
+                given=f"{mask.dtype} {tuple(mask.shape)}",
+                expected=f"bool {tuple(x.shape[:2])}",
+            )

@@ -1,0 +1,188 @@
+"""Long short-term memory: a cell state that is kept, and gates that write, keep and show it.
+
+Shape letters: B batch, T steps, D input features, H hidden units.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Unpack
+
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
+from clearprop.nn.module import Array, Initializer, Parameter
+from clearprop.nn.recurrent.cell import Cell, by_gate
+from clearprop.nn.recurrent.layer import Options, Recurrent
+
+
+class LSTMState(NamedTuple):
+    """What an LSTM hands on from step to step.
+
+    Attributes:
+        hidden: h, what it shows, (B, H).
+        cell: c, what it keeps, (B, H).
+    """
+
+    hidden: Array
+    cell: Array
+
+
+class LSTMGates(NamedTuple):
+    """The gates of one step, each (B, H): what is written, kept, proposed and shown."""
+
+    input: Array
+    forget: Array
+    candidate: Array
+    output: Array
+
+
+class LSTMCell(Cell):
+    """One step of long short-term memory.
+
+        i = sigmoid(x W_i + h U_i + b_i)     f = sigmoid(x W_f + h U_f + b_f)
+        g = tanh(x W_g + h U_g + b_g)        o = sigmoid(x W_o + h U_o + b_o)
+        c' = f c + i g                       h' = o tanh(c')
+
+    Peepholes add p_i c to the sum of i, p_f c to that of f and p_o c' to that of o.
+
+    Shapes: x (B, D), h and c (B, H); W (D, 4 H), U (H, 4 H), b (4 H,) hold i, f, g, o side by side;
+    peepholes (3, H).
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        peepholes: whether the gates see the cell state.
+        forget_bias: first value of b_f: 1 keeps what is in the cell until learning says otherwise.
+        dropout: probability with which an entry of h is dropped on its way into the product, in
+            training, drawn anew at every step; c is never dropped.
+        weight_init: makes W, a gate at a time.
+        recurrent_init: makes U, a gate at a time.
+
+    Raises:
+        ConfigurationError: a size is not positive, or a rate is not in [0, 1).
+        ShapeError: x or the state has another shape.
+
+    >>> cell = LSTMCell(3, 4).init(0)
+    >>> state = cell(jnp.ones((2, 3)))
+    >>> state.hidden.shape, state.cell.shape
+    ((2, 4), (2, 4))
+
+    Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins
+    (2000), its bias as in Jozefowicz, Zaremba and Sutskever (2015), and the peepholes of Gers and
+    Schmidhuber (2000). PyTorch adds two biases, which are one.
+    """
+
+    weight: Array
+    recurrent_weight: Array
+    bias: Array
+    peepholes: Array | None
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        peepholes: bool = False,
+        forget_bias: float = 1.0,
+        dropout: float = 0.0,
+        weight_init: Initializer = glorot_uniform,
+        recurrent_init: Initializer = orthogonal,
+    ) -> None:
+        self._begin(input_size, hidden_size, dropout)
+
+        def first_bias(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+            return jnp.zeros(shape, dtype).at[hidden_size : 2 * hidden_size].set(forget_bias)
+
+        units = 4 * hidden_size
+        self.weight = Parameter((input_size, units), by_gate(weight_init, 4))  # type: ignore[assignment]
+        self.recurrent_weight = Parameter((hidden_size, units), by_gate(recurrent_init, 4))  # type: ignore[assignment]
+        self.bias = Parameter((units,), first_bias)  # type: ignore[assignment]
+        self.peepholes = Parameter((3, hidden_size), zeros) if peepholes else None  # type: ignore[assignment]
+
+    def project(self, x: Array) -> Array:
+        """Return x W + b."""
+        return ops.matmul(x, self.weight) + self.bias
+
+    def step(self, projected: Array, state: LSTMState) -> LSTMState:
+        """Return (h', c')."""
+        return self.look(projected, state)[0]
+
+    def look(self, projected: Array, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+        """Return the next state and the gates that made it.
+
+        >>> cell = LSTMCell(3, 4).init(0)
+        >>> _, gates = cell.look(cell.project(jnp.ones((2, 3))), cell.zero_state(2))
+        >>> gates.forget.shape
+        (2, 4)
+        """
+        hidden, cell = state
+        total = projected + ops.matmul(self._recurrent(hidden), self.recurrent_weight)
+        i, f, g, o = ops.split(total, 4, axis=-1)
+        if self.peepholes is not None:
+            i = i + cell * self.peepholes[0]
+            f = f + cell * self.peepholes[1]
+        gates = LSTMGates(ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), o)
+        cell = gates.forget * cell + gates.input * gates.candidate
+        if self.peepholes is not None:
+            o = o + cell * self.peepholes[2]
+        gates = gates._replace(output=ops.sigmoid(o))
+        return LSTMState(gates.output * ops.tanh(cell), cell), gates
+
+    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> LSTMState:
+        """Return h = c = 0, each (*batch, H)."""
+        nothing = jnp.zeros((*batch, self.hidden_size), dtype)
+        return LSTMState(nothing, nothing)
+
+    def hidden(self, state: LSTMState) -> Array:
+        """Return h."""
+        return state.hidden
+
+
+class LSTM(Recurrent):
+    """Long short-term memory over time: (y_t = h_t, c_t) = cell(x_t, (h_{t-1}, c_{t-1})).
+
+    Shapes, arguments and errors are those of `Recurrent`, equations those of `LSTMCell`. A state is
+    an `LSTMState`; of several layers or two directions it is a tuple of them.
+
+    >>> layer = LSTM(3, 4).init(0)
+    >>> y, state = layer(jnp.ones((2, 5, 3)), return_state=True)
+    >>> y.shape, state.cell.shape
+    ((2, 5, 4), (2, 4))
+
+    Source: Hochreiter and Schmidhuber (1997); Gers, Schmidhuber and Cummins (2000).
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        peepholes: bool = False,
+        forget_bias: float = 1.0,
+        recurrent_dropout: float = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        def make(inputs: int) -> LSTMCell:
+            return LSTMCell(
+                inputs,
+                hidden_size,
+                peepholes=peepholes,
+                forget_bias=forget_bias,
+                dropout=recurrent_dropout,
+            )
+
+        self._build(make, input_size, **options)
+
+    def gates(self, x: Array) -> LSTMGates:
+        """Return the gates at every step of the first layer, forward, each (B, T, H).
+
+        >>> LSTM(3, 4).init(0).gates(jnp.ones((2, 5, 3))).forget.shape
+        (2, 5, 4)
+        """
+        cell = self.cells[0]
+        assert isinstance(cell, LSTMCell)
+        projected = cell.project(ops.moveaxis(x, 1, 0))
+        start = cell.zero_state(x.shape[0], dtype=projected.dtype)
+        _, gates = ops.scan(lambda state, p: cell.look(p, state), start, projected)
+        return LSTMGates(*(ops.moveaxis(gate, 0, 1) for gate in gates))

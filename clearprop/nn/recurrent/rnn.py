@@ -1,0 +1,109 @@
+"""The plain recurrent network: units that hear their own last values.
+
+Shape letters: B batch, T steps, D input features, H hidden units.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.errors import unknown_name
+from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
+from clearprop.nn.module import Array, Initializer, Parameter, static
+from clearprop.nn.recurrent.cell import Cell
+from clearprop.nn.recurrent.layer import Options, Recurrent
+
+NONLINEARITIES = ("tanh", "relu")
+
+
+class RNNCell(Cell):
+    """One step of a plain recurrent network: h_t = f(x_t W + h_{t-1} U + b).
+
+    Shapes: x (B, D), state h (B, H), W (D, H), U (H, H), b (H,).
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        nonlinearity: f, "tanh" or "relu".
+        dropout: probability with which an entry of h_{t-1} is dropped on its way into the product,
+            in training, drawn anew at every step.
+        weight_init: makes W.
+        recurrent_init: makes U.
+
+    Raises:
+        ConfigurationError: a size is not positive, or f is another one.
+        ShapeError: x or the state has another shape.
+
+    >>> cell = RNNCell(3, 4).init(0)
+    >>> cell(jnp.ones((2, 3))).shape
+    (2, 4)
+
+    Source: Elman (1990), *Finding structure in time*. PyTorch adds two biases, which are one.
+    """
+
+    weight: Array
+    recurrent_weight: Array
+    bias: Array
+    nonlinearity: str = static()
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        nonlinearity: str = "tanh",
+        dropout: float = 0.0,
+        weight_init: Initializer = glorot_uniform,
+        recurrent_init: Initializer = orthogonal,
+    ) -> None:
+        self._begin(input_size, hidden_size, dropout)
+        if nonlinearity not in NONLINEARITIES:
+            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "RNNCell")
+        self.nonlinearity = nonlinearity
+        self.weight = Parameter((input_size, hidden_size), weight_init)  # type: ignore[assignment]
+        self.recurrent_weight = Parameter((hidden_size, hidden_size), recurrent_init)  # type: ignore[assignment]
+        self.bias = Parameter((hidden_size,), zeros)  # type: ignore[assignment]
+
+    def project(self, x: Array) -> Array:
+        """Return x W + b."""
+        return ops.matmul(x, self.weight) + self.bias
+
+    def step(self, projected: Array, state: Array) -> Array:
+        """Return h_t = f(projected + h_{t-1} U)."""
+        total = projected + ops.matmul(self._recurrent(state), self.recurrent_weight)
+        return ops.ACTIVATIONS[self.nonlinearity](total)
+
+    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Array:
+        """Return h = 0, (*batch, H)."""
+        return jnp.zeros((*batch, self.hidden_size), dtype)
+
+
+class RNN(Recurrent):
+    """A plain recurrent layer over time: y_t = h_t = f(x_t W + h_{t-1} U + b).
+
+    Shapes, arguments and errors are those of `Recurrent`; f is ``nonlinearity``.
+
+    >>> RNN(3, 4).init(0)(jnp.ones((2, 5, 3))).shape
+    (2, 5, 4)
+
+    Source: Elman (1990); trained by back-propagation through time (Werbos 1990).
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        nonlinearity: str = "tanh",
+        recurrent_dropout: float = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        def make(inputs: int) -> RNNCell:
+            return RNNCell(
+                inputs, hidden_size, nonlinearity=nonlinearity, dropout=recurrent_dropout
+            )
+
+        self._build(make, input_size, **options)
