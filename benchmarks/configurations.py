@@ -1,4 +1,4 @@
-"""What is measured: four networks on real data, each with its goal."""
+"""What is measured: networks on real data, each with its goal."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ class Configuration:
     Attributes:
         name: on the command line.
         title: in the table.
-        network: "mlp" or "lenet5".
-        sizes: units a layer of an MLP, from the inputs to the classes; empty for LeNet-5.
-        activation: of the hidden units, "tanh" or "relu".
+        network: "mlp", "lenet5", "gpt", or "writer", which is a GPT that writes and does not learn.
+        sizes: units a layer of an MLP, from the inputs to the classes; of a GPT vocabulary,
+            context, width, layers and heads; empty for LeNet-5.
+        activation: of the hidden units, "tanh", "relu" or "gelu_tanh".
         data: the real set, by its name in `clearprop.data`.
         examples: how many of it are used, a multiple of the batch size: every step is a full one.
         batch_size: examples of a step.
@@ -122,6 +123,34 @@ CONFIGURATIONS = {
             learning_rate=1e-3,
             check_passes=1,
             goal=1.0,
+        ),
+        Configuration(
+            name="gpt",
+            title="GPT, 4 layers, width 256, 8 x 128 characters, Adam, Python's help topics",
+            network="gpt",
+            sizes=(104, 128, 256, 4, 4),
+            activation="gelu_tanh",
+            data="python-topics",
+            examples=800,
+            batch_size=8,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=1,
+            goal=1.0,
+        ),
+        Configuration(
+            name="generation",
+            title="The same GPT writes: 8 characters go on to 128, one at a time; a token a step",
+            network="writer",
+            sizes=(104, 128, 256, 4, 4),
+            activation="gelu_tanh",
+            data="python-topics",
+            examples=120,
+            batch_size=1,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=1,
+            goal=1.5,
         ),
     )
 }

@@ -29,14 +29,15 @@ class Material:
 
     Attributes:
         configuration: the step.
-        inputs: float32 (N, features), or (N, H, W, 1) for LeNet-5; standardized.
-        targets: int32 labels (N,).
+        inputs: float32 (N, features), or (N, H, W, 1) for LeNet-5; standardized. Of a text int32
+            (N, T).
+        targets: int32 labels (N,), of a text (N, T).
         weights: weight and bias of each layer; matrices (in, out), kernels (H, W, in, out).
         cores: how many threads a side may use.
     """
 
     configuration: Configuration
-    inputs: NDArray[np.float32]
+    inputs: NDArray[Any]
     targets: NDArray[np.int32]
     weights: Weights
     cores: int
@@ -68,10 +69,23 @@ def read(folder: Path, cores: int) -> Material:
     )
 
 
+def gpt_shapes(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the shapes of a GPT's matrices, as they stand in its material.
+
+    Embedding and positions, and in each block query, key, value, output, and both layers of the
+    feed-forward network; its biases are zero, its normalizations leave as they find.
+    """
+    vocabulary, context, width, layers, _ = sizes
+    block = [(width, width)] * 4 + [(width, 4 * width), (4 * width, width)]
+    return [(vocabulary, width), (context, width), *block * layers]
+
+
 def first_weights(configuration: Configuration) -> Weights:
     """Return Glorot's uniform weights, and biases that are zero."""
     if configuration.network == "lenet5":
         shapes: list[tuple[int, ...]] = list(LENET5_SHAPES)
+    elif configuration.network in ("gpt", "writer"):
+        shapes = gpt_shapes(configuration.sizes)
     else:
         shapes = list(pairwise(configuration.sizes))
     random = np.random.default_rng(0)
@@ -84,9 +98,11 @@ def first_weights(configuration: Configuration) -> Weights:
     return weights
 
 
-def _examples(configuration: Configuration) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.int32]]:
     from clearprop import data
 
+    if configuration.network in ("gpt", "writer"):
+        return _windows(configuration)
     dataset = data.load(configuration.data)
     inputs: NDArray[Any] = np.asarray(dataset.inputs, np.float32)
     targets = np.asarray(dataset.targets, np.int32)
@@ -102,3 +118,14 @@ def _examples(configuration: Configuration) -> tuple[NDArray[np.float32], NDArra
     # Pictures by one mean and deviation, table columns by their own.
     axis = 0 if inputs.shape[-1] < 10 and inputs.ndim == 2 else None
     return (inputs - inputs.mean(axis=axis)) / inputs.std(axis=axis), targets
+
+
+def _windows(configuration: Configuration) -> tuple[Any, Any]:
+    """Return windows of a text and the characters to predict, int32 (N, T)."""
+    from clearprop import data
+
+    vocabulary, context, *_ = configuration.sizes
+    dataset = data.load(configuration.data, sequence_length=context)
+    rows = slice(configuration.examples)
+    # The text differs a little between versions of Python; so may the number of its characters.
+    return tuple(np.minimum(x[rows], vocabulary - 1) for x in (dataset.inputs, dataset.targets))

@@ -44,6 +44,11 @@ class Side:
         return dict(self.leaves_out).get(configuration.name)
 
 
+TEXTS = (
+    ("gpt", "written for PyTorch alone"),
+    ("generation", "written for PyTorch alone"),
+)
+
 SIDES = (
     Side(
         OURS,
@@ -74,6 +79,7 @@ SIDES = (
         "train_compiled",
         "torch",
         "the tuned loop with model and loss compiled",
+        (("generation", "its cache grows with every token: it would compile every shape"),),
     ),
     Side(
         "Flax + Optax, step",
@@ -81,6 +87,7 @@ SIDES = (
         "train_by_step",
         "flax",
         "one jitted call a step, its rows gathered inside from arrays on the device, state donated",
+        TEXTS,
     ),
     Side(
         "Flax + Optax, scan",
@@ -88,7 +95,7 @@ SIDES = (
         "train_by_scan",
         "flax",
         "one jitted lax.scan a pass, rows gathered inside, state donated",
-        (("lenet128", "XLA convolves four times slower inside a loop: nobody trains so"),),
+        (("lenet128", "XLA convolves four times slower inside a loop: nobody trains so"), *TEXTS),
     ),
     Side(
         "Keras 3 on JAX",
@@ -96,6 +103,7 @@ SIDES = (
         "train",
         "keras",
         "Model.fit of NumPy arrays, shuffled, without progress bar and metrics",
+        TEXTS,
     ),
     Side(
         "scikit-learn",
@@ -106,6 +114,8 @@ SIDES = (
         (
             ("tiny", "MLPClassifier gives two classes one logistic output: another network"),
             ("lenet128", "it has no convolutions"),
+            ("gpt", "it has no attention"),
+            ("generation", "it has no attention"),
         ),
     ),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from benchmarks.configurations import Configuration
 from benchmarks.material import Material
 from benchmarks.turns import Passed
 from clearprop import nn, tree
-from clearprop.models import MLP, LeNet5
+from clearprop.models import GPT, MLP, LeNet5, generate
 from clearprop.training import EpochDone, Event, fit
 
 WITHOUT_END = 1_000_000_000
@@ -16,21 +17,21 @@ WITHOUT_END = 1_000_000_000
 def train(material: Material, passed: Passed) -> None:
     """Train without end."""
     configuration = material.configuration
-    model: nn.Module
-    if configuration.network == "lenet5":
-        model = LeNet5(activation=configuration.activation)
-    else:
-        model = MLP(configuration.sizes, activation=configuration.activation)
-    model = model.init(0)
+    model = _model(configuration).init(0)
     arrays = [array for pair in material.weights for array in pair]
-    paths = nn.parameters(model)
+    # Of a GPT the material has no biases that are not zero, and no normalizations.
+    paths = [path for path in nn.parameters(model) if not _is_left(path, configuration)]
+    if configuration.network in ("gpt", "writer"):
+        arrays = [weight for weight, _ in material.weights]
     model = tree.replace(
         model, {path: jnp.asarray(x) for path, x in zip(paths, arrays, strict=True)}
     )
+    if configuration.network == "writer":
+        _write(model, material, passed)
     fit(
         model,
         (material.inputs, material.targets),
-        loss="cross_entropy",
+        loss="sequence_cross_entropy" if configuration.network == "gpt" else "cross_entropy",
         optimizer=configuration.optimizer,
         learning_rate=configuration.learning_rate,
         epochs=WITHOUT_END,
@@ -38,6 +39,35 @@ def train(material: Material, passed: Passed) -> None:
         dev=0,
         on_event=FirstOfCall(passed),
     )
+
+
+def _model(configuration: Configuration) -> nn.Module:
+    if configuration.network == "lenet5":
+        return LeNet5(activation=configuration.activation)
+    if configuration.network == "mlp":
+        return MLP(configuration.sizes, activation=configuration.activation)
+    vocabulary, context, width, layers, heads = configuration.sizes
+    return GPT(
+        vocabulary,
+        context,
+        width,
+        layers=layers,
+        heads=heads,
+        activation=configuration.activation,
+    )
+
+
+def _is_left(path: str, configuration: Configuration) -> bool:
+    return configuration.network in ("gpt", "writer") and (path.endswith("bias") or "norm" in path)
+
+
+def _write(model: nn.Module, material: Material, passed: Passed) -> None:
+    """Continue the beginning of the text by the likeliest characters, again and again."""
+    length = material.configuration.steps_per_pass
+    prompt = jnp.asarray(material.inputs[:1, : material.configuration.sizes[1] - length])
+    while True:
+        text = generate(model, prompt, length)
+        passed(float(text.mean()))
 
 
 class FirstOfCall:

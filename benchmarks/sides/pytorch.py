@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.material import Material, Weights
+from benchmarks.sides.pytorch_gpt import GPT, write
 from benchmarks.turns import Passed
 
 LossOf = Callable[[Tensor, Tensor], Tensor]
@@ -42,6 +43,8 @@ def _train(
     torch.set_num_threads(material.cores)
     configuration = material.configuration
     model = _model(material)
+    if configuration.network == "writer":
+        write(model, material, passed)
     x, y = torch.from_numpy(material.inputs), torch.from_numpy(material.targets).long()
     if x.ndim == 4:
         x = x.permute(0, 3, 1, 2)
@@ -50,7 +53,10 @@ def _train(
         model = model.to(memory_format=layout)  # type: ignore[call-overload]
     optimizer = _optimizer(configuration.optimizer, model, configuration.learning_rate, tuned)
     criterion = nn.CrossEntropyLoss()
-    loss_of = wrap(lambda inputs, targets: criterion(model(inputs), targets))
+    # Of a text every place counts alike.
+    loss_of = wrap(
+        lambda inputs, targets: criterion(model(inputs).flatten(0, -2), targets.flatten())
+    )
     model.train()
     while True:
         total = torch.zeros(())
@@ -75,6 +81,8 @@ def _optimizer(
 
 def _model(material: Material) -> nn.Module:
     configuration = material.configuration
+    if configuration.network in ("gpt", "writer"):
+        return GPT(configuration.sizes, material.weights)
     activation = {"tanh": nn.Tanh, "relu": nn.ReLU}[configuration.activation]
     if configuration.network == "lenet5":
         model = nn.Sequential(
