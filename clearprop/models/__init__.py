@@ -1,7 +1,9 @@
 """Architectures, one readable file each."""
 
 from clearprop.models.alexnet import AlexNet
+from clearprop.models.attentive_decoder import AttentiveDecoder
 from clearprop.models.bert import BERT, MaskedWords, TextClassifier
+from clearprop.models.captioner import Captioner
 from clearprop.models.enlarge import Enlarge
 from clearprop.models.generation import choose, generate
 from clearprop.models.gpt import GPT
@@ -11,6 +13,8 @@ from clearprop.models.mlp import MLP
 from clearprop.models.perceptron import Perceptron, rosenblatt
 from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_resnet
 from clearprop.models.search import Beams, beam_search
+from clearprop.models.seq2seq import Seq2Seq
+from clearprop.models.transcription import greedy_search, transcribe
 from clearprop.models.transformer import Transformer
 
 __all__ = [
@@ -18,21 +22,26 @@ __all__ = [
     "GPT",
     "MLP",
     "AlexNet",
+    "AttentiveDecoder",
     "Beams",
+    "Captioner",
     "Enlarge",
     "LeNet5",
     "MaskedWords",
     "McCullochPitts",
     "Perceptron",
     "ResNet",
+    "Seq2Seq",
     "TextClassifier",
     "Transformer",
     "beam_search",
     "choose",
     "generate",
+    "greedy_search",
     "resnet18",
     "resnet34",
     "resnet50",
     "rosenblatt",
     "small_resnet",
+    "transcribe",
 ]

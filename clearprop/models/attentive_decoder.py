@@ -1,0 +1,238 @@
+"""A recurrent decoder that looks back at a memory before every token it writes.
+
+Shape letters: B sequences, T tokens written, S places of the memory, M features of a place,
+E features of an embedding, H units of the decoder, A features that are compared, K tokens known.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from clearprop import nn, ops
+from clearprop.errors import ShapeError, unknown_name
+from clearprop.nn.module import Array
+
+
+class Memory(NamedTuple):
+    """What is looked at.
+
+    Attributes:
+        values: (B, S, M), what each place says.
+        keys: (B, S, A), by which a place is found.
+        mask: bool (B, S), True for places that are there.
+    """
+
+    values: Array
+    keys: Array
+    mask: Array
+
+
+class Writing(NamedTuple):
+    """How far a decoder is; every array has the sequences in front.
+
+    Attributes:
+        recurrent: state of the recurrent cell.
+        context: (B, M), what was read from the memory last.
+        memory: what is looked at.
+    """
+
+    recurrent: Any
+    context: Array
+    memory: Memory
+
+
+class DotScore(nn.Module):
+    """Scores by a product: score_j = s^T W h_j, of the decoder's units s and a place h_j.
+
+    Shapes: s (B, H), keys W h (B, S, H), scores (B, S).
+
+    >>> import jax.numpy as jnp
+    >>> score = DotScore(4, 6).init(0)
+    >>> score(jnp.ones((2, 4)), score.keys(jnp.ones((2, 5, 6)))).shape
+    (2, 5)
+
+    Source: Luong, Pham and Manning (2015), the form "general".
+    """
+
+    key: nn.Linear
+
+    def __init__(self, hidden_size: int, memory_features: int) -> None:
+        self.key = nn.Linear(memory_features, hidden_size, bias=False)
+
+    def keys(self, values: Array) -> Array:
+        """Return what of each place is compared, once for all steps."""
+        return self.key(values)  # type: ignore[no-any-return]
+
+    def __call__(self, units: Array, keys: Array) -> Array:
+        return ops.sum(ops.expand_dims(units, axis=1) * keys, axis=-1)
+
+
+class AdditiveScore(nn.Module):
+    """Scores by a small network: score_j = v^T tanh(W s + U h_j).
+
+    Shapes: s (B, H), keys U h (B, S, A), scores (B, S).
+
+    >>> import jax.numpy as jnp
+    >>> score = AdditiveScore(4, 6, 3).init(0)
+    >>> score(jnp.ones((2, 4)), score.keys(jnp.ones((2, 5, 6)))).shape
+    (2, 5)
+
+    Source: Bahdanau, Cho and Bengio (2015).
+    """
+
+    query: nn.Linear
+    key: nn.Linear
+    output: nn.Linear
+
+    def __init__(self, hidden_size: int, memory_features: int, features: int) -> None:
+        self.query = nn.Linear(hidden_size, features)
+        self.key = nn.Linear(memory_features, features, bias=False)
+        self.output = nn.Linear(features, 1, bias=False)
+
+    def keys(self, values: Array) -> Array:
+        """Return what of each place is compared, once for all steps."""
+        return self.key(values)  # type: ignore[no-any-return]
+
+    def __call__(self, units: Array, keys: Array) -> Array:
+        hidden = ops.tanh(ops.expand_dims(self.query(units), axis=1) + keys)
+        return ops.squeeze(self.output(hidden), axis=-1)
+
+
+class AttentiveDecoder(nn.Module):
+    """Writes a sequence token by token, reading from a memory by attention before each one.
+
+        s_t = LSTM([e(y_{t-1}); c_{t-1}], s_{t-1})        units of the decoder
+        a_t = softmax over the places j of score(s_t, h_j)  where it looks
+        c_t = sum_j a_tj h_j                              what it reads there
+        p_t = softmax(W tanh(V [s_t; c_t]))               the next token
+
+    Shapes: tokens (B, T) whole numbers, the token before each place; logits (B, T, K). A place of
+    the memory that the mask hides has no influence; where it hides all, c_t is 0.
+
+    Args:
+        tokens: K.
+        memory_features: M.
+        summary_features: of the summary that the first state is made of.
+        embedding_features: E.
+        hidden_size: H.
+        attention: "dot" or "additive", how places are scored.
+        dropout: rate on embeddings and on what the last layer sees.
+
+    Raises:
+        ConfigurationError: an unknown kind of attention, or a size that is none.
+
+    >>> import jax.numpy as jnp
+    >>> decoder = AttentiveDecoder(9, 6, 6, embedding_features=4, hidden_size=8).init(0)
+    >>> values, mask = jnp.ones((2, 5, 6)), jnp.ones((2, 5), bool)
+    >>> state = decoder.begin(values, mask, jnp.ones((2, 6)))
+    >>> decoder(jnp.array([[2, 4, 5], [2, 6, 7]]), state).shape
+    (2, 3, 9)
+
+    Source: Bahdanau, Cho and Bengio (2015), Luong, Pham and Manning (2015). Attention follows the
+    recurrent step as in the second, which feeds V [s_t; c_t] back where here it is c_t.
+    """
+
+    embedding: nn.Embedding
+    start: nn.Linear
+    cell: nn.LSTMCell
+    reading: nn.Linear
+    score: DotScore | AdditiveScore
+    combined: nn.Linear
+    output: nn.Linear
+    dropout: nn.Dropout
+
+    def __init__(
+        self,
+        tokens: int,
+        memory_features: int,
+        summary_features: int,
+        *,
+        embedding_features: int = 64,
+        hidden_size: int = 128,
+        attention: str = "dot",
+        dropout: float = 0.0,
+    ) -> None:
+        if attention not in ("additive", "dot"):
+            raise unknown_name("attention", attention, ("additive", "dot"), "AttentiveDecoder")
+        self.embedding = nn.Embedding(tokens, embedding_features)
+        self.start = nn.Linear(summary_features, hidden_size)
+        self.cell = nn.LSTMCell(embedding_features, hidden_size)
+        self.reading = nn.Linear(memory_features, 4 * hidden_size, bias=False)
+        self.score = (
+            DotScore(hidden_size, memory_features)
+            if attention == "dot"
+            else AdditiveScore(hidden_size, memory_features, hidden_size)
+        )
+        self.combined = nn.Linear(hidden_size + memory_features, hidden_size)
+        self.output = nn.Linear(hidden_size, tokens)
+        self.dropout = nn.Dropout(dropout)
+
+    def begin(self, values: Array, mask: Array, summary: Array) -> Writing:
+        """Return the state before the first token.
+
+        Args:
+            values: (B, S, M), the memory.
+            mask: bool (B, S), the places of it that are there.
+            summary: (B, summary_features), of which the first recurrent state is made.
+
+        Raises:
+            ShapeError: the memory has no place at all.
+        """
+        if len(values.shape) != 3 or not values.shape[1]:
+            raise ShapeError(
+                "there is nothing to attend to",
+                given=f"a memory of shape {tuple(values.shape)}",
+                expected="(batch, places, features) with at least one place",
+            )
+        B, _, M = values.shape
+        cells = self.start(summary)
+        context = jnp.zeros((B, M), values.dtype)
+        memory = Memory(values, self.score.keys(values), mask)
+        return Writing(nn.LSTMState(ops.tanh(cells), cells), context, memory)
+
+    def __call__(self, tokens: Array, state: Writing) -> Array:
+        """Return logits (B, T, K) of the token that follows each of these."""
+        return self.write(tokens, state)[0]
+
+    def write(self, tokens: Array, state: Writing) -> tuple[Array, Array, Writing]:
+        """Return logits (B, T, K), attention (B, T, S), and the state after the last token."""
+        if len(tokens.shape) != 2 or not tokens.shape[1]:
+            raise ShapeError(
+                "the decoder needs a token to begin with",
+                given=f"tokens of shape {tuple(tokens.shape)}",
+                expected="(batch, time) with at least one token, such as <bos>",
+            )
+        memory = state.memory
+
+        def body(carry: tuple[Any, Array], projected: Array) -> tuple[Any, Any]:
+            (recurrent, context), weights = self._read_on(projected, Writing(*carry, memory))
+            return (recurrent, context), (recurrent.hidden, context, weights)
+
+        projected = ops.moveaxis(self._projected(tokens), 1, 0)
+        carry, written = ops.scan(body, (state.recurrent, state.context), projected)
+        units, contexts, weights = (ops.moveaxis(y, 0, 1) for y in written)
+        return self._logits(units, contexts), weights, Writing(*carry, memory)
+
+    def step(self, state: Writing, tokens: Array) -> tuple[Array, Writing]:
+        """Return log-probabilities (B, K) of what follows one more token, (B,), and the state."""
+        (recurrent, context), _ = self._read_on(self._projected(tokens), state)
+        logits = self._logits(recurrent.hidden, context)
+        return ops.log_softmax(logits), Writing(recurrent, context, state.memory)
+
+    def _projected(self, tokens: Array) -> Array:
+        """Return what tokens add to the gates, for all steps at once: it waits for no state."""
+        return self.cell.project(self.dropout(self.embedding(tokens)))
+
+    def _read_on(self, projected: Array, state: Writing) -> tuple[tuple[Any, Array], Array]:
+        """Return recurrent state and context after one more token, and where it looked."""
+        memory = state.memory
+        recurrent = self.cell.step(projected + self.reading(state.context), state.recurrent)
+        weights = ops.masked_softmax(self.score(recurrent.hidden, memory.keys), memory.mask)
+        context = ops.sum(ops.expand_dims(weights, axis=-1) * memory.values, axis=1)
+        return (recurrent, context), weights
+
+    def _logits(self, units: Array, context: Array) -> Array:
+        hidden = ops.tanh(self.combined(ops.concatenate([units, context], axis=-1)))
+        return self.output(self.dropout(hidden))  # type: ignore[no-any-return]
