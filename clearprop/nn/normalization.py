@@ -1,6 +1,14 @@
-"""Batch and layer normalization, and responses normalized over neighboring channels."""
+"""Batch and layer normalization, and responses normalized over neighboring channels.
+
+Means and variances are taken in float32 at least: inputs in bfloat16 are widened, and the answer is
+in bfloat16 again.
+"""
 
 from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
@@ -54,6 +62,9 @@ class BatchNorm(Module):
 
     def __call__(self, x: Array) -> Array:
         _check_features(x, self.features)
+        return _narrowed(self._normalized(_widened(x)), x)
+
+    def _normalized(self, x: Array) -> Array:
         call = current()
         if not call.training:
             gain = self.scale / ops.sqrt(self.running_variance + self.epsilon)
@@ -104,7 +115,8 @@ class LayerNorm(Module):
 
     def __call__(self, x: Array) -> Array:
         _check_features(x, self.features)
-        return ops.layer_norm(x, self.scale, self.shift, epsilon=self.epsilon)
+        y = ops.layer_norm(_widened(x), self.scale, self.shift, epsilon=self.epsilon)
+        return _narrowed(y, x)
 
 
 class LocalResponseNorm(Module):
@@ -156,6 +168,15 @@ class LocalResponseNorm(Module):
         for start in range(1, self.size):
             total = total + squares[..., start : start + channels]
         return x * (self.k + self.alpha * total) ** -self.beta
+
+
+def _widened(x: Array) -> Array:
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    return x if x.dtype == wide else ops.astype(x, wide)
+
+
+def _narrowed(y: Array, like: Any) -> Array:
+    return ops.astype(y, like.dtype) if like.dtype.itemsize < 4 else y
 
 
 def _check_features(x: Array, features: int) -> None:

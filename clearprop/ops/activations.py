@@ -220,6 +220,11 @@ def softplus(x: ArrayLike) -> Array:
     return jax.nn.softplus(x)
 
 
+def _widened(x: Array) -> Array:
+    """Return numbers narrower than float32 in float32: sums of powers need its digits."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def _error_of_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return y * (error - sum_over(error * y, axis=axis, keepdims=True))
 
@@ -239,7 +244,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     Source: the lecture prints the off-diagonal entries of the Jacobian as y_i y_j; it is -y_i y_j.
     """
     check_axis("softmax", x, axis)
-    return jax.nn.softmax(x, axis=axis)
+    return jax.nn.softmax(_widened(x), axis=axis).astype(x.dtype)
 
 
 def _error_of_log_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
@@ -257,4 +262,4 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     [-0.693 -0.693]
     """
     check_axis("log_softmax", x, axis)
-    return jax.nn.log_softmax(x, axis=axis)
+    return jax.nn.log_softmax(_widened(x), axis=axis).astype(x.dtype)

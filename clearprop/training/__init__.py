@@ -1,5 +1,6 @@
 """Training: the compiled step, the loop that yields events, run folders, checkpoints and curves."""
 
+from clearprop.training import augmentation
 from clearprop.training.evaluation import Evaluation, evaluate, predict
 from clearprop.training.events import (
     Checkpointed,
@@ -27,6 +28,7 @@ __all__ = [
     "RunStarted",
     "StepsDone",
     "Stopped",
+    "augmentation",
     "evaluate",
     "fit",
     "load",

@@ -218,7 +218,9 @@ class Calls:
                 whole_so_far = before.step == state.step + i
                 fine = whole_so_far & _all_finite((now.objective, gradients, after.parameters))
                 after = jax.tree.map(functools.partial(jnp.where, fine), after, before)
-            written = [noted.at[i].set(x) for noted, x in zip(measured, now, strict=True)]
+            written = [
+                at.at[i].set(x.astype(at.dtype)) for at, x in zip(measured, now, strict=True)
+            ]
             return after, Measured(*written)
 
         nothing = jnp.zeros(limit, jnp.float32)
@@ -262,7 +264,9 @@ class Calls:
             state, sums = self._judge(state, frozen, dev, measured, size, N)
             rate = self.problem.optimizer.learning_rate(state.optimizer)
             now = Passes(measured, sums, rate)
-            noted = jax.tree.map(lambda every, x: every.at[e].set(x), noted, now)
+            noted = jax.tree.map(
+                lambda every, x: every.at[e].set(x.astype(every.dtype)), noted, now
+            )
             return e + 1, state, noted
 
         zeros, columns = jnp.zeros(E, jnp.float32), jnp.zeros((E, full + bool(rest)), jnp.float32)

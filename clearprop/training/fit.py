@@ -16,6 +16,8 @@ from clearprop import backend, nn, optim, tree
 from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.training.account import Account
 from clearprop.training.arrays import load_arrays, save_arrays
+from clearprop.training.augmentation import Augment
+from clearprop.training.augmentation import find as find_augmentations
 from clearprop.training.calls import Calls
 from clearprop.training.checkpoint import Saved, restore
 from clearprop.training.events import Checkpointed, Event, StepsDone
@@ -33,6 +35,7 @@ from clearprop.training.loop import Loop
 from clearprop.training.material import Data, Development, gather
 from clearprop.training.model_file import save
 from clearprop.training.plan import Plan
+from clearprop.training.precision import checked as checked_precision
 from clearprop.training.progress import Reporter
 from clearprop.training.run import Curves, Run
 from clearprop.training.settings import Settings
@@ -68,6 +71,9 @@ def fit(
     patience: int | None = None,
     keep_best: bool | None = None,
     average: float | None = None,
+    augment: Augment | None = None,
+    label_smoothing: float | None = None,
+    precision: str | None = None,
     folder: Path | str | None = None,
     resume: bool = False,
     checkpoint_every: int | None = None,
@@ -101,6 +107,11 @@ def fit(
         keep_best: return the weights of the best pass instead of the last; by default where
             ``patience`` is given.
         average: judge, and return, an exponential moving average of the weights with this decay.
+        augment: how examples are changed anew at every step: one of `training.augmentation` or
+            several, such as ``[Shift(2), Flip()]``, by name or by configuration too.
+        label_smoothing: the part of every target that all classes share; see `nn.smoothed`.
+        precision: "bfloat16" computes in it, with weights, losses and the statistics of
+            normalization in float32; by default all is computed in the weights' type.
         folder: where to write the run; it must not hold one already.
         resume: go on with the run in ``folder`` if there is one, from its last checkpoint; the end
             is the same, bit for bit, as without the interruption.
@@ -129,6 +140,9 @@ def fit(
     >>> print(run.stopped.reason, run.curves.training_error[-1])
     finished 0.0
     """
+    chosen = nn.find_loss(loss)
+    if label_smoothing is not None:
+        chosen = nn.smoothed(chosen, label_smoothing)
     settings = Settings(
         epochs=epochs,
         batch_size=batch_size,
@@ -139,15 +153,17 @@ def fit(
         steps_per_call=steps_per_call,
         devices=devices,
         checkpoint_every=checkpoint_every,
+        label_smoothing=chosen.smoothing or None,
+        precision=checked_precision(precision),
     )
     rule = optim.create(optimizer, learning_rate)
     if average is not None:
         rule = optim.chain(rule, optim.average_parameters(average))
-    chosen = nn.find_loss(loss)
     material = gather(data, dev, chosen, seed)
     settings.check(len(material.train), len(material.dev) if material.dev is not None else 0)
     ready = model if nn.is_initialized(model) else model.init(seed)
-    task = Task(ready, material, chosen, rule, settings, dict(notes or {}))
+    changes = find_augmentations(augment)
+    task = Task(ready, material, chosen, rule, settings, dict(notes or {}), changes)
     task.check()
     target = Path(folder) if folder is not None else None
     again = resume and target is not None and (target / CONFIG).is_file()

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from clearprop import nn
 from clearprop.autodiff import Node, Operation, Tape, layer_path, observe, sweep
 from clearprop.training.problem import Array, Arrays, Batch, Problem
 from clearprop.training.state import State
@@ -53,10 +52,9 @@ def find_origin(problem: Problem, state: State, frozen: Arrays, batch: Batch, ke
             found.append(Origin(_layer(layer_path.get()), f"{row.name} gave {_sort(bad)}"))
 
     own = jax.random.fold_in(key, state.step)
-    model = problem.model(frozen, boxed, state.statistics)
     with observe(watch):
-        outputs, _ = nn.apply(model, x, training=True, key=own)
-        losses, _ = problem.measure(outputs, batch.targets)
+        passed = problem.forward(boxed, state.statistics, frozen, batch, own)
+        losses, _ = problem.measure(passed.outputs, passed.targets)
         value = losses.mean()
     if found:
         return Origin(found[0].place, f"going forward, {found[0].cause}")

@@ -5,6 +5,7 @@ Shape letters: B batch, N examples.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,10 +17,15 @@ from clearprop import nn, optim, tree
 from clearprop.autodiff import stop_gradient, value_and_grad
 from clearprop.backend import float_dtype
 from clearprop.data import Preparation
+from clearprop.training.augmentation import Augmentation, augmented
+from clearprop.training.precision import in_precision, widened
 from clearprop.training.state import State
 
 Array = jax.Array
 Arrays = Mapping[str, Array]
+
+AUGMENTING = 2**31 - 1
+"""Parts the random numbers of augmentation from those of the layers."""
 
 
 class Batch(NamedTuple):
@@ -27,6 +33,20 @@ class Batch(NamedTuple):
 
     inputs: Any
     targets: Any
+
+
+class Passed(NamedTuple):
+    """What a model in training makes of a batch.
+
+    Attributes:
+        outputs: of the model.
+        targets: raw, mixed where the examples were.
+        statistics: what layers note on the side.
+    """
+
+    outputs: Any
+    targets: Any
+    statistics: Arrays
 
 
 class Measured(NamedTuple):
@@ -51,6 +71,8 @@ class Problem:
         optimizer: how.
         preparation: turns kept inputs into the model's; None takes arrays as numbers.
         patience: passes without a better metric after which a run stops.
+        augmentations: how examples are changed in training.
+        precision: the type that layers compute in; None for that of the parameters.
     """
 
     skeleton: nn.Module
@@ -58,10 +80,35 @@ class Problem:
     optimizer: optim.Optimizer
     preparation: Preparation | None = None
     patience: int | None = None
+    augmentations: tuple[Augmentation, ...] = ()
+    precision: str | None = None
 
     def model(self, *parts: Mapping[str, Any]) -> Any:
         """Return the model with these arrays in it."""
         return tree.replace(self.skeleton, {path: x for part in parts for path, x in part.items()})
+
+    def forward(
+        self, parameters: Arrays, statistics: Arrays, frozen: Arrays, batch: Batch, own: Array
+    ) -> Passed:
+        """Return what the model in training makes of a batch.
+
+        Args:
+            parameters: those that are trained; they may be differentiated.
+            statistics: of the layers.
+            frozen: the parameters that are not trained.
+            batch: the examples.
+            own: the random key of the step.
+        """
+        x, mixing = self.inputs(batch.inputs), None
+        if self.augmentations:
+            x, mixing = augmented(self.augmentations, jax.random.fold_in(own, AUGMENTING), x)
+        weights, x = in_precision(({**frozen, **parameters}, x), self.precision)
+        outputs, noted = nn.apply(self.model(weights, statistics), x, training=True, key=own)
+        outputs = widened(outputs)
+        targets = batch.targets
+        if mixing is not None:
+            targets = mixing.targets(targets, outputs.shape)
+        return Passed(outputs, targets, noted)
 
     def inputs(self, kept: Any) -> Any:
         """Return kept inputs as the model sees them; several by name come and go as a dict."""
@@ -100,14 +147,12 @@ class Problem:
             batch: its examples.
             key: of the run; a step's own key is made from it and the number of the step.
         """
+        own = jax.random.fold_in(key, state.step)
 
         def objective(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
-            model = self.model(frozen, parameters, state.statistics)
-            own = jax.random.fold_in(key, state.step)
-            x = self.inputs(batch.inputs)
-            outputs, statistics = nn.apply(model, x, training=True, key=own)
-            losses, errors = self.measure(outputs, batch.targets)
-            return losses.mean(), (statistics, errors.sum())
+            passed = self.forward(parameters, state.statistics, frozen, batch, own)
+            losses, errors = self.measure(passed.outputs, passed.targets)
+            return losses.mean(), (passed.statistics, errors.sum())
 
         (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
             state.parameters
@@ -134,9 +179,16 @@ class Problem:
             batch: its examples.
             counted: bool (B,), which of them count: a last batch is filled up with repetitions.
         """
-        outputs = self.model(arrays)(self.inputs(batch.inputs))
+        learned = {path: x for path, x in arrays.items() if path not in self._noted}
+        noted = {path: x for path, x in arrays.items() if path in self._noted}
+        weights, x = in_precision((learned, self.inputs(batch.inputs)), self.precision)
+        outputs = widened(self.model(weights, noted)(x))
         losses, errors = self.measure(outputs, batch.targets)
         return Measured(jnp.where(counted, losses, 0).sum(), jnp.where(counted, errors, 0).sum())
+
+    @functools.cached_property
+    def _noted(self) -> frozenset[str]:
+        return frozenset(nn.statistics(self.skeleton))
 
     @property
     def _scales_targets(self) -> bool:

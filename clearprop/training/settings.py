@@ -8,6 +8,12 @@ from typing import Any
 
 from clearprop.errors import ConfigurationError
 
+SECTIONS = ("settings", "loss", "optimizer", "augment", "data", "preparation", "model")
+"""The parts of a configuration that a resumed run must share with its beginning."""
+
+NOT_COUNTED = ("freeze", "keep_best", "label_smoothing", "precision")
+"""The settings that are no whole numbers."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,6 +29,8 @@ class Settings:
         steps_per_call: steps of a compiled call; None chooses.
         devices: how many devices share a batch; None chooses.
         checkpoint_every: steps after which a checkpoint is due; None goes by time.
+        label_smoothing: the part of every target that all classes share; None for nothing.
+        precision: the type that layers compute in; None for that of the parameters.
 
     Raises:
         ConfigurationError: a number out of its range.
@@ -37,11 +45,13 @@ class Settings:
     steps_per_call: int | None = None
     devices: int | None = None
     checkpoint_every: int | None = None
+    label_smoothing: float | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         lowest = {"epochs": 0, "seed": 0}
         for name, value in asdict(self).items():
-            if name in ("freeze", "keep_best") or value is None:
+            if name in NOT_COUNTED or value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < lowest.get(name, 1):
                 raise ConfigurationError(
@@ -82,7 +92,7 @@ def compare(config: dict[str, Any], earlier: dict[str, Any], where: str) -> None
     Raises:
         ConfigurationError: something differs; it is named.
     """
-    for section in ("settings", "loss", "optimizer", "data", "preparation", "model"):
+    for section in SECTIONS:
         old, new = earlier.get(section), config.get(section)
         if isinstance(old, dict) and isinstance(new, dict):
             keys: Sequence[str] = [k for k in {**old, **new} if old.get(k) != new.get(k)]

@@ -19,6 +19,7 @@ from clearprop import backend, nn, optim, tree
 from clearprop.data.sources import rows_of
 from clearprop.errors import ClearpropError, ConfigurationError, ModelError, ShapeError
 from clearprop.training import plan as planning
+from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.checkpoint import check_architecture
 from clearprop.training.material import Material, Part, check_labels
 from clearprop.training.problem import Batch, Problem, skeleton
@@ -40,6 +41,7 @@ class Task:
         optimizer: how.
         settings: the numbers.
         notes: plain values of the caller's.
+        augmentations: how examples are changed in training.
     """
 
     model: nn.Module
@@ -48,6 +50,7 @@ class Task:
     optimizer: optim.Optimizer
     settings: Settings
     notes: dict[str, Any]
+    augmentations: tuple[Augmentation, ...] = ()
 
     @functools.cached_property
     def trained(self) -> list[str]:
@@ -78,6 +81,8 @@ class Task:
             self.optimizer,
             self.material.preparation,
             self.settings.patience,
+            self.augmentations,
+            self.settings.precision,
         )
 
     def batch(self, part: Part, size: int) -> Batch:
@@ -102,7 +107,28 @@ class Task:
             except ClearpropError as error:
                 error.where = error.where or f"the loss {self.loss.name!r} on {part.name}"
                 raise
+        if self.augmentations:
+            self._check_augmentations()
         self._check_lone_example()
+
+    def _check_augmentations(self) -> None:
+        """Raise unless the inputs can be changed, and the targets mixed where they are."""
+        batch = self.batch(self.material.train, min(2, len(self.material.train)))
+        x = jax.eval_shape(self.problem.inputs, batch.inputs)
+        if isinstance(x, dict) or not jnp.issubdtype(x.dtype, jnp.floating):
+            raise ConfigurationError(
+                "only one input of numbers can be augmented",
+                where="augment",
+                given="several inputs by name" if isinstance(x, dict) else "tokens",
+            )
+        mixes = any(isinstance(one, Mixup) for one in self.augmentations)
+        if mixes and self.loss.skips_negative:
+            raise ConfigurationError(
+                "the labels of sequences cannot be mixed",
+                where="augment",
+                given=f"Mixup with the loss {self.loss.name!r}",
+            )
+        self._trace_training(len(batch.targets))
 
     def _check_lone_example(self) -> None:
         """Raise if a pass has a batch of one example and a layer needs more, as BatchNorm does."""
@@ -126,11 +152,12 @@ class Task:
     def _trace_training(self, size: int) -> None:
         problem = self.problem
 
-        def forward(model: Any, x: Any) -> Any:
-            inputs = problem.inputs(x)
-            return nn.apply(model, inputs, training=True, key=jax.random.key(0))[0]
+        def forward(parameters: Any, statistics: Any, batch: Batch) -> Any:
+            passed = problem.forward(parameters, statistics, {}, batch, jax.random.key(0))
+            return problem.measure(passed.outputs, passed.targets)
 
-        jax.eval_shape(forward, self.model, self.batch(self.material.train, size).inputs)
+        arrays = nn.parameters(self.model), nn.statistics(self.model)
+        jax.eval_shape(forward, *arrays, self.batch(self.material.train, size))
 
     def state(self) -> State:
         """Return the state before the first step."""
@@ -173,6 +200,7 @@ class Task:
             "settings": self.settings.as_dict(),
             "loss": self.loss.name,
             "optimizer": _described(self.optimizer),
+            "augment": [one.to_config() for one in self.augmentations] or None,
             "data": data,
             "model": {"structure": _structure(self.model), "parameters": self.shapes()},
             "plan": plan.as_dict(),
