@@ -6,9 +6,9 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,16 @@ from clearprop import data, nn
 from clearprop.cli.evaluating import named
 from clearprop.cli.output import complain
 from clearprop.cli.runs import existing_run, trained
+from clearprop.data import Preparation
+from clearprop.data.new_texts import reads_words
+from clearprop.data.preparation import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.training import evaluate, predict
 from clearprop.training.files import write_atomically
 from clearprop.training.folder import read_config
+
+Words: TypeAlias = Sequence[Sequence[str]]
+"""The words of some texts."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,13 +40,22 @@ def run(arguments: argparse.Namespace) -> int:
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preparation = trained(folder)
+    loss = nn.find_loss(str(config["loss"]))
+    words: Words | None = None
     if arguments.input is not None:
-        outputs = predict(model, data.load_inputs(arguments.input, preparation), preparation)
+        inputs, words = _new(arguments.input, preparation)
+        outputs = predict(model, inputs, preparation)
     else:
         dataset = named(arguments.data, None, config)
         part = (dataset.test or dataset).prepared(preparation)
-        outputs = evaluate(model, part, str(config["loss"]), preparation).outputs
-    text = as_csv(outputs, nn.find_loss(str(config["loss"])), preparation.class_names)
+        outputs = evaluate(model, part, loss, preparation).outputs
+        words = _words(part)
+    if outputs.ndim == 3 and words is not None:
+        text = as_tags(outputs, words, preparation.class_names or ())
+    else:
+        # Of a text that goes on, the answer is what follows its last place.
+        last = outputs[:, -1] if outputs.ndim == 3 else outputs
+        text = as_csv(last, loss, preparation.class_names)
     if arguments.output is None:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -48,6 +63,40 @@ def run(arguments: argparse.Namespace) -> int:
         write_atomically(Path(arguments.output), text)
         complain(f"{len(outputs):,} predictions in {arguments.output}")
     return 0
+
+
+def _new(path: str, preparation: Preparation) -> tuple[Any, Words | None]:
+    """Return new examples; of texts in words, these too, and what is unknown of them is said."""
+    if not reads_words(preparation) or not Path(path).exists():
+        return data.load_inputs(path, preparation), None
+    texts = data.new_texts(path, preparation)
+    for remark in texts.remarks:
+        complain(remark)
+    return texts.tokens, texts.words
+
+
+def _words(part: data.Dataset) -> Words | None:
+    """Return the words of a part that has a tag for each; None of other parts."""
+    vocabulary = part.vocabularies.get(INPUTS)
+    if part.task != "text" or vocabulary is None or vocabulary.level == "character":
+        return None
+    return [[vocabulary.tokens[token] for token in row if token] for row in part.inputs]
+
+
+def as_tags(outputs: NDArray[Any], words: Words, names: tuple[str, ...]) -> str:
+    """Return a tag for each word of each text as a table: number of the text, word, answer.
+
+    >>> as_tags(np.array([[[0.0, 1.0], [1.0, 0.0]]]), [["go"]], ("noun", "verb")).splitlines()
+    ['text,word,answer', '1,go,verb']
+    """
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["text", "word", "answer"])
+    answers = np.asarray(outputs).argmax(axis=-1)
+    for number, (text, row) in enumerate(zip(words, answers, strict=True), start=1):
+        for word, answer in zip(text, row, strict=False):
+            writer.writerow([number, word, names[answer]])
+    return table.getvalue()
 
 
 def as_csv(outputs: NDArray[Any], loss: nn.Loss, names: tuple[str, ...] | None) -> str:

@@ -13,6 +13,7 @@ from clearprop.data.columns import Column
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
 from clearprop.data.description import Description, describe
 from clearprop.data.idx import read_idx
+from clearprop.data.new_texts import NewTexts, new_texts
 from clearprop.data.preparation import Preparation
 from clearprop.data.prepared_columns import PreparedColumn
 from clearprop.data.texts import decode_text, encode_text
@@ -24,6 +25,7 @@ __all__ = [
     "Column",
     "Dataset",
     "Description",
+    "NewTexts",
     "Preparation",
     "PreparedColumn",
     "Row",
@@ -38,5 +40,6 @@ __all__ = [
     "list",
     "load",
     "load_inputs",
+    "new_texts",
     "read_idx",
 ]

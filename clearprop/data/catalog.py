@@ -16,6 +16,7 @@ from clearprop.data.bundled import BUNDLED, bundled
 from clearprop.data.dataset import Dataset
 from clearprop.data.description import shape_words
 from clearprop.data.mnist import IDX_SETS, STEMS, idx_files, load_idx_set, read_idx_set
+from clearprop.data.new_texts import new_texts, reads_words
 from clearprop.data.preparation import Preparation, Task
 from clearprop.data.sequence_sets import SEQUENCE_SETS
 from clearprop.data.table_file import CSV_SUFFIXES, PARQUET_SUFFIXES
@@ -178,7 +179,8 @@ def load(
 def load_inputs(path: str | Path, preparation: Preparation) -> NDArray[Any]:
     """Return new examples from a file, raw, as ``preparation.apply`` takes them: for a prediction.
 
-    A table may lack the target; a text becomes one example (1, T) of its last T characters.
+    A table may lack the target; a text becomes one example (1, T) of its last T characters. For a
+    model of words each line is a text or a sentence; `new_texts` tells which words are unknown.
 
     Raises:
         DataError: the file is missing, damaged, or not of the kind that the model was trained on.
@@ -189,6 +191,8 @@ def load_inputs(path: str | Path, preparation: Preparation) -> NDArray[Any]:
     if preparation.kind == "table":
         _check_suffix(path, TABLE_SUFFIXES, "a table")
         return tables.read_inputs(path, preparation)
+    if reads_words(preparation):
+        return new_texts(path, preparation).tokens
     if preparation.kind == "tokens":
         _check_suffix(path, TEXT_SUFFIXES, "a text")
         return _last_window(path, preparation)

@@ -40,11 +40,18 @@ RECIPES: dict[str, Entry] = {
     "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
     "resnet20": Entry("ResNet20Recipe", "a residual network, for small pictures"),
     "alexnet": Entry("AlexNetRecipe", "the network of 2012, for pictures of 227 x 227"),
+    "char-gpt": Entry("CharGPTRecipe", "a text character by character, by a small GPT"),
     "transfer": Entry(
         "TransferStudy", "what was learned of some classes helps with few samples of others"
     ),
     "descent": Entry("DescentStudy", "every learning rule on its way down a surface, drawn"),
     "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
+    "char-rnn": Entry("CharRNNRecipe", "a text character by character, by a recurrent network"),
+    "char-lstm": Entry("CharLSTMRecipe", "a text character by character, by an LSTM"),
+    "tagger": Entry("TaggerRecipe", "a tag for every word of a sentence"),
+    "text-classify": Entry("TextClassifyRecipe", "which class a text is of, by its words"),
+    "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
+    "caption": Entry("CaptionRecipe", "a picture of digits in a row, told in words"),
 }
 
 _HOME = {

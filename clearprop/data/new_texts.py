@@ -1,0 +1,102 @@
+"""New texts for a model of words: read raw, in the vocabulary that the model was trained with.
+
+Shape letters: N texts, T words of the longest, or so many as the model reads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.labelled_texts import read_texts
+from clearprop.data.preparation import INPUTS, Preparation
+from clearprop.data.table_file import CSV_SUFFIXES, PARQUET_SUFFIXES
+from clearprop.data.tagged_texts import SUFFIXES, read_sentences
+from clearprop.errors import ConfigurationError, DataError
+
+TEXT = ".txt"
+NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class NewTexts:
+    """Texts as a model of words takes them.
+
+    Attributes:
+        words: of each text, as far as the model reads it.
+        tokens: int32 (N, T), filled up with 0.
+        unknown: the words that the model does not know, with how often each occurs.
+        cut: how many texts are longer than the model reads.
+    """
+
+    words: tuple[tuple[str, ...], ...]
+    tokens: NDArray[np.int32]
+    unknown: Counter[str]
+    cut: int = 0
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader should know: how many words are unknown, and how many texts were cut."""
+        found: list[str] = []
+        if self.unknown:
+            total = sum(map(len, self.words))
+            names = ", ".join(repr(word) for word, _ in self.unknown.most_common(NAMED))
+            more = ", ..." if len(self.unknown) > NAMED else ""
+            found.append(
+                f"{self.unknown.total():,} of {total:,} words were not seen in training and are "
+                f"read as <unk>: {names}{more}"
+            )
+        if self.cut:
+            found.append(f"{self.cut:,} texts are read to their word {self.tokens.shape[1]} only")
+        return found
+
+
+def reads_words(preparation: Preparation) -> bool:
+    """Return whether a model's inputs are words, so that it can read raw texts."""
+    vocabulary = preparation.vocabularies.get(INPUTS)
+    return vocabulary is not None and vocabulary.level != "character"
+
+
+def new_texts(path: str | Path, preparation: Preparation) -> NewTexts:
+    """Return new texts from a file.
+
+    A model that classifies texts takes the lines of a ``.txt`` file, or a table with the column of
+    texts that it was trained on; a model that tags takes lines of words parted by spaces, or a file
+    of words and tags, whose tags are not read.
+
+    Raises:
+        ConfigurationError: the model does not read words, or the table has no such column.
+        DataError: the file is empty, damaged, not UTF-8, or of another kind.
+    """
+    path = Path(path)
+    if not reads_words(preparation):
+        raise ConfigurationError(
+            "this model does not read words", where=str(path), given=f"inputs: {preparation.kind}"
+        )
+    tags = preparation.task == "text"
+    suffixes = (TEXT, *(SUFFIXES if tags else (*CSV_SUFFIXES, *PARQUET_SUFFIXES)))
+    if path.suffix.lower() not in suffixes:
+        raise DataError(
+            "the model was trained on texts",
+            where=str(path),
+            expected=f"a file that ends in {', '.join(suffixes)}",
+        )
+    vocabulary = preparation.vocabularies[INPUTS]
+    if tags:
+        texts = read_sentences(path)
+        length = max(map(len, texts))
+    else:
+        texts = [vocabulary.split(text) for text in read_texts(path, preparation.text_column)]
+        length = preparation.input_shape[0]
+    words = tuple(tuple(text[:length]) for text in texts)
+    unknown = Counter(word for text in words for word in vocabulary.unknown(text))
+    return NewTexts(
+        words,
+        vocabulary.encode_all(words, length),
+        unknown,
+        sum(len(text) > length for text in texts),
+    )

@@ -1,0 +1,98 @@
+"""A language model by a recurrent network: the next token from all that was read before.
+
+Shape letters: B texts, T tokens, D features of a token, H units of a layer, V tokens of the
+vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clearprop import nn
+from clearprop.errors import ShapeError, unknown_name
+from clearprop.nn.module import Array
+
+CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN"}
+
+
+class RecurrentLanguageModel(nn.Module):
+    """Says at each place of a text which token may come next.
+
+        tokens                        (B, T)
+        embedding, dropout            (B, T, D)
+        recurrent layers              (B, T, H)
+        dropout, linear: logits       (B, T, V)
+
+    All that it knows of the text before is in its state, whose size does not grow with the text:
+    ``model(tokens, state)`` reads on from a state and returns the next one too.
+
+    Args:
+        vocabulary: V.
+        cell: "rnn" (tanh units), "lstm" or "gru".
+        embedding_features: D.
+        hidden_size: H.
+        layers: number of recurrent layers.
+        dropout: rate in training, on embeddings, between layers and before the last one.
+
+    Raises:
+        ConfigurationError: another cell, or a size that is none.
+        ShapeError: inputs that are no tokens (B, T) with one place at least.
+
+    >>> import jax.numpy as jnp
+    >>> model = RecurrentLanguageModel(65, embedding_features=8, hidden_size=16).init(0)
+    >>> tokens = jnp.array([[3, 1, 4, 1, 5]])
+    >>> logits, state = model(tokens[:, :3], model.begin(1))
+    >>> on, _ = model(tokens[:, 3:], state)
+    >>> bool(jnp.allclose(on, model(tokens)[:, 3:], atol=1e-6))
+    True
+
+    Source: Mikolov et al. (2010), *Recurrent neural network based language model*; with an LSTM,
+    Sundermeyer et al. (2012).
+    """
+
+    embedding: nn.Embedding
+    recurrent: nn.RNN | nn.LSTM | nn.GRU
+    output: nn.Linear
+    dropout: nn.Dropout
+
+    def __init__(
+        self,
+        vocabulary: int,
+        *,
+        cell: str = "lstm",
+        embedding_features: int = 32,
+        hidden_size: int = 256,
+        layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        if cell not in CELLS:
+            raise unknown_name("cell", cell, CELLS)
+        self.embedding = nn.Embedding(
+            vocabulary, embedding_features, weight_init=nn.initializers.normal(0.1)
+        )
+        between = dropout if layers > 1 else 0.0
+        self.recurrent = getattr(nn, CELLS[cell])(
+            embedding_features, hidden_size, layers=layers, dropout=between
+        )
+        self.output = nn.Linear(hidden_size, vocabulary)
+        self.dropout = nn.Dropout(dropout)
+
+    def __call__(self, tokens: Array, state: Any = None) -> Any:
+        if tokens.ndim != 2 or not tokens.shape[1]:
+            raise ShapeError(
+                "texts are rows of tokens",
+                where="RecurrentLanguageModel",
+                given=f"input of shape {tuple(tokens.shape)}",
+                expected="(batch, tokens), at least one place",
+            )
+        embedded = self.dropout(self.embedding(tokens))
+        read, after = self.recurrent(embedded, state, return_state=True)
+        logits = self.output(self.dropout(read))
+        return logits if state is None else (logits, after)
+
+    def begin(self, batch: int, length: int | None = None) -> Any:
+        """Return the state before the first token of so many texts.
+
+        It need not know for which ``length`` to make room, as other models must.
+        """
+        return self.recurrent.zero_state(batch)

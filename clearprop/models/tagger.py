@@ -1,0 +1,89 @@
+"""A tag for every word of a sentence.
+
+Shape letters: B sentences, T words of the longest, D features of a word, H units of both ways of
+reading together, K tags.
+"""
+
+from __future__ import annotations
+
+from clearprop import nn
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.module import Array
+
+PADDING = 0
+"""The word that fills short sentences up; it is never read."""
+
+
+class Tagger(nn.Module):
+    """A bidirectional LSTM over word embeddings, and a linear layer at each word.
+
+        words                    (B, T)
+        embedding, dropout       (B, T, D)
+        LSTM, both ways          (B, T, H)
+        dropout, linear: logits  (B, T, K)
+
+    Word 0 fills up and has exactly no influence on the tags of the others.
+
+    Args:
+        words: how many there are, 0 among them.
+        tags: K.
+        embedding_features: D.
+        hidden_size: H, an even number.
+        layers: of the LSTM.
+        dropout: rate on the embeddings, between layers and before the last one.
+
+    Raises:
+        ConfigurationError: an odd number of units, or another size that is none.
+        ShapeError: inputs that are no words (B, T) with one place at least.
+
+    >>> import jax.numpy as jnp
+    >>> model = Tagger(50, 5, embedding_features=8, hidden_size=16).init(0)
+    >>> model(jnp.array([[4, 9, 0, 0], [7, 3, 3, 1]])).shape
+    (2, 4, 5)
+
+    Source: Huang, Xu and Yu (2015), *Bidirectional LSTM-CRF models for sequence tagging*, the form
+    without a CRF: each tag is chosen by itself.
+    """
+
+    embedding: nn.Embedding
+    lstm: nn.LSTM
+    output: nn.Linear
+    dropout: nn.Dropout
+
+    def __init__(
+        self,
+        words: int,
+        tags: int,
+        *,
+        embedding_features: int = 64,
+        hidden_size: int = 128,
+        layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        if hidden_size % 2:
+            raise ConfigurationError(
+                "the units are shared by two ways of reading",
+                where="Tagger",
+                given=f"hidden_size={hidden_size}",
+                mend=f"hidden_size={hidden_size + 1}",
+            )
+        self.embedding = nn.Embedding(
+            words, embedding_features, weight_init=nn.initializers.normal(0.1)
+        )
+        between = dropout if layers > 1 else 0.0
+        self.lstm = nn.LSTM(
+            embedding_features, hidden_size // 2, layers=layers, bidirectional=True, dropout=between
+        )
+        self.output = nn.Linear(hidden_size, tags)
+        self.dropout = nn.Dropout(dropout)
+
+    def __call__(self, x: Array) -> Array:
+        if x.ndim != 2 or not x.shape[1]:
+            raise ShapeError(
+                "sentences are rows of words",
+                where="Tagger",
+                given=f"input of shape {tuple(x.shape)}",
+                expected="(batch, words), at least one place",
+            )
+        read = self.lstm(self.dropout(self.embedding(x)), mask=x != PADDING)
+        return self.output(self.dropout(read))

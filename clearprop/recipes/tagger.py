@@ -1,0 +1,135 @@
+"""The recipe ``tagger``: a tag for every word of a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from clearprop import models, nn, optim
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.preparation import INPUTS
+from clearprop.errors import ConfigurationError
+from clearprop.recipes.characters import LOSS, clipped
+from clearprop.recipes.configuration import OrNone
+from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.text_classify import compared, unknown_share
+from clearprop.training import Curves, predict
+
+
+class TaggerRecipe(NetworkRecipe):
+    """A bidirectional LSTM tags words; ``--data FILE`` takes a word and its tag a line.
+
+    Attributes:
+        embedding_features: of a word.
+        hidden_size: units of both ways of reading together.
+        layers: of the LSTM.
+        dropout: rate on the embeddings and before the last layer.
+        clip: the longest step of the gradient, as its norm over all weights; none for any.
+
+    >>> TaggerRecipe(layers=2).layers
+    2
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("python-names",)
+
+    learning_rate: Rate = 0.01
+    schedule: ScheduleName = "one-cycle"
+    embedding_features: Count = 64
+    hidden_size: Count = 128
+    layers: Count = 1
+    dropout: Decay = 0.3
+    clip: Annotated[Rate | None, OrNone] = 1.0
+
+    def dataset(self) -> tuple[Dataset, str]:
+        """Return the data set; of files that may hold other things, words and tags are read."""
+        name = self.data.name
+        if name is not None and Path(name).suffix.lower() in (".txt", ".tsv"):
+            choice = self.data.model_copy(update={"tags": True})
+            loaded, line = choice.load(self.preferred)
+            return self.adapted(loaded), line
+        return super().dataset()
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set, which must be words with tags."""
+        vocabulary = dataset.vocabularies.get(INPUTS)
+        if dataset.task != "text" or vocabulary is None or vocabulary.level == "character":
+            raise ConfigurationError(
+                "the recipe needs words with their tags",
+                where=dataset.name,
+                given=f"a data set for {dataset.task}",
+                mend="--data FILE with a word and its tag in each line",
+            )
+        return dataset
+
+    def loss(self, dataset: Dataset) -> str:
+        """Return cross-entropy at every word."""
+        return LOSS
+
+    def learning_rule(self, steps: int) -> optim.Optimizer:
+        """Return the learning rule, given gradients that are cut to a longest norm."""
+        return clipped(super().learning_rule(steps), self.clip)
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the network for these words and tags."""
+        return models.Tagger(
+            len(preparation.vocabularies[INPUTS]),
+            outputs,
+            embedding_features=self.embedding_features,
+            hidden_size=self.hidden_size,
+            layers=self.layers,
+            dropout=self.dropout,
+        )
+
+    def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return the share of right tags of the test part, and that of each word's usual tag."""
+        if splits.test is None:
+            return {}
+        own = right_tags(model, splits.test, splits.preparation)
+        return {
+            "token accuracy": own,
+            "most frequent tag of each word, token accuracy": usual_tags(splits),
+            "words that training does not know, share": unknown_share(splits.test),
+        }
+
+    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+        """Return by how much the network beats each word's usual tag, and a tagged sentence."""
+        if splits.test is None:
+            return []
+        own = right_tags(model, splits.test, splits.preparation)
+        first = splits.test.take(np.arange(1))
+        tags = predict(model, first.inputs).argmax(axis=-1)[0]
+        words, names = splits.preparation.vocabularies[INPUTS], splits.preparation.class_names or ()
+        shown = [
+            f"{words.tokens[word]}/{names[tag]}"
+            for word, tag in zip(first.inputs[0], tags, strict=True)
+            if word
+        ]
+        line = compared(own, usual_tags(splits), "the most frequent tag of each word")
+        return [line, "a sentence of the test part:", f"  {' '.join(shown[:16])} ..."]
+
+
+def right_tags(model: nn.Module, part: Dataset, preparation: Preparation) -> float:
+    """Return the share of the counted words of a part that a model tags rightly."""
+    answers = predict(model, part.prepared(preparation).inputs).argmax(axis=-1)
+    counted = part.targets >= 0
+    return float((answers == part.targets)[counted].mean())
+
+
+def usual_tags(splits: Splits) -> float:
+    """Return the share of right tags where each word gets the one it has most often in training.
+
+    Words that training does not know share one entry, "<unk>", which has a usual tag too.
+    """
+    assert splits.test is not None
+    train, test = splits.train, splits.test
+    tags = len(splits.preparation.class_names or ())
+    words = len(splits.preparation.vocabularies[INPUTS])
+    counted = train.targets >= 0
+    pairs = train.inputs[counted].astype(np.int64) * tags + train.targets[counted]
+    table = np.bincount(pairs, minlength=words * tags).reshape(words, tags)
+    overall = int(table.sum(axis=0).argmax())
+    usual = np.where(table.any(axis=1), table.argmax(axis=1), overall)
+    counted = test.targets >= 0
+    return float((usual[test.inputs] == test.targets)[counted].mean())

@@ -1,0 +1,128 @@
+"""The recipe ``text-classify``: which class a text is of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+
+from clearprop import models, nn, optim
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.preparation import INPUTS
+from clearprop.errors import ConfigurationError
+from clearprop.recipes.characters import clipped
+from clearprop.recipes.configuration import OrNone
+from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.training import Curves, evaluate
+
+
+class TextClassifyRecipe(NetworkRecipe):
+    """Texts by their words: a folder for each label, or a table with a column of texts.
+
+    Attributes:
+        network: "bag" (words in no order), "cnn" (windows of words) or "lstm" (both ways).
+        embedding_features: of a word.
+        hidden_size: features of a text, but for "bag".
+        dropout: rate on the embeddings and before the last layer.
+        clip: the longest step of the gradient, as its norm over all weights; none for any.
+
+    >>> TextClassifyRecipe(network="cnn").network
+    'cnn'
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("docstrings",)
+
+    learning_rate: Rate = 0.003
+    schedule: ScheduleName = "one-cycle"
+    network: Literal["bag", "cnn", "lstm"] = "cnn"
+    embedding_features: Count = 64
+    hidden_size: Count = 96
+    dropout: Decay = 0.5
+    clip: Annotated[Rate | None, OrNone] = 1.0
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set, which must be labelled texts."""
+        if dataset.task != "classification" or INPUTS not in dataset.vocabularies:
+            raise ConfigurationError(
+                "the recipe needs labelled texts",
+                where=dataset.name,
+                given=f"a data set for {dataset.task}, of no labelled texts",
+                mend="--data FOLDER with a folder of .txt files for each label, or "
+                "--data FILE.csv --target LABEL --set data.text=COLUMN",
+            )
+        return dataset
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the network for the words of these texts."""
+        return models.WordClassifier(
+            len(preparation.vocabularies[INPUTS]),
+            outputs,
+            network=self.network,
+            embedding_features=self.embedding_features,
+            hidden_size=self.hidden_size,
+            dropout=self.dropout,
+        )
+
+    def learning_rule(self, steps: int) -> optim.Optimizer:
+        """Return the learning rule, given gradients that are cut to a longest norm."""
+        return clipped(super().learning_rule(steps), self.clip)
+
+    def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return the accuracy of a classic that knows no order of the words, on the test part."""
+        if splits.test is None:
+            return {}
+        classic = weighed_words(splits)
+        return {
+            "TF-IDF with logistic regression, accuracy": classic,
+            "words that training does not know, share": unknown_share(splits.test),
+        }
+
+    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+        """Return by how much the network beats the classic, or does not."""
+        if splits.test is None:
+            return []
+        found = evaluate(model, splits.test, self.loss(splits.test), splits.preparation)
+        return [compared(1 - found.error, weighed_words(splits), "TF-IDF with logistic regression")]
+
+
+def weighed_words(splits: Splits) -> float:
+    """Return the test accuracy of logistic regression on words weighed by TF-IDF.
+
+    It sees the same words as the network, those that training knows, and not their order.
+    """
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.linear_model import LogisticRegression
+
+    assert splits.test is not None
+    words = len(splits.preparation.vocabularies[INPUTS])
+    weigh = TfidfTransformer(sublinear_tf=True)
+    classic = LogisticRegression(C=10.0, max_iter=500)
+    classic.fit(weigh.fit_transform(counts(splits.train, words)), splits.train.targets)
+    seen = weigh.transform(counts(splits.test, words))
+    return float(classic.score(seen, splits.test.targets))
+
+
+def counts(part: Dataset, words: int) -> Any:
+    """Return how often each known word occurs in each text, sparse (N, words)."""
+    from scipy.sparse import csr_array  # type: ignore[import-untyped,unused-ignore]
+
+    rows, places = np.nonzero(part.inputs > 1)
+    ones = np.ones(len(rows), np.float64)
+    return csr_array((ones, (rows, part.inputs[rows, places])), (len(part), words))
+
+
+def unknown_share(part: Dataset) -> float:
+    """Return which share of the words of a part stand as "<unk>"."""
+    return float((part.inputs == 1).sum() / max(1, (part.inputs > 0).sum()))
+
+
+def compared(own: float, other: float, name: str) -> str:
+    """Return a line that says which accuracy is better and by how much.
+
+    >>> compared(0.91, 0.9, "counting")
+    '1.0 points better than counting: 91.0 % of the test part against 90.0 %'
+    """
+    points = abs(own - other) * 100
+    which = "better than" if own > other else "worse than" if own < other else "away from"
+    share, against = f"{own * 100:.1f} %", f"{other * 100:.1f} %"
+    return f"{points:.1f} points {which} {name}: {share} of the test part against {against}"
