@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from clearprop.recipes.characters import clipped
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
 from clearprop.training import Curves, evaluate
+
+STEPS = 600
 
 
 class TextClassifyRecipe(NetworkRecipe):
@@ -39,6 +41,17 @@ class TextClassifyRecipe(NetworkRecipe):
     hidden_size: Count = 96
     dropout: Decay = 0.5
     clip: Annotated[Rate | None, OrNone] = 1.0
+
+    def settled(self, examples: int) -> Self:
+        """Return the recipe with so many passes that there are some `STEPS` steps, within 30.
+
+        Words are many and texts few: more passes only learn the training texts by heart.
+        """
+        recipe = super().settled(examples)
+        if self.epochs is not None:
+            return recipe
+        steps = -(-examples // (recipe.batch_size or 1))
+        return recipe.model_copy(update={"epochs": min(30, max(3, round(STEPS / steps)))})
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return the data set, which must be labelled texts."""
