@@ -2,6 +2,7 @@
 
 from clearprop.autodiff.check import GradientCheck, check_gradients
 from clearprop.autodiff.composite import checkpoint, lift
+from clearprop.autodiff.curvature import gauss_newton, jvp
 from clearprop.autodiff.operation import OPERATIONS, Operation, observe, operation
 from clearprop.autodiff.sweep import sweep
 from clearprop.autodiff.tape import Node, Tape, Traced, layer_path
@@ -23,9 +24,11 @@ __all__ = [
     "Traced",
     "check_gradients",
     "checkpoint",
+    "gauss_newton",
     "grad",
     "hvp",
     "jacobian",
+    "jvp",
     "layer_path",
     "lift",
     "observe",

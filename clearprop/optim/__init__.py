@@ -17,14 +17,18 @@ from clearprop.optim.adaptive import (
 )
 from clearprop.optim.average import AverageState, average_parameters
 from clearprop.optim.composition import chain
-from clearprop.optim.creation import create, from_config, learning_rules
+from clearprop.optim.conjugate_gradients import solve
+from clearprop.optim.creation import create, curvature_rules, from_config, learning_rules
 from clearprop.optim.decay import add_decayed_weights, decoupled_weight_decay
 from clearprop.optim.descent import MomentumState, SgdState, momentum, nesterov, sgd
+from clearprop.optim.hessian_free import HessianFreeState, hessian_free
 from clearprop.optim.moments import AdamState, adam, adamw
 from clearprop.optim.optimizer import (
     NoState,
     Optimizer,
+    Surface,
     apply,
+    curvature_rule,
     learning_rule,
     transformation,
 )
@@ -44,6 +48,7 @@ __all__ = [
     "AdagradState",
     "AdamState",
     "AverageState",
+    "HessianFreeState",
     "MomentumState",
     "NoState",
     "Optimizer",
@@ -53,6 +58,7 @@ __all__ = [
     "Schedule",
     "ScheduleState",
     "SgdState",
+    "Surface",
     "adadelta",
     "adagrad",
     "adam",
@@ -64,9 +70,12 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_value",
     "create",
+    "curvature_rule",
+    "curvature_rules",
     "decoupled_weight_decay",
     "from_config",
     "global_norm",
+    "hessian_free",
     "learning_rule",
     "learning_rules",
     "momentum",
@@ -77,5 +86,6 @@ __all__ = [
     "scale_by_learning_rate",
     "schedules",
     "sgd",
+    "solve",
     "transformation",
 ]

@@ -9,7 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from clearprop.errors import ConfigurationError
-from clearprop.optim.optimizer import NoState, Optimizer, Tree, transformation
+from clearprop.optim.optimizer import NoState, Optimizer, Surface, Tree, transformation
 
 
 @transformation
@@ -53,10 +53,16 @@ def chain(*parts: Optimizer) -> Optimizer:
         states = {key: part.init(parameters) for key, part in zip(keys, parts, strict=True)}
         return {key: state for key, state in states.items() if not isinstance(state, NoState)}
 
-    def update(gradients: Tree, state: dict[str, Tree], parameters: Tree) -> tuple[Tree, Tree]:
+    def update(
+        gradients: Tree, state: dict[str, Tree], parameters: Tree, surface: Surface | None = None
+    ) -> tuple[Tree, Tree]:
         new_state, deltas = dict(state), gradients
         for key, part in zip(keys, parts, strict=True):
-            deltas, new = part.update(deltas, state.get(key, NoState()), parameters)
+            given = deltas, state.get(key, NoState()), parameters
+            if surface is not None and part.update_on is not None:
+                deltas, new = part.update_on(*given, surface)
+            else:
+                deltas, new = part.update(*given)
             if key in state:
                 new_state[key] = new
         return deltas, new_state
@@ -73,6 +79,8 @@ def chain(*parts: Optimizer) -> Optimizer:
         return parts[-1].averaged(state.get(keys[-1], NoState()), parameters)
 
     chained = Optimizer(init, update, learning_rate, observe)
+    if any(part.update_on is not None for part in parts):
+        chained = replace(chained, update_on=update)
     return replace(chained, averaged=averaged) if parts[-1].keeps_average else chained
 
 

@@ -20,6 +20,15 @@ def learning_rules() -> list[str]:
     return configuration.names("optimizer")
 
 
+def curvature_rules() -> list[str]:
+    """Return the names that `create` knows of rules that see the curvature of the objective.
+
+    >>> curvature_rules()
+    ['hessian_free']
+    """
+    return configuration.names("curvature rule")
+
+
 def create(
     optimizer: str | Optimizer | Mapping[str, Any],
     learning_rate: Rate | Mapping[str, Any] | None = None,
@@ -28,8 +37,8 @@ def create(
     """Return an optimizer from its name, from its configuration, or as it is.
 
     Args:
-        optimizer: a name that `learning_rules` lists, in any case; what `Optimizer.to_config`
-            gave; or an optimizer.
+        optimizer: a name that `learning_rules` or `curvature_rules` lists, in any case; what
+            `Optimizer.to_config` gave; or an optimizer.
         learning_rate: a number, a schedule or a schedule's configuration; None takes the rule's
             own.
         options: further options of the named rule.
@@ -43,15 +52,16 @@ def create(
     >>> create("adma")
     Traceback (most recent call last):
     clearprop.errors.ConfigurationError: unknown optimizer 'adma'
-      expected: one of adadelta, adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd
+      expected: one of adadelta, adagrad, adam, adamw, hessian_free, momentum, ...
       mend:     did you mean 'adam'?
     """
     if learning_rate is not None:
         options["learning_rate"] = learning_rate
     if isinstance(optimizer, str):
         name = optimizer.lower()
-        if name not in learning_rules():
-            raise unknown_name("optimizer", optimizer, learning_rules())
+        known = sorted([*learning_rules(), *curvature_rules()])
+        if name not in known:
+            raise unknown_name("optimizer", optimizer, known)
         if isinstance(learning_rate, Mapping):
             options["learning_rate"] = schedules.from_config(learning_rate)
         return configuration.build(name, options, Optimizer)

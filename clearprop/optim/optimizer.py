@@ -33,6 +33,25 @@ class NoState(NamedTuple):
     """The state of a transformation that has nothing to remember."""
 
 
+class Surface(NamedTuple):
+    """The objective of a batch around the present parameters, for rules that see its curvature.
+
+    Attributes:
+        value: parameters -> the mean loss of the batch, with the same random numbers each time.
+        product: v -> G v with the Gauss-Newton matrix G at the present parameters.
+        pulled: weights (B,) -> the gradient of the sum of so much of each example's loss.
+        examples: B.
+    """
+
+    value: Callable[[Tree], Array]
+    product: Callable[[Tree], Tree]
+    pulled: Callable[[Array], Tree]
+    examples: int
+
+
+UpdateOn = Callable[[Tree, Tree, Tree, Surface], tuple[Tree, Tree]]
+
+
 def _rate_of_one(state: Tree) -> Array:
     return jnp.ones((), float)
 
@@ -61,6 +80,9 @@ class Optimizer(Configured):
             measured, such as the development error after an epoch (see `reduce_on_plateau`).
         averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
             average where one is kept (see `average_parameters`), else the parameters as they are.
+        update_on: ``update_on(gradients, state, parameters, surface)`` in place of ``update``, for
+            a rule that needs more of the objective than its gradient (see `hessian_free`); None
+            for all others.
 
     >>> rule = Optimizer(lambda w: NoState(), lambda g, s, w: (jax.tree.map(jnp.negative, g), s))
     >>> state = rule.init({"w": jnp.array([1.0, 2.0])})
@@ -74,6 +96,7 @@ class Optimizer(Configured):
     learning_rate: Callable[[Tree], Array] = _rate_of_one
     observe: Callable[[Tree, ArrayLike], Tree] = _learns_nothing
     averaged: Callable[[Tree, Tree], Tree] = _as_they_are
+    update_on: UpdateOn | None = None
 
     @property
     def keeps_average(self) -> bool:
@@ -116,6 +139,11 @@ def transformation(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
     return named("transformation")(_prepared(make))
 
 
+def curvature_rule(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    """Enter a rule that needs the objective's curvature: as `learning_rule`, in its own list."""
+    return named("curvature rule")(_prepared(make))
+
+
 def scaled(factor: ArrayLike, leaf: Array) -> Array:
     """Return ``factor * leaf`` in the leaf's dtype, whatever that of the factor."""
     return jnp.asarray(factor, leaf.dtype) * leaf
@@ -135,16 +163,29 @@ def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
             return made.init(_trainable(parameters))
 
         def update(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree]:
-            parameters = _trainable(parameters)
-            _check_fit(gradients, parameters)
-            gradients = jax.tree.map(
-                lambda g, x: jnp.asarray(g, _accumulated(x)), gradients, parameters
-            )
-            return made.update(gradients, state, parameters)
+            return made.update(*_fitting(gradients, state, parameters))
 
-        return replace(made, init=init, update=update)
+        def update_on(
+            gradients: Tree, state: Tree, parameters: Tree, surface: Surface
+        ) -> tuple[Tree, Tree]:
+            assert made.update_on is not None
+            return made.update_on(*_fitting(gradients, state, parameters), surface)
+
+        return replace(
+            made,
+            init=init,
+            update=update,
+            update_on=None if made.update_on is None else update_on,
+        )
 
     return preparing
+
+
+def _fitting(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree, Tree]:
+    parameters = _trainable(parameters)
+    _check_fit(gradients, parameters)
+    gradients = jax.tree.map(lambda g, x: jnp.asarray(g, _accumulated(x)), gradients, parameters)
+    return gradients, state, parameters
 
 
 def _trainable(parameters: Tree) -> Tree:

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from clearprop import nn, optim, tree
-from clearprop.autodiff import stop_gradient, value_and_grad
+from clearprop.autodiff import grad, stop_gradient, value_and_grad
+from clearprop.autodiff.curvature import gauss_newton
 from clearprop.backend import float_dtype
 from clearprop.data import Preparation
 from clearprop.training.augmentation import Augmentation, augmented
@@ -157,7 +158,12 @@ class Problem:
         (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
             state.parameters
         )
-        deltas, remembered = self.optimizer.update(gradients, state.optimizer, state.parameters)
+        given = gradients, state.optimizer, state.parameters
+        if self.optimizer.update_on is not None:
+            surface = self._surface(state, frozen, batch, own)
+            deltas, remembered = self.optimizer.update_on(*given, surface)
+        else:
+            deltas, remembered = self.optimizer.update(*given)
         after = state._replace(
             parameters=optim.apply(state.parameters, deltas),
             statistics={**state.statistics, **statistics},
@@ -165,6 +171,35 @@ class Problem:
             step=state.step + 1,
         )
         return after, Measured(value, error), gradients
+
+    def _surface(self, state: State, frozen: Arrays, batch: Batch, own: Array) -> optim.Surface:
+        """Return the objective of a batch around a state, with its curvature."""
+
+        def passed(parameters: Arrays) -> tuple[Any, Any]:
+            of_batch = self.forward(parameters, state.statistics, frozen, batch, own)
+            return of_batch.outputs, of_batch.targets
+
+        # Mixed targets come out of the pass too, but do not depend on the parameters.
+        targets = stop_gradient(passed(state.parameters)[1])
+
+        def losses(outputs: Any) -> Any:
+            return self.measure(outputs, targets)[0]
+
+        near = gauss_newton(
+            lambda parameters: passed(parameters)[0],
+            lambda outputs: losses(outputs).mean(),
+            state.parameters,
+        )
+
+        def pulled(weights: Array) -> Any:
+            return near.pull_back(grad(lambda y: (losses(y) * weights).sum())(near.outputs))
+
+        return optim.Surface(
+            value=lambda parameters: losses(passed(parameters)[0]).mean(),
+            product=near.product,
+            pulled=pulled,
+            examples=len(batch.targets),
+        )
 
     def evaluation(self, state: State) -> Arrays:
         """Return the parameters and statistics to evaluate with: averages where they are kept."""

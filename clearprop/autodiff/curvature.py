@@ -1,0 +1,91 @@
+"""Products with Jacobians and with the Gauss-Newton matrix, without ever making either.
+
+Shape letters: none; everything is a tree of arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from clearprop.autodiff.operation import find
+from clearprop.autodiff.transforms import grad, hvp, vjp
+
+
+def jvp(function: Callable[[Any], Any], at: Any, vector: Any) -> tuple[Any, Any]:
+    """Return the output of a function and the product J v of its Jacobian with a vector.
+
+    The pull-back e -> e J is linear in e, so that the gradient of <e J, v> by e is J v: reverse
+    mode twice makes forward mode.
+
+    Args:
+        function: built from clearprop operations; of one tree.
+        at: where.
+        vector: a tree like ``at``.
+
+    >>> output, change = jvp(lambda x: x * x, jnp.array([3.0, 4.0]), jnp.array([1.0, 0.5]))
+    >>> print(output, change)
+    [ 9. 16.] [6. 4.]
+
+    Source: Townsend (2017), *A new trick for calculating Jacobian vector products*.
+    """
+    output, pull_back = vjp(function, at)
+    return output, _pushed(pull_back, output, vector)
+
+
+class Linearized(NamedTuple):
+    """A function near a point, and a loss of its outputs.
+
+    Attributes:
+        outputs: of the function.
+        pull_back: e -> e J, a tree like the inputs.
+        product: v -> J^T H J v, with H the Hessian of the loss by the outputs.
+    """
+
+    outputs: Any
+    pull_back: Callable[[Any], Any]
+    product: Callable[[Any], Any]
+
+
+def gauss_newton(function: Callable[[Any], Any], loss: Callable[[Any], Any], at: Any) -> Linearized:
+    """Return what multiplies vectors by the Gauss-Newton matrix G = J^T H J of loss(function(w)).
+
+    J is the Jacobian of the function, H the Hessian of the loss by the function's outputs. Where
+    the loss is convex in the outputs G is positive semi-definite, which the Hessian is not. The
+    function is computed once; a product takes some three times its work.
+
+    Args:
+        function: from a tree of parameters to outputs.
+        loss: from outputs to a scalar.
+        at: the parameters.
+
+    >>> near = gauss_newton(lambda w: 3 * w, lambda y: (y * y).sum() / 2, jnp.array([1.0, 2.0]))
+    >>> print(near.product(jnp.array([1.0, 0.0])))
+    [9. 0.]
+
+    Source: Schraudolph (2002), *Fast curvature matrix-vector products for second-order gradient
+    descent*.
+    """
+    outputs, pull_back = vjp(function, at)
+
+    def product(vector: Any) -> Any:
+        change = _pushed(pull_back, outputs, vector)
+        return pull_back(hvp(loss, outputs, change))[0]
+
+    return Linearized(outputs, lambda error: pull_back(error)[0], product)
+
+
+def _pushed(pull_back: Callable[[Any], Any], output: Any, vector: Any) -> Any:
+    directions = jax.tree.leaves(vector)
+
+    def along(error: Any) -> Any:
+        total = None
+        for part, direction in zip(jax.tree.leaves(pull_back(error)[0]), directions, strict=True):
+            summand = find("sum")(part * direction)
+            total = summand if total is None else total + summand
+        return total
+
+    return grad(along)(jax.tree.map(jnp.zeros_like, output))

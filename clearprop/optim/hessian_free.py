@@ -1,0 +1,209 @@
+"""Hessian-free optimization: Newton's step by conjugate gradients, from products alone.
+
+In the equations w are the parameters, g the gradient, G the Gauss-Newton matrix of the batch, and
+q(p) = g p + p G p / 2 what the objective would change by if it were a parabola.
+
+Shape letters: P parameters, S kept points of the conjugate gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.flatten_util import ravel_pytree
+
+from clearprop.errors import ConfigurationError
+from clearprop.optim import bounds
+from clearprop.optim.conjugate_gradients import solve
+from clearprop.optim.optimizer import Optimizer, Surface, Tree, curvature_rule, zeros_like
+
+RAISED, LOWERED = 3 / 2, 2 / 3
+"""By what damping is multiplied where the parabola is a bad picture of the objective, or a good."""
+SHRINK, LEAST_GAIN, MOST_SHRINKS = 0.8, 1e-2, 60
+"""Of the line search: each trial's length, and the part of the expected fall that is enough."""
+EXPONENT = 0.75
+"""Of the preconditioner, which tempers what the squares say."""
+
+
+class HessianFreeState(NamedTuple):
+    """What `hessian_free` remembers.
+
+    Attributes:
+        step: the number of updates made, int32.
+        damping: lambda of the update to come.
+        direction: where the conjugate gradients of the last update ended, shaped as the parameters.
+        squares: running mean of the squared gradients of single examples, likewise.
+        iterations: of the conjugate gradients of the last update, int32.
+        ratio: by how much of what the parabola promised the objective fell in the last update.
+    """
+
+    step: Array
+    damping: Array
+    direction: Tree
+    squares: Tree
+    iterations: Array
+    ratio: Array
+
+
+@curvature_rule
+def hessian_free(
+    damping: float = 1.0,
+    iterations: int = 100,
+    memory: float = 0.95,
+    tolerance: float = 5e-4,
+    averaging: float = 0.9,
+) -> Optimizer:
+    """Take Newton's step with the Gauss-Newton matrix, which is never made.
+
+        solve (G + lambda I) p = -g by conjugate gradients, from memory * (the last p)
+        of the points on the way take the one with the lowest objective
+        rho = (E(w + p) - E(w)) / q(p):  below 1/4 lambda *= 3/2, above 3/4 lambda *= 2/3
+        w <- w + 0.8^k p with the first k for which E falls by 0.01 of the slope's promise
+
+    Gradient, curvature and objective are those of the step's batch: give it large batches, of some
+    hundred examples and more. There is no learning rate. The preconditioner is
+    (squares + lambda)^(3/4), with the squared gradients of single examples.
+
+    Args:
+        damping: lambda to begin with; it adapts.
+        iterations: the most of one update.
+        memory: how much of the last solution to begin with, from 0 to below 1.
+        tolerance: stop when an iteration gains less than this part on average, over the last tenth
+            of the iterations and at least ten.
+        averaging: decay of the running mean of squares.
+
+    Raises:
+        ConfigurationError: an option out of its range; or where the rule is asked to update from
+            gradients alone.
+
+    >>> hessian_free(damping=10.0)
+    hessian_free(damping=10.0, iterations=100, memory=0.95, tolerance=0.0005, averaging=0.9)
+
+    Source: Martens (2010), *Deep learning via Hessian-free optimization*. Deviations: gradient and
+    curvature are of one batch; the squares are estimated from one backward pass, in which every
+    example has a random sign.
+    """
+    bounds.positive(damping, "damping")
+    bounds.decay(memory, "memory")
+    bounds.decay(averaging, "averaging")
+    bounds.positive(tolerance, "tolerance")
+    bounds.count(iterations, "iterations", least=1)
+
+    def init(parameters: Tree) -> HessianFreeState:
+        number = jnp.zeros((), jnp.float32)
+        return HessianFreeState(
+            jnp.zeros((), jnp.int32),
+            number + damping,
+            zeros_like(parameters),
+            zeros_like(parameters),
+            jnp.zeros((), jnp.int32),
+            number,
+        )
+
+    def update_on(
+        gradients: Tree, state: HessianFreeState, parameters: Tree, surface: Surface
+    ) -> tuple[Tree, HessianFreeState]:
+        point, shaped = ravel_pytree(parameters)
+        g, _ = ravel_pytree(gradients)
+        squares = _squares(surface, state, averaging)
+        strength = state.damping.astype(g.dtype)
+
+        def curved(v: Array) -> Array:
+            return ravel_pytree(surface.product(shaped(v)))[0]
+
+        def objective(p: Array) -> Array:
+            return surface.value(shaped(point + p))
+
+        # A running mean that began at 0 is too small at first by what it has forgotten of nothing.
+        seen = squares / (1 - averaging ** (state.step + 1).astype(g.dtype))
+        solution = solve(
+            lambda v: curved(v) + strength * v,
+            -g,
+            start=memory * ravel_pytree(state.direction)[0],
+            scale=(seen + strength) ** EXPONENT,
+            iterations=iterations,
+            tolerance=tolerance,
+        )
+        before = objective(jnp.zeros_like(point))
+        p, after = _lowest(objective, solution.last, solution.kept, solution.count)
+        promised = jnp.vdot(g, p) + jnp.vdot(p, curved(p)) / 2
+        ratio = jnp.where(jnp.isfinite(after), (after - before) / promised, -1.0)
+        rate = _searched(objective, p, before, after, jnp.vdot(g, p))
+        factor = jnp.where(ratio < 0.25, RAISED, jnp.where(ratio > 0.75, LOWERED, 1.0))
+        moved = rate > 0
+        new = HessianFreeState(
+            state.step + 1,
+            state.damping * factor.astype(state.damping.dtype),
+            shaped(jnp.where(moved, solution.last, 0)),
+            shaped(squares),
+            solution.iterations,
+            ratio.astype(jnp.float32),
+        )
+        return shaped(jnp.where(moved, rate * p, 0)), new
+
+    def update(gradients: Tree, state: HessianFreeState, parameters: Tree) -> tuple[Tree, Tree]:
+        raise ConfigurationError(
+            "hessian_free needs more than gradients: the objective of the batch and its curvature",
+            mend="fit(model, data, optimizer='hessian_free'), or call update_on with a Surface",
+        )
+
+    return Optimizer(init, update, update_on=update_on)
+
+
+def _squares(surface: Surface, state: HessianFreeState, averaging: float) -> Array:
+    """Return the running mean of the squared gradients of single examples, (P,).
+
+    With a random sign s_i for each example the mean square of sum s_i g_i is the sum of g_i^2.
+    """
+    key = jax.random.fold_in(jax.random.key(0), state.step)
+    signs = jax.random.rademacher(key, (surface.examples,), jnp.float32)
+    drawn = ravel_pytree(surface.pulled(signs / math.sqrt(surface.examples)))[0]
+    return averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
+
+
+def _lowest(
+    objective: Callable[[Array], Array], last: Array, kept: Array, count: Array
+) -> tuple[Array, Array]:
+    """Go back from the last point as long as the objective falls; returns point and objective."""
+
+    def better(carry: tuple[Any, ...]) -> Array:
+        place, _, value, before, _ = carry
+        falls = (before <= value) | ~jnp.isfinite(value)
+        return (place >= 0) & falls
+
+    def back(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        place, _, _, before, candidate = carry
+        earlier = kept[jnp.maximum(place - 1, 0)]
+        return place - 1, candidate, before, objective(earlier), earlier
+
+    first = kept[jnp.maximum(count - 1, 0)]
+    start = (count - 1, last, objective(last), objective(first), first)
+    _, point, value, _, _ = jax.lax.while_loop(better, back, start)
+    return point, value
+
+
+def _searched(
+    objective: Callable[[Array], Array], p: Array, before: Array, after: Array, slope: Array
+) -> Array:
+    """Return the length of the step, 0.8^k, at which the objective falls enough; 0 for none."""
+
+    def falls(rate: Array, value: Array) -> Array:
+        return value <= before + jnp.minimum(LEAST_GAIN * rate * slope, 0)
+
+    def shorter(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        k, rate, _ = carry
+        rate = rate * SHRINK
+        return k + 1, rate, objective(rate * p)
+
+    def go_on(carry: tuple[Any, ...]) -> Array:
+        k, rate, value = carry
+        return ~falls(rate, value) & (k < MOST_SHRINKS)
+
+    start = (jnp.zeros((), jnp.int32), jnp.ones((), p.dtype), after)
+    _, rate, value = jax.lax.while_loop(go_on, shorter, start)
+    return jnp.where(falls(rate, value), rate, 0)
