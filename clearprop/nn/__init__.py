@@ -13,6 +13,7 @@ from clearprop.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from clearprop.nn.delay import FSMN, Delay, MemoryBlock, TappedDelayLine, TimeDelay
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.linear import Embedding, Linear
 from clearprop.nn.losses import (
@@ -77,6 +78,7 @@ from clearprop.nn.weight_norm import WeightNorm
 from clearprop.nn.wiring import Lateral, PartiallyConnected
 
 __all__ = [
+    "FSMN",
     "GRU",
     "LOSSES",
     "LSTM",
@@ -96,6 +98,7 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "DecoderBlock",
+    "Delay",
     "Dropout",
     "Embedding",
     "FeedForward",
@@ -117,6 +120,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MemoryBlock",
     "Module",
     "MultiHeadAttention",
     "Neuron",
@@ -129,6 +133,8 @@ __all__ = [
     "Sequential",
     "SinusoidalPositions",
     "Summary",
+    "TappedDelayLine",
+    "TimeDelay",
     "TransformerBlock",
     "TransformerDecoder",
     "TransformerEncoder",

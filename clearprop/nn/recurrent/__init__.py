@@ -6,6 +6,7 @@ from clearprop.nn.recurrent.higher_order import HigherOrderRNN, HigherOrderRNNCe
 from clearprop.nn.recurrent.layer import Recurrent
 from clearprop.nn.recurrent.lstm import LSTM, LSTMCell, LSTMGates, LSTMState
 from clearprop.nn.recurrent.rnn import RNN, RNNCell
+from clearprop.nn.recurrent.weights import from_onnx, from_pytorch
 
 __all__ = [
     "GRU",
@@ -21,4 +22,6 @@ __all__ = [
     "LSTMState",
     "RNNCell",
     "Recurrent",
+    "from_onnx",
+    "from_pytorch",
 ]

@@ -1,0 +1,279 @@
+"""Memory without feedback: delays, tapped-delay lines, time-delay layers and FSMN memory blocks.
+
+Shape letters: B batch, T steps, D input features, H hidden units, K taps, N steps looked back,
+A steps looked ahead.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from clearprop import ops
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.nn.activation import Activation
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.initializers import normal
+from clearprop.nn.linear import Linear
+from clearprop.nn.module import Array, Module, Parameter, static
+
+MEMORIES = ("vector", "scalar")
+
+
+def delayed(x: Array, steps: int) -> Array:
+    """Return a sequence later by so many steps: y_t = x_{t - steps}, zero where there is none.
+
+    Negative steps look ahead. x and y are (B, T, D).
+
+    >>> x = jnp.array([[[1.0], [2.0], [3.0]]])
+    >>> delayed(x, 1)[0, :, 0].tolist(), delayed(x, -1)[0, :, 0].tolist()
+    ([0.0, 1.0, 2.0], [2.0, 3.0, 0.0])
+    """
+    length = x.shape[1]
+    shift = min(abs(steps), length)
+    if not shift:
+        return x
+    if steps > 0:
+        return ops.pad(x[:, : length - shift], [(0, 0), (shift, 0), (0, 0)])
+    return ops.pad(x[:, shift:], [(0, 0), (0, shift), (0, 0)])
+
+
+class Delay(Module):
+    """The time-delay layer y = z^-k (x): every value comes out k steps later.
+
+    y_t = x_{t-k}, and zero for the first k steps. Its error signal goes the other way: the error of
+    x_t is that of y_{t+k}.
+
+    Shapes: x and y (B, T, D).
+
+    Raises:
+        ConfigurationError: k is not a positive whole number.
+        ShapeError: x has other axes.
+
+    >>> Delay(2)(jnp.array([[[1.0], [2.0], [3.0]]]))[0, :, 0].tolist()
+    [0.0, 0.0, 1.0]
+
+    Source: the lectures' y = z^-1(x), which is k = 1.
+    """
+
+    steps: int = static()
+
+    def __init__(self, steps: int = 1) -> None:
+        positive_sizes("Delay", steps=steps)
+        self.steps = steps
+
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        x, mask = _checked(x, mask)
+        return _counted(delayed(x, self.steps), mask)
+
+
+class TappedDelayLine(Module):
+    """The last K values side by side: y_t = [x_t, x_{t-1}, ..., x_{t-K+1}].
+
+    What lies before the beginning is zero. Nothing is learned.
+
+    Shapes: x (B, T, D), y (B, T, K D).
+
+    Raises:
+        ConfigurationError: K is not a positive whole number.
+        ShapeError: x has other axes.
+
+    >>> TappedDelayLine(2)(jnp.array([[[1.0], [2.0], [3.0]]]))[0].tolist()
+    [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]]
+
+    Source: the lectures' non-recurrent way to keep history.
+    """
+
+    taps: int = static()
+
+    def __init__(self, taps: int) -> None:
+        positive_sizes("TappedDelayLine", taps=taps)
+        self.taps = taps
+
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        x, mask = _checked(x, mask)
+        line = ops.concatenate([delayed(x, k) for k in range(self.taps)], axis=-1)
+        return _counted(line, mask)
+
+
+class TimeDelay(Module):
+    """Units that weigh the last K values: y_t = sum_k x_{t-k} W_k + b, k = 0 ... K - 1.
+
+    A tapped-delay line with a fully connected layer behind it; a convolution that looks back only.
+
+    Shapes: x (B, T, D), weights (K D, H) with those of the newest value first, y (B, T, H).
+
+    Args:
+        in_features: D.
+        out_features: H.
+        taps: K.
+        bias: whether there is a b.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has other axes.
+
+    >>> TimeDelay(3, 8, taps=4).init(0)(jnp.ones((2, 5, 3))).shape
+    (2, 5, 8)
+
+    Source: Waibel, Hanazawa, Hinton, Shikano and Lang (1989), *Phoneme recognition using time-delay
+    neural networks*, without the activation, which is a layer of its own here.
+    """
+
+    line: TappedDelayLine
+    linear: Linear
+
+    def __init__(
+        self, in_features: int, out_features: int, *, taps: int, bias: bool = True
+    ) -> None:
+        positive_sizes("TimeDelay", in_features=in_features, taps=taps)
+        self.line = TappedDelayLine(taps)
+        self.linear = Linear(taps * in_features, out_features, bias=bias)
+
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        return _counted(self.linear(self.line(x, mask)), mask)
+
+
+class MemoryBlock(Module):
+    """A weighted sum of what was and what will be: m_t = sum_k a_k h_{t-k} + sum_j c_j h_{t+j}.
+
+    k goes from 0 to N, j from 1 to A. A "scalar" block has one number for each k and j, a "vector"
+    block one for each of the H units, and a_k h is then entry by entry. What lies outside the
+    sequence is zero. With A > 0 a step waits for A later ones.
+
+    Shapes: h and m (B, T, H); coefficients (N + 1 + A, H or 1): a_0, a_1, ..., a_N, c_1, ..., c_A.
+
+    Args:
+        features: H.
+        look_back: N.
+        look_ahead: A.
+        memory: "vector" or "scalar".
+
+    Raises:
+        ConfigurationError: H is not positive, N or A is negative, or memory is something else.
+        ShapeError: h has other axes.
+
+    >>> block = MemoryBlock(4, look_back=3, look_ahead=1, memory="scalar").init(0)
+    >>> block.coefficients.shape, block(jnp.ones((2, 6, 4))).shape
+    ((5, 1), (2, 6, 4))
+
+    Source: Zhang, Liu, Jiang, Wei, Dai and Hu (2015), *Feedforward sequential memory networks*.
+    """
+
+    coefficients: Array
+    features: int = static()
+    look_back: int = static()
+    look_ahead: int = static()
+
+    def __init__(
+        self, features: int, *, look_back: int, look_ahead: int = 0, memory: str = "vector"
+    ) -> None:
+        positive_sizes("MemoryBlock", features=features)
+        for name, size in (("look_back", look_back), ("look_ahead", look_ahead)):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+                raise ConfigurationError(
+                    f"{name} is a number of steps, 0 for none", where="MemoryBlock", given=str(size)
+                )
+        if memory not in MEMORIES:
+            raise unknown_name("memory", memory, MEMORIES, "MemoryBlock")
+        count = look_back + 1 + look_ahead
+        width = features if memory == "vector" else 1
+        self.coefficients = Parameter((count, width), normal(1 / math.sqrt(count)))  # type: ignore[assignment]
+        self.features = features
+        self.look_back = look_back
+        self.look_ahead = look_ahead
+
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        x, mask = _checked(x, mask, self.features)
+        delays = (*range(self.look_back + 1), *range(-1, -self.look_ahead - 1, -1))
+        total: Any = 0.0
+        for row, steps in enumerate(delays):
+            total = total + delayed(x, steps) * self.coefficients[row]
+        return _counted(total, mask)
+
+
+class FSMN(Module):
+    """A layer with a memory block beside it: h = f(x V + b), y = f(h W + m M + d), m = memory(h).
+
+    It keeps history without feedback: all steps are computed at once, and an error signal passes
+    through one layer, not through all steps.
+
+    Shapes: x (B, T, D), h, m and y (B, T, H); V (D, H), W and M (H, H).
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        look_back: steps of memory.
+        look_ahead: steps it looks ahead.
+        memory: "vector" or "scalar", as in `MemoryBlock`.
+        activation: f.
+
+    Raises:
+        ConfigurationError: as `MemoryBlock`.
+        ShapeError: x has other axes.
+
+    >>> FSMN(3, 8, look_back=4).init(0)(jnp.ones((2, 5, 3))).shape
+    (2, 5, 8)
+
+    Source: Zhang et al. (2015), one hidden layer and the one that reads it.
+    """
+
+    input: Linear
+    memory: MemoryBlock
+    direct: Linear
+    remembered: Linear
+    activation: Activation
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        look_back: int,
+        look_ahead: int = 0,
+        memory: str = "vector",
+        activation: str = "relu",
+    ) -> None:
+        self.input = Linear(input_size, hidden_size)
+        self.memory = MemoryBlock(
+            hidden_size, look_back=look_back, look_ahead=look_ahead, memory=memory
+        )
+        self.direct = Linear(hidden_size, hidden_size)
+        self.remembered = Linear(hidden_size, hidden_size, bias=False)
+        self.activation = Activation(activation)
+
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        x, mask = _checked(x, mask)
+        hidden = self.activation(self.input(x))
+        both = self.direct(hidden) + self.remembered(self.memory(hidden, mask))
+        return _counted(self.activation(both), mask)
+
+
+def _checked(
+    x: Array, mask: Array | None, features: int | None = None
+) -> tuple[Array, Array | None]:
+    """Return a sequence in which what does not count is zero."""
+    if len(x.shape) != 3 or features not in (None, x.shape[-1]):
+        raise ShapeError(
+            "a layer over time takes sequences",
+            given=f"input {tuple(x.shape)}",
+            expected=f"(batch, time, {'features' if features is None else features})",
+            mend="x[None] for one sequence" if len(x.shape) == 2 else None,
+        )
+    if mask is None:
+        return x, None
+    if tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_:
+        raise ShapeError(
+            "a mask says for every step of every sequence whether it counts",
+            given=f"{mask.dtype} {tuple(mask.shape)}",
+            expected=f"bool {tuple(x.shape[:2])}",
+        )
+    return _counted(x, mask), mask
+
+
+def _counted(x: Array, mask: Array | None) -> Array:
+    if mask is None:
+        return x
+    return ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
