@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
 from clearprop.nn.module import Array
@@ -36,6 +38,7 @@ class AlexNet(nn.Module):
         normalize: whether responses are normalized over neighboring channels, as in the paper.
         hidden_size: units of hidden1 and hidden2.
         dropout: probability with which their units are dropped in training.
+        activation: of the hidden units.
 
     Raises:
         ConfigurationError: the number of groups is not 1 or 2.
@@ -73,6 +76,7 @@ class AlexNet(nn.Module):
         normalize: bool = True,
         hidden_size: int = 4096,
         dropout: float = 0.5,
+        activation: Callable[[Array], Array] | str = ops.relu,
     ) -> None:
         if groups not in (1, 2):
             raise ConfigurationError(
@@ -91,7 +95,7 @@ class AlexNet(nn.Module):
         self.hidden2 = nn.Linear(hidden_size, hidden_size, weight_init=he)
         self.output = nn.Linear(hidden_size, classes)
         self.dropout = nn.Dropout(dropout)
-        self.activation = nn.Activation(ops.relu)
+        self.activation = nn.Activation(activation)
 
     def __call__(self, x: Array) -> Array:
         x = self.pool(self._normalized(self.activation(self.conv1(x))))

@@ -8,6 +8,7 @@ from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
 from clearprop.nn.module import Array, static
 
+Unit = Callable[[Array], Array] | str
 he = nn.initializers.he_normal
 
 
@@ -22,6 +23,7 @@ class BasicBlock(nn.Module):
         stride: of the first convolution.
         shortcut: "projection" (a 1x1 convolution, form B of the paper) or "padding" (every other
             pixel, zeros for the new channels, form A), where the shapes of x and y differ.
+        activation: f, an operation or its name.
 
     Source: He et al. (2016), *Deep residual learning for image recognition*, figure 5, left.
     """
@@ -34,14 +36,19 @@ class BasicBlock(nn.Module):
     activation: nn.Activation
 
     def __init__(
-        self, in_channels: int, channels: int, stride: int = 1, shortcut: str = "projection"
+        self,
+        in_channels: int,
+        channels: int,
+        stride: int = 1,
+        shortcut: str = "projection",
+        activation: Unit = ops.relu,
     ) -> None:
         self.conv1 = conv(in_channels, channels, 3, stride)
         self.norm1 = nn.BatchNorm(channels)
         self.conv2 = conv(channels, channels, 3)
         self.norm2 = nn.BatchNorm(channels)
         self.shortcut = shortcut_for(in_channels, channels, stride, shortcut)
-        self.activation = nn.Activation(ops.relu)
+        self.activation = nn.Activation(activation)
 
     def __call__(self, x: Array) -> Array:
         y = ops.stored(self.activation(self.norm1(self.conv1(x))))
@@ -70,7 +77,12 @@ class Bottleneck(nn.Module):
     activation: nn.Activation
 
     def __init__(
-        self, in_channels: int, channels: int, stride: int = 1, shortcut: str = "projection"
+        self,
+        in_channels: int,
+        channels: int,
+        stride: int = 1,
+        shortcut: str = "projection",
+        activation: Unit = ops.relu,
     ) -> None:
         self.conv1 = conv(in_channels, channels, 1)
         self.norm1 = nn.BatchNorm(channels)
@@ -79,7 +91,7 @@ class Bottleneck(nn.Module):
         self.conv3 = conv(channels, 4 * channels, 1)
         self.norm3 = nn.BatchNorm(4 * channels)
         self.shortcut = shortcut_for(in_channels, 4 * channels, stride, shortcut)
-        self.activation = nn.Activation(ops.relu)
+        self.activation = nn.Activation(activation)
 
     def __call__(self, x: Array) -> Array:
         y = ops.stored(self.activation(self.norm1(self.conv1(x))))
@@ -126,6 +138,7 @@ class ResNet(nn.Module):
         large: whether the first convolution is 7x7 with stride 2 and a pool follows it, as for
             ImageNet, or 3x3 with stride 1, as for 32 x 32 pictures.
         shortcut: "projection" or "padding"; see `BasicBlock`.
+        activation: of the hidden units.
 
     Raises:
         ConfigurationError: no stage, a width without a depth, an unknown shortcut.
@@ -154,6 +167,7 @@ class ResNet(nn.Module):
         classes: int = 1000,
         large: bool = True,
         shortcut: str = "projection",
+        activation: Unit = ops.relu,
     ) -> None:
         if not depths or len(depths) != len(widths) or min(depths) < 1:
             raise ConfigurationError(
@@ -164,7 +178,7 @@ class ResNet(nn.Module):
         first = widths[0]
         self.conv = conv(channels, first, 7, 2) if large else conv(channels, first, 3)
         self.norm = nn.BatchNorm(first)
-        self.activation = nn.Activation(ops.relu)
+        self.activation = nn.Activation(activation)
         self.pool = nn.MaxPool2d(3, stride=2, padding=1) if large else None
         spread = 4 if block is Bottleneck else 1
         stages, inputs = [], first
@@ -172,7 +186,7 @@ class ResNet(nn.Module):
             blocks = []
             for place in range(depth):
                 stride = 2 if number and not place else 1
-                blocks.append(block(inputs, width, stride, shortcut))
+                blocks.append(block(inputs, width, stride, shortcut, activation))
                 inputs = spread * width
             stages.append(nn.Sequential(blocks))
         self.stages = tuple(stages)
@@ -213,6 +227,7 @@ def small_resnet(
     *,
     width: int = 16,
     shortcut: str = "padding",
+    activation: Unit = ops.relu,
 ) -> ResNet:
     """Return the residual network for 32 x 32 pictures: three stages of 16, 32 and 64 channels.
 
@@ -223,6 +238,7 @@ def small_resnet(
         width: channels of the first stage.
         shortcut: "padding", as in the paper for these pictures (ResNet-20: 269,722 parameters), or
             "projection" (272,474).
+        activation: of the hidden units.
 
     Raises:
         ConfigurationError: the depth is not 6 n + 2.
@@ -248,6 +264,7 @@ def small_resnet(
         classes=classes,
         large=False,
         shortcut=shortcut,
+        activation=activation,
     )
 
 

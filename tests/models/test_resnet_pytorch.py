@@ -136,7 +136,7 @@ def copy_weights(ours: nn.Module, other: Any) -> None:
 
 
 def compare(ours: Any, other: Any, x: np.ndarray, tolerance: float) -> None:
-    """Compare outputs, every gradient, the input's error and the statistics of one training step."""
+    """Compare outputs, gradients, the input's error and the statistics of a training step."""
     copy_weights(ours, other)
     random = np.random.default_rng(1)
     pull = random.normal(size=(len(x), ours.output.out_features)).astype(x.dtype)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -34,10 +38,33 @@ def _convolve(
     )
 
 
+Product = Callable[[Array, Array, Geometry, int], Array]
+
+FEW_GROUPS = 4
+
+
+def _group_by_group(product: Product) -> Product:
+    """Let a product of two arrays that have the groups in their last axes go group by group.
+
+    XLA has a quick convolution for processors, but not with groups: AlexNet's take half the time
+    one by one.
+    """
+
+    @functools.wraps(product)
+    def grouped(a: Array, b: Array, geometry: Geometry, groups: int) -> Array:
+        if not 1 < groups <= FEW_GROUPS or jax.default_backend() != "cpu":
+            return product(a, b, geometry, groups)
+        pairs = zip(jnp.split(a, groups, axis=-1), jnp.split(b, groups, axis=-1), strict=True)
+        return jnp.concatenate([product(x, y, geometry, 1) for x, y in pairs], axis=-1)
+
+    return grouped
+
+
 def _channels_last(axes: int) -> tuple[int, ...]:
     return (0, axes + 1, *range(1, axes + 1))
 
 
+@_group_by_group
 def forward(x: Array, kernel: Array, geometry: Geometry, groups: int) -> Array:
     """Return the convolution of x (b, sizes, f) and kernel (window, f / groups, f')."""
     axes = len(geometry.sizes)
@@ -53,6 +80,7 @@ def forward(x: Array, kernel: Array, geometry: Geometry, groups: int) -> Array:
     )
 
 
+@_group_by_group
 def input_error(error: Array, kernel: Array, geometry: Geometry, groups: int) -> Array:
     """Return the error of x: a convolution of the spread error with the flipped kernel."""
     g, axes = geometry, len(geometry.sizes)
@@ -85,6 +113,7 @@ def input_error(error: Array, kernel: Array, geometry: Geometry, groups: int) ->
     return whole[(slice(None), *kept)]
 
 
+@_group_by_group
 def kernel_error(x: Array, error: Array, geometry: Geometry, groups: int) -> Array:
     """Return the error of the kernel: x convolved with the error, examples as channels."""
     g, axes = geometry, len(geometry.sizes)

@@ -1,0 +1,78 @@
+"""The recipe ``alexnet``: the network of 2012 for pictures of 227 x 227."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from clearprop import models, nn
+from clearprop.data import Dataset, Preparation
+from clearprop.errors import ConfigurationError
+from clearprop.recipes.pictures import brought_to, check_pictures, some
+from clearprop.recipes.recipe import Count, NetworkRecipe, Rate, ScheduleName
+
+SIZE = 227
+
+
+class AlexNetRecipe(NetworkRecipe):
+    """AlexNet on a few hundred pictures of Fashion-MNIST, scaled up, unless told otherwise.
+
+    A folder of pictures: ``--data FOLDER --set data.size=227``. Smaller pictures are enlarged as
+    often as they go into 227 x 227, and get a border.
+
+    Attributes:
+        examples: how many pictures to take, drawn at random.
+        groups: of the second, fourth and fifth convolution, 2 as in the paper or 1.
+        normalize: whether responses are normalized over neighboring channels, as in the paper.
+        hidden_size: units of the two hidden layers behind the convolutions.
+        dropout: probability with which their units are dropped in training.
+
+    >>> AlexNetRecipe(examples=500).hidden_size
+    4096
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
+
+    optimizer: str = "momentum"
+    learning_rate: Rate = 0.005
+    schedule: ScheduleName = "one-cycle"
+    examples: Count = 400
+    groups: Literal[1, 2] = 2
+    normalize: bool = True
+    hidden_size: Count = 4096
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+
+    def settled(self, examples: int) -> AlexNetRecipe:
+        """Return the recipe with the numbers filled in: eight passes in batches of 16."""
+        batch_size = self.batch_size or min(16, examples)
+        update = {"epochs": self.epochs or 8, "batch_size": batch_size}
+        return self.model_copy(update=update)
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return some of the data set, which must be one of pictures in classes."""
+        height, width, _ = check_pictures(dataset, "alexnet")
+        if max(height, width) > SIZE:
+            raise ConfigurationError(
+                "the pictures are larger than AlexNet's",
+                where=dataset.name,
+                given=f"{height}x{width}",
+                expected=f"at most {SIZE}x{SIZE}",
+                mend=f"--set data.size={SIZE}",
+            )
+        return some(dataset, self.examples, self.seed)
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the network, behind layers that bring small pictures to 227 x 227."""
+        shape = preparation.encoded_shape
+        network = models.AlexNet(
+            shape[-1],
+            outputs,
+            groups=self.groups,
+            normalize=self.normalize,
+            hidden_size=self.hidden_size,
+            dropout=self.dropout,
+            activation=self.activation,
+        )
+        before = brought_to(SIZE, shape)
+        return nn.Sequential([*before, network]) if before else network

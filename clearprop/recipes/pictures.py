@@ -1,0 +1,64 @@
+"""How recipes take pictures: which they take, how large they are made, how many of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clearprop import models, nn
+from clearprop.data import Dataset
+from clearprop.errors import ConfigurationError
+
+
+def check_pictures(dataset: Dataset, recipe: str) -> tuple[int, int, int]:
+    """Return height, width and channels of a set of pictures in classes.
+
+    Raises:
+        ConfigurationError: it is another kind of data.
+    """
+    shape = dataset.input_shape
+    if dataset.task != "classification" or len(shape) != 3:
+        raise ConfigurationError(
+            f"the recipe {recipe} takes pictures in classes",
+            where=dataset.name,
+            given=f"{dataset.task}, examples of shape {'x'.join(map(str, shape))}",
+            expected="(height, width, channels)",
+            mend="a folder of pictures, one subfolder a class; for other data: train mlp",
+        )
+    height, width, channels = shape
+    return height, width, channels
+
+
+def some(dataset: Dataset, number: int, seed: int) -> Dataset:
+    """Return so many examples of a set drawn at random, all of it where it has no more."""
+    if len(dataset) <= number:
+        return dataset
+    chosen = drawn_evenly(np.asarray(dataset.targets), number, seed)
+    return dataset.take(chosen)
+
+
+def drawn_evenly(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
+    """Return rows drawn at random, of each class as many as of another where there are enough.
+
+    >>> rows = drawn_evenly(np.array([0, 0, 0, 0, 1, 1]), 4, 0)
+    >>> np.array([0, 0, 0, 0, 1, 1])[rows].tolist()
+    [0, 0, 1, 1]
+    """
+    random = np.random.default_rng(seed)
+    classes = np.unique(labels)
+    share = -(-number // len(classes))
+    parts = [random.permutation(np.flatnonzero(labels == c))[:share] for c in classes]
+    return np.sort(np.concatenate(parts))[:number]
+
+
+def brought_to(size: int, shape: tuple[int, ...]) -> list[nn.Module]:
+    """Return the layers that bring pictures to a size: enlarged as often as goes, then a border.
+
+    >>> [type(layer).__name__ for layer in brought_to(227, (28, 28, 1))]
+    ['Enlarge', 'Border']
+    """
+    height, width = shape[:2]
+    factor = max(1, size // max(height, width))
+    layers: list[nn.Module] = [models.Enlarge(factor)] if factor > 1 else []
+    if (height * factor, width * factor) != (size, size):
+        layers.append(models.Border(size))
+    return layers

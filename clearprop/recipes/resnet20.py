@@ -1,0 +1,66 @@
+"""The recipe ``resnet20``: a residual network for small pictures."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from clearprop import models, nn
+from clearprop.data import Dataset, Preparation
+from clearprop.recipes.pictures import brought_to, check_pictures
+from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.training.augmentation import Flip, Shift
+
+SIZE = 32
+
+
+class ResNet20Recipe(NetworkRecipe):
+    """ResNet-20 on Fashion-MNIST, unless told otherwise.
+
+    Pictures smaller than 32 x 32 are enlarged where they go into it several times, and get a
+    border; larger ones are taken as they are.
+
+    Attributes:
+        depth: layers with weights, 6 n + 2.
+        width: channels of the first stage.
+        shortcut: "padding" or "projection", where a block changes the shape.
+        augment: whether pictures are shifted and mirrored anew at every step.
+
+    >>> ResNet20Recipe(depth=32).schedule
+    'one-cycle'
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
+    passes: ClassVar[int] = 12
+
+    optimizer: str = "nesterov"
+    learning_rate: Rate = 0.1
+    weight_decay: Decay = 0.005
+    schedule: ScheduleName = "one-cycle"
+    depth: Count = 20
+    width: Count = 16
+    shortcut: Literal["padding", "projection"] = "padding"
+    augment: bool = True
+
+    def fit_options(self) -> dict[str, Any]:
+        """Return what `fit` is told, with shifted and mirrored pictures unless told otherwise."""
+        changes = [Flip(), Shift(2)] if self.augment else None
+        return {**super().fit_options(), "augment": changes}
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set, which must be one of pictures in classes."""
+        check_pictures(dataset, "resnet20")
+        return dataset
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the network, behind layers that bring small pictures to 32 x 32."""
+        shape = preparation.encoded_shape
+        network = models.small_resnet(
+            self.depth,
+            shape[-1],
+            outputs,
+            width=self.width,
+            shortcut=self.shortcut,
+            activation=self.activation,
+        )
+        before = brought_to(SIZE, shape) if max(shape[:2]) <= SIZE else []
+        return nn.Sequential([*before, network]) if before else network

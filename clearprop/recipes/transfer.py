@@ -1,0 +1,279 @@
+"""The study ``transfer``: what a network learned of some classes helps with others, of few samples.
+
+Shape letters: N examples, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from clearprop import nn, ops
+from clearprop.data import Dataset
+from clearprop.errors import ConfigurationError
+from clearprop.glass.style import Drawing, canvas, drawn, marked_line
+from clearprop.nn.module import Array
+from clearprop.recipes.choice import DataChoice
+from clearprop.recipes.configuration import Listed
+from clearprop.recipes.pictures import brought_to, check_pictures, drawn_evenly
+from clearprop.recipes.recipe import Count
+from clearprop.recipes.study import Findings, Study
+from clearprop.training import fit
+
+PREFERRED = ("digits",)
+SIZE = 16
+
+FROZEN, TUNED, SCRATCH = "frozen trunk, new head", "all layers tuned", "from scratch"
+SVM, LOGISTIC, PIXELS = "SVM on features", "logistic regression on features", "SVM on pixels"
+WAYS = (FROZEN, TUNED, SCRATCH, SVM, LOGISTIC, PIXELS)
+"""What is compared, each on the same few samples."""
+
+
+class TrunkAndHead(nn.Module):
+    """Two convolutions, each followed by pooling, and one linear layer."""
+
+    trunk: nn.Sequential
+    head: nn.Linear
+
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
+        he = nn.initializers.he_normal
+        size = SIZE if max(shape[:2]) <= SIZE else max(shape[:2])
+        self.trunk = nn.Sequential(
+            [
+                *brought_to(size, shape),
+                nn.Conv2d(shape[-1], 16, 3, padding=1, weight_init=he),
+                ops.relu,
+                nn.MaxPool2d(2),
+                nn.Conv2d(16, 32, 3, padding=1, weight_init=he),
+                ops.relu,
+                nn.MaxPool2d(2),
+                nn.Flatten(),
+            ]
+        )
+        self.head = nn.Linear((size // 4) ** 2 * 32, classes)
+
+    def __call__(self, x: Array) -> Array:
+        return self.head(self.trunk(x))
+
+
+class TransferStudy(Study):
+    """A small network learns half of the digits; few samples of each other digit follow.
+
+    On the same samples are compared: its trunk frozen with a new head, all of it tuned further, the
+    same network from scratch, and scikit-learn's support vector machine and logistic regression on
+    what the trunk gives, and on the pixels. Any set of pictures in four classes or more will do.
+
+    Attributes:
+        data: pictures in at least four classes.
+        examples: of the first half of the classes, to learn the trunk from.
+        epochs: over them.
+        samples: of each other class, for each point of the comparison; ``--set samples=2,10``.
+        few_epochs: over the samples.
+        repeats: how often each point is drawn anew.
+        test_examples: of the other classes, to judge by.
+
+    >>> TransferStudy.of({"samples": "2,5"}).samples
+    (2, 5)
+    """
+
+    data: DataChoice = DataChoice()
+    examples: Count = 12_000
+    epochs: Count = 20
+    samples: Annotated[tuple[Count, ...], Listed, Field(min_length=1)] = (1, 3, 10)
+    few_epochs: Count = 60
+    repeats: Count = 3
+    test_examples: Count = 2000
+
+    def carry_out(self, progress: bool = True) -> Findings:
+        """Learn the trunk, then compare the ways at every number of samples."""
+        dataset, line = self.data.load(PREFERRED)
+        first, others = halves(dataset)
+        first = first.take(drawn_evenly(first.targets, self.examples, self.seed))
+        held = drawn_evenly(others.targets, min(self.test_examples, len(others) // 2), self.seed)
+        pool = others.take(np.setdiff1d(np.arange(len(others)), held))
+        trunk = self._pretrained(first, progress)
+        found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+        for samples in self.samples:
+            rounds = []
+            for repeat in range(self.repeats):
+                classes = len(others.class_names or ())
+                rows = drawn_evenly(pool.targets, samples * classes, self.seed + 1 + repeat)
+                rounds.append(
+                    self._compared(trunk, pool.take(rows), others.take(held), self.seed + repeat)
+                )
+            for way in WAYS:
+                found[way].append([accuracies[way] for accuracies in rounds])
+        lines = [
+            f"data: {line}",
+            f"the trunk learned from {len(first):,} pictures of {_named(first)}",
+            f"new classes: {_named(others)}",
+        ]
+        return self._findings(lines, found, len(held))
+
+    def _pretrained(self, first: Dataset, progress: bool) -> TrunkAndHead:
+        model = fit(
+            network_for(first),
+            (first.inputs, first.targets),
+            epochs=self.epochs,
+            batch_size=min(64, len(first)),
+            learning_rate=0.002,
+            seed=self.seed,
+            dev=0,
+            progress=progress,
+        ).model
+        assert isinstance(model, TrunkAndHead)
+        return model
+
+    def _compared(
+        self, trunk: TrunkAndHead, few: Dataset, held: Dataset, seed: int
+    ) -> dict[str, float]:
+        """Return the accuracy of every way that learns from these few."""
+        classes = len(few.class_names or ())
+        head = nn.Linear(trunk.head.in_features, classes)
+        changed = nn.replace_layer(trunk, "head", head).init(seed)
+        networks = {
+            FROZEN: self._tuned(changed, few, seed, freeze=["trunk"]),
+            TUNED: self._tuned(changed, few, seed),
+            SCRATCH: self._tuned(network_for(few), few, seed),
+        }
+        answers = {way: nn.features(model, held.inputs, "") for way, model in networks.items()}
+        found = {
+            way: float((answer.argmax(axis=1) == held.targets).mean())
+            for way, answer in answers.items()
+        }
+        return {**found, **by_classifiers(trunk, few, held)}
+
+    def _tuned(
+        self, model: nn.Module, few: Dataset, seed: int, freeze: Iterable[str] = ()
+    ) -> nn.Module:
+        return fit(
+            model,
+            (few.inputs, few.targets),
+            epochs=self.few_epochs,
+            batch_size=min(16, len(few)),
+            learning_rate=0.001,
+            seed=seed,
+            dev=0,
+            freeze=freeze,
+            progress=False,
+        ).model
+
+    def _findings(
+        self, lines: list[str], found: Mapping[str, list[list[float]]], held: int
+    ) -> Findings:
+        means = {way: [float(np.mean(draws)) for draws in found[way]] for way in WAYS}
+        width = max(map(len, WAYS))
+        lines = [
+            *lines,
+            f"accuracy on {held:,} others of these, mean of {self.repeats} draws of samples:",
+            f"{'samples of each class':<{width}}" + "".join(f"{n:>8}" for n in self.samples),
+        ]
+        for way in WAYS:
+            lines.append(f"{way:<{width}}" + "".join(f"{100 * m:>7.1f}%" for m in means[way]))
+        gains = [100 * (a - b) for a, b in zip(means[FROZEN], means[SCRATCH], strict=True)]
+        lines.append(
+            f"a frozen trunk is {', '.join(f'{gain:+.1f}' for gain in gains)} points better than "
+            "learning from scratch"
+        )
+        numbers = {
+            f"{way}, {samples} samples, accuracy": mean
+            for way in WAYS
+            for samples, mean in zip(self.samples, means[way], strict=True)
+        }
+        return Findings(lines, numbers, [accuracies_drawn(self.samples, found)])
+
+
+def by_classifiers(trunk: TrunkAndHead, few: Dataset, held: Dataset) -> dict[str, float]:
+    """Return the accuracies of scikit-learn's classifiers on the trunk's features and on pixels."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    plain = [part.inputs for part in (few, held)]
+    seen = [nn.features(trunk, x, "trunk", flat=True) for x in plain]
+    flat = [x.reshape(len(x), -1) for x in plain]
+    kinds: dict[str, tuple[Any, list[NDArray[np.float32]]]] = {
+        SVM: (SVC(), seen),
+        LOGISTIC: (LogisticRegression(max_iter=2000), seen),
+        PIXELS: (SVC(), flat),
+    }
+    return {
+        way: float(
+            make_pipeline(StandardScaler(), kind).fit(x[0], few.targets).score(x[1], held.targets)
+        )
+        for way, (kind, x) in kinds.items()
+    }
+
+
+def network_for(dataset: Dataset) -> TrunkAndHead:
+    """Return a network without values for these pictures."""
+    return TrunkAndHead(dataset.input_shape, len(dataset.class_names or ()))
+
+
+def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """Return the examples of the first half of the classes and of the others, scaled alike.
+
+    Labels begin at 0 in both.
+
+    Raises:
+        ConfigurationError: no pictures of at most 32 x 32, or fewer than four classes.
+    """
+    height, width, _ = check_pictures(dataset, "transfer")
+    names = dataset.class_names or ()
+    if len(names) < 4 or max(height, width) > 32:
+        raise ConfigurationError(
+            "transfer takes pictures of at most 32 x 32 in four classes or more",
+            where=dataset.name,
+            given=f"{height} x {width}, {len(names)} classes",
+            mend="of a folder of pictures: --set data.size=32",
+        )
+    middle = (len(names) + 1) // 2
+    known = np.flatnonzero(dataset.targets < middle)
+    inputs = np.asarray(dataset.inputs[np.arange(len(dataset))], np.float32)
+    # All are scaled as the trunk's classes are: it has seen no others.
+    inputs = (inputs - inputs[known].mean()) / inputs[known].std()
+    parts = []
+    for classes in (range(middle), range(middle, len(names))):
+        rows = np.flatnonzero(np.isin(dataset.targets, list(classes)))
+        parts.append(
+            Dataset(
+                dataset.name,
+                inputs[rows],
+                dataset.targets[rows] - classes.start,
+                "classification",
+                tuple(names[i] for i in classes),
+                source=dataset.source,
+                licence=dataset.licence,
+            )
+        )
+    return parts[0], parts[1]
+
+
+@drawn
+def accuracies_drawn(samples: tuple[int, ...], found: Mapping[str, list[list[float]]]) -> Drawing:
+    """Draw accuracy against the number of samples, each way a line and each draw a faint mark."""
+    figure, axes = canvas(width=7.2, height=4.4)
+    for i, way in enumerate(WAYS):
+        style = marked_line(i)
+        axes.plot(samples, [np.mean(draws) for draws in found[way]], label=way, **style)
+        for count, draws in zip(samples, found[way], strict=True):
+            axes.plot(
+                [count] * len(draws), draws, style["marker"], color=style["color"], alpha=0.25
+            )
+    axes.set_xscale("log")
+    axes.set_xticks(samples, [str(count) for count in samples])
+    axes.minorticks_off()
+    axes.set_xlabel("samples of each new class")
+    axes.set_ylabel("accuracy")
+    figure.legend(loc="outside right upper")
+    caption = "The trunk has never seen these classes. Faint marks are single draws of samples."
+    return Drawing("Accuracy against samples", figure, caption)
+
+
+def _named(dataset: Dataset) -> str:
+    return ", ".join(dataset.class_names or ())

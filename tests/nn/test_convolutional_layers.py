@@ -1,0 +1,138 @@
+"""Layers of convolutional networks: what they refuse, edges, and the same as PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from clearprop import nn, ops
+from clearprop.autodiff import grad
+from clearprop.errors import ConfigurationError, ShapeError
+
+
+def normal(*shape: int) -> jax.Array:
+    return jax.random.normal(jax.random.key(0), shape)
+
+
+def test_global_pools() -> None:
+    x = normal(2, 3, 5, 4)
+    np.testing.assert_allclose(nn.GlobalAvgPool()(x), x.mean((1, 2)), rtol=1e-6)
+    np.testing.assert_array_equal(nn.GlobalMaxPool()(x), x.max((1, 2)))
+    assert nn.GlobalAvgPool()(normal(2, 6, 4)).shape == (2, 4)
+    assert nn.GlobalAvgPool()(normal(2, 2, 3, 4, 5)).shape == (2, 5)
+    for layer in (nn.GlobalAvgPool(), nn.GlobalMaxPool(), nn.AdaptiveAvgPool(1)):
+        for wrong in ((2, 4), (2, 0, 3, 4)):
+            with pytest.raises(ShapeError, match="no places"):
+                layer(jnp.ones(wrong))
+    with pytest.raises(ConfigurationError, match="number of parts"):
+        nn.AdaptiveAvgPool((2, 2))(normal(1, 4, 1))
+
+
+def test_the_mean_of_all_places_shares_the_error_out() -> None:
+    errors = grad(lambda x: ops.sum(nn.GlobalAvgPool()(x)))(normal(1, 2, 2, 1))
+    np.testing.assert_allclose(errors, np.full((1, 2, 2, 1), 0.25))
+
+
+def test_response_normalization_needs_a_middle() -> None:
+    with pytest.raises(ConfigurationError, match="no middle"):
+        nn.LocalResponseNorm(4)
+    x = jnp.abs(normal(2, 3, 3, 2))  # fewer channels than the window has
+    expected = x / (2 + 1e-4 * (x**2).sum(-1, keepdims=True)) ** 0.75
+    np.testing.assert_allclose(nn.LocalResponseNorm(5)(x), expected, rtol=1e-6)
+
+
+def test_a_stride_larger_than_the_kernel_skips_pixels() -> None:
+    layer = nn.Conv2d(1, 1, 2, stride=3, bias=False, weight_init=nn.initializers.ones).init(0)
+    x = jnp.arange(49.0).reshape(1, 7, 7, 1)
+    assert layer(x)[0, :, :, 0].tolist() == [[16, 28], [100, 112]]
+    errors = grad(lambda x: ops.sum(layer(x)))(x)[0, :, :, 0]
+    assert errors[2].tolist() == [0] * 7
+    assert nn.MaxPool2d(2, stride=3)(x).shape == (1, 2, 2, 1)
+
+
+def test_depthwise_then_pointwise() -> None:
+    layers = nn.Sequential([nn.Conv2d(6, 6, 3, padding=1, groups=6), nn.Conv2d(6, 4, 1)]).init(0)
+    assert layers(normal(2, 5, 5, 6)).shape == (2, 5, 5, 4)
+    assert sum(w.size for w in nn.parameters(layers).values()) == 6 * 9 + 6 + 6 * 4 + 4
+
+
+@pytest.mark.parametrize("groups", [2, 4, 8])
+def test_groups_do_not_see_each_other(groups: int) -> None:
+    layer, x = nn.Conv2d(8, 8, 3, groups=groups).init(0), normal(2, 5, 5, 8)
+    other = x.at[..., : 8 // groups].set(0)
+    same = layer(x)[..., 8 // groups :] == layer(other)[..., 8 // groups :]
+    assert same.all()
+
+
+class TestAgainstTorch:
+    @pytest.fixture(autouse=True)
+    def _torch(self) -> None:
+        self.torch = pytest.importorskip("torch", reason="compares with PyTorch, not installed")
+
+    def compare(self, ours: nn.Module, theirs: Any, x: jax.Array) -> None:
+        given = self.torch.from_numpy(np.moveaxis(np.array(x), -1, 1).copy()).requires_grad_()
+        expected = theirs(given)
+        expected.sin().sum().backward()
+        dx = grad(lambda x: ops.sum(ops.sin(ours(x))))(x)
+        for mine, other in ((ours(x), expected.detach()), (dx, given.grad)):
+            turned = np.moveaxis(np.asarray(mine), -1, 1)
+            np.testing.assert_allclose(turned, other.numpy(), rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize("parts", [1, 3, (2, 5)])
+    def test_adaptive_average_pool(self, parts: Any) -> None:
+        theirs = self.torch.nn.AdaptiveAvgPool2d(parts)
+        self.compare(nn.AdaptiveAvgPool(parts), theirs, normal(2, 7, 5, 3))
+
+    def test_local_response_norm(self) -> None:
+        ours = nn.LocalResponseNorm(5, alpha=0.1, beta=0.75, k=2.0)
+        theirs = self.torch.nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=2.0)
+        self.compare(ours, theirs, normal(2, 3, 3, 9))
+
+    @pytest.mark.parametrize(
+        ("axes", "options"),
+        [
+            (1, {"stride": 3, "output_padding": 2}),
+            (2, {"stride": 2, "padding": 1, "groups": 2}),
+            (3, {"dilation": 2}),
+        ],
+    )
+    def test_transposed(self, axes: int, options: dict[str, int]) -> None:
+        ours = getattr(nn, f"ConvTranspose{axes}d")(4, 6, 3, **options).init(0)
+        theirs = getattr(self.torch.nn, f"ConvTranspose{axes}d")(4, 6, 3, **options)
+        groups = options.get("groups", 1)
+        kernel = np.array(ours.weight)
+        # (window, in / groups, out) here, (in, out / groups, window) there
+        parted = kernel.reshape(*kernel.shape[:-1], groups, 6 // groups)
+        turned = np.moveaxis(parted, (-2, -3, -1), (0, 1, 2)).reshape(4, 6 // groups, *[3] * axes)
+        theirs.weight.data = self.torch.from_numpy(turned.copy())
+        theirs.bias.data = self.torch.from_numpy(np.array(ours.bias))
+        self.compare(ours, theirs, normal(2, *[4] * axes, 4))
+
+    def test_weight_norm(self) -> None:
+        torch = self.torch
+        ours, x = nn.WeightNorm(nn.Conv2d(3, 4, 3)).init(1), normal(2, 5, 5, 3)
+        theirs = torch.nn.Conv2d(3, 4, 3)
+        kernel = np.array(ours.layer.weight).transpose(3, 2, 0, 1)
+        theirs.weight.data = torch.from_numpy(kernel.copy())
+        theirs.bias.data = torch.from_numpy(np.array(ours.layer.bias))
+        theirs = torch.nn.utils.parametrizations.weight_norm(theirs)
+        self.compare(ours, theirs, x)
+
+        def loss(model: nn.Module) -> Any:
+            return ops.sum(ops.sin(model(x)))
+
+        gradient = grad(loss)(ours)
+        weight = theirs.parametrizations.weight
+        np.testing.assert_allclose(
+            gradient.gain, weight.original0.grad.numpy().ravel(), rtol=1e-4, atol=1e-4
+        )
+        np.testing.assert_allclose(
+            np.asarray(gradient.layer.weight).transpose(3, 2, 0, 1),
+            weight.original1.grad.numpy(),
+            rtol=1e-4,
+            atol=1e-4,
+        )
