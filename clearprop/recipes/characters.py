@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import numpy as np
 
 from clearprop import models, nn, optim
 from clearprop.data import Dataset, Splits
+from clearprop.data.catalog import TEXT_SUFFIXES
 from clearprop.data.ngram import counted_bits
 from clearprop.data.preparation import INPUTS
 from clearprop.errors import ConfigurationError
@@ -47,7 +49,11 @@ class CharacterRecipe(NetworkRecipe):
         Raises:
             DataError: the text is too short for one window, or cannot be read.
         """
-        if self.data.sequence_length is None:
+        name = self.data.name
+        is_text = (
+            name is None or name in self.preferred or Path(name).suffix.lower() in TEXT_SUFFIXES
+        )
+        if self.data.sequence_length is None and is_text:
             choice = self.data.model_copy(update={"sequence_length": SEQUENCE_LENGTH})
             loaded, line = choice.load(self.preferred)
             return self.adapted(loaded), line

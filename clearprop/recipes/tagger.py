@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import models, nn, optim
 from clearprop.data import Dataset, Preparation, Splits
@@ -14,7 +15,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.recipes.characters import LOSS, clipped
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
-from clearprop.recipes.text_classify import compared, unknown_share
+from clearprop.recipes.text_classify import compared, few_passes, unknown_share
 from clearprop.training import Curves, predict
 
 
@@ -41,6 +42,10 @@ class TaggerRecipe(NetworkRecipe):
     layers: Count = 1
     dropout: Decay = 0.3
     clip: Annotated[Rate | None, OrNone] = 1.0
+
+    def settled(self, examples: int) -> Self:
+        """Return the recipe with so many passes that there are some 600 steps, within 30."""
+        return self.model_copy(update=few_passes(self, super().settled(examples), examples))
 
     def dataset(self) -> tuple[Dataset, str]:
         """Return the data set; of files that may hold other things, words and tags are read."""
@@ -86,9 +91,8 @@ class TaggerRecipe(NetworkRecipe):
         """Return the share of right tags of the test part, and that of each word's usual tag."""
         if splits.test is None:
             return {}
-        own = right_tags(model, splits.test, splits.preparation)
         return {
-            "token accuracy": own,
+            "token accuracy": right_tags(answers(model, splits.test), splits.test),
             "most frequent tag of each word, token accuracy": usual_tags(splits),
             "words that training does not know, share": unknown_share(splits.test),
         }
@@ -97,24 +101,27 @@ class TaggerRecipe(NetworkRecipe):
         """Return by how much the network beats each word's usual tag, and a tagged sentence."""
         if splits.test is None:
             return []
-        own = right_tags(model, splits.test, splits.preparation)
-        first = splits.test.take(np.arange(1))
-        tags = predict(model, first.inputs).argmax(axis=-1)[0]
+        told = answers(model, splits.test)
+        own = right_tags(told, splits.test)
         words, names = splits.preparation.vocabularies[INPUTS], splits.preparation.class_names or ()
         shown = [
             f"{words.tokens[word]}/{names[tag]}"
-            for word, tag in zip(first.inputs[0], tags, strict=True)
+            for word, tag in zip(splits.test.inputs[0], told[0], strict=True)
             if word
         ]
         line = compared(own, usual_tags(splits), "the most frequent tag of each word")
         return [line, "a sentence of the test part:", f"  {' '.join(shown[:16])} ..."]
 
 
-def right_tags(model: nn.Module, part: Dataset, preparation: Preparation) -> float:
-    """Return the share of the counted words of a part that a model tags rightly."""
-    answers = predict(model, part.prepared(preparation).inputs).argmax(axis=-1)
+def answers(model: nn.Module, part: Dataset) -> NDArray[Any]:
+    """Return the number of the tag that a model gives to each word of a prepared part, (N, T)."""
+    return np.asarray(predict(model, part.inputs).argmax(axis=-1))
+
+
+def right_tags(told: NDArray[Any], part: Dataset) -> float:
+    """Return the share of the counted words of a part that are tagged rightly."""
     counted = part.targets >= 0
-    return float((answers == part.targets)[counted].mean())
+    return float((told == part.targets)[counted].mean())
 
 
 def usual_tags(splits: Splits) -> float:

@@ -43,15 +43,8 @@ class TextClassifyRecipe(NetworkRecipe):
     clip: Annotated[Rate | None, OrNone] = 1.0
 
     def settled(self, examples: int) -> Self:
-        """Return the recipe with so many passes that there are some `STEPS` steps, within 30.
-
-        Words are many and texts few: more passes only learn the training texts by heart.
-        """
-        recipe = super().settled(examples)
-        if self.epochs is not None:
-            return recipe
-        steps = -(-examples // (recipe.batch_size or 1))
-        return recipe.model_copy(update={"epochs": min(30, max(3, round(STEPS / steps)))})
+        """Return the recipe with so many passes that there are some `STEPS` steps, within 30."""
+        return self.model_copy(update=few_passes(self, super().settled(examples), examples))
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return the data set, which must be labelled texts."""
@@ -96,6 +89,19 @@ class TextClassifyRecipe(NetworkRecipe):
             return []
         found = evaluate(model, splits.test, self.loss(splits.test), splits.preparation)
         return [compared(1 - found.error, weighed_words(splits), "TF-IDF with logistic regression")]
+
+
+def few_passes(given: NetworkRecipe, settled: NetworkRecipe, examples: int) -> dict[str, int]:
+    """Return batch size and passes of a recipe for texts: some `STEPS` steps, within 30 passes.
+
+    Words are many and texts few: more passes only learn the training texts by heart.
+    """
+    batch_size = settled.batch_size or 1
+    steps = -(-examples // batch_size)
+    return {
+        "batch_size": batch_size,
+        "epochs": given.epochs or min(30, max(3, round(STEPS / steps))),
+    }
 
 
 def weighed_words(splits: Splits) -> float:
