@@ -90,3 +90,37 @@ def test_what_a_run_notes_of_its_devices_is_plain() -> None:
     noted = backend.describe(backend.mesh(1))
     assert noted["devices"] == 1
     assert {type(value) for value in noted.values()} <= {str, int}
+
+
+FAULTS = """
+import resource
+import clearprop.backend
+import jax, jax.numpy as jnp
+f = jax.jit(lambda x: jnp.tanh(x @ x.T) @ x)  # 64 MiB between the products
+x = jnp.ones((4096, 16))
+faults = []
+for _ in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    f(x).block_until_ready()
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(min(faults))
+"""
+PAGES = 4096 * 4096 * 4 // 4096
+
+
+@pytest.mark.skipif(not backend.keep_memory(), reason="the C library is not glibc's own")
+def test_the_memory_of_a_call_is_kept_for_the_next() -> None:
+    kept = int(in_a_new_process(FAULTS))
+    given_back = int(in_a_new_process(FAULTS, CLEARPROP_KEEP_MEMORY="0"))
+    assert given_back > PAGES / 2
+    assert kept < PAGES / 20
+
+
+def test_an_allocator_that_the_user_has_set_up_is_left_alone() -> None:
+    code = "import clearprop.backend as b; print(b.keep_memory())"
+    for name, value in (
+        ("CLEARPROP_KEEP_MEMORY", "0"),
+        ("MALLOC_ARENA_MAX", "4"),
+        ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
+    ):
+        assert in_a_new_process(code, **{name: value}) == "False"
