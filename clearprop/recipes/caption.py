@@ -1,0 +1,170 @@
+"""The recipe ``caption``: from a picture to the words that tell what is in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from clearprop import models, nn
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.vocabulary import BEGIN, END
+from clearprop.errors import ConfigurationError
+from clearprop.glass.style import Drawing, canvas, drawn
+from clearprop.models.transcription import transcribe
+from clearprop.recipes.configuration import Listed
+from clearprop.recipes.recipe import Count
+from clearprop.recipes.transcribing import (
+    TranscribingRecipe,
+    first_rows,
+    references,
+    vocabulary,
+)
+from clearprop.training import Curves
+
+SHOWN = 3
+
+
+class CaptionRecipe(TranscribingRecipe):
+    """Rows of handwritten digits, named one after the other.
+
+    Attributes:
+        channels: of the convolutions, each of which is followed by pooling.
+        attention: of the decoder over the places of the picture: "additive" or "dot".
+
+    >>> CaptionRecipe(channels="16,32").channels
+    (16, 32)
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("digit-captions",)
+    passes: ClassVar[int] = 15
+    given: ClassVar[str] = "image"
+    written: ClassVar[str] = "words"
+    token: ClassVar[str] = "word"
+    whole: ClassVar[str] = "caption"
+
+    channels: Annotated[tuple[Count, ...], Listed, Field(min_length=1)] = (32, 64)
+    attention: Literal["additive", "dot"] = "additive"
+    hidden_size: Count = 96
+    embedding_features: Count = 32
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set, which must be one of pictures with words about them."""
+        dataset = super().adapted(dataset)
+        shape = dataset.input_shape["image"]
+        if len(shape) != 3:
+            raise ConfigurationError(
+                "the recipe caption takes pictures",
+                where=dataset.name,
+                given=f"images of shape {shape}",
+                expected="(height, width, channels)",
+            )
+        return dataset
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the network for pictures of this size."""
+        return models.Captioner(
+            preparation.encoded_shape["image"],
+            outputs,
+            channels=self.channels,
+            embedding_features=self.embedding_features,
+            hidden_size=self.hidden_size,
+            attention=self.attention,
+            dropout=self.dropout,
+        )
+
+    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+        """Return some captions of the test part, right and wrong."""
+        if splits.test is None:
+            return []
+        part = first_rows(splits.test, 200)
+        words = vocabulary(part)
+        right, wrong = [], []
+        answers = self.answers(model, part)
+        for told, wanted in zip(answers, references(part), strict=True):
+            if told == wanted:
+                right.append(f"  {words.decode(told)}")
+            else:
+                wrong.append(
+                    f"  {words.decode(told) or 'nothing'}   (it is {words.decode(wanted)})"
+                )
+        shown = [("said right:", right), ("said wrong:", wrong)]
+        return [line for head, lines in shown if lines for line in (head, *lines[:SHOWN])]
+
+    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+        """Return where the network looked for each word of one long caption."""
+        if splits.test is None:
+            return []
+        part = first_rows(splits.test, 50)
+        longest = int(np.argmax((part.targets >= 0).sum(axis=1)))
+        return [draw_attention(model, splits.preparation, part.inputs["image"][longest])]
+
+
+def describe(
+    model: Any, preparation: Preparation, images: np.ndarray[Any, Any], *, beams: int = 4
+) -> list[str]:
+    """Return what a trained network says about pictures.
+
+    Args:
+        model: of the recipe, trained.
+        preparation: of its run, such as ``clearprop.training.load_preparation`` reads.
+        images: (N, height, width, channels), raw, of the size that was trained on.
+        beams: 1 takes the likeliest word at each step; more search for likelier captions.
+
+    Raises:
+        ShapeError: pictures of another size.
+        DataError: pixels that are no bytes, where the network was trained on bytes.
+    """
+    words = preparation.vocabularies["targets"]
+    told = _told(model, preparation, images, beams)
+    return [words.decode(row) for row in told]
+
+
+def _told(
+    model: Any, preparation: Preparation, images: np.ndarray[Any, Any], beams: int
+) -> list[list[int]]:
+    if not len(images):
+        return []
+    seen = np.asarray(preparation.parts["image"].apply(np.asarray(images)))
+    first, last = (preparation.vocabularies["targets"].numbers[token] for token in (BEGIN, END))
+    length = preparation.parts["words"].input_shape[0]
+    return transcribe(model, seen, length=length, beams=beams, first=first, last=last)
+
+
+@drawn
+def draw_attention(model: Any, preparation: Preparation, image: np.ndarray[Any, Any]) -> Drawing:
+    """Draw a picture once a word of its caption, with where the network looked for that word.
+
+    Args:
+        model: of the recipe, trained.
+        preparation: of its run.
+        image: (height, width, channels), raw, of the size that was trained on.
+
+    Raises:
+        ShapeError: a picture of another size.
+    """
+    words = preparation.vocabularies["targets"]
+    (told,) = _told(model, preparation, image[None], beams=1)
+    before = np.array([[words.numbers[BEGIN], *told]], np.int32)
+    seen = np.asarray(preparation.parts["image"].apply(image[None]))
+    looked = np.asarray(model.attention({"image": seen, "words": before}))[0]
+    names = [*(words.tokens[number] for number in told), "end"]
+    height, width = image.shape[:2]
+    figure, axes = canvas(
+        len(names), 1, width=5.0, height=(5.0 * height / width + 0.3) * len(names), squeeze=False
+    )
+    frame = (-0.5, width - 0.5, height - 0.5, -0.5)
+    for axis, name, weights in zip(axes[:, 0], names, looked, strict=True):
+        axis.imshow(image.mean(axis=-1), cmap="gray_r", extent=frame)
+        axis.imshow(weights, cmap="YlOrBr", alpha=0.55, extent=frame, interpolation="bilinear")
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.grid(visible=False)
+    return Drawing(
+        "Where it looked for each word",
+        figure,
+        "The same picture once a word; the dark places are those that the network looked at when "
+        "it said that word. It goes from one digit to the next.",
+    )

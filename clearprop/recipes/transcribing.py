@@ -1,0 +1,125 @@
+"""What the recipes share that read one thing and write another: ``g2p`` and ``caption``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from clearprop import nn, optim
+from clearprop.data import Dataset, Splits
+from clearprop.data.vocabulary import BEGIN, END, Vocabulary
+from clearprop.errors import ConfigurationError
+from clearprop.models.transcription import transcribe
+from clearprop.recipes.configuration import OrNone
+from clearprop.recipes.error_rates import sequence_error_rate, token_error_rate
+from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+
+MOST = 2_000
+"""How many examples of the test part are written out for the measures."""
+
+
+class TranscribingRecipe(NetworkRecipe):
+    """A network that writes a sequence about what it was given.
+
+    Attributes:
+        embedding_features: of a token.
+        hidden_size: units of the decoder.
+        dropout: rate on embeddings and before the last layer.
+        clip: the longest step of the gradient, as its norm over all weights; none for any.
+        beams: of the search beside the greedy one.
+    """
+
+    given: ClassVar[str]
+    """The input that is read."""
+    written: ClassVar[str]
+    """The input that holds the token before each place."""
+    token: ClassVar[str]
+    """What one token of the answer is called."""
+    whole: ClassVar[str]
+    """What one answer is called."""
+
+    learning_rate: Rate = 0.004
+    schedule: ScheduleName = "one-cycle"
+    embedding_features: Count = 64
+    hidden_size: Count = 128
+    dropout: Decay = 0.1
+    clip: Annotated[Rate | None, OrNone] = 1.0
+    beams: Count = 4
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set, which must have what the recipe reads and what it writes."""
+        names = {self.given, self.written}
+        if not isinstance(dataset.inputs, dict) or set(dataset.inputs) != names:
+            raise ConfigurationError(
+                f"the recipe needs inputs by name: {' and '.join(sorted(names))}",
+                where=dataset.name,
+                given=f"examples of shape {dataset.input_shape}",
+                mend=f"--data {self.preferred[0]}",
+            )
+        return dataset
+
+    def loss(self, dataset: Dataset) -> str:
+        """Return cross-entropy over the places that count."""
+        return "sequence_cross_entropy"
+
+    def learning_rule(self, steps: int) -> optim.Optimizer:
+        """Return the learning rule, given gradients that are cut to a longest norm."""
+        rule = super().learning_rule(steps)
+        return (
+            rule if self.clip is None else optim.chain(optim.clip_by_global_norm(self.clip), rule)
+        )
+
+    def answers(self, model: Any, part: Dataset, beams: int = 1) -> list[list[int]]:
+        """Return what a model writes about each example of a part, as numbers of tokens."""
+        kept = part.inputs[self.given]
+        given = np.asarray(kept[np.arange(len(part))])
+        preparation = part.preparation
+        if preparation is not None:
+            given = np.asarray(preparation.parts[self.given].scaled(given))
+        first, last = ends(part)
+        length = part.targets.shape[1]
+        return transcribe(model, given, length=length, beams=beams, first=first, last=last)
+
+    def rates(self, answers: Sequence[Sequence[int]], part: Dataset) -> dict[str, float]:
+        """Return how wrong answers are: edits a wanted token, and the share not all right."""
+        wanted = references(part)
+        return {
+            f"{self.token} error rate": token_error_rate(answers, wanted),
+            f"{self.whole} error rate": sequence_error_rate(answers, wanted),
+        }
+
+    def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return the error rates on the test part, of greedy search and of beam search."""
+        if splits.test is None:
+            return {}
+        part = first_rows(splits.test, MOST)
+        greedy = self.rates(self.answers(model, part), part)
+        beam = self.rates(self.answers(model, part, self.beams), part) if self.beams > 1 else {}
+        return {
+            **{f"greedy {name}": rate for name, rate in greedy.items()},
+            **{f"beam {name}": rate for name, rate in beam.items()},
+        }
+
+
+def first_rows(part: Dataset, most: int) -> Dataset:
+    """Return at most so many rows of a part."""
+    return part.take(np.arange(min(most, len(part)))) if len(part) > most else part
+
+
+def references(part: Dataset) -> list[list[int]]:
+    """Return what is wanted of each example: its labels up to "<eos>"."""
+    _, last = ends(part)
+    return [[int(label) for label in row if label >= 0 and label != last] for row in part.targets]
+
+
+def ends(part: Dataset) -> tuple[int, int]:
+    """Return the numbers of "<bos>" and "<eos>" among the targets of a part."""
+    numbers = vocabulary(part).numbers
+    return numbers[BEGIN], numbers[END]
+
+
+def vocabulary(part: Dataset) -> Vocabulary:
+    """Return what the numbers of a part's targets stand for."""
+    return part.vocabularies["targets"]
