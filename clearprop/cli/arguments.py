@@ -92,6 +92,7 @@ COMMANDS: dict[str, Command] = {
             _RUN,
             Argument("--input", "a file with new examples, its target may be missing", {}),
             Argument("--data", "instead: a name of `clearprop data list`; its test part", {}),
+            _TARGET,
             Argument("--output", "the file to write (standard output)", {"metavar": "FILE"}),
         ),
     ),

@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
             where="clearprop predict",
             expected="either --input FILE or --data NAME",
         )
+    if arguments.target is not None and arguments.data is None:
+        raise ConfigurationError("--target goes with --data", where="clearprop predict")
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preparation = trained(folder)
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         inputs, words = _new(arguments.input, preparation)
         outputs = predict(model, inputs, preparation)
     else:
-        dataset = named(arguments.data, None, config)
+        dataset = named(arguments.data, arguments.target, config)
         part = (dataset.test or dataset).prepared(preparation)
         outputs = evaluate(model, part, loss, preparation).outputs
         words = _words(part)

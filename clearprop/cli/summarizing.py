@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from clearprop import nn
-from clearprop.cli.output import aligned, say
+from clearprop.cli.output import say
 from clearprop.cli.runs import trained
 from clearprop.cli.training import chosen_values
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.recipes import RECIPES, Recipe, Study, find_recipe
-from clearprop.recipes.configuration import keys_of
+from clearprop.recipes.configuration import explained
 from clearprop.recipes.experiment import prepare
 from clearprop.training import load, load_preparation
 
 KEYS = "keys for --set, with the values taken here:"
+WIDTH = 110
+LONGEST_VALUE = 24
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,11 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         table = _table(model, shape, experiment.splits.input_shape)
         say(f"data  {experiment.data_line}\n")
         say(table)
-        say(
-            "\n".join(
-                ["", "keys for --set, with the values taken here:", *_keys(experiment.recipe)]
-            )
-        )
+        say("\n".join(["", KEYS, *_keys(experiment.recipe)]))
         return 0
     if arguments.values or arguments.data or arguments.target:
         raise ConfigurationError(
@@ -95,11 +94,24 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _keys(recipe: Recipe | Study) -> list[str]:
+    texts = explained(type(recipe))
     rows = []
-    for key in keys_of(type(recipe)):
+    for key in texts:
         value: Any = recipe
         for part in key.split("."):
             value = getattr(value, part)
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
         rows.append((f"  {key}", shown))
-    return aligned(rows)
+    lines = []
+    for line, text in zip(_padded(rows), texts.values(), strict=True):
+        lines += textwrap.wrap(
+            text, WIDTH, initial_indent=line, subsequent_indent=" " * len(line)
+        ) or [line.rstrip()]
+    return lines
+
+
+def _padded(rows: list[tuple[str, str]]) -> list[str]:
+    """Return rows as lines of one length, for a text beside them; long values stand alone."""
+    keys = max(len(key) for key, _ in rows)
+    values = max((len(value) for _, value in rows if len(value) <= LONGEST_VALUE), default=0)
+    return [f"{key:{keys}}  {value:{values}}  " for key, value in rows]

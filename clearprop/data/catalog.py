@@ -200,7 +200,10 @@ def load_inputs(path: str | Path, preparation: Preparation) -> NDArray[Any]:
         return arrays.read_inputs(path)
     if preparation.kind == "bytes" and len(preparation.input_shape) == 3:
         return pictures.read_inputs(path, preparation.input_shape)
-    raise _unreadable_kind(path, ".npz files")
+    of_columns = preparation.kind == "numbers" and len(preparation.input_shape) == 1
+    if of_columns and path.suffix.lower() in TABLE_SUFFIXES:
+        return tables.read_numbers(path, preparation.input_shape[0])
+    raise _unreadable_kind(path, ".npz files and tables" if of_columns else ".npz files")
 
 
 def _loader(name_or_path: str | Path, given: Mapping[str, Any]) -> Loader:

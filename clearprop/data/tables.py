@@ -106,6 +106,27 @@ def read_inputs(path: Path, preparation: Preparation) -> NDArray[np.float64]:
     return arrange(inputs, columns, wanted)
 
 
+def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:
+    """Return the rows of a table of numbers alone, (N, C), its columns in their order.
+
+    For a model that was not trained on a table, and so knows no columns by name.
+
+    Raises:
+        DataError: there are not so many columns, or one holds text.
+    """
+    file = read_table_file(path)
+    names = file.frame.columns
+    if len(names) != columns:
+        shown = [*names[:8], *(["..."] if names[8:] else [])]
+        raise DataError(
+            "the model takes its inputs in their order, and the table has not as many columns",
+            where=str(path),
+            given=f"{len(names)} columns: {', '.join(shown)}",
+            expected=f"{columns} columns of numbers, without a target",
+        )
+    return np.stack([_column(file, name, as_numbers=True)[0] for name in names], axis=1)
+
+
 def _inputs(
     file: TableFile, unused: set[str], categorical: set[str], numeric: set[str]
 ) -> tuple[NDArray[np.float64], tuple[Column, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self, get_args
 
@@ -93,6 +95,35 @@ def keys_of(kind: type[BaseModel], prefix: str = "") -> list[str]:
         group = _group(field.annotation)
         keys += keys_of(group, f"{prefix}{name}.") if group else [f"{prefix}{name}"]
     return keys
+
+
+def explained(kind: type[BaseModel], prefix: str = "") -> dict[str, str]:
+    """Return what each key means, as the docstrings of the class and its bases say it.
+
+    Their section ``Attributes:`` is the one place where a key is explained; the nearest class wins.
+
+    >>> from clearprop.recipes import find_recipe
+    >>> explained(find_recipe("xor"))["hidden_size"]
+    'units of the hidden layer'
+    """
+    known: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if issubclass(base, BaseModel) and "__doc__" in vars(base):
+            known |= _attributes(inspect.getdoc(base) or "")
+    texts: dict[str, str] = {}
+    for name, field in kind.model_fields.items():
+        group = _group(field.annotation)
+        if group:
+            texts |= explained(group, f"{prefix}{name}.")
+        else:
+            texts[f"{prefix}{name}"] = known.get(name, "")
+    return texts
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    section = re.search(r"^Attributes:\n((?: +.*\n?|\n(?= ))*)", docstring, re.MULTILINE)
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section[1] if section else "", re.M)
+    return {name: " ".join(text.split()).rstrip(".").replace("``", "") for name, text in entries}
 
 
 def _twice(key: str) -> ConfigurationError:

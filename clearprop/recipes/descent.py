@@ -74,9 +74,9 @@ class DescentStudy(Study):
 
     Attributes:
         surface: parabola, ravine, rosenbrock, beale, saddle or diabetes.
-        rules: learning rules by name; none takes all there are.
+        rules: learning rules by name; all there are unless some are named.
         learning_rate: for all rules; none tries ten rates and takes each rule's best.
-        start: where to begin, one number a weight; none takes the surface's own.
+        start: where to begin, one number a weight; the surface's own unless given.
         steps: how many to take.
         tolerance: a rule has arrived where no more than this share of the start's height is left.
 

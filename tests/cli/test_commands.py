@@ -130,7 +130,7 @@ def test_summary_of_a_recipe_its_keys_and_an_activation(clearprop: Command) -> N
     assert answer.code == 0
     assert re.search(r"gelu \(x2\)", answer.out)
     assert re.search(r"^total +50,826 ", answer.out, re.MULTILINE)
-    assert re.search(r"^  hidden_sizes +256,128$", answer.out, re.MULTILINE)
+    assert re.search(r"^  hidden_sizes +256,128 ", answer.out, re.MULTILINE)
 
 
 def test_summary_of_a_run_and_of_its_model_file(clearprop: Command, iris_run: str) -> None:
