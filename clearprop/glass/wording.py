@@ -29,10 +29,10 @@ def number(x: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as percent: fine where there is little left to the end.
+    """Return a share as percent, with as many digits as the commands show.
 
     >>> percent(0.5), percent(0.0961), percent(0.9987), percent(1.0), percent(0.00003)
-    ('50 %', '9.6 %', '99.87 %', '100 %', 'under 0.01 %')
+    ('50.00 %', '9.61 %', '99.87 %', '100.00 %', 'under 0.01 %')
     """
     if not math.isfinite(share):
         return number(share)
@@ -40,17 +40,14 @@ def percent(share: float) -> str:
         return "under 0.01 %"
     if 0.9999 < share < 1:
         return "over 99.99 %"
-    left = min(share, 1 - share)
-    decimals = 2 if 0 < left < 0.01 else 1
-    text = f"{100 * share:.{decimals}f}"
-    return f"{text.rstrip('0').rstrip('.')} %"
+    return f"{100 * share:.2f} %"
 
 
 def measure(name: str, value: float) -> str:
     """Return a measured number; one whose name speaks of a share as percent.
 
     >>> measure("phoneme error rate", 0.0971), measure("bits per character", 2.0437)
-    ('9.7 %', '2.044')
+    ('9.71 %', '2.044')
     """
     shares = ("rate", "accuracy", "share")
     return percent(value) if name.endswith(shares) else number(value, digits=4)

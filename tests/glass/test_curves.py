@@ -45,8 +45,8 @@ def test_overfitting_is_named_with_its_epoch(of: Callable[..., Subject]) -> None
     subject = of([1, 0.5, 0.3, 0.2, 0.1], [0.5, 0.3, 0.2, 0.1, 0.05], [0.4, 0.3, 0.3, 0.35, 0.4])
     said = " ".join(reading(subject))
     assert best_epoch(subject) == 2
-    assert "lowest after epoch 2, at 30 %" in said
-    assert "risen to 40 %" in said
+    assert "lowest after epoch 2, at 30.00 %" in said
+    assert "risen to 40.00 %" in said
     assert "overfit" in said
     assert "no longer follows" in said
 
