@@ -240,8 +240,9 @@ class MultiHeadAttention(Module):
             return tuple(layer(y) for layer, y in zip(layers, (x, memory, memory), strict=True))
         # One product instead of three, where nobody asks for the outputs of the three layers.
         parts = ops.matmul(x, ops.concatenate([layer.weight for layer in layers], axis=1))
-        if self.query.bias is not None:
-            parts = parts + ops.concatenate([layer.bias for layer in layers], axis=0)
+        biases = [layer.bias for layer in layers if layer.bias is not None]
+        if biases:
+            parts = parts + ops.concatenate(biases, axis=0)
         ends = [self.features, self.features + self.key.out_features]
         return ops.split(parts, ends, axis=-1)
 

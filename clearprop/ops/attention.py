@@ -98,8 +98,8 @@ def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
 
 
 def _count_attend(outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    scores = math.prod(outputs[1].shape)
-    return scores * (2 * query.shape[-1] + 2 * value.shape[-1] + 5)
+    scores: int = math.prod(outputs[1].shape)
+    return scores * int(2 * query.shape[-1] + 2 * value.shape[-1] + 5)
 
 
 @operation(joint=_errors_of_attend, count=_count_attend)

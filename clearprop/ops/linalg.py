@@ -115,7 +115,8 @@ def outer_sum(x: Array, y: Array) -> Array:
         )
     if _reads_slowly(x, y):
         # Without the barrier XLA would see that this is x^T y and compute that.
-        return jax.lax.optimization_barrier(y.T @ x).T
+        turned: Array = jax.lax.optimization_barrier(y.T @ x)
+        return turned.T
     return x.T @ y
 
 
