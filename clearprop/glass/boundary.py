@@ -221,7 +221,7 @@ def _tinted(fields: list[Floats]) -> Floats:
     scores = [-fields[0], fields[0]] if len(fields) == 1 else fields
     colors = np.array([to_rgb(COLORS[k % len(COLORS)]) for k in range(len(scores))])
     sure = 0.35 * np.tanh(np.max(scores, axis=0))[..., None]
-    return 1 + (colors[np.argmax(scores, axis=0)] - 1) * sure
+    return np.asarray(1 + (colors[np.argmax(scores, axis=0)] - 1) * sure, np.float64)
 
 
 def _inside(module: nn.Module) -> list[nn.Module]:

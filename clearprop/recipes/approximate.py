@@ -261,7 +261,7 @@ def _distance(layer: Layer, x: Floats, y: Floats, unit: str) -> float:
 def _solved(layer: Layer, x: Floats, y: Floats, unit: str) -> Layer:
     """Return the layer with the alpha of least squares, where these are nearer."""
     alpha = np.linalg.lstsq(layer.hidden(x, unit), y, rcond=1e-9)[0]
-    solved = Layer(layer.w, layer.theta, alpha)
+    solved = Layer(layer.w, layer.theta, np.asarray(alpha, np.float64))
     return min((solved, layer), key=lambda one: _distance(one, x, y, unit))
 
 
