@@ -128,7 +128,7 @@ def _settings() -> Any:
         "axes.axisbelow": True,
         "axes.titlelocation": "left",
         "axes.titlesize": 11,
-        "axes.titleweight": "semibold",
+        "axes.titleweight": "bold",
         "figure.facecolor": "white",
         "font.size": 10,
         "grid.color": LINE,

@@ -93,7 +93,7 @@ class McCullochPitts(nn.Module):
 
     @property
     def bias(self) -> float:
-        """B = -theta."""
+        """The bias of the other form, b = -theta."""
         return -self.threshold
 
     def __call__(self, x: Array) -> Array:
