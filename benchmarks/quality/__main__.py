@@ -8,7 +8,7 @@ import time
 import torch
 
 from benchmarks.quality import training
-from benchmarks.quality.scores import scores
+from benchmarks.quality.scores import scores, written
 from benchmarks.quality.twins import TWINS
 from clearprop.backend import usable_cores
 from clearprop.nn import parameters
@@ -35,7 +35,8 @@ def main() -> None:
     began = time.monotonic()
     training.train(experiment, twin, given.cores)
     seconds = {"PyTorch": time.monotonic() - began}
-    rows = {"PyTorch": scores(experiment, training.outputs(experiment, twin, test))}
+    found = scores(experiment, training.outputs(experiment, twin, test))
+    rows = {"PyTorch": found | written(experiment, twin)}
 
     size = sum(w.size for w in parameters(experiment.model()).values())
     print(f"clearprop, {size:,} parameters", flush=True)

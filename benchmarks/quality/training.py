@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.quality.scores import judged
 from clearprop import nn
 from clearprop.data import Dataset
 from clearprop.recipes.experiment import Experiment
@@ -29,9 +31,11 @@ def train(experiment: Experiment, network: torch.nn.Module, cores: int) -> None:
     x, y = inputs(experiment, experiment.splits.train), targets(experiment)
     rate = recipe.rate(experiment.steps)
     optimizer = _adam(network, recipe.weight_decay)
-    network.train()
+    longest = getattr(recipe, "clip", None)
     step, began = 0, time.monotonic()
+    best = Best(recipe.patience)
     for epoch in range(recipe.epochs):
+        network.train()
         total = 0.0
         for rows in torch.split(torch.randperm(len(y)), recipe.batch_size):
             for group in optimizer.param_groups:
@@ -39,11 +43,42 @@ def train(experiment: Experiment, network: torch.nn.Module, cores: int) -> None:
             optimizer.zero_grad()
             loss = objective(experiment.loss, network(take(x, rows)), y[rows])
             loss.backward()  # type: ignore[no-untyped-call]
+            if longest is not None:
+                torch.nn.utils.clip_grad_norm_(network.parameters(), longest)
             optimizer.step()
             total += float(loss.detach()) * len(rows)
             step += 1
         spent = time.monotonic() - began
         print(f"  epoch {epoch + 1}: objective {total / len(y):.4f}, {spent:.0f} s", flush=True)
+        if recipe.patience is not None and best.stops(experiment, network):
+            break
+    best.restore(network)
+
+
+class Best:
+    """The best weights by the development part, kept where a recipe has patience."""
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+        self.error = float("inf")
+        self.weights: dict[str, torch.Tensor] | None = None
+        self.waited = 0
+
+    def stops(self, experiment: Experiment, network: torch.nn.Module) -> bool:
+        """Judge after an epoch; say whether the patience is at its end."""
+        part = experiment.splits.dev
+        assert part is not None
+        error = judged(experiment, outputs(experiment, network, part), part)[1]
+        self.waited += 1
+        if error < self.error:
+            self.error, self.waited = error, 0
+            self.weights = copy.deepcopy(network.state_dict())
+        return self.waited >= (self.patience or 0)
+
+    def restore(self, network: torch.nn.Module) -> None:
+        """Put the best weights back, if any were kept."""
+        if self.weights is not None:
+            network.load_state_dict(self.weights)
 
 
 def outputs(experiment: Experiment, network: torch.nn.Module, part: Dataset) -> NDArray[Any]:
@@ -51,7 +86,7 @@ def outputs(experiment: Experiment, network: torch.nn.Module, part: Dataset) -> 
     x = inputs(experiment, part)
     network.eval()
     with torch.no_grad():
-        found = [network(take(x, rows)) for rows in torch.arange(len(part)).split(256)]
+        found = [network(take(x, rows)) for rows in torch.split(torch.arange(len(part)), 256)]
     return torch.cat(found).numpy()
 
 

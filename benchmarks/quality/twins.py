@@ -10,9 +10,18 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from benchmarks.quality import sequences, transcribers
+from clearprop.data.preparation import INPUTS
+from clearprop.recipes.caption import CaptionRecipe
+from clearprop.recipes.char_gpt import CharGPTRecipe
+from clearprop.recipes.char_rnn import CharRNNRecipe
 from clearprop.recipes.experiment import Experiment
+from clearprop.recipes.forecast import ForecastRecipe
+from clearprop.recipes.g2p import G2PRecipe
 from clearprop.recipes.lenet5 import LeNet5Recipe
 from clearprop.recipes.mlp import MLPRecipe
+from clearprop.recipes.tagger import TaggerRecipe
+from clearprop.recipes.text_classify import TextClassifyRecipe
 
 
 class ChannelsFirst(nn.Module):
@@ -55,4 +64,108 @@ def lenet5(experiment: Experiment) -> nn.Module:
     )
 
 
-TWINS: dict[str, Callable[[Experiment], nn.Module]] = {"mlp": mlp, "lenet5": lenet5}
+def char_rnn(experiment: Experiment) -> nn.Module:
+    """Return the network of the recipes ``char-rnn`` and ``char-lstm``."""
+    recipe = experiment.recipe
+    assert isinstance(recipe, CharRNNRecipe)
+    return sequences.LanguageModel(
+        experiment.outputs,
+        recipe.cell,
+        recipe.embedding_features,
+        recipe.hidden_size,
+        recipe.layers,
+        recipe.dropout,
+    )
+
+
+def char_gpt(experiment: Experiment) -> nn.Module:
+    """Return the network of the recipe ``char-gpt``."""
+    recipe = experiment.recipe
+    assert isinstance(recipe, CharGPTRecipe)
+    (context,) = experiment.splits.preparation.encoded_shape
+    return sequences.GPT(
+        experiment.outputs, context, recipe.width, recipe.layers, recipe.heads, recipe.dropout
+    )
+
+
+def tagger(experiment: Experiment) -> nn.Module:
+    """Return the network of the recipe ``tagger``."""
+    recipe = experiment.recipe
+    assert isinstance(recipe, TaggerRecipe)
+    return sequences.Tagger(
+        len(experiment.splits.preparation.vocabularies[INPUTS]),
+        experiment.outputs,
+        recipe.embedding_features,
+        recipe.hidden_size,
+        recipe.layers,
+        recipe.dropout,
+    )
+
+
+def text_classify(experiment: Experiment) -> nn.Module:
+    """Return the network of the recipe ``text-classify``."""
+    recipe = experiment.recipe
+    assert isinstance(recipe, TextClassifyRecipe)
+    return sequences.WordClassifier(
+        len(experiment.splits.preparation.vocabularies[INPUTS]),
+        experiment.outputs,
+        recipe.network,
+        recipe.embedding_features,
+        recipe.hidden_size,
+        recipe.dropout,
+    )
+
+
+def forecast(experiment: Experiment) -> nn.Module:
+    """Return the network of the recipe ``forecast``."""
+    recipe = experiment.recipe
+    assert isinstance(recipe, ForecastRecipe)
+    window, features = experiment.splits.preparation.encoded_shape
+    return sequences.Forecaster(
+        recipe.network, features, window, recipe.hidden_size, experiment.outputs
+    )
+
+
+def g2p(experiment: Experiment) -> nn.Module:
+    """Return the network of the recipe ``g2p``, in its form with an LSTM."""
+    recipe = experiment.recipe
+    assert isinstance(recipe, G2PRecipe)
+    if recipe.network != "lstm":
+        raise SystemExit(f"the comparison knows the LSTM only, and this is a {recipe.network}")
+    return transcribers.Seq2Seq(
+        len(experiment.splits.preparation.vocabularies["source"]),
+        experiment.outputs,
+        recipe.embedding_features,
+        recipe.hidden_size,
+        recipe.attention,
+        recipe.dropout,
+    )
+
+
+def caption(experiment: Experiment) -> nn.Module:
+    """Return the network of the recipe ``caption``."""
+    recipe = experiment.recipe
+    assert isinstance(recipe, CaptionRecipe)
+    return transcribers.Captioner(
+        experiment.splits.preparation.encoded_shape["image"],
+        experiment.outputs,
+        recipe.channels,
+        recipe.embedding_features,
+        recipe.hidden_size,
+        recipe.attention,
+        recipe.dropout,
+    )
+
+
+TWINS: dict[str, Callable[[Experiment], nn.Module]] = {
+    "mlp": mlp,
+    "lenet5": lenet5,
+    "char-rnn": char_rnn,
+    "char-lstm": char_rnn,
+    "char-gpt": char_gpt,
+    "forecast": forecast,
+    "tagger": tagger,
+    "text-classify": text_classify,
+    "g2p": g2p,
+    "caption": caption,
+}

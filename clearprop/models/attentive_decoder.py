@@ -63,7 +63,7 @@ class DotScore(nn.Module):
 
     def keys(self, values: Array) -> Array:
         """Return what of each place is compared, once for all steps."""
-        return self.key(values)  # type: ignore[no-any-return]
+        return self.key(values)
 
     def __call__(self, units: Array, keys: Array) -> Array:
         return ops.sum(ops.expand_dims(units, axis=1) * keys, axis=-1)
@@ -93,7 +93,7 @@ class AdditiveScore(nn.Module):
 
     def keys(self, values: Array) -> Array:
         """Return what of each place is compared, once for all steps."""
-        return self.key(values)  # type: ignore[no-any-return]
+        return self.key(values)
 
     def __call__(self, units: Array, keys: Array) -> Array:
         hidden = ops.tanh(ops.expand_dims(self.query(units), axis=1) + keys)
@@ -206,14 +206,15 @@ class AttentiveDecoder(nn.Module):
             )
         memory = state.memory
 
-        def body(carry: tuple[Any, Array], projected: Array) -> tuple[Any, Any]:
-            (recurrent, context), weights = self._read_on(projected, Writing(*carry, memory))
+        def body(before: tuple[Any, Array], projected: Array) -> tuple[Any, Any]:
+            now = Writing(before[0], before[1], memory)
+            (recurrent, context), weights = self._read_on(projected, now)
             return (recurrent, context), (recurrent.hidden, context, weights)
 
         projected = ops.moveaxis(self._projected(tokens), 1, 0)
-        carry, written = ops.scan(body, (state.recurrent, state.context), projected)
+        (recurrent, context), written = ops.scan(body, (state.recurrent, state.context), projected)
         units, contexts, weights = (ops.moveaxis(y, 0, 1) for y in written)
-        return self._logits(units, contexts), weights, Writing(*carry, memory)
+        return self._logits(units, contexts), weights, Writing(recurrent, context, memory)
 
     def step(self, state: Writing, tokens: Array) -> tuple[Array, Writing]:
         """Return log-probabilities (B, K) of what follows one more token, (B,), and the state."""
@@ -235,4 +236,4 @@ class AttentiveDecoder(nn.Module):
 
     def _logits(self, units: Array, context: Array) -> Array:
         hidden = ops.tanh(self.combined(ops.concatenate([units, context], axis=-1)))
-        return self.output(self.dropout(hidden))  # type: ignore[no-any-return]
+        return self.output(self.dropout(hidden))

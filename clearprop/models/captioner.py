@@ -101,7 +101,7 @@ class Captioner(nn.Module):
 
     def __call__(self, x: Mapping[str, Array]) -> Array:
         self._check(x)
-        return self.decoder(x["words"], self.begin(x["image"]))  # type: ignore[no-any-return]
+        return self.decoder(x["words"], self.begin(x["image"]))
 
     def begin(self, image: Array, length: int | None = None) -> Writing:
         """Return the state of the decoder before the first word, for pictures (B, *shape).

@@ -85,7 +85,7 @@ class Seq2Seq(nn.Module):
 
     def __call__(self, x: Mapping[str, Array]) -> Array:
         check_pair(x)
-        return self.decoder(x["target"], self.begin(x["source"]))  # type: ignore[no-any-return]
+        return self.decoder(x["target"], self.begin(x["source"]))
 
     def begin(self, source: Array, length: int | None = None) -> Writing:
         """Return the state of the decoder before the first token, for sources (B, S).

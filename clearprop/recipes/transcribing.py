@@ -12,6 +12,7 @@ from clearprop.data import Dataset, Splits
 from clearprop.data.vocabulary import BEGIN, END, Vocabulary
 from clearprop.errors import ConfigurationError
 from clearprop.models.transcription import transcribe
+from clearprop.recipes.characters import clipped
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.error_rates import sequence_error_rate, token_error_rate
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
@@ -66,10 +67,7 @@ class TranscribingRecipe(NetworkRecipe):
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
         """Return the learning rule, given gradients that are cut to a longest norm."""
-        rule = super().learning_rule(steps)
-        return (
-            rule if self.clip is None else optim.chain(optim.clip_by_global_norm(self.clip), rule)
-        )
+        return clipped(super().learning_rule(steps), self.clip)
 
     def answers(self, model: Any, part: Dataset, beams: int = 1) -> list[list[int]]:
         """Return what a model writes about each example of a part, as numbers of tokens."""
