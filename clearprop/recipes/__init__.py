@@ -45,6 +45,7 @@ RECIPES: dict[str, Entry] = {
         "TransferStudy", "what was learned of some classes helps with few samples of others"
     ),
     "descent": Entry("DescentStudy", "every learning rule on its way down a surface, drawn"),
+    "overfit": Entry("OverfitStudy", "a network too large for its examples, and four remedies"),
     "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
     "char-rnn": Entry("CharRNNRecipe", "a text character by character, by a recurrent network"),
     "char-lstm": Entry("CharLSTMRecipe", "a text character by character, by an LSTM"),
@@ -52,6 +53,7 @@ RECIPES: dict[str, Entry] = {
     "text-classify": Entry("TextClassifyRecipe", "which class a text is of, by its words"),
     "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
     "caption": Entry("CaptionRecipe", "a picture of digits in a row, told in words"),
+    "forecast": Entry("ForecastRecipe", "what comes next in a series, by any memory"),
 }
 
 _HOME = {

@@ -1,0 +1,233 @@
+"""The study ``overfit``: a network too large for its few examples, and what helps.
+
+Shape letters: N examples, E epochs, S seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from clearprop import nn, ops, optim
+from clearprop.data import Dataset, Preparation
+from clearprop.errors import ConfigurationError
+from clearprop.glass.style import Drawing, canvas, drawn, line
+from clearprop.recipes.choice import DataChoice
+from clearprop.recipes.recipe import Count, Rate, Share
+from clearprop.recipes.study import Findings, Study
+from clearprop.training import Curves, evaluate, fit
+from clearprop.training.augmentation import Noise
+
+DISEASE, STOPPED = "no remedy", "early stopping"
+DROPOUT, DECAY, AUGMENTED = "dropout", "weight decay", "augmentation"
+WAYS = (DISEASE, STOPPED, DROPOUT, DECAY, AUGMENTED)
+JUDGES = 150
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A data set parted anew: few examples to learn from, some to judge while training, the rest.
+
+    Attributes:
+        train: inputs and targets to learn from.
+        dev: to judge by after each pass, and to stop by.
+        test: to judge by at the end.
+    """
+
+    train: tuple[NDArray[Any], NDArray[Any]]
+    dev: tuple[NDArray[Any], NDArray[Any]]
+    test: tuple[NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One network trained one way.
+
+    Attributes:
+        curves: what was measured after each pass.
+        error: on the test part, of the network that the run returned.
+    """
+
+    curves: Curves
+    error: float
+
+
+class OverfitStudy(Study):
+    """One network learns a few examples by heart; then again with each of the four remedies.
+
+    The network has two hidden layers of far more weights than there are numbers in the examples.
+    Everything is repeated for several seeds, each with examples, order and first weights of its
+    own, and judged on examples that no run has seen.
+
+    Attributes:
+        data: a table of numbers, or small pictures, in classes or with a number to predict.
+        examples: to learn from.
+        width: units of a hidden layer.
+        epochs: passes over the examples.
+        learning_rate: of Adam.
+        dropout: part of the units left out in a step.
+        weight_decay: by which, times the rate, every weight shrinks in a step.
+        noise: deviation of the noise that augmentation adds to the scaled inputs.
+        patience: passes without a better development error after which to stop.
+        seeds: how often all is done anew.
+    """
+
+    data: DataChoice = DataChoice()
+    examples: Count = 100
+    width: Count = 256
+    epochs: Count = 200
+    learning_rate: Rate = 0.001
+    dropout: Share = 0.5
+    weight_decay: Annotated[float, Field(ge=0)] = 10.0
+    noise: Rate = 0.5
+    patience: Count = 20
+    seeds: Count = 3
+
+    def carry_out(self, progress: bool = True) -> Findings:
+        """Train the network with each remedy and without, for every seed."""
+        dataset, line_of_data = self.data.load(("diabetes",))
+        found: dict[str, list[Trial]] = {way: [] for way in WAYS}
+        for seed in range(self.seed, self.seed + self.seeds):
+            parts = parted(dataset, self.examples, seed)
+            for way in WAYS:
+                shown = progress and way == DISEASE
+                found[way].append(self._trial(way, parts, dataset, seed, shown))
+        weights = sum(
+            x.size for x in nn.parameters(self._network(DISEASE, dataset).init()).values()
+        )
+        lines = [
+            f"data: {line_of_data}",
+            f"a network of {weights:,} weights learns {self.examples} examples",
+            *_table(found, loss_for(dataset)),
+        ]
+        numbers = {f"{way}, test error": _mean(found[way]) for way in WAYS}
+        return Findings(lines, numbers, [drawn_curves(found, loss_for(dataset).error_name)])
+
+    def _trial(self, way: str, parts: Parts, dataset: Dataset, seed: int, progress: bool) -> Trial:
+        rule = optim.adam(self.learning_rate)
+        if way == DECAY:
+            rule = optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
+        run = fit(
+            self._network(way, dataset),
+            parts.train,
+            loss_for(dataset),
+            rule,
+            self.epochs,
+            batch_size=min(20, len(parts.train[1])),
+            seed=seed,
+            dev=parts.dev,
+            patience=self.patience if way == STOPPED else None,
+            augment=Noise(self.noise) if way == AUGMENTED else None,
+            progress=progress,
+        )
+        return Trial(run.curves, evaluate(run.model, parts.test, loss_for(dataset)).error)
+
+    def _network(self, way: str, dataset: Dataset) -> nn.Sequential:
+        layers: list[Any] = [nn.Flatten()]
+        size = int(np.prod(dataset.input_shape))
+        for _ in range(2):
+            layers += [nn.Linear(size, self.width), ops.relu]
+            layers += [nn.Dropout(self.dropout)] if way == DROPOUT else []
+            size = self.width
+        return nn.Sequential([*layers, nn.Linear(size, _outputs(dataset))])
+
+
+def loss_for(dataset: Dataset) -> nn.Loss:
+    """Return cross-entropy for classes, half the squared error for numbers."""
+    return nn.find_loss("squared_error" if dataset.task == "regression" else "cross_entropy")
+
+
+def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
+    """Return a data set parted at random and scaled by what its few training examples say.
+
+    Raises:
+        ConfigurationError: a text, or too few examples to judge by.
+    """
+    judges = min(JUDGES, (len(dataset) - examples) // 2)
+    if dataset.task == "text" or isinstance(dataset.input_shape, dict) or judges < 10:
+        raise ConfigurationError(
+            "overfit takes tables and pictures with examples left to judge by",
+            where=dataset.name,
+            given=f"{dataset.task}, {len(dataset)} examples, of which {examples} to learn from",
+            mend="--set examples=50, or another set",
+        )
+    order = np.random.default_rng(seed).permutation(len(dataset))
+    few = dataset.take(np.sort(order[:examples]))
+    preparation = Preparation.fit(
+        few.inputs,
+        few.targets,
+        columns=dataset.columns,
+        task=dataset.task,
+        class_names=dataset.class_names,
+    )
+
+    def scaled(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        part = dataset.take(rows)
+        targets = part.targets
+        if dataset.task == "regression":
+            targets = np.asarray(preparation.scaled_targets(targets))
+        return np.asarray(preparation.apply(part.inputs)), targets
+
+    places = np.split(order, [examples, examples + judges])
+    return Parts(*(scaled(np.sort(rows)) for rows in places))
+
+
+def _outputs(dataset: Dataset) -> int:
+    return dataset.targets.shape[1] if dataset.class_names is None else len(dataset.class_names)
+
+
+def _mean(trials: list[Trial]) -> float:
+    return float(np.mean([trial.error for trial in trials]))
+
+
+def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
+    width = max(map(len, WAYS))
+    unit = "" if loss.task == "classification" else ", of the targets' deviation"
+    seeds = len(found[DISEASE])
+    lines = [
+        f"{loss.error_name}{unit}, mean of {seeds} seeds:",
+        f"{'':<{width}}{'training':>10}{'dev':>10}{'dev, best':>11}{'test':>10}  better than none",
+    ]
+    for way in WAYS:
+        trials = found[way]
+        numbers = [
+            np.mean([trial.curves.training_error[-1] for trial in trials]),
+            np.mean([trial.curves.development_error[-1] for trial in trials]),
+            np.mean([trial.curves.development_error.min() for trial in trials]),
+            _mean(trials),
+        ]
+        better = sum(a.error < b.error for a, b in zip(trials, found[DISEASE], strict=True))
+        row = f"{way:<{width}}{numbers[0]:>10.3f}{numbers[1]:>10.3f}{numbers[2]:>11.3f}"
+        row += f"{numbers[3]:>10.3f}"
+        lines.append(row if way == DISEASE else f"{row}  {better} of {seeds}")
+    return lines
+
+
+@drawn
+def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
+    """Draw training and development error over the passes, the disease beside each remedy."""
+    figure, axes = canvas(1, len(WAYS), width=12.0, height=3.4, sharey=True)
+    for way, axis in zip(WAYS, axes, strict=True):
+        for trial in found[way]:
+            curves = trial.curves
+            axis.plot(curves.epoch, curves.training_error, **line(0), alpha=0.8)
+            axis.plot(curves.epoch, curves.development_error, **line(1), alpha=0.8)
+        lowest = float(np.mean([t.curves.development_error.min() for t in found[DISEASE]]))
+        axis.axhline(lowest, color="0.6", linewidth=0.8)
+        axis.set_title(way)
+        axis.set_xlabel("epoch")
+    axes[0].set_ylabel(error_name)
+    axes[0].set_ylim(0, None)
+    for index, label in enumerate(("training", "development")):
+        axes[0].plot([], [], **line(index), label=label)
+    axes[0].legend()
+    caption = (
+        "Without a remedy the training error goes to nothing while the development error rises "
+        "again: the examples are learned by heart. The gray line is the lowest that it had been."
+    )
+    return Drawing("The disease and four remedies", figure, caption)
