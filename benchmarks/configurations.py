@@ -14,9 +14,10 @@ class Configuration:
     Attributes:
         name: on the command line.
         title: in the table.
-        network: "mlp", "lenet5", "gpt", or "writer", which is a GPT that writes and does not learn.
+        network: "mlp", "lenet5", "resnet20", "gpt", or "writer", which is a GPT that writes and does
+            not learn.
         sizes: units a layer of an MLP, from the inputs to the classes; of a GPT vocabulary,
-            context, width, layers and heads; empty for LeNet-5.
+            context, width, layers and heads; empty for LeNet-5 and ResNet-20.
         activation: of the hidden units, "tanh", "relu" or "gelu_tanh".
         data: the real set, by its name in `clearprop.data`.
         examples: how many of it are used, a multiple of the batch size: every step is a full one.
@@ -122,6 +123,20 @@ CONFIGURATIONS = {
             optimizer="adam",
             learning_rate=1e-3,
             check_passes=1,
+            goal=1.0,
+        ),
+        Configuration(
+            name="resnet20",
+            title="ResNet-20, batch 64, Adam, Fashion-MNIST with a border to 32 x 32",
+            network="resnet20",
+            sizes=(),
+            activation="relu",
+            data="fashion-mnist",
+            examples=768,
+            batch_size=64,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=2,
             goal=1.0,
         ),
         Configuration(

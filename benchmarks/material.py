@@ -80,10 +80,19 @@ def gpt_shapes(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [(vocabulary, width), (context, width), *block * layers]
 
 
+def resnet_shapes() -> list[tuple[int, ...]]:
+    """Return the shapes of ResNet-20's kernels and of its last matrix."""
+    widths = [16] * 6 + [32] * 6 + [64] * 6
+    kernels = [(3, 3, before, after) for before, after in pairwise([1, 16, *widths])]
+    return [*kernels, (64, 10)]
+
+
 def first_weights(configuration: Configuration) -> Weights:
     """Return Glorot's uniform weights, and biases that are zero."""
     if configuration.network == "lenet5":
         shapes: list[tuple[int, ...]] = list(LENET5_SHAPES)
+    elif configuration.network == "resnet20":
+        shapes = resnet_shapes()
     elif configuration.network in ("gpt", "writer"):
         shapes = gpt_shapes(configuration.sizes)
     else:
@@ -115,6 +124,8 @@ def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.in
         raise ValueError(f"{configuration.data} has {len(inputs)} examples")
     if configuration.network == "mlp":
         inputs = inputs.reshape(len(inputs), -1)
+    if configuration.network == "resnet20":
+        inputs = np.pad(inputs, ((0, 0), (2, 2), (2, 2), (0, 0)))
     # Pictures by one mean and deviation, table columns by their own.
     axis = 0 if inputs.shape[-1] < 10 and inputs.ndim == 2 else None
     return (inputs - inputs.mean(axis=axis)) / inputs.std(axis=axis), targets

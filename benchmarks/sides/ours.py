@@ -8,7 +8,7 @@ from benchmarks.configurations import Configuration
 from benchmarks.material import Material
 from benchmarks.turns import Passed
 from clearprop import nn, tree
-from clearprop.models import GPT, MLP, LeNet5, generate
+from clearprop.models import GPT, MLP, LeNet5, generate, small_resnet
 from clearprop.training import EpochDone, Event, fit
 
 WITHOUT_END = 1_000_000_000
@@ -19,9 +19,9 @@ def train(material: Material, passed: Passed) -> None:
     configuration = material.configuration
     model = _model(configuration).init(0)
     arrays = [array for pair in material.weights for array in pair]
-    # Of a GPT the material has no biases that are not zero, and no normalizations.
+    # Of these networks the material has no biases that are not zero, and no normalizations.
     paths = [path for path in nn.parameters(model) if not _is_left(path, configuration)]
-    if configuration.network in ("gpt", "writer"):
+    if configuration.network in ("gpt", "writer", "resnet20"):
         arrays = [weight for weight, _ in material.weights]
     model = tree.replace(
         model, {path: jnp.asarray(x) for path, x in zip(paths, arrays, strict=True)}
@@ -44,6 +44,8 @@ def train(material: Material, passed: Passed) -> None:
 def _model(configuration: Configuration) -> nn.Module:
     if configuration.network == "lenet5":
         return LeNet5(activation=configuration.activation)
+    if configuration.network == "resnet20":
+        return small_resnet(20, channels=1)
     if configuration.network == "mlp":
         return MLP(configuration.sizes, activation=configuration.activation)
     vocabulary, context, width, layers, heads = configuration.sizes
@@ -58,7 +60,8 @@ def _model(configuration: Configuration) -> nn.Module:
 
 
 def _is_left(path: str, configuration: Configuration) -> bool:
-    return configuration.network in ("gpt", "writer") and (path.endswith("bias") or "norm" in path)
+    bare = configuration.network in ("gpt", "writer", "resnet20")
+    return bare and (path.endswith("bias") or "norm" in path)
 
 
 def _write(model: nn.Module, material: Material, passed: Passed) -> None:

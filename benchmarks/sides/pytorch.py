@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchmarks.material import Material, Weights
 from benchmarks.sides.pytorch_gpt import GPT, write
+from benchmarks.sides.torch_resnet import ResNet20
 from benchmarks.turns import Passed
 
 LossOf = Callable[[Tensor, Tensor], Tensor]
@@ -83,6 +84,10 @@ def _model(material: Material) -> nn.Module:
     configuration = material.configuration
     if configuration.network in ("gpt", "writer"):
         return GPT(configuration.sizes, material.weights)
+    if configuration.network == "resnet20":
+        residual = ResNet20()
+        _set_weights(residual, material.weights)
+        return residual
     activation = {"tanh": nn.Tanh, "relu": nn.ReLU}[configuration.activation]
     if configuration.network == "lenet5":
         model = nn.Sequential(
@@ -116,12 +121,12 @@ def _set_weights(model: nn.Module, weights: Weights) -> None:
         if is_kernel:
             weight = weight.transpose(3, 2, 0, 1)
         else:
-            if previous_kernel:
+            if previous_kernel and len(weight) == 400:
                 # Flattened here from (C, H, W), and in the material from (H, W, C).
                 weight = weight.reshape(5, 5, 16, -1).transpose(2, 0, 1, 3).reshape(weight.shape)
             weight = weight.T
         previous_kernel = is_kernel
         with torch.no_grad():
             layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
-            assert layer.bias is not None
-            layer.bias.copy_(torch.from_numpy(bias))
+            if layer.bias is not None:
+                layer.bias.copy_(torch.from_numpy(bias))
