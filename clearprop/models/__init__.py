@@ -6,6 +6,7 @@ from clearprop.models.bert import BERT, MaskedWords, TextClassifier
 from clearprop.models.border import Border
 from clearprop.models.captioner import Captioner
 from clearprop.models.enlarge import Enlarge
+from clearprop.models.forecaster import Forecaster
 from clearprop.models.generation import choose, generate
 from clearprop.models.gpt import GPT
 from clearprop.models.lenet5 import LeNet5
@@ -31,6 +32,7 @@ __all__ = [
     "Border",
     "Captioner",
     "Enlarge",
+    "Forecaster",
     "LeNet5",
     "MaskedWords",
     "McCullochPitts",

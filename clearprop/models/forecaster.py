@@ -1,0 +1,78 @@
+"""A forecaster: what comes next in a series, from a window of what was.
+
+Shape letters: B batch, T values in a window, F features, H hidden units, P values to predict.
+"""
+
+from __future__ import annotations
+
+from clearprop import nn
+from clearprop.errors import unknown_name
+from clearprop.nn.module import Array, static
+
+NETWORKS = ("time-delay", "fsmn", "rnn", "higher-order", "lstm", "gru")
+
+
+class Forecaster(nn.Module):
+    """y = x_T + h_T V + c: the last value, and what a network with a memory adds to it.
+
+    h_T is what the network shows at the last step of the window. "time-delay" sees the last values
+    side by side, "fsmn" sums them up in a memory block, "rnn", "higher-order", "lstm" and "gru"
+    carry a state along. V begins at zero, so that the first forecast is persistence: nothing
+    changes. The last value is added as it was scaled; where the targets are scaled otherwise, V and
+    c make up for it.
+
+    Args:
+        network: one of `NETWORKS`.
+        features: F; the first is the series that is predicted.
+        horizon: P.
+        hidden_size: H.
+        memory: values that "time-delay" and "fsmn" look back over.
+
+    Shapes: x (B, T, F), y (B, P).
+
+    Raises:
+        ConfigurationError: there is no such network.
+
+    >>> import jax.numpy as jnp
+    >>> Forecaster("lstm", horizon=3).init(0)(jnp.ones((2, 24, 1))).shape
+    (2, 3)
+    """
+
+    reader: nn.Module
+    output: nn.Linear
+    network: str = static()
+
+    def __init__(
+        self,
+        network: str = "time-delay",
+        *,
+        features: int = 1,
+        horizon: int = 1,
+        hidden_size: int = 32,
+        memory: int = 24,
+    ) -> None:
+        self.network = network
+        self.reader = _reader(network, features, hidden_size, memory)
+        self.output = nn.Linear(hidden_size, horizon, weight_init=nn.initializers.zeros)
+
+    def __call__(self, x: Array) -> Array:
+        hidden = self.reader(x)[:, -1]
+        return x[:, -1, :1] + self.output(hidden)  # type: ignore[no-any-return]
+
+
+def _reader(network: str, features: int, hidden_size: int, memory: int) -> nn.Module:
+    if network == "time-delay":
+        return nn.Sequential(
+            [nn.TimeDelay(features, hidden_size, taps=memory), nn.Activation("relu")]
+        )
+    if network == "fsmn":
+        return nn.FSMN(features, hidden_size, look_back=memory - 1)
+    if network == "rnn":
+        return nn.RNN(features, hidden_size)
+    if network == "higher-order":
+        return nn.HigherOrderRNN(features, hidden_size, order=3)
+    if network == "lstm":
+        return nn.LSTM(features, hidden_size)
+    if network == "gru":
+        return nn.GRU(features, hidden_size)
+    raise unknown_name("network", network, NETWORKS, "Forecaster")

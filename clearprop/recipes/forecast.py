@@ -1,0 +1,172 @@
+"""The recipe ``forecast``: what comes next in a series, judged beside two naive forecasts.
+
+Shape letters: N windows, T values in a window, P values to predict.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from clearprop import models, nn
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.series import SERIES, WINDOW
+from clearprop.errors import ConfigurationError
+from clearprop.glass.style import Drawing, canvas, drawn, line
+from clearprop.recipes.configuration import OrNone
+from clearprop.recipes.recipe import Chosen, Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.training import Curves, predict
+
+Numbers = NDArray[np.floating[Any]]
+
+
+class ForecastRecipe(NetworkRecipe):
+    """A network with a memory reads a window of a series and says what comes next.
+
+    The parts of the data are stretches of time, one after another: training, development, test. On
+    the last one the root mean square error stands beside that of persistence, which says that all
+    stays as it was last, and of the seasonal-naive forecast, which says what was a season ago.
+
+    A series of your own is a column of a table in time order:
+    ``--data sales.csv --set data.target=sold season=12``.
+
+    Attributes:
+        network: "time-delay", "fsmn", "rnn", "higher-order", "lstm" or "gru".
+        hidden_size: units of it.
+        season: after how many values the series comes round; none for what is known of it.
+
+    >>> ForecastRecipe.of({"network": "lstm"}).network
+    'lstm'
+    """
+
+    preferred: ClassVar[tuple[str, ...]] = ("sunspots",)
+
+    network: Literal["time-delay", "fsmn", "rnn", "higher-order", "lstm", "gru"] = "time-delay"
+    hidden_size: Count = 16
+    season: Annotated[Annotated[int, Field(ge=1)] | None, OrNone] = None
+    learning_rate: Rate = 0.003
+    schedule: ScheduleName = "cosine"
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    patience: Chosen = 25
+
+    def dataset(self) -> tuple[Dataset, str]:
+        """Return the series in windows, and a line that says which it is."""
+        choice = self.data
+        if choice.target is not None and choice.window is None:
+            choice = choice.model_copy(update={"window": WINDOW})
+        loaded, told = choice.load(self.preferred)
+        return self.adapted(loaded), told
+
+    def adapted(self, dataset: Dataset) -> Dataset:
+        """Return the data set; the recipe is for windows of a series."""
+        if dataset.gap is None or dataset.task != "regression":
+            raise ConfigurationError(
+                "the recipe forecast takes a series",
+                where=dataset.name,
+                given=dataset.task,
+                mend="--data sunspots, or a table with --set data.target=COLUMN",
+            )
+        return dataset
+
+    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+        """Return the forecaster; its memory is as long as a window."""
+        window, features = preparation.encoded_shape
+        return models.Forecaster(
+            self.network,
+            features=features,
+            horizon=outputs,
+            hidden_size=self.hidden_size,
+            memory=window,
+        )
+
+    def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return the error of the network and of the two forecasts that cost nothing."""
+        if splits.test is None:
+            return {}
+        raw, targets = _raw(splits)
+        season = self._season(splits)
+        forecasts = {
+            "RMSE": _forecast(model, splits),
+            "RMSE of persistence": persistence(raw, targets.shape[1]),
+        }
+        if season is not None and season <= raw.shape[1]:
+            forecasts["RMSE of seasonal-naive"] = seasonal(raw, targets.shape[1], season)
+        return {name: root_mean_square(y - targets) for name, y in forecasts.items()}
+
+    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+        """Return whether the network was worth its training."""
+        found = self.measures(model, splits)
+        if not found:
+            return []
+        own = found.pop("RMSE")
+        better = {name.removeprefix("RMSE of "): 1 - own / rmse for name, rmse in found.items()}
+        return [
+            f"error {abs(share):.0%} {'below' if share > 0 else 'above'} that of {name}"
+            for name, share in better.items()
+        ]
+
+    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+        """Return the forecasts over what came."""
+        return [] if splits.test is None else [draw_forecast(model, splits)]
+
+    def _season(self, splits: Splits) -> int | None:
+        known = SERIES.get(splits.train.name) or SERIES.get(self.data.name or "")
+        return self.season or (known.season if known else None)
+
+
+def persistence(windows: Numbers, horizon: int) -> Numbers:
+    """Return the forecast that all stays as it was last: (N, T) windows to (N, P).
+
+    >>> persistence(np.array([[1.0, 2.0, 3.0]]), 2).tolist()
+    [[3.0, 3.0]]
+    """
+    return np.repeat(windows[:, -1:], horizon, axis=1)
+
+
+def seasonal(windows: Numbers, horizon: int, season: int) -> Numbers:
+    """Return the forecast that all comes round: (N, T) windows to (N, P), the last season again.
+
+    >>> seasonal(np.array([[1.0, 2.0, 3.0]]), 3, 2).tolist()
+    [[2.0, 3.0, 2.0]]
+    """
+    last = windows[:, windows.shape[1] - season :]
+    return last[:, np.arange(horizon) % season]
+
+
+def root_mean_square(errors: Numbers) -> float:
+    """Return the root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+@drawn
+def draw_forecast(model: nn.Module, splits: Splits) -> Drawing:
+    """Draw over the test part the first value of each forecast, and what came."""
+    _, targets = _raw(splits)
+    figure, axes = canvas(width=7.2, height=3.4)
+    axes.plot(targets[:, 0], label="what came", **line(0))
+    axes.plot(_forecast(model, splits)[:, 0], label="forecast", **line(1))
+    axes.set_xlabel("window of the test part")
+    axes.set_ylabel((splits.train.feature_names or ("value",))[0])
+    axes.legend()
+    return Drawing(
+        "Forecasts of the test part",
+        figure,
+        "A forecast that runs one step behind what came is persistence in disguise.",
+    )
+
+
+def _raw(splits: Splits) -> tuple[Numbers, Numbers]:
+    """Return test windows (N, T) of the first feature and what followed (N, P), as they were."""
+    assert splits.test is not None
+    preparation = splits.preparation
+    windows = splits.test.inputs[..., 0] * preparation.spread[0] + preparation.center[0]
+    return windows, splits.test.targets
+
+
+def _forecast(model: nn.Module, splits: Splits) -> Numbers:
+    assert splits.test is not None
+    scaled = predict(model, splits.test.inputs)
+    return splits.preparation.restored_targets(scaled)  # type: ignore[no-any-return]
