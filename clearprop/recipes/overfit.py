@@ -96,7 +96,7 @@ class OverfitStudy(Study):
             parts = parted(dataset, self.examples, seed)
             for way in WAYS:
                 shown = progress and way == DISEASE
-                found[way].append(self._trial(way, parts, dataset, seed, shown))
+                found[way].append(self.trial(way, parts, dataset, seed, shown))
         weights = sum(
             x.size for x in nn.parameters(self._network(DISEASE, dataset).init()).values()
         )
@@ -108,7 +108,18 @@ class OverfitStudy(Study):
         numbers = {f"{way}, test error": _mean(found[way]) for way in WAYS}
         return Findings(lines, numbers, [drawn_curves(found, loss_for(dataset).error_name)])
 
-    def _trial(self, way: str, parts: Parts, dataset: Dataset, seed: int, progress: bool) -> Trial:
+    def trial(
+        self, way: str, parts: Parts, dataset: Dataset, seed: int, progress: bool = False
+    ) -> Trial:
+        """Return what came of training one way.
+
+        Args:
+            way: one of `WAYS`.
+            parts: to learn from and to judge by.
+            dataset: that they come from.
+            seed: of first weights and orders.
+            progress: whether to show it.
+        """
         rule = optim.adam(self.learning_rate)
         if way == DECAY:
             rule = optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
