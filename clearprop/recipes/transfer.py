@@ -20,9 +20,10 @@ from clearprop.nn.module import Array
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Listed
 from clearprop.recipes.pictures import brought_to, check_pictures, drawn_evenly
-from clearprop.recipes.recipe import Count
+from clearprop.recipes.recipe import Count, Share
 from clearprop.recipes.study import Findings, Study
 from clearprop.training import fit
+from clearprop.training.augmentation import Shift
 
 PREFERRED = ("digits",)
 SIZE = 16
@@ -61,7 +62,7 @@ class TrunkAndHead(nn.Module):
 
 
 class TransferStudy(Study):
-    """A small network learns half of the digits; few samples of each other digit follow.
+    """A small network learns seven of the digits; few samples of each of the other three follow.
 
     On the same samples are compared: its trunk frozen with a new head, all of it tuned further, the
     same network from scratch, and scikit-learn's support vector machine and logistic regression on
@@ -69,7 +70,8 @@ class TransferStudy(Study):
 
     Attributes:
         data: pictures in at least four classes.
-        examples: of the first half of the classes, to learn the trunk from.
+        known: share of the classes that the trunk learns, the first ones.
+        examples: of these classes, to learn the trunk from, each shifted anew at every step.
         epochs: over them.
         samples: of each other class, for each point of the comparison; ``--set samples=2,10``.
         few_epochs: over the samples.
@@ -81,17 +83,18 @@ class TransferStudy(Study):
     """
 
     data: DataChoice = DataChoice()
+    known: Share = 0.7
     examples: Count = 12_000
     epochs: Count = 20
     samples: Annotated[tuple[Count, ...], Listed, Field(min_length=1)] = (1, 3, 10)
-    few_epochs: Count = 60
+    few_epochs: Count = 150
     repeats: Count = 3
     test_examples: Count = 2000
 
     def carry_out(self, progress: bool = True) -> Findings:
         """Learn the trunk, then compare the ways at every number of samples."""
         dataset, line = self.data.load(PREFERRED)
-        first, others = halves(dataset)
+        first, others = parted(dataset, self.known)
         first = first.take(drawn_evenly(first.targets, self.examples, self.seed))
         held = drawn_evenly(others.targets, min(self.test_examples, len(others) // 2), self.seed)
         pool = others.take(np.setdiff1d(np.arange(len(others)), held))
@@ -123,6 +126,7 @@ class TransferStudy(Study):
             learning_rate=0.002,
             seed=self.seed,
             dev=0,
+            augment=Shift(1),
             progress=progress,
         ).model
         assert isinstance(model, TrunkAndHead)
@@ -215,8 +219,8 @@ def network_for(dataset: Dataset) -> TrunkAndHead:
     return TrunkAndHead(dataset.input_shape, len(dataset.class_names or ()))
 
 
-def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
-    """Return the examples of the first half of the classes and of the others, scaled alike.
+def parted(dataset: Dataset, known: float) -> tuple[Dataset, Dataset]:
+    """Return the examples of the first classes and of the others, scaled alike.
 
     Labels begin at 0 in both.
 
@@ -232,11 +236,11 @@ def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
             given=f"{height} x {width}, {len(names)} classes",
             mend="of a folder of pictures: --set data.size=32",
         )
-    middle = (len(names) + 1) // 2
-    known = np.flatnonzero(dataset.targets < middle)
+    middle = min(max(2, round(known * len(names))), len(names) - 2)
+    learned = np.flatnonzero(dataset.targets < middle)
     inputs = np.asarray(dataset.inputs[np.arange(len(dataset))], np.float32)
     # All are scaled as the trunk's classes are: it has seen no others.
-    inputs = (inputs - inputs[known].mean()) / inputs[known].std()
+    inputs = (inputs - inputs[learned].mean()) / inputs[learned].std()
     parts = []
     for classes in (range(middle), range(middle, len(names))):
         rows = np.flatnonzero(np.isin(dataset.targets, list(classes)))
