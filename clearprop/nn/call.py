@@ -21,6 +21,7 @@ from clearprop.autodiff import layer_path, stop_gradient
 from clearprop.autodiff.composite import rebuilt
 from clearprop.autodiff.operation import capturing
 from clearprop.errors import ClearpropError, ModelError
+from clearprop.ops.scan import steps_under_way
 
 if TYPE_CHECKING:
     from clearprop.nn.module import Module
@@ -87,7 +88,10 @@ class Call:
             self.statistics[f"{path}.{name}" if path else name] = plain
 
     def key_for(self, module: Module) -> Any:
-        """Return a fresh random key for a layer; the same for the same call, path and use."""
+        """Return a fresh random key for a layer; the same for the same call, path, use and step.
+
+        In the body of a loop each step has a key of its own.
+        """
         if self.key is None:
             raise ModelError(
                 f"{type(module).__name__} draws random numbers in training and needs a key",
@@ -98,7 +102,10 @@ class Call:
         uses = _uses.get()
         _uses.set({**uses, path: uses.get(path, 0) + 1})
         of_path = jax.random.fold_in(self.key, zlib.crc32(path.encode()))
-        return jax.random.fold_in(of_path, uses.get(path, 0))
+        key = jax.random.fold_in(of_path, uses.get(path, 0))
+        for step in steps_under_way():
+            key = jax.random.fold_in(key, step)
+        return key
 
 
 _uses: contextvars.ContextVar[Mapping[str, int]] = contextvars.ContextVar(

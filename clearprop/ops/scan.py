@@ -42,7 +42,8 @@ def scan(
 
     Args:
         body: built from clearprop operations; the carry keeps its shapes and dtypes. It is traced
-            once for all steps: dropout in it drops the same units at every step.
+            once for all steps: a random key made outside is the same at every step, unless what
+            `steps_under_way` returns is folded into it, as layers such as dropout do.
         carry: a tree of arrays.
         xs: a tree of arrays with T entries in front, or None.
         length: T, where there are no xs.
@@ -82,6 +83,8 @@ def scan(
     def called(
         constants: list[Any] | None, c: list[Any], x: list[Any]
     ) -> tuple[list[Any], list[Any]]:
+        x, clock.number = x[: len(x_leaves)], (*x[len(x_leaves) :], None)[0]
+        _clocks.set((*_clocks.get(), clock))
         with _captured(captured, constants, capture_level):
             new, y = body(jax.tree.unflatten(carry_tree, c), jax.tree.unflatten(x_tree, x))
             new_leaves, new_tree = jax.tree.flatten(new)
@@ -95,19 +98,44 @@ def scan(
             )
 
     captured: list[Traced] = []
+    clock = _Clock()
+    numbers = jnp.arange(steps)
     capture_level = Tape().level  # any tape opened from here on is the loop's own
     jax.eval_shape(
         lambda c, x: [strip(leaf) for part in flat(None, c, x) for leaf in part],
         [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in carry_leaves],
-        [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in x_leaves],
+        [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in (*x_leaves, numbers)],
     )
+    sequences = [*x_leaves, numbers] if clock.read else x_leaves
     loop = Loop(flat, steps, reverse)
     # This loop may stand in the body of another, which replaces closure values of its own.
     outer = capturing.get() or (lambda value: value)
     last, ys = loop.run(
-        *([outer(value) for value in part] for part in (captured, carry_leaves, x_leaves))
+        *([outer(value) for value in part] for part in (captured, carry_leaves, sequences))
     )
     return jax.tree.unflatten(carry_tree, last), jax.tree.unflatten(y_trees[-1], ys)
+
+
+class _Clock:
+    """Which step of a loop its body is at, an integer of the trace, and whether that was asked."""
+
+    def __init__(self) -> None:
+        self.number: Any = None
+        self.read = False
+
+
+_clocks: contextvars.ContextVar[tuple[_Clock, ...]] = contextvars.ContextVar("clocks", default=())
+
+
+def steps_under_way() -> list[Any]:
+    """Return at which step each loop is whose body is being called, the outermost first.
+
+    >>> print(scan(lambda c, _: (c, steps_under_way()[0]), 0.0, length=3)[1])
+    [0 1 2]
+    """
+    for clock in _clocks.get():
+        clock.read = True
+    return [clock.number for clock in _clocks.get()]
 
 
 @contextmanager
