@@ -115,7 +115,7 @@ def weighed_words(splits: Splits) -> float:
     assert splits.test is not None
     words = len(splits.preparation.vocabularies[INPUTS])
     weigh = TfidfTransformer(sublinear_tf=True)
-    classic = LogisticRegression(C=10.0, max_iter=500)
+    classic = LogisticRegression(C=10.0, solver="newton-cg")
     classic.fit(weigh.fit_transform(counts(splits.train, words)), splits.train.targets)
     seen = weigh.transform(counts(splits.test, words))
     return float(classic.score(seen, splits.test.targets))
