@@ -37,16 +37,16 @@ class AlexNetRecipe(NetworkRecipe):
     optimizer: str = "momentum"
     learning_rate: Rate = 0.005
     schedule: ScheduleName = "one-cycle"
-    examples: Count = 400
+    examples: Count = 300
     groups: Literal[1, 2] = 2
     normalize: bool = True
     hidden_size: Count = 4096
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
 
     def settled(self, examples: int) -> AlexNetRecipe:
-        """Return the recipe with the numbers filled in: eight passes in batches of 16."""
+        """Return the recipe with the numbers filled in: six passes in batches of 16."""
         batch_size = self.batch_size or min(16, examples)
-        update = {"epochs": self.epochs or 8, "batch_size": batch_size}
+        update = {"epochs": self.epochs or 6, "batch_size": batch_size}
         return self.model_copy(update=update)
 
     def adapted(self, dataset: Dataset) -> Dataset:

@@ -65,7 +65,7 @@ def test_alexnet_takes_a_few_pictures_and_has_its_size() -> None:
     recipe = AlexNetRecipe(examples=9)
     part = recipe.adapted(pictures((28, 28, 1)))
     assert len(part) == 9
-    assert recipe.settled(400).epochs == 8
+    assert recipe.settled(400).epochs == 6
     splits = part.split(dev=0.1, test=0.1, seed=0)
     model = recipe.model(splits.preparation, 10)
     assert nn.summary(model, (28, 28, 1)).parameters == 60_965_224 - 2 * 96 * 121 - 990 * 4097
