@@ -89,6 +89,7 @@ def features(
     (10, 3)
     """
     layer_at(model, path)
+    wanted = path
     number = len(jax.tree.leaves(x)[0])
     if not number:
         raise ShapeError("there are no inputs", where="features", given="0 examples")
@@ -97,8 +98,8 @@ def features(
     def taken(model: Module, x: Any) -> Any:
         found: list[Any] = []
 
-        def listen(here: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-            if here == path:
+        def listen(path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
+            if path == wanted:
                 found.append(output)
 
         apply(model, x, listener=listen)
