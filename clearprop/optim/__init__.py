@@ -19,7 +19,7 @@ from clearprop.optim.average import AverageState, average_parameters
 from clearprop.optim.composition import chain
 from clearprop.optim.conjugate_gradients import solve
 from clearprop.optim.creation import create, curvature_rules, from_config, learning_rules
-from clearprop.optim.decay import add_decayed_weights, decoupled_weight_decay
+from clearprop.optim.decay import add_decayed_weights, add_l1_penalty, decoupled_weight_decay
 from clearprop.optim.descent import MomentumState, SgdState, momentum, nesterov, sgd
 from clearprop.optim.hessian_free import HessianFreeState, hessian_free
 from clearprop.optim.moments import AdamState, adam, adamw
@@ -64,6 +64,7 @@ __all__ = [
     "adam",
     "adamw",
     "add_decayed_weights",
+    "add_l1_penalty",
     "apply",
     "average_parameters",
     "chain",

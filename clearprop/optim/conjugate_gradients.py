@@ -14,6 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+SMALLEST = 1e-37
+"""Of what is left to solve, squared: nothing."""
+
 LOOKED_BACK, LEAST_LOOKED_BACK = 0.1, 10
 """Progress is judged over this part of the iterations made, and over at least so many."""
 
@@ -24,13 +27,13 @@ class Solution(NamedTuple):
     Attributes:
         last: (P,), the point of the last iteration.
         kept: (S, P), points of some iterations on the way, as `kept_iterations` has it.
-        count: how many of them there are, int32.
+        number: how many of them there are, int32.
         iterations: how many were made, int32.
     """
 
     last: Array
     kept: Array
-    count: Array
+    number: Array
     iterations: Array
 
 
@@ -42,7 +45,7 @@ class _Search(NamedTuple):
     length: Array
     parabola: Array
     kept: Array
-    count: Array
+    number: Array
     stopped: Array
 
 
@@ -111,8 +114,8 @@ def solve(
         k = jnp.maximum(LEAST_LOOKED_BACK, (LOOKED_BACK * i).astype(jnp.int32))
         gained = (value - values[jnp.maximum(i - k, 0)]) / value
         slow = (i > k) & (value < 0) & (gained < k * tolerance)
-        done = length <= jnp.finfo(b.dtype).tiny
-        kept = jnp.where(is_kept[i], at.kept.at[at.count].set(x), at.kept)
+        done = length <= SMALLEST
+        kept = jnp.where(is_kept[i], at.kept.at[at.number].set(x), at.kept)
         return _Search(
             i,
             x,
@@ -121,12 +124,12 @@ def solve(
             length,
             values,
             kept,
-            at.count + is_kept[i],
+            at.number + is_kept[i],
             ~sound | slow | done,
         )
 
     end = jax.lax.while_loop(lambda at: (at.i < iterations) & ~at.stopped, one, begin)
-    return Solution(end.x, end.kept, end.count, end.i)
+    return Solution(end.x, end.kept, end.number, end.i)
 
 
 def kept_iterations(most: int) -> np.ndarray[Any, np.dtype[np.bool_]]:

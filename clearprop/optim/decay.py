@@ -1,4 +1,4 @@
-"""Weight decay: by way of the gradient (an L2 penalty) or beside it (decoupled)."""
+"""Penalties on weights: by way of the gradient (L2 and L1), or decay beside it (decoupled)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
 from clearprop.optim.optimizer import NoState, Optimizer, Tree, scaled, transformation
 from clearprop.tree import flatten_with_paths, match
@@ -61,6 +62,47 @@ def add_decayed_weights(
 
 
 @transformation
+def add_l1_penalty(strength: float, *, exclude: Sequence[str] = (), min_ndim: int = 0) -> Optimizer:
+    """Add to each gradient that of an L1 penalty on the weights; stands before a learning rule.
+
+    g <- g + strength * sign(w), the gradient of loss + strength * |w|_1
+
+    Every weight is pulled with the same force, so that many end near 0.
+
+    Args:
+        strength: 0 or above.
+        exclude: patterns of paths that are not penalized, as in `add_decayed_weights`.
+        min_ndim: parameters with fewer axes are not penalized.
+
+    Raises:
+        ConfigurationError: as `add_decayed_weights`.
+
+    >>> penalty = add_l1_penalty(0.1)
+    >>> w = {"w": jnp.array([2.0, -3.0, 0.0])}
+    >>> print(penalty.update({"w": jnp.zeros(3)}, penalty.init(w), w)[0]["w"])
+    [ 0.1 -0.1  0. ]
+
+    Source: Tibshirani (1996), *Regression shrinkage and selection via the lasso*.
+    """
+    strength = bounds.not_negative(strength, "strength")
+    min_ndim = bounds.count(min_ndim, "min_ndim")
+    patterns = _patterns(exclude)
+
+    def init(parameters: Tree) -> NoState:
+        _decays(parameters, patterns, min_ndim)
+        return NoState()
+
+    def update(gradients: Tree, state: NoState, parameters: Tree) -> tuple[Tree, NoState]:
+        def pulled(g: Array, w: Array, penalized: bool) -> Array:
+            return g + strength * jnp.sign(w).astype(g.dtype) if penalized else g
+
+        which = _decays(parameters, patterns, min_ndim)
+        return jax.tree.map(pulled, gradients, parameters, which), state
+
+    return Optimizer(init, update)
+
+
+@transformation
 def decoupled_weight_decay(
     optimizer: Optimizer, weight_decay: float, *, exclude: Sequence[str] = (), min_ndim: int = 0
 ) -> Optimizer:
@@ -94,6 +136,13 @@ def decoupled_weight_decay(
     weight_decay = bounds.not_negative(weight_decay, "weight_decay")
     min_ndim = bounds.count(min_ndim, "min_ndim")
     patterns = _patterns(exclude)
+    if optimizer.update_on is not None:
+        raise ConfigurationError(
+            "decay beside the step is for rules that take gradients alone",
+            where="optimizer",
+            given=repr(optimizer),
+            mend="leave the decay out: damping holds the weights back",
+        )
 
     def init(parameters: Tree) -> Tree:
         _decays(parameters, patterns, min_ndim)

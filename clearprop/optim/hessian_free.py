@@ -8,6 +8,7 @@ Shape letters: P parameters, S kept points of the conjugate gradients.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -48,6 +49,13 @@ class HessianFreeState(NamedTuple):
     squares: Tree
     iterations: Array
     ratio: Array
+
+
+class _Options(NamedTuple):
+    iterations: int
+    memory: float
+    tolerance: float
+    averaging: float
 
 
 @curvature_rule
@@ -105,46 +113,7 @@ def hessian_free(
             number,
         )
 
-    def update_on(
-        gradients: Tree, state: HessianFreeState, parameters: Tree, surface: Surface
-    ) -> tuple[Tree, HessianFreeState]:
-        point, shaped = ravel_pytree(parameters)
-        g, _ = ravel_pytree(gradients)
-        squares = _squares(surface, state, averaging)
-        strength = state.damping.astype(g.dtype)
-
-        def curved(v: Array) -> Array:
-            return ravel_pytree(surface.product(shaped(v)))[0]
-
-        def objective(p: Array) -> Array:
-            return surface.value(shaped(point + p))
-
-        # A running mean that began at 0 is too small at first by what it has forgotten of nothing.
-        seen = squares / (1 - averaging ** (state.step + 1).astype(g.dtype))
-        solution = solve(
-            lambda v: curved(v) + strength * v,
-            -g,
-            start=memory * ravel_pytree(state.direction)[0],
-            scale=(seen + strength) ** EXPONENT,
-            iterations=iterations,
-            tolerance=tolerance,
-        )
-        before = objective(jnp.zeros_like(point))
-        p, after = _lowest(objective, solution.last, solution.kept, solution.count)
-        promised = jnp.vdot(g, p) + jnp.vdot(p, curved(p)) / 2
-        ratio = jnp.where(jnp.isfinite(after), (after - before) / promised, -1.0)
-        rate = _searched(objective, p, before, after, jnp.vdot(g, p))
-        factor = jnp.where(ratio < 0.25, RAISED, jnp.where(ratio > 0.75, LOWERED, 1.0))
-        moved = rate > 0
-        new = HessianFreeState(
-            state.step + 1,
-            state.damping * factor.astype(state.damping.dtype),
-            shaped(jnp.where(moved, solution.last, 0)),
-            shaped(squares),
-            solution.iterations,
-            ratio.astype(jnp.float32),
-        )
-        return shaped(jnp.where(moved, rate * p, 0)), new
+    options = _Options(iterations, memory, tolerance, averaging)
 
     def update(gradients: Tree, state: HessianFreeState, parameters: Tree) -> tuple[Tree, Tree]:
         raise ConfigurationError(
@@ -152,7 +121,50 @@ def hessian_free(
             mend="fit(model, data, optimizer='hessian_free'), or call update_on with a Surface",
         )
 
-    return Optimizer(init, update, update_on=update_on)
+    return Optimizer(init, update, update_on=functools.partial(_updated, options))
+
+
+def _updated(
+    options: _Options, gradients: Tree, state: HessianFreeState, parameters: Tree, surface: Surface
+) -> tuple[Tree, HessianFreeState]:
+    """Return the deltas of one update, and the state after it."""
+    point, shaped = ravel_pytree(parameters)
+    g, _ = ravel_pytree(gradients)
+    squares = _squares(surface, state, options.averaging)
+    strength = state.damping.astype(g.dtype)
+
+    def curved(v: Array) -> Array:
+        return ravel_pytree(surface.product(shaped(v)))[0]
+
+    def objective(p: Array) -> Array:
+        return surface.value(shaped(point + p))
+
+    # A running mean that began at 0 is too small at first by what it has forgotten of nothing.
+    seen = squares / (1 - options.averaging ** (state.step + 1).astype(g.dtype))
+    solution = solve(
+        lambda v: curved(v) + strength * v,
+        -g,
+        start=options.memory * ravel_pytree(state.direction)[0],
+        scale=(seen + strength) ** EXPONENT,
+        iterations=options.iterations,
+        tolerance=options.tolerance,
+    )
+    before = objective(jnp.zeros_like(point))
+    p, after = _lowest(objective, solution.last, solution.kept, solution.number)
+    promised = jnp.vdot(g, p) + jnp.vdot(p, curved(p)) / 2
+    ratio = jnp.where(jnp.isfinite(after), (after - before) / promised, -1.0)
+    rate = _searched(objective, p, before, after, jnp.vdot(g, p))
+    factor = jnp.where(ratio < 0.25, RAISED, jnp.where(ratio > 0.75, LOWERED, 1.0))
+    moved = rate > 0
+    new = HessianFreeState(
+        state.step + 1,
+        state.damping * factor.astype(state.damping.dtype),
+        shaped(jnp.where(moved, solution.last, 0)),
+        shaped(squares),
+        solution.iterations,
+        ratio.astype(jnp.float32),
+    )
+    return shaped(jnp.where(moved, rate * p, 0)), new
 
 
 def _squares(surface: Surface, state: HessianFreeState, averaging: float) -> Array:
@@ -163,7 +175,8 @@ def _squares(surface: Surface, state: HessianFreeState, averaging: float) -> Arr
     key = jax.random.fold_in(jax.random.key(0), state.step)
     signs = jax.random.rademacher(key, (surface.examples,), jnp.float32)
     drawn = ravel_pytree(surface.pulled(signs / math.sqrt(surface.examples)))[0]
-    return averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
+    mean: Array = averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
+    return mean
 
 
 def _lowest(
@@ -171,7 +184,7 @@ def _lowest(
 ) -> tuple[Array, Array]:
     """Go back from the last point as long as the objective falls; returns point and objective."""
 
-    def better(carry: tuple[Any, ...]) -> Array:
+    def better(carry: tuple[Any, ...]) -> Any:
         place, _, value, before, _ = carry
         falls = (before <= value) | ~jnp.isfinite(value)
         return (place >= 0) & falls
@@ -192,7 +205,7 @@ def _searched(
 ) -> Array:
     """Return the length of the step, 0.8^k, at which the objective falls enough; 0 for none."""
 
-    def falls(rate: Array, value: Array) -> Array:
+    def falls(rate: Array, value: Array) -> Any:
         return value <= before + jnp.minimum(LEAST_GAIN * rate * slope, 0)
 
     def shorter(carry: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -200,7 +213,7 @@ def _searched(
         rate = rate * SHRINK
         return k + 1, rate, objective(rate * p)
 
-    def go_on(carry: tuple[Any, ...]) -> Array:
+    def go_on(carry: tuple[Any, ...]) -> Any:
         k, rate, value = carry
         return ~falls(rate, value) & (k < MOST_SHRINKS)
 

@@ -70,8 +70,9 @@ def find(augment: Augment | None) -> tuple[Augmentation, ...]:
     """
     if augment is None:
         return ()
-    several = isinstance(augment, Sequence) and not isinstance(augment, str)
-    chosen = tuple(_found(one) for one in (augment if several else [augment]))
+    if isinstance(augment, Augmentation | str | Mapping):
+        augment = [augment]
+    chosen = tuple(_found(one) for one in augment)
     if sum(isinstance(one, Mixup) for one in chosen) > 1:
         raise ConfigurationError(
             "examples are mixed once", where="augment", given=repr(chosen), mend="give one Mixup"
@@ -405,7 +406,7 @@ def _share(where: str, **numbers: float) -> None:
 
 
 def _fillable(where: str, fill: Fill) -> None:
-    if fill != "edge" and (isinstance(fill, str) or not abs(fill) < float("inf")):
+    if fill != "edge" and not (isinstance(fill, int | float) and abs(fill) < float("inf")):
         raise ConfigurationError(
             'fill is "edge" or a number after scaling', where=where, given=f"fill={fill!r}"
         )

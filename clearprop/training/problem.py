@@ -89,7 +89,12 @@ class Problem:
         return tree.replace(self.skeleton, {path: x for part in parts for path, x in part.items()})
 
     def forward(
-        self, parameters: Arrays, statistics: Arrays, frozen: Arrays, batch: Batch, own: Array
+        self,
+        parameters: Mapping[str, Any],
+        statistics: Arrays,
+        frozen: Arrays,
+        batch: Batch,
+        own: Array,
     ) -> Passed:
         """Return what the model in training makes of a batch.
 

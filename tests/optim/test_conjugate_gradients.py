@@ -52,7 +52,7 @@ def test_points_on_the_way_are_kept() -> None:
     A, b = _system(8)
     found = solve(lambda v: A @ v, b, iterations=8, tolerance=1e-30)
     places = kept_iterations(8).nonzero()[0]
-    assert int(found.count) == len(places)
+    assert int(found.number) == len(places)
     for place, kept in zip(places, found.kept, strict=True):
         shorter = solve(lambda v: A @ v, b, iterations=int(place), tolerance=1e-30)
         np.testing.assert_allclose(kept, shorter.last, rtol=1e-6)

@@ -100,3 +100,17 @@ def test_patterns_name_the_leaves_of_a_nested_tree() -> None:
 def test_a_pattern_that_names_nothing_is_an_error_from_the_start(rule: optim.Optimizer) -> None:
     with pytest.raises(ConfigurationError, match=r"\*\.bais"):
         rule.init(PARAMETERS)
+
+
+def test_decay_beside_the_step_is_not_for_rules_of_curvature() -> None:
+    with pytest.raises(ConfigurationError, match="gradients alone"):
+        optim.decoupled_weight_decay(optim.hessian_free(), 0.1)
+
+
+def test_an_l1_penalty_pulls_every_weight_with_the_same_force() -> None:
+    rule = optim.chain(optim.add_l1_penalty(0.5, exclude=["b"]), optim.sgd(0.1))
+    w = {"w": jnp.array([[3.0, -0.2]]), "b": jnp.array([1.0])}
+    state = rule.init(w)
+    deltas, _ = rule.update({"w": jnp.zeros((1, 2)), "b": jnp.zeros(1)}, state, w)
+    assert deltas["w"].ravel().tolist() == pytest.approx([-0.05, 0.05])
+    assert deltas["b"].tolist() == [0.0]
