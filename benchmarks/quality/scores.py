@@ -14,7 +14,7 @@ from benchmarks.quality.transcribers import greedy
 from clearprop import nn
 from clearprop.data import Dataset
 from clearprop.recipes.experiment import Experiment
-from clearprop.recipes.transcribing import MOST, TranscribingRecipe, ends, first_rows
+from clearprop.recipes.transcribing import MOST, TranscribingRecipe, ends, spread_rows
 
 
 def scores(experiment: Experiment, outputs: NDArray[Any]) -> dict[str, float]:
@@ -55,7 +55,7 @@ def written(experiment: Experiment, network: torch.nn.Module) -> dict[str, float
     recipe, test = experiment.recipe, experiment.splits.test
     if not isinstance(recipe, TranscribingRecipe) or test is None:
         return {}
-    part = first_rows(test, MOST)
+    part = spread_rows(test, MOST)
     first, last = ends(part)
     options = {"length": part.targets.shape[1], "first": first, "last": last}
     answers = greedy(network, tensors(experiment, part), **options)

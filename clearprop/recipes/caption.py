@@ -17,8 +17,9 @@ from clearprop.recipes.configuration import Listed
 from clearprop.recipes.recipe import Count
 from clearprop.recipes.transcribing import (
     TranscribingRecipe,
-    first_rows,
     references,
+    some,
+    spread_rows,
     vocabulary,
 )
 from clearprop.training import Curves
@@ -78,7 +79,7 @@ class CaptionRecipe(TranscribingRecipe):
         """Return some captions of the test part, right and wrong."""
         if splits.test is None:
             return []
-        part = first_rows(splits.test, 200)
+        part = spread_rows(splits.test, 200)
         words = vocabulary(part)
         right, wrong = [], []
         answers = self.answers(model, part)
@@ -90,13 +91,13 @@ class CaptionRecipe(TranscribingRecipe):
                     f"  {words.decode(told) or 'nothing'}   (it is {words.decode(wanted)})"
                 )
         shown = [("said right:", right), ("said wrong:", wrong)]
-        return [line for head, lines in shown if lines for line in (head, *lines[:SHOWN])]
+        return [line for head, lines in shown if lines for line in (head, *some(lines, SHOWN))]
 
     def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
         """Return where the network looked for each word of one long caption."""
         if splits.test is None:
             return []
-        part = first_rows(splits.test, 50)
+        part = spread_rows(splits.test, 50)
         longest = int(np.argmax((part.targets >= 0).sum(axis=1)))
         return [draw_attention(model, splits.preparation, part.inputs["image"][longest])]
 

@@ -14,7 +14,7 @@ from clearprop.errors import DataError
 from clearprop.glass.style import Drawing, canvas, drawn
 from clearprop.models.transcription import transcribe
 from clearprop.recipes.recipe import Count
-from clearprop.recipes.transcribing import TranscribingRecipe, first_rows, references
+from clearprop.recipes.transcribing import TranscribingRecipe, references, some, spread_rows
 from clearprop.training import Curves
 
 WORDS = 30_000
@@ -82,7 +82,7 @@ class G2PRecipe(TranscribingRecipe):
         """Return some words of the test part with how they are pronounced, right and wrong."""
         if splits.test is None:
             return []
-        part = first_rows(splits.test, 200)
+        part = spread_rows(splits.test, 200)
         spelling, sounds = (splits.preparation.vocabularies[name] for name in ("source", "targets"))
         right, wrong = [], []
         answers = self.answers(model, part)
@@ -93,13 +93,13 @@ class G2PRecipe(TranscribingRecipe):
             else:
                 wrong.append(f"  {word:<16} {said}   (it is {sounds.decode(wanted)})")
         shown = [("said right:", right), ("said wrong:", wrong)]
-        return [line for head, lines in shown if lines for line in (head, *lines[:SHOWN])]
+        return [line for head, lines in shown if lines for line in (head, *some(lines, SHOWN))]
 
     def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
         """Return where the decoder looked while it said one word."""
         if splits.test is None or not isinstance(model, models.Seq2Seq):
             return []
-        part = first_rows(splits.test, 50)
+        part = spread_rows(splits.test, 50)
         spelling = splits.preparation.vocabularies["source"]
         words = [spelling.decode(row) for row in part.inputs["source"]]
         return [draw_attention(model, splits.preparation, max(words, key=len))]

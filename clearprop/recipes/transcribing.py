@@ -92,7 +92,7 @@ class TranscribingRecipe(NetworkRecipe):
         """Return the error rates on the test part, of greedy search and of beam search."""
         if splits.test is None:
             return {}
-        part = first_rows(splits.test, MOST)
+        part = spread_rows(splits.test, MOST)
         greedy = self.rates(self.answers(model, part), part)
         beam = self.rates(self.answers(model, part, self.beams), part) if self.beams > 1 else {}
         return {
@@ -101,9 +101,21 @@ class TranscribingRecipe(NetworkRecipe):
         }
 
 
-def first_rows(part: Dataset, most: int) -> Dataset:
-    """Return at most so many rows of a part."""
-    return part.take(np.arange(min(most, len(part)))) if len(part) > most else part
+def spread_rows(part: Dataset, most: int) -> Dataset:
+    """Return at most so many rows of a part, evenly spread: its rows may be in some order."""
+    if len(part) <= most:
+        return part
+    return part.take(np.arange(most) * len(part) // most)
+
+
+def some(lines: Sequence[str], most: int) -> list[str]:
+    """Return at most so many lines, evenly spread.
+
+    >>> some(["a", "b", "c", "d"], 2)
+    ['a', 'c']
+    """
+    count = min(most, len(lines))
+    return [lines[place * len(lines) // count] for place in range(count)]
 
 
 def references(part: Dataset) -> list[list[int]]:
