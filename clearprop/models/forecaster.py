@@ -57,7 +57,7 @@ class Forecaster(nn.Module):
 
     def __call__(self, x: Array) -> Array:
         hidden = self.reader(x)[:, -1]
-        return x[:, -1, :1] + self.output(hidden)  # type: ignore[no-any-return]
+        return x[:, -1, :1] + self.output(hidden)
 
 
 def _reader(network: str, features: int, hidden_size: int, memory: int) -> nn.Module:

@@ -56,7 +56,8 @@ class Cell(Module):
 
     def hidden(self, state: Any) -> Array:
         """Return of a state what the cell shows to the outside, (B, H)."""
-        return state  # type: ignore[no-any-return]
+        shown: Array = state
+        return shown
 
     def __call__(self, x: Array, state: Any = None) -> Any:
         if not x.shape or x.shape[-1] != self.input_size:
@@ -71,7 +72,7 @@ class Cell(Module):
         return self.step(self.project(x), state)
 
     def _recurrent(self, hidden: Array) -> Array:
-        return hidden if self.dropout is None else self.dropout(hidden)  # type: ignore[no-any-return]
+        return hidden if self.dropout is None else self.dropout(hidden)
 
 
 def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
@@ -81,8 +82,8 @@ def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
         ShapeError: another structure or other shapes.
     """
     wanted = jax.eval_shape(lambda: cell.zero_state(*batch))
-    leaves, structure = jax.tree.flatten(state)
-    given = [tuple(getattr(leaf, "shape", ())) for leaf in leaves]
+    structure: Any = jax.tree.structure(state)
+    given = [tuple(getattr(leaf, "shape", ())) for leaf in jax.tree.leaves(state)]
     expected = [leaf.shape for leaf in jax.tree.leaves(wanted)]
     if structure != jax.tree.structure(wanted) or given != expected:
         raise ShapeError(

@@ -121,7 +121,7 @@ def from_onnx(
     weights, recurrent = np.asarray(weight), np.asarray(recurrent_weight)
     biases = np.zeros((len(weights), 2 * weights.shape[1])) if bias is None else np.asarray(bias)
     values: dict[str, Any] = {}
-    ways = [("cells", layer.cells)]
+    ways: list[tuple[str, tuple[Cell, ...]]] = [("cells", layer.cells)]
     if layer.backward_cells is not None:
         ways.append(("backward_cells", layer.backward_cells))
     for direction, (field, (cell,)) in enumerate(ways):
