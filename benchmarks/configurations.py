@@ -14,10 +14,11 @@ class Configuration:
     Attributes:
         name: on the command line.
         title: in the table.
-        network: "mlp", "lenet5", "resnet20", "gpt", or "writer", which is a GPT that writes and does
-            not learn.
+        network: "mlp", "lenet5", "resnet20", "lstm", "gpt", or "writer", which is a GPT that writes
+            and does not learn.
         sizes: units a layer of an MLP, from the inputs to the classes; of a GPT vocabulary,
-            context, width, layers and heads; empty for LeNet-5 and ResNet-20.
+            context, width, layers and heads; of an LSTM steps,
+            features, units and classes; empty for LeNet-5 and ResNet-20.
         activation: of the hidden units, "tanh", "relu" or "gelu_tanh".
         data: the real set, by its name in `clearprop.data`.
         examples: how many of it are used, a multiple of the batch size: every step is a full one.
@@ -124,6 +125,20 @@ CONFIGURATIONS = {
             learning_rate=1e-3,
             check_passes=1,
             goal=1.0,
+        ),
+        Configuration(
+            name="lstm",
+            title="LSTM, 100 steps of 64, 256 units, batch 32, Adam, patches of Fashion-MNIST",
+            network="lstm",
+            sizes=(100, 64, 256, 10),
+            activation="tanh",
+            data="fashion-mnist",
+            examples=640,
+            batch_size=32,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=1,
+            goal=1.2,
         ),
         Configuration(
             name="resnet20",

@@ -95,6 +95,9 @@ def first_weights(configuration: Configuration) -> Weights:
         shapes = resnet_shapes()
     elif configuration.network in ("gpt", "writer"):
         shapes = gpt_shapes(configuration.sizes)
+    elif configuration.network == "lstm":
+        _, features, units, classes = configuration.sizes
+        shapes = [(features, 4 * units), (units, 4 * units), (units, classes)]
     else:
         shapes = list(pairwise(configuration.sizes))
     random = np.random.default_rng(0)
@@ -126,9 +129,18 @@ def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.in
         inputs = inputs.reshape(len(inputs), -1)
     if configuration.network == "resnet20":
         inputs = np.pad(inputs, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    if configuration.network == "lstm":
+        inputs = _patches(inputs)
     # Pictures by one mean and deviation, table columns by their own.
     axis = 0 if inputs.shape[-1] < 10 and inputs.ndim == 2 else None
     return (inputs - inputs.mean(axis=axis)) / inputs.std(axis=axis), targets
+
+
+def _patches(pictures: NDArray[Any]) -> NDArray[Any]:
+    """Return pictures (N, 28, 28, 1) as sequences of 10 x 10 patches of 8 x 8, (N, 100, 64)."""
+    places = np.linspace(0, 20, 10).round().astype(int)
+    patches = [pictures[:, i : i + 8, j : j + 8, 0] for i in places for j in places]
+    return np.stack(patches, axis=1).reshape(len(pictures), 100, 64)
 
 
 def _windows(configuration: Configuration) -> tuple[Any, Any]:

@@ -46,6 +46,7 @@ class Side:
 
 TEXTS = (
     ("resnet20", "written for PyTorch alone"),
+    ("lstm", "written for PyTorch alone"),
     ("gpt", "written for PyTorch alone"),
     ("generation", "written for PyTorch alone"),
 )
@@ -116,6 +117,7 @@ SIDES = (
             ("tiny", "MLPClassifier gives two classes one logistic output: another network"),
             ("lenet128", "it has no convolutions"),
             ("resnet20", "it has no convolutions"),
+            ("lstm", "it has no recurrence"),
             ("gpt", "it has no attention"),
             ("generation", "it has no attention"),
         ),

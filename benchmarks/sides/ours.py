@@ -9,6 +9,7 @@ from benchmarks.material import Material
 from benchmarks.turns import Passed
 from clearprop import nn, tree
 from clearprop.models import GPT, MLP, LeNet5, generate, small_resnet
+from clearprop.nn.module import Array
 from clearprop.training import EpochDone, Event, fit
 
 WITHOUT_END = 1_000_000_000
@@ -21,6 +22,9 @@ def train(material: Material, passed: Passed) -> None:
     arrays = [array for pair in material.weights for array in pair]
     # Of these networks the material has no biases that are not zero, and no normalizations.
     paths = [path for path in nn.parameters(model) if not _is_left(path, configuration)]
+    if configuration.network == "lstm":
+        (W, bias), (U, _), (V, out) = material.weights
+        arrays = [W, U, bias, V, out]
     if configuration.network in ("gpt", "writer", "resnet20"):
         arrays = [weight for weight, _ in material.weights]
     model = tree.replace(
@@ -48,6 +52,8 @@ def _model(configuration: Configuration) -> nn.Module:
         return small_resnet(20, channels=1)
     if configuration.network == "mlp":
         return MLP(configuration.sizes, activation=configuration.activation)
+    if configuration.network == "lstm":
+        return LastStep(*configuration.sizes[1:])
     vocabulary, context, width, layers, heads = configuration.sizes
     return GPT(
         vocabulary,
@@ -57,6 +63,20 @@ def _model(configuration: Configuration) -> nn.Module:
         heads=heads,
         activation=configuration.activation,
     )
+
+
+class LastStep(nn.Module):
+    """Classes from what an LSTM shows at the last step."""
+
+    lstm: nn.LSTM
+    output: nn.Linear
+
+    def __init__(self, features: int, units: int, classes: int) -> None:
+        self.lstm = nn.LSTM(features, units)
+        self.output = nn.Linear(units, classes)
+
+    def __call__(self, x: Array) -> Array:
+        return self.output(self.lstm(x)[:, -1])  # type: ignore[no-any-return]
 
 
 def _is_left(path: str, configuration: Configuration) -> bool:

@@ -84,6 +84,8 @@ def _model(material: Material) -> nn.Module:
     configuration = material.configuration
     if configuration.network in ("gpt", "writer"):
         return GPT(configuration.sizes, material.weights)
+    if configuration.network == "lstm":
+        return LastStep(configuration.sizes, material.weights)
     if configuration.network == "resnet20":
         residual = ResNet20()
         _set_weights(residual, material.weights)
@@ -111,6 +113,27 @@ def _model(material: Material) -> nn.Module:
         model = nn.Sequential(*layers[:-1])
     _set_weights(model, material.weights)
     return model
+
+
+class LastStep(nn.Module):
+    """Classes from what an LSTM shows at the last step."""
+
+    def __init__(self, sizes: tuple[int, ...], weights: Weights) -> None:
+        super().__init__()
+        _, features, units, classes = sizes
+        self.lstm = nn.LSTM(features, units, batch_first=True)
+        self.output = nn.Linear(units, classes)
+        (W, _), (U, _), last = weights
+        for parameter, weight in ((self.lstm.weight_ih_l0, W), (self.lstm.weight_hh_l0, U)):
+            parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(weight.T)))
+        # Its second bias, which is of no use, stays zero and is not learned: one bias as here.
+        nn.init.zeros_(self.lstm.bias_ih_l0)
+        nn.init.zeros_(self.lstm.bias_hh_l0).requires_grad_(False)
+        _set_weights(self.output, [last])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, classes) of sequences (B, T, features)."""
+        return self.output(self.lstm(x)[0][:, -1])  # type: ignore[no-any-return]
 
 
 def _set_weights(model: nn.Module, weights: Weights) -> None:
