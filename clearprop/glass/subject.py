@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from clearprop import (
     nn,
 )
 from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError
 from clearprop.glass.colors import gray
 from clearprop.training import (
@@ -80,7 +82,7 @@ class Subject:
 
     @property
     def inputs(self) -> Any:
-        """The inputs of the judging examples as they are kept, (N, ...)."""
+        """The inputs of the judging examples as they are kept, (N, ...), or several by name."""
         return self.examples.inputs if isinstance(self.examples, Dataset) else self._pair[0]
 
     @property
@@ -90,8 +92,10 @@ class Subject:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example as the model sees it; () where there are no examples."""
-        return () if self.examples is None else tuple(self.inputs.shape[1:])
+        """The shape of one example as the model sees it; () where there is none, or several."""
+        if self.examples is None or by_name(self.inputs):
+            return ()
+        return tuple(self.inputs.shape[1:])
 
     @functools.cached_property
     def evaluation(self) -> Evaluation:
@@ -152,9 +156,11 @@ class Subject:
 
     def model_inputs(self, rows: Any) -> Any:
         """Return some examples as the model sees them."""
-        kept = np.asarray(self.inputs[rows])
+        kept = rows_of(self.inputs, rows)
         if self.preparation is not None:
-            return jnp.asarray(self.preparation.scaled(kept))
+            return jax.tree.map(jnp.asarray, self.preparation.scaled(kept))
+        if by_name(kept):
+            return {name: jnp.asarray(each) for name, each in kept.items()}
         tokens = kept.dtype.kind in "iu" and kept.dtype.itemsize > 1
         return jnp.asarray(kept if tokens else kept.astype(np.float32))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import data, models
+from clearprop import data, glass, models
 from clearprop.data import installed
 from clearprop.errors import ConfigurationError, DataError, ShapeError
 from clearprop.recipes import caption, g2p, prepare
@@ -75,6 +75,13 @@ def test_it_shows_words_and_where_it_looked(name: str) -> None:
     assert any("(it is " in line for line in lines)
     (drawing,) = experiment.recipe.drawings(*of_run)
     assert drawing.png().startswith(b"\x89PNG")
+
+
+def test_inputs_by_name_have_a_report(tmp_path: Path) -> None:
+    experiment, run = trained("caption")
+    page = glass.write_report(run, experiment.splits, path=tmp_path / "report.html").read_text()
+    assert "digit-captions" in page
+    assert "decoder.output" in page
 
 
 @pytest.mark.parametrize("name", list(SMALL))
