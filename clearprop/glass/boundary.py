@@ -70,8 +70,11 @@ def draw_boundary(
         )
 
     def seen(raw: Floats) -> Any:
-        scaled = raw if preparation is None else preparation.scaled(raw)
-        return np.asarray(scaled, np.float32)
+        if preparation is None:
+            return np.asarray(raw, np.float32)
+        # Points between the examples are no bytes, even where the examples are.
+        scale = preparation.scaled if preparation.kind == "bytes" else preparation.apply
+        return np.asarray(scale(raw), np.float32)
 
     low, high = frame(points)
     across, up = (np.linspace(low[i], high[i], SIDE) for i in range(2))

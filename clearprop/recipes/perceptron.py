@@ -100,7 +100,7 @@ class PerceptronRecipe(Recipe):
         wrong = ((inputs @ weights + bias >= 0) != (train.targets == 1)).any()
         conflict = separate(inputs, train.targets).conflict if wrong else None
         if inputs.shape[1] <= 2 and len(preparation.center) == inputs.shape[1]:
-            inputs = np.asarray(train.inputs, np.float64)
+            inputs = inputs * np.asarray(preparation.spread) + np.asarray(preparation.center)
             weights, bias = _in_units_of_the_data(weights, bias, preparation)
         return [
             draw_plane(
