@@ -60,6 +60,21 @@ def test_the_plane_is_told_in_the_units_of_the_data() -> None:
     np.testing.assert_array_equal(z >= 0, data.load("iris").targets == 0)
 
 
+def test_the_plane_of_two_columns_is_drawn_among_their_values(tmp_path: Path) -> None:
+    rng, file = np.random.default_rng(0), tmp_path / "two.csv"
+    rows = np.concatenate(
+        [rng.normal(m, (9.0, 1.0), (20, 2)) for m in ((100.0, 5.0), (160.0, 12.0))]
+    )
+    lines = [f"{x:.2f},{y:.2f},{'ab'[i // 20]}" for i, (x, y) in enumerate(rows)]
+    file.write_text("\n".join(["height,weight,kind", *lines]) + "\n")
+    experiment, run = trained("perceptron", data={"name": str(file), "target": "kind"})
+    assert run.curves.training_error[-1] == 0
+    (drawing,) = experiment.recipe.drawings(run.model, run.curves, experiment.splits)
+    (axes,) = drawing.figure.axes
+    assert axes.get_xlim()[0] > 50
+    assert "answered wrong" not in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
 def test_on_xor_the_perceptron_shows_the_four_inequalities() -> None:
     experiment, run = trained("perceptron", data={"name": "xor"})
     assert run.stopped.reason == "finished"
