@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from clearprop import nn
 from clearprop.data import Preparation
-from clearprop.errors import CheckpointError, ConfigurationError, nearest
+from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
 from clearprop.training import load, load_preparation
 from clearprop.training.files import disk_errors
-from clearprop.training.folder import MODEL
+from clearprop.training.folder import CONFIG, MODEL
 
 RUNS = Path("runs")
 
@@ -46,13 +47,15 @@ def _next_folder(recipe: str) -> Path:
 
 
 def existing_run(text: str) -> Path:
-    """Return the folder of a run, or of the newest run of a recipe.
+    """Return the folder of a run.
 
     Raises:
         ConfigurationError: there is no such folder; the nearest is suggested.
+        RunError: it is the folder of a study.
     """
     path = Path(text)
     if path.is_dir():
+        refuse_study(path)
         return path
     known = sorted(str(place) for place in path.parent.glob("*") if place.is_dir())
     known += sorted(str(place) for place in RUNS.glob("*") if place.is_dir())
@@ -64,6 +67,23 @@ def existing_run(text: str) -> Path:
     )
 
 
+def refuse_study(folder: Path) -> None:
+    """Raise where a folder is that of a study, which has neither a model nor curves.
+
+    Raises:
+        RunError: it is.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        if isinstance(config, dict) and config.get("study"):
+            name = config.get("notes", {}).get("recipe", {}).get("name", "NAME")
+            raise RunError(
+                "this is the folder of a study, of several runs or of none: it has no one model",
+                where=str(folder),
+                mend=f"look at its report.html; to do it anew: clearprop train {name}",
+            )
+
+
 def trained(folder: Path) -> tuple[nn.Module, Preparation]:
     """Return the model of a run and what prepares its inputs.
 
@@ -73,6 +93,7 @@ def trained(folder: Path) -> tuple[nn.Module, Preparation]:
     from clearprop import models  # noqa: F401  a file names its layers; they have to be loaded
 
     if not (folder / MODEL).is_file():
+        refuse_study(folder)
         raise CheckpointError(
             "the run has no model yet",
             where=str(folder),
