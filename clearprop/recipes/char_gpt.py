@@ -29,12 +29,12 @@ class CharGPTRecipe(CharacterRecipe):
     4
     """
 
-    passes: ClassVar[int] = 5
+    passes: ClassVar[int] = 8
 
     learning_rate: Rate = 0.002
     weight_decay: Decay = 0.1
     activation: Activation = "gelu_tanh"
-    width: Count = 256
+    width: Count = 128
     layers: Count = 4
     heads: Count = 4
 

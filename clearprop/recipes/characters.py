@@ -36,6 +36,7 @@ class CharacterRecipe(NetworkRecipe):
 
     preferred: ClassVar[tuple[str, ...]] = ("python-topics",)
     passes: ClassVar[int] = 1
+    small_steps: ClassVar[int] = 1_200
 
     learning_rate: Rate = 0.004
     schedule: ScheduleName = "one-cycle"

@@ -30,7 +30,6 @@ def _known_activation(name: str) -> str:
 
 
 LARGE = 10_000
-SMALL_STEPS = 2_500
 
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 Activation = Annotated[str, AfterValidator(_known_activation)]
@@ -59,6 +58,9 @@ class Recipe(Configuration):
     passes: ClassVar[int] = 10
     """Epochs over a large set, unless they are given."""
 
+    small_steps: ClassVar[int] = 2_500
+    """Training steps on a small set, or a few more, unless the epochs are given."""
+
     data: DataChoice = DataChoice()
     epochs: Chosen = None
     batch_size: Chosen = None
@@ -69,11 +71,11 @@ class Recipe(Configuration):
         """Return the recipe with the numbers filled in that depend on the number of examples.
 
         Large sets are taken in batches of 64, ``passes`` times over; small ones in batches of 32,
-        and so often that there are some 2,500 steps, within 100 passes.
+        and so often that there are some ``small_steps``, within 100 passes.
         """
         batch_size = self.batch_size or (64 if examples >= LARGE else min(32, examples))
         steps = -(-examples // batch_size)
-        epochs = self.epochs or min(100, max(self.passes, -(-SMALL_STEPS // steps)))
+        epochs = self.epochs or min(100, max(self.passes, -(-self.small_steps // steps)))
         return self.model_copy(update={"epochs": epochs, "batch_size": batch_size})
 
     def dataset(self) -> tuple[Dataset, str]:
