@@ -70,6 +70,7 @@ def _errors_of_attend(
 ) -> tuple[Any, Any, Any, None]:
     error, error_of_weights = errors
     _, weights = outputs
+    key, value = _heard(where, mask, key), _heard(where, mask, value)
     arrived = matmul(error, _columns(value)) + error_of_weights
     seen = _seen(query, key, mask, causal)
     if seen is not None:
@@ -95,6 +96,17 @@ def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
         return mask
     order = causal_mask(query.shape[-2], key.shape[-2])
     return order if mask is None else order & mask
+
+
+def _heard(choose: Any, mask: Any, x: Any) -> Any:
+    """Return keys or values with zeros where no query sees them: 0 times NaN would be NaN."""
+    if mask is None:
+        return x
+    reached = jnp.any(jnp.atleast_2d(mask), axis=-2)[..., None]
+    reached = jnp.any(reached, axis=tuple(range(reached.ndim - len(x.shape))))
+    shared = tuple(i - reached.ndim for i in range(reached.ndim - 2))
+    shared = tuple(axis for axis in shared if x.shape[axis] == 1)
+    return choose(jnp.any(reached, axis=shared, keepdims=True), x, jnp.zeros((), x.dtype))
 
 
 def _count_attend(outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -123,10 +135,11 @@ def attend(
     Shapes: Q (..., T, D), K (..., S, D), V (..., S, V); Y (..., T, V), W (..., T, S). ``mask`` is
     True where a query may see a key and broadcasts to (..., T, S); with ``causal`` a query sees its
     own and earlier places. Hidden entries of W are exactly 0 and pass no error; a query that
-    sees nothing gets zeros.
+    sees nothing gets zeros. What a key and a value hold that the mask hides from every query, NaN
+    too, has no influence.
 
     Raises:
-        ShapeError: the shapes do not fit together.
+        ShapeError: the shapes do not fit together, or the mask is not bool.
 
     >>> y, weights = attend(jnp.ones((2, 1)), jnp.ones((2, 1)), jnp.array([[1.0], [3.0]]))
     >>> print(y.ravel(), weights.ravel())
@@ -134,7 +147,7 @@ def attend(
 
     Source: Vaswani et al. (2017); one row, so that the weights are kept and nothing else.
     """
-    _check_fit(query, key, value)
+    _check_fit(query, key, value, mask)
     scores = jnp.matmul(query * jnp.asarray(scale, query.dtype), jnp.swapaxes(key, -1, -2))
     seen = _seen(query, key, mask, causal)
     if seen is not None:
@@ -142,10 +155,17 @@ def attend(
         weights = masked_softmax.forward(scores, seen)
     else:
         weights = jax.nn.softmax(scores)
-    return jnp.matmul(weights, value), weights
+    return jnp.matmul(weights, _heard(jnp.where, mask, value)), weights
 
 
-def _check_fit(query: Any, key: Any, value: Any) -> None:
+def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:
+    if mask is not None and mask.dtype != jnp.bool_:
+        raise ShapeError(
+            "a mask says for each query and key whether the one may see the other",
+            where="attention",
+            given=f"{mask.dtype} {shape_of(mask)}",
+            expected="bool, True where it may; what is added to scores elsewhere is no mask here",
+        )
     if len(query.shape) < 2 or len(key.shape) < 2 or query.shape[-1] != key.shape[-1]:
         raise ShapeError(
             "queries and keys do not fit together",
@@ -187,7 +207,7 @@ def attention_weights(
         scale: factor of the scores; 1 / sqrt(D) when None. The lecture's form has 1.
 
     Raises:
-        ShapeError: the shapes do not fit.
+        ShapeError: the shapes do not fit, or the mask is not bool.
 
     >>> print(attention_weights(jnp.ones((2, 4)), jnp.ones((2, 4)), causal=True))
     [[1.  0. ]
@@ -218,7 +238,7 @@ def attention(
     `attention_weights` for the arguments.
 
     Raises:
-        ShapeError: the shapes do not fit.
+        ShapeError: the shapes do not fit, or the mask is not bool.
 
     >>> x = jnp.array([[1.0], [3.0]])
     >>> print(attention(jnp.ones((2, 1)), jnp.ones((2, 1)), x).ravel())

@@ -44,6 +44,28 @@ def test_what_is_hidden_has_no_influence() -> None:
         assert bool(jnp.isfinite(in_key).all())
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3, 4])
+def test_what_is_hidden_from_every_query_may_be_anything(rank: int) -> None:
+    shown = jnp.array([True, True, False, True])
+    shape = {1: (4,), 2: (4, 4), 3: (2, 4, 4), 4: (3, 2, 4, 4)}[rank]
+    mask = jnp.broadcast_to(shown, shape).at[(0,) * rank].set(False)
+
+    def loss(q: jax.Array, k: jax.Array, v: jax.Array) -> jax.Array:
+        y, weights = ops.attend(q, k, v, mask)
+        return (y**2).sum() + (weights**3).sum()
+
+    nan = Q, K.at[:, 2].set(jnp.nan), V.at[:, 2].set(jnp.inf)
+    assert loss(*nan) == loss(Q, K, V)
+    for a, b in zip(grad(loss, (0, 1, 2))(*nan), grad(loss, (0, 1, 2))(Q, K, V), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+    def second(*at: jax.Array) -> jax.Array:
+        of = grad(lambda *at: (grad(loss, (0, 1, 2))(*at)[0] ** 2).sum(), (0, 1, 2))
+        return jnp.concatenate([g.ravel() for g in of(*at)])
+
+    np.testing.assert_allclose(second(*nan), second(Q, K, V), rtol=1e-5, atol=1e-6)
+
+
 def test_a_query_that_sees_nothing_gets_zeros() -> None:
     mask = jnp.zeros((4, 4), bool).at[0, 0].set(True)
     y = ops.attention(Q, K, V, mask)
@@ -84,3 +106,13 @@ def test_misfits_are_told(
         ops.attention(jnp.ones(query), jnp.ones(key), jnp.ones(value))
     with pytest.raises(ShapeError, match="attention"):
         ops.attention(Q, K, V, jnp.ones((5, 4), bool))
+    with pytest.raises(ShapeError, match="attention"):
+        ops.attention(Q, K, V, jnp.ones((4, 5), bool))
+
+
+@pytest.mark.parametrize("added", [jnp.zeros((4, 4)), jnp.ones((4, 4), jnp.int32)])
+def test_what_is_added_to_scores_is_no_mask(added: jax.Array) -> None:
+    with pytest.raises(ShapeError, match="a mask says"):
+        ops.attention(Q, K, V, added)
+    with pytest.raises(ShapeError, match="a mask says"):
+        ops.attention(Q, K, V, added, causal=True)
