@@ -8,10 +8,13 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from clearprop import nn
 from clearprop.cli.output import say
 from clearprop.cli.runs import trained
 from clearprop.cli.training import chosen_values
+from clearprop.data import Preparation
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.recipes import RECIPES, Recipe, Study, find_recipe
 from clearprop.recipes.configuration import explained
@@ -34,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.MODEL in RECIPES:
         experiment = prepare(arguments.MODEL, chosen_values(arguments))
         model = experiment.model()
-        table = _table(model, shape, experiment.splits.input_shape)
+        table = _table(model, shape, experiment.splits.preparation)
         say(f"data  {experiment.data_line}\n")
         say(table)
         say("\n".join(["", KEYS, *_keys(experiment.recipe)]))
@@ -46,20 +49,28 @@ def run(arguments: argparse.Namespace) -> int:
             given=arguments.MODEL,
             expected=f"one of {', '.join(RECIPES)}",
         )
-    model, own_shape = _saved(arguments.MODEL)
-    if shape is None and own_shape is None:
+    model, preparation = _saved(arguments.MODEL)
+    if shape is None and preparation is None:
         raise ConfigurationError(
             "the file does not say what an example looks like",
             where=arguments.MODEL,
             mend="--input-shape 28x28x1",
         )
-    say(_table(model, shape, own_shape))
+    say(_table(model, shape, preparation))
     return 0
 
 
-def _table(model: nn.Module, given: tuple[int, ...] | None, own: tuple[int, ...] | None) -> str:
+def _table(model: nn.Module, given: tuple[int, ...] | None, preparation: Preparation | None) -> str:
+    own = None if preparation is None else preparation.encoded_shape
+    if given is not None and isinstance(own, dict):
+        raise ConfigurationError(
+            "the model takes several inputs by name",
+            where="--input-shape",
+            given="x".join(map(str, given)),
+            mend="leave it out",
+        )
     try:
-        return str(nn.summary(model, given or own or ()))
+        return str(nn.summary(model, given or own or (), dtype=_types(preparation)))
     except ShapeError as error:
         if given is None:
             raise
@@ -72,17 +83,23 @@ def _table(model: nn.Module, given: tuple[int, ...] | None, own: tuple[int, ...]
         raise
 
 
-def _saved(text: str) -> tuple[nn.Module, tuple[int, ...] | None]:
+def _types(preparation: Preparation | None) -> Any:
+    """Return the type of a model's inputs, by name where they are several."""
+    if preparation is not None and preparation.kind == "named":
+        return {name: _types(part) for name, part in preparation.parts.items()}
+    tokens = preparation is not None and preparation.kind == "tokens"
+    return np.dtype(np.int32 if tokens else np.float32)
+
+
+def _saved(text: str) -> tuple[nn.Module, Preparation | None]:
     from clearprop import models  # noqa: F401  a file names its layers; they have to be loaded
 
     path = Path(text)
     if path.is_dir():
-        model, preparation = trained(path)
-        return model, preparation.encoded_shape
+        return trained(path)
     if not path.exists():
         raise unknown_name("recipe, run or model", text, RECIPES)
-    known = load_preparation(path)
-    return load(path), None if known is None else known.encoded_shape
+    return load(path), load_preparation(path)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,8 @@ from clearprop.autodiff import Tape, stop_gradient
 from clearprop.nn.call import apply
 from clearprop.nn.module import Module, Parameter, modules, parameters
 from clearprop.tree import is_differentiable, replace
+
+Shape: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Summary:
     """The layers of a model in the order in which they are called."""
 
     name: str
-    input_shape: tuple[int, ...]
+    input_shape: Shape | Mapping[str, Shape]
     layers: tuple[LayerSummary, ...]
 
     @property
@@ -59,7 +62,12 @@ class Summary:
 
     def __str__(self) -> str:
         head = ("layer", "kind", "output", "parameters", "operations")
-        rows = [("input", "", _sizes(self.input_shape), "", "")]
+        named = self.input_shape if isinstance(self.input_shape, Mapping) else None
+        inputs = {"": self.input_shape} if named is None else named
+        rows = [
+            (f"input {name}".rstrip(), "", _sizes(tuple(shape)), "", "")
+            for name, shape in inputs.items()
+        ]
         rows += [
             (
                 "  " * layer.depth + (layer.name or self.name),
@@ -83,13 +91,16 @@ class Summary:
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
-def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.float32) -> Summary:
+def summary(
+    model: Module, input_shape: Shape | Mapping[str, Shape], *, dtype: Any = jnp.float32
+) -> Summary:
     """Return the layers of a model with shapes, parameters and operations; computes no values.
 
     Args:
         model: with or without values in its parameters.
-        input_shape: of one example, without the batch axis.
-        dtype: of the input: integers for models that look words up.
+        input_shape: of one example, without the batch axis; of several inputs by name, a shape for
+            each name.
+        dtype: of the input: integers for models that look words up; by name likewise.
 
     Raises:
         ShapeError: the shapes do not fit; names the first layer where they do not.
@@ -117,13 +128,15 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
 
     def note_layer(path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
         times = called[path][2] + 1 if path in called else 1
-        called[path] = (module, tuple(getattr(output, "shape", ()))[1:], times)
+        # Layers with a memory return it behind what they answer.
+        answer = output[0] if isinstance(output, tuple) and output else output
+        called[path] = (module, tuple(getattr(answer, "shape", ()))[1:], times)
 
     def run(values: Module, x: Any) -> Any:
         # On a tape every operation is written down with its layer, Python's operators too.
         tape = Tape()
         boxed = {path: tape.variable(w) for path, w in parameters(values).items()}
-        x = tape.variable(x) if is_differentiable(x) else x
+        x = jax.tree.map(lambda part: tape.variable(part) if is_differentiable(part) else part, x)
         output = apply(replace(values, boxed), x, listener=note_layer)[0]
         for node in tape.nodes:
             if node.operation is not None:
@@ -132,7 +145,7 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
                 counted[node.layer] = counted.get(node.layer, 0) + number
         return stop_gradient(output)
 
-    jax.eval_shape(run, shaped, jax.ShapeDtypeStruct((1, *input_shape), dtype))
+    jax.eval_shape(run, shaped, _inputs(input_shape, dtype))
     order = [path for path in modules(model) if path in called]
     order += [path for path in called if path not in order]  # layers made on the way
     own = _own_parameters(model, order)
@@ -149,7 +162,16 @@ def summary(model: Module, input_shape: tuple[int, ...], *, dtype: Any = jnp.flo
         )
         for path in order
     )
-    return Summary(type(model).__name__, tuple(input_shape), layers)
+    shape = dict(input_shape) if isinstance(input_shape, Mapping) else tuple(input_shape)
+    return Summary(type(model).__name__, shape, layers)
+
+
+def _inputs(shape: Shape | Mapping[str, Shape], dtype: Any) -> Any:
+    """Return a batch of one example, of shapes and types alone."""
+    if not isinstance(shape, Mapping):
+        return jax.ShapeDtypeStruct((1, *shape), dtype)
+    types = dtype if isinstance(dtype, Mapping) else dict.fromkeys(shape, dtype)
+    return {name: jax.ShapeDtypeStruct((1, *shape[name]), types[name]) for name in sorted(shape)}
 
 
 def _around(path: str, called: list[str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from clearprop.recipes import RECIPES, find_recipe
 from clearprop.recipes.configuration import explained, keys_of
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, is_clear
 
 
 def test_every_key_stands_beside_what_it_means(clearprop: Command) -> None:
@@ -32,3 +32,24 @@ def test_every_key_is_explained_in_a_docstring(name: str) -> None:
     texts = explained(find_recipe(name))
     assert list(texts) == keys_of(find_recipe(name))
     assert [key for key, text in texts.items() if not text] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("char-rnn", "--set", "hidden_size=8"), r"^  recurrent +RNN +100 x 8 "),
+        (("caption", "--set", "data.limit=60"), r"^input words +6$"),
+        (("tagger",), r"^  lstm +LSTM +60 x 128 "),
+    ],
+)
+def test_models_of_tokens_and_of_inputs_by_name(
+    clearprop: Command, arguments: tuple[str, ...], line: str
+) -> None:
+    answer = clearprop("summary", *arguments)
+    assert answer.code == 0
+    assert re.search(line, answer.out, re.MULTILINE)
+
+
+def test_a_shape_for_inputs_by_name_is_refused(clearprop: Command) -> None:
+    answer = clearprop("summary", "caption", "--set", "data.limit=60", "--input-shape", "6")
+    assert is_clear(answer, "several inputs by name", "leave it out")

@@ -68,3 +68,14 @@ def test_a_loop_counts_as_many_steps_as_it_has():
 
     model = Recurrent(nn.Parameter((4, 4), nn.initializers.zeros))
     assert nn.summary(model, (10, 4)).operations == 10 * (2 * 4 * 4 + 4)
+
+
+def test_inputs_by_name_and_layers_that_return_their_state() -> None:
+    model = models.Captioner((8, 24, 1), 14, channels=(8, 16), hidden_size=16)
+    shape = {"image": (8, 24, 1), "words": (5,)}
+    summary = nn.summary(model, shape, dtype={"image": jnp.float32, "words": jnp.int32})
+    assert summary.layers[0].output_shape == (5, 14)
+    assert "input words" in str(summary)
+    language = models.RecurrentLanguageModel(9, cell="rnn", hidden_size=7)
+    rows = {layer.path: layer for layer in nn.summary(language, (4,), dtype=jnp.int32).layers}
+    assert rows["recurrent"].output_shape == (4, 7)
