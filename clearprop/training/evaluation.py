@@ -175,8 +175,13 @@ def _prepared(dataset: Dataset, preparation: Preparation | None) -> Dataset:
         return dataset
     if dataset.preparation is None:
         return dataset.prepared(preparation)
-    # Bytes and tokens are kept as they are, whichever preparation they passed through.
-    if preparation.kind == dataset.preparation.kind and preparation.kind in ("bytes", "tokens"):
+    # Bytes are kept as they are, whichever preparation they passed through; tokens are too where
+    # the same number is the same token.
+    before = dataset.preparation
+    same_words = preparation.vocabularies == before.vocabularies
+    if preparation.kind == before.kind and (
+        preparation.kind == "bytes" or (preparation.kind == "tokens" and same_words)
+    ):
         return dataset
     raise DataError(
         "these examples were encoded by another preparation than the model's",

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clearprop import data, nn, ops
+from clearprop import data, models, nn, ops
+from clearprop.data.labelled_texts import labelled
 from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.training import evaluate, fit, predict
 
@@ -83,6 +84,19 @@ def test_what_another_preparation_encoded_is_refused() -> None:
     one, other = raw.split(seed=1), raw.split(seed=2)
     with pytest.raises(DataError, match="another preparation"):
         evaluate(nn.Linear(13, 3).init(0), one.train, preparation=other.preparation)
+
+
+def test_words_that_another_split_numbered_are_refused() -> None:
+    texts = [f"{word} {word} and" for word in ("one", "two", "three", "four", "five", "six")]
+    raw = labelled(texts, np.arange(len(texts)) % 2, "pairs")
+    whole, half = raw.split(dev=0, test=0), raw.split(dev=0, test=0.5, seed=3)
+    assert half.test is not None
+    words = len(whole.preparation.vocabularies["inputs"])
+    model = models.WordClassifier(words, 2, network="bag", embedding_features=2).init(0)
+    assert half.preparation.vocabularies != whole.preparation.vocabularies
+    with pytest.raises(DataError, match="another preparation"):
+        evaluate(model, half.test, preparation=whole.preparation)
+    assert evaluate(model, raw, preparation=whole.preparation).examples == len(texts)
 
 
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "binary_squared_error"])
