@@ -108,11 +108,13 @@ def tagged_functions(source: str) -> Iterator[Tagged]:
 def _tagged(node: Function, text: str, classes: frozenset[str]) -> Tagged | None:
     roles = _roles(node, classes)
     docstring = _docstring_lines(node)
-    margin = len(text) - len(text.lstrip(" "))
+    # Nothing is taken off where a line of a string begins further left than the function does.
+    shifted = dedent(text)
+    margin = len(text.splitlines()[0]) - len(shifted.splitlines()[0])
     words: list[str] = []
     tags: list[str] = []
     try:
-        for token in tokenize.generate_tokens(io.StringIO(dedent(text)).readline):
+        for token in tokenize.generate_tokens(io.StringIO(shifted).readline):
             line, column = token.start[0] + node.lineno - 1, token.start[1] + margin
             if token.type in _WITHOUT_TEXT or line in docstring:
                 continue

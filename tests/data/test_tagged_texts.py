@@ -85,6 +85,15 @@ def test_the_role_of_every_token_of_a_function():
     assert sizes == ["parameter", "parameter", "attribute", "parameter"]
 
 
+def test_a_string_left_of_its_method_moves_no_role():
+    text = (
+        'class A:\n    def f(self, size):\n        text = """\nleft\n"""\n        return g(size)\n'
+    )
+    (sentence,) = tagged_functions(text)
+    tags = [tag for word, tag in zip(*sentence, strict=True) if word in ("size", "g")]
+    assert tags == ["parameter", "call", "parameter"]
+
+
 def test_damaged_sources_and_signs_beyond_ascii_are_left_out():
     assert list(tagged_functions("def f(:")) == []
     assert list(tagged_functions("def f(x):\n    return 'ä' + x + x + x + x\n")) == []
