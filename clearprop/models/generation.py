@@ -143,13 +143,14 @@ def _generate(
     stop: int | None,
 ) -> Array:
     B, T = prompt.shape
+    first = jnp.zeros((), jnp.int32)
 
     def write(logits: Array, now: _Writing) -> _Writing:
         own = None if key is None else jax.random.fold_in(key, now.written)
         word = choose(logits[:, -1], own, temperature=temperature, top_k=top_k, top_p=top_p)
         if stop is not None:
             word = jnp.where(now.ended, stop, word)
-        tokens = jax.lax.dynamic_update_slice(now.tokens, word[:, None], (0, now.written))
+        tokens = jax.lax.dynamic_update_slice(now.tokens, word[:, None], (first, now.written))
         ended = now.ended if stop is None else now.ended | (word == stop)
         return now._replace(tokens=tokens, written=now.written + 1, last=word, ended=ended)
 

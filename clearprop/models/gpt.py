@@ -1,6 +1,6 @@
 """GPT: a language model of causal transformer blocks.
 
-Shapes: B examples, T tokens, D features, V tokens of the vocabulary.
+Shapes: B examples, T tokens, D features, V tokens of the vocabulary, L places of a state.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from clearprop import nn, ops
@@ -22,10 +23,12 @@ class Read(NamedTuple):
     Attributes:
         caches: keys and values of each block.
         length: how many tokens, an int32 scalar.
+        counts: bool (B, L), which places hold a token that counts; None where all count.
     """
 
     caches: tuple[nn.Cache, ...]
     length: Array
+    counts: Array | None = None
 
 
 class GPT(nn.Module):
@@ -124,7 +127,7 @@ class GPT(nn.Module):
 
     def __call__(self, tokens: Array, state: Read | None = None) -> Any:
         """Return logits (B, T, V); with a state also the state after these tokens."""
-        self._check(tokens)
+        self._check(tokens, state)
         start = 0 if state is None else state.length
         x = self.embedding(tokens)
         if self.positions is not None:
@@ -135,11 +138,15 @@ class GPT(nn.Module):
             for block in self.blocks:
                 x = block(x, mask)
             return self._logits(x)
+        counts = state.counts
+        if counts is not None:
+            here = (jnp.zeros((), jnp.int32), state.length)
+            counts = jax.lax.dynamic_update_slice(counts, tokens != self.padding, here)
         caches = []
         for block, before in zip(self.blocks, state.caches, strict=True):
-            x, cache = block(x, cache=before, start=start)
+            x, cache = block(x, counts, cache=before, start=start)
             caches.append(cache)
-        return self._logits(x), Read(tuple(caches), state.length + tokens.shape[1])
+        return self._logits(x), Read(tuple(caches), state.length + tokens.shape[1], counts)
 
     def begin(self, batch: int, length: int | None = None) -> Read:
         """Return the state before the first token, with room for ``length`` of them."""
@@ -152,7 +159,8 @@ class GPT(nn.Module):
             )
         dtype = self.embedding.weight.dtype
         caches = tuple(block.attention.begin(batch, length, dtype) for block in self.blocks)
-        return Read(caches, jnp.zeros((), jnp.int32))
+        counts = None if self.padding is None else jnp.zeros((batch, length), bool)
+        return Read(caches, jnp.zeros((), jnp.int32), counts)
 
     def _logits(self, x: Array) -> Array:
         x = self.norm(x)
@@ -160,12 +168,14 @@ class GPT(nn.Module):
             return self.output(x)
         return ops.matmul(x, ops.transpose(self.embedding.weight))
 
-    def _check(self, tokens: Array) -> None:
-        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= self.context:
+    def _check(self, tokens: Array, state: Read | None) -> None:
+        rooms = [cache.keys.shape[2] for cache in (state.caches if state else ())]
+        most = min([self.context, *rooms])
+        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= most:
             raise ShapeError(
                 "these are no texts that the model can read",
                 given=f"tokens {tuple(tokens.shape)}",
-                expected=f"(batch, 1 to {self.context})",
+                expected=f"(batch, 1 to {most})",
                 mend="cut longer texts into windows of the context",
             )
 

@@ -192,11 +192,16 @@ class MultiHeadAttention(Module):
     ) -> Any:
         """Return y, or with a cache (y, the cache with the places of x in it).
 
-        With a cache x stands at places ``start`` to ``start`` + T - 1 and sees all places before.
+        With a cache x stands at places ``start`` to ``start`` + T - 1 and sees these and all before
+        them of which the mask, now (B, L), says that they count.
         """
         if cache is not None:
-            return self._go_on(x, cache, start)
-        memory = x if memory is None else memory
+            return self._go_on(x, mask, cache, start)
+        if memory is None:
+            memory = x
+        elif mask is not None and len(mask.shape) == 2:
+            # What must not count may hold anything, NaN too: it is taken away before any product.
+            memory = ops.where(mask[:, :, None], memory, jnp.zeros((), memory.dtype))
         q, k, v = self._split(x, memory)
         q, k = self._turned(q, 0), self._turned(k, 0)
         y = self._attend(q, k, v, self._mask(mask, x, memory))
@@ -294,12 +299,13 @@ class MultiHeadAttention(Module):
             return grown[:, :, None]
         return jnp.reshape(grown, (grown.shape[0], K, H // K, *grown.shape[2:]))
 
-    def _go_on(self, x: Array, cache: Cache, start: Any) -> tuple[Array, Cache]:
+    def _go_on(self, x: Array, mask: Array | None, cache: Cache, start: Any) -> tuple[Array, Cache]:
+        _check_room(x, mask, cache, start)
         q, k, v = self._split(x, x)
         q, k = self._turned(q, start), self._turned(k, start)
         B, K, L, E = cache.keys.shape
         T = x.shape[1]
-        here = (0, 0, start, 0)
+        here = tuple(jnp.asarray(place, jnp.int32) for place in (0, 0, start, 0))
         k, v = (part.reshape(B, K, T, E) for part in (k, v))
         cache = Cache(
             jax.lax.dynamic_update_slice(cache.keys, k.astype(cache.keys.dtype), here),
@@ -309,6 +315,26 @@ class MultiHeadAttention(Module):
         # Heads that share a key stand as rows of one product.
         rows = q.reshape(B, K, self.heads // K * T, E)
         of_row = jnp.tile(seen, (self.heads // K, 1))
+        of_row = of_row if mask is None else of_row & mask[:, None, None]
         y = ops.attention(rows, cache.keys, cache.values, of_row, scale=self.scale)
         y = y.reshape(q.shape)
         return self.output(self._merged(y)), cache
+
+
+def _check_room(x: Array, mask: Array | None, cache: Cache, start: Any) -> None:
+    """Raise where x does not go into a cache; a ``start`` inside a compiled loop is not known."""
+    places = cache.keys.shape[2]
+    begun = 0 if isinstance(start, jax.core.Tracer) else int(start)
+    if len(x.shape) == 3 and begun + x.shape[1] > places:
+        raise ShapeError(
+            "there is no room for so many places in the cache",
+            given=f"places {begun} to {begun + x.shape[1] - 1}",
+            expected=f"at most {places} places",
+            mend="begin(batch, length) with a greater length",
+        )
+    if mask is not None and tuple(mask.shape) != (x.shape[0], places):
+        raise ShapeError(
+            "beside a cache a mask says which of its places count",
+            given=f"mask {tuple(mask.shape)}",
+            expected=str((x.shape[0], places)),
+        )

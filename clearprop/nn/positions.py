@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from clearprop import ops
@@ -130,10 +131,12 @@ class LearnedPositions(Module):
 
     def __call__(self, x: Array, start: Any = 0) -> Array:
         T = x.shape[-2]
-        if self.length < T:
+        # A start inside a compiled loop is not known here; who made the loop knows its end.
+        begun = 0 if isinstance(start, jax.core.Tracer) else int(start)
+        if self.length < begun + T:
             raise ShapeError(
                 "the sequence is longer than there are positions",
-                given=f"input {tuple(x.shape)}",
+                given=f"input {tuple(x.shape)}" + (f", from place {begun} on" if begun else ""),
                 expected=f"at most {self.length} places",
                 mend="cut the sequence, or make the model with a longer context",
             )

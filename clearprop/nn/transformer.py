@@ -200,7 +200,7 @@ class TransformerBlock(Module):
         if cache is None:
             change = self.attention(seen, mask=mask)
         else:
-            change, cache = self.attention(seen, cache=cache, start=start)
+            change, cache = self.attention(seen, mask=mask, cache=cache, start=start)
         x = x + self.dropout(change)
         x = x if self.norm_first else self.attention_norm(x)
         y = feed(self, x)
@@ -287,7 +287,7 @@ class DecoderBlock(Module):
         if cache is None:
             change = self.attention(seen, mask=mask)
         else:
-            change, cache = self.attention(seen, cache=cache, start=start)
+            change, cache = self.attention(seen, mask=mask, cache=cache, start=start)
         x = x + self.dropout(change)
         x = x if self.norm_first else self.attention_norm(x)
         seen = self.memory_norm(x) if self.norm_first else x
@@ -394,7 +394,7 @@ class TransformerDecoder(Module):
             return self.norm(x)
         after = []
         for block, before in zip(self.blocks, caches, strict=True):
-            x, cache = block(x, memory, None, memory_mask, cache=before, start=start)
+            x, cache = block(x, memory, mask, memory_mask, cache=before, start=start)
             after.append(cache)
         return self.norm(x), tuple(after)
 

@@ -175,6 +175,29 @@ def test_padding_changes_nothing() -> None:
     assert bool(jnp.isfinite(bert(jnp.zeros((1, 3), jnp.int32))).all())
 
 
+def test_padding_counts_nowhere_when_texts_are_read_in_pieces_either() -> None:
+    model = small(padding=0, positions="rotary")
+    tokens = jnp.array([[3, 0, 4, 1, 5], [0, 0, 6, 3, 5]])
+    first, state = model(tokens[:, :3], model.begin(2, 5))
+    second, _ = model(tokens[:, 3:], state)
+    both = jnp.concatenate([first, second], axis=1)
+    np.testing.assert_allclose(both, model(tokens), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ShapeError, match="no texts"):
+        model(tokens, model.begin(2, 4))
+    with pytest.raises(ShapeError, match="room"):
+        model(tokens[:, :3], state)
+
+
+def test_double_precision_writes_and_searches() -> None:
+    with jax.enable_x64(True):
+        model = GPT(9, 12, 8, layers=1, heads=2, padding=0).init(0, dtype=jnp.float64)
+        prompt = jnp.array([[3, 1]], jnp.int32)
+        written = generate(model, prompt, 2)
+        assert int(written[0, 2]) == int(model(prompt)[0, -1].argmax())
+        searcher = Transformer(9, 7, 8, layers=1, heads=2).init(0, dtype=jnp.float64)
+        assert searcher.answer(prompt, 2, beams=2).tokens.shape == (1, 2, 2)
+
+
 def test_berts_heads() -> None:
     bert = BERT(9, 12, 8, layers=2, heads=2)
     tokens = {"tokens": TOKENS, "segments": jnp.array([[0, 0, 1, 1, 1]] * 2)}

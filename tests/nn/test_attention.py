@@ -87,6 +87,18 @@ def test_what_is_padded_has_no_influence() -> None:
     np.testing.assert_array_equal(gradient[1, 2:], np.zeros((3, 8)))
 
 
+def test_what_a_memory_holds_where_it_does_not_count_may_be_anything() -> None:
+    layer = nn.MultiHeadAttention(8, 2).init(0)
+    mask = jnp.array([[True] * 5, [True, True, False, False, False]])
+
+    def loss(layer: Any, memory: Any) -> Any:
+        return ops.sum(layer(X, memory, mask) ** 2)
+
+    expected = grad(loss, (0, 1))(layer, X.at[1, 2:].set(0))
+    found = grad(loss, (0, 1))(layer, X.at[1, 2:].set(jnp.nan))
+    assert all(map(np.array_equal, jax.tree.leaves(found), jax.tree.leaves(expected)))
+
+
 def test_a_sequence_of_which_nothing_counts_gives_the_bias_and_no_gradient() -> None:
     layer = nn.MultiHeadAttention(8, 2).init(0)
     layer = layer.replace(output=layer.output.replace(bias=jnp.arange(8.0)))
@@ -119,6 +131,24 @@ def test_place_by_place_is_as_the_whole_at_once(shared: int, rotary: bool) -> No
         y, cache = layer(X[:, start:end], cache=cache, start=jnp.asarray(start))
         parts.append(y)
     np.testing.assert_allclose(jnp.concatenate(parts, axis=1), layer(X), rtol=1e-5, atol=1e-6)
+
+
+def test_masked_places_of_a_cache_are_as_masked_places_of_the_whole() -> None:
+    layer = nn.MultiHeadAttention(8, 2, key_value_heads=1, causal=True).init(0)
+    mask = jnp.array([[True] * 5, [False, True, False, True, True]])
+    first, cache = layer(X[:, :3], mask=mask.at[:, 3:].set(False), cache=layer.begin(2, 5))
+    second, _ = layer(X[:, 3:], mask=mask, cache=cache, start=3)
+    both = jnp.concatenate([first, second], axis=1)
+    np.testing.assert_allclose(both, layer(X, mask=mask), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ShapeError, match="which of its places count"):
+        layer(X[:, :3], mask=mask[:, :3], cache=cache)
+
+
+@pytest.mark.parametrize(("places", "start"), [(6, 0), (3, 3), (3, jnp.asarray(3))])
+def test_a_cache_is_not_written_beyond_its_end(places: int, start: Any) -> None:
+    layer = nn.MultiHeadAttention(8, 2, causal=True).init(0)
+    with pytest.raises(ShapeError, match="room"):
+        layer(jnp.ones((2, places, 8)), cache=layer.begin(2, 5), start=start)
 
 
 def test_weights_are_dropped_in_training_alone() -> None:
@@ -196,3 +226,6 @@ def test_masks_that_do_not_fit(shape: tuple[int, ...]) -> None:
 def test_more_places_than_learned() -> None:
     with pytest.raises(ShapeError, match="longer"):
         nn.LearnedPositions(4, 8).init(0)(X)
+    for start in (1, jnp.asarray(1), 7):
+        with pytest.raises(ShapeError, match="longer"):
+            nn.LearnedPositions(5, 8).init(0)(X, start)
