@@ -54,7 +54,8 @@ def from_pytorch(layer: Layer, state: Mapping[str, ArrayLike], prefix: str = "")
         prefix: of the names, such as "encoder.".
 
     Raises:
-        ModelError: a name is missing, a shape is another one, or the cell has no twin in PyTorch.
+        ModelError: a name is missing, a shape is another one, there are more layers or directions
+            than here, or the cell has no twin in PyTorch.
 
     >>> from clearprop import nn
     >>> state = {
@@ -81,6 +82,12 @@ def from_pytorch(layer: Layer, state: Mapping[str, ArrayLike], prefix: str = "")
         weights = [found(f"{kind}_{end}") for kind in kinds[: 4 if has_bias else 2]]
         return weights if has_bias else [*weights, *[np.zeros(len(weights[0]))] * 2]
 
+    for end in (f"l{len(layer.cells)}", "l0_reverse" if layer.backward_cells is None else ""):
+        if f"{prefix}weight_ih_{end}" in state:
+            raise ModelError(
+                "the state is of more layers or directions than this layer has",
+                given=f"{prefix}weight_ih_{end}",
+            )
     values: dict[str, Any] = {}
     ways = (("cells", layer.cells, ""), ("backward_cells", layer.backward_cells or (), "_reverse"))
     for field, cells, suffix in ways:
@@ -106,10 +113,10 @@ def from_onnx(
         weight: W, (R, G H, D).
         recurrent_weight: R, (R, G H, H).
         bias: B, (R, 2 G H), the input's before the state's; None for zero.
-        peepholes: P, (R, 3 H), for an LSTM with peepholes.
+        peepholes: P, (R, 3 H), for an LSTM with peepholes; None for zero.
 
     Raises:
-        ModelError: several layers, or a shape is another one.
+        ModelError: several layers, a shape is another one, or peepholes for a cell without.
 
     >>> from clearprop import nn
     >>> W, R = np.arange(12.0).reshape(1, 3, 4), np.zeros((1, 3, 1))
@@ -134,7 +141,12 @@ def from_onnx(
         halves = np.split(biases[direction], 2)
         pieces = [weights[direction], recurrent[direction], *halves]
         of_cell = _of_cell(cell, *(_ordered(piece, order) for piece in pieces))
-        if isinstance(cell, LSTMCell) and cell.peepholes is not None and peepholes is not None:
+        if peepholes is not None:
+            if "peepholes" not in of_cell:
+                raise ModelError(
+                    "these weights have peepholes, and the layer has none",
+                    mend="nn.LSTM(..., peepholes=True)",
+                )
             rows = np.asarray(peepholes)[direction].reshape(3, -1)
             of_cell["peepholes"] = rows[list(ONNX_PEEPHOLES)]
         values |= {f"{field}.0.{name}": array for name, array in of_cell.items()}
@@ -157,6 +169,8 @@ def _of_cell(
         both = 2 * cell.hidden_size
         found["bias"] = np.concatenate([found["bias"][:both], bias[both:]])
         found["candidate_bias"] = recurrent_bias[both:]
+    if isinstance(cell, LSTMCell) and cell.peepholes is not None:
+        found["peepholes"] = np.zeros((3, cell.hidden_size))  # PyTorch has none
     return found
 
 
