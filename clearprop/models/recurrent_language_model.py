@@ -95,4 +95,4 @@ class RecurrentLanguageModel(nn.Module):
 
         It need not know for which ``length`` to make room, as other models must.
         """
-        return self.recurrent.zero_state(batch)
+        return self.recurrent.zero_state(batch, self.embedding.weight.dtype)

@@ -125,7 +125,9 @@ def orthogonal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> 
     """A random matrix with orthonormal rows or columns (Saxe et al. 2014); recurrent weights."""
     if len(shape) < 2:
         raise ConfigurationError("orthogonal needs at least two axes", given=f"shape {shape}")
-    return jax.nn.initializers.orthogonal()(key, shape, dtype)
+    # No 16-bit numbers are factored.
+    made = jax.nn.initializers.orthogonal()(key, shape, jnp.promote_types(dtype, jnp.float32))
+    return made.astype(dtype)
 
 
 def _positive(name: str, value: float) -> None:

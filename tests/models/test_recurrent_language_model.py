@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -30,6 +31,15 @@ def test_it_writes_a_text() -> None:
     np.testing.assert_array_equal(text, models.generate(model, TOKENS[:1], 5, seed=0))
     likely = models.generate(model, TOKENS[:1], 1)
     assert int(likely[0, -1]) == int(jnp.argmax(model(TOKENS[:1])[0, -1]))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_its_state_has_the_precision_of_its_weights(dtype: str) -> None:
+    with jax.enable_x64(True):
+        model = models.RecurrentLanguageModel(10, embedding_features=4, hidden_size=6)
+        model = model.init(0, dtype=dtype)
+        logits, state = model(TOKENS[:, :2], model.begin(2))
+        assert {leaf.dtype for leaf in (logits, *state)} == {jnp.dtype(dtype)}
 
 
 def test_what_it_does_not_take() -> None:

@@ -241,6 +241,28 @@ def test_gates_are_those_that_made_the_outputs() -> None:
     close(nn.GRU(D, H).init(0)(X)[:, 0], (1 - z[:, 0]) * n[:, 0], 1e-6)
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_gates_begin_with_the_learned_state(kind: Any) -> None:
+    layer = kind(D, H, start="learned").init(0)
+    layer = layer.replace(starts=jax.tree.map(lambda s: s + 0.5, layer.starts))
+    cell, begun = layer.cells[0], jax.tree.map(lambda s: s + 0.5, layer.zero_state(B))
+    _, gates = cell.look(cell.project(X[:, 0]), begun)
+    for of_layer, of_cell in zip(layer.gates(X), gates, strict=True):
+        close(of_layer[:, 0], of_cell, 1e-6)
+    with pytest.raises(ShapeError, match="takes sequences"):
+        layer.gates(X[0])
+
+
+@pytest.mark.parametrize(("of_x", "of_weights"), [("bfloat16", "float32"), ("float32", "bfloat16")])
+def test_inputs_and_weights_of_different_precision(of_x: str, of_weights: str) -> None:
+    layer = nn.LSTM(D, H, layers=2, start="learned").init(0)
+    y = jax.tree.map(lambda w: w.astype(of_weights), layer)(X.astype(of_x))
+    assert y.dtype == jnp.float32
+    np.testing.assert_allclose(y, layer(X), atol=0.02)
+    U = nn.RNN(D, H).init(0, dtype=of_weights).cells[0].recurrent_weight
+    np.testing.assert_allclose(U.astype("float32").T @ U.astype("float32"), np.eye(H), atol=0.02)
+
+
 def test_a_cell_in_a_loop_of_ones_own() -> None:
     layer = nn.LSTM(D, H).init(0)
     cell = layer.cells[0]
@@ -305,3 +327,18 @@ def test_weights_of_another_size_are_refused() -> None:
         from_pytorch(nn.HigherOrderRNN(D, H), state)
     with pytest.raises(ModelError, match="is one layer"):
         from_onnx(nn.GRU(D, H, layers=2), np.zeros((1, 3 * H, D)), np.zeros((1, 3 * H, H)))
+    two = {name.replace("l0", "l1"): value for name, value in state.items()}
+    both_ways = {f"{name}_reverse": value for name, value in state.items()}
+    for more in (two, both_ways):
+        with pytest.raises(ModelError, match="more layers or directions"):
+            from_pytorch(nn.GRU(D, H), state | more)
+
+
+def test_peepholes_are_those_of_the_weights_or_none() -> None:
+    W, R, P = np.zeros((1, 4 * H, D)), np.zeros((1, 4 * H, H)), np.arange(3.0 * H)[None]
+    layer = nn.LSTM(D, H, peepholes=True).init(0)
+    seeing = from_onnx(layer, W, R, peepholes=P)
+    np.testing.assert_array_equal(seeing.cells[0].peepholes, P.reshape(3, H)[[0, 2, 1]])
+    assert not np.asarray(from_onnx(seeing, W, R).cells[0].peepholes).any()
+    with pytest.raises(ModelError, match="peepholes"):
+        from_onnx(nn.LSTM(D, H), W, R, peepholes=P)

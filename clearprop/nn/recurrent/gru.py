@@ -153,7 +153,8 @@ class GRU(Recurrent):
         """
         cell = self.cells[0]
         assert isinstance(cell, GRUCell)
+        self._check(x, None)
         projected = cell.project(ops.moveaxis(x, 1, 0))
-        start = cell.zero_state(x.shape[0], dtype=projected.dtype)
+        start = self._begin(None, x)[0][0]
         _, gates = ops.scan(lambda state, p: cell.look(p, state), start, projected)
         return GRUGates(*(ops.moveaxis(gate, 0, 1) for gate in gates))

@@ -195,7 +195,8 @@ class Recurrent(Module):
 
     def _begin(self, state: Any, x: Array) -> list[list[Any]]:
         """Return the first state of each layer and direction."""
-        batch, dtype = x.shape[0], x.dtype
+        batch = x.shape[0]
+        dtype = jnp.result_type(x.dtype, *(leaf.dtype for leaf in jax.tree.leaves(self.cells)))
         if state is not None:
             states = self._inner(state)
             for cells, of_layer in zip(self._layers(), states, strict=True):
@@ -210,7 +211,10 @@ class Recurrent(Module):
             [
                 jax.tree.unflatten(
                     jax.tree.structure(zero),
-                    [ops.broadcast_to(s, (batch, *s.shape)) for s in next(learned)],
+                    [
+                        ops.broadcast_to(ops.astype(s, dtype), (batch, *s.shape))
+                        for s in next(learned)
+                    ],
                 )
                 for zero in of_layer
             ]
