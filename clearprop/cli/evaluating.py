@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from clearprop import data
 from clearprop.cli.output import aligned, percent, say, shown_error
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset
-from clearprop.data.catalog import TABLE_SUFFIXES
+from clearprop.data.catalog import options_of
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.choice import described
 from clearprop.recipes.experiment import RECIPE, of_one_run, of_run, recipe_of
@@ -18,7 +17,8 @@ from clearprop.training import Evaluation, evaluate
 from clearprop.training.folder import read_config
 
 MOST_CLASSES = 20
-TABLE_OPTIONS = ("target", "task", "ignore", "categorical", "numeric")
+OF_ITS_DATA = ("name", "folder", "limit", "dev", "test")
+"""What a run was told that says which data to take, not how to read it."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 def named(name: str, target: str | None, config: dict[str, Any]) -> Dataset:
     """Return another data set as the recipe of a run takes it, not yet prepared.
 
-    The columns of a table mean what they meant to the run, unless another target is named.
+    What the run was told of its data holds for this too, as far as it is of the same kind: columns
+    mean what they meant, and windows are as long. Another target can be named.
 
     Raises:
         ClearpropError: the data is missing, or not what the model was trained on.
@@ -59,10 +60,13 @@ def named(name: str, target: str | None, config: dict[str, Any]) -> Dataset:
     if config.get("notes", {}).get(RECIPE) is None:
         return data.load(name, **options)
     recipe, values = recipe_of(config, name)
-    if Path(name).suffix.lower() in TABLE_SUFFIXES:
-        chosen = values.get("data", {})
-        options = {**{key: chosen[key] for key in TABLE_OPTIONS if chosen.get(key)}, **options}
-    return of_one_run(recipe).of(values).adapted(data.load(name, **options))
+    before = {key: value for key, value in values.get("data", {}).items() if key not in OF_ITS_DATA}
+    options = {key: value for key, value in {**before, **options}.items() if value}
+    known = options_of(name, options)
+    asked = ("target",) if target else ()
+    kept = {key: value for key, value in options.items() if key in (*known, *asked)}
+    chosen = of_one_run(recipe).of({**values, "data": {"name": name, **kept}})
+    return chosen.dataset()[0]
 
 
 def table(judged: list[tuple[str, Evaluation]]) -> list[str]:

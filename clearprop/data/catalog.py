@@ -176,6 +176,23 @@ def load(
     return loader(**given)
 
 
+def options_of(name_or_path: str | Path, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the options that `load` takes for this data.
+
+    Args:
+        name_or_path: what would be loaded.
+        given: options by name; some of them say what kind of data a file holds.
+
+    Raises:
+        ConfigurationError: an unknown name.
+        DataError: a file is missing, or of a kind that cannot be read.
+
+    >>> options_of("sunspots", {"target": "year"})
+    ('window', 'horizon')
+    """
+    return _loader(name_or_path, given)[1]
+
+
 def load_inputs(path: str | Path, preparation: Preparation) -> NDArray[Any]:
     """Return new examples from a file, raw, as ``preparation.apply`` takes them: for a prediction.
 
