@@ -80,7 +80,7 @@ def beam_search(
         penalty: 0 prefers short sequences, 1 compares means.
 
     Raises:
-        ConfigurationError: a number is not positive.
+        ConfigurationError: a number is not positive, or the penalty is below 0.
         ShapeError: the state has not B rows, or the answer of a step is not (N, V).
 
     >>> table = jnp.log(jnp.array([[0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3]]))
@@ -99,6 +99,10 @@ def beam_search(
             raise ConfigurationError(
                 f"{name} must be positive", where="beam_search", given=str(number)
             )
+    if not penalty >= 0:
+        raise ConfigurationError(
+            "a penalty is 0 or more", where="beam_search", given=f"penalty={penalty}"
+        )
     search = _begin(state, batch, length, beams, first)
 
     def may_improve(now: _Search) -> Array:

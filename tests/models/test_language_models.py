@@ -281,6 +281,8 @@ def test_searches_that_cannot_be() -> None:
 
     with pytest.raises(ConfigurationError, match="beams"):
         beam_search(step, {}, batch=1, length=3, beams=0)
+    with pytest.raises(ConfigurationError, match="penalty"):
+        beam_search(step, {}, batch=1, length=3, penalty=-1.0)
     with pytest.raises(ShapeError, match="row"):
         beam_search(step, jnp.zeros((2, 3)), batch=1, length=3)
     with pytest.raises(ShapeError, match="step answers"):
