@@ -21,6 +21,8 @@ from clearprop.data import Preparation
 from clearprop.data.new_texts import reads_words
 from clearprop.data.preparation import INPUTS
 from clearprop.errors import ConfigurationError
+from clearprop.recipes.experiment import of_one_run, recipe_of
+from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import evaluate, predict
 from clearprop.training.files import write_atomically
 from clearprop.training.folder import read_config
@@ -42,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preparation = trained(folder)
+    if preparation.kind == "named":
+        return _write(*_transcripts(arguments, model, preparation, config), arguments.output)
     loss = nn.find_loss(str(config["loss"]))
     words: Words | None = None
     if arguments.input is not None:
@@ -58,13 +62,46 @@ def run(arguments: argparse.Namespace) -> int:
         # Of a text that goes on, the answer is what follows its last place.
         last = outputs[:, -1] if outputs.ndim == 3 else outputs
         text = as_csv(last, loss, preparation.class_names)
-    if arguments.output is None:
+    return _write(text, len(outputs), arguments.output)
+
+
+def _write(text: str, count: int, place: str | None) -> int:
+    if place is None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        write_atomically(Path(arguments.output), text)
-        complain(f"{len(outputs):,} predictions in {arguments.output}")
+        write_atomically(Path(place), text)
+        complain(f"{count:,} predictions in {place}")
     return 0
+
+
+def _transcripts(
+    arguments: argparse.Namespace, model: nn.Module, preparation: Preparation, config: Any
+) -> tuple[str, int]:
+    """Return as a table what a model writes by itself about new examples, and how many there are.
+
+    Its outputs for a part say only what follows the right beginning.
+
+    Raises:
+        ConfigurationError: no recipe of the run says how it writes.
+    """
+    place = arguments.input or arguments.data
+    recipe, values = recipe_of(config, str(arguments.RUN))
+    kind = of_one_run(recipe)
+    if not issubclass(kind, TranscribingRecipe):
+        raise ConfigurationError(
+            "the model takes several inputs by name",
+            where=str(arguments.RUN),
+            mend="use it in Python: cp.load, cp.predict",
+        )
+    new: Path | data.Dataset = Path(place)
+    if arguments.data is not None:
+        dataset = named(arguments.data, arguments.target, config)
+        new = (dataset.test or dataset).prepared(preparation)
+    rows = kind.of(values).transcripts(model, preparation, new)
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([("example", "answer"), *rows])
+    return table.getvalue(), len(rows)
 
 
 def _new(path: str, preparation: Preparation) -> tuple[Any, Words | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.catalog import load_inputs
 from clearprop.data.vocabulary import BEGIN, END
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn
@@ -74,6 +76,21 @@ class CaptionRecipe(TranscribingRecipe):
             attention=self.attention,
             dropout=self.dropout,
         )
+
+    def read(self, path: Path, preparation: Preparation) -> tuple[list[str], Any]:
+        """Return the pictures of a file or folder, numbered, as the model sees them.
+
+        Raises:
+            DataError: there are none, or they are of another kind.
+            ShapeError: they are of another size.
+        """
+        of_image = preparation.parts["image"]
+        images = of_image.apply(load_inputs(path, of_image))
+        return [str(number + 1) for number in range(len(images))], np.asarray(images)
+
+    def called(self, part: Dataset) -> list[str]:
+        """Return the numbers of a part's pictures, from 1."""
+        return [str(number + 1) for number in range(len(part))]
 
     def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return some captions of the test part, right and wrong."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.sources import rows_of
+from clearprop.data.texts import read_text
 from clearprop.data.vocabulary import BEGIN, END
 from clearprop.errors import DataError
 from clearprop.glass.style import Drawing, canvas, drawn
@@ -77,6 +80,34 @@ class G2PRecipe(TranscribingRecipe):
             attention=self.attention,
             dropout=self.dropout,
         )
+
+    def read(self, path: Path, preparation: Preparation) -> tuple[list[str], Any]:
+        """Return the words of a text file, one a line, and their letters.
+
+        Raises:
+            DataError: the file is empty, no text, or has a letter that was never seen.
+        """
+        if path.suffix.lower() != ".txt":
+            raise DataError(
+                "the model was trained on words",
+                where=str(path),
+                expected="a .txt file with a word in each line",
+            )
+        words = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+        if not words:
+            raise DataError("the file is empty", where=str(path), expected="a word in each line")
+        return words, spelled(preparation, words)
+
+    def longest(self, preparation: Preparation, given: Any) -> int:
+        """Return how many phonemes are written at most: long words may have many."""
+        return max(super().longest(preparation, given), 2 * int(given.shape[1]))
+
+    def called(self, part: Dataset) -> list[str]:
+        """Return the words of a part."""
+        spelling = part.vocabularies["source"]
+        return [
+            spelling.decode(row) for row in rows_of(part.inputs, np.arange(len(part)))["source"]
+        ]
 
     def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return some words of the test part with how they are pronounced, right and wrong."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from clearprop import nn, optim
-from clearprop.data import Dataset, Splits
+from clearprop.data import Dataset, Preparation, Splits
 from clearprop.data.vocabulary import BEGIN, END, Vocabulary
 from clearprop.errors import ConfigurationError
 from clearprop.models.transcription import transcribe
@@ -79,6 +81,46 @@ class TranscribingRecipe(NetworkRecipe):
         first, last = ends(part)
         length = part.targets.shape[1]
         return transcribe(model, given, length=length, beams=beams, first=first, last=last)
+
+    @abstractmethod
+    def read(self, path: Path, preparation: Preparation) -> tuple[list[str], Any]:
+        """Return the new examples of a file: what each is called, and what a model reads of them.
+
+        Raises:
+            DataError: the file is empty, damaged, or of another kind.
+        """
+
+    def longest(self, preparation: Preparation, given: Any) -> int:
+        """Return how many tokens are written at most about new examples."""
+        return int(preparation.parts[self.written].input_shape[0])
+
+    @abstractmethod
+    def called(self, part: Dataset) -> list[str]:
+        """Return what each example of a prepared part is called."""
+
+    def transcripts(
+        self, model: Any, preparation: Preparation, new: Path | Dataset
+    ) -> list[tuple[str, str]]:
+        """Return new examples by what they are called, each with what a model writes about it.
+
+        Args:
+            model: trained.
+            preparation: of its run.
+            new: a file, or a part that is prepared.
+
+        Raises:
+            DataError: as `read`.
+        """
+        tokens = preparation.vocabularies["targets"]
+        if isinstance(new, Dataset):
+            names, told = self.called(new), self.answers(model, new, self.beams)
+        else:
+            names, given = self.read(new, preparation)
+            length = self.longest(preparation, given)
+            first, last = tokens.numbers[BEGIN], tokens.numbers[END]
+            options = {"length": length, "first": first, "last": last}
+            told = transcribe(model, given, beams=self.beams, **options)
+        return [(name, tokens.decode(row)) for name, row in zip(names, told, strict=True)]
 
     def rates(self, answers: Sequence[Sequence[int]], part: Dataset) -> dict[str, float]:
         """Return how wrong answers are: edits a wanted token, and the share not all right."""
