@@ -62,11 +62,10 @@ class Summary:
 
     def __str__(self) -> str:
         head = ("layer", "kind", "output", "parameters", "operations")
-        named = self.input_shape if isinstance(self.input_shape, Mapping) else None
-        inputs = {"": self.input_shape} if named is None else named
+        shape = self.input_shape
+        inputs = shape if isinstance(shape, Mapping) else {"": shape}
         rows = [
-            (f"input {name}".rstrip(), "", _sizes(tuple(shape)), "", "")
-            for name, shape in inputs.items()
+            (f"input {name}".rstrip(), "", _sizes(size), "", "") for name, size in inputs.items()
         ]
         rows += [
             (
