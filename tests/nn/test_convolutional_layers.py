@@ -69,18 +69,29 @@ def test_groups_do_not_see_each_other(groups: int) -> None:
 
 
 class TestAgainstTorch:
-    @pytest.fixture(autouse=True)
-    def _torch(self) -> None:
+    @pytest.fixture(autouse=True, params=["float32", "float64"])
+    def _torch(self, request: pytest.FixtureRequest) -> Any:
         self.torch = pytest.importorskip("torch", reason="compares with PyTorch, not installed")
+        self.dtype = request.param
+        self.within = {"float32": 1e-5, "float64": 1e-10}[self.dtype]
+        with jax.enable_x64(self.dtype == "float64"):
+            self.torch.set_default_dtype(getattr(self.torch, self.dtype))
+            yield
+        self.torch.set_default_dtype(self.torch.float32)
+
+    def close(self, ours: Any, theirs: Any) -> None:
+        assert str(ours.dtype) == self.dtype
+        expected = theirs.detach().numpy()
+        largest = max(float(np.abs(expected).max()), 1.0)
+        np.testing.assert_allclose(ours, expected, rtol=self.within, atol=self.within * largest)
 
     def compare(self, ours: nn.Module, theirs: Any, x: jax.Array) -> None:
         given = self.torch.from_numpy(np.moveaxis(np.array(x), -1, 1).copy()).requires_grad_()
         expected = theirs(given)
         expected.sin().sum().backward()
         dx = grad(lambda x: ops.sum(ops.sin(ours(x))))(x)
-        for mine, other in ((ours(x), expected.detach()), (dx, given.grad)):
-            turned = np.moveaxis(np.asarray(mine), -1, 1)
-            np.testing.assert_allclose(turned, other.numpy(), rtol=1e-5, atol=1e-5)
+        for mine, other in ((ours(x), expected), (dx, given.grad)):
+            self.close(np.moveaxis(np.asarray(mine), -1, 1), other)
 
     @pytest.mark.parametrize("parts", [1, 3, (2, 5)])
     def test_adaptive_average_pool(self, parts: Any) -> None:
@@ -101,7 +112,7 @@ class TestAgainstTorch:
         ],
     )
     def test_transposed(self, axes: int, options: dict[str, int]) -> None:
-        ours = getattr(nn, f"ConvTranspose{axes}d")(4, 6, 3, **options).init(0)
+        ours = getattr(nn, f"ConvTranspose{axes}d")(4, 6, 3, **options).init(0, dtype=self.dtype)
         theirs = getattr(self.torch.nn, f"ConvTranspose{axes}d")(4, 6, 3, **options)
         groups = options.get("groups", 1)
         kernel = np.array(ours.weight)
@@ -114,7 +125,7 @@ class TestAgainstTorch:
 
     def test_weight_norm(self) -> None:
         torch = self.torch
-        ours, x = nn.WeightNorm(nn.Conv2d(3, 4, 3)).init(1), normal(2, 5, 5, 3)
+        ours, x = nn.WeightNorm(nn.Conv2d(3, 4, 3)).init(1, dtype=self.dtype), normal(2, 5, 5, 3)
         theirs = torch.nn.Conv2d(3, 4, 3)
         kernel = np.array(ours.layer.weight).transpose(3, 2, 0, 1)
         theirs.weight.data = torch.from_numpy(kernel.copy())
@@ -127,12 +138,6 @@ class TestAgainstTorch:
 
         gradient = grad(loss)(ours)
         weight = theirs.parametrizations.weight
-        np.testing.assert_allclose(
-            gradient.gain, weight.original0.grad.numpy().ravel(), rtol=1e-4, atol=1e-4
-        )
-        np.testing.assert_allclose(
-            np.asarray(gradient.layer.weight).transpose(3, 2, 0, 1),
-            weight.original1.grad.numpy(),
-            rtol=1e-4,
-            atol=1e-4,
-        )
+        self.close(np.asarray(gradient.gain), weight.original0.grad.ravel())
+        turned = np.asarray(gradient.layer.weight).transpose(3, 2, 0, 1)
+        self.close(turned, weight.original1.grad)
