@@ -98,8 +98,15 @@ class BERT(nn.Module):
         self.padding = padding
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Array:
-        tokens = x["tokens"] if isinstance(x, Mapping) else x
-        segments = x["segments"] if isinstance(x, Mapping) else jnp.zeros_like(tokens)
+        given = dict(x) if isinstance(x, Mapping) else {"tokens": x}
+        if "tokens" not in given or not set(given) <= {"segments", "tokens"}:
+            raise ShapeError(
+                "the model takes tokens, and segments beside them",
+                given=", ".join(given) or "nothing",
+                expected='"tokens", and "segments" where they are not all 0',
+            )
+        tokens = given["tokens"]
+        segments = given.get("segments", jnp.zeros_like(tokens))
         if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= self.context:
             raise ShapeError(
                 "these are no texts that the model can read",

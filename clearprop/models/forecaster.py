@@ -6,7 +6,7 @@ Shape letters: B batch, T values in a window, F features, H hidden units, P valu
 from __future__ import annotations
 
 from clearprop import nn
-from clearprop.errors import unknown_name
+from clearprop.errors import ShapeError, unknown_name
 from clearprop.nn.module import Array, static
 
 NETWORKS = ("time-delay", "fsmn", "rnn", "higher-order", "lstm", "gru")
@@ -32,6 +32,7 @@ class Forecaster(nn.Module):
 
     Raises:
         ConfigurationError: there is no such network.
+        ShapeError: x is no batch of windows, or a window is empty.
 
     >>> import jax.numpy as jnp
     >>> Forecaster("lstm", horizon=3).init(0)(jnp.ones((2, 24, 1))).shape
@@ -56,6 +57,13 @@ class Forecaster(nn.Module):
         self.output = nn.Linear(hidden_size, horizon, weight_init=nn.initializers.zeros)
 
     def __call__(self, x: Array) -> Array:
+        if len(x.shape) != 3 or not x.shape[1]:
+            raise ShapeError(
+                "a forecast goes on from a window of values",
+                given=f"input {tuple(x.shape)}",
+                expected="(batch, time, features), at least one value",
+                mend="x[None] for one window" if len(x.shape) == 2 else None,
+            )
         hidden = self.reader(x)[:, -1]
         return x[:, -1, :1] + self.output(hidden)
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from clearprop import nn, ops
 from clearprop.errors import ShapeError
 from clearprop.models.search import Beams, beam_search
+from clearprop.models.seq2seq import check_pair
 from clearprop.nn.module import Array
 
 
@@ -57,7 +58,7 @@ class Transformer(nn.Module):
         padding: the token that fills up short sequences.
 
     Raises:
-        ShapeError: a sequence is empty, or is not (batch, tokens).
+        ShapeError: inputs that are no pair of token arrays with one place at least.
 
     >>> model = Transformer(30, 40, 16, layers=1, heads=2).init(0)
     >>> tokens = {"source": jnp.array([[4, 5, 6]]), "target": jnp.array([[2, 7]])}
@@ -109,6 +110,7 @@ class Transformer(nn.Module):
         self.padding = padding
 
     def __call__(self, x: Mapping[str, Array]) -> Array:
+        check_pair(x)
         source, target = x["source"], x["target"]
         mask = source != self.padding
         memory = self.encoder(self._vectors(self.source_embedding, source), mask)

@@ -18,6 +18,9 @@ class WeightNorm(Module):
 
     Shapes: v (..., out), |v| taken over all axes but the last, gain (out,).
 
+    Raises:
+        ModelError: the layer has no such weight.
+
     >>> import jax.numpy as jnp
     >>> from clearprop.nn.linear import Linear
     >>> layer = WeightNorm(Linear(3, 2)).init(0)
@@ -32,12 +35,14 @@ class WeightNorm(Module):
     gain: Array
 
     def __init__(self, layer: Module) -> None:
-        if not isinstance(layer, Module) or not hasattr(layer, "weight"):
+        weight: Any = getattr(layer, "weight", None) if isinstance(layer, Module) else None
+        if len(getattr(weight, "shape", ())) < 2:
             raise ModelError(
-                "weight normalisation needs a layer with a weight", given=repr(layer)[:60]
+                "weight normalization needs a layer with a weight (..., out)",
+                given=repr(layer)[:60],
             )
         self.layer = layer
-        self.gain = Parameter((layer.weight.shape[-1],), ones)  # type: ignore[assignment]
+        self.gain = Parameter((weight.shape[-1],), ones)  # type: ignore[assignment]
 
     def after_init(self) -> Self:
         """Begin with the gain at the length of the direction."""

@@ -204,6 +204,9 @@ def test_berts_heads() -> None:
     words = MaskedWords(bert).init(0)
     assert words(tokens).shape == (2, 5, 9)
     assert not np.allclose(words(tokens), words(TOKENS))
+    np.testing.assert_array_equal(words({"tokens": TOKENS}), words(TOKENS))
+    with pytest.raises(ShapeError, match="takes tokens"):
+        words({"words": TOKENS})
     assert TextClassifier(bert, 3).init(0)(TOKENS).shape == (2, 3)
     changed = words.bert(TOKENS.at[:, 4].set(8))
     assert not np.allclose(changed[:, 0], words.bert(TOKENS)[:, 0])  # it reads both ways
@@ -288,7 +291,11 @@ def test_searches_that_cannot_be() -> None:
     with pytest.raises(ShapeError, match="step answers"):
         beam_search(step, {}, batch=1, length=3)
     with pytest.raises(ShapeError, match="sequences of tokens"):
-        translator()({"source": TOKENS[:, :0], "target": TOKENS})
+        translator().begin(TOKENS[:, :0], 3)
+    pairs = ({"source": TOKENS[:, :0], "target": TOKENS}, {"source": TOKENS}, TOKENS)
+    for pair in (*pairs, {"source": TOKENS, "target": TOKENS[:1]}):
+        with pytest.raises(ShapeError, match="a source and a target"):
+            translator()(pair)
 
 
 def test_models_go_to_plain_data_and_back() -> None:

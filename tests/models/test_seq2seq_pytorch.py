@@ -112,10 +112,12 @@ def test_sequence_to_sequence_in_single_precision() -> None:
     compare(model, twin, x, True, 1e-5)
 
 
-def test_captions() -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+def test_captions(dtype: str, tolerance: float) -> None:
     twin = transcribers.Captioner((8, 24, 1), 11, (4, 6), 5, 8, "additive", 0.0)
-    with jax.enable_x64(True):
+    with jax.enable_x64(dtype == "float64"):
         model = Captioner((8, 24, 1), 11, channels=(4, 6), embedding_features=5, hidden_size=8)
-        images = np.random.default_rng(0).normal(size=(3, 8, 24, 1))
-        x = {"image": images, "words": WORDS}
-        compare(model.init(3, dtype=jnp.float64), twin, x, True, 1e-10)
+        images = np.random.default_rng(0).normal(size=(3, 8, 24, 1)).astype(dtype)
+        whole = {"float32": np.int32, "float64": np.int64}[dtype]
+        x = {"image": images, "words": WORDS.astype(whole)}
+        compare(model.init(3, dtype=dtype), twin, x, True, tolerance)

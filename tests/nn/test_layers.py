@@ -99,6 +99,9 @@ def test_weight_norm_parts_length_from_direction():
     along = (gradient["layer.weight"] * layer.layer.weight).sum(0)
     assert jnp.allclose(along, 0, atol=1e-4)
     assert "gain" in gradient
+    for wrong in (nn.LSTM(3, 4), nn.PartiallyConnected([[1, 0], [1, 1]]), nn.Dropout()):
+        with pytest.raises(ModelError, match="with a weight"):
+            nn.WeightNorm(wrong)
 
 
 def test_residual_adds_and_checks():
