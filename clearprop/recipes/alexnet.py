@@ -10,7 +10,7 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preparation
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.pictures import brought_to, check_pictures, some
-from clearprop.recipes.recipe import Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, RuleName, ScheduleName
 
 SIZE = 227
 
@@ -26,6 +26,7 @@ class AlexNetRecipe(NetworkRecipe):
         groups: of the second, fourth and fifth convolution, 2 as in the paper or 1.
         normalize: whether responses are normalized over neighboring channels, as in the paper.
         hidden_size: units of the two hidden layers behind the convolutions.
+        activation: of the hidden units.
         dropout: probability with which their units are dropped in training.
 
     >>> AlexNetRecipe(examples=500).hidden_size
@@ -34,13 +35,14 @@ class AlexNetRecipe(NetworkRecipe):
 
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
 
-    optimizer: str = "momentum"
+    optimizer: RuleName = "momentum"
     learning_rate: Rate = 0.005
     schedule: ScheduleName = "one-cycle"
     examples: Count = 300
     groups: Literal[1, 2] = 2
     normalize: bool = True
     hidden_size: Count = 4096
+    activation: Activation = "relu"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
 
     def settled(self, examples: int) -> AlexNetRecipe:

@@ -22,6 +22,7 @@ class CharGPTRecipe(CharacterRecipe):
     ``data.sequence_length`` says otherwise; what it writes ends there too.
 
     Attributes:
+        activation: of the hidden units.
         width: features of a character.
         heads: of the attention.
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from clearprop import models, nn
 from clearprop.data import Dataset, Preparation
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.recipe import Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import Activation, Decay, NetworkRecipe, Rate, ScheduleName
 
 SIZES = (28, 32)
 
@@ -20,6 +20,7 @@ class LeNet5Recipe(NetworkRecipe):
 
     Attributes:
         pooling: "max" or "average".
+        activation: of the hidden units.
 
     >>> LeNet5Recipe(epochs=3).schedule
     'one-cycle'
@@ -32,6 +33,7 @@ class LeNet5Recipe(NetworkRecipe):
     weight_decay: Decay = 0.1
     schedule: ScheduleName = "one-cycle"
     pooling: Literal["max", "average"] = "max"
+    activation: Activation = "relu"
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return the data set, which must be one of square pictures in classes."""

@@ -10,7 +10,7 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preparation
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.configuration import Listed
-from clearprop.recipes.recipe import Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, ScheduleName
 
 
 class MLPRecipe(NetworkRecipe):
@@ -21,6 +21,7 @@ class MLPRecipe(NetworkRecipe):
     Attributes:
         hidden_sizes: units of each hidden layer; ``--set hidden_sizes=64,32``.
         dropout: probability with which a hidden unit is dropped in training.
+        activation: of the hidden units.
 
     >>> MLPRecipe.of({"hidden_sizes": "64,32"}).hidden_sizes
     (64, 32)
@@ -32,14 +33,16 @@ class MLPRecipe(NetworkRecipe):
     schedule: ScheduleName = "one-cycle"
     hidden_sizes: Annotated[tuple[Count, ...], Listed] = (256, 128)
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    activation: Activation = "relu"
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return the data set; texts are not for this recipe."""
-        if dataset.task == "text":
+        if dataset.task == "text" or dataset.vocabularies:
             raise ConfigurationError(
                 "the recipe mlp takes pictures, measurements or tables",
                 where=dataset.name,
-                given="a text",
+                given="texts: numbers of words measure nothing",
+                mend="for labelled texts: clearprop train text-classify",
             )
         return dataset
 

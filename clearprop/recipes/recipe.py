@@ -33,6 +33,7 @@ LARGE = 10_000
 
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 Activation = Annotated[str, AfterValidator(_known_activation)]
+RuleName = Annotated[str, AfterValidator(_known_rule)]
 Count = Annotated[int, Field(ge=1)]
 Chosen = Annotated[Count | None, OrNone]
 Rate = Annotated[float, Field(gt=0)]
@@ -140,16 +141,14 @@ class NetworkRecipe(Recipe):
         average: decay of a running average of the weights, which is then what is judged and kept;
             none for the weights as they are.
         patience: epochs without a better development error after which to stop, keeping the best.
-        activation: of the hidden units.
     """
 
-    optimizer: Annotated[str, AfterValidator(_known_rule)] = "adam"
+    optimizer: RuleName = "adam"
     schedule: ScheduleName = "constant"
     warmup: Share = 0.15
     weight_decay: Decay = 0.0
     average: Annotated[Share | None, OrNone] = None
     patience: Chosen = None
-    activation: Activation = "relu"
 
     def loss(self, dataset: Dataset) -> str:
         """Return cross-entropy for classes, half the squared error for numbers."""

@@ -7,7 +7,15 @@ from typing import Any, ClassVar, Literal
 from clearprop import models, nn
 from clearprop.data import Dataset, Preparation
 from clearprop.recipes.pictures import brought_to, check_pictures
-from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import (
+    Activation,
+    Count,
+    Decay,
+    NetworkRecipe,
+    Rate,
+    RuleName,
+    ScheduleName,
+)
 from clearprop.training.augmentation import Flip, Shift
 
 SIZE = 32
@@ -23,6 +31,7 @@ class ResNet20Recipe(NetworkRecipe):
         depth: layers with weights, 6 n + 2.
         width: channels of the first stage.
         shortcut: "padding" or "projection", where a block changes the shape.
+        activation: of the hidden units.
         augment: whether pictures are shifted and mirrored anew at every step.
 
     >>> ResNet20Recipe(depth=32).schedule
@@ -32,13 +41,14 @@ class ResNet20Recipe(NetworkRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
     passes: ClassVar[int] = 12
 
-    optimizer: str = "nesterov"
+    optimizer: RuleName = "nesterov"
     learning_rate: Rate = 0.1
     weight_decay: Decay = 0.005
     schedule: ScheduleName = "one-cycle"
     depth: Count = 20
     width: Count = 16
     shortcut: Literal["padding", "projection"] = "padding"
+    activation: Activation = "relu"
     augment: bool = True
 
     def fit_options(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class XorRecipe(NetworkRecipe):
     gets there from some first values only: try a few seeds.
 
     Attributes:
+        activation: of the hidden units.
         hidden_size: units of the hidden layer.
 
     >>> XorRecipe().loss(XorRecipe().dataset()[0])

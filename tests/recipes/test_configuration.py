@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import inspect
+import re
+
 import pytest
 
 from clearprop.errors import ConfigurationError
 from clearprop.recipes import RECIPES, find_recipe
-from clearprop.recipes.configuration import assigned, keys_of
+from clearprop.recipes.configuration import Configuration, assigned, keys_of
 
 
 def test_every_recipe_is_found_and_can_be_made_without_values() -> None:
@@ -88,3 +91,13 @@ def test_the_keys_of_a_recipe_include_those_of_its_groups() -> None:
     keys = keys_of(find_recipe("lenet5"))
     assert {"epochs", "pooling", "data.name", "data.target"} <= set(keys)
     assert "data" not in keys
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_key_is_read(name: str) -> None:
+    kind = find_recipe(name)
+    modules = {inspect.getmodule(base) for base in kind.__mro__ if issubclass(base, Configuration)}
+    text = "\n".join(inspect.getsource(module) for module in modules if module is not None)
+    unread = {key for key in kind.model_fields if not re.search(rf"\bself\.{key}\b", text)}
+    # Every study has a seed; that of descent draws nothing.
+    assert unread <= ({"seed"} if name == "descent" else set())
