@@ -19,7 +19,7 @@ from scipy import special  # type: ignore[import-untyped,unused-ignore]
 
 from clearprop import ops, optim
 from clearprop.autodiff import value_and_grad
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.errors import ConfigurationError, DataError, unknown_name
 from clearprop.glass.style import INK, SOFT, Drawing, canvas, drawn, line, marked_line
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
@@ -167,6 +167,7 @@ class ApproximateStudy(Study):
 
         Raises:
             ConfigurationError: the table has not one input column of numbers and one target.
+            DataError: a value is missing.
         """
         if self.data.name is None:
             equation, low, high, function = FUNCTIONS[self.function]
@@ -182,6 +183,18 @@ class ApproximateStudy(Study):
                 given=f"a set for {table.task}, examples of shape {inputs.shape[1:]}",
                 expected="a table of two columns of numbers",
                 mend="leave columns out: --set data.ignore=...",
+            )
+        if table.columns is not None and table.columns[0].categories is not None:
+            raise ConfigurationError(
+                "what is approximated has one number for x",
+                where=table.name,
+                given=f"the column {table.columns[0].name!r} of names",
+            )
+        if np.isnan(inputs).any():
+            raise DataError(
+                "a value of x is missing",
+                where=f"{table.name}, example {int(np.isnan(inputs).argmax()) + 1}",
+                mend="fill the cell, or leave the row out",
             )
         x, y = inputs.reshape(-1).astype(np.float64), targets.reshape(-1).astype(np.float64)
         order = np.argsort(x, kind="stable")

@@ -36,6 +36,13 @@ def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dat
             where=dataset.name,
             given=f"a data set for {dataset.task}",
         )
+    if dataset.vocabularies:
+        raise ConfigurationError(
+            f"the recipe {recipe} takes measurements",
+            where=dataset.name,
+            given="texts: numbers of words measure nothing",
+            mend="for labelled texts: clearprop train text-classify",
+        )
     if positive is None and len(names) == 2:
         return dataset
     chosen = names[0] if positive is None else positive

@@ -43,6 +43,11 @@ class Parts:
     dev: tuple[NDArray[Any], NDArray[Any]]
     test: tuple[NDArray[Any], NDArray[Any]]
 
+    @property
+    def inputs(self) -> int:
+        """How many numbers an example has; a category of a table has one for each name."""
+        return int(np.prod(self.train[0].shape[1:]))
+
 
 @dataclass(frozen=True, eq=False)
 class Trial:
@@ -97,9 +102,8 @@ class OverfitStudy(Study):
             for way in WAYS:
                 shown = progress and way == DISEASE
                 found[way].append(self.trial(way, parts, dataset, seed, shown))
-        weights = sum(
-            x.size for x in nn.parameters(self._network(DISEASE, dataset).init()).values()
-        )
+        network = self._network(DISEASE, parts.inputs, _outputs(dataset))
+        weights = sum(x.size for x in nn.parameters(network.init()).values())
         lines = [
             f"data: {line_of_data}",
             f"a network of {weights:,} weights learns {self.examples} examples",
@@ -124,7 +128,7 @@ class OverfitStudy(Study):
         if way == DECAY:
             rule = optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
         run = fit(
-            self._network(way, dataset),
+            self._network(way, parts.inputs, _outputs(dataset)),
             parts.train,
             loss_for(dataset),
             rule,
@@ -138,14 +142,13 @@ class OverfitStudy(Study):
         )
         return Trial(run.curves, evaluate(run.model, parts.test, loss_for(dataset)).error)
 
-    def _network(self, way: str, dataset: Dataset) -> nn.Sequential:
+    def _network(self, way: str, size: int, outputs: int) -> nn.Sequential:
         layers: list[Any] = [nn.Flatten()]
-        size = int(np.prod(dataset.input_shape))
         for _ in range(2):
             layers += [nn.Linear(size, self.width), ops.relu]
             layers += [nn.Dropout(self.dropout)] if way == DROPOUT else []
             size = self.width
-        return nn.Sequential([*layers, nn.Linear(size, _outputs(dataset))])
+        return nn.Sequential([*layers, nn.Linear(size, outputs)])
 
 
 def loss_for(dataset: Dataset) -> nn.Loss:
@@ -160,7 +163,12 @@ def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
         ConfigurationError: a text, or too few examples to judge by.
     """
     judges = min(JUDGES, (len(dataset) - examples) // 2)
-    if dataset.task == "text" or isinstance(dataset.input_shape, dict) or judges < 10:
+    if (
+        dataset.task == "text"
+        or dataset.vocabularies
+        or isinstance(dataset.input_shape, dict)
+        or judges < 10
+    ):
         raise ConfigurationError(
             "overfit takes tables and pictures with examples left to judge by",
             where=dataset.name,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from clearprop import models, tree
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.recipes.approximate import (
     FUNCTIONS,
     LECTURE,
@@ -89,6 +89,19 @@ def test_two_columns_of_a_file_are_approximated(tmp_path: Path) -> None:
     found = study.carry_out()
     assert found.measures["sigmoid, 6 units"] < 0.2
     assert len(found.drawings) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"), [("", "a value of x is missing"), ("noon", "one number for x")]
+)
+def test_what_is_no_number_is_not_approximated(tmp_path: Path, cell: str, words: str) -> None:
+    file = tmp_path / "tide.csv"
+    hours = [cell, *"23456789"] if not cell else [cell, *["dawn", "dusk"] * 4]
+    rows = [f"{hour},{place / 4}" for place, hour in enumerate(hours)]
+    file.write_text("hour,height\n" + "\n".join(rows) + "\n")
+    study = ApproximateStudy.of({"data": {"name": str(file), "target": "height"}})
+    with pytest.raises(ClearpropError, match=words):
+        study.target()
 
 
 @pytest.mark.parametrize("name", ["diabetes", "iris"])

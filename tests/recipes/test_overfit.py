@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from clearprop import data
+from clearprop.data.labelled_texts import labelled
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.overfit import DISEASE, STOPPED, WAYS, OverfitStudy, parted
 
@@ -33,3 +36,21 @@ def test_a_small_study_tells_of_every_way() -> None:
 def test_there_must_be_examples_left_to_judge_by() -> None:
     with pytest.raises(ConfigurationError, match="examples left"):
         parted(data.load("iris"), 140, 0)
+
+
+def test_categories_of_a_table_are_learned_too(tmp_path: Path) -> None:
+    file = tmp_path / "cars.csv"
+    rows = [f"{('red', 'blue', 'green')[i % 3]},{i % 7 + 0.5},{i * 0.37}" for i in range(60)]
+    file.write_text("\n".join(["color,size,price", *rows]) + "\n")
+    chosen = {"name": str(file), "target": "price"}
+    values = {"data": chosen, "seeds": 1, "epochs": 1, "examples": 20, "width": 8}
+    found = OverfitStudy.of(values).carry_out(progress=False)
+    assert (
+        found.lines[1] == f"a network of {4 * 8 + 8 + 8 * 8 + 8 + 8 + 1} weights learns 20 examples"
+    )
+
+
+def test_texts_are_refused() -> None:
+    texts = labelled([f"one text {i}" for i in range(60)], np.arange(60) % 2, "texts")
+    with pytest.raises(ConfigurationError, match="tables and pictures"):
+        parted(texts, 20, 0)

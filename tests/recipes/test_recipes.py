@@ -106,6 +106,16 @@ def test_a_plane_that_was_not_found_yet_is_not_denied() -> None:
     assert "though a plane separates the classes: --set epochs=50" in line
 
 
+@pytest.mark.parametrize("name", ["mlp", "perceptron", "xor"])
+def test_words_are_no_measurements(name: str, tmp_path: Path) -> None:
+    for label, text in (("good", "fine"), ("bad", "poor")):
+        (tmp_path / label).mkdir()
+        for number in range(4):
+            (tmp_path / label / f"{number}.txt").write_text(f"a {text} text, the {number}th")
+    with pytest.raises(ConfigurationError, match=r"takes .*measurements[^$]*text-classify"):
+        prepare(name, {"data": {"name": str(tmp_path)}})
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
