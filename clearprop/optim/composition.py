@@ -22,8 +22,9 @@ def chain(*parts: Optimizer) -> Optimizer:
     parts without a state have no entry. The learning rate is the product of the parts' rates.
 
     Raises:
-        ConfigurationError: there is no part, or one that must come last (it averages the
-            parameters, so it needs the final deltas) does not.
+        ConfigurationError: there is no part; one that must come last (it averages the parameters,
+            so it needs the final deltas) does not; or one stands before a rule that sees the
+            objective itself, where the gradients would be those of another.
 
     >>> import jax.numpy as jnp
     >>> from clearprop.optim import clip_by_value, sgd
@@ -46,6 +47,14 @@ def chain(*parts: Optimizer) -> Optimizer:
                 f"{part.name} must come last in a chain",
                 given=", ".join(str(p.name) for p in parts),
                 mend="move it to the end: the parameters that it averages need the final deltas",
+            )
+    for part in parts[1:]:
+        if part.update_on is not None:
+            raise ConfigurationError(
+                f"{part.name} must come first in a chain",
+                given=", ".join(str(p.name) for p in parts),
+                mend="leave out what stands before it: it sees the objective itself, and changed "
+                "gradients would be those of another",
             )
     keys = _unique([part.name or "custom" for part in parts])
 

@@ -152,7 +152,9 @@ def _updated(
     before = objective(jnp.zeros_like(point))
     p, after = _lowest(objective, solution.last, solution.kept, solution.number)
     promised = jnp.vdot(g, p) + jnp.vdot(p, curved(p)) / 2
-    ratio = jnp.where(jnp.isfinite(after), (after - before) / promised, -1.0)
+    # From a start far off, few iterations may end where the parabola itself is higher than at w.
+    sound = jnp.isfinite(after) & (promised < 0)
+    ratio = jnp.where(sound, (after - before) / promised, -1.0)
     rate = _searched(objective, p, before, after, jnp.vdot(g, p))
     factor = jnp.where(ratio < 0.25, RAISED, jnp.where(ratio > 0.75, LOWERED, 1.0))
     moved = rate > 0

@@ -61,6 +61,23 @@ def test_damping_rises_where_the_parabola_promises_too_much_and_the_step_is_shor
     assert float(value(optim.apply(w, deltas))) < float(value(w))
 
 
+def test_damping_rises_where_the_solution_is_no_descent() -> None:
+    # One iteration from so far off ends where the parabola is higher than where it began.
+    value, surface = _parabola()
+    rule = optim.hessian_free(damping=1e-3, iterations=1)
+    w = {"w": jnp.linalg.solve(A, B) + 0.1}
+    state = rule.init(w)._replace(direction={"w": jnp.array([300.0, -200.0, 100.0])})
+    assert rule.update_on is not None
+    deltas, state = rule.update_on({"w": A @ w["w"] - B}, state, w, surface(w))
+    assert float(state.damping) == pytest.approx(1.5e-3)
+    assert float(value(optim.apply(w, deltas))) <= float(value(w))
+
+
+def test_nothing_changes_the_gradients_before_it() -> None:
+    with pytest.raises(ConfigurationError, match="must come first in a chain"):
+        optim.chain(optim.add_decayed_weights(0.1), optim.hessian_free())
+
+
 def test_its_configuration_makes_it_again() -> None:
     rule = optim.create("hessian_free", damping=3.0, iterations=20)
     assert optim.from_config(rule.to_config()).to_config() == rule.to_config()
