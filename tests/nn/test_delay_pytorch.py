@@ -14,7 +14,10 @@ from clearprop.autodiff import value_and_grad
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
 
-WITHIN = {"float32": {"rtol": 1e-5, "atol": 1e-5}, "float64": {"rtol": 1e-10, "atol": 1e-10}}
+WITHIN: dict[str, Any] = {
+    "float32": {"rtol": 1e-5, "atol": 1e-5},
+    "float64": {"rtol": 1e-10, "atol": 1e-10},
+}
 B, T, D, H = 2, 6, 3, 4
 
 
