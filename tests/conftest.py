@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,8 +16,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 # JAX compiles on the first example of a shape, so a deadline would fail on speed, not on truth.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("local", _common, max_examples=25)
-settings.register_profile("ci", _common, max_examples=25, derandomize=True, print_blob=True)
+# Almost every example compiles: `make test` draws a few, `make test-all` many.
+settings.register_profile("local", _common, max_examples=12)
+settings.register_profile("ci", _common, max_examples=12, derandomize=True, print_blob=True)
 settings.register_profile("thorough", _common, max_examples=200)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local")
@@ -35,6 +38,24 @@ def _only_this_machine(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_only_this_machine)
+
+
+MOST_MEMORY = 2 * 2**30
+"""Of one process: several run at once, on machines of 8 GiB too."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_let_go() -> Iterator[None]:
+    """Forget the compiled programs of a file's tests once they take too much memory."""
+    yield
+    statm = Path("/proc/self/statm")
+    if (
+        statm.is_file()
+        and int(statm.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") > MOST_MEMORY
+    ):
+        import jax
+
+        jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)
