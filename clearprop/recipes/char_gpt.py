@@ -74,7 +74,12 @@ class CharGPTRecipe(CharacterRecipe):
         )
 
     def remarks(self, model: Any, curves: Curves, splits: Splits) -> list[str]:
-        """Return a text that the model wrote, after a beginning from the development part."""
+        """Return a text that the model wrote, after a beginning from the development part.
+
+        A model that reads one character at once has no room to write another.
+        """
+        if model.context < 2:
+            return []
         prompt = min(PROMPT, model.context - 1)
         text = sampled(model, splits, model.context - prompt, prompt=prompt, seed=self.seed)
         return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]

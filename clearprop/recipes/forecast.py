@@ -61,13 +61,25 @@ class ForecastRecipe(NetworkRecipe):
         return self.adapted(loaded), told
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set; the recipe is for windows of a series."""
+        """Return the data set; the recipe is for windows of a series, of a season or more.
+
+        Raises:
+            ConfigurationError: other data, or a season that does not fit into a window.
+        """
         if dataset.gap is None or dataset.task != "regression":
             raise ConfigurationError(
                 "the recipe forecast takes a series",
                 where=dataset.name,
                 given=dataset.task,
                 mend="--data sunspots, or a table with --set data.target=COLUMN",
+            )
+        window = dataset.input_shape[0]
+        if self.season is not None and self.season > window:
+            raise ConfigurationError(
+                "the last season does not fit into a window",
+                where=dataset.name,
+                given=f"season={self.season}, windows of {window} values",
+                mend=f"data.window={self.season}",
             )
         return dataset
 

@@ -10,6 +10,7 @@ from clearprop.data.texts import topics_text
 from clearprop.errors import ConfigurationError
 from clearprop.recipes import prepare
 from clearprop.recipes.char_gpt import CharGPTRecipe
+from clearprop.training import Curves
 
 
 def test_a_text_is_learned_and_written(tmp_path: Path) -> None:
@@ -39,3 +40,11 @@ def test_windows_are_as_long_as_the_context_unless_told_otherwise() -> None:
 def test_other_data_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="iris"):
         prepare("char-gpt", {"data": {"name": "iris"}})
+
+
+def test_a_model_of_one_character_writes_nothing() -> None:
+    experiment = prepare(
+        "char-gpt", {"width": 8, "heads": 1, "layers": 1, "data": {"sequence_length": 1}}
+    )
+    model, curves = experiment.model().init(0), Curves.of([])
+    assert experiment.recipe.remarks(model, curves, experiment.splits) == []

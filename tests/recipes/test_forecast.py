@@ -68,3 +68,9 @@ def test_a_column_of_a_table_of_ones_own(tmp_path: Path) -> None:
 def test_it_takes_nothing_but_a_series() -> None:
     with pytest.raises(ConfigurationError, match="takes a series"):
         prepare("forecast", {"data": {"name": "iris"}})
+
+
+def test_a_season_fits_into_a_window() -> None:
+    with pytest.raises(ConfigurationError, match=r"data\.window=30"):
+        prepare("forecast", {"season": 30})
+    assert prepare("forecast", {"season": 30, "data": {"window": 30}}).splits.test is not None
