@@ -22,7 +22,7 @@ from clearprop.autodiff import value_and_grad
 from clearprop.errors import ConfigurationError, DataError, unknown_name
 from clearprop.glass.style import INK, SOFT, Drawing, canvas, drawn, line, marked_line
 from clearprop.optim import schedules
-from clearprop.recipes.choice import DataChoice
+from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Listed
 from clearprop.recipes.recipe import Count, Rate
 from clearprop.recipes.study import Findings, Study
@@ -155,7 +155,7 @@ class ApproximateStudy(Study):
     (2, 4)
     """
 
-    data: DataChoice = DataChoice()
+    data: DataSource = DataSource()
     function: Annotated[str, AfterValidator(_known)] = "cubic"
     units: Annotated[tuple[Unit, ...], Listed] = ("relu", "sigmoid")
     widths: Annotated[tuple[Count, ...], Listed] = (1, 2, 4, 8, 16, 32, 64)

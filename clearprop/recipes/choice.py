@@ -21,8 +21,8 @@ NOT_FETCHED = "could not be downloaded"
 """How the message of a set ends that is nowhere here and could not be fetched either."""
 
 
-class DataChoice(Configuration):
-    """What to load, and what to hold out of it.
+class DataSource(Configuration):
+    """What to load.
 
     Attributes:
         name: a name that ``clearprop data list`` shows, a file or a folder; None takes the
@@ -44,8 +44,6 @@ class DataChoice(Configuration):
         limit: cmudict and digit-captions: how many examples to take.
         stress: cmudict: true tells vowels apart by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
-        dev: fraction to judge by while training.
-        test: fraction to judge by at the end, where the set has no official test part.
     """
 
     name: Annotated[str | None, OrNone] = None
@@ -66,8 +64,6 @@ class DataChoice(Configuration):
     limit: Annotated[Size | None, OrNone] = None
     stress: Annotated[bool | None, OrNone] = None
     pronunciations: Annotated[Literal["first", "all"] | None, OrNone] = None
-    dev: Fraction = 0.1
-    test: Fraction = 0.1
 
     def load(self, preferred: Sequence[str]) -> tuple[Dataset, str]:
         """Return the data set, and a line that says which it is and why.
@@ -100,12 +96,6 @@ class DataChoice(Configuration):
             mend="name another: --data",
         )
 
-    def split(self, dataset: Dataset, seed: int) -> Splits:
-        """Return training, development and test part; of a truth table all is for training."""
-        if dataset.name in GATES:
-            return dataset.split(dev=0, test=0, seed=seed)
-        return dataset.split(dev=self.dev, test=self.test, seed=seed)
-
     def _loaded(self, name: str) -> Dataset:
         options: dict[str, Any] = {
             key: value
@@ -113,6 +103,24 @@ class DataChoice(Configuration):
             if value not in (None, ())
         }
         return data.load(name, **options)
+
+
+class DataChoice(DataSource):
+    """What to load, and what to hold out of it.
+
+    Attributes:
+        dev: fraction to judge by while training.
+        test: fraction to judge by at the end, where the set has no official test part.
+    """
+
+    dev: Fraction = 0.1
+    test: Fraction = 0.1
+
+    def split(self, dataset: Dataset, seed: int) -> Splits:
+        """Return training, development and test part; of a truth table all is for training."""
+        if dataset.name in GATES:
+            return dataset.split(dev=0, test=0, seed=seed)
+        return dataset.split(dev=self.dev, test=self.test, seed=seed)
 
 
 def _at_hand_first(names: Sequence[str]) -> list[str]:

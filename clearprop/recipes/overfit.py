@@ -17,7 +17,7 @@ from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preparation
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, line
-from clearprop.recipes.choice import DataChoice
+from clearprop.recipes.choice import DataSource
 from clearprop.recipes.recipe import Count, Rate, Share
 from clearprop.recipes.study import Findings, Study
 from clearprop.training import Curves, evaluate, fit
@@ -82,7 +82,7 @@ class OverfitStudy(Study):
         seeds: how often all is done anew.
     """
 
-    data: DataChoice = DataChoice()
+    data: DataSource = DataSource()
     examples: Count = 100
     width: Count = 256
     epochs: Count = 200

@@ -17,7 +17,7 @@ from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, marked_line
 from clearprop.nn.module import Array
-from clearprop.recipes.choice import DataChoice
+from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Listed
 from clearprop.recipes.pictures import brought_to, check_pictures, drawn_evenly
 from clearprop.recipes.recipe import Count, Share
@@ -82,7 +82,7 @@ class TransferStudy(Study):
     (2, 5)
     """
 
-    data: DataChoice = DataChoice()
+    data: DataSource = DataSource()
     known: Share = 0.7
     examples: Count = 12_000
     epochs: Count = 20

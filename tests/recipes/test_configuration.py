@@ -101,3 +101,9 @@ def test_every_key_is_read(name: str) -> None:
     unread = {key for key in kind.model_fields if not re.search(rf"\bself\.{key}\b", text)}
     # Every study has a seed; that of descent draws nothing.
     assert unread <= ({"seed"} if name == "descent" else set())
+
+
+@pytest.mark.parametrize("name", ["approximate", "overfit", "transfer"])
+def test_studies_part_their_data_themselves(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown key 'data\.dev'"):
+        find_recipe(name).of({"data": {"dev": 0.3}})
