@@ -139,6 +139,7 @@ def prepare(name: str, values: Mapping[str, Any] | None = None) -> Experiment:
     """
     recipe = of_one_run(name).of(values or {}, where=name)
     dataset, line = recipe.dataset()
+    recipe = recipe.suited(dataset)
     splits = recipe.data.split(dataset, recipe.seed)
     return Experiment(name, recipe.settled(len(splits.train)), dataset, splits, line)
 

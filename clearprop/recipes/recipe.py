@@ -92,6 +92,10 @@ class Recipe(Configuration):
         """
         return dataset
 
+    def suited(self, dataset: Dataset) -> Self:
+        """Return the recipe with the values filled in that depend on what the examples are."""
+        return self
+
     @abstractmethod
     def model(self, preparation: Preparation, outputs: int) -> nn.Module:
         """Return the model for this data, without values.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preparation
+from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.pictures import brought_to, check_pictures
 from clearprop.recipes.recipe import (
     Activation,
@@ -19,6 +20,7 @@ from clearprop.recipes.recipe import (
 from clearprop.training.augmentation import Flip, Shift
 
 SIZE = 32
+DIGITS = ("mnist", "digits")
 
 
 class ResNet20Recipe(NetworkRecipe):
@@ -32,7 +34,9 @@ class ResNet20Recipe(NetworkRecipe):
         width: channels of the first stage.
         shortcut: "padding" or "projection", where a block changes the shape.
         activation: of the hidden units.
-        augment: whether pictures are shifted and mirrored anew at every step.
+        augment: whether pictures are shifted anew at every step.
+        mirror: whether they are mirrored then too; none does so but for handwritten digits, most of
+            which are no digits in the mirror.
 
     >>> ResNet20Recipe(depth=32).schedule
     'one-cycle'
@@ -50,10 +54,18 @@ class ResNet20Recipe(NetworkRecipe):
     shortcut: Literal["padding", "projection"] = "padding"
     activation: Activation = "relu"
     augment: bool = True
+    mirror: Annotated[bool | None, OrNone] = None
+
+    def suited(self, dataset: Dataset) -> Self:
+        """Return the recipe with `mirror` decided."""
+        if self.mirror is not None:
+            return self
+        return self.model_copy(update={"mirror": dataset.name not in DIGITS})
 
     def fit_options(self) -> dict[str, Any]:
-        """Return what `fit` is told, with shifted and mirrored pictures unless told otherwise."""
-        changes = [Flip(), Shift(2)] if self.augment else None
+        """Return what `fit` is told, with changed pictures unless told otherwise."""
+        mirrored = [] if self.mirror is False else [Flip()]
+        changes = [*mirrored, Shift(2)] if self.augment else None
         return {**super().fit_options(), "augment": changes}
 
     def adapted(self, dataset: Dataset) -> Dataset:

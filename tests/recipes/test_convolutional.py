@@ -10,11 +10,12 @@ import pytest
 from clearprop import nn
 from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError
-from clearprop.recipes import find_recipe
+from clearprop.recipes import find_recipe, prepare
 from clearprop.recipes.alexnet import AlexNetRecipe
 from clearprop.recipes.pictures import brought_to, drawn_evenly, some
 from clearprop.recipes.resnet20 import ResNet20Recipe
 from clearprop.recipes.transfer import FROZEN, SCRATCH, WAYS, TransferStudy, parted
+from clearprop.training.augmentation import Flip, Shift
 
 
 def pictures(shape: tuple[int, ...], classes: int = 3) -> Dataset:
@@ -109,3 +110,12 @@ def test_transfer_end_to_end(tmp_path: Path) -> None:
     assert accuracy[FROZEN] > accuracy[SCRATCH]
     study.write(tmp_path / "run", "transfer", found, report=False)
     assert (tmp_path / "run" / "figures" / "accuracy-against-samples.png").is_file()
+
+
+def test_digits_are_not_mirrored_unless_told() -> None:
+    values = {"data": {"name": "digits"}}
+    assert prepare("resnet20", values).recipe.fit_options()["augment"] == [Shift(2)]
+    told = prepare("resnet20", {**values, "mirror": True}).recipe
+    assert told.fit_options()["augment"] == [Flip(), Shift(2)]
+    assert ResNet20Recipe().fit_options()["augment"] == [Flip(), Shift(2)]
+    assert ResNet20Recipe(augment=False).fit_options()["augment"] is None
