@@ -59,7 +59,7 @@ _SET = Argument(
     "a value of the recipe, such as epochs=3 or data.test=0.2; can be repeated",
     {"action": "append", "default": [], "metavar": "KEY=VALUE", "dest": "values"},
 )
-_RECIPES = "recipes:\n" + "\n".join(f"  {name:12} {row.summary}" for name, row in RECIPES.items())
+_RECIPES = "recipes:\n" + "\n".join(f"  {name:14} {row.summary}" for name, row in RECIPES.items())
 
 COMMANDS: dict[str, Command] = {
     "train": Command(

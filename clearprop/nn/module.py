@@ -67,8 +67,30 @@ class _Freeze(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         module = super().__call__(*args, **kwargs)
+        _check_declared(module)
         object.__setattr__(module, "_frozen", True)
         return module
+
+
+def _check_declared(module: Any) -> None:
+    """Raise where ``__init__`` sets what is no field: it would be lost with the first copy."""
+    known = {field.name for field in dataclasses.fields(module)}
+    strange = [name for name in vars(module) if name not in known]
+    if strange:
+        kind, name = type(module).__name__, strange[0]
+        raise ModelError(
+            f"{kind} sets {name!r}, which it does not declare as a field",
+            given=", ".join(strange),
+            expected=", ".join(sorted(known)) or "fields declared in the class, as in a dataclass",
+            mend=f"class {kind}(nn.Module):  {name}: {_kind_of(vars(module)[name])}",
+        )
+
+
+def _kind_of(value: Any) -> str:
+    kind = type(value).__name__
+    if isinstance(value, Module):
+        return f"nn.{kind}"
+    return "nn.Parameter" if isinstance(value, Parameter) else f"{kind} = nn.static()"
 
 
 @dataclass_transform(field_specifiers=(static, statistic))

@@ -49,7 +49,7 @@ RECIPES: dict[str, Entry] = {
     "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
     "char-rnn": Entry("CharRNNRecipe", "a text character by character, by a recurrent network"),
     "char-lstm": Entry("CharLSTMRecipe", "a text character by character, by an LSTM"),
-    "tagger": Entry("TaggerRecipe", "a tag for every word of a sentence"),
+    "tagger": Entry("TaggerRecipe", "a tag for every word: names in programs, or your own"),
     "text-classify": Entry("TextClassifyRecipe", "which class a text is of, by its words"),
     "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
     "caption": Entry("CaptionRecipe", "a picture of digits in a row, told in words"),
