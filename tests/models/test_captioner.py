@@ -35,6 +35,7 @@ def objective(model: Captioner, x: dict[str, Any]) -> Any:
     return ops.mean(ops.softmax_cross_entropy(model(x), jnp.flip(x["words"], axis=1)))
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_jax() -> None:
     with jax.enable_x64(True):
         model = small(jnp.float64)

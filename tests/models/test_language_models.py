@@ -188,6 +188,7 @@ def test_padding_counts_nowhere_when_texts_are_read_in_pieces_either() -> None:
         model(tokens[:, :3], state)
 
 
+@pytest.mark.slow
 def test_double_precision_writes_and_searches() -> None:
     with jax.enable_x64(True):
         model = GPT(9, 12, 8, layers=1, heads=2, padding=0).init(0, dtype=jnp.float64)
@@ -251,6 +252,7 @@ def every_sequence(model: Transformer, source: Any, length: int, penalty: float)
     return found[best], scores[best]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_a_wide_search_finds_the_best_of_all(penalty: float) -> None:
     model = translator()

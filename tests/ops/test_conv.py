@@ -201,7 +201,7 @@ def test_formulations_agree_with_lax(problem: Problem) -> None:
 
 
 @given(problems())
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_errors_agree_with_jax(problem: Problem) -> None:
     with jax.enable_x64(True):
         x, kernel = jnp.asarray(problem.x), jnp.asarray(problem.kernel)

@@ -13,6 +13,7 @@ from clearprop.recipes.char_gpt import CharGPTRecipe
 from clearprop.training import Curves
 
 
+@pytest.mark.slow
 def test_a_text_is_learned_and_written(tmp_path: Path) -> None:
     (tmp_path / "topics.txt").write_text(topics_text()[:6000], encoding="utf-8")
     values = {"width": 16, "heads": 2, "layers": 1, "epochs": 2}

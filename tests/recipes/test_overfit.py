@@ -38,6 +38,7 @@ def test_there_must_be_examples_left_to_judge_by() -> None:
         parted(data.load("iris"), 140, 0)
 
 
+@pytest.mark.slow
 def test_categories_of_a_table_are_learned_too(tmp_path: Path) -> None:
     file = tmp_path / "cars.csv"
     rows = [f"{('red', 'blue', 'green')[i % 3]},{i % 7 + 0.5},{i * 0.37}" for i in range(60)]

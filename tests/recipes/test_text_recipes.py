@@ -116,6 +116,7 @@ def test_the_usual_tag_is_that_of_the_training_part() -> None:
     assert usual_tags(replace(train, test=test)) == 3 / 4
 
 
+@pytest.mark.slow
 def test_who_is_better_is_said_either_way() -> None:
     assert compared(0.5, 0.75, "counting").startswith("25.0 points worse than counting: 50.0 %")
     assert compared(0.5, 0.5, "counting").startswith("0.0 points away from counting")

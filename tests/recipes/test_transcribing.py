@@ -37,6 +37,7 @@ def trained(name: str) -> tuple[Experiment, Run]:
     return experiment, experiment.train(progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(SMALL))
 def test_what_it_writes_is_measured(name: str) -> None:
     experiment, run = trained(name)
