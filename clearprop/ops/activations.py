@@ -183,8 +183,8 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
 def gelu_tanh(x: ArrayLike) -> Array:
     """Gaussian error linear unit by tanh: y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2.
 
-    ``gelu`` with ``approximate=True``, as an activation of its own: GPT-2's. Its derivative is, with
-    t the tanh: dy/dx = (1 + t) / 2 + x (1 - t^2) sqrt(2/pi) (1 + 0.134145 x^2) / 2.
+    ``gelu`` with ``approximate=True``, as an activation of its own: GPT-2's. Its derivative, with
+    t the tanh, is dy/dx = (1 + t) / 2 + x (1 - t^2) sqrt(2/pi) (1 + 0.134145 x^2) / 2.
 
     >>> print(f"{gelu_tanh(-1.0):.2f} {gelu_tanh(1.0):.2f}")
     -0.16 0.84
