@@ -40,6 +40,11 @@ def _only_this_machine(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_only_this_machine)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their length: a gzip header tells the time, and every process collects."""
+    return f"{len(val)}bytes" if isinstance(val, bytes) else None
+
+
 MOST_MEMORY = 2 * 2**30
 """Of one process: several run at once, on machines of 8 GiB too."""
 

@@ -35,10 +35,10 @@ def test_every_type_is_read_in_native_order(tmp_path, as_idx, dtype, compress):
         (b"\0\0\x08\x01\0\0\0\x05abc", "only 3 bytes"),
         (b"\0\0\x08\x01\0\0\0\x02abc", "too long"),
         (b"\0\0\x08\x03" + b"\xff" * 12 + b"abc", "only 3 bytes"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab")[:-9], "cut off"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab")[:-8] + b"\0" * 8, "damaged"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab", mtime=0)[:-9], "cut off"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab", mtime=0)[:-8] + b"\0" * 8, "damaged"),
         (b"\x1f\x8b\x08\x00" + b"\xff" * 30, "damaged"),
-        (gzip.compress(b"hello"), "not an idx file"),
+        (gzip.compress(b"hello", mtime=0), "not an idx file"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, content, message):
