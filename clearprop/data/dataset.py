@@ -67,6 +67,7 @@ class Dataset:
         gap: of windows of a series, whose rows stay in order: how many windows lie between two
             parts, so that no two parts share a number. None where rows are no such windows.
         text_column: of texts from a table: the column that they stood in.
+        row_names: what each example is called, such as the year that a window foretells.
 
     Raises:
         DataError: no rows, counts that differ, missing or infinite numbers, labels out of range.
@@ -93,6 +94,7 @@ class Dataset:
     groups: NDArray[Any] | None = field(default=None, kw_only=True)
     gap: int | None = field(default=None, kw_only=True)
     text_column: str | None = field(default=None, kw_only=True)
+    row_names: tuple[str, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -109,6 +111,8 @@ class Dataset:
                 check_tokens(where, inputs, len(self.vocabularies[name]))
         if self.groups is not None:
             check_lengths(self.name, self.groups, self.targets)
+        if self.row_names is not None:
+            check_lengths(self.name, np.asarray(self.row_names), self.targets)
         targets, class_names = np.asarray(self.targets), self.class_names
         if self.task == "regression":
             targets = checked_numbers(self.name, targets)
@@ -119,6 +123,28 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(
+            f"{name} {'x'.join(map(str, inputs.shape[1:])) or 'numbers'}"
+            for name, inputs in self._each_input()
+        )
+        classes = f", {len(self.class_names)} classes" if self.class_names is not None else ""
+        return f"Dataset({self.name!r}, {len(self):,} {self.noun}s, {shapes}, {self.task}{classes})"
+
+    @property
+    def noun(self) -> str:
+        """What an example is: "example", "text", "sentence" or "window" (of a text or series).
+
+        >>> Dataset("r", np.zeros((3, 2)), np.zeros(3), "regression").noun
+        'example'
+        """
+        vocabulary = self.vocabularies.get(INPUTS)
+        if self.gap is not None or (vocabulary is not None and vocabulary.level == "character"):
+            return "window"
+        if vocabulary is None:
+            return "example"
+        return "sentence" if self.task == "text" else "text"
 
     @property
     def input_shape(self) -> Any:
@@ -155,7 +181,17 @@ class Dataset:
         else:
             inputs = Rows(self.inputs, rows)
         groups = None if self.groups is None else self.groups[rows]
-        return replace(self, inputs=inputs, targets=self.targets[rows], groups=groups, test=None)
+        names = self.row_names
+        if names is not None:
+            names = tuple(names[i] for i in np.arange(len(self))[rows])
+        return replace(
+            self,
+            inputs=inputs,
+            targets=self.targets[rows],
+            groups=groups,
+            row_names=names,
+            test=None,
+        )
 
     def split(
         self,

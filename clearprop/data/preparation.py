@@ -147,6 +147,13 @@ class Preparation:
             columns=one.columns,
         )
 
+    def __repr__(self) -> str:
+        shape = self.encoded_shape
+        shown = shape if isinstance(shape, dict) else {"": shape}
+        parts = [f"{name} {'x'.join(map(str, s))}".strip() for name, s in shown.items()]
+        classes = f", {len(self.class_names)} classes" if self.class_names is not None else ""
+        return f"Preparation({self.kind} {', '.join(parts)}, {self.task}{classes})"
+
     @cached_property
     def scale(self) -> NDArray[np.float32]:
         """The factor of step 2, float32, shaped to broadcast over the last axis."""

@@ -6,6 +6,7 @@ predict.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from clearprop.errors import ConfigurationError, DataError
 
 WINDOW, HORIZON = 24, 1
 MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?")
+MOMENTS = ("date", "time", "datetime", "timestamp", "year", "month", "week", "day")
+"""Columns of a table of one's own, in small letters, that say when a value was measured."""
 
 
 class Series(NamedTuple):
@@ -28,6 +31,7 @@ class Series(NamedTuple):
     Attributes:
         parts: folders and file within the package statsmodels.
         column: of that file.
+        moments: the column that says when.
         season: after how many values it comes round again.
         window: T, unless it is given.
         size: in words.
@@ -37,6 +41,7 @@ class Series(NamedTuple):
 
     parts: tuple[str, ...]
     column: str
+    moments: str
     season: int
     window: int
     size: str
@@ -48,6 +53,7 @@ SERIES = {
     "sunspots": Series(
         ("datasets", "sunspots", "sunspots.csv"),
         "SUNACTIVITY",
+        "YEAR",
         11,
         24,
         "309 years",
@@ -57,6 +63,7 @@ SERIES = {
     "co2": Series(
         ("datasets", "co2", "co2.csv"),
         "co2",
+        "date",
         52,
         104,
         "2284 weeks",
@@ -82,7 +89,14 @@ def load_series(name: str, *, window: int | None = None, horizon: int = HORIZON)
     table = read_table_file(data_file(name, "statsmodels", "series", *known.parts))
     values, filled = _numbers(table, known.column)
     source = f"{known.source}{_filled_words(filled)}"
-    made = windows(values, window or known.window, horizon, name=name, column=known.column)
+    made = windows(
+        values,
+        window or known.window,
+        horizon,
+        name=name,
+        column=known.column,
+        moments=_moments(table, known.moments),
+    )
     return replace(made, source=source, licence=known.licence)
 
 
@@ -107,7 +121,9 @@ def load_series_file(
         )
     table.check_column(target, "the series")
     values, filled = _numbers(table, target)
-    made = windows(values, window, horizon, name=path.name, column=target)
+    when = next((name for name in table.frame.columns if name.lower() in MOMENTS), None)
+    moments = None if when in (None, target) else _moments(table, str(when))
+    made = windows(values, window, horizon, name=path.name, column=target, moments=moments)
     return replace(made, source=f"{path}{_filled_words(filled)}")
 
 
@@ -118,6 +134,7 @@ def windows(
     *,
     name: str = "series",
     column: str = "value",
+    moments: Sequence[str] | None = None,
 ) -> Dataset:
     """Return a series in windows, each with the values that follow it.
 
@@ -131,6 +148,7 @@ def windows(
         horizon: H.
         name: of the data set.
         column: what the values are.
+        moments: when each was measured, (V,); an example is called after those that it foretells.
 
     Raises:
         ConfigurationError: a window or horizon below 1.
@@ -161,7 +179,24 @@ def windows(
         "regression",
         feature_names=(column,),
         gap=window + horizon - 1,
+        row_names=None if moments is None else _spans(moments[window:], horizon),
     )
+
+
+def _spans(moments: Sequence[str], horizon: int) -> tuple[str, ...]:
+    """Return for each window the moments from the first to the last that it foretells."""
+    if horizon == 1:
+        return tuple(moments)
+    starts = range(len(moments) - horizon + 1)
+    return tuple(f"{moments[i]} to {moments[i + horizon - 1]}" for i in starts)
+
+
+def _moments(table: TableFile, column: str) -> tuple[str, ...]:
+    """Return a column as text, days without hyphens (20010929) with them."""
+    cells = [str(cell).strip() for cell in table.frame[column]]
+    if all(len(cell) == 8 and cell.isdecimal() for cell in cells):
+        return tuple(f"{cell[:4]}-{cell[4:6]}-{cell[6:]}" for cell in cells)
+    return tuple(cells)
 
 
 def _filled_words(filled: int) -> str:

@@ -28,6 +28,7 @@ WRITING = (PAD, UNKNOWN, BEGIN, END)
 LEAST_COUNT = 2
 """How often a word must occur in training to get a number of its own."""
 MOST_WORDS = 20_000
+SHOWN = 6
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|_+|([^\w\s])\1*")
 
@@ -111,6 +112,11 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def __repr__(self) -> str:
+        first = ", ".join(map(repr, self.tokens[:SHOWN]))
+        more = ", ..." if len(self) > SHOWN else ""
+        return f"Vocabulary({len(self):,} tokens of level {self.level!r}: {first}{more})"
 
     @cached_property
     def numbers(self) -> dict[str, int]:

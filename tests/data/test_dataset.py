@@ -163,3 +163,12 @@ def test_too_many_bytes_are_streamed_and_not_copied(monkeypatch):
         parts.train.inputs[np.arange(40)], whole.train.inputs[np.arange(40)], atol=1e-5
     )
     assert Dataset("s", numbers(9), np.arange(9), "regression", stream=True).streamed
+
+
+def test_it_is_shown_in_a_line():
+    made = data.load("digits")
+    shown = "Dataset('digits', 1,797 examples, inputs 8x8x1, classification, 10 classes)"
+    assert repr(made) == shown
+    parts = made.split()
+    assert repr(parts.preparation) == "Preparation(bytes 8x8x1, classification, 10 classes)"
+    assert len(repr(parts)) < 400

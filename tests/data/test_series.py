@@ -16,6 +16,8 @@ def test_sunspots_are_those_of_the_years():
     assert made.inputs[0, :4, 0].tolist() == [5, 11, 16, 23]  # 1700 to 1703
     np.testing.assert_allclose(made.inputs[24, :2, 0], made.targets[0])
     assert SERIES["sunspots"].season == 11
+    assert made.row_names[:2] == ("1724 to 1725", "1725 to 1726")
+    assert made.noun == "window"
 
 
 def test_weeks_without_a_measurement_lie_on_a_straight_line():
@@ -25,6 +27,7 @@ def test_weeks_without_a_measurement_lie_on_a_straight_line():
     np.testing.assert_allclose(week[6], (316.9 + 317.5) / 2)
     assert "59 missing values filled" in made.source
     assert made.licence == "public domain"
+    assert made.row_names[:2] == ("1958-05-24", "1958-05-31")
     assert data.load("co2").input_shape == (2 * SERIES["co2"].season, 1)
 
 
@@ -53,6 +56,8 @@ def test_a_column_of_a_table(tmp_path):
     made = data.load(path, target="degrees", window=4, horizon=2)
     np.testing.assert_allclose(made.inputs[-1, :, 0], [2.5, 3, 3.5, 4])
     np.testing.assert_allclose(made.targets[-1], [4.5, 5])
+    assert made.row_names[-1] == "9 to 10"
+    assert made.take(np.array([2, 0])).row_names == ("6 to 7", "4 to 5")
     assert made.source.endswith("temperature.csv; 1 missing values filled by straight lines "
                                 "between their neighbors")  # fmt: skip
     with pytest.raises(ConfigurationError, match="did you mean 'degrees'"):

@@ -74,3 +74,9 @@ def test_rows_are_filled_up_and_cut():
 def test_what_is_no_vocabulary(make, kind, message):
     with pytest.raises(kind, match=message):
         make()
+
+
+def test_a_large_one_is_shown_in_a_line():
+    words = Vocabulary(tuple(map(str, range(5000))), "word")
+    shown = "Vocabulary(5,000 tokens of level 'word': '0', '1', '2', '3', '4', '5', ...)"
+    assert repr(words) == shown
