@@ -21,6 +21,7 @@ from clearprop.errors import ClearpropError, ConfigurationError, ModelError, Sha
 from clearprop.training import plan as planning
 from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.checkpoint import check_architecture
+from clearprop.training.first_values import note_first_values
 from clearprop.training.material import Material, Part, check_labels
 from clearprop.training.problem import Batch, Problem, skeleton
 from clearprop.training.settings import Settings, compare
@@ -205,6 +206,7 @@ class Task:
             "model": {"structure": _structure(self.model), "parameters": self.shapes()},
             "plan": plan.as_dict(),
             "preparation": json.loads(preparation.to_json()) if preparation is not None else None,
+            "first_values": note_first_values(self.model),
             "notes": self.notes,
             "machine": {
                 **backend.describe(backend.mesh(plan.devices)),
