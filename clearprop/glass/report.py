@@ -15,14 +15,14 @@ import numpy as np
 from clearprop import backend, nn
 from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.glass.answers import confusion_section, fit_section, mistakes_section
-from clearprop.glass.curves import best_epoch, curves_section, error_text
-from clearprop.glass.filters import filter_pictures, weight_table
+from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.findings import picture
 from clearprop.glass.page import environment, version
 from clearprop.glass.passage import passage
 from clearprop.glass.plane import marked, plane_section
 from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Judging, LossLike, Subject, gather
+from clearprop.glass.weights import filter_pictures, weight_table
 from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
 from clearprop.training import Run
 from clearprop.training.files import write_atomically
@@ -114,7 +114,6 @@ def render(
         .render(
             title=title or _title(subject),
             subject=subject,
-            part=_part(subject),
             result=_result(subject),
             ending=_ending(subject),
             trouble=_trouble(subject),
@@ -148,19 +147,22 @@ def _title(subject: Subject) -> str:
     return f"{name} on {without_folders(subject.data_name)}" if known else name
 
 
-def _part(subject: Subject) -> str:
-    return f"{subject.part} examples" if subject.part != "given" else "examples given"
-
-
 def _result(subject: Subject) -> str:
     if not len(subject):
         return ""
     judged = subject.evaluation
-    n = f"{judged.examples:,}"
-    of = f"{n} {_part(subject)}"
+    nouns = f"{subject.noun}s"
+    of = f"{subject.part} {nouns}" if subject.part != "given" else f"{nouns} given"
+    if judged.accuracy is not None and judged.examples == 1:
+        right = "right" if judged.accuracy == 1 else "wrong"
+        return f"The only one of the {of} is answered {right}, which says next to nothing."
+    few = ""
+    if judged.examples < FEW:
+        few = f" {judged.examples} {nouns} are few: another {judged.examples} may well differ."
     if judged.accuracy is not None:
-        return f"{percent(judged.accuracy)} of the {of} are answered right."
-    return f"The {judged.error_name} on the {of} is {error_text(subject, judged.error)}."
+        return f"{percent(judged.accuracy)} of the {judged.examples:,} {of} are answered right.{few}"
+    error = error_text(subject, judged.error)
+    return f"The {judged.error_name} on the {judged.examples:,} {of} is {error}.{few}"
 
 
 def _ending(subject: Subject) -> str:
@@ -200,7 +202,7 @@ def _figures(subject: Subject) -> list[Figure]:
         value = percent(accuracy) if accuracy is not None else error_text(subject, judged.error)
         label = "accuracy" if accuracy is not None else judged.error_name
         name = subject.part if subject.part != "given" else "given"
-        found.append(Figure(f"{name} {label}", value, f"of {judged.examples:,} examples"))
+        found.append(Figure(f"{name} {label}", value, f"of {count(judged.examples, subject.noun)}"))
     curves, best = subject.curves, best_epoch(subject)
     if best is not None and (curves.epoch == best).any():
         error = float(curves.development_error[curves.epoch == best][0])

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.glass.answers import feature_name
 from clearprop.glass.colors import diverging, largest
+from clearprop.glass.kernels import Kernels, of_convolution, of_units
 from clearprop.glass.pictures import data_address, is_picture, mosaic
 from clearprop.glass.subject import Subject
-from clearprop.glass.wording import count, number
+from clearprop.glass.wording import number
 
-MOST_FILTERS = 32
-MOST_ROWS = 8
 MOST_LAYERS = 6
 MOST_INPUTS, MOST_UNITS = 24, 16
 
@@ -68,64 +65,32 @@ def filter_pictures(subject: Subject) -> tuple[FilterPictures, ...]:
     shape = subject.input_shape
     for path, layer in nn.modules(subject.model).items():
         if isinstance(layer, nn.Conv2d):
-            found.append(_kernels(path, np.asarray(layer.weight, np.float64)))
+            found.append(_pictures(path, of_convolution(layer.weight)))
         elif isinstance(layer, nn.Linear) and not found:
             if is_picture(shape) and layer.in_features == math.prod(shape):
-                found.append(_unit_pictures(path, np.asarray(layer.weight, np.float64), shape))
+                found.append(_pictures(path, of_units(layer.weight, shape)))
             else:
                 break
     return tuple(found[:MOST_LAYERS])
 
 
-def _kernels(path: str, weight: NDArray[Any]) -> FilterPictures:
-    height, width, inputs, filters = weight.shape
-    size = f"{height} x {width}"
-    if inputs in (1, 3):
-        shown = np.moveaxis(weight, -1, 0)[:MOST_FILTERS]
-        note = f"{count(filters, 'filter')} of {size}" + (" x 3 colors" if inputs == 3 else "")
-        return _tiles(path, note, shown, filters)
-    rows, columns = min(inputs, MOST_ROWS), min(filters, MOST_FILTERS)
-    shown = weight[:, :, :rows, :columns].transpose(2, 3, 0, 1).reshape(-1, height, width)
-    note = f"{count(filters, 'filter')} of {size} over {count(inputs, 'channel')}"
-    if rows * columns < inputs * filters:
-        note += f"; the first {rows} x {columns} kernels are shown"
-    limit = largest(shown)
-    return FilterPictures(
-        path=path,
-        note=note,
-        tiles=(),
-        table=data_address(mosaic(diverging(shown, limit), columns)),
-        alt=f"Kernels of {path}: {rows} rows of input channels, {columns} columns of filters",
-        limit=number(limit),
-    )
-
-
-def _unit_pictures(path: str, weight: NDArray[Any], shape: tuple[int, ...]) -> FilterPictures:
-    strongest = np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")[:MOST_FILTERS]
-    shown = weight[:, strongest].T.reshape(-1, *shape)
-    units = weight.shape[1]
-    note = f"weights of {count(units, 'unit')} on {shape[0]} x {shape[1]} pixels"
-    return _tiles(path, note, shown, units, "largest")
-
-
-def _tiles(
-    path: str, note: str, shown: NDArray[Any], of: int, which: str = "first"
-) -> FilterPictures:
-    limit = largest(shown)
-    if shown.shape[-1] == 3:  # zero is middle gray, and each color shows its own weight
-        pixels = np.round(127.5 + 127.5 * shown / (limit or 1.0)).astype(np.uint8)
+def _pictures(path: str, kernels: Kernels) -> FilterPictures:
+    limit = largest(kernels.tiles)
+    if kernels.tiles.ndim == 4:  # zero is middle gray, and each color shows its own weight
+        pixels = np.round(127.5 + 127.5 * kernels.tiles / (limit or 1.0)).astype(np.uint8)
     else:
-        pixels = diverging(shown[..., 0], limit)
-    if len(shown) < of:
-        note += f"; the {which} {len(shown)} are shown"
-    return FilterPictures(
-        path=path,
-        note=note,
-        tiles=tuple(data_address(tile) for tile in pixels),
-        table="",
-        alt=f"{path}: {note}",
-        limit=number(limit),
-    )
+        pixels = diverging(kernels.tiles, limit)
+    tiles, table, alt = tuple[str, ...](), "", f"{path}: {kernels.note}"
+    if kernels.channels:
+        columns = len(kernels.filters)
+        table = data_address(mosaic(pixels, columns))
+        alt = (
+            f"Kernels of {path}: {kernels.channels} rows of input channels, "
+            f"{columns} columns of filters"
+        )
+    else:
+        tiles = tuple(data_address(tile) for tile in pixels)
+    return FilterPictures(path, kernels.note, tiles, table, alt, number(limit))
 
 
 def weight_table(subject: Subject) -> WeightTable | None:
