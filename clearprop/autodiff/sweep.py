@@ -18,6 +18,7 @@ def sweep(
     tape: Tape,
     seeds: Sequence[tuple[Traced, Any]],
     keep: Collection[Place] | None = None,
+    passed: dict[tuple[int, int], Any] | None = None,
 ) -> dict[Place, Any]:
     """Return the error signals of the kept places, given those of the outputs.
 
@@ -29,6 +30,8 @@ def sweep(
         tape: what was recorded.
         seeds: pairs of an output and its error signal.
         keep: places whose errors are wanted; None keeps all of them.
+        passed: where given, is filled with what each node passed to each of its inputs, by
+            (node, input): the parts of which the errors are the sums.
     """
     errors: dict[Place, Any] = {}
     for output, error in seeds:
@@ -42,8 +45,11 @@ def sweep(
                 kept[index, k] = error
         if node.operation is None or all(error is None for error in arrived):
             continue
-        for parent, error in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
+        for i, error in enumerate(errors_of_inputs(node, arrived)):
+            parent = node.parents[i]
             if parent is not None and error is not None:
+                if passed is not None:
+                    passed[index, i] = error
                 accumulate(errors, parent, error)
     return kept
 

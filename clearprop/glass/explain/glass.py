@@ -1,0 +1,144 @@
+"""`explain`: one pass through a model and back, with every number of it in reach.
+
+Shape letters: B examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any, overload
+
+import jax
+
+from clearprop import nn
+from clearprop.errors import ConfigurationError, nearest
+from clearprop.glass.explain.node import GlassNode
+from clearprop.glass.explain.program import prepare
+from clearprop.glass.explain.values import Values
+
+Array = jax.Array
+
+
+def explain(
+    model: nn.Module,
+    x: Any,
+    y: Any,
+    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
+    *,
+    training: bool = False,
+    key: Any = None,
+) -> Glass:
+    """Return one pass through a model and back as a graph in which every number can be read.
+
+    Each value v of the pass has a node with its error signal dE/dv, where E is the mean loss of
+    the examples. The model needs no change, and is never called but to be traced: the whole pass,
+    forward and backward, is one compiled call, kept for the next examples of the same shapes.
+
+    Args:
+        model: with values in its parameters.
+        x: the model's input, (B, ...), or a dict of inputs by name; for one example B is 1.
+        y: the targets, as the loss takes them.
+        loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
+        training: whether layers behave as in training: dropout drops, batch norm uses the batch.
+        key: a JAX random key, for layers that draw random numbers in training.
+
+    Raises:
+        ShapeError: the examples do not fit the model or each other, or there are none.
+        ModelError: the parameters have no values yet.
+        ConfigurationError: an unknown loss.
+
+    >>> import jax.numpy as jnp
+    >>> model = nn.Sequential([nn.Linear(2, 3), "tanh", nn.Linear(3, 1)]).init(0)
+    >>> glass = explain(model, jnp.array([[0.35, 0.9]]), jnp.array([[0.5]]), "squared_error")
+    >>> [node.name for node in glass][5:9]
+    ['layers.0/matmul', 'layers.0/add', 'layers.1/tanh', 'layers.2/matmul']
+    >>> node = glass["layers.1/tanh"]
+    >>> bool(jnp.allclose(node.passed(0), node.error * (1 - node.value**2)))
+    True
+    """
+    program, arrays = prepare(model, x, y, loss, training, key)
+    return Glass(Values(program, arrays))
+
+
+class Glass:
+    """One pass through a model and back.
+
+    ``glass["layers.0/matmul"]`` is a node, ``glass["layers.0"]`` the node of that layer's output,
+    ``glass["layers.*"]`` a `Selection` of nodes. A parameter is named by its path, an input
+    ``input`` or ``input.NAME``, an operation ``LAYER/OPERATION``: ``model/...`` in the model's own
+    call, ``loss/...`` after it. The second of a name is ``...#2``; an operation of several outputs
+    has a node for each, ``....0``, ``....1``.
+
+    Attributes:
+        nodes: parameters, inputs, then operations in the order of computation; the last is E.
+        values: where the nodes find their arrays.
+    """
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.graph_ = values.program.graph
+        self.nodes = tuple(
+            GlassNode(self, index, spec) for index, spec in enumerate(self.graph_.nodes)
+        )
+        self._by_name = {node.name: node for node in self.nodes}
+        for path, index in self.graph_.layers.items():
+            self._by_name.setdefault(path or "model", self.nodes[index])
+
+    @property
+    def objective(self) -> float:
+        """E, the mean loss of the examples."""
+        return float(self.values[self.graph_.objective])
+
+    @overload
+    def __getitem__(self, name: int) -> GlassNode: ...
+
+    @overload
+    def __getitem__(self, name: str) -> Any: ...
+
+    def __getitem__(self, name: str | int) -> Any:
+        """Return the node of a name, or the nodes that a pattern (``*``, ``?``, ``[ab]``) matches.
+
+        Raises:
+            ConfigurationError: there is none; the nearest name is suggested.
+        """
+        if isinstance(name, int):
+            return self.nodes[name]
+        if name in self._by_name:
+            return self._by_name[name]
+        if any(sign in name for sign in "*?["):
+            found = Selection(node for node in self.nodes if fnmatchcase(node.name, name))
+            if found:
+                return found
+        raise self._unknown(name)
+
+    def __iter__(self) -> Iterator[GlassNode]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __repr__(self) -> str:
+        parameters = sum(node.operation == "parameter" for node in self.nodes)
+        return f"<Glass of {len(self)} nodes, {parameters} parameters: E = {self.objective:.6g}>"
+
+    def _unknown(self, name: str) -> ConfigurationError:
+        close = nearest(name, self._by_name)
+        first = [*self._by_name][:8]
+        return ConfigurationError(
+            f"no node of this pass is called {name!r}",
+            expected=f"names such as {', '.join(first)}; or a pattern such as '*/matmul'",
+            mend=f"did you mean {close!r}?" if close else "glass.table() lists all names",
+        )
+
+
+class Selection(tuple[GlassNode, ...]):
+    """Some nodes of a pass, in their order."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} nodes: {', '.join(node.name for node in self)}>"

@@ -1,0 +1,251 @@
+"""The compiled pass: traced once for a model and shapes, and asked for the arrays of the moment.
+
+Shape letters: B examples.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import jaxpr_as_fun
+
+from clearprop import nn, tree
+from clearprop.autodiff import Tape, Traced, sweep
+from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff.sweep import Place
+from clearprop.errors import ModelError, ShapeError
+from clearprop.glass.explain.graph import Builder, Graph
+from clearprop.glass.explain.jacobian import product_with
+
+PROGRAMS = 16
+"""How many traced passes are kept for models, shapes and losses that come again."""
+
+SHARE_OF_MEMORY = 0.25
+"""Of the machine's memory: what the arrays of one pass may take at once."""
+
+USUAL_MEMORY = 8 * 2**30
+"""Bytes that a machine is taken to have that does not tell."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What makes two passes the same program with other numbers.
+
+    Attributes:
+        structure: of the tree of model, input, targets and key, static fields included.
+        leaves: shape and dtype of every leaf that is an array; any other leaf by its value.
+        loss: as the caller gave it.
+        training: whether layers behave as in training.
+        wide: whether 64-bit numbers are on.
+    """
+
+    structure: Any
+    leaves: tuple[Hashable, ...]
+    loss: Hashable
+    training: bool
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass as it is traced.
+
+    Attributes:
+        tape: closed.
+        objective: E, boxed where it depends on a variable.
+        parameters: paths in the order of the variables.
+        inputs: (name, leaf) of the input, boxed where floating.
+        heard: (path, output) of every layer's call.
+        end_of_model: number of nodes when the model had answered.
+    """
+
+    tape: Tape
+    objective: Any
+    parameters: list[str]
+    inputs: list[tuple[str, Any]]
+    heard: list[tuple[str, Any]]
+    end_of_model: int
+
+
+class Program:
+    """A traced pass. Arrays go in, and whatever is asked for comes out of a compiled call.
+
+    Attributes:
+        graph: the nodes and where their numbers are found.
+        size: bytes of all arrays together that the pass can give.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self._is_array = [isinstance(leaf, jax.ShapeDtypeStruct) for leaf in signature.leaves]
+        graphs: list[Graph] = []
+
+        def traced(arrays: Sequence[Any]) -> list[Any]:
+            builder = self.builder(self.run(arrays))
+            graphs.append(builder[0])
+            return builder[1]
+
+        shapes = [leaf for leaf in signature.leaves if isinstance(leaf, jax.ShapeDtypeStruct)]
+        closed = jax.make_jaxpr(traced)(shapes)
+        self.graph = graphs[-1]
+        # The same variable can stand in several slots; a slot can also be what was put in.
+        numbers: dict[Any, int] = {}
+        self.variable_of = tuple(
+            numbers.setdefault(id(v) if hasattr(v, "val") else v, len(numbers))
+            for v in closed.jaxpr.outvars
+        )
+        firsts = {number: slot for slot, number in reversed([*enumerate(self.variable_of)])}
+        self._first = [firsts[number] for number in range(len(numbers))]
+        self._function = jaxpr_as_fun(closed)
+        given = {v: i for i, v in enumerate(closed.jaxpr.invars)}
+        self.given = {
+            number: given[v]
+            for v, number in numbers.items()
+            if not isinstance(v, int) and v in given
+        }
+        self.sizes = [self._bytes(slot) for slot in self._first]
+        for number in self.given:
+            self.sizes[number] = 0
+        self.size = sum(self.sizes)
+        self._products: dict[tuple[Place, int, bool], Callable[..., Any]] = {}
+        self._compiled: dict[tuple[int, ...], Callable[..., Any]] = {}
+
+    def _bytes(self, slot: int) -> int:
+        shape = self.graph.shapes[slot]
+        return int(shape.size * shape.dtype.itemsize)
+
+    def run(self, arrays: Sequence[Any], tape: Tape | None = None) -> Pass:
+        """Run model and loss under a tape."""
+        rest = iter(arrays)
+        leaves = [
+            next(rest) if is_array else leaf
+            for is_array, leaf in zip(self._is_array, self.signature.leaves, strict=True)
+        ]
+        model, x, y, key = jax.tree.unflatten(self.signature.structure, leaves)
+        tape = Tape() if tape is None else tape
+        heard: list[tuple[str, Any]] = []
+
+        def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            heard.append((path, output))
+
+        try:
+            with teach_misuse():
+                weights = {path: tape.variable(w) for path, w in nn.parameters(model).items()}
+                x = jax.tree.map(lambda v: tape.variable(v) if tree.is_differentiable(v) else v, x)
+                boxed = tree.replace(model, weights)
+                training = self.signature.training
+                output, _ = nn.apply(boxed, x, training=training, key=key, listener=listen)
+                end = len(tape.nodes)
+                objective = nn.find_loss(self.signature.loss)(output, y)  # type: ignore[arg-type]
+        finally:
+            tape.closed = True
+        inputs = [
+            (f"input.{path}" if path else "input", leaf)
+            for path, leaf in tree.flatten_with_paths(x).items()
+        ]
+        return Pass(tape, objective, list(weights), inputs, heard, end)
+
+    @staticmethod
+    def builder(ran: Pass) -> tuple[Graph, list[Any]]:
+        """Sweep a pass backward; return its graph, and the arrays of the graph's slots."""
+        errors: dict[tuple[int, int], Any] = {}
+        passed: dict[tuple[int, int], Any] = {}
+        if type(ran.objective) is Traced:
+            one = jnp.ones((), ran.objective.dtype)
+            errors = sweep(ran.tape, [(ran.objective, one)], passed=passed)
+        builder = Builder(
+            ran.tape, errors, passed, ran.parameters, ran.inputs, ran.end_of_model, ran.objective
+        )
+        graph = builder.build(ran.heard)
+        return graph, builder.slots.arrays
+
+    def arrays(self, given: Sequence[Any], wanted: Sequence[int]) -> dict[int, Any]:
+        """Return the arrays of some variables (see ``variable_of``), from one compiled call."""
+        found = {n: given[self.given[n]] for n in wanted if n in self.given}
+        rest = tuple(sorted(n for n in set(wanted) if n not in self.given))
+        if rest:
+            found |= zip(rest, self._call(rest)(*given), strict=True)
+        return found
+
+    def product(
+        self, given: Sequence[Any], place: Place, i: int, vector: Any, transposed: bool
+    ) -> Any:
+        """Return a vector's product with the Jacobian of a node that is no row of the table.
+
+        What such a node is made of belongs to one trace: the pass is traced again around it.
+        """
+        key = (place, i, transposed)
+        if key not in self._products:
+            (number, output), way = place, transposed
+
+            def product(arrays: Sequence[Any], vector: Any) -> Any:
+                node = self.run(arrays).tape.nodes[number]
+                return product_with(node, output, i, vector, way)
+
+            self._products[key] = jax.jit(product)
+        return self._products[key](given, vector)
+
+    def _call(self, wanted: tuple[int, ...]) -> Callable[..., Any]:
+        if wanted not in self._compiled:
+
+            def some(*given: Any) -> list[Any]:
+                every = self._function(*given)
+                return [every[self._first[number]] for number in wanted]
+
+            self._compiled[wanted] = jax.jit(some)
+        return self._compiled[wanted]
+
+
+@functools.lru_cache(PROGRAMS)
+def program_of(signature: Signature) -> Program:
+    """Return the program of a signature, traced the first time."""
+    return Program(signature)
+
+
+def prepare(
+    model: nn.Module, x: Any, y: Any, loss: Any, training: bool, key: Any
+) -> tuple[Program, list[Any]]:
+    """Return the program for these examples, and the arrays that go into it.
+
+    Raises:
+        ModelError: the parameters have no values yet.
+        ShapeError: there is no batch of examples, or it does not fit the model.
+    """
+    if not nn.is_initialized(model):
+        raise ModelError("the parameters have no values yet", mend="model = model.init(0)")
+    x, y = (jnp.asarray(v) if isinstance(v, list) else jax.tree.map(jnp.asarray, v) for v in (x, y))
+    if any(leaf.ndim == 0 or not len(leaf) for leaf in jax.tree.leaves(x)):
+        raise ShapeError(
+            "a batch of examples is needed",
+            given=f"an input of shape {tuple(jax.tree.leaves(x)[0].shape)}",
+            mend="add the batch axis: x[None]",
+        )
+    leaves, structure = jax.tree.flatten((model, x, y, key))
+    leaves = [jnp.asarray(leaf) if isinstance(leaf, float) else leaf for leaf in leaves]
+    described = tuple(
+        jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if hasattr(leaf, "dtype") else leaf
+        for leaf in leaves
+    )
+    wide = bool(jax.config.read("jax_enable_x64"))
+    signature = Signature(structure, described, loss, training, wide)
+    return program_of(signature), [leaf for leaf in leaves if hasattr(leaf, "dtype")]
+
+
+def budget() -> int:
+    """Return how many bytes the arrays of one pass may take at once.
+
+    >>> budget() > 2**20
+    True
+    """
+    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    if limit is None and hasattr(os, "sysconf"):
+        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if limit is None:
+        limit = USUAL_MEMORY
+    return int(limit * SHARE_OF_MEMORY)
