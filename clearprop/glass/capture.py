@@ -204,3 +204,10 @@ def _is_on(tape: Tape, value: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     return value.value if type(value) is Traced else value
+
+
+# Run once or a few times: optimizing it would take longer than it saves.
+compiled_capture = jax.jit(
+    capture, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0}
+)
+"""`capture` as one compiled call, cached by the model's structure, the shapes and the loss."""
