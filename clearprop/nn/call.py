@@ -44,6 +44,7 @@ class Call:
         key: source of the random numbers of this call.
         statistics: new values of running statistics, by path.
         listener: is told of every layer call.
+        options: what the layer that the listener is told of was given by name, such as a mask.
         active: the layers being called, outermost first.
         trail: the layers that have been passed, with their output shapes.
         stand_ins: layers made on the way, kept alive: the name of a dead one could pass to another.
@@ -54,6 +55,7 @@ class Call:
     key: Any = None
     statistics: dict[str, Any] = field(default_factory=dict)
     listener: Listener | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     active: list[Module] = field(default_factory=list)
     trail: list[str] = field(default_factory=list)
     stand_ins: list[Module] = field(default_factory=list)
@@ -204,6 +206,7 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
         call.trail.append(f"{_label(path, self)} {_shape(output)}")
         # A loop's body is traced, not run: it has no values to hear of.
         if call.listener is not None and capturing.get() is None:
+            call.options = options
             call.listener(path, self, inputs, output)
         return output
 

@@ -342,3 +342,27 @@ def test_peepholes_are_those_of_the_weights_or_none() -> None:
     assert not np.asarray(from_onnx(seeing, W, R).cells[0].peepholes).any()
     with pytest.raises(ModelError, match="peepholes"):
         from_onnx(nn.LSTM(D, H), W, R, peepholes=P)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_what_is_watched_is_what_the_layer_does(kind: Any) -> None:
+    layer = kind(D, H, layers=2, bidirectional=True).init(0)
+    counts = jnp.arange(T)[None] < jnp.array([[T]] * (len(X) - 1) + [[T - 2]])
+    y, last = layer(X, mask=counts, return_state=True)
+    for way in (False, True):
+        states, gates = layer.watch(X, mask=counts, layer=1, backward=way)
+        hidden = states.hidden if kind is nn.LSTM else states
+        half = y[..., H:] if way else y[..., :H]
+        np.testing.assert_allclose(hidden * counts[..., None], half, atol=1e-6)
+        end = hidden[:, 0 if way else -1]
+        kept = last[1][way].hidden if kind is nn.LSTM else last[1][way]
+        np.testing.assert_allclose(end, kept, atol=1e-6)
+        assert (gates is None) == (kind is nn.RNN)
+
+
+def test_a_layer_that_is_not_there_is_not_watched() -> None:
+    layer = nn.GRU(D, H).init(0)
+    with pytest.raises(ConfigurationError, match="no such layer or direction"):
+        layer.watch(X, layer=1)
+    with pytest.raises(ConfigurationError, match="of one direction"):
+        layer.watch(X, backward=True)

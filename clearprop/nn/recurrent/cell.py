@@ -50,6 +50,10 @@ class Cell(Module):
     def step(self, projected: Array, state: Any) -> Any:
         """Return the next state from a projected input (B, G) and the state before."""
 
+    def look(self, projected: Array, state: Any) -> tuple[Any, Any]:
+        """Return the next state and the gates that made it; None for a cell without gates."""
+        return self.step(projected, state), None
+
     @abstractmethod
     def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Any:
         """Return a state that is nothing yet, of arrays (*batch, H)."""

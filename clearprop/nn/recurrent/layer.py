@@ -123,12 +123,7 @@ class Recurrent(Module):
     def __call__(
         self, x: Array, state: Any = None, mask: Array | None = None, return_state: bool = False
     ) -> Any:
-        self._check(x, mask)
-        # What must not count may hold anything, NaN too: it is taken away before any product.
-        if mask is not None:
-            x = ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
-            mask = jnp.asarray(mask).T[:, :, None]
-        y = ops.moveaxis(x, 1, 0)
+        y, mask = self._by_time(x, mask)
         states = self._begin(state, x)
         last: list[Any] = []
         for number, (cells, before) in enumerate(zip(self._layers(), states, strict=True)):
@@ -143,22 +138,90 @@ class Recurrent(Module):
         y = ops.moveaxis(y, 0, 1)
         return (y, self._outer(last)) if return_state else y
 
+    def watch(
+        self,
+        x: Array,
+        state: Any = None,
+        mask: Array | None = None,
+        *,
+        layer: int = 0,
+        backward: bool = False,
+    ) -> tuple[Any, Any]:
+        """Return what a cell holds after every step, and the gates that made it.
+
+        Both are the cell's own, with arrays (B, T, H); gates are None where it has none. At a step
+        that does not count they are what they would be, and the state stays as it was.
+
+        Args:
+            x: (B, T, D).
+            state: to begin with.
+            mask: bool (B, T), True where a step counts.
+            layer: which of the layers that stand one on another.
+            backward: the cell that reads from the end, where there are two directions.
+
+        Raises:
+            ConfigurationError: there is no such layer or direction.
+            ShapeError: as of the layer itself.
+
+        >>> from clearprop import nn
+        >>> states, gates = nn.LSTM(3, 4, layers=2).init(0).watch(jnp.ones((2, 5, 3)), layer=1)
+        >>> states.cell.shape, gates.forget.shape
+        ((2, 5, 4), (2, 5, 4))
+        """
+        if not 0 <= layer < len(self.cells) or (backward and self.backward_cells is None):
+            raise ConfigurationError(
+                "there is no such layer or direction to watch",
+                given=f"layer={layer}, backward={backward}",
+                expected=f"a layer below {len(self.cells)}, "
+                f"of {'one direction' if self.backward_cells is None else 'two directions'}",
+            )
+        y, mask = self._by_time(x, mask)
+        for number, (cells, before) in enumerate(
+            zip(self._layers(), self._begin(state, x), strict=True)
+        ):
+            if number == layer:
+                way = int(backward)
+                seen, _ = self._along(
+                    cells[way], y, before[way], mask, reverse=backward, watched=True
+                )
+                break
+            ways = zip(cells, before, (False, True), strict=False)
+            y = self._merged([self._along(c, y, s, mask, reverse=r)[0] for c, s, r in ways])
+        states, gates = jax.tree.map(lambda values: ops.moveaxis(values, 0, 1), seen)
+        return states, gates
+
+    def _by_time(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
+        """Return x (T, B, D) and the mask (T, B, 1)."""
+        self._check(x, mask)
+        # What must not count may hold anything, NaN too: it is taken away before any product.
+        if mask is not None:
+            x = ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
+            mask = jnp.asarray(mask).T[:, :, None]
+        return ops.moveaxis(x, 1, 0), mask
+
     def _along(
-        self, cell: Cell, x: Array, state: Any, mask: Array | None, *, reverse: bool
-    ) -> tuple[Array, Any]:
-        """Return y (T, B, H) and the last state of one cell along x (T, B, D)."""
+        self,
+        cell: Cell,
+        x: Array,
+        state: Any,
+        mask: Array | None,
+        *,
+        reverse: bool,
+        watched: bool = False,
+    ) -> tuple[Any, Any]:
+        """Return y (T, B, H), or all states and gates, and the last state of one cell along x."""
         steps = x.shape[0]
 
         def body(before: Any, at: Any) -> tuple[Any, Any]:
             projected, counts, cut = at
             if cut is not None:
                 before = jax.tree.map(lambda s: ops.where(cut, stop_gradient(s), s), before)
-            after = cell.step(projected, before)
+            after, gates = cell.look(projected, before)
             y = cell.hidden(after)
             if counts is not None:
                 after = jax.tree.map(lambda new, old: ops.where(counts, new, old), after, before)
                 y = ops.where(counts, y, jnp.zeros((), y.dtype))
-            return after, y
+            return after, ((after, gates) if watched else y)
 
         cuts = None
         if self.truncate is not None:
