@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clearprop.glass.page import environment, version
-from clearprop.glass.style import DOTS_PER_INCH, Drawing
+from clearprop.glass.style import Drawing, page_width
 from clearprop.glass.wording import flat, without_folders
 from clearprop.training.files import write_atomically
 
@@ -36,9 +36,7 @@ def picture(drawing: Drawing) -> Picture:
     """Return a drawing as a page holds it."""
     data = drawing.png()
     source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    # A PNG file tells its width in its bytes 16 to 19; 96 CSS pixels are an inch.
-    width = round(int.from_bytes(data[16:20], "big") * 96 / DOTS_PER_INCH)
-    return Picture(drawing.title, drawing.caption, source, width)
+    return Picture(drawing.title, drawing.caption, source, page_width(data))
 
 
 def write_findings(

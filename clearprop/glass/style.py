@@ -6,14 +6,24 @@ and in gray.
 
 from __future__ import annotations
 
+import base64
 import functools
+import html
 import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+import numpy as np
+
+from clearprop.errors import unknown_name
+from clearprop.glass.colors import diverging
+from clearprop.training.files import write_atomically
+
 if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
@@ -26,9 +36,9 @@ DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SURFACE = "cividis"
 """The color map of heights: even in gray."""
-SIGNED = "PuOr_r"
-"""The color map of numbers around zero."""
 DOTS_PER_INCH = 160
+FORMATS = ("pdf", "png", "svg")
+"""Of files that a drawing can be saved as."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +62,60 @@ class Drawing:
 
     def png(self) -> bytes:
         """Return the picture as a PNG file."""
+        return self._written("png", {"Software": None})
+
+    def save(self, path: Path | str) -> Path:
+        """Write the picture as a PNG, SVG or PDF file, and return its place.
+
+        Args:
+            path: of the file, whose ending says the format; or a folder, in which it gets the name
+                of its title.
+
+        Raises:
+            ConfigurationError: another format.
+            RunError: the file cannot be written.
+        """
+        place = Path(path)
+        place = place / self.file_name if place.is_dir() else place
+        kind = place.suffix.lower().removeprefix(".")
+        if kind not in FORMATS:
+            raise unknown_name("kind of picture", kind, FORMATS, where=place.name)
+        # Neither hour nor program: the same picture is the same file.
+        date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {"Software": None})
+        write_atomically(place, self._written(kind, date))
+        return place
+
+    def _written(self, kind: str, metadata: dict[str, None]) -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         file = io.BytesIO()
         FigureCanvasAgg(self.figure)
-        self.figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+        self.figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
         return file.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """Return what a notebook shows: the picture, under its title and above its caption."""
+        png = self.png()
+        data = base64.b64encode(png).decode("ascii")
+        title, caption = html.escape(self.title), html.escape(self.caption)
+        page = (
+            f'<figure style="margin:0"><strong>{title}</strong><br>'
+            f'<img src="data:image/png;base64,{data}" alt="{title}" width="{page_width(png)}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+        return {"text/plain": repr(self), "text/html": page, "image/png": data}
+
+    def __repr__(self) -> str:
+        return f"<Drawing {self.title!r}: {self.caption}>"
+
+
+def page_width(png: bytes) -> int:
+    """Return how wide a drawing's PNG file stands on a page, in CSS pixels."""
+    # A PNG file tells its width in its bytes 16 to 19; 96 CSS pixels are an inch.
+    return round(int.from_bytes(png[16:20], "big") * 96 / DOTS_PER_INCH)
 
 
 def drawn(function: Callable[P, R]) -> Callable[P, R]:
@@ -112,6 +170,16 @@ def line(index: int) -> dict[str, Any]:
 def marked_line(index: int) -> dict[str, Any]:
     """Return color, dash and marker of the line of this number."""
     return {**line(index), "marker": MARKERS[index % len(MARKERS)]}
+
+
+@functools.cache
+def signed() -> Colormap:
+    """Return the color map of numbers around zero: dark blue below it, orange above."""
+    from matplotlib.colors import ListedColormap
+
+    colors = ListedColormap(diverging(np.linspace(-1, 1, 255), 1.0) / 255, name="signed")
+    colors.set_bad("#808080")
+    return colors
 
 
 @functools.cache
