@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         parts = [(name, part.prepared(preparation)) for name, part in parts]
     judged = [(name, evaluate(model, part, loss, preparation)) for name, part in parts]
     say(f"data  {line}\n")
-    say("\n".join(table(judged)))
+    say("\n".join(table(judged, f"{parts[0][1].noun}s")))
     return 0
 
 
@@ -69,11 +69,17 @@ def named(name: str, target: str | None, config: dict[str, Any]) -> Dataset:
     return chosen.dataset()[0]
 
 
-def table(judged: list[tuple[str, Evaluation]]) -> list[str]:
-    """Return how a model does on some parts, as lines; of classes also one by one."""
+def table(judged: list[tuple[str, Evaluation]], noun: str = "examples") -> list[str]:
+    """Return how a model does on some parts, as lines; of classes also one by one.
+
+    Args:
+        judged: the parts by name.
+        noun: what an example is, in the plural.
+    """
     is_class = judged[0][1].confusion is not None
-    task = "classification" if is_class else "regression"
-    head = ("part", "examples", "objective", judged[0][1].error_name)
+    shares = judged[0][1].error_name.find("error rate") >= 0
+    task = "classification" if shares else "regression"
+    head = ("part", noun, "objective", judged[0][1].error_name)
     rows = [head + (("accuracy",) if is_class else ())]
     for name, one in judged:
         row = (name, f"{one.examples:,}", f"{one.objective:.4f}", shown_error(one.error, task))
@@ -83,7 +89,7 @@ def table(judged: list[tuple[str, Evaluation]]) -> list[str]:
     names = last.class_names
     if last.confusion is None or names is None or len(names) > MOST_CLASSES:
         return lines
-    classes = [(f"{name}, by class", "examples", "right", "most often taken for")]
+    classes = [(f"{name}, by class", noun, "right", "most often taken for")]
     for label, (of_class, counts) in enumerate(zip(names, last.confusion, strict=True)):
         total, right = int(counts.sum()), int(counts[label])
         wrong = counts.copy()

@@ -91,7 +91,10 @@ def shown(experiment: Experiment, numbers: dict[str, float]) -> list[str]:
             label = name.replace("error", "root mean square error") if is_regression else name
             text = shown_error(value, "regression" if is_regression else "classification")
             test = experiment.splits.test
-            on = f" on {len(test):,} examples" if name == "test error" and test else ""
+            on = f" on {len(test):,} {test.noun}s" if name == "test error" and test else ""
+            if experiment.loss == "sequence_cross_entropy" and experiment.dataset.noun != "window":
+                # Of sequences of unequal length this is not the share of all places.
+                label += f", mean of the {experiment.dataset.noun}s"
             rows.append((label, text + on))
         else:
             rows.append((name, f"{value:.4f}" if name == "objective" else measure(name, value)))

@@ -21,6 +21,8 @@ WORST_PICTURES = 18
 WORST_ROWS = 8
 SHOWN_FEATURES = 8
 SCATTERED = 800
+LONGEST_TEXT = 160
+OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -56,28 +58,31 @@ class ConfusionSection:
     """What the report shows of right and wrong classes.
 
     Attributes:
-        rows: one for each true class; none where there are too many for a table.
-        total: examples in the whole matrix.
+        rows: one for each true class, of many the most frequent.
+        answered: how many answers the whole matrix counts, and to what.
         pairs: the most frequent mistakes in words.
         names: of the classes.
+        note: which classes of how many are shown; "" where all are.
     """
 
     rows: tuple[ConfusionRow, ...]
-    total: int
+    answered: str
     pairs: tuple[str, ...]
     names: tuple[str, ...]
+    note: str
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One answer far from the truth: the example as a picture or as values, and what was said."""
+    """One answer far from the truth: the example as a picture, a text or values; what was said."""
 
     picture: str
+    text: str
     values: tuple[str, ...]
     truth: str
     answer: str
     confidence: str
-    row: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -86,12 +91,14 @@ class MistakesSection:
 
     Attributes:
         mistakes: the worst first.
-        columns: names of their values, where they are no pictures.
+        noun: what an example is.
+        columns: names of their values, where they are neither pictures nor texts.
         wrong: how many there are in all; None for regression.
         pixelated: whether the pictures are so small that their pixels shall be seen.
     """
 
     mistakes: tuple[Mistake, ...]
+    noun: str
     columns: tuple[str, ...]
     wrong: int | None
     pixelated: bool
@@ -107,56 +114,83 @@ class FitSection:
 
 
 def confusion_section(subject: Subject) -> ConfusionSection | None:
-    """Return the confusion matrix, or None where the task is no classification."""
+    """Return the confusion matrix, or None where the task is no classification.
+
+    Of sequences each place that has a label counts.
+    """
     table = subject.evaluation.confusion
-    if table is None:
+    of_places = table is None
+    if of_places:
+        table = _of_places(subject)
+    if table is None or not table.any():
         return None
     names = tuple(subject.class_name(i) for i in range(len(table)))
-    wrong = table - np.diag(np.diag(table))
-    rows: tuple[ConfusionRow, ...] = ()
-    if len(table) <= LARGEST_TABLE:
-        rows = tuple(_confusion_row(table, i, name) for i, name in enumerate(names))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:5]
-    pairs = [divmod(int(place), len(table)) for place in order]
+    kept, note = np.arange(len(table)), ""
+    if len(table) > LARGEST_TABLE:
+        kept = np.sort(np.argsort(-table.sum(axis=1), kind="stable")[: LARGEST_TABLE - 1])
+        note = f"The {len(kept)} most frequent of {len(table)} classes are shown."
+    whose = f"{subject.part} {subject.noun}" if subject.part != "given" else subject.noun
+    places = f"{count(int(table.sum()), 'place')} of the " if of_places else "the "
     return ConfusionSection(
-        rows=rows,
-        total=int(table.sum()),
-        pairs=tuple(
-            f"{names[t]} was taken for {names[a]} {_times(int(wrong[t, a]))}, "
-            f"{percent(wrong[t, a] / table[t].sum())} of all {names[t]}"
-            for t, a in pairs
-            if wrong[t, a]
-        ),
-        names=names,
+        rows=_confusion_rows(table, names, kept),
+        answered=places + count(len(subject), whose),
+        pairs=_pairs(table, names),
+        names=tuple(names[i] for i in kept) + ((OTHERS,) if note else ()),
+        note=note,
     )
+
+
+def _pairs(table: NDArray[np.int64], names: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = table - np.diag(np.diag(table))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:5]
+    return tuple(
+        f"{names[t]} was taken for {names[a]} {_times(int(wrong[t, a]))}, "
+        f"{percent(wrong[t, a] / table[t].sum())} of all {names[t]}"
+        for t, a in (divmod(int(place), len(table)) for place in order)
+        if wrong[t, a]
+    )
+
+
+def _of_places(subject: Subject) -> NDArray[np.int64] | None:
+    """Return the confusion matrix of sequences, (N, T, K) outputs against (N, T) labels."""
+    outputs, targets = subject.evaluation.outputs, np.asarray(subject.targets)
+    labels = targets.dtype.kind in "iu" and outputs.ndim == targets.ndim + 1 > 2
+    if not labels or outputs.shape[:-1] != targets.shape:
+        return None
+    counted = targets >= 0
+    K = outputs.shape[-1]
+    pairs = targets[counted].astype(np.int64) * K + outputs.argmax(axis=-1)[counted]
+    return np.bincount(pairs, minlength=K * K).reshape(K, K)
 
 
 def _times(n: int) -> str:
     return "once" if n == 1 else "twice" if n == 2 else count(n, "time")
 
 
-def _confusion_row(table: NDArray[np.int64], true: int, name: str) -> ConfusionRow:
-    row, right = table[true], int(table[true, true])
-    wrong = table - np.diag(np.diag(table))
-    cells = tuple(
-        Cell(
-            int(n),
+def _confusion_rows(
+    table: NDArray[np.int64], names: tuple[str, ...], kept: NDArray[np.intp]
+) -> tuple[ConfusionRow, ...]:
+    """Return the rows of the kept classes; answers that name another one share the last cell."""
+    shown = table[np.ix_(kept, kept)]
+    if len(kept) < len(table):
+        rest = table[kept].sum(axis=1, keepdims=True) - shown.sum(axis=1, keepdims=True)
+        shown = np.concatenate([shown, rest], axis=1)
+    most = max(1, int((shown - np.eye(*shown.shape, dtype=np.int64) * shown).max()))
+    rows = []
+    for place, (true, counts) in enumerate(zip(kept, shown, strict=True)):
+        examples, right = int(counts.sum()), int(counts[place])
+        cells = tuple(
             # Mistakes are few beside right answers: they have a scale of their own, by square root.
-            float(n / max(1, row.sum()))
-            if answer == true
-            else float(np.sqrt(n / max(1, wrong.max()))),
-            answer == true,
+            Cell(int(n), float(n / max(1, examples)), True)
+            if answer == place
+            else Cell(int(n), float(np.sqrt(n / most)), False)
+            for answer, n in enumerate(counts)
         )
-        for answer, n in enumerate(row)
-    )
-    answered = int(table[:, true].sum())
-    return ConfusionRow(
-        name,
-        cells,
-        int(row.sum()),
-        percent(right / row.sum()) if row.sum() else "",
-        percent(right / answered) if answered else "",
-    )
+        answered = int(table[:, true].sum())
+        recall = percent(right / examples) if examples else ""
+        precision = percent(right / answered) if answered else ""
+        rows.append(ConfusionRow(names[true], cells, examples, recall, precision))
+    return tuple(rows)
 
 
 def mistakes_section(subject: Subject) -> MistakesSection | None:
@@ -173,8 +207,11 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
     worst = candidates[np.argsort(-subject.losses_by_example[candidates], kind="stable")]
     worst = worst[: WORST_PICTURES if pictures else WORST_ROWS]
     columns = () if pictures else _columns(subject)
+    if not pictures and subject.text(0) is not None:
+        columns = ("text",)
     return MistakesSection(
         mistakes=tuple(_mistake(subject, int(row), pictures) for row in worst),
+        noun=subject.noun,
         columns=columns,
         wrong=len(candidates) if classifies else None,
         pixelated=pictures and max(subject.input_shape[:2]) <= 64,
@@ -192,20 +229,44 @@ def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
         output = np.asarray(subject.evaluation.outputs[row], np.float64).reshape(-1)
         truth, answer = (", ".join(number(v) for v in x[:4]) for x in (target, output))
         confidence = number(float(np.sqrt(np.mean((output - target) ** 2))))
-    raw = subject.raw_inputs(np.array([row]))[0]
+    text = None if pictures else subject.text(row)
     return Mistake(
         picture=data_address(subject.picture(row)) if pictures else "",
-        values=() if pictures else tuple(number(float(v)) for v in raw.ravel()[:SHOWN_FEATURES]),
+        text=shortened(text) if text is not None else "",
+        values=() if pictures or text is not None else _values(subject, row),
         truth=truth,
         answer=answer,
         confidence=confidence,
-        row=row,
+        name=subject.called(row),
     )
 
 
+def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return the beginning of a text, cut between two words.
+
+    >>> shortened("to be or not to be", 10)
+    'to be or ...'
+    """
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest + 1].rpartition(' ')[0] or text[:longest]} ..."
+
+
+def _values(subject: Subject, row: int) -> tuple[str, ...]:
+    raw = subject.raw_inputs(np.array([row]))[0].ravel()
+    shown = raw[-SHOWN_FEATURES:] if _is_series(subject) else raw[:SHOWN_FEATURES]
+    return tuple(number(float(value)) for value in shown)
+
+
 def _columns(subject: Subject) -> tuple[str, ...]:
-    width = int(np.prod(subject.input_shape))
-    return tuple(feature_name(subject, i) for i in range(min(width, SHOWN_FEATURES)))
+    width = min(int(np.prod(subject.input_shape)), SHOWN_FEATURES)
+    if _is_series(subject):  # the end of a window says more of what comes next than its beginning
+        return tuple(f"{back} before" for back in range(width, 0, -1))
+    return tuple(feature_name(subject, i) for i in range(width))
+
+
+def _is_series(subject: Subject) -> bool:
+    return subject.noun == "window" and subject.input_shape[1:] == (1,)
 
 
 def feature_name(subject: Subject, i: int) -> str:

@@ -20,6 +20,8 @@ from clearprop.glass.wording import count, number, percent
 MARKED_POINTS = 40
 BINS = 200
 LOG_RANGE = 20.0
+FEW = 30
+"""Held-out examples below which their error is only a hint."""
 
 
 @dataclass(frozen=True)
@@ -213,8 +215,21 @@ def reading(subject: Subject) -> list[str]:
             "the rule or the examples by heart.",
         ]
     waited = int(subject.curves.epoch[-1]) - (best_epoch(subject) or 0)
+    held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
+    if held_out == 1:
+        return [
+            _of_objective(subject.curves.objective, "more epochs may help"),
+            f"The development part is a single {subject.noun}: its error says nothing about "
+            "others, and nothing about overfitting. Hold out more.",
+        ]
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
-    return [_of_objective(subject.curves.objective, hope), *_of_errors(subject, waited)]
+    said = [_of_objective(subject.curves.objective, hope), *_of_errors(subject, waited)]
+    if held_out < FEW:
+        said.append(
+            f"The development part has {count(held_out, subject.noun)} only: other ones might have "
+            "said something else, so take this as a hint."
+        )
+    return said
 
 
 def _of_corrections(subject: Subject) -> list[str]:

@@ -5,7 +5,7 @@ Shape letters: B examples, H height, W width, C channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -104,6 +104,7 @@ class Passage:
         why: why this example was chosen.
         answer: what the model said, and what is true.
         picture: the input, where it is one.
+        text: the input, where it is one in words.
         input_error: dE/d input, where the input is a picture.
         layers: from the input to the output.
         flow: mean sizes of outputs and error signals over many examples.
@@ -115,6 +116,7 @@ class Passage:
     why: str
     answer: str
     picture: str
+    text: str
     input_error: Signals | None
     layers: tuple[LayerPassage, ...]
     flow: tuple[LayerFlow, ...]
@@ -145,6 +147,7 @@ def passage(subject: Subject) -> Passage:
         why=why,
         answer=_answer(subject, row),
         picture=picture,
+        text=subject.text(row) or "",
         input_error=input_error,
         layers=tuple(layer for layer in layers if layer is not None),
         flow=flow,
@@ -164,13 +167,15 @@ def _telling_example(subject: Subject) -> tuple[int, str]:
     losses = subject.losses_by_example[:SEARCHED]
     if subject.evaluation.confusion is None:
         row = int(np.argsort(losses, kind="stable")[len(losses) // 2])
-        return row, f"example {row}, whose loss is the middle one of all"
-    wrong = np.flatnonzero(subject.answers[:SEARCHED] != subject.truths[:SEARCHED])
-    if len(wrong):
-        row = int(wrong[np.argmin(losses[wrong])])
-        return row, f"example {row}, the wrong answer that was nearest to being right"
-    row = int(np.argmax(losses))
-    return row, f"example {row}, the right answer with the largest loss"
+        why = "whose loss is the middle one of all"
+    else:
+        wrong = np.flatnonzero(subject.answers[:SEARCHED] != subject.truths[:SEARCHED])
+        if len(wrong):
+            row = int(wrong[np.argmin(losses[wrong])])
+            why = "the wrong answer that was nearest to being right"
+        else:
+            row, why = int(np.argmax(losses)), "the right answer with the largest loss"
+    return row, f"{subject.noun} {subject.called(row)}, {why}"
 
 
 def _answer(subject: Subject, row: int) -> str:
@@ -213,8 +218,17 @@ def _steps(model: nn.Module, seen: Capture) -> list[Step]:
             name = f"{name} after {before}"
         if not isinstance(module, (nn.Activation, *ONLY_FORM)):
             before = layer.path
-        steps.append((name, layer, module))
+        steps.append((name, _of_one_output(layer), module))
     return steps
+
+
+def _of_one_output(layer: LayerCapture) -> LayerCapture:
+    """Return a layer with the first of its outputs: of one that gives its last state too, that."""
+    leaves = jax.tree.leaves(layer.value)
+    if not leaves or leaves[0] is layer.value:
+        return layer
+    error = jax.tree.leaves(layer.error, is_leaf=lambda leaf: leaf is None)[0]
+    return replace(layer, value=leaves[0], error=error)
 
 
 def _layer_passage(name: str, layer: LayerCapture, examples: int) -> LayerPassage | None:
@@ -303,7 +317,7 @@ def _flow(
 
 
 def _pull(model: nn.Module, seen: Capture, path: str) -> str:
-    weights = {p: w for p, w in nn.parameters(model).items() if p.rpartition(".")[0] == path}
+    weights = {p: w for p, w in nn.parameters(model).items() if p.startswith(f"{path}.")}
     if not weights:
         return ""
     gradients = np.concatenate([np.asarray(seen.gradients[p], np.float64).ravel() for p in weights])

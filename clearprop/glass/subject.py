@@ -21,6 +21,7 @@ from clearprop import (
     nn,
 )
 from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.preparation import INPUTS
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError
 from clearprop.glass.colors import gray
@@ -148,6 +149,22 @@ class Subject:
             targets = self.preparation.scaled_targets(targets)
         losses = np.asarray(self.loss.per_example(outputs, jnp.asarray(targets)), np.float64)
         return np.asarray(losses.reshape(len(losses), -1).mean(axis=1))
+
+    @property
+    def noun(self) -> str:
+        """What an example is: "example", "text", "sentence" or "window"."""
+        return self.examples.noun if isinstance(self.examples, Dataset) else "example"
+
+    def called(self, row: int) -> str:
+        """Return an example's number, and its name where it has one: "12 (1994)"."""
+        names = self.examples.row_names if isinstance(self.examples, Dataset) else None
+        return str(row) + (f" ({names[row]})" if names is not None else "")
+
+    def text(self, row: int) -> str | None:
+        """Return an example that is a text in words, as far as the model knows these; else None."""
+        if not isinstance(self.examples, Dataset) or INPUTS not in self.examples.vocabularies:
+            return None
+        return self.examples.vocabularies[INPUTS].decode(self.inputs[row])
 
     def class_name(self, label: int) -> str:
         """Return what a class is called."""

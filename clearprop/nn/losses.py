@@ -171,7 +171,7 @@ sequence_cross_entropy = Loss(
     "sequence_cross_entropy",
     per_example=_of_sequences,
     error=_wrong_places,
-    error_name="error rate",
+    error_name="mean error rate of a sequence",
     task="classification",
     skips_negative=True,
 )

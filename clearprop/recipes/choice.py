@@ -141,4 +141,4 @@ def described(dataset: Dataset) -> str:
     'digits (1,797 examples)'
     """
     test = f" + {len(dataset.test):,} test" if dataset.test is not None else ""
-    return f"{dataset.name} ({len(dataset):,}{test} examples)"
+    return f"{dataset.name} ({len(dataset):,}{test} {dataset.noun}s)"

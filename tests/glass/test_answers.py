@@ -1,0 +1,128 @@
+"""Words and years stand where they belong; places of sequences are told apart by their labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import data, models, nn
+from clearprop.data import Dataset, Splits, Vocabulary
+from clearprop.data.tagged_texts import Tagged, tagged
+from clearprop.glass import write_report
+from clearprop.glass.answers import confusion_section, mistakes_section
+from clearprop.glass.curves import reading
+from clearprop.glass.subject import gather
+from clearprop.training import Run, fit
+from tests.glass.page import Element, read
+
+VERSES = (
+    "O/interjection Romeo/name Romeo/name wherefore/adverb art/verb thou/pronoun Romeo/name",
+    "Deny/verb thy/determiner father/noun and/conjunction refuse/verb thy/determiner name/noun",
+    "What/pronoun is/verb in/preposition a/determiner name/noun",
+    "A/determiner plague/noun on/preposition both/determiner your/determiner houses/noun",
+)
+
+
+def page_of(run: Run, splits: Any, folder: Path) -> Element:
+    page, faults = read(write_report(run, splits, folder / "report.html").read_text("utf-8"))
+    assert faults == []
+    return page
+
+
+@pytest.fixture(scope="module")
+def tagging() -> tuple[Run, Splits]:
+    sentences = [Tagged(*zip(*(w.split("/") for w in v.split()), strict=True)) for v in VERSES]
+    splits = tagged(sentences, "verses", groups=np.arange(4)).split(dev=0.25, test=0.25)
+    model = models.Tagger(len(splits.train.vocabularies["inputs"]), 9, hidden_size=8)
+    loss = "sequence_cross_entropy"
+    return fit(model, splits, loss, epochs=2, batch_size=2, progress=False), splits
+
+
+def test_a_table_of_tags_counts_words_and_not_what_is_filled_up(
+    tagging: tuple[Run, Splits], tmp_path: Path
+) -> None:
+    run, splits = tagging
+    assert splits.test is not None
+    found = confusion_section(gather(run, splits))
+    assert found is not None
+    words = int((splits.test.targets >= 0).sum())
+    assert sum(cell.examples for row in found.rows for cell in row.cells) == words
+    assert found.answered == f"{words} places of the 1 test sentence"
+    assert found.names == splits.train.class_names
+    page = page_of(run, splits, tmp_path)
+    assert page.by_id("confusion") is not None
+
+
+def test_the_layer_of_a_memory_is_there_and_back(
+    tagging: tuple[Run, Splits], tmp_path: Path
+) -> None:
+    text = page_of(*tagging, tmp_path).by_id("passage").text  # type: ignore[union-attr]
+    assert "lstm LSTM" in " ".join(text.split())
+
+
+def test_a_layer_that_gives_its_state_too_is_shown_by_its_outputs(tmp_path: Path) -> None:
+    tokens = np.arange(24).reshape(4, 6) % 5
+    model = models.RecurrentLanguageModel(5, hidden_size=4, cell="lstm")
+    pair = (tokens[:, :-1].astype(np.int32), tokens[:, 1:].astype(np.int32))
+    run = fit(model, pair, "sequence_cross_entropy", epochs=1, batch_size=4, progress=False)
+    errors = page_of(run, pair, tmp_path).by_id("errors")
+    assert errors is not None
+    rows = [row.all("td") for row in errors.all("tr") if "recurrent" in row.text]
+    assert [row[0].text for row in rows] == ["LSTM"]
+    assert float(rows[0][3].text) > 0  # gradient over weight
+
+
+def test_one_held_out_example_is_no_ground_for_a_sentence(tagging: tuple[Run, Splits]) -> None:
+    said = " ".join(reading(gather(*tagging)))
+    assert "a single sentence" in said
+    assert "overfitting yet" not in said
+
+
+def test_of_many_classes_the_most_frequent_are_shown() -> None:
+    classes = 30
+    labels = np.repeat(np.arange(classes), np.arange(classes) + 1).astype(np.int32)
+    made = Dataset("steps", np.eye(classes)[labels] + 0.0, labels, "classification")
+    model = nn.Linear(classes, classes, bias=False)
+    run = fit(model, (made.inputs, made.targets), epochs=1, batch_size=93, progress=False)
+    right = dataclasses.replace(run, model=model.init(0).replace(weight=np.eye(classes)))  # type: ignore[attr-defined]
+    found = confusion_section(gather(right, made))
+    assert found is not None
+    assert found.names == (*map(str, range(11, 30)), "others")
+    assert [row.recall for row in found.rows] == ["100.00 %"] * 19
+
+
+def test_worst_answers_of_texts_are_texts(tmp_path: Path) -> None:
+    texts = ["to be or not", "be not to", "one or two", "two and one"] * 4
+    words = Vocabulary.from_texts(texts)
+    labels = np.array([0, 0, 1, 1] * 4)
+    made = Dataset("texts", words.encode_all(texts), labels, "classification",
+                   vocabularies={"inputs": words})  # fmt: skip
+    model = models.WordClassifier(len(words), 2, network="bag")
+    run = fit(model, (made.inputs, made.targets), epochs=1, batch_size=8, progress=False)
+    wrong = dataclasses.replace(made, targets=1 - labels)
+    shown = [section.mistakes for part in (made, wrong)
+             if (section := mistakes_section(gather(run, part)))]  # fmt: skip
+    found = [mistake for mistakes in shown for mistake in mistakes]
+    assert found
+    assert {mistake.text for mistake in found} <= set(texts)
+    assert not any(mistake.values for mistake in found)
+    assert page_of(run, wrong if shown[1] else made, tmp_path).by_id("mistakes") is not None
+
+
+def test_worst_forecasts_name_their_years() -> None:
+    pytest.importorskip("statsmodels", reason="the series come with statsmodels")
+    splits = data.load("sunspots").split()
+    model = models.Forecaster("time-delay", memory=24, hidden_size=4)
+    run = fit(model, splits, "squared_error", epochs=1, batch_size=64, progress=False)
+    found = mistakes_section(gather(run, splits))
+    assert found is not None
+    assert found.columns[-1] == "1 before"
+    first, test = found.mistakes[0], splits.test
+    assert test is not None
+    row, year = int(first.name.split()[0]), first.name.split()[1].strip("()")
+    assert int(year) == 1700 + len(data.load("sunspots")) + 24 - len(test) + row
+    assert first.values[-1] == f"{test.targets[row - 1, 0]:.3g}"
