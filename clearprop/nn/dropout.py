@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import numpy as np
 
 from clearprop.nn.call import current
 from clearprop.nn.checks import probability
@@ -36,5 +37,6 @@ class Dropout(Module):
         call = current()
         if not call.training or self.rate == 0:
             return x
-        kept = jax.random.bernoulli(call.key_for(self), 1 - self.rate, x.shape)
+        # A chance of 32 bits draws the same in double precision, in which checks compute.
+        kept = jax.random.bernoulli(call.key_for(self), np.float32(1 - self.rate), x.shape)
         return x * (kept.astype(x.dtype) / (1 - self.rate))
