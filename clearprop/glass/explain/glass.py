@@ -13,8 +13,10 @@ import jax
 
 from clearprop import nn
 from clearprop.errors import ConfigurationError, nearest
+from clearprop.glass.explain.graph import Link
 from clearprop.glass.explain.node import GlassNode
 from clearprop.glass.explain.program import prepare
+from clearprop.glass.explain.table import Table
 from clearprop.glass.explain.values import Values
 
 Array = jax.Array
@@ -73,22 +75,23 @@ class Glass:
     Attributes:
         nodes: parameters, inputs, then operations in the order of computation; the last is E.
         values: where the nodes find their arrays.
+        structure: names, shapes and edges, without numbers.
     """
 
     def __init__(self, values: Values) -> None:
         self.values = values
-        self.graph_ = values.program.graph
+        self.structure = values.program.graph
         self.nodes = tuple(
-            GlassNode(self, index, spec) for index, spec in enumerate(self.graph_.nodes)
+            GlassNode(self, index, spec) for index, spec in enumerate(self.structure.nodes)
         )
         self._by_name = {node.name: node for node in self.nodes}
-        for path, index in self.graph_.layers.items():
+        for path, index in self.structure.layers.items():
             self._by_name.setdefault(path or "model", self.nodes[index])
 
     @property
     def objective(self) -> float:
         """E, the mean loss of the examples."""
-        return float(self.values[self.graph_.objective])
+        return float(self.values[self.structure.objective])
 
     @overload
     def __getitem__(self, name: int) -> GlassNode: ...
@@ -112,6 +115,35 @@ class Glass:
                 return found
         raise self._unknown(name)
 
+    def table(self, pattern: str = "*") -> Table:
+        """Return the nodes that a pattern matches as a table of a few numbers each.
+
+        Raises:
+            ConfigurationError: no node matches.
+        """
+        found = self[pattern]
+        return Table(found if isinstance(found, Selection) else (found,))
+
+    def graph(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the structure as plain data: nodes, and edges from a node to one that reads it."""
+        nodes = [
+            {
+                "name": node.name,
+                "layer": node.layer,
+                "operation": node.operation,
+                "shape": list(node.shape),
+                "dtype": str(node.dtype),
+            }
+            for node in self.nodes
+        ]
+        edges = [
+            {"from": self.nodes[x.index].name, "to": spec.name, "input": i}
+            for spec in self.structure.nodes
+            for i, x in enumerate(spec.inputs)
+            if isinstance(x, Link)
+        ]
+        return {"nodes": nodes, "edges": edges}
+
     def __iter__(self) -> Iterator[GlassNode]:
         return iter(self.nodes)
 
@@ -123,7 +155,11 @@ class Glass:
 
     def __repr__(self) -> str:
         parameters = sum(node.operation == "parameter" for node in self.nodes)
-        return f"<Glass of {len(self)} nodes, {parameters} parameters: E = {self.objective:.6g}>"
+        text = f"<Glass of {len(self)} nodes, {parameters} parameters: E = {self.objective:.6g}"
+        strange = [w.name for w in self.nodes if w.operation == "parameter" and w.summary.nonfinite]
+        if strange:
+            text += f"; not finite: {', '.join(strange[:3])}{', ...' * (len(strange) > 3)}"
+        return text + ">"
 
     def _unknown(self, name: str) -> ConfigurationError:
         close = nearest(name, self._by_name)
@@ -139,6 +175,10 @@ class Selection(tuple[GlassNode, ...]):
     """Some nodes of a pass, in their order."""
 
     __slots__ = ()
+
+    def table(self) -> Table:
+        """Return these nodes as a table of a few numbers each."""
+        return Table(self)
 
     def __repr__(self) -> str:
         return f"<{len(self)} nodes: {', '.join(node.name for node in self)}>"

@@ -11,8 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.errors import ConfigurationError
+from clearprop.glass.explain.check import Check, check
 from clearprop.glass.explain.graph import Link, Slot, Spec
 from clearprop.glass.explain.jacobian import Jacobian, local_derivative
+from clearprop.glass.explain.summary import NOTHING, Summary
 
 if TYPE_CHECKING:
     from clearprop.glass.explain.glass import Glass
@@ -67,6 +69,23 @@ class GlassNode:
         return bool(jnp.issubdtype(self.dtype, jnp.floating))
 
     @property
+    def summary(self) -> Summary:
+        """The value in a few numbers."""
+        return self.glass.values.summary(self._spec.value)
+
+    @property
+    def error_summary(self) -> Summary | None:
+        """The error signal in a few numbers; None where none can arrive."""
+        if self._spec.error is not None:
+            return self.glass.values.summary(self._spec.error)
+        return NOTHING if self.carries_error else None
+
+    def passed_summary(self, i: int = 0) -> Summary:
+        """What this node hands to its input i, in a few numbers."""
+        slot = self._spec.passed[i] if self._spec.passed else None
+        return NOTHING if slot is None else self.glass.values.summary(slot)
+
+    @property
     def inputs(self) -> tuple[Any, ...]:
         """What it was computed from: nodes, and constants as arrays, numbers or None."""
         return tuple(
@@ -77,7 +96,7 @@ class GlassNode:
     @property
     def users(self) -> tuple[GlassNode, ...]:
         """The nodes that read it."""
-        return tuple(self.glass.nodes[i] for i in self.glass.graph_.users[self.index])
+        return tuple(self.glass.nodes[i] for i in self.glass.structure.users[self.index])
 
     @property
     def siblings(self) -> tuple[GlassNode, ...]:
@@ -132,6 +151,14 @@ class GlassNode:
         self.check_input(i)
         slot = self._spec.passed[i] if self._spec.passed else None
         return None if slot is None else self.glass.values[slot]
+
+    def check(self, index: int | tuple[int, ...] | None = None) -> Check:
+        """Compare an entry of the error signal with what E does when that entry is moved.
+
+        In double precision, for any entry of any node; None for the entry of the largest error.
+        See `clearprop.glass.explain.check`.
+        """
+        return check(self, index)
 
     def check_input(self, i: int) -> None:
         """Raise where there is no input i."""

@@ -22,6 +22,7 @@ from clearprop.autodiff.sweep import Place
 from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.explain.graph import Builder, Graph
 from clearprop.glass.explain.jacobian import product_with
+from clearprop.glass.explain.summary import numbers_of
 
 PROGRAMS = 16
 """How many traced passes are kept for models, shapes and losses that come again."""
@@ -79,17 +80,21 @@ class Program:
     Attributes:
         graph: the nodes and where their numbers are found.
         size: bytes of all arrays together that the pass can give.
+        operations: names of what stands on the tape, "" for a variable.
     """
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
         self._is_array = [isinstance(leaf, jax.ShapeDtypeStruct) for leaf in signature.leaves]
+        self.operations: list[str] = []
         graphs: list[Graph] = []
 
         def traced(arrays: Sequence[Any]) -> list[Any]:
-            builder = self.builder(self.run(arrays))
-            graphs.append(builder[0])
-            return builder[1]
+            ran = self.run(arrays)
+            self.operations = [n.operation.name if n.operation else "" for n in ran.tape.nodes]
+            graph, found = self.graph_of(ran)
+            graphs.append(graph)
+            return found
 
         shapes = [leaf for leaf in signature.leaves if isinstance(leaf, jax.ShapeDtypeStruct)]
         closed = jax.make_jaxpr(traced)(shapes)
@@ -152,7 +157,7 @@ class Program:
         return Pass(tape, objective, list(weights), inputs, heard, end)
 
     @staticmethod
-    def builder(ran: Pass) -> tuple[Graph, list[Any]]:
+    def graph_of(ran: Pass) -> tuple[Graph, list[Any]]:
         """Sweep a pass backward; return its graph, and the arrays of the graph's slots."""
         errors: dict[tuple[int, int], Any] = {}
         passed: dict[tuple[int, int], Any] = {}
@@ -172,6 +177,18 @@ class Program:
         if rest:
             found |= zip(rest, self._call(rest)(*given), strict=True)
         return found
+
+    def summaries(self, given: Sequence[Any]) -> Any:
+        """Return every array in a few numbers, (number of variables, numbers of a summary)."""
+        return self._summarize(*given)
+
+    @functools.cached_property
+    def _summarize(self) -> Callable[..., Any]:
+        def all_of(*given: Any) -> Any:
+            every = self._function(*given)
+            return jnp.stack([numbers_of(every[slot]) for slot in self._first])
+
+        return jax.jit(all_of)
 
     def product(
         self, given: Sequence[Any], place: Place, i: int, vector: Any, transposed: bool

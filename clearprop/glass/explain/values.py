@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from clearprop.glass.explain import program as programs
 from clearprop.glass.explain.graph import Slot
 from clearprop.glass.explain.program import Program
+from clearprop.glass.explain.summary import Summary, summary_from, summary_of
 
 Array = jax.Array
 
@@ -33,6 +35,7 @@ class Values:
         self._budget = programs.budget()
         self._parts = _cut(program.sizes, self._budget)
         self._part_of = {n: part for part in self._parts for n in part}
+        self._summaries: dict[int, Summary] = {}
         self._kept: OrderedDict[range, dict[int, Any]] = OrderedDict()
 
     @property
@@ -49,6 +52,17 @@ class Values:
         self._kept.move_to_end(part)
         found: Array = self._kept[part][number]
         return found
+
+    def summary(self, slot: Slot) -> Summary:
+        """Return an array in a few numbers; where not all fit, none has to be kept for it."""
+        number = self.program.variable_of[slot.number]
+        if number not in self._summaries:
+            if self.fits:
+                self._summaries[number] = summary_of(self[slot])
+            else:
+                numbers = self.program.summaries(self.given)
+                self._summaries = dict(enumerate(map(summary_from, np.asarray(numbers))))
+        return self._summaries[number]
 
     def product(self, place: Any, i: int, vector: Any, transposed: bool) -> Array:
         """Return a vector's product with a Jacobian: see `Program.product`."""
