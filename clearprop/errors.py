@@ -81,6 +81,10 @@ class NonFiniteError(ClearpropError, ArithmeticError):
     """A loss, an error signal or a weight became infinite or not a number."""
 
 
+MOST_NAMES, SHOWN_NAMES = 24, 6
+"""Up to how many known names an error lists all, and how many it shows of more."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is closest to ``name``, or None where none is close.
 
@@ -103,9 +107,15 @@ def unknown_name(
     """
     names = sorted(known)
     close = nearest(name, names)
+    expected = f"one of {', '.join(names)}" if names else f"no {kind} is known here"
+    if len(names) > MOST_NAMES:
+        # What one meant is among the nearest, or none of them is of any help.
+        near = difflib.get_close_matches(name.lower(), names, n=SHOWN_NAMES, cutoff=0.3)
+        shown = near or names[:SHOWN_NAMES]
+        expected = f"one of {len(names)}, such as {', '.join(shown)}"
     return ConfigurationError(
         f"unknown {kind} {name!r}",
         where=where,
-        expected=f"one of {', '.join(names)}" if names else f"no {kind} is known here",
+        expected=expected,
         mend=f"did you mean {close!r}?" if close else None,
     )

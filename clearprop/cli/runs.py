@@ -90,8 +90,6 @@ def trained(folder: Path) -> tuple[nn.Module, Preparation]:
     Raises:
         CheckpointError: the run has not come to a model yet, or it knows no preparation.
     """
-    from clearprop import models  # noqa: F401  a file names its layers; they have to be loaded
-
     if not (folder / MODEL).is_file():
         refuse_study(folder)
         raise CheckpointError(

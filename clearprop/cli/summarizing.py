@@ -92,8 +92,6 @@ def _types(preparation: Preparation | None) -> Any:
 
 
 def _saved(text: str) -> tuple[nn.Module, Preparation | None]:
-    from clearprop import models  # noqa: F401  a file names its layers; they have to be loaded
-
     path = Path(text)
     if path.is_dir():
         return trained(path)

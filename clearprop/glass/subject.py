@@ -16,10 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import (
-    models,  # noqa: F401 - a saved model names its class, which has to be known
-    nn,
-)
+from clearprop import nn
 from clearprop.data import Dataset, Preparation, Splits
 from clearprop.data.preparation import INPUTS
 from clearprop.data.sources import by_name, rows_of

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from clearprop import backend
 from clearprop.errors import ConfigurationError, ShapeError
 
 Array = jax.Array
@@ -115,7 +116,7 @@ def generate(
         )
     if length == 0:
         return prompt
-    key = jax.random.key(seed) if isinstance(seed, int) else seed
+    key = None if seed is None else backend.key(seed)
     if temperature == 0:
         key, temperature = None, 1.0
     return _generate(model, prompt, key, temperature, length, top_k, top_p, stop)  # type: ignore[no-any-return]

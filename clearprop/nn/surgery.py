@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.errors import ModelError, ShapeError, unknown_name
+from clearprop.errors import ConfigurationError, ModelError, ShapeError, unknown_name
 from clearprop.nn.call import apply
 from clearprop.nn.module import Module, modules
 
@@ -78,7 +78,8 @@ def features(
         (N, ...) as the layer's output, or (N, features).
 
     Raises:
-        ConfigurationError: there is no such layer; the nearest path is suggested.
+        ConfigurationError: there is no such layer, the nearest path is suggested; or a batch of no
+            examples.
         ModelError: the model does not use this layer, or it gives no single array.
         ShapeError: there are no inputs.
 
@@ -89,6 +90,13 @@ def features(
     (10, 3)
     """
     layer_at(model, path)
+    if batch_size < 1:
+        raise ConfigurationError(
+            "a batch holds at least one example",
+            where="features",
+            given=f"batch_size={batch_size}",
+            mend="batch_size=256",
+        )
     wanted = path
     number = len(jax.tree.leaves(x)[0])
     if not number:

@@ -81,6 +81,10 @@ def test_drawn_texts_repeat() -> None:
     np.testing.assert_array_equal(
         first, generate(model, TOKENS, 6, seed=1, temperature=2.0, top_k=5, top_p=0.9)
     )
+    seeded = generate(model, TOKENS, 6, seed=np.int64(1), temperature=2.0, top_k=5, top_p=0.9)
+    np.testing.assert_array_equal(first, seeded)
+    with pytest.raises(ConfigurationError, match="a seed is a whole number"):
+        generate(model, TOKENS, 6, seed=1.5)
     assert not np.array_equal(first, generate(model, TOKENS, 6, seed=2, temperature=2.0))
     np.testing.assert_array_equal(first[:, :5], TOKENS)
     likeliest = generate(model, TOKENS, 6)

@@ -33,6 +33,8 @@ def test_features_of_blocks_and_of_models_with_statistics():
 
 
 def test_features_teach():
+    with pytest.raises(ConfigurationError, match="a batch holds at least one example"):
+        nn.features(nn.Linear(2, 3).init(0), jnp.ones((4, 2)), "", batch_size=0)
     model = LeNet5().init(0)
     with pytest.raises(ConfigurationError, match="did you mean 'pool1'"):
         nn.features(model, pictures(), "pol1")

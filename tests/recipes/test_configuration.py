@@ -107,3 +107,11 @@ def test_every_key_is_read(name: str) -> None:
 def test_studies_part_their_data_themselves(name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"unknown key 'data\.dev'"):
         find_recipe(name).of({"data": {"dev": 0.3}})
+
+
+def test_of_many_keys_the_nearest_are_named() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        find_recipe("lenet5").of(assigned(["lerning_rate=1"]))
+    expected = str(raised.value.expected)
+    assert re.match(r"one of \d+, such as learning_rate, ", expected)
+    assert expected.count(",") <= 7
