@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clearprop.autodiff import value_and_grad as value_and_grad
     from clearprop.autodiff import vjp as vjp
     from clearprop.errors import ClearpropError as ClearpropError
+    from clearprop.glass.diagnosis.diagnose import diagnose as diagnose
     from clearprop.glass.explain import explain as explain
     from clearprop.training import evaluate as evaluate
     from clearprop.training import load as load
@@ -54,6 +55,7 @@ _HOME = {
     ),
     **dict.fromkeys(("evaluate", "fit", "load", "predict", "save"), "clearprop.training"),
     "ClearpropError": "clearprop.errors",
+    "diagnose": "clearprop.glass.diagnosis",
     "explain": "clearprop.glass.explain",
 }
 _MODULES = ("data", "glass", "models", "nn", "ops", "optim", "recipes", "training", "tree")

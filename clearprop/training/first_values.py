@@ -25,12 +25,14 @@ class Change:
         same: whether no bit of it has changed.
         deviation: of its first values, the square root of their mean square deviation.
         distance: root mean square of how far its entries went, as far as those kept tell.
+        still: share of the entries kept of which no bit has changed.
         size: number of entries.
     """
 
     same: bool
     deviation: float
     distance: float
+    still: float
     size: int
 
 
@@ -64,6 +66,7 @@ def changes(noted: Mapping[str, Mapping[str, Any]], model: nn.Module) -> dict[st
             same=_fingerprint(now) == first["crc32"],
             deviation=float(first["deviation"]),
             distance=float(np.sqrt(np.mean(np.square(went)))) if len(went) else 0.0,
+            still=float(np.mean(went == 0)) if len(went) else 1.0,
             size=int(now.size),
         )
     return found

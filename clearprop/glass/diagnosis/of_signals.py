@@ -1,0 +1,232 @@
+"""Rules about what goes through the layers: dead and saturated units, error signals that fade."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clearprop import nn
+from clearprop.glass.diagnosis import mend
+from clearprop.glass.diagnosis.facts import Facts, named
+from clearprop.glass.diagnosis.finding import Finding
+from clearprop.glass.diagnosis.rules import found, rule, strength
+from clearprop.glass.diagnosis.signals import Signal
+from clearprop.glass.wording import number, percent
+from clearprop.nn.recurrent.layer import Recurrent
+
+MANY_DEAD, SOME_DEAD = 0.5, 0.3
+"""Half of a layer's units: more than training at a good rate kills. Of healthy networks in the
+benchmark no layer of eight units or more has so many; a third is worth a note."""
+
+SATURATED = {"sigmoid": (0.01, 0.99), "tanh": (-0.99, 0.99), "hard_tanh": (-0.99, 0.99)}
+"""Outputs beyond these have a derivative below a fiftieth of the largest."""
+
+MOSTLY_SATURATED = 0.6
+"""Of a layer's outputs. Trained networks that answer well have up to two fifths."""
+
+VANISHES = EXPLODES = 1000.0
+"""The error signal of the first layer over that of the last, or the other way. A factor of a
+hundred is common in healthy deep networks; a thousand leaves the first layers behind."""
+
+VANISHES_THROUGH_TIME, EXPLODES_THROUGH_TIME = 1e4, 1e3
+"""The error signal of the last step over that of the first. Most tasks look at near steps more, so
+it may fade a thousandfold; but nothing that is healthy makes it grow."""
+
+FEWEST_LAYERS, FEWEST_STEPS, FEWEST_UNITS = 3, 5, 4
+
+
+@rule("dead_units", "signals")
+def dead_units(facts: Facts) -> Finding | None:
+    """Units that are exactly zero for every example."""
+    worst: list[tuple[float, int, Signal]] = []
+    for signal in _hidden(facts, (nn.Activation,)):
+        value = signal.value.reshape(-1, signal.value.shape[-1])
+        dead = int((value == 0).all(axis=0).sum())
+        if value.shape[1] >= FEWEST_UNITS and dead / value.shape[1] >= SOME_DEAD:
+            worst.append((dead / value.shape[1], value.shape[1], signal))
+    if not worst:
+        return None
+    worst.sort(key=lambda one: -one[0])
+    share, units, signal = worst[0]
+    assert facts.signals is not None
+    fault = share >= MANY_DEAD and not facts.learned
+    lower = _slower(facts)
+    change = mend.other_activation([s.path for *_, s in worst], "leaky_relu")
+    return found(
+        "dead_units",
+        named(s.label for *_, s in worst),
+        {"share": share, "units": units, "examples": facts.signals.examples},
+        f"{round(share * units)} of {units} units of {signal.label} are zero for each of "
+        f"{facts.signals.examples} examples.",
+        f"{change}\n{lower}".strip(),
+        strength(share, SOME_DEAD, 1.0),
+        "fault" if fault else "note",
+    )
+
+
+@rule("saturated_units", "signals")
+def saturated_units(facts: Facts) -> Finding | None:
+    """Sigmoid and tanh units that sit at the ends of their curves."""
+    worst: list[tuple[float, Signal]] = []
+    for signal in _hidden(facts, (nn.Activation, nn.RNN)):
+        kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
+        if kind not in SATURATED or not signal.value.size:
+            continue
+        low, high = SATURATED[kind]
+        share = float(((signal.value < low) | (signal.value > high)).mean())
+        if share >= MOSTLY_SATURATED:
+            worst.append((share, signal))
+    if not worst:
+        return None
+    worst.sort(key=lambda one: -one[0])
+    share, signal = worst[0]
+    return found(
+        "saturated_units",
+        named(s.label for _, s in worst),
+        {"share": share},
+        f"{percent(share)} of the outputs of {signal.label} ({signal.kind}) are at the ends of the "
+        "curve, where it is all but flat.",
+        f"{mend.new_weights('glorot_uniform')}\n{_slower(facts)}".strip(),
+        strength(share, MOSTLY_SATURATED, 0.98),
+        "note" if facts.learned else "fault",
+    )
+
+
+@rule("vanishing_by_depth", "signals")
+def vanishing_by_depth(facts: Facts) -> Finding | None:
+    """The first layer's error signal is a thousand times smaller than the last one's."""
+    ends = _ends(facts)
+    if ends is None or not ends[2] >= VANISHES:
+        return None
+    first, last, factor = ends
+    assert facts.signals is not None
+    activations = {s.path: s.kind for s in _hidden(facts, (nn.Activation,))}
+    flat = [path for path, kind in activations.items() if kind in SATURATED]
+    change = mend.other_activation(flat, "relu")
+    size = "nothing of it arrives" if not np.isfinite(factor) else f"{number(factor, 2)} times less"
+    return found(
+        "vanishing_by_depth",
+        f"{last.label} to {first.label}",
+        {"factor": factor, "first": first.error_size, "last": last.error_size},
+        f"On the way from {last.label} ({number(last.error_size)}) back to {first.label} "
+        f"({number(first.error_size)}) the error signal fades: {size}.",
+        f"{change}\n{mend.new_weights('he_normal')}".strip(),
+        strength(factor, VANISHES, 1e6),
+        "note" if facts.learned else "fault",
+    )
+
+
+@rule("exploding_by_depth", "signals")
+def exploding_by_depth(facts: Facts) -> Finding | None:
+    """The first layer's error signal is a thousand times larger than the last one's."""
+    ends = _ends(facts)
+    if ends is None or not 0 < ends[2] <= 1 / EXPLODES:
+        return None
+    first, last, factor = ends
+    rate = mend.rate_of(facts) or 0.001
+    clipped = mend.Code(f"cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
+                        f"cp.optim.adam({min(rate, 0.001):.3g}))")  # fmt: skip
+    line = mend.fit_line(facts, optimizer=clipped, learning_rate=None)
+    return found(
+        "exploding_by_depth",
+        f"{last.label} to {first.label}",
+        {"factor": 1 / factor, "first": first.error_size, "last": last.error_size},
+        f"On the way from {last.label} ({number(last.error_size)}) back to {first.label} "
+        f"({number(first.error_size)}) the error signal grows {number(1 / factor, 2)} times.",
+        f"{mend.new_weights('glorot_uniform')}\n{line}",
+        strength(1 / factor, EXPLODES, 1e6),
+        "note" if facts.learned else "fault",
+    )
+
+
+@rule("vanishing_through_time", "signals")
+def vanishing_through_time(facts: Facts) -> Finding | None:
+    """What the first step of a sequence gets is ten thousand times less than the last."""
+    for label, sizes in facts.by_step:
+        if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0:
+            continue
+        factor = float(sizes[-1] / sizes[0]) if sizes[0] > 0 else float("inf")
+        if factor >= VANISHES_THROUGH_TIME:
+            return found(
+                "vanishing_through_time",
+                label,
+                {"factor": factor, "steps": len(sizes), "per step": _per_step(factor, sizes)},
+                f"From step {len(sizes)} back to step 1 of the input of {label} the error signal "
+                f"becomes {number(factor, 2)} times smaller, by {number(_per_step(factor, sizes))} "
+                "a step.",
+                _better_memory(facts, label),
+                strength(factor, VANISHES_THROUGH_TIME, 1e8),
+                "note" if facts.learned else "fault",
+            )
+    return None
+
+
+@rule("exploding_through_time", "signals")
+def exploding_through_time(facts: Facts) -> Finding | None:
+    """What the first step of a sequence gets is a thousand times more than the last."""
+    for label, sizes in facts.by_step:
+        if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0:
+            continue
+        factor = float(sizes[0] / sizes[-1])
+        if factor >= EXPLODES_THROUGH_TIME:
+            clipped = mend.Code("cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
+                                "cp.optim.adam(0.001))")  # fmt: skip
+            line = mend.fit_line(facts, optimizer=clipped, learning_rate=None)
+            return found(
+                "exploding_through_time",
+                label,
+                {"factor": factor, "steps": len(sizes), "per step": _per_step(factor, sizes)},
+                f"From step {len(sizes)} back to step 1 of the input of {label} the error signal "
+                f"becomes {number(factor, 2)} times larger, by {number(_per_step(factor, sizes))} "
+                "a step.",
+                f"{_recurrent_weights(facts)}\n{line}".strip(),
+                strength(factor, EXPLODES_THROUGH_TIME, 1e6),
+                "note" if facts.learned else "fault",
+            )
+    return None
+
+
+def _hidden(facts: Facts, kinds: tuple[type[nn.Module], ...]) -> list[Signal]:
+    """Return the calls of layers of some kinds, but what the model itself answers with."""
+    assert facts.signals is not None
+    layers = facts.signals.layers[:-1]
+    return [s for s in layers if isinstance(s.module, kinds) and s.value.ndim >= 2]
+
+
+def _ends(facts: Facts) -> tuple[Signal, Signal, float] | None:
+    """Return first and last layer with weights, and the last's error signal over the first's."""
+    assert facts.signals is not None
+    layers = [s for s in facts.signals.weighted if s.error is not None]
+    layers = [s for s in layers if not isinstance(s.module, Recurrent)]
+    if len(layers) < FEWEST_LAYERS or not layers[-1].error_size > 0:
+        return None
+    first, last = layers[0], layers[-1]
+    size = first.error_size
+    return first, last, last.error_size / size if size > 0 else float("inf")
+
+
+def _slower(facts: Facts) -> str:
+    if mend.rate_of(facts) is None:
+        return ""
+    return mend.fit_line(facts, learning_rate=mend.lower_rate(facts))
+
+
+def _per_step(factor: float, sizes: np.ndarray) -> float:
+    return float(factor ** (1 / (len(sizes) - 1)))
+
+
+def _recurrent_weights(facts: Facts) -> str:
+    paths = [p for p in nn.parameters(facts.model) if p.endswith("recurrent_weight")] \
+        if facts.model is not None else []  # fmt: skip
+    return mend.new_weights("orthogonal", paths) if paths else ""
+
+
+def _better_memory(facts: Facts, label: str) -> str:
+    layers = nn.modules(facts.model) if facts.model is not None else {}
+    layer = layers.get(label)
+    if isinstance(layer, nn.RNN) and len(layer.cells) == 1 and layer.backward_cells is None:
+        shape = nn.parameters(layer)["cells.0.weight"].shape
+        return (
+            f'model = cp.nn.replace_layer(model, "{label}", '
+            f"cp.nn.LSTM({shape[0]}, {shape[1]})).init(0)"
+        )
+    return _recurrent_weights(facts)

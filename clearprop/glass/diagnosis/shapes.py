@@ -1,0 +1,107 @@
+"""What shape a learning curve has: judged here once, for the report's words and the diagnosis.
+
+Shape letters: E passes made.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = Literal["none", "one", "broken", "rose", "still", "falling", "level"]
+Gap = Literal["unknown", "grown", "none", "somewhat", "well"]
+
+RISE = 1.02
+"""Above its lowest value by two hundredths: more than the noise between two passes over the same
+examples, as means over hundreds of them differ by less."""
+
+MOVED = 0.98
+"""Fallen by two hundredths, for the same reason."""
+
+STILL_FALLING = 0.02
+"""The last fifth of the passes brought at least a fiftieth of the whole fall."""
+
+WAITED, WORSE = 2, 1.03
+"""The development error has been above its lowest value, by three hundredths, for two passes."""
+
+LIKE_TRAINING, WELL_BELOW = 0.1, 0.5
+"""Of the development error: within a tenth of it the training error is like it; below half, well
+below it."""
+
+
+def objective_shape(objective: NDArray[Any]) -> Shape:
+    """Return the shape of an objective, (E,).
+
+    >>> import numpy as np
+    >>> objective_shape(np.array([1.0, 0.5, 0.4])), objective_shape(np.array([1.0, 0.8, 1.5]))
+    ('falling', 'rose')
+    """
+    if not len(objective):
+        return "none"
+    first, last = float(objective[0]), float(objective[-1])
+    if len(objective) == 1:
+        return "one"
+    if not math.isfinite(last):
+        return "broken"
+    if last > first and last > RISE * float(np.nanmin(objective)):
+        return "rose"
+    if last > MOVED * first:
+        return "still"
+    tail = objective[-max(2, len(objective) // 5) :]
+    falls = (tail[0] - tail[-1]) / (first - last) > STILL_FALLING and tail[-1] <= tail.min()
+    return "falling" if falls else "level"
+
+
+def gap(last_training: float, last: float, at_best: float, waited: int) -> Gap:
+    """Return how the development error stands to the training error.
+
+    Args:
+        last_training: the training error of the last pass.
+        last: its development error.
+        at_best: the development error of the best pass.
+        waited: passes since that.
+
+    >>> gap(0.05, 0.4, 0.3, waited=3), gap(0.25, 0.26, 0.26, waited=0)
+    ('grown', 'none')
+    """
+    if not math.isfinite(last):
+        return "unknown"
+    if waited >= WAITED and last > WORSE * at_best and last_training < last:
+        return "grown"
+    between = last - last_training
+    if not between > LIKE_TRAINING * last:
+        return "none"
+    return "well" if between > WELL_BELOW * last else "somewhat"
+
+
+def roughness(objective: NDArray[Any]) -> float:
+    """Return the sum of all rises over the whole fall: 0 for a curve that only falls.
+
+    >>> import numpy as np
+    >>> roughness(np.array([1.0, 0.5, 0.75, 0.5]))
+    0.5
+    """
+    finite = objective[np.isfinite(objective)]
+    if len(finite) < 2:
+        return 0.0
+    fall = float(finite[0] - finite.min())
+    rises = float(np.maximum(np.diff(finite), 0).sum())
+    return rises / fall if fall > 0 else (math.inf if rises > 0 else 0.0)
+
+
+def peak(losses: NDArray[Any], width: int = 5) -> tuple[float, float]:
+    """Return the loss of the first steps, and the highest mean of ``width`` steps after.
+
+    >>> import numpy as np
+    >>> peak(np.array([1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, 1.0]))
+    (1.0, 9.0)
+    """
+    finite = np.asarray(losses, np.float64)
+    finite = finite[np.isfinite(finite)]
+    if len(finite) < width + 1:
+        return (float(finite[0]), float(finite.max())) if len(finite) else (math.nan, math.nan)
+    means = np.convolve(finite, np.ones(width) / width, mode="valid")
+    return float(finite[0]), float(means.max())

@@ -1,0 +1,215 @@
+"""What went through the layers of a model for some examples, and what came back.
+
+Shape letters: N examples looked at, T steps of a sequence, B examples of one pass.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.glass.capture import Capture, compiled_capture
+from clearprop.nn.recurrent.layer import Recurrent
+
+PASS = 64
+"""Examples of one pass, as many as the report's table of error signals takes: one compilation."""
+
+PASSES = 4
+"""A unit that one example in fifty wakes stays silent over 256 once in two hundred times."""
+
+MOST_NUMBERS = 2**24
+"""Numbers of layers' outputs that are looked at: 128 MiB with their error signals."""
+
+FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
+"""Layers that hand on what they are given, or only hold others."""
+
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """What one call of a layer gave and got.
+
+    Attributes:
+        path: of the layer.
+        label: the path, with the layer before it where the layer is used several times.
+        kind: its class or activation.
+        module: the layer.
+        value: its outputs (N, ...), float32.
+        error: what each example's own loss sends back to it, (N, ...); None where nothing can come.
+    """
+
+    path: str
+    label: str
+    kind: str
+    module: nn.Module | None
+    value: Numbers
+    error: Numbers | None
+
+    @property
+    def error_size(self) -> float:
+        """Root mean square of the error signal; NaN where none can come."""
+        if self.error is None:
+            return float("nan")
+        return float(np.sqrt(np.mean(np.square(self.error, dtype=np.float64))))
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """What some examples' passes through a model showed.
+
+    Attributes:
+        input: what came in, and the error signal that arrived there; None where it is no one array.
+        layers: the innermost layers in the order of their calls.
+        gradients: dE/dw of every parameter, the mean over the passes.
+        objective: the mean loss.
+        examples: N.
+    """
+
+    input: Signal | None
+    layers: tuple[Signal, ...]
+    gradients: dict[str, Numbers]
+    objective: float
+    examples: int
+
+    @property
+    def output(self) -> Numbers:
+        """The answers, (N, ...)."""
+        return self.layers[-1].value
+
+    @functools.cached_property
+    def weighted(self) -> tuple[Signal, ...]:
+        """The calls of layers that have weights of their own, but tables of words."""
+        return tuple(
+            signal for signal in self.layers
+            if signal.module is not None and not isinstance(signal.module, nn.Embedding)
+            and any(w.ndim >= 2 for w in nn.parameters(signal.module).values())
+        )  # fmt: skip
+
+
+def examine(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> Signals:
+    """Return what went through a model for some examples, and what came back.
+
+    Args:
+        model: with values.
+        x: inputs as the model takes them, or several by name.
+        y: targets as the loss takes them.
+        loss: whose error signals.
+
+    Raises:
+        ShapeError: the examples do not fit the model or the loss.
+    """
+    n = len(jax.tree.leaves(y)[0])
+    size = min(PASS, n)
+    seen: list[Capture] = []
+    numbers = 0
+    for start in range(0, n - size + 1, size):
+        rows = slice(start, start + size)
+        part = jax.tree.map(lambda a, rows=rows: a[rows], (x, y))
+        seen.append(compiled_capture(model, part[0], part[1], loss))
+        numbers += sum(v.size for layer in seen[-1] for v in jax.tree.leaves(layer.value))
+        if len(seen) == PASSES or numbers * (len(seen) + 1) / len(seen) > MOST_NUMBERS:
+            break
+    return _joined(model, seen, size)
+
+
+def through_time(
+    model: nn.Module, x: Any, y: Any, loss: nn.Loss, seen: Signals
+) -> list[tuple[str, Numbers]]:
+    """Return for each recurrent layer the size (T,) of the error that reaches its input's steps.
+
+    Where the model answers at every step it is the error of its last answer alone: those of the
+    others would hide how far it comes.
+    """
+    known = nn.modules(model)
+    if not any(isinstance(module, Recurrent) for module in known.values()):
+        return []
+    if seen.output.ndim == 3 and np.ndim(y) >= 2:
+        seen = examine(model, x, y, _of_last_step(loss))
+    before, found = seen.input, []
+    for signal in seen.layers:
+        if isinstance(signal.module, Recurrent) and before is not None:
+            error = before.error
+            if error is not None and error.ndim == 3:
+                sizes = np.sqrt(np.mean(np.square(error, dtype=np.float64), axis=(0, 2)))
+                found.append((signal.label, sizes))
+        before = signal
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _of_last_step(loss: nn.Loss) -> nn.Loss:
+    def last(outputs: Any, targets: Any) -> Any:
+        return loss.per_example(outputs[:, -1:], targets[:, -1:])
+
+    return nn.Loss(loss.name, last, loss.error, loss.error_name, loss.task)
+
+
+def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
+    known, first = nn.modules(model), seen[0]
+    places = _innermost(first)
+    calls: dict[str, int] = {}
+    for place in places:
+        calls[first.layers[place].path] = calls.get(first.layers[place].path, 0) + 1
+    layers, before = [], "the input"
+    for place in places:
+        layer = first.layers[place]
+        module = known.get(layer.path)
+        if not jax.tree.leaves(layer.value) or isinstance(module, FORM):
+            continue
+        label = layer.path or layer.kind
+        label = f"{label} after {before}" if calls[layer.path] > 1 else label
+        if not isinstance(module, nn.Activation):
+            before = layer.path or layer.kind
+        parts = [one.layers[place] for one in seen]
+        backward = [_first(part.error) for part in parts]
+        error = None if backward[0] is None else _stacked(backward) * size
+        value = _stacked([_first(part.value) for part in parts])
+        layers.append(Signal(layer.path, label, layer.kind, module, value, error))
+    given = None
+    if hasattr(first.input.value, "shape"):
+        lacks = first.input.error is None
+        errors = None if lacks else _stacked([one.input.error for one in seen]) * size
+        values = _stacked([one.input.value for one in seen])
+        given = Signal("input", "the input", "input", None, values, errors)
+    return Signals(
+        input=given,
+        layers=tuple(layers),
+        gradients={
+            path: np.mean([_plain(one.gradients[path]) for one in seen], axis=0)
+            for path in first.gradients
+        },
+        objective=float(np.mean([float(one.objective) for one in seen])),
+        examples=size * len(seen),
+    )
+
+
+def _innermost(seen: Capture) -> list[int]:
+    paths = {layer.path for layer in seen}
+    return [
+        place for place, layer in enumerate(seen)
+        if not any(p != layer.path and p.startswith(f"{layer.path}." if layer.path else "")
+                   for p in paths)
+    ]  # fmt: skip
+
+
+def _first(output: Any) -> Any:
+    """Return a layer's output; of one that gives its last state too, the first."""
+    return next(iter(jax.tree.leaves(output, is_leaf=lambda leaf: leaf is None)), None)
+
+
+def _stacked(parts: list[Any]) -> Numbers:
+    return np.concatenate([_plain(part) for part in parts])
+
+
+def _plain(array: Any) -> Numbers:
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        return np.asarray(array.astype(jnp.float32))
+    return np.asarray(array)
