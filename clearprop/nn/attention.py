@@ -95,7 +95,8 @@ class MultiHeadAttention(Module):
 
     Shapes: x (B, T, D), memory (B, S, M), y (B, T, D). A mask is bool, True where a key counts:
     (B, S) for all queries, (B, T, S), or (B, H, T, S) for each head. A query that sees no key gets
-    zeros before the output layer.
+    zeros before the output layer. What a mask hides of ``memory`` may hold anything; a hidden place
+    of x itself still asks its own query, and must be finite.
 
     Args:
         features: D.

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from clearprop.autodiff import operation
 from clearprop.errors import ShapeError
-from clearprop.ops.elementwise import rsqrt, sqrt
+from clearprop.ops.elementwise import rsqrt, sqrt, where
 from clearprop.ops.reduce import mean as mean_over
 from clearprop.ops.reduce import sum as sum_over
 from clearprop.ops.reduce import var
@@ -139,7 +139,8 @@ def batch_norm(
 def weight_norm(direction: Array, gain: Array) -> Array:
     """Make a weight of a direction and a length: w = gain v / |v|, per output unit.
 
-    Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,).
+    Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,). A direction of
+    zeros is none: w is 0 there, |v| counts as 1, and v learns from there.
 
     Raises:
         ShapeError: there is not one gain an output unit.
@@ -151,4 +152,5 @@ def weight_norm(direction: Array, gain: Array) -> Array:
     """
     _check_affine("weight_norm", direction, shape_of(direction)[-1:], gain=gain)
     axes = tuple(range(len(direction.shape) - 1))
-    return direction * (gain / sqrt(sum_over(direction * direction, axis=axes)))
+    squares = sum_over(direction * direction, axis=axes)
+    return direction * (gain / sqrt(where(squares > 0, squares, 1.0)))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from clearprop import nn
+from clearprop import nn, tree
 from clearprop.autodiff import value_and_grad
 from clearprop.nn.recurrent import from_onnx, from_pytorch
 
@@ -154,3 +154,77 @@ def test_onnx_order_of_gates(kind: str) -> None:
     np.testing.assert_allclose(
         layer(jnp.asarray(X, "f")), theirs.detach().numpy(), **WITHIN["float32"]
     )
+
+
+# --- what PyTorch has no layer for, written out in its operations ---------------------------------
+
+
+def gru_step(p: Any, x: Any, state: Any) -> Any:
+    """Cho et al. (2014): the reset gate comes before the product (`reset="before"`)."""
+    h = state[0]
+    x_r, x_z, x_n = (x @ p["weight"] + p["bias"]).chunk(3, -1)
+    u_r, u_z, u_n = p["recurrent_weight"].chunk(3, -1)
+    r, z = torch.sigmoid(x_r + h @ u_r), torch.sigmoid(x_z + h @ u_z)
+    return ((1 - z) * torch.tanh(x_n + (r * h) @ u_n) + z * h,)
+
+
+def higher_order_step(p: Any, x: Any, state: Any) -> Any:
+    """Soltani and Jiang (2016): each of the last K states has a matrix of its own."""
+    heard = sum(h @ u for h, u in zip(state, p["recurrent_weight"].split(H), strict=True))
+    return (torch.tanh(x @ p["weight"] + heard + p["bias"]), *state[:-1])
+
+
+def peephole_step(p: Any, x: Any, state: Any) -> Any:
+    """Gers and Schmidhuber (2000): input and forget gate see the old cell, the output the new."""
+    h, c = state
+    i, f, g, o = (x @ p["weight"] + h @ p["recurrent_weight"] + p["bias"]).chunk(4, -1)
+    of_i, of_f, of_o = p["peepholes"]
+    cell = torch.sigmoid(f + of_f * c) * c + torch.sigmoid(i + of_i * c) * torch.tanh(g)
+    return torch.sigmoid(o + of_o * cell) * torch.tanh(cell), cell
+
+
+WRITTEN_OUT: dict[str, tuple[Any, Any, int]] = {
+    "reset before": (lambda: nn.GRU(D, H, reset="before"), gru_step, 1),
+    "third order": (lambda: nn.HigherOrderRNN(D, H, order=3), higher_order_step, 3),
+    "peepholes": (lambda: nn.LSTM(D, H, peepholes=True), peephole_step, 2),
+}
+
+
+@pytest.mark.parametrize("dtype", WITHIN)
+@pytest.mark.parametrize("kind", WRITTEN_OUT)
+def test_what_pytorch_lacks_is_as_its_equations_say(kind: str, dtype: str) -> None:
+    make, step, states = WRITTEN_OUT[kind]
+    with jax.enable_x64(dtype == "float64"):
+        begun = make().init(0, dtype=dtype)
+        drawn = np.random.default_rng(2)
+        layer = tree.replace(begun, {  # no weight is 0: peepholes and biases begin there
+            path: jnp.asarray(drawn.standard_normal(w.shape) / 2, dtype)
+            for path, w in nn.parameters(begun).items()
+        })  # fmt: skip
+        x = jnp.asarray(X, dtype)
+        weigh = np.cos(np.arange(H)).astype(dtype)
+        value, (ours, of_x) = value_and_grad(lambda m, x: (m(x) * weigh).sum(), (0, 1))(layer, x)
+        y = layer(x)
+    weights = {
+        path: torch.tensor(np.asarray(w), requires_grad=True)
+        for path, w in nn.parameters(layer).items()
+    }
+    named = {path.rpartition(".")[2]: w for path, w in weights.items()}
+    given = torch.tensor(np.asarray(x), requires_grad=True)
+    state = (torch.zeros(B, H, dtype=given.dtype),) * states
+    outputs = []
+    for t in range(T):
+        state = step(named, given[:, t], state)
+        outputs.append(state[0])
+    theirs = torch.stack(outputs, 1)
+    objective = (theirs * torch.tensor(weigh)).sum()
+    objective.backward()
+
+    within = WITHIN[dtype]
+    np.testing.assert_allclose(y, theirs.detach().numpy(), **within)
+    np.testing.assert_allclose(value, objective.item(), rtol=10 * within["rtol"])
+    gradients = {path: w.grad.numpy() for path, w in weights.items()} | {"x": given.grad.numpy()}
+    for path, gradient in gradients.items():
+        mine = of_x if path == "x" else nn.parameters(ours)[path]
+        room = float(np.abs(gradient).max()) * within["rtol"]
+        np.testing.assert_allclose(mine, gradient, rtol=within["rtol"], atol=room, err_msg=path)

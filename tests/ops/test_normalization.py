@@ -52,6 +52,17 @@ def test_the_statistics_of_a_batch_carry_errors_too() -> None:
     np.testing.assert_allclose(of_variance, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_weight_without_a_direction_is_zero_and_learns() -> None:
+    v = jnp.array([[0.0, 3.0], [0.0, 4.0]])
+    gain, weigh = jnp.array([2.0, 10.0]), jnp.array([[1.0, 1.0], [-1.0, 1.0]])
+    w = ops.weight_norm(v, gain)
+    np.testing.assert_allclose(w, [[0, 6], [0, 8]], rtol=1e-6)
+    of_v, of_gain = grad(lambda v, g: (ops.weight_norm(v, g) * weigh).sum(), (0, 1))(v, gain)
+    np.testing.assert_allclose(of_v[:, 0], gain[0] * weigh[:, 0])
+    assert float(of_gain[0]) == 0
+    assert np.isfinite(of_v).all()
+
+
 def test_weight_norm_has_the_length_of_its_gain() -> None:
     v, gain = jnp.ones((2, 3, 4)), jnp.arange(1.0, 5.0)
     w = ops.weight_norm(v, gain)
