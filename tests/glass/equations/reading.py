@@ -1,0 +1,81 @@
+"""Printed equations read back: Python's own syntax tree, with a short list of what may stand in it.
+
+Nothing of clearprop's is used here, so that it cannot agree with itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable
+
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "erf": math.erf,
+    "sin": math.sin,
+    "cos": math.cos,
+    "abs": abs,
+    "tanh": math.tanh,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "relu": lambda x: max(x, 0.0),
+    "max": max,
+    "min": min,
+}
+
+
+def evaluate(text: str) -> float:
+    """Return what an arithmetic formula comes to."""
+    return number(ast.parse(text.strip().replace("^", "**"), mode="eval").body)
+
+
+def number(node: ast.expr) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return -number(inner)
+        case ast.BinOp(left=left, op=op, right=right):
+            x, y = number(left), number(right)
+            match op:
+                case ast.Add():
+                    return x + y
+                case ast.Sub():
+                    return x - y
+                case ast.Mult():
+                    return x * y
+                case ast.Div():
+                    return x / y
+                case ast.Pow():
+                    return float(x**y)
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            return float(FUNCTIONS[name](*map(number, arguments)))
+    raise AssertionError(f"{ast.dump(node)} is no arithmetic")
+
+
+def last_unit(digits: str) -> float:
+    """Return the unit of the last digit of a printed number: 0.0001 of 0.6820."""
+    mantissa, _, power = digits.lower().partition("e")
+    places = len(mantissa.partition(".")[2])
+    return float(10.0 ** (int(power or 0) - places))
+
+
+def right_sides(text: str) -> list[list[str]]:
+    """Return the right sides of each equation of a text, in order."""
+    found: list[list[str]] = []
+    for line in text.splitlines():
+        match = re.fullmatch(r"\s*(?P<left>\S*)\s*= (?P<right>.*)", line)
+        if match is None:
+            continue
+        if match["left"]:
+            found.append([])
+        found[-1].append(re.sub(r"    \(.*\)$", "", match["right"]))
+    return found
+
+
+def holds(sides: list[str]) -> bool:
+    """Say whether the side with numbers comes to the printed result, within its rounding."""
+    printed = sides[-1]
+    return abs(evaluate(sides[-2]) - float(printed)) <= 0.5001 * last_unit(printed)
