@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import jax
 
@@ -18,6 +18,9 @@ from clearprop.glass.explain.node import GlassNode
 from clearprop.glass.explain.program import prepare
 from clearprop.glass.explain.table import Table
 from clearprop.glass.explain.values import Values
+
+if TYPE_CHECKING:
+    from clearprop.glass.equations import Equations
 
 Array = jax.Array
 
@@ -143,6 +146,28 @@ class Glass:
             if isinstance(x, Link)
         ]
         return {"nodes": nodes, "edges": edges}
+
+    def equations(
+        self, node: str | GlassNode, index: int | tuple[int, ...] | None = None
+    ) -> Equations:
+        """Write the chain rule at a node with symbols and with the numbers of this pass.
+
+        Args:
+            node: or its name.
+            index: of one entry; None takes that with the largest error signal.
+
+        Raises:
+            ConfigurationError: there is no such node, or the name is a pattern of several.
+            ShapeError: the node has no such entry.
+        """
+        from clearprop.glass.equations import equations  # it stands on this package
+
+        found = self[node] if isinstance(node, str) else node
+        if not isinstance(found, GlassNode):
+            raise ConfigurationError(
+                "equations are of one node", given=f"{node!r}, which is {len(found)} nodes"
+            )
+        return equations(found, index)
 
     def __iter__(self) -> Iterator[GlassNode]:
         return iter(self.nodes)
