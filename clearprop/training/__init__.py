@@ -11,9 +11,12 @@ from clearprop.training.events import (
     StepsDone,
     Stopped,
 )
-from clearprop.training.fit import DivergedError, fit
+from clearprop.training.fit import fit
 from clearprop.training.model_file import load, load_preparation, save
-from clearprop.training.run import Curves, Record, Run, read_run
+from clearprop.training.recording import Record
+from clearprop.training.recordings import Recorded, Recordings, Series
+from clearprop.training.run import Curves, Run, RunRecord, read_run
+from clearprop.training.session import DivergedError
 
 __all__ = [
     "Checkpointed",
@@ -24,8 +27,12 @@ __all__ = [
     "Event",
     "NonFinite",
     "Record",
+    "Recorded",
+    "Recordings",
     "Run",
+    "RunRecord",
     "RunStarted",
+    "Series",
     "StepsDone",
     "Stopped",
     "augmentation",

@@ -1,6 +1,10 @@
 """The compiled calls: many training steps, whole passes, and evaluations, each one XLA program.
 
-Shape letters: K steps of a call, E passes of a call, B batch, N examples.
+A step is always the same program, however many steps a call makes and wherever it begins: the body
+of a loop that runs as often as it is told, or a program of its own. So a run may be cut into calls
+anywhere, to look at it or to keep its state, and no bit of its results changes.
+
+Shape letters: K steps of a call or of a pass, E passes of a call, B batch, N examples.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ class Passes(NamedTuple):
     """What a call of whole passes measured.
 
     Attributes:
-        steps: of each step, (E, K).
+        steps: of each step, (E, K); those that this call did not make are not to be read.
         development: sums over the development examples after each pass, (E,).
         learning_rate: of the update to come after each pass, (E,).
     """
@@ -36,12 +40,28 @@ class Passes(NamedTuple):
     learning_rate: Array
 
 
+class Span(NamedTuple):
+    """The steps that a call of passes makes.
+
+    Attributes:
+        first: the step at which its first pass begins.
+        last: the step before which its last pass ends; K where it is made whole.
+        passes: how many passes it makes some steps of; fewer where the judge stops the run.
+        begun: what the steps of the first pass measured that were made before, (K,) each.
+    """
+
+    first: Any
+    last: Any
+    passes: Any
+    begun: Measured
+
+
 class Calls:
     """The compiled calls of one run.
 
     A call gives its state to fresh memory and leaves the one that it was given whole, so that a
-    call in which something went wrong can be looked at again. The fresh memory is that of the state
-    before: two states take turns, and no call has to ask the system for memory.
+    call in which something went wrong can be looked at again. The fresh memory is that of states
+    before it: they take turns, and no call has to ask the system for memory.
 
     Args:
         problem: what is learned.
@@ -59,7 +79,7 @@ class Calls:
         self.mesh = mesh
         self.frozen = jax.device_put(dict(frozen), whole(mesh))
         self.key = jax.device_put(key, whole(mesh))
-        self._spare: State | None = None
+        self._spares: list[State] = []
         jit = functools.partial(jax.jit, out_shardings=whole(mesh))
         self._steps = jit(
             self._trace_steps,
@@ -103,11 +123,8 @@ class Calls:
         Returns:
             The state after them and what each step measured, (``count``,) each.
         """
-        if self.plan.unrolled:
-            limit = count if count == self.plan.steps_per_call else 1
-            repeats = count // limit
-        else:
-            limit, repeats = (self.plan.steps_per_call if count > 1 else 1), 1
+        single = self.plan.unrolled
+        limit, repeats = (1, count) if single else (self.plan.steps_per_call, 1)
         measured = []
         for i in range(repeats):
             after, of_call = self._steps(
@@ -123,23 +140,27 @@ class Calls:
                 limit=limit,
                 guarded=guarded,
             )
+            if guarded and single and int(after.step) == int(state.step):
+                break
             if i:
-                self._spare = state  # nobody but this loop has seen it
+                self.give_back(state)  # nobody but this loop has seen it
             state = after
+            measured.append(of_call)
+        if not measured:
             measured.append(of_call)
         return state, Measured(*(_joined(part)[:count] for part in zip(*measured, strict=True)))
 
     def passes(
-        self, state: State, data: Batch, dev: Batch | None, orders: Array, count: int, size: int
+        self, state: State, data: Batch, dev: Batch | None, orders: Array, span: Span, size: int
     ) -> tuple[State, Passes]:
-        """Make whole passes over the examples, each with its evaluation.
+        """Make passes over the examples, each with its evaluation at its end.
 
         Args:
             state: before them.
             data: the training examples, on the devices.
             dev: the development examples, or None.
             orders: int32 (E, N), the order of each pass.
-            count: how many of the E passes to make; fewer are made where the judge stops the run.
+            span: the steps to make of them.
             size: B.
         """
         return self._passes(  # type: ignore[no-any-return]
@@ -150,7 +171,7 @@ class Calls:
             data,
             dev,
             orders,
-            np.int32(count),
+            Span(np.int32(span.first), np.int32(span.last), np.int32(span.passes), span.begun),
             size=size,
         )
 
@@ -174,7 +195,7 @@ class Calls:
 
     def give_back(self, state: State) -> None:
         """Let the next call reuse the memory of a state that nobody needs any more."""
-        self._spare = state
+        self._spares = [*self._spares[-1:], state]
 
     def evaluation_batch(self, examples: int) -> tuple[int, int]:
         """Return how many examples an evaluation takes at once, and how often."""
@@ -183,12 +204,12 @@ class Calls:
         return -(-size // self.plan.devices) * self.plan.devices, chunks
 
     def _take_spare(self, like: State) -> State:
-        spare, self._spare = self._spare, None
-        if spare is None:
-            spare = self.place(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like))
-        return spare
+        if self._spares:
+            return self._spares.pop()
+        return self.place(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like))  # type: ignore[no-any-return]
 
-    def _batch(self, data: Batch, rows: Array) -> Batch:
+    def batch(self, data: Batch, rows: Array) -> Batch:
+        """Return the examples of some rows, shared out over the devices where they can be."""
         batch: Batch = jax.tree.map(lambda part: jnp.take(part, rows, axis=0), data)
         if self.plan.devices > 1 and len(rows) % self.plan.devices == 0:
             placement = shared_out(self.mesh)
@@ -203,8 +224,8 @@ class Calls:
         key: Array,
         data: Batch,
         order: Array,
-        start: Array | int,
-        count: Array | int,
+        start: Array,
+        count: Array,
         *,
         size: int,
         limit: int,
@@ -213,23 +234,16 @@ class Calls:
         def one(i: Any, carry: tuple[State, Measured]) -> tuple[State, Measured]:
             before, measured = carry
             rows = jax.lax.dynamic_slice(order, (start + i * size,), (size,))
-            after, now, gradients = self.problem.step(before, frozen, self._batch(data, rows), key)
+            after, now, gradients = self.problem.step(before, frozen, self.batch(data, rows), key)
             if guarded:
                 whole_so_far = before.step == state.step + i
                 fine = whole_so_far & _all_finite((now.objective, gradients, after.parameters))
                 after = jax.tree.map(functools.partial(jnp.where, fine), after, before)
-            written = [
-                at.at[i].set(x.astype(at.dtype)) for at, x in zip(measured, now, strict=True)
-            ]
-            return after, Measured(*written)
+            return after, _noted(measured, i, now)
 
         nothing = jnp.zeros(limit, jnp.float32)
         carry = (state, Measured(nothing, nothing))
-        if limit == 1 or self.plan.unrolled:
-            for i in range(limit):
-                carry = one(i, carry)
-            return carry
-        return jax.lax.fori_loop(0, count, one, carry)  # type: ignore[no-any-return]
+        return one(0, carry) if limit == 1 else jax.lax.fori_loop(0, count, one, carry)
 
     def _trace_passes(
         self,
@@ -240,41 +254,47 @@ class Calls:
         data: Batch,
         dev: Batch | None,
         orders: Array,
-        count: Array,
+        span: Span,
         *,
         size: int,
     ) -> tuple[State, Passes]:
         E, N = orders.shape
         full, rest = divmod(N, size)
-        steps = functools.partial(
-            self._trace_steps, spare=spare, frozen=frozen, key=key, data=data, guarded=False
-        )
+        K, B = full + bool(rest), size
 
-        def one(carry: tuple[Any, State, Passes]) -> tuple[Any, State, Passes]:
-            e, state, noted = carry
-            order = orders[e]
-            state, measured = steps(state, order=order, start=0, count=full, size=size, limit=full)
+        def step(size: int, order: Array, i: Any, carry: Any) -> Any:
+            before, measured = carry
+            rows = jax.lax.dynamic_slice(order, (i * B,), (size,))
+            after, now, _ = self.problem.step(before, frozen, self.batch(data, rows), key)
+            return after, _noted(measured, i, now)
+
+        def one(carry: Any) -> Any:
+            e, state, measured, noted = carry
+            first = jnp.where(e == 0, span.first, 0)
+            last = jnp.where(e == span.passes - 1, span.last, K)
+            made = state, measured
+            make = functools.partial(step, size, orders[e])
+            made = jax.lax.fori_loop(first, jnp.minimum(last, full), make, made)
             if rest:
-                state, tail = steps(
-                    state, order=order, start=full * size, count=1, size=rest, limit=1
-                )
-                measured = Measured(
-                    *(jnp.concatenate(both) for both in zip(measured, tail, strict=True))
-                )
-            state, sums = self._judge(state, frozen, dev, measured, size, N)
-            rate = self.problem.optimizer.learning_rate(state.optimizer)
-            now = Passes(measured, sums, rate)
-            noted = jax.tree.map(
-                lambda every, x: every.at[e].set(x.astype(every.dtype)), noted, now
+                make = functools.partial(step, rest, orders[e])
+                made = jax.lax.fori_loop(jnp.maximum(first, full), last, make, made)
+            state, measured = made
+            zero = jnp.zeros((), jnp.float32)
+            state, sums = jax.lax.fori_loop(
+                0,
+                (last == K).astype(jnp.int32),
+                lambda _, now: self._judge(now[0], frozen, dev, measured, size, N),
+                (state, Measured(zero, zero)),
             )
-            return e + 1, state, noted
+            rate = self.problem.optimizer.learning_rate(state.optimizer)
+            return e + 1, state, measured, _noted(noted, e, Passes(measured, sums, rate))
 
-        zeros, columns = jnp.zeros(E, jnp.float32), jnp.zeros((E, full + bool(rest)), jnp.float32)
+        zeros, columns = jnp.zeros(E, jnp.float32), jnp.zeros((E, K), jnp.float32)
         nothing = Passes(Measured(columns, columns), Measured(zeros, zeros), zeros)
-        _, state, noted = jax.lax.while_loop(
-            lambda carry: (carry[0] < count) & ~carry[1].judge.stopped,
+        _, state, _, noted = jax.lax.while_loop(
+            lambda carry: (carry[0] < span.passes) & ~carry[1].judge.stopped,
             one,
-            (jnp.zeros((), jnp.int32), state, nothing),
+            (jnp.zeros((), jnp.int32), state, span.begun, nothing),
         )
         return state, noted
 
@@ -310,7 +330,7 @@ class Calls:
 
         def one(k: Any, sums: Measured) -> Measured:
             rows = start + k * size + jnp.arange(size, dtype=jnp.int32)
-            batch = self._batch(data, jnp.minimum(rows, last))
+            batch = self.batch(data, jnp.minimum(rows, last))
             now = self.problem.totals({**frozen, **arrays}, batch, rows <= last)
             return Measured(*(a + b.astype(a.dtype) for a, b in zip(sums, now, strict=True)))
 
@@ -325,6 +345,11 @@ class Calls:
         problem = self.problem
         after = end_epoch(state, problem.optimizer, metric, objective, problem.patience)
         return after, problem.optimizer.learning_rate(after.optimizer)
+
+
+def _noted(every: Any, i: Any, now: Any) -> Any:
+    """Write what was measured now at its place among the rest."""
+    return jax.tree.map(lambda at, x: at.at[i].set(x.astype(at.dtype)), every, now)
 
 
 def all_finite(tree: Any) -> bool:

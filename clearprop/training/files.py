@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from clearprop.errors import RunError
 
@@ -54,6 +55,17 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def append(file: Any, data: bytes, path: Path) -> None:
+    """Append to an unbuffered file, whole.
+
+    Raises:
+        RunError: the disk is full.
+    """
+    with disk_errors(path):
+        while data:  # on a filling disk a part may be taken before the error comes
+            data = data[file.write(data) :]
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,55 +5,22 @@ Shape letters: N examples.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-
-from clearprop import backend, nn, optim, tree
-from clearprop.errors import CheckpointError, NonFiniteError
-from clearprop.training.account import Account
-from clearprop.training.arrays import load_arrays, save_arrays
+from clearprop import nn, optim
 from clearprop.training.augmentation import Augment
 from clearprop.training.augmentation import find as find_augmentations
-from clearprop.training.calls import Calls
-from clearprop.training.checkpoint import Saved, restore
-from clearprop.training.events import Checkpointed, Event, StepsDone
-from clearprop.training.folder import (
-    CONFIG,
-    CURVES,
-    MODEL,
-    RunFolder,
-    read_config,
-    read_events,
-    read_losses,
-)
-from clearprop.training.interruption import Interruption
-from clearprop.training.loop import Loop
+from clearprop.training.events import Event
 from clearprop.training.material import Data, Development, gather
-from clearprop.training.model_file import save
-from clearprop.training.plan import Plan
 from clearprop.training.precision import checked as checked_precision
-from clearprop.training.progress import Reporter
-from clearprop.training.run import Curves, Run
+from clearprop.training.recording import Record
+from clearprop.training.run import Run
+from clearprop.training.session import Session
 from clearprop.training.settings import Settings
+from clearprop.training.snapshots import Snapshots
 from clearprop.training.task import Task
-
-FROZEN = "frozen.safetensors"
-TRAINING = 1
-"""Parts the random numbers of training from those of the first values."""
-
-
-class DivergedError(NonFiniteError):
-    """A run met a loss or a gradient that is not finite.
-
-    Attributes:
-        run: what came of it; its model has the last weights that were finite.
-    """
-
-    run: Run
 
 
 def fit(
@@ -74,6 +41,8 @@ def fit(
     augment: Augment | None = None,
     label_smoothing: float | None = None,
     precision: str | None = None,
+    record: Record | Iterable[str] | None = None,
+    snapshots: Iterable[int] | int | str | None = None,
     folder: Path | str | None = None,
     resume: bool = False,
     checkpoint_every: int | None = None,
@@ -112,6 +81,11 @@ def fit(
         label_smoothing: the part of every target that all classes share; see `nn.smoothed`.
         precision: "bfloat16" computes in it, with weights, losses and the statistics of
             normalization in float32; by default all is computed in the weights' type.
+        record: patterns of layers and parameters, such as ``["blocks.*.attention"]``, of which
+            outputs, error signals, weights and updates are recorded on the way: every tenth step,
+            as statistics. A `Record` says it otherwise. No bit of the training changes.
+        snapshots: the steps of which the whole state is kept, for `Run.at` and `Run.fork`: a list;
+            a number, for every so many; or "log" for 0, 1, 2, 5, 10, 20, 50, ...
         folder: where to write the run; it must not hold one already.
         resume: go on with the run in ``folder`` if there is one, from its last checkpoint; the end
             is the same, bit for bit, as without the interruption.
@@ -163,150 +137,18 @@ def fit(
     settings.check(len(material.train), len(material.dev) if material.dev is not None else 0)
     ready = model if nn.is_initialized(model) else model.init(seed)
     changes = find_augmentations(augment)
-    task = Task(ready, material, chosen, rule, settings, dict(notes or {}), changes)
+    task = Task(
+        ready,
+        material,
+        chosen,
+        rule,
+        settings,
+        dict(notes or {}),
+        changes,
+        Record.of(record),
+        Snapshots.of(snapshots),
+    )
     task.check()
     target = Path(folder) if folder is not None else None
-    again = resume and target is not None and (target / CONFIG).is_file()
-    with contextlib.ExitStack() as stack:
-        interruption = stack.enter_context(Interruption())
-        loop, run_folder, config = _opened(task, target, again, interruption)
-        if run_folder is not None:
-            stack.callback(run_folder.close)
-        readers: list[Callable[[Event], None]] = []
-        if run_folder is not None:
-            readers.append(_writer(run_folder))
-        if progress:
-            readers.append(stack.enter_context(Reporter()))
-        if on_event is not None:
-            readers.append(on_event)
-        account = Account(keep=run_folder is None)
-        for event in loop:
-            account.add(event)
-            for reader in readers:
-                reader(event)
-        return _finished(task, loop, run_folder, config, account)
-
-
-def _opened(
-    task: Task, target: Path | None, again: bool, interruption: Interruption
-) -> tuple[Loop, RunFolder | None, dict[str, Any]]:
-    """Return the loop at the place where it begins, with its folder and configuration."""
-    folder: RunFolder | None = None
-    if target is not None and again:
-        config = read_config(target)
-        task.check_same(config, str(target))
-        plan = task.plan(config)
-        folder = RunFolder.reopen(target)
-    else:
-        plan = task.plan(None)
-        config = task.config(plan)
-        if target is not None:
-            folder = RunFolder.create(target, config)
-    try:
-        return _loop(task, plan, folder, again, interruption), folder, config
-    except BaseException:
-        if folder is not None:
-            folder.close()
-        raise
-
-
-def _loop(
-    task: Task, plan: Plan, folder: RunFolder | None, again: bool, interruption: Interruption
-) -> Loop:
-    settings, frozen = task.settings, task.frozen
-    saved = _saved(folder) if folder is not None and again else None
-    if folder is not None and frozen:
-        path = folder.path / FROZEN
-        if again and path.is_file():
-            frozen = load_arrays(path)[0]
-        else:
-            save_arrays(path, frozen, {})
-    key = jax.random.fold_in(backend.key(settings.seed), TRAINING)
-    calls = Calls(task.problem, plan, backend.mesh(plan.devices), frozen, key)
-    loop = Loop(
-        calls,
-        task.material,
-        task.state(),
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        folder=folder,
-        checkpoint_every=settings.checkpoint_every,
-        interrupted=lambda: interruption.asked,
-    )
-    if folder is not None and saved is not None:
-        state = restore(loop.state, saved.arrays, str(folder.checkpoints.folder / saved.file))
-        loop.restore(state, saved.record)
-    if folder is not None and again:
-        folder.rewind_losses(loop.place.step)
-    return loop
-
-
-def _saved(folder: RunFolder) -> Saved | None:
-    """Return the checkpoint to go on from; None where the run was cut off before its first."""
-    saved = folder.checkpoints.latest()
-    if saved is None and any(isinstance(e, Checkpointed) for e in read_events(folder.path)):
-        raise CheckpointError(
-            "the checkpoints of this run are gone, so it cannot go on",
-            where=str(folder.checkpoints.folder),
-            mend="put the last one back, or begin a new run in another folder",
-        )
-    return saved
-
-
-def _writer(folder: RunFolder) -> Callable[[Event], None]:
-    def write(event: Event) -> None:
-        if isinstance(event, StepsDone):
-            folder.log_losses(event.losses)
-        folder.log(event)
-
-    return write
-
-
-def _finished(
-    task: Task,
-    loop: Loop,
-    folder: RunFolder | None,
-    config: dict[str, Any],
-    account: Account,
-) -> Run:
-    state, problem = loop.state, task.problem
-    kept = state.judge.kept
-    best = kept is not None and int(state.judge.epoch) > 0
-    arrays = kept if kept is not None and best else problem.evaluation(state)
-    here = loop.calls.mesh.devices.ravel()[0]
-    model = tree.replace(task.model, {**loop.calls.frozen, **arrays})
-    model = jax.device_put(model, here)
-    preparation = task.material.preparation
-    assert account.stopped is not None
-    run = Run(
-        model=model,
-        curves=Curves.of(account.points if folder is None else read_events(folder.path)),
-        losses=account.losses if folder is None else read_losses(folder.path),
-        stopped=account.stopped,
-        non_finite=loop.non_finite,
-        config=config,
-        preparation=preparation,
-        folder=folder.path if folder is not None else None,
-    )
-    if folder is not None:
-        save(model, folder.path / MODEL, preparation)
-        folder.write(CURVES, run.curves.as_csv())
-    if loop.non_finite is not None:
-        raise _diverged(run)
-    return run
-
-
-def _diverged(run: Run) -> DivergedError:
-    broken = run.non_finite
-    assert broken is not None
-    where = f"{run.folder / MODEL} holds" if run.folder is not None else "error.run.model has"
-    error = DivergedError(
-        f"training stopped at step {broken.step}, in epoch {broken.epoch}: a value is not finite",
-        where=broken.place,
-        given=broken.cause,
-        mend="lower learning_rate, clip the gradients (optim.chain with clip_by_global_norm), or "
-        f"guard the operation; {where} the last finite weights",
-    )
-    error.run = run
-    return error
+    task.check_space(target)
+    return Session(task, target, resume).carry_out(progress, on_event)

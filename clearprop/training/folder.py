@@ -2,7 +2,10 @@
 
 config.json          what the run was asked to do, and on what machine
 events.jsonl         one event a line, appended while the run goes (`events`)
-losses.f32           the mean loss of every step's batch, raw little-endian float32
+losses.f32           the mean loss of every step's batch, raw little-endian float32; of a fork
+                     from the step on at which it left its parent
+recordings/          what was recorded from inside: index.json says what a row of rows.bin holds
+snapshots/           the whole state at the steps that were asked for
 checkpoints/         the whole state at a few steps, to resume from
 curves.csv           the three curves, one row a pass
 model.safetensors    the trained model, with its architecture
@@ -23,11 +26,13 @@ from numpy.typing import NDArray
 from clearprop.errors import RunError
 from clearprop.training.checkpoint import Checkpoints
 from clearprop.training.events import Event, as_it_went, read_lines, to_line
-from clearprop.training.files import disk_errors, sync_folder, write_atomically
+from clearprop.training.files import append, disk_errors, sync_folder, write_atomically
 from clearprop.training.lock import Lock
+from clearprop.training.recordings import Layout, RowFile
 
 CONFIG, EVENTS, LOSSES = "config.json", "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
+RECORDINGS, SNAPSHOTS = "recordings", "snapshots"
 
 
 class RunFolder:
@@ -41,6 +46,7 @@ class RunFolder:
             _end_torn_line(path / EVENTS)
             self._events = (path / EVENTS).open("ab", buffering=0)
             self._losses = (path / LOSSES).open("ab", buffering=0)
+        self._rows: RowFile | None = None
 
     @classmethod
     def create(cls, path: Path, config: Mapping[str, Any], keep: int = 2) -> RunFolder:
@@ -83,7 +89,7 @@ class RunFolder:
         Raises:
             RunError: the disk is full.
         """
-        self._append(self._events, (to_line(event) + "\n").encode(), EVENTS)
+        append(self._events, (to_line(event) + "\n").encode(), self.path / EVENTS)
 
     def log_losses(self, losses: NDArray[np.float32]) -> None:
         """Append the losses of some steps.
@@ -91,29 +97,39 @@ class RunFolder:
         Raises:
             RunError: the disk is full.
         """
-        self._append(self._losses, losses.astype("<f4").tobytes(), LOSSES)
+        append(self._losses, losses.astype("<f4").tobytes(), self.path / LOSSES)
 
-    def rewind_losses(self, step: int) -> None:
-        """Forget the losses after a step: a resumed run makes these steps again.
+    def rewind_losses(self, steps: int) -> None:
+        """Forget all losses but those of so many steps: a resumed run makes the others again.
 
         Raises:
             RunError: there are fewer losses than steps, so that the file is damaged.
         """
         with disk_errors(self.path / LOSSES):
             size = (self.path / LOSSES).stat().st_size
-            if size < 4 * step:
+            if size < 4 * steps:
                 raise RunError(
                     "the losses of some steps are missing",
                     where=str(self.path / LOSSES),
                     given=f"{size // 4} losses",
-                    expected=f"at least the {step} that the checkpoint has seen",
+                    expected=f"at least the {steps} that the checkpoint has seen",
                 )
-            self._losses.truncate(4 * step)
+            self._losses.truncate(4 * steps)
+
+    def rows(self, layout: Layout, kept: int) -> RowFile:
+        """Return what takes the rows of the run's recordings; so many of those there are kept.
+
+        Raises:
+            RunError: rows of earlier steps are missing, or the disk is full.
+        """
+        self._rows = RowFile(self.path / RECORDINGS, layout, kept)
+        return self._rows
 
     def sync(self) -> None:
         """Force the logs to the disk, so that they outlive a crash of the machine too."""
         with disk_errors(self.path):
-            for file in (self._events, self._losses):
+            rows = [self._rows.file] if self._rows is not None else []
+            for file in (self._events, self._losses, *rows):
                 os.fsync(file.fileno())
             sync_folder(self.path)
 
@@ -129,12 +145,9 @@ class RunFolder:
         """End the writing and give the folder free."""
         self._events.close()
         self._losses.close()
+        if self._rows is not None:
+            self._rows.file.close()
         self._lock.release()
-
-    def _append(self, file: Any, data: bytes, name: str) -> None:
-        with disk_errors(self.path / name):
-            while data:  # on a filling disk a part may be taken before the error comes
-                data = data[file.write(data) :]
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -181,6 +194,15 @@ def read_events(path: Path) -> list[Event]:
         return []
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     return as_it_went(read_lines(lines))
+
+
+def first_step(config: Mapping[str, Any]) -> int:
+    """Return the step at which a run began: that of its parent at which it left it, or 0.
+
+    >>> first_step({"parent": {"step": 30}}), first_step({})
+    (30, 0)
+    """
+    return int((config.get("parent") or {}).get("step", 0))
 
 
 def read_losses(path: Path) -> NDArray[np.float32]:

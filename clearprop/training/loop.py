@@ -5,17 +5,18 @@ Shape letters: N examples, B batch, E passes of a call.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from clearprop.errors import RunError
 from clearprop.training import events as told
-from clearprop.training.calls import Calls, all_finite
+from clearprop.training.calls import Calls, Span, all_finite
 from clearprop.training.evaluation import Judged, judge_part
 from clearprop.training.feed import Feed, Portion, on_devices
 from clearprop.training.folder import RunFolder
@@ -43,6 +44,8 @@ class Place:
         development_error: after the last whole pass.
         best_step: of the checkpoint with the lowest development error.
         best_error: that error.
+        begun_objective: of a pass that is one of many in a call, the steps made so far.
+        begun_error: likewise.
     """
 
     step: int = 0
@@ -54,6 +57,34 @@ class Place:
     development_error: float | None = None
     best_step: int | None = None
     best_error: float | None = None
+    begun_objective: Sequence[float] = ()
+    begun_error: Sequence[float] = ()
+
+
+class Ahead(NamedTuple):
+    """The step that comes next: its examples are those of the order from the start on.
+
+    Attributes:
+        data: the examples, on the devices.
+        order: int32, the rows of the data in their order.
+        start: where in the order the step begins.
+        size: its examples.
+    """
+
+    data: Batch
+    order: Any
+    start: int
+    size: int
+
+
+class Stop(Protocol):
+    """What looks at the state of a run before some of its steps; calls are cut there."""
+
+    def next_after(self, step: int) -> int | None:
+        """Return the next step, after this one, before which to look; None where there is none."""
+
+    def visit(self, state: State, place: Place, ahead: Ahead | None) -> None:
+        """Look, if this is a place to do so; ``ahead`` is None where the run has ended."""
 
 
 class Loop:
@@ -69,6 +100,9 @@ class Loop:
         folder: takes the checkpoints, if there is one.
         checkpoint_every: steps after which a checkpoint is due; None goes by time.
         interrupted: says whether to stop after the call under way.
+
+    Attributes:
+        stops: what looks at the state on the way.
     """
 
     def __init__(
@@ -96,6 +130,8 @@ class Loop:
         self._folder = folder
         self._checkpoint_every = checkpoint_every
         self._interrupted = interrupted
+        self.stops: list[Stop] = []
+        self._offset = 0
         self._saved_at, self._saved_step, self._save_seconds = time.perf_counter(), 0, 0.0
         self._rate = 0.0
         self.non_finite: told.NonFinite | None = None
@@ -108,8 +144,9 @@ class Loop:
     def restore(self, state: State, record: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.state = state
-        self.place = Place(**record)
-        self._saved_step = self.place.step
+        self.place = place = Place(**record)
+        self._saved_step = place.step
+        self._offset = place.step - place.epoch * self.steps_per_epoch - place.step_in_epoch
 
     def __iter__(self) -> Iterator[told.Event]:
         """Make the run; yields its events as they happen.
@@ -127,6 +164,7 @@ class Loop:
             reason = self._reason()
             if self._folder is not None and (reason is not None or self._is_due()):
                 yield self._checkpoint(self._folder)
+        self._visit(None)
         judge = self.state.judge
         best = int(judge.epoch) if judge.kept is not None else 0
         yield told.Stopped(reason, self.place.step, self.place.epoch, best or None)
@@ -154,6 +192,18 @@ class Loop:
             task=self.calls.problem.loss.task,
         )
 
+    # --- looking at the state on the way -------------------------------------------------------
+
+    def _visit(self, ahead: Ahead | None) -> None:
+        for stop in self.stops:
+            stop.visit(self.state, self.place, ahead)
+
+    def _until_stop(self, epoch: int, step: int) -> float:
+        """Return how many steps there are from a place to the next stop."""
+        here = self._offset + epoch * self.steps_per_epoch + step
+        stops = [stop.next_after(here) for stop in self.stops]
+        return min((at - here for at in stops if at is not None), default=math.inf)
+
     # --- calls of some steps ---------------------------------------------------------------------
 
     def _next_call(self, epoch: int, step: int) -> tuple[int, int, int, int]:
@@ -162,13 +212,15 @@ class Loop:
             epoch, step = epoch + 1, 0
         full, rest = divmod(len(self._material.train), self._size)
         if step < full:
-            return epoch, step, min(self.calls.plan.steps_per_call, full - step), self._size
+            most = min(self.calls.plan.steps_per_call, full - step)
+            return epoch, step, int(min(most, self._until_stop(epoch, step))), self._size
         return epoch, step, 1, rest
 
     def _steps(self) -> Iterator[told.Event]:
         began = time.perf_counter()
         epoch, step, count, size = self._next_call(self.place.epoch, self.place.step_in_epoch)
         portion = self._feed.portion(epoch, step, count)
+        self._visit(Ahead(*portion, size))
         before = self.state
         after, measured = self.calls.steps(before, *portion, count, size)
         upcoming = self._next_call(epoch, step + count)
@@ -230,6 +282,7 @@ class Loop:
         place = self.place
         place.epoch += 1
         place.step_in_epoch = 0
+        place.begun_objective = place.begun_error = ()
         place.development_error = development.error if development is not None else None
         return told.EpochDone(
             epoch=place.epoch,
@@ -248,25 +301,60 @@ class Loop:
     def _passes(self, most: int) -> Iterator[told.Event]:
         began = time.perf_counter()
         place, calls = self.place, self.calls
+        steps, first = self.steps_per_epoch, place.step_in_epoch
         count = min(most, self.epochs - place.epoch)
         orders = self._feed.orders(place.epoch, count)
         padded = np.concatenate([orders, np.zeros((most - count, orders.shape[1]), np.int32)])
+        padded = calls.place(padded)
         before = self.state
         data = self._feed.resident
         assert data is not None
-        after, noted = calls.passes(before, data, self._dev, calls.place(padded), count, self._size)
+        if self.stops:
+            start = first * self._size
+            size = min(self._size, orders.shape[1] - start)
+            self._visit(Ahead(data, padded[0], start, size))
+        end = int(min(count * steps, first + self._until_stop(place.epoch, first)))
+        count = -(-end // steps)
+        begun = self._begun()
+        span = Span(first, end - (count - 1) * steps, count, begun)
+        after, noted = calls.passes(before, data, self._dev, padded, span, self._size)
         noted = jax.device_get(noted)
-        if not (np.isfinite(noted.steps.objective).all() and all_finite(after.parameters)):
+        made = int(after.step) - place.step
+        losses = np.ravel(noted.steps.objective)[first : first + made]
+        if not (np.isfinite(losses).all() and all_finite(after.parameters)):
             yield from self._passes_until_break(before, data, orders)
             return
         self.state = after
         calls.give_back(before)
-        made = int(after.epoch) - place.epoch
-        seconds = (time.perf_counter() - began) / made
-        for e in range(made):
-            yield from self._pass_done(e, noted, seconds)
+        each = (time.perf_counter() - began) / made
+        whole, left = int(after.epoch) - place.epoch, (first + made) % steps
+        for e in range(whole):
+            yield from self._pass_done(e, noted, each)
+        if left:
+            yield self._pass_begun(Measured(*(x[whole, :left] for x in noted.steps)), each)
 
-    def _pass_done(self, e: int, noted: Any, seconds: float) -> Iterator[told.Event]:
+    def _begun(self) -> Measured:
+        """Return what the steps made of the pass under way measured, in a column of a call's."""
+        columns = []
+        for known in (self.place.begun_objective, self.place.begun_error):
+            column = np.zeros(self.steps_per_epoch, np.float32)
+            column[: len(known)] = known
+            columns.append(column)
+        return Measured(*columns)
+
+    def _pass_begun(self, measured: Measured, each: float) -> told.StepsDone:
+        place = self.place
+        losses = measured.objective[place.step_in_epoch :]
+        place.step += len(losses)
+        place.step_in_epoch += len(losses)
+        place.begun_objective = measured.objective.tolist()
+        place.begun_error = measured.error.tolist()
+        seconds = each * len(losses)
+        place.seconds += seconds
+        mean = float(losses.mean(dtype=np.float64))
+        return told.StepsDone(place.step, place.epoch + 1, mean, seconds, losses)
+
+    def _pass_done(self, e: int, noted: Any, each: float) -> Iterator[told.Event]:
         losses, errors = noted.steps.objective[e], noted.steps.error[e]
         N, place, finish = len(self._material.train), self.place, self.calls.problem.loss.finish
         sizes = np.full(len(losses), float(self._size))
@@ -276,12 +364,16 @@ class Loop:
             n = len(self._material.dev)
             error = float(finish(np.float64(noted.development.error[e]) / n))
             development = Judged(float(noted.development.objective[e]) / n, error)
-        place.step += len(losses)
+        new = losses[place.step_in_epoch :]
+        place.step += len(new)
         self._rate = float(noted.learning_rate[e])
         objective = float(losses @ sizes) / N
-        mean = float(losses.mean(dtype=np.float64))
-        yield told.StepsDone(place.step, place.epoch + 1, mean, seconds, losses)
+        mean = float(new.mean(dtype=np.float64))
+        seconds = each * len(new)
+        yield told.StepsDone(place.step, place.epoch + 1, mean, seconds, new)
         error = float(finish(np.float64(errors.sum(dtype=np.float64) / N)))
+        seconds += place.seconds
+        place.seconds = 0.0
         yield self._epoch_done(objective, error, development, seconds)
 
     # --- when something is not finite ------------------------------------------------------------
@@ -289,15 +381,21 @@ class Loop:
     def _passes_until_break(self, before: State, data: Batch, orders: Any) -> Iterator[told.Event]:
         """Make the passes of a broken call again, step by step, up to the break."""
         self.state = before
-        place = self.place
-        full, rest = divmod(len(self._material.train), self._size)
+        place, B = self.place, self._size
+        full, rest = divmod(len(self._material.train), B)
+        place.objective = B * float(np.sum(place.begun_objective))
+        place.error = float(np.sum(place.begun_error))
         for order in orders:
-            for start, count, size in ((0, full, self._size), (full * self._size, 1, rest)):
+            begun = place.step_in_epoch
+            for start, count, size in ((begun * B, full - begun, B), (full * B, 1, rest)):
                 if not count * size:
                     continue
                 portion = Portion(data, self.calls.place(order), start)
                 losses, errors = self._break(self.state, portion, place.epoch, count, size)
                 place.step += len(losses)
+                place.step_in_epoch += len(losses)
+                place.begun_objective = [*place.begun_objective, *losses.tolist()]
+                place.begun_error = [*place.begun_error, *errors.tolist()]
                 place.objective += float(losses.sum(dtype=np.float64)) * size
                 place.error += float(errors.sum(dtype=np.float64))
                 if len(losses):

@@ -39,8 +39,8 @@ class Plan:
         devices: how many devices share a batch.
         steps_per_call: steps of one call within a pass.
         epochs_per_call: passes of one call; 0 where a pass takes several calls.
-        unrolled: whether the steps of a call are written out instead of looped over: inside a loop
-            XLA's convolution falls to a quarter of its speed on processors.
+        unrolled: whether each step is a program of its own instead of a round of a loop: inside a
+            loop XLA's convolution falls to a quarter of its speed on processors.
     """
 
     devices: int

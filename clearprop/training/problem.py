@@ -18,6 +18,7 @@ from clearprop.autodiff import grad, stop_gradient, value_and_grad
 from clearprop.autodiff.curvature import gauss_newton
 from clearprop.backend import float_dtype
 from clearprop.data import Preparation
+from clearprop.nn.call import Listener
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.precision import in_precision, widened
 from clearprop.training.state import State
@@ -95,6 +96,7 @@ class Problem:
         frozen: Arrays,
         batch: Batch,
         own: Array,
+        listener: Listener | None = None,
     ) -> Passed:
         """Return what the model in training makes of a batch.
 
@@ -104,12 +106,14 @@ class Problem:
             frozen: the parameters that are not trained.
             batch: the examples.
             own: the random key of the step.
+            listener: is told of every layer's call.
         """
         x, mixing = self.inputs(batch.inputs), None
         if self.augmentations:
             x, mixing = augmented(self.augmentations, jax.random.fold_in(own, AUGMENTING), x)
         weights, x = in_precision(({**frozen, **parameters}, x), self.precision)
-        outputs, noted = nn.apply(self.model(weights, statistics), x, training=True, key=own)
+        model = self.model(weights, statistics)
+        outputs, noted = nn.apply(model, x, training=True, key=own, listener=listener)
         outputs = widened(outputs)
         targets = batch.targets
         if mixing is not None:
@@ -163,12 +167,7 @@ class Problem:
         (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
             state.parameters
         )
-        given = gradients, state.optimizer, state.parameters
-        if self.optimizer.update_on is not None:
-            surface = self._surface(state, frozen, batch, own)
-            deltas, remembered = self.optimizer.update_on(*given, surface)
-        else:
-            deltas, remembered = self.optimizer.update(*given)
+        deltas, remembered = self.deltas(state, frozen, batch, own, gradients)
         after = state._replace(
             parameters=optim.apply(state.parameters, deltas),
             statistics={**state.statistics, **statistics},
@@ -176,6 +175,15 @@ class Problem:
             step=state.step + 1,
         )
         return after, Measured(value, error), gradients
+
+    def deltas(
+        self, state: State, frozen: Arrays, batch: Batch, own: Array, gradients: Arrays
+    ) -> tuple[Arrays, Any]:
+        """Return by how much the optimizer moves each parameter, and what it remembers of it."""
+        given = gradients, state.optimizer, state.parameters
+        if self.optimizer.update_on is None:
+            return self.optimizer.update(*given)
+        return self.optimizer.update_on(*given, self._surface(state, frozen, batch, own))
 
     def _surface(self, state: State, frozen: Arrays, batch: Batch, own: Array) -> optim.Surface:
         """Return the objective of a batch around a state, with its curvature."""

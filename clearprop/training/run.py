@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.data import Preparation
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
-from clearprop.training.folder import read_config, read_events, read_losses
+from clearprop.training.folder import RECORDINGS, read_config, read_events, read_losses
+from clearprop.training.recordings import Recordings, read_recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,7 @@ class Run:
         config: what was asked for.
         preparation: turns raw inputs into the model's; None where plain arrays were given.
         folder: where the run was written; None where it was not.
+        recordings: what was recorded from inside; None where nothing was.
     """
 
     model: nn.Module
@@ -101,6 +103,7 @@ class Run:
     config: dict[str, Any]
     preparation: Preparation | None
     folder: Path | None
+    recordings: Recordings | None = None
 
     def __repr__(self) -> str:
         error = ""
@@ -113,7 +116,7 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class RunRecord:
     """What a run folder tells, without its weights: also of a run that goes on, or was killed.
 
     Attributes:
@@ -121,15 +124,17 @@ class Record:
         events: what happened.
         curves: the three curves.
         losses: mean loss of every step's batch, float32 (steps,).
+        recordings: what was recorded from inside; None where nothing was.
     """
 
     config: dict[str, Any]
     events: list[Event]
     curves: Curves
     losses: NDArray[np.float32]
+    recordings: Recordings | None = None
 
 
-def read_run(folder: Path | str) -> Record:
+def read_run(folder: Path | str) -> RunRecord:
     """Return what a run folder tells.
 
     Raises:
@@ -137,4 +142,10 @@ def read_run(folder: Path | str) -> Record:
     """
     path = Path(folder)
     events = read_events(path)
-    return Record(read_config(path), events, Curves.of(events), read_losses(path))
+    return RunRecord(
+        read_config(path),
+        events,
+        Curves.of(events),
+        read_losses(path),
+        read_recordings(path / RECORDINGS),
+    )

@@ -8,7 +8,17 @@ from typing import Any
 
 from clearprop.errors import ConfigurationError
 
-SECTIONS = ("settings", "loss", "optimizer", "augment", "data", "preparation", "model")
+SECTIONS = (
+    "settings",
+    "loss",
+    "optimizer",
+    "augment",
+    "data",
+    "preparation",
+    "model",
+    "record",
+    "snapshots",
+)
 """The parts of a configuration that a resumed run must share with its beginning."""
 
 NOT_COUNTED = ("freeze", "keep_best", "label_smoothing", "precision")

@@ -9,6 +9,7 @@ import functools
 import json
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,9 +23,14 @@ from clearprop.training import plan as planning
 from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.checkpoint import check_architecture
 from clearprop.training.first_values import note_first_values
+from clearprop.training.folder import first_step
 from clearprop.training.material import Material, Part, check_labels
+from clearprop.training.observation import subjects
 from clearprop.training.problem import Batch, Problem, skeleton
+from clearprop.training.recording import ARRAYS, Record, check_size
+from clearprop.training.recordings import Layout
 from clearprop.training.settings import Settings, compare
+from clearprop.training.snapshots import Snapshots
 from clearprop.training.state import State, begin
 from clearprop.training.workload import workload
 
@@ -43,6 +49,9 @@ class Task:
         settings: the numbers.
         notes: plain values of the caller's.
         augmentations: how examples are changed in training.
+        record: what is recorded from inside.
+        snapshots: the steps of which the state is kept.
+        parent: of a fork: the run that it left, at which step, and what was changed.
     """
 
     model: nn.Module
@@ -52,6 +61,9 @@ class Task:
     settings: Settings
     notes: dict[str, Any]
     augmentations: tuple[Augmentation, ...] = ()
+    record: Record | None = None
+    snapshots: Snapshots | None = None
+    parent: dict[str, Any] | None = None
 
     @functools.cached_property
     def trained(self) -> list[str]:
@@ -111,6 +123,43 @@ class Task:
         if self.augmentations:
             self._check_augmentations()
         self._check_lone_example()
+
+    def check_space(self, folder: Path | None) -> None:
+        """Raise unless what is recorded and kept fits into the memory, or onto the disk.
+
+        Raises:
+            ConfigurationError: it does not, or a pattern or a step of it is none.
+        """
+        if self.record is not None:
+            assert self.layout is not None
+            check_size(self.record, self.layout, self.steps, folder)
+        if self.snapshots is not None:
+            state = jax.tree.leaves(self.state())
+            size = sum(int(x.nbytes) for x in state)
+            self.snapshots.check_size(size, self.steps, folder)
+
+    @property
+    def steps(self) -> int:
+        """Training steps of the whole run, if nothing ends it before."""
+        return self.settings.epochs * -(-len(self.material.train) // self.settings.batch_size)
+
+    @property
+    def first_step(self) -> int:
+        """The step at which the run begins: of a fork that at which it left its parent."""
+        return first_step({"parent": self.parent})
+
+    @functools.cached_property
+    def layout(self) -> Layout | None:
+        """What a row of the recordings holds.
+
+        Raises:
+            ConfigurationError: a pattern matches nothing; the nearest name is suggested.
+        """
+        if self.record is None:
+            return None
+        batch = self.batch(self.material.train, self.settings.batch_size)
+        known = subjects(self.problem, self.state(), self.frozen, batch)
+        return Layout(self.record.selected(known), self.record.what == ARRAYS)
 
     def _check_augmentations(self) -> None:
         """Raise unless the inputs can be changed, and the targets mixed where they are."""
@@ -207,6 +256,9 @@ class Task:
             "plan": plan.as_dict(),
             "preparation": json.loads(preparation.to_json()) if preparation is not None else None,
             "first_values": note_first_values(self.model),
+            "record": self.record.as_dict() if self.record is not None else None,
+            "snapshots": self.snapshots.as_plain() if self.snapshots is not None else None,
+            "parent": self.parent,
             "notes": self.notes,
             "machine": {
                 **backend.describe(backend.mesh(plan.devices)),

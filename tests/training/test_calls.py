@@ -11,10 +11,11 @@ import pytest
 
 from clearprop import data, nn, ops, optim, tree
 from clearprop.backend import devices, mesh
-from clearprop.training.calls import Calls
+from clearprop.training.calls import Calls, Span
 from clearprop.training.feed import Feed, on_devices
 from clearprop.training.material import gather
 from clearprop.training.plan import Plan
+from clearprop.training.problem import Measured
 from clearprop.training.settings import Settings
 from clearprop.training.state import State
 from clearprop.training.task import Task
@@ -147,7 +148,9 @@ def test_whole_passes_are_their_steps_and_evaluations(
     resident, judges = on_devices(train, compiled), on_devices(dev, compiled)
     begun = of.state()
     orders = compiled.place(feed.orders(0, 2))
-    after, noted = compiled.passes(compiled.place(begun), resident, judges, orders, 2, BATCH)
+    column = np.zeros(-(-len(train) // BATCH), np.float32)
+    span = Span(0, -(-len(train) // BATCH), 2, Measured(column, column))
+    after, noted = compiled.passes(compiled.place(begun), resident, judges, orders, span, BATCH)
 
     stepped = compiled.place(begun)
     full, rest = divmod(len(train), BATCH)

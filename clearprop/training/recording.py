@@ -1,0 +1,237 @@
+"""What to record of a run from inside, and the recording of it.
+
+Shape letters: R recorded steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import tree
+from clearprop.errors import ConfigurationError
+from clearprop.training.calls import Calls
+from clearprop.training.loop import Ahead, Place
+from clearprop.training.observation import Observed, Observer, Subject
+from clearprop.training.recordings import Layout
+from clearprop.training.space import refuse, shown_size
+from clearprop.training.state import State
+
+EVERY = 10
+STATISTICS, ARRAYS = "statistics", "arrays"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What `fit` records from inside: of which layers and parameters, and how often.
+
+    Of a layer its output and the error signal at it are recorded, of a parameter its value, its
+    gradient and the length of its update over its own. What a layer's loop over time computes
+    inside (`nn.LSTM`, `nn.GRU`, `nn.RNN`) is not: of such a layer the outputs of all steps are.
+
+    Attributes:
+        patterns: paths of layers and parameters, with ``*``, ``?``, ``[ab]``; what stands below a
+            path goes with it, as in ``freeze``. ``"*"`` is everything; the model's own output is
+            called "model".
+        what: "statistics", or "arrays" for the arrays themselves besides.
+        every: steps from one recorded step to the next, beginning with step 0. A recorded step
+            costs about one step more.
+        limit: bytes that it may take; None for half of what is free.
+
+    Raises:
+        ConfigurationError: a value of the wrong kind or out of its range.
+
+    >>> Record(["layers.*"], every=100)
+    Record(patterns=('layers.*',), what='statistics', every=100, limit=None)
+    """
+
+    patterns: tuple[str, ...]
+    what: str = STATISTICS
+    every: int = EVERY
+    limit: int | None = None
+
+    def __init__(
+        self,
+        patterns: str | Iterable[str],
+        what: str = STATISTICS,
+        every: int = EVERY,
+        limit: int | None = None,
+    ) -> None:
+        chosen = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+        if not chosen or not all(isinstance(pattern, str) and pattern for pattern in chosen):
+            raise ConfigurationError(
+                "nothing is named that is to be recorded",
+                where="record",
+                given=repr(patterns)[:80],
+                expected="patterns of layer and parameter paths",
+                mend='record=["*"] records everything',
+            )
+        if what not in (STATISTICS, ARRAYS):
+            raise ConfigurationError(
+                "this cannot be recorded",
+                where="record",
+                given=f"what={what!r}",
+                expected="'statistics' or 'arrays'",
+            )
+        for name, value in (("every", every), ("limit", limit)):
+            if value is None and name == "limit":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigurationError(
+                    f"{name} is out of range",
+                    where="record",
+                    given=f"{name}={value!r}",
+                    expected="a whole number from 1 up",
+                )
+        object.__setattr__(self, "patterns", chosen)
+        object.__setattr__(self, "what", what)
+        object.__setattr__(self, "every", every)
+        object.__setattr__(self, "limit", limit)
+
+    @classmethod
+    def of(cls, given: Record | str | Iterable[str] | None) -> Record | None:
+        """Return what is meant by patterns alone, or by nothing."""
+        if given is None or isinstance(given, Record):
+            return given
+        patterns = (given,) if isinstance(given, str) else tuple(given)
+        return cls(patterns) if patterns else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return this as plain data."""
+        return {"patterns": list(self.patterns), "what": self.what, "every": self.every}
+
+    def rows(self, first: int, last: int) -> int:
+        """Return how many steps are recorded from one step on, before another.
+
+        >>> Record("*").rows(0, 30), Record("*").rows(5, 31)
+        (3, 3)
+        """
+        return -(-last // self.every) - -(-first // self.every)
+
+    def selected(self, known: Iterable[Subject]) -> tuple[Subject, ...]:
+        """Return the subjects that the patterns match, in their order.
+
+        Raises:
+            ConfigurationError: a pattern matches none; the nearest name is suggested.
+        """
+        subjects = tuple(known)
+        paths = {subject.name: _path(subject.name) for subject in subjects}
+        every = dict.fromkeys([*paths.values(), *paths])
+        try:
+            matched = set(tree.match(every, self.patterns))
+        except ConfigurationError as error:
+            error.where = "record"
+            raise
+        return tuple(s for s in subjects if s.name in matched or paths[s.name] in matched)
+
+
+def _path(name: str) -> str:
+    """Return the path of the layer that a name with a call or an output belongs to.
+
+    >>> _path("layers.1#2"), _path("encoder:0")
+    ('layers.1', 'encoder')
+    """
+    return re.split("[#:]", name)[0]
+
+
+class Store(Protocol):
+    """What keeps the rows of a recording."""
+
+    def add(self, row: NDArray[np.void]) -> None:
+        """Keep one more row."""
+
+
+class Memory:
+    """Keeps rows in memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[NDArray[np.void]] = []
+
+    def add(self, row: NDArray[np.void]) -> None:
+        """Keep one more row."""
+        self.rows.append(row)
+
+
+class Recorder:
+    """Records a run: it looks at the state before every step that is due.
+
+    Args:
+        record: what and how often.
+        layout: of the rows.
+        calls: of the run.
+        store: keeps the rows.
+    """
+
+    def __init__(self, record: Record, layout: Layout, calls: Calls, store: Store) -> None:
+        self._every = record.every
+        self._layout = layout
+        self._observe = Observer(calls, (s.name for s in layout.subjects), layout.arrays)
+        self._store = store
+
+    def next_after(self, step: int) -> int | None:
+        """Return the next step that is recorded."""
+        return (step // self._every + 1) * self._every
+
+    def visit(self, state: State, place: Place, ahead: Ahead | None) -> None:
+        """Record the step ahead, if it is due."""
+        if ahead is None or place.step % self._every:
+            return
+        self._store.add(self._row(place.step, self._observe(state, *ahead)))
+
+    def _row(self, step: int, seen: Observed) -> NDArray[np.void]:
+        row = np.zeros((), self._layout.row)
+        row["step"] = step
+        row["statistics"] = seen.statistics
+        row["ratios"] = seen.ratios
+        for i, array in enumerate(seen.arrays):
+            row[f"array{i}"] = np.nan
+            row[f"array{i}"][tuple(slice(n) for n in array.shape)] = array
+        return row
+
+
+def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) -> None:
+    """Raise unless a whole recording fits into the memory, or onto the disk of a folder.
+
+    Args:
+        record: what is recorded.
+        layout: of its rows.
+        steps: training steps of the whole run.
+        folder: where the run is written; None keeps the recording in memory.
+
+    Raises:
+        ConfigurationError: it does not; its size is said, and what would fit.
+    """
+    size, rows = layout.row.itemsize, -(-steps // record.every)
+    refuse(
+        "the recording",
+        size * rows,
+        record.limit,
+        folder,
+        given=f"{rows:,} recorded steps of {shown_size(size)}, {len(layout.subjects)} names, "
+        f"every={record.every}",
+        mend=lambda limit: _smaller(record, layout, steps, limit),
+    )
+
+
+def _smaller(record: Record, layout: Layout, steps: int, limit: int) -> str:
+    proposals = []
+    if layout.arrays:
+        numbers = Layout(layout.subjects, arrays=False).row.itemsize * -(-steps // record.every)
+        if numbers <= limit:
+            proposals.append(f"what='statistics' ({shown_size(numbers)})")
+    fitting = limit // layout.row.itemsize
+    if fitting:
+        proposals.append(f"every={-(-steps // fitting)}")
+    largest = max(layout.subjects, key=lambda subject: int(np.prod(subject.shape)))
+    if layout.arrays:
+        part = 8 * int(np.prod(largest.shape)) / layout.row.itemsize
+        proposals.append(f"patterns without {largest.name!r} ({part:.0%} of it)")
+    elif not fitting:
+        proposals.append("fewer patterns")
+    return "; or ".join(proposals)

@@ -1,0 +1,280 @@
+"""What was recorded of a run from inside, step by step, to be read.
+
+Shape letters: R recorded steps, S series, P parameters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.errors import RunError, unknown_name
+from clearprop.training.files import append, disk_errors, write_atomically
+from clearprop.training.observation import PARAMETER, STATISTICS, Subject
+
+INDEX, ROWS = "index.json", "rows.bin"
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One array of the network over the recorded steps: its statistics, float32 (R,) each.
+
+    Attributes:
+        mean: of its entries.
+        deviation: their standard deviation.
+        smallest: the smallest entry.
+        largest: the largest entry.
+        zeros: share of entries that are 0.
+        saturated: of an output of sigmoid, softmax or tanh the share of units within 1 % (of the
+            range) of an end; of relu those that give 0; NaN for everything else.
+        nonfinite: share of entries that are infinite or no number; the other statistics then are
+            what comes of these too.
+        arrays: the entries themselves, (R, ...), where ``what="arrays"``; else None. Where the last
+            batch of a pass is smaller, NaN stands in place of the examples that it lacks.
+    """
+
+    mean: Floats
+    deviation: Floats
+    smallest: Floats
+    largest: Floats
+    zeros: Floats
+    saturated: Floats
+    nonfinite: Floats
+    arrays: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """What was recorded of one layer or one parameter.
+
+    Attributes:
+        name: of it.
+        kind: the layer's class, or the activation that it applies; "parameter".
+        steps: training steps made before each recorded one, (R,).
+        shape: of the array, of a whole batch.
+        output: of a layer.
+        error: the error signal dE/d output of a layer; NaN where no parameter stands before it.
+        value: of a parameter, before the step.
+        gradient: dE/dw of a parameter.
+        update_ratio: length of the step's update over that of the parameter, (R,); NaN where the
+            parameter is 0.
+    """
+
+    name: str
+    kind: str
+    steps: NDArray[np.int64]
+    shape: tuple[int, ...]
+    output: Series | None = None
+    error: Series | None = None
+    value: Series | None = None
+    gradient: Series | None = None
+    update_ratio: Floats | None = None
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether this is a parameter, with a value and a gradient; else a layer."""
+        return self.kind == PARAMETER
+
+
+class Recordings(Mapping[str, Recorded]):
+    """What was recorded of a run, by the names of layers and parameters.
+
+    Args:
+        layout: of the rows.
+        rows: one a recorded step.
+
+    Attributes:
+        steps: training steps made before each recorded one, int64 (R,): ``run.losses[steps]`` are
+            the losses of these steps.
+    """
+
+    def __init__(self, layout: Layout, rows: NDArray[np.void]) -> None:
+        self._layout = layout
+        self._rows = rows
+        self._places = {subject.name: i for i, subject in enumerate(layout.subjects)}
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Training steps made before each recorded one, int64 (R,)."""
+        return np.asarray(self._rows["step"], np.int64)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Layers in the order of their calls, then parameters."""
+        return tuple(self._places)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names that are layers, in the order of their calls."""
+        return tuple(s.name for s in self._layout.subjects if s.kind != PARAMETER)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names that are parameters."""
+        return tuple(s.name for s in self._layout.subjects if s.kind == PARAMETER)
+
+    def __getitem__(self, name: str) -> Recorded:
+        """Return what was recorded of a layer or parameter.
+
+        Raises:
+            ConfigurationError: nothing of that name was recorded; the nearest is suggested.
+        """
+        if name not in self._places:
+            raise unknown_name("recorded name", name, self._places)
+        place = self._places[name]
+        subject = self._layout.subjects[place]
+        of_value, of_error = (self._series(2 * place + k) for k in range(2))
+        about = Recorded(name, subject.kind, self.steps, subject.shape)
+        if not about.is_parameter:
+            return _with(about, output=of_value, error=of_error)
+        ratio = np.asarray(self._rows["ratios"][:, self.parameters.index(name)])
+        return _with(about, value=of_value, gradient=of_error, update_ratio=ratio)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        return f"<Recordings of {len(self)} names at {len(self._rows)} steps>"
+
+    def _series(self, place: int) -> Series:
+        columns = np.asarray(self._rows["statistics"][:, place]).T
+        arrays = self._rows[f"array{place}"] if self._layout.arrays else None
+        return Series(**dict(zip(STATISTICS, columns, strict=True)), arrays=arrays)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a row of recordings holds: step, statistics, update ratios, and whole arrays.
+
+    Attributes:
+        subjects: layers in the order of their calls, then parameters.
+        arrays: whether whole arrays are among it.
+    """
+
+    subjects: tuple[Subject, ...]
+    arrays: bool
+
+    @property
+    def row(self) -> np.dtype[np.void]:
+        """The type of a row, as it stands in memory and in the file: little-endian, unpadded."""
+        series = 2 * len(self.subjects)
+        ratios = sum(subject.kind == PARAMETER for subject in self.subjects)
+        fields: list[Any] = [
+            ("step", "<i8"),
+            ("statistics", "<f4", (series, len(STATISTICS))),
+            ("ratios", "<f4", (ratios,)),
+        ]
+        if self.arrays:
+            shapes = [subject.shape for subject in self.subjects for _ in range(2)]
+            fields += [(f"array{i}", "<f4", shape) for i, shape in enumerate(shapes)]
+        return np.dtype(fields)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the layout as plain data."""
+        subjects = [{**s._asdict(), "shape": list(s.shape)} for s in self.subjects]
+        return {"arrays": self.arrays, "statistics": list(STATISTICS), "subjects": subjects}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Layout:
+        """Return the layout that plain data tells of.
+
+        Raises:
+            ValueError: the data is damaged.
+        """
+        try:
+            if tuple(plain["statistics"]) != STATISTICS:
+                raise ValueError("other statistics than this version knows")
+            subjects = tuple(
+                Subject(str(s["name"]), str(s["kind"]), tuple(map(int, s["shape"])))
+                for s in plain["subjects"]
+            )
+            return cls(subjects, bool(plain["arrays"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no layout of recordings: {error!r}") from error
+
+
+class RowFile:
+    """The rows of a run's recordings in its folder: an index, and rows appended while it goes.
+
+    Args:
+        folder: where they stand; made if missing.
+        layout: of the rows.
+        rows: how many of them are kept: those of later steps are made again, and go.
+
+    Raises:
+        RunError: rows of earlier steps are missing, or the disk is full.
+    """
+
+    def __init__(self, folder: Path, layout: Layout, rows: int) -> None:
+        self._path = folder / ROWS
+        with disk_errors(folder):
+            folder.mkdir(exist_ok=True)
+            write_atomically(folder / INDEX, json.dumps(layout.as_dict()) + "\n")
+            self.file = self._path.open("ab", buffering=0)
+            self._rewind(layout.row.itemsize, rows)
+
+    def add(self, row: NDArray[np.void]) -> None:
+        """Append a row; it survives the end of this process from here on.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        append(self.file, row.tobytes(), self._path)
+
+    def _rewind(self, size: int, rows: int) -> None:
+        there = self._path.stat().st_size
+        if there < size * rows:
+            self.file.close()
+            raise RunError(
+                "the recordings of some steps are missing",
+                where=str(self._path),
+                given=f"{there // size} recorded steps",
+                expected=f"at least the {rows} before the checkpoint",
+            )
+        self.file.truncate(size * rows)
+
+
+def read_recordings(folder: Path) -> Recordings | None:
+    """Return what was recorded into a folder; None where nothing was.
+
+    Rows are read from the disk when they are looked at; one that a crash cut off is left out.
+
+    Raises:
+        RunError: the index is damaged.
+    """
+    index, file = folder / INDEX, folder / ROWS
+    if not index.is_file() or not file.is_file():
+        return None
+    try:
+        layout = Layout.of(json.loads(index.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise RunError(
+            "the index of the recordings is damaged", where=str(index), given=str(error)[:160]
+        ) from error
+    whole = file.stat().st_size // layout.row.itemsize
+    if not whole:
+        return Recordings(layout, np.zeros(0, layout.row))
+    return Recordings(layout, np.memmap(file, layout.row, "r", shape=(whole,)))
+
+
+def _with(about: Recorded, **parts: Any) -> Recorded:
+    return Recorded(about.name, about.kind, about.steps, about.shape, **parts)
+
+
+def joined(layout: Layout, rows: Sequence[NDArray[np.void]]) -> Recordings:
+    """Return rows that were kept one by one as recordings."""
+    return Recordings(layout, np.array(list(rows), layout.row))

@@ -1,0 +1,228 @@
+"""Snapshots: the whole state of training at chosen steps, to look at again or to go on from."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from clearprop import tree
+from clearprop.errors import ConfigurationError
+from clearprop.training.arrays import load_arrays, save_arrays
+from clearprop.training.checkpoint import Saved
+from clearprop.training.files import disk_errors
+from clearprop.training.loop import Ahead, Place
+from clearprop.training.space import refuse, shown_size
+from clearprop.training.state import State
+
+LOG = "log"
+Given = int | str | Iterable[int] | None
+"""What `fit` takes: steps, every how many of them, "log", or nothing."""
+
+_NAME = re.compile(r"step-(\d{12})\.safetensors")
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The steps of which the state is kept.
+
+    Attributes:
+        given: the steps; a number for every so many; or "log" for 0, 1, 2, 5, 10, 20, 50, ...
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+
+    given: int | str | tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        given = self.given
+        steps = given if isinstance(given, tuple) else (given,)
+        lowest = 0 if isinstance(given, tuple) else 1
+        numbers = all(isinstance(s, int) and not isinstance(s, bool) and s >= lowest for s in steps)
+        if not steps or (given != LOG and not numbers):
+            raise ConfigurationError(
+                "these are no steps",
+                where="snapshots",
+                given=repr(given)[:80],
+                expected='whole numbers from 0 up, one for every so many steps, or "log"',
+            )
+
+    @classmethod
+    def of(cls, given: Given) -> Snapshots | None:
+        """Return what is meant; None for nothing."""
+        if given is None:
+            return None
+        if isinstance(given, int | str):
+            return cls(given)
+        return cls(tuple(given))
+
+    def as_plain(self) -> Any:
+        """Return this as plain data."""
+        return list(self.given) if isinstance(self.given, tuple) else self.given
+
+    def steps(self, last: int) -> tuple[int, ...]:
+        """Return the steps, in their order, of a run of so many.
+
+        Raises:
+            ConfigurationError: a step is beyond the last.
+
+        >>> Snapshots("log").steps(60), Snapshots(25).steps(60), Snapshots((0, 60)).steps(60)
+        ((0, 1, 2, 5, 10, 20, 50), (0, 25, 50), (0, 60))
+        """
+        if isinstance(self.given, int):
+            return tuple(range(0, last + 1, self.given))
+        if isinstance(self.given, str):
+            powers = range(len(str(last)))
+            return (0, *(k * 10**p for p in powers for k in (1, 2, 5) if k * 10**p <= last))
+        beyond = [step for step in self.given if step > last]
+        if beyond:
+            raise ConfigurationError(
+                "a snapshot is asked for after the end of the run",
+                where="snapshots",
+                given=f"step {beyond[0]}",
+                expected=f"steps from 0 to {last}, which is the state after the last",
+            )
+        return tuple(sorted(set(self.given)))
+
+    def check_size(self, size: int, last: int, folder: Path | None) -> None:
+        """Raise unless they fit into the memory, or onto the disk.
+
+        Args:
+            size: of one of them, in bytes.
+            last: training steps of the whole run.
+            folder: where the run is written; None keeps them in memory.
+
+        Raises:
+            ConfigurationError: they do not; their size is said, and what would fit.
+        """
+        count = len(self.steps(last))
+        refuse(
+            f"{count:,} snapshots",
+            size * count,
+            None,
+            folder,
+            given=f"snapshots={self.as_plain()!r}"[:80] + f", of {shown_size(size)} each",
+            mend=lambda limit: _fewer(limit // size, last),
+        )
+
+
+def _fewer(fitting: int, last: int) -> str:
+    if not fitting:
+        return "leave them out: not one would fit"
+    return f"snapshots={max(1, -(-(last + 1) // fitting))}, which makes {fitting} at most"
+
+
+class Store(Protocol):
+    """What keeps snapshots."""
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of those that there are, in their order."""
+
+    def add(self, state: State, place: Place) -> None:
+        """Keep one more."""
+
+    def load(self, step: int) -> Saved:
+        """Return one that there is."""
+
+
+class Memory:
+    """Keeps snapshots in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Saved] = {}
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of those that there are, in their order."""
+        return tuple(sorted(self._kept))
+
+    def add(self, state: State, place: Place) -> None:
+        """Keep one more."""
+        # Copies: what `device_get` gives may be the very memory that the next steps write on.
+        arrays = tree.flatten_with_paths(jax.tree.map(np.array, jax.device_get(state)))
+        self._kept[place.step] = Saved(arrays, asdict(place), f"step {place.step}")
+
+    def load(self, step: int) -> Saved:
+        """Return one that there is."""
+        return self._kept[step]
+
+
+class Folder:
+    """Keeps snapshots in files.
+
+    Args:
+        path: of the folder; it is made with the first of them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of those that there are, in their order."""
+        if not self._path.is_dir():
+            return ()
+        names = (_NAME.fullmatch(path.name) for path in self._path.iterdir())
+        return tuple(sorted(int(name[1]) for name in names if name))
+
+    def add(self, state: State, place: Place) -> None:
+        """Keep one more, in one stroke.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        with disk_errors(self._path):
+            self._path.mkdir(exist_ok=True)
+        arrays = tree.flatten_with_paths(jax.device_get(state))
+        save_arrays(self._file(place.step), arrays, asdict(place))
+
+    def load(self, step: int) -> Saved:
+        """Return one that there is.
+
+        Raises:
+            CheckpointError: its file is damaged.
+        """
+        file = self._file(step)
+        arrays, record = load_arrays(file)
+        return Saved(arrays, record, file.name)
+
+    def rewind(self, step: int) -> None:
+        """Forget those after a step: a resumed run makes them again."""
+        for later in self.steps:
+            if later > step:
+                self._file(later).unlink(missing_ok=True)
+
+    def _file(self, step: int) -> Path:
+        return self._path / f"step-{step:012d}.safetensors"
+
+
+class Keeper:
+    """Keeps the state of a run at the steps that were asked for.
+
+    Args:
+        steps: in their order.
+        store: where to.
+    """
+
+    def __init__(self, steps: tuple[int, ...], store: Store) -> None:
+        self._steps = steps
+        self._store = store
+
+    def next_after(self, step: int) -> int | None:
+        """Return the next step of which the state is kept."""
+        place = bisect_right(self._steps, step)
+        return self._steps[place] if place < len(self._steps) else None
+
+    def visit(self, state: State, place: Place, ahead: Ahead | None) -> None:
+        """Keep the state, if that of this step is wanted."""
+        at = bisect_right(self._steps, place.step)
+        if at and self._steps[at - 1] == place.step:
+            self._store.add(state, place)

@@ -1,0 +1,83 @@
+"""How much memory and disk is free, and the refusal of what would not fit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from clearprop.errors import ConfigurationError
+
+SHARE = 0.5
+"""The part of what is free that may be taken."""
+
+
+def free_memory() -> int | None:
+    """Return how many bytes of memory are free; None where the system does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):  # counts what the system can take back
+                return int(line.split()[1]) * 1024
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def free_disk(folder: Path) -> int:
+    """Return how many bytes are free where a folder is, or will be."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def shown_size(count: float) -> str:
+    """Return a number of bytes as it is read.
+
+    >>> shown_size(12_345_678)
+    '12.3 MB'
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
+
+
+def refuse(
+    what: str,
+    size: int,
+    limit: int | None,
+    folder: Path | None,
+    *,
+    given: str,
+    mend: Callable[[int], str],
+) -> None:
+    """Raise where something is larger than a limit, or than half of what is free.
+
+    Args:
+        what: is to be kept.
+        size: of it, in bytes.
+        limit: in bytes; None for half of the free memory, or of the disk of the folder.
+        folder: where it is kept; None for the memory.
+        given: what makes it so large.
+        mend: what would fit into so many bytes, in words.
+
+    Raises:
+        ConfigurationError: it is larger.
+    """
+    if limit is None:
+        free = free_memory() if folder is None else free_disk(folder)
+        if free is None:
+            return
+        limit = int(SHARE * free)
+    if size <= limit:
+        return
+    place = "memory" if folder is None else "disk"
+    raise ConfigurationError(
+        f"{what} would take {shown_size(size)}, and {shown_size(limit)} of {place} can be taken",
+        given=given,
+        mend=mend(limit),
+    )
