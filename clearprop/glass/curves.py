@@ -6,6 +6,7 @@ Shape letters: E passes made.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from clearprop.glass.chart import Chart
+from clearprop.glass.diagnosis.shapes import WAITED, gap, objective_shape
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import count, number, percent
 
@@ -45,8 +47,13 @@ class CurvesSection:
     error_name: str
 
 
-def curves_section(subject: Subject) -> CurvesSection | None:
-    """Return the curves of a run, or None where no pass was finished."""
+def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSection | None:
+    """Return the curves of a run, or None where no pass was finished.
+
+    Args:
+        subject: the run.
+        faults: the kinds that its diagnosis has found.
+    """
     curves = subject.curves
     if not len(curves):
         return None
@@ -54,7 +61,7 @@ def curves_section(subject: Subject) -> CurvesSection | None:
     return CurvesSection(
         objective=_objective_chart(subject),
         error=_error_chart(subject),
-        reading=tuple(reading(subject)),
+        reading=tuple(reading(subject, faults)),
         rows=tuple(_rows(subject)),
         has_development=has_development,
         error_name=subject.loss.error_name,
@@ -204,13 +211,17 @@ def _rows(subject: Subject) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def reading(subject: Subject) -> list[str]:
-    """Return what the shapes of the curves say, sentence by sentence."""
+def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
+    """Return what the shapes of the curves say, sentence by sentence.
+
+    Where a diagnosis has found faults, what to do is left to it: of a network whose units are dead
+    more epochs make no better one.
+    """
     if subject.loss.name == "perceptron":
         return _of_corrections(subject)
     if not np.isfinite(subject.curves.development_error).any():
         return [
-            _of_objective(subject.curves.objective, "more epochs may help"),
+            _of_objective(subject.curves.objective, "more epochs may help", faults),
             "No examples were held out, so the curves cannot show whether the network learned "
             "the rule or the examples by heart.",
         ]
@@ -218,12 +229,13 @@ def reading(subject: Subject) -> list[str]:
     held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
     if held_out == 1:
         return [
-            _of_objective(subject.curves.objective, "more epochs may help"),
+            _of_objective(subject.curves.objective, "more epochs may help", faults),
             f"The development part is a single {subject.noun}: its error says nothing about "
             "others, and nothing about overfitting. Hold out more.",
         ]
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
-    said = [_of_objective(subject.curves.objective, hope), *_of_errors(subject, waited)]
+    objective = _of_objective(subject.curves.objective, hope, faults)
+    said = [objective, *_of_errors(subject, waited, faults)]
     if held_out < FEW:
         said.append(
             f"The development part has {count(held_out, subject.noun)} only: other ones might have "
@@ -253,27 +265,31 @@ def _of_corrections(subject: Subject) -> list[str]:
     ]
 
 
-def _of_objective(objective: NDArray[np.float64], hope: str) -> str:
+def _of_objective(objective: NDArray[np.float64], hope: str, faults: Sequence[str]) -> str:
     first, last = float(objective[0]), float(objective[-1])
-    if len(objective) == 1:
-        return f"After its only epoch the objective is {number(last)}; a curve needs more of them."
     went = f"from {number(first)} in the first epoch to {number(last)} in the last"
-    if not math.isfinite(last):
-        return f"The objective went {went}."
-    if last > first and last > 1.02 * float(np.nanmin(objective)):
-        return f"The objective rose {went}: the learning rate is probably too high."
-    if last > 0.98 * first:
-        return (
-            f"The objective hardly moved, {went}: the network is not learning. Look at the error "
-            "signals below, and try another learning rate."
-        )
-    tail = objective[-max(2, len(objective) // 5) :]
-    falls = (tail[0] - tail[-1]) / (first - last) > 0.02 and tail[-1] <= tail.min()
-    end = f"and was still falling at the end: {hope}." if falls else "and has leveled off."
-    return f"The objective fell {went}, {end}"
+    match objective_shape(objective):
+        case "one":
+            said = f"After its only epoch the objective is {number(last)}"
+            return f"{said}; a curve needs more of them."
+        case "broken":
+            return f"The objective went {went}."
+        case "rose" if faults and "rate_too_high" not in faults:
+            return f"The objective rose {went}."
+        case "rose":
+            return f"The objective rose {went}: the learning rate is probably too high."
+        case "still":
+            mend = "The diagnosis says why." if faults else (
+                "Look at the error signals below, and try another learning rate.")  # fmt: skip
+            return f"The objective hardly moved, {went}: the network is not learning. {mend}"
+        case "falling":
+            end = "and was still falling at the end"
+            return f"The objective fell {went}, {end}{'' if faults else f': {hope}'}."
+        case _:
+            return f"The objective fell {went}, and has leveled off."
 
 
-def _of_errors(subject: Subject, waited: int) -> list[str]:
+def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str]:
     """Return what the errors say; so many epochs have passed since the best one."""
     curves = subject.curves
     best = best_epoch(subject)
@@ -281,24 +297,23 @@ def _of_errors(subject: Subject, waited: int) -> list[str]:
     at_best = float(development[curves.epoch == best][0]) if best in curves.epoch else math.nan
     last, last_training = float(development[-1]), float(training[-1])
     said = f"The development error is lowest after epoch {best}, at {error_text(subject, at_best)}."
-    if waited >= 2 and last > 1.03 * at_best and last_training < last:
+    between = gap(last_training, last, at_best, waited)
+    if between == "grown":
         return [
             said,
             f"It has risen to {error_text(subject, last)} in the {count(waited, 'epoch')} since, "
             "while the training error went on falling: the network begins to overfit. Early "
             "stopping, dropout, weight decay or more data help.",
         ]
-    gap = last - last_training
-    if not gap > 0.1 * last:
-        more = "a larger network" if waited >= 2 else "a larger network or more epochs"
+    if between == "none":
+        more = "a larger network" if waited >= WAITED else "a larger network or more epochs"
         return [
             said,
-            "The training error is no lower, within a tenth: there is no overfitting yet, so "
-            f"{more} may still gain.",
+            "The training error is no lower, within a tenth: there is no overfitting yet"
+            + ("." if faults else f", so {more} may still gain."),
         ]
-    how = "well" if gap > 0.5 * last else "somewhat"
     return [
         said,
-        f"At the end the training error is {error_text(subject, last_training)}, {how} below it: "
-        "the gap is what the network knows about its own examples only.",
+        f"At the end the training error is {error_text(subject, last_training)}, {between} below "
+        "it: the gap is what the network knows about its own examples only.",
     ]

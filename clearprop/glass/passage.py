@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.capture import Capture, LayerCapture, capture
+from clearprop.glass.capture import Capture, LayerCapture, compiled_capture
 from clearprop.glass.colors import diverging, largest
+from clearprop.glass.diagnosis.of_signals import EXPLODES, VANISHES
 from clearprop.glass.pictures import data_address, is_picture
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, percent
@@ -130,7 +131,7 @@ def passage(subject: Subject) -> Passage:
     row, why = _telling_example(subject)
     others = [i for i in range(min(SAMPLE, len(subject))) if i != row]
     rows = np.array([row, *others[: SAMPLE - 1]])
-    seen = _captured(
+    seen = compiled_capture(
         subject.model, subject.model_inputs(rows), subject.model_targets(rows), subject.loss
     )
     steps = _steps(subject.model, seen)
@@ -155,12 +156,6 @@ def passage(subject: Subject) -> Passage:
         reading=_reading(flow),
         decades=_decades(flow),
     )
-
-
-# Run once: optimizing it would take longer than it saves.
-_captured = jax.jit(
-    capture, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0}
-)
 
 
 def _telling_example(subject: Subject) -> tuple[int, str]:
@@ -352,12 +347,12 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
             f"No error signal reaches {first.name}: every way to it is closed, and it cannot learn."
         )
     factor = last.error_value / first.error_value
-    if factor >= 1000:
+    if factor >= VANISHES:
         return (
             f"On the way from {last.name} back to {first.name} the error signal shrinks "
             f"{number(factor, 2)} times: it vanishes, and the first layers hardly learn."
         )
-    if factor <= 1 / 1000:
+    if factor <= 1 / EXPLODES:
         return (
             f"On the way from {last.name} back to {first.name} the error signal grows "
             f"{number(1 / factor, 2)} times: it explodes; clip it, or begin with smaller weights."

@@ -16,6 +16,7 @@ from clearprop import backend, nn
 from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.glass.answers import confusion_section, fit_section, mistakes_section
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
+from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.findings import picture
 from clearprop.glass.page import environment, version
 from clearprop.glass.passage import passage
@@ -52,10 +53,11 @@ def write_report(
 ) -> Path:
     """Write the report of a run as one HTML file, in one stroke, and return where it is.
 
-    The file needs no network and no other file. It shows the three learning curves, how the model
-    answers, its worst mistakes, what its layers look for, one example's way through the network
-    with the error signal of every layer, the layers, the configuration and the machine; for inputs
-    of two numbers the decision boundary too. What does not fit the data is left out.
+    The file needs no network and no other file. It shows what a diagnosis has found, the three
+    learning curves, how the model answers, its worst mistakes, what its layers look for, one
+    example's way through the network with the error signal of every layer, the layers, the
+    configuration and the machine; for inputs of two numbers the decision boundary too. What does
+    not fit the data is left out.
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
@@ -108,6 +110,7 @@ def render(
 ) -> str:
     """Return the report of a subject as the text of an HTML page."""
     judged = subject.is_judged
+    found = diagnosis_of(subject, subject.data, subject.loss)
     return (
         environment()
         .get_template("report.html")
@@ -120,7 +123,8 @@ def render(
             remarks=list(remarks),
             figures=[*_figures(subject), *_measures(measures or {})],
             drawings=[picture(drawing) for drawing in drawings],
-            curves=curves_section(subject),
+            diagnosis=found,
+            curves=curves_section(subject, [finding.kind for finding in found.faults]),
             confusion=confusion_section(subject) if judged else None,
             fit=fit_section(subject) if judged else None,
             mistakes=mistakes_section(subject) if judged else None,
@@ -160,7 +164,9 @@ def _result(subject: Subject) -> str:
     if judged.examples < FEW:
         few = f" {judged.examples} {nouns} are few: another {judged.examples} may well differ."
     if judged.accuracy is not None:
-        return f"{percent(judged.accuracy)} of the {judged.examples:,} {of} are answered right.{few}"
+        return (
+            f"{percent(judged.accuracy)} of the {judged.examples:,} {of} are answered right.{few}"
+        )
     error = error_text(subject, judged.error)
     return f"The {judged.error_name} on the {judged.examples:,} {of} is {error}.{few}"
 

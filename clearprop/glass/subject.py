@@ -58,6 +58,7 @@ class Subject:
         class_names: of the labels.
         feature_names: of the entries of an input.
         data_name: of the data set.
+        data: what was given, whole.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Subject:
     class_names: tuple[str, ...] | None
     feature_names: tuple[str, ...] | None
     data_name: str
+    data: Judging = None
 
     def __len__(self) -> int:
         return 0 if self.examples is None else len(self.targets)
@@ -267,6 +269,7 @@ def gather(
         class_names=names,
         feature_names=getattr(examples, "feature_names", None),
         data_name=str(config.get("data", {}).get("name", "")),
+        data=data,
     )
 
 

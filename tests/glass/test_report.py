@@ -244,7 +244,7 @@ def test_without_data_it_tells_what_the_run_knows(tell: Tell, tmp_path: Path) ->
     page, faults = read(write_report(run, path=tmp_path / "r.html").read_text(encoding="utf-8"))
     assert faults == []
     sections = [s.attributes["id"] for s in page.all("section")]
-    assert sections == ["curves", "filters", "layers", "configuration", "machine"]
+    assert sections == ["diagnosis", "curves", "filters", "layers", "configuration", "machine"]
 
 
 def test_title_and_remarks_stand_in_the_head(tell: Tell, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from clearprop.glass.diagnosis.facts import (
     Given,
     LossLike,
     Remembered,
+    Trained,
     facts_of_model,
     facts_of_run,
 )
@@ -82,6 +83,11 @@ def diagnose(
         given=f"a {type(run_or_model).__name__}",
         expected="what fit returned, the folder of a run, or a model",
     )
+
+
+def diagnosis_of(run: Trained, data: Given, loss: LossLike | None = None) -> Diagnosis:
+    """Return the findings about whatever tells what a run tells, as a report's subject does."""
+    return diagnosis(facts_of_run(run, data, None, loss))
 
 
 def diagnosis(facts: Facts) -> Diagnosis:

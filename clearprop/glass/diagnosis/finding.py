@@ -52,12 +52,17 @@ class Finding:
         """Title and place, as a heading."""
         return f"{self.title}: {self.where}" if self.where else self.title
 
+    @property
+    def cause(self) -> str:
+        """In words what it follows from; "" where nothing else explains it."""
+        return _plain(self.follows) if self.follows else ""
+
     def __str__(self) -> str:
         mark = "FAULT" if self.grade == "fault" else "note "
         lines = [f"{mark} {self.weight:.2f}  {self.place}"]
         texts = [self.sentence, self.reason]
         if self.follows:
-            texts.append(f"It may well follow from: {KINDS[self.follows].title.lower()}.")
+            texts.append(f"It may well follow from: {self.cause}.")
         for text in texts:
             lines += textwrap.wrap(text, LINE, initial_indent="  ", subsequent_indent="  ")
         return "\n".join([*lines, *(f"    {line}" for line in self.mend.splitlines())])

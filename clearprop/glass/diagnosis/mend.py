@@ -8,6 +8,7 @@ from typing import Any
 from clearprop import optim
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.wording import without_folders
 
 SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that stand in the call where they are not what they are by default."""
@@ -142,7 +143,7 @@ def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     if len(known) < len([v for v in changed.values() if v is not None]):
         return ""
     name = values.get("data", {}).get("name") if isinstance(values.get("data"), Mapping) else None
-    data = f" --data {name}" if name else ""
+    data = f" --data {without_folders(name)}" if name else ""
     sets = "".join(f" --set {k}={_text(v).strip(chr(34))}" for k, v in known.items())
     return f"# clearprop train {recipe.get('name')}{data}{sets}"
 

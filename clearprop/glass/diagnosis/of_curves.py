@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop import nn
 from clearprop.glass.diagnosis import mend
-from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
 from clearprop.glass.diagnosis.shapes import gap, objective_shape, peak, roughness
@@ -49,6 +49,8 @@ ROUGHLY = 0.04
 def rate_too_high(facts: Facts) -> Finding | None:
     """The objective rose, climbed far above its beginning, or goes up and down."""
     assert facts.run is not None
+    if facts.loss_name == PERCEPTRON:
+        return None
     curves = facts.curves
     first, highest = peak(facts.run.losses)
     climbed = highest / first if first > 0 else math.nan

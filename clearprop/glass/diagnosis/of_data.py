@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.sources import by_name, rows_of
 from clearprop.glass.diagnosis import mend
-from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.reference import FEWEST
 from clearprop.glass.diagnosis.rules import found, rule, strength
@@ -173,7 +173,7 @@ def class_imbalance(facts: Facts) -> Finding | None:
     """A class many times rarer than another."""
     assert facts.train is not None
     y = facts.answers(facts.train) if facts.task == "classification" else None
-    if y is None or facts.loss_name == "perceptron":
+    if y is None or facts.loss_name == PERCEPTRON:
         return None
     counts = np.bincount(y)
     present = np.flatnonzero(counts)

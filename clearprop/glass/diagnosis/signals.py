@@ -170,13 +170,13 @@ def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
             before = layer.path or layer.kind
         parts = [one.layers[place] for one in seen]
         backward = [_first(part.error) for part in parts]
-        error = None if backward[0] is None else _stacked(backward) * size
+        error = None if backward[0] is None else _stacked(backward, size)
         value = _stacked([_first(part.value) for part in parts])
         layers.append(Signal(layer.path, label, layer.kind, module, value, error))
     given = None
     if hasattr(first.input.value, "shape"):
         lacks = first.input.error is None
-        errors = None if lacks else _stacked([one.input.error for one in seen]) * size
+        errors = None if lacks else _stacked([one.input.error for one in seen], size)
         values = _stacked([one.input.value for one in seen])
         given = Signal("input", "the input", "input", None, values, errors)
     return Signals(
@@ -205,8 +205,10 @@ def _first(output: Any) -> Any:
     return next(iter(jax.tree.leaves(output, is_leaf=lambda leaf: leaf is None)), None)
 
 
-def _stacked(parts: list[Any]) -> Numbers:
-    return np.concatenate([_plain(part) for part in parts])
+def _stacked(parts: list[Any], factor: int = 1) -> Numbers:
+    with np.errstate(over="ignore"):  # what explodes may go beyond float32, and is found then
+        return np.concatenate([_plain(part) * factor if factor > 1 else _plain(part)
+                               for part in parts])  # fmt: skip
 
 
 def _plain(array: Any) -> Numbers:
