@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.data import Preparation
-from clearprop.errors import ShapeError
+from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.glass.style import COLORS, INK, MARKERS, SOFT, Drawing, canvas, drawn, line
 
 SIDE = 161
@@ -30,29 +30,33 @@ def draw_boundary(
     inputs: Any,
     labels: Any,
     *,
+    features: tuple[int, int] = (0, 1),
     threshold: float = 0.0,
     preparation: Preparation | None = None,
     feature_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Drawing:
-    """Draw data space for a model of two inputs: its decision boundary and its hidden half-planes.
+    """Draw data space over two inputs: a model's decision boundary and its hidden half-planes.
 
     The color is the model's answer at each point, the heavy line its decision boundary, and each
     thin line is where one unit of the first layer has the total input w x + b = 0: with a
-    threshold there, the unit says on which side of that line a point lies.
+    threshold there, the unit says on which side of that line a point lies. Of a model with more
+    inputs a section is drawn, through the mean of all others; the examples lie before or behind it.
 
     Args:
-        model: takes (N, 2) and gives one output (label 1 at or above the threshold) or one for
+        model: takes (N, F) and gives one output (label 1 at or above the threshold) or one for
             each class.
-        inputs: the examples, (N, 2), as the data has them.
+        inputs: the examples, (N, F), as the data has them.
         labels: class numbers, (N,).
+        features: the two inputs to draw over.
         threshold: 0 for outputs before the sigmoid, 0.5 after it.
         preparation: scales the inputs for the model; None where it takes them as they are.
-        feature_names: of the two inputs.
+        feature_names: of the inputs.
         class_names: of the labels.
 
     Raises:
-        ShapeError: the examples are not of two numbers.
+        ConfigurationError: the features are not two different inputs.
+        ShapeError: the examples are no rows of two numbers at least.
 
     >>> from clearprop import data, models
     >>> table = data.load("xor")
@@ -60,26 +64,15 @@ def draw_boundary(
     >>> draw_boundary(model, table.inputs, table.targets).file_name
     'decision-boundary-and-2-hidden-half-planes.png'
     """
-    points, truth = np.asarray(inputs, np.float64), np.asarray(labels).reshape(-1)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ShapeError(
-            "data space is drawn for two inputs",
-            given=f"inputs {points.shape}",
-            expected="(N, 2)",
-            mend="choose two columns: inputs[:, [0, 1]], and a model of these",
-        )
-
-    def seen(raw: Floats) -> Any:
-        if preparation is None:
-            return np.asarray(raw, np.float32)
-        # Points between the examples are no bytes, even where the examples are.
-        scale = preparation.scaled if preparation.kind == "bytes" else preparation.apply
-        return np.asarray(scale(raw), np.float32)
-
+    rows, truth = np.asarray(inputs, np.float64), np.asarray(labels).reshape(-1)
+    _check_space(rows, features)
+    points = rows[:, list(features)]
     low, high = frame(points)
     across, up = (np.linspace(low[i], high[i], SIDE) for i in range(2))
-    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    outputs = np.asarray(jax.jit(lambda model, x: model(x))(model, seen(grid)), np.float64)
+    grid = np.tile(rows.mean(axis=0), (SIDE * SIDE, 1))
+    grid[:, list(features)] = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    seen = _as_seen(grid, preparation)
+    outputs = np.asarray(jax.jit(lambda model, x: model(x))(model, seen), np.float64)
     fields = margins(outputs.reshape(SIDE, SIDE, -1), threshold)
     figure, axes = canvas(width=6.0, height=5.0)
     box = (low[0], high[0], low[1], high[1])
@@ -88,7 +81,7 @@ def draw_boundary(
     axes.imshow(colors, extent=box, origin="lower", aspect="auto", interpolation="bilinear")
     units = first_units(model)
     if units is not None:
-        totals = (seen(grid) @ units[0] + units[1]).reshape(SIDE, SIDE, -1)
+        totals = (seen @ units[0] + units[1]).reshape(SIDE, SIDE, -1)
         for index, unit in enumerate(_heaviest(units[0])):
             style = line(index)
             axes.contour(across, up, totals[..., unit], levels=[0], linewidths=1.2,
@@ -96,14 +89,46 @@ def draw_boundary(
     for field in fields:
         axes.contour(across, up, field, levels=[0], colors=[INK], linewidths=2.6)
     _scatter(axes, points, truth, class_names)
-    _label(axes, low, high, feature_names)
+    names = feature_names or [f"x{i + 1}" for i in range(rows.shape[1])]
+    _label(axes, low, high, [names[i] for i in features])
     hidden = 0 if units is None else units[0].shape[1]
+    section = rows.shape[1] > 2
     return Drawing(
         f"Decision boundary and {hidden} hidden half-planes" if hidden else "Decision boundary",
         figure,
         "The heavy line is the decision boundary."
-        + (" At each thin line one unit of the first layer changes sides." if hidden else ""),
+        + (" At each thin line one unit of the first layer changes sides." if hidden else "")
+        + (f" {SECTION}" if section else ""),
     )
+
+
+SECTION = (
+    "It is a section: all other inputs stand at their mean, so that an example may seem to lie on "
+    "the wrong side and be answered right."
+)
+
+
+def _check_space(rows: Floats, features: tuple[int, int]) -> None:
+    if rows.ndim != 2 or rows.shape[1] < 2 or not len(rows):
+        raise ShapeError(
+            "data space is drawn for rows of two inputs at least",
+            given=f"inputs {rows.shape}",
+            expected="(N, 2), or (N, F) and two of the F features",
+        )
+    if len(set(features)) != 2 or not all(0 <= i < rows.shape[1] for i in features):
+        raise ConfigurationError(
+            "data space is drawn over two different inputs",
+            given=f"features={tuple(features)}",
+            expected=f"two numbers from 0 to {rows.shape[1] - 1}",
+        )
+
+
+def _as_seen(raw: Floats, preparation: Preparation | None) -> Any:
+    if preparation is None:
+        return np.asarray(raw, np.float32)
+    # Points between the examples are no bytes, even where the examples are.
+    scale = preparation.scaled if preparation.kind == "bytes" else preparation.apply
+    return np.asarray(scale(raw), np.float32)
 
 
 @drawn

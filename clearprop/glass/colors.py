@@ -15,6 +15,7 @@ Pixels = NDArray[np.uint8]
 
 _NEGATIVE = ((247, 247, 245), (164, 201, 230), (72, 137, 196), (21, 82, 145), (8, 40, 88))
 _POSITIVE = ((247, 247, 245), (252, 205, 160), (244, 150, 79), (222, 104, 24), (176, 66, 6))
+_DARKEST = (92, 28, 2)
 
 
 def diverging(values: NDArray[Any], limit: float | None = None) -> Pixels:
@@ -37,6 +38,15 @@ def diverging(values: NDArray[Any], limit: float | None = None) -> Pixels:
     pixels = np.where((share < 0)[..., None], _ramp(_NEGATIVE, -share), _ramp(_POSITIVE, share))
     pixels[~finite] = 128
     return pixels.astype(np.uint8)
+
+
+def rising(shares: NDArray[Any]) -> Pixels:
+    """Return an RGB picture of numbers from 0 to 1: near white, orange, dark brown.
+
+    >>> rising(np.array([0.0, 1.0])).tolist()
+    [[247, 247, 245], [92, 28, 2]]
+    """
+    return _ramp((*_POSITIVE, _DARKEST), np.clip(shares, 0.0, 1.0)).astype(np.uint8)
 
 
 def largest(values: NDArray[Any]) -> float:

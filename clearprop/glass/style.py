@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 
 from clearprop.errors import unknown_name
-from clearprop.glass.colors import diverging
+from clearprop.glass import colors
 from clearprop.training.files import write_atomically
 
 if TYPE_CHECKING:
@@ -173,13 +173,20 @@ def marked_line(index: int) -> dict[str, Any]:
 
 
 @functools.cache
+def rising() -> Colormap:
+    """Return the color map of numbers from zero on: the more, the darker."""
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colors.rising(np.linspace(0, 1, 256)) / 255, name="rising")
+
+
+@functools.cache
 def signed() -> Colormap:
     """Return the color map of numbers around zero: dark blue below it, orange above."""
     from matplotlib.colors import ListedColormap
 
-    colors = ListedColormap(diverging(np.linspace(-1, 1, 255), 1.0) / 255, name="signed")
-    colors.set_bad("#808080")
-    return colors
+    made = ListedColormap(colors.diverging(np.linspace(-1, 1, 255), 1.0) / 255, name="signed")
+    return made.with_extremes(bad="#808080")
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clearprop import data, models, nn, tree
-from clearprop.errors import ShapeError
+from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.glass import draw_boundary, draw_plane
 from clearprop.glass.boundary import first_units, margins
 from clearprop.recipes.separation import separate
@@ -77,9 +77,25 @@ def test_units_of_partial_layers_are_found_too() -> None:
     assert first_units(nn.Linear(2, 1).init(0)) is None
 
 
-def test_more_than_two_inputs_cannot_be_drawn_so() -> None:
-    with pytest.raises(ShapeError, match="drawn for two inputs"):
-        draw_boundary(models.MLP((3, 2, 1)).init(0), np.ones((4, 3)), np.zeros(4))
+def test_of_more_inputs_a_section_through_their_mean_is_drawn() -> None:
+    iris = data.load("iris")
+    rows = np.asarray(iris.inputs, np.float64)
+    model = models.MLP((4, 3, 3)).init(0)
+    drawing = draw_boundary(model, rows, iris.targets, features=(2, 0))
+    assert "a section" in drawing.caption
+    weight, bias = first_units(model)  # type: ignore[misc]
+    unit = np.argsort(-np.linalg.norm(weight, axis=0))[0]
+    points = np.tile(rows.mean(axis=0), (len(contours(drawing)[0]), 1))
+    points[:, [2, 0]] = contours(drawing)[0]
+    np.testing.assert_allclose(points @ weight[:, unit] + bias[unit], 0, atol=1e-3)
+
+
+def test_what_is_no_plane_is_refused() -> None:
+    model = models.MLP((3, 2, 1)).init(0)
+    with pytest.raises(ShapeError, match="two inputs at least"):
+        draw_boundary(model, np.ones((4, 1)), np.zeros(4))
+    with pytest.raises(ConfigurationError, match="two numbers from 0 to 2"):
+        draw_boundary(model, np.ones((4, 3)), np.zeros(4), features=(0, 3))
 
 
 def test_around_each_of_several_classes_is_a_boundary() -> None:

@@ -1,0 +1,210 @@
+"""The gates of an LSTM or GRU over time, for one example.
+
+Shape letters: T steps, H hidden units.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.errors import ConfigurationError, ModelError, ShapeError
+from clearprop.glass.drawings.attention import MOST_NAMED, Names, axis_names
+from clearprop.glass.drawings.choice import chosen, one_example
+from clearprop.glass.drawings.tiles import bare, show
+from clearprop.glass.style import Drawing, canvas, drawn, rising
+from clearprop.nn.recurrent.gru import GRUGates
+from clearprop.nn.recurrent.layer import Recurrent
+from clearprop.nn.recurrent.lstm import LSTMGates
+
+Floats = NDArray[np.float64]
+
+MOST_UNITS = 24
+BETWEEN_0_AND_1 = ("input", "forget", "output", "reset", "update")
+
+
+@dataclass(frozen=True, eq=False)
+class Gates:
+    """What a recurrent layer did at every step of one sequence.
+
+    Attributes:
+        path: of the layer.
+        values: by name, each (T, H): of an LSTM input, forget, output, candidate, cell and hidden;
+            of a GRU reset, update, candidate and hidden.
+        steps: the number of each step that counts, (T,).
+    """
+
+    path: str
+    values: dict[str, Floats]
+    steps: NDArray[np.intp]
+
+
+def gates_of(
+    model: nn.Module,
+    x: Any,
+    layer: str | None = None,
+    *,
+    depth: int = 0,
+    backward: bool = False,
+    example: int = 0,
+) -> Gates:
+    """Return gates and states of a layer at every step of one example that counts.
+
+    Args:
+        model: with values: a recurrent layer, or a model with one.
+        x: inputs as the model takes them.
+        layer: path of an LSTM or GRU; the first one where None.
+        depth: which of the layers that stand one on another in it.
+        backward: the cell that reads from the end.
+        example: which of the inputs.
+
+    Raises:
+        ConfigurationError: there is no such layer, depth, direction or example.
+        ModelError: the layer has no gates, or is not called in a pass of the model.
+
+    >>> found = gates_of(nn.LSTM(3, 4).init(0), np.ones((2, 5, 3), np.float32))
+    >>> {name: values.shape for name, values in found.values.items()}["forget"]
+    (5, 4)
+    """
+    named, found = chosen(model, layer, (nn.LSTM, nn.GRU), "gates")
+    given: list[dict[str, Any]] = []
+
+    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if path == named and not given:
+            options = nn.current().options
+            bound = inspect.signature(Recurrent.__call__).bind(module, *inputs, **options)
+            given.append(bound.arguments)
+
+    nn.apply(model, one_example(x, example, "gates"), listener=listen)
+    if not given:
+        raise ModelError("the layer is not called in a pass of this model", where=named)
+    seen = {name: given[0].get(name) for name in ("x", "state", "mask")}
+    states, gates = found.watch(**seen, layer=depth, backward=backward)
+    values = _named(states, gates)
+    mask = seen["mask"]
+    counts = np.flatnonzero(np.ones(len(values["hidden"])) if mask is None else np.asarray(mask[0]))
+    if not len(counts):
+        raise ShapeError("no step of this example counts", where=named, given="0 steps")
+    return Gates(named, {name: each[counts] for name, each in values.items()}, counts)
+
+
+def _named(states: Any, gates: Any) -> dict[str, Floats]:
+    if isinstance(gates, LSTMGates):
+        found = {
+            "input": gates.input,
+            "forget": gates.forget,
+            "output": gates.output,
+            "candidate": gates.candidate,
+            "cell": states.cell,
+            "hidden": states.hidden,
+        }
+    else:
+        assert isinstance(gates, GRUGates)
+        found = {**gates._asdict(), "hidden": states}
+    return {name: np.asarray(values[0], np.float64) for name, values in found.items()}
+
+
+@drawn
+def gates(
+    model: nn.Module,
+    x: Any,
+    layer: str | None = None,
+    *,
+    units: Any = None,
+    vocabulary: Names = None,
+    depth: int = 0,
+    backward: bool = False,
+    example: int = 0,
+) -> Drawing:
+    """Draw the gates of an LSTM or GRU over the steps of one example, a row for each unit.
+
+    Args:
+        model: with values: a recurrent layer, or a model with one.
+        x: inputs as the model takes them, (N, ...), or several by name.
+        layer: path of an LSTM or GRU; the first one where None.
+        units: which to draw; where None up to 24, those whose hidden value changes most.
+        vocabulary: names of the tokens: of all of them, or for each input by its name.
+        depth: which of the layers that stand one on another in it.
+        backward: the cell that reads from the end.
+        example: which of the inputs.
+
+    Raises:
+        ConfigurationError: there is no such layer, depth, direction, unit or example.
+        ModelError: the layer has no gates, or is not called in a pass of the model.
+        ShapeError: the inputs do not fit the model, or no step of the example counts.
+
+    >>> gates(nn.GRU(3, 4).init(0), np.ones((2, 5, 3), np.float32)).title
+    'Gates of GRU over 5 steps'
+    """
+    found = gates_of(model, x, layer, depth=depth, backward=backward, example=example)
+    hidden = found.values["hidden"]
+    T, H = hidden.shape
+    rows = _rows(units, hidden)
+    one = jax.tree.map(lambda a: np.asarray(a)[0], one_example(x, example, "gates"))
+    whole = int(found.steps[-1]) + 1
+    names = axis_names(one, _length(one, whole), "encoder", 1, vocabulary)
+    names = [names[step] for step in found.steps] if len(names) >= whole else []
+    labelled = bool(names) and T <= 2 * MOST_NAMED
+    tall = max(0.55, 0.055 * len(rows) + 0.25)
+    figure, grid = canvas(
+        len(found.values), 1, width=max(6.4, min(11.0, 0.17 * T + 2.0)),
+        height=len(found.values) * tall + 0.7, sharex=True,
+    )  # fmt: skip
+    for axes, (name, values) in zip(grid, found.values.items(), strict=True):
+        bare(axes)
+        part = values[:, rows].T
+        if name in BETWEEN_0_AND_1:
+            image = axes.imshow(part, cmap=rising(), vmin=0, vmax=1, aspect="auto",
+                                interpolation="nearest")  # fmt: skip
+        else:
+            image = show(axes, part, aspect="auto")
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        bar = figure.colorbar(image, ax=axes, pad=0.01, aspect=7)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=7)
+    last = grid[-1]
+    if labelled:
+        last.set_xticks(range(T), names, fontsize=8, rotation=0 if max(map(len, names)) < 3 else 60)
+    else:
+        step = max(1, T // 10)
+        last.set_xticks(range(0, T, step), [str(found.steps[i]) for i in range(0, T, step)])
+        last.set_xlabel("step")
+    kind = type(model if not found.path else nn.layer_at(model, found.path)).__name__
+    lstm = "cell" in found.values
+    return Drawing(
+        f"Gates of {found.path or kind} over {T} steps",
+        figure,
+        f"A row is one of {len(rows)} units{'' if len(rows) == H else f' of {H}'}, a column a "
+        "step. "
+        + (
+            "Where forget is dark the cell keeps what it has; where input is dark it takes the "
+            "candidate in; output says how much of it is shown as hidden."
+            if lstm
+            else "Where update is dark the unit keeps its old value; where reset is pale the "
+            "candidate hears nothing of the past."
+        ),
+    )
+
+
+def _rows(units: Any, hidden: Floats) -> NDArray[np.intp]:
+    H = hidden.shape[1]
+    if units is None:
+        return np.sort(np.argsort(-hidden.std(axis=0), kind="stable")[:MOST_UNITS])
+    rows = np.atleast_1d(np.asarray(units))
+    if rows.dtype.kind not in "iu" or not rows.size or rows.min() < 0 or rows.max() >= H:
+        raise ConfigurationError(
+            "there are no such units", given=f"units={units!r}", expected=f"some of 0 to {H - 1}"
+        )
+    return rows.astype(np.intp)
+
+
+def _length(one: Any, least: int) -> int:
+    """Return the length of the tokens of an example: the steps that count and the filling."""
+    lengths = [len(a) for a in jax.tree.leaves(one) if a.ndim == 1 and len(a) >= least]
+    return min(lengths, default=least)

@@ -1,0 +1,267 @@
+"""Weights and error signals over training: a histogram of each for every snapshot.
+
+Shape letters: T snapshots, B bins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn, tree
+from clearprop.errors import ConfigurationError
+from clearprop.glass.capture import capture
+from clearprop.glass.drawings.snapshots import examples_for, snapshots_of
+from clearprop.glass.style import INK, SOFT, SURFACE, Drawing, canvas, drawn
+
+Floats = NDArray[np.float64]
+
+LEAST_BINS, MOST_BINS = 8, 60
+MOST_ROWS = 6
+MOST_STEPS = 12
+OUTSIDE = 0.005
+"""The share of the entries that may lie beyond either end of a histogram."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """How the entries of an array are spread, at several steps of a training.
+
+    Attributes:
+        name: of the parameter, or of the layer whose error signal it is.
+        steps: of the training, (T,).
+        edges: of the bins, (B + 1,).
+        shares: the part of the entries in each bin, (T, B); what lies outside is in none, and in
+            none are the zeros of a bent scale.
+        deviation: standard deviation of the entries, (T,).
+        zeros: the part of the entries that are exactly 0, (T,).
+        bend: where a bent scale goes over from even to logarithmic; None for an even one.
+    """
+
+    name: str
+    steps: NDArray[np.int64]
+    edges: Floats
+    shares: Floats
+    deviation: Floats
+    zeros: Floats
+    bend: float | None = None
+
+
+def distribution(name: str, arrays: Mapping[int, Any], *, bent: bool = False) -> Distribution:
+    """Return how the entries of arrays are spread, by step, over bins that all steps share.
+
+    Args:
+        name: of what they are.
+        arrays: by step.
+        bent: whether the bins are even in asinh(x / bend), as error signals ask for, which go
+            through powers of ten; exact zeros are then counted apart.
+
+    >>> spread = distribution("w", {0: np.full(4, 0.1), 5: np.array([-1.0, 1.0])})
+    >>> spread.shares.shape, spread.shares[1].tolist()
+    ((2, 8), [0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5])
+    """
+    flat = {step: np.asarray(values, np.float64).ravel() for step, values in arrays.items()}
+    finite = {step: values[np.isfinite(values)] for step, values in flat.items()}
+    counted = {step: v[v != 0] if bent else v for step, v in finite.items()}
+    ends = [
+        (np.quantile(v, OUTSIDE, method="lower"), np.quantile(v, 1 - OUTSIDE, method="higher"))
+        for v in counted.values()
+        if v.size
+    ]
+    low, high = (min(e[0] for e in ends), max(e[1] for e in ends)) if ends else (0.0, 0.0)
+    far = max(abs(low), abs(high)) or 1.0
+    # Around zero, so that both sides can be compared.
+    most = max((v.size for v in counted.values()), default=0)
+    bins = int(np.clip(2 * most ** (1 / 3), LEAST_BINS, MOST_BINS)) // 2 * 2
+    bend = max(_middle(counted.values()), far / 1e6) if bent else None
+    side = np.linspace(-1 if low < 0 else 0, 1, bins + 1)
+    edges = far * side if bend is None else bend * np.sinh(np.arcsinh(far / bend) * side)
+    shares = [
+        np.histogram(values, edges)[0] / max(1, flat[step].size) for step, values in counted.items()
+    ]
+    return Distribution(
+        name,
+        np.array(list(flat), np.int64),
+        edges,
+        np.array(shares),
+        np.array([v.std() if v.size else np.nan for v in finite.values()]),
+        np.array([(v == 0).mean() if v.size else np.nan for v in flat.values()]),
+        bend,
+    )
+
+
+def _middle(arrays: Any) -> float:
+    """Return the smallest of the median sizes of some arrays."""
+    return min((float(np.median(np.abs(v))) for v in arrays if v.size), default=0.0)
+
+
+def distributions_of(
+    training: Any,
+    patterns: Sequence[str] | None = None,
+    data: Any = None,
+    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
+    preparation: Any = None,
+) -> tuple[list[Distribution], list[Distribution]]:
+    """Return the spread of parameters over training, and that of the error signals at their layers.
+
+    Args:
+        training: a run with snapshots, or a list of (step, model).
+        patterns: of parameter paths; weights of two axes or more, at most six, where None.
+        data: examples whose error signals are looked at; None for none.
+        loss: of the error signals.
+        preparation: of the run, where the data is raw.
+
+    Returns:
+        Parameters; and for each of their layers the error signal dE/dh of the layer's output h, of
+        an example's own loss, where there is data.
+
+    Raises:
+        ConfigurationError: a pattern matches no parameter, or there is no training.
+    """
+    snapshots = snapshots_of(training)
+    picked = {round(i) for i in np.linspace(0, len(snapshots) - 1, MOST_STEPS)}
+    snapshots = [pair for i, pair in enumerate(snapshots) if i in picked]
+    known = nn.parameters(snapshots[-1][1])
+    paths = (
+        tree.match(known, patterns)
+        if patterns is not None
+        else [path for path, w in known.items() if w.ndim > 1][:MOST_ROWS]
+    )
+    if not paths:
+        raise ConfigurationError(
+            "there are no weights to look at", expected="a layer with parameters"
+        )
+    weights = [
+        distribution(path, {step: nn.parameters(model)[path] for step, model in snapshots})
+        for path in paths
+    ]
+    if data is None:
+        return weights, []
+    x, y = examples_for(data, preparation)
+    chosen = nn.find_loss(loss)
+    seen = {step: _errors(model, x, y, chosen) for step, model in snapshots}
+    layers = dict.fromkeys(path.rpartition(".")[0] for path in paths)
+    errors = [
+        distribution(layer, {step: found[layer] for step, found in seen.items()}, bent=True)
+        for layer in layers
+        if all(layer in found for found in seen.values())
+    ]
+    return weights, errors
+
+
+@partial(jax.jit, static_argnums=3)
+def _errors(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> dict[str, jax.Array]:
+    """Return the error signal of every layer with one array, that of an example's own loss."""
+    seen = capture(model, x, y, loss)
+    return {
+        layer.name: layer.error * layer.error.shape[0]
+        for layer in seen
+        if hasattr(layer.error, "shape") and layer.error.ndim
+    }
+
+
+@drawn
+def histograms(
+    training: Any,
+    patterns: Sequence[str] | None = None,
+    *,
+    data: Any = None,
+    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
+    preparation: Any = None,
+) -> Drawing:
+    """Draw how weights, and the error signals at their layers, are spread over training.
+
+    Each line is a histogram of one snapshot, the first at the bottom; all of one panel share their
+    bins, and each line has its own height.
+
+    Args:
+        training: a run with snapshots (``fit(..., snapshots=[0, 100, 500])``), or a list of
+            (step, model).
+        patterns: of parameter paths, such as ``["layers.*.weight"]``; weights of two axes or more,
+            at most six, where None.
+        data: examples whose error signals are drawn too: a data set, its splits or (x, y).
+        loss: of the error signals.
+        preparation: of the run that trained the model, where the data is raw.
+
+    Raises:
+        ConfigurationError: a pattern matches no parameter, or there is no training.
+        ModelError: a model has no values or another architecture.
+
+    >>> models = [(step, nn.Linear(3, 2).init(step)) for step in (0, 10)]
+    >>> histograms(models).title
+    'Weights over training'
+    """
+    weights, errors = distributions_of(training, patterns, data, loss, preparation)
+    rows = max(len(weights), len(errors))
+    columns = 2 if errors else 1
+    lines = len(weights[0].steps)
+    tall = max(1.1, min(2.4, 0.24 * lines + 0.6))
+    figure, grid = canvas(rows, columns, width=6.4 if columns == 2 else 4.6,
+                          height=rows * (tall + 0.25) + 0.3, squeeze=False)  # fmt: skip
+    for column, spreads in enumerate((weights, errors)[:columns]):
+        for row in range(rows):
+            if row < len(spreads):
+                _ridges(grid[row, column], spreads[row], "error signal at " if column else "")
+            else:
+                grid[row, column].set_axis_off()
+    figure.supylabel("training step", fontsize=10)
+    both = " and error signals" if errors else ""
+    told = (
+        " On the right the error signals, on a scale of powers; the percent are exact zeros, of "
+        "units that let nothing through. They shrink as the network learns; where they are much "
+        "smaller at the first layer than at the last, they vanish on the way."
+        if errors
+        else ""
+    )
+    return Drawing(
+        f"Weights{both} over training",
+        figure,
+        "A line is the histogram at one step, the first at the bottom. Weights that learn widen "
+        f"and wander; a layer whose lines are all alike has not moved.{told} At most "
+        f"{100 * OUTSIDE:g} % of a line lie outside on either side.",
+    )
+
+
+def _ridges(axes: Any, spread: Distribution, before: str) -> None:
+    """Draw a histogram a step, one above the other, darker to brighter."""
+    from matplotlib import colormaps
+
+    colors = colormaps[SURFACE](np.linspace(0.05, 0.85, len(spread.steps)))
+    bend = spread.bend
+    edges = spread.edges if bend is None else np.arcsinh(spread.edges / bend)
+    middles = (edges[:-1] + edges[1:]) / 2
+    tops = spread.shares.max(axis=1)
+    count = len(spread.steps)
+    for index in range(count - 1, -1, -1):
+        heights = index + 1.5 * spread.shares[index] / (tops[index] or 1.0)
+        axes.fill_between(middles, index, heights, color=colors[index], linewidth=0,
+                          zorder=2 * (count - index))  # fmt: skip
+        axes.plot(middles, heights, color="white", linewidth=0.8, zorder=2 * (count - index) + 1)
+        if bend is not None and spread.zeros[index] > 0.005:
+            axes.text(1.02, index, f"{100 * spread.zeros[index]:.0f} %", fontsize=7, color=SOFT,
+                      transform=axes.get_yaxis_transform(), va="bottom")  # fmt: skip
+    axes.axvline(0, color=SOFT, linewidth=0.6, zorder=0)
+    if bend is not None:
+        ends = _powers(spread.edges, bend)
+        axes.set_xticks(np.arcsinh(ends / bend), [f"{end:g}" for end in ends])
+    axes.set_xlim(edges[0], edges[-1])
+    named = np.unique(np.linspace(0, len(spread.steps) - 1, min(6, len(spread.steps))).round())
+    axes.set_yticks(named, [str(spread.steps[int(i)]) for i in named], fontsize=8)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.grid(visible=False)
+    axes.set_title(f"{before}{spread.name}", fontsize=9, color=INK)
+
+
+def _powers(edges: Floats, bend: float) -> Floats:
+    """Return powers of ten to be named on a bent scale: the largest, and one nearer to zero."""
+    top = np.floor(np.log10(edges[-1]))
+    near = np.ceil((top + np.log10(bend)) / 2)
+    sizes = np.unique([10.0**top, 10.0 ** max(near, top - 3)] if near < top else [10.0**top])
+    below = -sizes[::-1] if edges[0] < 0 else np.zeros(0)
+    return np.concatenate([below, [0.0], sizes])

@@ -1,0 +1,261 @@
+"""Where the answer comes from: occlusion of one patch after another, and the slope of the score.
+
+Shape letters: H height, W width, C channels, P places of the patch, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn, ops
+from clearprop.autodiff import grad
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.glass.drawings.choice import one_example, outputs_of, pixels_of, ready
+from clearprop.glass.drawings.tiles import bare, show
+from clearprop.glass.style import Drawing, canvas, drawn
+from clearprop.glass.wording import number
+
+BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Occluded:
+    """What covering a patch of a picture does to a score.
+
+    Attributes:
+        label: the class that is scored.
+        score: of the whole picture.
+        rows: first row of the patch at each place, (R,).
+        columns: first column, (Q,).
+        drops: score of the whole picture less that of the covered one, (R, Q).
+        by_pixel: mean drop of the patches that cover each pixel, (H, W).
+    """
+
+    label: int
+    score: float
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    drops: NDArray[np.float64]
+    by_pixel: NDArray[np.float64]
+
+
+def score_of(outputs: Any, label: int) -> Any:
+    """Return the score (N,) of a class in outputs (N, K): what the model gives for it.
+
+    Of a single output, class 1 is scored by it and class 0 by its negative.
+    """
+    if outputs.shape[-1] == 1:
+        return outputs[:, 0] if label else -outputs[:, 0]
+    return outputs[:, label]
+
+
+def label_of(model: nn.Module, x: jax.Array, y: Any) -> int:
+    """Return the class to be scored: the one given, or the model's answer.
+
+    Raises:
+        ConfigurationError: there is no such class.
+        ShapeError: the model does not give one score a class.
+    """
+    shape = jax.eval_shape(lambda m, a: m(a), model, x).shape
+    if len(shape) != 2:
+        raise ShapeError(
+            "the model gives no score for each class",
+            given=f"outputs {tuple(shape)}",
+            expected="(batch, classes)",
+        )
+    classes = max(2, shape[1])
+    if y is None:
+        outputs = np.asarray(outputs_of(model, x, ""))[0]
+        return int(outputs.argmax()) if len(outputs) > 1 else int(outputs[0] >= 0)
+    label = np.asarray(y).reshape(-1)
+    if len(label) != 1 or label[0] != int(label[0]) or not 0 <= label[0] < classes:
+        raise ConfigurationError(
+            "there is no such class", given=f"y={y!r}", expected=f"0 to {classes - 1}"
+        )
+    return int(label[0])
+
+
+def covered(
+    model: nn.Module, x: Any, y: int | None, patch: int, stride: int, fill: float, example: int = 0
+) -> Occluded:
+    """Return what a patch over each place of one picture does to the score of a class.
+
+    Args:
+        model: with values; takes (N, H, W, C), gives (N, K).
+        x: pictures as the model takes them.
+        y: the class; the model's answer where None.
+        patch: side of the square that covers.
+        stride: from one place of it to the next; the last place touches the edge.
+        fill: what stands in the patch.
+        example: which of the pictures.
+
+    Raises:
+        ConfigurationError: a patch or stride that cannot be, or no such class or example.
+        ShapeError: the inputs are no pictures, or the model gives no scores.
+    """
+    ready(model)
+    one = one_example(x, example, "occlusion")
+    if getattr(one, "ndim", 0) != 4:
+        raise ShapeError(
+            "patches cover pictures",
+            given=str(tuple(getattr(one, "shape", ()))),
+            expected="(N, height, width, channels)",
+        )
+    height, width = one.shape[1:3]
+    if not 1 <= patch <= min(height, width) or stride < 1:
+        raise ConfigurationError(
+            "such a patch does not go over the picture",
+            given=f"patch={patch}, stride={stride}",
+            expected=f"patch from 1 to {min(height, width)}, stride from 1",
+        )
+    label = label_of(model, one, y)
+    rows, columns = (_places(size, patch, stride) for size in (height, width))
+    corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    whole = float(score_of(outputs_of(model, one, ""), label)[0])
+    scores = []
+    for start in range(0, len(corners), BATCH):
+        # The last batch is filled up, so that there is one program.
+        batch = corners[np.minimum(np.arange(start, start + min(BATCH, len(corners))),
+                                   len(corners) - 1)]  # fmt: skip
+        scores.append(np.asarray(_covered_scores(model, one, batch, patch, fill, label)))
+    drops = whole - np.concatenate(scores)[: len(corners)].astype(np.float64)
+    total, times = np.zeros((2, height, width))
+    for (top, left), drop in zip(corners, drops, strict=True):
+        total[top : top + patch, left : left + patch] += drop
+        times[top : top + patch, left : left + patch] += 1
+    # With a stride beyond the patch some pixels are never covered: nothing is known of them.
+    by_pixel = np.where(times > 0, total / np.maximum(times, 1), np.nan)
+    return Occluded(label, whole, rows, columns, drops.reshape(len(rows), -1), by_pixel)
+
+
+def _places(size: int, patch: int, stride: int) -> NDArray[np.intp]:
+    return np.unique(np.append(np.arange(0, size - patch + 1, stride), size - patch))
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5))
+def _covered_scores(
+    model: nn.Module, one: jax.Array, corners: jax.Array, patch: int, fill: float, label: int
+) -> jax.Array:
+    def inside(size: int, first: jax.Array) -> jax.Array:
+        at = jnp.arange(size)
+        return (at >= first[:, None]) & (at < first[:, None] + patch)
+
+    down = inside(one.shape[1], corners[:, 0])[:, :, None, None]
+    right = inside(one.shape[2], corners[:, 1])[:, None, :, None]
+    scores: jax.Array = score_of(model(jnp.where(down & right, fill, one)), label)
+    return scores
+
+
+@drawn
+def occlusion(
+    model: nn.Module,
+    x: Any,
+    y: int | None = None,
+    *,
+    patch: int = 4,
+    stride: int = 1,
+    fill: float = 0.0,
+    example: int = 0,
+) -> Drawing:
+    """Draw how much the score of a class drops where a patch covers a part of a picture.
+
+    Args:
+        model: with values; takes (N, H, W, C) and gives (N, classes).
+        x: pictures as the model takes them.
+        y: the class that is scored; the model's answer where None.
+        patch: side of the square that covers.
+        stride: from one place of it to the next.
+        fill: what stands in the patch; 0 is the mean of standardized pictures.
+        example: which of the pictures.
+
+    Raises:
+        ConfigurationError: a patch or stride that cannot be, or no such class or example.
+        ModelError: the model has no values.
+        ShapeError: the inputs are no pictures, or the model gives no scores.
+
+    >>> model = nn.Sequential([nn.Flatten(), nn.Linear(64, 3)]).init(0)
+    >>> occlusion(model, np.ones((1, 8, 8, 1), np.float32), 2).title
+    'Occlusion for class 2'
+
+    Source: Zeiler and Fergus (2014), *Visualizing and understanding convolutional networks*.
+    """
+    found = covered(model, x, y, patch, stride, fill, example)
+    figure = _beside(x, example, found.by_pixel, "mean drop of the score", "covered")
+    top, left = np.unravel_index(np.argmax(found.drops), found.drops.shape)
+    greatest = float(found.drops.max())
+    return Drawing(
+        f"Occlusion for class {found.label}",
+        figure,
+        f"Where it is orange a patch of {patch} x {patch} takes from the score of class "
+        f"{found.label}, {number(found.score)} for the whole picture; where it is blue it adds to "
+        f"it. The greatest drop, {number(greatest)}, is that of the patch at row "
+        f"{found.rows[top]}, column {found.columns[left]}.",
+    )
+
+
+def slopes_of(model: nn.Module, x: Any, y: int | None, example: int = 0) -> NDArray[np.float64]:
+    """Return d score / d input for one example, shaped like it; see `saliency`."""
+    ready(model)
+    one = one_example(x, example, "saliency")
+    label = label_of(model, one, y)
+    return np.asarray(_slopes(model, one, label)[0], np.float64)
+
+
+@partial(jax.jit, static_argnums=2)
+def _slopes(model: nn.Module, one: jax.Array, label: int) -> jax.Array:
+    slopes: jax.Array = grad(lambda x: ops.sum(score_of(model(x), label)))(one)
+    return slopes
+
+
+@drawn
+def saliency(model: nn.Module, x: Any, y: int | None = None, *, example: int = 0) -> Drawing:
+    """Draw the slope of a class's score along every pixel: d score / d input.
+
+    Args:
+        model: with values; gives (N, classes).
+        x: pictures as the model takes them.
+        y: the class that is scored; the model's answer where None.
+        example: which of the pictures.
+
+    Raises:
+        ConfigurationError: no such class or example.
+        ModelError: the model has no values.
+        ShapeError: there are no examples, or the model gives no scores.
+
+    >>> model = nn.Sequential([nn.Flatten(), nn.Linear(64, 3)]).init(0)
+    >>> saliency(model, np.ones((1, 8, 8, 1), np.float32), 2).title
+    'Slope of the score of class 2'
+
+    Source: Simonyan, Vedaldi and Zisserman (2014).
+    """
+    slopes = slopes_of(model, x, y, example)
+    label = label_of(model, one_example(x, example, "saliency"), y)
+    flat = slopes.sum(axis=2) if slopes.ndim == 3 else pixels_of(slopes)
+    figure = _beside(x, example, flat, "d score / d input", "slope")
+    return Drawing(
+        f"Slope of the score of class {label}",
+        figure,
+        f"Brighter where it is orange, the picture would be more of class {label}; where it is "
+        "blue, less. It is the slope at this very picture: a step further on it may be another.",
+    )
+
+
+def _beside(x: Any, example: int, values: NDArray[np.float64], label: str, title: str) -> Any:
+    """Return a figure of an input with a map of numbers beside it."""
+    figure, axes = canvas(1, 2, width=6.4, height=3.0)
+    seen = pixels_of(np.asarray(x)[example])
+    bare(axes[0])
+    stretched = "equal" if seen.shape[0] > 1 else "auto"
+    axes[0].imshow(seen, cmap="gray", interpolation="nearest", aspect=stretched)
+    axes[0].set_title("input", fontsize=10)
+    image = show(axes[1], values, aspect=stretched)
+    axes[1].set_title(title, fontsize=10)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8).outline.set_visible(False)
+    return figure

@@ -1,0 +1,211 @@
+"""The receptive field of a unit: what it can see, and what it looks at.
+
+Shape letters: N examples, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn, ops
+from clearprop.autodiff import grad
+from clearprop.errors import ShapeError
+from clearprop.glass.drawings.choice import (
+    Unit,
+    examples_of,
+    passed,
+    pixels_of,
+    place_of,
+    ready,
+)
+from clearprop.glass.drawings.support import support
+from clearprop.glass.drawings.tiles import bare
+from clearprop.glass.style import COLORS, Drawing, canvas, drawn, rising
+
+BATCH = 64
+EDGE = 0.0455
+"""Of the greatest influence: what is above it belongs to the effective field, as in Luo et al."""
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """The receptive field of a unit.
+
+    Attributes:
+        place: all indices of the unit in one example's output.
+        reached: which entries of an input can change the unit, bool (H, W, C) or as inputs are.
+        influence: mean |d unit / d input| over the examples, of the same shape; None without any.
+        examples: N.
+    """
+
+    place: tuple[int, ...]
+    reached: NDArray[np.bool_]
+    influence: NDArray[np.float64] | None
+    examples: int
+
+    @property
+    def box(self) -> tuple[tuple[int, int], ...]:
+        """The first and the last index that it reaches along each axis but the last."""
+        flat = np.asarray(self.reached.any(axis=-1)) if self.reached.ndim > 1 else self.reached
+        found = []
+        for axis in range(flat.ndim):
+            others = tuple(i for i in range(flat.ndim) if i != axis)
+            rows = np.flatnonzero(flat.any(axis=others))
+            found.append((int(rows[0]), int(rows[-1])) if len(rows) else (0, -1))
+        return tuple(found)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """How many entries the box has along each axis."""
+        return tuple(last - first + 1 for first, last in self.box)
+
+
+def field_of(model: nn.Module, x: Any, layer: str, unit: Unit) -> Field:
+    """Return the receptive field of a unit: what can reach it, and how much it does.
+
+    Args:
+        model: with values.
+        x: real examples as the model takes them, (N, ...); or the shape of one, for the wiring
+            alone.
+        layer: its path.
+        unit: of the layer's output; one number is a unit, or a channel at the middle of its map.
+
+    Raises:
+        ConfigurationError: there is no such layer or unit.
+        ShapeError: the examples do not fit the model, or are no floating-point numbers.
+
+    >>> model = nn.Sequential([nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3, stride=2)]).init(0)
+    >>> field_of(model, (9, 9, 1), "layers.1", 0).extent
+    (5, 5)
+    """
+    ready(model)
+    if isinstance(x, tuple) and all(isinstance(size, int) for size in x):
+        one = jnp.zeros(x, jnp.float32)
+        shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, one[None]).shape[1:]
+        return Field(place_of(unit, shape, layer), support(model, one, layer, unit), None, 0)
+    given = examples_of(x, "receptive fields")
+    if not hasattr(given, "dtype"):
+        raise ShapeError("a receptive field lies in one array", given=type(x).__name__)
+    reached = support(model, given[0], layer, unit)
+    shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, given[:1]).shape[1:]
+    place = place_of(unit, shape, layer)
+    total = sum(
+        np.asarray(_influence(model, given[i : i + BATCH], layer, place), np.float64)
+        for i in range(0, len(given), BATCH)
+    )
+    return Field(place, reached, np.asarray(total / len(given)), len(given))
+
+
+def sensitivity(model: nn.Module, x: Any, layer: str, place: tuple[int, ...]) -> jax.Array:
+    """Return d unit / d input of each example, shaped like the inputs.
+
+    Examples do not see each other in evaluation, so that one sweep gives all of them.
+    """
+
+    def units(x: Any) -> Any:
+        output = passed(model, x, layer)
+        return ops.sum(output[(slice(None), *place)])
+
+    slopes: jax.Array = grad(units)(x)
+    return slopes
+
+
+def _summed(model: nn.Module, x: Any, layer: str, place: tuple[int, ...]) -> jax.Array:
+    return jnp.abs(sensitivity(model, x, layer, place)).sum(axis=0)
+
+
+_influence = jax.jit(_summed, static_argnums=(2, 3))
+
+
+@drawn
+def receptive_field(model: nn.Module, x: Any, layer: str, unit: Unit = 0) -> Drawing:
+    """Draw what a unit can see of an input, and what it looks at.
+
+    Left, framed, is all that can reach it by the wiring; right is the mean of |d unit / d input|
+    over the examples: the effective field, which mostly is smaller and brightest in its middle.
+
+    Args:
+        model: with values.
+        x: real examples as the model takes them, (N, ...); or the shape of one, (28, 28, 1), for
+            the left picture alone.
+        layer: any layer's path.
+        unit: of its output; one number is a unit, or a channel at the middle of its map; a tuple
+            has all indices, (row, column, channel).
+
+    Raises:
+        ConfigurationError: there is no such layer or unit.
+        ModelError: the layer gives no array.
+        ShapeError: the examples do not fit the model, or are no floating-point numbers.
+
+    >>> model = nn.Sequential([nn.Conv2d(1, 4, 3), "relu", nn.Conv2d(4, 4, 3)]).init(0)
+    >>> receptive_field(model, (9, 9, 1), "layers.2").title
+    'Receptive field of layers.2, unit (2, 2, 0)'
+
+    Source: the effective field as in Luo, Li, Urtasun and Zemel (2016).
+    """
+    field = field_of(model, x, layer, unit)
+    panels = 1 if field.influence is None else 2
+    figure, grid = canvas(1, panels, width=3.2 * panels, height=3.2, squeeze=False)
+    flat = _summed_channels(field.reached.astype(np.float64))
+    picture = 1.0 - (flat > 0) if field.influence is None else pixels_of(np.asarray(x)[0])
+    bare(grid[0, 0])
+    grid[0, 0].imshow(picture, cmap="gray", aspect=_aspect(flat), interpolation="nearest")
+    grid[0, 0].set_title("what can reach it", fontsize=10)
+    size = " x ".join(map(str, field.extent))
+    whole = " x ".join(map(str, field.reached.shape[:-1] or field.reached.shape))
+    told = f"By its wiring the unit sees {size} of {whole}, framed"
+    if field.influence is not None:
+        strength = _summed_channels(field.influence)
+        image = grid[0, 1].imshow(strength, cmap=rising(), vmin=0, aspect=_aspect(flat),
+                                  interpolation="nearest")  # fmt: skip
+        bare(grid[0, 1])
+        grid[0, 1].set_title("what it looks at", fontsize=10)
+        bar = figure.colorbar(image, ax=grid, label="mean |d unit / d input|", shrink=0.8)
+        bar.outline.set_visible(False)
+        share = (strength > EDGE * strength.max()).sum() / max(1, (flat > 0).sum())
+        told += (
+            f"; over {field.examples} examples {100 * share:.0f} % of that has more than a "
+            "twentieth of the greatest influence" if strength.max() > 0 else
+            f"; none of the {field.examples} examples moves it: the unit is dead, or saturated"
+        )  # fmt: skip
+    for axes in grid[0]:
+        _frame(axes, flat > 0)
+    return Drawing(
+        f"Receptive field of {layer or type(model).__name__}, unit {_named(field.place)}",
+        figure,
+        f"{told}. A unit can know nothing of what lies outside the frame.",
+    )
+
+
+def _named(place: tuple[int, ...]) -> str:
+    return str(place[0]) if len(place) == 1 else str(place)
+
+
+def _summed_channels(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return an image of influences: the channels' together, which are one place."""
+    if values.ndim == 3:
+        return np.asarray(values.sum(axis=2))
+    return values.T if values.ndim == 2 else values.reshape(1, -1)
+
+
+def _aspect(image: NDArray[Any]) -> str:
+    return "equal" if max(image.shape) <= 4 * min(image.shape) else "auto"
+
+
+def _frame(axes: Any, marks: NDArray[np.bool_]) -> None:
+    """Frame the marked pixels of an image by their box."""
+    from matplotlib.patches import Rectangle
+
+    rows, columns = (np.flatnonzero(marks.any(axis=1 - i)) for i in range(2))
+    if len(rows):
+        corner = (columns[0] - 0.5, rows[0] - 0.5)
+        size = (columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
+        axes.add_patch(
+            Rectangle(corner, *size, fill=False, edgecolor=COLORS[0], linewidth=2.2, clip_on=False)
+        )

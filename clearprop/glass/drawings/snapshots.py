@@ -1,0 +1,102 @@
+"""The states of a model along its training, and the examples that it is looked at with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop import nn
+from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data.sources import by_name, rows_of
+from clearprop.errors import ConfigurationError, ModelError, ShapeError
+from clearprop.glass.drawings.choice import ready
+from clearprop.training import Run
+from clearprop.training.problem import as_numbers
+
+Snapshots = Sequence[tuple[int, nn.Module]]
+"""Pairs of training steps made and the model then."""
+
+Training = Run | nn.Module | Snapshots
+
+
+def snapshots_of(training: Any) -> list[tuple[int, nn.Module]]:
+    """Return the models along a training by step: of a run its snapshots, of a model itself alone.
+
+    Raises:
+        ConfigurationError: it is something else.
+        ModelError: a model has no values, or another architecture than the others.
+
+    >>> model = nn.Linear(2, 1).init(0)
+    >>> snapshots_of([(10, model), (0, model)]) == [(0, model), (10, model)]
+    True
+    """
+    if isinstance(training, nn.Module):
+        training = [(0, training)]
+    elif isinstance(training, Run):
+        training = _of_run(training)
+    pairs = list(training) if isinstance(training, Sequence) else []
+    if not pairs or not all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], nn.Module)
+        for pair in pairs
+    ):
+        raise ConfigurationError(
+            "this is no training to look at",
+            given=type(training).__name__,
+            expected="a run with snapshots, or a list of (step, model)",
+            mend="run = fit(..., snapshots=20)",
+        )
+    found = sorted(((int(step), model) for step, model in pairs), key=lambda pair: pair[0])
+    shapes = [{path: w.shape for path, w in nn.parameters(m).items()} for _, m in found]
+    for _, model in found:
+        ready(model)
+    if any(each != shapes[0] for each in shapes):
+        raise ModelError("the models are not of one architecture")
+    return found
+
+
+def _of_run(run: Any) -> list[tuple[int, nn.Module]]:
+    return [(step, run.at(step)) for step in getattr(run, "snapshots", ())]
+
+
+def examples_for(
+    data: Splits | Dataset | tuple[Any, Any], preparation: Preparation | None = None
+) -> tuple[Any, Any]:
+    """Return inputs and targets as model and loss take them; of splits the training part.
+
+    Args:
+        data: a data set, its splits, or ``(inputs, targets)``.
+        preparation: of the run that trained the model, where the data is raw.
+
+    Raises:
+        ConfigurationError: it is something else.
+        ShapeError: there are no examples.
+
+    >>> x, y = examples_for((np.zeros((3, 2), np.uint8), np.zeros(3, np.int32)))
+    >>> x.dtype, y.shape
+    (dtype('float32'), (3,))
+    """
+    if isinstance(data, Splits):
+        data, preparation = data.train, data.preparation
+    if isinstance(data, Dataset):
+        if preparation is not None and data.preparation is None:
+            data = data.prepared(preparation)
+        preparation = data.preparation
+        inputs, targets = rows_of(data.inputs, np.arange(len(data))), data.targets
+    elif isinstance(data, tuple | list) and len(data) == 2:
+        inputs, targets = data
+        inputs = inputs if by_name(inputs) else np.asarray(inputs)
+    else:
+        raise ConfigurationError(
+            "these are no examples",
+            given=type(data).__name__,
+            expected="a Dataset, the Splits of one, or (inputs, targets)",
+        )
+    if not len(targets):
+        raise ShapeError("there are no examples to look at", given="0 examples")
+    x = preparation.scaled(inputs) if preparation is not None else as_numbers(inputs)
+    if preparation is not None and preparation.target_center:
+        targets = preparation.scaled_targets(targets)
+    return x, jnp.asarray(targets)

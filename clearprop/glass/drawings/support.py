@@ -1,0 +1,138 @@
+"""Which inputs can reach a unit at all: back-propagation of "may depend on" in place of errors.
+
+A model is read from its tape. At each operation the rule of its error signals is asked which
+entries of its inputs the marked entries of its output hang on, at drawn positive values for which
+no unit is silent: what counts is the wiring, not the weights.
+
+Shape letters: H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.autodiff import OPERATIONS, Tape, Traced
+from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff.tape import Node, strip
+from clearprop.errors import ModelError, ShapeError
+from clearprop.glass.drawings.choice import Unit, passed, place_of
+from clearprop.tree import is_differentiable
+
+Marks = NDArray[np.bool_]
+
+SPREADING = {"max_pool": "average_pool", "max": "mean", "min": "mean"}
+"""Operations that choose one entry, and those that read the same entries without choosing."""
+
+
+def support(model: nn.Module, x: Any, layer: str, unit: Unit) -> Marks:
+    """Return which entries of one input can change a unit: bool, shaped like the input.
+
+    Args:
+        model: with values, of which only the wiring counts.
+        x: one input as the model takes it, (H, W, C) or another shape; its values do not matter.
+        layer: path of the layer.
+        unit: which of its units, as in `receptive_field`.
+
+    Raises:
+        ConfigurationError: there is no such layer or unit.
+        ModelError: the unit does not hang on the input by any known rule.
+        ShapeError: the input is not one array of floating-point numbers.
+
+    >>> model = nn.Sequential([nn.Conv2d(1, 4, 3), "relu", nn.MaxPool2d(2)]).init(0)
+    >>> marks = support(model, np.zeros((8, 8, 1)), "layers.2", (0, 1, 2))
+    >>> marks[..., 0].astype(int)[:4, 1:7].tolist()
+    [[0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0]]
+    """
+    if not hasattr(x, "dtype") or not is_differentiable(x):
+        raise ShapeError(
+            "a receptive field lies in an input of floating-point numbers",
+            given=str(getattr(x, "dtype", type(x).__name__)),
+            mend="tokens have none: take a layer behind the embedding, or attention_maps",
+        )
+    tape = Tape()
+    try:
+        with teach_misuse():
+            output = passed(model, tape.variable(jnp.asarray(x)[None]), layer)
+    finally:
+        tape.closed = True
+    place = (0, *place_of(unit, output.shape[1:], layer))
+    if type(output) is not Traced or output.tape is not tape:
+        raise ModelError("this layer does not hang on the input", where=layer)
+    seed: Marks = np.zeros(output.shape, np.bool_)
+    seed[place] = True
+    marks: Marks = _swept(tape, (output.node, output.output), seed)[0]
+    return marks
+
+
+def _swept(tape: Tape, place: tuple[int, int], seed: Marks) -> Marks:
+    """Return the marks of the tape's first value, given those of one of its values."""
+    marks: dict[tuple[int, int], Marks] = {place: seed}
+    for index in range(place[0], 0, -1):
+        node = tape.nodes[index]
+        arrived = [marks.pop((index, k), None) for k in range(len(node.outputs))]
+        if node.operation is None or all(mark is None for mark in arrived):
+            continue
+        for parent, mark in zip(node.parents, _before(node, arrived), strict=True):
+            if parent is not None and mark is not None:
+                marks[parent] = marks[parent] | mark if parent in marks else mark
+    nothing: Marks = np.zeros(tape.nodes[0].outputs[0].shape, np.bool_)
+    return marks.get((0, 0), nothing)
+
+
+def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
+    """Return the marks of a node's inputs, given those of its outputs."""
+    operation = node.operation
+    assert operation is not None
+    shapes = [np.shape(strip(x)) if parent is not None else None
+              for x, parent in zip(node.inputs, node.parents, strict=True)]  # fmt: skip
+    if operation.stacks is True:  # an elementwise operation
+        return [None if s is None else _unbroadcast(arrived[0], s) for s in shapes]
+    if operation.name not in OPERATIONS:  # a loop, or a function of the user's own: all may count
+        return [None if s is None else np.ones(s, np.bool_) for s in shapes]
+    random = np.random.default_rng(0)
+    inputs = tuple(_drawn(random, x) for x in node.inputs)
+    rule = OPERATIONS[SPREADING.get(operation.name, operation.name)]
+    output = rule.forward(*inputs, **node.parameters)
+    several = isinstance(output, tuple)
+    errors = tuple(
+        jnp.zeros(value.shape, value.dtype) if mark is None else _error(random, mark, value)
+        for mark, value in zip(arrived, output if several else (output,), strict=True)
+    )
+    wanted = [parent is not None for parent in node.parents]
+    found = rule.errors_of_inputs(
+        errors if several else errors[0], output, inputs, node.parameters, wanted
+    )
+    return [
+        None if e is None or s is None else _unbroadcast(np.asarray(e) != 0, s)
+        for e, s in zip(found, shapes, strict=True)
+    ]
+
+
+def _drawn(random: np.random.Generator, value: Any) -> Any:
+    """Return positive numbers in the place of an input's; whole numbers and truths as they are."""
+    plain = strip(value)
+    if not is_differentiable(plain):
+        return plain
+    drawn = random.uniform(1.0, 2.0, np.shape(plain))
+    return jnp.asarray(drawn, jnp.result_type(plain))
+
+
+def _error(random: np.random.Generator, mark: Marks, like: Any) -> jax.Array:
+    # Equal errors would cancel in a softmax; drawn ones do not.
+    return jnp.asarray(mark * random.uniform(1.0, 2.0, mark.shape), like.dtype)
+
+
+def _unbroadcast(mark: Marks | None, shape: tuple[int, ...]) -> Marks | None:
+    """Return marks over the axes of a value that was broadcast."""
+    if mark is None or mark.shape == shape:
+        return mark
+    extra = mark.ndim - len(shape)
+    summed: Marks = np.asarray(mark.any(axis=tuple(range(extra))))
+    axes = tuple(i for i, size in enumerate(shape) if size == 1)
+    return np.asarray(summed.any(axis=axes, keepdims=True)) if axes else summed

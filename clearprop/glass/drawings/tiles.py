@@ -1,0 +1,84 @@
+"""Arrays side by side, in the colors of numbers around zero: what several pictures are made of.
+
+Shape letters: N tiles, H height, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.glass.colors import largest
+from clearprop.glass.style import LINE, canvas, signed
+
+MOST_COLUMNS = 8
+
+
+def bare(axes: Any) -> None:
+    """Take ticks and grid off axes that show an array; a thin frame stays."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=LINE)
+
+
+def show(axes: Any, values: NDArray[Any], limit: float | None = None, **options: Any) -> Any:
+    """Show an array on axes, zero near white, and return the image for a color bar.
+
+    Args:
+        axes: of matplotlib.
+        values: (H, W), numbers around zero; or (H, W, 3), colors from 0 to 1.
+        limit: the absolute value that has the full color; the largest one unless given.
+        options: for ``imshow``.
+    """
+    top = (largest(values) if limit is None else limit) or 1.0
+    bare(axes)
+    masked = np.ma.masked_invalid(values)  # type: ignore[no-untyped-call,unused-ignore]
+    return axes.imshow(
+        masked, cmap=signed(), vmin=-top, vmax=top, interpolation="nearest", **options
+    )
+
+
+def tiled(
+    tiles: Sequence[NDArray[Any]],
+    names: Sequence[str] = (),
+    *,
+    columns: int | None = None,
+    label: str = "",
+    width: float = 6.4,
+) -> tuple[Any, Any]:
+    """Return a figure of tiles with one scale of colors, and its axes.
+
+    Args:
+        tiles: each (H, W), or (H, W, 3) from 0 to 1.
+        names: one above each tile.
+        columns: tiles in a row.
+        label: of the color bar; "" for none.
+        width: of the figure in inches.
+    """
+    across = columns or -(-len(tiles) // -(-len(tiles) // MOST_COLUMNS))
+    down = -(-len(tiles) // across)
+    tall = max(tile.shape[0] / tile.shape[1] for tile in tiles)
+    side = (width - (0.9 if label else 0.1)) / across
+    figure, grid = canvas(
+        down, across, width=width, height=down * (min(side * tall, 4.0) + (0.2 if names else 0.06))
+        + 0.1, squeeze=False,
+    )  # fmt: skip
+    limit = max((largest(tile) for tile in tiles if tile.ndim == 2), default=0.0)
+    image = None
+    for index, axes in enumerate(grid.flat):
+        if index >= len(tiles):
+            axes.set_axis_off()
+            continue
+        drawn = show(axes, tiles[index], limit)
+        image = drawn if tiles[index].ndim == 2 else image
+        if names:
+            axes.set_title(names[index], fontsize=8, weight="normal", loc="center", pad=2)
+    if label and image is not None:
+        bar = figure.colorbar(image, ax=grid, label=label, shrink=min(1.0, 3.2 / (down * side)))
+        bar.outline.set_visible(False)
+    return figure, grid
