@@ -114,6 +114,7 @@ COMMANDS: dict[str, Command] = {
         (Argument("NAME", "a name, a file or a folder"), _TARGET),
     ),
     "report": Command("reporting", "write the report of a run again", (_RUN,)),
+    "diagnose": Command("diagnosing", "say what holds a run back, and how to mend it", (_RUN,)),
 }
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from clearprop.glass.chart import Chart
-from clearprop.glass.diagnosis.shapes import WAITED, gap, objective_shape
+from clearprop.glass.diagnosis.shapes import WAITED, chance_deviation, gap, objective_shape
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import count, number, percent
 
@@ -297,7 +297,10 @@ def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str
     at_best = float(development[curves.epoch == best][0]) if best in curves.epoch else math.nan
     last, last_training = float(development[-1]), float(training[-1])
     said = f"The development error is lowest after epoch {best}, at {error_text(subject, at_best)}."
-    between = gap(last_training, last, at_best, waited)
+    n = int(subject.config.get("data", {}).get("development_examples") or 0)
+    shares = subject.loss.task == "classification"
+    noise = chance_deviation(last, n) if shares else 0.0
+    between = gap(last_training, last, at_best, waited, noise)
     if between == "grown":
         return [
             said,

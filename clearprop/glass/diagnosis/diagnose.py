@@ -64,8 +64,9 @@ def diagnose(
 
     >>> import numpy as np
     >>> from clearprop.nn import Linear, Sequential, initializers
-    >>> alike = Linear(4, 8, weight_init=initializers.constant(0.1))
-    >>> model = Sequential([alike, "tanh", Linear(8, 3)])
+    >>> same = initializers.constant(0.1)
+    >>> layers = Linear(4, 8, weight_init=same), "tanh", Linear(8, 3, weight_init=same)
+    >>> model = Sequential(layers)
     >>> found = diagnose(model)
     >>> print(found.findings[0].place)
     Units begin alike: layers.0.weight

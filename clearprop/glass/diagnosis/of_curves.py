@@ -11,7 +11,13 @@ from clearprop.glass.diagnosis import mend
 from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
-from clearprop.glass.diagnosis.shapes import gap, objective_shape, peak, roughness
+from clearprop.glass.diagnosis.shapes import (
+    chance_deviation,
+    gap,
+    objective_shape,
+    peak,
+    roughness,
+)
 from clearprop.glass.wording import count, number, percent
 
 PEAK = 3.0
@@ -132,12 +138,12 @@ def overfitting(facts: Facts) -> Finding | None:
     at_best, last = (float(curves.development_error[i]) for i in (best, known[-1]))
     training = float(curves.training_error[known[-1]])
     waited = int(known[-1]) - best
-    state = gap(training, last, at_best, waited)
+    n = int(facts.config.get("data", {}).get("development_examples") or 0)
+    noise = chance_deviation(last, n) if facts.task == "classification" else 0.0
+    state = gap(training, last, at_best, waited, noise)
     if state in ("none", "unknown"):
         return None
     if facts.task == "classification":
-        n = int(facts.config.get("data", {}).get("development_examples") or 0)
-        noise = math.sqrt(max(last * (1 - last), 1e-12) / n) if n else 0.0
         wide = max(WIDE_GAP * (facts.baseline or 1.0), DEVIATIONS * noise)
         far, certain = (last - training) / wide, 4.0
     else:

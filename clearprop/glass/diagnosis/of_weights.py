@@ -30,6 +30,9 @@ twice a layer; below a tenth nothing is left of it after a few layers."""
 NORMALIZING = (nn.BatchNorm, nn.LayerNorm, nn.RMSNorm, nn.WeightNorm)
 """After these the size of a layer's weights no longer matters."""
 
+BROKEN = 0.95
+"""There is no doubt about it; still, a cause that is as sure stands before it."""
+
 HALF_SPACING = 2.0**-9
 """A number of 8 significant bits is at least this part of itself away from the middle to the next:
 what is added and is smaller is rounded away."""
@@ -54,7 +57,7 @@ def non_finite(facts: Facts) -> Finding | None:
             {"step": told.step, "epoch": told.epoch},
             f"In step {told.step:,}, epoch {told.epoch}, at {told.place}: {told.cause}.",
             line,
-            1.0,
+            BROKEN,
         )
     assert facts.model is not None
     arrays = nn.parameters(facts.model)
@@ -66,21 +69,30 @@ def non_finite(facts: Facts) -> Finding | None:
         f"{count(bad, 'weight')} in {named(facts.broken)} {'is' if bad == 1 else 'are'} infinite "
         "or not a number.",
         line,
-        1.0,
+        BROKEN,
     )
 
 
 @rule("symmetric_weights", "model")
 def symmetric_weights(facts: Facts) -> Finding | None:
-    """Units of a hidden layer with the same weights."""
+    """Units of a hidden layer with the same weights.
+
+    Before training those above must be alike too: else the first step tells the units apart.
+    """
     found_alike: list[tuple[float, str, int]] = []
-    for path, w in _matrices(facts, hidden=True):
-        columns = w.reshape(-1, w.shape[-1]).T
-        size = max(float(np.abs(columns).max()), 1e-30)
-        rounded = np.round(columns / (size * ALIKE)).astype(np.int64)
-        share = 1 - (len(np.unique(rounded, axis=0)) - 1) / (len(columns) - 1)
-        if share > MANY_ALIKE:
-            found_alike.append((share, path, len(columns)))
+    every = _matrices(facts)
+    last = _last_path(facts, [path for path, _ in every])
+    for place, (path, w) in enumerate(every):
+        share = _alike(w.reshape(-1, w.shape[-1]).T)
+        if share <= MANY_ALIKE or path == last:
+            continue
+        if facts.run is None and place + 1 < len(every):
+            above = every[place + 1][1]
+            same_units = above.shape[-2] == w.shape[-1]
+            rows = np.moveaxis(above, -2, 0).reshape(above.shape[-2], -1)
+            if not (_alike(rows) > MANY_ALIKE if same_units else above.std() == 0):
+                continue
+        found_alike.append((share, path, w.shape[-1]))
     if not found_alike:
         return None
     found_alike.sort(reverse=True)
@@ -103,7 +115,7 @@ def initial_scale(facts: Facts) -> Finding | None:
     if any(isinstance(m, NORMALIZING) for m in nn.modules(facts.model).values()):
         return None
     worst: list[tuple[float, float, str]] = []
-    for path, w in _matrices(facts, hidden=False):
+    for path, w in _matrices(facts):
         if facts.run is not None:
             if path not in facts.changes or path in facts.frozen:
                 continue
@@ -220,8 +232,17 @@ def _lost(facts: Facts, narrow: dict[str, Any]) -> tuple[float, str]:
     return share, f"them are so large that a step of {number(rate)} is rounded away"
 
 
-def _matrices(facts: Facts, hidden: bool) -> list[tuple[str, np.ndarray]]:
-    """Return the weights between units by path: of hidden layers only, or of all."""
+def _alike(units: np.ndarray) -> float:
+    """Return the share of units, (units, weights), that have the weights of another one."""
+    if len(units) < 2:
+        return 0.0
+    size = float(np.median(np.abs(units).max(axis=1))) or float(np.abs(units).max()) or 1.0
+    different = len(np.unique(np.round(units / (size * ALIKE)), axis=0))
+    return 1 - (different - 1) / (len(units) - 1)
+
+
+def _matrices(facts: Facts) -> list[tuple[str, np.ndarray]]:
+    """Return the weights between units by path."""
     assert facts.model is not None
     layers = nn.modules(facts.model)
     every = []
@@ -232,10 +253,7 @@ def _matrices(facts: Facts, hidden: bool) -> list[tuple[str, np.ndarray]]:
         if not jnp.isfinite(w).all():
             continue
         every.append((path, np.asarray(w.astype(jnp.float32), np.float64)))
-    if not hidden:
-        return every
-    last = _last_path(facts, [path for path, _ in every])
-    return [(path, w) for path, w in every if path != last]
+    return every
 
 
 def _last_path(facts: Facts, paths: list[str]) -> str:

@@ -27,6 +27,10 @@ STILL_FALLING = 0.02
 WAITED, WORSE = 2, 1.03
 """The development error has been above its lowest value, by three hundredths, for two passes."""
 
+STIR = 0.1
+"""Rises that are less than a tenth of where the objective began, in all, are no unrest: where
+nothing is learned it goes to and fro by its batches' noise."""
+
 LIKE_TRAINING, WELL_BELOW = 0.1, 0.5
 """Of the development error: within a tenth of it the training error is like it; below half, well
 below it."""
@@ -55,7 +59,7 @@ def objective_shape(objective: NDArray[Any]) -> Shape:
     return "falling" if falls else "level"
 
 
-def gap(last_training: float, last: float, at_best: float, waited: int) -> Gap:
+def gap(last_training: float, last: float, at_best: float, waited: int, noise: float = 0.0) -> Gap:
     """Return how the development error stands to the training error.
 
     Args:
@@ -63,13 +67,15 @@ def gap(last_training: float, last: float, at_best: float, waited: int) -> Gap:
         last: its development error.
         at_best: the development error of the best pass.
         waited: passes since that.
+        noise: by how much the development error is off by chance; a rise must be larger.
 
     >>> gap(0.05, 0.4, 0.3, waited=3), gap(0.25, 0.26, 0.26, waited=0)
     ('grown', 'none')
     """
     if not math.isfinite(last):
         return "unknown"
-    if waited >= WAITED and last > WORSE * at_best and last_training < last:
+    risen = last > WORSE * at_best and last - at_best > noise
+    if waited >= WAITED and risen and last_training < last:
         return "grown"
     between = last - last_training
     if not between > LIKE_TRAINING * last:
@@ -77,8 +83,17 @@ def gap(last_training: float, last: float, at_best: float, waited: int) -> Gap:
     return "well" if between > WELL_BELOW * last else "somewhat"
 
 
+def chance_deviation(share: float, n: int) -> float:
+    """Return the deviation of a share of n examples: sqrt(p (1 - p) / n); 0 where n is not known.
+
+    >>> chance_deviation(0.5, 100)
+    0.05
+    """
+    return math.sqrt(max(share * (1 - share), 0.0) / n) if n else 0.0
+
+
 def roughness(objective: NDArray[Any]) -> float:
-    """Return the sum of all rises over the whole fall: 0 for a curve that only falls.
+    """Return the sum of all rises over the whole fall: 0 for a curve that only falls, or rests.
 
     >>> import numpy as np
     >>> roughness(np.array([1.0, 0.5, 0.75, 0.5]))
@@ -89,7 +104,9 @@ def roughness(objective: NDArray[Any]) -> float:
         return 0.0
     fall = float(finite[0] - finite.min())
     rises = float(np.maximum(np.diff(finite), 0).sum())
-    return rises / fall if fall > 0 else (math.inf if rises > 0 else 0.0)
+    if rises < STIR * abs(finite[0]):
+        return 0.0
+    return rises / fall if fall > 0 else math.inf
 
 
 def peak(losses: NDArray[Any], width: int = 5) -> tuple[float, float]:
