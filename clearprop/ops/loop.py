@@ -72,7 +72,7 @@ class Loop:
         def count(*_: Any, **__: Any) -> int:
             return self.steps * derivation.operations
 
-        row: Operation[Any, Any] = Operation(forward, name="scan", joint=joint, count=count)
+        row = LoopRow(derivation, forward, name="scan", joint=joint, count=count)
         outputs = tape.record(row, inputs, raw, forward(*raw), {})
         ends = len(carry), len(carry) + derivation.number_of_ys
         return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
@@ -83,6 +83,14 @@ class Loop:
 
         last, ys = jax.lax.scan(step, carry, xs, length=self.steps, reverse=self.reverse)
         return last, ys
+
+
+class LoopRow(Operation[Any, Any]):
+    """The operation that one loop is: it knows how the loop is differentiated."""
+
+    def __init__(self, derivation: Derivation, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.derivation = derivation
 
 
 class Derivation:
@@ -274,10 +282,36 @@ class Derivation:
 
     # -- backward -------------------------------------------------------------------------------
 
+    def through_time(self, error: Any, output: Any, inputs: Values) -> tuple[Values, Values]:
+        """Return the carry after every step, and its error signal, stacked in front.
+
+        The error signal is whole: what comes through the later steps, and what comes from the
+        step's own outputs.
+        """
+        constants, carry, xs = part(inputs, [len(shapes) for shapes in self.shapes])
+
+        def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
+            new, _ = self.loop.body(c, h, x)
+            return new, new
+
+        _, states = Loop(body, self.loop.steps, self.loop.reverse).run(constants, carry, xs)
+        errors: Values = []
+        self.backward(error, output, constants, carry, xs, errors)
+        return states, errors
+
     def backward(
-        self, error: Any, output: Any, constants: Values, carry: Values, xs: Values
+        self,
+        error: Any,
+        output: Any,
+        constants: Values,
+        carry: Values,
+        xs: Values,
+        states: Values | None = None,
     ) -> Values:
-        """Return the error signals of the constants, the first carry and the xs."""
+        """Return the error signals of the constants, the first carry and the xs.
+
+        Where ``states`` is a list, it is filled with those of the carry after every step.
+        """
         ends = len(carry), len(carry) + self.number_of_ys
         carry_errors, y_errors = list(error[: ends[0]]), list(error[ends[0] : ends[1]])
         saved = list(output[ends[1] : ends[1] + len(self.saved)])
@@ -298,7 +332,8 @@ class Derivation:
             back = self._step_back(known, now_carry, now_ys)
             totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
             # The error of an input and one that waits are often the same: it leaves the loop once.
-            different, where[:] = distinct([back.xs[i] for i in wanted] + back.later)
+            of_states = [] if states is None else back.states
+            different, where[:] = distinct([back.xs[i] for i in wanted] + back.later + of_states)
             return back.carry + totals, different
 
         empty = [zeros(shape_of(self._value_at(place))) for place in self.summed]
@@ -307,6 +342,9 @@ class Derivation:
             [*constants, *fixed], [*carry_errors, *empty], [*y_errors, *sequences]
         )
         ys = [different[i] for i in where]
+        if states is not None:
+            states += ys[len(ys) - len(carry) :]
+            ys = ys[: len(ys) - len(carry)]
         first_carry, totals = part(last, (len(carry), len(self.summed)))
         known = Known(constants, fixed, saved, xs)
         constant_errors = self._after_loop(known, totals, ys[len(wanted) :], self.loop.steps)
@@ -324,12 +362,14 @@ class Derivation:
                 accumulate(errors, place, error)
         fixed: dict[Place, Any] = {}
         found: dict[Place, Any] = {}
+        whole: dict[Place, Any] = {}
         later: Values = []
         self.waiting = []
         for index in range(len(nodes) - 1, -1, -1):
             node = nodes[index]
             arrived = [errors.pop((index, k), None) for k in range(len(node.outputs))]
             here = {(index, k): e for k, e in enumerate(arrived) if e is not None}
+            whole.update(here)
             if index in self.fixed_nodes:
                 fixed.update(here)
             elif node.operation is None:
@@ -353,6 +393,10 @@ class Derivation:
             xs=[of_input(p, s) for p, s in zip(plan.xs, self.shapes[2], strict=True)],
             fixed=fixed,
             later=later,
+            states=[
+                whole.get(p, zeros(shape_of(new))) if p is not None else zeros(shape_of(new))
+                for p, new in zip(plan.new_places, plan.new, strict=True)
+            ],
         )
 
     def _waiting(self, node: Node) -> list[int]:

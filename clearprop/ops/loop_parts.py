@@ -50,12 +50,16 @@ class Known:
 
 @dataclass(frozen=True)
 class Back:
-    """What one step back gives: errors of its inputs, of what is fixed, and those that wait."""
+    """What one step back gives: errors of its inputs, of what is fixed, and those that wait.
+
+    ``states`` are the whole errors of the carry that the step gave.
+    """
 
     carry: Values
     xs: Values
     fixed: dict[Place, Any]
     later: Values
+    states: Values
 
 
 def part(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Values, ...]:

@@ -95,23 +95,32 @@ def check(node: GlassNode, index: Any = None) -> Check:
     at = tuple(int(i) for i in np.unravel_index(entry, errors.shape))
     values_of_e = _objectives(node, entry, steps)
     largest = float(np.max(np.abs(errors)))
-    precision = float(jnp.finfo(node.dtype).eps) ** 0.5
+    precision = float(jnp.finfo(node.dtype).eps) ** 0.5  # type: ignore[no-untyped-call]
     return _compared(at, errors[at].item(), largest, precision, steps, values_of_e)
 
 
 def _entry(node: GlassNode, errors: Any, index: Any) -> int:
-    if index is None:
-        strange = ~np.isfinite(errors)
-        return int(np.argmax(strange if strange.any() else np.abs(errors)))
+    if index is not None:
+        return int(np.arange(errors.size).reshape(errors.shape)[entry_of(node, index)])
+    strange = ~np.isfinite(errors)
+    return int(np.argmax(strange if strange.any() else np.abs(errors)))
+
+
+def entry_of(node: GlassNode, index: Any) -> tuple[int, ...]:
+    """Return the index of an entry, counted from the front.
+
+    Raises:
+        ConfigurationError: the node has no such entry.
+    """
     place = tuple(index) if isinstance(index, Sequence) else (index,)
-    sizes = errors.shape
+    sizes = node.shape
     if len(place) == len(sizes) and all(-n <= k < n for k, n in zip(place, sizes, strict=True)):
-        return int(np.arange(errors.size).reshape(sizes)[place])
+        return tuple(int(k) % n for k, n in zip(place, sizes, strict=True))
     raise ConfigurationError(
         "the node has no such entry",
         where=node.name,
         given=f"index {place}",
-        expected=f"one number an axis of {node.shape}",
+        expected=f"one number an axis of {sizes}",
     )
 
 

@@ -5,7 +5,7 @@ Shape letters: B examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, overload
 
@@ -17,7 +17,9 @@ from clearprop.glass.explain.graph import Link
 from clearprop.glass.explain.node import GlassNode
 from clearprop.glass.explain.program import prepare
 from clearprop.glass.explain.table import Table
+from clearprop.glass.explain.through_time import ThroughTime
 from clearprop.glass.explain.values import Values
+from clearprop.glass.explain.why import Why, why
 
 if TYPE_CHECKING:
     from clearprop.glass.equations import Equations
@@ -126,6 +128,49 @@ class Glass:
         """
         found = self[pattern]
         return Table(found if isinstance(found, Selection) else (found,))
+
+    def why(self, name: str, index: int | Sequence[int] | None = None) -> Why:
+        """Return why the gradient of a parameter, or the error signal of a node, is what it is.
+
+        Zero, tiny, huge, not a number, not connected, or all right: with the way that it came, and
+        the operation that made it so. See `clearprop.glass.explain.why`.
+
+        Args:
+            name: of one node.
+            index: one entry of it; None for the whole.
+
+        Raises:
+            ConfigurationError: there is no such node or entry, or it carries no error signal.
+        """
+        node = self[name]
+        if isinstance(node, Selection):
+            raise ConfigurationError(
+                "one node at a time can be asked why",
+                given=f"{name!r}, which is {len(node)} nodes",
+                mend=f"glass.why({node[0].name!r})",
+            )
+        return why(node, index)
+
+    def through_time(self, name: str) -> ThroughTime:
+        """Return the state of a loop after every step, with its error signals.
+
+        Args:
+            name: of the loop's node, or of a recurrent layer; of a layer of several loops (two
+                directions, one layer on another) the node's name says which.
+
+        Raises:
+            ConfigurationError: there is no such node, or it is no loop.
+        """
+        node = self._by_name.get(name)
+        if node is None or not node.steps:
+            inside = (name, f"{name}.last", f"{name}.last.0")
+            loops = [n for n in self.nodes if n.steps and (n.layer == name or n.name in inside)]
+            if not loops and node is not None:
+                raise ConfigurationError("the node is no loop over time", where=node.name)
+            node = loops[0] if loops else self[name]
+        assert node.place is not None
+        found = self.values.program.through_time(self.values.given, node.place[0])
+        return ThroughTime(node.name.rpartition(".")[0], *map(tuple, found))
 
     def graph(self) -> dict[str, list[dict[str, Any]]]:
         """Return the structure as plain data: nodes, and edges from a node to one that reads it."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import jax
 
-from clearprop.autodiff import OPERATIONS, Tape, Traced
+from clearprop.autodiff import OPERATIONS, Node, Tape, Traced
 from clearprop.autodiff.sweep import Place
+from clearprop.ops.loop import LoopRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Spec:
         parameters: the static ones of the operation, arrays among them as `Slot`.
         passed: what it hands to each input; None where nothing is.
         is_row: whether the operation is a row of the rule table, and not made of a function.
+        steps: of a loop over time, how many; else 0.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Spec:
     parameters: dict[str, Any] = field(default_factory=dict)
     passed: tuple[Slot | None, ...] = ()
     is_row: bool = True
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,10 +200,12 @@ class Builder:
             "passed": passed,
             "is_row": OPERATIONS.get(kind) is node.operation,
         }
-        outputs = [value for value in node.outputs if value is not None]
-        for k, value in enumerate(outputs):
-            own = name if len(outputs) == 1 else f"{name}.{k}"
-            self._append(value, (number, k), name=own, output=k, outputs=len(outputs), **common)
+        if isinstance(node.operation, LoopRow):
+            common["steps"] = node.operation.derivation.loop.steps
+        labels = _labels(node)
+        for k, (label, value) in enumerate(zip(labels, node.outputs, strict=False)):
+            own = name if label is None else f"{name}.{label}"
+            self._append(value, (number, k), name=own, output=k, outputs=len(labels), **common)
 
     def _input(self, value: Any, parent: Place | None) -> Any:
         if parent is not None:
@@ -233,3 +238,15 @@ class Builder:
                     found[name] = self.at[leaf.node, leaf.output]
                     break
         return found
+
+
+def _labels(node: Node) -> list[str | None]:
+    """Return how an operation's outputs are told apart, without what a loop keeps for itself."""
+    if not isinstance(node.operation, LoopRow):
+        several = len(node.outputs) > 1
+        return [str(k) if several else None for k in range(len(node.outputs))]
+    derivation = node.operation.derivation
+    sizes = {"last": len(derivation.shapes[1]), "y": derivation.number_of_ys}
+    return [
+        label if size == 1 else f"{label}.{k}" for label, size in sizes.items() for k in range(size)
+    ]

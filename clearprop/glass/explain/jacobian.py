@@ -6,6 +6,7 @@ Shape letters: none; S is the shape of an operation's output, T that of one inpu
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -63,15 +64,51 @@ class Jacobian:
         return f"<Jacobian of {self.node.name} by input {self.input}: {sizes[0]} by {sizes[1]}>"
 
     def _product(self, unit: Any, transposed: bool) -> Array:
-        node, i = self.node, self.input
-        row = row_of(node)
-        if row is None:
-            return node.glass.values.product(node.place, i, unit, transposed)
-        inputs = tuple(_value(each) for each in node.inputs)
-        outputs = tuple(each.value for each in node.siblings)
-        taped = Node(row, inputs, outputs, (None,) * len(inputs), node.parameters, node.layer)
-        product: Array = product_with(taped, node.output, i, unit, transposed)
-        return product
+        return product_of(self.node, self.input, unit, transposed=transposed)
+
+
+def product_of(node: GlassNode, i: int, vector: Any, *, transposed: bool) -> Array:
+    """Return the product of a vector with the Jacobian of a node by its input i.
+
+    Args:
+        node: the operation's output.
+        i: which input.
+        vector: an error signal of the output; with ``transposed`` a change of the input.
+        transposed: whether the answer is the change of the output.
+    """
+    values = node.glass.values
+    row = row_of(node)
+    if row is None:
+        return values.product(node.place, i, vector, transposed)
+    known = values.program.products
+    key = (node.place, i, transposed)
+    if key not in known:
+        known[key] = _compiled(row, node, i, transposed)
+    inputs = tuple(_value(each) for each in node.inputs)
+    outputs = tuple(each.value for each in node.siblings)
+    arrays = [leaf for leaf in jax.tree.leaves(node.parameters) if hasattr(leaf, "dtype")]
+    product: Array = known[key](inputs, outputs, arrays, vector)
+    return product
+
+
+def _compiled(
+    row: Operation[Any, Any], node: GlassNode, i: int, transposed: bool
+) -> Callable[..., Array]:
+    """Return the compiled (inputs, outputs, arrays among the parameters, vector) -> product."""
+    leaves, structure = jax.tree.flatten(node.parameters)
+    # Of the example that compiles it nothing may stay but what is the same for all.
+    fixed = [None if hasattr(leaf, "dtype") else leaf for leaf in leaves]
+    moving = [hasattr(leaf, "dtype") for leaf in leaves]
+    output, layer = node.output, node.layer
+
+    def product(inputs: Any, outputs: Any, arrays: Any, vector: Any) -> Any:
+        rest = iter(arrays)
+        every = [next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)]
+        parameters = jax.tree.unflatten(structure, every)
+        taped = Node(row, inputs, outputs, (None,) * len(inputs), parameters, layer)
+        return product_with(taped, output, i, vector, transposed)
+
+    return jax.jit(product)
 
 
 def product_with(node: Node, output: int, i: int, vector: Any, transposed: bool) -> Any:

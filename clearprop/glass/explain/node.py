@@ -27,8 +27,9 @@ class GlassNode:
 
     The arrays are computed when they are asked for. A loop over time (``scan``), a ``checkpoint``
     and a lifted JAX function are one node an output: what happens inside has no node of its own,
-    its error signal arrives at what went in. Of a loop the outputs are the last state first, then
-    what it gives at every step, time in front, then what it keeps for its way back.
+    its error signal arrives at what went in. A loop gives its last state, ``....last``, and
+    what it gave at every step, time in front, ``....y``; `Glass.through_time` shows the state and
+    its error signal after every step.
 
     Attributes:
         glass: the pass that it belongs to.
@@ -86,12 +87,31 @@ class GlassNode:
         return NOTHING if slot is None else self.glass.values.summary(slot)
 
     @property
+    def is_reached(self) -> bool:
+        """Whether operations lead from it to E along which an error signal can come back."""
+        return self._spec.error is not None
+
+    @property
     def inputs(self) -> tuple[Any, ...]:
         """What it was computed from: nodes, and constants as arrays, numbers or None."""
         return tuple(
             self.glass.nodes[x.index] if type(x) is Link else self._plain(x)
             for x in self._spec.inputs
         )
+
+    @property
+    def sources(self) -> tuple[int | None, ...]:
+        """Indices of the nodes that its inputs are; None for a constant. Nothing is computed."""
+        return tuple(x.index if type(x) is Link else None for x in self._spec.inputs)
+
+    def passes(self, i: int) -> bool:
+        """Say whether it hands an error signal, be it 0, to its input i. Nothing is computed."""
+        return bool(self._spec.passed) and self._spec.passed[i] is not None
+
+    @property
+    def steps(self) -> int:
+        """Of a loop over time how many steps it makes, else 0."""
+        return self._spec.steps
 
     @property
     def users(self) -> tuple[GlassNode, ...]:

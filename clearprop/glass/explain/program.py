@@ -23,12 +23,16 @@ from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.explain.graph import Builder, Graph
 from clearprop.glass.explain.jacobian import product_with
 from clearprop.glass.explain.summary import numbers_of
+from clearprop.ops.loop import LoopRow
 
 PROGRAMS = 16
 """How many traced passes are kept for models, shapes and losses that come again."""
 
 SHARE_OF_MEMORY = 0.25
 """Of the machine's memory: what the arrays of one pass may take at once."""
+
+OPTIONS: dict[str, Any] = {}
+"""What XLA is told when it compiles a pass; tests have it compile sooner rather than better."""
 
 USUAL_MEMORY = 8 * 2**30
 """Bytes that a machine is taken to have that does not tell."""
@@ -80,6 +84,7 @@ class Program:
     Attributes:
         graph: the nodes and where their numbers are found.
         size: bytes of all arrays together that the pass can give.
+        products: compiled products of vectors with local Jacobians, by (place, input, transposed).
         operations: names of what stands on the tape, "" for a variable.
     """
 
@@ -118,7 +123,8 @@ class Program:
         for number in self.given:
             self.sizes[number] = 0
         self.size = sum(self.sizes)
-        self._products: dict[tuple[Place, int, bool], Callable[..., Any]] = {}
+        self._loops: dict[int, Callable[..., Any]] = {}
+        self.products: dict[tuple[Place | None, int, bool], Callable[..., Any]] = {}
         self._compiled: dict[tuple[int, ...], Callable[..., Any]] = {}
 
     def _bytes(self, slot: int) -> int:
@@ -157,13 +163,18 @@ class Program:
         return Pass(tape, objective, list(weights), inputs, heard, end)
 
     @staticmethod
+    def errors_of(ran: Pass, passed: dict[tuple[int, int], Any] | None = None) -> dict[Place, Any]:
+        """Sweep a pass backward; return the error signal of every place."""
+        if type(ran.objective) is not Traced:
+            return {}
+        one = jnp.ones((), ran.objective.dtype)
+        return sweep(ran.tape, [(ran.objective, one)], passed=passed)
+
+    @staticmethod
     def graph_of(ran: Pass) -> tuple[Graph, list[Any]]:
         """Sweep a pass backward; return its graph, and the arrays of the graph's slots."""
-        errors: dict[tuple[int, int], Any] = {}
         passed: dict[tuple[int, int], Any] = {}
-        if type(ran.objective) is Traced:
-            one = jnp.ones((), ran.objective.dtype)
-            errors = sweep(ran.tape, [(ran.objective, one)], passed=passed)
+        errors = Program.errors_of(ran, passed)
         builder = Builder(
             ran.tape, errors, passed, ran.parameters, ran.inputs, ran.end_of_model, ran.objective
         )
@@ -188,7 +199,7 @@ class Program:
             every = self._function(*given)
             return jnp.stack([numbers_of(every[slot]) for slot in self._first])
 
-        return jax.jit(all_of)
+        return jax.jit(all_of, compiler_options=OPTIONS)
 
     def product(
         self, given: Sequence[Any], place: Place, i: int, vector: Any, transposed: bool
@@ -198,15 +209,40 @@ class Program:
         What such a node is made of belongs to one trace: the pass is traced again around it.
         """
         key = (place, i, transposed)
-        if key not in self._products:
+        if key not in self.products:
             (number, output), way = place, transposed
 
             def product(arrays: Sequence[Any], vector: Any) -> Any:
                 node = self.run(arrays).tape.nodes[number]
                 return product_with(node, output, i, vector, way)
 
-            self._products[key] = jax.jit(product)
-        return self._products[key](given, vector)
+            self.products[key] = jax.jit(product, compiler_options=OPTIONS)
+        return self.products[key](given, vector)
+
+    def through_time(self, given: Sequence[Any], number: int) -> tuple[list[Any], list[Any]]:
+        """Return the states of a loop after every step and their error signals.
+
+        Args:
+            given: what goes into the pass.
+            number: of the loop's node on the tape.
+        """
+        if number not in self._loops:
+
+            def states(arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+                ran = self.run(arrays)
+                errors = self.errors_of(ran)
+                node = ran.tape.nodes[number]
+                assert isinstance(node.operation, LoopRow)
+                arrived = tuple(
+                    errors.get((number, k), jnp.zeros(y.shape, y.dtype))
+                    for k, y in enumerate(node.outputs)
+                )
+                inputs = list(node.inputs)
+                return node.operation.derivation.through_time(arrived, node.outputs, inputs)
+
+            self._loops[number] = jax.jit(states, compiler_options=OPTIONS)
+        found: tuple[list[Any], list[Any]] = self._loops[number](given)
+        return found
 
     def _call(self, wanted: tuple[int, ...]) -> Callable[..., Any]:
         if wanted not in self._compiled:
@@ -215,7 +251,7 @@ class Program:
                 every = self._function(*given)
                 return [every[self._first[number]] for number in wanted]
 
-            self._compiled[wanted] = jax.jit(some)
+            self._compiled[wanted] = jax.jit(some, compiler_options=OPTIONS)
         return self._compiled[wanted]
 
 

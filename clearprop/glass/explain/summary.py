@@ -45,8 +45,8 @@ def summary_of(array: Any) -> Summary:
 
 def summary_from(numbers: Any) -> Summary:
     """Return the summary whose numbers those are, in their order."""
-    *rest, nonfinite = (float(number) for number in numbers)
-    return Summary(*rest, round(nonfinite))
+    mean, smallest, largest, size, norm, zeros, nonfinite = (float(number) for number in numbers)
+    return Summary(mean, smallest, largest, size, norm, zeros, round(nonfinite))
 
 
 def numbers_of(array: Any, of: Any = jnp) -> Any:

@@ -1,0 +1,196 @@
+"""What an operation did to the error signal that went through it, in the words of the lecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clearprop.glass.explain.jacobian import row_of
+from clearprop.glass.explain.summary import summary_of
+
+if TYPE_CHECKING:
+    from clearprop.glass.explain.node import GlassNode
+    from clearprop.glass.explain.trail import Hop
+
+SATURATED = 0.02
+"""A unit whose local derivative is less than this part of the steepest is saturated."""
+
+STEEPEST = {"sigmoid": 0.25}
+"""Largest local derivative where it is not 1."""
+
+CANCELLING = 1e-4
+"""A sum that leaves less than this part of what was summed is one that cancels out."""
+
+PRODUCTS = ("matmul", "einsum", "convolution", "convolution_input_error", "outer_sum", "multiply")
+SOFTMAXES = ("softmax", "masked_softmax", "log_softmax", "softmax_cross_entropy")
+NORMALIZATIONS = ("layer_norm", "batch_norm", "weight_norm")
+CHOOSING = ("max_pool", "max", "min", "maximum", "minimum")
+READING = ("getitem", "take", "take_along_axis", "split")
+
+
+def describe(hop: Hop) -> str:
+    """Return in words what one operation did to the error signal."""
+    kind = hop.node.operation
+    for kinds, words in _WORDS:
+        if kind in kinds:
+            return words(hop)
+    row = row_of(hop.node)
+    if row is not None and row.stacks is True and len(hop.node.sources) == 1:
+        return _slopes(hop)
+    return f"it passes on {hop.factor:.2g} of what arrives"
+
+
+def _slopes(hop: Hop) -> str:
+    """Say how steep an activation is at its inputs."""
+    kind, derivative = hop.node.operation, _within(hop.node.local(hop.input), hop.before)
+    sizes, many = np.abs(derivative), _many(derivative, hop.before)
+    dead = float(np.mean(sizes == 0))
+    if kind == "relu" and dead == 1:
+        return f"{many} below zero: it passes nothing"
+    if kind == "relu":
+        return f"{dead:.0%} of its units are below zero"
+    steepest = STEEPEST.get(kind, 1.0)
+    saturated = float(np.mean(sizes < SATURATED * steepest))
+    if saturated >= 0.5:
+        share = "all" if saturated == 1 else f"{saturated:.0%}"
+        return f"{share} of its units are saturated: its local derivative is {_most(sizes)}"
+    text = f"its local derivative is {sizes.mean():.2g} on average"
+    return text + (", and never more than 1/4" if kind == "sigmoid" else "")
+
+
+def _factors(hop: Hop) -> str:
+    """Say what a product multiplies the error signal with."""
+    # The factors are the first two inputs; a third is added.
+    others = [x for k, x in enumerate(hop.node.inputs[:2]) if k != hop.input]
+    if len(others) != 1:
+        return f"it passes on {hop.factor:.2g} of what arrives"
+    other = others[0]
+    numbers = summary_of(_value(other))
+    weights = getattr(other, "operation", "") == "parameter"
+    what = "its weights" if weights else "its input" if _is_parameter(hop.source) else "the factor"
+    if hop.before is not None and hop.after is not None and not np.any(np.asarray(hop.after)):
+        return f"{what} is 0 wherever it meets this entry".replace("weights is", "weights are")
+    if numbers.zeros == 1:
+        return f"{what} {'are' if weights else 'is'} all 0: it passes nothing"
+    if hop.node.operation == "multiply" and numbers.zeros > 0.5:
+        return f"masked: {numbers.zeros:.0%} of what it multiplies with is 0"
+    if hop.passed == 0:
+        return f"what arrives and {what} cancel out"
+    verb = "have" if weights else "has"
+    return f"{what} {verb} a mean size of {numbers.size:.2g}"
+
+
+def _masked(hop: Hop) -> str:
+    condition = np.asarray(_value(hop.node.inputs[0 if hop.node.operation == "where" else 1]))
+    taken = ~condition if hop.node.operation == "where" and hop.input == 2 else condition
+    return f"masked: {1 - float(np.mean(taken != 0)):.0%} of the entries are not chosen"
+
+
+def _divided(hop: Hop) -> str:
+    divisor = summary_of(_value(hop.node.inputs[-1]))
+    if hop.input == 0:
+        return f"it is divided by numbers of mean size {divisor.size:.2g}"
+    return f"it is the divisor, of mean size {divisor.size:.2g}"
+
+
+def _certain(hop: Hop) -> str:
+    node = hop.node
+    if node.operation == "softmax_cross_entropy":
+        z = np.asarray(_value(node.inputs[0]), np.float64)
+        y = np.exp(z - z.max(-1, keepdims=True))
+        y /= y.sum(-1, keepdims=True)
+    else:
+        y = np.asarray(node.value, np.float64)
+        y = np.exp(y) if node.operation == "log_softmax" else y
+    largest = float(y.max(-1).mean())
+    text = f"the largest of its probabilities is {largest:.4g} on average"
+    return f"softmax is saturated: {text}" if largest > 0.99 else text
+
+
+def _spread(hop: Hop) -> str:
+    entries = max(1, _size(hop.source) // max(1, _size(hop.node)))
+    return f"a mean over {entries} entries passes each 1/{entries} of the error"
+
+
+def _scaled(hop: Hop) -> str:
+    if _is_parameter(hop.source):
+        return f"it passes on {hop.factor:.2g} of what arrives"
+    deviation = float(np.std(np.asarray(_value(hop.node.inputs[0]), np.float64)))
+    return f"it divides by the deviation of its input, {deviation:.2g}"
+
+
+def _chosen(hop: Hop) -> str:
+    return "only the chosen entry of each gets an error"
+
+
+def _read(hop: Hop) -> str:
+    return f"{_size(hop.node)} of {_size(hop.source)} entries are read"
+
+
+def _looped(hop: Hop) -> str:
+    along = hop.node.glass.through_time(hop.node.name)
+    norms = along.norms
+    text = f"on its way back through {len(norms)} steps it changes by {along.factor:.2g} a step"
+    return f"{text}, from {norms[-1]:.2g} after the last to {norms[0]:.2g} after the first"
+
+
+def _summed(hop: Hop) -> str:
+    entries = max(1, _size(hop.node) // max(1, _size(hop.source)))
+    if entries > 1 and hop.factor < CANCELLING:
+        return f"what arrives at {entries} entries cancels out in their sum"
+    return f"it passes on {hop.factor:.2g} of what arrives"
+
+
+def _missed(hop: Hop) -> str:
+    output, target = (np.asarray(_value(x), np.float64) for x in hop.node.inputs[:2])
+    away = float(np.abs(output - target).mean())
+    return f"the answers are {away:.2g} away from the targets on average"
+
+
+_WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
+    (PRODUCTS, _factors),
+    (("add", "subtract"), _summed),
+    (("where", "dropout"), _masked),
+    (("divide",), _divided),
+    (SOFTMAXES, _certain),
+    (("mean",), _spread),
+    (NORMALIZATIONS, _scaled),
+    (CHOOSING, _chosen),
+    (READING, _read),
+    (("scan",), _looped),
+    (("squared_error",), _missed),
+)
+
+
+def _within(array: Any, reach: Any) -> Any:
+    """Return the entries of an array that a reach names, flat; all of them without one."""
+    numbers = np.asarray(array, np.float64)
+    if reach is None:
+        return numbers.ravel()
+    return np.broadcast_to(numbers, np.shape(reach))[np.asarray(reach) != 0]
+
+
+def _many(entries: Any, reach: Any) -> str:
+    if len(entries) == 1:
+        return "its unit is"
+    where = "units" if reach is None else "units on the way of this entry"
+    return f"all {len(entries)} of its {where} are"
+
+
+def _most(sizes: Any) -> str:
+    largest = float(sizes.max(initial=0))
+    return f"at most {largest:.2g}" if largest else "0"
+
+
+def _is_parameter(node: GlassNode) -> bool:
+    return node.operation == "parameter"
+
+
+def _size(node: GlassNode) -> int:
+    return int(np.prod(node.shape))
+
+
+def _value(x: Any) -> Any:
+    return getattr(x, "value", x)

@@ -1,0 +1,61 @@
+"""The state of a loop step by step, and the error signal that reached it through time.
+
+Shape letters: T steps, B examples, H units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+Array = jax.Array
+
+
+@dataclass(frozen=True, eq=False)
+class ThroughTime:
+    """What a loop carries from step to step, and what comes back along it.
+
+    Attributes:
+        name: of the loop.
+        values: each array of the state after every step, (T, B, H) in a recurrent layer; of an
+            LSTM the hidden state and the cell.
+        errors: dE/dvalue of each: what comes through the later steps, and what the step's own
+            outputs send.
+    """
+
+    name: str
+    values: tuple[Array, ...]
+    errors: tuple[Array, ...]
+
+    @property
+    def norms(self) -> Any:
+        """Norm of the error signal of the whole state after every step, (T,)."""
+        squares = [
+            np.square(np.asarray(e, np.float64)).reshape(len(e), -1).sum(1) for e in self.errors
+        ]
+        return np.sqrt(np.sum(squares, axis=0))
+
+    @property
+    def factor(self) -> float:
+        """By how much a step changed the norm on the way back: the geometric mean over all steps.
+
+        The way goes from the step with the largest error signal to the one farthest from it; nan
+        where there is no such way.
+        """
+        norms = self.norms
+        if len(norms) < 2 or not np.isfinite(norms).all() or not norms.any():
+            return float("nan")
+        top = int(np.argmax(norms))
+        end = 0 if top >= len(norms) - 1 - top else len(norms) - 1
+        return float((norms[end] / norms[top]) ** (1 / abs(top - end)))
+
+    def __len__(self) -> int:
+        return len(self.errors[0])
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: norm of the error signal of the state after each step"]
+        lines += [f"{step:>6}  {norm:.4g}" for step, norm in enumerate(self.norms)]
+        return "\n".join(lines)

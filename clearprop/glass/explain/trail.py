@@ -1,0 +1,151 @@
+"""The way of an error signal from E back to a node, operation by operation.
+
+Shape letters: none; a reach has the shape of the value that it belongs to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop.glass.explain.jacobian import product_of
+from clearprop.glass.explain.summary import Summary
+
+if TYPE_CHECKING:
+    from clearprop.glass.explain.node import GlassNode
+
+
+@dataclass(frozen=True, eq=False)
+class Hop:
+    """One operation on the way: what arrived at its output, what it passed to one input.
+
+    Attributes:
+        node: the operation's output; of several the one at which most arrives.
+        input: the number of the input that lies on the way.
+        arrived: norm of the error signals of the operation's outputs.
+        passed: norm of what it handed to the input.
+        before, after: how the input's and the output's entries depend on the entry asked for: its
+            change times the local derivatives so far; None where the whole node was asked for.
+    """
+
+    node: GlassNode
+    input: int
+    arrived: float
+    passed: float
+    before: Any = None
+    after: Any = None
+
+    @property
+    def factor(self) -> float:
+        """The passed norm over the arrived one; 0 where nothing arrived."""
+        if math.isinf(self.arrived):
+            return 1.0 if math.isinf(self.passed) else 0.0
+        return self.passed / self.arrived if self.arrived else 0.0
+
+    @property
+    def blocks(self) -> bool:
+        """Whether an error signal arrived and none was passed on."""
+        return self.arrived > 0 and self.passed == 0
+
+    @property
+    def source(self) -> GlassNode:
+        """The node that lies at the input."""
+        found: GlassNode = self.node.inputs[self.input]
+        return found
+
+
+def trail(node: GlassNode, start: Any = None) -> list[Hop]:
+    """Return the way along which most of the error signal came, from E back to the node.
+
+    Where none came, it leads through an operation at which some arrived and which passed none.
+
+    Args:
+        node: where it ends.
+        start: a change of the node's value, zero but at the entry asked for; None for the whole.
+    """
+    way = _blocked(node, start) if norm(node.error, start) == 0 else []
+    # After the operation that blocks it is the whole error signal that is followed.
+    at, reach = (way[-1].node, None) if way else (node, start)
+    blocked = bool(way)
+    while hops := [*_hops(at, reach)]:
+        best = max(hops, key=lambda hop: (hop.passed, hop.arrived))
+        way.append(best)
+        at, reach = best.node, None if blocked else best.after
+    return way[::-1]
+
+
+def norm(error: Any, reach: Any = None) -> float:
+    """Return the norm of an error signal, or of the entries that a reach names.
+
+    It is infinite where an entry is infinite or not a number.
+
+    >>> norm(np.array([3.0, 4.0, 5.0]), np.array([1, 1, 0])), norm(np.array([np.nan]))
+    (5.0, inf)
+    """
+    if error is None:
+        return 0.0
+    numbers = np.asarray(error, np.float64)
+    if reach is not None:
+        numbers = np.where(np.asarray(reach) != 0, numbers, 0)
+    largest = float(np.max(np.abs(numbers), initial=0))
+    if not math.isfinite(largest):
+        return math.inf
+    if not largest:
+        return 0.0
+    return float(np.sqrt(np.sum(np.square(numbers / largest)))) * largest
+
+
+def _whole(summary: Summary) -> float:
+    return math.inf if summary.nonfinite else summary.norm
+
+
+def _blocked(node: GlassNode, start: Any) -> list[Hop]:
+    """Return the way from a node without error to the operation that blocks most, that included."""
+    seen = {node.index}
+    open_ways: deque[tuple[GlassNode, Any, list[Hop]]] = deque([(node, start, [])])
+    blocked: list[list[Hop]] = []
+    while open_ways:
+        at, reach, way = open_ways.popleft()
+        for hop in _hops(at, reach):
+            if hop.blocks:
+                blocked.append([*way, hop])
+            elif hop.passed == 0 and hop.node.index not in seen:
+                seen.add(hop.node.index)
+                open_ways.append((hop.node, hop.after, [*way, hop]))
+    return max(blocked, key=lambda way: way[-1].arrived, default=[])
+
+
+def _hops(node: GlassNode, reach: Any) -> Iterator[Hop]:
+    """Yield every operation that reads a node and can pass an error to it."""
+    for user in node.users:
+        if user.output:
+            continue
+        for i, source in enumerate(user.sources):
+            if source != node.index or not user.passes(i):
+                continue
+            if reach is None:
+                errors = [s.error_summary for s in user.siblings]
+                norms = [0.0 if e is None else _whole(e) for e in errors]
+                most = int(np.argmax(norms))
+                passed = _whole(user.passed_summary(i))
+                yield Hop(user.siblings[most], i, math.hypot(*norms), passed)
+            else:
+                yield _restricted(user, i, reach)
+
+
+def _restricted(user: GlassNode, i: int, reach: Any) -> Hop:
+    after = [
+        product_of(s, i, reach, transposed=True) if s.carries_error else None for s in user.siblings
+    ]
+    # An entry on which nothing depends still has an operation at which all of the error arrives.
+    moves = any(a is not None and bool(jnp.any(a != 0)) for a in after)
+    norms = [norm(s.error, a if moves else None) for s, a in zip(user.siblings, after, strict=True)]
+    most = int(np.argmax(norms))
+    passed = norm(user.passed(i), reach)
+    return Hop(user.siblings[most], i, math.hypot(*norms), passed, reach, after[most])

@@ -1,0 +1,239 @@
+"""`why`: what became of the error signal on its way to a parameter or node, and what did it.
+
+Shape letters: none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop.errors import ConfigurationError
+from clearprop.glass.explain.check import entry_of
+from clearprop.glass.explain.nonfinite import origin
+from clearprop.glass.explain.reasons import describe
+from clearprop.glass.explain.trail import Hop, norm, trail
+
+if TYPE_CHECKING:
+    from clearprop.glass.explain.node import GlassNode
+
+SMALL, LARGE = 1e-4, 1e4
+"""Norms that are tiny and huge, in parts of the norm at the model's output."""
+
+NOTHING_LEFT, TOO_MUCH = 1e-9, 1e3
+"""Norms that are tiny and huge whatever arrives at the model's output."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation on the way of an error signal.
+
+    Attributes:
+        name, operation: of the node.
+        factor: the norm that it passed on over the norm that arrived at it.
+        norm: what it passed on.
+    """
+
+    name: str
+    operation: str
+    factor: float
+    norm: float
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a gradient is what it is.
+
+    Attributes:
+        name: of the parameter or node.
+        index: the entry that was asked for; None for the whole.
+        verdict: "zero", "tiny", "huge", "not a number", "healthy" or "not connected".
+        norm: of its error signal.
+        steps: the operations from E back to it, along the way on which most of it came.
+        culprit: name of the node that made it so; None where nothing stands out.
+        reason: why, in a sentence.
+    """
+
+    name: str
+    index: tuple[int, ...] | None
+    verdict: str
+    norm: float
+    steps: tuple[Step, ...]
+    culprit: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        what = self.name if self.index is None else f"{self.name}{list(self.index)}"
+        lines = [f"{what}: its error signal is {self.verdict} (norm {self.norm:.3g}).", self.reason]
+        if self.steps:
+            width = max(len(step.name) for step in self.steps)
+            lines += ["", f"{'from E back':<{width}}  {'factor':>9}  {'norm':>9}"]
+            lines += [f"{s.name:<{width}}  {s.factor:>9.3g}  {s.norm:>9.3g}" for s in self.steps]
+        return "\n".join(lines)
+
+
+def why(node: GlassNode, index: int | Sequence[int] | None = None) -> Why:
+    """Return why the error signal of a node, or of one of its entries, is what it is.
+
+    The way is followed on which most of it came, from E back to the node; every operation on it
+    changed the norm of the error signal by a factor, and the one or the kind of them that changed
+    it most is named. Where nothing arrives, the way leads through the operation that let nothing
+    pass; where it is not a number, to the first operation of either pass that was not finite.
+
+    A norm is tiny below 1e-4 of the norm at the model's output, or below 1e-9; huge above 1e4 of
+    it, or above 1e3.
+
+    Args:
+        node: of a pass.
+        index: one entry; None for the whole.
+
+    Raises:
+        ConfigurationError: the node carries no error signal, or has no such entry.
+    """
+    error = node.error
+    if error is None:
+        raise ConfigurationError(
+            "the node carries no error signal", where=node.name, given=f"dtype {node.dtype}"
+        )
+    place, start = None, None
+    if index is not None:
+        place = entry_of(node, index)
+        start = jnp.zeros(node.shape, node.dtype).at[place].set(1)
+    size = norm(error, start)
+    if not math.isfinite(size) or np.isnan(size):
+        return _not_finite(node, place, size)
+    if not node.is_reached:
+        text = "No operation that passes errors leads from it to E: " + _unread(node)
+        return Why(node.name, place, "not connected", 0.0, (), None, text)
+    hops = trail(node, start)
+    steps = tuple(Step(h.node.name, h.node.operation, h.factor, h.passed) for h in hops)
+    verdict = _verdict(node, size, math.sqrt(_share(node, start)))
+    culprit, reason = _REASONS[verdict](node, hops, size)
+    reason = " ".join([reason, *_besides(node, hops, culprit)])
+    return Why(node.name, place, verdict, size, steps, culprit, reason)
+
+
+def _share(node: GlassNode, start: Any) -> float:
+    """Return how many entries stand behind a norm: that of one entry counts as if all were it."""
+    return 1.0 if start is None else float(np.prod(node.shape))
+
+
+def _verdict(node: GlassNode, size: float, share: float) -> str:
+    if size == 0:
+        return "zero"
+    size *= share
+    reference = _at_output(node)
+    if size < max(SMALL * reference, NOTHING_LEFT):
+        return "tiny"
+    return "huge" if size > min(LARGE * reference, TOO_MUCH) else "healthy"
+
+
+def _at_output(node: GlassNode) -> float:
+    """Return the norm of the error signal of what the model answers."""
+    glass = node.glass
+    output = glass["model"] if "model" in glass else glass.nodes[-1]
+    summary = output.error_summary
+    return summary.norm if summary is not None else 1.0
+
+
+def _unread(node: GlassNode) -> str:
+    if not node.users:
+        return "nothing reads it, or only as a constant (a step, argmax, stop_gradient)."
+    return f"what reads it ({node.users[0].name}) is not read further."
+
+
+def _not_finite(node: GlassNode, place: tuple[int, ...] | None, size: float) -> Why:
+    found = origin(node.glass, node)
+    if found is None:
+        return Why(node.name, place, "not a number", size, (), node.name, "Its sum overflows.")
+    first = f"The first of the {found.way} pass is {found.node.name}"
+    text = f"{first}: {found.reason}."
+    return Why(node.name, place, "not a number", size, (), found.node.name, text)
+
+
+def _besides(node: GlassNode, hops: list[Hop], culprit: str | None) -> list[str]:
+    """Return what else is to be said of the way: loops on it, and what is not finite."""
+    found = []
+    for hop in hops:
+        if hop.node.steps and hop.node.name != culprit and hop.arrived:
+            text = describe(hop)
+            found.append(f"In {hop.node.name} {text}.")
+    if node.glass.nodes[-1].summary.nonfinite and (first := origin(node.glass)) is not None:
+        found.append(f"But E is not finite: {first.node.name}: {first.reason}.")
+    elif any(math.isinf(hop.passed) for hop in hops):
+        worst = next(hop for hop in hops if math.isinf(hop.passed))
+        found.append(f"What {worst.node.name} passes on is not finite.")
+    return found
+
+
+def _zero(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
+    for hop in hops:
+        if hop.blocks:
+            return hop.node.name, f"It dies in {hop.node.name}: {describe(hop)}."
+    if not hops or hops[0].arrived == 0:
+        return None, "E sends nothing back: its own error signal is 0."
+    return None, "What its users hand back cancels out."
+
+
+def _tiny(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
+    at_output = max(_at_output(node), 1e-300)
+    inside = [hop for hop in hops if hop.node.layer != "loss"]
+    if inside and size / at_output < at_output:
+        return _dominant(inside, "shrinks", lambda hop: -_log_of_factor(hop))
+    loss = [hop for hop in hops if hop.node.layer == "loss"]
+    if not loss:
+        return None, "E sends next to nothing back."
+    worst = min(loss, key=lambda hop: hop.factor)
+    text = f"Next to nothing leaves the loss, the answers are nearly right: in {worst.node.name}"
+    return worst.node.name, f"{text} {describe(worst)}."
+
+
+def _huge(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
+    at_output = _at_output(node)
+    inside = [hop for hop in hops if hop.node.layer != "loss"]
+    if inside and size / at_output > at_output:
+        return _dominant(inside, "grows", _log_of_factor)
+    worst = max(hops, key=lambda hop: hop.factor)
+    return (
+        worst.node.name,
+        f"It is huge as it leaves the loss, in {worst.node.name}: {describe(worst)}.",
+    )
+
+
+def _healthy(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
+    inside = [hop for hop in hops if hop.node.layer != "loss"]
+    if not inside:
+        return None, "It comes straight from the loss."
+    weakest = min(inside, key=lambda hop: hop.factor)
+    text = f"It arrives through {len(hops)} operations, and none stands out; the least of it"
+    text += f", {weakest.factor:.2g}, is passed on by {weakest.node.name}"
+    return None, text + (f": {describe(weakest)}." if weakest.factor < 0.1 else ".")
+
+
+_REASONS = {"zero": _zero, "tiny": _tiny, "huge": _huge, "healthy": _healthy}
+
+
+def _log_of_factor(hop: Hop) -> float:
+    return math.log(min(max(hop.factor, 1e-300), 1e300))
+
+
+def _dominant(hops: list[Hop], verb: str, weight: Callable[[Hop], float]) -> tuple[str | None, str]:
+    """Name the operation, or the kind of operation, that did most of a change."""
+    kinds: dict[str, list[Hop]] = {}
+    for hop in hops:
+        kinds.setdefault(hop.node.operation, []).append(hop)
+    group = max(kinds.values(), key=lambda some: sum(map(weight, some)))
+    worst = max(group, key=weight)
+    name, total = worst.node.name, sum(map(weight, group))
+    if len(group) == 1 or weight(worst) > 0.5 * total:
+        return name, f"{name} {verb} it by {worst.factor:.2g}: {describe(worst)}."
+    each = math.exp(sum(map(_log_of_factor, group)) / len(group))
+    together = math.prod(hop.factor for hop in group)
+    places = f"each of {len(group)} places, by {together:.2g} together"
+    text = f"{worst.node.operation} {verb} it by {each:.2g} on average at {places}"
+    return name, f"{text[0].upper()}{text[1:]}; most in {name}: {describe(worst)}."
