@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.errors import ConfigurationError
+from clearprop.nn import draws
 from clearprop.nn.module import Array, Initializer
 
 TRUNCATED = 0.87962566103423978
@@ -34,19 +35,19 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def zeros(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
     """All zero: biases."""
-    return jnp.zeros(shape, dtype)
+    return draws.filled(key, shape, dtype, 0.0)
 
 
 def ones(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
     """All one: scales of normalisation layers."""
-    return jnp.ones(shape, dtype)
+    return draws.filled(key, shape, dtype, 1.0)
 
 
 def constant(value: float) -> Initializer:
     """Every entry the same number."""
 
     def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-        return jnp.full(shape, value, dtype)
+        return draws.filled(key, shape, dtype, value)
 
     return make
 
@@ -56,7 +57,7 @@ def uniform(limit: float = 0.05) -> Initializer:
     _positive("limit", limit)
 
     def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-        return jax.random.uniform(key, shape, dtype, -limit, limit)
+        return draws.uniform(key, shape, dtype, -limit, limit)
 
     return make
 
@@ -66,7 +67,7 @@ def normal(deviation: float = 0.01) -> Initializer:
     _positive("deviation", deviation)
 
     def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-        return deviation * jax.random.normal(key, shape, dtype)
+        return draws.normal(key, shape, dtype, deviation)
 
     return make
 
@@ -79,8 +80,7 @@ def truncated_normal(deviation: float = 0.02) -> Initializer:
     _positive("deviation", deviation)
 
     def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-        stretched = deviation / TRUNCATED
-        return stretched * jax.random.truncated_normal(key, -2, 2, shape, dtype)
+        return draws.truncated_normal(key, shape, dtype, 2.0, deviation / TRUNCATED)
 
     return make
 
@@ -125,9 +125,7 @@ def orthogonal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> 
     """A random matrix with orthonormal rows or columns (Saxe et al. 2014); recurrent weights."""
     if len(shape) < 2:
         raise ConfigurationError("orthogonal needs at least two axes", given=f"shape {shape}")
-    # No 16-bit numbers are factored.
-    made = jax.nn.initializers.orthogonal()(key, shape, jnp.promote_types(dtype, jnp.float32))
-    return made.astype(dtype)
+    return draws.orthogonal(key, shape, dtype)
 
 
 def _positive(name: str, value: float) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn import draws
 from clearprop.nn.activation import Activation
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.initializers import zeros
@@ -306,6 +307,6 @@ def _glorot_of(wired: Connections) -> Initializer:
     limits = np.sqrt(6 / (into[None] + out_of[:, None])).T[wired.T]
 
     def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-        return jax.random.uniform(key, shape, dtype, -1, 1) * jnp.asarray(limits, dtype)
+        return draws.uniform(key, shape, dtype, -1.0, 1.0) * jnp.asarray(limits, dtype)
 
     return make

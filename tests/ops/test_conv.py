@@ -190,7 +190,7 @@ def by_lax(x: Any, kernel: Any, parameters: dict[str, Any]) -> Any:
 
 
 @given(problems())
-@settings(max_examples=15)
+@settings(max_examples=max(5, settings.default.max_examples // 4))
 def test_formulations_agree_with_lax(problem: Problem) -> None:
     x, kernel = jnp.float32(problem.x), jnp.float32(problem.kernel)
     bias = jnp.arange(kernel.shape[-1], dtype=jnp.float32)
@@ -201,7 +201,7 @@ def test_formulations_agree_with_lax(problem: Problem) -> None:
 
 
 @given(problems())
-@settings(max_examples=5)
+@settings(max_examples=max(3, settings.default.max_examples // 12))
 def test_errors_agree_with_jax(problem: Problem) -> None:
     with jax.enable_x64(True):
         x, kernel = jnp.asarray(problem.x), jnp.asarray(problem.kernel)
@@ -222,7 +222,7 @@ def test_errors_agree_with_jax(problem: Problem) -> None:
 
 
 @given(problems(most_axes=2))
-@settings(max_examples=4)
+@settings(max_examples=max(2, settings.default.max_examples // 12))
 def test_rules_at_second_order_against_finite_differences(problem: Problem) -> None:
     for way in problem.formulations[1:]:
 
@@ -318,7 +318,7 @@ def test_under_jit_vmap_and_half_precision() -> None:
 
 
 @given(problems())
-@settings(max_examples=8)
+@settings(max_examples=max(4, settings.default.max_examples // 8))
 def test_agrees_with_pytorch(problem: Problem) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is a peer, not a dependency")
     axes = problem.x.ndim - 2
@@ -340,7 +340,7 @@ def test_agrees_with_pytorch(problem: Problem) -> None:
 
 
 @given(problems(most_axes=2), st.integers(0, 1))
-@settings(max_examples=8)
+@settings(max_examples=max(4, settings.default.max_examples // 8))
 def test_transpose_agrees_with_pytorch(problem: Problem, extra: int) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is a peer, not a dependency")
     axes = problem.x.ndim - 2

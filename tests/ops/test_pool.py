@@ -61,7 +61,7 @@ def by_torch(kind: str, x: np.ndarray, p: dict[str, Any], **more: Any) -> list[n
 
 
 @given(pools())
-@settings(max_examples=12)
+@settings(max_examples=max(5, settings.default.max_examples // 4))
 def test_max_pool_and_its_error_agree_with_pytorch(problem: Any) -> None:
     x, parameters = problem
     y, dx = by_torch("max", x, parameters)
@@ -76,7 +76,7 @@ def test_max_pool_and_its_error_agree_with_pytorch(problem: Any) -> None:
 
 
 @given(pools(), st.booleans())
-@settings(max_examples=12)
+@settings(max_examples=max(5, settings.default.max_examples // 4))
 def test_average_pool_and_its_error_agree_with_pytorch(problem: Any, count_padding: bool) -> None:
     x, parameters = problem
     y, dx = by_torch("avg", x, parameters, count_include_pad=count_padding)

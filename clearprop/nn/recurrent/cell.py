@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.errors import ShapeError
+from clearprop.nn import draws
 from clearprop.nn.checks import positive_sizes, probability
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.module import Array, Initializer, Module, static
@@ -112,7 +113,7 @@ def by_gate(initializer: Initializer, gates: int) -> Initializer:
 
     def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // gates)
-        keys = jax.random.split(key, gates)
-        return jnp.concatenate([initializer(keys[i], one, dtype) for i in range(gates)], axis=-1)
+        keys = draws.split(key, gates)
+        return draws.joined([initializer(own, one, dtype) for own in keys], axis=-1)
 
     return make

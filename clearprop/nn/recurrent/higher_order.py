@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.errors import unknown_name
+from clearprop.nn import draws
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
 from clearprop.nn.module import Array, Initializer, Parameter, static
@@ -74,10 +75,9 @@ class HigherOrderRNNCell(Cell):
             raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "HigherOrderRNNCell")
 
         def stacked(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-            keys = jax.random.split(key, order)
             square = (hidden_size, hidden_size)
-            each = [recurrent_init(keys[k], square, dtype) for k in range(order)]
-            return jnp.concatenate(each) / math.sqrt(order)
+            each = [recurrent_init(own, square, dtype) for own in draws.split(key, order)]
+            return draws.joined(each, axis=0) / math.sqrt(order)
 
         self.order = order
         self.nonlinearity = nonlinearity

@@ -1,0 +1,172 @@
+"""Random numbers of first values, drawn without compiling a program for every shape.
+
+`jax.random` compiles one for each shape, a third of a second and more on a processor: a network of
+some twenty layers spent ten seconds before its first step. Here the same numbers come from NumPy:
+the bits are those of Threefry, the generator behind JAX's keys, to the last one, and what is made
+of them differs by rounding at most. Large arrays, keys of other generators and keys that are being
+traced go to `jax.random`.
+
+Source: Salmon et al. (2011), *Parallel random numbers: as easy as 1, 2, 3* (Threefry-2x32 of 20
+rounds).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Array = jax.Array
+Words = NDArray[np.uint32]
+
+LARGE = 2**20
+"""Entries from which on a compiled program has earned its compilation."""
+
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+PARITY = np.uint32(0x1BD11BDA)
+
+
+def uniform(
+    key: Array, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0
+) -> Array:
+    """Return draws from U[low, high) of a floating type; those of `jax.random.uniform`.
+
+    >>> key = jax.random.key(0)
+    >>> bool(jnp.allclose(uniform(key, (3,), jnp.float32), jax.random.uniform(key, (3,))))
+    True
+    """
+    words = _words(key, shape, dtype)
+    if words is None:
+        return jax.random.uniform(key, shape, dtype, low, high)
+    return jnp.asarray(_uniform(words, shape, dtype, low, high))
+
+
+def normal(key: Array, shape: tuple[int, ...], dtype: Any, deviation: float = 1.0) -> Array:
+    """Return draws from N(0, deviation^2): those of `jax.random.normal`, times the deviation.
+
+    >>> key = jax.random.key(0)
+    >>> bool(jnp.allclose(normal(key, (3,), jnp.float32, 2), 2 * jax.random.normal(key, (3,))))
+    True
+    """
+    words = _words(key, shape, dtype)
+    if words is None:
+        return deviation * jax.random.normal(key, shape, dtype)
+    return jnp.asarray(_normal(words, shape, dtype) * np.dtype(dtype).type(deviation))
+
+
+def truncated_normal(
+    key: Array, shape: tuple[int, ...], dtype: Any, bound: float, deviation: float = 1.0
+) -> Array:
+    """Return draws from N(0, 1) between -bound and bound, times the deviation.
+
+    Without the deviation they are those of `jax.random.truncated_normal`.
+    """
+    words = _words(key, shape, dtype)
+    if words is None:
+        return deviation * jax.random.truncated_normal(key, -bound, bound, shape, dtype)
+    kind = np.dtype(dtype).type
+    root, edge = kind(math.sqrt(2)), kind(bound)
+    within = special.erf(edge / root)
+    drawn = root * special.erfinv(_uniform(words, shape, dtype, -within, within))
+    inside = np.nextafter(edge, kind(0))
+    return jnp.asarray(np.clip(drawn, -inside, inside) * kind(deviation))
+
+
+def orthogonal(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return a matrix with orthonormal rows or columns, every one as likely as any other.
+
+    The last axis is the columns, all others together the rows. Numbers of 16 bits are not factored.
+
+    Source: Saxe et al. (2014), *Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks*.
+    """
+    wide = jnp.promote_types(dtype, jnp.float32)
+    columns = shape[-1]
+    rows = math.prod(shape) // columns if columns else 0
+    size = (max(rows, columns), min(rows, columns))
+    words = _words(key, size, wide) if rows else None
+    if words is None:
+        return jax.nn.initializers.orthogonal()(key, shape, wide).astype(dtype)
+    q, r = np.linalg.qr(_normal(words, size, wide))
+    turned = q * np.sign(np.diagonal(r))
+    matrix = turned if rows >= columns else turned.T
+    return jnp.asarray(matrix.reshape(shape), dtype)
+
+
+def split(key: Array, number: int) -> list[Array]:
+    """Return keys that follow from a key; those of `jax.random.split`."""
+    words = _words(key, (number,), jnp.float32)
+    if words is None:
+        return list(jax.random.split(key, number))
+    pairs = np.stack(_threefry(words, number), axis=1)
+    return [jax.random.wrap_key_data(jnp.asarray(pair), impl="threefry2x32") for pair in pairs]
+
+
+def filled(key: Array, shape: tuple[int, ...], dtype: Any, value: float) -> Array:
+    """Return the same number everywhere; the key only says whether this is being traced."""
+    if _words(key, shape, dtype) is None:
+        return jnp.full(shape, value, dtype)
+    return jnp.asarray(np.full(shape, value, dtype))
+
+
+def joined(parts: list[Array], axis: int) -> Array:
+    """Return arrays as one, end to end along an axis."""
+    if any(isinstance(part, jax.core.Tracer) for part in parts):
+        return jnp.concatenate(parts, axis=axis)
+    return jnp.asarray(np.concatenate([np.asarray(part) for part in parts], axis=axis))
+
+
+def _words(key: Array, shape: tuple[int, ...], dtype: Any) -> Words | None:
+    """Return a key's two words, or None where the numbers are not drawn here."""
+    here = (np.float32, np.float64) if jax.config.jax_enable_x64 else (np.float32,)
+    if isinstance(key, jax.core.Tracer) or np.dtype(dtype) not in here:
+        return None
+    small = math.prod(shape) < LARGE and key.shape == ()
+    threefry = str(jax.random.key_impl(key)) == "threefry2x32"
+    if not small or not threefry or not jax.config.jax_threefry_partitionable:
+        return None
+    return np.asarray(jax.random.key_data(key))
+
+
+def _threefry(key: Words, count: int) -> tuple[Words, Words]:
+    """Return two words for each of the numbers 0 to count - 1."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
+    with np.errstate(over="ignore"):  # words are added modulo 2^32
+        left = np.full(count, schedule[0])
+        right = np.arange(count, dtype=np.uint32) + schedule[1]
+        for i in range(5):
+            for rotation in ROTATIONS[i % 2]:
+                left = left + right
+                right = (right << np.uint32(rotation)) | (right >> np.uint32(32 - rotation))
+                right = left ^ right
+            left = left + schedule[(i + 1) % 3]
+            right = right + schedule[(i + 2) % 3] + np.uint32(i + 1)
+    return left, right
+
+
+def _uniform(
+    words: Words, shape: tuple[int, ...], dtype: Any, low: float, high: float
+) -> NDArray[Any]:
+    """Fill the fraction of numbers in [1, 2) with random bits, and bring them to [low, high)."""
+    kind = np.dtype(dtype).type
+    left, right = _threefry(words, math.prod(shape))
+    bits: NDArray[Any]
+    if kind is np.float32:
+        bits = (left ^ right) >> np.uint32(32 - 23)
+    else:
+        bits = ((left.astype(np.uint64) << np.uint64(32)) | right) >> np.uint64(64 - 52)
+    floats = (bits | np.ones((), dtype).view(bits.dtype)).view(dtype) - kind(1)
+    spread = floats * (kind(high) - kind(low)) + kind(low)
+    return np.maximum(kind(low), spread).reshape(shape)
+
+
+def _normal(words: Words, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    kind = np.dtype(dtype).type
+    above = np.nextafter(kind(-1), kind(0))
+    drawn: NDArray[Any] = special.erfinv(_uniform(words, shape, dtype, above, 1.0))
+    return drawn * kind(math.sqrt(2))
