@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from clearprop.errors import ConfigurationError
@@ -91,6 +90,7 @@ def glorot_uniform(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32)
     Source: Glorot and Bengio (2010), *Understanding the difficulty of training deep feedforward
     neural networks*.
 
+    >>> import jax
     >>> weight = glorot_uniform(jax.random.key(0), (784, 256))
     >>> round(float(jnp.abs(weight).max() / math.sqrt(6 / (784 + 256))), 3)
     1.0
