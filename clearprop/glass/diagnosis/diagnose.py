@@ -28,7 +28,7 @@ from clearprop.glass.diagnosis.facts import (
 )
 from clearprop.glass.diagnosis.finding import Diagnosis, Finding
 from clearprop.glass.diagnosis.kinds import KINDS
-from clearprop.glass.diagnosis.rules import NEEDS, RULES
+from clearprop.glass.diagnosis.rules import MOST_OF_A_NOTE, NEEDS, RULES
 from clearprop.training import Run
 from clearprop.training.material import Development
 
@@ -120,7 +120,8 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         ]  # fmt: skip
         if finding.grade == "fault" and causes:
             cause = min(causes, key=_place)
-            finding = replace(finding, grade="note", weight=finding.weight / 2, follows=cause)
+            finding = replace(finding, grade="note", follows=cause,
+                              weight=min(finding.weight / 2, MOST_OF_A_NOTE))  # fmt: skip
         shown.append(finding)
     order = sorted(shown, key=lambda f: (f.grade != "fault", -f.weight, _place(f.kind)))
     return tuple(order)

@@ -27,9 +27,9 @@ VANISHES = EXPLODES = 1000.0
 """The error signal of the first layer over that of the last, or the other way. A factor of a
 hundred is common in healthy deep networks; a thousand leaves the first layers behind."""
 
-VANISHES_THROUGH_TIME, EXPLODES_THROUGH_TIME = 1e4, 1e3
-"""The error signal of the last step over that of the first. Most tasks look at near steps more, so
-it may fade a thousandfold; but nothing that is healthy makes it grow."""
+VANISHES_THROUGH_TIME, EXPLODES_THROUGH_TIME = 1e4, 1e2
+"""The error signal of the last step over that of the first, and the other way. Most tasks look at
+near steps more, so it may fade a thousandfold; what is healthy makes it grow by ten at most."""
 
 FEWEST_LAYERS, FEWEST_STEPS, FEWEST_UNITS = 3, 5, 4
 
@@ -162,7 +162,7 @@ def vanishing_through_time(facts: Facts) -> Finding | None:
 
 @rule("exploding_through_time", "signals")
 def exploding_through_time(facts: Facts) -> Finding | None:
-    """What the first step of a sequence gets is a thousand times more than the last."""
+    """What the first step of a sequence gets is a hundred times more than the last."""
     for label, sizes in facts.by_step:
         if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0:
             continue

@@ -46,6 +46,9 @@ class Rule:
         return ""
 
 
+MOST_OF_A_NOTE = 0.49
+"""A note stands behind every fault."""
+
 RULES: list[Rule] = []
 
 
@@ -85,5 +88,5 @@ def found(
     grade: Grade = "fault",
 ) -> Finding:
     """Return a finding; the weight of a note is halved, so that it stands behind every fault."""
-    shown = weight if grade == "fault" else min(weight / 2, 0.49)
+    shown = weight if grade == "fault" else min(weight / 2, MOST_OF_A_NOTE)
     return Finding(kind, where, evidence, sentence, mend, round(shown, 3), grade)

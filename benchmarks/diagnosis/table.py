@@ -1,0 +1,78 @@
+"""The table of precision and recall."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.diagnosis.cases import BREAKERS
+
+
+def show(rows: list[dict[str, Any]], half: str) -> None:
+    """Print precision and recall by kind and over all, of one half of the runs or of both."""
+    rows = [r for r in rows if half == "both" or r["number"] % 2 == (half == "odd")]
+    healthy = [r for r in rows if not r["kind"] and r["sensible"]]
+    left_out = sum(not r["kind"] and not r["sensible"] for r in rows)
+    broken = [r for r in rows if r["kind"]]
+    console = Console(width=140)
+    table = Table(title=f"diagnose, {half} runs", title_justify="left")
+    for name in ("kind", "broken", "found", "as fault", "first", "recall", "healthy: fault",
+                 "healthy: note", "other broken: fault", "precision"):  # fmt: skip
+        left = name == "kind"
+        table.add_column(name, justify="left" if left else "right", no_wrap=left)
+    for kind in BREAKERS:
+        table.add_row(kind, *map(str, _row(kind, broken, healthy)))
+    console.print(table)
+    for line in summary(broken, healthy, left_out):
+        console.print(line)
+
+
+def _row(kind: str, broken: list[dict[str, Any]], healthy: list[dict[str, Any]]) -> list[Any]:
+    ours = [r for r in broken if r["kind"] == kind]
+    others = [r for r in broken if r["kind"] != kind]
+    found = [r for r in ours if kind in r["faults"] + r["notes"]]
+    as_fault = [r for r in ours if kind in r["faults"]]
+    first = [r for r in ours if (r["faults"] + r["notes"])[:1] == [kind]]
+    alarms = sum(kind in r["faults"] for r in healthy)
+    strange = sum(kind in r["faults"] for r in others)
+    said = len(as_fault) + alarms
+    return [
+        len(ours), len(found), len(as_fault), len(first), share(len(found), len(ours)), alarms,
+        sum(kind in r["notes"] for r in healthy), strange, share(len(as_fault), said),
+    ]  # fmt: skip
+
+
+def summary(
+    broken: list[dict[str, Any]], healthy: list[dict[str, Any]], left_out: int
+) -> list[str]:
+    """Return the figures over all kinds, in sentences."""
+    found = sum(r["kind"] in r["faults"] + r["notes"] for r in broken)
+    as_fault = sum(r["kind"] in r["faults"] for r in broken)
+    any_fault = sum(bool(r["faults"]) for r in broken)
+    first = sum((r["faults"] + r["notes"])[:1] == [r["kind"]] for r in broken)
+    alarms = sum(bool(r["faults"]) for r in healthy)
+    noted = sum(bool(r["notes"]) for r in healthy)
+    seconds = [r["seconds"] for r in broken + healthy]
+    longest = max((s[1] for s in seconds), default=0.0)
+    return [
+        f"Broken runs: {len(broken)}. Their kind is among the findings of {found} (recall "
+        f"{share(found, len(broken))}), as a fault of {as_fault}, first of {first}; some fault is "
+        f"found in {any_fault}.",
+        f"Healthy runs: {len(healthy)} ({left_out} more did not reach a sensible error and are not "
+        f"counted). A fault is alleged of {alarms} (false alarms), a note made of {noted}.",
+        f"Precision over all, broken runs with a fault over all runs with a fault: "
+        f"{share(any_fault, any_fault + alarms)}.",
+        f"A diagnosis took {sum(s[1] for s in seconds) / max(len(seconds), 1):.2f} s in the mean, "
+        f"{longest:.2f} at most.",
+    ]
+
+
+def share(part: int, whole: int) -> str:
+    """Return a share as text.
+
+    >>> share(3, 4), share(0, 0)
+    ('0.75', '-')
+    """
+    return f"{part / whole:.2f}" if whole else "-"

@@ -1,0 +1,98 @@
+"""Small networks and data, and what is done with a mend."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import clearprop as cp
+from clearprop import data, nn
+from clearprop.data import Splits
+from clearprop.glass.diagnosis import Diagnosis
+from clearprop.glass.diagnosis.kinds import KINDS
+from clearprop.training import Run, fit
+
+Pair = tuple[np.ndarray, np.ndarray]
+Parts = tuple[Pair, Pair]
+
+
+@pytest.fixture(scope="session")
+def iris() -> Splits:
+    return data.load("iris").split(dev=0.2, test=0.0)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Parts:
+    """Training and development examples as plain arrays, flat and standardized."""
+    splits = data.load("digits").split(dev=0.2, test=0.0)
+    pairs = []
+    for part in (splits.train, splits.dev):
+        assert part is not None
+        x = np.asarray(splits.preparation.scaled(np.asarray(part.inputs)), np.float32)
+        pairs.append((x.reshape(len(x), -1)[:256], np.asarray(part.targets)[:256]))
+    return pairs[0], pairs[1]
+
+
+def network(*sizes: int, activation: str = "relu", **options: Any) -> nn.Sequential:
+    """A network of fully connected layers; options go to each of them."""
+    layers: list[Any] = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs, **options), activation]
+    return nn.Sequential(layers[:-1])
+
+
+def of(kind: str, found: Diagnosis) -> Any:
+    """Return the finding of a kind, after a look at all of them."""
+    for finding in found:
+        assert finding.kind in KINDS
+        assert 0 < finding.weight <= 1
+        assert (finding.weight >= 0.5) == (finding.grade == "fault"), finding
+        assert finding.evidence
+        assert all(np.isreal(x) for x in finding.evidence.values())
+        compile(finding.mend, finding.kind, "exec")
+    weights = [finding.weight for finding in found]
+    assert weights == sorted(weights, reverse=True)
+    assert kind in found.kinds, str(found)
+    return found.findings[found.kinds.index(kind)]
+
+
+def mended(mend: str, **names: Any) -> dict[str, Any]:
+    """Run a mend as it is written and return its names."""
+    space: dict[str, Any] = {"cp": cp, "np": np, **names}
+    exec(compile(mend, "mend", "exec"), space)
+    return space
+
+
+@pytest.fixture(scope="session")
+def trained(iris: Splits) -> Callable[..., Run]:
+    """Train a small network on iris; what is the same is trained once."""
+    known: dict[str, Run] = {}
+
+    def make(**changed: Any) -> Run:
+        name = repr(sorted(changed.items()))
+        if name not in known:
+            options = {"epochs": 40, "batch_size": 16, "learning_rate": 0.01} | changed
+            known[name] = fit(network(4, 8, 3, activation="tanh"), iris, progress=False, **options)
+        return known[name]
+
+    return make
+
+
+def with_curves(run: Run, **columns: Any) -> Run:
+    """Return a run with other curves."""
+    n = len(next(iter(columns.values())))
+    nothing = np.full(n, np.nan)
+    base = {
+        "epoch": np.arange(1, n + 1), "step": 10 * np.arange(1, n + 1), "objective": nothing,
+        "training_error": nothing, "development_error": nothing, "development_objective": nothing,
+        "learning_rate": np.full(n, 0.01), "seconds": np.ones(n),
+    }  # fmt: skip
+    given = {name: np.asarray(values, float) for name, values in columns.items()}
+    curves = dataclasses.replace(run.curves, **{**base, **given})
+    losses = np.repeat(curves.objective, 10).astype(np.float32)
+    return dataclasses.replace(run, curves=curves, losses=losses)

@@ -1,0 +1,87 @@
+"""Findings are ranked, causes stand before what follows from them, and the text says all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.diagnosis.cases import BREAKERS, cases
+from clearprop.data import Splits
+from clearprop.errors import ConfigurationError
+from clearprop.glass.diagnosis import Finding, diagnose
+from clearprop.glass.diagnosis.diagnose import ranked
+from clearprop.glass.diagnosis.kinds import KINDS
+from clearprop.glass.diagnosis.rules import RULES
+from clearprop.nn import initializers
+from clearprop.training import fit
+from tests.glass.diagnosis.conftest import Parts, network
+
+
+def made(kind: str, weight: float, grade: Any = "fault") -> Finding:
+    return Finding(kind, "", {"x": 1.0}, "It is so.", "pass", weight, grade)
+
+
+def test_every_kind_has_its_rule_and_its_reason() -> None:
+    assert {rule.kind for rule in RULES} == set(KINDS)
+    for kind in KINDS.values():
+        assert len(kind.reason) > 60
+        assert set(kind.explains) <= set(KINDS)
+
+
+def test_what_follows_from_a_fault_becomes_a_note() -> None:
+    found = ranked([made("underfitting", 0.9), made("dead_units", 0.7),
+                    made("class_imbalance", 0.8)])  # fmt: skip
+    assert [(f.kind, f.grade) for f in found] == [
+        ("class_imbalance", "fault"), ("dead_units", "fault"), ("underfitting", "note"),
+    ]  # fmt: skip
+    assert found[-1].follows == "dead_units"
+    assert "It may well follow from: dead units." in str(found[-1])
+
+
+def test_a_note_explains_nothing() -> None:
+    found = ranked([made("underfitting", 0.9), made("dead_units", 0.3, "note")])
+    assert [f.grade for f in found] == ["fault", "note"]
+
+
+def test_the_text_holds_evidence_reason_and_mend(digits: Parts) -> None:
+    model = network(64, 32, 10, bias_init=initializers.constant(-30.0)).init(0)
+    found = diagnose(model, digits[0])
+    text = " ".join(str(found).split())
+    finding = found.findings[0]
+    assert found.summary.startswith("1 fault")
+    for part in (finding.sentence, finding.reason, finding.mend.splitlines()[0]):
+        assert " ".join(part.split()) in text
+    assert "Not looked for, as a model alone does not tell how it was trained: " in text
+
+
+def test_nothing_given_that_can_be_diagnosed() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be diagnosed"):
+        diagnose(3)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="no data to diagnose with"):
+        diagnose(network(2, 2), "iris")  # type: ignore[arg-type]
+
+
+def test_a_folder_says_what_the_run_says(iris: Splits, tmp_path: Path) -> None:
+    run = fit(network(4, 8, 3, activation="tanh"), iris, epochs=40, batch_size=16,
+              learning_rate=0.01, folder=tmp_path / "run", progress=False)  # fmt: skip
+    assert str(diagnose(tmp_path / "run", iris)) == str(diagnose(run, iris))
+    without = diagnose(tmp_path / "run")
+    assert without.skipped["leaking_duplicates"] == "the training examples were not given"
+
+
+def test_other_data_is_not_taken_for_the_training_part(iris: Splits) -> None:
+    x, y = np.asarray(iris.train.inputs), np.asarray(iris.train.targets)
+    run = fit(network(4, 8, 3, activation="tanh"), (x, y), epochs=1, batch_size=16, progress=False)
+    assert "labels_shuffled" in diagnose(run, (x, y)).checked
+    assert "labels_shuffled" in diagnose(run, (x[::2], y[::2])).skipped
+
+
+def test_the_set_of_the_benchmark_is_large_and_knows_every_kind() -> None:
+    every = cases()
+    assert len({case.name for case in every}) == len(every)
+    assert sum(not case.kind for case in every) >= 100
+    assert sum(bool(case.kind) for case in every) >= 100
+    assert set(BREAKERS) == set(KINDS) - {"unfinished"}

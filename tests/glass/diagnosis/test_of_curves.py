@@ -1,0 +1,148 @@
+"""What the curves give away: rates, over- and underfitting, rough measures, and broken-off runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import nn
+from clearprop.data import Splits
+from clearprop.errors import RunError
+from clearprop.glass.diagnosis import diagnose
+from clearprop.glass.diagnosis.of_curves import interval
+from clearprop.glass.diagnosis.shapes import gap, objective_shape, peak, roughness
+from clearprop.training import DivergedError, Run, Stopped, fit
+from tests.glass.diagnosis.conftest import mended, network, of, with_curves
+
+Trained = Callable[..., Run]
+
+
+def test_a_healthy_run_has_no_faults(trained: Trained, iris: Splits) -> None:
+    found = diagnose(trained(), iris)
+    assert found.faults == ()
+    assert not found.skipped
+    assert "Looked for: " in str(found)
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum"])
+def test_a_healthy_run_of_other_rules_has_no_faults(
+    rule: str, trained: Trained, iris: Splits
+) -> None:
+    run = trained(optimizer=rule, learning_rate=0.1 if rule == "sgd" else 0.03)
+    assert diagnose(run, iris).faults == ()
+
+
+def test_a_rate_too_high_is_found_and_mended(iris: Splits) -> None:
+    model = network(4, 8, 3, activation="tanh")
+    run = fit(model, iris, learning_rate=100.0, epochs=20, batch_size=16, progress=False)
+    finding = of("rate_too_high", diagnose(run, iris))
+    assert finding.grade == "fault"
+    assert finding.evidence["learning rate"] == 100
+    assert "learning_rate=0.001" in finding.mend
+    again = mended(finding.mend, model=model, data=iris)["run"]
+    assert "rate_too_high" not in diagnose(again, iris).kinds
+
+
+def test_a_rate_too_low_is_found_and_mended(trained: Trained, iris: Splits) -> None:
+    run = trained(learning_rate=1e-6)
+    finding = of("rate_too_low", diagnose(run, iris))
+    assert finding.evidence["distance"] < 0.01
+    model = network(4, 8, 3, activation="tanh")
+    again = mended(finding.mend, model=model, data=iris)["run"]
+    assert "rate_too_low" not in diagnose(again, iris).kinds
+
+
+def test_overfitting_is_a_fault_where_the_gap_is_wide(trained: Trained) -> None:
+    falls = np.geomspace(1, 0.01, 20)
+    wide = with_curves(trained(), objective=falls, training_error=falls / 2,
+                       development_error=np.concatenate([np.geomspace(0.6, 0.4, 5),
+                                                         np.linspace(0.4, 0.6, 15)]))  # fmt: skip
+    finding = of("overfitting", diagnose(wide))
+    assert finding.grade == "fault"
+    assert "patience=" in finding.mend
+    narrow = with_curves(trained(), objective=falls, training_error=falls / 2,
+                         development_error=falls / 2 + 0.01)  # fmt: skip
+    assert "overfitting" not in diagnose(narrow).kinds
+
+
+def test_underfitting_is_told_by_what_neighbors_know(digits: Any) -> None:
+    train, dev = digits
+    small = network(64, 1, 10, activation="tanh")
+    run = fit(small, train, dev=dev, epochs=25, batch_size=16, learning_rate=0.03, progress=False)
+    finding = of("underfitting", diagnose(run, train, dev=dev))
+    assert finding.evidence["training error"] > 2 * finding.evidence["neighbors' error"]
+    after = mended(finding.mend.rpartition("\nrun =")[0], model=small)["model"]
+    assert sum(w.size for w in nn.parameters(after).values()) > 1000
+
+
+def test_few_development_examples_are_a_note(trained: Trained) -> None:
+    finding = of("development_noise", diagnose(trained()))
+    assert finding.grade == "note"
+    low, high = interval(finding.evidence["error"], 30)
+    assert (finding.evidence["low"], finding.evidence["high"]) == (low, high)
+    many = dataclasses.replace(
+        trained(), config={**trained().config, "data": {"development_examples": 10_000}}
+    )
+    assert "development_noise" not in diagnose(many).kinds
+
+
+def test_an_interrupted_run_says_where(trained: Trained) -> None:
+    half = dataclasses.replace(trained(), stopped=Stopped("interrupted", 70, 7, None))
+    finding = of("unfinished", diagnose(half))
+    assert "after 7 of 40 epochs" in finding.sentence
+    assert "resume=True" in finding.mend
+
+
+def test_a_run_that_was_cut_off_has_no_model_yet(iris: Splits, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    fit(network(4, 8, 3, activation="tanh"), iris, epochs=2, batch_size=16, folder=folder,
+        progress=False)  # fmt: skip
+    (folder / "model.safetensors").unlink()
+    events = folder / "events.jsonl"
+    kept = [line for line in events.read_text().splitlines() if '"Stopped"' not in line]
+    events.write_text("\n".join(kept) + "\n")
+    found = diagnose(folder, iris)
+    assert "was cut off after 2 of 2 epochs" in of("unfinished", found).sentence
+    assert found.skipped["symmetric_weights"] == "the run has no model yet"
+    with pytest.raises(RunError):
+        diagnose(tmp_path)
+
+
+def test_a_run_that_diverged_names_the_place(tmp_path: Path) -> None:
+    x = np.full((8, 2), 1e18, np.float32)
+    model = network(2, 4, 1)
+    with pytest.raises(DivergedError) as caught:
+        fit(model, (x, x[:, :1]), "squared_error", "sgd", 5, batch_size=4, learning_rate=1e3,
+            folder=tmp_path / "run", progress=False)  # fmt: skip
+    for run in (caught.value.run, tmp_path / "run"):
+        finding = of("non_finite", diagnose(run, (x, x[:, :1])))
+        trouble = caught.value.run.non_finite
+        assert trouble is not None
+        assert finding.where == trouble.place
+        assert finding.evidence["step"] == trouble.step
+        of("inputs_not_scaled", diagnose(run, (x, x[:, :1])))
+
+
+def test_no_rate_is_wrong_for_rosenblatts_rule() -> None:
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    run = fit(nn.Linear(2, 1), (x, np.array([0, 1, 1, 0])), "perceptron", "sgd", 20, batch_size=1,
+              learning_rate=5.0, progress=False)  # fmt: skip
+    assert diagnose(run, (x, np.array([0, 1, 1, 0]))).faults == ()
+
+
+def test_shapes_of_curves() -> None:
+    assert objective_shape(np.zeros(0)) == "none"
+    assert objective_shape(np.array([1.0])) == "one"
+    assert objective_shape(np.array([1.0, np.nan])) == "broken"
+    assert objective_shape(np.array([1.0, 0.2, 0.19999, 0.19998, 0.19997, 0.19997])) == "level"
+    assert gap(0.1, np.nan, 0.1, 0) == "unknown"
+    assert gap(0.1, 0.2, 0.1, 3) == "grown"
+    assert gap(0.1, 0.2, 0.1, 3, noise=0.2) == "somewhat"
+    assert roughness(np.array([2.3, 2.31, 2.3, 2.31, 2.3])) == 0
+    assert roughness(np.array([1.0])) == 0
+    assert np.isnan(peak(np.array([np.nan]))[0])

@@ -1,0 +1,132 @@
+"""What is wrong with data is found before anything is trained, and real data is left alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+import clearprop as cp
+from clearprop import data
+from clearprop.errors import DataError, ShapeError
+from clearprop.glass.diagnosis import diagnose
+from clearprop.glass.diagnosis.reference import neighbours
+from tests.glass.diagnosis.conftest import Parts, mended, network, of
+
+MODEL = network(64, 32, 10).init(0)
+
+
+def kinds(train: Any, dev: Any = None) -> tuple[str, ...]:
+    return diagnose(MODEL, train, dev=dev).kinds
+
+
+def test_good_data_is_left_alone(digits: Parts) -> None:
+    assert kinds(*digits) == ()
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast-cancer"])
+def test_real_sets_as_they_are_split_are_left_alone(name: str) -> None:
+    splits = data.load(name).split(dev=0.2, test=0.0)
+    classes = len(splits.preparation.class_names or ())
+    assert diagnose(network(*splits.input_shape, 8, classes), splits).findings == ()
+
+
+def test_real_numbers_to_be_predicted_are_left_alone() -> None:
+    assert diagnose(network(10, 8, 1), data.load("diabetes").split(), "squared_error").kinds == ()
+
+
+@pytest.mark.parametrize("factor", [300.0, 1e-4])
+def test_inputs_of_the_wrong_size(factor: float, digits: Parts) -> None:
+    (x, y), _ = digits
+    finding = of("inputs_not_scaled", diagnose(MODEL, (x * factor, y)))
+    size = finding.evidence["root mean square"]
+    assert size == pytest.approx(factor * float(np.sqrt((x**2).mean())), rel=1e-4)
+    after = mended(finding.mend.rpartition("\nrun =")[0], inputs=x * factor, targets=y)["data"]
+    assert "inputs_not_scaled" not in diagnose(MODEL, after).kinds
+
+
+def test_a_raw_table_is_told_by_its_widest_column() -> None:
+    wine = data.load("wine")
+    model = network(13, 8, 3)
+    raw = (np.asarray(wine.inputs, np.float32), wine.targets)
+    of("inputs_not_scaled", diagnose(model, raw))
+    alike = dataclasses.replace(wine, scaling="none").split(dev=0.2, test=0.0)
+    finding = of("inputs_not_scaled", diagnose(model, alike))
+    assert "proline" in finding.sentence or "root mean square" in finding.sentence
+
+
+def test_targets_that_are_not_scaled() -> None:
+    diabetes = data.load("diabetes")
+    raw = (np.asarray(diabetes.inputs, np.float32) * 20, np.asarray(diabetes.targets))
+    finding = of("targets_not_scaled", diagnose(network(10, 8, 1), raw, "squared_error"))
+    assert finding.evidence["root mean square"] > 100
+
+
+def test_shuffled_labels(digits: Parts) -> None:
+    (x, y), _ = digits
+    finding = of("labels_shuffled", diagnose(MODEL, (x, np.random.default_rng(0).permutation(y))))
+    assert abs(finding.evidence["deviations from chance"]) < 3
+    mended_data = mended(finding.mend, inputs=x, targets=y)["data"]
+    assert kinds(mended_data) == ()
+
+
+def test_shuffled_numbers() -> None:
+    splits = data.load("diabetes").split()
+    x = np.asarray(splits.train.inputs)
+    y = np.random.default_rng(0).permutation(
+        splits.preparation.scaled_targets(splits.train.targets)
+    )
+    of("labels_shuffled", diagnose(network(10, 8, 1), (x, np.asarray(y)), "squared_error"))
+
+
+def test_copies_in_the_development_part(digits: Parts) -> None:
+    (x, y), (dev_x, dev_y) = digits
+    leaking = (np.concatenate([x, dev_x[:20]]), np.concatenate([y, dev_y[:20]]))
+    finding = of("leaking_duplicates", diagnose(MODEL, leaking, dev=(dev_x, dev_y)))
+    assert finding.evidence["copies"] == 20
+    assert finding.evidence["share"] == pytest.approx(20 / len(dev_y))
+
+
+def test_twins_that_the_data_itself_has_are_no_leak() -> None:
+    gates = np.random.default_rng(0).integers(0, 2, (200, 3)).astype(np.float32)
+    pair = (gates, (gates.sum(1) > 1).astype(np.int32))
+    model = network(3, 8, 2)
+    held_out = (pair[0][150:], pair[1][150:])
+    found = diagnose(model, (pair[0][:150], pair[1][:150]), dev=held_out)
+    assert "leaking_duplicates" not in found.kinds
+
+
+def test_a_rare_class(digits: Parts) -> None:
+    (x, y), _ = digits
+    kept = np.concatenate([np.flatnonzero(y != 4), np.flatnonzero(y == 4)[:2]])
+    finding = of("class_imbalance", diagnose(MODEL, (x[kept], y[kept])))
+    assert finding.where == "class 4"
+    assert finding.evidence["rarest"] == 2
+    code = finding.mend.rpartition("\nrun =")[0]
+    drawn = mended(code, inputs=x[kept], targets=y[kept])["data"]
+    assert len(set(np.bincount(drawn[1]))) == 1
+
+
+def test_neighbors_know_numbers_too() -> None:
+    x = np.linspace(0, 1, 200)[:, None]
+    found = neighbours(x, np.sin(6 * x), "regression")
+    assert found is not None
+    assert found.error < 0.1
+    assert found.strength > 10
+    assert neighbours(x[:10], x[:10], "regression") is None
+
+
+def test_data_that_does_not_fit_says_so(digits: Parts) -> None:
+    (x, y), _ = digits
+    with pytest.raises(ShapeError, match=r"layers\.0"):
+        diagnose(MODEL, (x[:, :60], y))
+    with pytest.raises(DataError, match="no examples"):
+        diagnose(MODEL, (x[:0], y[:0]))
+    with pytest.raises(DataError, match="one target for each"):
+        diagnose(MODEL, (x, y[:-1]))
+
+
+def test_it_is_at_hand_as_cp_diagnose() -> None:
+    assert cp.diagnose is diagnose

@@ -1,0 +1,125 @@
+"""Dead and saturated units and fading error signals are found where they were made, and mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from clearprop import nn, tree
+from clearprop.glass.diagnosis import diagnose
+from clearprop.nn import initializers
+from clearprop.nn.module import Array
+from tests.glass.diagnosis.conftest import Parts, mended, network, of
+
+
+class LastStep(nn.Module):
+    def __call__(self, x: Array) -> Array:
+        return x[:, -1]
+
+
+def reader(gain: float, nonlinearity: str = "tanh", last: bool = True) -> nn.Sequential:
+    """A recurrent reader of rows; its recurrent weights are so many times what they should be."""
+    layers = [nn.RNN(8, 16, nonlinearity=nonlinearity), *([LastStep()] if last else [])]
+    model = nn.Sequential([*layers, nn.Linear(16, 10)]).init(0)
+    path = "layers.0.cells.0.recurrent_weight"
+    return tree.replace(model, {path: gain * nn.parameters(model)[path]})
+
+
+def times(gain: float, initializer: Any) -> Any:
+    def make(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+        return gain * initializer(key, shape, dtype)
+
+    return make
+
+
+@pytest.fixture
+def rows(digits: Parts) -> Any:
+    (x, y), _ = digits
+    return x.reshape(-1, 8, 8), y
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        network(64, 32, 10),
+        network(64, 32, 32, 32, 10, activation="tanh"),
+        network(64, 32, 32, 32, 32, 32, 32, 10, weight_init=initializers.he_normal),
+    ],
+)
+def test_healthy_networks_are_left_alone(model: nn.Module, digits: Parts) -> None:
+    assert diagnose(model, digits[0]).findings == ()
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_healthy_recurrent_networks_are_left_alone(kind: Any, rows: Any) -> None:
+    model = nn.Sequential([kind(8, 16), LastStep(), nn.Linear(16, 10)])
+    assert diagnose(model, rows).findings == ()
+
+
+def test_dead_units(digits: Parts) -> None:
+    model = network(64, 32, 10, bias_init=initializers.constant(-30.0)).init(0)
+    finding = of("dead_units", diagnose(model, digits[0]))
+    assert finding.where == "layers.1"
+    assert finding.evidence["share"] == 1
+    assert "32 of 32 units" in finding.sentence
+    after = mended(finding.mend, model=model, data=digits[0])["model"]
+    assert "dead_units" not in diagnose(after, digits[0]).kinds
+
+
+def test_few_dead_units_are_no_fault(digits: Parts) -> None:
+    model = network(64, 16, 10).init(0)
+    bias = np.zeros(16, np.float32)
+    bias[:2] = -30
+    assert not diagnose(tree.replace(model, {"layers.0.bias": bias}), digits[0]).findings
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_saturated_units(activation: str, digits: Parts) -> None:
+    model = network(64, 32, 10, activation=activation, bias_init=initializers.uniform(60.0))
+    finding = of("saturated_units", diagnose(model, digits[0]))
+    assert finding.where == "layers.1"
+    assert finding.evidence["share"] > 0.6
+
+
+def test_a_vanishing_error_signal(digits: Parts) -> None:
+    model = network(64, *[24] * 8, 10, activation="sigmoid").init(0)
+    finding = of("vanishing_by_depth", diagnose(model, digits[0]))
+    assert finding.where == "layers.16 to layers.0"
+    assert finding.evidence["factor"] > 1000
+    after = mended(finding.mend, model=model, data=digits[0])["model"]
+    assert diagnose(after, digits[0]).findings == ()
+
+
+def test_an_exploding_error_signal(digits: Parts) -> None:
+    large = times(3.5, initializers.he_normal)
+    model = network(64, *[24] * 9, 10, weight_init=large).init(0)
+    found = diagnose(model, digits[0])
+    finding = of("exploding_by_depth", found)
+    assert finding.evidence["factor"] > 1000
+    after = mended(finding.mend.rpartition("\nrun =")[0], model=model, data=digits[0])["model"]
+    assert diagnose(after, digits[0]).findings == ()
+
+
+def test_an_error_signal_that_vanishes_through_time(rows: Any) -> None:
+    model = reader(0.01)
+    finding = of("vanishing_through_time", diagnose(model, rows))
+    assert finding.evidence["steps"] == 8
+    assert finding.evidence["per step"] ** 7 == pytest.approx(finding.evidence["factor"])
+    after = mended(finding.mend, model=model, data=rows)["model"]
+    assert isinstance(after[0], nn.LSTM)
+    assert "vanishing_through_time" not in diagnose(after, rows).kinds
+
+
+def test_an_error_signal_that_explodes_through_time(rows: Any) -> None:
+    model = reader(6.0, nonlinearity="relu")
+    assert of("exploding_through_time", diagnose(model, rows)).evidence["factor"] > 100
+
+
+def test_an_answer_at_every_step_hides_nothing(rows: Any) -> None:
+    x, y = rows
+    pair = (x, np.repeat(y[:, None], 8, axis=1))
+    of("vanishing_through_time", diagnose(reader(0.01, last=False), pair, "sequence_cross_entropy"))
+    assert not diagnose(reader(1.0, last=False), pair, "sequence_cross_entropy").findings

@@ -1,0 +1,122 @@
+"""Weights alike, of the wrong size, not finite, stuck or too coarse are found and mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from clearprop import nn, ops, tree
+from clearprop.autodiff import stop_gradient
+from clearprop.glass.diagnosis import diagnose
+from clearprop.nn import initializers
+from clearprop.nn.module import Array
+from clearprop.training import fit
+from tests.glass.diagnosis.conftest import Parts, mended, network, of
+
+
+class Cut(nn.Module):
+    def __call__(self, x: Array) -> Array:
+        return stop_gradient(x) + 0.0 * ops.mean(x)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_units_that_begin_alike(value: float, digits: Parts) -> None:
+    model = network(64, 32, 10, weight_init=initializers.constant(value)).init(0)
+    finding = of("symmetric_weights", diagnose(model, digits[0]))
+    assert finding.where == "layers.0.weight"
+    assert finding.evidence == {"share": 1.0, "units": 32}
+    after = mended(finding.mend, model=model)["model"]
+    assert "symmetric_weights" not in diagnose(after, digits[0]).kinds
+
+
+def test_an_output_layer_may_begin_at_zero(digits: Parts) -> None:
+    model = network(64, 32, 10).init(0)
+    zero = tree.replace(model, {"layers.2.weight": jnp.zeros((32, 10))})
+    assert "symmetric_weights" not in diagnose(zero, digits[0]).kinds
+    # Different weights above tell equal units apart in the first step.
+    alike = tree.replace(model, {"layers.0.weight": jnp.zeros((64, 32))})
+    assert "symmetric_weights" not in diagnose(alike, digits[0]).kinds
+
+
+def test_units_that_are_alike_after_training_began_so() -> None:
+    x = np.eye(4, dtype=np.float32)
+    model = network(4, 6, 2, activation="tanh", weight_init=initializers.constant(0.5))
+    run = fit(model, (x, np.array([0, 1, 1, 0])), epochs=3, batch_size=4, progress=False)
+    assert of("symmetric_weights", diagnose(run)).evidence["share"] == 1
+
+
+@pytest.mark.parametrize(("deviation", "word"), [(1e-4, "small"), (3.0, "large")])
+def test_first_values_of_the_wrong_size(deviation: float, word: str) -> None:
+    model = network(64, 32, 10, weight_init=initializers.normal(deviation)).init(0)
+    finding = of("initial_scale", diagnose(model))
+    assert f"times too {word}" in finding.sentence
+    after = mended(finding.mend, model=model)["model"]
+    assert diagnose(after).findings == ()
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "orthogonal"],
+)
+@pytest.mark.parametrize("sizes", [(64, 32, 10), (1, 64, 64, 1), (784, 16, 10)])
+def test_every_rule_for_first_values_is_right(made: str, sizes: tuple[int, ...]) -> None:
+    model = network(*sizes, weight_init=getattr(initializers, made))
+    assert diagnose(model).findings == ()
+
+
+def test_behind_a_normalization_the_size_does_not_matter() -> None:
+    small = nn.Linear(64, 32, weight_init=initializers.normal(1e-4))
+    model = nn.Sequential([small, nn.LayerNorm(32), "relu", nn.Linear(32, 10)])
+    assert diagnose(model).findings == ()
+
+
+def test_weights_that_are_not_finite_are_a_finding(digits: Parts) -> None:
+    model = network(64, 32, 10).init(0)
+    weight = np.array(model[0].weight)
+    weight[3, 4] = np.nan
+    broken = tree.replace(model, {"layers.0.weight": weight})
+    found = diagnose(broken, digits[0])
+    assert of("non_finite", found).where == "layers.0.weight"
+    assert found.findings[0].evidence == {"entries": 1, "parameters": 1}
+    assert "dead_units" in found.skipped
+
+
+def test_a_layer_that_is_cut_off_gets_no_gradient(digits: Parts) -> None:
+    layers = [nn.Linear(64, 32), Cut(), "relu", nn.Linear(32, 10)]
+    finding = of("never_moved", diagnose(nn.Sequential(layers), digits[0]))
+    assert finding.where == "layers.0"
+    assert "exactly zero" in finding.sentence
+
+
+def test_a_layer_that_is_cut_off_never_moves() -> None:
+    x, y = np.eye(8, 4, dtype=np.float32), np.arange(8) % 2
+    model = nn.Sequential([nn.Linear(4, 6), Cut(), "tanh", nn.Linear(6, 2)])
+    run = fit(model, (x, y), epochs=2, batch_size=4, progress=False)
+    finding = of("never_moved", diagnose(run))
+    assert finding.grade == "fault"
+    assert "layers.0.weight" in finding.sentence
+    asked = fit(network(4, 6, 2), (x, y), epochs=2, batch_size=4, freeze=["layers.0"],
+                progress=False)  # fmt: skip
+    noted = of("never_moved", diagnose(asked))
+    assert noted.grade == "note"
+    assert "as freeze asked for" in noted.sentence
+    assert "freeze" not in noted.mend
+
+
+@pytest.mark.parametrize(("rate", "grade"), [(1e-5, "fault"), (0.05, "note")])
+def test_steps_that_bfloat16_rounds_away(rate: float, grade: str) -> None:
+    x, y = np.eye(8, 4, dtype=np.float32), np.arange(8) % 2
+    model = network(4, 16, 2).init(0, dtype=jnp.bfloat16)
+    run = fit(model, (x, y), epochs=3, batch_size=4, learning_rate=rate, progress=False)
+    finding = of("bfloat16_underflow", diagnose(run))
+    assert finding.grade == grade
+    after = mended(finding.mend.rpartition("\nrun =")[0], model=model)["model"]
+    assert after[0].weight.dtype == jnp.float32
+    assert 'precision="bfloat16"' in finding.mend
+
+
+def test_of_float32_nothing_is_rounded_away(trained: Any) -> None:
+    assert "bfloat16_underflow" not in diagnose(trained()).kinds
