@@ -96,6 +96,20 @@ COMMANDS: dict[str, Command] = {
             Argument("--output", "the file to write (standard output)", {"metavar": "FILE"}),
         ),
     ),
+    "explain": Command(
+        "explaining",
+        "show every number of a trained model's pass over one example, there and back",
+        (
+            _RUN,
+            Argument(
+                "--example",
+                "its number in the test part, or in the last that was held out (0)",
+                {"default": "0", "metavar": "N"},
+            ),
+            Argument("--node", "a name such as conv1, or a pattern such as '*.weight' (all)", {}),
+            Argument("--output", "the page to write (RUN/explain.html)", {"metavar": "FILE"}),
+        ),
+    ),
     "summary": Command(
         "summarizing",
         "show layers, output shapes, parameters and operations per example",

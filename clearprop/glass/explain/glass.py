@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import jax
@@ -20,6 +21,7 @@ from clearprop.glass.explain.table import Table
 from clearprop.glass.explain.through_time import ThroughTime
 from clearprop.glass.explain.values import Values
 from clearprop.glass.explain.why import Why, why
+from clearprop.training.files import write_atomically
 
 if TYPE_CHECKING:
     from clearprop.glass.equations import Equations
@@ -213,6 +215,40 @@ class Glass:
                 "equations are of one node", given=f"{node!r}, which is {len(found)} nodes"
             )
         return equations(found, index)
+
+    @overload
+    def to_html(self, path: None = None, *, title: str | None = None) -> str: ...
+
+    @overload
+    def to_html(self, path: Path | str, *, title: str | None = None) -> Path: ...
+
+    def to_html(self, path: Path | str | None = None, *, title: str | None = None) -> str | Path:
+        """Return a page with every number of the pass; or write it to a file, and return its path.
+
+        The page is one HTML file that needs no network: the graph by layers, and of each node its
+        value, its error signal, local derivatives, what it hands back, its equations, and of a
+        parameter why its gradient is as it is. What is cut of a large array is named; of a pass of
+        hundreds of nodes values and error signals are shown, and no more.
+
+        Args:
+            path: of the file.
+            title: what was explained.
+
+        Raises:
+            RunError: the disk is full, or there is no such folder.
+        """
+        from clearprop.glass.explain.page import page  # it stands on this module
+
+        text = page(self, title)
+        if path is None:
+            return text
+        write_atomically(Path(path), text)
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        from clearprop.glass.explain.page import notebook
+
+        return notebook(self)
 
     def __iter__(self) -> Iterator[GlassNode]:
         return iter(self.nodes)

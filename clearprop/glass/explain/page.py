@@ -1,0 +1,321 @@
+"""The page of a pass: its graph by layers, and every node's numbers, in one HTML file."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import inspect
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from clearprop.autodiff import OPERATIONS
+from clearprop.errors import ModelError
+from clearprop.glass.explain.jacobian import Jacobian
+from clearprop.glass.explain.sample import layouts, sampled
+from clearprop.glass.explain.summary import Summary
+from clearprop.glass.page import environment, version
+from clearprop.glass.wording import count, number, percent
+
+if TYPE_CHECKING:
+    from clearprop.glass.explain.glass import Glass
+    from clearprop.glass.explain.node import GlassNode
+
+BYTES = 1_600_000
+"""What all the samples of a page may take together; its text comes to it."""
+
+MOST_ENTRIES, LEAST_ENTRIES = 4096, 16
+DETAILED, WRITTEN = 150, 60
+"""Up to how many nodes a page shows what each hands back, and rows of Jacobians and equations."""
+
+CHECKED, CHECKED_WHOLE = 60, 20
+"""Up to how many nodes the gradients are checked by small steps, and every error signal."""
+
+LARGEST_ROW = 200_000
+"""Entries of an input up to which a row of its Jacobian is computed."""
+
+MOST_GROUPS = 24
+OPEN = 100
+"""Up to how many nodes all layers of a page are open at first."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The nodes of one layer, as the page shows them.
+
+    Attributes:
+        path: of the layer; "input", "model" or "loss" for what stands outside of one.
+        nodes: its parameters and operations, in the order of computation.
+        share: length of the bar of its error signal, from 0 to 1, on a logarithmic scale.
+        size: mean absolute error signal of its output, as text.
+    """
+
+    path: str
+    nodes: tuple[GlassNode, ...]
+    share: float
+    size: str
+
+    @property
+    def output(self) -> GlassNode:
+        """The node that it ends with."""
+        return self.nodes[-1]
+
+
+def page(glass: Glass, title: str | None = None) -> str:
+    """Return the page of a pass as the text of an HTML file that needs no other.
+
+    Args:
+        glass: the pass.
+        title: what was explained.
+    """
+    found = groups(glass)
+    return (
+        environment()
+        .get_template("glass.html")
+        .render(
+            title=title or "One pass through the network and back",
+            glass=glass,
+            objective=number(glass.objective, 5),
+            sections=_sections(found),
+            is_open=len(glass) <= OPEN,
+            scale=_scale(found),
+            data=_embedded(details(glass)),
+            parameters=_parameters(glass),
+            number=number,
+            count=count,
+            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            version=version(),
+        )
+    )
+
+
+def notebook(glass: Glass) -> str:
+    """Return the compact form of a pass that a notebook shows: a row a layer."""
+    found = groups(glass)
+    template = environment().get_template("glass-notebook.html")
+    return template.render(
+        glass=glass, objective=number(glass.objective, 5), groups=found[:60], of=len(found),
+        count=count,
+    )  # fmt: skip
+
+
+# -- the graph, by layers -------------------------------------------------------------------------
+
+
+def groups(glass: Glass) -> list[Group]:
+    """Return the nodes by layers as they compute; a layer that is used again comes again."""
+    runs: list[tuple[str, list[GlassNode]]] = []
+    for node in glass:
+        if node.operation != "parameter":
+            path = "input" if node.operation == "input" else node.layer or "model"
+            if not runs or runs[-1][0] != path:
+                runs.append((path, []))
+            runs[-1][1].append(node)
+    place = {node.index: i for i, (_, nodes) in enumerate(runs) for node in nodes}
+    weights: dict[int, list[GlassNode]] = {}
+    for node in glass:
+        if node.operation == "parameter":
+            # One that nothing reads stands at the end, beside E, which it does not change.
+            reader = place[node.users[0].index] if node.users else len(runs) - 1
+            weights.setdefault(reader, []).append(node)
+    sizes = [_error_size(nodes[-1]) for _, nodes in runs]
+    low, high = _ends(sizes)
+    again: dict[str, int] = {}
+    found = []
+    for i, ((path, nodes), size) in enumerate(zip(runs, sizes, strict=True)):
+        again[path] = again.get(path, 0) + 1
+        name = path if again[path] == 1 else f"{path} #{again[path]}"
+        share = float((np.log10(size) - low) / (high - low)) if 0 < size < np.inf else 0.0
+        found.append(Group(name, (*weights.get(i, ()), *nodes), share, number(size)))
+    return found
+
+
+def _error_size(node: GlassNode) -> float:
+    summary = node.error_summary
+    return 0.0 if summary is None else float("nan") if summary.nonfinite else summary.size
+
+
+def _ends(sizes: list[float]) -> tuple[float, float]:
+    known = [size for size in sizes if 0 < size < np.inf]
+    high = float(np.log10(max(known, default=1.0)))
+    return min(float(np.log10(min(known, default=1.0))), high - 3) - 0.1, high
+
+
+def _scale(found: list[Group]) -> tuple[str, str]:
+    low, high = _ends([_error_size(group.output) for group in found])
+    return number(10**low, 1), number(10**high, 2)
+
+
+def _sections(found: list[Group]) -> list[tuple[str, list[Group]]]:
+    """Return many layers by the beginning of their paths; a few as one section without a name."""
+    if len(found) <= MOST_GROUPS:
+        return [("", found)]
+    depth = 1
+    while depth < 6 and len({_begun(g.path, depth + 1) for g in found}) <= MOST_GROUPS:
+        depth += 1
+    sections: list[tuple[str, list[Group]]] = []
+    places: dict[str, int] = {}
+    for group in found:
+        name = _begun(group.path, depth)
+        if name not in places:
+            places[name] = len(sections)
+            sections.append((name, []))
+        sections[places[name]][1].append(group)
+    return sections
+
+
+def _begun(path: str, depth: int) -> str:
+    return ".".join(path.split(".")[:depth])
+
+
+def _parameters(glass: Glass) -> str:
+    weights = [node for node in glass if node.operation == "parameter"]
+    entries = sum(int(np.prod(node.shape)) for node in weights)
+    return f"{count(entries, 'parameter')} in {count(len(weights), 'array')}"
+
+
+# -- the numbers of every node --------------------------------------------------------------------
+
+
+def details(glass: Glass) -> dict[str, Any]:
+    """Return what the page shows of every node, as plain data."""
+    whole = len(glass) <= DETAILED
+    arrays = len(glass) * (6 if whole else 2)
+    room = int(np.clip(BYTES / (8 / 3) / max(1, arrays), LEAST_ENTRIES, MOST_ENTRIES))
+    known = layouts(glass.nodes)
+    return {
+        "about": {name: _about(name) for name in sorted({node.operation for node in glass})},
+        "whole": whole,
+        "nodes": [_node(node, room, known, whole) for node in glass],
+    }
+
+
+def _node(node: GlassNode, room: int, known: dict[int, str], whole: bool) -> dict[str, Any]:
+    layout = known.get(node.index, "")
+    value = _shown(node.value)
+    error = node.error
+    found: dict[str, Any] = {
+        "name": node.name,
+        "operation": node.operation,
+        "shape": _shape(node.shape),
+        "dtype": str(node.dtype),
+        "value": {"stats": _stats(node.summary), **sampled(value, room, layout)},
+        "error": None,
+        "parameters": [[key, _text(given)] for key, given in node.parameters.items()],
+        "users": [user.index for user in node.users],
+        "inputs": [_constant_or_link(x, room) for x in node.inputs],
+    }
+    if error is not None and (summary := node.error_summary) is not None:
+        found["error"] = {"stats": _stats(summary), **sampled(error, room, layout)}
+    if whole:
+        place = _largest_place(node)
+        for i, given in enumerate(found["inputs"]):
+            given |= _derivative(node, i, place, room, known)
+        found |= _texts(node, place)
+    return found
+
+
+def _derivative(
+    node: GlassNode, i: int, place: tuple[int, ...], room: int, known: dict[int, str]
+) -> dict[str, Any]:
+    """Return the local derivative by an input, and what is passed to it."""
+    passed = node.passed(i)
+    if passed is None:
+        return {}
+    source = node.inputs[i]
+    layout = known.get(getattr(source, "index", -1), "")
+    found = {"passed": {"stats": _stats(node.passed_summary(i)), **sampled(passed, room, layout)}}
+    local = node.local(i)
+    if isinstance(local, Jacobian):
+        is_large = np.size(passed) > LARGEST_ROW or len(node.glass) > WRITTEN
+        if is_large or not np.size(node.value):
+            return found
+        found["row"] = {"of": _index(place), **sampled(local.row(place), room, layout)}
+    elif local is not None:
+        found["local"] = sampled(local, room, known.get(node.index, ""))
+    return found
+
+
+def _texts(node: GlassNode, place: tuple[int, ...]) -> dict[str, str]:
+    """Return what is said of a node: why its error is what it is, its equations, its check."""
+    glass, found = node.glass, dict[str, str]()
+    if not np.prod(node.shape):
+        return found
+    if len(glass) <= WRITTEN and node.operation not in ("parameter", "input"):
+        found["equations"] = str(glass.equations(node, place))
+    if node.operation == "parameter":
+        found["why"] = str(glass.why(node.name))
+    most = CHECKED if node.operation in ("parameter", "input") else CHECKED_WHOLE
+    if node.carries_error and len(glass) <= most:
+        with contextlib.suppress(ModelError):  # what cannot be computed in double precision
+            found["check"] = str(node.check(place)).removeprefix("[]: ")
+    return found
+
+
+def _largest_place(node: GlassNode) -> tuple[int, ...]:
+    """Return the entry with the largest error signal: the one that is looked at more closely."""
+    error = node.error
+    if error is None or not np.size(error):
+        return (0,) * len(node.shape)
+    sizes = np.abs(np.nan_to_num(np.asarray(error, np.float64), nan=np.inf))
+    return tuple(int(i) for i in np.unravel_index(int(sizes.argmax()), sizes.shape))
+
+
+def _constant_or_link(given: Any, room: int) -> dict[str, Any]:
+    if hasattr(given, "users"):
+        return {"node": given.index}
+    if given is None or not np.shape(given):
+        return {"constant": "none" if given is None else _text(given)}
+    return {"constant": f"constant {_shape(np.shape(given))}", **sampled(_shown(given), room)}
+
+
+def _stats(summary: Summary) -> list[list[str]]:
+    rows = [
+        ["mean", number(summary.mean, 4)],
+        ["smallest", number(summary.smallest, 4)],
+        ["largest", number(summary.largest, 4)],
+        ["mean size", number(summary.size, 4)],
+        ["zeros", percent(summary.zeros) if summary.zeros else "none"],
+    ]
+    return [*rows, ["not finite", f"{summary.nonfinite:,}"]] if summary.nonfinite else rows
+
+
+def _shown(value: Any) -> Any:
+    """Return an array of numbers; random keys and the like have none."""
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        return np.zeros(())
+
+
+def _about(name: str) -> str:
+    if name in ("parameter", "input"):
+        return {"parameter": "What training changes.", "input": "What goes in."}[name]
+    row = OPERATIONS.get(name)
+    text = inspect.getdoc(row.forward) if row is not None else None
+    return (text or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _index(place: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, place))}]" if place else ""
+
+
+def _text(given: Any) -> str:
+    if isinstance(given, float):
+        return number(given, 6)
+    if hasattr(given, "shape") and given.shape:
+        return f"array {_shape(tuple(given.shape))}"
+    return str(given)[:80]
+
+
+def _embedded(data: dict[str, Any]) -> Markup:
+    """Return data as JSON that can stand in a script element: nothing in it ends the element."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " "))

@@ -1,0 +1,42 @@
+"""``clearprop explain``: the page of a pass, and its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Command, is_clear
+
+
+def test_a_run_is_explained_on_an_example(
+    clearprop: Command, iris_run: str, tmp_path: Path
+) -> None:
+    answer = clearprop("explain", "run", "--example", "3")
+    assert answer.code == 0, answer.err
+    assert "test example 3 of iris: E = " in answer.out
+    assert "loss/softmax_cross_entropy" in answer.out
+    page = (tmp_path / "run" / "explain.html").read_text("utf-8")
+    assert "MLP: test example 3" in page
+    assert str(tmp_path) not in page
+
+
+def test_a_node_is_told_with_its_equations_and_why(
+    clearprop: Command, iris_run: str, tmp_path: Path
+) -> None:
+    answer = clearprop("explain", "run", "--node", "layers.0/matmul", "--output", "page.html")
+    assert answer.code == 0, answer.err
+    assert "backward" in answer.out
+    assert "its error signal" in answer.out
+    assert "layers.1" not in answer.out.partition("forward")[0]
+    assert (tmp_path / "page.html").is_file()
+    many = clearprop("explain", "run", "--node", "*.weight", "--output", "page.html")
+    assert many.out.count(".weight") == 2
+
+
+def test_bad_wishes_are_answered(clearprop: Command, iris_run: str, tmp_path: Path) -> None:
+    assert is_clear(clearprop("explain", "nowhere"), "no such run folder")
+    assert is_clear(clearprop("explain", "run", "--example", "999"), "a number from 0 to")
+    assert is_clear(clearprop("explain", "run", "--example", "x"), "no such example")
+    answer = clearprop("explain", "run", "--node", "layers.0/matmull")
+    assert is_clear(answer, "did you mean 'layers.0/matmul'?")
+    assert not (tmp_path / "run" / "explain.html").exists()
+    assert is_clear(clearprop("explain", "run", "--output", "no/such/page.html"), "no/such")
