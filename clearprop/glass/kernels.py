@@ -36,8 +36,12 @@ class Kernels:
     note: str
 
 
-def of_convolution(weight: Any) -> Kernels:
+def of_convolution(weight: Any, *, colors: bool = True) -> Kernels:
     """Return the kernels (H, W, I, O) of a convolution over a picture.
+
+    Args:
+        weight: of the layer.
+        colors: whether three input channels are red, green and blue: those of a first layer.
 
     >>> kernels = of_convolution(np.ones((5, 5, 6, 16)))
     >>> kernels.tiles.shape, kernels.note
@@ -47,7 +51,7 @@ def of_convolution(weight: Any) -> Kernels:
     height, width, inputs, filters = values.shape
     note = f"{count(filters, 'filter')} of {height} x {width}"
     columns = min(filters, MOST_FILTERS)
-    if inputs in (1, 3):
+    if inputs == 1 or (inputs == 3 and colors):
         tiles = np.moveaxis(values, -1, 0)[:columns]
         tiles = tiles[..., 0] if inputs == 1 else tiles
         note += " x 3 colors" if inputs == 3 else ""

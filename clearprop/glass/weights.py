@@ -65,7 +65,7 @@ def filter_pictures(subject: Subject) -> tuple[FilterPictures, ...]:
     shape = subject.input_shape
     for path, layer in nn.modules(subject.model).items():
         if isinstance(layer, nn.Conv2d):
-            found.append(_pictures(path, of_convolution(layer.weight)))
+            found.append(_pictures(path, of_convolution(layer.weight, colors=not found)))
         elif isinstance(layer, nn.Linear) and not found:
             if is_picture(shape) and layer.in_features == math.prod(shape):
                 found.append(_pictures(path, of_units(layer.weight, shape)))

@@ -22,12 +22,17 @@ from clearprop.glass.style import Drawing, drawn
 KINDS = (nn.Conv2d, nn.Conv1d, nn.Linear)
 
 
-def kernels_of(layer: Any, shape: Sequence[int] | None = None) -> Kernels:
+def kernels_of(layer: Any, shape: Sequence[int] | None = None, *, colors: bool = True) -> Kernels:
     """Return the weights of a layer as tiles.
 
     Of a `nn.Conv2d` its kernels, (H, W, I, O); of a `nn.Conv1d` they are pictures of I rows and W
     columns; of a `nn.Linear` the weights of each unit, where ``shape`` says which picture it sees,
     else all of them as one matrix.
+
+    Args:
+        layer: with values.
+        shape: of the pictures that a linear layer's units see.
+        colors: whether three input channels of a convolution are red, green and blue.
 
     Raises:
         ShapeError: the layer has not as many inputs as the picture has numbers.
@@ -37,7 +42,7 @@ def kernels_of(layer: Any, shape: Sequence[int] | None = None) -> Kernels:
     """
     weight = np.asarray(layer.weight, np.float64)
     if isinstance(layer, nn.Conv2d):
-        return of_convolution(weight)
+        return of_convolution(weight, colors=colors)
     if isinstance(layer, nn.Conv1d):
         kernels = of_convolution(weight.transpose(1, 0, 2)[:, :, None, :])
         size = f"of {weight.shape[0]} steps over {weight.shape[1]} channels"
@@ -80,7 +85,8 @@ def filters(
     'filters-of-layers-0.png'
     """
     path, found = chosen(model, layer, KINDS, "filters")
-    kernels = kernels_of(found, shape)
+    first = chosen(model, None, KINDS, "filters")[0]
+    kernels = kernels_of(found, shape, colors=path == first)
     tiles, names, columns = list(kernels.tiles), [str(i) for i in kernels.filters], None
     if kernels.tiles.ndim == 4:  # zero is middle gray, and each color shows its own weight
         limit = largest(kernels.tiles) or 1.0

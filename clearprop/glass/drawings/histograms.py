@@ -82,6 +82,7 @@ def distribution(name: str, arrays: Mapping[int, Any], *, bent: bool = False) ->
     bend = max(_middle(counted.values()), far / 1e6) if bent else None
     side = np.linspace(-1 if low < 0 else 0, 1, bins + 1)
     edges = far * side if bend is None else bend * np.sinh(np.arcsinh(far / bend) * side)
+    edges[[0, -1]] = far * side[[0, -1]]  # sinh need not give the ends back to the last bit
     shares = [
         np.histogram(values, edges)[0] / max(1, flat[step].size) for step, values in counted.items()
     ]
