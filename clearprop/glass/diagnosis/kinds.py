@@ -156,7 +156,7 @@ KINDS: dict[str, Kind] = {
         "A class is rare",
         "The objective is a mean over examples, so a class of few has little say in it: always "
         "naming the frequent one is cheap, and the share of wrong answers hides it.",
-        ("underfitting",),
+        ("underfitting", "overfitting"),
     ),
     "overfitting": Kind(
         "Overfitting",

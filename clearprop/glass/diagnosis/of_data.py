@@ -16,6 +16,7 @@ from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.reference import FEWEST
 from clearprop.glass.diagnosis.rules import found, rule, strength
+from clearprop.glass.diagnosis.shapes import chance_deviation
 from clearprop.glass.wording import count, number, percent
 from clearprop.training.material import Part
 
@@ -39,6 +40,9 @@ LEAK = 0.02
 
 RARE = 10.0
 """The largest class over the smallest: where a mean no longer hears the rare one."""
+
+FEW_JUDGES = 2
+"""So many examples of a class at least, to say how many of them are recognized."""
 
 MOST_CLASSES = 30
 """Words and characters are never equally frequent."""
@@ -117,7 +121,7 @@ def labels_shuffled(facts: Facts) -> Finding | None:
     if reference is None or reference.examples < FEWEST or not reference.strength < BY_CHANCE:
         return None
     skill = _development_skill(facts)
-    if skill is not None and skill > NO_BETTER:
+    if skill is not None and skill > _by_luck(facts):
         return None  # the network has found what neighbors do not show
     said = (
         f"Among {reference.examples} training examples the five nearest of each have its target "
@@ -191,7 +195,7 @@ def class_imbalance(facts: Facts) -> Finding | None:
     recall = _recall(facts, rare)
     if recall is not None:
         evidence["recall"] = recall
-        said += f" Of those looked at the network recognizes {percent(recall)}."
+        said += f" Of the examples looked at {percent(recall)} are recognized."
     return found(
         "class_imbalance",
         f"class {name}",
@@ -221,13 +225,22 @@ def _more_often(deviations: float) -> str:
 
 
 def _development_skill(facts: Facts) -> float | None:
-    """Return how far the lowest development error is from that of one answer for all."""
+    """Return how far the development error is from that of one answer for all, 0, to none, 1."""
     curves = facts.curves
     if curves is None or not facts.baseline:
         return None
     known = curves.development_error[np.isfinite(curves.development_error)]
     # The last one: the lowest of many is luck.
     return 1 - float(known[-1]) / facts.baseline if len(known) else None
+
+
+def _by_luck(facts: Facts) -> float:
+    """Return the development skill that a network without any may well show by chance."""
+    baseline = facts.baseline or 1.0
+    if facts.task != "classification":
+        return NO_BETTER
+    n = int(facts.config.get("data", {}).get("development_examples") or 0)
+    return max(NO_BETTER, BY_CHANCE * chance_deviation(baseline, n) / baseline)
 
 
 def _rows(part: Part) -> NDArray[Any] | None:
@@ -242,14 +255,20 @@ def _rows(part: Part) -> NDArray[Any] | None:
 
 
 def _recall(facts: Facts, label: int) -> float | None:
-    """Return which share of a class's training examples is recognized; None where it is unknown."""
-    part = facts.train
-    if facts.run is None or facts.model is None or part is None or facts.broken:
+    """Return which share of a class is recognized; None where it is not known.
+
+    Of development examples where there are some: a few training examples are learned by heart.
+    """
+    if facts.run is None or facts.model is None or facts.broken:
         return None
-    y = facts.answers(part)
-    if y is None:
+    found_in: tuple[Part, NDArray[Any]] | None = None
+    for part in (facts.train, facts.dev):
+        y = facts.answers(part) if part is not None else None
+        if part is not None and y is not None and (y == label).sum() >= FEW_JUDGES:
+            found_in = part, np.flatnonzero(y == label)[:256]
+    if found_in is None:
         return None
-    rows = np.flatnonzero(y == label)[:256]
+    part, rows = found_in
     few = Part(part.name, rows_of(part.inputs, rows), part.targets[rows])
     x, _ = facts.batch(few, len(rows))
     outputs = np.asarray(facts.model(x))

@@ -71,6 +71,8 @@ def saturated_units(facts: Facts) -> Finding | None:
         kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
         if kind not in SATURATED or not signal.value.size:
             continue
+        if signal.value.shape[-1] < FEWEST_UNITS:
+            continue
         low, high = SATURATED[kind]
         share = float(((signal.value < low) | (signal.value > high)).mean())
         if share >= MOSTLY_SATURATED:

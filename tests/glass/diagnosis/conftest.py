@@ -69,15 +69,17 @@ def mended(mend: str, **names: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def trained(iris: Splits) -> Callable[..., Run]:
-    """Train a small network on iris; what is the same is trained once."""
+def trained(iris: Splits, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """Train a small network on iris, in a folder; what is the same is trained once."""
     known: dict[str, Run] = {}
 
     def make(**changed: Any) -> Run:
         name = repr(sorted(changed.items()))
         if name not in known:
             options = {"epochs": 40, "batch_size": 16, "learning_rate": 0.01} | changed
-            known[name] = fit(network(4, 8, 3, activation="tanh"), iris, progress=False, **options)
+            folder = tmp_path_factory.mktemp("runs") / "run"
+            known[name] = fit(network(4, 8, 3, activation="tanh"), iris, folder=folder,
+                              progress=False, **options)  # fmt: skip
         return known[name]
 
     return make

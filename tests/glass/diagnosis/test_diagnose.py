@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from clearprop.glass.diagnosis.diagnose import ranked
 from clearprop.glass.diagnosis.kinds import KINDS
 from clearprop.glass.diagnosis.rules import RULES
 from clearprop.nn import initializers
-from clearprop.training import fit
+from clearprop.training import Run
 from tests.glass.diagnosis.conftest import Parts, network
 
 
@@ -64,17 +64,18 @@ def test_nothing_given_that_can_be_diagnosed() -> None:
         diagnose(network(2, 2), "iris")  # type: ignore[arg-type]
 
 
-def test_a_folder_says_what_the_run_says(iris: Splits, tmp_path: Path) -> None:
-    run = fit(network(4, 8, 3, activation="tanh"), iris, epochs=40, batch_size=16,
-              learning_rate=0.01, folder=tmp_path / "run", progress=False)  # fmt: skip
-    assert str(diagnose(tmp_path / "run", iris)) == str(diagnose(run, iris))
-    without = diagnose(tmp_path / "run")
+def test_a_folder_says_what_the_run_says(trained: Callable[..., Run], iris: Splits) -> None:
+    run = trained()
+    assert run.folder is not None
+    assert str(diagnose(run.folder, iris)) == str(diagnose(run, iris))
+    without = diagnose(run.folder)
     assert without.skipped["leaking_duplicates"] == "the training examples were not given"
 
 
-def test_other_data_is_not_taken_for_the_training_part(iris: Splits) -> None:
-    x, y = np.asarray(iris.train.inputs), np.asarray(iris.train.targets)
-    run = fit(network(4, 8, 3, activation="tanh"), (x, y), epochs=1, batch_size=16, progress=False)
+def test_other_data_is_not_taken_for_the_training_part(
+    trained: Callable[..., Run], iris: Splits
+) -> None:
+    x, y, run = np.asarray(iris.train.inputs), np.asarray(iris.train.targets), trained()
     assert "labels_shuffled" in diagnose(run, (x, y)).checked
     assert "labels_shuffled" in diagnose(run, (x[::2], y[::2])).skipped
 

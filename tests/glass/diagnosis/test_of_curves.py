@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import nn
+from clearprop import nn, tree
 from clearprop.data import Splits
 from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
@@ -29,6 +30,7 @@ def test_a_healthy_run_has_no_faults(trained: Trained, iris: Splits) -> None:
     assert "Looked for: " in str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["sgd", "momentum"])
 def test_a_healthy_run_of_other_rules_has_no_faults(
     rule: str, trained: Trained, iris: Splits
@@ -48,12 +50,20 @@ def test_a_rate_too_high_is_found_and_mended(iris: Splits) -> None:
     assert "rate_too_high" not in diagnose(again, iris).kinds
 
 
-def test_a_rate_too_low_is_found_and_mended(trained: Trained, iris: Splits) -> None:
-    run = trained(learning_rate=1e-6)
-    finding = of("rate_too_low", diagnose(run, iris))
-    assert finding.evidence["distance"] < 0.01
-    model = network(4, 8, 3, activation="tanh")
-    again = mended(finding.mend, model=model, data=iris)["run"]
+def test_a_rate_too_low_is_found(trained: Trained, iris: Splits) -> None:
+    straight = np.linspace(1.15, 1.14, 40)
+    run = with_curves(trained(), objective=straight, training_error=np.full(40, 0.6))
+    began = network(4, 8, 3, activation="tanh").init(0)
+    hardly = tree.replace(began, {p: w + 1e-4 for p, w in nn.parameters(began).items()})
+    finding = of("rate_too_low", diagnose(dataclasses.replace(run, model=hardly), iris))
+    assert finding.evidence["distance"] == pytest.approx(1e-4 / 0.5, rel=0.5)
+    assert "learning_rate=1" in finding.mend
+
+
+@pytest.mark.slow
+def test_a_rate_too_low_is_mended(trained: Trained, iris: Splits) -> None:
+    mend = of("rate_too_low", diagnose(trained(learning_rate=1e-6), iris)).mend
+    again = mended(mend, model=network(4, 8, 3, activation="tanh"), data=iris)["run"]
     assert "rate_too_low" not in diagnose(again, iris).kinds
 
 
@@ -98,16 +108,17 @@ def test_an_interrupted_run_says_where(trained: Trained) -> None:
     assert "resume=True" in finding.mend
 
 
-def test_a_run_that_was_cut_off_has_no_model_yet(iris: Splits, tmp_path: Path) -> None:
+def test_a_run_that_was_cut_off_has_no_model_yet(
+    trained: Trained, iris: Splits, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
-    fit(network(4, 8, 3, activation="tanh"), iris, epochs=2, batch_size=16, folder=folder,
-        progress=False)  # fmt: skip
+    shutil.copytree(str(trained().folder), folder)
     (folder / "model.safetensors").unlink()
     events = folder / "events.jsonl"
     kept = [line for line in events.read_text().splitlines() if '"Stopped"' not in line]
     events.write_text("\n".join(kept) + "\n")
     found = diagnose(folder, iris)
-    assert "was cut off after 2 of 2 epochs" in of("unfinished", found).sentence
+    assert "was cut off after 40 of 40 epochs" in of("unfinished", found).sentence
     assert found.skipped["symmetric_weights"] == "the run has no model yet"
     with pytest.raises(RunError):
         diagnose(tmp_path)

@@ -46,14 +46,23 @@ def rows(digits: Parts) -> Any:
     [
         network(64, 32, 10),
         network(64, 32, 32, 32, 10, activation="tanh"),
-        network(64, 32, 32, 32, 32, 32, 32, 10, weight_init=initializers.he_normal),
+        pytest.param(
+            network(64, *[32] * 6, 10, weight_init=initializers.he_normal), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_healthy_networks_are_left_alone(model: nn.Module, digits: Parts) -> None:
     assert diagnose(model, digits[0]).findings == ()
 
 
-@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        nn.RNN,
+        pytest.param(nn.LSTM, marks=pytest.mark.slow),
+        pytest.param(nn.GRU, marks=pytest.mark.slow),
+    ],
+)
 def test_healthy_recurrent_networks_are_left_alone(kind: Any, rows: Any) -> None:
     model = nn.Sequential([kind(8, 16), LastStep(), nn.Linear(16, 10)])
     assert diagnose(model, rows).findings == ()
@@ -76,7 +85,7 @@ def test_few_dead_units_are_no_fault(digits: Parts) -> None:
     assert not diagnose(tree.replace(model, {"layers.0.bias": bias}), digits[0]).findings
 
 
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", ["tanh", pytest.param("sigmoid", marks=pytest.mark.slow)])
 def test_saturated_units(activation: str, digits: Parts) -> None:
     model = network(64, 32, 10, activation=activation, bias_init=initializers.uniform(60.0))
     finding = of("saturated_units", diagnose(model, digits[0]))

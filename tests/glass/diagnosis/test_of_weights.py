@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -41,11 +42,12 @@ def test_an_output_layer_may_begin_at_zero(digits: Parts) -> None:
     assert "symmetric_weights" not in diagnose(alike, digits[0]).kinds
 
 
-def test_units_that_are_alike_after_training_began_so() -> None:
-    x = np.eye(4, dtype=np.float32)
-    model = network(4, 6, 2, activation="tanh", weight_init=initializers.constant(0.5))
-    run = fit(model, (x, np.array([0, 1, 1, 0])), epochs=3, batch_size=4, progress=False)
-    assert of("symmetric_weights", diagnose(run)).evidence["share"] == 1
+def test_units_that_are_alike_after_training_began_so(trained: Any) -> None:
+    run = trained()
+    alike = np.repeat(np.array(run.model[0].weight)[:, :1], 8, axis=1)
+    model = tree.replace(run.model, {"layers.0.weight": alike})
+    found = diagnose(dataclasses.replace(run, model=model))
+    assert of("symmetric_weights", found).evidence["share"] == 1
 
 
 @pytest.mark.parametrize(("deviation", "word"), [(1e-4, "small"), (3.0, "large")])
@@ -106,7 +108,9 @@ def test_a_layer_that_is_cut_off_never_moves() -> None:
     assert "freeze" not in noted.mend
 
 
-@pytest.mark.parametrize(("rate", "grade"), [(1e-5, "fault"), (0.05, "note")])
+@pytest.mark.parametrize(
+    ("rate", "grade"), [(1e-5, "fault"), pytest.param(0.05, "note", marks=pytest.mark.slow)]
+)
 def test_steps_that_bfloat16_rounds_away(rate: float, grade: str) -> None:
     x, y = np.eye(8, 4, dtype=np.float32), np.arange(8) % 2
     model = network(4, 16, 2).init(0, dtype=jnp.bfloat16)
