@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from clearprop.autodiff import vjp as vjp
     from clearprop.errors import ClearpropError as ClearpropError
     from clearprop.glass.diagnosis.diagnose import diagnose as diagnose
+    from clearprop.glass.equations import worked_solution as worked_solution
     from clearprop.glass.explain import explain as explain
     from clearprop.training import evaluate as evaluate
     from clearprop.training import load as load
@@ -57,6 +58,7 @@ _HOME = {
     "ClearpropError": "clearprop.errors",
     "diagnose": "clearprop.glass.diagnosis",
     "explain": "clearprop.glass.explain",
+    "worked_solution": "clearprop.glass.equations",
 }
 _MODULES = ("data", "glass", "models", "nn", "ops", "optim", "recipes", "training", "tree")
 

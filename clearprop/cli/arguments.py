@@ -121,6 +121,30 @@ COMMANDS: dict[str, Command] = {
             Argument("--input-shape", "of one example, such as 28x28x1", {"metavar": "SHAPE"}),
         ),
     ),
+    "worked": Command(
+        "working",
+        "work a step of a small network out as a handout, or mark an exercise",
+        (
+            Argument(
+                "NAME", "2-2-1, gate, a run or a .safetensors file of a small model", {"nargs": "?"}
+            ),
+            Argument("--input", "of a model: 0.35,0.9 or a file with an example", {}),
+            Argument("--target", "the right answer, 0.5 or the number of a class", {}),
+            Argument("--learning-rate", "of the step", {"type": float, "metavar": "RATE"}),
+            Argument("--loss", "of a model (that of its run, or squared_error)", {}),
+            Argument("--digits", "shown, 2 to 12 (4)", {"type": int, "default": 4}),
+            Argument("--blank", "leave the answers out", {"action": "store_true"}),
+            Argument(
+                "--output",
+                "the file to write, .md, .tex or .html (standard output)",
+                {"metavar": "FILE"},
+            ),
+            Argument("--grade", "mark a filled exercise", {"metavar": "FILE"}),
+        ),
+        "`clearprop worked gate --blank --output sheet.md` writes an exercise; fill it in, then "
+        "`clearprop worked --grade sheet.md`. Numbers that begin with a minus follow an equals "
+        "sign: --input=-1,2.",
+    ),
     "data list": Command("listing", "list the data sets that have a name"),
     "data show": Command(
         "showing",

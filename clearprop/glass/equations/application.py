@@ -70,3 +70,7 @@ class Application:
         found = self.inputs[i]
         assert found is not None
         return found
+
+
+Row: TypeAlias = Callable[[Application, Index], Expression | None]
+"""(application, index of the output) -> how that entry was computed; None where it is not said."""

@@ -279,7 +279,7 @@ def _mathml_number(digits: str) -> str:
 
 
 def _mathml_brackets(text: str) -> str:
-    return _row(f"<mo>(</mo>{text}<mo>)</mo>")
+    return _row(f"<mo>(</mo>{_row(text)}<mo>)</mo>")
 
 
 def _mathml_function(name: str, arguments: list[str]) -> str:

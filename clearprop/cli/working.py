@@ -1,0 +1,148 @@
+"""``clearprop worked``: a step worked out as a handout, its exercise, and the marking of a copy."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop import data, nn
+from clearprop.cli.output import complain, say
+from clearprop.errors import ConfigurationError, DataError, RunError, nearest
+from clearprop.glass.equations import LECTURES, WorkedSolution, grade, lecture, worked_solution
+from clearprop.training import load, load_preparation
+from clearprop.training.folder import read_config
+
+WHERE = "clearprop worked"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write a handout, or mark a filled one; returns the exit code."""
+    if arguments.grade is not None:
+        return _grade(arguments)
+    if arguments.NAME is None:
+        raise ConfigurationError(
+            "what is to be worked out?",
+            where=WHERE,
+            expected=f"{', '.join(LECTURES)}, a run or a .safetensors file; or --grade FILE",
+        )
+    solution = _solution(arguments)
+    if arguments.blank:
+        solution = solution.blank()
+    if arguments.output is None:
+        say(solution.markdown.rstrip("\n"))
+    else:
+        complain(f"written: {solution.write(arguments.output)}")
+    return 0
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    place = Path(arguments.grade)
+    try:
+        filled = place.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError("there is no such file", where=arguments.grade) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("the file is no text that can be read", where=str(place)) from error
+    if arguments.NAME is None:
+        say(str(grade(filled)))
+    else:
+        say(str(_solution(arguments).grade(filled)))
+    return 0
+
+
+def _solution(arguments: argparse.Namespace) -> WorkedSolution:
+    of_model = {
+        "--input": arguments.input,
+        "--target": arguments.target,
+        "--learning-rate": arguments.learning_rate,
+        "--loss": arguments.loss,
+    }
+    if arguments.NAME in LECTURES:
+        given = [option for option, value in of_model.items() if value is not None]
+        if given:
+            raise ConfigurationError(
+                f"{given[0]} goes with a model of your own: {arguments.NAME} has its numbers",
+                where=WHERE,
+            )
+        return lecture(arguments.NAME, arguments.digits)
+    return _of_file(arguments)
+
+
+def _of_file(arguments: argparse.Namespace) -> WorkedSolution:
+    place = Path(arguments.NAME)
+    if not place.exists():
+        close = nearest(arguments.NAME, LECTURES)
+        raise ConfigurationError(
+            "neither a worked example nor a model",
+            where=arguments.NAME,
+            expected=f"{', '.join(LECTURES)}, a run or a .safetensors file",
+            mend=f"did you mean {close!r}?" if close else None,
+        )
+    for option in ("input", "target", "learning_rate"):
+        if getattr(arguments, option) is None:
+            named = f"--{option.replace('_', '-')}"
+            example = {"input": "0.35,0.9", "target": "0.5", "learning_rate": "0.1"}[option]
+            raise ConfigurationError(
+                f"the step of a model needs {named}", where=WHERE, mend=f"{named} {example}"
+            )
+    loss = nn.find_loss(arguments.loss or _loss_of(place) or "squared_error")
+    return worked_solution(
+        load(place),
+        _example(arguments.input, place),
+        _target(arguments.target, loss),
+        arguments.learning_rate,
+        loss,
+        digits=arguments.digits,
+        title=f"One step of {place.name}",
+    )
+
+
+def _loss_of(place: Path) -> str | None:
+    """Return the loss that a run was trained with."""
+    if place.is_dir():
+        with contextlib.suppress(RunError):
+            return str(read_config(place)["loss"])
+    return None
+
+
+def _example(text: str, place: Path) -> Any:
+    """Return an example: numbers as the model takes them, or the first of a file of raw ones."""
+    if not Path(text).exists():
+        return _numbers(text, "--input")
+    preparation = load_preparation(place)
+    if preparation is None:
+        raise ConfigurationError(
+            "how to prepare a file for this model is not known",
+            where=str(place),
+            mend="give the numbers as the model takes them: --input 0.35,0.9",
+        )
+    inputs = data.load_inputs(text, preparation)
+    if isinstance(inputs, dict) or not len(inputs):
+        raise DataError("there is no example of numbers in the file", where=text)
+    return np.asarray(inputs)[:1]
+
+
+def _target(text: str, loss: nn.Loss) -> Any:
+    numbers = _numbers(text, "--target")
+    if loss.name in ("cross_entropy", "sequence_cross_entropy") and len(numbers) == 1:
+        if not numbers[0].is_integer():
+            raise ConfigurationError("the target is the number of a class", given=text)
+        return np.asarray([int(numbers[0])])
+    return numbers
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigurationError(
+            f"{option} takes numbers, parted by commas, and no spaces"
+            + (", or a file" if option == "--input" else ""),
+            where=WHERE,
+            given=text,
+            mend=f"{option} 0.35,0.9",
+        ) from None

@@ -1,0 +1,209 @@
+"""Formulas of what gathers many entries: sums, extremes, products of matrices, windows."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from clearprop.glass.equations.application import Application, Index, Operand, Row
+from clearprop.glass.equations.expression import (
+    Expression,
+    Symbol,
+    call,
+    long_sum,
+    product,
+)
+from clearprop.ops.conv.geometry import Geometry, per_axis
+
+# --- sums, means, extremes -----------------------------------------------------------------------
+
+
+def reduced(application: Application, index: Index) -> list[Expression]:
+    """Return the entries of the input that meet in one entry of the output."""
+    x = application.operand(0)
+    return [x.entry(place) for place in _reduced_places(application, index)]
+
+
+def _reduced_places(application: Application, index: Index) -> Iterator[Index]:
+    shape, axis = application.operand(0).shape, application.parameters.get("axis")
+    rank = len(shape)
+    given = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = {a % rank for a in given}
+    keepdims = application.parameters.get("keepdims", False)
+    rest = iter(i for a, i in enumerate(index) if not (keepdims and a in axes))
+    return itertools.product(
+        *(range(n) if a in axes else (next(rest),) for a, n in enumerate(shape))
+    )
+
+
+def sum_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a sum."""
+    return long_sum(reduced(application, index), application.shown)
+
+
+def mean_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a mean."""
+    terms = reduced(application, index)
+    whole = long_sum(terms, application.shown)
+    return whole if len(terms) == 1 else whole / len(terms)
+
+
+def extreme_row(name: str) -> Row:
+    """Return the row of `max` or of `min`."""
+
+    def forward(application: Application, index: Index) -> Expression:
+        return _of_extreme(name, reduced(application, index), application.shown)
+
+    return forward
+
+
+def _of_extreme(name: str, entries: list[Expression], shown: int | None) -> Expression:
+    """Return the largest or smallest of entries, those that come close written out."""
+    if len(entries) == 1:
+        return entries[0]
+    if shown is None or len(entries) <= shown:
+        return call(name, *entries)
+    values = np.asarray([entry.value for entry in entries])
+    order = np.argsort(-values if name == "max" else values, kind="stable")
+    kept, others = set(order[:shown].tolist()), order[shown:]
+    rest = Symbol(f"rest{len(others)}", float(values[others[0]]))
+    return call(name, *(e for i, e in enumerate(entries) if i in kept), rest)
+
+
+def variance_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a variance, with the mean as a symbol."""
+    terms = reduced(application, index)
+    mean = Symbol("mean", math.fsum(t.value for t in terms) / len(terms))
+    squares = [(t - mean) ** 2 for t in terms]
+    freedom: int = len(terms) - application.parameters.get("ddof", 0)
+    return long_sum(squares, application.shown) / freedom
+
+
+def running_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a running sum."""
+    axis = application.parameters.get("axis", 0) % len(index)
+    places = ((*index[:axis], i, *index[axis + 1 :]) for i in range(index[axis] + 1))
+    return long_sum([application.operand(0).entry(p) for p in places], application.shown)
+
+
+# --- products ------------------------------------------------------------------------------------
+
+
+def matmul_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a product of matrices."""
+    x, y = application.operand(0), application.operand(1)
+    if len(x.shape) == 1:
+        row: Index = ()
+        columns = index[-1:] if len(y.shape) > 1 else ()
+        outer = index[: len(index) - len(columns)]
+    else:
+        columns = index[-1:] if len(y.shape) > 1 else ()
+        rows = index[: len(index) - len(columns)]
+        row, outer = rows[-1:], rows[:-1]
+    left, right = leading(x, outer), leading(y, outer)
+    terms = []
+    for k in range(x.shape[-1]):
+        inner = (k, *columns) if len(y.shape) > 1 else (k,)
+        terms.append(x.entry((*left, *row, k)) * y.entry((*right, *inner)))
+    return long_sum(terms, application.shown)
+
+
+def leading(x: Operand, leading: Index) -> Index:
+    """Return the leading indices of an input that broadcasts over leading axes."""
+    shape = x.shape[:-2]
+    own = leading[len(leading) - len(shape) :]
+    return tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))
+
+
+def einsum_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a sum of products over letters."""
+    left, _, output = application.parameters["subscripts"].partition("->")
+    named = left.split(",")
+    sizes: dict[str, int] = {}
+    for k, letters in enumerate(named):
+        for letter, size in zip(letters, application.operand(k).shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    fixed = dict(zip(output, index, strict=True))
+    summed = [letter for letter in sizes if letter not in fixed]
+    terms = []
+    for places in itertools.product(*(range(sizes[letter]) for letter in summed)):
+        at = fixed | dict(zip(summed, places, strict=True))
+        factors = []
+        for k, letters in enumerate(named):
+            x = application.operand(k)
+            place = (min(at[c], n - 1) for c, n in zip(letters, x.shape, strict=True))
+            factors.append(x.entry(tuple(place)))
+        terms.append(product(factors))
+    return long_sum(terms, application.shown)
+
+
+def outer_sum_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a sum of outer products."""
+    x, y = application.operand(0), application.operand(1)
+    terms = [x.entry((n, index[0])) * y.entry((n, index[1])) for n in range(x.shape[0])]
+    return long_sum(terms, application.shown)
+
+
+def _taps(geometry: Geometry, places: Index) -> Iterator[tuple[Index, Index]]:
+    """Yield (place within the window, place in the input) of what a window sees, no padding."""
+    rows = zip(places, geometry.stride, geometry.padding, strict=True)
+    starts = [j * s - before for j, s, (before, _) in rows]
+    for tap in itertools.product(*map(range, geometry.window)):
+        rows2 = zip(starts, tap, geometry.dilation, strict=True)
+        place = tuple(start + i * d for start, i, d in rows2)
+        if all(0 <= p < n for p, n in zip(place, geometry.sizes, strict=True)):
+            yield tap, place
+
+
+def convolution_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a convolution: what its window sees, times the kernel."""
+    x, kernel = application.operand(0), application.operand(1)
+    named = application.parameters
+    geometry = Geometry.of(
+        x.shape[1:-1],
+        kernel.shape[:-2],
+        stride=named.get("stride", 1),
+        padding=named.get("padding", 0),
+        dilation=named.get("dilation", 1),
+        where="convolution",
+    )
+    feature, width = index[-1], kernel.shape[-2]
+    first = feature // (kernel.shape[-1] // named.get("groups", 1)) * width
+    terms = [
+        x.entry((index[0], *place, first + c)) * kernel.entry((*tap, c, feature))
+        for tap, place in _taps(geometry, index[1:-1])
+        for c in range(width)
+    ]
+    bias = application.inputs[2] if len(application.inputs) > 2 else None
+    whole = long_sum(terms, application.shown)
+    return whole if bias is None else whole + bias.entry((feature,))
+
+
+def _window(application: Application, index: Index) -> tuple[Geometry, list[Expression]]:
+    x, named = application.operand(0), application.parameters
+    axes = len(x.shape) - 2
+    taps = per_axis(named["window"], axes, name="window", where=application.operation)
+    geometry = Geometry.of(
+        x.shape[1:-1],
+        taps,
+        stride=named.get("stride") or taps,
+        padding=named.get("padding", 0),
+        where=application.operation,
+    )
+    places = [place for _, place in _taps(geometry, index[1:-1])]
+    return geometry, [x.entry((index[0], *place, index[-1])) for place in places]
+
+
+def max_pool_row(application: Application, index: Index) -> Expression:
+    """Write the largest entry of a window."""
+    return _of_extreme("max", _window(application, index)[1], application.shown)
+
+
+def average_pool_row(application: Application, index: Index) -> Expression:
+    """Write the mean of a window."""
+    geometry, entries = _window(application, index)
+    counted = application.parameters.get("count_padding", True)
+    return long_sum(entries, application.shown) / (geometry.taps if counted else len(entries))

@@ -1,0 +1,292 @@
+"""A small pass, number by number: every entry of every value is a quantity with a name.
+
+It runs on clearprop's own tape, in double precision. Entries that are only moved (by a reshape, or
+a sum of one) are the quantity that they were.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop.autodiff import Node, Tape, sweep
+from clearprop.autodiff.sweep import errors_of_inputs
+from clearprop.errors import ShapeError
+from clearprop.glass.equations.application import Application, Index, Operand
+from clearprop.glass.equations.expression import Expression, Number, Symbol, symbols
+from clearprop.glass.equations.moved import MOVING
+from clearprop.glass.equations.templates import formula, local_formula
+
+Place: TypeAlias = tuple[int, int, Index]
+"""(node, output, index): where an entry stands on the tape."""
+
+MOST_SCALARS = 1_500
+"""Numbers of a pass that are written one by one."""
+
+_GATHERING = {"sum", "mean", "max", "min"}
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One number of a pass.
+
+    Attributes:
+        place: where it stands.
+        value: what it is.
+        error: dE/dvalue.
+        operation: what computed it; "" for what was given.
+        layer: the path of the layer that it was computed in.
+        formula: how, from the places of others; None where no formula says it.
+        slopes: its local derivatives, by the place of what it was computed from.
+        numeric: the same as numbers.
+    """
+
+    place: Place
+    value: float
+    error: float
+    operation: str = ""
+    layer: str = ""
+    formula: Expression | None = None
+    slopes: Mapping[Place, Expression | None] = field(default_factory=dict)
+    numeric: Mapping[Place, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """A pass in single numbers, in the order of computation; the last is the result.
+
+    Attributes:
+        all: the numbers, the given ones first.
+        result: the place of E.
+        outputs: the places of the model's answer.
+        targets: the places of the targets.
+    """
+
+    all: tuple[Scalar, ...]
+    result: Place
+    outputs: tuple[Place, ...] = ()
+    targets: tuple[Place, ...] = ()
+
+    def __iter__(self) -> Iterator[Scalar]:
+        return iter(self.all)
+
+
+class Expansion:
+    """Turns the nodes of a tape into single numbers.
+
+    Args:
+        tape: on which the pass was recorded.
+        result: the traced value that it ended in.
+        targets: arrays that are recognized as targets where they enter as constants.
+    """
+
+    def __init__(self, tape: Tape, result: Any, targets: Any = None) -> None:
+        check_size(tape)
+        self.tape = tape
+        self.result = result
+        self.targets = None if targets is None else np.asarray(targets)
+        self.errors = sweep(tape, [(result, jnp.ones((), result.dtype))])
+        self.known: dict[Place, Expression] = {}
+        self.scalars: dict[Place, Scalar] = {}
+        self.target_places: list[Place] = []
+
+    def run(self, outputs: Any = ()) -> Scalars:
+        """Return the numbers that the result depends on."""
+        for n, node in enumerate(self.tape.nodes):
+            for k in range(len(node.outputs) - 1, -1, -1):
+                self._expand(n, k, node)
+        end = self.place(self.result.node, self.result.output, ())
+        answers = [
+            self.place(y.node, y.output, at)
+            for y in jax.tree.leaves(outputs)
+            if hasattr(y, "tape")
+            for at in itertools.product(*map(range, y.shape))
+        ]
+        needed = self._needed(end)
+        kept = tuple(s for place, s in self.scalars.items() if place in needed)
+        given = [s for s in kept if not s.operation]
+        ordered = (*given, *(s for s in kept if s.operation))
+        return Scalars(
+            ordered,
+            end,
+            tuple(place for place in answers if place in needed),
+            tuple(self.target_places),
+        )
+
+    def place(self, n: int, k: int, at: Index) -> Place:
+        """Return where the number that an entry is was computed."""
+        found = self.known[n, k, at]
+        assert isinstance(found, Symbol)
+        return found.key  # type: ignore[return-value]
+
+    def _expand(self, n: int, k: int, node: Node) -> None:
+        values = np.asarray(node.outputs[k])
+        if not np.issubdtype(values.dtype, np.floating):
+            for at in itertools.product(*map(range, values.shape)):
+                self.known[n, k, at] = Number(float(values[at]))
+            return
+        arrived = self.errors.get((n, k))
+        errors = np.zeros(values.shape) if arrived is None else np.asarray(arrived)
+        use = None if node.operation is None else self._application(n, k, node)
+        for at in itertools.product(*map(range, values.shape)):
+            place = (n, k, at)
+            made = Scalar(place, float(values[at]), float(errors[at]))
+            if use is not None:
+                written = formula(use, at)
+                if isinstance(written, Symbol | Number) and _only_moves(use.operation):
+                    self.known[place] = written
+                    continue
+                made = self._computed(made, node, use, written)
+            self.known[place] = Symbol("", made.value, place)
+            self.scalars[place] = made
+
+    def _application(self, n: int, k: int, node: Node) -> Application:
+        operands = tuple(
+            None if x is None else self._operand(n, i, x, node.parents[i])
+            for i, x in enumerate(node.inputs)
+        )
+
+        def result(output: int, at: Index) -> Expression:
+            value = float(np.asarray(node.outputs[output])[at])
+            return self.known.get((n, output, at), Symbol("", value, (n, output, at)))
+
+        assert node.operation is not None
+        shape = tuple(node.outputs[k].shape)
+        return Application(
+            node.operation.name, node.parameters, operands, k, shape, result, shown=None
+        )
+
+    def _operand(self, n: int, i: int, x: Any, parent: tuple[int, int] | None) -> Operand:
+        array = np.asarray(x)
+        if parent is not None:
+            return Operand(array, lambda at: self.known[(*parent, at)])
+        if self._is_target(array):
+            return Operand(array, lambda at: self._target(array, at), constant=True)
+        return Operand(array, lambda at: Number(float(array[at])), constant=True)
+
+    def _is_target(self, array: Any) -> bool:
+        t = self.targets
+        if t is None or not np.issubdtype(t.dtype, np.floating):
+            return False
+        same = array.ndim > 0 and array.size == t.size
+        return bool(same and np.array_equal(array.ravel(), t.ravel()))
+
+    def _target(self, array: Any, at: Index) -> Symbol:
+        place: Place = (-1, 0, (int(np.ravel_multi_index(at, array.shape)),))
+        if place not in self.scalars:
+            self.scalars[place] = Scalar(place, float(array[at]), math.nan)
+            self.target_places.append(place)
+        return Symbol("", float(array[at]), place)
+
+    def _computed(
+        self, made: Scalar, node: Node, use: Application, written: Expression | None
+    ) -> Scalar:
+        """Return a number with its formula and the local derivatives by what it came from."""
+        assert node.operation is not None
+        at = made.place[2]
+        if written is not None and any(symbol.key is None for symbol in symbols(written)):
+            written = None  # it speaks of a mean or a score that has no place of its own
+        numeric = self._numeric(node, use, at, written)
+        slopes: dict[Place, Expression | None] = {}
+        for place, (_, i, where) in numeric.items():
+            slope = None if written is None else local_formula(use, at, i, where)
+            slopes[place] = slope
+        numbers = {place: slope for place, (slope, _, _) in numeric.items()}
+        for place, slope in slopes.items():
+            if slope is not None and not _equal(slope.value, numbers[place]):
+                slopes[place] = None
+        return replace(
+            made,
+            operation=node.operation.name,
+            layer=node.layer,
+            formula=written,
+            slopes=slopes,
+            numeric=numbers,
+        )
+
+    def _numeric(
+        self, node: Node, use: Application, at: Index, written: Expression | None
+    ) -> dict[Place, tuple[float, int, Index]]:
+        """Return by place the local derivative, by the rule, and one input that it came in by."""
+        arrived: list[Any] = [None] * len(node.outputs)
+        y = node.outputs[use.output]
+        unit = np.zeros(y.shape, y.dtype)
+        unit[at] = 1
+        arrived[use.output] = jnp.asarray(unit)
+        spoken_of = set() if written is None else {s.key for s in symbols(written)}
+        found: dict[Place, tuple[float, int, Index]] = {}
+        if node.operation is None or not node.operation.differentiable:
+            return found
+        for i, slopes in enumerate(errors_of_inputs(node, arrived)):
+            if slopes is None or use.inputs[i] is None:
+                continue
+            array = np.asarray(slopes)
+            for where in itertools.product(*map(range, array.shape)):
+                entry = use.operand(i).entry(where)
+                if isinstance(entry, Symbol) and (array[where] != 0 or entry.key in spoken_of):
+                    place: Place = entry.key  # type: ignore[assignment]
+                    before = found.get(place, (0.0, i, where))
+                    found[place] = (before[0] + float(array[where]), *before[1:])
+        return found
+
+    def _needed(self, end: Place) -> set[Place]:
+        """Return the places that the result was computed from, its own among them."""
+        found, waiting = set[Place](), [end]
+        while waiting:
+            place = waiting.pop()
+            if place in found:
+                continue
+            found.add(place)
+            scalar = self.scalars[place]
+            waiting += list(scalar.slopes)
+            if scalar.formula is not None:
+                waiting += [s.key for s in symbols(scalar.formula)]  # type: ignore[misc]
+        return found
+
+
+def check_size(tape: Tape) -> None:
+    """Raise where a pass is too long to be written out.
+
+    Raises:
+        ShapeError: it holds too many numbers.
+    """
+    size = sum(math.prod(v.shape) for node in tape.nodes for v in node.outputs)
+    if size > MOST_SCALARS:
+        raise ShapeError(
+            "the pass holds too many numbers to be written out one by one",
+            given=f"{size:,} numbers",
+            expected=f"at most {MOST_SCALARS:,}",
+            mend="take one example and a smaller network; "
+            "glass.equations(node) shows any entry of a large one",
+        )
+
+
+def _only_moves(operation: str) -> bool:
+    return operation in MOVING or operation in _GATHERING
+
+
+def _equal(x: float, y: float) -> bool:
+    return math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) or (math.isnan(x) and math.isnan(y))
+
+
+def on_tape(compute: Callable[[Tape], tuple[Any, Any]], targets: Any = None) -> Scalars:
+    """Run a pass in double precision and return its numbers.
+
+    Args:
+        compute: records the pass and returns its result and the model's answer.
+        targets: what is recognized as targets.
+    """
+    tape = Tape()
+    with jax.enable_x64(True):
+        try:
+            result, outputs = compute(tape)
+            return Expansion(tape, result, targets).run(outputs)
+        finally:
+            tape.closed = True

@@ -1,0 +1,405 @@
+"""`worked_solution`: every number of a small network's step, as a handout writes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clearprop import nn
+from clearprop.errors import ConfigurationError
+from clearprop.glass.equations import handout
+from clearprop.glass.equations.expression import (
+    Expression,
+    Symbol,
+    product,
+    substitute,
+    total,
+)
+from clearprop.glass.equations.naming import RATE
+from clearprop.glass.equations.numbers import significant
+from clearprop.glass.equations.passes import Pass, exact_array, pass_of_function, pass_of_model
+from clearprop.glass.equations.scalars import Place, Scalar
+from clearprop.glass.equations.sheet import LECTURE_DIGITS, GateRow, Line, Section, Sheet
+
+if TYPE_CHECKING:
+    from clearprop.glass.equations.grading import Grade
+
+
+@dataclass(frozen=True)
+class WorkedSolution:
+    """A whole step worked out: forward, backward, update, and forward again.
+
+    ``markdown``, ``latex`` (a document that loads amsmath alone) and ``html`` (one page, without a
+    network) say the same; `str()` is the Markdown. `values` has every number unrounded.
+
+    Attributes:
+        sheet: what is said.
+    """
+
+    sheet: Sheet
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Every quantity by name, unrounded: ``h1``, ``dE/dw1``, ``w1'``."""
+        return {line.name: line.value for line in self.sheet.lines()}
+
+    @property
+    def markdown(self) -> str:
+        """The handout in Markdown; its equations are plain text, which can be filled in."""
+        return handout.as_markdown(self.sheet)
+
+    @property
+    def latex(self) -> str:
+        """The handout as a complete LaTeX document."""
+        return handout.as_latex(self.sheet)
+
+    @property
+    def html(self) -> str:
+        """The handout as one HTML page."""
+        return handout.as_html(self.sheet)
+
+    def blank(self) -> WorkedSolution:
+        """Return the exercise: numbered gaps in the place of the answers."""
+        return WorkedSolution(replace(self.sheet, blank=True))
+
+    def grade(self, filled: str) -> Grade:
+        """Grade a filled copy of the exercise in Markdown by the answers of this solution.
+
+        Raises:
+            DataError: the text has none of the gaps.
+        """
+        from clearprop.glass.equations.grading import grade_by  # it reads sheets like this one
+
+        return grade_by(self.sheet, filled)
+
+    def write(self, path: Path | str) -> Path:
+        """Write the handout; the suffix .md, .tex or .html says in which form.
+
+        Raises:
+            ConfigurationError: another suffix.
+        """
+        place = Path(path)
+        forms = {".md": self.markdown, ".tex": self.latex, ".html": self.html}
+        if place.suffix not in forms:
+            raise ConfigurationError(
+                "a handout is Markdown, LaTeX or HTML",
+                given=place.name,
+                expected=f"a name that ends in {', '.join(forms)}",
+            )
+        from clearprop.training.files import write_atomically
+
+        write_atomically(place, forms[place.suffix])
+        return place
+
+    def __str__(self) -> str:
+        return self.markdown
+
+    def _repr_html_(self) -> str:
+        return handout.as_html(self.sheet)
+
+
+def worked_solution(
+    model: nn.Module | Callable[..., Any],
+    x: Any,
+    target: Any = None,
+    learning_rate: float | None = None,
+    loss: str | nn.Loss | Callable[[Any, Any], Any] = "squared_error",
+    *,
+    digits: int = LECTURE_DIGITS,
+    title: str | None = None,
+    names: Mapping[str, str] | None = None,
+) -> WorkedSolution:
+    """Write out one step of gradient descent of a small network, number by number.
+
+    Forward pass, backward pass, update w' = w - eta dE/dw and second forward pass. Everything is
+    computed in double precision and shown rounded, as a lecture would.
+
+    Args:
+        model: a network with at most 200 parameters, or a plain function of named numbers, such
+            as ``lambda w, x: 1 / (1 + ops.exp(-w * x))``, which is worked out gate by gate.
+        x: an example, with or without the batch axis; for a function its numbers by name.
+        target: as the loss takes it; a function needs none.
+        learning_rate: eta; without one (a function alone) there is no update.
+        loss: of a model.
+        digits: significant digits that are shown, 2 to 12.
+        title: of the handout.
+        names: other names for quantities, such as {"x1": "A"}.
+
+    Raises:
+        ModelError: the model is too large, or has no values.
+        ShapeError: the example does not fit the model.
+        ConfigurationError: something is missing, or a name cannot be used.
+
+    >>> from clearprop import ops
+    >>> gate = worked_solution(lambda w, x: ops.sigmoid(w * x), {"w": 2.0, "x": -1.0})
+    >>> print(f"{gate.values['df/dw']:.6f}")
+    -0.104994
+    """
+    check_step(learning_rate, digits)
+    renamed = dict(names or {})
+    if not isinstance(model, nn.Module) and callable(model):
+        first = _of_function(model, x, target, renamed)
+        again = None
+        if learning_rate is not None:
+            stepped = {name: x[name] - learning_rate * e for name, e in _errors(first).items()}
+            again = pass_of_function(model, stepped, renamed)
+        heading = title or "A function, gate by gate"
+    else:
+        if target is None or learning_rate is None:
+            missing = "target" if target is None else "learning_rate"
+            raise ConfigurationError(f"the step of a network needs a {missing}")
+        first = pass_of_model(model, x, target, loss, renamed)
+        changed = _stepped(model, first, learning_rate)
+        again = pass_of_model(model, x, target, loss, renamed, changed)
+        heading = title or "One step of a network"
+    sheet = _Writer(first, again, learning_rate, digits).sheet(heading)
+    return WorkedSolution(sheet.numbered())
+
+
+def check_step(learning_rate: float | None, digits: int) -> None:
+    """Raise where a step cannot be worked out with these.
+
+    Raises:
+        ConfigurationError: a rate that is no number, or digits out of their range.
+    """
+    if learning_rate is not None and not math.isfinite(learning_rate):
+        raise ConfigurationError("the learning rate is a number", given=f"{learning_rate}")
+    if not 2 <= digits <= 12:
+        raise ConfigurationError(
+            "a handout shows 2 to 12 significant digits", given=f"digits={digits}"
+        )
+
+
+def _of_function(
+    function: Callable[..., Any], x: Any, target: Any, renamed: Mapping[str, str]
+) -> Pass:
+    if not isinstance(x, Mapping):
+        raise ConfigurationError(
+            "the inputs of a function are given by name",
+            given=type(x).__name__,
+            mend='cp.worked_solution(f, {"w": 2.0, "x": -1.0})',
+        )
+    if target is not None:
+        raise ConfigurationError("a function has no target: make it a part of the function")
+    return pass_of_function(function, x, renamed)
+
+
+def _errors(first: Pass) -> dict[str, float]:
+    """Return the error signals of a function's inputs."""
+    known = {scalar.place: scalar.error for scalar in first.scalars}
+    return {name: known.get(place, 0.0) for place, name in first.given.inputs.items()}
+
+
+def _stepped(model: nn.Module, first: Pass, rate: float) -> dict[str, Any]:
+    """Return the parameters after the step, by path."""
+    errors = {scalar.place: scalar.error for scalar in first.scalars}
+    changed = {path: exact_array(leaf) for path, leaf in nn.parameters(model).items()}
+    for place, path in first.given.learned.items():
+        changed[path.partition("[")[0]][place[2]] -= rate * errors.get(place, 0.0)
+    return changed
+
+
+# --- writing it down -----------------------------------------------------------------------------
+
+
+class _Writer:
+    """Makes the sections of a handout from the numbers of two passes."""
+
+    def __init__(self, first: Pass, again: Pass | None, rate: float | None, digits: int) -> None:
+        self.first = first
+        self.again = again
+        self.rate = rate
+        self.digits = digits
+        self.names = first.names
+        self.result = first.result
+        self.is_function = not first.given.learned
+        given = first.given
+        self.learned = given.inputs if self.is_function else given.learned
+        self.opaque: list[Line] = []
+
+    def sheet(self, title: str) -> Sheet:
+        """Return the whole handout."""
+        backward = tuple(self._backward())
+        forward = tuple(self._forward(self.first, ""))
+        sections = [
+            Section("What is given", self._said_of_given(), tuple(self._given())),
+            Section("Forward pass", "Each value from those before it.", forward),
+            Section("Backward pass", self._said_of_backward(), backward),
+        ]
+        if self.rate is not None and self.again is not None:
+            sections += self._step(self.rate, self.again)
+        return Sheet(
+            title=title,
+            intro=(
+                "Every number is computed in full precision and shown with "
+                f"{self.digits} significant digits.",
+            ),
+            sections=tuple(section for section in sections if section.lines),
+            gates=tuple(self._gates()) if self.is_function else (),
+            notes=(),
+            footer="",
+            digits=self.digits,
+            result=self.result,
+        )
+
+    def _error_name(self, place: Place) -> str:
+        return f"d{self.result}/d{self.names[place]}"
+
+    def _named(self, expression: Expression, names: Mapping[Place, str], mark: str) -> Expression:
+        """Return a formula with names for its places, those that change marked."""
+
+        def name(symbol: Symbol) -> Expression | None:
+            if symbol.key is None:
+                return None
+            place: Place = symbol.key  # type: ignore[assignment]
+            return Symbol(f"{names[place]}{mark if self._changes(place) else ''}", symbol.value)
+
+        return substitute(expression, name)
+
+    def _changes(self, place: Place) -> bool:
+        """Say whether a number is another one in the second pass."""
+        is_given = place in self.first.given.inputs or place[0] < 0
+        return place in self.learned or not is_given
+
+    def _given(self) -> Iterator[Line]:
+        if self.rate is not None:
+            yield Line(RATE, self.rate, about="learning rate")
+        for scalar in self.first.scalars:
+            if scalar.operation:
+                continue
+            about = self.first.given.learned.get(scalar.place) or (
+                "target" if scalar.place[0] < 0 else "input"
+            )
+            yield Line(
+                self.names[scalar.place], scalar.value, about="" if (self.is_function) else about
+            )
+
+    def _said_of_given(self) -> str:
+        return "" if self.is_function else f"The error is {self.result}, which is to become small."
+
+    def _forward(self, run: Pass, mark: str) -> Iterator[Line]:
+        for scalar in run.scalars:
+            if not scalar.operation:
+                continue
+            name = f"{run.names[scalar.place]}{mark}"
+            about = f"{scalar.layer}, {scalar.operation}" if scalar.layer else scalar.operation
+            if scalar.formula is None:
+                yield Line(name, scalar.value, None, f"given: {scalar.operation}")
+            else:
+                formula = self._named(scalar.formula, run.names, mark)
+                yield Line(name, scalar.value, formula, about)
+
+    def _said_of_backward(self) -> str:
+        return (
+            f"The error signal of a value v is d{self.result}/dv: over all that v goes into, the "
+            "sum of its error signal times the local derivative."
+        )
+
+    def _backward(self) -> Iterator[Line]:
+        """Yield the error signals from the result back, each after all that it needs."""
+        scalars = {scalar.place: scalar for scalar in self.first.scalars}
+        wanted = self._wanted(scalars)
+        users: dict[Place, list[Scalar]] = {place: [] for place in scalars}
+        for scalar in scalars.values():
+            for place in scalar.slopes:
+                if place in users:
+                    users[place].append(scalar)
+        waiting = {place: sum(u.place in wanted for u in users[place]) for place in scalars}
+        ready = [self.first.scalars.result]
+        while ready:
+            done = scalars[ready.pop(0)]
+            if done.place != self.first.scalars.result:
+                yield from self._error(done, users[done.place], wanted)
+            for place in done.slopes:
+                if place in wanted:
+                    waiting[place] -= 1
+                    if not waiting[place]:
+                        ready.append(place)
+
+    def _wanted(self, scalars: Mapping[Place, Scalar]) -> set[Place]:
+        """Return the places whose error signals some parameter's depends on, or is."""
+        found: set[Place] = set()
+        for place, scalar in scalars.items():
+            if place in self.learned or any(source in found for source in scalar.slopes):
+                found.add(place)
+        return found
+
+    def _error(self, scalar: Scalar, users: list[Scalar], wanted: set[Place]) -> Iterator[Line]:
+        terms = []
+        for user in users:
+            if user.place not in wanted:
+                continue
+            slope = user.slopes[scalar.place]
+            if slope is None:
+                name = f"d{self.names[user.place]}/d{self.names[scalar.place]}"
+                number = Symbol(name, user.numeric[scalar.place])
+                yield Line(name, number.value, None, f"given: the rule of {user.operation}")
+                factor: Expression = number
+            else:
+                factor = self._named(slope, self.names, "")
+            if user.place == self.first.scalars.result:
+                terms.append(factor)
+            else:
+                error = Symbol(self._error_name(user.place), user.error)
+                terms.append(product([error, factor]))
+        yield Line(self._error_name(scalar.place), scalar.error, total(terms))
+
+    def _step(self, rate: float, again: Pass) -> Iterator[Section]:
+        lines = []
+        values = {scalar.place: scalar.value for scalar in again.scalars}
+        for scalar in self.first.scalars:
+            if scalar.place not in self.learned:
+                continue
+            name, error = self.names[scalar.place], self._error_name(scalar.place)
+            before = Symbol(name, scalar.value)
+            formula = before - Symbol(RATE, rate) * Symbol(error, scalar.error)
+            lines.append(Line(f"{name}'", values.get(scalar.place, before.value), formula))
+        said = "The rule of gradient descent, w' = w - eta dE/dw, with the old values on the right."
+        if self.is_function:
+            said = f"One step of gradient descent on {self.result}."
+        yield Section("Update", said, tuple(lines))
+        forward = tuple(self._forward(again, "'"))
+        yield Section(
+            "Second forward pass",
+            "The same once more, with the new values.",
+            forward,
+            self._comment(again),
+        )
+
+    def _comment(self, again: Pass) -> str:
+        before = {s.place: s.value for s in self.first.scalars}
+        after = {s.place: s.value for s in again.scalars}
+        end = self.first.scalars.result
+        verb = (
+            "fell"
+            if after[end] < before[end]
+            else "rose"
+            if after[end] > before[end]
+            else ("stayed")
+        )
+        said = [f"{self.result} {verb}: {self._move(before[end], after[end])}."]
+        outputs, targets = self.first.scalars.outputs, self.first.scalars.targets
+        if len(outputs) == len(targets):
+            for y, t in zip(outputs, targets, strict=True):
+                said.append(
+                    f"The answer {self.names[y]} went {self._move(before[y], after[y])}, and the "
+                    f"target is {significant(before[t], self.digits)}."
+                )
+        return " ".join(said)
+
+    def _move(self, before: float, after: float) -> str:
+        return f"from {significant(before, self.digits)} to {significant(after, self.digits)}"
+
+    def _gates(self) -> Iterator[GateRow]:
+        for scalar in self.first.scalars:
+            if scalar.operation:
+                name = self.names[scalar.place]
+                slopes = tuple(
+                    (f"d{name}/d{self.names[place]}", number)
+                    for place, number in scalar.numeric.items()
+                )
+                formula = scalar.formula and self._named(scalar.formula, self.names, "")
+                yield GateRow(name, scalar.operation, formula, scalar.value, slopes, scalar.error)

@@ -1,0 +1,93 @@
+"""`clearprop worked`: handouts, exercises and their marks, from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import pytest
+
+from clearprop import nn, tree
+from clearprop.cli import main
+from clearprop.training import save
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    layers = [nn.Linear(2, 2, bias=False), "sigmoid", nn.Linear(2, 1, bias=False)]
+    weights = {
+        "layers.0.weight": jnp.array([[0.1, 0.4], [0.8, 0.6]]),
+        "layers.2.weight": jnp.array([[0.3], [0.9]]),
+    }
+    network = nn.Sequential([*layers, "sigmoid"]).init(0)
+    save(tree.replace(network, weights), tmp_path / "small.safetensors")
+    return str(tmp_path / "small.safetensors")
+
+
+def test_a_handout_is_written_to_a_file_or_shown(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["worked", "gate", "--output", str(tmp_path / "gate.html")]) == 0
+    assert "written" in capsys.readouterr().err
+    assert (tmp_path / "gate.html").read_text().startswith("<!DOCTYPE html>")
+    assert main(["worked", "gate", "--digits", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("# The sigmoid gate, worked out\n")
+    assert "= -0.53" in shown
+
+
+def test_an_exercise_is_made_filled_and_marked(tmp_path: Path, capsys: Captured) -> None:
+    sheet = tmp_path / "sheet.md"
+    assert main(["worked", "gate", "--blank", "--output", str(sheet)]) == 0
+    text = sheet.read_text().replace("(1) ____", "(1) -2.0").replace("(2) ____", "(2) -6.0")
+    sheet.write_text(text)
+    capsys.readouterr()
+    for name in ([], ["gate"]):
+        assert main(["worked", *name, "--grade", str(sheet)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "(1) g1: right"
+        assert lines[1].endswith("the sign is the other one")
+        assert lines[-1] == "mark: 1 of 20 (5 %): 1 right, 0 carried, 1 wrong, 18 empty"
+
+
+def test_a_model_of_a_file(model: str, capsys: Captured) -> None:
+    step = ["--input", "0.35,0.9", "--target", "0.5", "--learning-rate", "1", "--digits", "6"]
+    assert main(["worked", model, *step]) == 0
+    shown = capsys.readouterr().out
+    assert "# One step of small.safetensors, worked out" in shown
+    assert "0.682019" in shown
+    assert main(["worked", model, *step, "--loss", "log_loss", "--blank"]) == 0
+    assert "(1) ____" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "what is to be worked out?"),
+        (["gat"], "did you mean 'gate'?"),
+        (["gate", "--input", "1"], "--input goes with a model of your own"),
+        (["gate", "--digits", "99"], "2 to 12"),
+        (["gate", "--output", "sheet.pdf"], "Markdown, LaTeX or HTML"),
+        (["--grade", "nothing.md"], "there is no such file"),
+        (["MODEL"], "needs --input"),
+        (["MODEL", "--input", "1,2"], "needs --target"),
+        (["MODEL", "--input", "1,2", "--target", "1"], "needs --learning-rate"),
+        (["MODEL", "--input", "a", "--target", "1", "--learning-rate", "1"], "takes numbers"),
+        (["MODEL", "--input", "1", "--target", "1", "--learning-rate", "1"], "(..., 2)"),
+        (["MODEL", "--input", "1,2", "--target", "1", "--learning-rate", "1", "--loss", "x"],
+         "unknown loss"),
+        (["MODEL", "--input", "1,2", "--target", "0.5", "--learning-rate", "1", "--loss",
+          "cross_entropy"], "the number of a class"),
+        (["MODEL", "--input", "MODEL", "--target", "1", "--learning-rate", "1"], "not known"),
+    ],
+)  # fmt: skip
+def test_bad_input(arguments: list[str], said: str, model: str, capsys: Captured) -> None:
+    given = [model if argument == "MODEL" else argument for argument in arguments]
+    assert main(["worked", *given]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_text(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "sheet.md").write_bytes(b"\xff\xfe\x00")
+    assert main(["worked", "--grade", str(tmp_path / "sheet.md")]) == 2
+    assert "no text that can be read" in capsys.readouterr().err
