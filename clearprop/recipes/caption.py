@@ -13,7 +13,8 @@ from clearprop.data import Dataset, Preparation, Splits
 from clearprop.data.catalog import load_inputs
 from clearprop.data.vocabulary import BEGIN, END
 from clearprop.errors import ConfigurationError
-from clearprop.glass.style import Drawing, canvas, drawn
+from clearprop.glass.drawings.attention import over_picture
+from clearprop.glass.style import Drawing
 from clearprop.models.transcription import transcribe
 from clearprop.recipes.configuration import Listed
 from clearprop.recipes.recipe import Count
@@ -150,7 +151,6 @@ def _told(
     return transcribe(model, seen, length=length, beams=beams, first=first, last=last)
 
 
-@drawn
 def draw_attention(model: Any, preparation: Preparation, image: np.ndarray[Any, Any]) -> Drawing:
     """Draw a picture once a word of its caption, with where the network looked for that word.
 
@@ -168,21 +168,4 @@ def draw_attention(model: Any, preparation: Preparation, image: np.ndarray[Any, 
     seen = np.asarray(preparation.parts["image"].apply(image[None]))
     looked = np.asarray(model.attention({"image": seen, "words": before}))[0]
     names = [*(words.tokens[number] for number in told), "end"]
-    height, width = image.shape[:2]
-    figure, axes = canvas(
-        len(names), 1, width=5.0, height=(5.0 * height / width + 0.3) * len(names), squeeze=False
-    )
-    frame = (-0.5, width - 0.5, height - 0.5, -0.5)
-    for axis, name, weights in zip(axes[:, 0], names, looked, strict=True):
-        axis.imshow(image.mean(axis=-1), cmap="gray_r", extent=frame)
-        axis.imshow(weights, cmap="YlOrBr", alpha=0.55, extent=frame, interpolation="bilinear")
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
-        axis.set_xticks([])
-        axis.set_yticks([])
-        axis.grid(visible=False)
-    return Drawing(
-        "Where it looked for each word",
-        figure,
-        "The same picture once a word; the dark places are those that the network looked at when "
-        "it said that word. It goes from one digit to the next.",
-    )
+    return over_picture(looked, image, names, "Where it looked for each word")

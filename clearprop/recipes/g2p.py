@@ -14,7 +14,8 @@ from clearprop.data.sources import rows_of
 from clearprop.data.texts import read_text
 from clearprop.data.vocabulary import BEGIN, END
 from clearprop.errors import DataError
-from clearprop.glass.style import Drawing, canvas, drawn
+from clearprop.glass.drawings.attention import over_tokens
+from clearprop.glass.style import Drawing
 from clearprop.models.transcription import transcribe
 from clearprop.recipes.recipe import Count
 from clearprop.recipes.transcribing import TranscribingRecipe, references, some, spread_rows
@@ -181,7 +182,6 @@ def spelled(preparation: Preparation, words: Sequence[str]) -> np.ndarray[Any, n
     return spelling.encode_all(small)
 
 
-@drawn
 def draw_attention(model: Any, preparation: Preparation, word: str) -> Drawing:
     """Draw how much the decoder looked at each letter of a word for each sound.
 
@@ -199,17 +199,12 @@ def draw_attention(model: Any, preparation: Preparation, word: str) -> Drawing:
     target = np.array([[sounds.numbers[token] for token in (BEGIN, *said)]], np.int32)
     looked = np.asarray(model.attention({"source": rows, "target": target}))[0]
     letters = list(word.strip().lower())
-    figure, axes = canvas(width=0.45 * len(letters) + 1.6, height=0.36 * len(looked) + 1.2)
-    image = axes.imshow(looked, vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(letters)), letters)
-    axes.set_yticks(range(len(looked)), [*said, "end"])
-    axes.set_xlabel("letter")
-    axes.set_ylabel("sound")
-    axes.grid(visible=False)
-    figure.colorbar(image, ax=axes, label="attention")
-    return Drawing(
+    return over_tokens(
+        looked,
+        [*said, "end"],
+        letters,
         f"Attention over the letters of {''.join(letters)}",
-        figure,
         "Each row sums to 1: which letters the decoder looked at for a sound. Letters that make "
         "one sound together share its row.",
+        ("sound", "letter"),
     )

@@ -15,7 +15,7 @@ from clearprop import nn
 from clearprop.errors import ShapeError
 from clearprop.glass.colors import largest
 from clearprop.glass.drawings.choice import chosen
-from clearprop.glass.drawings.tiles import tiled
+from clearprop.glass.drawings.tiles import table, tiled
 from clearprop.glass.kernels import Kernels, of_convolution, of_units
 from clearprop.glass.style import Drawing, drawn
 
@@ -87,21 +87,15 @@ def filters(
     path, found = chosen(model, layer, KINDS, "filters")
     first = chosen(model, None, KINDS, "filters")[0]
     kernels = kernels_of(found, shape, colors=path == first)
-    tiles, names, columns = list(kernels.tiles), [str(i) for i in kernels.filters], None
+    tiles, names = list(kernels.tiles), [str(i) for i in kernels.filters]
     if kernels.tiles.ndim == 4:  # zero is middle gray, and each color shows its own weight
         limit = largest(kernels.tiles) or 1.0
         tiles = [0.5 + tile / (2 * limit) for tile in tiles]
     if kernels.channels:
-        columns, names = len(kernels.filters), []
-    elif len(tiles) == 1:
-        names = []
-    figure, grid = tiled(tiles, names, columns=columns, label="weight")
-    if kernels.channels:
-        for row, axes in enumerate(grid[:, 0]):
-            axes.set_ylabel(str(row), rotation=0, ha="right", va="center", fontsize=8)
-        for number, axes in zip(kernels.filters, grid[0], strict=True):
-            axes.set_title(str(number), fontsize=8, weight="normal", loc="center", pad=2)
-        figure.supylabel("input channel", fontsize=9)
+        figure, axes = table(kernels.tiles, kernels.channels, kernels.filters, "weight")
+        axes.set_ylabel("input channel")
+    else:
+        figure, _ = tiled(tiles, names if len(tiles) > 1 else [], label="weight")
     where = "; each row is an input channel, each column a filter" if kernels.channels else ""
     colors = (
         "gray is 0, and a color stands for the weight of that color"

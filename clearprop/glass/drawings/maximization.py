@@ -101,35 +101,40 @@ def ascend(
         raise ShapeError("an input has numbers", given=f"shape={tuple(shape)}")
     start = NOISE * jax.random.normal(jax.random.key(seed), (len(units), *shape))
     outputs = jax.eval_shape(lambda m, a: passed(m, a, layer), model, start).shape[1:]
-    places = tuple(
-        # One number of a map is the channel: every place in it counts.
-        (..., unit)
-        if isinstance(unit, int) and len(outputs) > 1 and place_of(unit, outputs, layer)
-        else place_of(unit, outputs, layer)
-        for unit in units
-    )
+    shares = np.stack([_shares(unit, outputs, layer) for unit in units])
     key = jax.random.key(seed + 1)
-    inputs, values = _ascended(model, start, key, layer, places, steps, rules)
+    inputs, values = _ascended(model, start, key, shares, layer, steps, rules)
     return Ascent(np.asarray(inputs, np.float64), np.asarray(values, np.float64))
 
 
-@partial(jax.jit, static_argnums=(3, 4, 5, 6))
+def _shares(unit: Unit, outputs: tuple[int, ...], layer: str) -> NDArray[np.float32]:
+    """Return how much each entry of a layer's output counts: one unit, or the mean of a channel."""
+    place = place_of(unit, outputs, layer)
+    shares = np.zeros(outputs, np.float32)
+    if isinstance(unit, tuple):
+        shares[place] = 1.0
+    else:
+        shares[..., place[-1]] = 1.0 / np.prod(outputs[:-1])
+    return shares
+
+
+@partial(jax.jit, static_argnums=(4, 5, 6))
 def _ascended(
     model: nn.Module,
     start: jax.Array,
     key: jax.Array,
+    shares: jax.Array,
     layer: str,
-    places: tuple[Any, ...],
     steps: int,
     rules: Rules,
 ) -> tuple[jax.Array, jax.Array]:
     pictures = start.ndim == 4 and min(start.shape[1:3]) > 1
+    rest = tuple(range(1, shares.ndim))
 
     def values_of(x: Any) -> Any:
-        output = passed(model, x, layer)
-        each = [ops.mean(output[row][place]) for row, place in enumerate(places)]
-        stacked = ops.stack(each)
-        return ops.sum(stacked), stacked
+        # Each row has its own input, and sees no other in evaluation.
+        values = ops.sum(passed(model, x, layer) * shares, axis=rest)
+        return ops.sum(values), values
 
     def step(x: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         shift = jax.random.randint(key, (2,), -rules.jitter, rules.jitter + 1)

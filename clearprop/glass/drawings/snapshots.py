@@ -23,7 +23,9 @@ Training = Run | nn.Module | Snapshots
 
 
 def snapshots_of(training: Any) -> list[tuple[int, nn.Module]]:
-    """Return the models along a training by step: of a run its snapshots, of a model itself alone.
+    """Return the models along a training by step: the snapshots of a run, or a model alone.
+
+    A run without snapshots is its model alone.
 
     Raises:
         ConfigurationError: it is something else.
@@ -58,7 +60,9 @@ def snapshots_of(training: Any) -> list[tuple[int, nn.Module]]:
 
 
 def _of_run(run: Any) -> list[tuple[int, nn.Module]]:
-    return [(step, run.at(step)) for step in getattr(run, "snapshots", ())]
+    """Return the states of a run that were kept; its model alone where none were."""
+    kept = [(step, run.at(step)) for step in run.machine.steps] if run.machine is not None else []
+    return kept or [(len(run.losses), run.model)]
 
 
 def examples_for(

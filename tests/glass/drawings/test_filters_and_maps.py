@@ -25,9 +25,9 @@ def test_each_tile_is_a_kernel() -> None:
     tiles = shown(filters(CNN))
     assert len(tiles) == 3
     np.testing.assert_allclose(tiles[1], CNN[0].weight[:, :, 0, 1])
-    table = shown(filters(CNN, "layers.2"))
-    assert len(table) == 12
-    np.testing.assert_allclose(table[4 * 1 + 2], CNN[2].weight[:, :, 1, 2])
+    (table,) = shown(filters(CNN, "layers.2"))
+    assert table.shape == (9, 12)
+    np.testing.assert_allclose(table[3:6, 6:9], CNN[2].weight[:, :, 1, 2])
 
 
 def test_units_that_see_pictures_are_pictures() -> None:
