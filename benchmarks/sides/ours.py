@@ -18,7 +18,7 @@ WITHOUT_END = 1_000_000_000
 def train(material: Material, passed: Passed) -> None:
     """Train without end."""
     configuration = material.configuration
-    model = _model(configuration).init(0)
+    model = model_of(configuration).init(0)
     arrays = [array for pair in material.weights for array in pair]
     # Of these networks the material has no biases that are not zero, and no normalizations.
     paths = [path for path in nn.parameters(model) if not _is_left(path, configuration)]
@@ -45,7 +45,8 @@ def train(material: Material, passed: Passed) -> None:
     )
 
 
-def _model(configuration: Configuration) -> nn.Module:
+def model_of(configuration: Configuration) -> nn.Module:
+    """Return the network of a configuration, without values."""
     if configuration.network == "lenet5":
         return LeNet5(activation=configuration.activation)
     if configuration.network == "resnet20":

@@ -23,6 +23,7 @@ from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.explain.graph import Builder, Graph
 from clearprop.glass.explain.jacobian import product_with
 from clearprop.glass.explain.summary import numbers_of
+from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.loop import LoopRow
 
 PROGRAMS = 16
@@ -127,6 +128,19 @@ class Program:
         self.products: dict[tuple[Place | None, int, bool], Callable[..., Any]] = {}
         self._compiled: dict[tuple[int, ...], Callable[..., Any]] = {}
 
+    def is_turned(self, number: int) -> bool:
+        """Say whether `arrays` gives a variable with its examples last.
+
+        So the processor holds the pictures of a convolution with few channels: to turn them all
+        around would take longer than the pass.
+        """
+        shape = self.graph.shapes[self._first[number]].shape
+        turns = len(shape) == 4 and batch_last_pays(shape[0], shape[3])
+        return turns and number not in self.given
+
+    def _as_held(self, number: int, array: Any) -> Any:
+        return jnp.transpose(array, (1, 2, 3, 0)) if self.is_turned(number) else array
+
     def _bytes(self, slot: int) -> int:
         shape = self.graph.shapes[slot]
         return int(shape.size * shape.dtype.itemsize)
@@ -182,7 +196,10 @@ class Program:
         return graph, builder.slots.arrays
 
     def arrays(self, given: Sequence[Any], wanted: Sequence[int]) -> dict[int, Any]:
-        """Return the arrays of some variables (see ``variable_of``), from one compiled call."""
+        """Return the arrays of some variables (see ``variable_of``), from one compiled call.
+
+        Some have their examples last: see `is_turned`.
+        """
         found = {n: given[self.given[n]] for n in wanted if n in self.given}
         rest = tuple(sorted(n for n in set(wanted) if n not in self.given))
         if rest:
@@ -249,7 +266,7 @@ class Program:
 
             def some(*given: Any) -> list[Any]:
                 every = self._function(*given)
-                return [every[self._first[number]] for number in wanted]
+                return [self._as_held(number, every[self._first[number]]) for number in wanted]
 
             self._compiled[wanted] = jax.jit(some, compiler_options=OPTIONS)
         return self._compiled[wanted]

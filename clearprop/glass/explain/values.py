@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from clearprop.glass.explain import program as programs
@@ -35,6 +36,7 @@ class Values:
         self._budget = programs.budget()
         self._parts = _cut(program.sizes, self._budget)
         self._part_of = {n: part for part in self._parts for n in part}
+        self._upright: set[int] = set()
         self._summaries: dict[int, Summary] = {}
         self._kept: OrderedDict[range, dict[int, Any]] = OrderedDict()
 
@@ -45,20 +47,29 @@ class Values:
 
     def __getitem__(self, slot: Slot) -> Array:
         number = self.program.variable_of[slot.number]
+        part = self._computed(number)
+        if number not in self._upright and self.program.is_turned(number):
+            part[number] = jnp.transpose(part[number], (3, 0, 1, 2))
+            self._upright.add(number)
+        found: Array = part[number]
+        return found
+
+    def _computed(self, number: int) -> dict[int, Any]:
+        """Return the part of the pass in which a variable stands, as it was computed."""
         part = self._part_of[number]
         if part not in self._kept:
             self._make_room(part)
             self._kept[part] = self.program.arrays(self.given, part)
+            self._upright -= {*part}
         self._kept.move_to_end(part)
-        found: Array = self._kept[part][number]
-        return found
+        return self._kept[part]
 
     def summary(self, slot: Slot) -> Summary:
         """Return an array in a few numbers; where not all fit, none has to be kept for it."""
         number = self.program.variable_of[slot.number]
         if number not in self._summaries:
             if self.fits:
-                self._summaries[number] = summary_of(self[slot])
+                self._summaries[number] = summary_of(self._computed(number)[number])
             else:
                 numbers = self.program.summaries(self.given)
                 self._summaries = dict(enumerate(map(summary_from, np.asarray(numbers))))

@@ -33,9 +33,8 @@ def checked(glass: Glass, entries: int = 1) -> None:
 
 
 def test_every_error_of_an_mlp_is_what_small_steps_measure() -> None:
-    for activation in ("tanh", "relu"):
-        model = models.MLP((3, 5, 4, 2), activation=activation).init(1)
-        checked(explain(model, drawn(4, 3), np.array([0, 1, 1, 0])), entries=3)
+    model = models.MLP((3, 5, 4, 2), activation="relu").init(1)
+    checked(explain(model, drawn(4, 3), np.array([0, 1, 1, 0])), entries=3)
 
 
 def test_every_error_of_a_recurrent_classifier_is_what_small_steps_measure() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import models, nn, ops, tree
+from clearprop import nn
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.glass.explain import Glass, Jacobian, Selection, explain
 
@@ -21,15 +21,6 @@ def close(a: Any, b: Any) -> None:
 
 def drawn(*shape: int, seed: int = 0) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
-
-def oracle(model: nn.Module, x: Any, y: Any, loss: Any) -> tuple[dict[str, Any], Any]:
-    """Return what jax.grad gives for every parameter and for the input."""
-
-    def objective(weights: dict[str, Any], x: Any) -> Any:
-        return nn.find_loss(loss)(tree.replace(model, weights)(x), y)
-
-    return jax.jit(jax.grad(objective, argnums=(0, 1)))(nn.parameters(model), x)  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -108,22 +99,6 @@ def test_a_jacobian_gives_rows_columns_and_entries(small: Glass) -> None:
         node.local(2)
 
 
-def test_the_errors_of_lenet5_are_those_of_jax() -> None:
-    model, x, y = models.LeNet5().init(0), drawn(2, 28, 28, 1), jnp.array([3, 7])
-    glass = explain(model, x, y)
-    weights, of_input = oracle(model, x, y, "cross_entropy")
-    for path, gradient in weights.items():
-        close(glass[path].error, gradient)
-    close(glass["input"].error, of_input)
-    close(glass.objective, nn.cross_entropy(model(x), y))
-
-    def from_hidden1(h: Any) -> Any:
-        h = ops.relu(model.hidden2(ops.relu(h)))
-        return nn.cross_entropy(model.output(h), y)
-
-    close(glass["hidden1"].error, jax.grad(from_hidden1)(glass["hidden1"].value))
-
-
 def test_a_pass_of_the_same_shapes_is_traced_once(small: Glass) -> None:
     model = nn.Sequential([nn.Linear(2, 3), "tanh", nn.Linear(3, 1)]).init(7)
     again = explain(model, jnp.array([[1.0, 2.0]]), jnp.array([[0.0]]), "squared_error")
@@ -171,3 +146,17 @@ def test_what_does_not_fit_is_refused() -> None:
         explain(model, one, jnp.ones((2, 1)), "squared_error")
     with pytest.raises(ConfigurationError, match="unknown loss"):
         explain(model, one, jnp.ones((1, 1)), "squared_eror")
+
+
+def test_pictures_come_upright_whichever_way_the_processor_holds_them() -> None:
+    layers = [nn.Conv2d(1, 3, 3), "relu", nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 2)]
+    model, x = nn.Sequential(layers).init(0), drawn(16, 8, 8, 1)
+    glass = explain(model, x, np.arange(16) % 2)
+    node = glass["layers.0/convolution"]
+    held = glass.values.program.variable_of[node._spec.value.number]
+    assert glass.values.program.is_turned(held)
+    assert node.summary.mean == pytest.approx(float(node.value.mean()), rel=1e-4)
+    close(node.value, model.layers[0](x))
+    close(node.value, model.layers[0](x))
+    assert node.error is not None
+    assert node.error.shape == node.shape == (16, 6, 6, 3)

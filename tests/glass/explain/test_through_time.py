@@ -76,7 +76,7 @@ def test_an_error_that_vanishes_through_time_is_told() -> None:
 
 
 def test_both_directions_have_their_own_time() -> None:
-    layer = nn.GRU(3, 4, bidirectional=True)
+    layer = nn.RNN(3, 4, bidirectional=True)
     model = nn.Sequential([layer, nn.Linear(8, 2)]).init(0)
     x, y = drawn(2, STEPS, 3), RANDOM.integers(0, 2, (2, STEPS))
     glass = explain(model, x, y, "sequence_cross_entropy")

@@ -1,0 +1,130 @@
+"""What looking inside costs: the time of `explain` over that of a training step.
+
+    python -m benchmarks.glass [lenet128 gpt] [--passes 8]
+
+Both sides take turns in one process: after each pass of a run of `fit`, which uses every core, the
+pass of one batch is explained again and again for as long as that took. Every value and every error
+signal is computed, not only what is looked at. The ratio is that of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from benchmarks import material
+from benchmarks.configurations import CONFIGURATIONS, Configuration
+from benchmarks.sides.ours import model_of
+from clearprop.glass.explain import Glass, explain
+from clearprop.training import EpochDone, Event, fit
+
+GOAL = 2.0
+"""Times a training step that `explain` may take."""
+
+
+class Cost(NamedTuple):
+    """What one thing costs beside a training step.
+
+    Attributes:
+        network: its configuration.
+        what: was measured.
+        step: median seconds of a training step.
+        seconds: median seconds of the thing.
+        goal: largest ratio that was promised.
+    """
+
+    network: str
+    what: str
+    step: float
+    seconds: float
+    goal: float
+
+    @property
+    def ratio(self) -> float:
+        """Its time over a step's."""
+        return self.seconds / self.step
+
+
+class Turns:
+    """Explains a batch after every pass of a run, and keeps the times of both.
+
+    Args:
+        configuration: of the run.
+        explained: explains the batch.
+    """
+
+    def __init__(self, configuration: Configuration, explained: Any) -> None:
+        self._steps = configuration.steps_per_pass
+        self._explained = explained
+        self.steps: list[float] = []
+        self.seconds: list[float] = []
+
+    def __call__(self, event: Event) -> None:
+        """Take a turn after each pass."""
+        if not isinstance(event, EpochDone):
+            return
+        self.steps.append(event.seconds / self._steps)
+        until = time.perf_counter() + event.seconds
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            self._explained()
+            self.seconds.append(time.perf_counter() - began)
+
+
+def cost_of_explain(name: str, passes: int) -> Cost:
+    """Return what explaining a batch costs beside a step on it."""
+    configuration = CONFIGURATIONS[name].shortened(100)
+    with tempfile.TemporaryDirectory() as folder:
+        material.write(configuration, Path(folder))
+        given = material.read(Path(folder), 1)
+    loss = "sequence_cross_entropy" if configuration.network == "gpt" else "cross_entropy"
+    model = model_of(configuration)
+    ready = model.init(0)
+    x, y = (jnp.asarray(a[: configuration.batch_size]) for a in (given.inputs, given.targets))
+
+    def explained() -> Glass:
+        glass = explain(ready, x, y, loss)
+        assert glass.values.fits  # one call computes everything
+        assert glass.objective > 0  # and has ended when one number of it is there
+        return glass
+
+    explained()
+    turns = Turns(configuration, explained)
+    fit(
+        model,
+        (given.inputs, given.targets),
+        loss=loss,
+        optimizer=configuration.optimizer,
+        learning_rate=configuration.learning_rate,
+        epochs=passes,
+        batch_size=configuration.batch_size,
+        dev=0,
+        progress=False,
+        on_event=turns,
+    )
+    step = statistics.median(turns.steps[1:])
+    return Cost(configuration.title, "explain", step, statistics.median(turns.seconds), GOAL)
+
+
+def main() -> None:
+    """Print what looking inside costs."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("networks", nargs="*", default=["lenet128", "gpt"])
+    parser.add_argument("--passes", type=int, default=8)
+    options = parser.parse_args()
+    print(f"{'':<16}  {'what':<24}  {'step':>9}  {'it':>9}  {'ratio':>6}  {'goal':>6}")
+    for name in options.networks:
+        for cost in (cost_of_explain(name, options.passes),):
+            times = f"{cost.step * 1e3:>6.1f} ms  {cost.seconds * 1e3:>6.1f} ms"
+            figures = f"{times}  {cost.ratio:>6.2f}  {cost.goal:>6.2f}"
+            print(f"{name:<16}  {cost.what:<24}  {figures}")
+
+
+if __name__ == "__main__":
+    main()
