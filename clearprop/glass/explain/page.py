@@ -37,7 +37,9 @@ CHECKED, CHECKED_WHOLE = 60, 20
 LARGEST_ROW = 200_000
 """Entries of an input up to which a row of its Jacobian is computed."""
 
-MOST_GROUPS = 24
+LEAST_SECTIONS, MOST_GROUPS = 8, 24
+"""How many sections the layers of a deep network are parted into, if their paths let them."""
+
 OPEN = 100
 """Up to how many nodes all layers of a page are open at first."""
 
@@ -50,7 +52,7 @@ class Group:
         path: of the layer; "input", "model" or "loss" for what stands outside of one.
         nodes: its parameters and operations, in the order of computation.
         share: length of the bar of its error signal, from 0 to 1, on a logarithmic scale.
-        size: mean absolute error signal of its output, as text.
+        size: mean absolute error signal of its output, as text; "" where it carries none.
     """
 
     path: str
@@ -81,6 +83,7 @@ def page(glass: Glass, title: str | None = None) -> str:
             objective=number(glass.objective, 5),
             sections=_sections(found),
             is_open=len(glass) <= OPEN,
+            is_whole=len(glass) <= DETAILED,
             scale=_scale(found),
             data=_embedded(details(glass)),
             parameters=_parameters(glass),
@@ -129,7 +132,8 @@ def groups(glass: Glass) -> list[Group]:
         again[path] = again.get(path, 0) + 1
         name = path if again[path] == 1 else f"{path} #{again[path]}"
         share = float((np.log10(size) - low) / (high - low)) if 0 < size < np.inf else 0.0
-        found.append(Group(name, (*weights.get(i, ()), *nodes), share, number(size)))
+        text = number(size) if nodes[-1].carries_error else ""
+        found.append(Group(name, (*weights.get(i, ()), *nodes), share, text))
     return found
 
 
@@ -153,22 +157,17 @@ def _sections(found: list[Group]) -> list[tuple[str, list[Group]]]:
     """Return many layers by the beginning of their paths; a few as one section without a name."""
     if len(found) <= MOST_GROUPS:
         return [("", found)]
-    depth = 1
-    while depth < 6 and len({_begun(g.path, depth + 1) for g in found}) <= MOST_GROUPS:
-        depth += 1
-    sections: list[tuple[str, list[Group]]] = []
-    places: dict[str, int] = {}
+    parted = [_parted(found, depth) for depth in range(1, 7)]
+    chosen = next((p for p in parted if LEAST_SECTIONS <= len(p) <= MOST_GROUPS), parted[0])
+    return [(name if len(members) > 1 else "", members) for name, members in chosen.items()]
+
+
+def _parted(found: list[Group], depth: int) -> dict[str, list[Group]]:
+    sections: dict[str, list[Group]] = {}
     for group in found:
-        name = _begun(group.path, depth)
-        if name not in places:
-            places[name] = len(sections)
-            sections.append((name, []))
-        sections[places[name]][1].append(group)
+        path = group.path.partition(" ")[0]  # without the number of a layer that comes again
+        sections.setdefault(".".join(path.split(".")[:depth]), []).append(group)
     return sections
-
-
-def _begun(path: str, depth: int) -> str:
-    return ".".join(path.split(".")[:depth])
 
 
 def _parameters(glass: Glass) -> str:
