@@ -57,15 +57,15 @@ def _bare(text: str) -> str:
 def at_quantum(value: float, exponent: int) -> str:
     """Write a number rounded to a multiple of ten to the exponent.
 
-    >>> at_quantum(0.68201934, -4), at_quantum(1.2e-9, -7), at_quantum(-3.4e-8, -9)
-    ('0.6820', '0.0000000', '-3.4e-8')
+    >>> at_quantum(0.68201934, -4), at_quantum(1.2e-9, -7), at_quantum(-256.0, 1)
+    ('0.6820', '0.0000000', '-2.6e2')
     """
     if not math.isfinite(value):
         return str(value)
     number = Decimal(round(Decimal(value).scaleb(-exponent))).scaleb(exponent)
     if not number:
         return f"{0:.{max(0, -exponent)}f}"
-    if SMALLEST <= abs(number) < LARGEST:
+    if SMALLEST <= abs(number) < LARGEST and exponent <= 0:
         return f"{number:f}"
     mantissa, _, power = f"{number:e}".partition("e")
     return f"{mantissa}e{int(power)}"
