@@ -289,6 +289,18 @@ def symbols(expression: Expression) -> Iterator[Symbol]:
             yield from symbols(argument)
 
 
+def magnitude(expression: Expression) -> float:
+    """Return the largest absolute value on the way to a formula's value: its rounding's measure.
+
+    >>> magnitude(Symbol("x", 5.0) - 5)
+    5.0
+    """
+    own = abs(expression.value)
+    if not isinstance(expression, Apply):
+        return own
+    return max(own, *(magnitude(argument) for argument in expression.arguments))
+
+
 def substitute(
     expression: Expression, replaced: Callable[[Symbol], Expression | None]
 ) -> Expression:

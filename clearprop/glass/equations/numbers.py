@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.glass.equations.expression import Expression, Symbol, evaluate
+from clearprop.glass.equations.expression import Expression, Symbol, evaluate, magnitude
 
 DIGITS = 6
 """Significant digits of a printed result, where nothing asks for fewer."""
@@ -90,6 +90,9 @@ def fitting(
         return (lambda symbol: significant(symbol.value, digits)), significant(value, digits)
     size = abs(value) or abs(exact)
     wished = math.floor(math.log10(size)) - digits + 1 if size else -digits
+    # Below this there is nothing but the rounding of double precision.
+    noise = magnitude(expression) * 2.0**-50
+    wished = max(wished, math.ceil(math.log10(noise))) if 0 < noise < math.inf else wished
     # One digit more where the last one stands on the edge between two roundings.
     for exponent in (wished, wished - 1, *range(wished + 1, wished + 30)):
         result = at_quantum(value, exponent)
