@@ -9,6 +9,8 @@ Shape letters: H height, W width, C channels.
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,13 +26,16 @@ from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.drawings.choice import Unit, passed, place_of
 from clearprop.tree import is_differentiable
 
-Marks = NDArray[np.bool_]
+Marks = jax.Array
+"""Of a value: which of its entries the unit hangs on, bool."""
+
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 SPREADING = {"max_pool": "average_pool", "max": "mean", "min": "mean"}
 """Operations that choose one entry, and those that read the same entries without choosing."""
 
 
-def support(model: nn.Module, x: Any, layer: str, unit: Unit) -> Marks:
+def support(model: nn.Module, x: Any, layer: str, unit: Unit) -> NDArray[np.bool_]:
     """Return which entries of one input can change a unit: bool, shaped like the input.
 
     Args:
@@ -55,19 +60,24 @@ def support(model: nn.Module, x: Any, layer: str, unit: Unit) -> Marks:
             given=str(getattr(x, "dtype", type(x).__name__)),
             mend="tokens have none: take a layer behind the embedding, or attention_maps",
         )
+    shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, jnp.asarray(x)[None]).shape
+    seed = np.zeros(shape, np.bool_)
+    seed[(0, *place_of(unit, shape[1:], layer))] = True
+    return np.asarray(_support(model, jnp.asarray(x)[None], seed, layer)[0])
+
+
+# Run once: optimizing it would take longer than it saves.
+@partial(jax.jit, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0})
+def _support(model: nn.Module, x: jax.Array, seed: jax.Array, layer: str) -> jax.Array:
     tape = Tape()
     try:
         with teach_misuse():
-            output = passed(model, tape.variable(jnp.asarray(x)[None]), layer)
+            output = passed(model, tape.variable(x), layer)
     finally:
         tape.closed = True
-    place = (0, *place_of(unit, output.shape[1:], layer))
     if type(output) is not Traced or output.tape is not tape:
         raise ModelError("this layer does not hang on the input", where=layer)
-    seed: Marks = np.zeros(output.shape, np.bool_)
-    seed[place] = True
-    marks: Marks = _swept(tape, (output.node, output.output), seed)[0]
-    return marks
+    return _swept(tape, (output.node, output.output), seed)
 
 
 def _swept(tape: Tape, place: tuple[int, int], seed: Marks) -> Marks:
@@ -81,8 +91,7 @@ def _swept(tape: Tape, place: tuple[int, int], seed: Marks) -> Marks:
         for parent, mark in zip(node.parents, _before(node, arrived), strict=True):
             if parent is not None and mark is not None:
                 marks[parent] = marks[parent] | mark if parent in marks else mark
-    nothing: Marks = np.zeros(tape.nodes[0].outputs[0].shape, np.bool_)
-    return marks.get((0, 0), nothing)
+    return marks.get((0, 0), jnp.zeros(tape.nodes[0].outputs[0].shape, bool))
 
 
 def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
@@ -94,14 +103,14 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
     if operation.stacks is True:  # an elementwise operation
         return [None if s is None else _unbroadcast(arrived[0], s) for s in shapes]
     if operation.name not in OPERATIONS:  # a loop, or a function of the user's own: all may count
-        return [None if s is None else np.ones(s, np.bool_) for s in shapes]
-    random = np.random.default_rng(0)
-    inputs = tuple(_drawn(random, x) for x in node.inputs)
+        return [None if s is None else jnp.ones(s, bool) for s in shapes]
+    inputs = tuple(_spread(x) for x in node.inputs)
     rule = OPERATIONS[SPREADING.get(operation.name, operation.name)]
     output = rule.forward(*inputs, **node.parameters)
     several = isinstance(output, tuple)
+    # Equal errors would cancel in a softmax; these do not.
     errors = tuple(
-        jnp.zeros(value.shape, value.dtype) if mark is None else _error(random, mark, value)
+        jnp.zeros(value.shape, value.dtype) if mark is None else mark * _spread(value)
         for mark, value in zip(arrived, output if several else (output,), strict=True)
     )
     wanted = [parent is not None for parent in node.parents]
@@ -109,30 +118,28 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
         errors if several else errors[0], output, inputs, node.parameters, wanted
     )
     return [
-        None if e is None or s is None else _unbroadcast(np.asarray(e) != 0, s)
+        None if e is None or s is None else _unbroadcast(e != 0, s)
         for e, s in zip(found, shapes, strict=True)
     ]
 
 
-def _drawn(random: np.random.Generator, value: Any) -> Any:
-    """Return positive numbers in the place of an input's; whole numbers and truths as they are."""
+def _spread(value: Any) -> Any:
+    """Return numbers from 1 to 2 in the place of an input's; whole numbers and truths as they are.
+
+    They are the multiples of an irrational number, which fall everywhere and nowhere twice.
+    """
     plain = strip(value)
     if not is_differentiable(plain):
         return plain
-    drawn = random.uniform(1.0, 2.0, np.shape(plain))
-    return jnp.asarray(drawn, jnp.result_type(plain))
-
-
-def _error(random: np.random.Generator, mark: Marks, like: Any) -> jax.Array:
-    # Equal errors would cancel in a softmax; drawn ones do not.
-    return jnp.asarray(mark * random.uniform(1.0, 2.0, mark.shape), like.dtype)
+    shape = np.shape(plain)
+    numbers = jnp.arange(1, math.prod(shape) + 1, dtype=jnp.float32).reshape(shape)
+    return (1.0 + (numbers * GOLDEN) % 1.0).astype(jnp.result_type(plain))
 
 
 def _unbroadcast(mark: Marks | None, shape: tuple[int, ...]) -> Marks | None:
     """Return marks over the axes of a value that was broadcast."""
     if mark is None or mark.shape == shape:
         return mark
-    extra = mark.ndim - len(shape)
-    summed: Marks = np.asarray(mark.any(axis=tuple(range(extra))))
+    summed = mark.any(axis=tuple(range(mark.ndim - len(shape))))
     axes = tuple(i for i, size in enumerate(shape) if size == 1)
-    return np.asarray(summed.any(axis=axes, keepdims=True)) if axes else summed
+    return summed.any(axis=axes, keepdims=True)
