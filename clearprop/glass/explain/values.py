@@ -47,6 +47,8 @@ class Values:
 
     def __getitem__(self, slot: Slot) -> Array:
         number = self.program.variable_of[slot.number]
+        if number in self.program.given:
+            return jnp.asarray(self.given[self.program.given[number]])
         part = self._computed(number)
         if number not in self._upright and self.program.is_turned(number):
             part[number] = jnp.transpose(part[number], (3, 0, 1, 2))
@@ -68,7 +70,9 @@ class Values:
         """Return an array in a few numbers; where not all fit, none has to be kept for it."""
         number = self.program.variable_of[slot.number]
         if number not in self._summaries:
-            if self.fits:
+            if number in self.program.given:
+                self._summaries[number] = summary_of(self[slot])
+            elif self.fits:
                 self._summaries[number] = summary_of(self._computed(number)[number])
             else:
                 numbers = self.program.summaries(self.given)

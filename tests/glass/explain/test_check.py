@@ -37,19 +37,6 @@ def test_every_error_of_an_mlp_is_what_small_steps_measure() -> None:
     checked(explain(model, drawn(4, 3), np.array([0, 1, 1, 0])), entries=3)
 
 
-def test_every_error_of_a_recurrent_classifier_is_what_small_steps_measure() -> None:
-    class Classifier(nn.Module):
-        embedding: nn.Embedding
-        recurrent: nn.LSTM
-        output: nn.Linear
-
-        def __call__(self, x: Any) -> Any:
-            return self.output(self.recurrent(self.embedding(x))[:, -1])
-
-    model = Classifier(nn.Embedding(7, 4), nn.LSTM(4, 5), nn.Linear(5, 3)).init(0)
-    checked(explain(model, RANDOM.integers(0, 7, (2, 6)), np.array([0, 2])))
-
-
 def test_what_is_drawn_in_training_is_the_same_in_double_precision() -> None:
     layers = [nn.Linear(2, 8), "tanh", nn.Dropout(0.5), nn.BatchNorm(8), nn.Linear(8, 1)]
     model = nn.Sequential(layers).init(0)
@@ -118,10 +105,14 @@ def test_without_a_finite_objective_nothing_can_be_compared() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lenet5", "gpt"])
+@pytest.mark.parametrize("name", ["lenet5", "lstm", "gpt"])
 def test_every_error_of_a_larger_network_is_what_small_steps_measure(name: str) -> None:
     if name == "lenet5":
         glass = explain(models.LeNet5().init(0), drawn(2, 28, 28, 1), np.array([3, 7]))
+    elif name == "lstm":
+        model = nn.Sequential([nn.Embedding(7, 4), nn.LSTM(4, 5), nn.Linear(5, 3)]).init(0)
+        labels = RANDOM.integers(0, 3, (2, 6))
+        glass = explain(model, RANDOM.integers(0, 7, (2, 6)), labels, "sequence_cross_entropy")
     else:
         model = models.GPT(11, context=6, width=8, layers=2, heads=2).init(0)
         tokens = RANDOM.integers(0, 11, (2, 6))
