@@ -1,0 +1,54 @@
+"""docs/glass.md does what it says: its five commands, run one after the other, and its code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from clearprop.cli import main
+
+PAGE = (Path(__file__).parent.parent / "docs" / "glass.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def plain(line: str) -> str:
+    """Return a line without its numbers and spaces: they may differ from machine to machine."""
+    return " ".join(re.sub(r"\d[\d.,]*", "#", line).split())
+
+
+def test_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("python")
+    exec(compile(code, "docs/glass.md", "exec"), {"__name__": "page"})
+    printed = capsys.readouterr().out
+    assert "<Glass of" in printed
+    assert "layers.3/matmul" in printed
+
+
+@pytest.mark.slow
+def test_five_commands_lead_to_the_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [line.split() for block in blocks("sh") for line in block.splitlines()]
+    shown = [*blocks("text"), ""]
+    assert len(commands) == 5
+    said = []
+    for (program, *arguments), expected in zip(commands, shown, strict=True):
+        assert program == "clearprop"
+        assert main(arguments) == 0
+        said.append(capsys.readouterr().out)
+        lines = [plain(line) for line in said[-1].splitlines()]
+        for line in expected.splitlines():
+            assert any(plain(line) in printed for printed in lines), line
+    broken, mended = (
+        float(re.search(r"test accuracy +([\d.]+) %", said[i])[1])  # type: ignore[index]
+        for i in (0, 3)
+    )
+    assert broken < 20
+    assert mended > 95
+    assert "FAULT" not in said[4]
