@@ -6,6 +6,8 @@
   const panel = document.getElementById("panel");
   const boxes = [...graph.querySelectorAll(".box")];
   const boxOf = new Map(boxes.map((box) => [Number(box.dataset.node), box]));
+  // The tab key stops at each layer once; within it the arrow keys go on.
+  const firsts = new Set([...graph.querySelectorAll(".boxes")].map((each) => each.querySelector(".box")));
   let chosen = -1;
 
   // --- elements, without a word of markup made from data -----------------------------------------
@@ -183,7 +185,8 @@
     const users = new Set(node.users);
     for (const [i, box] of boxOf) {
       box.setAttribute("aria-pressed", String(i === index));
-      box.tabIndex = i === index ? 0 : -1;
+      const inGroup = box.parentElement === boxOf.get(index).parentElement;
+      box.tabIndex = i === index || (firsts.has(box) && !inGroup) ? 0 : -1;
       box.classList.toggle("source", sources.has(i));
       box.classList.toggle("user", users.has(i));
     }
