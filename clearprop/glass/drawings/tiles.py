@@ -102,7 +102,7 @@ def table(tiles: NDArray[Any], rows: int, columns: Sequence[int], label: str) ->
     tall = min(7.0, rows * side * height / width + 0.4)
     figure, axes = canvas(width=6.4, height=max(1.4, tall))
     image = show(axes, whole.reshape(rows * height, across * width))
-    gap = 0.18 * 72 * side
+    gap = 0.07 * 72 * side
     for edge in range(1, across):
         axes.axvline(edge * width - 0.5, color="white", linewidth=gap)
     for edge in range(1, rows):
