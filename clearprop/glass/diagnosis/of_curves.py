@@ -283,10 +283,16 @@ def _larger(facts: Facts) -> str:
                              learning_rate=mend.rate_of(facts))  # fmt: skip
         return "\n".join([*lines, line])
     if not lines:
-        widths = [m.out_features for m in layers.values() if isinstance(m, nn.Linear)]
-        width = 4 * max([16, *widths[:-1]])
-        inputs = next((m.in_features for m in layers.values() if isinstance(m, nn.Linear)), None)
-        if inputs is not None:
-            sizes = (inputs, width, width, widths[-1])
-            lines = [f"model = cp.models.MLP({sizes})  # or wider layers of your own model"]
+        lines = [_wider(facts, [m for m in layers.values() if isinstance(m, nn.Linear)])]
     return "\n".join([*lines, mend.fit_line(facts)])
+
+
+def _wider(facts: Facts, layers: list[nn.Linear]) -> str:
+    """Return code that makes a wider network, where it is one of fully connected layers alone."""
+    own = "# give the layers of your own model more units"
+    given = facts.signals.input if facts.signals is not None else None
+    if not layers or given is None or math.prod(given.value.shape[1:]) != layers[0].in_features:
+        return own
+    width = 4 * max([16, *(layer.out_features for layer in layers[:-1])])
+    sizes = (layers[0].in_features, width, width, layers[-1].out_features)
+    return f"model = cp.models.MLP({sizes})\n{own}"

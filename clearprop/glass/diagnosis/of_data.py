@@ -137,6 +137,7 @@ def labels_shuffled(facts: Facts) -> Finding | None:
         "targets",
         evidence,
         f"{said}.",
+        "import numpy as np\n"
         "# look whether rows belong together; an order must be drawn for both at once\n"
         "order = np.random.default_rng(0).permutation(len(inputs))\n"
         "data = (inputs[order], targets[order])",
