@@ -40,19 +40,32 @@ class Trained(Protocol):
     """What a run tells; a `clearprop.training.Run` and the report's subject are such."""
 
     @property
-    def model(self) -> Any: ...
+    def model(self) -> Any:
+        """The model as the run left it."""
+
     @property
-    def config(self) -> dict[str, Any]: ...
+    def config(self) -> dict[str, Any]:
+        """What the run was asked to do."""
+
     @property
-    def curves(self) -> Curves: ...
+    def curves(self) -> Curves:
+        """The three curves."""
+
     @property
-    def losses(self) -> NDArray[np.float32]: ...
+    def losses(self) -> NDArray[np.float32]:
+        """The mean loss of every step's batch."""
+
     @property
-    def stopped(self) -> Stopped | None: ...
+    def stopped(self) -> Stopped | None:
+        """Why the run ended; None while it goes on, or was cut off."""
+
     @property
-    def non_finite(self) -> NonFinite | None: ...
+    def non_finite(self) -> NonFinite | None:
+        """Where a number stopped being finite, if one did."""
+
     @property
-    def preparation(self) -> Preparation | None: ...
+    def preparation(self) -> Preparation | None:
+        """What turns kept inputs into the model's; None for plain arrays."""
 
 
 @dataclass(frozen=True, eq=False)
