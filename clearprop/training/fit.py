@@ -11,16 +11,12 @@ from typing import Any
 
 from clearprop import nn, optim
 from clearprop.training.augmentation import Augment
-from clearprop.training.augmentation import find as find_augmentations
 from clearprop.training.events import Event
-from clearprop.training.material import Data, Development, gather
-from clearprop.training.precision import checked as checked_precision
+from clearprop.training.material import Data, Development
+from clearprop.training.order import Order
 from clearprop.training.recording import Record
 from clearprop.training.run import Run
-from clearprop.training.session import Session
-from clearprop.training.settings import Settings
-from clearprop.training.snapshots import Snapshots
-from clearprop.training.task import Task
+from clearprop.training.time_machine import begun
 
 
 def fit(
@@ -82,7 +78,7 @@ def fit(
         precision: "bfloat16" computes in it, with weights, losses and the statistics of
             normalization in float32; by default all is computed in the weights' type.
         record: patterns of layers and parameters, such as ``["blocks.*.attention"]``, of which
-            outputs, error signals, weights and updates are recorded on the way: every tenth step,
+            outputs, error signals, weights and updates are recorded on the way: every 50th step,
             as statistics. A `Record` says it otherwise. No bit of the training changes.
         snapshots: the steps of which the whole state is kept, for `Run.at` and `Run.fork`: a list;
             a number, for every so many; or "log" for 0, 1, 2, 5, 10, 20, 50, ...
@@ -114,41 +110,5 @@ def fit(
     >>> print(run.stopped.reason, run.curves.training_error[-1])
     finished 0.0
     """
-    chosen = nn.find_loss(loss)
-    if label_smoothing is not None:
-        chosen = nn.smoothed(chosen, label_smoothing)
-    settings = Settings(
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        freeze=tuple(freeze),
-        patience=patience,
-        keep_best=patience is not None if keep_best is None else keep_best,
-        steps_per_call=steps_per_call,
-        devices=devices,
-        checkpoint_every=checkpoint_every,
-        label_smoothing=chosen.smoothing or None,
-        precision=checked_precision(precision),
-    )
-    rule = optim.create(optimizer, learning_rate)
-    if average is not None:
-        rule = optim.chain(rule, optim.average_parameters(average))
-    material = gather(data, dev, chosen, seed)
-    settings.check(len(material.train), len(material.dev) if material.dev is not None else 0)
-    ready = model if nn.is_initialized(model) else model.init(seed)
-    changes = find_augmentations(augment)
-    task = Task(
-        ready,
-        material,
-        chosen,
-        rule,
-        settings,
-        dict(notes or {}),
-        changes,
-        Record.of(record),
-        Snapshots.of(snapshots),
-    )
-    task.check()
-    target = Path(folder) if folder is not None else None
-    task.check_space(target)
-    return Session(task, target, resume).carry_out(progress, on_event)
+    order = Order(**locals())
+    return begun(order, order.task())

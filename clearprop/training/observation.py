@@ -9,8 +9,9 @@ Shape letters: B batch, S series, P parameters.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -83,6 +84,16 @@ class _Seen:
     error: Any
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Looked:
+    """Values and error signals in turn, ratios of the updates, and the kind of each array."""
+
+    arrays: tuple[Any, ...]
+    ratios: Any
+    kinds: tuple[str, ...] = field(metadata={"static": True})
+
+
 def subjects(problem: Problem, state: State, frozen: Arrays, batch: Batch) -> list[Subject]:
     """Return everything that can be recorded of a step; nothing is computed."""
     found: list[Subject] = []
@@ -108,13 +119,16 @@ class Observer:
         self._calls = calls
         self._names = frozenset(names)
         self._arrays = arrays
-        self._compiled = jax.jit(self._trace, static_argnames="size")
+        self._look = jax.jit(self._trace, static_argnames="size")
 
     def __call__(self, state: State, data: Batch, order: Any, start: int, size: int) -> Observed:
         """Return what the step from a state would show on the examples of an order."""
         calls = self._calls
-        seen = self._compiled(state, calls.frozen, calls.key, data, order, start, size=size)
-        return jax.device_get(seen)  # type: ignore[no-any-return]
+        looked = self._look(state, calls.frozen, calls.key, data, order, start, size=size)
+        # A program of their own: in one, XLA would compute a value again for each number of it.
+        statistics = _numbers_of(looked.arrays, looked.kinds)
+        arrays = looked.arrays if self._arrays else ()
+        return jax.device_get(Observed(statistics, looked.ratios, arrays))  # type: ignore[no-any-return]
 
     def _trace(
         self,
@@ -126,23 +140,20 @@ class Observer:
         start: Array,
         *,
         size: int,
-    ) -> Observed:
+    ) -> _Looked:
         batch = self._calls.batch(data, jax.lax.dynamic_slice(order, (start,), (size,)))
         seen, deltas = _looked(self._calls.problem, state, frozen, batch, key)
         seen = [one for one in seen if one.subject.name in self._names]
-        rows, arrays = [], []
+        arrays = []
         for one in seen:
-            rows += [_statistics(one.value, ENDS.get(one.subject.kind))]
-            rows += [_statistics(one.error, None)]
-            if self._arrays:
-                nothing = jnp.full(one.subject.shape, jnp.nan)
-                arrays += [one.value, nothing if one.error is None else one.error]
+            nothing = jnp.full(one.value.shape, jnp.nan, jnp.float32)
+            arrays += [one.value, nothing if one.error is None else one.error]
         moved = [one.subject.name for one in seen if one.subject.kind == PARAMETER]
         ratios = [_ratio(deltas[name], state.parameters[name]) for name in moved]
-        return Observed(
-            jnp.stack(rows),
+        return _Looked(
+            tuple(array.astype(jnp.promote_types(array.dtype, jnp.float32)) for array in arrays),
             jnp.stack(ratios) if ratios else jnp.zeros(0, jnp.float32),
-            tuple(array.astype(jnp.float32) for array in arrays),
+            tuple(kind for one in seen for kind in (one.subject.kind, "")),
         )
 
 
@@ -213,14 +224,18 @@ def _place(tape: Tape, leaf: Any) -> tuple[int, int] | None:
     return (leaf.node, leaf.output) if type(leaf) is Traced and leaf.tape is tape else None
 
 
+@functools.partial(jax.jit, static_argnames="kinds")
+def _numbers_of(arrays: tuple[Any, ...], kinds: tuple[str, ...]) -> Array:
+    rows = [_statistics(x, ENDS.get(kind)) for x, kind in zip(arrays, kinds, strict=True)]
+    return jnp.stack(rows)
+
+
 def _statistics(x: Any, ends: tuple[float, float | None] | None) -> Array:
     """Return the numbers of `STATISTICS`, (7,); NaN for what there is not."""
     unknown = jnp.full((), jnp.nan, jnp.float32)
-    if x is None or not x.size:
+    if not x.size:
         return jnp.full(len(STATISTICS), jnp.nan, jnp.float32)
-    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean = x.mean()
-    zeros = (x == 0).mean()
     saturated = unknown
     if ends is not None:
         low, high = ends
@@ -232,9 +247,10 @@ def _statistics(x: Any, ends: tuple[float, float | None] | None) -> Array:
         jnp.sqrt(jnp.square(x - mean).mean()),
         x.min(),
         x.max(),
-        zeros,
+        (x == 0).mean(),
         saturated,
-        1 - jnp.isfinite(x).mean(),
+        # Where an entry is not finite the mean is not, so that most need not be looked through.
+        jax.lax.cond(jnp.isfinite(mean), lambda: jnp.zeros(()), lambda: 1 - jnp.isfinite(x).mean()),
     )
     stacked: Array = jnp.stack([number.astype(jnp.float32) for number in numbers])
     return stacked

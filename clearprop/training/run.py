@@ -11,15 +11,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.data import Preparation
+from clearprop.errors import ConfigurationError
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
-from clearprop.training.folder import RECORDINGS, read_config, read_events, read_losses
+from clearprop.training.folder import RECORDINGS, first_step, read_config, read_events, read_losses
 from clearprop.training.recordings import Recordings, read_recordings
 
 
@@ -78,6 +79,16 @@ class Curves:
         return text.getvalue()
 
 
+class Machine(Protocol):
+    """Goes back to the states of a run that were kept."""
+
+    def at(self, step: int) -> nn.Module:
+        """Return the model as it was after so many steps."""
+
+    def fork(self, step: int, **changed: Any) -> Run:
+        """Train on from there, with something changed."""
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """What came of a run.
@@ -93,6 +104,7 @@ class Run:
         preparation: turns raw inputs into the model's; None where plain arrays were given.
         folder: where the run was written; None where it was not.
         recordings: what was recorded from inside; None where nothing was.
+        machine: goes back to the states that were kept; None where none were.
     """
 
     model: nn.Module
@@ -104,6 +116,66 @@ class Run:
     preparation: Preparation | None
     folder: Path | None
     recordings: Recordings | None = None
+    machine: Machine | None = None
+
+    @property
+    def first_step(self) -> int:
+        """The step at which the run began: of a fork that at which it left its parent.
+
+        ``losses[i]`` is that of step ``first_step + i``.
+        """
+        return first_step(self.config)
+
+    def at(self, step: int) -> nn.Module:
+        """Return the model as it was after so many steps, where that state was kept.
+
+        Raises:
+            ConfigurationError: it was not (``fit(..., snapshots=[...])`` keeps it); those nearest
+                to it are named.
+
+        >>> from clearprop import training
+        >>> data = np.eye(4, dtype=np.float32), np.arange(4)
+        >>> run = training.fit(nn.Linear(4, 4), data, epochs=5, snapshots=[0, 3], progress=False)
+        >>> run.at(3).weight.shape
+        (4, 4)
+        """
+        return self._back().at(step)
+
+    def fork(self, step: int, **changed: Any) -> Run:
+        """Train on from a state that was kept, with something changed, as a new run.
+
+        With nothing changed it is this run from that step on, bit for bit.
+
+        Args:
+            step: of the state.
+            changed: arguments of `fit` (``epochs`` is the end of the whole, ``folder`` the fork's
+                own), options of the optimizer such as ``learning_rate`` or ``beta1``, and
+                ``dropout``, the rate of every `nn.Dropout`.
+
+        Raises:
+            ConfigurationError: that state was not kept, an unknown name, or nothing is left to do.
+        """
+        return self._back().fork(step, **changed)
+
+    def curves_with(self, *forks: Run) -> dict[str, Curves]:
+        """Return the curves of this run and of its forks, by what was changed in them."""
+        return {"as it was": self.curves, **{fork.change: fork.curves for fork in forks}}
+
+    @property
+    def change(self) -> str:
+        """What a fork changed, and where, in words."""
+        parent = self.config.get("parent") or {}
+        changes = parent.get("changed", {})
+        parts = [f"{name.split('.')[-1]} {new}" for name, (_, new) in changes.items()]
+        return f"{', '.join(parts) or 'nothing changed'} from step {self.first_step:,} on"
+
+    def _back(self) -> Machine:
+        if self.machine is None:
+            raise ConfigurationError(
+                "no state of this run was kept on the way",
+                mend="fit(..., snapshots=[...]) keeps it at these steps",
+            )
+        return self.machine
 
     def __repr__(self) -> str:
         error = ""
@@ -132,6 +204,11 @@ class RunRecord:
     curves: Curves
     losses: NDArray[np.float32]
     recordings: Recordings | None = None
+
+    @property
+    def first_step(self) -> int:
+        """The step at which the run began: of a fork that at which it left its parent."""
+        return first_step(self.config)
 
 
 def read_run(folder: Path | str) -> RunRecord:

@@ -25,6 +25,7 @@ from clearprop.training.folder import (
     RECORDINGS,
     SNAPSHOTS,
     RunFolder,
+    first_step,
     read_config,
     read_events,
     read_losses,
@@ -61,13 +62,11 @@ class Start:
     Attributes:
         state: of training, at the step at which it leaves its parent.
         place: of that step.
-        frozen: the parameters that are not trained.
         plan: how its parent was cut into calls; None where its steps are others.
     """
 
     state: State
     place: dict[str, Any]
-    frozen: dict[str, Any]
     plan: Plan | None
 
 
@@ -90,6 +89,8 @@ class Session:
         self._start = start
         self.rows = recording.Memory()
         self.snapshots: snapshots.Store | None = None
+        self.frozen: dict[str, Any] = {}
+        self._first = task.first_step
 
     def carry_out(self, progress: bool, on_event: Callable[[Event], None] | None) -> Run:
         """Make the run.
@@ -125,6 +126,7 @@ class Session:
         task, target, folder = self.task, self._target, None
         if target is not None and self._again:
             config = read_config(target)
+            self._first = first_step(config)
             task.check_same(config, str(target))
             plan = task.plan(config)
             folder = RunFolder.reopen(target)
@@ -145,7 +147,8 @@ class Session:
         task, settings = self.task, self.task.settings
         saved = _saved(folder) if folder is not None and self._again else None
         key = jax.random.fold_in(backend.key(settings.seed), TRAINING)
-        calls = Calls(task.problem, plan, backend.mesh(plan.devices), self._frozen(folder), key)
+        self.frozen = self._frozen(folder)
+        calls = Calls(task.problem, plan, backend.mesh(plan.devices), self.frozen, key)
         loop = Loop(
             calls,
             task.material,
@@ -165,12 +168,12 @@ class Session:
             if folder is not None:  # a fork that is killed early begins anew from here
                 folder.checkpoints.save(loop.state, asdict(loop.place))
         if folder is not None and self._again:
-            folder.rewind_losses(loop.place.step - task.first_step)
+            folder.rewind_losses(loop.place.step - self._first)
         loop.stops.extend(self._stops(calls, loop.place, folder))
         return loop
 
     def _frozen(self, folder: RunFolder | None) -> dict[str, Any]:
-        frozen = self._start.frozen if self._start is not None else self.task.frozen
+        frozen = self.task.frozen
         if folder is None or not frozen:
             return frozen
         path = folder.path / FROZEN
@@ -185,7 +188,7 @@ class Session:
         if task.record is not None and task.layout is not None:
             rows: recording.Store = self.rows
             if folder is not None:
-                rows = folder.rows(task.layout, task.record.rows(task.first_step, place.step))
+                rows = folder.rows(task.layout, task.record.rows(self._first, place.step))
             stops.append(recording.Recorder(task.record, task.layout, calls, rows))
         if task.snapshots is not None:
             self.snapshots = snapshots.Memory()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -102,18 +101,30 @@ def compare(config: dict[str, Any], earlier: dict[str, Any], where: str) -> None
     Raises:
         ConfigurationError: something differs; it is named.
     """
+    changed = differences(config, earlier)
+    changed.pop("settings.epochs", None)
+    if changed:
+        texts = [f"{name} was {old!r}, is {new!r}" for name, (old, new) in changed.items()]
+        raise ConfigurationError(
+            "a run goes on only with the configuration that it began with",
+            where=where,
+            given="; ".join(text[:160] for text in texts[:3]),
+            mend="give the same configuration, or start a new run in another folder",
+        )
+
+
+def differences(config: dict[str, Any], earlier: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return what a configuration has changed of an earlier one: old and new value by name.
+
+    >>> differences({"settings": {"epochs": 9}, "loss": "a"}, {"settings": {"epochs": 3}})
+    {'settings.epochs': (3, 9), 'loss': (None, 'a')}
+    """
+    found: dict[str, tuple[Any, Any]] = {}
     for section in SECTIONS:
         old, new = earlier.get(section), config.get(section)
         if isinstance(old, dict) and isinstance(new, dict):
-            keys: Sequence[str] = [k for k in {**old, **new} if old.get(k) != new.get(k)]
-            keys = [key for key in keys if (section, key) != ("settings", "epochs")]
-            differences = [f"{section}.{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in keys]
-        else:
-            differences = [] if old == new else [f"{section} was {old!r}, is {new!r}"]
-        if differences:
-            raise ConfigurationError(
-                "a run goes on only with the configuration that it began with",
-                where=where,
-                given="; ".join(text[:160] for text in differences[:3]),
-                mend="give the same configuration, or start a new run in another folder",
-            )
+            keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+            found |= {f"{section}.{key}": (old.get(key), new.get(key)) for key in keys}
+        elif old != new:
+            found[section] = (old, new)
+    return found

@@ -152,7 +152,8 @@ class Memory:
 
     def load(self, step: int) -> Saved:
         """Return one that there is."""
-        return self._kept[step]
+        kept = self._kept[step]
+        return kept._replace(arrays={path: np.array(x) for path, x in kept.arrays.items()})
 
 
 class Folder:

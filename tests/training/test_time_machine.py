@@ -1,0 +1,176 @@
+"""A state that was kept is the one that was; a fork without a change is its parent, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import nn, optim, tree
+from clearprop.errors import ConfigurationError
+from clearprop.training import DivergedError, Run, fit, read_run
+from clearprop.training.order import Order
+from clearprop.training.time_machine import open_run
+from tests.training.test_recording import normalized, perceptron, pictures, same
+
+
+def trained(**options: Any) -> Run:
+    given: dict[str, Any] = {"epochs": 4, "batch_size": 16, "dev": 0.2, "progress": False}
+    return fit(perceptron(), pictures(), **{**given, **options})
+
+
+def arrays(model: nn.Module) -> dict[str, bytes]:
+    return {path: np.asarray(x).tobytes() for path, x in tree.flatten_with_paths(model).items()}
+
+
+PLANS: list[dict[str, Any]] = [{}, {"steps_per_call": 3}]
+
+
+@pytest.mark.parametrize("options", PLANS)
+def test_snapshots_change_no_bit_and_are_the_states_that_were(options: dict[str, Any]) -> None:
+    plain = trained(**options)
+    run = trained(snapshots=[0, 3, 4, 9, 16], **options)
+    assert same(plain, run)
+    assert run.machine is not None
+    assert arrays(run.at(16)) == arrays(run.model)
+    assert arrays(run.at(0)) == arrays(perceptron().init(0))
+    short = trained(epochs=1, **options)
+    assert arrays(run.at(4)) == arrays(short.model)
+
+
+@pytest.mark.parametrize(
+    ("options", "step"), [({}, 6), ({"steps_per_call": 3}, 6), ({"patience": 3, "average": 0.9}, 4)]
+)
+def test_a_fork_without_a_change_is_its_parent(options: dict[str, Any], step: int) -> None:
+    run = trained(snapshots=[step], **options)
+    for _ in range(2):  # a fork leaves the snapshot as it was
+        fork = run.fork(step)
+        assert fork.losses.tobytes() == run.losses[step:].tobytes()
+        assert arrays(fork.model) == arrays(run.model)
+        assert fork.first_step == step
+        names = ("objective", "training_error", "development_error", "step")
+        for name in names:
+            ends = getattr(run.curves, name)[-len(fork.curves) :]
+            assert np.array_equal(getattr(fork.curves, name), ends)
+
+
+def test_a_fork_with_a_change_goes_another_way() -> None:
+    run = trained(snapshots=[5])
+    slower = run.fork(5, learning_rate=1e-5)
+    assert slower.losses[0] == run.losses[5]  # before the first update
+    assert slower.losses[-1] != run.losses[-1]
+    assert slower.config["parent"]["changed"] == {"optimizer.learning_rate": [0.001, 1e-5]}
+    assert slower.change == "learning_rate 1e-05 from step 5 on"
+    assert list(run.curves_with(slower)) == ["as it was", slower.change]
+    assert len(run.fork(5, batch_size=8).losses) == 3 * 8  # the pass under way begins anew
+    x, y = pictures()
+    assert len(run.fork(5, data=(x[:32], y[:32]), dev=0).losses) == 3 * 2
+
+
+def test_what_a_fork_may_change() -> None:
+    order = Order(normalized(), pictures(), folder="run", snapshots=[3])
+    assert order.changed({"beta1": 0.5}).rule.options["beta1"] == 0.5
+    assert order.changed({"optimizer": "sgd"}).rule.name == "sgd"
+    assert order.changed({"optimizer": "sgd", "learning_rate": 0.1}).rule.to_config() == {
+        "name": "sgd",
+        "learning_rate": 0.1,
+    }
+    chained = Order(
+        normalized(), pictures(), optimizer=optim.chain(optim.clip_by_value(1.0), optim.sgd(0.1))
+    )
+    inner = chained.changed({"learning_rate": 0.2}).rule.to_config()
+    assert inner["parts"][1]["learning_rate"] == 0.2
+    dry = order.changed({"dropout": 0.0}).model
+    assert [m.rate for m in nn.modules(dry).values() if isinstance(m, nn.Dropout)] == [0.0]
+    assert (order.changed({}).folder, order.changed({}).snapshots) == (None, None)
+    with pytest.raises(ConfigurationError, match=r"no nn\.Dropout"):
+        Order(perceptron(), pictures()).changed({"dropout": 0.5})
+
+
+def test_a_fork_of_frozen_parameters_keeps_and_thaws_them() -> None:
+    run = trained(snapshots=[5], freeze=["layers.1"])
+    thawed = run.fork(5, freeze=[])
+    before = nn.parameters(run.model)["layers.1.weight"]
+    assert not np.array_equal(nn.parameters(thawed.model)["layers.1.weight"], before)
+
+
+@pytest.mark.parametrize(
+    ("step", "changed", "message"),
+    [
+        (6, {}, "the nearest are 0, 5"),
+        (5, {"learning_rat": 1.0}, "did you mean 'learning_rate'"),
+        (5, {"epochs": 1}, "nothing is left"),
+        (5, {"resume": True}, "unknown change"),
+    ],
+)
+def test_forks_that_cannot_be(step: int, changed: dict[str, Any], message: str) -> None:
+    run = trained(snapshots=[0, 5], epochs=2)
+    with pytest.raises(ConfigurationError, match=message):
+        run.fork(step, **changed)
+
+
+@pytest.mark.parametrize("given", [[99], -1, "lag", [1.5], True])
+def test_snapshots_that_cannot_be(given: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        trained(snapshots=given)
+    assert caught.value.where == "snapshots"
+
+
+def test_without_snapshots_there_is_no_way_back(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no state of this run"):
+        trained(epochs=1).at(0)
+
+
+def test_snapshots_larger_than_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from clearprop.training import space
+
+    monkeypatch.setattr(space, "free_memory", lambda: 60_000)
+    with pytest.raises(ConfigurationError, match=r"17 snapshots would take .* of memory") as caught:
+        trained(snapshots=1)
+    assert caught.value.mend is not None
+    every = int(caught.value.mend.split("=")[1].split(",")[0])
+    assert trained(snapshots=every).machine is not None
+
+
+def test_a_run_in_a_folder_is_gone_back_into(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 4, "batch_size": 16, "dev": 0.2, "progress": False}
+    run = trained(snapshots="log", folder=tmp_path / "run", record=["layers.1"])
+    order = Order(perceptron(), pictures(), snapshots="log", record=["layers.1"], **options)
+    machine = open_run(tmp_path / "run", order)
+    assert machine.steps == (0, 1, 2, 5, 10)
+    assert arrays(machine.at(10)) == arrays(run.at(10))
+    fork = machine.fork(5, folder=tmp_path / "fork", learning_rate=0.1)
+    told = read_run(tmp_path / "fork")
+    assert told.config["parent"]["folder"] == str(tmp_path / "run")
+    assert told.losses.tobytes() == fork.losses.tobytes()
+    assert told.first_step == 5
+    again = fit(
+        perceptron(),
+        pictures(),
+        record=["layers.1"],
+        learning_rate=0.1,
+        folder=tmp_path / "fork",
+        resume=True,
+        **options,
+    )
+    assert arrays(again.model) == arrays(fork.model)
+    with pytest.raises(ConfigurationError, match=r"settings\.batch_size"):
+        open_run(tmp_path / "run", Order(perceptron(), pictures(), batch_size=8, epochs=4, dev=0.2))
+
+
+def test_a_run_that_diverged_can_be_left_before() -> None:
+    with pytest.raises(DivergedError) as caught:
+        fit(
+            perceptron(),
+            pictures(),
+            optimizer="sgd",
+            learning_rate=1e38,
+            epochs=4,
+            batch_size=16,
+            snapshots=[0],
+            progress=False,
+        )
+    tamed = caught.value.run.fork(0, learning_rate=0.1)
+    assert np.isfinite(tamed.losses).all()
