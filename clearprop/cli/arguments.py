@@ -80,6 +80,17 @@ COMMANDS: dict[str, Command] = {
         "go on with a run that was interrupted",
         (_RUN, Argument("--no-report", "write no report", {"action": "store_true"})),
     ),
+    "fork": Command(
+        "forking",
+        "go on from a state that a run kept, with something changed, as a new run",
+        (
+            _RUN,
+            Argument("--step", "of the state; `--set snapshots=...` had it kept", {"type": int}),
+            _SET,
+            Argument("--folder", "where to write it (runs/RECIPE-NUMBER)", {"metavar": "RUN"}),
+            Argument("--no-report", "write no report", {"action": "store_true"}),
+        ),
+    ),
     "evaluate": Command(
         "evaluating",
         "judge a trained model on held-out or other data",

@@ -16,6 +16,7 @@ from clearprop.recipes import find_recipe
 from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, prepare
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
+from clearprop.training import Run
 
 INTERRUPTED = 130
 
@@ -66,6 +67,19 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
         if error.mend and "resume=True" in error.mend:
             error.mend = f"choose another folder, or go on: clearprop resume {shell_name}"
         raise
+    return finish(experiment, done, folder, report=report)
+
+
+def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> int:
+    """Judge a run, say how it went, and write the report; returns the exit code.
+
+    Args:
+        experiment: the recipe and its data.
+        done: the run.
+        folder: where it was written.
+        report: whether to write the report.
+    """
+    shell_name = shlex.quote(str(folder))
     if done.stopped.reason == "interrupted":
         complain(
             f"interrupted after {done.stopped.step:,} steps; the model so far can be used: "

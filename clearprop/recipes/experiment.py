@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from clearprop.errors import ConfigurationError, RunError
 from clearprop.recipes import RECIPES, find_recipe
 from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.study import Study
-from clearprop.training import Evaluation, Event, Run, evaluate, fit
+from clearprop.training import Evaluation, Event, Run, evaluate
 from clearprop.training.material import Part
+from clearprop.training.order import Order
+from clearprop.training.time_machine import begun, open_run
 
 RECIPE = "recipe"
 """The note in a run's configuration that says which recipe it is, with which values."""
@@ -82,18 +84,47 @@ class Experiment:
         Raises:
             ClearpropError: whatever `clearprop.training.fit` finds wrong.
         """
-        return fit(
+        order = self.order(folder=folder, resume=resume, progress=progress, on_event=on_event)
+        return begun(order, order.task())
+
+    def order(self, **options: Any) -> Order:
+        """Return what `clearprop.training.fit` is asked for, with further options of it."""
+        return Order(
             self.model(),
             self.splits,
             loss=self.loss,
             optimizer=self.recipe.learning_rule(self.steps),
-            folder=folder,
-            resume=resume,
-            progress=progress,
-            on_event=on_event,
             notes={RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}},
             **self.recipe.fit_options(),
+            **options,
         )
+
+    def fork(self, parent: Path, step: int, values: Mapping[str, Any], **options: Any) -> Run:
+        """Train on from a state that the run in a folder kept, with other values of the recipe.
+
+        Args:
+            parent: the folder of a run of this experiment.
+            step: of the state.
+            values: what is changed, by key.
+            options: of `clearprop.training.fit`, such as ``folder``.
+
+        Raises:
+            ClearpropError: whatever `clearprop.training.time_machine` finds wrong.
+        """
+        return open_run(parent, self.order()).leave(step, self.changed(values).order(**options))
+
+    def changed(self, values: Mapping[str, Any]) -> Experiment:
+        """Return the experiment with other values of its recipe, and the same data.
+
+        Raises:
+            ConfigurationError: an unknown key, a value that cannot be used, or other data.
+        """
+        if "data" in values:
+            raise ConfigurationError(
+                "a fork goes on with the data of its parent", given="other values of data"
+            )
+        whole = {**self.recipe.model_dump(mode="json"), **values}
+        return replace(self, recipe=type(self.recipe).of(whole, where=self.name))
 
     def numbers(self, run: Run) -> dict[str, float]:
         """Return the final objective and errors of a run by name.

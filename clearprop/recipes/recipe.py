@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preparation, Splits
@@ -14,7 +16,9 @@ from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Configuration, OrNone
-from clearprop.training import Curves
+from clearprop.training import Curves, Record
+from clearprop.training.recording import EVERY
+from clearprop.training.snapshots import LOG
 
 
 def _known_rule(name: str) -> str:
@@ -29,6 +33,30 @@ def _known_activation(name: str) -> str:
     return name
 
 
+def _patterns(value: Any) -> Any:
+    """Take patterns as ``a,b`` or as a list in JSON; brackets may belong to a pattern."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() in ("", "none"):
+        return ()
+    with contextlib.suppress(ValueError):
+        if isinstance(listed := json.loads(value), list):
+            return listed
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _steps(value: Any) -> Any:
+    """Take one number, several as ``a,b`` or a list in JSON, "log" or none."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if text in ("", "none"):
+        return None
+    if text == LOG or text.isdecimal():
+        return text if text == LOG else int(text)
+    return [part.strip() for part in text.strip("[]() ").split(",") if part.strip()]
+
+
 LARGE = 10_000
 
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
@@ -40,6 +68,8 @@ Rate = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
+Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
 
 
 class Recipe(Configuration):
@@ -51,6 +81,10 @@ class Recipe(Configuration):
         batch_size: examples of a step; likewise.
         learning_rate: eta; where a schedule changes it, its highest value.
         seed: of the split, the first values, the orders and dropout.
+        record: patterns of layers and parameters, such as layers.*, whose statistics are recorded.
+        record_every: steps from one recorded step to the next.
+        snapshots: steps of which the whole state is kept, for `clearprop fork`; one number for
+            every so many, or log.
     """
 
     preferred: ClassVar[tuple[str, ...]]
@@ -67,6 +101,9 @@ class Recipe(Configuration):
     batch_size: Chosen = None
     learning_rate: Rate
     seed: Seed = 0
+    record: Patterns = ()
+    record_every: Count = EVERY
+    snapshots: Steps = None
 
     def settled(self, examples: int) -> Self:
         """Return the recipe with the numbers filled in that depend on the number of examples.
@@ -115,7 +152,13 @@ class Recipe(Configuration):
 
     def fit_options(self) -> dict[str, Any]:
         """Return what `fit` is told beside data, model, loss and learning rule."""
-        return {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
+        return {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "record": Record(self.record, every=self.record_every) if self.record else None,
+            "snapshots": self.snapshots,
+        }
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         """Return what else is measured on the test part, by name, with what it is compared to.

@@ -166,7 +166,11 @@ class Run:
         """What a fork changed, and where, in words."""
         parent = self.config.get("parent") or {}
         changes = parent.get("changed", {})
-        parts = [f"{name.split('.')[-1]} {new}" for name, (_, new) in changes.items()]
+        parts = [
+            part
+            for name, (old, new) in changes.items()
+            for part in _told(name.rpartition(".")[2], old, new)
+        ]
         return f"{', '.join(parts) or 'nothing changed'} from step {self.first_step:,} on"
 
     def _back(self) -> Machine:
@@ -226,3 +230,15 @@ def read_run(folder: Path | str) -> RunRecord:
         read_losses(path),
         read_recordings(path / RECORDINGS),
     )
+
+
+def _told(name: str, old: Any, new: Any) -> list[str]:
+    """Return what has changed of a value, of nested ones what differs inside.
+
+    >>> _told("learning_rate", {"name": "cosine", "final": 0.1}, {"name": "cosine", "final": 1.0})
+    ['final 1.0']
+    """
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [key for key in new if old.get(key) != new[key]]
+        return [part for key in keys for part in _told(key, old.get(key), new[key])]
+    return [f"{name} {new}"]

@@ -15,6 +15,8 @@ from clearprop.backend import devices
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.models import GPT, LeNet5
 from clearprop.training import Record, Run, Stopped, fit, read_run
+from clearprop.training.order import Order
+from clearprop.training.recordings import joined
 
 
 def perceptron() -> nn.Module:
@@ -171,14 +173,16 @@ def test_a_smaller_last_batch_is_filled_up_with_nan() -> None:
 
 
 def test_a_layer_is_recorded_with_what_is_below_it() -> None:
-    run = trained("gpt", epochs=1, record=["blocks.0.attention"])
-    assert run.recordings is not None
-    names = run.recordings.names
-    assert "blocks.0.attention" in names
-    assert all(name.startswith("blocks.0.attention") for name in names)
-    assert set(run.recordings.layers) | set(run.recordings.parameters) == set(names)
+    model = GPT(32, 16, 16, layers=1, heads=2)
+    order = Order(model, text(), loss="sequence_cross_entropy", record=["blocks.*.attention"])
+    layout = order.task().layout
+    assert layout is not None
+    recordings = joined(layout, [])
+    assert "blocks.0.attention" in recordings.names
+    assert all(name.startswith("blocks.0.attention") for name in recordings)
+    assert set(recordings.layers) | set(recordings.parameters) == set(recordings.names)
     with pytest.raises(ConfigurationError, match=r"did you mean 'blocks\.0\.attention'"):
-        run.recordings["blocks.0.atention"]
+        recordings["blocks.0.atention"]
 
 
 @pytest.mark.parametrize(
