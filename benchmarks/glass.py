@@ -1,6 +1,8 @@
-"""What looking inside costs: the time of `explain` over that of a training step.
+"""What looking inside costs: the time of `explain`, and of recording, over that of a step.
 
     python -m benchmarks.glass [lenet128 gpt] [--passes 8]
+
+Of recording a run: a step's time, where every 50th is recorded whole, over that without.
 
 Both sides take turns in one process: after each pass of a run of `fit`, which uses every core, the
 pass of one batch is explained again and again for as long as that took. Every value and every error
@@ -22,10 +24,14 @@ from benchmarks import material
 from benchmarks.configurations import CONFIGURATIONS, Configuration
 from benchmarks.sides.ours import model_of
 from clearprop.glass.explain import Glass, explain
-from clearprop.training import EpochDone, Event, fit
+from clearprop.training import EpochDone, Event, Record, fit
+from clearprop.training.recording import EVERY
 
 GOAL = 2.0
 """Times a training step that `explain` may take."""
+
+RECORDING_GOAL = 1.15
+"""Times a training step that one may take, on the mean, where every layer is recorded."""
 
 
 class Cost(NamedTuple):
@@ -112,18 +118,54 @@ def cost_of_explain(name: str, passes: int) -> Cost:
     return Cost(configuration.title, "explain", step, statistics.median(turns.seconds), GOAL)
 
 
+def cost_of_recording(name: str, passes: int) -> Cost:
+    """Return what a step costs where every layer and parameter is recorded, beside one without.
+
+    Every second pass of one run has one recorded step, and the passes between have none.
+    """
+    configuration = CONFIGURATIONS[name].shortened(100)
+    with tempfile.TemporaryDirectory() as folder:
+        material.write(configuration, Path(folder))
+        given = material.read(Path(folder), 1)
+    steps, seconds = configuration.steps_per_pass, list[float]()
+
+    def note(event: Event) -> None:
+        if isinstance(event, EpochDone):
+            seconds.append(event.seconds)
+
+    fit(
+        model_of(configuration),
+        (given.inputs, given.targets),
+        loss="sequence_cross_entropy" if configuration.network == "gpt" else "cross_entropy",
+        optimizer=configuration.optimizer,
+        learning_rate=configuration.learning_rate,
+        epochs=2 * passes,
+        batch_size=configuration.batch_size,
+        dev=0,
+        record=Record("*", every=2 * steps),
+        progress=False,
+        on_event=note,
+    )
+    plain = statistics.median(seconds[3::2])
+    recorded = statistics.median(seconds[2::2])
+    what = f"a step, every {EVERY}th recorded"
+    step = plain / steps
+    return Cost(configuration.title, what, step, step + (recorded - plain) / EVERY, RECORDING_GOAL)
+
+
 def main() -> None:
     """Print what looking inside costs."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("networks", nargs="*", default=["lenet128", "gpt"])
     parser.add_argument("--passes", type=int, default=8)
     options = parser.parse_args()
-    print(f"{'':<16}  {'what':<24}  {'step':>9}  {'it':>9}  {'ratio':>6}  {'goal':>6}")
+    print(f"{'':<16}  {'what':<28}  {'step':>9}  {'it':>9}  {'ratio':>6}  {'goal':>6}")
     for name in options.networks:
-        for cost in (cost_of_explain(name, options.passes),):
+        passes = options.passes
+        for cost in (cost_of_explain(name, passes), cost_of_recording(name, passes)):
             times = f"{cost.step * 1e3:>6.1f} ms  {cost.seconds * 1e3:>6.1f} ms"
             figures = f"{times}  {cost.ratio:>6.2f}  {cost.goal:>6.2f}"
-            print(f"{name:<16}  {cost.what:<24}  {figures}")
+            print(f"{name:<16}  {cost.what:<28}  {figures}")
 
 
 if __name__ == "__main__":
