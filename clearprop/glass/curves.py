@@ -15,7 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from clearprop.glass.chart import Chart
-from clearprop.glass.diagnosis.shapes import WAITED, chance_deviation, gap, objective_shape
+from clearprop.glass.diagnosis.shapes import WAITED, chance, gap, objective_shape
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import count, number, percent
 
@@ -299,8 +299,9 @@ def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str
     said = f"The development error is lowest after epoch {best}, at {error_text(subject, at_best)}."
     n = int(subject.config.get("data", {}).get("development_examples") or 0)
     shares = subject.loss.task == "classification"
-    noise = chance_deviation(last, n) if shares else 0.0
-    between = gap(last_training, last, at_best, waited, noise)
+    noise = chance(last, n) if shares else 0.0
+    then = float(training[curves.epoch == best][0]) if best in curves.epoch else math.inf
+    between = gap(last_training, last, at_best, waited, noise, then)
     if between == "grown":
         return [
             said,

@@ -52,9 +52,11 @@ def rate_of(facts: Facts) -> float | None:
         rates = facts.run.curves.learning_rate
         rates = rates[rates == rates]
         if len(rates) and float(rates.max()) > 0:
-            return float(rates.max())
-    value = _numbers(facts.config.get("optimizer") or {})
-    return max(value, default=None)
+            highest = float(rates.max())
+            # A schedule is not read at its very top: what was asked for is the round number there.
+            round_number = float(f"{highest:.1g}")
+            return round_number if abs(round_number - highest) < 0.01 * highest else highest
+    return max(_numbers(facts.config.get("optimizer") or {}), default=None)
 
 
 def lower_rate(facts: Facts) -> float:

@@ -12,6 +12,7 @@ from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
 from clearprop.glass.diagnosis.shapes import (
+    chance,
     chance_deviation,
     gap,
     objective_shape,
@@ -81,8 +82,8 @@ def rate_too_high(facts: Facts) -> Finding | None:
         said += (f"The objective rose from {number(float(objective[0]))} in the first epoch to "
                  f"{number(float(objective[-1]))} in the last.")  # fmt: skip
     else:
-        said += (f"From epoch to epoch the objective rose by {number(rough, 2)} times as much in "
-                 "all as it fell.")  # fmt: skip
+        much = f"rose by {number(rough, 2)} times as much in all as it fell"
+        said += f"From epoch to epoch the objective {much if rough < 1e9 else 'only rose'}."
     learned = facts.learned and not broke and shape != "rose"
     return found(
         "rate_too_high",
@@ -140,7 +141,8 @@ def overfitting(facts: Facts) -> Finding | None:
     waited = int(known[-1]) - best
     n = int(facts.config.get("data", {}).get("development_examples") or 0)
     noise = chance_deviation(last, n) if facts.task == "classification" else 0.0
-    state = gap(training, last, at_best, waited, noise)
+    rise = chance(last, n) if facts.task == "classification" else 0.0
+    state = gap(training, last, at_best, waited, rise, float(curves.training_error[best]))
     if state in ("none", "unknown"):
         return None
     if facts.task == "classification":

@@ -59,7 +59,14 @@ def objective_shape(objective: NDArray[Any]) -> Shape:
     return "falling" if falls else "level"
 
 
-def gap(last_training: float, last: float, at_best: float, waited: int, noise: float = 0.0) -> Gap:
+def gap(
+    last_training: float,
+    last: float,
+    at_best: float,
+    waited: int,
+    noise: float = 0.0,
+    training_at_best: float = math.inf,
+) -> Gap:
     """Return how the development error stands to the training error.
 
     Args:
@@ -68,6 +75,8 @@ def gap(last_training: float, last: float, at_best: float, waited: int, noise: f
         at_best: the development error of the best pass.
         waited: passes since that.
         noise: by how much the development error is off by chance; a rise must be larger.
+        training_at_best: the training error of the best pass; where it has risen since, the network
+            has come apart and not learned its examples by heart.
 
     >>> gap(0.05, 0.4, 0.3, waited=3), gap(0.25, 0.26, 0.26, waited=0)
     ('grown', 'none')
@@ -75,7 +84,7 @@ def gap(last_training: float, last: float, at_best: float, waited: int, noise: f
     if not math.isfinite(last):
         return "unknown"
     risen = last > WORSE * at_best and last - at_best > noise
-    if waited >= WAITED and risen and last_training < last:
+    if waited >= WAITED and risen and last_training < min(last, training_at_best):
         return "grown"
     between = last - last_training
     if not between > LIKE_TRAINING * last:
@@ -90,6 +99,15 @@ def chance_deviation(share: float, n: int) -> float:
     0.05
     """
     return math.sqrt(max(share * (1 - share), 0.0) / n) if n else 0.0
+
+
+def chance(share: float, n: int) -> float:
+    """Return what chance alone may add to a share of n examples: a deviation, or the first of them.
+
+    >>> chance(0.0, 100), chance(0.5, 100)
+    (0.015, 0.05)
+    """
+    return max(chance_deviation(share, n), 1.5 / n) if n else 0.0
 
 
 def roughness(objective: NDArray[Any]) -> float:
