@@ -24,7 +24,7 @@ from clearprop.training.space import refuse, shown_size
 from clearprop.training.state import State
 
 EVERY = 50
-"""What makes the statistics of every layer cost some 5 % of the training of LeNet-5."""
+"""What makes the statistics of every layer cost some 8 % of the training of LeNet-5."""
 STATISTICS, ARRAYS = "statistics", "arrays"
 
 
@@ -42,7 +42,7 @@ class Record:
             called "model".
         what: "statistics", or "arrays" for the arrays themselves besides.
         every: steps from one recorded step to the next, beginning with step 0. A recorded step
-            costs two to three steps more.
+            costs about four steps more.
         limit: bytes that it may take; None for half of what is free.
 
     Raises:
