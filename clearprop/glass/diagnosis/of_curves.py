@@ -183,8 +183,9 @@ def underfitting(facts: Facts) -> Finding | None:
         return None
     training, reference = float(curves.training_error[-1]), facts.reference
     text = percent if facts.task == "classification" else number
-    if reference is None or facts.baseline is None:
-        if skill > LITTLE_SKILL / 2 or shape in ("one", "falling"):
+    # Where all targets are equal, one answer is right for all, and no share of its error is known.
+    if reference is None or not facts.baseline:
+        if skill > LITTLE_SKILL / 2 or shape in ("one", "falling") or training == 0:
             return None
         return found(
             "underfitting", "", {"training error": training},

@@ -120,6 +120,8 @@ def labels_shuffled(facts: Facts) -> Finding | None:
     reference = facts.reference
     if reference is None or reference.examples < FEWEST or not reference.strength < BY_CHANCE:
         return None
+    if not facts.baseline:
+        return None  # all targets are equal: there is no order that could be lost
     skill = _development_skill(facts)
     if skill is not None and skill > _by_luck(facts):
         return None  # the network has found what neighbors do not show

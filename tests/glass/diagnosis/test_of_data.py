@@ -72,6 +72,15 @@ def test_shuffled_labels(digits: Parts) -> None:
     assert kinds(mended_data) == ()
 
 
+def test_targets_that_are_all_equal_are_no_order_lost(digits: Parts) -> None:
+    x, y = digits[0][0][:100], np.zeros(100, np.int32)
+    assert "labels_shuffled" not in kinds((x, y))
+    run = cp.fit(network(64, 4, 2), (x, y), epochs=2, dev=0.2, progress=False)
+    found = diagnose(run, (x, y), dev=0.2)
+    assert "underfitting" in found.checked
+    assert not {"labels_shuffled", "underfitting"} & set(found.kinds)
+
+
 def test_shuffled_numbers() -> None:
     splits = data.load("diabetes").split()
     x = np.asarray(splits.train.inputs)
