@@ -123,7 +123,8 @@ def grade(filled: str) -> Grade:
     r"""Grade a filled exercise by the numbers and formulas that stand on it.
 
     An answer is right where it is the true value rounded to the digits that are given, at least
-    two. One that follows from a wrong answer further up counts as well, and is called carried.
+    two. One that follows from a wrong answer further up counts as well, and is called carried;
+    nan and inf are right where they are the true value, and carry nothing.
 
     Args:
         filled: the text of the sheet, Markdown as `WorkedSolution.blank` writes it.
@@ -201,7 +202,8 @@ def _graded(lines: list[Line], answers: Mapping[int, str], truth: Mapping[str, f
         answer = _marked(line, answers.get(line.gap, ""), own, truth, wrong)
         marked.append(answer)
         given = Filled.read(_bare(answers.get(line.gap, "")))
-        if given is not None:
+        # Nothing follows from an answer without bounds: sheets full of nan would be consistent.
+        if given is not None and math.isfinite(given.value):
             own[line.name] = given.value
             if answer.verdict in ("wrong", "carried"):
                 wrong.add(line.name)
@@ -227,10 +229,11 @@ def _marked(
     followed = evaluate(formula, lambda symbol: own.get(symbol.name, symbol.value))
     used = [symbol.name for symbol in symbols(formula)]
     earlier = [name for name in used if name in wrong]
-    if given.means(followed) and earlier:
+    follows = math.isfinite(followed) and given.means(followed)
+    if follows and earlier:
         said = f"it follows from your {', '.join(dict.fromkeys(earlier))}"
         return Answer(line.gap, line.name, given.text, line.value, "carried", said)
-    if given.means(followed):
+    if follows:
         said = (
             "rounded too early: it follows from your rounded numbers, keep more digits on the way"
         )

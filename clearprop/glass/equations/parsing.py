@@ -2,10 +2,11 @@
 
 Grammar, where braces repeat and square brackets may be missing::
 
-    sum      = [-] product { (+ | -) product }
-    product  = power { (* | /) power }
+    sum      = product { (+ | -) product }
+    product  = - product | power { (* | /) factor }
+    factor   = - factor | power
     power    = atom [ ^ [-] atom ]
-    atom     = number | name | name ( sum { , sum } ) | ( sum ) | - power
+    atom     = number | name | name ( sum { , sum } ) | ( sum )
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class _Parser:
     def _product(self) -> Expression:
         whole = self._signed()
         while sign := self._next("*", "/"):
-            factor = self._power()
+            factor = self._factor()
             whole = whole * factor if sign == "*" else whole / factor
         return whole
 
@@ -111,6 +112,14 @@ class _Parser:
             return self._power()
         self._deeper()
         inner = -self._product()
+        self.depth -= 1
+        return inner
+
+    def _factor(self) -> Expression:
+        if not self._next("-"):
+            return self._power()
+        self._deeper()
+        inner = -self._factor()
         self.depth -= 1
         return inner
 

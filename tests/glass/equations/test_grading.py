@@ -12,6 +12,7 @@ from clearprop.errors import DataError
 from clearprop.glass.equations import WorkedSolution, grade, lecture
 from clearprop.glass.equations.grading import Filled
 from clearprop.glass.equations.numbers import significant
+from clearprop.glass.equations.parsing import parse
 
 
 @functools.cache
@@ -135,6 +136,7 @@ def test_editors_may_change_line_ends_and_spaces() -> None:
         ("x = 2\ny = x = (1) 2\nz = x = (1) 2", "twice"),
         ("x = " + "(" * 100 + "1" + ")" * 100 + " = (1) 3", "too deep"),
         ("x = " + "-" * 5000 + "1 = (1) 3", "too deep"),
+        ("x = 1 * " + "-" * 5000 + "1 = (1) 3", "too deep"),
         ("x = " + "1+" * 50_000 + "1 = (1) 3", "too long"),
         ("x" * 1_000_001, "too long"),
         ("x = exp(1, 2) = (1) 3", "takes one number"),
@@ -150,7 +152,30 @@ def test_numbers_without_bounds_are_no_trouble() -> None:
         "x = 9^9^9\ny = x * 1e308 * 10 = (1) inf\nz = 1 / 0 = (2) 5".replace("9^9^9", "9^9")
     )
     assert [a.verdict for a in marked.answers] == ["right", "wrong"]
-    assert grade("x = 10^400 = (1) 1e999999").answers[0].verdict in ("right", "wrong")
+    written = {"inf": "right", "+inf": "right", "-inf": "wrong", "nan": "wrong", "1e999": "wrong"}
+    for answer, verdict in written.items():
+        assert grade(f"x = 10^400 = (1) {answer}").answers[0].verdict == verdict
+
+
+@pytest.mark.parametrize("answer", ["nan", "inf", "-inf", "1e999"])
+def test_a_sheet_full_of_no_numbers_has_no_marks(answer: str) -> None:
+    text = network().blank().markdown.replace("____", answer)
+    for marked in (grade(text), network().grade(text)):
+        assert marked.count("wrong") == len(marked.answers) == 32
+        assert marked.mark == 0.0
+
+
+def test_nothing_follows_from_an_answer_without_bounds() -> None:
+    marked = grade("x = 2\ny = x^2 = (1) inf\nz = sigmoid(y) = (2) 1.000")
+    assert [a.verdict for a in marked.answers] == ["wrong", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a * -b", -6), ("a / -b * a", -4 / 3), ("-a * -b^2", 18), ("a * --b", 6), ("a - -b", 5)],
+)
+def test_a_factor_may_have_a_sign(text: str, value: float) -> None:
+    assert parse(text, {"a": 2.0, "b": 3.0}.__getitem__).value == pytest.approx(value)
 
 
 def test_an_answer_is_read_with_its_unit() -> None:
