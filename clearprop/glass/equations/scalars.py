@@ -109,7 +109,8 @@ class Expansion:
             if hasattr(y, "tape")
             for at in itertools.product(*map(range, y.shape))
         ]
-        needed = self._needed(end)
+        # A target of 0 or 1 may leave no trace in the loss, and is given all the same.
+        needed = self._needed(end).union(self.target_places)
         kept = tuple(s for place, s in self.scalars.items() if place in needed)
         given = [s for s in kept if not s.operation]
         ordered = (*given, *(s for s in kept if s.operation))

@@ -234,3 +234,16 @@ def test_names_are_ones_own() -> None:
 def test_the_printed_text_is_arithmetic() -> None:
     for line in re.findall(r"^ +(?:=) ([^a-z\n]+)$", lecture("2-2-1").markdown, re.MULTILINE):
         assert math.isfinite(evaluate(line))
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_a_target_that_the_loss_does_not_show_is_given_all_the_same(target: float) -> None:
+    neuron = nn.Sequential([nn.Linear(2, 1, bias=False), "sigmoid"]).init(0)
+    worked = worked_solution(neuron, [0.35, 0.9], [target], 0.1, loss="log_loss")
+    given = {line.name: line for line in worked.sheet.sections[0].lines}
+    assert (given["t"].value, given["t"].about) == (target, "target")
+    assert f"the target is {target:g}" in worked.markdown
+    y = worked.values["y"]
+    assert worked.values["E"] == pytest.approx(-math.log(y if target else 1 - y))
+    assert worked.values["dE/dw1"] == pytest.approx((y - target) * 0.35)
+    assert worked.grade(worked.blank().markdown).mark == 0.0
