@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _solution(arguments: argparse.Namespace) -> WorkedSolution:
 
 def _of_file(arguments: argparse.Namespace) -> WorkedSolution:
     place = Path(arguments.NAME)
-    if not place.exists():
+    if not os.path.exists(place):
         close = nearest(arguments.NAME, LECTURES)
         raise ConfigurationError(
             "neither a worked example nor a model",
@@ -111,8 +112,12 @@ def _loss_of(place: Path) -> str | None:
 
 def _example(text: str, place: Path) -> Any:
     """Return an example: numbers as the model takes them, or the first of a file of raw ones."""
-    if not Path(text).exists():
+    # Numbers first: a long list of them is longer than the name of a file can be.
+    try:
         return _numbers(text, "--input")
+    except ConfigurationError:
+        if not os.path.exists(text):
+            raise
     preparation = load_preparation(place)
     if preparation is None:
         raise ConfigurationError(

@@ -91,3 +91,15 @@ def test_a_file_that_is_no_text(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "sheet.md").write_bytes(b"\xff\xfe\x00")
     assert main(["worked", "--grade", str(tmp_path / "sheet.md")]) == 2
     assert "no text that can be read" in capsys.readouterr().err
+
+
+def test_a_long_list_of_numbers_is_no_file(model: str, capsys: Captured) -> None:
+    step = ["--target", "0.5", "--learning-rate", "1"]
+    assert main(["worked", model, "--input", ",".join(["0.25"] * 200), *step]) != 0
+    said = capsys.readouterr().err
+    assert "200" in said
+    assert "too long" not in said
+    assert main(["worked", model, "--input", "a" * 5000, *step]) == 2
+    assert "takes numbers" in capsys.readouterr().err
+    assert main(["worked", "a" * 5000, *step]) == 2
+    assert "neither a worked example nor a model" in capsys.readouterr().err
