@@ -56,8 +56,10 @@ def score_of(outputs: Any, label: int) -> Any:
     return outputs[:, label]
 
 
-def label_of(model: nn.Module, x: jax.Array, y: Any) -> int:
+def label_of(model: nn.Module, x: jax.Array, y: Any, threshold: float = 0.0) -> int:
     """Return the class to be scored: the one given, or the model's answer.
+
+    Of a single output the answer is class 1 at or above the threshold.
 
     Raises:
         ConfigurationError: there is no such class.
@@ -73,7 +75,7 @@ def label_of(model: nn.Module, x: jax.Array, y: Any) -> int:
     classes = max(2, shape[1])
     if y is None:
         outputs = np.asarray(outputs_of(model, x, ""))[0]
-        return int(outputs.argmax()) if len(outputs) > 1 else int(outputs[0] >= 0)
+        return int(outputs.argmax()) if len(outputs) > 1 else int(outputs[0] >= threshold)
     label = np.asarray(y).reshape(-1)
     if len(label) != 1 or label[0] != int(label[0]) or not 0 <= label[0] < classes:
         raise ConfigurationError(
@@ -83,7 +85,14 @@ def label_of(model: nn.Module, x: jax.Array, y: Any) -> int:
 
 
 def covered(
-    model: nn.Module, x: Any, y: int | None, patch: int, stride: int, fill: float, example: int = 0
+    model: nn.Module,
+    x: Any,
+    y: int | None,
+    patch: int,
+    stride: int,
+    fill: float,
+    example: int = 0,
+    threshold: float = 0.0,
 ) -> Occluded:
     """Return what a patch over each place of one picture does to the score of a class.
 
@@ -95,6 +104,7 @@ def covered(
         stride: from one place of it to the next; the last place touches the edge.
         fill: what stands in the patch.
         example: which of the pictures.
+        threshold: of a single output; 0 before the sigmoid, 0.5 after it.
 
     Raises:
         ConfigurationError: a patch or stride that cannot be, or no such class or example.
@@ -115,7 +125,7 @@ def covered(
             given=f"patch={patch}, stride={stride}",
             expected=f"patch from 1 to {min(height, width)}, stride from 1",
         )
-    label = label_of(model, one, y)
+    label = label_of(model, one, y, threshold)
     rows, columns = (_places(size, patch, stride) for size in (height, width))
     corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
     whole = float(score_of(outputs_of(model, one, ""), label)[0])
@@ -163,6 +173,7 @@ def occlusion(
     stride: int = 1,
     fill: float = 0.0,
     example: int = 0,
+    threshold: float = 0.0,
 ) -> Drawing:
     """Draw how much the score of a class drops where a patch covers a part of a picture.
 
@@ -174,6 +185,7 @@ def occlusion(
         stride: from one place of it to the next.
         fill: what stands in the patch; 0 is the mean of standardized pictures.
         example: which of the pictures.
+        threshold: of a single output; 0 before the sigmoid, 0.5 after it.
 
     Raises:
         ConfigurationError: a patch or stride that cannot be, or no such class or example.
@@ -186,7 +198,7 @@ def occlusion(
 
     Source: Zeiler and Fergus (2014), *Visualizing and understanding convolutional networks*.
     """
-    found = covered(model, x, y, patch, stride, fill, example)
+    found = covered(model, x, y, patch, stride, fill, example, threshold)
     figure = _beside(x, example, found.by_pixel, "mean drop of the score", "covered")
     top, left = np.unravel_index(np.argmax(found.drops), found.drops.shape)
     greatest = float(found.drops.max())
@@ -200,11 +212,13 @@ def occlusion(
     )
 
 
-def slopes_of(model: nn.Module, x: Any, y: int | None, example: int = 0) -> NDArray[np.float64]:
+def slopes_of(
+    model: nn.Module, x: Any, y: int | None, example: int = 0, threshold: float = 0.0
+) -> NDArray[np.float64]:
     """Return d score / d input for one example, shaped like it; see `saliency`."""
     ready(model)
     one = one_example(x, example, "saliency")
-    label = label_of(model, one, y)
+    label = label_of(model, one, y, threshold)
     return np.asarray(_slopes(model, one, label)[0], np.float64)
 
 
@@ -215,7 +229,14 @@ def _slopes(model: nn.Module, one: jax.Array, label: int) -> jax.Array:
 
 
 @drawn
-def saliency(model: nn.Module, x: Any, y: int | None = None, *, example: int = 0) -> Drawing:
+def saliency(
+    model: nn.Module,
+    x: Any,
+    y: int | None = None,
+    *,
+    example: int = 0,
+    threshold: float = 0.0,
+) -> Drawing:
     """Draw the slope of a class's score along every pixel: d score / d input.
 
     Args:
@@ -223,6 +244,7 @@ def saliency(model: nn.Module, x: Any, y: int | None = None, *, example: int = 0
         x: pictures as the model takes them.
         y: the class that is scored; the model's answer where None.
         example: which of the pictures.
+        threshold: of a single output; 0 before the sigmoid, 0.5 after it.
 
     Raises:
         ConfigurationError: no such class or example.
@@ -235,8 +257,8 @@ def saliency(model: nn.Module, x: Any, y: int | None = None, *, example: int = 0
 
     Source: Simonyan, Vedaldi and Zisserman (2014).
     """
-    slopes = slopes_of(model, x, y, example)
-    label = label_of(model, one_example(x, example, "saliency"), y)
+    slopes = slopes_of(model, x, y, example, threshold)
+    label = label_of(model, one_example(x, example, "saliency"), y, threshold)
     flat = slopes.sum(axis=2) if slopes.ndim == 3 else pixels_of(slopes)
     figure = _beside(x, example, flat, "d score / d input", "slope")
     return Drawing(

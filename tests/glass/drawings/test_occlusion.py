@@ -71,3 +71,18 @@ def test_what_cannot_be_covered_is_refused() -> None:
         occlusion(nn.Linear(4, 2).init(0), np.ones((2, 4), np.float32), 0)
     with pytest.raises(ShapeError, match="score for each class"):
         saliency(nn.Sequential([nn.Conv2d(2, 1, 3)]).init(0), X, 0)
+
+
+def test_a_sigmoid_at_the_end_is_answered_at_a_half() -> None:
+    layers = [nn.Flatten(), nn.Linear(84, 1), "sigmoid"]
+    model = nn.Sequential(layers).init(0)
+    for example in range(3):
+        label = int(float(model(X)[example, 0]) >= 0.5)
+        drawing = occlusion(model, X, patch=3, stride=3, example=example, threshold=0.5)
+        assert drawing.title == f"Occlusion for class {label}"
+        drawing = saliency(model, X, example=example, threshold=0.5)
+        assert drawing.title == f"Slope of the score of class {label}"
+        np.testing.assert_array_equal(
+            slopes_of(model, X, None, example, 0.5), slopes_of(model, X, label, example)
+        )
+    assert {int(float(y) >= 0.5) for y in model(X)[:, 0]} == {0, 1}
