@@ -22,8 +22,13 @@ from clearprop.glass.diagnosis.shapes import (
 from clearprop.glass.wording import count, number, percent
 
 PEAK = 3.0
-"""The mean loss of five steps over the loss of the first: descent does not climb to three times of
+"""The mean loss of some steps over that of the first: descent does not climb to three times of
 where it began; batches of healthy runs stay below twice."""
+
+PEAK_STEPS, STEADY_BATCH = 5, 16
+"""Steps of such a mean. The loss of a batch of sixteen is a mean already, and where the rate is too
+high that of the first step alone is of the first values; smaller batches' first losses are luck, so
+the first mean is of as many steps as the later ones, a tenth of a pass if that is more."""
 
 ROUGH = 0.5
 """All rises of the objective over its whole fall. What is left of batch noise in a pass's mean is
@@ -59,7 +64,7 @@ def rate_too_high(facts: Facts) -> Finding | None:
     if facts.loss_name == PERCEPTRON:
         return None
     curves = facts.curves
-    first, highest = peak(facts.run.losses)
+    first, highest, steps = _climb(facts)
     climbed = highest / first if first > 0 else math.nan
     objective = curves.objective if curves is not None else np.zeros(0)
     rough = roughness(objective) if len(objective) >= 4 else 0.0
@@ -76,7 +81,7 @@ def rate_too_high(facts: Facts) -> Finding | None:
     if broke and not signs[sign] >= 1:
         said += f"Within {count(facts.run.non_finite.step, 'step')} a number was no longer finite."  # type: ignore[union-attr]
     elif sign == "climb":
-        said += (f"The loss of the first step was {number(first)}; later the mean of five steps "
+        said += (f"{_first_losses(facts, steps)} {number(first)}; later the mean of {steps} steps "
                  f"was {number(highest)}, {number(climbed, 2)} times as much.")  # fmt: skip
     elif sign == "rise":
         said += (f"The objective rose from {number(float(objective[0]))} in the first epoch to "
@@ -94,6 +99,27 @@ def rate_too_high(facts: Facts) -> Finding | None:
         0.7 if broke and signs[sign] < 1 else strength(signs[sign], 1, 10),
         "note" if learned else "fault",
     )
+
+
+def _climb(facts: Facts) -> tuple[float, float, int]:
+    """Return the loss of the first steps, the highest later, and how many steps it is a mean of."""
+    assert facts.run is not None
+    losses, curves = facts.run.losses, facts.curves
+    half = max(1, len(losses) // 2)
+    if _steady(facts):
+        return *peak(losses, PEAK_STEPS, first=1), min(PEAK_STEPS, half)
+    steps = max(PEAK_STEPS, int(curves.step[0]) // 10 if curves is not None else 0)
+    return *peak(losses, steps), min(steps, half)
+
+
+def _steady(facts: Facts) -> bool:
+    return int(facts.settings.get("batch_size") or STEADY_BATCH) >= STEADY_BATCH
+
+
+def _first_losses(facts: Facts, steps: int) -> str:
+    if _steady(facts):
+        return "The loss of the first step was"
+    return f"The mean loss of the first {steps} steps was"
 
 
 @rule("rate_too_low", "curves")

@@ -127,16 +127,22 @@ def roughness(objective: NDArray[Any]) -> float:
     return rises / fall if fall > 0 else math.inf
 
 
-def peak(losses: NDArray[Any], width: int = 5) -> tuple[float, float]:
-    """Return the loss of the first steps, and the highest mean of ``width`` steps after.
+def peak(losses: NDArray[Any], width: int = 5, first: int | None = None) -> tuple[float, float]:
+    """Return the mean loss of the first steps, and the highest mean of ``width`` steps.
+
+    Args:
+        losses: of every step; those that are not finite are left out.
+        width: how many steps a mean is of; of a run shorter than two of them, half its steps.
+        first: how many steps the first mean is of, by default as many: one example's loss is luck.
 
     >>> import numpy as np
-    >>> peak(np.array([1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, 1.0]))
+    >>> peak(np.array([1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, 1.0]), first=1)
     (1.0, 9.0)
     """
     finite = np.asarray(losses, np.float64)
     finite = finite[np.isfinite(finite)]
-    if len(finite) < width + 1:
-        return (float(finite[0]), float(finite.max())) if len(finite) else (math.nan, math.nan)
+    if not len(finite):
+        return math.nan, math.nan
+    width = max(1, min(width, len(finite) // 2))
     means = np.convolve(finite, np.ones(width) / width, mode="valid")
-    return float(finite[0]), float(means.max())
+    return float(finite[: min(first or width, width)].mean()), float(means.max())

@@ -50,6 +50,21 @@ def test_a_rate_too_high_is_found_and_mended(iris: Splits) -> None:
     assert "rate_too_high" not in diagnose(again, iris).kinds
 
 
+def test_a_lucky_first_example_is_no_climb(trained: Trained) -> None:
+    draw = np.random.default_rng(0)
+    falls = np.repeat(np.geomspace(1, 0.1, 40), 150)
+    losses = (falls * draw.exponential(size=falls.size)).astype(np.float32)
+    losses[0] = 0.001
+    run = with_curves(trained(), objective=falls[::150], step=150 * np.arange(1, 41),
+                      training_error=falls[::150] / 2)  # fmt: skip
+    settings = {**run.config["settings"], "batch_size": 1}
+    run = dataclasses.replace(run, losses=losses, config={**run.config, "settings": settings})
+    assert "rate_too_high" not in diagnose(run).kinds
+    climbs = np.concatenate([losses[:20], 9 + losses[:300]])
+    finding = of("rate_too_high", diagnose(dataclasses.replace(run, losses=climbs)))
+    assert "of the first 15 steps" in finding.sentence
+
+
 def test_a_rate_too_low_is_found(trained: Trained, iris: Splits) -> None:
     straight = np.linspace(1.15, 1.14, 40)
     run = with_curves(trained(), objective=straight, training_error=np.full(40, 0.6))
@@ -157,3 +172,4 @@ def test_shapes_of_curves() -> None:
     assert roughness(np.array([2.3, 2.31, 2.3, 2.31, 2.3])) == 0
     assert roughness(np.array([1.0])) == 0
     assert np.isnan(peak(np.array([np.nan]))[0])
+    assert peak(np.array([0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0])) == (1.0, 1.2)
