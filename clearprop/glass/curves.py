@@ -15,7 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from clearprop.glass.chart import Chart
-from clearprop.glass.diagnosis.shapes import WAITED, chance, gap, objective_shape
+from clearprop.glass.diagnosis.shapes import WAITED, best_of, chance, gap, objective_shape
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import count, number, percent
 
@@ -70,14 +70,8 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
 
 def best_epoch(subject: Subject) -> int | None:
     """Return the pass with the lowest development error, ties decided by their objective."""
-    if subject.stopped is not None and subject.stopped.best_epoch is not None:
-        return subject.stopped.best_epoch
-    curves = subject.curves
-    errors = np.nan_to_num(curves.development_error, nan=math.inf)
-    if not np.isfinite(errors).any():
-        return None
-    objectives = np.nan_to_num(curves.development_objective, nan=math.inf)
-    return int(curves.epoch[np.lexsort((objectives, errors))[0]])
+    places = best_of(subject.curves, subject.stopped)
+    return int(subject.curves.epoch[places[0]]) if places is not None else None
 
 
 def error_text(subject: Subject, value: float) -> str:
@@ -225,7 +219,8 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
             "No examples were held out, so the curves cannot show whether the network learned "
             "the rule or the examples by heart.",
         ]
-    waited = int(subject.curves.epoch[-1]) - (best_epoch(subject) or 0)
+    best, end = best_of(subject.curves, subject.stopped) or (0, 0)
+    waited = end - best
     held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
     if held_out == 1:
         return [
@@ -292,16 +287,16 @@ def _of_objective(objective: NDArray[np.float64], hope: str, faults: Sequence[st
 def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str]:
     """Return what the errors say; so many epochs have passed since the best one."""
     curves = subject.curves
-    best = best_epoch(subject)
+    best, end = best_of(curves, subject.stopped) or (0, 0)
     development, training = curves.development_error, curves.training_error
-    at_best = float(development[curves.epoch == best][0]) if best in curves.epoch else math.nan
-    last, last_training = float(development[-1]), float(training[-1])
-    said = f"The development error is lowest after epoch {best}, at {error_text(subject, at_best)}."
+    at_best, last, last_training = (float(x) for x in (development[best], development[end],
+                                                       training[end]))  # fmt: skip
+    said = (f"The development error is lowest after epoch {int(curves.epoch[best])}, at "
+            f"{error_text(subject, at_best)}.")  # fmt: skip
     n = int(subject.config.get("data", {}).get("development_examples") or 0)
     shares = subject.loss.task == "classification"
     noise = chance(last, n) if shares else 0.0
-    then = float(training[curves.epoch == best][0]) if best in curves.epoch else math.inf
-    between = gap(last_training, last, at_best, waited, noise, then)
+    between = gap(last_training, last, at_best, waited, noise, float(training[best]))
     if between == "grown":
         return [
             said,

@@ -29,6 +29,7 @@ def fit_line(facts: Facts, **changed: Any) -> str:
             given[name] = settings[name]
     if "learning_rate" in changed and rate is None:
         rule, given["learning_rate"] = '"adam"', None
+    command = _command(config, changed)
     optimizer = changed.pop("optimizer", Code(rule))
     if "learning_rate" in changed and changed["learning_rate"] is None:
         given.pop("learning_rate")
@@ -36,7 +37,6 @@ def fit_line(facts: Facts, **changed: Any) -> str:
     loss = facts.loss_name or "cross_entropy"
     options = ", ".join(f"{key}={_text(x)}" for key, x in given.items() if x is not None)
     line = f'run = cp.fit(model, data, "{loss}", {_text(optimizer)}, {options})'
-    command = _command(config, changed)
     return f"{line}\n{command}" if command else line
 
 
@@ -136,14 +136,20 @@ def _numbers(config: Any) -> list[float]:
 
 
 def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
-    """Return the same change for the command line, where a recipe made the run and has the keys."""
+    """Return the same change for the command line, where a recipe made the run and has the keys.
+
+    An optimizer is code, and what is left out by None cannot be unset by ``--set``.
+    """
     recipe = config.get("notes", {}).get("recipe")
-    if not isinstance(recipe, Mapping) or not changed:
+    if not isinstance(recipe, Mapping) or "optimizer" in changed:
         return ""
     values = recipe.get("values", {})
-    known = {k: v for k, v in changed.items() if k in values and v is not None}
-    if len(known) < len([v for v in changed.values() if v is not None]):
+    known = {k: v for k, v in changed.items() if v is not None}
+    left_out = [k for k, v in changed.items() if v is None and values.get(k) is not None]
+    if left_out or not known.keys() <= values.keys():
         return ""
+    if all(values[k] == v for k, v in known.items()):
+        return ""  # nothing would change
     name = values.get("data", {}).get("name") if isinstance(values.get("data"), Mapping) else None
     data = f" --data {without_folders(name)}" if name else ""
     sets = "".join(f" --set {k}={_text(v).strip(chr(34))}" for k, v in known.items())

@@ -12,6 +12,7 @@ from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
 from clearprop.glass.diagnosis.shapes import (
+    best_of,
     chance,
     chance_deviation,
     gap,
@@ -158,13 +159,13 @@ def overfitting(facts: Facts) -> Finding | None:
     """The development error is far above the training error, or has risen since its best."""
     curves = facts.curves
     assert curves is not None
-    known = np.flatnonzero(np.isfinite(curves.development_error))
-    if not len(known):
+    assert facts.run is not None
+    if (places := best_of(curves, facts.run.stopped)) is None:
         return None
-    best = int(known[np.argmin(curves.development_error[known])])
-    at_best, last = (float(curves.development_error[i]) for i in (best, known[-1]))
-    training = float(curves.training_error[known[-1]])
-    waited = int(known[-1]) - best
+    best, end = places
+    at_best, last = (float(curves.development_error[i]) for i in places)
+    training = float(curves.training_error[end])
+    waited = end - best
     n = int(facts.config.get("data", {}).get("development_examples") or 0)
     noise = chance_deviation(last, n) if facts.task == "classification" else 0.0
     rise = chance(last, n) if facts.task == "classification" else 0.0

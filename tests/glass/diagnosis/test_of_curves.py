@@ -15,8 +15,10 @@ from clearprop import nn, tree
 from clearprop.data import Splits
 from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
+from clearprop.glass.diagnosis.facts import facts_of_run
+from clearprop.glass.diagnosis.mend import Code, fit_line
 from clearprop.glass.diagnosis.of_curves import interval
-from clearprop.glass.diagnosis.shapes import gap, objective_shape, peak, roughness
+from clearprop.glass.diagnosis.shapes import best_of, gap, objective_shape, peak, roughness
 from clearprop.training import DivergedError, Run, Stopped, fit
 from tests.glass.diagnosis.conftest import mended, network, of, with_curves
 
@@ -173,3 +175,28 @@ def test_shapes_of_curves() -> None:
     assert roughness(np.array([1.0])) == 0
     assert np.isnan(peak(np.array([np.nan]))[0])
     assert peak(np.array([0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0])) == (1.0, 1.2)
+
+
+def test_report_and_diagnosis_mean_the_same_best_pass(trained: Trained) -> None:
+    errors = [0.4, 0.2, 0.2, 0.3, np.nan]
+    run = with_curves(trained(), development_error=errors, objective=np.ones(5),
+                      development_objective=[2, 1.5, 1, 1, np.nan])  # fmt: skip
+    assert best_of(run.curves) == (2, 3)
+    assert best_of(run.curves, Stopped("early", 50, 5, 2)) == (1, 3)
+    assert best_of(with_curves(run, development_error=[np.nan]).curves) is None
+
+
+def test_a_command_is_given_where_it_changes_what_is_asked(trained: Trained) -> None:
+    note = {"recipe": {"name": "mlp", "values": {"learning_rate": 0.01, "patience": 3}}}
+    run = dataclasses.replace(trained(), config={**trained().config, "notes": note})
+    facts = facts_of_run(run)
+    assert "\n# clearprop train mlp --set learning_rate=0.1" in fit_line(facts, learning_rate=0.1)
+    for same in (
+        {"learning_rate": 0.01},
+        {"patience": None},
+        {"optimizer": Code('"adam"')},
+        {"optimizer": Code('"adam"'), "learning_rate": 0.1},
+        {"resume": True},
+        {},
+    ):
+        assert "# clearprop" not in fit_line(facts, **same)
