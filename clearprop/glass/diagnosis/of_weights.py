@@ -237,8 +237,8 @@ def _alike(units: np.ndarray) -> float:
     if len(units) < 2:
         return 0.0
     size = float(np.median(np.abs(units).max(axis=1))) or float(np.abs(units).max()) or 1.0
-    different = len(np.unique(np.round(units / (size * ALIKE)), axis=0))
-    return 1 - (different - 1) / (len(units) - 1)
+    _, counts = np.unique(np.round(units / (size * ALIKE)), axis=0, return_counts=True)
+    return float(counts[counts > 1].sum() / len(units))
 
 
 def _matrices(facts: Facts) -> list[tuple[str, np.ndarray]]:

@@ -124,3 +124,14 @@ def test_steps_that_bfloat16_rounds_away(rate: float, grade: str) -> None:
 
 def test_of_float32_nothing_is_rounded_away(trained: Any) -> None:
     assert "bfloat16_underflow" not in diagnose(trained()).kinds
+
+
+def test_units_alike_are_those_that_have_a_twin(digits: Parts) -> None:
+    model = network(64, 32, 10).init(0)
+    weight = np.array(model[0].weight)
+    weight[:, :20] = np.repeat(weight[:, :10], 2, axis=1)  # ten pairs
+    above = np.array(model[2].weight)
+    above[:20] = np.repeat(above[:10], 2, axis=0)
+    twins = tree.replace(model, {"layers.0.weight": weight, "layers.2.weight": above})
+    finding = of("symmetric_weights", diagnose(twins, digits[0]))
+    assert finding.evidence["share"] == pytest.approx(20 / 32)
