@@ -133,7 +133,7 @@ def labels_shuffled(facts: Facts) -> Finding | None:
     known = skill is not None
     if skill is not None:
         evidence["development skill"] = skill
-        said += ", and on the development examples the network is no better than one answer for all"
+        said += f", and {_found_nothing(facts, skill)}"
     return found(
         "labels_shuffled",
         "targets",
@@ -144,7 +144,7 @@ def labels_shuffled(facts: Facts) -> Finding | None:
         "order = np.random.default_rng(0).permutation(len(inputs))\n"
         "data = (inputs[order], targets[order])",
         0.9 if known else 0.7,
-        "fault" if known or facts.run is None else "note",
+        "fault" if known else "note",
     )
 
 
@@ -225,6 +225,14 @@ def _standardized(facts: Facts, task: str = "") -> str:
 def _more_often(deviations: float) -> str:
     return "no more often" if deviations < 1 else f"hardly more often ({number(deviations, 2)} "\
         "deviations)"  # fmt: skip
+
+
+def _found_nothing(facts: Facts, skill: float) -> str:
+    if not skill > 0:
+        return "on the development examples the network is no better than one answer for all"
+    n = int(facts.config.get("data", {}).get("development_examples") or 0)
+    on = count(n, "development example") if n else "the development examples"
+    return f"the network is no better than chance may make it on {on}"
 
 
 def _development_skill(facts: Facts) -> float | None:

@@ -13,7 +13,7 @@ from clearprop import data
 from clearprop.errors import DataError, ShapeError
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.reference import neighbours
-from tests.glass.diagnosis.conftest import Parts, mended, network, of
+from tests.glass.diagnosis.conftest import Parts, mended, network, of, with_curves
 
 MODEL = network(64, 32, 10).init(0)
 
@@ -139,3 +139,18 @@ def test_data_that_does_not_fit_says_so(digits: Parts) -> None:
 
 def test_it_is_at_hand_as_cp_diagnose() -> None:
     assert cp.diagnose is diagnose
+
+
+def test_lost_order_is_a_fault_where_a_run_bears_it_out(trained: Any, iris: Any) -> None:
+    x, y = np.asarray(iris.train.inputs), np.random.default_rng(1).permutation(iris.train.targets)
+    assert of("labels_shuffled", diagnose(network(4, 8, 3).init(0), (x, y))).grade == "note"
+    for error, said in (
+        (0.9, "no better than one answer"),
+        (0.62, "than chance may make it on 30"),
+    ):
+        run = with_curves(trained(), objective=np.ones(3), development_error=np.full(3, error))
+        data = {key: v for key, v in run.config["data"].items() if key != "fingerprint"}
+        run = dataclasses.replace(run, config={**run.config, "data": data})
+        finding = of("labels_shuffled", diagnose(run, (x, y)))
+        assert finding.grade == "fault"
+        assert said in finding.sentence
