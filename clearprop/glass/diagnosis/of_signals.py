@@ -10,7 +10,7 @@ from clearprop.glass.diagnosis.facts import Facts, named
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
 from clearprop.glass.diagnosis.signals import Signal
-from clearprop.glass.wording import number, percent
+from clearprop.glass.wording import count, number, percent
 from clearprop.nn.recurrent.layer import Recurrent
 
 MANY_DEAD, SOME_DEAD = 0.5, 0.3
@@ -119,32 +119,68 @@ def vanishing_by_depth(facts: Facts) -> Finding | None:
 
 @rule("exploding_by_depth", "signals")
 def exploding_by_depth(facts: Facts) -> Finding | None:
-    """The first layer's error signal is a thousand times larger than the last one's."""
+    """The first layer's error signal is a thousand times larger, or no longer finite."""
+    if (overflown := _overflown(facts)) is not None:
+        return overflown
     ends = _ends(facts)
     if ends is None or not 0 < ends[2] <= 1 / EXPLODES:
         return None
     first, last, factor = ends
-    rate = mend.rate_of(facts) or 0.001
-    clipped = mend.Code(f"cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
-                        f"cp.optim.adam({min(rate, 0.001):.3g}))")  # fmt: skip
-    line = mend.fit_line(facts, optimizer=clipped, learning_rate=None)
     return found(
         "exploding_by_depth",
         f"{last.label} to {first.label}",
         {"factor": 1 / factor, "first": first.error_size, "last": last.error_size},
         f"On the way from {last.label} ({number(last.error_size)}) back to {first.label} "
         f"({number(first.error_size)}) the error signal grows {number(1 / factor, 2)} times.",
-        f"{mend.new_weights('glorot_uniform')}\n{line}",
+        f"{mend.new_weights('glorot_uniform')}\n{_clipped(facts)}",
         strength(1 / factor, EXPLODES, 1e6),
         "note" if facts.learned else "fault",
     )
+
+
+def _overflown(facts: Facts) -> Finding | None:
+    """Return the finding of the last layer with weights whose error signal is not finite."""
+    assert facts.signals is not None
+    layers = [s for s in facts.signals.weighted if s.error is not None]
+    layers = [s for s in layers if not np.isfinite(s.error_size)]
+    if not layers:
+        return None
+    signal = layers[-1]
+    assert signal.error is not None
+    bad = int((~np.isfinite(signal.error)).sum())
+    return found(
+        "exploding_by_depth",
+        signal.label,
+        {"entries": bad, "layers": len(layers)},
+        f"{count(bad, 'entry', 'entries')} of the error signal at {signal.label} "
+        f"{'is' if bad == 1 else 'are'} infinite or not a number"
+        f"{_and_below(len(layers) - 1)}.",
+        f"{_asked_why(signal.path)}\n{mend.new_weights('glorot_uniform')}\n{_clipped(facts)}",
+        1.0,
+    )
+
+
+def _asked_why(path: str) -> str:
+    return f'# cp.explain(model, x, y).why("{path}") names the operation that made it so'
+
+
+def _and_below(layers: int) -> str:
+    return f", and so it is at {count(layers, 'layer')} below" if layers else ""
+
+
+def _clipped(facts: Facts) -> str:
+    """Return a call of `fit` with clipped gradients and a cautious rate."""
+    rate = mend.rate_of(facts) or 0.001
+    clipped = mend.Code(f"cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
+                        f"cp.optim.adam({min(rate, 0.001):.3g}))")  # fmt: skip
+    return mend.fit_line(facts, optimizer=clipped, learning_rate=None)
 
 
 @rule("vanishing_through_time", "signals")
 def vanishing_through_time(facts: Facts) -> Finding | None:
     """What the first step of a sequence gets is ten thousand times less than the last."""
     for label, sizes in facts.by_step:
-        if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0:
+        if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0 or not np.isfinite(sizes).all():
             continue
         factor = float(sizes[-1] / sizes[0]) if sizes[0] > 0 else float("inf")
         if factor >= VANISHES_THROUGH_TIME:
@@ -166,6 +202,8 @@ def vanishing_through_time(facts: Facts) -> Finding | None:
 def exploding_through_time(facts: Facts) -> Finding | None:
     """What the first step of a sequence gets is a hundred times more than the last."""
     for label, sizes in facts.by_step:
+        if not np.isfinite(sizes).all():
+            return _overflown_through_time(facts, label, sizes)
         if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0:
             continue
         factor = float(sizes[0] / sizes[-1])
@@ -187,6 +225,21 @@ def exploding_through_time(facts: Facts) -> Finding | None:
     return None
 
 
+def _overflown_through_time(facts: Facts, label: str, sizes: np.ndarray) -> Finding:
+    """Return the finding of a recurrent layer some of whose steps get what is not finite."""
+    bad = np.flatnonzero(~np.isfinite(sizes))
+    return found(
+        "exploding_through_time",
+        label,
+        {"steps": len(sizes), "steps not finite": len(bad)},
+        f"The error signal that reaches the input of {label} is infinite or not a number at "
+        f"{len(bad)} of {count(len(sizes), 'step')}, the last of them step {int(bad[-1]) + 1}.",
+        "\n".join(filter(None, [_asked_why(label.partition(" ")[0]), _recurrent_weights(facts),
+                                _clipped(facts)])),
+        1.0,
+    )  # fmt: skip
+
+
 def _hidden(facts: Facts, kinds: tuple[type[nn.Module], ...]) -> list[Signal]:
     """Return the calls of layers of some kinds, but what the model itself answers with."""
     assert facts.signals is not None
@@ -195,7 +248,10 @@ def _hidden(facts: Facts, kinds: tuple[type[nn.Module], ...]) -> list[Signal]:
 
 
 def _ends(facts: Facts) -> tuple[Signal, Signal, float] | None:
-    """Return first and last layer with weights, and the last's error signal over the first's."""
+    """Return first and last layer with weights, and the last's error signal over the first's.
+
+    None where one of them is not finite: that neither fades nor grows by a factor.
+    """
     assert facts.signals is not None
     layers = [s for s in facts.signals.weighted if s.error is not None]
     layers = [s for s in layers if not isinstance(s.module, Recurrent)]
@@ -203,6 +259,8 @@ def _ends(facts: Facts) -> tuple[Signal, Signal, float] | None:
         return None
     first, last = layers[0], layers[-1]
     size = first.error_size
+    if not (np.isfinite(size) and np.isfinite(last.error_size)):
+        return None
     return first, last, last.error_size / size if size > 0 else float("inf")
 
 

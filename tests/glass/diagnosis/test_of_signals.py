@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,6 +11,8 @@ import pytest
 
 from clearprop import nn, tree
 from clearprop.glass.diagnosis import diagnose
+from clearprop.glass.diagnosis.diagnose import diagnosis
+from clearprop.glass.diagnosis.facts import facts_of_model
 from clearprop.nn import initializers
 from clearprop.nn.module import Array
 from tests.glass.diagnosis.conftest import Parts, mended, network, of
@@ -132,3 +135,32 @@ def test_an_answer_at_every_step_hides_nothing(rows: Any) -> None:
     pair = (x, np.repeat(y[:, None], 8, axis=1))
     of("vanishing_through_time", diagnose(reader(0.01, last=False), pair, "sequence_cross_entropy"))
     assert not diagnose(reader(1.0, last=False), pair, "sequence_cross_entropy").findings
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+@pytest.mark.parametrize("place", [0, -1])
+def test_an_error_signal_that_is_not_finite_does_not_vanish(
+    bad: float, place: int, digits: Parts
+) -> None:
+    facts = facts_of_model(network(64, 16, 16, 10).init(0), digits[0])
+    assert facts.signals is not None
+    layers, signal = list(facts.signals.layers), facts.signals.weighted[place]
+    error = np.array(signal.error)
+    error[0, :2] = bad
+    layers[layers.index(signal)] = dataclasses.replace(signal, error=error)
+    vars(facts)["signals"] = dataclasses.replace(facts.signals, layers=tuple(layers))
+    found = diagnosis(facts)
+    assert "vanishing_by_depth" not in found.kinds
+    finding = of("exploding_by_depth", found)
+    assert finding.where == signal.path
+    assert finding.evidence["entries"] == 2
+    assert f'.why("{signal.path}")' in finding.mend
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_nor_does_it_vanish_through_time(bad: float, digits: Parts) -> None:
+    facts = facts_of_model(network(64, 16, 10).init(0), digits[0])
+    vars(facts)["by_step"] = [("layers.0", np.array([1.0, 1.0, 1.0, 1.0, bad]))]
+    found = diagnosis(facts)
+    assert "vanishing_through_time" not in found.kinds
+    assert of("exploding_through_time", found).evidence["steps not finite"] == 1
