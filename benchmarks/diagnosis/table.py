@@ -1,4 +1,4 @@
-"""The table of precision and recall."""
+"""The table of precision and recall, both of faults: what is only a note counts for neither."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def show(rows: list[dict[str, Any]], half: str) -> None:
     broken = [r for r in rows if r["kind"]]
     console = Console(width=140)
     table = Table(title=f"diagnose, {half} runs", title_justify="left")
-    for name in ("kind", "broken", "found", "as fault", "first", "recall", "healthy: fault",
-                 "healthy: note", "other broken: fault", "precision"):  # fmt: skip
+    for name in ("kind", "broken", "as fault", "found as note", "first", "healthy: fault",
+                 "healthy: note", "elsewhere", "recall", "precision"):  # fmt: skip
         left = name == "kind"
         table.add_column(name, justify="left" if left else "right", no_wrap=left)
     for kind in BREAKERS:
@@ -32,15 +32,16 @@ def show(rows: list[dict[str, Any]], half: str) -> None:
 def _row(kind: str, broken: list[dict[str, Any]], healthy: list[dict[str, Any]]) -> list[Any]:
     ours = [r for r in broken if r["kind"] == kind]
     others = [r for r in broken if r["kind"] != kind]
-    found = [r for r in ours if kind in r["faults"] + r["notes"]]
     as_fault = [r for r in ours if kind in r["faults"]]
+    as_note = [r for r in ours if kind in r["notes"] and kind not in r["faults"]]
     first = [r for r in ours if (r["faults"] + r["notes"])[:1] == [kind]]
     alarms = sum(kind in r["faults"] for r in healthy)
-    strange = sum(kind in r["faults"] for r in others)
-    said = len(as_fault) + alarms
+    elsewhere = sum(kind in r["faults"] for r in others)
+    said = len(as_fault) + alarms + elsewhere
     return [
-        len(ours), len(found), len(as_fault), len(first), share(len(found), len(ours)), alarms,
-        sum(kind in r["notes"] for r in healthy), strange, share(len(as_fault), said),
+        len(ours), len(as_fault), len(as_note), len(first), alarms,
+        sum(kind in r["notes"] for r in healthy), elsewhere,
+        share(len(as_fault), len(ours)), share(len(as_fault), said),
     ]  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def summary(
     """Return the figures over all kinds, in sentences."""
     found = sum(r["kind"] in r["faults"] + r["notes"] for r in broken)
     as_fault = sum(r["kind"] in r["faults"] for r in broken)
+    said = sum(len(set(r["faults"])) for r in broken + healthy)
     any_fault = sum(bool(r["faults"]) for r in broken)
     first = sum((r["faults"] + r["notes"])[:1] == [r["kind"]] for r in broken)
     alarms = sum(bool(r["faults"]) for r in healthy)
@@ -57,13 +59,13 @@ def summary(
     seconds = [r["seconds"] for r in broken + healthy]
     longest = max((s[1] for s in seconds), default=0.0)
     return [
-        f"Broken runs: {len(broken)}. Their kind is among the findings of {found} (recall "
-        f"{share(found, len(broken))}), as a fault of {as_fault}, first of {first}; some fault is "
-        f"found in {any_fault}.",
+        f"Broken runs: {len(broken)}. Their kind is a fault of {as_fault} (recall "
+        f"{share(as_fault, len(broken))}), a note of {found - as_fault} more, the first finding of "
+        f"{first}; some fault is found in {any_fault}.",
         f"Healthy runs: {len(healthy)} ({left_out} more did not reach a sensible error and are not "
         f"counted). A fault is alleged of {alarms} (false alarms), a note made of {noted}.",
-        f"Precision over all, broken runs with a fault over all runs with a fault: "
-        f"{share(any_fault, any_fault + alarms)}.",
+        f"Faults: {said}. {as_fault} of them are of the kind that the run was broken in (precision "
+        f"{share(as_fault, said)}).",
         f"A diagnosis took {sum(s[1] for s in seconds) / max(len(seconds), 1):.2f} s in the mean, "
         f"{longest:.2f} at most.",
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.diagnosis.cases import BREAKERS, cases
+from benchmarks.diagnosis.table import _row, summary
 from clearprop.data import Splits
 from clearprop.errors import ConfigurationError
 from clearprop.glass.diagnosis import Finding, diagnose
@@ -86,3 +87,11 @@ def test_the_set_of_the_benchmark_is_large_and_knows_every_kind() -> None:
     assert sum(not case.kind for case in every) >= 100
     assert sum(bool(case.kind) for case in every) >= 100
     assert set(BREAKERS) == set(KINDS) - {"unfinished"}
+
+
+def test_recall_and_precision_of_the_benchmark_count_faults_alike() -> None:
+    row = {"kind": "dead_units", "faults": ["dead_units"], "notes": [], "seconds": [1, 1]}
+    broken = [row, {**row, "faults": [], "notes": ["dead_units"]}, {**row, "kind": "non_finite"}]
+    healthy = [{**row, "kind": "", "faults": []}, {**row, "kind": ""}]
+    assert _row("dead_units", broken, healthy) == [2, 1, 1, 2, 1, 0, 1, "0.50", "0.33"]
+    assert "Faults: 3. 1 of them" in summary(broken, healthy, 0)[2]
