@@ -42,7 +42,7 @@ docs: $(VENV)/.installed-test
 	$(BIN)/mkdocs build --strict --quiet
 
 pytest: $(VENV)/.installed-test
-	$(BIN)/pytest -n auto --maxprocesses 4 $(PYTEST_ARGUMENTS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGUMENTS)
 
 peers: $(VENV)/.installed-peers
 

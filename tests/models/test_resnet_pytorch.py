@@ -175,8 +175,22 @@ def precision(request: pytest.FixtureRequest) -> Any:
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize(("depth", "shortcut"), [(20, "padding"), (8, "projection")])
-def test_resnet20_and_8(precision: tuple[str, float], depth: int, shortcut: str) -> None:
+BOTH = pytest.mark.parametrize(
+    "precision", [pytest.param("float32", marks=pytest.mark.slow), "float64"], indirect=True
+)
+"""Large networks in double precision, which sees every slip; in single precision the small ones."""
+
+
+@BOTH
+def test_resnet20(precision: tuple[str, float]) -> None:
+    check_small(precision, 20, "padding")
+
+
+def test_resnet8(precision: tuple[str, float]) -> None:
+    check_small(precision, 8, "projection")
+
+
+def check_small(precision: tuple[str, float], depth: int, shortcut: str) -> None:
     dtype, tolerance = precision
     # A quarter of the width: all of the structure, few numbers that could differ by rounding.
     model = small_resnet(depth, channels=1, width=4, shortcut=shortcut).init(0, dtype=dtype)
@@ -184,6 +198,7 @@ def test_resnet20_and_8(precision: tuple[str, float], depth: int, shortcut: str)
     compare(model, Network(model), x, tolerance)
 
 
+@BOTH
 def test_bottlenecks_in_the_form_for_large_pictures(precision: tuple[str, float]) -> None:
     dtype, tolerance = precision
     model = ResNet(Bottleneck, (2, 1, 1, 1), (4, 8, 8, 8), channels=3, classes=5)
@@ -192,6 +207,7 @@ def test_bottlenecks_in_the_form_for_large_pictures(precision: tuple[str, float]
     compare(model, Network(model), x, tolerance)
 
 
+@BOTH
 def test_alexnet_with_groups_and_response_normalization(precision: tuple[str, float]) -> None:
     dtype, tolerance = precision
     model = AlexNet(3, 4, hidden_size=16, dropout=0.0).init(0, dtype=dtype)
