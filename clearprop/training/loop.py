@@ -302,7 +302,9 @@ class Loop:
         began = time.perf_counter()
         place, calls = self.place, self.calls
         steps, first = self.steps_per_epoch, place.step_in_epoch
-        count = min(most, self.epochs - place.epoch)
+        end = (self.epochs - place.epoch) * steps
+        end = int(min(most * steps, end, first + self._until_stop(place.epoch, first)))
+        count = -(-end // steps)
         orders = self._feed.orders(place.epoch, count)
         padded = np.concatenate([orders, np.zeros((most - count, orders.shape[1]), np.int32)])
         padded = calls.place(padded)
@@ -313,8 +315,6 @@ class Loop:
             start = first * self._size
             size = min(self._size, orders.shape[1] - start)
             self._visit(Ahead(data, padded[0], start, size))
-        end = int(min(count * steps, first + self._until_stop(place.epoch, first)))
-        count = -(-end // steps)
         begun = self._begun()
         span = Span(first, end - (count - 1) * steps, count, begun)
         after, noted = calls.passes(before, data, self._dev, padded, span, self._size)

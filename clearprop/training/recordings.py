@@ -92,8 +92,9 @@ class Recordings(Mapping[str, Recorded]):
         rows: one a recorded step.
 
     Attributes:
-        steps: training steps made before each recorded one, int64 (R,): ``run.losses[steps]`` are
-            the losses of these steps.
+        steps: training steps made before each recorded one, int64 (R,): their losses are
+            ``run.losses[steps - run.first_step]``. Of a run that diverged the broken step may be
+            among them, of which there is no loss.
     """
 
     def __init__(self, layout: Layout, rows: NDArray[np.void]) -> None:
