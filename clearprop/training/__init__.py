@@ -13,10 +13,12 @@ from clearprop.training.events import (
 )
 from clearprop.training.fit import fit
 from clearprop.training.model_file import load, load_preparation, save
+from clearprop.training.order import Order
 from clearprop.training.recording import Record
 from clearprop.training.recordings import Recorded, Recordings, Series
 from clearprop.training.run import Curves, Run, RunRecord, read_run
 from clearprop.training.session import DivergedError
+from clearprop.training.time_machine import TimeMachine, open_run
 
 __all__ = [
     "Checkpointed",
@@ -26,6 +28,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "NonFinite",
+    "Order",
     "Record",
     "Recorded",
     "Recordings",
@@ -35,11 +38,13 @@ __all__ = [
     "Series",
     "StepsDone",
     "Stopped",
+    "TimeMachine",
     "augmentation",
     "evaluate",
     "fit",
     "load",
     "load_preparation",
+    "open_run",
     "predict",
     "read_run",
     "save",

@@ -60,6 +60,13 @@ class Order:
     on_event: Callable[[Event], None] | None = None
     notes: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        # What can be read only once is read here: an order may be carried out again, for a fork.
+        for name in ("freeze", "record", "snapshots"):
+            given = getattr(self, name)
+            if isinstance(given, Iterable) and not isinstance(given, str):
+                object.__setattr__(self, name, tuple(given))
+
     @property
     def target(self) -> Path | None:
         """Where the run is written."""
@@ -97,7 +104,6 @@ class Order:
             Snapshots.of(self.snapshots),
         )
         task.check()
-        task.check_space(self.target)
         return task
 
     def _settings(self, loss: nn.Loss) -> Settings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -158,8 +159,17 @@ class Run:
         return self._back().fork(step, **changed)
 
     def curves_with(self, *forks: Run) -> dict[str, Curves]:
-        """Return the curves of this run and of its forks, by what was changed in them."""
-        return {"as it was": self.curves, **{fork.change: fork.curves for fork in forks}}
+        """Return the curves of this run and of its forks, by what was changed in them.
+
+        Forks of the same change are told apart by numbers: "... (2)" is the second of them.
+        """
+        found = {"as it was": self.curves}
+        seen = Counter[str]()
+        for fork in forks:
+            seen[fork.change] += 1
+            number = f" ({seen[fork.change]})" if seen[fork.change] > 1 else ""
+            found[fork.change + number] = fork.curves
+        return found
 
     @property
     def change(self) -> str:

@@ -134,6 +134,8 @@ class Session:
             known = self._start.plan if self._start is not None else None
             plan = known or task.plan(None)
             config = task.config(plan)
+            place = Place(**self._start.place) if self._start is not None else Place()
+            task.check_space(target, self._first, place)
             if target is not None:
                 folder = RunFolder.create(target, config)
         try:
@@ -168,6 +170,7 @@ class Session:
             if folder is not None:  # a fork that is killed early begins anew from here
                 folder.checkpoints.save(loop.state, asdict(loop.place))
         if folder is not None and self._again:
+            task.check_space(folder.path, self._first, loop.place)
             folder.rewind_losses(loop.place.step - self._first)
         loop.stops.extend(self._stops(calls, loop.place, folder))
         return loop
@@ -195,7 +198,8 @@ class Session:
             if folder is not None:
                 self.snapshots = kept = snapshots.Folder(folder.path / SNAPSHOTS)
                 kept.rewind(place.step)
-            stops.append(snapshots.Keeper(task.snapshots.steps(task.steps), self.snapshots))
+            steps = task.snapshots.steps(task.last_step(place))
+            stops.append(snapshots.Keeper(steps, self.snapshots))
         return stops
 
     def _finished(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -59,9 +60,10 @@ class Snapshots:
         """Return what is meant; None for nothing."""
         if given is None:
             return None
-        if isinstance(given, int | str):
-            return cls(given)
-        return cls(tuple(given))
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            return cls(_whole(given))
+        steps = tuple(map(_whole, given))
+        return cls(steps) if steps else None
 
     def as_plain(self) -> Any:
         """Return this as plain data."""
@@ -91,26 +93,37 @@ class Snapshots:
             )
         return tuple(sorted(set(self.given)))
 
-    def check_size(self, size: int, last: int, folder: Path | None) -> None:
+    def check_size(self, size: int, first: int, last: int, folder: Path | None) -> None:
         """Raise unless they fit into the memory, or onto the disk.
 
         Args:
             size: of one of them, in bytes.
-            last: training steps of the whole run.
+            first: the step at which the run begins.
+            last: that at which it ends.
             folder: where the run is written; None keeps them in memory.
 
         Raises:
             ConfigurationError: they do not; their size is said, and what would fit.
         """
-        count = len(self.steps(last))
+        count = sum(step >= first for step in self.steps(last))
         refuse(
             f"{count:,} snapshots",
             size * count,
             None,
             folder,
             given=f"snapshots={self.as_plain()!r}"[:80] + f", of {shown_size(size)} each",
-            mend=lambda limit: _fewer(limit // size, last),
+            mend=lambda limit: _fewer(limit // size, last - first),
         )
+
+
+def _whole(given: Any) -> Any:
+    """Return a whole number of any kind, one of NumPy's too, as Python's; all else as it is."""
+    if isinstance(given, bool):
+        return given
+    try:
+        return operator.index(given)
+    except TypeError:
+        return given
 
 
 def _fewer(fitting: int, last: int) -> str:

@@ -24,6 +24,7 @@ from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.checkpoint import check_architecture
 from clearprop.training.first_values import note_first_values
 from clearprop.training.folder import first_step
+from clearprop.training.loop import Place
 from clearprop.training.material import Material, Part, check_labels
 from clearprop.training.observation import subjects
 from clearprop.training.problem import Batch, Problem, skeleton
@@ -124,24 +125,33 @@ class Task:
             self._check_augmentations()
         self._check_lone_example()
 
-    def check_space(self, folder: Path | None) -> None:
+    def check_space(self, folder: Path | None, first: int, place: Place) -> None:
         """Raise unless what is recorded and kept fits into the memory, or onto the disk.
+
+        Args:
+            folder: where the run is written; None keeps it in memory.
+            first: the step at which the run begins.
+            place: from which it goes on.
 
         Raises:
             ConfigurationError: it does not, or a pattern or a step of it is none.
         """
+        last = self.last_step(place)
         if self.record is not None:
             assert self.layout is not None
-            check_size(self.record, self.layout, self.steps, folder)
+            check_size(self.record, self.layout, last - first, folder)
         if self.snapshots is not None:
             state = jax.tree.leaves(self.state())
             size = sum(int(x.nbytes) for x in state)
-            self.snapshots.check_size(size, self.steps, folder)
+            self.snapshots.check_size(size, first, last, folder)
 
-    @property
-    def steps(self) -> int:
-        """Training steps of the whole run, if nothing ends it before."""
-        return self.settings.epochs * -(-len(self.material.train) // self.settings.batch_size)
+    def last_step(self, place: Place) -> int:
+        """Return the step at which a run ends that goes on from a place, if nothing does before.
+
+        The passes made may have been of other steps: those of a run that a fork left.
+        """
+        of_pass = -(-len(self.material.train) // self.settings.batch_size)
+        return place.step - place.step_in_epoch + (self.settings.epochs - place.epoch) * of_pass
 
     @property
     def first_step(self) -> int:

@@ -28,11 +28,14 @@ from clearprop.training.snapshots import Folder, Store
 from clearprop.training.state import State
 from clearprop.training.task import Task
 
-OTHER_BATCHES = ("settings.batch_size", "settings.seed", "data.")
-"""Changes after which the pass under way begins anew: its batches are others."""
+OTHER_LOSSES = ("loss", "settings.label_smoothing", "data.")
+"""Changes after which what was measured says nothing of what is to come."""
 
-OTHER_ERRORS = ("loss", "settings.label_smoothing", "data.")
-"""Changes after which earlier development errors say nothing of those to come."""
+OTHER_PASSES = ("settings.batch_size", "settings.seed", *OTHER_LOSSES)
+"""Changes after which the pass under way begins anew: its batches or their losses are others."""
+
+OTHER_BEST = ("settings.patience", "settings.keep_best", "settings.freeze", *OTHER_LOSSES)
+"""Changes after which the search for the best pass begins anew."""
 
 OTHER_WORK = (
     "settings.batch_size",
@@ -45,6 +48,9 @@ OTHER_WORK = (
 
 LOOKING = ("record", "snapshots")
 """What changes nothing of a run."""
+
+KEPT, STOPPED = "judge.kept.", "judge.stopped"
+"""Paths in a state: the weights of the best pass, and whether the run was stopped early."""
 
 
 class TimeMachine:
@@ -107,8 +113,9 @@ class TimeMachine:
         """Train on from a state that was kept, as another order says.
 
         What the optimizer remembers goes on where its rule is the same; another rule begins anew.
-        With other batches the pass under way begins anew; with another loss, or other data, the
-        search for the best pass does.
+        With other batches or another loss the pass under way begins anew; with another loss, other
+        data, or other ways to choose the best pass, the search for it does. Where the run had
+        stopped early, any change lets it go on.
 
         Raises:
             ConfigurationError: that state was not kept, or nothing is left to do.
@@ -119,25 +126,22 @@ class TimeMachine:
         )
         task = replace(order, model=model).task()
         changes = differences(task.config(self._plan), self._config)
-        if step >= task.steps:
-            raise ConfigurationError(
-                "nothing is left to be trained",
-                where="fork",
-                given=f"step {step} of {task.steps}",
-                mend="leave it earlier, or with more epochs",
-            )
+        own = {name: both for name, both in changes.items() if not name.startswith(LOOKING)}
+        place = _place(saved.record, changes)
+        if place.epoch >= task.settings.epochs:
+            given = f"step {step}, after {place.epoch} passes of {task.settings.epochs}"
+            raise _nothing_left(given, "leave it earlier, or with more epochs")
+        if bool(state.judge.stopped) and not own:
+            given = f"step {step}, where the run had stopped early"
+            raise _nothing_left(given, "leave it earlier, or with more patience")
         parent = {
             "folder": str(self._folder) if self._folder is not None else None,
             "step": step,
-            "changed": {
-                name: [old, new]
-                for name, (old, new) in changes.items()
-                if not name.startswith(LOOKING)
-            },
+            "changed": {name: [old, new] for name, (old, new) in own.items()},
         }
         start = Start(
             _state_of(task, saved, _rule_of(task) == _rule_of(self._task), changes),
-            _place(saved.record, changes),
+            asdict(place),
             None if _any(changes, OTHER_WORK) else self._plan,
         )
         return begun(replace(order, model=model), replace(task, parent=parent), start)
@@ -200,24 +204,39 @@ def _carried(model: nn.Module, arrays: dict[str, Any], seed: int) -> nn.Module:
 
 def _state_of(task: Task, saved: Saved, same_rule: bool, changes: dict[str, Any]) -> State:
     """Return the state of a fork: what was kept, and first values where that says nothing."""
-    left_out = () if same_rule else ("optimizer.",)
-    if _any(changes, OTHER_ERRORS):
-        left_out = (*left_out, "judge.")
     first = task.state()
-    leaves = []
-    for path, leaf in tree.flatten_with_paths(first).items():
-        kept = saved.arrays.get(path)
-        fits = kept is not None and kept.shape == leaf.shape and kept.dtype == leaf.dtype
-        leaves.append(jax.numpy.array(kept) if fits and not path.startswith(left_out) else leaf)
+    own = tree.flatten_with_paths(first)
+    fitting = {
+        path: kept
+        for path, kept in saved.arrays.items()
+        if path in own and kept.shape == own[path].shape and kept.dtype == own[path].dtype
+    }
+    left_out = [STOPPED] if same_rule else [STOPPED, "optimizer."]
+    without_weights = any(path.startswith(KEPT) and path not in fitting for path in own)
+    if without_weights or _any(changes, OTHER_BEST):  # an error belongs to the weights kept with it
+        left_out.append("judge.")
+    leaves = [
+        jax.numpy.array(fitting[path])
+        if path in fitting and not path.startswith(tuple(left_out))
+        else leaf
+        for path, leaf in own.items()
+    ]
     return jax.tree.unflatten(jax.tree.structure(first), leaves)  # type: ignore[no-any-return]
 
 
-def _place(record: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    if not _any(changes, OTHER_BATCHES):
-        return record
+def _place(record: dict[str, Any], changes: dict[str, Any]) -> Place:
+    """Return where a fork begins."""
     place = Place(**record)
-    begun = Place(step=place.step, epoch=place.epoch, development_error=place.development_error)
-    return asdict(begun)
+    if _any(changes, OTHER_PASSES):
+        error = None if _any(changes, OTHER_LOSSES) else place.development_error
+        return Place(step=place.step, epoch=place.epoch, development_error=error)
+    if _any(changes, OTHER_BEST):
+        return replace(place, best_step=None, best_error=None)
+    return place
+
+
+def _nothing_left(given: str, mend: str) -> ConfigurationError:
+    return ConfigurationError("nothing is left to be trained", where="fork", given=given, mend=mend)
 
 
 def _any(changes: dict[str, Any], names: tuple[str, ...]) -> bool:

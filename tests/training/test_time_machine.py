@@ -10,9 +10,9 @@ import pytest
 
 from clearprop import nn, optim, tree
 from clearprop.errors import ConfigurationError
-from clearprop.training import DivergedError, Run, fit, read_run
-from clearprop.training.order import Order
-from clearprop.training.time_machine import open_run
+from clearprop.training import DivergedError, Order, Run, fit, open_run, read_run
+from clearprop.training.feed import Feed
+from clearprop.training.snapshots import Snapshots
 from tests.training.test_recording import normalized, perceptron, pictures, same
 
 
@@ -63,10 +63,59 @@ def test_a_fork_with_a_change_goes_another_way() -> None:
     assert slower.losses[-1] != run.losses[-1]
     assert slower.config["parent"]["changed"] == {"optimizer.learning_rate": [0.001, 1e-5]}
     assert slower.change == "learning_rate 1e-05 from step 5 on"
-    assert list(run.curves_with(slower)) == ["as it was", slower.change]
+    names = ["as it was", slower.change, f"{slower.change} (2)"]
+    assert list(run.curves_with(slower, slower)) == names
     assert len(run.fork(5, batch_size=8).losses) == 3 * 8  # the pass under way begins anew
     x, y = pictures()
     assert len(run.fork(5, data=(x[:32], y[:32]), dev=0).losses) == 3 * 2
+
+
+def test_the_end_of_a_fork_is_counted_in_its_own_steps() -> None:
+    run = trained(snapshots=[8, 14])  # 4 passes of 4 steps
+    larger = run.fork(14, batch_size=58)  # its last pass anew, in a single step
+    assert (larger.losses.shape, larger.curves.step.tolist()) == ((1,), [15])
+    smaller = run.fork(8, batch_size=8, snapshots=[8, 24])
+    assert smaller.machine is not None
+    assert len(smaller.losses) == 2 * 8
+    assert arrays(smaller.at(24)) == arrays(smaller.model)
+    with pytest.raises(ConfigurationError, match="after the end"):
+        run.fork(8, batch_size=8, snapshots=[25])
+
+
+def test_a_fork_of_larger_batches_is_resumed(tmp_path: Path) -> None:
+    run = trained(snapshots=[12])
+    options: dict[str, Any] = {"batch_size": 58, "epochs": 5, "snapshots": [14]}
+    fork = run.fork(12, folder=tmp_path / "fork", **options)
+    again = trained(folder=tmp_path / "fork", resume=True, **options)
+    assert again.machine is not None
+    assert arrays(again.at(14)) == arrays(fork.model)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"patience": 9}, {"keep_best": True}, {"freeze": ["layers.1"], "keep_best": True}]
+)
+def test_the_best_of_a_fork_is_one_of_its_own_passes(changed: dict[str, Any]) -> None:
+    run = trained(snapshots=[8], optimizer="sgd", learning_rate=1e-30)
+    fork = run.fork(8, **changed)  # nothing is learned: no pass is better than the one before
+    assert fork.stopped.best_epoch == 3
+    thawed = trained(snapshots=[8], keep_best=True, freeze=["layers.1"]).fork(8, freeze=[])
+    assert (thawed.stopped.best_epoch or 0) >= 3
+
+
+def test_a_run_that_stopped_early_goes_on_only_with_a_change() -> None:
+    run = trained(snapshots=[12], patience=2, optimizer="sgd", learning_rate=1e-30)
+    assert (run.stopped.reason, run.stopped.step) == ("early", 12)
+    with pytest.raises(ConfigurationError, match="nothing is left"):
+        run.fork(12)
+    assert len(run.fork(12, learning_rate=0.1).losses) == 4
+    assert run.fork(12, patience=9, epochs=6).stopped.reason == "finished"
+
+
+def test_a_pass_of_a_fork_has_the_losses_of_one_kind() -> None:
+    run = trained(snapshots=[6], optimizer="sgd", learning_rate=1e-30)
+    fork = run.fork(6, label_smoothing=0.5)
+    assert len(fork.losses) == 3 * 4  # the pass under way begins anew
+    assert fork.curves.objective[0] == pytest.approx(fork.curves.objective[-1], rel=1e-6)
 
 
 def test_what_a_fork_may_change() -> None:
@@ -87,6 +136,33 @@ def test_what_a_fork_may_change() -> None:
     assert (order.changed({}).folder, order.changed({}).snapshots) == (None, None)
     with pytest.raises(ConfigurationError, match=r"no nn\.Dropout"):
         Order(perceptron(), pictures()).changed({"dropout": 0.5})
+
+
+def test_an_order_is_read_once_and_steps_are_whole_numbers_of_any_kind() -> None:
+    given: dict[str, Any] = {"freeze": iter(["layers.1"]), "record": iter(["layers.1"])}
+    order = Order(perceptron(), pictures(), snapshots=iter(np.array([3, 5])), **given)  # type: ignore[arg-type]
+    for again in (order, order.changed({"epochs": 5, "snapshots": np.int64(2)})):
+        task = again.task()
+        assert task.settings.freeze == ("layers.1",)
+        assert task.record is not None
+        assert task.record.patterns == ("layers.1",)
+    plain = [Snapshots.of(steps) for steps in (np.array([3, 5]), np.int64(2), [])]
+    assert plain == [Snapshots((3, 5)), Snapshots(2), None]
+
+
+def test_a_call_of_whole_passes_asks_for_the_orders_that_it_needs() -> None:
+    asked = []
+    orders = Feed.orders
+
+    def counted(self: Feed, epoch: int, count: int) -> Any:
+        asked.append((epoch, count))
+        return orders(self, epoch, count)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Feed, "orders", counted)
+        cut = trained(snapshots=[3, 6])
+    assert asked == [(0, 1), (0, 2), (1, 3)]
+    assert same(cut, trained())
 
 
 def test_a_fork_of_frozen_parameters_keeps_and_thaws_them() -> None:
@@ -111,7 +187,7 @@ def test_forks_that_cannot_be(step: int, changed: dict[str, Any], message: str) 
         run.fork(step, **changed)
 
 
-@pytest.mark.parametrize("given", [[99], -1, "lag", [1.5], True])
+@pytest.mark.parametrize("given", [[99], -1, "lag", [1.5], 1.5, True])
 def test_snapshots_that_cannot_be(given: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         trained(snapshots=given)
