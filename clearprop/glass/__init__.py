@@ -13,6 +13,7 @@ from clearprop.glass.drawings.occlusion import occlusion, saliency
 from clearprop.glass.drawings.receptive import receptive_field
 from clearprop.glass.drawings.space import decision_boundary
 from clearprop.glass.findings import write_findings
+from clearprop.glass.overlay import overlay
 from clearprop.glass.report import write_report
 from clearprop.glass.style import Drawing
 
@@ -32,6 +33,7 @@ __all__ = [
     "loss_surface",
     "maximize_activation",
     "occlusion",
+    "overlay",
     "receptive_field",
     "saliency",
     "write_findings",

@@ -323,4 +323,7 @@ def test_every_kind_is_tested_that_the_package_offers() -> None:
     assert {"digits", "iris", "diabetes", "perceptron", "xor"} <= set(KINDS)
     drawn = {"draw_boundary", "draw_plane"}
     offered = {"Capture", "LayerCapture", "capture", "write_findings", "write_report"}
-    assert set(glass.__all__) == offered | drawn
+    looking = {"Drawing", "attention_maps", "decision_boundary", "feature_maps", "filters", "gates"}
+    looking |= {"histograms", "loss_surface", "maximize_activation", "occlusion", "overlay"}
+    looking |= {"receptive_field", "saliency"}
+    assert set(glass.__all__) == offered | drawn | looking
