@@ -61,7 +61,7 @@ class WeightTable:
 
 def filter_pictures(subject: Subject) -> tuple[FilterPictures, ...]:
     """Return the kernels of the convolutions, and a first linear layer's weights on pictures."""
-    found = []
+    found: list[FilterPictures] = []
     shape = subject.input_shape
     for path, layer in nn.modules(subject.model).items():
         if isinstance(layer, nn.Conv2d):

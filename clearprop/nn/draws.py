@@ -123,12 +123,12 @@ def joined(parts: list[Array], axis: int) -> Array:
 
 def _words(key: Array, shape: tuple[int, ...], dtype: Any) -> Words | None:
     """Return a key's two words, or None where the numbers are not drawn here."""
-    here = (np.float32, np.float64) if jax.config.jax_enable_x64 else (np.float32,)
+    here = (np.float32, np.float64) if jax.config.read("jax_enable_x64") else (np.float32,)
     if isinstance(key, jax.core.Tracer) or np.dtype(dtype) not in here:
         return None
     small = math.prod(shape) < LARGE and key.shape == ()
     threefry = str(jax.random.key_impl(key)) == "threefry2x32"
-    if not small or not threefry or not jax.config.jax_threefry_partitionable:
+    if not small or not threefry or not jax.config.read("jax_threefry_partitionable"):
         return None
     return np.asarray(jax.random.key_data(key))
 
@@ -162,11 +162,11 @@ def _uniform(
         bits = ((left.astype(np.uint64) << np.uint64(32)) | right) >> np.uint64(64 - 52)
     floats = (bits | np.ones((), dtype).view(bits.dtype)).view(dtype) - kind(1)
     spread = floats * (kind(high) - kind(low)) + kind(low)
-    return np.maximum(kind(low), spread).reshape(shape)
+    return np.asarray(np.maximum(kind(low), spread).reshape(shape))
 
 
 def _normal(words: Words, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     kind = np.dtype(dtype).type
     above = np.nextafter(kind(-1), kind(0))
-    drawn: NDArray[Any] = special.erfinv(_uniform(words, shape, dtype, above, 1.0))
-    return drawn * kind(math.sqrt(2))
+    drawn = special.erfinv(_uniform(words, shape, dtype, above, 1.0))
+    return np.asarray(drawn * kind(math.sqrt(2)))
