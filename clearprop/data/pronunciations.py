@@ -149,8 +149,8 @@ def _is_taken(word: str) -> bool:
 
 def _alike(pairs: Sequence[tuple[str, tuple[str, ...]]]) -> NDArray[np.int32]:
     """Return the group of each pair: all that spelling or sound leads to from one to another."""
-    from scipy.sparse import coo_array  # type: ignore[import-untyped,unused-ignore]
-    from scipy.sparse.csgraph import (  # type: ignore[import-untyped,unused-ignore]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import (
         connected_components,
     )
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator
-from scipy import special  # type: ignore[import-untyped,unused-ignore]
+from scipy import special
 
 from clearprop import ops, optim
 from clearprop.autodiff import value_and_grad

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize  # type: ignore[import-untyped,unused-ignore]
+from scipy import optimize
 
 MOST_ENTRIES = 2_000_000
 """Of larger tables it is not decided: it would take longer than the training."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from scipy import optimize  # type: ignore[import-untyped,unused-ignore]
+from scipy import optimize
 
 from clearprop import data, ops
 from clearprop.errors import unknown_name

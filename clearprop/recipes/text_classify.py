@@ -123,7 +123,7 @@ def weighed_words(splits: Splits) -> float:
 
 def counts(part: Dataset, words: int) -> Any:
     """Return how often each known word occurs in each text, sparse (N, words)."""
-    from scipy.sparse import csr_array  # type: ignore[import-untyped,unused-ignore]
+    from scipy.sparse import csr_array
 
     rows, places = np.nonzero(part.inputs > 1)
     ones = np.ones(len(rows), np.float64)
