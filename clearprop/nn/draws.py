@@ -123,12 +123,14 @@ def joined(parts: list[Array], axis: int) -> Array:
 
 def _words(key: Array, shape: tuple[int, ...], dtype: Any) -> Words | None:
     """Return a key's two words, or None where the numbers are not drawn here."""
-    here = (np.float32, np.float64) if jax.config.read("jax_enable_x64") else (np.float32,)
+    wide = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+    here = (np.float32, np.float64) if wide else (np.float32,)
     if isinstance(key, jax.core.Tracer) or np.dtype(dtype) not in here:
         return None
     small = math.prod(shape) < LARGE and key.shape == ()
     threefry = str(jax.random.key_impl(key)) == "threefry2x32"
-    if not small or not threefry or not jax.config.read("jax_threefry_partitionable"):
+    partitionable: bool = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]
+    if not small or not threefry or not partitionable:
         return None
     return np.asarray(jax.random.key_data(key))
 
