@@ -23,7 +23,8 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     >>> import numpy as np
     >>> from clearprop import nn, training
     >>> data = np.eye(4, dtype=np.float32), np.arange(4)
-    >>> run = training.fit(nn.Linear(4, 4), data, epochs=9, snapshots=[3], progress=False)
+    >>> kept = dict(batch_size=4, snapshots=[3])
+    >>> run = training.fit(nn.Linear(4, 4), data, epochs=9, progress=False, **kept)
     >>> overlay(run, run.fork(3, learning_rate=0.1)).title
     'A run and its forks'
     """

@@ -141,4 +141,5 @@ def described(dataset: Dataset) -> str:
     'digits (1,797 examples)'
     """
     test = f" + {len(dataset.test):,} test" if dataset.test is not None else ""
-    return f"{dataset.name} ({len(dataset):,}{test} {dataset.noun}s)"
+    noun = dataset.noun if len(dataset) == 1 and not test else f"{dataset.noun}s"
+    return f"{dataset.name} ({len(dataset):,}{test} {noun})"

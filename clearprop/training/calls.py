@@ -311,7 +311,7 @@ class Calls:
         if dev is None:
             sizes = jnp.full(measured.objective.shape, size).at[-1].set((examples - 1) % size + 1)
             metric = objective = (measured.objective * sizes).sum() / examples
-            sums = Measured(jnp.zeros(()), jnp.zeros(()))
+            sums = Measured(jnp.zeros((), jnp.float32), jnp.zeros((), jnp.float32))
         else:
             n = len(dev.targets)
             size, chunks = self.evaluation_batch(n)

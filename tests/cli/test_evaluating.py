@@ -22,7 +22,7 @@ def test_a_column_of_another_table_is_a_series_too(clearprop: Command, tmp_path:
     prepare("forecast", {"data": chosen, "epochs": 1}).train(tmp_path / "run", progress=False)
     answer = clearprop("evaluate", "run", "--data", str(other))
     assert answer.code == 0
-    assert "b.csv (46 examples)" in answer.out
+    assert "b.csv (46 windows)" in answer.out
     assert len(clearprop("predict", "run", "--data", str(other)).out.splitlines()) == 47
     assert is_clear(
         clearprop("evaluate", "run", "--data", "sunspots", "--target", "sold"), "no option 'target'"
@@ -38,7 +38,7 @@ def test_texts_stand_in_the_column_that_the_run_knew(clearprop: Command, tmp_pat
     prepare("text-classify", values).train(tmp_path / "run", progress=False)
     answer = clearprop("evaluate", "run", "--data", "b.csv")
     assert answer.code == 0
-    assert "b.csv (12 examples)" in answer.out
+    assert "b.csv (12 texts)" in answer.out
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
@@ -50,4 +50,4 @@ def test_words_and_tags_of_a_text_file(clearprop: Command, tmp_path: Path, comma
     prepare("tagger", values).train(tmp_path / "run", progress=False)
     answer = clearprop(command, "run", "--data", "b.txt")
     assert answer.code == 0
-    assert ("b.txt (1 examples)" if command == "evaluate" else "1,the,") in answer.out
+    assert ("b.txt (1 sentence)" if command == "evaluate" else "1,the,") in answer.out
