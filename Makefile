@@ -23,9 +23,8 @@ demo: $(VENV)/.installed
 
 test: lint types floors docs pytest
 
-test-all: PYTEST_ARGUMENTS := -m ""
-test-all: export HYPOTHESIS_PROFILE := thorough
-test-all: test
+test-all: lint types floors docs
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ""
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -41,8 +40,17 @@ docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/.installed-test
 	$(BIN)/mkdocs build --strict --quiet
 
+# Three quarters of the tests' time would go into XLA's optimizer, for programs that run once. What
+# depends on it, above all whether two ways to a result agree in every bit, is marked "optimized" and
+# compiled as a user's programs are; `make test-all` compiles everything so. The flags are those of
+# the pinned jaxlib.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+QUICKLY := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
+	--xla_cpu_parallel_codegen_split_count=1"
+
 pytest: $(VENV)/.installed-test
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGUMENTS)
+	$(QUICKLY) $(PYTEST) -m "not slow and not optimized"
+	$(PYTEST) -m "not slow and optimized"
 
 peers: $(VENV)/.installed-peers
 

@@ -198,6 +198,7 @@ print(hashlib.sha256(outputs.tobytes()).hexdigest(), outputs.shape)
 """
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("recipe", ["mlp", "lenet5"])
 def test_a_saved_model_predicts_the_same_bits_in_a_new_process(recipe: str, tmp_path: Path) -> None:
     experiment = prepare(recipe, {"data": {"name": "digits"}, "epochs": 1})

@@ -134,6 +134,7 @@ def test_wrong_augmentations_are_refused(wrong: Any) -> None:
         augmentation.find(wrong)
 
 
+@pytest.mark.optimized
 def test_a_run_augments_only_in_training_and_goes_on_the_same(
     digits: data.Splits, perceptron: nn.Module, tmp_path: Path
 ) -> None:

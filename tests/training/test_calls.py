@@ -71,6 +71,7 @@ def with_everything() -> nn.Module:
     )
 
 
+@pytest.mark.optimized
 def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module) -> None:
     of = task(digits, perceptron, "sgd")
     state, losses = ran(of, Plan(1, 3, 0, False), 3)
@@ -94,6 +95,7 @@ def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module
     close(state.parameters, weights)
 
 
+@pytest.mark.optimized
 def test_steps_one_by_one_are_steps_in_one_call(digits: data.Splits) -> None:
     of = task(digits, with_everything(), "sgd")
     alone, alone_losses = ran(of, Plan(1, 1, 0, False), 7)
@@ -103,12 +105,14 @@ def test_steps_one_by_one_are_steps_in_one_call(digits: data.Splits) -> None:
         close(together, alone)
 
 
+@pytest.mark.optimized
 def test_the_same_calls_give_the_same_bits(digits: data.Splits) -> None:
     of = task(digits, with_everything())
     one, other = (ran(of, Plan(1, 5, 0, False), 12)[0] for _ in range(2))
     assert bits(one) == bits(other)
 
 
+@pytest.mark.optimized
 @pytest.mark.skipif(len(devices()) < 2, reason="one device only")
 @pytest.mark.parametrize("unrolled", [False, True])
 def test_a_batch_shared_out_over_devices_is_the_same_batch(
@@ -137,6 +141,7 @@ def test_a_state_that_was_given_stays_whole(digits: data.Splits, perceptron: nn.
     assert all(x.is_deleted() for x in before.parameters.values())
 
 
+@pytest.mark.optimized
 def test_whole_passes_are_their_steps_and_evaluations(
     digits: data.Splits, perceptron: nn.Module
 ) -> None:

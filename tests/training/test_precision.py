@@ -30,6 +30,7 @@ def test_gradients_come_back_in_the_weights_own_type() -> None:
     np.testing.assert_allclose(gradient, np.full((3, 2), 0.3), rtol=0.01)
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("training", [True, False])
 def test_every_layer_of_a_network_computes_in_bfloat16(training: bool) -> None:
     model = nn.Sequential(
@@ -67,6 +68,7 @@ def test_means_and_variances_are_taken_in_float32() -> None:
     np.testing.assert_allclose(layer(x).astype(jnp.float32), exact, rtol=2**-8)
 
 
+@pytest.mark.optimized
 def test_a_run_in_bfloat16_keeps_its_weights_in_float32(
     digits: data.Splits, perceptron: nn.Module
 ) -> None:

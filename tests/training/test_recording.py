@@ -83,6 +83,7 @@ def same(one: Run, other: Run) -> bool:
     return one.losses.tobytes() == other.losses.tobytes() and weights
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("name", CASES)
 def test_recording_changes_no_bit_of_a_training(name: str) -> None:
     plain = trained(name)
@@ -94,6 +95,7 @@ def test_recording_changes_no_bit_of_a_training(name: str) -> None:
     assert len(set(errors)) == 1
 
 
+@pytest.mark.optimized
 def test_a_step_that_is_a_program_of_its_own() -> None:
     from clearprop.training.plan import Plan
     from clearprop.training.task import Task
@@ -223,6 +225,7 @@ def stopped_at(step: int) -> Any:
     return stop
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("name", ["mlp in whole passes", "calls of some steps"])
 def test_a_resumed_recording_is_one_that_was_never_cut_off(name: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {

@@ -57,6 +57,7 @@ def outcome(folder: Path) -> dict[str, bytes]:
     return {**curves, "dev": development, "losses": record.losses.tobytes(), "model": model}
 
 
+@pytest.mark.optimized
 def test_a_process_killed_at_random_moments(tmp_path: Path, compilations: Path) -> None:
     straight = start(tmp_path / "straight", compilations)
     assert straight.wait() == 0, straight.stderr.read()  # type: ignore[union-attr]
@@ -101,6 +102,7 @@ def model() -> nn.Module:
     )
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("crash_at", [1, 40, 47, 95])
 def test_a_crash_in_the_middle_of_a_pass(
     digits: data.Splits, tmp_path: Path, crash_at: int

@@ -13,6 +13,7 @@ from clearprop import nn
 from clearprop.training import fit
 
 
+@pytest.mark.optimized
 def test_a_run_takes_it_by_name_and_goes_on_the_same(xor: Any, tmp_path: Path) -> None:
     network = nn.Sequential([nn.Linear(2, 4), nn.Activation("tanh"), nn.Linear(4, 2)])
     options: dict[str, Any] = {"optimizer": "hessian_free", "batch_size": 4, "progress": False}

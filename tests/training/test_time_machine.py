@@ -28,6 +28,7 @@ def arrays(model: nn.Module) -> dict[str, bytes]:
 PLANS: list[dict[str, Any]] = [{}, {"steps_per_call": 3}]
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("options", PLANS)
 def test_snapshots_change_no_bit_and_are_the_states_that_were(options: dict[str, Any]) -> None:
     plain = trained(**options)
@@ -40,6 +41,7 @@ def test_snapshots_change_no_bit_and_are_the_states_that_were(options: dict[str,
     assert arrays(run.at(4)) == arrays(short.model)
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize(
     ("options", "step"), [({}, 6), ({"steps_per_call": 3}, 6), ({"patience": 3, "average": 0.9}, 4)]
 )
