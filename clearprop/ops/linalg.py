@@ -30,14 +30,13 @@ def _error_of_left(error: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
-    if len(y.shape) <= 2:
-        # One product over all leading axes: the sum over examples, and over the steps of a scan,
-        # is the product's own.
-        count = math.prod(x.shape[:-1])
-        rows = reshape(x, shape=(count, x.shape[-1]))
-        if len(y.shape) == 2:
-            return outer_sum(rows, reshape(error, shape=(count, y.shape[1])))
-        return matmul(transpose(rows), reshape(error, shape=(count,)))
+    # One product over all leading axes: the sum over examples, and over the steps of a scan, is the
+    # product's own. They are not merged into one before it: where the examples are shared out over
+    # devices and are not the first axis, every device would have to gather them all.
+    if len(y.shape) == 2:
+        return outer_sum(x, error)
+    if len(y.shape) == 1:
+        return reshape(outer_sum(x, expand_dims(error, -1)), shape=y.shape)
     if len(x.shape) == 1 or x.shape[-2] != error.shape[-2]:
         # One vector, or in a scan the vectors of all steps, which come as (T, 1, n).
         return expand_dims(x, -1) * expand_dims(error, -2)
@@ -92,12 +91,12 @@ def _matmul_rule(left: tuple[int, ...], right: tuple[int, ...]) -> str:
         lambda error, z, x, y: matmul(y, transpose(error)),
         lambda error, z, x, y: matmul(x, error),
     ),
-    count=lambda z, x, y: 2 * math.prod(z.shape) * x.shape[0],
+    count=lambda z, x, y: 2 * math.prod(x.shape) * y.shape[-1],
 )
 def outer_sum(x: Array, y: Array) -> Array:
     """Sum the outer products of rows: z = sum_n x_n y_n^T = x^T y, the gradient of a weight.
 
-    Shapes: x (N, m), y (N, n), z (m, n).
+    Shapes: x (..., m), y (..., n), z (m, n); the sum is over all leading axes.
 
     Raises:
         ShapeError: there is not one row of y for each of x.
@@ -106,18 +105,20 @@ def outer_sum(x: Array, y: Array) -> Array:
     [[3.]
      [6.]]
     """
-    if len(x.shape) != 2 or len(y.shape) != 2 or x.shape[0] != y.shape[0]:
+    if not x.shape or not y.shape or x.shape[:-1] != y.shape[:-1]:
         raise ShapeError(
             "there is not one row of the other for each row",
             where="outer_sum",
             given=f"{shape_of(x)} and {shape_of(y)}",
-            expected="(N, m) and (N, n)",
+            expected="(..., m) and (..., n)",
         )
+    leading = tuple(range(len(x.shape) - 1))
+    over_rows = (leading, leading), ((), ())
     if _reads_slowly(x, y):
         # Without the barrier XLA would see that this is x^T y and compute that.
-        turned: Array = jax.lax.optimization_barrier(y.T @ x)
+        turned: Array = jax.lax.optimization_barrier(jax.lax.dot_general(y, x, over_rows))
         return turned.T
-    return x.T @ y
+    return jax.lax.dot_general(x, y, over_rows)
 
 
 def _reads_slowly(x: Any, y: Any) -> bool:
@@ -129,9 +130,9 @@ def _reads_slowly(x: Any, y: Any) -> bool:
     """
     return bool(
         jax.default_backend() == "cpu"
-        and x.shape[1] % 1024 == 0
-        and x.shape[1] >= 2 * y.shape[1]
-        and min(x.shape[0], y.shape[1]) >= 128
+        and x.shape[-1] % 1024 == 0
+        and x.shape[-1] >= 2 * y.shape[-1]
+        and min(math.prod(x.shape[:-1]), y.shape[-1]) >= 128
     )
 
 

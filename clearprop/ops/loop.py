@@ -29,6 +29,7 @@ from clearprop.ops.loop_parts import (
     scattered,
     shape_of,
     shapes,
+    turned_before,
     unboxed,
     with_arrays,
     without_parents,
@@ -78,9 +79,8 @@ class Loop:
         return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
 
     def _run_plain(self, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
-        def step(c: Values, x: Values) -> tuple[Values, Values]:
-            return self.body(constants, c, x)
-
+        x = [jax.ShapeDtypeStruct(of_all.shape[1:], of_all.dtype) for of_all in xs]
+        step = turned_before(self.body, constants, carry, x)
         last, ys = jax.lax.scan(step, carry, xs, length=self.steps, reverse=self.reverse)
         return last, ys
 

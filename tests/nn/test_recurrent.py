@@ -11,6 +11,7 @@ import pytest
 
 from clearprop import nn, ops
 from clearprop.autodiff import grad, stop_gradient, value_and_grad
+from clearprop.backend import devices, mesh, shared_out
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.nn.recurrent import from_onnx, from_pytorch
 
@@ -366,3 +367,15 @@ def test_a_layer_that_is_not_there_is_not_watched() -> None:
         layer.watch(X, layer=1)
     with pytest.raises(ConfigurationError, match="of one direction"):
         layer.watch(X, backward=True)
+
+
+@pytest.mark.skipif(len(devices()) < 2, reason="one device only")
+@pytest.mark.parametrize("kind", KINDS)
+def test_shared_out_sequences_stay_where_they_are(kind: str) -> None:
+    """Only sums of weights' errors go between devices, not what was kept of the examples."""
+    model = KINDS[kind](D, H).init(0)
+    x = jax.device_put(jnp.concatenate([X, X])[:4], shared_out(mesh(2)))
+    step = jax.jit(grad(lambda model, x: model(x).sum()))
+    program = step.lower(model, x).compile().as_text()
+    assert "all-reduce" in program
+    assert "all-gather" not in program

@@ -430,8 +430,8 @@ def _(d: Draw) -> Made:
 
 @case("outer_sum")
 def _(d: Draw) -> Made:
-    N = d.integer(1, 3)
-    return ops.outer_sum, [d.array((N, d.integer(1, 3))), d.array((N, d.integer(1, 3)))]
+    rows = d.shape(0, 2)
+    return ops.outer_sum, [d.array((*rows, d.integer(1, 3))), d.array((*rows, d.integer(1, 3)))]
 
 
 @case("masked_softmax")

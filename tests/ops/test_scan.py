@@ -316,3 +316,17 @@ def test_checkpoint_and_lift_inside_the_body(wrap):
         grad(lambda v: run(ops.scan, wrap(cell), {**v, **fixed}).sum())(w),
         jax.grad(lambda v: run(jax.lax.scan, plain, {**v, **fixed}).sum())(w),
     )
+
+
+def test_an_error_goes_back_through_weights_transposed_once():
+    def primitives(jaxpr):
+        return [equation.primitive.name for equation in jaxpr.eqns]
+
+    def ours(w):
+        return recurrent(ops.scan, ops.tanh, w)
+
+    program = jax.make_jaxpr(grad(ours))(weights()).jaxpr
+    loops = [e.params["jaxpr"].jaxpr for e in program.eqns if e.primitive.name == "scan"]
+    assert len(loops) == 2
+    assert not any("transpose" in primitives(loop) for loop in loops)
+    assert "transpose" in primitives(program)

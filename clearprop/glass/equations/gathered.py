@@ -143,7 +143,8 @@ def einsum_row(application: Application, index: Index) -> Expression:
 def outer_sum_row(application: Application, index: Index) -> Expression:
     """Write an entry of a sum of outer products."""
     x, y = application.operand(0), application.operand(1)
-    terms = [x.entry((n, index[0])) * y.entry((n, index[1])) for n in range(x.shape[0])]
+    rows = itertools.product(*map(range, x.shape[:-1]))
+    terms = [x.entry((*row, index[0])) * y.entry((*row, index[1])) for row in rows]
     return long_sum(terms, application.shown)
 
 
