@@ -23,8 +23,7 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     >>> import numpy as np
     >>> from clearprop import nn, training
     >>> data = np.eye(4, dtype=np.float32), np.arange(4)
-    >>> kept = dict(batch_size=4, snapshots=[3])
-    >>> run = training.fit(nn.Linear(4, 4), data, epochs=9, progress=False, **kept)
+    >>> run = training.fit(nn.Linear(4, 4), data, epochs=9, snapshots=[3], progress=False)
     >>> overlay(run, run.fork(3, learning_rate=0.1)).title
     'A run and its forks'
     """

@@ -26,7 +26,7 @@ def fit(
     optimizer: str | optim.Optimizer | Mapping[str, Any] = "adam",
     epochs: int = 10,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     learning_rate: Any = None,
     seed: int = 0,
     dev: Development = None,
@@ -62,7 +62,7 @@ def fit(
         optimizer: a name such as "adam", or one made by `clearprop.optim` (its `chain` adds
             clipping, weight decay and a rate that falls on a plateau).
         epochs: passes over the training examples.
-        batch_size: examples of a step.
+        batch_size: examples of a step; by default 32, or all where there are fewer.
         learning_rate: a number or a schedule, for an optimizer given by name.
         seed: of first values, orders and dropout.
         dev: what judges: a ``Dataset``, ``(inputs, targets)``, or a fraction to hold out; 0 none.

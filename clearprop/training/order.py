@@ -29,6 +29,10 @@ DROPOUT = "dropout"
 """The change that stands for the rate of every `nn.Dropout` of the model."""
 
 
+BATCH_SIZE = 32
+"""Examples of a step unless told otherwise; where there are fewer, all of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Order:
     """The arguments of `fit`; it says what they are."""
@@ -38,7 +42,7 @@ class Order:
     loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy"
     optimizer: str | optim.Optimizer | Mapping[str, Any] = "adam"
     epochs: int = 10
-    batch_size: int = 32
+    batch_size: int | None = None
     learning_rate: Any = None
     seed: int = 0
     dev: Development = None
@@ -91,6 +95,8 @@ class Order:
         if self.average is not None:
             rule = optim.chain(rule, optim.average_parameters(self.average))
         material = gather(self.data, self.dev, chosen, self.seed)
+        if self.batch_size is None:
+            settings = replace(settings, batch_size=min(BATCH_SIZE, len(material.train)))
         settings.check(len(material.train), len(material.dev) if material.dev is not None else 0)
         task = Task(
             self.model if nn.is_initialized(self.model) else self.model.init(self.seed),
@@ -109,7 +115,7 @@ class Order:
     def _settings(self, loss: nn.Loss) -> Settings:
         return Settings(
             epochs=self.epochs,
-            batch_size=self.batch_size,
+            batch_size=BATCH_SIZE if self.batch_size is None else self.batch_size,
             seed=self.seed,
             freeze=tuple(self.freeze),
             patience=self.patience,

@@ -136,9 +136,7 @@ class Run:
 
         >>> from clearprop import training
         >>> data = np.eye(4, dtype=np.float32), np.arange(4)
-        >>> model = nn.Linear(4, 4)
-        >>> kept = dict(batch_size=4, snapshots=[0, 3])
-        >>> run = training.fit(model, data, epochs=5, progress=False, **kept)
+        >>> run = training.fit(nn.Linear(4, 4), data, epochs=5, snapshots=[0, 3], progress=False)
         >>> run.at(3).weight.shape
         (4, 4)
         """

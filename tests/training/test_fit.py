@@ -248,6 +248,13 @@ def test_a_batch_larger_than_the_data_is_refused(xor: tuple[Any, Any]) -> None:
     assert caught.value.mend == "batch_size=4 or less"
 
 
+def test_fewer_examples_than_a_usual_batch_are_one(xor: Any) -> None:
+    run = quiet(nn.Linear(2, 2), xor, epochs=1)
+    assert run.config["settings"]["batch_size"] == 4
+    more = tuple(np.tile(part, (9,) + (1,) * (part.ndim - 1)) for part in xor)
+    assert quiet(nn.Linear(2, 2), more, epochs=1).config["settings"]["batch_size"] == 32
+
+
 def test_patience_needs_somebody_who_judges(xor: tuple[Any, Any]) -> None:
     with pytest.raises(ConfigurationError, match="examples that judge"):
         quiet(nn.Linear(2, 2), xor, batch_size=4, patience=1)
