@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,18 @@ def test_a_step_that_is_a_program_of_its_own() -> None:
         recorded = trained("normalization and dropout", record=Record("*", every=3))
     assert plain.config["plan"]["unrolled"]
     assert same(plain, recorded)
+
+
+@pytest.mark.optimized
+def test_recording_changes_no_bit_where_examples_are_streamed() -> None:
+    pytest.importorskip("grain")
+    streamed = dataclasses.replace(data.load("digits"), stream=True).split(seed=0)
+    given = {"epochs": 2, "batch_size": 32, "progress": False}
+    plain = fit(perceptron(), streamed, **given)
+    recorded = fit(perceptron(), streamed, record=Record("*", every=7), snapshots=[20], **given)
+    assert same(plain, recorded)
+    ends = (nn.parameters(run.model) for run in (plain, recorded.fork(20)))
+    assert all(np.array_equal(*pair) for pair in zip(*map(dict.values, ends), strict=True))
 
 
 def test_what_is_recorded_is_what_jax_computes() -> None:
