@@ -1,28 +1,16 @@
-"""How much memory and disk is free, and the refusal of what would not fit."""
+"""The refusal of what would not fit into the memory or onto the disk."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from clearprop.errors import ConfigurationError
+from clearprop.memory import free_memory
 
 SHARE = 0.5
 """The part of what is free that may be taken."""
-
-
-def free_memory() -> int | None:
-    """Return how many bytes of memory are free; None where the system does not say."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):  # counts what the system can take back
-                return int(line.split()[1]) * 1024
-    with contextlib.suppress(AttributeError, OSError, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
 
 
 def free_disk(folder: Path) -> int:

@@ -6,7 +6,6 @@ Shape letters: B examples.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.explain.graph import Builder, Graph
 from clearprop.glass.explain.jacobian import product_with
 from clearprop.glass.explain.summary import numbers_of
+from clearprop.memory import total_memory
 from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.loop import LoopRow
 
@@ -314,8 +314,4 @@ def budget() -> int:
     True
     """
     limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
-    if limit is None and hasattr(os, "sysconf"):
-        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if limit is None:
-        limit = USUAL_MEMORY
-    return int(limit * SHARE_OF_MEMORY)
+    return int((limit or total_memory() or USUAL_MEMORY) * SHARE_OF_MEMORY)

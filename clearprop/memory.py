@@ -1,0 +1,97 @@
+"""How much memory there is and how much of it is free, also where a container has less."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path("/")
+
+
+class Group(NamedTuple):
+    """A group of processes that the system grants only so much memory: a container, a batch job.
+
+    Attributes:
+        limit: bytes that the group may have.
+        used: bytes that it has and cannot give back.
+    """
+
+    limit: int
+    used: int
+
+
+def total_memory(root: Path = ROOT) -> int | None:
+    """Return how many bytes this process may have at most; None where the system does not say.
+
+    >>> total_memory() is None or total_memory() > 2**20
+    True
+    """
+    sizes = [group.limit for group in groups(root)]
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(sizes, default=None)
+
+
+def free_memory(root: Path = ROOT) -> int | None:
+    """Return how many bytes this process can still take; None where the system does not say."""
+    sizes = [max(0, group.limit - group.used) for group in groups(root)]
+    sizes += _available(root)
+    return min(sizes) if sizes else total_memory(root)
+
+
+def _available(root: Path) -> list[int]:
+    with contextlib.suppress(OSError, ValueError):
+        for line in (root / "proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):  # counts what the system can take back
+                return [int(line.split()[1]) * 1024]
+    return []
+
+
+def groups(root: Path = ROOT) -> Iterator[Group]:
+    """Yield the groups with a limit to which this process belongs, the innermost first.
+
+    Linux knows two forms: in the second all groups lie in one tree, in the first those for memory
+    in a tree of their own. From within a container the names are those of its host, and only the
+    top of the tree can be seen.
+
+    Args:
+        root: where proc and sys are.
+    """
+    tree = root / "sys/fs/cgroup"
+    with contextlib.suppress(OSError, ValueError):
+        for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, controllers, name = line.split(":", 2)
+            if controllers == "":
+                top, limit, used = tree, "memory.max", "memory.current"
+            elif "memory" in controllers.split(","):
+                top, limit, used = tree / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+            else:
+                continue
+            steps = Path(name.lstrip("/"))
+            for folder in (top / step for step in (steps, *steps.parents)):
+                group = _group(folder, limit, used)
+                if group is not None:
+                    yield group
+
+
+def _group(folder: Path, limit: str, used: str) -> Group | None:
+    # "max" and the largest number of pages stand for no limit.
+    with contextlib.suppress(OSError, ValueError):
+        most = int((folder / limit).read_text(encoding="ascii"))
+        if most >= 2**60:
+            return None
+        taken = int((folder / used).read_text(encoding="ascii"))
+        return Group(most, max(0, taken - _reclaimable(folder)))
+    return None
+
+
+def _reclaimable(folder: Path) -> int:
+    """Return how many bytes of files are kept that nobody has used of late."""
+    with contextlib.suppress(OSError, ValueError):
+        rows = (line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines())
+        found = {name: int(value) for name, value in rows}
+        return found.get("total_inactive_file", found.get("inactive_file", 0))
+    return 0

@@ -1,0 +1,68 @@
+"""Memory is judged by what a container grants, where it grants less than the machine has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clearprop.memory import Group, free_memory, groups, total_memory
+
+GB = 10**9
+
+
+def system(root: Path, own: str, files: dict[str, str], available: int = 40 * GB) -> Path:
+    """Write what a Linux system tells of its memory."""
+    told = {
+        "proc/meminfo": f"MemTotal: 99999999 kB\nMemAvailable: {available // 1024} kB\n",
+        "proc/self/cgroup": own,
+        **{f"sys/fs/cgroup/{name}": text for name, text in files.items()},
+    }
+    for name, text in told.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_a_group_of_the_second_form(tmp_path: Path) -> None:
+    files = {
+        "jobs/memory.max": f"{2 * GB}\n",
+        "jobs/memory.current": f"{GB}\n",
+        "jobs/memory.stat": f"anon 5\ninactive_file {GB // 4}\n",
+        "jobs/mine/memory.max": "max\n",
+        "jobs/mine/memory.current": f"{GB}\n",
+    }
+    root = system(tmp_path, "0::/jobs/mine\n", files)
+    assert list(groups(root)) == [Group(2 * GB, GB - GB // 4)]
+    assert free_memory(root) == GB + GB // 4
+    assert total_memory(root) == 2 * GB
+
+
+def test_a_group_of_the_first_form_seen_from_within(tmp_path: Path) -> None:
+    files = {
+        "memory/memory.limit_in_bytes": f"{3 * GB}\n",
+        "memory/memory.usage_in_bytes": f"{GB}\n",
+        "memory/memory.stat": "total_inactive_file 500\n",
+    }
+    root = system(tmp_path, "5:cpu:/\n4:hugetlb,memory:/docker/0123\n0::/\n", files)
+    assert list(groups(root)) == [Group(3 * GB, GB - 500)]
+    assert free_memory(root) == 2 * GB + 500
+
+
+@pytest.mark.parametrize("limit", ["max", "9223372036854771712", "nonsense"])
+def test_without_a_limit_the_machine_counts(tmp_path: Path, limit: str) -> None:
+    files = {"memory.max": limit, "memory.current": "7"}
+    root = system(tmp_path, "0::/\n", files, available=2**30)
+    assert free_memory(root) == 2**30
+    assert total_memory(root) == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_group_that_is_over_its_limit_has_nothing_free(tmp_path: Path) -> None:
+    root = system(tmp_path, "0::/\n", {"memory.max": "100", "memory.current": "130"})
+    assert free_memory(root) == 0
+
+
+def test_a_system_that_tells_nothing(tmp_path: Path) -> None:
+    assert list(groups(tmp_path)) == []
+    assert free_memory(tmp_path) == total_memory(tmp_path)
