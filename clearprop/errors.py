@@ -105,7 +105,7 @@ def unknown_name(
       expected: one of lenet5, mlp
       mend:     did you mean 'lenet5'?
     """
-    names = sorted(known)
+    names = sorted(set(known))
     close = nearest(name, names)
     expected = f"one of {', '.join(names)}" if names else f"no {kind} is known here"
     if len(names) > MOST_NAMES:

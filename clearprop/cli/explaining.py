@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     told = _told(glass, arguments.node)  # before the page, that no pattern is wrong in vain
     name = f"{subject.part} {subject.noun} {subject.called(row)}"
     place = Path(arguments.output) if arguments.output is not None else folder / NAME
-    glass.to_html(place, title=f"{type(subject.model).__name__}: {name}")
+    title = f"{folder.name}: {name} of {subject.data_name}"
+    glass.to_html(place, title=title, opened=arguments.node)
     say(f"{name} of {subject.data_name}: E = {glass.objective:.6g}\n")
     say(told)
     say(f"\npage  {place}")

@@ -57,7 +57,8 @@ def fit(
     Args:
         model: parameters that have no values yet are made from ``seed``.
         data: ``Splits``; a ``Dataset``, of which a tenth is held out to judge; or
-            ``(inputs, targets)`` as arrays.
+            ``(inputs, targets)`` as arrays, which are taken as they are: nothing is scaled, and
+            nothing held out unless ``dev`` says so.
         loss: a name such as "cross_entropy", a `nn.Loss`, or (outputs, targets) -> values.
         optimizer: a name such as "adam", or one made by `clearprop.optim` (its `chain` adds
             clipping, weight decay and a rate that falls on a plateau).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -130,6 +130,25 @@ def _fewer(fitting: int, last: int) -> str:
     if not fitting:
         return "leave them out: not one would fit"
     return f"snapshots={max(1, -(-(last + 1) // fitting))}, which makes {fitting} at most"
+
+
+def check_kept(step: int, known: Sequence[int]) -> None:
+    """Raise unless the state at a step is among those that were kept.
+
+    Raises:
+        ConfigurationError: it is not; those nearest to it are named.
+    """
+    if step in known:
+        return
+    near = sorted(known, key=lambda other: abs(other - step))[:3]
+    raise ConfigurationError(
+        f"the state at step {step} was not kept",
+        expected=f"one of the {len(known)} steps that were" if known else "a snapshot",
+        mend=f"the nearest are {', '.join(map(str, sorted(near)))}"
+        if near
+        else "fit(..., snapshots=[...]) keeps the state at these steps, and so does "
+        "clearprop train NAME --set snapshots=log",
+    )
 
 
 class Store(Protocol):

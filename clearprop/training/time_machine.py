@@ -24,7 +24,7 @@ from clearprop.training.plan import Plan
 from clearprop.training.run import Run
 from clearprop.training.session import FROZEN, DivergedError, Session, Start
 from clearprop.training.settings import differences
-from clearprop.training.snapshots import Folder, Store
+from clearprop.training.snapshots import Folder, Store, check_kept
 from clearprop.training.state import State
 from clearprop.training.task import Task
 
@@ -151,16 +151,7 @@ class TimeMachine:
         return planning.of_config(self._config, str(self._folder or "the run"))
 
     def _saved(self, step: int) -> Saved:
-        known = self.steps
-        if step not in known:
-            near = sorted(known, key=lambda other: abs(other - step))[:3]
-            raise ConfigurationError(
-                f"the state at step {step} was not kept",
-                expected=f"one of the {len(known)} steps that were" if known else "a snapshot",
-                mend=f"the nearest are {', '.join(map(str, sorted(near)))}"
-                if near
-                else "fit(..., snapshots=[...]) keeps the state at these steps",
-            )
+        check_kept(step, self.steps)
         return self._store.load(step)
 
     def _state(self, step: int) -> State:

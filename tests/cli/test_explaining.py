@@ -15,7 +15,8 @@ def test_a_run_is_explained_on_an_example(
     assert "test example 3 of iris: E = " in answer.out
     assert "loss/softmax_cross_entropy" in answer.out
     page = (tmp_path / "run" / "explain.html").read_text("utf-8")
-    assert "MLP: test example 3" in page
+    assert "run: test example 3 of iris" in page
+    assert 'data-opened="loss/mean"' in page
     assert str(tmp_path) not in page
 
 
@@ -27,7 +28,8 @@ def test_a_node_is_told_with_its_equations_and_why(
     assert "backward" in answer.out
     assert "its error signal" in answer.out
     assert "layers.1" not in answer.out.partition("forward")[0]
-    assert (tmp_path / "page.html").is_file()
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert 'data-opened="layers.0/matmul"' in page
     many = clearprop("explain", "run", "--node", "*.weight", "--output", "page.html")
     assert many.out.count(".weight") == 2
 

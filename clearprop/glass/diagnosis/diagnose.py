@@ -27,10 +27,13 @@ from clearprop.glass.diagnosis.facts import (
     facts_of_run,
 )
 from clearprop.glass.diagnosis.finding import Diagnosis, Finding
-from clearprop.glass.diagnosis.kinds import KINDS
+from clearprop.glass.diagnosis.kinds import KINDS, SYMPTOMS
 from clearprop.glass.diagnosis.rules import MOST_OF_A_NOTE, NEEDS, RULES
 from clearprop.training import Run
 from clearprop.training.material import Development
+
+WITH_ITS_CAUSE = (*SYMPTOMS, "overfitting")
+"""Kinds that are gone with their cause, or cannot be judged before it is."""
 
 
 def diagnose(
@@ -122,6 +125,9 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
             cause = min(causes, key=_place)
             finding = replace(finding, grade="note", follows=cause,
                               weight=min(finding.weight / 2, MOST_OF_A_NOTE))  # fmt: skip
+            if finding.kind in WITH_ITS_CAUSE:
+                # Its own mend would be a call with the fault still in it.
+                finding = replace(finding, mend=f"# mend that first: {KINDS[cause].title}")
         shown.append(finding)
     order = sorted(shown, key=lambda f: (f.grade != "fault", -f.weight, _place(f.kind)))
     return tuple(order)

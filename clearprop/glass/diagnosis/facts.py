@@ -147,6 +147,13 @@ class Facts:
         return self.run.curves
 
     @property
+    def judged(self) -> NDArray[Any] | None:
+        """The development error after every pass; None where nothing was held out."""
+        if self.curves is None or not np.isfinite(self.curves.development_error).any():
+            return None
+        return self.curves.development_error
+
+    @property
     def loss_name(self) -> str:
         """What the loss is called; "" where nothing is known of it."""
         return self.loss.name if self.loss is not None else str(self.config.get("loss", ""))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.glass.diagnosis import mend
@@ -88,8 +90,7 @@ def rate_too_high(facts: Facts) -> Finding | None:
         said += (f"The objective rose from {number(float(objective[0]))} in the first epoch to "
                  f"{number(float(objective[-1]))} in the last.")  # fmt: skip
     else:
-        much = f"rose by {number(rough, 2)} times as much in all as it fell"
-        said += f"From epoch to epoch the objective {much if rough < 1e9 else 'only rose'}."
+        said += _unrest(objective, rough)
     learned = facts.learned and not broke and shape != "rose"
     return found(
         "rate_too_high",
@@ -100,6 +101,17 @@ def rate_too_high(facts: Facts) -> Finding | None:
         0.7 if broke and signs[sign] < 1 else strength(signs[sign], 1, 10),
         "note" if learned else "fault",
     )
+
+
+def _unrest(objective: NDArray[Any], rough: float) -> str:
+    """Say how the objective went up and down from epoch to epoch."""
+    if math.isfinite(rough):
+        much = number(rough, 2)
+        return f"From epoch to epoch the objective rose by {much} times as much in all as it fell."
+    highest = int(np.nanargmax(objective))
+    first, top, last = (number(float(objective[i])) for i in (0, highest, -1))
+    return (f"No epoch brought the objective below that of the first, {first}: it rose to {top} in "
+            f"epoch {highest + 1} and was {last} at the end.")  # fmt: skip
 
 
 def _climb(facts: Facts) -> tuple[float, float, int]:
@@ -154,7 +166,7 @@ def rate_too_low(facts: Facts) -> Finding | None:
     )
 
 
-@rule("overfitting", "curves")
+@rule("overfitting", "curves", "judged")
 def overfitting(facts: Facts) -> Finding | None:
     """The development error is far above the training error, or has risen since its best."""
     curves = facts.curves
@@ -182,7 +194,10 @@ def overfitting(facts: Facts) -> Finding | None:
     if far < 1 and state != "grown":
         return None
     text = percent if facts.task == "classification" else number
-    risen_text = f" It was {text(at_best)} after epoch {int(curves.epoch[best])}." if waited else ""
+    was = text(at_best) if waited else text(last)
+    risen_text = (
+        f" It was {was} after epoch {int(curves.epoch[best])}." if was != text(last) else ""
+    )
     decay = mend.Code(f"cp.optim.adamw({(mend.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
     patient = mend.fit_line(
         facts, patience=max(3, int(facts.settings.get("epochs", 10)) // 10), optimizer=decay,
@@ -242,7 +257,7 @@ def underfitting(facts: Facts) -> Finding | None:
     )  # fmt: skip
 
 
-@rule("development_noise", "curves")
+@rule("development_noise", "curves", "judged")
 def development_noise(facts: Facts) -> Finding | None:
     """So few development examples that their error says little."""
     curves = facts.curves

@@ -18,6 +18,7 @@ NEEDS = {
     "signals": "no examples went through the model",
     "train": "the training examples were not given",
     "dev": "no development examples are known",
+    "judged": "no development examples were held out",
     "changes": "the first values were not noted",
 }
 """What a rule may need to know, and what is said where it is not known."""
@@ -41,7 +42,9 @@ class Rule:
         """Return why the rule cannot be asked, or ""."""
         for need in self.needs:
             known = getattr(facts, need)
-            if known is None or known == {}:
+            if need == "train" and known is None and facts.other is not None:
+                return "these are not the examples that the run was trained on"
+            if known is None or (isinstance(known, dict) and not known):
                 return NEEDS[need]
         return ""
 

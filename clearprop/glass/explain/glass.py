@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import jax
+import numpy as np
 
 from clearprop import nn
 from clearprop.errors import ConfigurationError, nearest
@@ -21,7 +22,9 @@ from clearprop.glass.explain.table import Table
 from clearprop.glass.explain.through_time import ThroughTime
 from clearprop.glass.explain.values import Values
 from clearprop.glass.explain.why import Why, why
+from clearprop.training import Run
 from clearprop.training.files import write_atomically
+from clearprop.training.material import Part, check_labels
 
 if TYPE_CHECKING:
     from clearprop.glass.equations import Equations
@@ -55,7 +58,8 @@ def explain(
     Raises:
         ShapeError: the examples do not fit the model or each other, or there are none.
         ModelError: the parameters have no values yet.
-        ConfigurationError: an unknown loss.
+        ConfigurationError: an unknown loss, or no model.
+        DataError: a label is not the number of one of the outputs.
 
     >>> import jax.numpy as jnp
     >>> model = nn.Sequential([nn.Linear(2, 3), "tanh", nn.Linear(3, 1)]).init(0)
@@ -66,8 +70,18 @@ def explain(
     >>> bool(jnp.allclose(node.passed(0), node.error * (1 - node.value**2)))
     True
     """
+    if not isinstance(model, nn.Module):
+        raise ConfigurationError(
+            "only a model can be explained",
+            given=f"a {type(model).__name__}",
+            mend="of a run: cp.explain(run.model, x, y)" if isinstance(model, Run) else None,
+        )
     program, arrays = prepare(model, x, y, loss, training, key)
-    return Glass(Values(program, arrays))
+    glass = Glass(Values(program, arrays))
+    if (output := glass.structure.layers.get("")) is not None:
+        targets, shape = np.asarray(y), glass.structure.nodes[output].shape
+        check_labels(Part("the targets", x, targets), nn.find_loss(loss), shape, targets.shape)
+    return glass
 
 
 class Glass:
@@ -217,12 +231,22 @@ class Glass:
         return equations(found, index)
 
     @overload
-    def to_html(self, path: None = None, *, title: str | None = None) -> str: ...
+    def to_html(
+        self, path: None = None, *, title: str | None = None, opened: str | None = None
+    ) -> str: ...
 
     @overload
-    def to_html(self, path: Path | str, *, title: str | None = None) -> Path: ...
+    def to_html(
+        self, path: Path | str, *, title: str | None = None, opened: str | None = None
+    ) -> Path: ...
 
-    def to_html(self, path: Path | str | None = None, *, title: str | None = None) -> str | Path:
+    def to_html(
+        self,
+        path: Path | str | None = None,
+        *,
+        title: str | None = None,
+        opened: str | None = None,
+    ) -> str | Path:
         """Return a page with every number of the pass; or write it to a file, and return its path.
 
         The page is one HTML file that needs no network: the graph by layers, and of each node its
@@ -233,13 +257,15 @@ class Glass:
         Args:
             path: of the file.
             title: what was explained.
+            opened: the node that is shown first, or a pattern of some; E unless given.
 
         Raises:
+            ConfigurationError: there is no such node; the nearest names are suggested.
             RunError: the disk is full, or there is no such folder.
         """
         from clearprop.glass.explain.page import page  # it stands on this module
 
-        text = page(self, title)
+        text = page(self, title, opened)
         if path is None:
             return text
         write_atomically(Path(path), text)

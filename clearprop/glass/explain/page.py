@@ -15,6 +15,7 @@ from markupsafe import Markup
 from clearprop.autodiff import OPERATIONS
 from clearprop.errors import ModelError
 from clearprop.glass.explain.jacobian import Jacobian
+from clearprop.glass.explain.node import GlassNode
 from clearprop.glass.explain.sample import layouts, sampled
 from clearprop.glass.explain.summary import Summary
 from clearprop.glass.page import environment, version
@@ -22,7 +23,6 @@ from clearprop.glass.wording import count, number, percent
 
 if TYPE_CHECKING:
     from clearprop.glass.explain.glass import Glass
-    from clearprop.glass.explain.node import GlassNode
 
 BYTES = 1_600_000
 """What all the samples of a page may take together; its text comes to it."""
@@ -66,14 +66,16 @@ class Group:
         return self.nodes[-1]
 
 
-def page(glass: Glass, title: str | None = None) -> str:
+def page(glass: Glass, title: str | None = None, opened: str | None = None) -> str:
     """Return the page of a pass as the text of an HTML file that needs no other.
 
     Args:
         glass: the pass.
         title: what was explained.
+        opened: the node that is shown first, or a pattern of some.
     """
     found = groups(glass)
+    shown = glass[opened] if opened is not None else glass.nodes[-1]
     return (
         environment()
         .get_template("glass.html")
@@ -82,6 +84,7 @@ def page(glass: Glass, title: str | None = None) -> str:
             glass=glass,
             objective=number(glass.objective, 5),
             sections=_sections(found),
+            opened=(shown if isinstance(shown, GlassNode) else shown[0]).name,
             is_open=len(glass) <= OPEN,
             is_whole=len(glass) <= DETAILED,
             scale=_scale(found),

@@ -305,6 +305,7 @@
   new ResizeObserver(draw).observe(graph);
 
   const asked = decodeURIComponent(location.hash.slice(1));
-  const found = nodes.findIndex((node) => node.name === asked);
-  choose(found >= 0 ? found : nodes.length - 1, found >= 0);
+  const place = (name) => nodes.findIndex((node) => node.name === name);
+  const first = place(asked) >= 0 ? place(asked) : place(graph.dataset.opened);
+  choose(first, first < nodes.length - 1);
 })();

@@ -52,6 +52,36 @@ def test_a_rate_too_high_is_found_and_mended(iris: Splits) -> None:
     assert "rate_too_high" not in diagnose(again, iris).kinds
 
 
+def test_an_objective_that_rose_and_came_half_back_is_told_so(trained: Trained) -> None:
+    objective = np.array([1.2, 1.6, 2.2, 2.4, 2.31, 2.3, 2.3, 2.3])
+    run = trained(epochs=len(objective))
+    steps = run.curves.step
+    losses = np.repeat(objective, int(steps[0])).astype(np.float32)
+    run = with_curves(run, objective=objective, training_error=np.full(8, 0.9))
+    finding = of("rate_too_high", diagnose(dataclasses.replace(run, losses=losses)))
+    assert "it rose to 2.4 in epoch 4 and was 2.3 at the end" in finding.sentence
+
+
+def test_what_nobody_judged_is_no_overfitting(iris: Splits) -> None:
+    examples = np.asarray(iris.train.inputs, np.float32), iris.train.targets
+    run = fit(network(4, 8, 3, activation="tanh"), examples, epochs=20, progress=False)
+    found = diagnose(run, examples)
+    for kind in ("overfitting", "development_noise"):
+        assert found.skipped[kind] == "no development examples were held out"
+    other = diagnose(run, (examples[0][:40], examples[1][:40]))
+    assert "not the examples that the run was trained on" in other.skipped["labels_shuffled"]
+
+
+def test_what_follows_from_a_fault_does_not_offer_the_fault_again(iris: Splits) -> None:
+    model = network(4, 8, 3, activation="tanh")
+    run = fit(model, iris, learning_rate=1e-7, epochs=20, batch_size=16, progress=False)
+    found = diagnose(run, iris)
+    assert found.findings[0].kind == "rate_too_low"
+    following = [finding for finding in found if finding.follows == "rate_too_low"]
+    assert following
+    assert all("learning_rate" not in finding.mend for finding in following)
+
+
 def test_a_lucky_first_example_is_no_climb(trained: Trained) -> None:
     draw = np.random.default_rng(0)
     falls = np.repeat(np.geomspace(1, 0.1, 40), 150)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clearprop import models, nn, ops, tree
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, DataError
 from clearprop.glass.explain import Glass, Why, explain
 
 RANDOM = np.random.default_rng(0)
@@ -179,8 +179,16 @@ def test_weights_that_are_not_finite_are_found() -> None:
     told_not_finite(glass, "layers.0.weight", "layers.1.weight", "256 of its 256")
 
 
-def test_a_label_outside_the_classes_is_found() -> None:
-    glass = explain(deep("relu", 1), drawn(2, 4), np.array([0, 7]))
+def test_a_label_outside_the_classes_is_refused() -> None:
+    with pytest.raises(DataError, match="label 7 of example 1"):
+        explain(deep("relu", 1), drawn(2, 4), np.array([0, 7]))
+
+
+def test_a_label_outside_the_classes_is_found_in_a_loss_of_ones_own() -> None:
+    def own(outputs: Any, targets: Any) -> Any:
+        return ops.softmax_cross_entropy(outputs, targets)
+
+    glass = explain(deep("relu", 1), drawn(2, 4), np.array([0, 7]), own)
     assert "a label lies outside its classes 0 to 2" in glass.why("layers.0.weight").reason
 
 
