@@ -41,3 +41,4 @@ def test_a_recorded_run_is_forked(clearprop: Command, tmp_path: Path) -> None:
         done = clearprop("fork", str(parent), *arguments)
         is_clear(done)
         assert message in done.err
+        assert not done.out, "no run is announced that will not be"
