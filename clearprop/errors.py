@@ -95,6 +95,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def kind_of(value: object) -> str:
+    """Return what type a value has, as a message says it.
+
+    >>> kind_of(3), kind_of("x"), kind_of(None)
+    ('an int', 'a str', 'None')
+    """
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 def unknown_name(
     kind: str, name: str, known: Iterable[str], where: str | None = None
 ) -> ConfigurationError:

@@ -24,7 +24,7 @@ from clearprop.data.prepared_columns import (
 from clearprop.data.sources import Inputs, Named, by_name, evenly_spaced
 from clearprop.data.statistics import center_and_spread
 from clearprop.data.vocabulary import Vocabulary
-from clearprop.errors import ClearpropError, DataError, ShapeError
+from clearprop.errors import ClearpropError, DataError, ShapeError, kind_of
 
 Task: TypeAlias = Literal["classification", "regression", "text"]
 Scaling: TypeAlias = Literal["standard", "unit", "none"]
@@ -258,7 +258,7 @@ class Preparation:
         if names != sorted(self.parts):
             raise ShapeError(
                 "the inputs have not the names that the preparation was fitted on",
-                given=", ".join(names) if names is not None else f"a {type(given).__name__}",
+                given=", ".join(names) if names is not None else kind_of(given),
                 expected=f"inputs by name: {', '.join(sorted(self.parts))}",
             )
         return sorted(self.parts.items())

@@ -20,7 +20,7 @@ from clearprop import nn
 from clearprop.data import Dataset, Preparation, Splits
 from clearprop.data.preparation import INPUTS
 from clearprop.data.sources import by_name, rows_of
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
 from clearprop.training import (
     Curves,
@@ -287,7 +287,7 @@ def _judging(data: Judging) -> tuple[str, Dataset | tuple[Any, Any] | None]:
         return "given", (np.asarray(data[0]), np.asarray(data[1]))
     raise ConfigurationError(
         "this is no data to judge a run by",
-        given=f"a {type(data).__name__}",
+        given=kind_of(data),
         expected="the Splits of the run, one of their parts, or (inputs, targets)",
     )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop.data import Dataset, Preparation, Splits, epoch_order
 from clearprop.data.sources import by_name, rows_of
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.errors import ConfigurationError, DataError, kind_of
 from clearprop.nn import Loss
 
 Data: TypeAlias = "Splits | Dataset | tuple[Any, Any]"
@@ -120,7 +120,7 @@ def gather(data: Data, dev: Development, loss: Loss, seed: int) -> Material:
         return _of_arrays(arrays_part("data", *data), dev, seed)
     raise ConfigurationError(
         "this is no data to train on",
-        given=f"a {type(data).__name__}",
+        given=kind_of(data),
         expected="a Dataset, the Splits of one, or (inputs, targets)",
     )
 

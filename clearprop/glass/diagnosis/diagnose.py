@@ -10,7 +10,7 @@ from clearprop import (
     models,  # noqa: F401 - a saved model names its class, which has to be known
     nn,
 )
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of rules
     of_curves,
     of_data,
@@ -84,7 +84,7 @@ def diagnose(
         return diagnosis(facts_of_run(run_or_model, data, dev, loss))
     raise ConfigurationError(
         "this cannot be diagnosed",
-        given=f"a {type(run_or_model).__name__}",
+        given=kind_of(run_or_model),
         expected="what fit returned, the folder of a run, or a model",
     )
 

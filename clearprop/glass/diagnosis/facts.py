@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from clearprop import nn, tree
 from clearprop.data import Dataset, Preparation, Splits
 from clearprop.data.sources import by_name, rows_of
-from clearprop.errors import ClearpropError, ConfigurationError
+from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, neighbours
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
 from clearprop.training import Curves, NonFinite, Stopped, load, load_preparation, read_run
@@ -368,7 +368,7 @@ def _gathered(
     if not isinstance(data, Splits | Dataset | tuple | list):
         raise ConfigurationError(
             "this is no data to diagnose with",
-            given=f"a {type(data).__name__}",
+            given=kind_of(data),
             expected="the Splits or the Dataset of the run, or (inputs, targets)",
         )
     seed = int(config.get("settings", {}).get("seed", 0))

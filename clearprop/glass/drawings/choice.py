@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.errors import ConfigurationError, ModelError, ShapeError
+from clearprop.errors import ConfigurationError, ModelError, ShapeError, kind_of
 
 Unit = int | tuple[int, ...]
 """A unit of a layer: all its indices in the output of one example, or the last one alone."""
@@ -99,9 +99,7 @@ def passed(model: nn.Module, x: Any, layer: str) -> Any:
         raise ModelError(
             "the layer gives no array here",
             where=layer,
-            given=f"{len(found)} calls of it in a pass"
-            if given is None
-            else f"a {type(given).__name__}",
+            given=f"{len(found)} calls of it in a pass" if given is None else kind_of(given),
             mend="take the layer that stands around it, or one inside it",
         )
     return output

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from clearprop import nn
-from clearprop.errors import ConfigurationError, nearest
+from clearprop.errors import ConfigurationError, kind_of, nearest
 from clearprop.glass.explain.graph import Link
 from clearprop.glass.explain.node import GlassNode
 from clearprop.glass.explain.program import prepare
@@ -73,7 +73,7 @@ def explain(
     if not isinstance(model, nn.Module):
         raise ConfigurationError(
             "only a model can be explained",
-            given=f"a {type(model).__name__}",
+            given=kind_of(model),
             mend="of a run: cp.explain(run.model, x, y)" if isinstance(model, Run) else None,
         )
     program, arrays = prepare(model, x, y, loss, training, key)
