@@ -45,12 +45,20 @@ class Loop:
     """A body with its number of steps. Constants are the same at every step.
 
     `run` works at every level of differentiation: the values it is given may be traced.
+
+    Args:
+        body: of one step.
+        steps: how many there are.
+        reverse: whether the last one comes first.
+        turns: whether transposes of constants are taken before the loop: that of an error signal
+            is full of them.
     """
 
-    def __init__(self, body: Body, steps: int, reverse: bool) -> None:
+    def __init__(self, body: Body, steps: int, reverse: bool, turns: bool = False) -> None:
         self.body = body
         self.steps = steps
         self.reverse = reverse
+        self.turns = turns
 
     def run(self, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
         """Return the last carry and the outputs of all steps, stacked in front."""
@@ -79,9 +87,14 @@ class Loop:
         return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
 
     def _run_plain(self, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
-        x = [jax.ShapeDtypeStruct(of_all.shape[1:], of_all.dtype) for of_all in xs]
-        step = turned_before(self.body, constants, carry, x)
-        last, ys = jax.lax.scan(step, carry, xs, length=self.steps, reverse=self.reverse)
+        def step(c: Values, x: Values) -> tuple[Values, Values]:
+            return self.body(constants, c, x)
+
+        steps: Callable[[Values, Values], tuple[Values, Values]] = step
+        if self.turns and self.steps:
+            x = [jax.eval_shape(lambda of_all: of_all[0], of_all) for of_all in xs]
+            steps = turned_before(self.body, constants, carry, x)
+        last, ys = jax.lax.scan(steps, carry, xs, length=self.steps, reverse=self.reverse)
         return last, ys
 
 
@@ -269,7 +282,8 @@ class Derivation:
             trace = self._trace(c, h, x)
             return trace.new, trace.ys + [trace.candidates[i] for i in self.saved]
 
-        last, ys = Loop(body, self.loop.steps, self.loop.reverse).run(constants, carry, xs)
+        loop = Loop(body, self.loop.steps, self.loop.reverse, self.loop.turns)
+        last, ys = loop.run(constants, carry, xs)
         fixed: Values = []
         if self.fixed:
             first = [
@@ -338,7 +352,8 @@ class Derivation:
 
         empty = [zeros(shape_of(self._value_at(place))) for place in self.summed]
         sequences = [saved[i] for i in self.loop_saved] + [xs[i] for i in self.loop_xs]
-        last, different = Loop(body, self.loop.steps, not self.loop.reverse).run(
+        back = Loop(body, self.loop.steps, not self.loop.reverse, turns=True)
+        last, different = back.run(
             [*constants, *fixed], [*carry_errors, *empty], [*y_errors, *sequences]
         )
         ys = [different[i] for i in where]

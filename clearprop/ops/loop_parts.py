@@ -193,7 +193,9 @@ def turned_before(
     turned = [
         equation
         for equation in inside.eqns
-        if equation.primitive is jax.lax.transpose_p and equation.invars[0] in value
+        if equation.primitive is jax.lax.transpose_p
+        and not hasattr(equation.invars[0], "val")
+        and equation.invars[0] in value
     ]
     if not turned:
         return step

@@ -330,3 +330,26 @@ def test_an_error_goes_back_through_weights_transposed_once():
     assert len(loops) == 2
     assert not any("transpose" in primitives(loop) for loop in loops)
     assert "transpose" in primitives(program)
+
+
+@pytest.mark.skipif(len(jax.devices()) < 2, reason="one device only")
+def test_a_gradient_where_each_device_has_its_own_part():
+    from jax.sharding import PartitionSpec as P
+
+    def total(w, x, h):
+        def body(h, x):
+            h = ops.tanh(h @ w.T + x)
+            return h, None
+
+        return (ops.scan(body, h, x)[0] ** 2).sum()
+
+    def part(w, x, h):
+        return jax.lax.psum(total(w, x, h), "d"), grad(total)(w, x, h)
+
+    w, x, h = jnp.eye(3) / 2, jnp.arange(48.0).reshape(4, 4, 3) / 50, jnp.ones((4, 3)) / 3
+    mesh = jax.make_mesh((2,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+    placed = (P(), P(None, "d"), P("d"))
+    run = jax.shard_map(part, mesh=mesh, in_specs=placed, out_specs=(P(), P("d")))
+    value, error = run(w, x, h)
+    close(value, total(w, x, h))
+    close(error.reshape(2, 3, 3).sum(0), grad(total)(w, x, h))

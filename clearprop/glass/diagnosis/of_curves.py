@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.glass.diagnosis import mend
@@ -23,6 +21,7 @@ from clearprop.glass.diagnosis.shapes import (
     roughness,
 )
 from clearprop.glass.wording import count, number, percent
+from clearprop.training import Curves
 
 PEAK = 3.0
 """The mean loss of some steps over that of the first: descent does not climb to three times of
@@ -90,7 +89,8 @@ def rate_too_high(facts: Facts) -> Finding | None:
         said += (f"The objective rose from {number(float(objective[0]))} in the first epoch to "
                  f"{number(float(objective[-1]))} in the last.")  # fmt: skip
     else:
-        said += _unrest(objective, rough)
+        assert curves is not None
+        said += _unrest(curves, rough)
     learned = facts.learned and not broke and shape != "rose"
     return found(
         "rate_too_high",
@@ -103,15 +103,16 @@ def rate_too_high(facts: Facts) -> Finding | None:
     )
 
 
-def _unrest(objective: NDArray[Any], rough: float) -> str:
+def _unrest(curves: Curves, rough: float) -> str:
     """Say how the objective went up and down from epoch to epoch."""
     if math.isfinite(rough):
         much = number(rough, 2)
         return f"From epoch to epoch the objective rose by {much} times as much in all as it fell."
+    objective = np.where(np.isfinite(curves.objective), curves.objective, np.nan)
     highest = int(np.nanargmax(objective))
     first, top, last = (number(float(objective[i])) for i in (0, highest, -1))
     return (f"No epoch brought the objective below that of the first, {first}: it rose to {top} in "
-            f"epoch {highest + 1} and was {last} at the end.")  # fmt: skip
+            f"epoch {int(curves.epoch[highest])} and was {last} at the end.")  # fmt: skip
 
 
 def _climb(facts: Facts) -> tuple[float, float, int]:

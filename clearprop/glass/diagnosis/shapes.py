@@ -54,7 +54,7 @@ def objective_shape(objective: NDArray[Any]) -> Shape:
         return "broken"
     if last > first and last > RISE * float(np.nanmin(objective)):
         return "rose"
-    if last > MOVED * first:
+    if last >= MOVED * first:  # also where it was 0 from the first to the last
         return "still"
     tail = objective[-max(2, len(objective) // 5) :]
     falls = (tail[0] - tail[-1]) / (first - last) > STILL_FALLING and tail[-1] <= tail.min()
@@ -141,7 +141,7 @@ def roughness(objective: NDArray[Any]) -> float:
         return 0.0
     fall = float(finite[0] - finite.min())
     rises = float(np.maximum(np.diff(finite), 0).sum())
-    if rises < STIR * abs(finite[0]):
+    if rises <= STIR * abs(finite[0]):
         return 0.0
     return rises / fall if fall > 0 else math.inf
 

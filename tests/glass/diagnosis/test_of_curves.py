@@ -62,6 +62,14 @@ def test_an_objective_that_rose_and_came_half_back_is_told_so(trained: Trained) 
     assert "it rose to 2.4 in epoch 4 and was 2.3 at the end" in finding.sentence
 
 
+def test_an_objective_that_is_zero_throughout_has_no_fault(trained: Trained) -> None:
+    run = trained(epochs=4)
+    assert roughness(np.zeros(4)) == 0
+    run = with_curves(run, objective=np.zeros(4), training_error=np.zeros(4))
+    still = dataclasses.replace(run, losses=np.zeros_like(run.losses))
+    assert diagnose(still).faults == ()
+
+
 def test_what_nobody_judged_is_no_overfitting(iris: Splits) -> None:
     examples = np.asarray(iris.train.inputs, np.float32), iris.train.targets
     run = fit(network(4, 8, 3, activation="tanh"), examples, epochs=20, progress=False)

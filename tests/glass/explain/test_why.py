@@ -184,6 +184,15 @@ def test_a_label_outside_the_classes_is_refused() -> None:
         explain(deep("relu", 1), drawn(2, 4), np.array([0, 7]))
 
 
+def test_targets_of_a_loss_of_ones_own_mean_what_it_likes() -> None:
+    def own(outputs: Any, targets: Any) -> Any:
+        answers, weights = targets
+        return ops.sum(ops.square(outputs - answers), axis=1) * weights
+
+    glass = explain(deep("relu", 1), drawn(2, 4), (drawn(2, 3), np.ones(2, np.float32)), own)
+    assert np.isfinite(glass.objective)
+
+
 def test_a_label_outside_the_classes_is_found_in_a_loss_of_ones_own() -> None:
     def own(outputs: Any, targets: Any) -> Any:
         return ops.softmax_cross_entropy(outputs, targets)
