@@ -41,7 +41,8 @@ def test_five_commands_lead_to_the_cause(
     for (program, *arguments), expected in zip(commands, shown, strict=True):
         assert program == "clearprop"
         assert main(arguments) == 0
-        said.append(capsys.readouterr().out)
+        told = capsys.readouterr()
+        said.append(told.out + told.err)  # progress goes to the second
         lines = [plain(line) for line in said[-1].splitlines()]
         for line in expected.splitlines():
             assert any(plain(line) in printed for printed in lines), line
