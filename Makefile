@@ -40,7 +40,7 @@ docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/.installed-test
 	$(BIN)/mkdocs build --strict --quiet
 
-# Three quarters of the tests' time would go into XLA's optimizer, for programs that run once. What
+# Nearly half of the tests' time would go into XLA's optimizer, for programs that run once. What
 # depends on it, above all whether two ways to a result agree in every bit, is marked "optimized" and
 # compiled as a user's programs are; `make test-all` compiles everything so. The flags are those of
 # the pinned jaxlib.

@@ -90,11 +90,11 @@ class Loop:
         def step(c: Values, x: Values) -> tuple[Values, Values]:
             return self.body(constants, c, x)
 
-        steps: Callable[[Values, Values], tuple[Values, Values]] = step
+        quick: Callable[[Values, Values], tuple[Values, Values]] = step
         if self.turns and self.steps:
             x = [jax.eval_shape(lambda of_all: of_all[0], of_all) for of_all in xs]
-            steps = turned_before(self.body, constants, carry, x)
-        last, ys = jax.lax.scan(steps, carry, xs, length=self.steps, reverse=self.reverse)
+            quick = turned_before(self.body, constants, carry, x)
+        last, ys = jax.lax.scan(quick, carry, xs, length=self.steps, reverse=self.reverse)
         return last, ys
 
 
