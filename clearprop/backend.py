@@ -69,7 +69,7 @@ def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
                 where=CPU_DEVICES,
                 given=repr(given),
                 expected="a whole number from 0 up",
-                mend=f"unset {CPU_DEVICES}, or set it to 0 to leave JAX as it is",
+                fix=f"unset {CPU_DEVICES}, or set it to 0 to leave JAX as it is",
             )
         return int(given) or None
     if "xla_force_host_platform_device_count" in environment.get("XLA_FLAGS", ""):
@@ -135,7 +135,7 @@ def key(seed: int | Array) -> Array:
         return seed
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ConfigurationError(
-            "a seed is a whole number or a JAX random key", given=repr(seed), mend="seed=0"
+            "a seed is a whole number or a JAX random key", given=repr(seed), fix="seed=0"
         )
     return jax.random.key(int(seed))
 
@@ -172,7 +172,7 @@ def mesh(count: int | None = None) -> Mesh:
             "there are not that many devices",
             given=f"devices={count}",
             expected=f"a number from 1 to {len(known)} ({known[0].platform})",
-            mend=f"set {CPU_DEVICES}={count} before Python starts"
+            fix=f"set {CPU_DEVICES}={count} before Python starts"
             if count > 1 and known[0].platform == "cpu"
             else None,
         )

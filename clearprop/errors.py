@@ -1,4 +1,4 @@
-"""Messages that teach: what was wrong, where, what was given and expected, and the likely mend."""
+"""Messages that teach: what was wrong, where, what was given and expected, and the likely fix."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class ClearpropError(Exception):
         where: the place, such as a layer path, a file and line, or an option.
         given: what was found there.
         expected: what would have been right.
-        mend: what the reader can most likely do about it.
+        fix: what the reader can most likely do about it.
 
-    >>> print(ClearpropError("sizes differ", where="layers.2", given="(3, 4)", mend="use 4 units"))
+    >>> print(ClearpropError("sizes differ", where="layers.2", given="(3, 4)", fix="use 4 units"))
     layers.2: sizes differ
       given:    (3, 4)
-      mend:     use 4 units
+      fix:      use 4 units
     """
 
     def __init__(
@@ -29,20 +29,20 @@ class ClearpropError(Exception):
         where: str | None = None,
         given: str | None = None,
         expected: str | None = None,
-        mend: str | None = None,
+        fix: str | None = None,
     ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.where = where
         self.given = given
         self.expected = expected
-        self.mend = mend
+        self.fix = fix
         self.trail: tuple[str, ...] = ()
         """The layers that had been passed, with the shapes that they gave (set by the model)."""
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.problem}" if self.where else self.problem
-        details = (("given:", self.given), ("expected:", self.expected), ("mend:", self.mend))
+        details = (("given:", self.given), ("expected:", self.expected), ("fix:", self.fix))
         lines = [head, *(f"  {label:<9} {text}" for label, text in details if text)]
         if self.trail:
             lines.append(f"  so far:   {' -> '.join(self.trail)}")
@@ -115,7 +115,7 @@ def unknown_name(
     >>> print(unknown_name("recipe", "lenet", ["mlp", "lenet5"]))
     unknown recipe 'lenet'
       expected: one of lenet5, mlp
-      mend:     did you mean 'lenet5'?
+      fix:      did you mean 'lenet5'?
     """
     names = sorted(set(known))
     close = nearest(name, names)
@@ -129,5 +129,5 @@ def unknown_name(
         f"unknown {kind} {name!r}",
         where=where,
         expected=expected,
-        mend=f"did you mean {close!r}?" if close else None,
+        fix=f"did you mean {close!r}?" if close else None,
     )

@@ -92,7 +92,7 @@ def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
             raise ConfigurationError(
                 f"the pattern {pattern!r} matches no path",
                 expected=f"paths such as {', '.join(known[:8])}" if known else "a tree with leaves",
-                mend=f"did you mean {close!r}?" if close else None,
+                fix=f"did you mean {close!r}?" if close else None,
             )
         selected |= found
     return [path for path in known if path in selected]

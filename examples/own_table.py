@@ -30,7 +30,7 @@ def main() -> None:
         folder = Path(place)
         write_table(folder / "patients.csv")
         parts = cp.data.load(folder / "patients.csv", target="progression").split(seed=1)
-        print("inputs of the network:", ", ".join(parts.preparation.feature_names))
+        print("inputs of the network:", ", ".join(parts.preprocessor.feature_names))
 
         model = cp.models.MLP((*parts.input_shape, 16, 1), activation="tanh")
         run = cp.fit(
@@ -43,13 +43,13 @@ def main() -> None:
             folder=folder / "run",
             progress=False,
         )
-        judged = cp.evaluate(run.model, parts.test, "squared_error", run.preparation)
+        judged = cp.evaluate(run.model, parts.test, "squared_error", run.preprocessor)
         always_the_mean = parts.test.targets.std()
         print(f"{judged.error_name} {judged.error:.1f}; guessing the mean: {always_the_mean:.1f}")
 
         (folder / "new.csv").write_text("body mass,sex,age\n0.08,woman,0.02\n-0.05,man,\n")
-        new = cp.data.load_inputs(folder / "new.csv", run.preparation)
-        heavy, light = cp.predict(cp.load(folder / "run"), new, run.preparation)[:, 0]
+        new = cp.data.load_inputs(folder / "new.csv", run.preprocessor)
+        heavy, light = cp.predict(cp.load(folder / "run"), new, run.preprocessor)[:, 0]
         print(f"a heavy woman: {heavy:.0f}, a light man of unknown age: {light:.0f}")
 
 

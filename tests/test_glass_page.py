@@ -46,10 +46,10 @@ def test_five_commands_lead_to_the_cause(
         lines = [plain(line) for line in said[-1].splitlines()]
         for line in expected.splitlines():
             assert any(plain(line) in printed for printed in lines), line
-    broken, mended = (
+    broken, fixed = (
         float(re.search(r"test accuracy +([\d.]+) %", said[i])[1])  # type: ignore[index]
         for i in (0, 3)
     )
     assert broken < 20
-    assert mended > 95
+    assert fixed > 95
     assert "FAULT" not in said[4]

@@ -109,10 +109,10 @@ class Setting:
         assert splits.dev is not None
         pairs = []
         for part, most in ((splits.train, self.examples), (splits.dev, self.held_out)):
-            x = np.asarray(splits.preparation.scaled(np.asarray(part.inputs)), np.float32)
+            x = np.asarray(splits.preprocessor.scaled(np.asarray(part.inputs)), np.float32)
             y = np.asarray(part.targets)
             if self.loss == "squared_error":
-                y = np.asarray(splits.preparation.scaled_targets(y), np.float32)
+                y = np.asarray(splits.preprocessor.scaled_targets(y), np.float32)
             if self.form == "flat":
                 x = x.reshape(len(x), -1)
             elif self.form == "rows":

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=usable_cores())
     given = parser.parse_args()
     experiment = prepare(given.recipe, assigned(given.values))
-    test, preparation = experiment.splits.test, experiment.splits.preparation
+    test, preprocessor = experiment.splits.test, experiment.splits.preprocessor
     assert test is not None
     print(f"{given.recipe} on {experiment.data_line}", flush=True)
 
@@ -43,7 +43,7 @@ def main() -> None:
     began = time.monotonic()
     model = experiment.train(progress=False).model
     seconds["clearprop"] = time.monotonic() - began
-    ours = predict(model, preparation.scaled(test.inputs))
+    ours = predict(model, preprocessor.scaled(test.inputs))
     rows["clearprop"] = scores(experiment, ours) | experiment.recipe.measures(
         model, experiment.splits
     )

@@ -39,12 +39,12 @@ def scores(experiment: Experiment, outputs: NDArray[Any]) -> dict[str, float]:
 
 def judged(experiment: Experiment, outputs: NDArray[Any], part: Dataset) -> tuple[float, float]:
     """Return mean loss and error of outputs on a part, as `clearprop.training.evaluate` would."""
-    preparation = experiment.splits.preparation
+    preprocessor = experiment.splits.preprocessor
     loss, targets = nn.find_loss(experiment.loss), part.targets
-    scaled = preparation.scaled_targets(targets) if preparation.target_center else targets
+    scaled = preprocessor.scaled_targets(targets) if preprocessor.target_center else targets
     losses = np.asarray(loss.per_example(jnp.asarray(outputs), jnp.asarray(scaled)))
-    if preparation.target_center:
-        outputs = np.asarray(preparation.restored_targets(outputs))
+    if preprocessor.target_center:
+        outputs = np.asarray(preprocessor.restored_targets(outputs))
     errors = np.asarray(loss.error(jnp.asarray(outputs), jnp.asarray(targets)))
     error = float(loss.finish(np.asarray(errors.mean(dtype=np.float64))))
     return float(losses.mean(dtype=np.float64)), error
@@ -64,5 +64,5 @@ def written(experiment: Experiment, network: torch.nn.Module) -> dict[str, float
 
 def tensors(experiment: Experiment, part: Dataset) -> dict[str, torch.Tensor]:
     """Return the inputs of a part by name as the model sees them."""
-    scaled = experiment.splits.preparation.scaled(part.inputs)
+    scaled = experiment.splits.preprocessor.scaled(part.inputs)
     return {name: torch.from_numpy(np.array(x)) for name, x in scaled.items()}

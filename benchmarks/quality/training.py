@@ -92,7 +92,7 @@ def outputs(experiment: Experiment, network: torch.nn.Module, part: Dataset) -> 
 
 def inputs(experiment: Experiment, part: Dataset) -> Inputs:
     """Return the inputs of a part as the model sees them."""
-    scaled = experiment.splits.preparation.scaled(part.inputs)
+    scaled = experiment.splits.preprocessor.scaled(part.inputs)
     if isinstance(scaled, dict):
         return {name: torch.from_numpy(np.array(x)) for name, x in scaled.items()}
     return torch.from_numpy(np.array(scaled))
@@ -101,9 +101,9 @@ def inputs(experiment: Experiment, part: Dataset) -> Inputs:
 def targets(experiment: Experiment) -> torch.Tensor:
     """Return the training targets as the loss sees them."""
     raw = experiment.splits.train.targets
-    preparation = experiment.splits.preparation
-    if preparation.target_center:
-        raw = np.asarray(preparation.scaled_targets(raw))
+    preprocessor = experiment.splits.preprocessor
+    if preprocessor.target_center:
+        raw = np.asarray(preprocessor.scaled_targets(raw))
     return torch.from_numpy(np.array(raw))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from benchmarks.quality import sequences, transcribers
-from clearprop.data.preparation import INPUTS
+from clearprop.data.preprocessor import INPUTS
 from clearprop.recipes.caption import CaptionRecipe
 from clearprop.recipes.char_gpt import CharGPTRecipe
 from clearprop.recipes.char_rnn import CharRNNRecipe
@@ -82,7 +82,7 @@ def char_gpt(experiment: Experiment) -> nn.Module:
     """Return the network of the recipe ``char-gpt``."""
     recipe = experiment.recipe
     assert isinstance(recipe, CharGPTRecipe)
-    (context,) = experiment.splits.preparation.encoded_shape
+    (context,) = experiment.splits.preprocessor.encoded_shape
     return sequences.GPT(
         experiment.outputs, context, recipe.width, recipe.layers, recipe.heads, recipe.dropout
     )
@@ -93,7 +93,7 @@ def tagger(experiment: Experiment) -> nn.Module:
     recipe = experiment.recipe
     assert isinstance(recipe, TaggerRecipe)
     return sequences.Tagger(
-        len(experiment.splits.preparation.vocabularies[INPUTS]),
+        len(experiment.splits.preprocessor.vocabularies[INPUTS]),
         experiment.outputs,
         recipe.embedding_features,
         recipe.hidden_size,
@@ -107,7 +107,7 @@ def text_classify(experiment: Experiment) -> nn.Module:
     recipe = experiment.recipe
     assert isinstance(recipe, TextClassifyRecipe)
     return sequences.WordClassifier(
-        len(experiment.splits.preparation.vocabularies[INPUTS]),
+        len(experiment.splits.preprocessor.vocabularies[INPUTS]),
         experiment.outputs,
         recipe.network,
         recipe.embedding_features,
@@ -120,7 +120,7 @@ def forecast(experiment: Experiment) -> nn.Module:
     """Return the network of the recipe ``forecast``."""
     recipe = experiment.recipe
     assert isinstance(recipe, ForecastRecipe)
-    window, features = experiment.splits.preparation.encoded_shape
+    window, features = experiment.splits.preprocessor.encoded_shape
     return sequences.Forecaster(
         recipe.network, features, window, recipe.hidden_size, experiment.outputs
     )
@@ -133,7 +133,7 @@ def g2p(experiment: Experiment) -> nn.Module:
     if recipe.network != "lstm":
         raise SystemExit(f"the comparison knows the LSTM only, and this is a {recipe.network}")
     return transcribers.Seq2Seq(
-        len(experiment.splits.preparation.vocabularies["source"]),
+        len(experiment.splits.preprocessor.vocabularies["source"]),
         experiment.outputs,
         recipe.embedding_features,
         recipe.hidden_size,
@@ -147,7 +147,7 @@ def caption(experiment: Experiment) -> nn.Module:
     recipe = experiment.recipe
     assert isinstance(recipe, CaptionRecipe)
     return transcribers.Captioner(
-        experiment.splits.preparation.encoded_shape["image"],
+        experiment.splits.preprocessor.encoded_shape["image"],
         experiment.outputs,
         recipe.channels,
         recipe.embedding_features,

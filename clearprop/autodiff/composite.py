@@ -154,7 +154,7 @@ def _call_flat(
         if any(type(x) is Traced for x in leaves):
             raise TracedValueError(
                 f"{name} uses a value that is being differentiated through a closure",
-                mend="hand it over as an argument",
+                fix="hand it over as an argument",
             )
         return leaves
 

@@ -1,4 +1,4 @@
-"""Turns what JAX says when it meets a traced value into a message that names the mend."""
+"""Turns what JAX says when it meets a traced value into a message that names the fix."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def teach_misuse() -> Iterator[None]:
         raise TracedValueError(
             "a value that is being differentiated was used inside a jax.lax loop, jit or vmap "
             "that began within the differentiated function",
-            mend="use ops.scan for recurrence, or take the gradient inside the transformed "
+            fix="use ops.scan for recurrence, or take the gradient inside the transformed "
             "function, or adopt that function whole with clearprop.lift(function)",
         ) from error
     except TypeError as error:
@@ -63,7 +63,7 @@ def _taught(error: TypeError) -> TracedValueError:
         "its gradient would be lost",
         where=place,
         given=call or str(error).splitlines()[0],
-        mend=f"use clearprop.ops.{ours}"
+        fix=f"use clearprop.ops.{ours}"
         if ours
         else f"adopt the function as one operation with {lift}, or write it in clearprop.ops",
     )

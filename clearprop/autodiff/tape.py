@@ -73,7 +73,7 @@ class Tape:
         if self.closed:
             raise TracedValueError(
                 f"{operation.name} was given a value whose differentiation has ended",
-                mend="return the value from the differentiated function (has_aux=True) instead of "
+                fix="return the value from the differentiated function (has_aux=True) instead of "
                 "storing it outside",
             )
         parents = tuple(
@@ -308,13 +308,13 @@ def _operation(name: str) -> Any:
 def _in_place() -> TracedValueError:
     return TracedValueError(
         "a value that is being differentiated cannot be changed in place",
-        mend="make a new value: ops.where(mask, new, old) or ops.scatter_add(old, index, addend)",
+        fix="make a new value: ops.where(mask, new, old) or ops.scatter_add(old, index, addend)",
     )
 
 
 def _lost(use: str) -> TracedValueError:
     return TracedValueError(
         f"{use} on a value that is being differentiated would lose its gradient",
-        mend="stay with clearprop's operations; for a look at the number use stop_gradient(x), or "
+        fix="stay with clearprop's operations; for a look at the number use stop_gradient(x), or "
         "return it from the differentiated function with has_aux=True",
     )

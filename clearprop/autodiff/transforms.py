@@ -104,7 +104,7 @@ def value_and_grad(
                 raise TracedValueError(
                     "no differentiated argument has a floating-point leaf",
                     given=f"argnums={argnums}",
-                    mend="convert the numbers to float32, or choose other arguments",
+                    fix="convert the numbers to float32, or choose other arguments",
                 )
             result = function(*inputs, **kwargs)
             value, aux = result if has_aux else (result, None)
@@ -284,7 +284,7 @@ def _scalar(value: Any) -> Any:
         raise ShapeError(
             "only the gradient of a floating-point scalar can be taken",
             given=f"shape {shape}, dtype {value.dtype}" if shape is not None else repr(value)[:80],
-            mend="average or sum the output first, or use vjp or jacobian",
+            fix="average or sum the output first, or use vjp or jacobian",
         )
     return value
 

@@ -163,7 +163,7 @@ COMMANDS: dict[str, Command] = {
         (Argument("NAME", "a name, a file or a folder"), _TARGET),
     ),
     "report": Command("reporting", "write the report of a run again", (_RUN,)),
-    "diagnose": Command("diagnosing", "say what holds a run back, and how to mend it", (_RUN,)),
+    "diagnose": Command("diagnosing", "say what holds a run back, and how to fix it", (_RUN,)),
 }
 
 
@@ -171,7 +171,7 @@ class _Parser(argparse.ArgumentParser):
     """Raises what argparse would print."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(message, where=self.prog, mend=f"{self.prog} --help")
+        raise ConfigurationError(message, where=self.prog, fix=f"{self.prog} --help")
 
 
 def overview() -> str:
@@ -259,13 +259,13 @@ def _unknown(
         return ConfigurationError(
             f"{unknown[0]!r} is one argument too many",
             where=where,
-            mend=f"--set {unknown[0]}" if is_value else f"{where} --help",
+            fix=f"--set {unknown[0]}" if is_value else f"{where} --help",
         )
     option = stranger.partition("=")[0]
     error = unknown_name("option", option, known, where=where)
     if takes_keys and not difflib.get_close_matches(option, known, n=1, cutoff=CLOSE):
         value = stranger.partition("=")[2] or _following(rest, stranger) or "..."
-        error.mend = f"values of a recipe are given so: --set {option.lstrip('-')}={value}"
+        error.fix = f"values of a recipe are given so: --set {option.lstrip('-')}={value}"
     return error
 
 

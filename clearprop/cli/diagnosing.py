@@ -1,4 +1,4 @@
-"""``clearprop diagnose``: what holds a run back, with the evidence, the reason and a mend."""
+"""``clearprop diagnose``: what holds a run back, with the evidence, the reason and a fix."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def show(found: Diagnosis) -> None:
         parts: list[Any] = [Text(finding.sentence), Text(finding.reason, style="dim")]
         if finding.follows:
             parts.append(Text(f"It may well follow from: {finding.cause}.", style="italic"))
-        parts.append(Syntax(finding.mend, "python", word_wrap=True, background_color="default"))
+        parts.append(Syntax(finding.fix, "python", word_wrap=True, background_color="default"))
         title = Text(f"{finding.grade} {finding.weight:.2f}  {finding.place}")
         style = "red" if fault else "blue"
         console.print(Panel(Group(*parts), title=title, title_align="left", border_style=style))

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge a model and say how it does; returns the exit code."""
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
-    model, preparation = trained(folder)
+    model, preprocessor = trained(folder)
     parts: list[tuple[str, Dataset]] = []
     if arguments.data is None:
         if arguments.target is not None:
@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         other = named(arguments.data, arguments.target, config)
         loss, line = str(config["loss"]), described(other)
         parts = [("all", other) if other.test is None else ("test", other.test)]
-        parts = [(name, part.prepared(preparation)) for name, part in parts]
-    judged = [(name, evaluate(model, part, loss, preparation)) for name, part in parts]
+        parts = [(name, part.prepared(preprocessor)) for name, part in parts]
+    judged = [(name, evaluate(model, part, loss, preprocessor)) for name, part in parts]
     say(f"data  {line}\n")
     say("\n".join(table(judged, f"{parts[0][1].noun}s")))
     return 0

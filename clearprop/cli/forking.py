@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(
             "the step is missing at which the fork leaves the run",
             where="clearprop fork",
-            mend=f"clearprop fork {parent} --step N",
+            fix=f"clearprop fork {parent} --step N",
         )
     check_kept(arguments.step, Folder(parent / SNAPSHOTS).steps)
     experiment = of_run(read_config(parent), str(parent))

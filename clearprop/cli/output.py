@@ -32,25 +32,25 @@ def complain(text: str) -> None:
 def for_the_shell(message: str) -> str:
     r"""Return a message with options in the shell's spelling in the place of Python's.
 
-    >>> for_the_shell("which column is the target?\n  mend:     target='price'")
-    'which column is the target?\n  mend:     --target price'
-    >>> for_the_shell("  mend:     leave it out: ignore=['id']")
-    '  mend:     leave it out: --set data.ignore=id'
-    >>> for_the_shell("  mend:     batch_size=120 or less")
-    '  mend:     --set batch_size=120 or less'
-    >>> for_the_shell("  mend:     in Python: cp.fit(..., folder=..., resume=True)")
-    '  mend:     in Python: cp.fit(..., folder=..., resume=True)'
+    >>> for_the_shell("which column is the target?\n  fix:      target='price'")
+    'which column is the target?\n  fix:      --target price'
+    >>> for_the_shell("  fix:      leave it out: ignore=['id']")
+    '  fix:      leave it out: --set data.ignore=id'
+    >>> for_the_shell("  fix:      batch_size=120 or less")
+    '  fix:      --set batch_size=120 or less'
+    >>> for_the_shell("  fix:      in Python: cp.fit(..., folder=..., resume=True)")
+    '  fix:      in Python: cp.fit(..., folder=..., resume=True)'
     """
     lines = message.split("\n")
-    return "\n".join(_mend(line) if _names_options(line) else line for line in lines)
+    return "\n".join(_fix(line) if _names_options(line) else line for line in lines)
 
 
 def _names_options(line: str) -> bool:
     # In a call such as cp.fit(..., folder=...) the spelling is Python's and stays so.
-    return line.startswith("  mend:") and not re.search(r"\w\(", line)
+    return line.startswith("  fix:") and not re.search(r"\w\(", line)
 
 
-def _mend(line: str) -> str:
+def _fix(line: str) -> str:
     def spelled(match: re.Match[str]) -> str:
         option, value, more = match[1], match[2], match[3]
         plain = ",".join(part.strip(" '\"") for part in value.strip("[]").split(","))

@@ -17,9 +17,9 @@ from clearprop import data, nn
 from clearprop.cli.evaluating import named
 from clearprop.cli.output import complain
 from clearprop.cli.runs import existing_run, trained
-from clearprop.data import Preparation
+from clearprop.data import Preprocessor
 from clearprop.data.new_texts import reads_words
-from clearprop.data.preparation import INPUTS
+from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.experiment import of_one_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
@@ -43,25 +43,25 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("--target goes with --data", where="clearprop predict")
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
-    model, preparation = trained(folder)
-    if preparation.kind == "named":
-        return _write(*_transcripts(arguments, model, preparation, config), arguments.output)
+    model, preprocessor = trained(folder)
+    if preprocessor.kind == "named":
+        return _write(*_transcripts(arguments, model, preprocessor, config), arguments.output)
     loss = nn.find_loss(str(config["loss"]))
     words: Words | None = None
     if arguments.input is not None:
-        inputs, words = _new(arguments.input, preparation)
-        outputs = predict(model, inputs, preparation)
+        inputs, words = _new(arguments.input, preprocessor)
+        outputs = predict(model, inputs, preprocessor)
     else:
         dataset = named(arguments.data, arguments.target, config)
-        part = (dataset.test or dataset).prepared(preparation)
-        outputs = evaluate(model, part, loss, preparation).outputs
+        part = (dataset.test or dataset).prepared(preprocessor)
+        outputs = evaluate(model, part, loss, preprocessor).outputs
         words = _words(part)
     if outputs.ndim == 3 and words is not None:
-        text = as_tags(outputs, words, preparation.class_names or ())
+        text = as_tags(outputs, words, preprocessor.class_names or ())
     else:
         # Of a text that goes on, the answer is what follows its last place.
         last = outputs[:, -1] if outputs.ndim == 3 else outputs
-        text = as_csv(last, loss, preparation.class_names)
+        text = as_csv(last, loss, preprocessor.class_names)
     return _write(text, len(outputs), arguments.output)
 
 
@@ -76,7 +76,7 @@ def _write(text: str, count: int, place: str | None) -> int:
 
 
 def _transcripts(
-    arguments: argparse.Namespace, model: nn.Module, preparation: Preparation, config: Any
+    arguments: argparse.Namespace, model: nn.Module, preprocessor: Preprocessor, config: Any
 ) -> tuple[str, int]:
     """Return as a table what a model writes by itself about new examples, and how many there are.
 
@@ -92,23 +92,23 @@ def _transcripts(
         raise ConfigurationError(
             "the model takes several inputs by name",
             where=str(arguments.RUN),
-            mend="use it in Python: cp.load, cp.predict",
+            fix="use it in Python: cp.load, cp.predict",
         )
     new: Path | data.Dataset = Path(place)
     if arguments.data is not None:
         dataset = named(arguments.data, arguments.target, config)
-        new = (dataset.test or dataset).prepared(preparation)
-    rows = kind.of(values).transcripts(model, preparation, new)
+        new = (dataset.test or dataset).prepared(preprocessor)
+    rows = kind.of(values).transcripts(model, preprocessor, new)
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([("example", "answer"), *rows])
     return table.getvalue(), len(rows)
 
 
-def _new(path: str, preparation: Preparation) -> tuple[Any, Words | None]:
+def _new(path: str, preprocessor: Preprocessor) -> tuple[Any, Words | None]:
     """Return new examples; of texts in words, these too, and what is unknown of them is said."""
-    if not reads_words(preparation) or not Path(path).exists():
-        return data.load_inputs(path, preparation), None
-    texts = data.new_texts(path, preparation)
+    if not reads_words(preprocessor) or not Path(path).exists():
+        return data.load_inputs(path, preprocessor), None
+    texts = data.new_texts(path, preprocessor)
     for remark in texts.remarks:
         complain(remark)
     return texts.tokens, texts.words

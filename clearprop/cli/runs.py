@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clearprop import nn
-from clearprop.data import Preparation
+from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
-from clearprop.training import load, load_preparation
+from clearprop.training import load, load_preprocessor
 from clearprop.training.files import disk_errors
 from clearprop.training.folder import CONFIG, MODEL
 
@@ -63,7 +63,7 @@ def existing_run(text: str) -> Path:
     raise ConfigurationError(
         "there is no such run folder",
         where=text,
-        mend=f"did you mean {close!r}?" if close else "clearprop train RECIPE makes one",
+        fix=f"did you mean {close!r}?" if close else "clearprop train RECIPE makes one",
     )
 
 
@@ -80,28 +80,28 @@ def refuse_study(folder: Path) -> None:
             raise RunError(
                 "this is the folder of a study, of several runs or of none: it has no one model",
                 where=str(folder),
-                mend=f"look at its report.html; to do it anew: clearprop train {name}",
+                fix=f"look at its report.html; to do it anew: clearprop train {name}",
             )
 
 
-def trained(folder: Path) -> tuple[nn.Module, Preparation]:
+def trained(folder: Path) -> tuple[nn.Module, Preprocessor]:
     """Return the model of a run and what prepares its inputs.
 
     Raises:
-        CheckpointError: the run has not come to a model yet, or it knows no preparation.
+        CheckpointError: the run has not come to a model yet, or it knows no preprocessor.
     """
     if not (folder / MODEL).is_file():
         refuse_study(folder)
         raise CheckpointError(
             "the run has no model yet",
             where=str(folder),
-            mend=f"clearprop resume {folder}",
+            fix=f"clearprop resume {folder}",
         )
-    preparation = load_preparation(folder)
-    if preparation is None:
+    preprocessor = load_preprocessor(folder)
+    if preprocessor is None:
         raise CheckpointError(
             "the model was trained on plain arrays, so how to prepare other inputs is not known",
             where=str(folder),
-            mend="use it in Python: cp.load, cp.predict",
+            fix="use it in Python: cp.load, cp.predict",
         )
-    return load(folder), preparation
+    return load(folder), preprocessor

@@ -14,12 +14,12 @@ from clearprop import nn
 from clearprop.cli.output import say
 from clearprop.cli.runs import trained
 from clearprop.cli.training import chosen_values
-from clearprop.data import Preparation
+from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.recipes import RECIPES, Recipe, Study, find_recipe
 from clearprop.recipes.configuration import explained
 from clearprop.recipes.experiment import prepare
-from clearprop.training import load, load_preparation
+from clearprop.training import load, load_preprocessor
 
 KEYS = "keys for --set, with the values taken here:"
 WIDTH = 110
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.MODEL in RECIPES:
         experiment = prepare(arguments.MODEL, chosen_values(arguments))
         model = experiment.model()
-        table = _table(model, shape, experiment.splits.preparation)
+        table = _table(model, shape, experiment.splits.preprocessor)
         say(f"data  {experiment.data_line}\n")
         say(table)
         say("\n".join(["", KEYS, *_keys(experiment.recipe)]))
@@ -49,33 +49,35 @@ def run(arguments: argparse.Namespace) -> int:
             given=arguments.MODEL,
             expected=f"one of {', '.join(RECIPES)}",
         )
-    model, preparation = _saved(arguments.MODEL)
-    if shape is None and preparation is None:
+    model, preprocessor = _saved(arguments.MODEL)
+    if shape is None and preprocessor is None:
         raise ConfigurationError(
             "the file does not say what an example looks like",
             where=arguments.MODEL,
-            mend="--input-shape 28x28x1",
+            fix="--input-shape 28x28x1",
         )
-    say(_table(model, shape, preparation))
+    say(_table(model, shape, preprocessor))
     return 0
 
 
-def _table(model: nn.Module, given: tuple[int, ...] | None, preparation: Preparation | None) -> str:
-    own = None if preparation is None else preparation.encoded_shape
+def _table(
+    model: nn.Module, given: tuple[int, ...] | None, preprocessor: Preprocessor | None
+) -> str:
+    own = None if preprocessor is None else preprocessor.encoded_shape
     if given is not None and isinstance(own, dict):
         raise ConfigurationError(
             "the model takes several inputs by name",
             where="--input-shape",
             given="x".join(map(str, given)),
-            mend="leave it out",
+            fix="leave it out",
         )
     try:
-        return str(nn.summary(model, given or own or (), dtype=_types(preparation)))
+        return str(nn.summary(model, given or own or (), dtype=_types(preprocessor)))
     except ShapeError as error:
         if given is None:
             raise
-        # The model is as it is: the mend of a layer's misfit is meant for those who write one.
-        error.mend = (
+        # The model is as it is: the fix of a layer's misfit is meant for those who write one.
+        error.fix = (
             "give the shape of one example that the model takes"
             if own is None
             else f"leave --input-shape out: the model takes {'x'.join(map(str, own))}"
@@ -83,21 +85,21 @@ def _table(model: nn.Module, given: tuple[int, ...] | None, preparation: Prepara
         raise
 
 
-def _types(preparation: Preparation | None) -> Any:
+def _types(preprocessor: Preprocessor | None) -> Any:
     """Return the type of a model's inputs, by name where they are several."""
-    if preparation is not None and preparation.kind == "named":
-        return {name: _types(part) for name, part in preparation.parts.items()}
-    tokens = preparation is not None and preparation.kind == "tokens"
+    if preprocessor is not None and preprocessor.kind == "named":
+        return {name: _types(part) for name, part in preprocessor.parts.items()}
+    tokens = preprocessor is not None and preprocessor.kind == "tokens"
     return np.dtype(np.int32 if tokens else np.float32)
 
 
-def _saved(text: str) -> tuple[nn.Module, Preparation | None]:
+def _saved(text: str) -> tuple[nn.Module, Preprocessor | None]:
     path = Path(text)
     if path.is_dir():
         return trained(path)
     if not path.exists():
         raise unknown_name("recipe, run or model", text, RECIPES)
-    return load(path), load_preparation(path)
+    return load(path), load_preprocessor(path)
 
 
 def _shape(text: str) -> tuple[int, ...]:

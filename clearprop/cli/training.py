@@ -64,8 +64,8 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
     try:
         done = experiment.train(folder, resume=resume)
     except RunError as error:
-        if error.mend and "resume=True" in error.mend:
-            error.mend = f"choose another folder, or go on: clearprop resume {shell_name}"
+        if error.fix and "resume=True" in error.fix:
+            error.fix = f"choose another folder, or go on: clearprop resume {shell_name}"
         raise
     return finish(experiment, done, folder, report=report)
 

@@ -14,7 +14,7 @@ from clearprop import data, nn
 from clearprop.cli.output import complain, say
 from clearprop.errors import ConfigurationError, DataError, RunError, nearest
 from clearprop.glass.equations import LECTURES, WorkedSolution, grade, lecture, worked_solution
-from clearprop.training import load, load_preparation
+from clearprop.training import load, load_preprocessor
 from clearprop.training.folder import read_config
 
 WHERE = "clearprop worked"
@@ -81,14 +81,14 @@ def _of_file(arguments: argparse.Namespace) -> WorkedSolution:
             "neither a worked example nor a model",
             where=arguments.NAME,
             expected=f"{', '.join(LECTURES)}, a run or a .safetensors file",
-            mend=f"did you mean {close!r}?" if close else None,
+            fix=f"did you mean {close!r}?" if close else None,
         )
     for option in ("input", "target", "learning_rate"):
         if getattr(arguments, option) is None:
             named = f"--{option.replace('_', '-')}"
             example = {"input": "0.35,0.9", "target": "0.5", "learning_rate": "0.1"}[option]
             raise ConfigurationError(
-                f"the step of a model needs {named}", where=WHERE, mend=f"{named} {example}"
+                f"the step of a model needs {named}", where=WHERE, fix=f"{named} {example}"
             )
     loss = nn.find_loss(arguments.loss or _loss_of(place) or "squared_error")
     return worked_solution(
@@ -118,14 +118,14 @@ def _example(text: str, place: Path) -> Any:
     except ConfigurationError:
         if not os.path.exists(text):
             raise
-    preparation = load_preparation(place)
-    if preparation is None:
+    preprocessor = load_preprocessor(place)
+    if preprocessor is None:
         raise ConfigurationError(
             "how to prepare a file for this model is not known",
             where=str(place),
-            mend="give the numbers as the model takes them: --input 0.35,0.9",
+            fix="give the numbers as the model takes them: --input 0.35,0.9",
         )
-    inputs = data.load_inputs(text, preparation)
+    inputs = data.load_inputs(text, preprocessor)
     if isinstance(inputs, dict) or not len(inputs):
         raise DataError("there is no example of numbers in the file", where=text)
     return np.asarray(inputs)[:1]
@@ -149,5 +149,5 @@ def _numbers(text: str, option: str) -> list[float]:
             + (", or a file" if option == "--input" else ""),
             where=WHERE,
             given=text,
-            mend=f"{option} 0.35,0.9",
+            fix=f"{option} 0.35,0.9",
         ) from None

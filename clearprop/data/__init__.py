@@ -1,4 +1,4 @@
-"""Named real data sets, files of one's own, splitting, preparation and batches.
+"""Named real data sets, files of one's own, splitting, preprocessor and batches.
 
 >>> from clearprop import data
 >>> parts = data.load("iris").split(dev=0.1, test=0.1, seed=0)
@@ -14,8 +14,8 @@ from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
 from clearprop.data.description import Description, describe
 from clearprop.data.idx import read_idx
 from clearprop.data.new_texts import NewTexts, new_texts
-from clearprop.data.preparation import Preparation
 from clearprop.data.prepared_columns import PreparedColumn
+from clearprop.data.preprocessor import Preprocessor
 from clearprop.data.texts import decode_text, encode_text
 from clearprop.data.vocabulary import Vocabulary
 
@@ -26,8 +26,8 @@ __all__ = [
     "Dataset",
     "Description",
     "NewTexts",
-    "Preparation",
     "PreparedColumn",
+    "Preprocessor",
     "Row",
     "Splits",
     "Vocabulary",

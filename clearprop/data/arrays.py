@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.dataset import Dataset
 from clearprop.data.labels import class_name, labels_and_names, task_of
-from clearprop.data.preparation import Task
+from clearprop.data.preprocessor import Task
 from clearprop.errors import DataError
 
 TRAIN_NAMES = (
@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(
             "the file holds pickled objects, which can run any code when they are read",
             where=str(path),
-            mend="save arrays of numbers or text: numpy.savez(path, x=..., y=...)",
+            fix="save arrays of numbers or text: numpy.savez(path, x=..., y=...)",
         ) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise _damaged(path, error) from error
@@ -109,7 +109,7 @@ def _damaged(path: Path, error: Exception) -> DataError:
         "the file is cut off, damaged or no .npz file",
         where=str(path),
         given=str(error),
-        mend="write it again with numpy.savez(path, x=..., y=...)",
+        fix="write it again with numpy.savez(path, x=..., y=...)",
     )
 
 
@@ -126,7 +126,7 @@ def _unnamed(path: Path, arrays: Mapping[str, Any], expected: list[str]) -> Data
         where=str(path),
         given=f"arrays named {', '.join(arrays) or 'nothing'}",
         expected=f"arrays named {'; or '.join(expected)}",
-        mend="numpy.savez(path, x=inputs, y=targets)",
+        fix="numpy.savez(path, x=inputs, y=targets)",
     )
 
 
@@ -156,7 +156,7 @@ def _check_labels(path: Path, name: str, targets: NDArray[Any]) -> None:
             where=f"{path}, array {name!r}",
             given=f"an array of shape {targets.shape}",
             expected="(examples,)",
-            mend="one-hot rows become labels by targets.argmax(axis=1)",
+            fix="one-hot rows become labels by targets.argmax(axis=1)",
         )
     if targets.dtype.kind == "f" and not np.isfinite(targets).all():
         row = int((~np.isfinite(targets)).argmax())

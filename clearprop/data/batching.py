@@ -55,13 +55,13 @@ def batches_per_epoch(length: int, batch_size: int, *, drop_remainder: bool = Tr
         raise ConfigurationError(
             "a batch holds at least one example",
             given=f"batch_size={batch_size}",
-            mend="batch_size=32",
+            fix="batch_size=32",
         )
     if batch_size > length and drop_remainder:
         raise ConfigurationError(
             "the batch is larger than the data",
             given=f"batch_size={batch_size} for {length} examples",
-            mend=f"batch_size={length} or less",
+            fix=f"batch_size={length} or less",
         )
     return length // batch_size if drop_remainder else -(-length // batch_size)
 
@@ -150,7 +150,7 @@ def _streamed(plan: BatchPlan, start_batch: int) -> Iterator[Batch]:
             "this data set is read batch by batch, for which Grain is needed",
             where=plan.dataset.name,
             given="grain is not installed",
-            mend="pip install 'clearprop[stream]', or hold all in memory: stream=False",
+            fix="pip install 'clearprop[stream]', or hold all in memory: stream=False",
         ) from error
     if start_batch == len(plan):
         return iter(())

@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.data.columns import Column
 from clearprop.data.dataset import Dataset
-from clearprop.data.preparation import Task
+from clearprop.data.preprocessor import Task
 
 
 class BundledSet(NamedTuple):

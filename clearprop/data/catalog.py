@@ -17,7 +17,7 @@ from clearprop.data.dataset import Dataset
 from clearprop.data.description import shape_words
 from clearprop.data.mnist import IDX_SETS, STEMS, idx_files, load_idx_set, read_idx_set
 from clearprop.data.new_texts import new_texts, reads_words
-from clearprop.data.preparation import Preparation, Task
+from clearprop.data.preprocessor import Preprocessor, Task
 from clearprop.data.sequence_sets import SEQUENCE_SETS
 from clearprop.data.table_file import CSV_SUFFIXES, PARQUET_SUFFIXES
 from clearprop.data.truth_tables import GATES, truth_table
@@ -193,8 +193,8 @@ def options_of(name_or_path: str | Path, given: Mapping[str, Any]) -> tuple[str,
     return _loader(name_or_path, given)[1]
 
 
-def load_inputs(path: str | Path, preparation: Preparation) -> NDArray[Any]:
-    """Return new examples from a file, raw, as ``preparation.apply`` takes them: for a prediction.
+def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[Any]:
+    """Return new examples from a file, raw, as ``preprocessor.apply`` takes them: for a prediction.
 
     A table may lack the target; a text becomes one example (1, T) of its last T characters. For a
     model of words each line is a text or a sentence; `new_texts` tells which words are unknown.
@@ -205,21 +205,21 @@ def load_inputs(path: str | Path, preparation: Preparation) -> NDArray[Any]:
     path = Path(path)
     if not path.exists():
         raise _missing(path)
-    if preparation.kind == "table":
+    if preprocessor.kind == "table":
         _check_suffix(path, TABLE_SUFFIXES, "a table")
-        return tables.read_inputs(path, preparation)
-    if reads_words(preparation):
-        return new_texts(path, preparation).tokens
-    if preparation.kind == "tokens":
+        return tables.read_inputs(path, preprocessor)
+    if reads_words(preprocessor):
+        return new_texts(path, preprocessor).tokens
+    if preprocessor.kind == "tokens":
         _check_suffix(path, TEXT_SUFFIXES, "a text")
-        return _last_window(path, preparation)
+        return _last_window(path, preprocessor)
     if path.suffix.lower() == ".npz":
         return arrays.read_inputs(path)
-    if preparation.kind == "bytes" and len(preparation.input_shape) == 3:
-        return pictures.read_inputs(path, preparation.input_shape)
-    of_columns = preparation.kind == "numbers" and len(preparation.input_shape) == 1
+    if preprocessor.kind == "bytes" and len(preprocessor.input_shape) == 3:
+        return pictures.read_inputs(path, preprocessor.input_shape)
+    of_columns = preprocessor.kind == "numbers" and len(preprocessor.input_shape) == 1
     if of_columns and path.suffix.lower() in TABLE_SUFFIXES:
-        return tables.read_numbers(path, preparation.input_shape[0])
+        return tables.read_numbers(path, preprocessor.input_shape[0])
     raise _unreadable_kind(path, ".npz files and tables" if of_columns else ".npz files")
 
 
@@ -286,9 +286,9 @@ def _folder_loader(path: Path) -> Loader:
     )
 
 
-def _last_window(path: Path, preparation: Preparation) -> NDArray[np.int32]:
-    text = texts.read_text(path)[-preparation.input_shape[0] :]
-    return texts.encode_text(text, preparation.class_names or (), where=str(path))[None]
+def _last_window(path: Path, preprocessor: Preprocessor) -> NDArray[np.int32]:
+    text = texts.read_text(path)[-preprocessor.input_shape[0] :]
+    return texts.encode_text(text, preprocessor.class_names or (), where=str(path))[None]
 
 
 def _missing(path: Path) -> DataError:
@@ -297,7 +297,7 @@ def _missing(path: Path) -> DataError:
     return DataError(
         "there is no such file or folder",
         where=str(path),
-        mend=f"did you mean {str(path.parent / close)!r}?" if close else None,
+        fix=f"did you mean {str(path.parent / close)!r}?" if close else None,
     )
 
 

@@ -85,7 +85,7 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
             where=name,
             given=f"inputs of shape {inputs.shape}",
             expected="(examples, features) or (examples, height, width, channels)",
-            mend="one number for each example is inputs[:, None]",
+            fix="one number for each example is inputs[:, None]",
         )
     if 0 in inputs.shape:
         raise DataError(
@@ -105,7 +105,7 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
             "an input is not a finite number",
             where=name,
             given=f"{inputs[place]} in example {place[0]}, at {place[1:]}",
-            mend="fill or drop it, or load a CSV or Parquet table, whose gaps are filled",
+            fix="fill or drop it, or load a CSV or Parquet table, whose gaps are filled",
         )
 
 
@@ -123,15 +123,15 @@ def checked_labels(
     (array([0, 1], dtype=int32), ('0', '1'))
     """
     if targets.dtype.kind not in "iu":
-        mend = "targets.astype('int32')" if targets.dtype.kind in "bf" else None
+        fix = "targets.astype('int32')" if targets.dtype.kind in "bf" else None
         if targets.dtype.kind == "f" and not np.array_equal(targets, np.round(targets)):
-            mend = "numbers to predict are task='regression'"
+            fix = "numbers to predict are task='regression'"
         raise DataError(
             f"the targets of {task} are whole-number labels",
             where=name,
             given=f"an array of {targets.dtype}",
             expected="integers from 0 to classes - 1",
-            mend=mend,
+            fix=fix,
         )
     if task == "classification" and targets.ndim != 1:
         raise DataError(
@@ -139,7 +139,7 @@ def checked_labels(
             where=name,
             given=f"targets of shape {targets.shape}",
             expected="(examples,)",
-            mend="one-hot rows become labels by targets.argmax(axis=1)",
+            fix="one-hot rows become labels by targets.argmax(axis=1)",
         )
     if class_names is None:
         class_names = tuple(str(label) for label in range(max(int(targets.max()) + 1, 1)))
@@ -159,7 +159,7 @@ def _check_range(
             given=f"{targets[place]} in example {place[0]}",
             expected=f"from 0 to {len(class_names) - 1}, for {len(class_names)} classes"
             + (", or -1 where none counts" if lowest else ""),
-            mend="count labels from 0, and name every class",
+            fix="count labels from 0, and name every class",
         )
     if len(class_names) < 2:
         raise DataError(
@@ -192,7 +192,7 @@ def checked_numbers(name: str, targets: NDArray[Any]) -> NDArray[np.float32]:
             "a target is not a finite number",
             where=name,
             given=f"{targets[place]} in example {place[0]}",
-            mend="drop the rows whose target is unknown",
+            fix="drop the rows whose target is unknown",
         )
     large = np.abs(targets.astype(np.float64)) > np.finfo(np.float32).max
     if large.any():
@@ -202,7 +202,7 @@ def checked_numbers(name: str, targets: NDArray[Any]) -> NDArray[np.float32]:
             where=name,
             given=f"{targets[place]} in example {place[0]}",
             expected="numbers below 3.4e38",
-            mend="divide the targets by a power of ten, or drop the row",
+            fix="divide the targets by a power of ten, or drop the row",
         )
     columns = targets[:, None] if targets.ndim == 1 else targets
     return columns.astype(np.float32, copy=False)

@@ -68,7 +68,7 @@ def arrange(
             )
             raise DataError(
                 f"the column {want.name!r} held {kind} when the model was trained",
-                mend=f"{option}=[{want.name!r}]",
+                fix=f"{option}=[{want.name!r}]",
             )
         if have.categories is not None and want.categories is not None:
             values = recode(values, have.categories, want.categories)
@@ -90,5 +90,5 @@ def check_present(names: Iterable[str], wanted: Sequence[Column], where: str | N
                 f"the column {column.name!r} that the model was trained with is missing",
                 where=where,
                 given=f"the columns {', '.join(known)}",
-                mend=f"is it {close!r}? Rename it in the file" if close else None,
+                fix=f"is it {close!r}? Rename it in the file" if close else None,
             )

@@ -22,7 +22,7 @@ from clearprop.data.checks import (
 )
 from clearprop.data.columns import Column, recode
 from clearprop.data.encoded import encoded_inputs
-from clearprop.data.preparation import INPUTS, Preparation, Scaling, Task
+from clearprop.data.preprocessor import INPUTS, Preprocessor, Scaling, Task
 from clearprop.data.sources import Indices, Inputs, Rows, by_name, rows_of, size_in_bytes
 from clearprop.data.splitting import (
     SplitRows,
@@ -60,7 +60,7 @@ class Dataset:
         scaling: how ``split`` scales the inputs unless told otherwise.
         stream: True to read batches from disk or host memory, False to keep all on the device; None
             decides by size.
-        preparation: what the inputs were encoded by; None while they are raw.
+        preprocessor: what the inputs were encoded by; None while they are raw.
         vocabularies: of inputs that are tokens, by their names ("inputs" where they have none), and
             of "targets" that are.
         groups: int (N,): examples of the same number are never torn apart by a split.
@@ -89,7 +89,7 @@ class Dataset:
     columns: tuple[Column, ...] | None = field(default=None, kw_only=True)
     scaling: Scaling = field(default="standard", kw_only=True)
     stream: bool | None = field(default=None, kw_only=True)
-    preparation: Preparation | None = field(default=None, kw_only=True)
+    preprocessor: Preprocessor | None = field(default=None, kw_only=True)
     vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict, kw_only=True)
     groups: NDArray[Any] | None = field(default=None, kw_only=True)
     gap: int | None = field(default=None, kw_only=True)
@@ -229,7 +229,7 @@ class Dataset:
         check_fractions(dev, test)
         rows = self._rows_of_parts(dev, 0.0 if self.test is not None else test, seed, shuffle)
         train = self.take(rows.train)
-        preparation = Preparation.fit(
+        preprocessor = Preprocessor.fit(
             train.inputs,
             train.targets,
             columns=self.columns,
@@ -241,34 +241,34 @@ class Dataset:
         )
         held_test = self.test or (self.take(rows.test) if len(rows.test) else None)
         return Splits(
-            train=train.prepared(preparation),
-            dev=self.take(rows.dev).prepared(preparation) if len(rows.dev) else None,
-            test=held_test.prepared(preparation) if held_test is not None else None,
-            preparation=preparation,
+            train=train.prepared(preprocessor),
+            dev=self.take(rows.dev).prepared(preprocessor) if len(rows.dev) else None,
+            test=held_test.prepared(preprocessor) if held_test is not None else None,
+            preprocessor=preprocessor,
         )
 
-    def prepared(self, preparation: Preparation) -> Dataset:
-        """Return this set as a preparation keeps it: encoded inputs, labels by its class names.
+    def prepared(self, preprocessor: Preprocessor) -> Dataset:
+        """Return this set as a preprocessor keeps it: encoded inputs, labels by its class names.
 
         Raises:
-            ShapeError: the examples have another shape than the preparation was fitted on.
-            DataError: a column or a class is not known to the preparation.
+            ShapeError: the examples have another shape than the preprocessor was fitted on.
+            DataError: a column or a class is not known to the preprocessor.
         """
-        if self.preparation == preparation:
+        if self.preprocessor == preprocessor:
             return self
         encoded = encoded_inputs(
-            self.inputs, preparation, self.columns, self.vocabularies, self.name
+            self.inputs, preprocessor, self.columns, self.vocabularies, self.name
         )
         return replace(
             self,
             inputs=encoded if self.streamed else rows_of(encoded, np.arange(len(self))),
-            targets=self._in_classes_of(preparation),
-            class_names=preparation.class_names,
-            feature_names=preparation.feature_names or self.feature_names,
+            targets=self._in_classes_of(preprocessor),
+            class_names=preprocessor.class_names,
+            feature_names=preprocessor.feature_names or self.feature_names,
             columns=None,
             test=None,
-            preparation=preparation,
-            vocabularies=preparation.vocabularies,
+            preprocessor=preprocessor,
+            vocabularies=preprocessor.vocabularies,
         )
 
     def _each_input(self) -> list[tuple[str, Inputs]]:
@@ -292,8 +292,8 @@ class Dataset:
             error.where = self.name
             raise
 
-    def _in_classes_of(self, preparation: Preparation) -> NDArray[Any]:
-        old, new = self.class_names, preparation.class_names
+    def _in_classes_of(self, preprocessor: Preprocessor) -> NDArray[Any]:
+        old, new = self.class_names, preprocessor.class_names
         if self.task == "regression" or old is None or new is None or old == new:
             return self.targets
         labels = recode(self.targets, old, new)
@@ -310,20 +310,20 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three parts of a data set, encoded, and the preparation that the training part gave.
+    """The three parts of a data set, encoded, and the preprocessor that the training part gave.
 
-    A batch of ``part.inputs`` becomes a model's input by ``preparation.scaled(batch)``.
+    A batch of ``part.inputs`` becomes a model's input by ``preprocessor.scaled(batch)``.
     """
 
     train: Dataset
     dev: Dataset | None
     test: Dataset | None
-    preparation: Preparation
+    preprocessor: Preprocessor
 
     @property
     def input_shape(self) -> Any:
         """The shape of one example as the model sees it; a dict where inputs have names."""
-        return self.preparation.encoded_shape
+        return self.preprocessor.encoded_shape
 
     @property
     def streamed(self) -> bool:

@@ -116,7 +116,7 @@ def _source_files(name: str, package: str) -> Iterator[Path]:
         raise DataError(
             f"the sources of {name} are not on this machine",
             where="docstrings",
-            mend="name another set of labelled texts: a folder, or a table with a column of texts",
+            fix="name another set of labelled texts: a folder, or a table with a column of texts",
         )
     # Drawn over the whole library: one folder alone would speak of one subject.
     yield from (files[row] for row in permutation(len(files), 0))

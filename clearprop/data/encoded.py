@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.columns import Column, arrange
-from clearprop.data.preparation import INPUTS, Preparation
+from clearprop.data.preprocessor import INPUTS, Preprocessor
 from clearprop.data.sources import Indices, Inputs, Named
 from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ClearpropError, DataError, ShapeError
@@ -23,22 +23,22 @@ class EncodedRows:
 
     Args:
         source: raw rows.
-        preparation: what encodes them.
+        preprocessor: what encodes them.
         columns: the columns of the raw rows, where they are a table.
-        vocabularies: that of the raw tokens and that of the preparation, where they are tokens.
+        vocabularies: that of the raw tokens and that of the preprocessor, where they are tokens.
         where: what an error should name.
     """
 
     def __init__(
         self,
         source: Inputs,
-        preparation: Preparation,
+        preprocessor: Preprocessor,
         columns: tuple[Column, ...] | None = None,
         vocabularies: tuple[Vocabulary, Vocabulary] | None = None,
         where: str | None = None,
     ) -> None:
         self.source = source
-        self.preparation = preparation
+        self.preprocessor = preprocessor
         self.columns = columns
         self.vocabularies = None
         if vocabularies is not None and vocabularies[0] != vocabularies[1]:
@@ -49,13 +49,13 @@ class EncodedRows:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of all encoded rows, (N, ...)."""
-        return (len(self.source), *self.preparation.encoded_shape)
+        return (len(self.source), *self.preprocessor.encoded_shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the encoded numbers."""
         kinds: dict[str, Any] = {"bytes": np.uint8, "tokens": np.int32}
-        dtype: np.dtype[Any] = np.dtype(kinds.get(self.preparation.kind, np.float32))
+        dtype: np.dtype[Any] = np.dtype(kinds.get(self.preprocessor.kind, np.float32))
         return dtype
 
     def __len__(self) -> int:
@@ -64,11 +64,11 @@ class EncodedRows:
     def __getitem__(self, rows: Indices, /) -> NDArray[Any]:
         raw = np.asarray(self.source[rows])
         try:
-            if self.preparation.raw_columns is not None and self.columns is not None:
-                raw = arrange(raw, self.columns, self.preparation.raw_columns)
+            if self.preprocessor.raw_columns is not None and self.columns is not None:
+                raw = arrange(raw, self.columns, self.preprocessor.raw_columns)
             if self.vocabularies is not None:
                 raw = self._renumbered(raw, self.vocabularies[0])
-            encoded: NDArray[Any] = self.preparation.encode(raw)
+            encoded: NDArray[Any] = self.preprocessor.encode(raw)
             return encoded
         except ClearpropError as error:
             error.where = error.where or self.where
@@ -86,7 +86,7 @@ class EncodedRows:
 
 def encoded_inputs(
     inputs: Inputs | Named,
-    preparation: Preparation,
+    preprocessor: Preprocessor,
     columns: tuple[Column, ...] | None,
     vocabularies: Mapping[str, Vocabulary],
     where: str,
@@ -95,31 +95,31 @@ def encoded_inputs(
 
     Args:
         inputs: raw.
-        preparation: what encodes them.
+        preprocessor: what encodes them.
         columns: of a table.
         vocabularies: of the raw tokens, by the names of the inputs.
         where: what an error should name.
 
     Raises:
-        ShapeError: inputs by name have other names than the preparation knows.
+        ShapeError: inputs by name have other names than the preprocessor knows.
     """
 
     def pair(name: str) -> tuple[Vocabulary, Vocabulary] | None:
-        if name not in vocabularies or name not in preparation.vocabularies:
+        if name not in vocabularies or name not in preprocessor.vocabularies:
             return None
-        return vocabularies[name], preparation.vocabularies[name]
+        return vocabularies[name], preprocessor.vocabularies[name]
 
-    if preparation.kind != "named" and not isinstance(inputs, Mapping):
-        return EncodedRows(inputs, preparation, columns, pair(INPUTS), where)
+    if preprocessor.kind != "named" and not isinstance(inputs, Mapping):
+        return EncodedRows(inputs, preprocessor, columns, pair(INPUTS), where)
     names = sorted(inputs) if isinstance(inputs, Mapping) else ["one input without a name"]
-    if not isinstance(inputs, Mapping) or names != sorted(preparation.parts):
+    if not isinstance(inputs, Mapping) or names != sorted(preprocessor.parts):
         raise ShapeError(
             "these inputs are not those that the model was trained on",
             where=where,
             given=", ".join(names),
-            expected=", ".join(sorted(preparation.parts)) or "one input without a name",
+            expected=", ".join(sorted(preprocessor.parts)) or "one input without a name",
         )
     return {
-        name: EncodedRows(inputs[name], preparation.parts[name], None, pair(name), where)
+        name: EncodedRows(inputs[name], preprocessor.parts[name], None, pair(name), where)
         for name in names
     }

@@ -46,14 +46,14 @@ def read_idx(path: str | Path) -> NDArray[Any]:
         raise DataError("there is no such file", where=str(path)) from error
     except EOFError as error:
         raise DataError(
-            "the compressed file is cut off", where=str(path), mend="copy or download it again"
+            "the compressed file is cut off", where=str(path), fix="copy or download it again"
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             "the compressed file is damaged",
             where=str(path),
             given=str(error),
-            mend="copy or download it again",
+            fix="copy or download it again",
         ) from error
     except OSError as error:
         raise DataError("the file cannot be read", where=str(path), given=str(error)) from error
@@ -67,7 +67,7 @@ def _read(stream: IO[bytes], path: Path) -> NDArray[Any]:
             where=str(path),
             given=f"first bytes {magic.hex(' ') or 'none: the file is empty'}",
             expected="00 00, a type (08 is bytes) and the number of axes, such as 00 00 08 03",
-            mend="take the files of MNIST's own format, named like train-images-idx3-ubyte",
+            fix="take the files of MNIST's own format, named like train-images-idx3-ubyte",
         )
     axes = magic[3]
     header = stream.read(4 * axes)
@@ -77,7 +77,7 @@ def _read(stream: IO[bytes], path: Path) -> NDArray[Any]:
             where=str(path),
             given=f"{4 + len(header)} bytes",
             expected=f"{4 + 4 * axes} bytes of header for {axes} axes",
-            mend="copy or download it again",
+            fix="copy or download it again",
         )
     shape = struct.unpack(f">{axes}I", header)
     dtype = np.dtype(TYPES[magic[2]])
@@ -90,7 +90,7 @@ def _read(stream: IO[bytes], path: Path) -> NDArray[Any]:
             where=str(path),
             given=f"{found} bytes after the header",
             expected=f"{expected} bytes for the shape {shape} that the header announces",
-            mend="copy or download it again",
+            fix="copy or download it again",
         )
     array = np.frombuffer(payload, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)

@@ -36,7 +36,7 @@ def data_file(name: str, package: str, extra: str, *parts: str) -> Path:
         raise DataError(
             f"this data set comes with the package {package}, which is not installed",
             where=name,
-            mend=f"pip install 'clearprop[{extra}]'",
+            fix=f"pip install 'clearprop[{extra}]'",
         )
     path = folder.joinpath(*parts)
     if not path.is_file():
@@ -44,6 +44,6 @@ def data_file(name: str, package: str, extra: str, *parts: str) -> Path:
             f"this version of {package} does not have the file",
             where=name,
             given=str(Path(package, *parts)),
-            mend=f"pip install --upgrade 'clearprop[{extra}]'",
+            fix=f"pip install --upgrade 'clearprop[{extra}]'",
         )
     return path

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clearprop.data.dataset import Dataset
 from clearprop.data.labels import labels_and_names
 from clearprop.data.pictures import SUFFIXES as PICTURES
-from clearprop.data.preparation import INPUTS
+from clearprop.data.preprocessor import INPUTS
 from clearprop.data.table_file import read_table_file
 from clearprop.data.texts import read_text
 from clearprop.data.vocabulary import Vocabulary, split
@@ -76,7 +76,7 @@ def load_rows(
             "which column is the label?",
             where=str(path),
             expected=f"one of {', '.join(others)}",
-            mend=f"target={others[-1]!r}" if others else None,
+            fix=f"target={others[-1]!r}" if others else None,
         )
     table.check_column(text, "the text")
     table.check_column(target, "the target")
@@ -147,7 +147,7 @@ def labelled(
             raise DataError(
                 "a text has no word",
                 where=place(row) if place is not None else f"{name}, text {row + 1}",
-                mend="leave it out",
+                fix="leave it out",
             )
     targets, class_names = labels_and_names(labels, where=name)
     vocabulary = Vocabulary.from_texts(words)
@@ -171,7 +171,7 @@ def _cells(table: Any, column: str) -> list[str]:
     if empty.any():
         row = int(empty.arg_max() or 0)
         raise DataError(
-            "the cell is empty", where=table.where(row, column), mend="leave the row out"
+            "the cell is empty", where=table.where(row, column), fix="leave the row out"
         )
     found: list[str] = cells.to_list()
     return found

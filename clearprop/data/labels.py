@@ -50,7 +50,7 @@ def labels_and_names(
             "classes must be names or whole numbers",
             where=where,
             given=str(targets[targets != np.round(targets)][0]),
-            mend="numbers to predict are task='regression'",
+            fix="numbers to predict are task='regression'",
         )
     classes, labels = np.unique(targets, return_inverse=True)
     if len(classes) < 2:

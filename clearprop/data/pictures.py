@@ -197,7 +197,7 @@ def _checked_size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
         raise ConfigurationError(
             "a picture is at least one pixel high and wide",
             given=f"size={size}",
-            mend="size=32, or size=(height, width)",
+            fix="size=32, or size=(height, width)",
         )
     return height, width
 
@@ -213,7 +213,7 @@ def _check_classes(folder: Path, classes: Sequence[str]) -> None:
             where=str(folder),
             given=f"subfolders: {', '.join(classes) or 'none'}",
             expected="a subfolder of pictures for each of two classes or more",
-            mend="put the pictures of each class into a subfolder of the class's name",
+            fix="put the pictures of each class into a subfolder of the class's name",
         )
 
 
@@ -227,7 +227,7 @@ def _listed(root: Path, classes: Sequence[str]) -> tuple[tuple[Path, ...], NDArr
                 "there is no picture of this class",
                 where=str(root / name),
                 expected=f"files that end in {', '.join(sorted(SUFFIXES))}",
-                mend="add pictures, or remove the folder",
+                fix="add pictures, or remove the folder",
             )
         paths += pictures
         labels += [label] * len(pictures)
@@ -256,7 +256,7 @@ def _common_form(
                 where=str(path),
                 given=f"{own_size[0]} x {own_size[1]} pixels (height x width)",
                 expected=f"{first[0]} x {first[1]}, as the first picture has",
-                mend=f"stretch all to one size: size=({first[0]}, {first[1]})",
+                fix=f"stretch all to one size: size=({first[0]}, {first[1]})",
             )
     return first or (0, 0), channels or (1 if all_gray else 3)
 
@@ -289,7 +289,7 @@ def _checked_depth(path: Path, picture: Image.Image) -> int:
             where=str(path),
             given="whole numbers of 32 bits" if picture.mode == "I" else "floating-point numbers",
             expected="8 or 16 bits a pixel and channel",
-            mend="scale it to 0..255 and save it with 8 bits, or give the arrays as a .npz file",
+            fix="scale it to 0..255 and save it with 8 bits, or give the arrays as a .npz file",
         )
     return 8
 
@@ -303,5 +303,5 @@ def _damaged(path: Path, error: BaseException) -> DataError:
         "the picture cannot be read",
         where=str(path),
         given=str(error),
-        mend="replace the file, or remove it",
+        fix="replace the file, or remove it",
     )

@@ -46,7 +46,7 @@ def _fit_column(column: Column, values: NDArray[Any]) -> PreparedColumn:
     if not present.size:
         raise DataError(
             f"column {column.name!r} has no value in the training rows",
-            mend=f"leave it out: ignore=[{column.name!r}]",
+            fix=f"leave it out: ignore=[{column.name!r}]",
         )
     if column.categories is None:
         return PreparedColumn(column.name, float(np.median(present)))

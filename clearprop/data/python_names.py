@@ -61,7 +61,7 @@ def load_python_names(*, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
         raise DataError(
             "the sources of the standard library are not on this machine",
             where="python-names",
-            mend="name a file of words and tags instead",
+            fix="name a file of words and tags instead",
         )
     sentences: list[Tagged] = []
     groups: list[int] = []

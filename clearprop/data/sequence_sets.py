@@ -15,7 +15,7 @@ from clearprop.data import (
     texts,
 )
 from clearprop.data.dataset import Dataset
-from clearprop.data.preparation import Task
+from clearprop.data.preprocessor import Task
 
 
 class SequenceSet(NamedTuple):

@@ -117,7 +117,7 @@ def load_series_file(
             "which column is the series?",
             where=str(path),
             expected=f"one of {', '.join(table.frame.columns)}",
-            mend=f"target={table.frame.columns[-1]!r}",
+            fix=f"target={table.frame.columns[-1]!r}",
         )
     table.check_column(target, "the series")
     values, filled = _numbers(table, target)
@@ -169,7 +169,7 @@ def windows(
             where=name,
             given=f"{len(values)} values",
             expected=f"at least {window + horizon}: {window} to look at and {horizon} to predict",
-            mend=f"window={len(values) - horizon}" if len(values) > horizon else None,
+            fix=f"window={len(values) - horizon}" if len(values) > horizon else None,
         )
     both = np.lib.stride_tricks.sliding_window_view(values, window + horizon)
     return Dataset(
@@ -221,7 +221,7 @@ def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], int]:
                 "a value of the series is no number",
                 where=table.where(row, column),
                 given=repr(text[row])[:80],
-                mend="correct the cell, or leave it empty where the value is missing",
+                fix="correct the cell, or leave it empty where the value is missing",
             )
         cells = numbers
     values = np.array(cells.cast(pl.Float64).to_numpy(), np.float64)
@@ -230,7 +230,7 @@ def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], int]:
         raise DataError(
             "a value of the series is infinite",
             where=table.where(int(infinite.argmax()), column),
-            mend="correct the cell, or leave it empty where the value is missing",
+            fix="correct the cell, or leave it empty where the value is missing",
         )
     missing = np.isnan(values)
     if missing.all():

@@ -35,7 +35,7 @@ def check_fractions(dev: float, test: float) -> None:
                 f"{name} is the fraction of the examples to hold out",
                 given=f"{name}={fraction}",
                 expected="a number from 0 up to, but not including, 1",
-                mend=f"{name}=0.1",
+                fix=f"{name}=0.1",
             )
     if dev + test >= 1:
         raise ConfigurationError(
@@ -132,7 +132,7 @@ def grouped(groups: NDArray[Any], dev: float, test: float, seed: int) -> SplitRo
             f"{len(sizes)} groups are too few to hold some out",
             given=f"dev={dev}, test={test}, {length} examples",
             expected="at least one whole group in every part",
-            mend="train on all of them: dev=0, test=0",
+            fix="train on all of them: dev=0, test=0",
         )
     return SplitRows(*rows)
 
@@ -196,5 +196,5 @@ def _check_enough(length: int, held_dev: int, held_test: int, dev: float, test: 
             f"{length} examples are too few to hold some out",
             given=f"dev={dev}, test={test}",
             expected="at least one example in every part, and every class in training",
-            mend="train on all of them: dev=0, test=0",
+            fix="train on all of them: dev=0, test=0",
         )

@@ -61,7 +61,7 @@ def _check_overflow(
             "the numbers are too large for a standard deviation",
             given=f"{low[column]:.3g} to {high[column]:.3g} in entry {column} of the last axis",
             expected="numbers whose squares are below 1.8e308",
-            mend="divide them by a power of ten, or remove the wrong values",
+            fix="divide them by a power of ten, or remove the wrong values",
         )
 
 

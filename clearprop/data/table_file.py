@@ -49,7 +49,7 @@ class TableFile:
                 f"there is no column {name!r} to be {what}",
                 where=str(self.path),
                 expected=f"one of {', '.join(names)}",
-                mend=f"did you mean {close!r}?" if close else None,
+                fix=f"did you mean {close!r}?" if close else None,
             )
 
 
@@ -130,7 +130,7 @@ def _check_names(path: Path, header: str, separator: str) -> None:
             "two columns have the same name",
             where=f"{path}, line 1",
             given=", ".join(repr(name) for name in twice),
-            mend="name every column differently in the header",
+            fix="name every column differently in the header",
         )
 
 
@@ -164,13 +164,13 @@ def _check_cells(path: Path, separator: str) -> None:
                 where=f"{path}, line {line}",
                 given=f"{len(cells)} cells",
                 expected=f"{len(header)} cells, separated by {separator!r}",
-                mend="complete the row; was the file cut off, or a text with commas not quoted?",
+                fix="complete the row; was the file cut off, or a text with commas not quoted?",
             )
 
 
 def _not_utf8(path: Path) -> DataError:
     return DataError(
-        "the file is not UTF-8 text", where=str(path), mend="save it again with encoding UTF-8"
+        "the file is not UTF-8 text", where=str(path), fix="save it again with encoding UTF-8"
     )
 
 
@@ -180,5 +180,5 @@ def _unreadable(path: Path, error: Exception, expected: str) -> DataError:
         where=str(path),
         given=str(error).splitlines()[0] if str(error) else type(error).__name__,
         expected=expected,
-        mend="is it complete, and of the kind that its name says?",
+        fix="is it complete, and of the kind that its name says?",
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clearprop.data.columns import Column, arrange, check_present
 from clearprop.data.dataset import Dataset
 from clearprop.data.labels import labels_and_names, task_of
-from clearprop.data.preparation import Preparation, Task
+from clearprop.data.preprocessor import Preprocessor, Task
 from clearprop.data.table_file import TableFile, read_table_file
 from clearprop.errors import ConfigurationError, DataError
 
@@ -66,7 +66,7 @@ def load_table(
             "which column is the target?",
             where=str(path),
             expected=f"one of {', '.join(file.frame.columns)}",
-            mend=f"target={file.frame.columns[-1]!r}",
+            fix=f"target={file.frame.columns[-1]!r}",
         )
     for names, what in (
         ((target,), "the target"),
@@ -90,14 +90,14 @@ def load_table(
     )
 
 
-def read_inputs(path: Path, preparation: Preparation) -> NDArray[np.float64]:
-    """Return the rows of a new table, with or without its target, as a preparation's raw inputs.
+def read_inputs(path: Path, preprocessor: Preprocessor) -> NDArray[np.float64]:
+    """Return the rows of a new table, with or without its target, as a preprocessor's raw inputs.
 
     Raises:
         DataError: a column is missing, or holds text where numbers were trained on.
     """
     file = read_table_file(path)
-    wanted = preparation.raw_columns or ()
+    wanted = preprocessor.raw_columns or ()
     check_present(file.frame.columns, wanted, where=str(path))
     names = {column.name for column in wanted}
     categorical = {column.name for column in wanted if column.categories is not None}
@@ -158,7 +158,7 @@ def _column(
         raise DataError(
             f"a column of type {kind} is neither numbers nor categories",
             where=f"{file.path}, column {name!r}",
-            mend=f"turn it into numbers, or leave it out: ignore=[{name!r}]",
+            fix=f"turn it into numbers, or leave it out: ignore=[{name!r}]",
         )
     values = _without_missing_marks(values.cast(pl.String))
     numbers = values.cast(pl.Float64, strict=False)
@@ -175,7 +175,7 @@ def _column(
             where=file.where(row, name),
             given=_shown(values[row]),
             expected="a number, or nothing where it is missing",
-            mend=f"correct the cell; if all are names: categorical=[{name!r}]",
+            fix=f"correct the cell; if all are names: categorical=[{name!r}]",
         )
     return _finite(file, name, numbers), None
 
@@ -189,7 +189,7 @@ def _finite(file: TableFile, name: str, numbers: polars.Series) -> NDArray[np.fl
             "an infinite number",
             where=file.where(row, name),
             given=str(array[row]),
-            mend="correct the cell, or leave it empty",
+            fix="correct the cell, or leave it empty",
         )
     return array
 
@@ -206,7 +206,7 @@ def _categories(
             where=f"{file.path}, column {name!r}",
             given=f"such as {_shown(categories[0])} and {_shown(categories[-1])}",
             expected=f"at most {MOST_CATEGORIES}",
-            mend=f"leave it out: ignore=[{name!r}]",
+            fix=f"leave it out: ignore=[{name!r}]",
         )
     codes = values.cast(pl.Enum(categories)).to_physical().cast(pl.Float64)
     return np.array(codes.to_numpy(), np.float64), categories
@@ -226,7 +226,7 @@ def _targets(
         raise DataError(
             "the target is missing",
             where=file.where(row, name),
-            mend="drop the rows whose target is not known",
+            fix="drop the rows whose target is not known",
         )
     if values.dtype == pl.String:
         numbers = values.cast(pl.Float64, strict=False)
@@ -238,7 +238,7 @@ def _targets(
                 "text among the numbers to predict" if task is None else "text to predict",
                 where=file.where(row, name),
                 given=_shown(values[row]),
-                mend="correct the cell" if task is None else "task='classification'",
+                fix="correct the cell" if task is None else "task='classification'",
             )
     array = values.to_numpy()
     if array.dtype.kind == "f" and np.isinf(array).any():

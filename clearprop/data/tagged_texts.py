@@ -13,7 +13,7 @@ import numpy as np
 
 from clearprop.data.dataset import Dataset
 from clearprop.data.labelled_texts import read_texts
-from clearprop.data.preparation import INPUTS
+from clearprop.data.preprocessor import INPUTS
 from clearprop.data.texts import read_text
 from clearprop.data.vocabulary import Vocabulary, padded
 from clearprop.errors import ConfigurationError, DataError

@@ -100,7 +100,7 @@ def text_windows(
             where=name,
             given=f"{len(text)} characters",
             expected=f"at least {sequence_length + 1}, as the last one is only predicted",
-            mend=f"sequence_length={max(len(text) - 1, 1)}" if len(text) > 1 else None,
+            fix=f"sequence_length={max(len(text) - 1, 1)}" if len(text) > 1 else None,
         )
     characters, tokens = np.unique(_code_points(text), return_inverse=True)
     both = np.lib.stride_tricks.sliding_window_view(tokens.astype(np.int32), sequence_length + 1)[
@@ -133,7 +133,7 @@ def read_text(path: Path) -> str:
             "the file is not UTF-8 text",
             where=str(path),
             given=f"byte {error.object[error.start]:#04x} at position {error.start}",
-            mend="save it again with encoding UTF-8",
+            fix="save it again with encoding UTF-8",
         ) from error
     except OSError as error:
         raise DataError("the file cannot be read", where=str(path), given=str(error)) from error

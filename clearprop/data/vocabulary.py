@@ -260,7 +260,7 @@ class Vocabulary:
             raise DataError(
                 f"this vocabulary has no {token}",
                 expected="one made with the special tokens that the task needs",
-                mend="Vocabulary.from_texts(..., specials=WRITING)",
+                fix="Vocabulary.from_texts(..., specials=WRITING)",
             )
         return self.numbers[token]
 

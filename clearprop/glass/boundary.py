@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data import Preparation
+from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.glass.style import COLORS, INK, MARKERS, SOFT, Drawing, canvas, drawn, line
 
@@ -32,7 +32,7 @@ def draw_boundary(
     *,
     features: tuple[int, int] = (0, 1),
     threshold: float = 0.0,
-    preparation: Preparation | None = None,
+    preprocessor: Preprocessor | None = None,
     feature_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Drawing:
@@ -50,7 +50,7 @@ def draw_boundary(
         labels: class numbers, (N,).
         features: the two inputs to draw over.
         threshold: 0 for outputs before the sigmoid, 0.5 after it.
-        preparation: scales the inputs for the model; None where it takes them as they are.
+        preprocessor: scales the inputs for the model; None where it takes them as they are.
         feature_names: of the inputs.
         class_names: of the labels.
 
@@ -71,7 +71,7 @@ def draw_boundary(
     across, up = (np.linspace(low[i], high[i], SIDE) for i in range(2))
     grid = np.tile(rows.mean(axis=0), (SIDE * SIDE, 1))
     grid[:, list(features)] = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    seen = _as_seen(grid, preparation)
+    seen = _as_seen(grid, preprocessor)
     outputs = np.asarray(jax.jit(lambda model, x: model(x))(model, seen), np.float64)
     fields = margins(outputs.reshape(SIDE, SIDE, -1), threshold)
     figure, axes = canvas(width=6.0, height=5.0)
@@ -123,11 +123,11 @@ def _check_space(rows: Floats, features: tuple[int, int]) -> None:
         )
 
 
-def _as_seen(raw: Floats, preparation: Preparation | None) -> Any:
-    if preparation is None:
+def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> Any:
+    if preprocessor is None:
         return np.asarray(raw, np.float32)
     # Points between the examples are no bytes, even where the examples are.
-    scale = preparation.scaled if preparation.kind == "bytes" else preparation.apply
+    scale = preprocessor.scaled if preprocessor.kind == "bytes" else preprocessor.apply
     return np.asarray(scale(raw), np.float32)
 
 

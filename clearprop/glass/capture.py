@@ -134,13 +134,13 @@ def capture(
     True
     """
     if not nn.is_initialized(model):
-        raise ModelError("the parameters have no values yet", mend="model = model.init(0)")
+        raise ModelError("the parameters have no values yet", fix="model = model.init(0)")
     x = jax.tree.map(jnp.asarray, x)
     if any(leaf.ndim == 0 or not len(leaf) for leaf in jax.tree.leaves(x)):
         raise ShapeError(
             "a batch of examples is needed",
             given=f"an input of shape {tuple(jax.tree.leaves(x)[0].shape)}",
-            mend="add the batch axis: x[None]",
+            fix="add the batch axis: x[None]",
         )
     tape = Tape()
     heard: list[tuple[str, str, Any]] = []
@@ -153,7 +153,7 @@ def capture(
             weights = Variables(tape, nn.parameters(model))
             given = Variables(tape, x)
             boxed = tree.replace(model, weights.tree)
-            output, _ = nn.apply(boxed, given.tree, listener=listen)
+            output, _ = nn.apply(boxed, given.tree, hook=listen)
             objective = nn.find_loss(loss)(output, y)
     finally:
         tape.closed = True

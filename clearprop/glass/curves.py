@@ -274,9 +274,9 @@ def _of_objective(objective: NDArray[np.float64], hope: str, faults: Sequence[st
         case "rose":
             return f"The objective rose {went}: the learning rate is probably too high."
         case "still":
-            mend = "The diagnosis says why." if faults else (
+            fix = "The diagnosis says why." if faults else (
                 "Look at the error signals below, and try another learning rate.")  # fmt: skip
-            return f"The objective hardly moved, {went}: the network is not learning. {mend}"
+            return f"The objective hardly moved, {went}: the network is not learning. {fix}"
         case "falling":
             end = "and was still falling at the end"
             return f"The objective fell {went}, {end}{'' if faults else f': {hope}'}."

@@ -31,7 +31,7 @@ def overlay(run: Run, *forks: Run) -> Drawing:
         raise ConfigurationError(
             "there is no fork to lay over the run",
             given=f"{len(forks)} runs, of which not every one left another",
-            mend="overlay(run, run.fork(step, learning_rate=...))",
+            fix="overlay(run, run.fork(step, learning_rate=...))",
         )
     figure, (left, right) = canvas(1, 2, width=9.6, height=3.8)
     judged = bool(len(run.curves)) and bool(np.isfinite(run.curves.development_error).any())

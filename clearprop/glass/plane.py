@@ -256,8 +256,8 @@ def _curve(subject: Subject) -> PlaneSection:
     low, high = float(points.min()), float(points.max())
     xs = np.linspace(low, high, 400)
     outputs = np.asarray(_forward(subject.model, xs[:, None].astype(np.float32)), np.float64)
-    if subject.preparation is not None and subject.preparation.target_center:
-        outputs = np.asarray(subject.preparation.restored_targets(outputs))
+    if subject.preprocessor is not None and subject.preprocessor.target_center:
+        outputs = np.asarray(subject.preprocessor.restored_targets(outputs))
     raw_xs, ys = to_raw(xs[:, None])[:, 0], outputs[:, 0]
     targets = np.asarray(subject.targets, np.float64).reshape(len(subject), -1)[rows, 0]
     bottom, top = min(ys.min(), targets.min()), max(ys.max(), targets.max())

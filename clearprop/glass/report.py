@@ -92,7 +92,7 @@ def write_report(
         if folder is None:
             raise ConfigurationError(
                 "this run was written nowhere, so its report has no place",
-                mend="write_report(run, data, path='report.html')",
+                fix="write_report(run, data, path='report.html')",
             )
         path = folder / NAME
     page = render(subject, title=title, remarks=remarks, measures=measures or {}, drawings=drawings)
@@ -229,7 +229,7 @@ def _layers(subject: Subject) -> nn.Summary | None:
     if not shape:
         return None
     tokens = len(subject) and np.asarray(subject.inputs[:1]).dtype.kind in "iu"
-    prepared = subject.preparation is not None and subject.preparation.kind != "tokens"
+    prepared = subject.preprocessor is not None and subject.preprocessor.kind != "tokens"
     try:
         dtype = np.int32 if tokens and not prepared else np.float32
         return nn.summary(subject.model, shape, dtype=dtype)
@@ -238,10 +238,10 @@ def _layers(subject: Subject) -> nn.Summary | None:
 
 
 def _noted_shape(config: dict[str, Any]) -> Sequence[int]:
-    preparation = config.get("preparation") or {}
-    if preparation.get("kind") == "table":
-        return (len(preparation.get("center", ())),)
-    return preparation.get("input_shape", ()) or ()
+    preprocessor = config.get("preprocessor") or {}
+    if preprocessor.get("kind") == "table":
+        return (len(preprocessor.get("center", ())),)
+    return preprocessor.get("input_shape", ()) or ()
 
 
 def _configuration(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data import Dataset, Preparation, Splits
-from clearprop.data.preparation import INPUTS
+from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.data.preprocessor import INPUTS
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
@@ -30,7 +30,7 @@ from clearprop.training import (
     Stopped,
     evaluate,
     load,
-    load_preparation,
+    load_preprocessor,
     read_run,
 )
 
@@ -50,7 +50,7 @@ class Subject:
         stopped: why the run ended; None while it goes on, or was killed.
         non_finite: where a number stopped being finite, if one did.
         config: what was asked for.
-        preparation: turns raw inputs into the model's; None where plain arrays were given.
+        preprocessor: turns raw inputs into the model's; None where plain arrays were given.
         loss: what was made small.
         part: what the judging examples are: "test", "development", "training" or "given"; "" where
             there are none.
@@ -68,7 +68,7 @@ class Subject:
     stopped: Stopped | None
     non_finite: NonFinite | None
     config: dict[str, Any]
-    preparation: Preparation | None
+    preprocessor: Preprocessor | None
     loss: nn.Loss
     part: str
     examples: Dataset | tuple[Any, Any] | None
@@ -101,7 +101,7 @@ class Subject:
     def evaluation(self) -> Evaluation:
         """How the model does on the judging examples."""
         assert self.examples is not None
-        return evaluate(self.model, self.examples, self.loss, self.preparation)
+        return evaluate(self.model, self.examples, self.loss, self.preprocessor)
 
     @functools.cached_property
     def is_judged(self) -> bool:
@@ -143,9 +143,9 @@ class Subject:
     def losses_by_example(self) -> NDArray[np.float64]:
         """The loss (N,) of each judging example."""
         outputs, targets = jnp.asarray(self.evaluation.outputs), self.targets
-        if self.preparation is not None and self.preparation.target_center:
+        if self.preprocessor is not None and self.preprocessor.target_center:
             outputs = jnp.asarray(self._scaled(outputs))
-            targets = self.preparation.scaled_targets(targets)
+            targets = self.preprocessor.scaled_targets(targets)
         losses = np.asarray(self.loss.per_example(outputs, jnp.asarray(targets)), np.float64)
         return np.asarray(losses.reshape(len(losses), -1).mean(axis=1))
 
@@ -173,8 +173,8 @@ class Subject:
     def model_inputs(self, rows: Any) -> Any:
         """Return some examples as the model sees them."""
         kept = rows_of(self.inputs, rows)
-        if self.preparation is not None:
-            return jax.tree.map(jnp.asarray, self.preparation.scaled(kept))
+        if self.preprocessor is not None:
+            return jax.tree.map(jnp.asarray, self.preprocessor.scaled(kept))
         if by_name(kept):
             return {name: jnp.asarray(each) for name, each in kept.items()}
         tokens = kept.dtype.kind in "iu" and kept.dtype.itemsize > 1
@@ -183,8 +183,8 @@ class Subject:
     def model_targets(self, rows: Any) -> Any:
         """Return some targets as the loss sees them."""
         targets = np.asarray(self.targets)[rows]
-        if self.preparation is not None and self.preparation.target_center:
-            targets = self.preparation.scaled_targets(targets)
+        if self.preprocessor is not None and self.preprocessor.target_center:
+            targets = self.preprocessor.scaled_targets(targets)
         return jnp.asarray(targets)
 
     @functools.cached_property
@@ -205,10 +205,10 @@ class Subject:
     def raw_inputs(self, rows: Any) -> NDArray[Any]:
         """Return some examples in the units of the data."""
         kept = np.asarray(self.inputs[rows])
-        preparation = self.preparation
-        if preparation is None or preparation.kind not in ("numbers", "table"):
+        preprocessor = self.preprocessor
+        if preprocessor is None or preprocessor.kind not in ("numbers", "table"):
             return kept
-        spread, center = np.asarray(preparation.spread), np.asarray(preparation.center)
+        spread, center = np.asarray(preprocessor.spread), np.asarray(preprocessor.center)
         return np.asarray(kept * spread + center) if spread.size else kept
 
     @property
@@ -217,8 +217,8 @@ class Subject:
         return self.examples
 
     def _scaled(self, outputs: Any) -> Any:
-        assert self.preparation is not None
-        return self.preparation.scaled_targets(outputs)
+        assert self.preprocessor is not None
+        return self.preprocessor.scaled_targets(outputs)
 
 
 def gather(
@@ -241,19 +241,19 @@ def gather(
     """
     if isinstance(run, Run):
         config, folder, curves, losses = run.config, run.folder, run.curves, run.losses
-        model, preparation = run.model, run.preparation
+        model, preprocessor = run.model, run.preprocessor
         stopped: Stopped | None = run.stopped
         trouble = run.non_finite
     else:
         record, folder = read_run(run), Path(run)
         config, curves, losses = record.config, record.curves, record.losses
-        model, preparation = load(folder), load_preparation(folder)
+        model, preprocessor = load(folder), load_preprocessor(folder)
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
     part, examples = _judging(data)
-    if isinstance(examples, Dataset) and examples.preparation is None and preparation is not None:
-        examples = examples.prepared(preparation)
-    names = getattr(examples, "class_names", None) or getattr(preparation, "class_names", None)
+    if isinstance(examples, Dataset) and examples.preprocessor is None and preprocessor is not None:
+        examples = examples.prepared(preprocessor)
+    names = getattr(examples, "class_names", None) or getattr(preprocessor, "class_names", None)
     return Subject(
         name=folder.resolve().name if folder is not None else "",
         model=model,
@@ -262,7 +262,7 @@ def gather(
         stopped=stopped,
         non_finite=trouble,
         config=config,
-        preparation=preparation,
+        preprocessor=preprocessor,
         loss=_loss(config, loss),
         part=part,
         examples=examples,
@@ -300,6 +300,6 @@ def _loss(config: dict[str, Any], given: LossLike | None) -> nn.Loss:
         raise ConfigurationError(
             "the loss of this run is a function of its author's, which a folder cannot hold",
             given=repr(name),
-            mend="write_report(run, data, loss=function)",
+            fix="write_report(run, data, loss=function)",
         )
     return nn.find_loss(name)

@@ -123,7 +123,7 @@ class BERT(nn.Module):
     def pool(self, y: Array) -> Array:
         """Make one vector of a text: tanh of a layer on the first place, (B, T, D) -> (B, D)."""
         if self.pooler is None:
-            raise ModelError("this BERT was made without its pooler", mend="BERT(pooled=True)")
+            raise ModelError("this BERT was made without its pooler", fix="BERT(pooled=True)")
         pooled: Array = ops.tanh(self.pooler(y[:, 0]))
         return pooled
 
@@ -179,7 +179,7 @@ class TextClassifier(nn.Module):
     def __init__(self, bert: BERT, classes: int, *, dropout: float = 0.0) -> None:
         if bert.pooler is None:
             raise ModelError(
-                "classes are read off the pooled vector of a text", mend="BERT(pooled=True)"
+                "classes are read off the pooled vector of a text", fix="BERT(pooled=True)"
             )
         self.bert = bert
         self.dropout = nn.Dropout(dropout)

@@ -80,7 +80,7 @@ class Captioner(nn.Module):
                 "nothing is left of the pictures after so many poolings",
                 where="Captioner",
                 given=f"pictures of {height} x {width}, channels={tuple(channels)}",
-                mend="fewer channels: each number is a convolution and a pooling by 2",
+                fix="fewer channels: each number is a convolution and a pooling by 2",
             )
         self.convolutions = tuple(
             nn.Conv2d(before, after, 3, padding="same", weight_init=nn.initializers.he_normal)
@@ -148,7 +148,7 @@ class Captioner(nn.Module):
                 f"the model takes pictures of {self._size}",
                 given=f"image {tuple(image.shape)}",
                 expected=f"image (batch, {', '.join(map(str, self.shape))})",
-                mend="pictures of another size need a model made for them, "
+                fix="pictures of another size need a model made for them, "
                 "or to be stretched to this size",
             )
 

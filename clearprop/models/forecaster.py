@@ -62,7 +62,7 @@ class Forecaster(nn.Module):
                 "a forecast goes on from a window of values",
                 given=f"input {tuple(x.shape)}",
                 expected="(batch, time, features), at least one value",
-                mend="x[None] for one window" if len(x.shape) == 2 else None,
+                fix="x[None] for one window" if len(x.shape) == 2 else None,
             )
         hidden = self.reader(x)[:, -1]
         return x[:, -1, :1] + self.output(hidden)

@@ -176,7 +176,7 @@ class GPT(nn.Module):
                 "these are no texts that the model can read",
                 given=f"tokens {tuple(tokens.shape)}",
                 expected=f"(batch, 1 to {most})",
-                mend="cut longer texts into windows of the context",
+                fix="cut longer texts into windows of the context",
             )
 
 

@@ -253,7 +253,7 @@ def small_resnet(
             "the depth of a residual network for small pictures is 6 n + 2",
             where="small_resnet",
             given=f"depth={depth}",
-            mend=f"depth={max(8, 6 * round((depth - 2) / 6) + 2)}",
+            fix=f"depth={max(8, 6 * round((depth - 2) / 6) + 2)}",
         )
     blocks = (depth - 2) // 6
     return ResNet(

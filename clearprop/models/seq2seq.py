@@ -68,7 +68,7 @@ class Seq2Seq(nn.Module):
                 "the units are shared by two ways of reading",
                 where="Seq2Seq",
                 given=f"hidden_size={hidden_size}",
-                mend=f"hidden_size={hidden_size + 1}",
+                fix=f"hidden_size={hidden_size + 1}",
             )
         self.embedding = nn.Embedding(source_tokens, embedding_features)
         self.encoder = nn.LSTM(embedding_features, hidden_size // 2, bidirectional=True)

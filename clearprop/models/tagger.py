@@ -65,7 +65,7 @@ class Tagger(nn.Module):
                 "the units are shared by two ways of reading",
                 where="Tagger",
                 given=f"hidden_size={hidden_size}",
-                mend=f"hidden_size={hidden_size + 1}",
+                fix=f"hidden_size={hidden_size + 1}",
             )
         self.embedding = nn.Embedding(
             words, embedding_features, weight_init=nn.initializers.normal(0.1)

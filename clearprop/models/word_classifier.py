@@ -202,6 +202,6 @@ def shared(features: int, parts: int, what: str, where: str) -> int:
             f"the features are shared by {what}",
             where=where,
             given=f"{features} features for {parts}",
-            mend=f"hidden_size={max(1, features // max(parts, 1)) * max(parts, 1)}",
+            fix=f"hidden_size={max(1, features // max(parts, 1)) * max(parts, 1)}",
         )
     return features // parts

@@ -158,7 +158,7 @@ class MultiHeadAttention(Module):
                 where="MultiHeadAttention",
                 given=f"features={features}, heads={heads}, key_value_heads={shared}",
                 expected="heads a divisor of features, key_value_heads a divisor of heads",
-                mend=f"features={heads * max(1, round(features / heads))}"
+                fix=f"features={heads * max(1, round(features / heads))}"
                 if features % heads
                 else f"key_value_heads={math.gcd(heads, shared)}",
             )
@@ -242,7 +242,7 @@ class MultiHeadAttention(Module):
 
     def _projected(self, x: Array, memory: Array) -> Any:
         layers = (self.query, self.key, self.value)
-        if memory is not x or current().listener is not None:
+        if memory is not x or current().hook is not None:
             return tuple(layer(y) for layer, y in zip(layers, (x, memory, memory), strict=True))
         # One product instead of three, where nobody asks for the outputs of the three layers.
         parts = ops.matmul(x, ops.concatenate([layer.weight for layer in layers], axis=1))
@@ -331,7 +331,7 @@ def _check_room(x: Array, mask: Array | None, cache: Cache, start: Any) -> None:
             "there is no room for so many places in the cache",
             given=f"places {begun} to {begun + x.shape[1] - 1}",
             expected=f"at most {places} places",
-            mend="begin(batch, length) with a greater length",
+            fix="begin(batch, length) with a greater length",
         )
     if mask is not None and tuple(mask.shape) != (x.shape[0], places):
         raise ShapeError(

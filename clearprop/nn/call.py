@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from clearprop.nn.module import Module
 
 
-class Listener(Protocol):
+class Hook(Protocol):
     """Is told of every layer call as it ends: path, layer, inputs, output."""
 
     def __call__(self, path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -43,8 +43,8 @@ class Call:
         training: whether layers behave as in training (dropout, batch statistics).
         key: source of the random numbers of this call.
         statistics: new values of running statistics, by path.
-        listener: is told of every layer call.
-        options: what the layer that the listener is told of was given by name, such as a mask.
+        hook: is told of every layer call.
+        options: what the layer that the hook is told of was given by name, such as a mask.
         active: the layers being called, outermost first.
         trail: the layers that have been passed, with their output shapes.
         stand_ins: layers made on the way, kept alive: the name of a dead one could pass to another.
@@ -54,7 +54,7 @@ class Call:
     training: bool = False
     key: Any = None
     statistics: dict[str, Any] = field(default_factory=dict)
-    listener: Listener | None = None
+    hook: Hook | None = None
     options: dict[str, Any] = field(default_factory=dict)
     active: list[Module] = field(default_factory=list)
     trail: list[str] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Call:
             raise ModelError(
                 f"{type(module).__name__} draws random numbers in training and needs a key",
                 where=self.path_of(module) or None,
-                mend="nn.apply(model, x, training=True, key=jax.random.key(seed))",
+                fix="nn.apply(model, x, training=True, key=jax.random.key(seed))",
             )
         path = self.path_of(module)
         uses = _uses.get()
@@ -129,7 +129,7 @@ def apply(
     *inputs: Any,
     training: bool = False,
     key: Any = None,
-    listener: Listener | None = None,
+    hook: Hook | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Call a model and return its output with the new values of its statistics.
 
@@ -138,7 +138,7 @@ def apply(
         inputs: what the model takes.
         training: whether dropout drops and batch norm uses the batch's own statistics.
         key: a JAX random key, needed by layers that draw random numbers in training.
-        listener: is told of every layer call.
+        hook: is told of every layer call.
 
     Returns:
         ``(output, statistics)``; `tree.replace(model, statistics)` is the model that goes on.
@@ -149,7 +149,7 @@ def apply(
     >>> sorted(statistics)
     ['running_mean', 'running_variance']
     """
-    return _run(model, inputs, {}, Call(_names(model), training, key, listener=listener))
+    return _run(model, inputs, {}, Call(_names(model), training, key, hook=hook))
 
 
 def _run(
@@ -170,7 +170,7 @@ def _names(model: Module) -> dict[int, str]:
     if not is_initialized(model):
         raise ModelError(
             f"the parameters of {type(model).__name__} have no values yet",
-            mend="model = model.init(0), where 0 is the seed of the first values",
+            fix="model = model.init(0), where 0 is the seed of the first values",
         )
     return {id(module): path for path, module in reversed(modules(model).items())}
 
@@ -205,9 +205,9 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
             layer_path.reset(token)
         call.trail.append(f"{_label(path, self)} {_shape(output)}")
         # A loop's body is traced, not run: it has no values to hear of.
-        if call.listener is not None and capturing.get() is None:
+        if call.hook is not None and capturing.get() is None:
             call.options = options
-            call.listener(path, self, inputs, output)
+            call.hook(path, self, inputs, output)
         return output
 
     return called

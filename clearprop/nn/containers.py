@@ -40,7 +40,7 @@ class Sequential(Module):
             raise ModelError(
                 "Sequential takes a list of layers",
                 given=type(layers).__name__,
-                mend="nn.Sequential([first, second])",
+                fix="nn.Sequential([first, second])",
             )
         self.layers = tuple(as_module(layer) for layer in layers)
 
@@ -97,7 +97,7 @@ class Residual(Module):
             raise ShapeError(
                 "the branches of a residual layer differ in shape",
                 given=f"inner {tuple(change.shape)}, shortcut {tuple(kept.shape)}",
-                mend="give a shortcut that changes the shape in the same way, such as a 1x1 "
+                fix="give a shortcut that changes the shape in the same way, such as a 1x1 "
                 "convolution with the same stride",
             )
         return kept + change

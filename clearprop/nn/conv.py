@@ -95,10 +95,10 @@ class _Conv(Module):
                 "the input is not a batch of arrays with the layer's channels last",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, {'size, ' * self.axes}{self.in_channels})",
-                mend=self._mend(x.shape),
+                fix=self._fix(x.shape),
             )
 
-    def _mend(self, shape: tuple[int, ...]) -> str:
+    def _fix(self, shape: tuple[int, ...]) -> str:
         if len(shape) == self.axes + 1:
             return "add the missing axis: x[..., None] for channels, x[None] for a single example"
         if len(shape) == self.axes + 2 and shape[1] == self.in_channels:

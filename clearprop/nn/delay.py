@@ -260,7 +260,7 @@ def _checked(
             "a layer over time takes sequences",
             given=f"input {tuple(x.shape)}",
             expected=f"(batch, time, {'features' if features is None else features})",
-            mend="x[None] for one sequence" if len(x.shape) == 2 else None,
+            fix="x[None] for one sequence" if len(x.shape) == 2 else None,
         )
     if mask is None:
         return x, None

@@ -51,13 +51,13 @@ class Linear(Module):
                 "the last axis of the input is not as long as the layer has inputs",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(..., {self.in_features})",
-                mend=_mend(x.shape, self.in_features, self.out_features),
+                fix=_fix(x.shape, self.in_features, self.out_features),
             )
         product = ops.matmul(x, self.weight)
         return product if self.bias is None else product + self.bias
 
 
-def _mend(shape: tuple[int, ...], expected: int, out_features: int) -> str:
+def _fix(shape: tuple[int, ...], expected: int, out_features: int) -> str:
     flat = 1
     for size in shape[1:]:
         flat *= size
@@ -97,6 +97,6 @@ class Embedding(Module):
                 "an embedding looks words up by number",
                 given=f"input of dtype {x.dtype}",
                 expected="integers",
-                mend="x.astype(jnp.int32), or nn.Linear for real-valued inputs",
+                fix="x.astype(jnp.int32), or nn.Linear for real-valued inputs",
             )
         return ops.take(self.weight, x, axis=0)

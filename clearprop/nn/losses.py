@@ -73,7 +73,7 @@ def _like(outputs: Array, targets: Array) -> Array:
     raise ShapeError(
         "the targets have not the shape of the outputs",
         given=f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
-        mend="give the last layer as many units as a target has numbers",
+        fix="give the last layer as many units as a target has numbers",
     )
 
 

@@ -82,7 +82,7 @@ def _check_declared(module: Any) -> None:
             f"{kind} sets {name!r}, which it does not declare as a field",
             given=", ".join(strange),
             expected=", ".join(sorted(known)) or "fields declared in the class, as in a dataclass",
-            mend=f"class {kind}(nn.Module):  {name}: {_kind_of(vars(module)[name])}",
+            fix=f"class {kind}(nn.Module):  {name}: {_kind_of(vars(module)[name])}",
         )
 
 
@@ -134,7 +134,7 @@ class Module(metaclass=_Freeze):
             raise ModelError(
                 "a module cannot be changed in place",
                 given=f"assignment to {name!r} of {type(self).__name__}",
-                mend="make a changed copy: tree.replace(model, {path: array}) for arrays, "
+                fix="make a changed copy: tree.replace(model, {path: array}) for arrays, "
                 "model.replace(field=...) for fields",
             )
         object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
@@ -275,7 +275,7 @@ def _check_places(model: Module) -> None:
                 "their own",
                 where=path,
                 given=f"the {type(module).__name__} that stands at {seen[id(module)]!r} too",
-                mend="make a second layer; or, to share the weights, keep the layer in one field "
+                fix="make a second layer; or, to share the weights, keep the layer in one field "
                 "and call it twice",
             )
         seen[id(module)] = path

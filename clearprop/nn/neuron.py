@@ -92,7 +92,7 @@ class Neuron(Module):
                 "the neuron has one weight for each input",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(..., {self.inputs})",
-                mend=f"nn.Neuron({x.shape[-1] if x.shape else 1})",
+                fix=f"nn.Neuron({x.shape[-1] if x.shape else 1})",
             )
         return (ops.matmul(x, self.weight) + self.bias)[..., 0]
 

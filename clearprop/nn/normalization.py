@@ -74,7 +74,7 @@ class BatchNorm(Module):
             raise ShapeError(
                 "one example a batch has no variance to normalise by",
                 given=f"input {tuple(x.shape)}",
-                mend="use larger batches in training, or nn.LayerNorm",
+                fix="use larger batches in training, or nn.LayerNorm",
             )
         y, mean, variance = ops.batch_norm(x, self.scale, self.shift, epsilon=self.epsilon)
         unbiased = variance * (number / (number - 1))
@@ -154,7 +154,7 @@ class LocalResponseNorm(Module):
                 "an even number of channels has no middle",
                 where="LocalResponseNorm",
                 given=f"size={size}",
-                mend=f"size={size + 1}",
+                fix=f"size={size + 1}",
             )
         self.size = size
         self.alpha = alpha

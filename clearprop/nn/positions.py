@@ -138,7 +138,7 @@ class LearnedPositions(Module):
                 "the sequence is longer than there are positions",
                 given=f"input {tuple(x.shape)}" + (f", from place {begun} on" if begun else ""),
                 expected=f"at most {self.length} places",
-                mend="cut the sequence, or make the model with a longer context",
+                fix="cut the sequence, or make the model with a longer context",
             )
         if isinstance(start, int):
             return x + self.weight[start : start + T]

@@ -42,7 +42,7 @@ def to_structure(value: Any) -> Any:
         return value
     raise ModelError(
         f"a model with {value!r} inside cannot be written as plain data",
-        mend="use clearprop operations and layers, or keep numbers, strings and modules in fields",
+        fix="use clearprop operations and layers, or keep numbers, strings and modules in fields",
     )
 
 
@@ -77,7 +77,7 @@ def _module(name: str, fields: dict[str, Any], where: str) -> Module:
         raise CheckpointError(
             f"the model has a layer of the class {name!r}, which is not loaded",
             where=where,
-            mend=f"import {name.rpartition('.')[0]} first"
+            fix=f"import {name.rpartition('.')[0]} first"
             if "." in name
             else f"the nearest known class is {close!r}; the file may come from a newer clearprop"
             if close

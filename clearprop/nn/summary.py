@@ -136,7 +136,7 @@ def summary(
         tape = Tape()
         boxed = {path: tape.variable(w) for path, w in parameters(values).items()}
         x = jax.tree.map(lambda part: tape.variable(part) if is_differentiable(part) else part, x)
-        output = apply(replace(values, boxed), x, listener=note_layer)[0]
+        output = apply(replace(values, boxed), x, hook=note_layer)[0]
         for node in tape.nodes:
             if node.operation is not None:
                 result = node.outputs if len(node.outputs) > 1 else node.outputs[0]

@@ -95,7 +95,7 @@ def features(
             "a batch holds at least one example",
             where="features",
             given=f"batch_size={batch_size}",
-            mend="batch_size=256",
+            fix="batch_size=256",
         )
     wanted = path
     number = len(jax.tree.leaves(x)[0])
@@ -110,7 +110,7 @@ def features(
             if path == wanted:
                 found.append(output)
 
-        apply(model, x, listener=listen)
+        apply(model, x, hook=listen)
         return found[-1] if found else None
 
     parts = []
@@ -122,7 +122,7 @@ def features(
                 "the layer gives no array in this model",
                 where=path,
                 given="no use of the layer" if part is None else type(part).__name__,
-                mend="take the layer that stands around it",
+                fix="take the layer that stands around it",
             )
         parts.append(np.asarray(part, np.float32))
     whole = np.concatenate(parts)

@@ -296,7 +296,7 @@ def _checked(connections: ArrayLike) -> Connections:
             "a unit has no input",
             where="PartiallyConnected",
             given=f"column {alone[0]} has no True",
-            mend="leave the unit out, or give it a connection",
+            fix="leave the unit out, or give it a connection",
         )
     return wired
 

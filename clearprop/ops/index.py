@@ -58,7 +58,7 @@ def _places(part: Any) -> tuple[Any, ...]:
             "the number of True entries of a mask is not known while JAX compiles",
             where="getitem",
             given=f"a mask of shape {part.shape}",
-            mend="use ops.where(mask, x, 0.0), which keeps the shape",
+            fix="use ops.where(mask, x, 0.0), which keeps the shape",
         )
     return np.nonzero(np.asarray(part))
 
@@ -73,7 +73,7 @@ def _check_whole(part: Any) -> None:
             where="getitem",
             given=f"an array of {part.dtype}" if _is_array(part) else repr(part),
             expected="whole numbers, slices, None, ... or a mask",
-            mend="x[int(i)] for a number, x[i.astype(int)] for an array",
+            fix="x[int(i)] for a number, x[i.astype(int)] for an array",
         )
 
 

@@ -150,7 +150,7 @@ def dot(x: Array, y: Array) -> Array:
             "dot multiplies two vectors",
             where="dot",
             given=f"{tuple(x.shape)} and {tuple(y.shape)}",
-            mend="use matmul for matrices",
+            fix="use matmul for matrices",
         )
     return matmul(x, y)
 

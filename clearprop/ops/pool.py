@@ -33,7 +33,7 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
             where=where,
             given=f"input {tuple(x.shape)}",
             expected="(batch, *sizes, channels)",
-            mend="x[None] adds a batch of one, x[..., None] a channel",
+            fix="x[None] adds a batch of one, x[..., None] a channel",
         )
     taps = per_axis(window, axes, name="window", where=where)
     geometry = Geometry.of(

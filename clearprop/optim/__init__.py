@@ -1,9 +1,9 @@
-"""Learning rules as pure functions: gradients and state in, deltas and state out.
+"""Learning rules as pure functions: gradients and state in, updates and state out.
 
 rule = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.001))
 state = rule.init(parameters)
-deltas, state = rule.update(gradients, state, parameters)
-parameters = optim.apply(parameters, deltas)
+updates, state = rule.update(gradients, state, parameters)
+parameters = optim.apply(parameters, updates)
 """
 
 from clearprop.optim import schedules

@@ -35,7 +35,7 @@ class AdadeltaState(NamedTuple):
     Attributes:
         step: the number of updates made, int32.
         squared_gradient: the running mean of squared gradients, shaped as the parameters.
-        squared_delta: the running mean of squared deltas, before the learning rate.
+        squared_delta: the running mean of squared updates, before the learning rate.
     """
 
     step: Array
@@ -78,8 +78,8 @@ def adagrad(
 
     >>> rule = adagrad(0.1)
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> deltas, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
-    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    >>> updates, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.1, -0.1]
 
     Source: Duchi, Hazan and Singer (2011), *Adaptive subgradient methods for online learning and
@@ -97,17 +97,17 @@ def adagrad(
     def update(gradients: Tree, state: AdagradState, parameters: Tree) -> tuple[Tree, Tree]:
         factor = -rate(state.step)
         squared_sum = jax.tree.map(lambda s, g: s + g * g, state.squared_sum, gradients)
-        deltas = jax.tree.map(
+        updates = jax.tree.map(
             lambda s, g: scaled(factor, g) / (jnp.sqrt(s) + epsilon), squared_sum, gradients
         )
-        return deltas, AdagradState(state.step + 1, squared_sum)
+        return updates, AdagradState(state.step + 1, squared_sum)
 
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
 
 @learning_rule
 def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float = 1e-6) -> Optimizer:
-    """Scale each gradient by the ratio of past deltas to past gradients: units fit without a rate.
+    """Scale each gradient by the ratio of past updates to past gradients: units fit without a rate.
 
     s <- decay * s + (1 - decay) * g^2
     d <- sqrt(r + epsilon) / sqrt(s + epsilon) * g
@@ -124,8 +124,8 @@ def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float =
 
     >>> rule = adadelta()
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> deltas, _ = rule.update({"w": jnp.array([9.0, 0.9])}, rule.init(parameters), parameters)
-    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    >>> updates, _ = rule.update({"w": jnp.array([9.0, 0.9])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.00447, -0.00447]
 
     Source: Zeiler (2012), *ADADELTA: An adaptive learning rate method*, algorithm 1. The learning
@@ -152,8 +152,8 @@ def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float =
             gradients,
         )
         r = jax.tree.map(lambda r, d: rho * r + (1 - rho) * (d * d), state.squared_delta, d)
-        deltas = jax.tree.map(lambda d: scaled(factor, d), d)
-        return deltas, AdadeltaState(state.step + 1, s, r)
+        updates = jax.tree.map(lambda d: scaled(factor, d), d)
+        return updates, AdadeltaState(state.step + 1, s, r)
 
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
@@ -186,8 +186,8 @@ def rmsprop(
 
     >>> rule = rmsprop(0.1, decay=0.75)
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> deltas, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
-    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    >>> updates, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.2, -0.2]
 
     Source: Tieleman and Hinton (2012), *Neural networks for machine learning*, lecture 6.5, which
@@ -221,7 +221,7 @@ def rmsprop(
         v = jax.tree.map(lambda g, s: g / (jnp.sqrt(s) + epsilon), gradients, variance)
         if kept:
             v = jax.tree.map(lambda old, new: kept * old + new, state.velocity, v)
-        deltas = jax.tree.map(lambda v: scaled(factor, v), v)
-        return deltas, RmspropState(state.step + 1, s, m, v if kept else None)
+        updates = jax.tree.map(lambda v: scaled(factor, v), v)
+        return updates, RmspropState(state.step + 1, s, m, v if kept else None)
 
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))

@@ -32,7 +32,7 @@ def average_parameters(decay: float = 0.999) -> Optimizer:
     a(t) = sum_i decay^(t-i) w(i) / sum_i decay^(t-i),  i = 1 ... t, w(i) the parameters after
     update i
 
-    The deltas pass unchanged. `Optimizer.averaged` of the chain gives the average.
+    The updates pass unchanged. `Optimizer.averaged` of the chain gives the average.
 
     Args:
         decay: from 0 to below 1; the average reaches back over about 1 / (1 - decay) updates.
@@ -45,8 +45,8 @@ def average_parameters(decay: float = 0.999) -> Optimizer:
     >>> parameters = {"w": jnp.array([3.0])}
     >>> state = rule.init(parameters)
     >>> for _ in range(2):  # w is 2, then 1
-    ...     deltas, state = rule.update({"w": jnp.array([1.0])}, state, parameters)
-    ...     parameters = apply(parameters, deltas)
+    ...     updates, state = rule.update({"w": jnp.array([1.0])}, state, parameters)
+    ...     parameters = apply(parameters, updates)
     >>> round(rule.averaged(state, parameters)["w"].item(), 3)  # (0.5 * 2 + 1) / (0.5 + 1)
     1.333
 
@@ -62,14 +62,14 @@ def average_parameters(decay: float = 0.999) -> Optimizer:
         average = jax.tree.map(jnp.add, zeros_like(parameters), parameters)
         return AverageState(jnp.zeros((), jnp.int32), average)
 
-    def update(deltas: Tree, state: AverageState, parameters: Tree) -> tuple[Tree, AverageState]:
+    def update(updates: Tree, state: AverageState, parameters: Tree) -> tuple[Tree, AverageState]:
         step = state.step + 1
-        moved = apply(parameters, deltas)
+        moved = apply(parameters, updates)
         weight = (1 - decay) / -jnp.expm1(step * math.log(decay)) if decay else jnp.ones((), float)
         average = jax.tree.map(
             lambda a, w: a + scaled(weight, w.astype(a.dtype) - a), state.average, moved
         )
-        return deltas, AverageState(step, average)
+        return updates, AverageState(step, average)
 
     def averaged(state: AverageState, parameters: Tree) -> Tree:
         def as_parameter(leaf: Any, average: Array | None) -> Any:

@@ -16,14 +16,14 @@ from clearprop.optim.optimizer import NoState, Optimizer, Surface, Tree, transfo
 def chain(*parts: Optimizer) -> Optimizer:
     """Compose optimizers: each takes what the one before it gave for the gradients.
 
-    deltas = part_n(... part_2(part_1(gradients)))
+    updates = part_n(... part_2(part_1(gradients)))
 
     The state is a dict by the parts' names (a repeated name counts on: ``scale``, ``scale_2``);
     parts without a state have no entry. The learning rate is the product of the parts' rates.
 
     Raises:
         ConfigurationError: there is no part; one that must come last (it averages the parameters,
-            so it needs the final deltas) does not; or one stands before a rule that sees the
+            so it needs the final updates) does not; or one stands before a rule that sees the
             objective itself, where the gradients would be those of another.
 
     >>> import jax.numpy as jnp
@@ -31,8 +31,8 @@ def chain(*parts: Optimizer) -> Optimizer:
     >>> rule = chain(clip_by_value(1.0), sgd(0.1))
     >>> parameters = {"w": jnp.array([1.0, 1.0])}
     >>> state = rule.init(parameters)
-    >>> deltas, state = rule.update({"w": jnp.array([0.5, 70.0])}, state, parameters)
-    >>> deltas["w"]
+    >>> updates, state = rule.update({"w": jnp.array([0.5, 70.0])}, state, parameters)
+    >>> updates["w"]
     Array([-0.05, -0.1 ], dtype=float32)
     >>> state
     {'sgd': SgdState(step=Array(1, dtype=int32))}
@@ -46,14 +46,14 @@ def chain(*parts: Optimizer) -> Optimizer:
             raise ConfigurationError(
                 f"{part.name} must come last in a chain",
                 given=", ".join(str(p.name) for p in parts),
-                mend="move it to the end: the parameters that it averages need the final deltas",
+                fix="move it to the end: the parameters that it averages need the final updates",
             )
     for part in parts[1:]:
         if part.update_on is not None:
             raise ConfigurationError(
                 f"{part.name} must come first in a chain",
                 given=", ".join(str(p.name) for p in parts),
-                mend="leave out what stands before it: it sees the objective itself, and changed "
+                fix="leave out what stands before it: it sees the objective itself, and changed "
                 "gradients would be those of another",
             )
     keys = _unique([part.name or "custom" for part in parts])
@@ -65,16 +65,16 @@ def chain(*parts: Optimizer) -> Optimizer:
     def update(
         gradients: Tree, state: dict[str, Tree], parameters: Tree, surface: Surface | None = None
     ) -> tuple[Tree, Tree]:
-        new_state, deltas = dict(state), gradients
+        new_state, updates = dict(state), gradients
         for key, part in zip(keys, parts, strict=True):
-            given = deltas, state.get(key, NoState()), parameters
+            given = updates, state.get(key, NoState()), parameters
             if surface is not None and part.update_on is not None:
-                deltas, new = part.update_on(*given, surface)
+                updates, new = part.update_on(*given, surface)
             else:
-                deltas, new = part.update(*given)
+                updates, new = part.update(*given)
             if key in state:
                 new_state[key] = new
-        return deltas, new_state
+        return updates, new_state
 
     def learning_rate(state: dict[str, Tree]) -> Array:
         rates = [p.learning_rate(state.get(k, NoState())) for k, p in zip(keys, parts, strict=True)]

@@ -88,7 +88,7 @@ def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
         if name in _BUILDERS:
             raise ConfigurationError(
-                f"the name {name!r} is taken", mend="give the function another name"
+                f"the name {name!r} is taken", fix="give the function another name"
             )
         _BUILDERS[name] = _Builder(kind, remembering, signature)
         return remembering
@@ -199,6 +199,6 @@ def _unrecordable(given: str) -> ConfigurationError:
         "a function made by hand cannot be recorded in a configuration",
         given=given,
         expected="optimizers and schedules made by clearprop.optim",
-        mend="put what makes it into a function of its own options and decorate that with "
+        fix="put what makes it into a function of its own options and decorate that with "
         "optim.learning_rule, optim.transformation or optim.schedules.schedule",
     )

@@ -53,7 +53,7 @@ def create(
     Traceback (most recent call last):
     clearprop.errors.ConfigurationError: unknown optimizer 'adma'
       expected: one of adadelta, adagrad, adam, adamw, hessian_free, momentum, ...
-      mend:     did you mean 'adam'?
+      fix:      did you mean 'adam'?
     """
     if learning_rate is not None:
         options["learning_rate"] = learning_rate
@@ -69,7 +69,7 @@ def create(
         raise ConfigurationError(
             "options go with the name of an optimizer, not with a made one",
             given=f"{', '.join(options)} beside {optimizer!r}",
-            mend="give them where the optimizer is made",
+            fix="give them where the optimizer is made",
         )
     if isinstance(optimizer, Optimizer):
         return optimizer

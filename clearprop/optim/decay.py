@@ -125,8 +125,8 @@ def decoupled_weight_decay(
     >>> from clearprop.optim import momentum
     >>> rule = decoupled_weight_decay(momentum(0.1), weight_decay=0.5)
     >>> parameters = {"w": jnp.array([2.0])}
-    >>> deltas, _ = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
-    >>> deltas["w"]
+    >>> updates, _ = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
+    >>> updates["w"]
     Array([-0.2], dtype=float32)
 
     Source: Loshchilov and Hutter (2019), *Decoupled weight decay regularization*, algorithms 1 and
@@ -141,7 +141,7 @@ def decoupled_weight_decay(
             "decay beside the step is for rules that take gradients alone",
             where="optimizer",
             given=repr(optimizer),
-            mend="leave the decay out: damping holds the weights back",
+            fix="leave the decay out: damping holds the weights back",
         )
 
     def init(parameters: Tree) -> Tree:
@@ -154,9 +154,9 @@ def decoupled_weight_decay(
         def decayed(delta: Array, w: Array, decays: bool) -> Array:
             return delta - scaled(factor, w.astype(delta.dtype)) if decays else delta
 
-        deltas, state = optimizer.update(gradients, state, parameters)
+        updates, state = optimizer.update(gradients, state, parameters)
         which = _decays(parameters, patterns, min_ndim)
-        return jax.tree.map(decayed, deltas, parameters, which), state
+        return jax.tree.map(decayed, updates, parameters, which), state
 
     return replace(optimizer, init=init, update=update)
 

@@ -48,8 +48,8 @@ def sgd(learning_rate: Rate = 0.01) -> Optimizer:
 
     >>> rule = sgd(0.5)
     >>> parameters = {"w": jnp.array([2.0])}
-    >>> deltas, _ = rule.update({"w": jnp.array([3.0])}, rule.init(parameters), parameters)
-    >>> deltas["w"]
+    >>> updates, _ = rule.update({"w": jnp.array([3.0])}, rule.init(parameters), parameters)
+    >>> updates["w"]
     Array([-1.5], dtype=float32)
 
     Source: Robbins and Monro (1951), *A stochastic approximation method*.
@@ -85,8 +85,8 @@ def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     >>> parameters = {"w": jnp.array([0.0])}
     >>> state = rule.init(parameters)
     >>> for _ in range(3):
-    ...     deltas, state = rule.update({"w": jnp.array([1.0])}, state, parameters)
-    >>> state.velocity["w"], deltas["w"]
+    ...     updates, state = rule.update({"w": jnp.array([1.0])}, state, parameters)
+    >>> state.velocity["w"], updates["w"]
     (Array([1.75], dtype=float32), Array([-0.175], dtype=float32))
 
     Source: Polyak (1964), *Some methods of speeding up the convergence of iteration methods*:
@@ -101,8 +101,8 @@ def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
         factor = -rate(state.step)
         velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
-        deltas = jax.tree.map(lambda v: scaled(factor, v), velocity)
-        return deltas, MomentumState(state.step + 1, velocity)
+        updates = jax.tree.map(lambda v: scaled(factor, v), velocity)
+        return updates, MomentumState(state.step + 1, velocity)
 
     return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
 
@@ -123,8 +123,8 @@ def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
 
     >>> rule = nesterov(0.1, momentum=0.5)
     >>> parameters = {"w": jnp.array([0.0])}
-    >>> deltas, state = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
-    >>> state.velocity["w"], deltas["w"]
+    >>> updates, state = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
+    >>> state.velocity["w"], updates["w"]
     (Array([1.], dtype=float32), Array([-0.15], dtype=float32))
 
     Source: Nesterov (1983), *A method of solving a convex programming problem with convergence rate
@@ -140,8 +140,8 @@ def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
         factor = -rate(state.step)
         velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
-        deltas = jax.tree.map(lambda v, g: scaled(factor, g + kept * v), velocity, gradients)
-        return deltas, MomentumState(state.step + 1, velocity)
+        updates = jax.tree.map(lambda v, g: scaled(factor, g + kept * v), velocity, gradients)
+        return updates, MomentumState(state.step + 1, velocity)
 
     return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
 

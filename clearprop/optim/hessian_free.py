@@ -118,7 +118,7 @@ def hessian_free(
     def update(gradients: Tree, state: HessianFreeState, parameters: Tree) -> tuple[Tree, Tree]:
         raise ConfigurationError(
             "hessian_free needs more than gradients: the objective of the batch and its curvature",
-            mend="fit(model, data, optimizer='hessian_free'), or call update_on with a Surface",
+            fix="fit(model, data, optimizer='hessian_free'), or call update_on with a Surface",
         )
 
     return Optimizer(init, update, update_on=functools.partial(_updated, options))
@@ -127,7 +127,7 @@ def hessian_free(
 def _updated(
     options: _Options, gradients: Tree, state: HessianFreeState, parameters: Tree, surface: Surface
 ) -> tuple[Tree, HessianFreeState]:
-    """Return the deltas of one update, and the state after it."""
+    """Return the updates of one update, and the state after it."""
     point, shaped = ravel_pytree(parameters)
     g, _ = ravel_pytree(gradients)
     squares = _squares(surface, state, options.averaging)

@@ -65,8 +65,8 @@ def adam(
 
     >>> rule = adam(0.1)
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> deltas, _ = rule.update({"w": jnp.array([9.0, -0.01])}, rule.init(parameters), parameters)
-    >>> [round(x, 5) for x in deltas["w"].tolist()]
+    >>> updates, _ = rule.update({"w": jnp.array([9.0, -0.01])}, rule.init(parameters), parameters)
+    >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.1, 0.1]
 
     Source: Kingma and Ba (2015), *Adam: A method for stochastic optimization*, algorithm 1. For
@@ -97,12 +97,12 @@ def adam(
             lambda v, g: beta2 * v + (1 - beta2) * (g * g), state.second_moment, gradients
         )
         largest = jax.tree.map(jnp.maximum, state.largest_second_moment, v) if amsgrad else None
-        deltas = jax.tree.map(
+        updates = jax.tree.map(
             lambda m, v: scaled(factor, m) / (scaled(root_correction, jnp.sqrt(v)) + epsilon),
             m,
             largest if amsgrad else v,
         )
-        return deltas, AdamState(step, m, v, largest)
+        return updates, AdamState(step, m, v, largest)
 
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
@@ -139,8 +139,8 @@ def adamw(
 
     >>> rule = adamw(0.1, weight_decay=0.5)
     >>> parameters = {"w": jnp.array([2.0])}
-    >>> deltas, _ = rule.update({"w": jnp.array([0.0])}, rule.init(parameters), parameters)
-    >>> deltas["w"]
+    >>> updates, _ = rule.update({"w": jnp.array([0.0])}, rule.init(parameters), parameters)
+    >>> updates["w"]
     Array([-0.1], dtype=float32)
 
     Source: Loshchilov and Hutter (2019), *Decoupled weight decay regularization*, algorithm 2. The

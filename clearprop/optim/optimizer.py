@@ -1,6 +1,6 @@
 """What every optimizer is: pure functions on named trees, and the two ways to put them to work.
 
-An optimizer turns gradients into *deltas*, which are added to the parameters. What it has to
+An optimizer turns gradients into *updates*, which are added to the parameters. What it has to
 remember between updates is its state, a tree of arrays with named fields, which goes in and comes
 out, so that it can be saved, sharded, donated and carried through `jax.lax.scan`.
 """
@@ -72,7 +72,7 @@ class Optimizer(Configured):
 
     Attributes:
         init: ``init(parameters) -> state``.
-        update: ``update(gradients, state, parameters) -> (deltas, new state)``. The deltas are
+        update: ``update(gradients, state, parameters) -> (updates, new state)``. The updates are
             added to the parameters (see `apply`). They, like the state, have the parameters' dtype,
             or float32 where that is narrower (bfloat16, float16).
         learning_rate: ``learning_rate(state) -> rate`` of the update to come.
@@ -86,8 +86,8 @@ class Optimizer(Configured):
 
     >>> rule = Optimizer(lambda w: NoState(), lambda g, s, w: (jax.tree.map(jnp.negative, g), s))
     >>> state = rule.init({"w": jnp.array([1.0, 2.0])})
-    >>> deltas, state = rule.update({"w": jnp.array([0.5, 0.5])}, state, None)
-    >>> deltas["w"]
+    >>> updates, state = rule.update({"w": jnp.array([0.5, 0.5])}, state, None)
+    >>> updates["w"]
     Array([-0.5, -0.5], dtype=float32)
     """
 
@@ -104,12 +104,12 @@ class Optimizer(Configured):
         return self.averaged is not _as_they_are
 
 
-def apply(parameters: Tree, deltas: Tree) -> Tree:
-    """Return the parameters moved by the deltas, in the parameters' own dtypes.
+def apply(parameters: Tree, updates: Tree) -> Tree:
+    """Return the parameters moved by the updates, in the parameters' own dtypes.
 
     w <- w + delta
 
-    The sum is taken in the deltas' dtype and rounded once. Leaves whose delta is None (integers,
+    The sum is taken in the updates' dtype and rounded once. Leaves whose delta is None (integers,
     random keys) stay as they are.
 
     >>> apply({"w": jnp.ones(2, jnp.bfloat16)}, {"w": jnp.full(2, 0.5, jnp.float32)})
@@ -122,7 +122,7 @@ def apply(parameters: Tree, deltas: Tree) -> Tree:
         leaf = jnp.asarray(leaf)
         return (leaf.astype(delta.dtype) + delta).astype(leaf.dtype)
 
-    return jax.tree.map(moved, deltas, parameters, is_leaf=lambda x: x is None)
+    return jax.tree.map(moved, updates, parameters, is_leaf=lambda x: x is None)
 
 
 def learning_rule(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:

@@ -96,8 +96,8 @@ def reduce_on_plateau(
             resting=jnp.zeros((), jnp.int32),
         )
 
-    def update(deltas: Tree, state: PlateauState, parameters: Tree) -> tuple[Tree, PlateauState]:
-        return jax.tree.map(lambda d: scaled(state.scale, d), deltas), state
+    def update(updates: Tree, state: PlateauState, parameters: Tree) -> tuple[Tree, PlateauState]:
+        return jax.tree.map(lambda d: scaled(state.scale, d), updates), state
 
     def observe(state: PlateauState, metric: ArrayLike) -> PlateauState:
         value = jnp.asarray(metric, state.best.dtype)

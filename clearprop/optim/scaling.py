@@ -38,7 +38,7 @@ def scale(factor: float) -> Optimizer:
 
 @transformation
 def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
-    """Turn a direction of ascent into deltas: the last part of a learning rule made by hand.
+    """Turn a direction of ascent into updates: the last part of a learning rule made by hand.
 
     delta = -learning_rate(t) * g
 

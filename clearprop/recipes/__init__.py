@@ -78,7 +78,7 @@ def find_recipe(name: str) -> type[Recipe] | type[Study]:
     Traceback (most recent call last):
     clearprop.errors.ConfigurationError: unknown recipe 'lenet'
       expected: one of ...
-      mend:     did you mean 'lenet5'?
+      fix:      did you mean 'lenet5'?
     """
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation
+from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.pictures import brought_to, check_pictures, some
 from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, RuleName, ScheduleName
@@ -60,13 +60,13 @@ class AlexNetRecipe(NetworkRecipe):
                 where=dataset.name,
                 given=f"{height}x{width}",
                 expected=f"at most {SIZE}x{SIZE}",
-                mend=f"--set data.size={SIZE}",
+                fix=f"--set data.size={SIZE}",
             )
         return some(dataset, self.examples, self.seed)
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network, behind layers that bring small pictures to 227 x 227."""
-        shape = preparation.encoded_shape
+        shape = preprocessor.encoded_shape
         network = models.AlexNet(
             shape[-1],
             outputs,

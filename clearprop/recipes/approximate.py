@@ -182,7 +182,7 @@ class ApproximateStudy(Study):
                 where=table.name,
                 given=f"a set for {table.task}, examples of shape {inputs.shape[1:]}",
                 expected="a table of two columns of numbers",
-                mend="leave columns out: --set data.ignore=...",
+                fix="leave columns out: --set data.ignore=...",
             )
         if table.columns is not None and table.columns[0].categories is not None:
             raise ConfigurationError(
@@ -194,7 +194,7 @@ class ApproximateStudy(Study):
             raise DataError(
                 "a value of x is missing",
                 where=f"{table.name}, example {int(np.isnan(inputs).argmax()) + 1}",
-                mend="fill the cell, or leave the row out",
+                fix="fill the cell, or leave the row out",
             )
         x, y = inputs.reshape(-1).astype(np.float64), targets.reshape(-1).astype(np.float64)
         order = np.argsort(x, kind="stable")
@@ -312,8 +312,8 @@ def _trained(
         def step(carry: Any, _: None) -> Any:
             layer, state = carry
             gradient = value_and_grad(objective)(layer)[1]
-            deltas, state = rule.update(gradient, state, layer)
-            return (optim.apply(layer, deltas), state), None
+            updates, state = rule.update(gradient, state, layer)
+            return (optim.apply(layer, updates), state), None
 
         return jax.lax.scan(step, (layer, rule.init(layer)), None, length=steps)[0][0]
 

@@ -41,7 +41,7 @@ def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dat
             f"the recipe {recipe} takes measurements",
             where=dataset.name,
             given="texts: numbers of words measure nothing",
-            mend="for labelled texts: clearprop train text-classify",
+            fix="for labelled texts: clearprop train text-classify",
         )
     if positive is None and len(names) == 2:
         return dataset

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.catalog import load_inputs
 from clearprop.data.vocabulary import BEGIN, END
 from clearprop.errors import ConfigurationError
@@ -66,10 +66,10 @@ class CaptionRecipe(TranscribingRecipe):
             )
         return dataset
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for pictures of this size."""
         return models.Captioner(
-            preparation.encoded_shape["image"],
+            preprocessor.encoded_shape["image"],
             outputs,
             channels=self.channels,
             embedding_features=self.embedding_features,
@@ -78,14 +78,14 @@ class CaptionRecipe(TranscribingRecipe):
             dropout=self.dropout,
         )
 
-    def read(self, path: Path, preparation: Preparation) -> tuple[list[str], Any]:
+    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], Any]:
         """Return the pictures of a file or folder, numbered, as the model sees them.
 
         Raises:
             DataError: there are none, or they are of another kind.
             ShapeError: they are of another size.
         """
-        of_image = preparation.parts["image"]
+        of_image = preprocessor.parts["image"]
         images = of_image.apply(load_inputs(path, of_image))
         return [str(number + 1) for number in range(len(images))], np.asarray(images)
 
@@ -117,17 +117,17 @@ class CaptionRecipe(TranscribingRecipe):
             return []
         part = spread_rows(splits.test, 50)
         longest = int(np.argmax((part.targets >= 0).sum(axis=1)))
-        return [draw_attention(model, splits.preparation, part.inputs["image"][longest])]
+        return [draw_attention(model, splits.preprocessor, part.inputs["image"][longest])]
 
 
 def describe(
-    model: Any, preparation: Preparation, images: np.ndarray[Any, Any], *, beams: int = 4
+    model: Any, preprocessor: Preprocessor, images: np.ndarray[Any, Any], *, beams: int = 4
 ) -> list[str]:
     """Return what a trained network says about pictures.
 
     Args:
         model: of the recipe, trained.
-        preparation: of its run, such as ``clearprop.training.load_preparation`` reads.
+        preprocessor: of its run, such as ``clearprop.training.load_preprocessor`` reads.
         images: (N, height, width, channels), raw, of the size that was trained on.
         beams: 1 takes the likeliest word at each step; more search for likelier captions.
 
@@ -135,37 +135,37 @@ def describe(
         ShapeError: pictures of another size.
         DataError: pixels that are no bytes, where the network was trained on bytes.
     """
-    words = preparation.vocabularies["targets"]
-    told = _told(model, preparation, images, beams)
+    words = preprocessor.vocabularies["targets"]
+    told = _told(model, preprocessor, images, beams)
     return [words.decode(row) for row in told]
 
 
 def _told(
-    model: Any, preparation: Preparation, images: np.ndarray[Any, Any], beams: int
+    model: Any, preprocessor: Preprocessor, images: np.ndarray[Any, Any], beams: int
 ) -> list[list[int]]:
     if not len(images):
         return []
-    seen = np.asarray(preparation.parts["image"].apply(np.asarray(images)))
-    first, last = (preparation.vocabularies["targets"].numbers[token] for token in (BEGIN, END))
-    length = preparation.parts["words"].input_shape[0]
+    seen = np.asarray(preprocessor.parts["image"].apply(np.asarray(images)))
+    first, last = (preprocessor.vocabularies["targets"].numbers[token] for token in (BEGIN, END))
+    length = preprocessor.parts["words"].input_shape[0]
     return transcribe(model, seen, length=length, beams=beams, first=first, last=last)
 
 
-def draw_attention(model: Any, preparation: Preparation, image: np.ndarray[Any, Any]) -> Drawing:
+def draw_attention(model: Any, preprocessor: Preprocessor, image: np.ndarray[Any, Any]) -> Drawing:
     """Draw a picture once a word of its caption, with where the network looked for that word.
 
     Args:
         model: of the recipe, trained.
-        preparation: of its run.
+        preprocessor: of its run.
         image: (height, width, channels), raw, of the size that was trained on.
 
     Raises:
         ShapeError: a picture of another size.
     """
-    words = preparation.vocabularies["targets"]
-    (told,) = _told(model, preparation, image[None], beams=1)
+    words = preprocessor.vocabularies["targets"]
+    (told,) = _told(model, preprocessor, image[None], beams=1)
     before = np.array([[words.numbers[BEGIN], *told]], np.int32)
-    seen = np.asarray(preparation.parts["image"].apply(image[None]))
+    seen = np.asarray(preprocessor.parts["image"].apply(image[None]))
     looked = np.asarray(model.attention({"image": seen, "words": before}))[0]
     names = [*(words.tokens[number] for number in told), "end"]
     return over_picture(looked, image, names, "Where it looked for each word")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.recipes.characters import CharacterRecipe, sampled
 from clearprop.recipes.recipe import Activation, Count, Decay, Rate
 from clearprop.training import Curves
@@ -60,9 +60,9 @@ class CharGPTRecipe(CharacterRecipe):
         choice = self.data.model_copy(update={"sequence_length": CONTEXT})
         return self.model_copy(update={"data": choice}).dataset()
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return a GPT for the characters of this text."""
-        (context,) = preparation.encoded_shape
+        (context,) = preprocessor.encoded_shape
         return models.GPT(
             outputs,
             context,

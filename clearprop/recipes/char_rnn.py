@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from clearprop import models, nn
-from clearprop.data import Preparation
+from clearprop.data import Preprocessor
 from clearprop.recipes.characters import CharacterRecipe
 from clearprop.recipes.recipe import Count, Rate
 
@@ -27,7 +27,7 @@ class CharRNNRecipe(CharacterRecipe):
     embedding_features: Count = 32
     hidden_size: Count = 256
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for the characters of this text."""
         return models.RecurrentLanguageModel(
             outputs,

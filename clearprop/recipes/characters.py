@@ -13,7 +13,7 @@ from clearprop import models, nn, optim
 from clearprop.data import Dataset, Splits
 from clearprop.data.catalog import TEXT_SUFFIXES
 from clearprop.data.ngram import counted_bits
-from clearprop.data.preparation import INPUTS
+from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
@@ -68,7 +68,7 @@ class CharacterRecipe(NetworkRecipe):
                 "the recipe learns a text, character by character",
                 where=dataset.name,
                 given=f"a data set for {dataset.task}",
-                mend="--data FILE.txt",
+                fix="--data FILE.txt",
             )
         return dataset
 
@@ -103,7 +103,7 @@ def bits_per_character(model: nn.Module, splits: Splits) -> dict[str, float]:
     """
     if splits.test is None:
         return {}
-    nats = evaluate(model, splits.test, LOSS, splits.preparation).objective
+    nats = evaluate(model, splits.test, LOSS, splits.preprocessor).objective
     return {
         "bits per character": nats / math.log(2),
         "bits by counting, order 2": counted_bits(splits.train, splits.test, order=2),
@@ -133,4 +133,4 @@ def sampled(
     part = splits.dev or splits.train
     begun = jnp.asarray(part.inputs[:1, :prompt])
     tokens = models.generate(model, begun, length, seed=seed, temperature=temperature)
-    return splits.preparation.vocabularies[INPUTS].decode(np.asarray(tokens[0]))
+    return splits.preprocessor.vocabularies[INPUTS].decode(np.asarray(tokens[0]))

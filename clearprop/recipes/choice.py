@@ -93,7 +93,7 @@ class DataSource(Configuration):
         raise DataError(
             "none of the data sets of this recipe is at hand",
             given=", ".join(missing),
-            mend="name another: --data",
+            fix="name another: --data",
         )
 
     def _loaded(self, name: str) -> Dataset:

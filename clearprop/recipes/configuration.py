@@ -153,7 +153,7 @@ def _explained(kind: type[BaseModel], error: ValidationError, where: str | None)
         where=where,
         given=f"{key}={given if isinstance(given, str) else repr(given)}",
         expected=_expected(fault["msg"]),
-        mend=f"--set {key}=..." if fault["type"] == "missing" else None,
+        fix=f"--set {key}=..." if fault["type"] == "missing" else None,
     )
 
 

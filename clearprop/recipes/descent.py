@@ -167,7 +167,7 @@ def descend(
         function: w (D,) -> a scalar, built from clearprop operations.
         start: D numbers.
         rule: name of a learning rule.
-        rates: learning rates; a constant rate only scales a rule's deltas.
+        rates: learning rates; a constant rate only scales a rule's updates.
         steps: T.
 
     >>> (trail,) = descend(lambda w: w[0] ** 2 + 3, (5.0,), "sgd", (0.1,), 2)
@@ -180,8 +180,8 @@ def descend(
         def step(carry: Any, _: None) -> Any:
             w, state = carry
             value, gradient = value_and_grad(function)(w)
-            deltas, state = made.update({"w": gradient}, state, {"w": w})
-            moved = w + rate * deltas["w"]
+            updates, state = made.update({"w": gradient}, state, {"w": w})
+            moved = w + rate * updates["w"]
             # Where it runs away it stays, so that no path is full of numbers that are none.
             kept = jnp.where(jnp.isfinite(moved) & (jnp.abs(moved) < 1e6), moved, w)
             return (kept, state), (w, value)

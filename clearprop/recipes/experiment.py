@@ -63,7 +63,7 @@ class Experiment:
 
     def model(self) -> nn.Module:
         """Return the model, without values."""
-        return self.recipe.model(self.splits.preparation, self.outputs)
+        return self.recipe.model(self.splits.preprocessor, self.outputs)
 
     def train(
         self,
@@ -150,7 +150,7 @@ class Experiment:
         """Return how a model does on a part of the data, or None where there is no such part."""
         if part is None:
             return None
-        return evaluate(model, part, self.loss, self.splits.preparation)
+        return evaluate(model, part, self.loss, self.splits.preprocessor)
 
 
 def prepare(name: str, values: Mapping[str, Any] | None = None) -> Experiment:
@@ -185,7 +185,7 @@ def of_one_run(name: str) -> type[Recipe]:
     if issubclass(kind, Study):
         raise ConfigurationError(
             f"{name} is a study, of several runs or of none, and has no one model",
-            mend=f"clearprop train {name}",
+            fix=f"clearprop train {name}",
         )
     return kind
 
@@ -212,7 +212,7 @@ def of_run(config: Mapping[str, Any], where: str) -> Experiment:
             given=experiment.data_line,
             expected=f"{config['data'].get('examples')} training examples of "
             f"{config['data'].get('name')}, unchanged",
-            mend="put the data back as it was; to judge the model on other data: "
+            fix="put the data back as it was; to judge the model on other data: "
             "clearprop evaluate RUN --data FILE",
         )
     return experiment
@@ -229,6 +229,6 @@ def recipe_of(config: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any
         raise RunError(
             "this run was not started by a recipe, so its data and model are not known here",
             where=where,
-            mend="go on with it in Python: cp.fit(..., folder=..., resume=True)",
+            fix="go on with it in Python: cp.fit(..., folder=..., resume=True)",
         )
     return str(note["name"]), dict(note.get("values", {}))

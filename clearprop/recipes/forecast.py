@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.series import SERIES, WINDOW
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, line
@@ -71,7 +71,7 @@ class ForecastRecipe(NetworkRecipe):
                 "the recipe forecast takes a series",
                 where=dataset.name,
                 given=dataset.task,
-                mend="--data sunspots, or a table with --set data.target=COLUMN",
+                fix="--data sunspots, or a table with --set data.target=COLUMN",
             )
         window = dataset.input_shape[0]
         if self.season is not None and self.season > window:
@@ -79,13 +79,13 @@ class ForecastRecipe(NetworkRecipe):
                 "the last season does not fit into a window",
                 where=dataset.name,
                 given=f"season={self.season}, windows of {window} values",
-                mend=f"data.window={self.season}",
+                fix=f"data.window={self.season}",
             )
         return dataset
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the forecaster; its memory is as long as a window."""
-        window, features = preparation.encoded_shape
+        window, features = preprocessor.encoded_shape
         return models.Forecaster(
             self.network,
             features=features,
@@ -173,12 +173,12 @@ def draw_forecast(model: nn.Module, splits: Splits) -> Drawing:
 def _raw(splits: Splits) -> tuple[Numbers, Numbers]:
     """Return test windows (N, T) of the first feature and what followed (N, P), as they were."""
     assert splits.test is not None
-    preparation = splits.preparation
-    windows = splits.test.inputs[..., 0] * preparation.spread[0] + preparation.center[0]
+    preprocessor = splits.preprocessor
+    windows = splits.test.inputs[..., 0] * preprocessor.spread[0] + preprocessor.center[0]
     return windows, splits.test.targets
 
 
 def _forecast(model: nn.Module, splits: Splits) -> Numbers:
     assert splits.test is not None
     scaled = predict(model, splits.test.inputs)
-    return splits.preparation.restored_targets(scaled)  # type: ignore[no-any-return]
+    return splits.preprocessor.restored_targets(scaled)  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import rows_of
 from clearprop.data.texts import read_text
 from clearprop.data.vocabulary import BEGIN, END
@@ -62,11 +62,11 @@ class G2PRecipe(TranscribingRecipe):
         loaded, line = choice.load(self.preferred)
         return self.adapted(loaded), line
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for the letters and sounds of this data."""
         if self.network == "transformer":
             return models.Transformer(
-                len(preparation.vocabularies["source"]),
+                len(preprocessor.vocabularies["source"]),
                 outputs,
                 self.hidden_size,
                 layers=self.layers,
@@ -74,7 +74,7 @@ class G2PRecipe(TranscribingRecipe):
                 dropout=self.dropout,
             )
         return models.Seq2Seq(
-            len(preparation.vocabularies["source"]),
+            len(preprocessor.vocabularies["source"]),
             outputs,
             embedding_features=self.embedding_features,
             hidden_size=self.hidden_size,
@@ -82,7 +82,7 @@ class G2PRecipe(TranscribingRecipe):
             dropout=self.dropout,
         )
 
-    def read(self, path: Path, preparation: Preparation) -> tuple[list[str], Any]:
+    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], Any]:
         """Return the words of a text file, one a line, and their letters.
 
         Raises:
@@ -97,11 +97,11 @@ class G2PRecipe(TranscribingRecipe):
         words = [line.strip() for line in read_text(path).splitlines() if line.strip()]
         if not words:
             raise DataError("the file is empty", where=str(path), expected="a word in each line")
-        return words, spelled(preparation, words)
+        return words, spelled(preprocessor, words)
 
-    def longest(self, preparation: Preparation, given: Any) -> int:
+    def longest(self, preprocessor: Preprocessor, given: Any) -> int:
         """Return how many phonemes are written at most: long words may have many."""
-        return max(super().longest(preparation, given), 2 * int(given.shape[1]))
+        return max(super().longest(preprocessor, given), 2 * int(given.shape[1]))
 
     def called(self, part: Dataset) -> list[str]:
         """Return the words of a part."""
@@ -115,7 +115,9 @@ class G2PRecipe(TranscribingRecipe):
         if splits.test is None:
             return []
         part = spread_rows(splits.test, 200)
-        spelling, sounds = (splits.preparation.vocabularies[name] for name in ("source", "targets"))
+        spelling, sounds = (
+            splits.preprocessor.vocabularies[name] for name in ("source", "targets")
+        )
         right, wrong = [], []
         answers = self.answers(model, part)
         for row, (told, wanted) in enumerate(zip(answers, references(part), strict=True)):
@@ -132,19 +134,19 @@ class G2PRecipe(TranscribingRecipe):
         if splits.test is None or not isinstance(model, models.Seq2Seq):
             return []
         part = spread_rows(splits.test, 50)
-        spelling = splits.preparation.vocabularies["source"]
+        spelling = splits.preprocessor.vocabularies["source"]
         words = [spelling.decode(row) for row in part.inputs["source"]]
-        return [draw_attention(model, splits.preparation, max(words, key=len))]
+        return [draw_attention(model, splits.preprocessor, max(words, key=len))]
 
 
 def pronounce(
-    model: Any, preparation: Preparation, words: Sequence[str], *, beams: int = 4
+    model: Any, preprocessor: Preprocessor, words: Sequence[str], *, beams: int = 4
 ) -> list[tuple[str, ...]]:
     """Return the phonemes of words, as a trained network says them.
 
     Args:
         model: of the recipe, trained.
-        preparation: of its run, such as ``clearprop.training.load_preparation`` reads.
+        preprocessor: of its run, such as ``clearprop.training.load_preprocessor`` reads.
         words: in letters that were seen in training; capitals count as small letters.
         beams: 1 takes the likeliest phoneme at each step; more search for likelier words.
 
@@ -153,22 +155,24 @@ def pronounce(
     """
     if not len(words):
         return []
-    sounds = preparation.vocabularies["targets"]
+    sounds = preprocessor.vocabularies["targets"]
     first, last = (sounds.numbers[token] for token in (BEGIN, END))
-    length = preparation.parts["target"].input_shape[0]
-    rows = spelled(preparation, words)
+    length = preprocessor.parts["target"].input_shape[0]
+    rows = spelled(preprocessor, words)
     options = {"beams": beams, "first": first, "last": last}
     told = transcribe(model, rows, length=max(length, 2 * rows.shape[1]), **options)
     return [tuple(sounds.tokens[number] for number in row) for row in told]
 
 
-def spelled(preparation: Preparation, words: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
+def spelled(
+    preprocessor: Preprocessor, words: Sequence[str]
+) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Return words as numbers of letters, (N, S).
 
     Raises:
         DataError: an empty word, or a letter that was never seen.
     """
-    spelling = preparation.vocabularies["source"]
+    spelling = preprocessor.vocabularies["source"]
     small = [word.strip().lower() for word in words]
     for word in small:
         if not word:
@@ -182,20 +186,20 @@ def spelled(preparation: Preparation, words: Sequence[str]) -> np.ndarray[Any, n
     return spelling.encode_all(small)
 
 
-def draw_attention(model: Any, preparation: Preparation, word: str) -> Drawing:
+def draw_attention(model: Any, preprocessor: Preprocessor, word: str) -> Drawing:
     """Draw how much the decoder looked at each letter of a word for each sound.
 
     Args:
         model: of the recipe, trained.
-        preparation: of its run.
+        preprocessor: of its run.
         word: in letters that were seen in training.
 
     Raises:
         DataError: an empty word, or a letter that was never seen.
     """
-    rows = spelled(preparation, [word])
-    (said,) = pronounce(model, preparation, [word])
-    sounds = preparation.vocabularies["targets"]
+    rows = spelled(preprocessor, [word])
+    (said,) = pronounce(model, preprocessor, [word])
+    sounds = preprocessor.vocabularies["targets"]
     target = np.array([[sounds.numbers[token] for token in (BEGIN, *said)]], np.int32)
     looked = np.asarray(model.attention({"source": rows, "target": target}))[0]
     letters = list(word.strip().lower())

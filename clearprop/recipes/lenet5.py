@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation
+from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.recipe import Activation, Decay, NetworkRecipe, Rate, ScheduleName
 
@@ -44,14 +44,14 @@ class LeNet5Recipe(NetworkRecipe):
                 where=dataset.name,
                 given=f"{dataset.task}, examples of shape {'x'.join(map(str, shape))}",
                 expected="pictures of 28x28 or 32x32, or of a size that goes into one of these",
-                mend="of a folder of pictures: --set data.size=32; for other data: train mlp",
+                fix="of a folder of pictures: --set data.size=32; for other data: train mlp",
             )
         return dataset
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network, behind a layer that enlarges the pictures where they are small."""
-        height, _, channels = preparation.encoded_shape
-        factor = enlargement(preparation.encoded_shape) or 1
+        height, _, channels = preprocessor.encoded_shape
+        factor = enlargement(preprocessor.encoded_shape) or 1
         network = models.LeNet5(
             channels,
             outputs,

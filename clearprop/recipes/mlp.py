@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation
+from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.configuration import Listed
 from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, ScheduleName
@@ -42,14 +42,14 @@ class MLPRecipe(NetworkRecipe):
                 "the recipe mlp takes pictures, measurements or tables",
                 where=dataset.name,
                 given="texts: numbers of words measure nothing",
-                mend="for labelled texts: clearprop train text-classify",
+                fix="for labelled texts: clearprop train text-classify",
             )
         return dataset
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network with as many inputs as an example has numbers."""
         inputs = 1
-        for size in preparation.encoded_shape:
+        for size in preprocessor.encoded_shape:
             inputs *= size
         return models.MLP(
             (inputs, *self.hidden_sizes, outputs), activation=self.activation, dropout=self.dropout

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from clearprop import nn, ops, optim
-from clearprop.data import Dataset, Preparation
+from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, line
 from clearprop.recipes.choice import DataSource
@@ -173,11 +173,11 @@ def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
             "overfit takes tables and pictures with examples left to judge by",
             where=dataset.name,
             given=f"{dataset.task}, {len(dataset)} examples, of which {examples} to learn from",
-            mend="--set examples=50, or another set",
+            fix="--set examples=50, or another set",
         )
     order = np.random.default_rng(seed).permutation(len(dataset))
     few = dataset.take(np.sort(order[:examples]))
-    preparation = Preparation.fit(
+    preprocessor = Preprocessor.fit(
         few.inputs,
         few.targets,
         columns=dataset.columns,
@@ -189,8 +189,8 @@ def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
         part = dataset.take(rows)
         targets = part.targets
         if dataset.task == "regression":
-            targets = np.asarray(preparation.scaled_targets(targets))
-        return np.asarray(preparation.apply(part.inputs)), targets
+            targets = np.asarray(preprocessor.scaled_targets(targets))
+        return np.asarray(preprocessor.apply(part.inputs)), targets
 
     places = np.split(order, [examples, examples + judges])
     return Parts(*(scaled(np.sort(rows)) for rows in places))

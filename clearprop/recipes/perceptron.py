@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import models, nn, optim
-from clearprop.data import Dataset, Preparation, Splits, epoch_order
+from clearprop.data import Dataset, Preprocessor, Splits, epoch_order
 from clearprop.glass.boundary import draw_plane
 from clearprop.glass.style import Drawing
 from clearprop.models.perceptron import Corrections, rosenblatt
@@ -48,9 +48,9 @@ class PerceptronRecipe(Recipe):
         """Return the data set with two classes: the chosen one is label 1."""
         return against_the_rest(dataset, self.positive, "perceptron")
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return one neuron with as many inputs as an example has numbers."""
-        return models.Perceptron(int(np.prod(preparation.encoded_shape)))
+        return models.Perceptron(int(np.prod(preprocessor.encoded_shape)))
 
     def loss(self, dataset: Dataset) -> str:
         """Return the loss whose gradient is Rosenblatt's rule."""
@@ -60,48 +60,48 @@ class PerceptronRecipe(Recipe):
         """Return plain gradient descent."""
         return optim.sgd(self.learning_rate)
 
-    def corrections(self, train: Dataset, preparation: Preparation) -> Corrections | None:
+    def corrections(self, train: Dataset, preprocessor: Preprocessor) -> Corrections | None:
         """Return what the rule did in this run, correction by correction; None of long runs."""
         if self.epochs * len(train) > MOST_TURNS:
             return None
         orders = (epoch_order(len(train), self.seed, epoch) for epoch in range(self.epochs))
-        inputs = _scaled(train, preparation)
+        inputs = _scaled(train, preprocessor)
         return rosenblatt(inputs, train.targets, orders, rate=self.learning_rate)
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         """Return how many corrections were made, and how many there can be where a plane exists."""
-        done = self.corrections(splits.train, splits.preparation)
+        done = self.corrections(splits.train, splits.preprocessor)
         if done is None:
             return {}
         found = {"corrections": float(done.total)}
         if done.ended:
-            known = margin(_scaled(splits.train, splits.preparation), splits.train.targets)
+            known = margin(_scaled(splits.train, splits.preprocessor), splits.train.targets)
             if known is not None:
                 found["corrections at most"] = float(known.corrections)
         return found
 
     def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
         """Return the plane that was found, or whether there is one at all."""
-        train, preparation = splits.train, splits.preparation
-        inputs = _scaled(train, preparation)
+        train, preprocessor = splits.train, splits.preprocessor
+        inputs = _scaled(train, preprocessor)
         answers = predict(model, inputs)[:, 0] >= 0
         wrong = int((answers != (train.targets == 1)).sum())
         if wrong:
             return _not_found(inputs, train, wrong, self.epochs)
         return [
-            *_found(model, curves, preparation, train),
-            *_counted(self.corrections(train, preparation), inputs, train),
+            *_found(model, curves, preprocessor, train),
+            *_counted(self.corrections(train, preprocessor), inputs, train),
         ]
 
     def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
         """Return a picture of the plane; where none separates, of the proof too."""
-        train, preparation = splits.train, splits.preparation
-        inputs, (weights, bias) = _scaled(train, preparation), _plane(model)
+        train, preprocessor = splits.train, splits.preprocessor
+        inputs, (weights, bias) = _scaled(train, preprocessor), _plane(model)
         wrong = ((inputs @ weights + bias >= 0) != (train.targets == 1)).any()
         conflict = separate(inputs, train.targets).conflict if wrong else None
-        if inputs.shape[1] <= 2 and len(preparation.center) == inputs.shape[1]:
-            inputs = inputs * np.asarray(preparation.spread) + np.asarray(preparation.center)
-            weights, bias = _in_units_of_the_data(weights, bias, preparation)
+        if inputs.shape[1] <= 2 and len(preprocessor.center) == inputs.shape[1]:
+            inputs = inputs * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center)
+            weights, bias = _in_units_of_the_data(weights, bias, preprocessor)
         return [
             draw_plane(
                 inputs,
@@ -115,8 +115,8 @@ class PerceptronRecipe(Recipe):
         ]
 
 
-def _scaled(train: Dataset, preparation: Preparation) -> NDArray[np.float32]:
-    scaled = preparation.scaled(np.asarray(train.inputs))
+def _scaled(train: Dataset, preprocessor: Preprocessor) -> NDArray[np.float32]:
+    scaled = preprocessor.scaled(np.asarray(train.inputs))
     return np.asarray(scaled, np.float32).reshape(len(train), -1)
 
 
@@ -127,11 +127,11 @@ def _plane(model: nn.Module) -> tuple[NDArray[np.float64], float]:
 
 
 def _in_units_of_the_data(
-    weights: NDArray[np.float64], bias: float, preparation: Preparation
+    weights: NDArray[np.float64], bias: float, preprocessor: Preprocessor
 ) -> tuple[NDArray[np.float64], float]:
     # The neuron saw scaled inputs; the plane is told in the units of the data.
-    weights = weights / np.asarray(preparation.spread)
-    return weights, bias - float(weights @ np.asarray(preparation.center))
+    weights = weights / np.asarray(preprocessor.spread)
+    return weights, bias - float(weights @ np.asarray(preprocessor.center))
 
 
 def _counted(done: Corrections | None, inputs: NDArray[np.float32], train: Dataset) -> list[str]:
@@ -147,7 +147,9 @@ def _counted(done: Corrections | None, inputs: NDArray[np.float32], train: Datas
     return lines
 
 
-def _found(model: nn.Module, curves: Curves, preparation: Preparation, train: Dataset) -> list[str]:
+def _found(
+    model: nn.Module, curves: Curves, preprocessor: Preprocessor, train: Dataset
+) -> list[str]:
     names, classes = train.feature_names, train.class_names or ("0", "1")
     corrected = np.flatnonzero(curves.training_error > 0)
     last = int(curves.epoch[corrected[-1]]) if len(corrected) else 0
@@ -156,9 +158,9 @@ def _found(model: nn.Module, curves: Curves, preparation: Preparation, train: Da
         f"the last correction was in epoch {last}"
     ]
     weights, bias = _plane(model)
-    if len(weights) > FEW_ROWS or len(weights) != len(preparation.center):
+    if len(weights) > FEW_ROWS or len(weights) != len(preprocessor.center):
         return lines
-    weights, bias = _in_units_of_the_data(weights, bias, preparation)
+    weights, bias = _in_units_of_the_data(weights, bias, preprocessor)
     terms = [f"{w:+.4g} {names[i] if names else f'x{i + 1}'}" for i, w in enumerate(weights)]
     return [
         *lines,

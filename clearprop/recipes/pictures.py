@@ -22,7 +22,7 @@ def check_pictures(dataset: Dataset, recipe: str) -> tuple[int, int, int]:
             where=dataset.name,
             given=f"{dataset.task}, examples of shape {'x'.join(map(str, shape))}",
             expected="(height, width, channels)",
-            mend="a folder of pictures, one subfolder a class; for other data: train mlp",
+            fix="a folder of pictures, one subfolder a class; for other data: train mlp",
         )
     height, width, channels = shape
     return height, width, channels

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from clearprop import nn, ops, optim
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.errors import unknown_name
 from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
@@ -134,11 +134,11 @@ class Recipe(Configuration):
         return self
 
     @abstractmethod
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the model for this data, without values.
 
         Args:
-            preparation: says what an example looks like.
+            preprocessor: says what an example looks like.
             outputs: classes, or numbers to predict.
         """
 

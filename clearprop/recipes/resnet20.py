@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation
+from clearprop.data import Dataset, Preprocessor
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.pictures import brought_to, check_pictures
 from clearprop.recipes.recipe import (
@@ -73,9 +73,9 @@ class ResNet20Recipe(NetworkRecipe):
         check_pictures(dataset, "resnet20")
         return dataset
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network, behind layers that bring small pictures to 32 x 32."""
-        shape = preparation.encoded_shape
+        shape = preprocessor.encoded_shape
         network = models.small_resnet(
             self.depth,
             shape[-1],

@@ -99,7 +99,7 @@ def claim(folder: Path) -> None:
                 "the folder is not empty",
                 where=str(folder),
                 expected="a new or an empty folder: nothing is ever overwritten",
-                mend="choose another folder",
+                fix="choose another folder",
             )
 
 

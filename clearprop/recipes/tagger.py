@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import models, nn, optim
-from clearprop.data import Dataset, Preparation, Splits
-from clearprop.data.preparation import INPUTS
+from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.characters import LOSS, clipped
 from clearprop.recipes.configuration import OrNone
@@ -64,7 +64,7 @@ class TaggerRecipe(NetworkRecipe):
                 "the recipe needs words with their tags",
                 where=dataset.name,
                 given=f"a data set for {dataset.task}",
-                mend="--data FILE with a word and its tag in each line",
+                fix="--data FILE with a word and its tag in each line",
             )
         return dataset
 
@@ -76,10 +76,10 @@ class TaggerRecipe(NetworkRecipe):
         """Return the learning rule, given gradients that are cut to a longest norm."""
         return clipped(super().learning_rule(steps), self.clip)
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for these words and tags."""
         return models.Tagger(
-            len(preparation.vocabularies[INPUTS]),
+            len(preprocessor.vocabularies[INPUTS]),
             outputs,
             embedding_features=self.embedding_features,
             hidden_size=self.hidden_size,
@@ -103,7 +103,10 @@ class TaggerRecipe(NetworkRecipe):
             return []
         told = answers(model, splits.test)
         own = right_tags(told, splits.test)
-        words, names = splits.preparation.vocabularies[INPUTS], splits.preparation.class_names or ()
+        words, names = (
+            splits.preprocessor.vocabularies[INPUTS],
+            splits.preprocessor.class_names or (),
+        )
         shown = [
             f"{words.tokens[word]}/{names[tag]}"
             for word, tag in zip(splits.test.inputs[0], told[0], strict=True)
@@ -131,8 +134,8 @@ def usual_tags(splits: Splits) -> float:
     """
     assert splits.test is not None
     train, test = splits.train, splits.test
-    tags = len(splits.preparation.class_names or ())
-    words = len(splits.preparation.vocabularies[INPUTS])
+    tags = len(splits.preprocessor.class_names or ())
+    words = len(splits.preprocessor.vocabularies[INPUTS])
     counted = train.targets >= 0
     pairs = train.inputs[counted].astype(np.int64) * tags + train.targets[counted]
     table = np.bincount(pairs, minlength=words * tags).reshape(words, tags)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 
 from clearprop import models, nn, optim
-from clearprop.data import Dataset, Preparation, Splits
-from clearprop.data.preparation import INPUTS
+from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.characters import clipped
 from clearprop.recipes.configuration import OrNone
@@ -53,15 +53,15 @@ class TextClassifyRecipe(NetworkRecipe):
                 "the recipe needs labelled texts",
                 where=dataset.name,
                 given=f"a data set for {dataset.task}, of no labelled texts",
-                mend="--data FOLDER with a folder of .txt files for each label, or "
+                fix="--data FOLDER with a folder of .txt files for each label, or "
                 "--data FILE.csv --target LABEL --set data.text=COLUMN",
             )
         return dataset
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for the words of these texts."""
         return models.WordClassifier(
-            len(preparation.vocabularies[INPUTS]),
+            len(preprocessor.vocabularies[INPUTS]),
             outputs,
             network=self.network,
             embedding_features=self.embedding_features,
@@ -87,7 +87,7 @@ class TextClassifyRecipe(NetworkRecipe):
         """Return by how much the network beats the classic, or does not."""
         if splits.test is None:
             return []
-        found = evaluate(model, splits.test, self.loss(splits.test), splits.preparation)
+        found = evaluate(model, splits.test, self.loss(splits.test), splits.preprocessor)
         return [compared(1 - found.error, weighed_words(splits), "TF-IDF with logistic regression")]
 
 
@@ -113,7 +113,7 @@ def weighed_words(splits: Splits) -> float:
     from sklearn.linear_model import LogisticRegression
 
     assert splits.test is not None
-    words = len(splits.preparation.vocabularies[INPUTS])
+    words = len(splits.preprocessor.vocabularies[INPUTS])
     weigh = TfidfTransformer(sublinear_tf=True)
     classic = LogisticRegression(C=10.0, solver="newton-cg")
     classic.fit(weigh.fit_transform(counts(splits.train, words)), splits.train.targets)

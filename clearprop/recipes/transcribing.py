@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from clearprop import nn, optim
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.vocabulary import BEGIN, END, Vocabulary
 from clearprop.errors import ConfigurationError
 from clearprop.models.transcription import transcribe
@@ -59,7 +59,7 @@ class TranscribingRecipe(NetworkRecipe):
                 f"the recipe needs inputs by name: {' and '.join(sorted(names))}",
                 where=dataset.name,
                 given=f"examples of shape {dataset.input_shape}",
-                mend=f"--data {self.preferred[0]}",
+                fix=f"--data {self.preferred[0]}",
             )
         return dataset
 
@@ -75,48 +75,48 @@ class TranscribingRecipe(NetworkRecipe):
         """Return what a model writes about each example of a part, as numbers of tokens."""
         kept = part.inputs[self.given]
         given = np.asarray(kept[np.arange(len(part))])
-        preparation = part.preparation
-        if preparation is not None:
-            given = np.asarray(preparation.parts[self.given].scaled(given))
+        preprocessor = part.preprocessor
+        if preprocessor is not None:
+            given = np.asarray(preprocessor.parts[self.given].scaled(given))
         first, last = ends(part)
         length = part.targets.shape[1]
         return transcribe(model, given, length=length, beams=beams, first=first, last=last)
 
     @abstractmethod
-    def read(self, path: Path, preparation: Preparation) -> tuple[list[str], Any]:
+    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], Any]:
         """Return the new examples of a file: what each is called, and what a model reads of them.
 
         Raises:
             DataError: the file is empty, damaged, or of another kind.
         """
 
-    def longest(self, preparation: Preparation, given: Any) -> int:
+    def longest(self, preprocessor: Preprocessor, given: Any) -> int:
         """Return how many tokens are written at most about new examples."""
-        return int(preparation.parts[self.written].input_shape[0])
+        return int(preprocessor.parts[self.written].input_shape[0])
 
     @abstractmethod
     def called(self, part: Dataset) -> list[str]:
         """Return what each example of a prepared part is called."""
 
     def transcripts(
-        self, model: Any, preparation: Preparation, new: Path | Dataset
+        self, model: Any, preprocessor: Preprocessor, new: Path | Dataset
     ) -> list[tuple[str, str]]:
         """Return new examples by what they are called, each with what a model writes about it.
 
         Args:
             model: trained.
-            preparation: of its run.
+            preprocessor: of its run.
             new: a file, or a part that is prepared.
 
         Raises:
             DataError: as `read`.
         """
-        tokens = preparation.vocabularies["targets"]
+        tokens = preprocessor.vocabularies["targets"]
         if isinstance(new, Dataset):
             names, told = self.called(new), self.answers(model, new, self.beams)
         else:
-            names, given = self.read(new, preparation)
-            length = self.longest(preparation, given)
+            names, given = self.read(new, preprocessor)
+            length = self.longest(preprocessor, given)
             first, last = tokens.numbers[BEGIN], tokens.numbers[END]
             options = {"length": length, "first": first, "last": last}
             told = transcribe(model, given, beams=self.beams, **options)

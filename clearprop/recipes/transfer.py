@@ -234,7 +234,7 @@ def parted(dataset: Dataset, known: float) -> tuple[Dataset, Dataset]:
             "transfer takes pictures of at most 32 x 32 in four classes or more",
             where=dataset.name,
             given=f"{height} x {width}, {len(names)} classes",
-            mend="of a folder of pictures: --set data.size=32",
+            fix="of a folder of pictures: --set data.size=32",
         )
     middle = min(max(2, round(known * len(names))), len(names) - 2)
     learned = np.flatnonzero(dataset.targets < middle)

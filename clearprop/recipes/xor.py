@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.recipes.binary import against_the_rest, truth_table_lines
 from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate
 from clearprop.training import Curves, predict
@@ -40,9 +40,9 @@ class XorRecipe(NetworkRecipe):
         """Return the data set with two classes: the last one against the rest."""
         return against_the_rest(dataset, None, "xor")
 
-    def model(self, preparation: Preparation, outputs: int) -> nn.Module:
+    def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network with one hidden layer and one output."""
-        inputs = int(np.prod(preparation.encoded_shape))
+        inputs = int(np.prod(preprocessor.encoded_shape))
         return models.MLP((inputs, self.hidden_size, 1), activation=self.activation)
 
     def loss(self, dataset: Dataset) -> str:

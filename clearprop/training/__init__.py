@@ -12,7 +12,7 @@ from clearprop.training.events import (
     Stopped,
 )
 from clearprop.training.fit import fit
-from clearprop.training.model_file import load, load_preparation, save
+from clearprop.training.model_file import load, load_preprocessor, save
 from clearprop.training.order import Order
 from clearprop.training.recording import Record
 from clearprop.training.recordings import Recorded, Recordings, Series
@@ -43,7 +43,7 @@ __all__ = [
     "evaluate",
     "fit",
     "load",
-    "load_preparation",
+    "load_preprocessor",
     "open_run",
     "predict",
     "read_run",

@@ -79,7 +79,7 @@ def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             "the file is cut off or damaged",
             where=str(path),
             given=str(error),
-            mend="take an earlier checkpoint, or copy the file again",
+            fix="take an earlier checkpoint, or copy the file again",
         ) from error
     return arrays, known["record"]
 

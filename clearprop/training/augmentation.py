@@ -75,7 +75,7 @@ def find(augment: Augment | None) -> tuple[Augmentation, ...]:
     chosen = tuple(_found(one) for one in augment)
     if sum(isinstance(one, Mixup) for one in chosen) > 1:
         raise ConfigurationError(
-            "examples are mixed once", where="augment", given=repr(chosen), mend="give one Mixup"
+            "examples are mixed once", where="augment", given=repr(chosen), fix="give one Mixup"
         )
     return chosen
 
@@ -354,7 +354,7 @@ def _pictures(name: str, x: Array) -> tuple[int, int, int]:
             where=f"augment: {name}",
             given=f"a batch of shape {tuple(x.shape)}",
             expected="(B, height, width) or (B, height, width, channels)",
-            mend="Noise and Mixup take inputs of any shape",
+            fix="Noise and Mixup take inputs of any shape",
         )
     return x.shape[0], x.shape[1], x.shape[2]
 

@@ -84,7 +84,7 @@ class Checkpoints:
                 "none of the checkpoints is whole, so the run cannot go on",
                 where=str(self.folder),
                 given=", ".join(path.name for _, path in files[-3:]),
-                mend="put a whole one back, or begin a new run in another folder",
+                fix="put a whole one back, or begin a new run in another folder",
             )
         return None
 
@@ -127,7 +127,7 @@ def check_architecture(
     Traceback (most recent call last):
     clearprop.errors.CheckpointError: a.safetensors: the file belongs to another architecture
       given:    w is (2, 4) float32 in the file and (2, 3) float32 in the model
-      mend:     build the model with the configuration that the file was written with
+      fix:      build the model with the configuration that the file was written with
     """
     lines = []
     for path in [*expected, *(path for path in found if path not in expected)]:
@@ -144,7 +144,7 @@ def check_architecture(
             "the file belongs to another architecture",
             where=where,
             given="; ".join(lines[:3]) + more,
-            mend="build the model with the configuration that the file was written with",
+            fix="build the model with the configuration that the file was written with",
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data import Dataset, Preparation
+from clearprop.data import Dataset, Preprocessor
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.training.calls import EVALUATION_BATCH, Calls
@@ -90,7 +90,7 @@ def evaluate(
     model: nn.Module,
     dataset: Dataset | tuple[Any, Any],
     loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
-    preparation: Preparation | None = None,
+    preprocessor: Preprocessor | None = None,
 ) -> Evaluation:
     """Return how a model does on a data set.
 
@@ -99,10 +99,10 @@ def evaluate(
         dataset: a part of ``Splits``; or raw, to be prepared here; or ``(inputs, targets)`` encoded
             as a part of ``Splits`` is.
         loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
-        preparation: of the run that trained the model; what ``Splits`` and ``Run`` carry.
+        preprocessor: of the run that trained the model; what ``Splits`` and ``Run`` carry.
 
     Raises:
-        DataError: a label is out of range, or the part was encoded by another preparation.
+        DataError: a label is out of range, or the part was encoded by another preprocessor.
         ModelError: the model has no values yet.
         ShapeError: the examples do not fit the model.
 
@@ -115,21 +115,21 @@ def evaluate(
     """
     chosen = nn.find_loss(loss)
     if isinstance(dataset, Dataset):
-        dataset = _prepared(dataset, preparation)
+        dataset = _prepared(dataset, preprocessor)
         part = Part(dataset.name, dataset.inputs, dataset.targets, dataset)
         names = dataset.class_names
     else:
         part, names = arrays_part("data", *dataset), None
-    outputs = _outputs(model, part.inputs, preparation)
+    outputs = _outputs(model, part.inputs, preprocessor)
     check_labels(part, chosen, outputs.shape, part.targets.shape)
-    scaled = preparation is not None and bool(preparation.target_center)
+    scaled = preprocessor is not None and bool(preprocessor.target_center)
     targets = part.targets
     losses = chosen.per_example(
         jnp.asarray(outputs),
-        jnp.asarray(preparation.scaled_targets(targets) if scaled and preparation else targets),
+        jnp.asarray(preprocessor.scaled_targets(targets) if scaled and preprocessor else targets),
     )
-    if scaled and preparation is not None:
-        outputs = np.asarray(preparation.restored_targets(outputs))
+    if scaled and preprocessor is not None:
+        outputs = np.asarray(preprocessor.restored_targets(outputs))
     errors = chosen.error(jnp.asarray(outputs), jnp.asarray(targets))
     return Evaluation(
         examples=len(part),
@@ -142,14 +142,16 @@ def evaluate(
     )
 
 
-def predict(model: nn.Module, inputs: Any, preparation: Preparation | None = None) -> NDArray[Any]:
+def predict(
+    model: nn.Module, inputs: Any, preprocessor: Preprocessor | None = None
+) -> NDArray[Any]:
     """Return a model's outputs for many examples, computed batch by batch in compiled calls.
 
     Args:
         model: with values in its parameters.
-        inputs: raw examples (N, ...) where a preparation is given, else as the model takes them; or
-            several such arrays by name.
-        preparation: of the run that trained the model; regression outputs are then in the units of
+        inputs: raw examples (N, ...) where a preprocessor is given, else as the model takes them;
+            or several such arrays by name.
+        preprocessor: of the run that trained the model; regression outputs are then in the units of
             the targets.
 
     Raises:
@@ -161,43 +163,43 @@ def predict(model: nn.Module, inputs: Any, preparation: Preparation | None = Non
     >>> predict(nn.Linear(2, 3).init(0), np.ones((1000, 2), np.float32)).shape
     (1000, 3)
     """
-    if preparation is not None:
-        inputs = preparation.encode(jax.tree.map(np.asarray, inputs))
-    outputs = _outputs(model, inputs, preparation)
-    if preparation is not None and preparation.target_center:
-        return np.asarray(preparation.restored_targets(outputs))
+    if preprocessor is not None:
+        inputs = preprocessor.encode(jax.tree.map(np.asarray, inputs))
+    outputs = _outputs(model, inputs, preprocessor)
+    if preprocessor is not None and preprocessor.target_center:
+        return np.asarray(preprocessor.restored_targets(outputs))
     return outputs
 
 
-def _prepared(dataset: Dataset, preparation: Preparation | None) -> Dataset:
-    """Return a data set encoded by a preparation, once."""
-    if preparation is None or dataset.preparation == preparation:
+def _prepared(dataset: Dataset, preprocessor: Preprocessor | None) -> Dataset:
+    """Return a data set encoded by a preprocessor, once."""
+    if preprocessor is None or dataset.preprocessor == preprocessor:
         return dataset
-    if dataset.preparation is None:
-        return dataset.prepared(preparation)
-    # Bytes are kept as they are, whichever preparation they passed through; tokens are too where
+    if dataset.preprocessor is None:
+        return dataset.prepared(preprocessor)
+    # Bytes are kept as they are, whichever preprocessor they passed through; tokens are too where
     # the same number is the same token.
-    before = dataset.preparation
-    same_words = preparation.vocabularies == before.vocabularies
-    if preparation.kind == before.kind and (
-        preparation.kind == "bytes" or (preparation.kind == "tokens" and same_words)
+    before = dataset.preprocessor
+    same_words = preprocessor.vocabularies == before.vocabularies
+    if preprocessor.kind == before.kind and (
+        preprocessor.kind == "bytes" or (preprocessor.kind == "tokens" and same_words)
     ):
         return dataset
     raise DataError(
-        "these examples were encoded by another preparation than the model's",
+        "these examples were encoded by another preprocessor than the model's",
         where=dataset.name,
-        mend="give the raw data set, or a part of the Splits that the model was trained on",
+        fix="give the raw data set, or a part of the Splits that the model was trained on",
     )
 
 
-def _outputs(model: nn.Module, kept: Any, preparation: Preparation | None) -> NDArray[Any]:
+def _outputs(model: nn.Module, kept: Any, preprocessor: Preprocessor | None) -> NDArray[Any]:
     if not nn.is_initialized(model):
-        raise ModelError("the model has no values yet", mend="model.init(0), or fit it first")
+        raise ModelError("the model has no values yet", fix="model.init(0), or fit it first")
     if not by_name(kept):
         kept = kept if hasattr(kept, "dtype") else np.asarray(kept)
     n = _examples(kept)
     size = min(n, EVALUATION_BATCH)
-    prepared = as_numbers if preparation is None else preparation.scaled
+    prepared = as_numbers if preprocessor is None else preprocessor.scaled
     parts = []
     for start in range(0, n, max(size, 1)):
         rows = np.minimum(np.arange(start, start + size), n - 1)

@@ -14,7 +14,7 @@ from clearprop.errors import RunError
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about a write into an error that names the mend.
+    """Turn what the operating system says about a write into an error that names the fix.
 
     Raises:
         RunError: the disk is full, or the place cannot be written.
@@ -27,7 +27,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             "the disk is full" if full else "the file cannot be written",
             where=str(path),
             given=error.strerror or str(error),
-            mend="free some space and resume; what had been written before is whole"
+            fix="free some space and resume; what had been written before is whole"
             if full
             else "check that the folder exists and that you may write to it",
         ) from error

@@ -163,7 +163,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise RunError(
             "this folder has no config.json, so no run began in it",
             where=str(path),
-            mend="choose the folder of a run, or start a new run in a new folder",
+            fix="choose the folder of a run, or start a new run in a new folder",
         )
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
@@ -223,7 +223,7 @@ def _check_empty(path: Path) -> None:
             where=str(path),
             given=", ".join(strangers[:5]),
             expected="a new or an empty folder: nothing is ever overwritten",
-            mend="choose another folder, or go on with this run (resume=True)"
+            fix="choose another folder, or go on with this run (resume=True)"
             if is_run
             else "choose another folder",
         )

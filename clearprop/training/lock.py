@@ -55,7 +55,7 @@ class Lock:
                 "another process is working in this run folder",
                 where=str(path.parent),
                 given=_described(read_holder(path)),
-                mend="wait for it, or choose another folder",
+                fix="wait for it, or choose another folder",
             )
         own = Holder(socket.gethostname(), os.getpid(), time.time())
         with disk_errors(path):

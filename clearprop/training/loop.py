@@ -407,7 +407,7 @@ class Loop:
             yield self._end_epoch()
         raise RunError(
             "a loss was not finite, and was finite when the same steps were made again",
-            mend="check the memory and the cooling of the machine",
+            fix="check the memory and the cooling of the machine",
         )
 
     def _break(

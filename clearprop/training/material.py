@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data import Dataset, Preparation, Splits, epoch_order
+from clearprop.data import Dataset, Preprocessor, Splits, epoch_order
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, DataError, kind_of
 from clearprop.nn import Loss
@@ -76,13 +76,13 @@ class Material:
     Attributes:
         train: what is learned from.
         dev: what judges; None where nothing is held out.
-        preparation: None where plain arrays were given.
+        preprocessor: None where plain arrays were given.
         class_names: of the labels, where they have names.
     """
 
     train: Part
     dev: Part | None
-    preparation: Preparation | None = None
+    preprocessor: Preprocessor | None = None
     class_names: tuple[str, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _of_splits(splits: Splits, dev: Development) -> Material:
     part: Part | None = None
     match dev:
         case Dataset():
-            part = _of_dataset(dev.prepared(splits.preparation))
+            part = _of_dataset(dev.prepared(splits.preprocessor))
         case None:
             part = _of_dataset(splits.dev) if splits.dev is not None else None
         case 0:
@@ -139,10 +139,10 @@ def _of_splits(splits: Splits, dev: Development) -> Material:
                 "the data is split already, so its development part cannot be chosen anew",
                 given=f"dev={dev!r}"[:80],
                 expected="a Dataset, 0 for none, or None for the part that the split has",
-                mend="dataset.split(dev=...)",
+                fix="dataset.split(dev=...)",
             )
-    names = splits.preparation.class_names
-    return Material(_of_dataset(splits.train), part, splits.preparation, names)
+    names = splits.preprocessor.class_names
+    return Material(_of_dataset(splits.train), part, splits.preprocessor, names)
 
 
 def _of_dataset(dataset: Dataset) -> Part:
@@ -212,7 +212,7 @@ def _numbers(where: str, values: Any) -> NDArray[Any]:
             "an entry is not a finite number",
             where=where,
             given=f"{array[place]} at {place}",
-            mend="fill or drop what is missing",
+            fix="fill or drop what is missing",
         )
     # What is wider than the devices compute with is narrowed once, here.
     narrower = {"f": np.float32, "i": np.int32, "u": np.int32}.get(array.dtype.kind)
@@ -250,7 +250,7 @@ def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[i
             where=part.name,
             given=f"label {targets[place]} of example {place[0]}",
             expected=f"0 to {classes - 1}, as the model has {classes} outputs",
-            mend=f"give the last layer {int(targets.max()) + 1} units"
+            fix=f"give the last layer {int(targets.max()) + 1} units"
             if targets.min() >= 0
             else "number the classes from 0",
         )
@@ -267,5 +267,5 @@ def _check_chances(part: Part) -> None:
             where=part.name,
             given=f"target {targets[place]} of example {place[0]}",
             expected="0 to 1, as the loss takes a class or not",
-            mend="(y + 1) / 2 turns -1 and 1 into 0 and 1" if signs else "code the classes 0 and 1",
+            fix="(y + 1) / 2 turns -1 and 1 into 0 and 1" if signs else "code the classes 0 and 1",
         )

@@ -1,4 +1,4 @@
-"""A trained model in one file: its arrays, its architecture and its preparation, as safetensors."""
+"""A trained model in one safetensors file: its arrays, architecture and preprocessor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clearprop import (
     nn,
     tree,
 )
-from clearprop.data import Preparation
+from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ModelError
 from clearprop.nn import Module
 from clearprop.training.arrays import load_arrays, save_arrays
@@ -21,7 +21,7 @@ from clearprop.training.checkpoint import check_architecture
 FORMAT = 1
 
 
-def save(model: Module, path: Path | str, preparation: Preparation | None = None) -> None:
+def save(model: Module, path: Path | str, preprocessor: Preprocessor | None = None) -> None:
     """Write a model to a file, in one stroke; nothing in the file is ever executed.
 
     The header holds the architecture, where it can be written as plain data; a model with functions
@@ -30,20 +30,20 @@ def save(model: Module, path: Path | str, preparation: Preparation | None = None
     Args:
         model: with values in all its parameters.
         path: of the file, by custom ``.safetensors``.
-        preparation: what turns raw inputs into the model's, to be kept with it.
+        preprocessor: what turns raw inputs into the model's, to be kept with it.
 
     Raises:
         ModelError: a parameter has no values yet.
         RunError: the disk is full, or the place cannot be written.
     """
     if not nn.is_initialized(model):
-        raise ModelError("the model has no values yet", mend="model.init(0), or fit it first")
+        raise ModelError("the model has no values yet", fix="model.init(0), or fit it first")
     record: dict[str, Any] = {"format": FORMAT, "structure": None}
     try:
         record["structure"] = nn.to_structure(model)
     except ModelError as error:
         record["not_described"] = error.problem
-    record["preparation"] = preparation.to_json() if preparation is not None else None
+    record["preprocessor"] = preprocessor.to_json() if preprocessor is not None else None
     save_arrays(Path(path), _arrays(model), record)
 
 
@@ -71,7 +71,7 @@ def load(path: Path | str, like: Module | None = None) -> Module:
                 "the file does not describe its architecture",
                 where=str(file),
                 given=record.get("not_described"),
-                mend="load(path, like=model) with a model of the same architecture",
+                fix="load(path, like=model) with a model of the same architecture",
             )
         like = nn.from_structure(record["structure"])
         assert like is not None
@@ -86,15 +86,15 @@ def load(path: Path | str, like: Module | None = None) -> Module:
     return tree.replace(like, {name: jnp.asarray(x) for name, x in arrays.items()})
 
 
-def load_preparation(path: Path | str) -> Preparation | None:
-    """Return the preparation that was saved with a model, or None.
+def load_preprocessor(path: Path | str) -> Preprocessor | None:
+    """Return the preprocessor that was saved with a model, or None.
 
     Raises:
         CheckpointError: the file is missing or damaged.
     """
     _, record = load_arrays(_file(path))
-    text = record.get("preparation")
-    return Preparation.from_json(text) if text is not None else None
+    text = record.get("preprocessor")
+    return Preprocessor.from_json(text) if text is not None else None
 
 
 def _file(path: Path | str) -> Path:

@@ -142,14 +142,14 @@ class Observer:
         size: int,
     ) -> _Looked:
         batch = self._calls.batch(data, jax.lax.dynamic_slice(order, (start,), (size,)))
-        seen, deltas = _looked(self._calls.problem, state, frozen, batch, key)
+        seen, updates = _looked(self._calls.problem, state, frozen, batch, key)
         seen = [one for one in seen if one.subject.name in self._names]
         arrays = []
         for one in seen:
             nothing = jnp.full(one.value.shape, jnp.nan, jnp.float32)
             arrays += [one.value, nothing if one.error is None else one.error]
         moved = [one.subject.name for one in seen if one.subject.kind == PARAMETER]
-        ratios = [_ratio(deltas[name], state.parameters[name]) for name in moved]
+        ratios = [_ratio(updates[name], state.parameters[name]) for name in moved]
         return _Looked(
             tuple(array.astype(jnp.promote_types(array.dtype, jnp.float32)) for array in arrays),
             jnp.stack(ratios) if ratios else jnp.zeros(0, jnp.float32),
@@ -172,7 +172,7 @@ def _looked(
         with teach_misuse():
             learned, fixed = Variables(tape, state.parameters), Variables(tape, dict(frozen))
             passed = problem.forward(
-                learned.tree, state.statistics, fixed.tree, batch, own, listener=listen
+                learned.tree, state.statistics, fixed.tree, batch, own, hook=listen
             )
             losses, _ = problem.measure(passed.outputs, passed.targets)
             objective = losses.mean()
@@ -184,7 +184,7 @@ def _looked(
     one = jnp.ones((), objective.dtype)
     errors = sweep(tape, [(objective, one)], keep=keep) if _place(tape, objective) else {}
     gradients = learned.gradient(errors)
-    deltas, _ = problem.deltas(state, frozen, batch, own, gradients)
+    updates, _ = problem.updates(state, frozen, batch, own, gradients)
     seen = []
     for name, kind, leaf in outputs:
         place, value = _place(tape, leaf), stop_gradient(leaf)
@@ -193,7 +193,7 @@ def _looked(
     for name, value in state.parameters.items():
         subject = Subject(name, PARAMETER, tuple(value.shape))
         seen.append(_Seen(subject, value, gradients[name]))
-    return seen, deltas
+    return seen, updates
 
 
 def _named(heard: list[tuple[str, Module, Any]]) -> list[tuple[str, str, Any]]:

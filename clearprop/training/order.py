@@ -160,7 +160,7 @@ class Order:
                 "the optimizer has no learning rate by that name",
                 where="fork",
                 given=repr(self.rule)[:160],
-                mend="give another optimizer: fork(step, optimizer=...)",
+                fix="give another optimizer: fork(step, optimizer=...)",
             )
         if DROPOUT in changes:
             rest["model"] = _dropping(rest.get("model", self.model), changes[DROPOUT])
@@ -210,7 +210,7 @@ def _dropping(model: nn.Module, rate: float) -> nn.Module:
             "the model has no nn.Dropout whose rate could be changed",
             where="fork",
             given=f"{DROPOUT}={rate}",
-            mend="give a model with one: fork(step, model=...)",
+            fix="give a model with one: fork(step, model=...)",
         )
     changed: nn.Module = jax.tree.map(
         lambda part: nn.Dropout(rate) if is_dropout(part) else part, model, is_leaf=is_dropout

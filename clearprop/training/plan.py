@@ -87,7 +87,7 @@ def choose(
         raise ConfigurationError(
             "a batch cannot be shared out evenly",
             given=f"batch_size={batch_size}, devices={devices}",
-            mend=f"batch_size={devices * max(1, batch_size // devices)}",
+            fix=f"batch_size={devices * max(1, batch_size // devices)}",
         )
     seconds = (
         work.operations / (OPERATIONS_PER_SECOND * (devices if platform != "cpu" else 1))
@@ -119,7 +119,7 @@ def of_config(config: dict[str, Any], where: str) -> Plan:
             "the configuration of the run is damaged: it has no whole plan",
             where=where,
             given=f"plan {noted!r}"[:160],
-            mend="begin a new run in another folder",
+            fix="begin a new run in another folder",
         )
     return Plan(**noted)
 

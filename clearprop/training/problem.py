@@ -1,4 +1,4 @@
-"""The problem that a run solves: model, loss, optimizer and preparation as pure functions.
+"""The problem that a run solves: model, loss, optimizer and preprocessor as pure functions.
 
 Shape letters: B batch, N examples.
 """
@@ -17,8 +17,8 @@ from clearprop import nn, optim, tree
 from clearprop.autodiff import grad, stop_gradient, value_and_grad
 from clearprop.autodiff.curvature import gauss_newton
 from clearprop.backend import float_dtype
-from clearprop.data import Preparation
-from clearprop.nn.call import Listener
+from clearprop.data import Preprocessor
+from clearprop.nn.call import Hook
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.precision import in_precision, widened
 from clearprop.training.state import State
@@ -71,7 +71,7 @@ class Problem:
         skeleton: the model with shapes in place of its parameters and statistics.
         loss: what is made small, and the error that people read.
         optimizer: how.
-        preparation: turns kept inputs into the model's; None takes arrays as numbers.
+        preprocessor: turns kept inputs into the model's; None takes arrays as numbers.
         patience: passes without a better metric after which a run stops.
         augmentations: how examples are changed in training.
         precision: the type that layers compute in; None for that of the parameters.
@@ -80,7 +80,7 @@ class Problem:
     skeleton: nn.Module
     loss: nn.Loss
     optimizer: optim.Optimizer
-    preparation: Preparation | None = None
+    preprocessor: Preprocessor | None = None
     patience: int | None = None
     augmentations: tuple[Augmentation, ...] = ()
     precision: str | None = None
@@ -96,7 +96,7 @@ class Problem:
         frozen: Arrays,
         batch: Batch,
         own: Array,
-        listener: Listener | None = None,
+        hook: Hook | None = None,
     ) -> Passed:
         """Return what the model in training makes of a batch.
 
@@ -106,14 +106,14 @@ class Problem:
             frozen: the parameters that are not trained.
             batch: the examples.
             own: the random key of the step.
-            listener: is told of every layer's call.
+            hook: is told of every layer's call.
         """
         x, mixing = self.inputs(batch.inputs), None
         if self.augmentations:
             x, mixing = augmented(self.augmentations, jax.random.fold_in(own, AUGMENTING), x)
         weights, x = in_precision(({**frozen, **parameters}, x), self.precision)
         model = self.model(weights, statistics)
-        outputs, noted = nn.apply(model, x, training=True, key=own, listener=listener)
+        outputs, noted = nn.apply(model, x, training=True, key=own, hook=hook)
         outputs = widened(outputs)
         targets = batch.targets
         if mixing is not None:
@@ -122,22 +122,22 @@ class Problem:
 
     def inputs(self, kept: Any) -> Any:
         """Return kept inputs as the model sees them; several by name come and go as a dict."""
-        if self.preparation is not None:
-            return self.preparation.scaled(kept)
+        if self.preprocessor is not None:
+            return self.preprocessor.scaled(kept)
         return as_numbers(kept)
 
     def targets(self, raw: Any) -> Any:
         """Return raw targets as the loss sees them: scaled for regression on a prepared set."""
         if self._scales_targets:
-            assert self.preparation is not None
-            return self.preparation.scaled_targets(raw)
+            assert self.preprocessor is not None
+            return self.preprocessor.scaled_targets(raw)
         return raw
 
     def restored(self, outputs: Any) -> Any:
         """Return outputs in the units of the raw targets."""
         if self._scales_targets:
-            assert self.preparation is not None
-            return self.preparation.restored_targets(outputs)
+            assert self.preprocessor is not None
+            return self.preprocessor.restored_targets(outputs)
         return outputs
 
     def measure(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -167,16 +167,16 @@ class Problem:
         (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
             state.parameters
         )
-        deltas, remembered = self.deltas(state, frozen, batch, own, gradients)
+        updates, remembered = self.updates(state, frozen, batch, own, gradients)
         after = state._replace(
-            parameters=optim.apply(state.parameters, deltas),
+            parameters=optim.apply(state.parameters, updates),
             statistics={**state.statistics, **statistics},
             optimizer=remembered,
             step=state.step + 1,
         )
         return after, Measured(value, error), gradients
 
-    def deltas(
+    def updates(
         self, state: State, frozen: Arrays, batch: Batch, own: Array, gradients: Arrays
     ) -> tuple[Arrays, Any]:
         """Return by how much the optimizer moves each parameter, and what it remembers of it."""
@@ -240,7 +240,7 @@ class Problem:
 
     @property
     def _scales_targets(self) -> bool:
-        return self.preparation is not None and bool(self.preparation.target_center)
+        return self.preprocessor is not None and bool(self.preprocessor.target_center)
 
 
 def skeleton(model: nn.Module) -> nn.Module:
@@ -251,7 +251,7 @@ def skeleton(model: nn.Module) -> nn.Module:
 
 
 def as_numbers(kept: Any) -> Any:
-    """Return inputs that come without a preparation: bytes, booleans and floats as float32.
+    """Return inputs that come without a preprocessor: bytes, booleans and floats as float32.
 
     Other integers stay as they are: they are tokens, to be looked up.
     """

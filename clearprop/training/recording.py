@@ -71,7 +71,7 @@ class Record:
                 where="record",
                 given=repr(patterns)[:80],
                 expected="patterns of layer and parameter paths",
-                mend='record=["*"] records everything',
+                fix='record=["*"] records everything',
             )
         if what not in (STATISTICS, ARRAYS):
             raise ConfigurationError(
@@ -216,7 +216,7 @@ def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) 
         folder,
         given=f"{rows:,} recorded steps of {shown_size(size)}, {len(layout.subjects)} names, "
         f"every={record.every}",
-        mend=lambda limit: _smaller(record, layout, steps, limit),
+        fix=lambda limit: _smaller(record, layout, steps, limit),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data import Preparation
+from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
 from clearprop.training.folder import RECORDINGS, first_step, read_config, read_events, read_losses
@@ -102,7 +102,7 @@ class Run:
         stopped: why the run ended: "finished", "early", "interrupted" or "non-finite".
         non_finite: where a loss or gradient stopped being finite, if one did.
         config: what was asked for.
-        preparation: turns raw inputs into the model's; None where plain arrays were given.
+        preprocessor: turns raw inputs into the model's; None where plain arrays were given.
         folder: where the run was written; None where it was not.
         recordings: what was recorded from inside; None where nothing was.
         machine: goes back to the states that were kept; None where none were.
@@ -114,7 +114,7 @@ class Run:
     stopped: Stopped
     non_finite: NonFinite | None
     config: dict[str, Any]
-    preparation: Preparation | None
+    preprocessor: Preprocessor | None
     folder: Path | None
     recordings: Recordings | None = None
     machine: Machine | None = None
@@ -187,7 +187,7 @@ class Run:
         if self.machine is None:
             raise ConfigurationError(
                 "no state of this run was kept on the way",
-                mend="fit(..., snapshots=[...]) keeps it at these steps",
+                fix="fit(..., snapshots=[...]) keeps it at these steps",
             )
         return self.machine
 

@@ -212,7 +212,7 @@ class Session:
         here = loop.calls.mesh.devices.ravel()[0]
         model = tree.replace(task.model, {**loop.calls.frozen, **arrays})
         model = jax.device_put(model, here)
-        preparation = task.material.preparation
+        preprocessor = task.material.preprocessor
         assert account.stopped is not None
         run = Run(
             model=model,
@@ -221,12 +221,12 @@ class Session:
             stopped=account.stopped,
             non_finite=loop.non_finite,
             config=config,
-            preparation=preparation,
+            preprocessor=preprocessor,
             folder=folder.path if folder is not None else None,
             recordings=self._recordings(folder),
         )
         if folder is not None:
-            save(model, folder.path / MODEL, preparation)
+            save(model, folder.path / MODEL, preprocessor)
             folder.write(CURVES, run.curves.as_csv())
         if loop.non_finite is not None:
             raise _diverged(run)
@@ -247,7 +247,7 @@ def _saved(folder: RunFolder) -> Saved | None:
         raise CheckpointError(
             "the checkpoints of this run are gone, so it cannot go on",
             where=str(folder.checkpoints.folder),
-            mend="put the last one back, or begin a new run in another folder",
+            fix="put the last one back, or begin a new run in another folder",
         )
     return saved
 
@@ -269,7 +269,7 @@ def _diverged(run: Run) -> DivergedError:
         f"training stopped at step {broken.step}, in epoch {broken.epoch}: a value is not finite",
         where=broken.place,
         given=broken.cause,
-        mend="lower learning_rate, clip the gradients (optim.chain with clip_by_global_norm), or "
+        fix="lower learning_rate, clip the gradients (optim.chain with clip_by_global_norm), or "
         f"guard the operation; {where} the last finite weights",
     )
     error.run = run

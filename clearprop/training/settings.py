@@ -13,7 +13,7 @@ SECTIONS = (
     "optimizer",
     "augment",
     "data",
-    "preparation",
+    "preprocessor",
     "model",
     "record",
     "snapshots",
@@ -79,13 +79,13 @@ class Settings:
             raise ConfigurationError(
                 "the batch is larger than the data",
                 given=f"batch_size={self.batch_size} for {examples} training examples",
-                mend=f"batch_size={examples} or less",
+                fix=f"batch_size={examples} or less",
             )
         if self.patience is not None and not development_examples:
             raise ConfigurationError(
                 "early stopping needs examples that judge",
                 given=f"patience={self.patience} and no development examples",
-                mend="hold some out: dev=0.1",
+                fix="hold some out: dev=0.1",
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def compare(config: dict[str, Any], earlier: dict[str, Any], where: str) -> None
             "a run goes on only with the configuration that it began with",
             where=where,
             given="; ".join(text[:160] for text in texts[:3]),
-            mend="give the same configuration, or start a new run in another folder",
+            fix="give the same configuration, or start a new run in another folder",
         )
 
 

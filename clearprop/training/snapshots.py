@@ -112,7 +112,7 @@ class Snapshots:
             None,
             folder,
             given=f"snapshots={self.as_plain()!r}"[:80] + f", of {shown_size(size)} each",
-            mend=lambda limit: _fewer(limit // size, last - first),
+            fix=lambda limit: _fewer(limit // size, last - first),
         )
 
 
@@ -144,7 +144,7 @@ def check_kept(step: int, known: Sequence[int]) -> None:
     raise ConfigurationError(
         f"the state at step {step} was not kept",
         expected=f"one of the {len(known)} steps that were" if known else "a snapshot",
-        mend=f"the nearest are {', '.join(map(str, sorted(near)))}"
+        fix=f"the nearest are {', '.join(map(str, sorted(near)))}"
         if near
         else "fit(..., snapshots=[...]) keeps the state at these steps, and so does "
         "clearprop train NAME --set snapshots=log",

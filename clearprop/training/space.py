@@ -41,7 +41,7 @@ def refuse(
     folder: Path | None,
     *,
     given: str,
-    mend: Callable[[int], str],
+    fix: Callable[[int], str],
 ) -> None:
     """Raise where something is larger than a limit, or than half of what is free.
 
@@ -51,7 +51,7 @@ def refuse(
         limit: in bytes; None for half of the free memory, or of the disk of the folder.
         folder: where it is kept; None for the memory.
         given: what makes it so large.
-        mend: what would fit into so many bytes, in words.
+        fix: what would fit into so many bytes, in words.
 
     Raises:
         ConfigurationError: it is larger.
@@ -67,5 +67,5 @@ def refuse(
     raise ConfigurationError(
         f"{what} would take {shown_size(size)}, and {shown_size(limit)} of {place} can be taken",
         given=given,
-        mend=mend(limit),
+        fix=fix(limit),
     )

@@ -76,7 +76,7 @@ class Task:
                 "there is nothing to train",
                 where="freeze",
                 given=f"{', '.join(self.settings.freeze) or 'a model without parameters'}",
-                mend="leave some parameters out of the pattern",
+                fix="leave some parameters out of the pattern",
             )
         return [path for path in paths if path not in frozen]
 
@@ -93,7 +93,7 @@ class Task:
             skeleton(self.model),
             self.loss,
             self.optimizer,
-            self.material.preparation,
+            self.material.preprocessor,
             self.settings.patience,
             self.augmentations,
             self.settings.precision,
@@ -206,7 +206,7 @@ class Task:
                 f"a pass has a batch of one example, too few for {error.where or 'the model'}",
                 where="batch_size",
                 given=f"batch_size={B} for {N} training examples",
-                mend=f"batch_size={best}" if best is not None else "give more training examples",
+                fix=f"batch_size={best}" if best is not None else "give more training examples",
             ) from error
 
     def _trace_training(self, size: int) -> None:
@@ -254,7 +254,7 @@ class Task:
     def config(self, plan: planning.Plan) -> dict[str, Any]:
         """Return what the run was asked to do, and where it is done, as plain data."""
         data = self.material.as_dict()
-        preparation = self.material.preparation
+        preprocessor = self.material.preprocessor
         return {
             "format": FORMAT,
             "settings": self.settings.as_dict(),
@@ -264,7 +264,9 @@ class Task:
             "data": data,
             "model": {"structure": _structure(self.model), "parameters": self.shapes()},
             "plan": plan.as_dict(),
-            "preparation": json.loads(preparation.to_json()) if preparation is not None else None,
+            "preprocessor": json.loads(preprocessor.to_json())
+            if preprocessor is not None
+            else None,
             "first_values": note_first_values(self.model),
             "record": self.record.as_dict() if self.record is not None else None,
             "snapshots": self.snapshots.as_plain() if self.snapshots is not None else None,

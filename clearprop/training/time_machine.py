@@ -226,8 +226,8 @@ def _place(record: dict[str, Any], changes: dict[str, Any]) -> Place:
     return place
 
 
-def _nothing_left(given: str, mend: str) -> ConfigurationError:
-    return ConfigurationError("nothing is left to be trained", where="fork", given=given, mend=mend)
+def _nothing_left(given: str, fix: str) -> ConfigurationError:
+    return ConfigurationError("nothing is left to be trained", where="fork", given=given, fix=fix)
 
 
 def _any(changes: dict[str, Any], names: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Where a gradient would be lost in silence, an error says so and names the mend."""
+"""Where a gradient would be lost in silence, an error says so and names the fix."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ RAW_JAX: list[tuple[Callable[[Any], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("function", "mend"), RAW_JAX)
+@pytest.mark.parametrize(("function", "fix"), RAW_JAX)
 def test_raw_jax_on_a_traced_value_names_the_operation(
-    function: Callable[[Any], Any], mend: str
+    function: Callable[[Any], Any], fix: str
 ) -> None:
     with pytest.raises(TracedValueError) as caught:
         grad(function)(X)
-    assert mend in (caught.value.mend or "")
+    assert fix in (caught.value.fix or "")
     assert str(caught.value.where).startswith("test_misuse.py:")
     assert "jnp." in (caught.value.given or "") or "jax." in (caught.value.given or "")
 
@@ -141,7 +141,7 @@ def test_a_value_that_was_stored_outside_is_refused_afterwards() -> None:
     grad(function)(X)
     with pytest.raises(TracedValueError, match="differentiation has ended") as caught:
         stored[0] + 1
-    assert "has_aux" in (caught.value.mend or "")
+    assert "has_aux" in (caught.value.fix or "")
     with pytest.raises(TracedValueError, match="ended"):
         grad(lambda x: (x * stored[0]).sum())(X)
 

@@ -190,10 +190,10 @@ def test_an_interrupted_run_leaves_a_model_and_goes_on(clearprop: Command, tmp_p
 
 IN_A_NEW_PROCESS = """
 import hashlib, sys
-from clearprop.training import load, load_preparation, predict
+from clearprop.training import load, load_preprocessor, predict
 from clearprop import data, models
 folder = sys.argv[1]
-outputs = predict(load(folder), data.load("digits").inputs, load_preparation(folder))
+outputs = predict(load(folder), data.load("digits").inputs, load_preprocessor(folder))
 print(hashlib.sha256(outputs.tobytes()).hexdigest(), outputs.shape)
 """
 
@@ -203,7 +203,7 @@ print(hashlib.sha256(outputs.tobytes()).hexdigest(), outputs.shape)
 def test_a_saved_model_predicts_the_same_bits_in_a_new_process(recipe: str, tmp_path: Path) -> None:
     experiment = prepare(recipe, {"data": {"name": "digits"}, "epochs": 1})
     run = experiment.train(tmp_path / "run", progress=False)
-    outputs = predict(run.model, data.load("digits").inputs, experiment.splits.preparation)
+    outputs = predict(run.model, data.load("digits").inputs, experiment.splits.preprocessor)
     done = subprocess.run(
         [sys.executable, "-c", IN_A_NEW_PROCESS, str(tmp_path / "run")],
         capture_output=True,
@@ -215,6 +215,6 @@ def test_a_saved_model_predicts_the_same_bits_in_a_new_process(recipe: str, tmp_
     digest = hashlib.sha256(outputs.tobytes()).hexdigest()
     assert done.stdout.strip() == f"{digest} {outputs.shape}"
     again = predict(
-        load(tmp_path / "run"), data.load("digits").inputs, experiment.splits.preparation
+        load(tmp_path / "run"), data.load("digits").inputs, experiment.splits.preprocessor
     )
     assert outputs.tobytes() == again.tobytes()

@@ -138,11 +138,11 @@ def test_one_array_alone(tmp_path):
 
 
 def test_inputs_for_a_prediction(save):
-    preparation = data.load("digits").split().preparation
-    raw = data.load_inputs(save(x=data.load("digits").inputs[:3, ..., 0]), preparation)
-    assert preparation.apply(raw).shape == (3, 8, 8, 1)
+    preprocessor = data.load("digits").split().preprocessor
+    raw = data.load_inputs(save(x=data.load("digits").inputs[:3, ..., 0]), preprocessor)
+    assert preprocessor.apply(raw).shape == (3, 8, 8, 1)
     with pytest.raises(DataError, match="arrays named z"):
-        data.load_inputs(save(z=np.eye(2)), preparation)
+        data.load_inputs(save(z=np.eye(2)), preprocessor)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_unusable_batch_sizes(size, message):
     with pytest.raises(ConfigurationError, match=message) as caught:
         batches(numbered(10), size)
     assert caught.value.where == "rows"
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize("start", [-1, 4])
@@ -106,7 +106,7 @@ def test_negative_seed_or_epoch(options):
         batches(numbered(10), 2, **options)
 
 
-def test_without_grain_the_mend_is_named(monkeypatch):
+def test_without_grain_the_fix_is_named(monkeypatch):
     real = builtins.__import__
 
     def without_grain(name, *rest):

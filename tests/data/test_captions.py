@@ -32,7 +32,7 @@ def test_no_original_is_in_two_parts_and_all_is_the_same_again():
     np.testing.assert_array_equal(
         again.inputs["image"], data.load("digit-captions", limit=300).inputs["image"]
     )
-    assert parts.preparation.vocabularies["words"].tokens[:4] == (
+    assert parts.preprocessor.vocabularies["words"].tokens[:4] == (
         "<pad>",
         "<unk>",
         "<bos>",

@@ -103,19 +103,19 @@ def test_a_description_of_text(tmp_path):
 
 
 def test_inputs_for_a_prediction_from_the_wrong_kind_of_file(tmp_path):
-    preparation = data.load("iris").split().preparation
+    preprocessor = data.load("iris").split().preprocessor
     with pytest.raises(DataError, match="no such file"):
-        data.load_inputs(tmp_path / "x.csv", preparation)
+        data.load_inputs(tmp_path / "x.csv", preprocessor)
     (tmp_path / "x.txt").write_text("hello")
     with pytest.raises(DataError, match="trained on a table"):
-        data.load_inputs(tmp_path / "x.txt", preparation)
+        data.load_inputs(tmp_path / "x.txt", preprocessor)
 
 
 def test_digits_learn_linearly():
     """The whole path, from name to prepared batches: least squares on real digits."""
     parts = data.load("digits").split(dev=0.2, test=0)
     design, held = (
-        np.c_[np.ones(len(p)), parts.preparation.scaled(p.inputs).reshape(len(p), -1)]
+        np.c_[np.ones(len(p)), parts.preprocessor.scaled(p.inputs).reshape(len(p), -1)]
         for p in (parts.train, parts.dev)
     )
     weights, *_ = np.linalg.lstsq(design, np.eye(10)[parts.train.targets], rcond=None)

@@ -102,9 +102,9 @@ def test_digits_stay_bytes_and_are_scaled_by_scale_and_shift():
     parts = data.load("digits").split()
     assert parts.train.inputs.dtype == np.uint8
     assert parts.input_shape == (8, 8, 1)
-    preparation = parts.preparation
-    by_hand = parts.train.inputs.astype(np.float32) * preparation.scale + preparation.shift
-    np.testing.assert_array_equal(preparation.scaled(parts.train.inputs), by_hand)
+    preprocessor = parts.preprocessor
+    by_hand = parts.train.inputs.astype(np.float32) * preprocessor.scale + preprocessor.shift
+    np.testing.assert_array_equal(preprocessor.scaled(parts.train.inputs), by_hand)
     assert abs(by_hand.mean()) < 1e-4
     assert abs(by_hand.std() - 1) < 1e-4
 
@@ -122,7 +122,7 @@ def test_an_official_test_part_is_kept_and_prepared_like_the_rest():
     parts = made.split(dev=0.1, test=0.5)
     assert len(parts.train) == 18
     assert len(parts.test) == 4
-    np.testing.assert_allclose(parts.test.inputs, parts.preparation.apply(test.inputs))
+    np.testing.assert_allclose(parts.test.inputs, parts.preprocessor.apply(test.inputs))
 
 
 def test_rows_in_order_for_a_series():
@@ -133,19 +133,19 @@ def test_rows_in_order_for_a_series():
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["standard", "unit"]))
-def test_changing_held_out_rows_never_changes_the_preparation(seed, scaling):
+def test_changing_held_out_rows_never_changes_the_preprocessor(seed, scaling):
     inputs = numbers(40)
     labels = np.arange(40) % 3
     first = Dataset("a", inputs, labels, "classification").split(seed=1, scaling=scaling)
-    rows = {tuple(row) for row in first.preparation.apply(inputs)}
+    rows = {tuple(row) for row in first.preprocessor.apply(inputs)}
     training = {tuple(row) for row in first.train.inputs}
-    held = np.array([tuple(row) not in training for row in first.preparation.apply(inputs)])
+    held = np.array([tuple(row) not in training for row in first.preprocessor.apply(inputs)])
     assert len(rows) == 40
     assert held.sum() == 8
     changed = inputs.copy()
     changed[held] = np.random.default_rng(seed).normal(1e3, 1e3, size=(8, 3))
     second = Dataset("a", changed, labels, "classification").split(seed=1, scaling=scaling)
-    assert second.preparation == first.preparation
+    assert second.preprocessor == first.preprocessor
     np.testing.assert_array_equal(second.train.inputs, first.train.inputs)
 
 
@@ -170,5 +170,5 @@ def test_it_is_shown_in_a_line():
     shown = "Dataset('digits', 1,797 examples, inputs 8x8x1, classification, 10 classes)"
     assert repr(made) == shown
     parts = made.split()
-    assert repr(parts.preparation) == "Preparation(bytes 8x8x1, classification, 10 classes)"
+    assert repr(parts.preprocessor) == "Preprocessor(bytes 8x8x1, classification, 10 classes)"
     assert len(repr(parts)) < 400

@@ -47,7 +47,7 @@ def test_a_damaged_file_is_named(tmp_path, content, message):
     with pytest.raises(DataError, match=message) as caught:
         read_idx(path)
     assert caught.value.where == str(path)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_missing_file_and_a_folder(tmp_path):

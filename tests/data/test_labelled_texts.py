@@ -31,9 +31,9 @@ def test_a_table_with_a_column_of_texts(tmp_path):
     made = data.load(path, target="stars", text="review")
     assert made.class_names == ("1", "5")
     assert made.targets.tolist() == [1, 0, 1]
-    preparation = made.split(dev=0, test=0).preparation
-    assert preparation.text_column == "review"
-    assert read_texts(path, preparation.text_column)[1] == "bad"
+    preprocessor = made.split(dev=0, test=0).preprocessor
+    assert preprocessor.text_column == "review"
+    assert read_texts(path, preprocessor.text_column)[1] == "bad"
     with pytest.raises(ConfigurationError, match="did you mean 'review'"):
         data.load(path, target="stars", text="reviw")
     with pytest.raises(ConfigurationError, match="which column is the label"):

@@ -62,9 +62,9 @@ def test_fashion_mnist_as_debian_installs_it(monkeypatch):
     assert np.bincount(fashion.test.targets).tolist() == [1000] * 10
     assert fashion.class_names[9] == "Ankle boot"
     # The published mean and deviation of the training pixels.
-    preparation = fashion.split(dev=0, test=0).preparation
-    np.testing.assert_allclose(preparation.center[0] / 255, 0.2860, atol=1e-4)
-    np.testing.assert_allclose(preparation.spread[0] / 255, 0.3530, atol=1e-4)
+    preprocessor = fashion.split(dev=0, test=0).preprocessor
+    np.testing.assert_allclose(preprocessor.center[0] / 255, 0.2860, atol=1e-4)
+    np.testing.assert_allclose(preprocessor.spread[0] / 255, 0.3530, atol=1e-4)
 
 
 @pytest.mark.parametrize("compress", [True, False])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clearprop.data import Dataset, Preparation, batches
+from clearprop.data import Dataset, Preprocessor, batches
 from clearprop.data.vocabulary import WRITING, Vocabulary
 from clearprop.errors import DataError, ShapeError
 
@@ -43,8 +43,8 @@ def test_what_a_set_of_named_inputs_says_of_itself():
 
 def test_each_input_is_prepared_by_what_the_training_rows_say_of_it():
     parts = pairs().split(dev=0.2, test=0.2)
-    assert parts.input_shape == parts.preparation.encoded_shape == SHAPES
-    assert {name: p.kind for name, p in parts.preparation.parts.items()} == {
+    assert parts.input_shape == parts.preprocessor.encoded_shape == SHAPES
+    assert {name: p.kind for name, p in parts.preprocessor.parts.items()} == {
         "extra": "numbers",
         "picture": "bytes",
         "source": "tokens",
@@ -52,20 +52,20 @@ def test_each_input_is_prepared_by_what_the_training_rows_say_of_it():
     }
     np.testing.assert_allclose(parts.train.inputs["extra"].mean(axis=0), 0, atol=1e-6)
     assert parts.train.inputs["picture"].dtype == np.uint8
-    seen = parts.preparation.scaled(parts.train.inputs)
+    seen = parts.preprocessor.scaled(parts.train.inputs)
     assert list(seen) == sorted(SHAPES)
     assert abs(seen["picture"].mean()) < 1e-5
     np.testing.assert_array_equal(seen["target"], parts.train.inputs["target"])
 
 
 def test_the_record_of_named_inputs_returns():
-    preparation = pairs().split().preparation
-    again = Preparation.from_json(preparation.to_json())
-    assert again == preparation
+    preprocessor = pairs().split().preprocessor
+    again = Preprocessor.from_json(preprocessor.to_json())
+    assert again == preprocessor
     assert again.vocabularies["source"].encode("abc").tolist() == [2, 3, 4]
     raw = pairs().inputs
     for name, values in again.apply(raw).items():
-        np.testing.assert_array_equal(values, preparation.apply(raw)[name])
+        np.testing.assert_array_equal(values, preprocessor.apply(raw)[name])
 
 
 def test_named_inputs_of_a_streamed_set_are_the_same_numbers():
@@ -118,12 +118,12 @@ def test_tokens_beyond_the_vocabulary_and_missing_names():
             "regression",
             vocabularies={"source": LETTERS},
         )
-    preparation = pairs().split().preparation
+    preprocessor = pairs().split().preprocessor
     with pytest.raises(ShapeError, match=r"(?s)given:    source.*extra, picture, source, target"):
-        preparation.encode({"source": np.zeros((1, 3), np.int32)})
+        preprocessor.encode({"source": np.zeros((1, 3), np.int32)})
     plain = Dataset("p", np.ones((3, 2)), np.arange(3), "regression")
     with pytest.raises(ShapeError, match="one input without a name"):
-        plain.prepared(preparation)
+        plain.prepared(preprocessor)
 
 
 def test_words_that_training_does_not_know_are_unknown_and_other_sets_are_renumbered():
@@ -137,8 +137,8 @@ def test_words_that_training_does_not_know_are_unknown_and_other_sets_are_renumb
         vocabularies={"inputs": words},
     )
     parts = made.split(dev=0, test=0)
-    assert parts.preparation.kind == "tokens"
-    assert parts.preparation.vocabularies["inputs"].tokens == ("<pad>", "<unk>", "sun", "rain")
+    assert parts.preprocessor.kind == "tokens"
+    assert parts.preprocessor.vocabularies["inputs"].tokens == ("<pad>", "<unk>", "sun", "rain")
     other_words = Vocabulary.from_texts(["rain snow"])
     other = Dataset(
         "other",
@@ -146,14 +146,14 @@ def test_words_that_training_does_not_know_are_unknown_and_other_sets_are_renumb
         np.array([0, 1]),
         "classification",
         vocabularies={"inputs": other_words},
-    ).prepared(parts.preparation)
+    ).prepared(parts.preprocessor)
     assert other.inputs.tolist() == [[3, 1], [3, 1]]
     closed = Dataset(
         "closed", np.array([[2], [3]]), np.arange(2), "regression", vocabularies={"inputs": LETTERS}
     ).split(dev=0, test=0)
     strange = Vocabulary(("z", "y"), "character")
-    assert closed.preparation.vocabularies["inputs"].tokens == ("<pad>", "<unk>", "a", "b")
-    less = Preparation.fit(
+    assert closed.preprocessor.vocabularies["inputs"].tokens == ("<pad>", "<unk>", "a", "b")
+    less = Preprocessor.fit(
         np.array([[0]]), task="text", vocabularies={"inputs": Vocabulary(("a", "b"), "character")}
     )
     with pytest.raises(DataError, match="the token 'y' is not one"):

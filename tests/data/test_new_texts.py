@@ -12,13 +12,13 @@ from clearprop.errors import ConfigurationError, DataError
 def reviews():
     texts = ["good good film", "bad bad film", "good", "bad"]
     made = labelled(texts, np.array(["+", "-", "+", "-"]), "reviews", 4, text_column="review")
-    return made.split(dev=0, test=0).preparation
+    return made.split(dev=0, test=0).preprocessor
 
 
 @pytest.fixture
 def roles():
     sentences = [Tagged(("I", "see", "it"), ("p", "v", "p"))] * 3
-    return tagged(sentences, "roles").split(dev=0, test=0).preparation
+    return tagged(sentences, "roles").split(dev=0, test=0).preprocessor
 
 
 def test_lines_become_texts_and_unknown_words_are_counted(reviews, tmp_path):
@@ -61,9 +61,9 @@ def test_sentences_to_tag_are_not_cut(roles, tmp_path):
 def test_an_empty_file(reviews, roles, tmp_path, content):
     path = tmp_path / "new.txt"
     path.write_bytes(content)
-    for preparation in (reviews, roles):
+    for preprocessor in (reviews, roles):
         with pytest.raises(DataError, match="the file is empty"):
-            new_texts(path, preparation)
+            new_texts(path, preprocessor)
 
 
 def test_other_files_and_other_models(reviews, roles, tmp_path):
@@ -71,7 +71,7 @@ def test_other_files_and_other_models(reviews, roles, tmp_path):
         new_texts(tmp_path / "a.png", reviews)
     with pytest.raises(DataError, match=r"\.txt, \.conll, \.tags, \.iob"):
         new_texts(tmp_path / "a.csv", roles)
-    numbers = data.load("iris").split().preparation
+    numbers = data.load("iris").split().preprocessor
     with pytest.raises(ConfigurationError, match="does not read words"):
         new_texts(tmp_path / "a.txt", numbers)
     (tmp_path / "a.txt").write_bytes(b"\xff")

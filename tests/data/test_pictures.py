@@ -36,7 +36,7 @@ def test_streamed_pictures_equal_decoded_ones(tmp_path):
     held, streamed = (data.load(tmp_path, stream=s).split(seed=1) for s in (False, True))
     assert not held.streamed
     assert streamed.streamed
-    assert held.preparation == streamed.preparation
+    assert held.preprocessor == streamed.preprocessor
     pairs = zip(batches(held.train, 8), batches(streamed.train, 8), strict=True)
     for one, other in pairs:
         np.testing.assert_array_equal(one.inputs, other.inputs)
@@ -127,13 +127,13 @@ def test_impossible_sizes(tmp_path, options):
 
 def test_pictures_for_a_prediction(tmp_path):
     save_digits(tmp_path)
-    preparation = data.load(tmp_path).split().preparation
-    one = data.load_inputs(tmp_path / "digit 0" / "0000.png", preparation)
+    preprocessor = data.load(tmp_path).split().preprocessor
+    one = data.load_inputs(tmp_path / "digit 0" / "0000.png", preprocessor)
     assert one.shape == (1, 8, 8, 1)
-    assert data.load_inputs(tmp_path / "digit 0", preparation).shape == (20, 8, 8, 1)
+    assert data.load_inputs(tmp_path / "digit 0", preprocessor).shape == (20, 8, 8, 1)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no picture in this folder"):
-        data.load_inputs(tmp_path / "empty", preparation)
+        data.load_inputs(tmp_path / "empty", preprocessor)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
@@ -153,6 +153,6 @@ def test_numbers_without_a_known_range_are_refused(tmp_path, kind):
     with pytest.raises(DataError, match="black and white") as caught:
         data.load(tmp_path)
     assert caught.value.where.endswith("1.tif")
-    assert "8 bits" in caught.value.mend
+    assert "8 bits" in caught.value.fix
     with pytest.raises(DataError, match="black and white"):
         pictures.read_picture(tmp_path / "a" / "1.tif", (2, 2), 1)

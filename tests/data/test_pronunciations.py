@@ -71,7 +71,7 @@ def test_the_dictionary_itself():
     ]
     assert not spellings[0] & spellings[1]
     assert not (spellings[0] | spellings[1]) & spellings[2]
-    assert parts.preparation.vocabularies["targets"].tokens == parts.preparation.class_names
+    assert parts.preprocessor.vocabularies["targets"].tokens == parts.preprocessor.class_names
     again = data.load("cmudict", limit=300, pronunciations="all")
     np.testing.assert_array_equal(made.inputs["source"], again.inputs["source"])
 

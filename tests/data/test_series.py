@@ -46,7 +46,7 @@ def test_scaling_is_that_of_the_training_part():
     parts = windows(np.arange(100.0), 3).split(dev=0.2, test=0.2)
     np.testing.assert_allclose(parts.train.inputs.mean(), 0, atol=1e-6)
     assert parts.test.inputs.min() > parts.train.inputs.max()
-    scaled = parts.preparation.scaled_targets(parts.train.targets)
+    scaled = parts.preprocessor.scaled_targets(parts.train.targets)
     np.testing.assert_allclose(scaled.mean(), 0, atol=1e-6)
 
 

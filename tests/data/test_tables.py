@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import data
-from clearprop.data import Dataset, Preparation
+from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ClearpropError, ConfigurationError, DataError
 
 PETS = """age,color,weight,kind
@@ -183,7 +183,7 @@ def test_a_column_of_names_is_no_category(write):
 def test_new_rows_for_a_prediction_use_the_names_and_categories_of_training(write):
     parts = data.load(write(PETS), target="kind").split(dev=0, test=0)
     new = write("weight,color,age\n4.5,red,1\n,violet,\n", "new.csv")
-    saved = Preparation.from_json(parts.preparation.to_json())
+    saved = Preprocessor.from_json(parts.preprocessor.to_json())
     prepared = saved.apply(data.load_inputs(new, saved))
     np.testing.assert_array_equal(prepared[0], parts.train.inputs[0])
     assert prepared[1, 1:4].tolist() == [0, 0, 0]
@@ -201,17 +201,17 @@ def test_new_rows_for_a_prediction_use_the_names_and_categories_of_training(writ
     ],
 )
 def test_new_rows_that_do_not_fit(write, content, message):
-    preparation = data.load(write(PETS), target="kind").split(dev=0, test=0).preparation
+    preprocessor = data.load(write(PETS), target="kind").split(dev=0, test=0).preprocessor
     with pytest.raises(DataError, match=message):
-        data.load_inputs(write(content, "new.csv"), preparation)
+        data.load_inputs(write(content, "new.csv"), preprocessor)
 
 
 def test_iris_can_be_predicted_from_a_table(write):
     iris = data.load("iris")
-    preparation = iris.split().preparation
+    preprocessor = iris.split().preprocessor
     header = ",".join(f'"{name}"' for name in iris.feature_names)
     new = write(f"{header}\n5.1,3.5,1.4,0.2\n", "new.csv")
-    np.testing.assert_allclose(data.load_inputs(new, preparation), iris.inputs[:1])
+    np.testing.assert_allclose(data.load_inputs(new, preprocessor), iris.inputs[:1])
 
 
 cells = st.one_of(

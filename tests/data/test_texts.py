@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import data
-from clearprop.data import Preparation, decode_text, encode_text
+from clearprop.data import Preprocessor, decode_text, encode_text
 from clearprop.errors import ConfigurationError, DataError
 
 LINES = "the quick brown fox jumps over the lazy dog\nÄpfel, 数字 und 🦊\n" * 20
@@ -33,20 +33,20 @@ def test_a_text_is_split_in_order_and_its_tokens_are_kept(file):
     joined = np.concatenate([parts.train.inputs, parts.dev.inputs, parts.test.inputs])
     np.testing.assert_array_equal(joined, text.inputs)
     assert parts.train.inputs.dtype == np.int32
-    assert parts.preparation.scaled(parts.train.inputs).dtype == np.int32
-    assert parts.preparation.class_names == text.class_names
+    assert parts.preprocessor.scaled(parts.train.inputs).dtype == np.int32
+    assert parts.preprocessor.class_names == text.class_names
 
 
 def test_new_text_for_a_prediction(file, tmp_path):
-    saved = data.load(file, sequence_length=16).split().preparation
-    preparation = Preparation.from_json(saved.to_json())
+    saved = data.load(file, sequence_length=16).split().preprocessor
+    preprocessor = Preprocessor.from_json(saved.to_json())
     new = tmp_path / "new.txt"
     new.write_text("so lazy", encoding="utf-8")
-    tokens = preparation.apply(data.load_inputs(new, preparation))
-    assert decode_text(tokens, preparation.class_names) == "so lazy"
+    tokens = preprocessor.apply(data.load_inputs(new, preprocessor))
+    assert decode_text(tokens, preprocessor.class_names) == "so lazy"
     new.write_text("so lazy, 7", encoding="utf-8")
     with pytest.raises(DataError, match=r"(?s)new\.txt: the character '7'.*position 9"):
-        data.load_inputs(new, preparation)
+        data.load_inputs(new, preprocessor)
 
 
 @given(st.text(min_size=1, max_size=40))
@@ -88,15 +88,15 @@ def test_windows_that_overlap_are_not_shared_between_the_parts(file):
 
 
 def test_a_text_is_judged_in_the_characters_that_the_model_knows(file, tmp_path):
-    preparation = data.load(file, sequence_length=16).split().preparation
+    preprocessor = data.load(file, sequence_length=16).split().preprocessor
     other = tmp_path / "other.txt"
     other.write_text("the fox " * 20)
-    part = data.load(other, sequence_length=16).prepared(preparation)
-    assert decode_text(part.inputs[0], preparation.class_names) == "the fox the fox "
-    assert decode_text(part.targets[0], preparation.class_names) == "he fox the fox t"
+    part = data.load(other, sequence_length=16).prepared(preprocessor)
+    assert decode_text(part.inputs[0], preprocessor.class_names) == "the fox the fox "
+    assert decode_text(part.targets[0], preprocessor.class_names) == "he fox the fox t"
     other.write_text("the fox & I " * 20)
     with pytest.raises(DataError, match="the token '&' is not one that the model"):
-        data.load(other, sequence_length=16).prepared(preparation)
+        data.load(other, sequence_length=16).prepared(preprocessor)
 
 
 def test_the_topics_of_python_are_a_text():

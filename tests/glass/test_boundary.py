@@ -52,11 +52,11 @@ def test_lines_are_in_the_units_of_the_data() -> None:
     splits = data.Dataset("petals", two, iris.targets, "classification", iris.class_names).split()
     model = models.MLP((2, 3, 3)).init(0)
     drawing = draw_boundary(
-        model, two, iris.targets, preparation=splits.preparation, class_names=iris.class_names
+        model, two, iris.targets, preprocessor=splits.preprocessor, class_names=iris.class_names
     )
     weight, bias = first_units(model)  # type: ignore[misc]
     unit = np.argsort(-np.linalg.norm(weight, axis=0))[0]
-    center, spread = splits.preparation.center, splits.preparation.spread
+    center, spread = splits.preprocessor.center, splits.preprocessor.spread
     np.testing.assert_allclose(center, two.mean(axis=0), rtol=0.1)
     scaled = (contours(drawing)[0] - np.array(center)) / np.array(spread)
     np.testing.assert_allclose(scaled @ weight[:, unit] + bias[unit], 0, atol=1e-3)

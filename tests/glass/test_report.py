@@ -118,7 +118,7 @@ def test_the_machine_is_told_without_names(every: Told) -> None:
 def test_the_confusion_matrix_is_that_of_the_judging_part(tell: Tell, kind: str, part: str) -> None:
     told = tell(kind)
     judged = evaluate(
-        told.run.model, getattr(told.data, part), told.run.config["loss"], told.run.preparation
+        told.run.model, getattr(told.data, part), told.run.config["loss"], told.run.preprocessor
     )
     rows = shown(told, "confusion").all("tbody")[0].all("tr")
     table = [
@@ -135,7 +135,7 @@ def test_the_confusion_matrix_is_that_of_the_judging_part(tell: Tell, kind: str,
 def test_the_worst_mistakes_are_wrong_and_as_many_as_there_are(tell: Tell) -> None:
     told = tell("digits")
     test = told.data.test
-    outputs = evaluate(told.run.model, test, preparation=told.run.preparation).outputs
+    outputs = evaluate(told.run.model, test, preprocessor=told.run.preprocessor).outputs
     wrong = np.flatnonzero(outputs.argmax(axis=1) != test.targets)
     pictures = shown(told, "mistakes").all("img")
     rows = [int(image.attributes["title"].split()[1]) for image in pictures]
@@ -189,7 +189,7 @@ def test_a_regression_shows_predicted_against_true(tell: Tell) -> None:
     told = tell("diabetes")
     points = shown(told, "result").all("circle")
     assert len(points) == len(told.data.test)
-    judged = evaluate(told.run.model, told.data.test, "squared_error", told.run.preparation)
+    judged = evaluate(told.run.model, told.data.test, "squared_error", told.run.preprocessor)
     assert number(judged.error) in shown(told, "result-line").text
     true = np.asarray(told.data.test.targets, float).reshape(-1)
     explained = 1 - ((judged.outputs[:, 0] - true) ** 2).sum() / ((true - true.mean()) ** 2).sum()

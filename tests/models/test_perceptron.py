@@ -33,8 +33,8 @@ def test_descent_on_its_loss_is_rosenblatts_rule(targets: tuple[int, ...], rate:
             return perceptron(model(jnp.asarray(XS[row][None])), jnp.array([targets[row]]))
 
         _, gradient = value_and_grad(objective)(model)
-        deltas, state = rule.update(nn.parameters(gradient), state, nn.parameters(model))
-        moved = optim.apply(nn.parameters(model), deltas)
+        updates, state = rule.update(nn.parameters(gradient), state, nn.parameters(model))
+        moved = optim.apply(nn.parameters(model), updates)
         model = tree.replace(model, moved)
         np.testing.assert_array_equal(model.neuron.weight[:, 0], w)
         np.testing.assert_array_equal(model.neuron.bias[0], b)

@@ -186,7 +186,7 @@ def test_other_inputs_are_refused(x: Any) -> None:
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="two ways of reading") as caught:
         Seq2Seq(10, 11, hidden_size=7)
-    assert caught.value.mend == "hidden_size=8"
+    assert caught.value.fix == "hidden_size=8"
     with pytest.raises(ConfigurationError, match="did you mean 'additive'"):
         Seq2Seq(10, 11, attention="addititve")
 

@@ -41,7 +41,7 @@ def test_heads_are_the_lectures_attention_side_by_side() -> None:
 def test_who_listens_hears_every_layer_and_changes_nothing() -> None:
     layer = nn.MultiHeadAttention(8, 2).init(0)
     heard: list[str] = []
-    y, _ = nn.apply(layer, X, listener=lambda path, *_: heard.append(path))
+    y, _ = nn.apply(layer, X, hook=lambda path, *_: heard.append(path))
     assert heard == ["query", "key", "value", "output", ""]
     np.testing.assert_allclose(y, layer(X), rtol=1e-5, atol=1e-6)
 

@@ -65,7 +65,7 @@ def test_init_keeps_what_has_values():
 def test_a_model_without_values_says_so():
     with pytest.raises(ModelError, match="have no values yet") as caught:
         nn.Linear(2, 3)(jnp.ones((1, 2)))
-    assert "init" in (caught.value.mend or "")
+    assert "init" in (caught.value.fix or "")
 
 
 def test_nothing_changes_in_place():
@@ -126,10 +126,10 @@ def test_gradients_by_path_reach_every_parameter():
     assert float(jnp.abs(gradients["hidden.weight"]).max()) > 0
 
 
-def test_listener_hears_every_layer_once():
+def test_hook_hears_every_layer_once():
     heard = []
     model = make().init(0)
-    nn.apply(model, jnp.ones((2, 3)), listener=lambda path, *_: heard.append(path))
+    nn.apply(model, jnp.ones((2, 3)), hook=lambda path, *_: heard.append(path))
     assert heard == ["hidden", "norm", "heads.a", "heads.b", ""]
 
 
@@ -217,4 +217,4 @@ def test_a_layer_that_is_not_declared_is_told_at_once() -> None:
 
     with pytest.raises(ModelError, match="sets 'out'") as caught:
         PyTorchStyle()
-    assert caught.value.mend == "class PyTorchStyle(nn.Module):  out: nn.Linear"
+    assert caught.value.fix == "class PyTorchStyle(nn.Module):  out: nn.Linear"

@@ -66,8 +66,8 @@ def follow(x64: None, problem: LogisticRegression) -> Callable[[optim.Optimizer]
     def path(rule: optim.Optimizer) -> Flat:
         @jax.jit
         def updated(parameters: Any, state: Any, gradients: Any) -> Any:
-            deltas, state = rule.update(gradients, state, parameters)
-            return optim.apply(parameters, deltas), state
+            updates, state = rule.update(gradients, state, parameters)
+            return optim.apply(parameters, updates), state
 
         parameters = jax.tree.map(jnp.asarray, problem.tree(problem.start))
         state, points = rule.init(parameters), []
@@ -110,8 +110,8 @@ def follow_optax(x64: None, problem: LogisticRegression) -> Callable[..., Flat]:
         state, points = rule.init(w), []
         for step in range(STEPS):
             gradients = jnp.asarray(problem.gradient(np.asarray(w), step))
-            deltas, state = rule.update(gradients, state, w)
-            w = optax.apply_updates(w, deltas)
+            updates, state = rule.update(gradients, state, w)
+            w = optax.apply_updates(w, updates)
             points.append(np.asarray(w))
         return np.array(points)
 

@@ -138,8 +138,8 @@ def test_a_gradient_that_stays_zero_moves_nothing() -> None:
     parameters = {"w": jnp.ones(3)}
     gradients = {"w": jnp.zeros(3)}
     for rule in (optim.adagrad(), optim.adadelta(), optim.rmsprop(centered=True)):
-        deltas, _ = rule.update(gradients, rule.init(parameters), parameters)
-        assert deltas["w"].tolist() == [0, 0, 0]
+        updates, _ = rule.update(gradients, rule.init(parameters), parameters)
+        assert updates["w"].tolist() == [0, 0, 0]
 
 
 def test_rounding_cannot_make_the_centered_variance_negative() -> None:
@@ -148,5 +148,5 @@ def test_rounding_cannot_make_the_centered_variance_negative() -> None:
     gradients = {"w": jnp.linspace(0.1, 3.7, 64)}
     state = rule.init(parameters)
     for _ in range(60):
-        deltas, state = rule.update(gradients, state, parameters)
-    assert jnp.isfinite(deltas["w"]).all()
+        updates, state = rule.update(gradients, state, parameters)
+    assert jnp.isfinite(updates["w"]).all()

@@ -19,8 +19,8 @@ def walk(rule: optim.Optimizer, steps: int) -> tuple[list[Any], Any]:
     parameters = {"w": jnp.array([3.0, -1.0])}
     state, points = rule.init(parameters), []
     for step in range(steps):
-        deltas, state = rule.update({"w": jnp.array([0.1, 0.3]) * step}, state, parameters)
-        parameters = optim.apply(parameters, deltas)
+        updates, state = rule.update({"w": jnp.array([0.1, 0.3]) * step}, state, parameters)
+        parameters = optim.apply(parameters, updates)
         points.append(np.asarray(parameters["w"]))
     return points, state
 
@@ -53,7 +53,7 @@ def test_before_the_first_update_the_average_is_the_parameters() -> None:
     assert rule.averaged(rule.init(parameters), parameters)["w"].tolist() == [3, -1]
 
 
-def test_the_deltas_pass_unchanged() -> None:
+def test_the_updates_pass_unchanged() -> None:
     plain, _ = walk(optim.adam(0.1), 5)
     averaging, _ = walk(optim.chain(optim.adam(0.1), optim.average_parameters()), 5)
     np.testing.assert_array_equal(plain, averaging)

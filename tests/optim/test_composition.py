@@ -15,15 +15,15 @@ PARAMETERS = {"w": jnp.zeros(2)}
 GRADIENTS = {"w": jnp.array([3.0, 4.0])}
 
 
-def first_deltas(rule: optim.Optimizer) -> Any:
+def first_updates(rule: optim.Optimizer) -> Any:
     return rule.update(GRADIENTS, rule.init(PARAMETERS), PARAMETERS)[0]["w"].tolist()
 
 
 def test_parts_act_in_their_order() -> None:
     clip, double, descend = optim.clip_by_value(3.5), optim.scale(2), optim.sgd(1.0)
-    assert first_deltas(optim.chain(clip, double, descend)) == [-6, -7]
-    assert first_deltas(optim.chain(double, clip, descend)) == [-3.5, -3.5]
-    assert first_deltas(optim.chain(optim.chain(clip, double), descend)) == [-6, -7]
+    assert first_updates(optim.chain(clip, double, descend)) == [-6, -7]
+    assert first_updates(optim.chain(double, clip, descend)) == [-3.5, -3.5]
+    assert first_updates(optim.chain(optim.chain(clip, double), descend)) == [-6, -7]
 
 
 def test_a_chain_is_the_composition_of_its_updates(follow: Any, follow_optax: Any) -> None:
@@ -66,8 +66,8 @@ def test_a_rule_made_by_hand_is_a_part_like_any_other() -> None:
         lambda g, state, w: ({"w": jnp.sign(g["w"])}, {"count": state["count"] + 1}),
     )
     rule = optim.chain(by_hand, optim.scale_by_learning_rate(0.5))
-    deltas, state = rule.update(GRADIENTS, rule.init(PARAMETERS), PARAMETERS)
-    assert deltas["w"].tolist() == [-0.5, -0.5]
+    updates, state = rule.update(GRADIENTS, rule.init(PARAMETERS), PARAMETERS)
+    assert updates["w"].tolist() == [-0.5, -0.5]
     assert int(state["custom"]["count"]) == 1
 
 

@@ -83,8 +83,8 @@ def test_a_rule_that_a_user_enters_is_made_and_recorded_by_name(own_table: None)
 
     rule = optim.create("sign_descent", learning_rate=0.25)
     assert rule.to_config() == {"name": "sign_descent", "learning_rate": 0.25}
-    deltas, _ = rule.update({"w": jnp.array([-3.0])}, optim.NoState(), {"w": jnp.zeros(1)})
-    assert deltas["w"].tolist() == [0.25]
+    updates, _ = rule.update({"w": jnp.array([-3.0])}, optim.NoState(), {"w": jnp.zeros(1)})
+    assert updates["w"].tolist() == [0.25]
     assert "sign_descent" in optim.learning_rules()
 
 

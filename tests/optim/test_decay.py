@@ -111,6 +111,6 @@ def test_an_l1_penalty_pulls_every_weight_with_the_same_force() -> None:
     rule = optim.chain(optim.add_l1_penalty(0.5, exclude=["b"]), optim.sgd(0.1))
     w = {"w": jnp.array([[3.0, -0.2]]), "b": jnp.array([1.0])}
     state = rule.init(w)
-    deltas, _ = rule.update({"w": jnp.zeros((1, 2)), "b": jnp.zeros(1)}, state, w)
-    assert deltas["w"].ravel().tolist() == pytest.approx([-0.05, 0.05])
-    assert deltas["b"].tolist() == [0.0]
+    updates, _ = rule.update({"w": jnp.zeros((1, 2)), "b": jnp.zeros(1)}, state, w)
+    assert updates["w"].ravel().tolist() == pytest.approx([-0.05, 0.05])
+    assert updates["b"].tolist() == [0.0]

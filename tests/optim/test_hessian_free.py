@@ -40,8 +40,8 @@ def test_a_parabola_is_solved_as_damping_goes() -> None:
     for _ in range(2):
         gradient = {"w": A @ w["w"] - B}
         assert rule.update_on is not None
-        deltas, state = rule.update_on(gradient, state, w, surface(w))
-        w = optim.apply(w, deltas)
+        updates, state = rule.update_on(gradient, state, w, surface(w))
+        w = optim.apply(w, updates)
     np.testing.assert_allclose(w["w"], jnp.linalg.solve(A, B), rtol=1e-3)
     assert float(state.damping) == pytest.approx(1e-6 * (2 / 3) ** 2, rel=1e-5)
     assert int(state.step) == 2
@@ -55,10 +55,10 @@ def test_damping_rises_where_the_parabola_promises_too_much_and_the_step_is_shor
     state = rule.init(w)
     gradient = {"w": 5 * A @ w["w"] - B}
     assert rule.update_on is not None
-    deltas, state = rule.update_on(gradient, state, w, surface(w))
+    updates, state = rule.update_on(gradient, state, w, surface(w))
     assert float(state.damping) == pytest.approx(1.5e-3)
     assert float(state.ratio) < 0.25
-    assert float(value(optim.apply(w, deltas))) < float(value(w))
+    assert float(value(optim.apply(w, updates))) < float(value(w))
 
 
 def test_damping_rises_where_the_solution_is_no_descent() -> None:
@@ -68,9 +68,9 @@ def test_damping_rises_where_the_solution_is_no_descent() -> None:
     w = {"w": jnp.linalg.solve(A, B) + 0.1}
     state = rule.init(w)._replace(direction={"w": jnp.array([300.0, -200.0, 100.0])})
     assert rule.update_on is not None
-    deltas, state = rule.update_on({"w": A @ w["w"] - B}, state, w, surface(w))
+    updates, state = rule.update_on({"w": A @ w["w"] - B}, state, w, surface(w))
     assert float(state.damping) == pytest.approx(1.5e-3)
-    assert float(value(optim.apply(w, deltas))) <= float(value(w))
+    assert float(value(optim.apply(w, updates))) <= float(value(w))
 
 
 def test_nothing_changes_the_gradients_before_it() -> None:
@@ -103,6 +103,6 @@ def test_it_stands_in_a_chain_with_what_needs_gradients_alone() -> None:
     w = {"w": jnp.zeros(3)}
     rule = optim.chain(optim.hessian_free(damping=1e-6, tolerance=1e-9), optim.average_parameters())
     assert rule.update_on is not None
-    deltas, state = rule.update_on({"w": -B}, rule.init(w), w, surface(w))
-    np.testing.assert_allclose(deltas["w"], jnp.linalg.solve(A, B), rtol=1e-3)
+    updates, state = rule.update_on({"w": -B}, rule.init(w), w, surface(w))
+    np.testing.assert_allclose(updates["w"], jnp.linalg.solve(A, B), rtol=1e-3)
     assert sorted(state) == ["average_parameters", "hessian_free"]

@@ -83,8 +83,8 @@ def test_the_first_correction_keeps_its_digits_in_float32() -> None:
     # 1 - beta2^1 taken as a difference in float32 is wrong by 1 part in 77,000 for beta2 = 0.999.
     parameters = {"w": jnp.zeros(1)}
     rule = optim.adam(1.0, beta1=0, beta2=0.99999, epsilon=0)
-    deltas, _ = rule.update({"w": jnp.full(1, 0.25)}, rule.init(parameters), parameters)
-    assert_allclose(deltas["w"], -1, rtol=3e-7)
+    updates, _ = rule.update({"w": jnp.full(1, 0.25)}, rule.init(parameters), parameters)
+    assert_allclose(updates["w"], -1, rtol=3e-7)
 
 
 def test_adamw_spares_what_is_excluded() -> None:
@@ -93,8 +93,8 @@ def test_adamw_spares_what_is_excluded() -> None:
 
     def decayed(**options: Any) -> set[str]:
         rule = optim.adamw(0.1, weight_decay=0.5, **options)
-        deltas, _ = rule.update(gradients, rule.init(parameters), parameters)
-        return {path for path, delta in deltas.items() if (delta != 0).any()}
+        updates, _ = rule.update(gradients, rule.init(parameters), parameters)
+        return {path for path, delta in updates.items() if (delta != 0).any()}
 
     assert decayed() == {"0.weight", "0.bias", "1.scale"}
     assert decayed(exclude=["*bias"]) == {"0.weight", "1.scale"}

@@ -51,8 +51,8 @@ def slope(parameters: dict[str, jax.Array]) -> dict[str, jax.Array]:
 
 def advance(rule: optim.Optimizer, carry: Any) -> Any:
     parameters, state = carry
-    deltas, state = rule.update(slope(parameters), state, parameters)
-    return optim.apply(parameters, deltas), state
+    updates, state = rule.update(slope(parameters), state, parameters)
+    return optim.apply(parameters, updates), state
 
 
 def avals(a_tree: Any) -> Any:
@@ -71,8 +71,8 @@ def test_shapes_and_dtypes_go_out_as_they_came_in(rule: optim.Optimizer, dtype: 
         wide = "float64" if dtype == "float64" else "float32"
         shaped = [x for x in jax.tree.leaves(state) if x.ndim]
         assert {str(x.dtype) for x in shaped} <= {wide}
-        deltas, _ = rule.update(slope(parameters), state, parameters)
-        assert {str(x.dtype) for x in jax.tree.leaves(deltas)} == {wide}
+        updates, _ = rule.update(slope(parameters), state, parameters)
+        assert {str(x.dtype) for x in jax.tree.leaves(updates)} == {wide}
 
 
 @EVERY_RULE
@@ -164,8 +164,8 @@ def test_small_steps_of_narrow_parameters_are_not_lost_in_the_state() -> None:
 def test_leaves_that_carry_no_gradient_stay_as_they_are(rule: optim.Optimizer) -> None:
     parameters = {**start(), "count": jnp.arange(3), "key": jax.random.key(0), "name": "relu"}
     gradients = {**slope(start()), "count": None, "key": None, "name": None}
-    deltas, state = rule.update(gradients, rule.init(parameters), parameters)
-    moved = optim.apply(parameters, deltas)
+    updates, state = rule.update(gradients, rule.init(parameters), parameters)
+    moved = optim.apply(parameters, updates)
     assert moved["count"] is parameters["count"]
     assert moved["key"] is parameters["key"]
     assert moved["name"] == "relu"
@@ -179,8 +179,8 @@ def test_leaves_that_carry_no_gradient_stay_as_they_are(rule: optim.Optimizer) -
 def test_a_model_with_nothing_to_train_is_no_special_case(rule: optim.Optimizer) -> None:
     if "exclude" in repr(rule.to_config()):
         rule = optim.adamw()
-    deltas, _ = rule.update({}, rule.init({}), {})
-    assert optim.apply({}, deltas) == {}
+    updates, _ = rule.update({}, rule.init({}), {})
+    assert optim.apply({}, updates) == {}
 
 
 def test_an_update_gives_new_arrays_and_leaves_the_old_state_alone() -> None:

@@ -64,13 +64,13 @@ def test_a_metric_that_is_no_number_is_no_improvement() -> None:
     assert scales([1.0, np.nan, 0.5, np.nan], factor=0.5, patience=0) == [0.5, 0.25, 0.25, 0.125]
 
 
-def test_the_deltas_are_those_of_the_smaller_rate() -> None:
+def test_the_updates_are_those_of_the_smaller_rate() -> None:
     rule = optim.chain(optim.sgd(0.5), optim.reduce_on_plateau(factor=0.5, patience=0))
     state = rule.init(PARAMETERS)
     for metric in (1.0, 2.0):
         state = rule.observe(state, metric)
-    deltas, state = rule.update({"w": jnp.ones(2)}, state, PARAMETERS)
-    assert deltas["w"].tolist() == [-0.25, -0.25]
+    updates, state = rule.update({"w": jnp.ones(2)}, state, PARAMETERS)
+    assert updates["w"].tolist() == [-0.25, -0.25]
     assert float(state["reduce_on_plateau"].scale) == 0.5
 
 

@@ -115,13 +115,13 @@ def test_a_schedule_is_that_of_pytorch(
 def test_a_rule_takes_its_rate_at_the_update_to_come() -> None:
     rule = optim.sgd(schedules.piecewise((1.0, 0.5), boundaries=(2,)))
     parameters = {"w": jnp.zeros(1)}
-    state, rates, deltas = rule.init(parameters), [], []
+    state, rates, updates = rule.init(parameters), [], []
     for _ in range(4):
         rates.append(float(rule.learning_rate(state)))
         delta, state = rule.update({"w": jnp.ones(1)}, state, parameters)
-        deltas.append(float(delta["w"][0]))
+        updates.append(float(delta["w"][0]))
     assert rates == [1, 1, 0.5, 0.5]
-    assert deltas == [-1, -1, -0.5, -0.5]
+    assert updates == [-1, -1, -0.5, -0.5]
 
 
 def test_any_function_of_the_update_number_is_a_schedule() -> None:
@@ -154,7 +154,7 @@ def test_any_function_of_the_update_number_is_a_schedule() -> None:
 def test_a_value_out_of_range_is_an_error(make: Callable[[], Schedule]) -> None:
     with pytest.raises(ConfigurationError) as raised:
         make()
-    assert raised.value.where or raised.value.mend or raised.value.expected
+    assert raised.value.where or raised.value.fix or raised.value.expected
 
 
 def test_rates_stay_exact_over_a_long_run() -> None:

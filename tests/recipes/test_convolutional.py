@@ -55,7 +55,7 @@ def test_resnet20_builds_the_network_for_small_and_large_pictures() -> None:
     for shape, first in (((28, 28, 1), 1), ((40, 40, 3), None)):
         recipe = ResNet20Recipe()
         splits = recipe.adapted(pictures(shape)).split(dev=0.1, test=0.1, seed=0)
-        model = recipe.model(splits.preparation, 3)
+        model = recipe.model(splits.preprocessor, 3)
         assert isinstance(model, nn.Sequential) == (first is not None)
         # 269,722 are for three channels and ten classes
         count = sum(w.size for w in nn.parameters(model).values())
@@ -68,7 +68,7 @@ def test_alexnet_takes_a_few_pictures_and_has_its_size() -> None:
     assert len(part) == 9
     assert recipe.settled(400).epochs == 6
     splits = part.split(dev=0.1, test=0.1, seed=0)
-    model = recipe.model(splits.preparation, 10)
+    model = recipe.model(splits.preprocessor, 10)
     assert nn.summary(model, (28, 28, 1)).parameters == 60_965_224 - 2 * 96 * 121 - 990 * 4097
 
 

@@ -32,8 +32,8 @@ def test_a_path_is_the_one_of_the_rule(rule: str) -> None:
         state = made.init({"w": w})
         for at in trail.points:
             np.testing.assert_allclose(at, w, rtol=2e-5, atol=1e-6)
-            deltas, state = made.update({"w": jax.grad(height)(w)}, state, {"w": w})
-            w = w + deltas["w"]
+            updates, state = made.update({"w": jax.grad(height)(w)}, state, {"w": w})
+            w = w + updates["w"]
 
 
 @pytest.mark.parametrize("name", SURFACES)

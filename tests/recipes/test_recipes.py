@@ -144,7 +144,7 @@ def test_the_perceptron_draws_its_plane_and_counts_its_corrections(
     (drawing,) = recipe.drawings(run.model, run.curves, splits)
     assert drawing.title == title
     assert isinstance(recipe, PerceptronRecipe)
-    done = recipe.corrections(splits.train, splits.preparation)
+    done = recipe.corrections(splits.train, splits.preprocessor)
     assert done is not None
     # Counted over again, the run is the one that was trained.
     weights = np.asarray(nn.parameters(run.model)["neuron.weight"])[:, 0]
@@ -289,8 +289,8 @@ def test_data_that_has_changed_since_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no longer what the run was trained on") as caught:
         of_run(read_run(tmp_path / "run").config, "run")
     # Commands without --data show this too.
-    assert caught.value.mend is not None
-    assert "clearprop evaluate RUN --data" in caught.value.mend
+    assert caught.value.fix is not None
+    assert "clearprop evaluate RUN --data" in caught.value.fix
 
 
 def test_a_run_without_a_recipe_is_told_apart() -> None:

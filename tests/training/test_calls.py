@@ -76,7 +76,7 @@ def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module
     of = task(digits, perceptron, "sgd")
     state, losses = ran(of, Plan(1, 3, 0, False), 3)
     weights = {path: jnp.asarray(x) for path, x in nn.parameters(of.model).items()}
-    prepared = digits.preparation.scaled(np.asarray(digits.train.inputs)).reshape(-1, 64)
+    prepared = digits.preprocessor.scaled(np.asarray(digits.train.inputs)).reshape(-1, 64)
     order = data.epoch_order(len(digits.train), 0, 0)
 
     def oracle(w: Any, x: Any, t: Any) -> Any:
@@ -178,6 +178,6 @@ def test_an_evaluation_counts_every_example_once(
     compiled = calls(of, Plan(len(devices()), 1, 0, False))
     train = of.material.train
     sums = compiled.evaluate(of.problem.evaluation(of.state()), on_devices(train, compiled))
-    outputs = of.model(jnp.asarray(digits.preparation.scaled(np.asarray(digits.train.inputs))))
+    outputs = of.model(jnp.asarray(digits.preprocessor.scaled(np.asarray(digits.train.inputs))))
     wrong = int((np.asarray(outputs).argmax(1) != digits.train.targets).sum())
     assert float(sums.error) == wrong

@@ -44,7 +44,7 @@ def test_one_output_answers_by_its_side() -> None:
 
 def test_an_objective_is_the_mean_over_all_examples(digits: data.Splits) -> None:
     model = nn.Sequential([nn.Flatten(), nn.Linear(64, 10)]).init(0)
-    judged = evaluate(model, digits.train, preparation=digits.preparation)
+    judged = evaluate(model, digits.train, preprocessor=digits.preprocessor)
     z = judged.outputs.astype(np.float64)
     z -= z.max(axis=1, keepdims=True)
     y = np.asarray(digits.train.targets)
@@ -71,19 +71,19 @@ def test_a_raw_data_set_is_judged_as_its_prepared_part_is() -> None:
     raw = data.load("wine")
     splits = raw.split(dev=0.0, test=0.0)
     model = nn.Linear(13, 3).init(0)
-    prepared = evaluate(model, splits.train, preparation=splits.preparation)
-    judged = evaluate(model, raw, preparation=splits.preparation)
+    prepared = evaluate(model, splits.train, preprocessor=splits.preprocessor)
+    judged = evaluate(model, raw, preprocessor=splits.preprocessor)
     assert judged.error == prepared.error
     assert judged.objective == pytest.approx(prepared.objective, rel=1e-5)
     some = splits.train.take(np.arange(9))
-    assert evaluate(model, some, preparation=splits.preparation).examples == 9
+    assert evaluate(model, some, preprocessor=splits.preprocessor).examples == 9
 
 
-def test_what_another_preparation_encoded_is_refused() -> None:
+def test_what_another_preprocessor_encoded_is_refused() -> None:
     raw = data.load("wine")
     one, other = raw.split(seed=1), raw.split(seed=2)
-    with pytest.raises(DataError, match="another preparation"):
-        evaluate(nn.Linear(13, 3).init(0), one.train, preparation=other.preparation)
+    with pytest.raises(DataError, match="another preprocessor"):
+        evaluate(nn.Linear(13, 3).init(0), one.train, preprocessor=other.preprocessor)
 
 
 def test_words_that_another_split_numbered_are_refused() -> None:
@@ -91,12 +91,12 @@ def test_words_that_another_split_numbered_are_refused() -> None:
     raw = labelled(texts, np.arange(len(texts)) % 2, "pairs")
     whole, half = raw.split(dev=0, test=0), raw.split(dev=0, test=0.5, seed=3)
     assert half.test is not None
-    words = len(whole.preparation.vocabularies["inputs"])
+    words = len(whole.preprocessor.vocabularies["inputs"])
     model = models.WordClassifier(words, 2, network="bag", embedding_features=2).init(0)
-    assert half.preparation.vocabularies != whole.preparation.vocabularies
-    with pytest.raises(DataError, match="another preparation"):
-        evaluate(model, half.test, preparation=whole.preparation)
-    assert evaluate(model, raw, preparation=whole.preparation).examples == len(texts)
+    assert half.preprocessor.vocabularies != whole.preprocessor.vocabularies
+    with pytest.raises(DataError, match="another preprocessor"):
+        evaluate(model, half.test, preprocessor=whole.preprocessor)
+    assert evaluate(model, raw, preprocessor=whole.preprocessor).examples == len(texts)
 
 
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "binary_squared_error"])

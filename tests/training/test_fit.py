@@ -16,7 +16,7 @@ from clearprop.training import (
     evaluate,
     fit,
     load,
-    load_preparation,
+    load_preprocessor,
     predict,
     read_run,
 )
@@ -36,7 +36,7 @@ def test_digits_are_learned(digits: data.Splits, perceptron: nn.Module) -> None:
     assert run.curves.training_error[-1] < 0.02
     assert run.curves.development_error[-1] < 0.06
     assert digits.test is not None
-    judged = evaluate(run.model, digits.test, preparation=run.preparation)
+    judged = evaluate(run.model, digits.test, preprocessor=run.preprocessor)
     assert judged.error < 0.06
     assert judged.confusion is not None
     assert judged.confusion.sum() == len(digits.test)
@@ -89,7 +89,7 @@ def test_regression_is_told_in_the_units_of_the_targets() -> None:
     spread = float(np.std(splits.train.targets))
     assert 0.5 * spread < run.curves.training_error[-1] < 0.8 * spread
     assert splits.test is not None
-    judged = evaluate(run.model, splits.test, "mean_squared_error", run.preparation)
+    judged = evaluate(run.model, splits.test, "mean_squared_error", run.preprocessor)
     expected = np.sqrt(np.mean((judged.outputs - splits.test.targets) ** 2))
     assert judged.error == pytest.approx(expected, rel=1e-4)
     assert judged.error < spread
@@ -99,7 +99,7 @@ def test_regression_is_told_in_the_units_of_the_targets() -> None:
 def test_early_stopping_keeps_the_best_weights(digits: data.Splits) -> None:
     model = nn.Sequential([nn.Flatten(), nn.Linear(64, 128), ops.relu, nn.Linear(128, 10)])
     few = (digits.train.take(np.arange(200)), digits.dev)
-    splits = data.Splits(few[0], few[1], None, digits.preparation)
+    splits = data.Splits(few[0], few[1], None, digits.preprocessor)
     run = quiet(model, splits, epochs=200, patience=4, learning_rate=0.01)
     assert run.stopped.reason == "early"
     errors = run.curves.development_error
@@ -107,7 +107,7 @@ def test_early_stopping_keeps_the_best_weights(digits: data.Splits) -> None:
     assert errors[best] == errors.min()
     assert len(errors) == best + 1 + 4
     assert digits.dev is not None
-    judged = evaluate(run.model, digits.dev, preparation=digits.preparation)
+    judged = evaluate(run.model, digits.dev, preprocessor=digits.preprocessor)
     assert judged.error == pytest.approx(errors.min(), abs=1e-7)
 
 
@@ -135,7 +135,7 @@ def test_the_average_judges_and_is_returned(digits: data.Splits, perceptron: nn.
     assert run.losses.tobytes() == plain.losses.tobytes()
     one, other = nn.parameters(run.model), nn.parameters(plain.model)
     assert not np.allclose(one["layers.1.weight"], other["layers.1.weight"])
-    judged = evaluate(run.model, digits.dev, preparation=run.preparation)
+    judged = evaluate(run.model, digits.dev, preprocessor=run.preprocessor)
     assert judged.error == pytest.approx(run.curves.development_error[-1], abs=1e-7)
 
 
@@ -172,7 +172,7 @@ def test_data_that_does_not_fit_the_devices_is_streamed(
 
 def test_a_dataset_brings_its_own_examples_to_judge_by(perceptron: nn.Module) -> None:
     run = quiet(perceptron, data.load("digits"), epochs=1)
-    assert run.preparation is not None
+    assert run.preprocessor is not None
     assert run.config["data"]["development_examples"] == 180
     none = quiet(perceptron, data.load("digits"), epochs=1, dev=0)
     assert np.isnan(none.curves.development_error).all()
@@ -205,11 +205,11 @@ def test_a_run_folder_tells_all_of_the_run(
     assert record.config["optimizer"]["name"] == "adam"
     Lock(tmp_path / "run" / "lock").release()
     loaded = load(tmp_path / "run")
-    preparation = load_preparation(tmp_path / "run")
+    preprocessor = load_preprocessor(tmp_path / "run")
     raw = data.load("digits").inputs[:50]
     assert (
-        predict(loaded, raw, preparation).tobytes()
-        == predict(run.model, raw, run.preparation).tobytes()
+        predict(loaded, raw, preprocessor).tobytes()
+        == predict(run.model, raw, run.preprocessor).tobytes()
     )
 
 
@@ -245,7 +245,7 @@ def test_an_option_that_cannot_be_is_refused(
 def test_a_batch_larger_than_the_data_is_refused(xor: tuple[Any, Any]) -> None:
     with pytest.raises(ConfigurationError, match="larger than the data") as caught:
         quiet(nn.Linear(2, 2), xor, batch_size=5)
-    assert caught.value.mend == "batch_size=4 or less"
+    assert caught.value.fix == "batch_size=4 or less"
 
 
 def test_fewer_examples_than_a_usual_batch_are_one(xor: Any) -> None:
@@ -324,5 +324,5 @@ def test_a_batch_of_one_is_refused_before_anything_is_done(batch_size: int, work
     model = nn.Sequential([nn.Linear(3, 4), nn.BatchNorm(4), nn.Linear(4, 2)])
     with pytest.raises(ConfigurationError, match=r"one example, too few for layers\.1") as caught:
         fit(model, (x, y), epochs=1, batch_size=batch_size, progress=False)
-    assert caught.value.mend == f"batch_size={works}"
+    assert caught.value.fix == f"batch_size={works}"
     fit(model, (x, y), epochs=1, batch_size=works, progress=False)

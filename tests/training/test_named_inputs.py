@@ -63,8 +63,8 @@ def test_a_data_set_of_two_inputs_is_scaled_each_for_itself(tmp_path: Path) -> N
         model(), Dataset("wine", raw, targets, "classification"), folder=tmp_path / "r", **OPTIONS
     )
     assert run.curves.development_error[-1] < 0.15
-    assert run.preparation is not None
-    again = predict(load(tmp_path / "r"), raw, run.preparation)
+    assert run.preprocessor is not None
+    again = predict(load(tmp_path / "r"), raw, run.preprocessor)
     assert (again.argmax(1) == targets).mean() > 0.9
 
 

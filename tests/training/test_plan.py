@@ -65,7 +65,7 @@ def test_what_the_user_chose_is_done() -> None:
     assert chosen == Plan(devices=2, steps_per_call=7, epochs_per_call=0, unrolled=False)
     with pytest.raises(ConfigurationError, match="shared out evenly") as caught:
         plan(TINY, batch_size=63, devices=2)
-    assert caught.value.mend == "batch_size=62"
+    assert caught.value.fix == "batch_size=62"
 
 
 def test_work_is_counted_through_loops_and_calls() -> None:

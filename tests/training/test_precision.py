@@ -54,7 +54,7 @@ def test_every_layer_of_a_network_computes_in_bfloat16(training: bool) -> None:
 
     weights, x = in_precision((nn.parameters(model), jnp.ones((2, 8, 8, 1))), "bfloat16")
     narrow = tree.replace(model, weights)
-    _, noted = nn.apply(narrow, x, training=training, key=jax.random.key(0), listener=listen)
+    _, noted = nn.apply(narrow, x, training=training, key=jax.random.key(0), hook=listen)
     assert len(seen) >= 9
     assert {dtype for _, dtype in seen} == {jnp.dtype(jnp.bfloat16)}
     assert all(value.dtype == jnp.float32 for value in noted.values())

@@ -223,10 +223,10 @@ def test_a_recording_larger_than_memory_is_refused_beforehand(tmp_path: Path) ->
     with pytest.raises(ConfigurationError, match="would take") as caught:
         trained("mlp in whole passes", record=huge, folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    mend = caught.value.mend or ""
-    assert "what='statistics'" in mend
-    assert "every=" in mend
-    every = int(mend.split("every=")[1].split(";")[0])
+    fix = caught.value.fix or ""
+    assert "what='statistics'" in fix
+    assert "every=" in fix
+    every = int(fix.split("every=")[1].split(";")[0])
     trained("mlp in whole passes", record=Record("*", "arrays", every, limit=60_000))
 
 

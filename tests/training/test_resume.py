@@ -290,7 +290,7 @@ def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(
     assert (tmp_path / "run" / "losses.f32").read_bytes() == losses
 
 
-def test_another_preparation_or_development_set_is_refused(tmp_path: Path) -> None:
+def test_another_preprocessor_or_development_set_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 3)).astype(np.float32), rng.integers(0, 2, 40)
     options: dict[str, Any] = {"epochs": 1, "batch_size": 8, "progress": False}
@@ -302,7 +302,7 @@ def test_another_preparation_or_development_set_is_refused(tmp_path: Path) -> No
     raw = data.Dataset("bytes", rng.integers(0, 256, (40, 3)).astype(np.uint8), y, "classification")
     fit(nn.Linear(3, 2), raw.split(), folder=tmp_path / "b", **options)
     unit = raw.split(scaling="unit")
-    with pytest.raises(ConfigurationError, match=r"preparation\."):
+    with pytest.raises(ConfigurationError, match=r"preprocessor\."):
         fit(nn.Linear(3, 2), unit, folder=tmp_path / "b", resume=True, **options)
 
 

@@ -207,8 +207,8 @@ def test_snapshots_larger_than_memory_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(space, "free_memory", lambda: 60_000)
     with pytest.raises(ConfigurationError, match=r"17 snapshots would take .* of memory") as caught:
         trained(snapshots=1)
-    assert caught.value.mend is not None
-    every = int(caught.value.mend.split("=")[1].split(",")[0])
+    assert caught.value.fix is not None
+    every = int(caught.value.fix.split("=")[1].split(",")[0])
     assert trained(snapshots=every).machine is not None
 
 

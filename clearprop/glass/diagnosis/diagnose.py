@@ -1,4 +1,4 @@
-"""`diagnose`: what holds a run or a model back, ranked, each with its evidence and its mend."""
+"""`diagnose`: what holds a run or a model back, ranked, each with its evidence and its fix."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
             finding = replace(finding, grade="note", follows=cause,
                               weight=min(finding.weight / 2, MOST_OF_A_NOTE))  # fmt: skip
             if finding.kind in WITH_ITS_CAUSE:
-                # Its own mend would be a call with the fault still in it.
-                finding = replace(finding, mend=f"# mend that first: {KINDS[cause].title}")
+                # Its own fix would be a call with the fault still in it.
+                finding = replace(finding, fix=f"# fix that first: {KINDS[cause].title}")
         shown.append(finding)
     order = sorted(shown, key=lambda f: (f.grade != "fault", -f.weight, _place(f.kind)))
     return tuple(order)

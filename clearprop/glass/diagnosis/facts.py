@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn, tree
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, neighbours
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
-from clearprop.training import Curves, NonFinite, Stopped, load, load_preparation, read_run
+from clearprop.training import Curves, NonFinite, Stopped, load, load_preprocessor, read_run
 from clearprop.training.first_values import Change, changes
 from clearprop.training.folder import MODEL
 from clearprop.training.material import Development, Material, Part, arrays_part, gather
@@ -64,7 +64,7 @@ class Trained(Protocol):
         """Where a number stopped being finite, if one did."""
 
     @property
-    def preparation(self) -> Preparation | None:
+    def preprocessor(self) -> Preprocessor | None:
         """What turns kept inputs into the model's; None for plain arrays."""
 
 
@@ -78,7 +78,7 @@ class Remembered:
     losses: NDArray[np.float32]
     stopped: Stopped | None
     non_finite: NonFinite | None
-    preparation: Preparation | None
+    preprocessor: Preprocessor | None
 
     @classmethod
     def of(cls, folder: Path | str) -> Remembered:
@@ -97,7 +97,7 @@ class Remembered:
             record.losses,
             next((e for e in reversed(record.events) if isinstance(e, Stopped)), None),
             next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None),
-            load_preparation(path) if known else None,
+            load_preprocessor(path) if known else None,
         )
 
 
@@ -112,7 +112,7 @@ class Facts:
         train: the training examples; None where they are not known.
         dev: the examples that judge; None where there are none.
         other: examples that are neither; None where there are none.
-        preparation: turns kept inputs into the model's.
+        preprocessor: turns kept inputs into the model's.
         class_names: of the labels.
         feature_names: of the entries of an input.
         fresh: whether the model has its first values.
@@ -124,7 +124,7 @@ class Facts:
     train: Part | None = None
     dev: Part | None = None
     other: Part | None = None
-    preparation: Preparation | None = None
+    preprocessor: Preprocessor | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     fresh: bool = False
@@ -210,7 +210,7 @@ class Facts:
         count -= count % PASS if count > PASS else 0
         rows = np.linspace(0, len(part) - 1, count).astype(np.intp)
         kept = jax.tree.map(jnp.asarray, rows_of(part.inputs, rows))
-        prepared = self.preparation
+        prepared = self.preprocessor
         x = as_numbers(kept) if prepared is None else prepared.scaled(kept)
         targets = part.targets[rows]
         if prepared is not None and prepared.target_center:
@@ -226,10 +226,10 @@ class Facts:
             return None
         rows = np.linspace(0, len(part) - 1, min(len(part), most)).astype(np.intp)
         kept = rows_of(part.inputs, rows)
-        if self.preparation is not None:
-            if self.preparation.kind == "tokens":
+        if self.preprocessor is not None:
+            if self.preprocessor.kind == "tokens":
                 return None
-            kept = np.asarray(self.preparation.scaled(kept))
+            kept = np.asarray(self.preprocessor.scaled(kept))
         elif kept.dtype.kind in "iu" and kept.dtype.itemsize > 1:
             return None
         return np.asarray(kept, np.float64).reshape(len(rows), -1)
@@ -302,7 +302,7 @@ def facts_of_run(
     chosen = nn.find_loss(loss) if loss is not None else None
     if chosen is None and name in nn.LOSSES:
         chosen = nn.find_loss(name)
-    parts = _parts(data, dev, chosen, run.config, run.preparation)
+    parts = _parts(data, dev, chosen, run.config, run.preprocessor)
     return Facts(run, run.model, chosen, **parts)
 
 
@@ -335,19 +335,19 @@ def _parts(
     dev: Development,
     loss: nn.Loss | None,
     config: dict[str, Any],
-    preparation: Preparation | None,
+    preprocessor: Preprocessor | None,
 ) -> dict[str, Any]:
     if data is None:
-        return {"preparation": preparation}
+        return {"preprocessor": preprocessor}
     names = getattr(data.train if isinstance(data, Splits) else data, "feature_names", None)
-    if isinstance(data, Dataset) and (data.preparation is not None or preparation is not None):
-        ours = _whole(data, dev, loss, config) if data.preparation is None else None
+    if isinstance(data, Dataset) and (data.preprocessor is not None or preprocessor is not None):
+        ours = _whole(data, dev, loss, config) if data.preprocessor is None else None
         if ours is None:
-            ready = data if preparation is None else data.prepared(preparation)
+            ready = data if preprocessor is None else data.prepared(preprocessor)
             part = Part(ready.name, ready.inputs, ready.targets, ready)
             return {
                 _role(part, config): part,
-                "preparation": preparation or ready.preparation,
+                "preprocessor": preprocessor or ready.preprocessor,
                 "class_names": ready.class_names,
                 "feature_names": names,
             }
@@ -356,7 +356,7 @@ def _parts(
     return {
         "other" if _role(ours.train, config) == "other" else "train": ours.train,
         "dev": ours.dev,
-        "preparation": preparation or ours.preparation,
+        "preprocessor": preprocessor or ours.preprocessor,
         "class_names": ours.class_names,
         "feature_names": names,
     }

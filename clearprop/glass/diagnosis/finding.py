@@ -1,4 +1,4 @@
-"""What a diagnosis says: findings, each with its evidence, its reason and its mend."""
+"""What a diagnosis says: findings, each with its evidence, its reason and its fix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding:
         where: the layer, the parameter or the part of the data; "" for the whole run.
         evidence: what was measured, by name.
         sentence: the evidence in words.
-        mend: Python that can be pasted where ``model`` and ``data`` are at hand.
+        fix: Python that can be pasted where ``model`` and ``data`` are at hand.
         weight: of the evidence: from 0.5 to 1 for a fault, below 0.5 for a note.
         grade: a "fault" holds the run back or makes its numbers untrue; a "note" is good to know.
         follows: the kind of the heavier finding that explains this one; "" where none does.
@@ -32,7 +32,7 @@ class Finding:
     where: str
     evidence: dict[str, float]
     sentence: str
-    mend: str
+    fix: str
     weight: float
     grade: Grade = "fault"
     follows: str = ""
@@ -65,7 +65,7 @@ class Finding:
             texts.append(f"It may well follow from: {self.cause}.")
         for text in texts:
             lines += textwrap.wrap(text, LINE, initial_indent="  ", subsequent_indent="  ")
-        return "\n".join([*lines, *(f"    {line}" for line in self.mend.splitlines())])
+        return "\n".join([*lines, *(f"    {line}" for line in self.fix.splitlines())])
 
 
 @dataclass(frozen=True)

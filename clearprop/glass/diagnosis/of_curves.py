@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from clearprop import nn
-from clearprop.glass.diagnosis import mend
+from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
@@ -78,7 +78,7 @@ def rate_too_high(facts: Facts) -> Finding | None:
     sign = max(signs, key=lambda name: signs[name])
     if not signs[sign] >= 1 and not broke:
         return None
-    rate = mend.rate_of(facts)
+    rate = fix.rate_of(facts)
     said = f"The learning rate was {number(rate)}. " if rate else ""
     if broke and not signs[sign] >= 1:
         said += f"Within {count(facts.run.non_finite.step, 'step')} a number was no longer finite."  # type: ignore[union-attr]
@@ -97,7 +97,7 @@ def rate_too_high(facts: Facts) -> Finding | None:
         "",
         {**({"learning rate": rate} if rate else {}), "climb": climbed, "roughness": rough},
         said,
-        mend.fit_line(facts, learning_rate=mend.lower_rate(facts)),
+        fix.fit_line(facts, learning_rate=fix.lower_rate(facts)),
         0.7 if broke and signs[sign] < 1 else strength(signs[sign], 1, 10),
         "note" if learned else "fault",
     )
@@ -152,7 +152,7 @@ def rate_too_low(facts: Facts) -> Finding | None:
     ratio = went / began
     if not ratio < HARDLY_WENT:
         return None
-    rate, steps = mend.rate_of(facts), int(curves.step[-1])
+    rate, steps = fix.rate_of(facts), int(curves.step[-1])
     larger = min((rate or 0.001) * min(max(0.5 / max(ratio, 1e-6), 10), 1000), 1.0)
     said = f"with a learning rate of {number(rate)}" if rate else "in all"
     return found(
@@ -162,7 +162,7 @@ def rate_too_low(facts: Facts) -> Finding | None:
         f"In {count(steps, 'step')} {said} the weights went {percent(ratio)} of the deviation of "
         f"their first values, and the objective from {number(float(curves.objective[0]))} to "
         f"{number(float(curves.objective[-1]))}.",
-        mend.fit_line(facts, learning_rate=larger),
+        fix.fit_line(facts, learning_rate=larger),
         0.5 + 0.4 * (strength(ratio, HARDLY_WENT, HARDLY_WENT / 100) - 0.5) if ratio else 0.9,
     )
 
@@ -199,8 +199,8 @@ def overfitting(facts: Facts) -> Finding | None:
     risen_text = (
         f" It was {was} after epoch {int(curves.epoch[best])}." if was != text(last) else ""
     )
-    decay = mend.Code(f"cp.optim.adamw({(mend.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
-    patient = mend.fit_line(
+    decay = fix.Code(f"cp.optim.adamw({(fix.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
+    patient = fix.fit_line(
         facts, patience=max(3, int(facts.settings.get("epochs", 10)) // 10), optimizer=decay,
         learning_rate=None,
     )  # fmt: skip
@@ -251,7 +251,7 @@ def underfitting(facts: Facts) -> Finding | None:
         f"training examples errs by {text(reference.error)} (and one answer for all by "
         f"{text(facts.baseline)}): the data holds more than the network has taken from it"
         f"{', and the objective is falling still.' if falling else '.'}",
-        mend.fit_line(facts, epochs=3 * int(facts.settings.get("epochs", 10)))
+        fix.fit_line(facts, epochs=3 * int(facts.settings.get("epochs", 10)))
         if falling else _larger(facts),
         0.5 + 0.3 * (strength(missed, 1, 10) - 0.5),
         "note" if falling and skill > LITTLE_SKILL else "fault",
@@ -300,7 +300,7 @@ def unfinished(facts: Facts) -> Finding | None:
         f"epoch {made}",
         {"epochs made": made, "epochs wanted": wanted},
         f"The run {how} after {made} of {count(wanted, 'epoch')}.",
-        mend.fit_line(facts, folder=mend.Code("folder"), resume=True),
+        fix.fit_line(facts, folder=fix.Code("folder"), resume=True),
         0.4,
         "note",
     )
@@ -325,12 +325,12 @@ def _larger(facts: Facts) -> str:
     drops = [p for p, m in layers.items() if isinstance(m, nn.Dropout) and m.rate > 0]
     lines = [f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Dropout(0.0))' for path in drops]
     if "decay" in str(facts.config.get("optimizer")):
-        line = mend.fit_line(facts, optimizer=mend.Code('"adam"'),
-                             learning_rate=mend.rate_of(facts))  # fmt: skip
+        line = fix.fit_line(facts, optimizer=fix.Code('"adam"'),
+                             learning_rate=fix.rate_of(facts))  # fmt: skip
         return "\n".join([*lines, line])
     if not lines:
         lines = [_wider(facts, [m for m in layers.values() if isinstance(m, nn.Linear)])]
-    return "\n".join([*lines, mend.fit_line(facts)])
+    return "\n".join([*lines, fix.fit_line(facts)])
 
 
 def _wider(facts: Facts, layers: list[nn.Linear]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.sources import by_name, rows_of
-from clearprop.glass.diagnosis import mend
+from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.reference import FEWEST
@@ -95,7 +95,7 @@ def targets_not_scaled(facts: Facts) -> Finding | None:
     """Numbers to be predicted that are far from one in size."""
     assert facts.train is not None
     if facts.task == "classification" or (
-        facts.preparation is not None and facts.preparation.target_center
+        facts.preprocessor is not None and facts.preprocessor.target_center
     ):
         return None
     y = np.asarray(facts.train.targets, np.float64)
@@ -208,7 +208,7 @@ def class_imbalance(facts: Facts) -> Finding | None:
         "rows = np.concatenate([np.resize(np.flatnonzero(targets == k), largest)\n"
         "                       for k in np.unique(targets)])\n"
         "data = (inputs[rows], targets[rows])\n"
-        f"{mend.fit_line(facts)}",
+        f"{fix.fit_line(facts)}",
         strength(ratio, RARE, 100),
         "note" if recall is not None and recall >= 0.8 else "fault",
     )
@@ -218,7 +218,7 @@ def _standardized(facts: Facts, task: str = "") -> str:
     kind = task or facts.task
     return (
         f'dataset = cp.data.Dataset("mine", inputs, targets, "{kind}")\n'
-        f"data = dataset.split()  # scaled by what the training part says\n{mend.fit_line(facts)}"
+        f"data = dataset.split()  # scaled by what the training part says\n{fix.fit_line(facts)}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from clearprop import nn
-from clearprop.glass.diagnosis import mend
+from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts, named
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
@@ -50,7 +50,7 @@ def dead_units(facts: Facts) -> Finding | None:
     assert facts.signals is not None
     fault = share >= MANY_DEAD and not facts.learned
     lower = _slower(facts)
-    change = mend.other_activation([s.path for *_, s in worst], "leaky_relu")
+    change = fix.other_activation([s.path for *_, s in worst], "leaky_relu")
     return found(
         "dead_units",
         named(s.label for *_, s in worst),
@@ -87,7 +87,7 @@ def saturated_units(facts: Facts) -> Finding | None:
         {"share": share},
         f"{percent(share)} of the outputs of {signal.label} ({signal.kind}) are at the ends of the "
         "curve, where it is all but flat.",
-        f"{mend.new_weights('glorot_uniform')}\n{_slower(facts)}".strip(),
+        f"{fix.new_weights('glorot_uniform')}\n{_slower(facts)}".strip(),
         strength(share, MOSTLY_SATURATED, 0.98),
         "note" if facts.learned else "fault",
     )
@@ -103,7 +103,7 @@ def vanishing_by_depth(facts: Facts) -> Finding | None:
     assert facts.signals is not None
     activations = {s.path: s.kind for s in _hidden(facts, (nn.Activation,))}
     flat = [path for path, kind in activations.items() if kind in SATURATED]
-    change = mend.other_activation(flat, "relu")
+    change = fix.other_activation(flat, "relu")
     size = "nothing of it arrives" if not np.isfinite(factor) else f"{number(factor, 2)} times less"
     return found(
         "vanishing_by_depth",
@@ -111,7 +111,7 @@ def vanishing_by_depth(facts: Facts) -> Finding | None:
         {"factor": factor, "first": first.error_size, "last": last.error_size},
         f"On the way from {last.label} ({number(last.error_size)}) back to {first.label} "
         f"({number(first.error_size)}) the error signal fades: {size}.",
-        f"{change}\n{mend.new_weights('he_normal')}".strip(),
+        f"{change}\n{fix.new_weights('he_normal')}".strip(),
         strength(factor, VANISHES, 1e6),
         "note" if facts.learned else "fault",
     )
@@ -132,7 +132,7 @@ def exploding_by_depth(facts: Facts) -> Finding | None:
         {"factor": 1 / factor, "first": first.error_size, "last": last.error_size},
         f"On the way from {last.label} ({number(last.error_size)}) back to {first.label} "
         f"({number(first.error_size)}) the error signal grows {number(1 / factor, 2)} times.",
-        f"{mend.new_weights('glorot_uniform')}\n{_clipped(facts)}",
+        f"{fix.new_weights('glorot_uniform')}\n{_clipped(facts)}",
         strength(1 / factor, EXPLODES, 1e6),
         "note" if facts.learned else "fault",
     )
@@ -155,7 +155,7 @@ def _overflown(facts: Facts) -> Finding | None:
         f"{count(bad, 'entry', 'entries')} of the error signal at {signal.label} "
         f"{'is' if bad == 1 else 'are'} infinite or not a number"
         f"{_and_below(len(layers) - 1)}.",
-        f"{_asked_why(signal.path)}\n{mend.new_weights('glorot_uniform')}\n{_clipped(facts)}",
+        f"{_asked_why(signal.path)}\n{fix.new_weights('glorot_uniform')}\n{_clipped(facts)}",
         1.0,
     )
 
@@ -170,10 +170,10 @@ def _and_below(layers: int) -> str:
 
 def _clipped(facts: Facts) -> str:
     """Return a call of `fit` with clipped gradients and a cautious rate."""
-    rate = mend.rate_of(facts) or 0.001
-    clipped = mend.Code(f"cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
+    rate = fix.rate_of(facts) or 0.001
+    clipped = fix.Code(f"cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
                         f"cp.optim.adam({min(rate, 0.001):.3g}))")  # fmt: skip
-    return mend.fit_line(facts, optimizer=clipped, learning_rate=None)
+    return fix.fit_line(facts, optimizer=clipped, learning_rate=None)
 
 
 @rule("vanishing_through_time", "signals")
@@ -208,9 +208,9 @@ def exploding_through_time(facts: Facts) -> Finding | None:
             continue
         factor = float(sizes[0] / sizes[-1])
         if factor >= EXPLODES_THROUGH_TIME:
-            clipped = mend.Code("cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
+            clipped = fix.Code("cp.optim.chain(cp.optim.clip_by_global_norm(1.0), "
                                 "cp.optim.adam(0.001))")  # fmt: skip
-            line = mend.fit_line(facts, optimizer=clipped, learning_rate=None)
+            line = fix.fit_line(facts, optimizer=clipped, learning_rate=None)
             return found(
                 "exploding_through_time",
                 label,
@@ -265,9 +265,9 @@ def _ends(facts: Facts) -> tuple[Signal, Signal, float] | None:
 
 
 def _slower(facts: Facts) -> str:
-    if mend.rate_of(facts) is None:
+    if fix.rate_of(facts) is None:
         return ""
-    return mend.fit_line(facts, learning_rate=mend.lower_rate(facts))
+    return fix.fit_line(facts, learning_rate=fix.lower_rate(facts))
 
 
 def _per_step(factor: float, sizes: np.ndarray) -> float:
@@ -277,7 +277,7 @@ def _per_step(factor: float, sizes: np.ndarray) -> float:
 def _recurrent_weights(facts: Facts) -> str:
     paths = [p for p in nn.parameters(facts.model) if p.endswith("recurrent_weight")] \
         if facts.model is not None else []  # fmt: skip
-    return mend.new_weights("orthogonal", paths) if paths else ""
+    return fix.new_weights("orthogonal", paths) if paths else ""
 
 
 def _better_memory(facts: Facts, label: str) -> str:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop import nn
-from clearprop.glass.diagnosis import mend
+from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts, named
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
@@ -46,8 +46,8 @@ def non_finite(facts: Facts) -> Finding | None:
     told = facts.run.non_finite if facts.run is not None else None
     if told is None and not facts.broken:
         return None
-    changed = {"learning_rate": mend.lower_rate(facts)} if mend.rate_of(facts) else {}
-    line = mend.fit_line(facts, **changed) if facts.run is not None else (
+    changed = {"learning_rate": fix.lower_rate(facts)} if fix.rate_of(facts) else {}
+    line = fix.fit_line(facts, **changed) if facts.run is not None else (
         "model = model.init(0)  # of the model as it was built, without values"
     )  # fmt: skip
     if told is not None:
@@ -103,7 +103,7 @@ def symmetric_weights(facts: Facts) -> Finding | None:
         named(paths),
         {"share": share, "units": units},
         f"Of the {units} units of {path} {percent(share)} have the weights of another unit.",
-        mend.new_weights("glorot_uniform", paths),
+        fix.new_weights("glorot_uniform", paths),
         strength(share, MANY_ALIKE, 1.0),
     )
 
@@ -142,7 +142,7 @@ def initial_scale(facts: Facts) -> Finding | None:
         {"ratio": ratio, "layers": len(worst)},
         f"The first values of {path} {when} {how} beside what Glorot's, He's and LeCun's rules "
         f"give a layer of this shape{_others(len(worst))}.",
-        mend.new_weights("glorot_uniform"),
+        fix.new_weights("glorot_uniform"),
         strength(ratio, limit, certain),
         "note" if facts.learned else "fault",
     )
@@ -179,7 +179,7 @@ def never_moved(facts: Facts) -> Finding | None:
             {"parameters": len(asked)},
             f"{named(asked)} kept {'its' if len(asked) == 1 else 'their'} first values, as "
             "freeze asked for.",
-            mend.fit_line(facts, freeze=None),
+            fix.fit_line(facts, freeze=None),
             0.5,
             "note",
         )
@@ -206,7 +206,7 @@ def bfloat16_underflow(facts: Facts) -> Finding | None:
     if not narrow:
         return None
     lost, how = _lost(facts, narrow)
-    line = mend.fit_line(facts, precision="bfloat16")
+    line = fix.fit_line(facts, precision="bfloat16")
     return found(
         "bfloat16_underflow",
         named(narrow),
@@ -226,7 +226,7 @@ def _lost(facts: Facts, narrow: dict[str, Any]) -> tuple[float, str]:
         sizes = np.array([facts.changes[p].size for p in narrow if p in facts.changes], float)
         still = np.array([facts.changes[p].still for p in narrow if p in facts.changes])
         return float((sizes * still).sum() / sizes.sum()), "them have their first values still"
-    rate = mend.rate_of(facts) or 0.001
+    rate = fix.rate_of(facts) or 0.001
     flat = np.concatenate([np.abs(np.asarray(w, np.float64)).ravel() for w in narrow.values()])
     share = float((rate < flat * HALF_SPACING).mean())
     return share, f"them are so large that a step of {number(rate)} is rounded away"

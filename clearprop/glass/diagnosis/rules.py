@@ -86,10 +86,10 @@ def found(
     where: str,
     evidence: dict[str, float],
     sentence: str,
-    mend: str,
+    fix: str,
     weight: float,
     grade: Grade = "fault",
 ) -> Finding:
     """Return a finding; the weight of a note is halved, so that it stands behind every fault."""
     shown = weight if grade == "fault" else min(weight / 2, MOST_OF_A_NOTE)
-    return Finding(kind, where, evidence, sentence, mend, round(shown, 3), grade)
+    return Finding(kind, where, evidence, sentence, fix, round(shown, 3), grade)

@@ -72,7 +72,7 @@ def _attended(model: nn.Module, x: Any) -> dict[str, jax.Array]:
             keep(path, module.write(*inputs)[1])
 
     with observe(watch):
-        nn.apply(model, x, listener=listen)
+        nn.apply(model, x, hook=listen)
     return found
 
 
@@ -294,7 +294,7 @@ def axis_names(one: Any, size: int, path: str, side: int, vocabulary: Names) -> 
             where=name or None,
             given=f"token {parts[name].max()}",
             expected=f"0 to {len(tokens) - 1}",
-            mend='vocabulary={"source": ..., "target": ...} where each input has its own',
+            fix='vocabulary={"source": ..., "target": ...} where each input has its own',
         )
     return [shown(tokens[token]) for token in parts[name]]
 

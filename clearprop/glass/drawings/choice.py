@@ -65,7 +65,7 @@ def ready(model: nn.Module) -> None:
         ModelError: some have none.
     """
     if not nn.is_initialized(model):
-        raise ModelError("the parameters have no values yet", mend="model = model.init(0)")
+        raise ModelError("the parameters have no values yet", fix="model = model.init(0)")
 
 
 def passed(model: nn.Module, x: Any, layer: str) -> Any:
@@ -91,7 +91,7 @@ def passed(model: nn.Module, x: Any, layer: str) -> Any:
         if path == wanted:
             found.append(output)
 
-    nn.apply(model, x, listener=listen)
+    nn.apply(model, x, hook=listen)
     given = found[call - 1] if 1 <= call <= len(found) else None
     # A recurrent layer may give its last state too.
     output = given[0] if isinstance(given, tuple) and given else given
@@ -100,7 +100,7 @@ def passed(model: nn.Module, x: Any, layer: str) -> Any:
             "the layer gives no array here",
             where=layer,
             given=f"{len(found)} calls of it in a pass" if given is None else kind_of(given),
-            mend="take the layer that stands around it, or one inside it",
+            fix="take the layer that stands around it, or one inside it",
         )
     return output
 
@@ -122,7 +122,7 @@ def examples_of(x: Any, what: str) -> Any:
             f"{what} need an example at least",
             given=", ".join(str(tuple(leaf.shape)) for leaf in leaves) or "nothing",
             expected="(N, ...), the examples in front",
-            mend="x[None] makes a batch of one example",
+            fix="x[None] makes a batch of one example",
         )
     return arrays
 

@@ -81,7 +81,7 @@ def gates_of(
             bound = inspect.signature(Recurrent.__call__).bind(module, *inputs, **options)
             given.append(bound.arguments)
 
-    nn.apply(model, one_example(x, example, "gates"), listener=listen)
+    nn.apply(model, one_example(x, example, "gates"), hook=listen)
     if not given:
         raise ModelError("the layer is not called in a pass of this model", where=named)
     seen = {name: given[0].get(name) for name in ("x", "state", "mask")}

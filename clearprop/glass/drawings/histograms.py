@@ -107,7 +107,7 @@ def distributions_of(
     patterns: Sequence[str] | None = None,
     data: Any = None,
     loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
-    preparation: Any = None,
+    preprocessor: Any = None,
 ) -> tuple[list[Distribution], list[Distribution]]:
     """Return the spread of parameters over training, and that of the error signals at their layers.
 
@@ -116,7 +116,7 @@ def distributions_of(
         patterns: of parameter paths; weights of two axes or more, at most six, where None.
         data: examples whose error signals are looked at; None for none.
         loss: of the error signals.
-        preparation: of the run, where the data is raw.
+        preprocessor: of the run, where the data is raw.
 
     Returns:
         Parameters; and for each of their layers the error signal dE/dh of the layer's output h, of
@@ -144,7 +144,7 @@ def distributions_of(
     ]
     if data is None:
         return weights, []
-    x, y = examples_for(data, preparation)
+    x, y = examples_for(data, preprocessor)
     chosen = nn.find_loss(loss)
     seen = {step: _errors(model, x, y, chosen) for step, model in snapshots}
     layers = dict.fromkeys(path.rpartition(".")[0] for path in paths)
@@ -174,7 +174,7 @@ def histograms(
     *,
     data: Any = None,
     loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
-    preparation: Any = None,
+    preprocessor: Any = None,
 ) -> Drawing:
     """Draw how weights, and the error signals at their layers, are spread over training.
 
@@ -188,7 +188,7 @@ def histograms(
             at most six, where None.
         data: examples whose error signals are drawn too: a data set, its splits or (x, y).
         loss: of the error signals.
-        preparation: of the run that trained the model, where the data is raw.
+        preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
         ConfigurationError: a pattern matches no parameter, or there is no training.
@@ -198,7 +198,7 @@ def histograms(
     >>> histograms(models).title
     'Weights over training'
     """
-    weights, errors = distributions_of(training, patterns, data, loss, preparation)
+    weights, errors = distributions_of(training, patterns, data, loss, preprocessor)
     rows = max(len(weights), len(errors))
     columns = 2 if errors else 1
     lines = len(weights[0].steps)

@@ -63,7 +63,7 @@ def landscape_of(
     side: int = 25,
     reach: float = 1.0,
     seed: int = 0,
-    preparation: Any = None,
+    preprocessor: Any = None,
 ) -> Landscape:
     """Return the losses over a plane through the last model of a training.
 
@@ -75,7 +75,7 @@ def landscape_of(
         side: S, an odd number, so that the middle is the model.
         reach: along random directions, from -reach to reach; the path is always held.
         seed: of the random directions.
-        preparation: of the run that trained the model, where the data is raw.
+        preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
         ConfigurationError: unknown directions, an even or small side, too short a path for "pca".
@@ -101,7 +101,7 @@ def landscape_of(
     pair = principal(path) if directions == "pca" else filter_normalized(model, seed)
     places, share = _projected(path, pair)
     across, up = _coordinates(places, side, reach, directions)
-    x, y = examples_for(data, preparation)
+    x, y = examples_for(data, preprocessor)
     chosen = nn.find_loss(loss)
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     heights = losses_at(model, pair, grid, x, y, chosen)
@@ -140,7 +140,7 @@ def filter_normalized(model: nn.Module, seed: int = 0) -> tuple[Direction, Direc
         raise ConfigurationError(
             "there are no weights to go away from",
             given=f"{len(weights)} parameters, none of two axes that is not zero",
-            mend='directions="pca"',
+            fix='directions="pca"',
         )
     by_row = {path for path, layer in nn.modules(model).items() if isinstance(layer, nn.Embedding)}
 
@@ -184,7 +184,7 @@ def principal(path: list[Direction]) -> tuple[Direction, Direction]:
             "this path has no two principal directions",
             given=f"{len(path)} snapshots" if len(path) < 3 else "snapshots on one line",
             expected="three snapshots at least, of a training that turned",
-            mend='fit(..., snapshots=20), or directions="random"',
+            fix='fit(..., snapshots=20), or directions="random"',
         )
     found = []
     for k in (-1, -2):

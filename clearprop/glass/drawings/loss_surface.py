@@ -25,7 +25,7 @@ def loss_surface(
     side: int = 25,
     reach: float = 1.0,
     seed: int = 0,
-    preparation: Any = None,
+    preprocessor: Any = None,
 ) -> Drawing:
     """Draw the loss over a plane through a model's weights, and the descent that led there.
 
@@ -44,7 +44,7 @@ def loss_surface(
         reach: along random directions, from -reach to reach; at 1 every filter is changed by its
             own length. The path is always held.
         seed: of the random directions.
-        preparation: of the run that trained the model, where the data is raw.
+        preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
         ConfigurationError: unknown directions, an even side, too short a path for "pca", no data.
@@ -58,7 +58,7 @@ def loss_surface(
     nets*.
     """
     found = landscape_of(training, data, loss, directions=directions, side=side, reach=reach,
-                         seed=seed, preparation=preparation)  # fmt: skip
+                         seed=seed, preprocessor=preprocessor)  # fmt: skip
     figure, axes = canvas(width=6.4, height=4.8)
     _heights(figure, axes, found)
     several = len(found.steps) > 1

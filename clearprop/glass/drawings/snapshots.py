@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop import nn
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.glass.drawings.choice import ready
@@ -48,7 +48,7 @@ def snapshots_of(training: Any) -> list[tuple[int, nn.Module]]:
             "this is no training to look at",
             given=type(training).__name__,
             expected="a run with snapshots, or a list of (step, model)",
-            mend="run = fit(..., snapshots=20)",
+            fix="run = fit(..., snapshots=20)",
         )
     found = sorted(((int(step), model) for step, model in pairs), key=lambda pair: pair[0])
     shapes = [{path: w.shape for path, w in nn.parameters(m).items()} for _, m in found]
@@ -66,13 +66,13 @@ def _of_run(run: Any) -> list[tuple[int, nn.Module]]:
 
 
 def examples_for(
-    data: Splits | Dataset | tuple[Any, Any], preparation: Preparation | None = None
+    data: Splits | Dataset | tuple[Any, Any], preprocessor: Preprocessor | None = None
 ) -> tuple[Any, Any]:
     """Return inputs and targets as model and loss take them; of splits the training part.
 
     Args:
         data: a data set, its splits, or ``(inputs, targets)``.
-        preparation: of the run that trained the model, where the data is raw.
+        preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
         ConfigurationError: it is something else.
@@ -83,11 +83,11 @@ def examples_for(
     (dtype('float32'), (3,))
     """
     if isinstance(data, Splits):
-        data, preparation = data.train, data.preparation
+        data, preprocessor = data.train, data.preprocessor
     if isinstance(data, Dataset):
-        if preparation is not None and data.preparation is None:
-            data = data.prepared(preparation)
-        preparation = data.preparation
+        if preprocessor is not None and data.preprocessor is None:
+            data = data.prepared(preprocessor)
+        preprocessor = data.preprocessor
         inputs, targets = rows_of(data.inputs, np.arange(len(data))), data.targets
     elif isinstance(data, tuple | list) and len(data) == 2:
         inputs, targets = data
@@ -100,7 +100,7 @@ def examples_for(
         )
     if not len(targets):
         raise ShapeError("there are no examples to look at", given="0 examples")
-    x = preparation.scaled(inputs) if preparation is not None else as_numbers(inputs)
-    if preparation is not None and preparation.target_center:
-        targets = preparation.scaled_targets(targets)
+    x = preprocessor.scaled(inputs) if preprocessor is not None else as_numbers(inputs)
+    if preprocessor is not None and preprocessor.target_center:
+        targets = preprocessor.scaled_targets(targets)
     return x, jnp.asarray(targets)

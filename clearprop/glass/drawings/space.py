@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data import Dataset, Preparation, Splits
+from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.glass.boundary import draw_boundary
 from clearprop.glass.drawings.choice import ready
@@ -22,7 +22,7 @@ def decision_boundary(
     *,
     features: Sequence[int | str] | None = None,
     threshold: float = 0.0,
-    preparation: Preparation | None = None,
+    preprocessor: Preprocessor | None = None,
 ) -> Drawing:
     """Draw data space for a classifier: its boundary and the line of each unit of its first layer.
 
@@ -32,7 +32,7 @@ def decision_boundary(
         features: the two inputs to draw over, by number or by name; the first two where None. Of
             more inputs it is a section through the mean of the others.
         threshold: of a single output; 0 before the sigmoid, 0.5 after it.
-        preparation: of the run that trained the model, where the data is raw.
+        preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
         ConfigurationError: there are no such features, or the targets are no classes.
@@ -51,13 +51,13 @@ def decision_boundary(
     names: Sequence[str] | None = None
     classes: Sequence[str] | None = None
     if isinstance(data, Splits):
-        preparation, data = data.preparation, data.train
+        preprocessor, data = data.preprocessor, data.train
     if isinstance(data, Dataset):
         names, classes = data.feature_names, data.class_names
         inputs, targets = np.asarray(data.inputs[np.arange(len(data))]), np.asarray(data.targets)
-        if data.preparation is not None:
-            preparation = data.preparation
-            inputs, preparation = _restored(inputs, preparation)
+        if data.preprocessor is not None:
+            preprocessor = data.preprocessor
+            inputs, preprocessor = _restored(inputs, preprocessor)
     else:
         inputs, targets = (np.asarray(part) for part in data)
     if names is not None and inputs.ndim == 2 and len(names) != inputs.shape[1]:
@@ -75,24 +75,24 @@ def decision_boundary(
         labels[:, 0].astype(int),
         features=_numbers(features, names),
         threshold=threshold,
-        preparation=preparation,
+        preprocessor=preprocessor,
         feature_names=names,
         class_names=classes,
     )
 
 
 def _restored(
-    kept: NDArray[Any], preparation: Preparation
-) -> tuple[NDArray[Any], Preparation | None]:
+    kept: NDArray[Any], preprocessor: Preprocessor
+) -> tuple[NDArray[Any], Preprocessor | None]:
     """Return examples in the units of the data, with what scales them again.
 
     Of a table with categories, the columns that the model sees stay as they are.
     """
-    if preparation.kind not in ("numbers", "table"):
-        return kept, preparation
-    if any(column.categories for column in preparation.columns) or not preparation.spread:
+    if preprocessor.kind not in ("numbers", "table"):
+        return kept, preprocessor
+    if any(column.categories for column in preprocessor.columns) or not preprocessor.spread:
         return kept, None
-    return kept * np.asarray(preparation.spread) + np.asarray(preparation.center), preparation
+    return kept * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center), preprocessor
 
 
 def _numbers(features: Sequence[int | str] | None, names: Sequence[str] | None) -> tuple[int, int]:

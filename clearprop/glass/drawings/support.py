@@ -58,7 +58,7 @@ def support(model: nn.Module, x: Any, layer: str, unit: Unit) -> NDArray[np.bool
         raise ShapeError(
             "a receptive field lies in an input of floating-point numbers",
             given=str(getattr(x, "dtype", type(x).__name__)),
-            mend="tokens have none: take a layer behind the embedding, or attention_maps",
+            fix="tokens have none: take a layer behind the embedding, or attention_maps",
         )
     shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, jnp.asarray(x)[None]).shape
     seed = np.zeros(shape, np.bool_)

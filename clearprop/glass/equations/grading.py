@@ -193,7 +193,7 @@ def _graded(lines: list[Line], answers: Mapping[int, str], truth: Mapping[str, f
         raise DataError(
             "the sheet has no gaps",
             expected="lines such as h1 = sigmoid(z1) = (3) 0.68",
-            mend="clearprop worked 2-2-1 --blank --output FILE makes an exercise",
+            fix="clearprop worked 2-2-1 --blank --output FILE makes an exercise",
         )
     own: dict[str, float] = {}
     wrong: set[str] = set()

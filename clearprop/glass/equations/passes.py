@@ -118,17 +118,17 @@ def check_model(model: nn.Module) -> None:
         raise ModelError(
             "neither a model nor a function of named numbers",
             given=type(model).__name__,
-            mend='cp.worked_solution(f, {"w": 2.0, "x": -1.0}) for a function',
+            fix='cp.worked_solution(f, {"w": 2.0, "x": -1.0}) for a function',
         )
     if not nn.is_initialized(model):
-        raise ModelError("the parameters have no values yet", mend="model = model.init(0)")
+        raise ModelError("the parameters have no values yet", fix="model = model.init(0)")
     size = sum(int(np.size(leaf)) for leaf in nn.parameters(model).values())
     if size > MOST_PARAMETERS:
         raise ModelError(
             "the network is too large for a handout that writes out every number",
             given=f"{size:,} parameters",
             expected=f"at most {MOST_PARAMETERS}",
-            mend="cp.explain(model, x, y).equations(node) shows any entry of a large one",
+            fix="cp.explain(model, x, y).equations(node) shows any entry of a large one",
         )
 
 

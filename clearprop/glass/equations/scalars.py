@@ -264,7 +264,7 @@ def check_size(tape: Tape) -> None:
             "the pass holds too many numbers to be written out one by one",
             given=f"{size:,} numbers",
             expected=f"at most {MOST_SCALARS:,}",
-            mend="take one example and a smaller network; "
+            fix="take one example and a smaller network; "
             "glass.equations(node) shows any entry of a large one",
         )
 

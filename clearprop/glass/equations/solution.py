@@ -180,7 +180,7 @@ def _of_function(
         raise ConfigurationError(
             "the inputs of a function are given by name",
             given=type(x).__name__,
-            mend='cp.worked_solution(f, {"w": 2.0, "x": -1.0})',
+            fix='cp.worked_solution(f, {"w": 2.0, "x": -1.0})',
         )
     if target is not None:
         raise ConfigurationError("a function has no target: make it a part of the function")

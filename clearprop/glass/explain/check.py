@@ -250,5 +250,5 @@ def _doubled(array: Any) -> Any:
 def _otherwise() -> ModelError:
     return ModelError(
         "the model does otherwise in double precision than in single, and cannot be checked so",
-        mend="let it compute in the dtype of its input",
+        fix="let it compute in the dtype of its input",
     )

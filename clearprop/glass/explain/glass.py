@@ -74,7 +74,7 @@ def explain(
         raise ConfigurationError(
             "only a model can be explained",
             given=kind_of(model),
-            mend="of a run: cp.explain(run.model, x, y)" if isinstance(model, Run) else None,
+            fix="of a run: cp.explain(run.model, x, y)" if isinstance(model, Run) else None,
         )
     program, arrays = prepare(model, x, y, loss, training, key)
     glass = Glass(Values(program, arrays))
@@ -166,7 +166,7 @@ class Glass:
             raise ConfigurationError(
                 "one node at a time can be asked why",
                 given=f"{name!r}, which is {len(node)} nodes",
-                mend=f"glass.why({node[0].name!r})",
+                fix=f"glass.why({node[0].name!r})",
             )
         return why(node, index)
 
@@ -302,7 +302,7 @@ class Glass:
         return ConfigurationError(
             f"no node of this pass is called {name!r}",
             expected=f"names such as {', '.join(first)}; or a pattern such as '*/matmul'",
-            mend=f"did you mean {close!r}?" if close else "glass.table() lists all names",
+            fix=f"did you mean {close!r}?" if close else "glass.table() lists all names",
         )
 
 

@@ -165,7 +165,7 @@ class Program:
                 x = jax.tree.map(lambda v: tape.variable(v) if tree.is_differentiable(v) else v, x)
                 boxed = tree.replace(model, weights)
                 training = self.signature.training
-                output, _ = nn.apply(boxed, x, training=training, key=key, listener=listen)
+                output, _ = nn.apply(boxed, x, training=training, key=key, hook=listen)
                 end = len(tape.nodes)
                 objective = nn.find_loss(self.signature.loss)(output, y)  # type: ignore[arg-type]
         finally:
@@ -288,13 +288,13 @@ def prepare(
         ShapeError: there is no batch of examples, or it does not fit the model.
     """
     if not nn.is_initialized(model):
-        raise ModelError("the parameters have no values yet", mend="model = model.init(0)")
+        raise ModelError("the parameters have no values yet", fix="model = model.init(0)")
     x, y = (jnp.asarray(v) if isinstance(v, list) else jax.tree.map(jnp.asarray, v) for v in (x, y))
     if any(leaf.ndim == 0 or not len(leaf) for leaf in jax.tree.leaves(x)):
         raise ShapeError(
             "a batch of examples is needed",
             given=f"an input of shape {tuple(jax.tree.leaves(x)[0].shape)}",
-            mend="add the batch axis: x[None]",
+            fix="add the batch axis: x[None]",
         )
     leaves, structure = jax.tree.flatten((model, x, y, key))
     leaves = [jnp.asarray(leaf) if isinstance(leaf, float) else leaf for leaf in leaves]

@@ -95,7 +95,7 @@ def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
             f"this is no state of {type(cell).__name__} for this batch",
             given=f"{type(state).__name__} of arrays {given}",
             expected=f"{type(wanted).__name__} of arrays {expected}",
-            mend="state = cell.zero_state(batch), or the state that an earlier call returned",
+            fix="state = cell.zero_state(batch), or the state that an earlier call returned",
         )
 
 

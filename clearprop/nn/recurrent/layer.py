@@ -108,7 +108,7 @@ class Recurrent(Module):
                 "dropout acts between layers, and there is one",
                 where=kind,
                 given=f"dropout={dropout}, layers=1",
-                mend="layers=2, or recurrent_dropout, or nn.Dropout before or after the layer",
+                fix="layers=2, or recurrent_dropout, or nn.Dropout before or after the layer",
             )
         first = make(input_size)
         width = first.hidden_size * (2 if bidirectional and merge == "concatenate" else 1)
@@ -310,7 +310,7 @@ class Recurrent(Module):
                     f"the state of this layer is a tuple of {count} {what}",
                     given=f"{type(value).__name__}"
                     + (f" of {len(value)}" if isinstance(value, tuple | list) else ""),
-                    mend="state = layer.zero_state(batch), or what return_state=True returned",
+                    fix="state = layer.zero_state(batch), or what return_state=True returned",
                 )
             return list(value)
 
@@ -324,7 +324,7 @@ class Recurrent(Module):
                 "a recurrent layer takes sequences of as many features as it has inputs",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, time, {size})",
-                mend="x[None] for one sequence" if len(x.shape) == 2 else None,
+                fix="x[None] for one sequence" if len(x.shape) == 2 else None,
             )
         if mask is None:
             return

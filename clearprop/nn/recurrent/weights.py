@@ -71,7 +71,7 @@ def from_pytorch(layer: Layer, state: Mapping[str, ArrayLike], prefix: str = "")
             raise ModelError(
                 f"the state has no {prefix + name!r}",
                 given=", ".join(list(state)[:12]) or "an empty state",
-                mend="state = {name: value.numpy() for name, value in module.state_dict().items()}",
+                fix="state = {name: value.numpy() for name, value in module.state_dict().items()}",
             )
         return np.asarray(state[prefix + name])
 
@@ -93,7 +93,7 @@ def from_pytorch(layer: Layer, state: Mapping[str, ArrayLike], prefix: str = "")
     for field, cells, suffix in ways:
         for number, cell in enumerate(cells):
             if isinstance(cell, GRUCell) and cell.reset != "after":
-                raise ModelError("PyTorch's GRU resets after the product", mend='reset="after"')
+                raise ModelError("PyTorch's GRU resets after the product", fix='reset="after"')
             of_cell = _of_cell(cell, *arrays(number, suffix))
             values |= {f"{field}.{number}.{name}": array for name, array in of_cell.items()}
     return _with(layer, values)
@@ -145,7 +145,7 @@ def from_onnx(
             if "peepholes" not in of_cell:
                 raise ModelError(
                     "these weights have peepholes, and the layer has none",
-                    mend="nn.LSTM(..., peepholes=True)",
+                    fix="nn.LSTM(..., peepholes=True)",
                 )
             rows = np.asarray(peepholes)[direction].reshape(3, -1)
             of_cell["peepholes"] = rows[list(ONNX_PEEPHOLES)]

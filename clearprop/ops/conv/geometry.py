@@ -125,7 +125,7 @@ def output_size(
     clearprop.errors.ShapeError: the window is larger than its input
       given:    4 entries + 1 + 1 of padding = 6, a window that reaches over 1 * (7 - 1) + 1 = 7
       expected: (4 + 1 + 1 - 1 * (7 - 1) - 1) // 1 + 1 = 0 places to be at least 1
-      mend:     pad by 1 more, take a smaller window, or give a larger input
+      fix:      pad by 1 more, take a smaller window, or give a larger input
     """
     before, after = (padding, padding) if isinstance(padding, int) else padding
     for name, value in (("window", window), ("stride", stride), ("dilation", dilation)):
@@ -139,7 +139,7 @@ def output_size(
             given=f"{size} entries + {before} + {after} of padding = {room}, a window that "
             f"reaches over {dilation} * ({window} - 1) + 1 = {reach}",
             expected=f"{arithmetic} + 1 = {(room - reach) // stride + 1} places to be at least 1",
-            mend=f"pad by {reach - room} more, take a smaller window, or give a larger input",
+            fix=f"pad by {reach - room} more, take a smaller window, or give a larger input",
         )
     return (room - reach) // stride + 1
 
@@ -211,7 +211,7 @@ def _below_one(name: str, value: int, where: str | None = None) -> Configuration
         f"{name} must be at least 1",
         where=where,
         given=f"{name}={value}",
-        mend=f"{name}=1 moves the window by one entry" if name == "stride" else f"{name}=1",
+        fix=f"{name}=1 moves the window by one entry" if name == "stride" else f"{name}=1",
     )
 
 

@@ -362,7 +362,7 @@ def _check_ranks(x: Any, kernel: Any, where: str) -> int:
             where=where,
             given=f"input {tuple(x.shape)}, kernel {tuple(kernel.shape)}",
             expected=f"(batch, {'size, ' * axes}channels)",
-            mend="add the missing axis: x[None] for one example, x[..., None] for one channel"
+            fix="add the missing axis: x[None] for one example, x[..., None] for one channel"
             if len(x.shape) == axes + 1
             else None,
         )
@@ -387,7 +387,7 @@ def _check_groups(x: Any, kernel: Any, groups: int, where: str) -> None:
             f"{tuple(kernel.shape)}, which is made for "
             + (f"{inner}" if groups == 1 else f"{groups} groups of {inner}"),
             expected=f"a kernel (*window, {channels // groups}, features)",
-            mend="channels stand last: x.transpose(0, 2, 3, 1) brings (batch, channels, height, "
+            fix="channels stand last: x.transpose(0, 2, 3, 1) brings (batch, channels, height, "
             "width) there"
             if len(x.shape) == 4 and x.shape[1] == inner * groups
             else None,

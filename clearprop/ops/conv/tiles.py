@@ -1,7 +1,7 @@
 """Convolution as one matrix product, for many small examples with few channels.
 
 A window at a time, such a convolution is a product with too short sides to be fast. Two things
-mend that. The examples of the batch stand last in memory, so that every step, from padding to
+fix that. The examples of the batch stand last in memory, so that every step, from padding to
 pooling, runs along them. And a tile of t places is computed at once: the inputs that any of them
 sees form one column, and the kernel becomes a matrix with a shifted copy of itself for each place
 (a Toeplitz matrix) with zeros where a place does not look:

@@ -1,4 +1,4 @@
-"""Small networks and data, and what is done with a mend."""
+"""Small networks and data, and what is done with a fix."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def digits() -> Parts:
     pairs = []
     for part in (splits.train, splits.dev):
         assert part is not None
-        x = np.asarray(splits.preparation.scaled(np.asarray(part.inputs)), np.float32)
+        x = np.asarray(splits.preprocessor.scaled(np.asarray(part.inputs)), np.float32)
         pairs.append((x.reshape(len(x), -1)[:256], np.asarray(part.targets)[:256]))
     return pairs[0], pairs[1]
 
@@ -54,17 +54,17 @@ def of(kind: str, found: Diagnosis) -> Any:
         assert (finding.weight >= 0.5) == (finding.grade == "fault"), finding
         assert finding.evidence
         assert all(np.isreal(x) for x in finding.evidence.values())
-        compile(finding.mend, finding.kind, "exec")
+        compile(finding.fix, finding.kind, "exec")
     weights = [finding.weight for finding in found]
     assert weights == sorted(weights, reverse=True)
     assert kind in found.kinds, str(found)
     return found.findings[found.kinds.index(kind)]
 
 
-def mended(mend: str, **names: Any) -> dict[str, Any]:
-    """Run a mend as it is written and return its names."""
+def fixed(fix: str, **names: Any) -> dict[str, Any]:
+    """Run a fix as it is written and return its names."""
     space: dict[str, Any] = {"cp": cp, "np": np, **names}
-    exec(compile(mend, "mend", "exec"), space)
+    exec(compile(fix, "fix", "exec"), space)
     return space
 
 

@@ -47,13 +47,13 @@ def test_a_note_explains_nothing() -> None:
     assert [f.grade for f in found] == ["fault", "note"]
 
 
-def test_the_text_holds_evidence_reason_and_mend(digits: Parts) -> None:
+def test_the_text_holds_evidence_reason_and_fix(digits: Parts) -> None:
     model = network(64, 32, 10, bias_init=initializers.constant(-30.0)).init(0)
     found = diagnose(model, digits[0])
     text = " ".join(str(found).split())
     finding = found.findings[0]
     assert found.summary.startswith("1 fault")
-    for part in (finding.sentence, finding.reason, finding.mend.splitlines()[0]):
+    for part in (finding.sentence, finding.reason, finding.fix.splitlines()[0]):
         assert " ".join(part.split()) in text
     assert "Not looked for, as a model alone does not tell how it was trained: " in text
 

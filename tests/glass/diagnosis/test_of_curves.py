@@ -16,11 +16,11 @@ from clearprop.data import Splits
 from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.facts import facts_of_run
-from clearprop.glass.diagnosis.mend import Code, fit_line
+from clearprop.glass.diagnosis.fix import Code, fit_line
 from clearprop.glass.diagnosis.of_curves import interval
 from clearprop.glass.diagnosis.shapes import best_of, gap, objective_shape, peak, roughness
 from clearprop.training import DivergedError, Run, Stopped, fit
-from tests.glass.diagnosis.conftest import mended, network, of, with_curves
+from tests.glass.diagnosis.conftest import fixed, network, of, with_curves
 
 Trained = Callable[..., Run]
 
@@ -41,14 +41,14 @@ def test_a_healthy_run_of_other_rules_has_no_faults(
     assert diagnose(run, iris).faults == ()
 
 
-def test_a_rate_too_high_is_found_and_mended(iris: Splits) -> None:
+def test_a_rate_too_high_is_found_and_fixed(iris: Splits) -> None:
     model = network(4, 8, 3, activation="tanh")
     run = fit(model, iris, learning_rate=100.0, epochs=20, batch_size=16, progress=False)
     finding = of("rate_too_high", diagnose(run, iris))
     assert finding.grade == "fault"
     assert finding.evidence["learning rate"] == 100
-    assert "learning_rate=0.001" in finding.mend
-    again = mended(finding.mend, model=model, data=iris)["run"]
+    assert "learning_rate=0.001" in finding.fix
+    again = fixed(finding.fix, model=model, data=iris)["run"]
     assert "rate_too_high" not in diagnose(again, iris).kinds
 
 
@@ -87,7 +87,7 @@ def test_what_follows_from_a_fault_does_not_offer_the_fault_again(iris: Splits) 
     assert found.findings[0].kind == "rate_too_low"
     following = [finding for finding in found if finding.follows == "rate_too_low"]
     assert following
-    assert all("learning_rate" not in finding.mend for finding in following)
+    assert all("learning_rate" not in finding.fix for finding in following)
 
 
 def test_a_lucky_first_example_is_no_climb(trained: Trained) -> None:
@@ -112,13 +112,13 @@ def test_a_rate_too_low_is_found(trained: Trained, iris: Splits) -> None:
     hardly = tree.replace(began, {p: w + 1e-4 for p, w in nn.parameters(began).items()})
     finding = of("rate_too_low", diagnose(dataclasses.replace(run, model=hardly), iris))
     assert finding.evidence["distance"] == pytest.approx(1e-4 / 0.5, rel=0.5)
-    assert "learning_rate=1" in finding.mend
+    assert "learning_rate=1" in finding.fix
 
 
 @pytest.mark.slow
-def test_a_rate_too_low_is_mended(trained: Trained, iris: Splits) -> None:
-    mend = of("rate_too_low", diagnose(trained(learning_rate=1e-6), iris)).mend
-    again = mended(mend, model=network(4, 8, 3, activation="tanh"), data=iris)["run"]
+def test_a_rate_too_low_is_fixed(trained: Trained, iris: Splits) -> None:
+    fix = of("rate_too_low", diagnose(trained(learning_rate=1e-6), iris)).fix
+    again = fixed(fix, model=network(4, 8, 3, activation="tanh"), data=iris)["run"]
     assert "rate_too_low" not in diagnose(again, iris).kinds
 
 
@@ -129,7 +129,7 @@ def test_overfitting_is_a_fault_where_the_gap_is_wide(trained: Trained) -> None:
                                                          np.linspace(0.4, 0.6, 15)]))  # fmt: skip
     finding = of("overfitting", diagnose(wide))
     assert finding.grade == "fault"
-    assert "patience=" in finding.mend
+    assert "patience=" in finding.fix
     narrow = with_curves(trained(), objective=falls, training_error=falls / 2,
                          development_error=falls / 2 + 0.01)  # fmt: skip
     assert "overfitting" not in diagnose(narrow).kinds
@@ -141,7 +141,7 @@ def test_underfitting_is_told_by_what_neighbors_know(digits: Any) -> None:
     run = fit(small, train, dev=dev, epochs=25, batch_size=16, learning_rate=0.03, progress=False)
     finding = of("underfitting", diagnose(run, train, dev=dev))
     assert finding.evidence["training error"] > 2 * finding.evidence["neighbors' error"]
-    after = mended(finding.mend.rpartition("\nrun =")[0], model=small)["model"]
+    after = fixed(finding.fix.rpartition("\nrun =")[0], model=small)["model"]
     assert sum(w.size for w in nn.parameters(after).values()) > 1000
 
 
@@ -160,7 +160,7 @@ def test_an_interrupted_run_says_where(trained: Trained) -> None:
     half = dataclasses.replace(trained(), stopped=Stopped("interrupted", 70, 7, None))
     finding = of("unfinished", diagnose(half))
     assert "after 7 of 40 epochs" in finding.sentence
-    assert "resume=True" in finding.mend
+    assert "resume=True" in finding.fix
 
 
 def test_a_run_that_was_cut_off_has_no_model_yet(

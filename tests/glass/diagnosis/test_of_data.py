@@ -13,7 +13,7 @@ from clearprop import data
 from clearprop.errors import DataError, ShapeError
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.reference import neighbours
-from tests.glass.diagnosis.conftest import Parts, mended, network, of, with_curves
+from tests.glass.diagnosis.conftest import Parts, fixed, network, of, with_curves
 
 MODEL = network(64, 32, 10).init(0)
 
@@ -29,7 +29,7 @@ def test_good_data_is_left_alone(digits: Parts) -> None:
 @pytest.mark.parametrize("name", ["iris", "wine", "breast-cancer"])
 def test_real_sets_as_they_are_split_are_left_alone(name: str) -> None:
     splits = data.load(name).split(dev=0.2, test=0.0)
-    classes = len(splits.preparation.class_names or ())
+    classes = len(splits.preprocessor.class_names or ())
     assert diagnose(network(*splits.input_shape, 8, classes), splits).findings == ()
 
 
@@ -43,7 +43,7 @@ def test_inputs_of_the_wrong_size(factor: float, digits: Parts) -> None:
     finding = of("inputs_not_scaled", diagnose(MODEL, (x * factor, y)))
     size = finding.evidence["root mean square"]
     assert size == pytest.approx(factor * float(np.sqrt((x**2).mean())), rel=1e-4)
-    after = mended(finding.mend.rpartition("\nrun =")[0], inputs=x * factor, targets=y)["data"]
+    after = fixed(finding.fix.rpartition("\nrun =")[0], inputs=x * factor, targets=y)["data"]
     assert "inputs_not_scaled" not in diagnose(MODEL, after).kinds
 
 
@@ -68,8 +68,8 @@ def test_shuffled_labels(digits: Parts) -> None:
     (x, y), _ = digits
     finding = of("labels_shuffled", diagnose(MODEL, (x, np.random.default_rng(0).permutation(y))))
     assert abs(finding.evidence["deviations from chance"]) < 3
-    mended_data = mended(finding.mend, inputs=x, targets=y)["data"]
-    assert kinds(mended_data) == ()
+    fixed_data = fixed(finding.fix, inputs=x, targets=y)["data"]
+    assert kinds(fixed_data) == ()
 
 
 def test_targets_that_are_all_equal_are_no_order_lost(digits: Parts) -> None:
@@ -85,7 +85,7 @@ def test_shuffled_numbers() -> None:
     splits = data.load("diabetes").split()
     x = np.asarray(splits.train.inputs)
     y = np.random.default_rng(0).permutation(
-        splits.preparation.scaled_targets(splits.train.targets)
+        splits.preprocessor.scaled_targets(splits.train.targets)
     )
     of("labels_shuffled", diagnose(network(10, 8, 1), (x, np.asarray(y)), "squared_error"))
 
@@ -113,8 +113,8 @@ def test_a_rare_class(digits: Parts) -> None:
     finding = of("class_imbalance", diagnose(MODEL, (x[kept], y[kept])))
     assert finding.where == "class 4"
     assert finding.evidence["rarest"] == 2
-    code = finding.mend.rpartition("\nrun =")[0]
-    drawn = mended(code, inputs=x[kept], targets=y[kept])["data"]
+    code = finding.fix.rpartition("\nrun =")[0]
+    drawn = fixed(code, inputs=x[kept], targets=y[kept])["data"]
     assert len(set(np.bincount(drawn[1]))) == 1
 
 

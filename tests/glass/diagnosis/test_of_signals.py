@@ -1,4 +1,4 @@
-"""Dead and saturated units and fading error signals are found where they were made, and mended."""
+"""Dead and saturated units and fading error signals are found where they were made, and fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clearprop.glass.diagnosis.diagnose import diagnosis
 from clearprop.glass.diagnosis.facts import facts_of_model
 from clearprop.nn import initializers
 from clearprop.nn.module import Array
-from tests.glass.diagnosis.conftest import Parts, mended, network, of
+from tests.glass.diagnosis.conftest import Parts, fixed, network, of
 
 
 class LastStep(nn.Module):
@@ -77,7 +77,7 @@ def test_dead_units(digits: Parts) -> None:
     assert finding.where == "layers.1"
     assert finding.evidence["share"] == 1
     assert "32 of 32 units" in finding.sentence
-    after = mended(finding.mend, model=model, data=digits[0])["model"]
+    after = fixed(finding.fix, model=model, data=digits[0])["model"]
     assert "dead_units" not in diagnose(after, digits[0]).kinds
 
 
@@ -101,7 +101,7 @@ def test_a_vanishing_error_signal(digits: Parts) -> None:
     finding = of("vanishing_by_depth", diagnose(model, digits[0]))
     assert finding.where == "layers.16 to layers.0"
     assert finding.evidence["factor"] > 1000
-    after = mended(finding.mend, model=model, data=digits[0])["model"]
+    after = fixed(finding.fix, model=model, data=digits[0])["model"]
     assert diagnose(after, digits[0]).findings == ()
 
 
@@ -111,7 +111,7 @@ def test_an_exploding_error_signal(digits: Parts) -> None:
     found = diagnose(model, digits[0])
     finding = of("exploding_by_depth", found)
     assert finding.evidence["factor"] > 1000
-    after = mended(finding.mend.rpartition("\nrun =")[0], model=model, data=digits[0])["model"]
+    after = fixed(finding.fix.rpartition("\nrun =")[0], model=model, data=digits[0])["model"]
     assert diagnose(after, digits[0]).findings == ()
 
 
@@ -120,7 +120,7 @@ def test_an_error_signal_that_vanishes_through_time(rows: Any) -> None:
     finding = of("vanishing_through_time", diagnose(model, rows))
     assert finding.evidence["steps"] == 8
     assert finding.evidence["per step"] ** 7 == pytest.approx(finding.evidence["factor"])
-    after = mended(finding.mend, model=model, data=rows)["model"]
+    after = fixed(finding.fix, model=model, data=rows)["model"]
     assert isinstance(after[0], nn.LSTM)
     assert "vanishing_through_time" not in diagnose(after, rows).kinds
 
@@ -154,7 +154,7 @@ def test_an_error_signal_that_is_not_finite_does_not_vanish(
     finding = of("exploding_by_depth", found)
     assert finding.where == signal.path
     assert finding.evidence["entries"] == 2
-    assert f'.why("{signal.path}")' in finding.mend
+    assert f'.why("{signal.path}")' in finding.fix
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan])

@@ -1,4 +1,4 @@
-"""Weights alike, of the wrong size, not finite, stuck or too coarse are found and mended."""
+"""Weights alike, of the wrong size, not finite, stuck or too coarse are found and fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clearprop.glass.diagnosis import diagnose
 from clearprop.nn import initializers
 from clearprop.nn.module import Array
 from clearprop.training import fit
-from tests.glass.diagnosis.conftest import Parts, mended, network, of
+from tests.glass.diagnosis.conftest import Parts, fixed, network, of
 
 
 class Cut(nn.Module):
@@ -29,7 +29,7 @@ def test_units_that_begin_alike(value: float, digits: Parts) -> None:
     finding = of("symmetric_weights", diagnose(model, digits[0]))
     assert finding.where == "layers.0.weight"
     assert finding.evidence == {"share": 1.0, "units": 32}
-    after = mended(finding.mend, model=model)["model"]
+    after = fixed(finding.fix, model=model)["model"]
     assert "symmetric_weights" not in diagnose(after, digits[0]).kinds
 
 
@@ -55,7 +55,7 @@ def test_first_values_of_the_wrong_size(deviation: float, word: str) -> None:
     model = network(64, 32, 10, weight_init=initializers.normal(deviation)).init(0)
     finding = of("initial_scale", diagnose(model))
     assert f"times too {word}" in finding.sentence
-    after = mended(finding.mend, model=model)["model"]
+    after = fixed(finding.fix, model=model)["model"]
     assert diagnose(after).findings == ()
 
 
@@ -105,7 +105,7 @@ def test_a_layer_that_is_cut_off_never_moves() -> None:
     noted = of("never_moved", diagnose(asked))
     assert noted.grade == "note"
     assert "as freeze asked for" in noted.sentence
-    assert "freeze" not in noted.mend
+    assert "freeze" not in noted.fix
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_steps_that_bfloat16_rounds_away(rate: float, grade: str) -> None:
     run = fit(model, (x, y), epochs=3, batch_size=4, learning_rate=rate, progress=False)
     finding = of("bfloat16_underflow", diagnose(run))
     assert finding.grade == grade
-    after = mended(finding.mend.rpartition("\nrun =")[0], model=model)["model"]
+    after = fixed(finding.fix.rpartition("\nrun =")[0], model=model)["model"]
     assert after[0].weight.dtype == jnp.float32
-    assert 'precision="bfloat16"' in finding.mend
+    assert 'precision="bfloat16"' in finding.fix
 
 
 def test_of_float32_nothing_is_rounded_away(trained: Any) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from clearprop import data
-from clearprop.data import Column, Dataset, Preparation
+from clearprop.data import Column, Dataset, Preprocessor
 from clearprop.data.statistics import center_and_spread
 from clearprop.errors import DataError, ShapeError
 
@@ -21,18 +21,18 @@ def table(rows, categories=("blue", "green", "red")):
 
 def test_missing_numbers_take_the_median_and_missing_categories_the_most_frequent():
     raw, columns = table([[1, 0], [3, 2], [100, 2], [NAN, NAN]])
-    preparation = Preparation.fit(raw, columns=columns, scaling="none")
-    assert preparation.feature_names == ("age", "color=blue", "color=red")
+    preprocessor = Preprocessor.fit(raw, columns=columns, scaling="none")
+    assert preprocessor.feature_names == ("age", "color=blue", "color=red")
     arranged = raw.copy()
     arranged[:, 1] = [0, 1, 1, NAN]  # as codes into the two names that training saw
-    assert preparation.apply(arranged).tolist() == [[1, 1, 0], [3, 0, 1], [100, 0, 1], [3, 0, 1]]
+    assert preprocessor.apply(arranged).tolist() == [[1, 1, 0], [3, 0, 1], [100, 0, 1], [3, 0, 1]]
 
 
 def test_categories_that_training_never_saw_become_zeros():
     raw, columns = table([[1, 0], [2, 0], [3, 2], [4, 2], [5, 1]])
     whole = Dataset("t", raw, np.arange(5.0), "regression", columns=columns)
-    preparation = Preparation.fit(raw[:4], columns=columns, scaling="none")
-    prepared = whole.prepared(preparation)
+    preprocessor = Preprocessor.fit(raw[:4], columns=columns, scaling="none")
+    prepared = whole.prepared(preprocessor)
     assert prepared.inputs[4].tolist() == [5, 0, 0]
     assert prepared.feature_names == ("age", "color=blue", "color=red")
 
@@ -58,21 +58,21 @@ def test_a_table_whose_held_out_rows_change_is_prepared_the_same():
     other[held] = [1e9, 3.0]
     more = (Column("age"), Column("color", ("blue", "green", "red", "violet")))
     changed = Dataset("t", other, np.arange(60.0), "regression", columns=more).split(seed=2)
-    assert changed.preparation == first.preparation
+    assert changed.preprocessor == first.preprocessor
     np.testing.assert_array_equal(changed.train.inputs, first.train.inputs)
 
 
 def test_a_column_without_any_value_in_training_is_named():
     raw, columns = table([[NAN, 0], [NAN, 1]])
     with pytest.raises(DataError, match=r"(?s)'age' has no value.*ignore=\['age'\]"):
-        Preparation.fit(raw, columns=columns)
+        Preprocessor.fit(raw, columns=columns)
 
 
 def test_large_offsets_keep_their_digits():
     seconds = 1.7e9 + np.arange(100.0)[:, None]
-    preparation = Preparation.fit(seconds)
+    preprocessor = Preprocessor.fit(seconds)
     np.testing.assert_allclose(
-        preparation.apply(seconds), (np.arange(100.0)[:, None] - 49.5) / 28.866, rtol=1e-4
+        preprocessor.apply(seconds), (np.arange(100.0)[:, None] - 49.5) / 28.866, rtol=1e-4
     )
 
 
@@ -85,11 +85,11 @@ def test_large_offsets_keep_their_digits():
     st.sampled_from(["standard", "unit", "none"]),
 )
 def test_the_record_survives_json_to_the_last_bit(inputs, scaling):
-    preparation = Preparation.fit(inputs, scaling=scaling, class_names=("a", "ü"))
-    back = Preparation.from_json(preparation.to_json())
-    assert back == preparation
+    preprocessor = Preprocessor.fit(inputs, scaling=scaling, class_names=("a", "ü"))
+    back = Preprocessor.from_json(preprocessor.to_json())
+    assert back == preprocessor
     applied = back.apply(inputs)
-    np.testing.assert_array_equal(applied, preparation.apply(inputs))
+    np.testing.assert_array_equal(applied, preprocessor.apply(inputs))
     assert np.isfinite(applied).all()
 
 
@@ -105,45 +105,45 @@ def test_statistics_of_bytes_equal_those_of_floats(pictures):
 def test_a_saved_record_prepares_new_inputs_like_the_split_did(name):
     whole = data.load(name)
     parts = whole.split(dev=0, test=0)
-    back = Preparation.from_json(parts.preparation.to_json())
+    back = Preprocessor.from_json(parts.preprocessor.to_json())
     np.testing.assert_array_equal(
-        back.apply(whole.inputs), parts.preparation.scaled(parts.train.inputs)
+        back.apply(whole.inputs), parts.preprocessor.scaled(parts.train.inputs)
     )
 
 
 def test_regression_targets_scale_and_return():
     parts = data.load("diabetes").split()
-    scaled = parts.preparation.scaled_targets(parts.train.targets)
+    scaled = parts.preprocessor.scaled_targets(parts.train.targets)
     assert abs(scaled.mean()) < 1e-5
     assert abs(scaled.std() - 1) < 1e-5
     np.testing.assert_allclose(
-        parts.preparation.restored_targets(scaled), parts.train.targets, rtol=1e-5
+        parts.preprocessor.restored_targets(scaled), parts.train.targets, rtol=1e-5
     )
 
 
 def test_labels_of_another_file_follow_the_class_names_of_training():
     trained = Dataset("a", np.eye(2), np.array([0, 1]), "classification", ("cat", "dog"))
-    preparation = trained.split(dev=0, test=0).preparation
+    preprocessor = trained.split(dev=0, test=0).preprocessor
     other = Dataset("b", np.eye(2), np.array([0, 1]), "classification", ("dog", "cat"))
-    assert other.prepared(preparation).targets.tolist() == [1, 0]
+    assert other.prepared(preprocessor).targets.tolist() == [1, 0]
     strange = Dataset("c", np.eye(2), np.array([0, 1]), "classification", ("dog", "eel"))
     with pytest.raises(DataError, match="'eel' is not one that the model was trained on"):
-        strange.prepared(preparation)
+        strange.prepared(preprocessor)
 
 
 def test_inputs_of_another_shape():
-    preparation = data.load("digits").split().preparation
+    preprocessor = data.load("digits").split().preprocessor
     with pytest.raises(ShapeError, match=r"(?s)\(28, 28, 1\).*\(8, 8, 1\)"):
-        preparation.apply(np.zeros((2, 28, 28, 1), np.uint8))
+        preprocessor.apply(np.zeros((2, 28, 28, 1), np.uint8))
     with pytest.raises(ShapeError, match=r"inputs\[None\]"):
-        preparation.apply(np.zeros((8, 8, 1), np.uint8))
+        preprocessor.apply(np.zeros((8, 8, 1), np.uint8))
 
 
 def test_scaled_pixels_where_bytes_were_trained_on():
-    preparation = data.load("digits").split().preparation
+    preprocessor = data.load("digits").split().preprocessor
     with pytest.raises(DataError, match="raw pixels"):
-        preparation.apply(np.full((1, 8, 8, 1), 0.5))
-    preparation.apply(np.full((1, 8, 8, 1), 7.0))
+        preprocessor.apply(np.full((1, 8, 8, 1), 0.5))
+    preprocessor.apply(np.full((1, 8, 8, 1), 7.0))
 
 
 @pytest.mark.parametrize(
@@ -152,20 +152,20 @@ def test_scaled_pixels_where_bytes_were_trained_on():
 )
 def test_a_damaged_record(text):
     with pytest.raises(DataError, match=r"model\.json: this is not the record"):
-        Preparation.from_json(text, where="model.json")
+        Preprocessor.from_json(text, where="model.json")
 
 
 def test_a_record_with_an_unknown_entry():
-    record = json.loads(Preparation.fit(np.eye(3)).to_json()) | {"surprise": 1}
+    record = json.loads(Preprocessor.fit(np.eye(3)).to_json()) | {"surprise": 1}
     with pytest.raises(DataError, match="surprise"):
-        Preparation.from_json(json.dumps(record))
+        Preprocessor.from_json(json.dumps(record))
 
 
 def test_scaling_works_on_jax_arrays_inside_a_compiled_step():
     import jax
 
     parts = data.load("digits").split()
-    on_device = jax.jit(parts.preparation.scaled)(jax.numpy.asarray(parts.train.inputs[:5]))
+    on_device = jax.jit(parts.preprocessor.scaled)(jax.numpy.asarray(parts.train.inputs[:5]))
     np.testing.assert_allclose(
-        on_device, parts.preparation.scaled(parts.train.inputs[:5]), rtol=1e-6, atol=1e-6
+        on_device, parts.preprocessor.scaled(parts.train.inputs[:5]), rtol=1e-6, atol=1e-6
     )

@@ -1,4 +1,4 @@
-"""Mends as code: the call of `fit` that a run was, with a change, and changes of a model."""
+"""Fixes as code: the call of `fit` that a run was, with a change, and changes of a model."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ SAMPLE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
-class Preparation:
+class Preprocessor:
     """How raw inputs become a model's inputs; a record that is saved beside the model.
 
     Every statistic in it comes from the training rows alone. The names of the classes and the
@@ -51,7 +51,7 @@ class Preparation:
     2. ``scaled``, on each batch, on any device: ``x = kept * scale + shift`` in float32, which
        standardizes bytes and leaves everything else unchanged.
 
-    Several inputs by name have a preparation each, and everything goes in and comes out by name.
+    Several inputs by name have a preprocessor each, and everything goes in and comes out by name.
 
     Args:
         kind: "bytes" (uint8, such as pictures), "numbers", "table", "tokens" or "named".
@@ -63,16 +63,16 @@ class Preparation:
         class_names: names of the labels 0, 1, ...; for text, the vocabulary.
         target_center: mean of each regression target in training.
         target_spread: standard deviation of each regression target in training.
-        parts: the preparation of each input, where they are several by name.
+        parts: the preprocessor of each input, where they are several by name.
         vocabularies: of inputs that are tokens, by their names ("inputs" where they have none), and
             of "targets" that are; of words, those that the training part made known.
         text_column: of texts from a table: the column that they stood in.
 
     >>> pixels = np.array([[0], [100], [200]], np.uint8)
-    >>> preparation = Preparation.fit(pixels, scaling="unit")
-    >>> preparation.encode(pixels).dtype, preparation.apply(pixels).ravel().tolist()
+    >>> preprocessor = Preprocessor.fit(pixels, scaling="unit")
+    >>> preprocessor.encode(pixels).dtype, preprocessor.apply(pixels).ravel().tolist()
     (dtype('uint8'), [0.0, 0.5, 1.0])
-    >>> Preparation.from_json(preparation.to_json()) == preparation
+    >>> Preprocessor.from_json(preprocessor.to_json()) == preprocessor
     True
     """
 
@@ -85,7 +85,7 @@ class Preparation:
     class_names: tuple[str, ...] | None = None
     target_center: tuple[float, ...] = ()
     target_spread: tuple[float, ...] = ()
-    parts: Mapping[str, Preparation] = field(default_factory=dict)
+    parts: Mapping[str, Preprocessor] = field(default_factory=dict)
     vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict)
     text_column: str | None = None
 
@@ -101,8 +101,8 @@ class Preparation:
         class_names: tuple[str, ...] | None = None,
         vocabularies: Mapping[str, Vocabulary] | None = None,
         text_column: str | None = None,
-    ) -> Preparation:
-        """Return the preparation that these rows, the training rows, call for.
+    ) -> Preprocessor:
+        """Return the preprocessor that these rows, the training rows, call for.
 
         Args:
             inputs: (N, ...); with ``columns`` float (N, C), NaN where a value is missing. Several
@@ -152,7 +152,7 @@ class Preparation:
         shown = shape if isinstance(shape, dict) else {"": shape}
         parts = [f"{name} {'x'.join(map(str, s))}".strip() for name, s in shown.items()]
         classes = f", {len(self.class_names)} classes" if self.class_names is not None else ""
-        return f"Preparation({self.kind} {', '.join(parts)}, {self.task}{classes})"
+        return f"Preprocessor({self.kind} {', '.join(parts)}, {self.task}{classes})"
 
     @cached_property
     def scale(self) -> NDArray[np.float32]:
@@ -253,11 +253,11 @@ class Preparation:
         center = np.asarray(self.target_center, np.float32)
         return center, np.asarray(self.target_spread, np.float32)
 
-    def _named(self, given: Any) -> list[tuple[str, Preparation]]:
+    def _named(self, given: Any) -> list[tuple[str, Preprocessor]]:
         names = sorted(given) if by_name(given) else None
         if names != sorted(self.parts):
             raise ShapeError(
-                "the inputs have not the names that the preparation was fitted on",
+                "the inputs have not the names that the preprocessor was fitted on",
                 given=", ".join(names) if names is not None else kind_of(given),
                 expected=f"inputs by name: {', '.join(sorted(self.parts))}",
             )
@@ -267,10 +267,10 @@ class Preparation:
         # A model of sequences takes them at any length.
         if self.kind != "tokens" and tuple(raw.shape[1:]) != self.input_shape:
             raise ShapeError(
-                "these inputs are not of the shape that the preparation was fitted on",
+                "these inputs are not of the shape that the preprocessor was fitted on",
                 given=f"examples of shape {tuple(raw.shape[1:])}",
                 expected=f"examples of shape {self.input_shape}",
-                mend="add the batch axis: inputs[None]" if raw.shape == self.input_shape else None,
+                fix="add the batch axis: inputs[None]" if raw.shape == self.input_shape else None,
             )
 
     def _as_bytes(self, raw: NDArray[Any]) -> NDArray[np.uint8]:
@@ -280,7 +280,7 @@ class Preparation:
                 "the model was trained on bytes",
                 given=f"{raw.dtype} from {raw.min()} to {raw.max()}",
                 expected="whole numbers from 0 to 255",
-                mend="give the raw pixels, not scaled ones",
+                fix="give the raw pixels, not scaled ones",
             )
         return kept
 
@@ -289,7 +289,7 @@ class Preparation:
         return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str, where: str | None = None) -> Preparation:
+    def from_json(cls, text: str, where: str | None = None) -> Preprocessor:
         """Return the record that ``to_json`` wrote.
 
         Args:
@@ -303,10 +303,10 @@ class Preparation:
             return _of_record(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError, ClearpropError) as problem:
             raise DataError(
-                "this is not the record of a preparation",
+                "this is not the record of a preprocessor",
                 where=where,
                 given=f"{type(problem).__name__}: {problem}",
-                expected="the JSON text that Preparation.to_json wrote",
+                expected="the JSON text that Preprocessor.to_json wrote",
             ) from problem
 
 
@@ -328,21 +328,21 @@ def _is_tokens(inputs: Inputs) -> bool:
 
 def _fit_input(
     inputs: Inputs, columns: tuple[Column, ...] | None, scaling: Scaling, tokens: bool
-) -> Preparation:
+) -> Preprocessor:
     shape = tuple(inputs.shape[1:])
     if tokens:
-        return Preparation("tokens", shape)
+        return Preprocessor("tokens", shape)
     raw = inputs if isinstance(inputs, np.ndarray) else evenly_spaced(inputs, SAMPLE_ROWS)
     if columns is not None:
-        return _fit_table(Preparation("table", shape), raw, columns, scaling)
+        return _fit_table(Preprocessor("table", shape), raw, columns, scaling)
     center, spread = center_and_spread(raw, scaling)
     kind: Kind = "bytes" if raw.dtype == np.uint8 else "numbers"
-    return Preparation(kind, shape, center=center, spread=spread)
+    return Preprocessor(kind, shape, center=center, spread=spread)
 
 
 def _fit_table(
-    common: Preparation, raw: NDArray[Any], columns: tuple[Column, ...], scaling: Scaling
-) -> Preparation:
+    common: Preprocessor, raw: NDArray[Any], columns: tuple[Column, ...], scaling: Scaling
+) -> Preprocessor:
     prepared = fit_columns(raw, columns)
     center, spread = center_and_spread(encode_columns(raw, prepared), scaling)
     # A 0/1 feature of a category stays 0 and 1.
@@ -355,8 +355,8 @@ def _fit_table(
     )
 
 
-def _of_record(record: dict[str, Any]) -> Preparation:
-    unknown = record.keys() - {field.name for field in fields(Preparation)}
+def _of_record(record: dict[str, Any]) -> Preprocessor:
+    unknown = record.keys() - {field.name for field in fields(Preprocessor)}
     if unknown:
         raise ValueError(f"unknown entries {sorted(unknown)}")
     if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
@@ -365,7 +365,7 @@ def _of_record(record: dict[str, Any]) -> Preparation:
         PreparedColumn(c["name"], c["fill"], _strings(c["categories"])) for c in record["columns"]
     )
     # Records of before there were inputs by name have none of the last three.
-    return Preparation(
+    return Preprocessor(
         kind=record["kind"],
         input_shape=tuple(int(size) for size in record["input_shape"]),
         center=_floats(record["center"]),
