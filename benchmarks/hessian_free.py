@@ -71,7 +71,7 @@ def descend(
         batch_size=batch_size,
         progress=False,
     )
-    return Way(name, run.curves.objective, time.process_time() - began)
+    return Way(name, run.history.objective, time.process_time() - began)
 
 
 def compare(

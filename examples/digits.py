@@ -13,4 +13,4 @@ run = cp.fit(cp.nn.Sequential(layers), parts, learning_rate=0.003, epochs=40, pr
 judged = cp.evaluate(run.model, parts.test, preprocessor=run.preprocessor)
 
 print(f"{judged.examples} digits that the network had never seen: {judged.accuracy:.1%} right")
-print(run.curves.as_csv().splitlines()[-1])
+print(run.history.as_csv().splitlines()[-1])

@@ -12,7 +12,7 @@ for gate in ("and", "xor"):
     experiment = prepare("perceptron", {"data": {"name": gate}, "epochs": 20})
     run = experiment.train(progress=False)
     print(gate.upper())
-    for line in experiment.recipe.remarks(run.model, run.curves, experiment.splits):
+    for line in experiment.recipe.remarks(run.model, run.history, experiment.splits):
         print(f"  {line}")
 
 # The same by hand: the error signal that comes back to the neuron is answer - target.

@@ -84,7 +84,7 @@ def test_the_readme_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path:
     namespace: dict[str, Any] = {"__name__": "readme"}
     for code, _ in blocks((ROOT / "README.md").read_text(encoding="utf-8")):
         exec(compile(code, "README.md", "exec"), namespace)
-        assert namespace["run"].curves.training_error[-1] < 0.2
+        assert namespace["run"].history.training_error[-1] < 0.2
     assert namespace["slope"] == 12
 
 

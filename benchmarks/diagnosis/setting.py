@@ -170,10 +170,10 @@ class Setting:
 
     def is_sensible(self, folder: Path, dev: Pair) -> bool:
         """Whether a run reached a sensible development error."""
-        curves = read_run(folder).curves
-        if not len(curves):
+        history = read_run(folder).history
+        if not len(history):
             return False
-        error = float(np.nanmin(curves.development_error))
+        error = float(np.nanmin(history.development_error))
         if self.data in SENSIBLE:
             return error <= SENSIBLE[self.data]
         return error <= 0.9 * float(dev[1].std())

@@ -11,7 +11,7 @@ from clearprop.cli.output import say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.glass.style import Drawing
 from clearprop.recipes.experiment import Experiment, of_run
-from clearprop.training import Curves, Run, read_run
+from clearprop.training import History, Run, read_run
 
 
 class Told(NamedTuple):
@@ -28,18 +28,18 @@ def run(arguments: argparse.Namespace) -> int:
     record = read_run(folder)
     experiment = of_run(record.config, str(folder))
     model, _ = trained(folder)
-    told = tell(experiment, model, record.curves)
+    told = tell(experiment, model, record.history)
     say(f"report  {write(folder, experiment, told)}")
     return 0
 
 
-def tell(experiment: Experiment, model: nn.Module, curves: Curves) -> Told:
+def tell(experiment: Experiment, model: nn.Module, history: History) -> Told:
     """Return what a recipe has to tell of a trained model."""
     recipe, splits = experiment.recipe, experiment.splits
     return Told(
         recipe.measures(model, splits),
-        recipe.remarks(model, curves, splits),
-        recipe.drawings(model, curves, splits),
+        recipe.remarks(model, history, splits),
+        recipe.drawings(model, history, splits),
     )
 
 

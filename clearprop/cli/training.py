@@ -87,7 +87,7 @@ def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> 
         )
         return INTERRUPTED
     say()
-    told = tell(experiment, done.model, done.curves)
+    told = tell(experiment, done.model, done.history)
     numbers = experiment.numbers(done) | told.measures
     write_results(folder, numbers)
     say("\n".join([*shown(experiment, numbers), *told.remarks]))

@@ -54,10 +54,10 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
         subject: the run.
         faults: the kinds that its diagnosis has found.
     """
-    curves = subject.curves
-    if not len(curves):
+    history = subject.history
+    if not len(history):
         return None
-    has_development = bool(np.isfinite(curves.development_error).any())
+    has_development = bool(np.isfinite(history.development_error).any())
     return CurvesSection(
         objective=_objective_chart(subject),
         error=_error_chart(subject),
@@ -70,8 +70,8 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
 
 def best_epoch(subject: Subject) -> int | None:
     """Return the pass with the lowest development error, ties decided by their objective."""
-    places = best_of(subject.curves, subject.stopped)
-    return int(subject.curves.epoch[places[0]]) if places is not None else None
+    places = best_of(subject.history, subject.stopped)
+    return int(subject.history.epoch[places[0]]) if places is not None else None
 
 
 def error_text(subject: Subject, value: float) -> str:
@@ -80,37 +80,37 @@ def error_text(subject: Subject, value: float) -> str:
 
 
 def _objective_chart(subject: Subject) -> Markup:
-    curves = subject.curves
-    last = float(curves.epoch[-1])
+    history = subject.history
+    last = float(history.epoch[-1])
     batches = _spread_of_batches(subject)
-    shown = [curves.objective, curves.development_objective, *batches[1:]]
+    shown = [history.objective, history.development_objective, *batches[1:]]
     span, log = _range(shown)
     chart = Chart(
         (0.0, last),
         span,
-        f"Objective over {count(int(last), 'epoch')}: {number(curves.objective[0])} at first, "
-        f"{number(curves.objective[-1])} at last",
+        f"Objective over {count(int(last), 'epoch')}: {number(history.objective[0])} at first, "
+        f"{number(history.objective[-1])} at last",
         log,
         right=106,
     )
     chart.axes("epoch", f"objective ({subject.loss.name.replace('_', ' ')})")
     if len(batches[0]):
         chart.band(*batches, "batches")
-    ends = [_draw(chart, subject, curves.objective, "training", "training", middle=True)]
-    if np.isfinite(curves.development_objective).any():
+    ends = [_draw(chart, subject, history.objective, "training", "training", middle=True)]
+    if np.isfinite(history.development_objective).any():
         ends.append(
-            _draw(chart, subject, curves.development_objective, "development", "development")
+            _draw(chart, subject, history.development_objective, "development", "development")
         )
     chart.end_labels([end for end in ends if end is not None])
     return chart.svg
 
 
 def _error_chart(subject: Subject) -> Markup:
-    curves = subject.curves
-    last = float(curves.epoch[-1])
+    history = subject.history
+    last = float(history.epoch[-1])
     shares = subject.loss.task == "classification"
     factor = 100.0 if shares else 1.0
-    training, development = curves.training_error * factor, curves.development_error * factor
+    training, development = history.training_error * factor, history.development_error * factor
     span, log = _range([training, development], from_zero=shares)
     chart = Chart(
         (0.0, last),
@@ -121,7 +121,7 @@ def _error_chart(subject: Subject) -> Markup:
     )
     chart.axes("epoch", subject.loss.error_name, unit=" %" if shares else "")
     best = best_epoch(subject)
-    at_best = development[curves.epoch == best] if best is not None else np.zeros(0)
+    at_best = development[history.epoch == best] if best is not None else np.zeros(0)
     if best is not None and len(at_best) and math.isfinite(at_best[0]):
         px, py = float(chart.px(best)), float(chart.py(at_best[0]))
         low = chart.height - chart.bottom
@@ -141,7 +141,7 @@ def _draw(
     chart: Chart, subject: Subject, values: NDArray[Any], name: str, kind: str, middle: bool = False
 ) -> tuple[float, str, str] | None:
     """Draw one curve; what a pass measured while it went stands at the pass's middle."""
-    epochs = subject.curves.epoch
+    epochs = subject.history.epoch
     if not np.isfinite(values).any():
         return None
     keep = _thinned(len(epochs))
@@ -163,14 +163,14 @@ def _spread_of_batches(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return where, from and to what the losses of single batches went, bin by bin."""
     losses = np.asarray(subject.losses, np.float64)
-    curves = subject.curves
-    n = min(len(losses), int(curves.step[-1]))
+    history = subject.history
+    n = min(len(losses), int(history.step[-1]))
     nothing = np.zeros(0)
-    if n < 4 * len(curves) or not np.isfinite(losses[:n]).all():
+    if n < 4 * len(history) or not np.isfinite(losses[:n]).all():
         return nothing, nothing, nothing
     bins = np.array_split(losses[:n], min(BINS, n // 4))
     ends = np.cumsum([len(b) for b in bins])
-    middles = (ends - np.array([len(b) for b in bins]) / 2) * curves.epoch[-1] / curves.step[-1]
+    middles = (ends - np.array([len(b) for b in bins]) / 2) * history.epoch[-1] / history.step[-1]
     low, high = (np.array([np.quantile(b, q) for b in bins]) for q in (0.1, 0.9))
     return middles, low, high
 
@@ -191,17 +191,17 @@ def _range(
 
 
 def _rows(subject: Subject) -> list[tuple[str, str, str, str]]:
-    curves = subject.curves
+    history = subject.history
     return [
         (
-            str(curves.epoch[i]),
-            number(float(curves.objective[i]), 4),
-            error_text(subject, float(curves.training_error[i])),
+            str(history.epoch[i]),
+            number(float(history.objective[i]), 4),
+            error_text(subject, float(history.training_error[i])),
             ""
-            if math.isnan(curves.development_error[i])
-            else error_text(subject, float(curves.development_error[i])),
+            if math.isnan(history.development_error[i])
+            else error_text(subject, float(history.development_error[i])),
         )
-        for i in _thinned(len(curves), 12)
+        for i in _thinned(len(history), 12)
     ]
 
 
@@ -213,23 +213,23 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
     """
     if subject.loss.name == "perceptron":
         return _of_corrections(subject)
-    if not np.isfinite(subject.curves.development_error).any():
+    if not np.isfinite(subject.history.development_error).any():
         return [
-            _of_objective(subject.curves.objective, "more epochs may help", faults),
+            _of_objective(subject.history.objective, "more epochs may help", faults),
             "No examples were held out, so the curves cannot show whether the network learned "
             "the rule or the examples by heart.",
         ]
-    best, end = best_of(subject.curves, subject.stopped) or (0, 0)
+    best, end = best_of(subject.history, subject.stopped) or (0, 0)
     waited = end - best
     held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
     if held_out == 1:
         return [
-            _of_objective(subject.curves.objective, "more epochs may help", faults),
+            _of_objective(subject.history.objective, "more epochs may help", faults),
             f"The development part is a single {subject.noun}: its error says nothing about "
             "others, and nothing about overfitting. Hold out more.",
         ]
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
-    objective = _of_objective(subject.curves.objective, hope, faults)
+    objective = _of_objective(subject.history.objective, hope, faults)
     said = [objective, *_of_errors(subject, waited, faults)]
     if held_out < FEW:
         said.append(
@@ -244,9 +244,9 @@ def _of_corrections(subject: Subject) -> list[str]:
 
     The rule corrects and does not descend: no learning rate is too high for it, or too low.
     """
-    errors = subject.curves.training_error
+    errors = subject.history.training_error
     wrong = np.flatnonzero(~(errors == 0))
-    settled = int(subject.curves.epoch[wrong[-1]]) + 1 if len(wrong) else 1
+    settled = int(subject.history.epoch[wrong[-1]]) + 1 if len(wrong) else 1
     if not len(wrong) or wrong[-1] < len(errors) - 1:
         return [
             f"From epoch {settled} on no training example is wrong: a plane separates the classes, "
@@ -286,12 +286,12 @@ def _of_objective(objective: NDArray[np.float64], hope: str, faults: Sequence[st
 
 def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str]:
     """Return what the errors say; so many epochs have passed since the best one."""
-    curves = subject.curves
-    best, end = best_of(curves, subject.stopped) or (0, 0)
-    development, training = curves.development_error, curves.training_error
+    history = subject.history
+    best, end = best_of(history, subject.stopped) or (0, 0)
+    development, training = history.development_error, history.training_error
     at_best, last, last_training = (float(x) for x in (development[best], development[end],
                                                        training[end]))  # fmt: skip
-    said = (f"The development error is lowest after epoch {int(curves.epoch[best])}, at "
+    said = (f"The development error is lowest after epoch {int(history.epoch[best])}, at "
             f"{error_text(subject, at_best)}.")  # fmt: skip
     n = int(subject.config.get("data", {}).get("development_examples") or 0)
     shares = subject.loss.task == "classification"

@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import COLORS, DASHES, INK, MARKERS, SOFT, Drawing, canvas, drawn
-from clearprop.training import Curves, Run
+from clearprop.training import History, Run
 
 
 @drawn
@@ -34,9 +34,9 @@ def overlay(run: Run, *forks: Run) -> Drawing:
             fix="overlay(run, run.fork(step, learning_rate=...))",
         )
     figure, (left, right) = canvas(1, 2, width=9.6, height=3.8)
-    judged = bool(len(run.curves)) and bool(np.isfinite(run.curves.development_error).any())
+    judged = bool(len(run.history)) and bool(np.isfinite(run.history.development_error).any())
     error = "development_error" if judged else "training_error"
-    for number, (name, curves) in enumerate(run.curves_with(*forks).items()):
+    for number, (name, curves) in enumerate(run.history_with(*forks).items()):
         for axes, column in ((left, "objective"), (right, error)):
             _line(axes, curves, column, number, name)
     for fork in forks:
@@ -54,14 +54,14 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     )
 
 
-def _line(axes: object, curves: Curves, column: str, number: int, name: str) -> None:
+def _line(axes: object, history: History, column: str, number: int, name: str) -> None:
     place = number % len(COLORS)
     axes.plot(  # type: ignore[attr-defined]
-        curves.step,
-        getattr(curves, column),
+        history.step,
+        getattr(history, column),
         color=COLORS[place] if number else INK,
         linestyle=DASHES[place],
         marker=MARKERS[place],
-        markevery=max(1, len(curves) // 12),
+        markevery=max(1, len(history) // 12),
         label=name,
     )

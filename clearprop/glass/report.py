@@ -209,17 +209,17 @@ def _figures(subject: Subject) -> list[Figure]:
         label = "accuracy" if accuracy is not None else judged.error_name
         name = subject.part if subject.part != "given" else "given"
         found.append(Figure(f"{name} {label}", value, f"of {count(judged.examples, subject.noun)}"))
-    curves, best = subject.curves, best_epoch(subject)
-    if best is not None and (curves.epoch == best).any():
-        error = float(curves.development_error[curves.epoch == best][0])
+    history, best = subject.history, best_epoch(subject)
+    if best is not None and (history.epoch == best).any():
+        error = float(history.development_error[history.epoch == best][0])
         found.append(
             Figure("best development error", error_text(subject, error), f"after epoch {best}")
         )
     parameters = sum(int(w.size) for w in nn.parameters(subject.model).values())
     found.append(Figure("parameters", f"{parameters:,}", type(subject.model).__name__))
-    if len(curves):
-        seconds = float(np.nansum(curves.seconds))
-        steps = count(int(curves.step[-1]), "step")
+    if len(history):
+        seconds = float(np.nansum(history.seconds))
+        steps = count(int(history.step[-1]), "step")
         found.append(Figure("training time", duration(seconds), steps))
     return found
 
@@ -294,20 +294,20 @@ def _machine(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _spent(subject: Subject) -> list[tuple[str, str]]:
-    curves = subject.curves
-    if not len(curves):
+    history = subject.history
+    if not len(history):
         return []
-    seconds = float(np.nansum(curves.seconds))
-    steps = int(curves.step[-1])
+    seconds = float(np.nansum(history.seconds))
+    steps = int(history.step[-1])
     rows = [
         ("in all", duration(seconds)),
-        ("per epoch (median)", duration(float(np.nanmedian(curves.seconds)))),
+        ("per epoch (median)", duration(float(np.nanmedian(history.seconds)))),
         ("steps", f"{steps:,}"),
     ]
     if steps and seconds > 0:
         rows.append(("per step", f"{number(1000 * seconds / steps)} ms, evaluation included"))
     examples = subject.config.get("data", {}).get("examples")
     if examples and seconds > 0:
-        rate = examples * len(curves) / seconds
+        rate = examples * len(history) / seconds
         rows.append(("examples per second", number(rate)))
     return rows

@@ -23,8 +23,8 @@ from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
 from clearprop.training import (
-    Curves,
     Evaluation,
+    History,
     NonFinite,
     Run,
     Stopped,
@@ -63,7 +63,7 @@ class Subject:
 
     name: str
     model: nn.Module
-    curves: Curves
+    history: History
     losses: NDArray[np.float32]
     stopped: Stopped | None
     non_finite: NonFinite | None
@@ -240,13 +240,13 @@ def gather(
         ConfigurationError: the run's loss is not known by name and none is given.
     """
     if isinstance(run, Run):
-        config, folder, curves, losses = run.config, run.folder, run.curves, run.losses
+        config, folder, curves, losses = run.config, run.folder, run.history, run.losses
         model, preprocessor = run.model, run.preprocessor
         stopped: Stopped | None = run.stopped
         trouble = run.non_finite
     else:
         record, folder = read_run(run), Path(run)
-        config, curves, losses = record.config, record.curves, record.losses
+        config, curves, losses = record.config, record.history, record.losses
         model, preprocessor = load(folder), load_preprocessor(folder)
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
@@ -257,7 +257,7 @@ def gather(
     return Subject(
         name=folder.resolve().name if folder is not None else "",
         model=model,
-        curves=curves,
+        history=curves,
         losses=losses,
         stopped=stopped,
         non_finite=trouble,

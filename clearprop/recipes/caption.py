@@ -25,7 +25,7 @@ from clearprop.recipes.transcribing import (
     spread_rows,
     vocabulary,
 )
-from clearprop.training import Curves
+from clearprop.training import History
 
 SHOWN = 3
 
@@ -93,7 +93,7 @@ class CaptionRecipe(TranscribingRecipe):
         """Return the numbers of a part's pictures, from 1."""
         return [str(number + 1) for number in range(len(part))]
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return some captions of the test part, right and wrong."""
         if splits.test is None:
             return []
@@ -111,7 +111,7 @@ class CaptionRecipe(TranscribingRecipe):
         shown = [("said right:", right), ("said wrong:", wrong)]
         return [line for head, lines in shown if lines for line in (head, *some(lines, SHOWN))]
 
-    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+    def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return where the network looked for each word of one long caption."""
         if splits.test is None:
             return []

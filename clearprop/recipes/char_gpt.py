@@ -8,7 +8,7 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.recipes.characters import CharacterRecipe, sampled
 from clearprop.recipes.recipe import Activation, Count, Decay, Rate
-from clearprop.training import Curves
+from clearprop.training import History
 
 CONTEXT = 128
 BATCH_SIZE = 16
@@ -73,7 +73,7 @@ class CharGPTRecipe(CharacterRecipe):
             dropout=self.dropout,
         )
 
-    def remarks(self, model: Any, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: Any, history: History, splits: Splits) -> list[str]:
         """Return a text that the model wrote, after a beginning from the development part.
 
         A model that reads one character at once has no room to write another.

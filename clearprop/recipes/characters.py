@@ -17,7 +17,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
-from clearprop.training import Curves, evaluate
+from clearprop.training import History, evaluate
 
 LOSS = "sequence_cross_entropy"
 SEQUENCE_LENGTH = 100
@@ -84,7 +84,7 @@ class CharacterRecipe(NetworkRecipe):
         """Return the bits that a character of the test part takes, and what counting needs."""
         return bits_per_character(model, splits)
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return a text that the model wrote, after a beginning from the development part."""
         text = sampled(model, splits, SAMPLE, seed=self.seed)
         return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]

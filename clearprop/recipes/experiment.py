@@ -132,13 +132,13 @@ class Experiment:
         Where the best weights were kept, those of the curves are of their epoch.
         """
         found: dict[str, float] = {}
-        curves = run.curves
-        if len(curves):
-            last = (run.stopped.best_epoch or len(curves)) - 1
-            found["objective"] = float(curves.objective[last])
-            found["training error"] = float(curves.training_error[last])
+        history = run.history
+        if len(history):
+            last = (run.stopped.best_epoch or len(history)) - 1
+            found["objective"] = float(history.objective[last])
+            found["training error"] = float(history.training_error[last])
             if self.splits.dev is not None:
-                found["development error"] = float(curves.development_error[last])
+                found["development error"] = float(history.development_error[last])
         judged = self.judge(run.model, self.splits.test)
         if judged is not None:
             found["test error"] = judged.error

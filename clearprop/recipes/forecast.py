@@ -18,7 +18,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, line
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Chosen, Count, NetworkRecipe, Rate, ScheduleName
-from clearprop.training import Curves, predict
+from clearprop.training import History, predict
 
 Numbers = NDArray[np.floating[Any]]
 
@@ -108,7 +108,7 @@ class ForecastRecipe(NetworkRecipe):
             forecasts["RMSE of seasonal-naive"] = seasonal(raw, targets.shape[1], season)
         return {name: root_mean_square(y - targets) for name, y in forecasts.items()}
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return whether the network was worth its training."""
         found = self.measures(model, splits)
         if not found:
@@ -120,7 +120,7 @@ class ForecastRecipe(NetworkRecipe):
             for name, share in better.items()
         ]
 
-    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+    def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return the forecasts over what came."""
         return [] if splits.test is None else [draw_forecast(model, splits)]
 

@@ -19,7 +19,7 @@ from clearprop.glass.style import Drawing
 from clearprop.models.transcription import transcribe
 from clearprop.recipes.recipe import Count
 from clearprop.recipes.transcribing import TranscribingRecipe, references, some, spread_rows
-from clearprop.training import Curves
+from clearprop.training import History
 
 WORDS = 30_000
 """How many words of the dictionary are taken unless it is said: a quarter of them."""
@@ -110,7 +110,7 @@ class G2PRecipe(TranscribingRecipe):
             spelling.decode(row) for row in rows_of(part.inputs, np.arange(len(part)))["source"]
         ]
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return some words of the test part with how they are pronounced, right and wrong."""
         if splits.test is None:
             return []
@@ -129,7 +129,7 @@ class G2PRecipe(TranscribingRecipe):
         shown = [("said right:", right), ("said wrong:", wrong)]
         return [line for head, lines in shown if lines for line in (head, *some(lines, SHOWN))]
 
-    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+    def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return where the decoder looked while it said one word."""
         if splits.test is None or not isinstance(model, models.Seq2Seq):
             return []

@@ -20,7 +20,7 @@ from clearprop.glass.style import Drawing, canvas, drawn, line
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.recipe import Count, Rate, Share
 from clearprop.recipes.study import Findings, Study
-from clearprop.training import Curves, evaluate, fit
+from clearprop.training import History, evaluate, fit
 from clearprop.training.augmentation import Noise
 
 DISEASE, STOPPED = "no remedy", "early stopping"
@@ -58,7 +58,7 @@ class Trial:
         error: on the test part, of the network that the run returned.
     """
 
-    curves: Curves
+    history: History
     error: float
 
 
@@ -140,7 +140,7 @@ class OverfitStudy(Study):
             augment=Noise(self.noise) if way == AUGMENTED else None,
             progress=progress,
         )
-        return Trial(run.curves, evaluate(run.model, parts.test, loss_for(dataset)).error)
+        return Trial(run.history, evaluate(run.model, parts.test, loss_for(dataset)).error)
 
     def _network(self, way: str, size: int, outputs: int) -> nn.Sequential:
         layers: list[Any] = [nn.Flatten()]
@@ -215,9 +215,9 @@ def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
     for way in WAYS:
         trials = found[way]
         numbers = [
-            np.mean([trial.curves.training_error[-1] for trial in trials]),
-            np.mean([trial.curves.development_error[-1] for trial in trials]),
-            np.mean([trial.curves.development_error.min() for trial in trials]),
+            np.mean([trial.history.training_error[-1] for trial in trials]),
+            np.mean([trial.history.development_error[-1] for trial in trials]),
+            np.mean([trial.history.development_error.min() for trial in trials]),
             _mean(trials),
         ]
         better = sum(a.error < b.error for a, b in zip(trials, found[DISEASE], strict=True))
@@ -233,10 +233,10 @@ def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
     figure, axes = canvas(1, len(WAYS), width=12.0, height=3.4, sharey=True)
     for way, axis in zip(WAYS, axes, strict=True):
         for trial in found[way]:
-            curves = trial.curves
-            axis.plot(curves.epoch, curves.training_error, **line(0), alpha=0.8)
-            axis.plot(curves.epoch, curves.development_error, **line(1), alpha=0.8)
-        lowest = float(np.mean([t.curves.development_error.min() for t in found[DISEASE]]))
+            history = trial.history
+            axis.plot(history.epoch, history.training_error, **line(0), alpha=0.8)
+            axis.plot(history.epoch, history.development_error, **line(1), alpha=0.8)
+        lowest = float(np.mean([t.history.development_error.min() for t in found[DISEASE]]))
         axis.axhline(lowest, color="0.6", linewidth=0.8)
         axis.set_title(way)
         axis.set_xlabel("epoch")

@@ -16,7 +16,7 @@ from clearprop.recipes.binary import against_the_rest
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Rate, Recipe
 from clearprop.recipes.separation import FEW_ROWS, inequalities, margin, separate
-from clearprop.training import Curves, predict
+from clearprop.training import History, predict
 
 MOST_TURNS = 500_000
 """Of longer runs the corrections are not counted again."""
@@ -80,7 +80,7 @@ class PerceptronRecipe(Recipe):
                 found["corrections at most"] = float(known.corrections)
         return found
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return the plane that was found, or whether there is one at all."""
         train, preprocessor = splits.train, splits.preprocessor
         inputs = _scaled(train, preprocessor)
@@ -89,11 +89,11 @@ class PerceptronRecipe(Recipe):
         if wrong:
             return _not_found(inputs, train, wrong, self.epochs)
         return [
-            *_found(model, curves, preprocessor, train),
+            *_found(model, history, preprocessor, train),
             *_counted(self.corrections(train, preprocessor), inputs, train),
         ]
 
-    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+    def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return a picture of the plane; where none separates, of the proof too."""
         train, preprocessor = splits.train, splits.preprocessor
         inputs, (weights, bias) = _scaled(train, preprocessor), _plane(model)
@@ -148,11 +148,11 @@ def _counted(done: Corrections | None, inputs: NDArray[np.float32], train: Datas
 
 
 def _found(
-    model: nn.Module, curves: Curves, preprocessor: Preprocessor, train: Dataset
+    model: nn.Module, history: History, preprocessor: Preprocessor, train: Dataset
 ) -> list[str]:
     names, classes = train.feature_names, train.class_names or ("0", "1")
-    corrected = np.flatnonzero(curves.training_error > 0)
-    last = int(curves.epoch[corrected[-1]]) if len(corrected) else 0
+    corrected = np.flatnonzero(history.training_error > 0)
+    last = int(history.epoch[corrected[-1]]) if len(corrected) else 0
     lines = [
         "a plane separates the classes: all training examples are right; "
         f"the last correction was in epoch {last}"

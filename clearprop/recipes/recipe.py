@@ -16,7 +16,7 @@ from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Configuration, OrNone
-from clearprop.training import Curves, Record
+from clearprop.training import History, Record
 from clearprop.training.recording import EVERY
 from clearprop.training.snapshots import LOG
 
@@ -167,11 +167,11 @@ class Recipe(Configuration):
         """
         return {}
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return what there is to say of a result beside its numbers, line by line."""
         return []
 
-    def drawings(self, model: nn.Module, curves: Curves, splits: Splits) -> list[Drawing]:
+    def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return pictures for the report beside those that every report has."""
         return []
 

@@ -16,7 +16,7 @@ from clearprop.recipes.characters import LOSS, clipped
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
 from clearprop.recipes.text_classify import compared, few_passes, unknown_share
-from clearprop.training import Curves, predict
+from clearprop.training import History, predict
 
 
 class TaggerRecipe(NetworkRecipe):
@@ -97,7 +97,7 @@ class TaggerRecipe(NetworkRecipe):
             "words that training does not know, share": unknown_share(splits.test),
         }
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return by how much the network beats each word's usual tag, and a tagged sentence."""
         if splits.test is None:
             return []

@@ -13,7 +13,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.recipes.characters import clipped
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
-from clearprop.training import Curves, evaluate
+from clearprop.training import History, evaluate
 
 STEPS = 600
 
@@ -83,7 +83,7 @@ class TextClassifyRecipe(NetworkRecipe):
             "words that training does not know, share": unknown_share(splits.test),
         }
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return by how much the network beats the classic, or does not."""
         if splits.test is None:
             return []

@@ -11,7 +11,7 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.recipes.binary import against_the_rest, truth_table_lines
 from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate
-from clearprop.training import Curves, predict
+from clearprop.training import History, predict
 
 
 class XorRecipe(NetworkRecipe):
@@ -49,7 +49,7 @@ class XorRecipe(NetworkRecipe):
         """Return cross-entropy for two classes."""
         return "binary_cross_entropy"
 
-    def remarks(self, model: nn.Module, curves: Curves, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return the truth table that was learned."""
         if len(splits.train) > 4:
             return []

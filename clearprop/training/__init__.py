@@ -16,17 +16,17 @@ from clearprop.training.model_file import load, load_preprocessor, save
 from clearprop.training.order import Order
 from clearprop.training.recording import Record
 from clearprop.training.recordings import Recorded, Recordings, Series
-from clearprop.training.run import Curves, Run, RunRecord, read_run
+from clearprop.training.run import History, Run, RunRecord, read_run
 from clearprop.training.session import DivergedError
 from clearprop.training.time_machine import TimeMachine, open_run
 
 __all__ = [
     "Checkpointed",
-    "Curves",
     "DivergedError",
     "EpochDone",
     "Evaluation",
     "Event",
+    "History",
     "NonFinite",
     "Order",
     "Record",

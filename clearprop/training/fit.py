@@ -108,7 +108,7 @@ def fit(
     >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     >>> model = nn.Sequential([nn.Linear(2, 8), ops.tanh, nn.Linear(8, 2)])
     >>> run = fit(model, (x, np.array([0, 1, 1, 0])), epochs=500, batch_size=4, progress=False)
-    >>> print(run.stopped.reason, run.curves.training_error[-1])
+    >>> print(run.stopped.reason, run.history.training_error[-1])
     finished 0.0
     """
     order = Order(**locals())

@@ -26,7 +26,7 @@ from clearprop.training.recordings import Recordings, read_recordings
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class History:
     """What was measured after every pass; an array of each, (E,), NaN where there is nothing.
 
     Attributes:
@@ -50,11 +50,11 @@ class Curves:
     seconds: NDArray[np.float64]
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> Curves:
+    def of(cls, events: Iterable[Event]) -> History:
         """Return the curves that events tell of.
 
         >>> point = EpochDone(1, 10, 0.7, 0.25, None, None, 0.1, 2.0, 50.0)
-        >>> Curves.of([point]).training_error
+        >>> History.of([point]).training_error
         array([0.25])
         """
         points = [event for event in events if isinstance(event, EpochDone)]
@@ -109,7 +109,7 @@ class Run:
     """
 
     model: nn.Module
-    curves: Curves
+    history: History
     losses: NDArray[np.float32]
     stopped: Stopped
     non_finite: NonFinite | None
@@ -158,17 +158,17 @@ class Run:
         """
         return self._back().fork(step, **changed)
 
-    def curves_with(self, *forks: Run) -> dict[str, Curves]:
+    def history_with(self, *forks: Run) -> dict[str, History]:
         """Return the curves of this run and of its forks, by what was changed in them.
 
         Forks of the same change are told apart by numbers: "... (2)" is the second of them.
         """
-        found = {"as it was": self.curves}
+        found = {"as it was": self.history}
         seen = Counter[str]()
         for fork in forks:
             seen[fork.change] += 1
             number = f" ({seen[fork.change]})" if seen[fork.change] > 1 else ""
-            found[fork.change + number] = fork.curves
+            found[fork.change + number] = fork.history
         return found
 
     @property
@@ -193,10 +193,10 @@ class Run:
 
     def __repr__(self) -> str:
         error = ""
-        if len(self.curves):
-            known = np.nan_to_num(self.curves.development_error, nan=math.inf)
+        if len(self.history):
+            known = np.nan_to_num(self.history.development_error, nan=math.inf)
             error = f", development error {known.min():.4g}" if np.isfinite(known).any() else ""
-            error = f", training error {self.curves.training_error[-1]:.4g}{error}"
+            error = f", training error {self.history.training_error[-1]:.4g}{error}"
         where = f", in {self.folder}" if self.folder else ""
         return f"<Run {self.stopped.reason} after {self.stopped.epoch} epochs{error}{where}>"
 
@@ -215,7 +215,7 @@ class RunRecord:
 
     config: dict[str, Any]
     events: list[Event]
-    curves: Curves
+    history: History
     losses: NDArray[np.float32]
     recordings: Recordings | None = None
 
@@ -236,7 +236,7 @@ def read_run(folder: Path | str) -> RunRecord:
     return RunRecord(
         read_config(path),
         events,
-        Curves.of(events),
+        History.of(events),
         read_losses(path),
         read_recordings(path / RECORDINGS),
     )

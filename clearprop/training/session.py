@@ -36,7 +36,7 @@ from clearprop.training.model_file import save
 from clearprop.training.plan import Plan
 from clearprop.training.progress import Reporter
 from clearprop.training.recordings import Recordings, joined, read_recordings
-from clearprop.training.run import Curves, Run
+from clearprop.training.run import History, Run
 from clearprop.training.state import State
 from clearprop.training.task import Task
 
@@ -216,7 +216,7 @@ class Session:
         assert account.stopped is not None
         run = Run(
             model=model,
-            curves=Curves.of(account.points if folder is None else read_events(folder.path)),
+            history=History.of(account.points if folder is None else read_events(folder.path)),
             losses=account.losses if folder is None else read_losses(folder.path),
             stopped=account.stopped,
             non_finite=loop.non_finite,
@@ -227,7 +227,7 @@ class Session:
         )
         if folder is not None:
             save(model, folder.path / MODEL, preprocessor)
-            folder.write(CURVES, run.curves.as_csv())
+            folder.write(CURVES, run.history.as_csv())
         if loop.non_finite is not None:
             raise _diverged(run)
         return run

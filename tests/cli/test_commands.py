@@ -177,7 +177,7 @@ def test_an_interrupted_run_leaves_a_model_and_goes_on(clearprop: Command, tmp_p
     assert "the model so far can be used" in err
     assert "clearprop resume" in err
     assert "Traceback" not in err
-    made = read_run(tmp_path / "runs" / "mlp-1").curves.epoch[-1]
+    made = read_run(tmp_path / "runs" / "mlp-1").history.epoch[-1]
     assert 0 < made < 400
     assert clearprop("evaluate", "runs/mlp-1").code == 0
     config = tmp_path / "runs" / "mlp-1" / "config.json"
@@ -185,7 +185,7 @@ def test_an_interrupted_run_leaves_a_model_and_goes_on(clearprop: Command, tmp_p
     record["notes"]["recipe"]["values"]["epochs"] = int(made) + 3
     config.write_text(json.dumps(record))
     assert clearprop("resume", "runs/mlp-1", "--no-report").code == 0
-    assert read_run(tmp_path / "runs" / "mlp-1").curves.epoch[-1] == made + 3
+    assert read_run(tmp_path / "runs" / "mlp-1").history.epoch[-1] == made + 3
 
 
 IN_A_NEW_PROCESS = """

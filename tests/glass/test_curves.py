@@ -13,7 +13,7 @@ import pytest
 from clearprop.glass.curves import best_epoch, curves_section, reading
 from clearprop.glass.subject import Subject, gather
 from clearprop.nn import find_loss
-from clearprop.training import Curves
+from clearprop.training import History
 from tests.glass.conftest import Told
 
 
@@ -25,7 +25,7 @@ def of(tell: Callable[[str], Told]) -> Callable[..., Subject]:
         n = len(objective)
         nothing = np.full(n, math.nan)
         known = nothing if development is None else np.array(development, float)
-        curves = Curves(
+        curves = History(
             epoch=np.arange(1, n + 1),
             step=10 * np.arange(1, n + 1),
             objective=np.array(objective, float),
@@ -36,7 +36,7 @@ def of(tell: Callable[[str], Told]) -> Callable[..., Subject]:
             seconds=np.ones(n),
         )
         losses = np.repeat(np.array(objective, np.float32), 10)
-        return dataclasses.replace(base, curves=curves, losses=losses, stopped=None)
+        return dataclasses.replace(base, history=curves, losses=losses, stopped=None)
 
     return subject
 

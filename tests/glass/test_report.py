@@ -88,12 +88,12 @@ def test_it_is_small_and_names_no_folder(every: Told) -> None:
 
 def test_the_curves_are_those_of_the_run(every: Told) -> None:
     rows = shown(every, "curves").all("tbody")[0].all("tr")
-    curves = every.run.curves
+    history = every.run.history
     for row in rows:
         cells = [cell.text for cell in row.all("td")]
-        i = int(np.flatnonzero(curves.epoch == int(cells[0]))[0])
-        assert cells[1] == number(float(curves.objective[i]), 4)
-    assert cells[0] == str(curves.epoch[-1])
+        i = int(np.flatnonzero(history.epoch == int(cells[0]))[0])
+        assert cells[1] == number(float(history.objective[i]), 4)
+    assert cells[0] == str(history.epoch[-1])
     assert len(shown(every, "curves").all("svg")) == 2
 
 

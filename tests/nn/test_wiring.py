@@ -72,7 +72,7 @@ def test_a_partially_connected_network_reads_digits() -> None:
         [nn.Flatten(), PartiallyConnected(seen), "relu", nn.Linear(seen.shape[1], 10)]
     )
     run = cp.fit(model, splits, epochs=6, learning_rate=0.03, progress=False)
-    assert run.curves.development_error[-1] < 0.1
+    assert run.history.development_error[-1] < 0.1
     first = run.model.layers[1]
     assert first.weight.shape == (9 * 36,)
     np.testing.assert_array_equal(np.asarray(first.matrix()) != 0, seen)
@@ -175,6 +175,6 @@ def test_a_lateral_network_learns_irises() -> None:
         nn.Sequential([layer, nn.Linear(6, 3)]), splits, epochs=30, learning_rate=0.03,
         progress=False,
     )  # fmt: skip
-    assert run.curves.development_error[-1] <= 0.1
+    assert run.history.development_error[-1] <= 0.1
     after = np.asarray(run.model.layers[0].between.weight)
     assert (np.abs(after - before) > 1e-3).mean() > 0.9

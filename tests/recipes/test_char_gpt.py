@@ -10,7 +10,7 @@ from clearprop.data.texts import topics_text
 from clearprop.errors import ConfigurationError
 from clearprop.recipes import prepare
 from clearprop.recipes.char_gpt import CharGPTRecipe
-from clearprop.training import Curves
+from clearprop.training import History
 
 
 @pytest.mark.slow
@@ -21,11 +21,11 @@ def test_a_text_is_learned_and_written(tmp_path: Path) -> None:
     experiment = prepare("char-gpt", {**values, "data": data})
     assert experiment.splits.train.inputs.shape[1] == 32
     run = experiment.train(progress=False)
-    assert run.curves.objective[-1] < run.curves.objective[0]
+    assert run.history.objective[-1] < run.history.objective[0]
     measures = experiment.recipe.measures(run.model, experiment.splits)
     assert 0 < measures["bits by counting, order 2"] < measures["bits by counting, order 0"]
     assert 0 < measures["bits per character"] < 7
-    title, *text = experiment.recipe.remarks(run.model, run.curves, experiment.splits)
+    title, *text = experiment.recipe.remarks(run.model, run.history, experiment.splits)
     assert title == "a text of its own:"
     assert sum(len(line) - 2 for line in text) + len(text) - 1 == pytest.approx(32, abs=3)
 
@@ -47,5 +47,5 @@ def test_a_model_of_one_character_writes_nothing() -> None:
     experiment = prepare(
         "char-gpt", {"width": 8, "heads": 1, "layers": 1, "data": {"sequence_length": 1}}
     )
-    model, curves = experiment.model().init(0), Curves.of([])
-    assert experiment.recipe.remarks(model, curves, experiment.splits) == []
+    model, history = experiment.model().init(0), History.of([])
+    assert experiment.recipe.remarks(model, history, experiment.splits) == []

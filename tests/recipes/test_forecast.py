@@ -20,10 +20,10 @@ def test_it_beats_persistence_and_last_season() -> None:
     found = experiment.recipe.measures(run.model, experiment.splits)
     assert set(found) == {"RMSE", "RMSE of persistence", "RMSE of seasonal-naive"}
     assert found["RMSE"] < 0.75 * min(found["RMSE of persistence"], found["RMSE of seasonal-naive"])
-    remarks = experiment.recipe.remarks(run.model, run.curves, experiment.splits)
+    remarks = experiment.recipe.remarks(run.model, run.history, experiment.splits)
     assert len(remarks) == 2
     assert all("below" in remark for remark in remarks)
-    (drawing,) = experiment.recipe.drawings(run.model, run.curves, experiment.splits)
+    (drawing,) = experiment.recipe.drawings(run.model, run.history, experiment.splits)
     assert drawing.png()[:4] == b"\x89PNG"
 
 

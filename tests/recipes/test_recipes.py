@@ -29,7 +29,7 @@ def accuracy(experiment: Experiment, run: Run) -> float:
 
 
 def remarks(experiment: Experiment, run: Run) -> list[str]:
-    return experiment.recipe.remarks(run.model, run.curves, experiment.splits)
+    return experiment.recipe.remarks(run.model, run.history, experiment.splits)
 
 
 # --- perceptron ----------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def remarks(experiment: Experiment, run: Run) -> list[str]:
 @pytest.mark.parametrize("gate", ["and", "or", "not"])
 def test_the_perceptron_learns_what_one_neuron_can(gate: str) -> None:
     experiment, run = trained("perceptron", data={"name": gate}, seed=1)
-    assert run.curves.training_error[-1] == 0
+    assert run.history.training_error[-1] == 0
     lines = remarks(experiment, run)
     assert lines[0].startswith("a plane separates the classes")
     assert lines[1].startswith("  z = ")
@@ -68,8 +68,8 @@ def test_the_plane_of_two_columns_is_drawn_among_their_values(tmp_path: Path) ->
     lines = [f"{x:.2f},{y:.2f},{'ab'[i // 20]}" for i, (x, y) in enumerate(rows)]
     file.write_text("\n".join(["height,weight,kind", *lines]) + "\n")
     experiment, run = trained("perceptron", data={"name": str(file), "target": "kind"})
-    assert run.curves.training_error[-1] == 0
-    (drawing,) = experiment.recipe.drawings(run.model, run.curves, experiment.splits)
+    assert run.history.training_error[-1] == 0
+    (drawing,) = experiment.recipe.drawings(run.model, run.history, experiment.splits)
     (axes,) = drawing.figure.axes
     assert axes.get_xlim()[0] > 50
     assert "answered wrong" not in [text.get_text() for text in axes.get_legend().get_texts()]
@@ -78,7 +78,7 @@ def test_the_plane_of_two_columns_is_drawn_among_their_values(tmp_path: Path) ->
 def test_on_xor_the_perceptron_shows_the_four_inequalities() -> None:
     experiment, run = trained("perceptron", data={"name": "xor"})
     assert run.stopped.reason == "finished"
-    assert run.curves.training_error[-1] > 0
+    assert run.history.training_error[-1] > 0
     lines = remarks(experiment, run)
     assert lines[0].startswith("no plane separates the classes")
     spare = [line.replace(" ", "") for line in lines[1:]]
@@ -141,7 +141,7 @@ def test_the_perceptron_draws_its_plane_and_counts_its_corrections(
 ) -> None:
     experiment, run = trained("perceptron", **values)
     recipe, splits = experiment.recipe, experiment.splits
-    (drawing,) = recipe.drawings(run.model, run.curves, splits)
+    (drawing,) = recipe.drawings(run.model, run.history, splits)
     assert drawing.title == title
     assert isinstance(recipe, PerceptronRecipe)
     done = recipe.corrections(splits.train, splits.preprocessor)
@@ -162,7 +162,7 @@ def test_the_perceptron_draws_its_plane_and_counts_its_corrections(
 @pytest.mark.parametrize("seed", range(3))
 def test_one_hidden_layer_solves_xor(seed: int) -> None:
     experiment, run = trained("xor", seed=seed)
-    assert run.curves.training_error[-1] == 0
+    assert run.history.training_error[-1] == 0
     lines = remarks(experiment, run)
     assert len(lines) == 5
     assert [round(float(line.split()[-1])) for line in lines[1:]] == [0, 1, 1, 0]
@@ -202,7 +202,7 @@ def test_other_learning_rules_train_a_recipe(optimizer: str) -> None:
     rates = {"sgd": 0.3, "nesterov": 0.03, "adagrad": 0.1}
     values = {"optimizer": optimizer, "learning_rate": rates.get(optimizer, 0.02)}
     _, run = trained("mlp", data={"name": "iris"}, hidden_sizes=(8,), epochs=15, **values)
-    assert run.curves.objective[-1] < 0.7 * run.curves.objective[0]
+    assert run.history.objective[-1] < 0.7 * run.history.objective[0]
 
 
 @pytest.mark.parametrize(
@@ -246,14 +246,14 @@ def test_patience_stops_early_and_keeps_the_best() -> None:
     assert run.stopped.best_epoch == run.stopped.epoch - 3
     judged = experiment.judge(run.model, experiment.splits.dev)
     assert judged is not None
-    assert judged.error == pytest.approx(run.curves.development_error.min())
+    assert judged.error == pytest.approx(run.history.development_error.min())
 
 
 def test_an_average_is_what_is_judged() -> None:
     experiment, run = trained("mlp", data={"name": "iris"}, average=0.9, epochs=20)
     judged = experiment.judge(run.model, experiment.splits.dev)
     assert judged is not None
-    assert judged.error == pytest.approx(run.curves.development_error[-1])
+    assert judged.error == pytest.approx(run.history.development_error[-1])
 
 
 @pytest.mark.parametrize(

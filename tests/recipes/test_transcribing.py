@@ -70,7 +70,7 @@ def test_right_answers_have_no_error(name: str) -> None:
 @pytest.mark.parametrize("name", list(SMALL))
 def test_it_shows_words_and_where_it_looked(name: str) -> None:
     experiment, run = trained(name)
-    of_run = run.model, run.curves, experiment.splits
+    of_run = run.model, run.history, experiment.splits
     lines = experiment.recipe.remarks(*of_run)
     assert "said wrong:" in lines
     assert any("(it is " in line for line in lines)

@@ -29,7 +29,7 @@ def test_a_run_does_not_hold_on_to_its_events(xor: Any) -> None:
     assert len(seen) == 60
     assert run.losses.dtype == np.float32
     assert run.losses.tolist() == total
-    assert len(run.curves) == 60
+    assert len(run.history) == 60
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -31,10 +31,10 @@ def test_digits_are_learned(digits: data.Splits, perceptron: nn.Module) -> None:
     run = quiet(perceptron, digits, epochs=30)
     assert run.stopped == Stopped("finished", 30 * 45, 30, None)
     assert len(run.losses) == 30 * 45
-    assert run.curves.epoch.tolist() == list(range(1, 31))
-    assert run.curves.objective[-1] < 0.1 * run.curves.objective[0]
-    assert run.curves.training_error[-1] < 0.02
-    assert run.curves.development_error[-1] < 0.06
+    assert run.history.epoch.tolist() == list(range(1, 31))
+    assert run.history.objective[-1] < 0.1 * run.history.objective[0]
+    assert run.history.training_error[-1] < 0.02
+    assert run.history.development_error[-1] < 0.06
     assert digits.test is not None
     judged = evaluate(run.model, digits.test, preprocessor=run.preprocessor)
     assert judged.error < 0.06
@@ -51,7 +51,7 @@ def test_every_way_of_making_calls_tells_the_same(
     assert whole.config["plan"]["epochs_per_call"] > 0
     assert parts.config["plan"]["epochs_per_call"] == 0
     for name in ("objective", "training_error", "development_error", "development_objective"):
-        one, other = getattr(whole.curves, name), getattr(parts.curves, name)
+        one, other = getattr(whole.history, name), getattr(parts.history, name)
         np.testing.assert_allclose(one, other, rtol=1e-4, err_msg=name)
     np.testing.assert_allclose(whole.losses, parts.losses, rtol=1e-3, atol=1e-6)
 
@@ -78,8 +78,8 @@ def test_the_curves_are_means_over_examples(xor: tuple[Any, Any]) -> None:
     model = nn.Sequential([nn.Linear(2, 2)]).init(3)
     run = quiet(model, (x, y), epochs=1, batch_size=3, optimizer="sgd", learning_rate=1e-9)
     expected = evaluate(model, (x, y))
-    assert run.curves.objective[0] == pytest.approx(expected.objective, rel=1e-5)
-    assert run.curves.training_error[0] == expected.error
+    assert run.history.objective[0] == pytest.approx(expected.objective, rel=1e-5)
+    assert run.history.training_error[0] == expected.error
 
 
 def test_regression_is_told_in_the_units_of_the_targets() -> None:
@@ -87,7 +87,7 @@ def test_regression_is_told_in_the_units_of_the_targets() -> None:
     model = nn.Sequential([nn.Linear(splits.input_shape[0], 1)])
     run = quiet(model, splits, "mean_squared_error", epochs=60, learning_rate=0.01)
     spread = float(np.std(splits.train.targets))
-    assert 0.5 * spread < run.curves.training_error[-1] < 0.8 * spread
+    assert 0.5 * spread < run.history.training_error[-1] < 0.8 * spread
     assert splits.test is not None
     judged = evaluate(run.model, splits.test, "mean_squared_error", run.preprocessor)
     expected = np.sqrt(np.mean((judged.outputs - splits.test.targets) ** 2))
@@ -102,7 +102,7 @@ def test_early_stopping_keeps_the_best_weights(digits: data.Splits) -> None:
     splits = data.Splits(few[0], few[1], None, digits.preprocessor)
     run = quiet(model, splits, epochs=200, patience=4, learning_rate=0.01)
     assert run.stopped.reason == "early"
-    errors = run.curves.development_error
+    errors = run.history.development_error
     best = int(run.stopped.best_epoch) - 1
     assert errors[best] == errors.min()
     assert len(errors) == best + 1 + 4
@@ -136,13 +136,13 @@ def test_the_average_judges_and_is_returned(digits: data.Splits, perceptron: nn.
     one, other = nn.parameters(run.model), nn.parameters(plain.model)
     assert not np.allclose(one["layers.1.weight"], other["layers.1.weight"])
     judged = evaluate(run.model, digits.dev, preprocessor=run.preprocessor)
-    assert judged.error == pytest.approx(run.curves.development_error[-1], abs=1e-7)
+    assert judged.error == pytest.approx(run.history.development_error[-1], abs=1e-7)
 
 
 def test_a_plateau_lowers_the_rate(digits: data.Splits, perceptron: nn.Module) -> None:
     rule = optim.chain(optim.adam(0.02), optim.reduce_on_plateau(0.5, patience=1))
     run = quiet(perceptron, digits, optimizer=rule, epochs=40)
-    rates = run.curves.learning_rate
+    rates = run.history.learning_rate
     assert rates[0] == pytest.approx(0.02)
     assert rates[-1] < 0.011
     assert (np.diff(rates) <= 0).all()
@@ -153,7 +153,7 @@ def test_running_statistics_are_learned(digits: data.Splits) -> None:
     run = quiet(model, digits, epochs=5)
     means = nn.statistics(run.model)["layers.2.running_mean"]
     assert float(np.abs(means).max()) > 0.01
-    assert run.curves.development_error[-1] < 0.15
+    assert run.history.development_error[-1] < 0.15
 
 
 def test_data_that_does_not_fit_the_devices_is_streamed(
@@ -167,7 +167,9 @@ def test_data_that_does_not_fit_the_devices_is_streamed(
     one = quiet(perceptron, streamed, epochs=2)
     other = quiet(perceptron, digits, epochs=2, steps_per_call=45)
     np.testing.assert_allclose(one.losses, other.losses, rtol=1e-3, atol=1e-5)
-    assert one.curves.development_error == pytest.approx(other.curves.development_error, abs=0.012)
+    assert one.history.development_error == pytest.approx(
+        other.history.development_error, abs=0.012
+    )
 
 
 def test_a_dataset_brings_its_own_examples_to_judge_by(perceptron: nn.Module) -> None:
@@ -175,13 +177,13 @@ def test_a_dataset_brings_its_own_examples_to_judge_by(perceptron: nn.Module) ->
     assert run.preprocessor is not None
     assert run.config["data"]["development_examples"] == 180
     none = quiet(perceptron, data.load("digits"), epochs=1, dev=0)
-    assert np.isnan(none.curves.development_error).all()
+    assert np.isnan(none.history.development_error).all()
 
 
 def test_arrays_may_bring_theirs(xor: tuple[Any, Any]) -> None:
     model = nn.Sequential([nn.Linear(2, 8), ops.tanh, nn.Linear(8, 2)])
     run = quiet(model, xor, epochs=400, batch_size=4, dev=xor, learning_rate=0.05)
-    assert run.curves.development_error[-1] == 0
+    assert run.history.development_error[-1] == 0
     assert predict(run.model, xor[0]).argmax(1).tolist() == [0, 1, 1, 0]
 
 
@@ -191,7 +193,7 @@ def test_a_loss_of_ones_own(xor: tuple[Any, Any]) -> None:
 
     run = quiet(nn.Linear(2, 1), xor, distance, epochs=2, batch_size=4)
     assert run.config["loss"] == "distance"
-    assert np.isfinite(run.curves.objective).all()
+    assert np.isfinite(run.history.objective).all()
 
 
 def test_a_run_folder_tells_all_of_the_run(
@@ -200,7 +202,9 @@ def test_a_run_folder_tells_all_of_the_run(
     run = quiet(perceptron, digits, epochs=2, folder=tmp_path / "run", notes={"recipe": "mlp"})
     record = read_run(tmp_path / "run")
     assert record.losses.tobytes() == run.losses.tobytes()
-    assert record.curves.as_csv() == run.curves.as_csv() == (run.folder / "curves.csv").read_text()
+    assert (
+        record.history.as_csv() == run.history.as_csv() == (run.folder / "curves.csv").read_text()
+    )
     assert record.config["notes"] == {"recipe": "mlp"}
     assert record.config["optimizer"]["name"] == "adam"
     Lock(tmp_path / "run" / "lock").release()

@@ -48,7 +48,7 @@ OPTIONS: dict[str, Any] = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02,
 def test_a_model_of_two_inputs_learns() -> None:
     inputs, targets = examples()
     run = fit(model(), (inputs, targets), dev=0.2, **OPTIONS)
-    assert run.curves.development_error[-1] < 0.1
+    assert run.history.development_error[-1] < 0.1
     outputs = predict(run.model, inputs)
     expected = run.model({name: jnp.asarray(x) for name, x in inputs.items()})
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
@@ -62,7 +62,7 @@ def test_a_data_set_of_two_inputs_is_scaled_each_for_itself(tmp_path: Path) -> N
     run = fit(
         model(), Dataset("wine", raw, targets, "classification"), folder=tmp_path / "r", **OPTIONS
     )
-    assert run.curves.development_error[-1] < 0.15
+    assert run.history.development_error[-1] < 0.15
     assert run.preprocessor is not None
     again = predict(load(tmp_path / "r"), raw, run.preprocessor)
     assert (again.argmax(1) == targets).mean() > 0.9

@@ -78,8 +78,8 @@ def test_a_run_in_bfloat16_keeps_its_weights_in_float32(
     assert {str(x.dtype) for x in nn.parameters(narrow.model).values()} == {"float32"}
     assert narrow.config["settings"]["precision"] == "bfloat16"
     assert np.abs(narrow.losses - wide.losses).max() > 0
-    assert narrow.curves.development_error[-1] < wide.curves.development_error[-1] + 0.02
-    assert narrow.curves.objective[-1] == pytest.approx(wide.curves.objective[-1], rel=0.1)
+    assert narrow.history.development_error[-1] < wide.history.development_error[-1] + 0.02
+    assert narrow.history.objective[-1] == pytest.approx(wide.history.objective[-1], rel=0.1)
 
 
 def test_an_unknown_precision_is_refused(xor: Any, perceptron: nn.Module) -> None:

@@ -92,7 +92,7 @@ def test_recording_changes_no_bit_of_a_training(name: str) -> None:
     assert same(plain, recorded)
     assert recorded.recordings is not None
     assert recorded.recordings.steps.tolist() == list(range(0, len(plain.losses), 3))
-    errors = (run.curves.training_error.tobytes() for run in (plain, recorded))
+    errors = (run.history.training_error.tobytes() for run in (plain, recorded))
     assert len(set(errors)) == 1
 
 

@@ -49,10 +49,10 @@ def start(folder: Path, compilations: Path) -> subprocess.Popen[bytes]:
 def outcome(folder: Path) -> dict[str, bytes]:
     record = read_run(folder)
     curves = {
-        name: getattr(record.curves, name).tobytes()
+        name: getattr(record.history, name).tobytes()
         for name in ("epoch", "step", "objective", "training_error", "learning_rate")
     }
-    development = record.curves.development_error.tobytes()
+    development = record.history.development_error.tobytes()
     model = (folder / "model.safetensors").read_bytes()
     return {**curves, "dev": development, "losses": record.losses.tobytes(), "model": model}
 
@@ -124,7 +124,7 @@ def test_a_run_that_ended_can_be_given_more_epochs(digits: data.Splits, tmp_path
     fit(model(), digits, epochs=4, folder=tmp_path / "straight", **options)
     fit(model(), digits, epochs=2, folder=tmp_path / "longer", **options)
     run = fit(model(), digits, epochs=4, folder=tmp_path / "longer", resume=True, **options)
-    assert run.curves.epoch.tolist() == [1, 2, 3, 4]
+    assert run.history.epoch.tolist() == [1, 2, 3, 4]
     assert outcome(tmp_path / "longer") == outcome(tmp_path / "straight")
 
 
@@ -337,7 +337,7 @@ def test_a_best_error_of_nothing_stays_the_best(tmp_path: Path) -> None:
         progress=False,
         **wrong_later,
     )
-    errors = run.curves.development_error.tolist()
+    errors = run.history.development_error.tolist()
     assert errors[0] == 0.0
     assert errors[-1] > 0
     names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())

@@ -54,8 +54,8 @@ def test_a_fork_without_a_change_is_its_parent(options: dict[str, Any], step: in
         assert fork.first_step == step
         names = ("objective", "training_error", "development_error", "step")
         for name in names:
-            ends = getattr(run.curves, name)[-len(fork.curves) :]
-            assert np.array_equal(getattr(fork.curves, name), ends)
+            ends = getattr(run.history, name)[-len(fork.history) :]
+            assert np.array_equal(getattr(fork.history, name), ends)
 
 
 def test_a_fork_with_a_change_goes_another_way() -> None:
@@ -66,7 +66,7 @@ def test_a_fork_with_a_change_goes_another_way() -> None:
     assert slower.config["parent"]["changed"] == {"optimizer.learning_rate": [0.001, 1e-5]}
     assert slower.change == "learning_rate 1e-05 from step 5 on"
     names = ["as it was", slower.change, f"{slower.change} (2)"]
-    assert list(run.curves_with(slower, slower)) == names
+    assert list(run.history_with(slower, slower)) == names
     assert len(run.fork(5, batch_size=8).losses) == 3 * 8  # the pass under way begins anew
     x, y = pictures()
     assert len(run.fork(5, data=(x[:32], y[:32]), dev=0).losses) == 3 * 2
@@ -75,7 +75,7 @@ def test_a_fork_with_a_change_goes_another_way() -> None:
 def test_the_end_of_a_fork_is_counted_in_its_own_steps() -> None:
     run = trained(snapshots=[8, 14])  # 4 passes of 4 steps
     larger = run.fork(14, batch_size=58)  # its last pass anew, in a single step
-    assert (larger.losses.shape, larger.curves.step.tolist()) == ((1,), [15])
+    assert (larger.losses.shape, larger.history.step.tolist()) == ((1,), [15])
     smaller = run.fork(8, batch_size=8, snapshots=[8, 24])
     assert smaller.machine is not None
     assert len(smaller.losses) == 2 * 8
@@ -117,7 +117,7 @@ def test_a_pass_of_a_fork_has_the_losses_of_one_kind() -> None:
     run = trained(snapshots=[6], optimizer="sgd", learning_rate=1e-30)
     fork = run.fork(6, label_smoothing=0.5)
     assert len(fork.losses) == 3 * 4  # the pass under way begins anew
-    assert fork.curves.objective[0] == pytest.approx(fork.curves.objective[-1], rel=1e-6)
+    assert fork.history.objective[0] == pytest.approx(fork.history.objective[-1], rel=1e-6)
 
 
 def test_what_a_fork_may_change() -> None:

@@ -22,7 +22,7 @@ from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, neighbours
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
-from clearprop.training import Curves, NonFinite, Stopped, load, load_preprocessor, read_run
+from clearprop.training import History, NonFinite, Stopped, load, load_preprocessor, read_run
 from clearprop.training.first_values import Change, changes
 from clearprop.training.folder import MODEL
 from clearprop.training.material import Development, Material, Part, arrays_part, gather
@@ -48,7 +48,7 @@ class Trained(Protocol):
         """What the run was asked to do."""
 
     @property
-    def curves(self) -> Curves:
+    def history(self) -> History:
         """The three curves."""
 
     @property
@@ -74,7 +74,7 @@ class Remembered:
 
     model: nn.Module | None
     config: dict[str, Any]
-    curves: Curves
+    history: History
     losses: NDArray[np.float32]
     stopped: Stopped | None
     non_finite: NonFinite | None
@@ -93,7 +93,7 @@ class Remembered:
         return cls(
             load(path) if known else None,
             record.config,
-            record.curves,
+            record.history,
             record.losses,
             next((e for e in reversed(record.events) if isinstance(e, Stopped)), None),
             next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None),
@@ -140,18 +140,18 @@ class Facts:
         return dict(self.config.get("settings", {}))
 
     @property
-    def curves(self) -> Curves | None:
+    def history(self) -> History | None:
         """The three curves, where a pass was finished and the rule descends."""
-        if self.run is None or not len(self.run.curves) or self.loss_name == PERCEPTRON:
+        if self.run is None or not len(self.run.history) or self.loss_name == PERCEPTRON:
             return None
-        return self.run.curves
+        return self.run.history
 
     @property
     def judged(self) -> NDArray[Any] | None:
         """The development error after every pass; None where nothing was held out."""
-        if self.curves is None or not np.isfinite(self.curves.development_error).any():
+        if self.history is None or not np.isfinite(self.history.development_error).any():
             return None
-        return self.curves.development_error
+        return self.history.development_error
 
     @property
     def loss_name(self) -> str:
@@ -270,12 +270,12 @@ class Facts:
     @functools.cached_property
     def skill(self) -> float | None:
         """How far the training error is from that of one answer for all, 0, to none, 1."""
-        curves = self.curves
-        if curves is None or not np.isfinite(curves.training_error[-1]):
+        history = self.history
+        if history is None or not np.isfinite(history.training_error[-1]):
             return None
         if self.baseline:
-            return 1 - float(curves.training_error[-1]) / self.baseline
-        first, last = float(curves.objective[0]), float(np.nanmin(curves.objective))
+            return 1 - float(history.training_error[-1]) / self.baseline
+        first, last = float(history.objective[0]), float(np.nanmin(history.objective))
         return 1 - last / first if first > 0 else None
 
     @property

@@ -48,8 +48,8 @@ class Code(str):
 
 def rate_of(facts: Facts) -> float | None:
     """Return the highest learning rate of a run; None where it is not known."""
-    if facts.run is not None and len(facts.run.curves):
-        rates = facts.run.curves.learning_rate
+    if facts.run is not None and len(facts.run.history):
+        rates = facts.run.history.learning_rate
         rates = rates[rates == rates]
         if len(rates) and float(rates.max()) > 0:
             highest = float(rates.max())

@@ -21,7 +21,7 @@ from clearprop.glass.diagnosis.shapes import (
     roughness,
 )
 from clearprop.glass.wording import count, number, percent
-from clearprop.training import Curves
+from clearprop.training import History
 
 PEAK = 3.0
 """The mean loss of some steps over that of the first: descent does not climb to three times of
@@ -65,10 +65,10 @@ def rate_too_high(facts: Facts) -> Finding | None:
     assert facts.run is not None
     if facts.loss_name == PERCEPTRON:
         return None
-    curves = facts.curves
+    history = facts.history
     first, highest, steps = _climb(facts)
     climbed = highest / first if first > 0 else math.nan
-    objective = curves.objective if curves is not None else np.zeros(0)
+    objective = history.objective if history is not None else np.zeros(0)
     rough = roughness(objective) if len(objective) >= 4 else 0.0
     shape = objective_shape(objective)
     broke = facts.run.non_finite is not None
@@ -89,8 +89,8 @@ def rate_too_high(facts: Facts) -> Finding | None:
         said += (f"The objective rose from {number(float(objective[0]))} in the first epoch to "
                  f"{number(float(objective[-1]))} in the last.")  # fmt: skip
     else:
-        assert curves is not None
-        said += _unrest(curves, rough)
+        assert history is not None
+        said += _unrest(history, rough)
     learned = facts.learned and not broke and shape != "rose"
     return found(
         "rate_too_high",
@@ -103,26 +103,26 @@ def rate_too_high(facts: Facts) -> Finding | None:
     )
 
 
-def _unrest(curves: Curves, rough: float) -> str:
+def _unrest(history: History, rough: float) -> str:
     """Say how the objective went up and down from epoch to epoch."""
     if math.isfinite(rough):
         much = number(rough, 2)
         return f"From epoch to epoch the objective rose by {much} times as much in all as it fell."
-    objective = np.where(np.isfinite(curves.objective), curves.objective, np.nan)
+    objective = np.where(np.isfinite(history.objective), history.objective, np.nan)
     highest = int(np.nanargmax(objective))
     first, top, last = (number(float(objective[i])) for i in (0, highest, -1))
     return (f"No epoch brought the objective below that of the first, {first}: it rose to {top} in "
-            f"epoch {int(curves.epoch[highest])} and was {last} at the end.")  # fmt: skip
+            f"epoch {int(history.epoch[highest])} and was {last} at the end.")  # fmt: skip
 
 
 def _climb(facts: Facts) -> tuple[float, float, int]:
     """Return the loss of the first steps, the highest later, and how many steps it is a mean of."""
     assert facts.run is not None
-    losses, curves = facts.run.losses, facts.curves
+    losses, history = facts.run.losses, facts.history
     half = max(1, len(losses) // 2)
     if _steady(facts):
         return *peak(losses, PEAK_STEPS, first=1), min(PEAK_STEPS, half)
-    steps = max(PEAK_STEPS, int(curves.step[0]) // 10 if curves is not None else 0)
+    steps = max(PEAK_STEPS, int(history.step[0]) // 10 if history is not None else 0)
     return *peak(losses, steps), min(steps, half)
 
 
@@ -136,11 +136,11 @@ def _first_losses(facts: Facts, steps: int) -> str:
     return f"The mean loss of the first {steps} steps was"
 
 
-@rule("rate_too_low", "curves")
+@rule("rate_too_low", "history")
 def rate_too_low(facts: Facts) -> Finding | None:
     """The weights have hardly left their first values, and little is learned."""
-    curves = facts.curves
-    assert curves is not None
+    history = facts.history
+    assert history is not None
     if facts.skill is not None and facts.skill > LITTLE_SKILL:
         return None
     moved = [c for p, c in facts.changes.items() if c.deviation > 0 and p not in facts.frozen]
@@ -152,7 +152,7 @@ def rate_too_low(facts: Facts) -> Finding | None:
     ratio = went / began
     if not ratio < HARDLY_WENT:
         return None
-    rate, steps = fix.rate_of(facts), int(curves.step[-1])
+    rate, steps = fix.rate_of(facts), int(history.step[-1])
     larger = min((rate or 0.001) * min(max(0.5 / max(ratio, 1e-6), 10), 1000), 1.0)
     said = f"with a learning rate of {number(rate)}" if rate else "in all"
     return found(
@@ -160,29 +160,29 @@ def rate_too_low(facts: Facts) -> Finding | None:
         "",
         {"distance": ratio, "steps": steps, **({"learning rate": rate} if rate else {})},
         f"In {count(steps, 'step')} {said} the weights went {percent(ratio)} of the deviation of "
-        f"their first values, and the objective from {number(float(curves.objective[0]))} to "
-        f"{number(float(curves.objective[-1]))}.",
+        f"their first values, and the objective from {number(float(history.objective[0]))} to "
+        f"{number(float(history.objective[-1]))}.",
         fix.fit_line(facts, learning_rate=larger),
         0.5 + 0.4 * (strength(ratio, HARDLY_WENT, HARDLY_WENT / 100) - 0.5) if ratio else 0.9,
     )
 
 
-@rule("overfitting", "curves", "judged")
+@rule("overfitting", "history", "judged")
 def overfitting(facts: Facts) -> Finding | None:
     """The development error is far above the training error, or has risen since its best."""
-    curves = facts.curves
-    assert curves is not None
+    history = facts.history
+    assert history is not None
     assert facts.run is not None
-    if (places := best_of(curves, facts.run.stopped)) is None:
+    if (places := best_of(history, facts.run.stopped)) is None:
         return None
     best, end = places
-    at_best, last = (float(curves.development_error[i]) for i in places)
-    training = float(curves.training_error[end])
+    at_best, last = (float(history.development_error[i]) for i in places)
+    training = float(history.training_error[end])
     waited = end - best
     n = int(facts.config.get("data", {}).get("development_examples") or 0)
     noise = chance_deviation(last, n) if facts.task == "classification" else 0.0
     rise = chance(last, n) if facts.task == "classification" else 0.0
-    state = gap(training, last, at_best, waited, rise, float(curves.training_error[best]))
+    state = gap(training, last, at_best, waited, rise, float(history.training_error[best]))
     if state in ("none", "unknown"):
         return None
     if facts.task == "classification":
@@ -197,7 +197,7 @@ def overfitting(facts: Facts) -> Finding | None:
     text = percent if facts.task == "classification" else number
     was = text(at_best) if waited else text(last)
     risen_text = (
-        f" It was {was} after epoch {int(curves.epoch[best])}." if was != text(last) else ""
+        f" It was {was} after epoch {int(history.epoch[best])}." if was != text(last) else ""
     )
     decay = fix.Code(f"cp.optim.adamw({(fix.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
     patient = fix.fit_line(
@@ -216,15 +216,15 @@ def overfitting(facts: Facts) -> Finding | None:
     )
 
 
-@rule("underfitting", "curves")
+@rule("underfitting", "history")
 def underfitting(facts: Facts) -> Finding | None:
     """The objective has leveled off, and like examples tell more of each other than the network."""
-    curves = facts.curves
-    assert curves is not None
-    shape, skill = objective_shape(curves.objective), facts.skill
+    history = facts.history
+    assert history is not None
+    shape, skill = objective_shape(history.objective), facts.skill
     if skill is None or shape in ("rose", "broken", "none"):
         return None
-    training, reference = float(curves.training_error[-1]), facts.reference
+    training, reference = float(history.training_error[-1]), facts.reference
     text = percent if facts.task == "classification" else number
     # Where all targets are equal, one answer is right for all, and no share of its error is known.
     if reference is None or not facts.baseline:
@@ -258,13 +258,13 @@ def underfitting(facts: Facts) -> Finding | None:
     )  # fmt: skip
 
 
-@rule("development_noise", "curves", "judged")
+@rule("development_noise", "history", "judged")
 def development_noise(facts: Facts) -> Finding | None:
     """So few development examples that their error says little."""
-    curves = facts.curves
-    assert curves is not None
+    history = facts.history
+    assert history is not None
     n = int(facts.config.get("data", {}).get("development_examples") or 0)
-    errors = curves.development_error[np.isfinite(curves.development_error)]
+    errors = history.development_error[np.isfinite(history.development_error)]
     if not n or not len(errors) or facts.task != "classification":
         return None
     low, high = interval(float(errors[-1]), n)
@@ -292,7 +292,7 @@ def unfinished(facts: Facts) -> Finding | None:
     stopped = facts.run.stopped
     if stopped is not None and stopped.reason != "interrupted":
         return None
-    made = stopped.epoch if stopped is not None else len(facts.run.curves)
+    made = stopped.epoch if stopped is not None else len(facts.run.history)
     wanted = int(facts.settings.get("epochs", 0))
     how = "was interrupted" if stopped is not None else "goes on, or was cut off"
     return found(

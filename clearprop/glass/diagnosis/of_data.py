@@ -237,10 +237,10 @@ def _found_nothing(facts: Facts, skill: float) -> str:
 
 def _development_skill(facts: Facts) -> float | None:
     """Return how far the development error is from that of one answer for all, 0, to none, 1."""
-    curves = facts.curves
-    if curves is None or not facts.baseline:
+    history = facts.history
+    if history is None or not facts.baseline:
         return None
-    known = curves.development_error[np.isfinite(curves.development_error)]
+    known = history.development_error[np.isfinite(history.development_error)]
     # The last one: the lowest of many is luck.
     return 1 - float(known[-1]) / facts.baseline if len(known) else None
 

@@ -12,7 +12,7 @@ from clearprop.glass.diagnosis.finding import Finding, Grade
 Look = Callable[[Facts], Finding | None]
 
 NEEDS = {
-    "curves": "no pass has been finished",
+    "history": "no pass has been finished",
     "run": "a model alone does not tell how it was trained",
     "model": "the run has no model yet",
     "signals": "no examples went through the model",

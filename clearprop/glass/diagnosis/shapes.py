@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.training import Curves, Stopped
+from clearprop.training import History, Stopped
 
 Shape = Literal["none", "one", "broken", "rose", "still", "falling", "level"]
 Gap = Literal["unknown", "grown", "none", "somewhat", "well"]
@@ -94,20 +94,20 @@ def gap(
     return "well" if between > WELL_BELOW * last else "somewhat"
 
 
-def best_of(curves: Curves, stopped: Stopped | None = None) -> tuple[int, int] | None:
+def best_of(history: History, stopped: Stopped | None = None) -> tuple[int, int] | None:
     """Return which row of the curves is the best pass, and which the last that was judged.
 
     The best is the pass whose weights were kept, where a run says so; else the one of the lowest
     development error, ties decided by the objective. None where no pass was judged.
     """
-    errors = np.where(np.isfinite(curves.development_error), curves.development_error, math.inf)
+    errors = np.where(np.isfinite(history.development_error), history.development_error, math.inf)
     known = np.flatnonzero(np.isfinite(errors))
     if not len(known):
         return None
-    kept = np.flatnonzero(curves.epoch == stopped.best_epoch) if stopped is not None else known[:0]
+    kept = np.flatnonzero(history.epoch == stopped.best_epoch) if stopped is not None else known[:0]
     if len(kept) and kept[0] in known:
         return int(kept[0]), int(known[-1])
-    objectives = np.nan_to_num(curves.development_objective, nan=math.inf)
+    objectives = np.nan_to_num(history.development_objective, nan=math.inf)
     return int(np.lexsort((objectives, errors))[0]), int(known[-1])
 
 

@@ -95,6 +95,6 @@ def with_curves(run: Run, **columns: Any) -> Run:
         "learning_rate": np.full(n, 0.01), "seconds": np.ones(n),
     }  # fmt: skip
     given = {name: np.asarray(values, float) for name, values in columns.items()}
-    curves = dataclasses.replace(run.curves, **{**base, **given})
-    losses = np.repeat(curves.objective, 10).astype(np.float32)
-    return dataclasses.replace(run, curves=curves, losses=losses)
+    history = dataclasses.replace(run.history, **{**base, **given})
+    losses = np.repeat(history.objective, 10).astype(np.float32)
+    return dataclasses.replace(run, history=history, losses=losses)

@@ -55,7 +55,7 @@ def test_a_rate_too_high_is_found_and_fixed(iris: Splits) -> None:
 def test_an_objective_that_rose_and_came_half_back_is_told_so(trained: Trained) -> None:
     objective = np.array([1.2, 1.6, 2.2, 2.4, 2.31, 2.3, 2.3, 2.3])
     run = trained(epochs=len(objective))
-    steps = run.curves.step
+    steps = run.history.step
     losses = np.repeat(objective, int(steps[0])).astype(np.float32)
     run = with_curves(run, objective=objective, training_error=np.full(8, 0.9))
     finding = of("rate_too_high", diagnose(dataclasses.replace(run, losses=losses)))
@@ -219,9 +219,9 @@ def test_report_and_diagnosis_mean_the_same_best_pass(trained: Trained) -> None:
     errors = [0.4, 0.2, 0.2, 0.3, np.nan]
     run = with_curves(trained(), development_error=errors, objective=np.ones(5),
                       development_objective=[2, 1.5, 1, 1, np.nan])  # fmt: skip
-    assert best_of(run.curves) == (2, 3)
-    assert best_of(run.curves, Stopped("early", 50, 5, 2)) == (1, 3)
-    assert best_of(with_curves(run, development_error=[np.nan]).curves) is None
+    assert best_of(run.history) == (2, 3)
+    assert best_of(run.history, Stopped("early", 50, 5, 2)) == (1, 3)
+    assert best_of(with_curves(run, development_error=[np.nan]).history) is None
 
 
 def test_a_command_is_given_where_it_changes_what_is_asked(trained: Trained) -> None:
