@@ -6,6 +6,7 @@ import-linter (`make floors`) holds the order of the floors; here stand the rule
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -110,6 +111,37 @@ def findings(find: Callable[[str], list[str]], *, without: Path | None = None) -
     """Return what a rule finds, by module."""
     found = {path: find(path.read_text(encoding="utf-8")) for path in MODULES if path != without}
     return {str(path.relative_to(PACKAGE)): what for path, what in found.items() if what}
+
+
+def circle(imports: dict[str, set[str]]) -> list[str]:
+    """Return modules that import each other in a circle; empty where there are none."""
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions and for type checking count: a reader meets them all the same."""
+    grimp = pytest.importorskip("grimp", reason="import-linter, which brings grimp, is missing")
+    graph = grimp.build_graph("clearprop", cache_dir=None)
+    assert circle({m: graph.find_modules_directly_imported_by(m) for m in graph.modules}) == []
+
+
+def test_the_circle_rule_sees() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert set(circle({"a": {"b"}, "b": {"a"}, "c": {"a"}})) == {"a", "b"}
+
+
+BY_NAME = {"__init__.py", "cli/arguments.py", "recipes/__init__.py"}
+"""What loads modules when they are asked for: the public names, the commands and the recipes."""
+
+
+def test_modules_are_imported_by_statements() -> None:
+    """A module that is imported by its name in a string is in no graph of imports."""
+    found = findings(lambda source: [] if "import_module" not in source else ["import_module"])
+    assert set(found) <= BY_NAME
 
 
 def test_nothing_inside_imports_the_package_root() -> None:
