@@ -195,9 +195,9 @@ import doctest
 import jax.numpy as jnp
 from clearprop import nn
 from clearprop.autodiff import check_gradients
-from clearprop.ops import activations, elementwise
+from clearprop.ops import abs, activations, square
 
-names = dict(vars(activations), abs=elementwise.abs, square=elementwise.square)
+names = dict(vars(activations), abs=abs, square=square)
 exec("from __future__ import annotations\\n" + {python_blocks("map.md")[1]!r}, names)
 added = nn.Activation("softsign")
 check_gradients(lambda x: added(x).sum(), jnp.array([-2.0, 0.3, 1.5]))

@@ -38,8 +38,8 @@ class GradientCheck:
 
 
 def check_gradients(
-    function: Callable[..., Any],
-    *inputs: Any,
+    function: Callable[..., object],
+    *inputs: object,
     order: int = 2,
     entries: int = 20,
     step: float = 1e-5,

@@ -5,26 +5,26 @@ from __future__ import annotations
 import contextvars
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.operation import Operation, apply, operation
-from clearprop.autodiff.tape import Traced
+from clearprop.autodiff.operation import operation
+from clearprop.autodiff.tape import Array, Operation, Traced, apply
 from clearprop.autodiff.transforms import vjp
 from clearprop.errors import TracedValueError
 
-Array = jax.Array
+P = ParamSpec("P")
+R = TypeVar("R")
 
-
-rebuilt: contextvars.ContextVar[Callable[[Any, Any], None] | None] = contextvars.ContextVar(
+rebuilt: contextvars.ContextVar[Callable[[object, object], None] | None] = contextvars.ContextVar(
     "rebuilt", default=None
 )
-"""Is told of a tree (a layer) and of the copy with other values that is called in its place."""
+"""Called with a tree (a layer) and with the copy of other values that runs in its place."""
 
 
-def lift(function: Callable[..., Any]) -> Callable[..., Any]:
+def lift(function: Callable[P, R]) -> Callable[P, R]:
     """Adopt a JAX function as one operation: its rule is the one that JAX derives.
 
     The function may use anything that `jax.vjp` can differentiate; trees go in and out, and every
@@ -36,7 +36,7 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(function)
-    def lifted(*args: Any, **kwargs: Any) -> Any:
+    def lifted(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves, structure = jax.tree.flatten((args, kwargs))
         moving = [i for i, x in enumerate(leaves) if _is_input(x)]
 
@@ -48,7 +48,8 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*called_args, **called_kwargs)
 
         name = getattr(function, "__name__", "function")
-        return _call_flat(name, of_moving, [leaves[i] for i in moving], _vjp_of_jax)
+        output: R = _call_flat(name, of_moving, [leaves[i] for i in moving], _vjp_of_jax)
+        return output
 
     return lifted
 
@@ -70,7 +71,7 @@ def _vjp_of_jax(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
     return lift(pull_back)
 
 
-def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
     """Return the same function with less memory: the tape keeps its inputs alone.
 
     The backward pass computes the inside again. Values inside that depend on the differentiated
@@ -86,7 +87,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     is_tree = not jax.tree_util.all_leaves([function])
 
     @functools.wraps(function)
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+    def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
         whole = (function if is_tree else None, args, kwargs)
         leaves, structure = jax.tree.flatten(whole)
         moving = [i for i, x in enumerate(leaves) if _is_input(x)]
@@ -107,7 +108,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             return surroundings.copy().run(of_moving, *values)
 
         name = f"checkpoint({getattr(function, '__name__', type(function).__name__)})"
-        return _call_flat(name, inside, [leaves[i] for i in moving], _vjp_of_tape)
+        output: R = _call_flat(name, inside, [leaves[i] for i in moving], _vjp_of_tape)
+        return output
 
     return checkpointed
 
@@ -161,7 +163,7 @@ def _call_flat(
     def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
         return derive(flat)(error if isinstance(error, tuple) else (error,), values)
 
-    row: Operation[Any, Any] = Operation(forward, name=name, joint=joint)
+    row = Operation(forward, name=name, joint=joint)
     leaves = apply(row, tuple(inputs), {})
     return jax.tree.unflatten(structures[0], leaves)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import linecache
 import re
 import traceback
@@ -15,7 +14,23 @@ import jax
 from clearprop.errors import ClearpropError, TracedValueError
 
 _LIBRARIES = (str(Path(jax.__file__).parent),)
-_OTHER_NAMES = {
+
+SAME_NAME = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        abs add argmax argmin astype broadcast_to clip concatenate cos cumsum divide dot einsum
+        elu erf exp expand_dims expm1 flip floor gather gelu identity leaky_relu log log1p
+        log_softmax logsumexp matmul max maximum mean min minimum moveaxis multiply negative
+        one_hot outer pad power prod reciprocal relu reshape round rsqrt scan scatter_add
+        sigmoid sign silu sin softmax softplus split sqrt square squeeze stack std stop_gradient
+        subtract sum take take_along_axis tanh transpose var where
+        """,
+    )
+)
+"""The functions of JAX that are also operations of clearprop, which stand one floor up."""
+
+OTHER_NAME = {
     "dot": "matmul",
     "true_divide": "divide",
     "amax": "max",
@@ -27,6 +42,7 @@ _OTHER_NAMES = {
     "fori_loop": "scan",
     "while_loop": "scan",
 }
+"""The operations of clearprop that do what a function of JAX of another name does."""
 
 
 @contextmanager
@@ -53,10 +69,7 @@ def _taught(error: TypeError) -> TracedValueError:
     place, call = _user_call(error)
     name = re.match(r"(?:\w+\.)*(\w+)\s*\(", call)
     function = name.group(1) if name else ""
-    known = importlib.import_module("clearprop.ops")
-    ours = next(
-        (n for n in (function, _OTHER_NAMES.get(function, "")) if n and hasattr(known, n)), None
-    )
+    ours = function if function in SAME_NAME else OTHER_NAME.get(function)
     lift = f"clearprop.lift({call.split('(')[0].strip()})" if name else "clearprop.lift(function)"
     return TracedValueError(
         "a value that is being differentiated met a function that clearprop has no rule for, so "

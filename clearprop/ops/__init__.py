@@ -1,6 +1,31 @@
 """The operations: functions on arrays, each with the rule of its error signal beside it."""
 
-from clearprop.autodiff import OPERATIONS, Operation, stop_gradient
+from clearprop.autodiff import OPERATIONS, Operation, Value, stop_gradient
+from clearprop.autodiff.elementary import (
+    abs,
+    add,
+    astype,
+    broadcast_to,
+    divide,
+    expand_dims,
+    getitem,
+    log,
+    matmul,
+    max,
+    mean,
+    min,
+    multiply,
+    negative,
+    outer_sum,
+    power,
+    reshape,
+    sign,
+    stack,
+    subtract,
+    sum,
+    transpose,
+    where,
+)
 from clearprop.ops import activations
 from clearprop.ops.activations import *  # noqa: F403 - a new one is named in its own file alone
 from clearprop.ops.attention import (
@@ -20,35 +45,25 @@ from clearprop.ops.conv import (
     true_convolution,
 )
 from clearprop.ops.elementwise import (
-    abs,
-    add,
     clip,
     cos,
-    divide,
     dropout,
     erf,
     exp,
     expm1,
     floor,
-    log,
     log1p,
     maximum,
     minimum,
-    multiply,
-    negative,
-    power,
     reciprocal,
     round,
     rsqrt,
-    sign,
     sin,
     sqrt,
     square,
-    subtract,
-    where,
 )
-from clearprop.ops.index import gather, getitem, one_hot, scatter_add, take, take_along_axis
-from clearprop.ops.linalg import dot, einsum, matmul, outer, outer_sum
+from clearprop.ops.index import gather, one_hot, scatter_add, take, take_along_axis
+from clearprop.ops.linalg import dot, einsum, outer
 from clearprop.ops.losses import (
     hinge,
     kl_divergence,
@@ -67,39 +82,15 @@ from clearprop.ops.pool import (
     spread_over_windows,
     write_in_windows,
 )
-from clearprop.ops.reduce import (
-    argmax,
-    argmin,
-    cumsum,
-    logsumexp,
-    max,
-    mean,
-    min,
-    prod,
-    std,
-    sum,
-    var,
-)
+from clearprop.ops.reduce import argmax, argmin, cumsum, logsumexp, prod, std, var
 from clearprop.ops.scan import scan
-from clearprop.ops.shape import (
-    astype,
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    flip,
-    moveaxis,
-    pad,
-    reshape,
-    split,
-    squeeze,
-    stack,
-    transpose,
-)
+from clearprop.ops.shape import concatenate, flip, moveaxis, pad, split, squeeze
 from clearprop.ops.storage import stored
 
 __all__ = [
     "OPERATIONS",
     "Operation",
+    "Value",
     "abs",
     "add",
     "argmax",

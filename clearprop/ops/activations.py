@@ -17,9 +17,10 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import Operation, operation
-from clearprop.ops.elementwise import erf, exp, where
-from clearprop.ops.reduce import sum as sum_over
-from clearprop.ops.types import Array, ArrayLike, check_axis
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.elementary import where
+from clearprop.autodiff.shapes import Array, ArrayLike, check_axis
+from clearprop.ops.elementwise import erf, exp
 
 __all__ = [
     "ACTIVATIONS",

@@ -13,12 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import matmul, transpose, where
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast, shape_of
 from clearprop.errors import ShapeError
-from clearprop.ops.elementwise import where
-from clearprop.ops.linalg import matmul
-from clearprop.ops.reduce import sum as sum_over
-from clearprop.ops.shape import transpose
-from clearprop.ops.types import Array, ArrayLike, check_broadcast, shape_of
 
 
 def _error_of_scores(error: Any, y: Any, x: Any, mask: Any, axis: int = -1) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.operation import Operation
+from clearprop.autodiff import Operation
+from clearprop.autodiff.elementary import getitem, reshape
 from clearprop.autodiff.sweep import Place, accumulate, errors_of_inputs
 from clearprop.autodiff.tape import Node, Tape, Traced
-from clearprop.ops.index import getitem
 from clearprop.ops.loop_parts import (
     Back,
     Known,
@@ -35,7 +35,6 @@ from clearprop.ops.loop_parts import (
     without_parents,
     zeros,
 )
-from clearprop.ops.shape import reshape
 
 Body = Callable[[Values, Values, Values], tuple[Values, Values]]
 """(constants, carry, x) -> (carry, y), each a flat list of arrays."""

@@ -12,13 +12,12 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import expand_dims, log, where
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.shapes import Array, shape_of
 from clearprop.errors import ShapeError
 from clearprop.ops.activations import log_softmax, sigmoid, softmax
-from clearprop.ops.elementwise import log, where
 from clearprop.ops.index import one_hot
-from clearprop.ops.reduce import sum as sum_over
-from clearprop.ops.shape import expand_dims
-from clearprop.ops.types import Array, shape_of
 
 
 def _check_same(name: str, given: Any, target: Any) -> None:

@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import mean as mean_over
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.elementary import where
+from clearprop.autodiff.shapes import Array, check_axis, shape_of
 from clearprop.errors import ShapeError
-from clearprop.ops.elementwise import rsqrt, sqrt, where
-from clearprop.ops.reduce import mean as mean_over
-from clearprop.ops.reduce import sum as sum_over
+from clearprop.ops.elementwise import rsqrt, sqrt
 from clearprop.ops.reduce import var
 from clearprop.ops.storage import stored
-from clearprop.ops.types import Array, check_axis, shape_of
 
 
 def _errors_of_layer_norm(

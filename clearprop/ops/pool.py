@@ -19,10 +19,11 @@ import numpy as np
 from jax import lax
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.operation import count_nothing
+from clearprop.autodiff.shapes import Array
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
-from clearprop.ops.types import Array, nothing
 
 
 def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where: str) -> Geometry:
@@ -224,7 +225,7 @@ def _error_of_written(passed: Any, dx: Any, y: Any, place: Any, geometry: Geomet
     return read_in_windows(passed, place, geometry)
 
 
-@operation(errors=(_error_of_written, None), count=nothing)
+@operation(errors=(_error_of_written, None), count=count_nothing)
 def write_in_windows(y: Array, place: Array, geometry: Geometry) -> Array:
     """Add each entry of y into its window, at the place given by number: the rule of `max_pool`.
 
@@ -249,7 +250,7 @@ def _error_of_read(passed: Any, y: Any, x: Any, place: Any, geometry: Geometry) 
     return write_in_windows(passed, place, geometry)
 
 
-@operation(errors=(_error_of_read, None), count=nothing)
+@operation(errors=(_error_of_read, None), count=count_nothing)
 def read_in_windows(x: Array, place: Array, geometry: Geometry) -> Array:
     """Read one entry of each window, at the place given by number.
 

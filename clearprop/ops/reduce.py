@@ -1,7 +1,7 @@
 """Reductions over axes.
 
 ``axis`` is a number, a tuple of them or None for all; ``keepdims`` leaves axes of size 1. A rule
-first gives the error of the smaller output the shape that broadcasts against the input (`_kept`).
+first gives the error of the smaller output the shape that broadcasts against the input (`kept`).
 """
 
 from __future__ import annotations
@@ -13,121 +13,24 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation, stop_gradient
-from clearprop.ops.elementwise import abs, exp, where
-from clearprop.ops.index import getitem
-from clearprop.ops.shape import broadcast_to, flip, pad, reshape
-from clearprop.ops.types import Array, ArrayLike, Axis, check_axis
-
-
-def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
-    rank = len(x.shape)
-    if axis is None:
-        return tuple(range(rank))
-    return tuple(a % rank for a in ((axis,) if isinstance(axis, int) else axis))
-
-
-def _kept(value: Any, x: Any, axis: Axis) -> Any:
-    """Give an output of the reduction of x the shape that it has with ``keepdims``."""
-    axes = _axes(x, axis)
-    return reshape(value, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
-
-
-def _terms(x: Any, axis: Axis) -> int:
-    """Count the entries that meet in one entry of the output."""
-    return math.prod(x.shape[a] for a in _axes(x, axis))
+from clearprop.autodiff.elementary import abs, getitem, max, mean, sum, where
+from clearprop.autodiff.elementary.reduce import axes_of, check_axes, count_inputs, kept, terms
+from clearprop.autodiff.shapes import Array, ArrayLike, Axis
+from clearprop.ops.elementwise import exp
+from clearprop.ops.shape import flip, pad
 
 
 def _freedom(x: Any, axis: Axis, ddof: int) -> float:
     """Return n - ddof, by which a variance divides; NaN where nothing is left."""
-    left = _terms(x, axis) - ddof
+    left = terms(x, axis) - ddof
     return left if left > 0 else math.nan
-
-
-def _count_inputs(z: Any, x: Any, **parameters: Any) -> int:
-    return math.prod(x.shape)
-
-
-def _check_axes(name: str, x: Any, axis: Axis) -> None:
-    if axis is not None and hasattr(x, "shape"):
-        for a in (axis,) if isinstance(axis, int) else axis:
-            check_axis(name, x, a)
-
-
-def _error_of_sum(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return broadcast_to(_kept(error, x, axis), shape=x.shape)
-
-
-@operation(errors=(_error_of_sum,), count=_count_inputs)
-def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Sum: z = sum_i x_i; every term gets the error of the sum.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(sum(jnp.ones((2, 3)), axis=0))
-    [2. 2. 2.]
-    """
-    _check_axes("sum", x, axis)
-    return jnp.sum(x, axis=axis, keepdims=keepdims)
-
-
-def _error_of_mean(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return broadcast_to(_kept(error / _terms(x, axis), x, axis), shape=x.shape)
-
-
-@operation(errors=(_error_of_mean,), count=_count_inputs)
-def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Mean of n numbers: z = 1/n sum_i x_i; every one gets an n-th of the error.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(mean(jnp.array([1.0, 2.0, 6.0])))
-    3.0
-    """
-    _check_axes("mean", x, axis)
-    return jnp.mean(x, axis=axis, keepdims=keepdims)
-
-
-def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = (stop_gradient(x) == _kept(stop_gradient(z), x, axis)).astype(x.dtype)
-    shared = chosen / chosen.sum(axis=axis, keepdims=True)
-    return _kept(error, x, axis) * shared
-
-
-@operation(errors=(_error_of_extreme,), count=_count_inputs)
-def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Largest entry; it alone gets the error, in equal shares where several are largest.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(max(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
-    [4. 3.]
-    """
-    _check_axes("max", x, axis)
-    return jnp.max(x, axis=axis, keepdims=keepdims)
-
-
-@operation(errors=(_error_of_extreme,), count=_count_inputs)
-def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Smallest entry; it alone gets the error, in equal shares where several are smallest.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(min(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
-    [1. 2.]
-    """
-    _check_axes("min", x, axis)
-    return jnp.min(x, axis=axis, keepdims=keepdims)
 
 
 def _error_of_var(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
-    return _kept(error * (2 / _freedom(x, axis, ddof)), x, axis) * deviation
+    return kept(error * (2 / _freedom(x, axis, ddof)), x, axis) * deviation
 
 
 @operation(errors=(_error_of_var,), count=lambda z, x, **_: 4 * math.prod(x.shape))
@@ -140,7 +43,7 @@ def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) 
     >>> print(var(jnp.array([1.0, 3.0])))
     1.0
     """
-    _check_axes("var", x, axis)
+    check_axes("var", x, axis)
     return jnp.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
@@ -148,7 +51,7 @@ def _error_of_std(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
-    return _kept(error / (z * _freedom(x, axis, ddof)), x, axis) * deviation
+    return kept(error / (z * _freedom(x, axis, ddof)), x, axis) * deviation
 
 
 @operation(errors=(_error_of_std,), count=lambda z, x, **_: 4 * math.prod(x.shape))
@@ -161,7 +64,7 @@ def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) 
     >>> print(std(jnp.array([1.0, 3.0])))
     1.0
     """
-    _check_axes("std", x, axis)
+    check_axes("std", x, axis)
     return jnp.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
@@ -191,10 +94,10 @@ def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool
     if x.shape == ():
         return error
     if isinstance(axis, int):
-        return _kept(error, x, axis) * _product_of_others(x, axis % len(x.shape))
+        return kept(error, x, axis) * _product_of_others(x, axis % len(x.shape))
     # Over several axes: the product of what is left of each axis in turn.
-    total = _kept(error, x, axis)
-    axes = _axes(x, axis)
+    total = kept(error, x, axis)
+    axes = axes_of(x, axis)
     smaller, partial = x, []
     for a in axes:
         partial.append(_product_of_others(smaller, a))
@@ -204,7 +107,7 @@ def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool
     return total
 
 
-@operation(errors=(_error_of_prod,), count=_count_inputs)
+@operation(errors=(_error_of_prod,), count=count_inputs)
 def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Product: z = prod_i x_i; each factor's error is the output's times the other factors.
 
@@ -214,7 +117,7 @@ def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> print(prod(jnp.array([2.0, 3.0, 4.0])))
     24.0
     """
-    _check_axes("prod", x, axis)
+    check_axes("prod", x, axis)
     return jnp.prod(x, axis=axis, keepdims=keepdims)
 
 
@@ -232,7 +135,7 @@ def cumsum(x: Array, axis: int = 0) -> Array:
     >>> print(cumsum(jnp.array([1.0, 2.0, 3.0])))
     [1. 3. 6.]
     """
-    _check_axes("cumsum", x, axis)
+    check_axes("cumsum", x, axis)
     return jnp.cumsum(x, axis=axis)
 
 
@@ -243,7 +146,7 @@ def _error_of_logsumexp(
     top = max(stop_gradient(x), axis=axis, keepdims=True)
     powers = exp(x - where(abs(top) == math.inf, 0.0, top))
     total = sum(powers, axis=axis, keepdims=True)
-    return _kept(error, x, axis) * powers / where(stop_gradient(total) == 0, 1.0, total)
+    return kept(error, x, axis) * powers / where(stop_gradient(total) == 0, 1.0, total)
 
 
 @operation(errors=(_error_of_logsumexp,), count=lambda z, x, **_: 3 * math.prod(x.shape))
@@ -258,27 +161,27 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> print(f"{logsumexp(jnp.array([1000.0, 1000.0])):.3f}")
     1000.693
     """
-    _check_axes("logsumexp", x, axis)
+    check_axes("logsumexp", x, axis)
     return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
-@operation(count=_count_inputs)
+@operation(count=count_inputs)
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """Place of the largest entry, the first of several. It passes no error.
 
     >>> print(argmax(jnp.array([1.0, 4.0, 2.0])))
     1
     """
-    _check_axes("argmax", x, axis)
+    check_axes("argmax", x, axis)
     return jnp.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@operation(count=_count_inputs)
+@operation(count=count_inputs)
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
     """Place of the smallest entry, the first of several. It passes no error.
 
     >>> print(argmin(jnp.array([1.0, 4.0, 0.0])))
     2
     """
-    _check_axes("argmin", x, axis)
+    check_axes("argmin", x, axis)
     return jnp.argmin(x, axis=axis, keepdims=keepdims)

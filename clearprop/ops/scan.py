@@ -21,8 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.operation import capturing
-from clearprop.autodiff.tape import Tape, Traced, strip
+from clearprop.autodiff.tape import Tape, Traced, capturing, strip
 from clearprop.errors import ShapeError
 from clearprop.ops.loop import Loop
 

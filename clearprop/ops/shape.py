@@ -5,7 +5,6 @@ Every rule moves the error signal back to where its number came from.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,64 +12,11 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import getitem, reshape, transpose
+from clearprop.autodiff.elementary.shape import check_alike
+from clearprop.autodiff.operation import count_nothing
+from clearprop.autodiff.shapes import Array, check_axis
 from clearprop.errors import ShapeError
-from clearprop.ops.index import getitem
-from clearprop.ops.types import Array, ArrayLike, check_axis, nothing, shape_of
-
-
-def _back_to_shape(error: Any, z: Any, x: Any, *parameters: Any, **named: Any) -> Any:
-    return reshape(error, shape=x.shape)
-
-
-@operation(errors=(_back_to_shape,), count=nothing)
-def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Array:
-    """Give the same numbers, in the same order, another shape; one size may be -1.
-
-    Raises:
-        ShapeError: the shape holds another number of entries.
-
-    >>> reshape(jnp.arange(6.0), (2, -1)).shape
-    (2, 3)
-    """
-    new = (shape,) if isinstance(shape, int) else tuple(shape)
-    size, known = math.prod(shape_of(x)), math.prod(n for n in new if n != -1)
-    free = new.count(-1)
-    if free > 1 or (size != known if free == 0 else known == 0 or size % known):
-        raise ShapeError(
-            "the entries do not fill the new shape",
-            where="reshape",
-            given=f"{shape_of(x)}, which is {size} entries, to {new}",
-            expected="the same number of entries, and -1 for one size at most",
-        )
-    return jnp.reshape(x, new)
-
-
-def _back_to_order(error: Any, z: Any, x: Any, axes: Sequence[int] | None = None) -> Any:
-    if axes is None:
-        return transpose(error)
-    order = [axis % len(axes) for axis in axes]
-    return transpose(error, axes=tuple(sorted(range(len(order)), key=order.__getitem__)))
-
-
-@operation(errors=(_back_to_order,), count=nothing)
-def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
-    """Reorder the axes: axis i of the result is axis ``axes[i]``; all in reverse when None.
-
-    Raises:
-        ShapeError: ``axes`` is no order of the array's axes.
-
-    >>> transpose(jnp.zeros((2, 3, 4)), (0, 2, 1)).shape
-    (2, 4, 3)
-    """
-    shape = shape_of(x)
-    if axes is not None and sorted(a % (len(shape) or 1) for a in axes) != [*range(len(shape))]:
-        raise ShapeError(
-            "the axes are no order of the array's axes",
-            where="transpose",
-            given=f"axes {tuple(axes)} of shape {shape}",
-            expected=f"each of 0 to {len(shape) - 1} once",
-        )
-    return jnp.transpose(x, axes)
 
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
@@ -86,28 +32,6 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
     order = [axis for axis in range(len(x.shape)) if axis != source]
     order.insert(check_axis("moveaxis", x, destination), source)
     return transpose(x, axes=tuple(order))
-
-
-@operation(errors=(lambda error, z, x, shape: error,), count=nothing)
-def broadcast_to(x: ArrayLike, shape: Sequence[int]) -> Array:
-    """Repeat along new axes and axes of size 1; the errors of all copies are summed.
-
-    Raises:
-        ShapeError: the array does not broadcast to the shape.
-
-    >>> broadcast_to(jnp.ones((3, 1)), (2, 3, 4)).shape
-    (2, 3, 4)
-    """
-    old, new = shape_of(x), tuple(shape)
-    pairs = zip(old[::-1], new[::-1], strict=False)
-    if len(old) > len(new) or any(m not in (1, n) for m, n in pairs):
-        raise ShapeError(
-            "the array does not broadcast to the shape",
-            where="broadcast_to",
-            given=f"{old} to {new}",
-            expected="equal sizes, or 1 to be repeated, along each axis counted from the last",
-        )
-    return jnp.broadcast_to(x, new)
 
 
 def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
@@ -132,26 +56,6 @@ def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     return reshape(x, shape=tuple(n for i, n in enumerate(shape) if i not in axes))
 
 
-def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
-    """Insert axes of size 1, which stand at ``axis`` in the result.
-
-    Raises:
-        ShapeError: the result has not that axis, or one is named twice.
-
-    >>> expand_dims(jnp.zeros((2, 3)), (0, -1)).shape
-    (1, 2, 3, 1)
-    """
-    named = (axis,) if isinstance(axis, int) else tuple(axis)
-    rank = len(x.shape) + len(named)
-    places = {a % rank for a in named if -rank <= a < rank}
-    if len(places) < len(named):
-        raise ShapeError(
-            "these axes cannot be inserted", where="expand_dims", given=f"{axis} of {x.shape}"
-        )
-    rest = iter(x.shape)
-    return reshape(x, shape=tuple(1 if i in places else next(rest) for i in range(rank)))
-
-
 def _pieces(error: Any, z: Any, *arrays: Any, axis: int = 0) -> list[Any]:
     answer, start = [], 0
     before = (slice(None),) * (axis % len(z.shape))
@@ -162,7 +66,7 @@ def _pieces(error: Any, z: Any, *arrays: Any, axis: int = 0) -> list[Any]:
     return answer
 
 
-@operation(joint=_pieces, count=nothing)
+@operation(joint=_pieces, count=count_nothing)
 def concatenate(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
     """Join arrays along an axis that they have: ``concatenate(x, y)`` or ``concatenate([x, y])``.
 
@@ -172,49 +76,15 @@ def concatenate(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
     >>> concatenate(jnp.zeros((2, 3)), jnp.ones((1, 3))).shape
     (3, 3)
     """
-    _check_alike("concatenate", arrays, axis)
+    check_alike("concatenate", arrays, axis)
     return jnp.concatenate(arrays, axis=axis)  # type: ignore[arg-type]
-
-
-def _layers(error: Any, z: Any, *arrays: Any, axis: int = 0) -> list[Any]:
-    before = (slice(None),) * (axis % len(z.shape))
-    return [getitem(error, (*before, i)) for i in range(len(arrays))]
-
-
-@operation(joint=_layers, count=nothing)
-def stack(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
-    """Join arrays of one shape along a new axis: ``stack(x, y)`` or ``stack([x, y])``.
-
-    Raises:
-        ShapeError: there is no array, or their shapes differ.
-
-    >>> stack(jnp.zeros(3), jnp.ones(3), axis=-1).shape
-    (3, 2)
-    """
-    _check_alike("stack", arrays, None)
-    return jnp.stack(arrays, axis=axis)  # type: ignore[arg-type]
-
-
-def _check_alike(name: str, arrays: Sequence[Any], axis: int | None) -> None:
-    shapes = [shape_of(x) for x in arrays]
-    rest = [list(shape) for shape in shapes]
-    if axis is not None:
-        for x, sizes in zip(arrays, rest, strict=True):
-            sizes[check_axis(name, x, axis)] = -1
-    if not rest or any(sizes != rest[0] for sizes in rest):
-        raise ShapeError(
-            "shapes do not fit together",
-            where=name,
-            given=" and ".join(str(shape) for shape in shapes) or "no array",
-            expected="equal shapes" if axis is None else f"equal sizes along all axes but {axis}",
-        )
 
 
 def _joined(error: Any, z: Any, x: Any, sections: Any, axis: int = 0) -> Any:
     return concatenate(*(error if isinstance(error, tuple) else (error,)), axis=axis)
 
 
-@operation(errors=(_joined,), count=nothing)
+@operation(errors=(_joined,), count=count_nothing)
 def split(x: Array, sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """Cut into pieces along an axis: so many equal ones, or pieces that begin at the given places.
 
@@ -244,7 +114,7 @@ def _inner(
     return getitem(error, tuple(slice(before, before + n) for (before, _), n in spans))
 
 
-@operation(errors=(_inner,), count=nothing)
+@operation(errors=(_inner,), count=count_nothing)
 def pad(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
     """Put a constant before and after the entries: one pair (before, after) an axis.
 
@@ -268,7 +138,7 @@ def _flipped_back(error: Any, z: Any, x: Any, axis: int | Sequence[int] | None =
     return flip(error, axis=axis)
 
 
-@operation(errors=(_flipped_back,), count=nothing)
+@operation(errors=(_flipped_back,), count=count_nothing)
 def flip(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """Reverse the order along axes (all when None).
 
@@ -276,13 +146,3 @@ def flip(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     [2. 1. 0.]
     """
     return jnp.flip(x, axis if axis is None or isinstance(axis, int) else tuple(axis))
-
-
-@operation(errors=(lambda error, z, x, dtype: error,), stacks=True, count=nothing)
-def astype(x: ArrayLike, dtype: Any) -> Array:
-    """Convert the numbers; the error is converted back. Whole numbers carry no error.
-
-    >>> astype(jnp.ones(2), jnp.bfloat16).dtype
-    dtype(bfloat16)
-    """
-    return jnp.asarray(x).astype(dtype)

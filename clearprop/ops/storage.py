@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
-from clearprop.ops.types import Array, nothing
+from clearprop.autodiff.operation import count_nothing
+from clearprop.autodiff.shapes import Array
 
 
-@operation(errors=(lambda error, y, x: error,), count=nothing)
+@operation(errors=(lambda error, y, x: error,), count=count_nothing)
 def stored(x: Array) -> Array:
     """The identity; on processors, with its result kept in memory: y = x.
 

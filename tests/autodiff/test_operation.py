@@ -12,7 +12,6 @@ import pytest
 
 from clearprop import ops
 from clearprop.autodiff import OPERATIONS, grad, observe, operation
-from clearprop.autodiff.operation import find
 
 Array = jax.Array
 
@@ -103,7 +102,7 @@ def test_a_row_keeps_the_name_and_the_words_of_its_function() -> None:
     assert ops.sigmoid.name == ops.sigmoid.__name__ == "sigmoid"
     assert "Sigmoid unit" in (ops.sigmoid.__doc__ or "")
     assert repr(ops.sigmoid) == "<operation sigmoid>"
-    assert find("sigmoid") is ops.sigmoid
+    assert OPERATIONS["sigmoid"] is ops.sigmoid
 
 
 def test_observers_see_what_is_computed_once_and_in_order() -> None:

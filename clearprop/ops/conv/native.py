@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from clearprop.autodiff.shapes import Array
 from clearprop.ops.conv.geometry import Geometry, Pairs
-from clearprop.ops.types import Array
 
 
 def _convolve(

@@ -14,12 +14,13 @@ from typing import Any
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import broadcast_to, reshape, transpose
+from clearprop.autodiff.shapes import Array
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.ops.conv import native, patches, pointwise, tiles
 from clearprop.ops.conv.choice import choose
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
-from clearprop.ops.shape import broadcast_to, flip, pad, reshape, transpose
-from clearprop.ops.types import Array
+from clearprop.ops.shape import flip, pad
 
 
 def _count(y: Any, x: Any, kernel: Any, bias: Any = None, *_: Any, **__: Any) -> int:

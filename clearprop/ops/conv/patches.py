@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from clearprop.autodiff.shapes import Array
 from clearprop.ops.conv.geometry import Geometry
-from clearprop.ops.types import Array
 
 
 def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:

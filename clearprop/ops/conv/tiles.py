@@ -28,8 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from clearprop.autodiff.shapes import Array
 from clearprop.ops.conv.geometry import Geometry
-from clearprop.ops.types import Array
 
 Table = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
