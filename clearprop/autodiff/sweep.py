@@ -87,6 +87,15 @@ def errors_of_inputs(node: Node, arrived: Sequence[Value | None]) -> list[Value 
     ]
 
 
+def pass_back(
+    node: Node, arrived: Sequence[Value | None], errors: MutableMapping[Place, Value]
+) -> None:
+    """Apply a node's rule, and add the errors of its inputs to those at their places."""
+    for parent, error in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
+        if parent is not None and error is not None:
+            accumulate(errors, parent, error)
+
+
 def sum_to_shape(error: Value, like: Value) -> Value:
     """Sum an error over the axes along which its value was broadcast, and cast it to its dtype."""
     shape = like.shape

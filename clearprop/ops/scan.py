@@ -16,24 +16,29 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.tape import Tape, Traced, capturing, strip
+from clearprop.autodiff.tape import Array, Tape, Traced, Value, capturing, strip
 from clearprop.errors import ShapeError
-from clearprop.ops.loop import Loop
+from clearprop.ops.loop import run_loop
+from clearprop.ops.loop_parts import Loop
+
+Carry = TypeVar("Carry")
+X = TypeVar("X")
+Y = TypeVar("Y")
 
 
 def scan(
-    body: Callable[[Any, Any], tuple[Any, Any]],
-    carry: Any,
-    xs: Any = None,
+    body: Callable[[Carry, X], tuple[Carry, Y]],
+    carry: Carry,
+    xs: X | None = None,
     *,
     length: int | None = None,
     reverse: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Carry, Y]:
     """Apply ``body`` to each x in turn, handing the carry on from step to step.
 
     (carry, y_t) = body(carry, x_t) for t = 0 ... T - 1; the y_t are stacked in front. Values that
@@ -90,10 +95,9 @@ def scan(
             _check_carry(c, new_leaves, carry_tree, new_tree)
             y_leaves, y_tree = jax.tree.flatten(y)
             y_trees.append(y_tree)
-            replace = capturing.get() or (lambda value: value)
             return (
-                [_array(replace(leaf)) for leaf in new_leaves],
-                [_array(replace(leaf)) for leaf in y_leaves],
+                [_array(_outside(leaf)) for leaf in new_leaves],
+                [_array(_outside(leaf)) for leaf in y_leaves],
             )
 
     captured: list[Traced] = []
@@ -106,11 +110,9 @@ def scan(
         [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in (*x_leaves, numbers)],
     )
     sequences = [*x_leaves, numbers] if clock.read else x_leaves
-    loop = Loop(flat, steps, reverse)
-    # This loop may stand in the body of another, which replaces closure values of its own.
-    outer = capturing.get() or (lambda value: value)
-    last, ys = loop.run(
-        *([outer(value) for value in part] for part in (captured, carry_leaves, sequences))
+    last, ys = run_loop(
+        Loop(flat, steps, reverse),
+        *([_outside(value) for value in part] for part in (captured, carry_leaves, sequences)),
     )
     return jax.tree.unflatten(carry_tree, last), jax.tree.unflatten(y_trees[-1], ys)
 
@@ -119,14 +121,14 @@ class _Clock:
     """Which step of a loop its body is at, an integer of the trace, and whether that was asked."""
 
     def __init__(self) -> None:
-        self.number: Any = None
+        self.number: Array | None = None
         self.read = False
 
 
 _clocks: contextvars.ContextVar[tuple[_Clock, ...]] = contextvars.ContextVar("clocks", default=())
 
 
-def steps_under_way() -> list[Any]:
+def steps_under_way() -> list[Array]:
     """Return at which step each loop is whose body is being called, the outermost first.
 
     >>> print(scan(lambda c, _: (c, steps_under_way()[0]), 0.0, length=3)[1])
@@ -134,7 +136,7 @@ def steps_under_way() -> list[Any]:
     """
     for clock in _clocks.get():
         clock.read = True
-    return [clock.number for clock in _clocks.get()]
+    return [clock.number for clock in _clocks.get() if clock.number is not None]
 
 
 @contextmanager
@@ -159,6 +161,12 @@ def _captured(captured: list[Traced], constants: list[Any] | None, level: int) -
         yield
     finally:
         capturing.reset(token)
+
+
+def _outside(value: Value) -> Value:
+    """Return what the loop around this place, if there is one, puts in place of a value."""
+    capture = capturing.get()
+    return value if capture is None else cast(Value, capture(value))
 
 
 def _array(value: Any) -> Any:
