@@ -27,9 +27,11 @@ def _error_of_scores(error: Any, y: Any, x: Any, mask: Any, axis: int = -1) -> A
 
 @operation(errors=(_error_of_scores, None), count=lambda y, x, m, axis=-1: 5 * math.prod(y.shape))
 def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
-    """Softmax over the entries that the mask shows: y_i = e^(x_i) / sum of e^(x_j) shown.
+    """Softmax over the entries that the mask shows: ``y_i = e^(x_i) / sum of e^(x_j) shown``.
 
     Hidden entries are exactly 0 and pass no error; where all are hidden all are 0.
+
+    Shapes: x of any shape, a mask that broadcasts to it, y of the shape of x.
 
     Raises:
         ShapeError: the mask does not broadcast with x.
@@ -37,6 +39,9 @@ def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
     >>> print(masked_softmax(jnp.zeros((2, 2)), jnp.array([[True, False], [False, False]])))
     [[1. 0.]
      [0. 0.]]
+
+    Source: Vaswani et al. 2017, *Attention is all you need*, which sets hidden scores to minus
+    infinity.
     """
     check_broadcast("masked_softmax", x, mask)
     shown = jnp.where(mask, x, -jnp.inf)
@@ -47,11 +52,18 @@ def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
 
 
 def causal_mask(queries: int, keys: int) -> Array:
-    """Return the mask (T, S) by which a query sees its own and earlier places; both end together.
+    """Return the mask by which a query sees its own and earlier places: ``m[t, s] = s - S <= t -
+    T``.
+
+    Queries and keys end together.
+
+    Shapes: T queries and S keys give (T, S), bool.
 
     >>> print(causal_mask(2, 3).astype(int))
     [[1 1 0]
      [1 1 1]]
+
+    Source: Vaswani et al. 2017, *Attention is all you need*.
     """
     return jnp.arange(keys) <= jnp.arange(queries)[:, None] + (keys - queries)
 
@@ -121,7 +133,7 @@ def attend(
     scale: float = 1.0,
     causal: bool = False,
 ) -> tuple[Array, Array]:
-    """Average values by attention, and give the weights: W = softmax(scale Q K^T), Y = W V.
+    """Average values by attention, and give the weights: ``W = softmax(scale Q K^T)``, ``Y = W V``.
 
     With G the error of Y and P = G V^T (and the error of W, where it is used as well), its rule is
 
@@ -132,9 +144,10 @@ def attend(
 
     Shapes: Q (..., T, D), K (..., S, D), V (..., S, V); Y (..., T, V), W (..., T, S). ``mask`` is
     True where a query may see a key and broadcasts to (..., T, S); with ``causal`` a query sees its
-    own and earlier places. Hidden entries of W are exactly 0 and pass no error; a query that
-    sees nothing gets zeros. What a key and a value hold that the mask hides from every query, NaN
-    too, has no influence.
+    own and earlier places.
+
+    Hidden entries of W are exactly 0 and pass no error; a query that sees no key gets zeros. A key
+    and its value that the mask hides from every query have no influence, even where they are NaN.
 
     Raises:
         ShapeError: the shapes do not fit together, or the mask is not bool.
@@ -143,7 +156,8 @@ def attend(
     >>> print(y.ravel(), weights.ravel())
     [2. 2.] [0.5 0.5 0.5 0.5]
 
-    Source: Vaswani et al. (2017); one row, so that the weights are kept and nothing else.
+    Source: Vaswani et al. 2017, *Attention is all you need*; one operation, so that only the
+    weights are kept.
     """
     _check_fit(query, key, value, mask)
     scores = jnp.matmul(query * jnp.asarray(scale, query.dtype), jnp.swapaxes(key, -1, -2))
@@ -195,7 +209,9 @@ def attention_weights(
     causal: bool = False,
     scale: float | None = None,
 ) -> Array:
-    """Say how much each query attends to each key: softmax(scale Q K^T), shape (..., T, S).
+    """Return how much each query attends to each key: ``W = softmax(scale Q K^T)``.
+
+    Shapes: Q (..., T, D), K (..., S, D), W (..., T, S).
 
     Args:
         query: (..., T, D).
@@ -210,6 +226,8 @@ def attention_weights(
     >>> print(attention_weights(jnp.ones((2, 4)), jnp.ones((2, 4)), causal=True))
     [[1.  0. ]
      [0.5 0.5]]
+
+    Source: Vaswani et al. 2017, *Attention is all you need*.
     """
     weights: Array = attend(query, key, key, mask, _scale(query, scale), causal)[1]
     return weights
@@ -230,10 +248,12 @@ def attention(
     causal: bool = False,
     scale: float | None = None,
 ) -> Array:
-    """Average the values by attention: y = softmax(scale Q K^T) V, shape (..., T, V).
+    """Average the values by attention: ``Y = softmax(scale Q K^T) V``.
 
-    Hidden places have no influence at all; a query that sees nothing gets zeros. See
+    Hidden places have no influence at all; a query that sees no key gets zeros. See
     `attention_weights` for the arguments.
+
+    Shapes: Q (..., T, D), K (..., S, D), V (..., S, V), Y (..., T, V).
 
     Raises:
         ShapeError: the shapes do not fit, or the mask is not bool.
@@ -242,7 +262,8 @@ def attention(
     >>> print(attention(jnp.ones((2, 1)), jnp.ones((2, 1)), x).ravel())
     [2. 2.]
 
-    Source: Vaswani et al. (2017); lecture Y writes softmax(XA (XB)^T) XC, which is scale=1.
+    Source: Vaswani et al. 2017, *Attention is all you need*; lecture Y writes softmax(XA (XB)^T)
+    XC, which is scale=1.
     """
     average: Array = attend(query, key, value, mask, _scale(query, scale), causal)[0]
     return average

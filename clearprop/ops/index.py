@@ -30,11 +30,14 @@ def _at_axis(x: Any, axis: int) -> tuple[Any, ...]:
 
 @operation(errors=(_error_of_taken, None), count=count_nothing)
 def take(x: Array, indices: ArrayLike, axis: int = 0) -> Array:
-    """Read whole slices along one axis: an embedding is ``take(table, words)``.
+    """Read whole slices along one axis: ``z[s] = x[indices[s]]``.
 
-    ``indices`` (integers of any shape S) replace the axis: a table (V, D) gives S + (D,). The error
-    of a slice is the sum over all places where it was read. Negative indices count from the end,
-    as in NumPy; one outside the axis is no error, eager or compiled: it reads the nearest end.
+    An embedding is ``take(table, words)``. The error of a slice is the sum over all places where it
+    was read. Negative indices count from the end, as in NumPy; one outside the axis is no error,
+    eager or compiled: it reads the nearest end.
+
+    Shapes: x (..., n, ...), indices (whole numbers) of any shape S; in z, S replaces the axis of n.
+    A table (V, D) gives S + (D,).
 
     Raises:
         ShapeError: the array has not that axis.
@@ -43,6 +46,8 @@ def take(x: Array, indices: ArrayLike, axis: int = 0) -> Array:
     [[3. 4.]
      [3. 4.]
      [1. 2.]]
+
+    Source: NumPy's `take`; an index outside reads the nearest end, as with ``mode="clip"``.
     """
     axis = check_axis("take", x, axis)
     return read_at(x, filled(_at_axis(x, axis), (jnp.asarray(indices),)))
@@ -69,9 +74,10 @@ def _error_of_taken_along(error: Any, z: Any, x: Any, indices: Any, axis: int = 
 
 @operation(errors=(_error_of_taken_along, None), count=count_nothing)
 def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
-    """Read one place per row: z[..., k] = x[..., indices[..., k]] along the axis.
+    """Read one place per row: ``z[..., k] = x[..., indices[..., k]]`` along the axis.
 
-    The arrays have the same rank, and equal sizes along the other axes.
+    Shapes: x and indices have the same rank, and equal sizes along the other axes; z has the shape
+    of indices.
 
     Raises:
         ShapeError: the ranks differ, or the array has not that axis.
@@ -79,6 +85,8 @@ def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
     >>> print(take_along_axis(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1], [0]])))
     [[2.]
      [3.]]
+
+    Source: NumPy's `take_along_axis`.
     """
     axis = check_axis("take_along_axis", x, axis)
     same = len(indices.shape) == len(x.shape) and all(
@@ -107,24 +115,34 @@ def _error_of_addend(error: Any, z: Any, x: Any, indices: Any, addend: Any) -> A
 
 @operation(errors=(lambda error, z, x, indices, addend: error, None, _error_of_addend))
 def scatter_add(x: Array, indices: ArrayLike, addend: ArrayLike) -> Array:
-    """Add into a copy of x: z = x, then z[indices[i]] += addend[i] for every i.
+    """Add into a copy of x: ``z = x``, then ``z[indices[i]] += addend[i]`` for every i.
 
-    ``indices`` (integers of shape S) name slices along the first axis; ``addend`` has the shape
-    S + x.shape[1:], or broadcasts to it. A slice that is named twice gets both; an
-    index outside names none, so that its addend changes nothing and gets no error.
+    A slice that is named twice gets both addends. An index outside names none: its addend changes
+    nothing and gets no error.
+
+    Shapes: x (n, ...), indices (whole numbers) of shape S, addend of shape S + x.shape[1:] or one
+    that broadcasts to it; z of the shape of x.
 
     >>> print(scatter_add(jnp.zeros(3), jnp.array([0, 2, 2]), jnp.array([1.0, 2.0, 3.0])))
     [1. 0. 5.]
+
+    Source: JAX's `x.at[indices].add`, and NumPy's `add.at`.
     """
     return x.at[jnp.asarray(indices)].add(addend, mode="drop")
 
 
 @operation(count=count_nothing)
 def one_hot(labels: ArrayLike, classes: int, dtype: Any = None) -> Array:
-    """Write labels as unit vectors: shape S becomes S + (classes,); a label outside gives zeros.
+    """Write labels as unit vectors: ``z[..., k] = 1 if labels[...] = k else 0``.
+
+    A label outside gives zeros. It passes no error.
+
+    Shapes: labels of any shape S (whole numbers), z of shape S + (classes,).
 
     >>> print(one_hot(jnp.array([2, 0]), 3))
     [[0. 0. 1.]
      [1. 0. 0.]]
+
+    Source: `jax.nn.one_hot`.
     """
     return jax.nn.one_hot(labels, classes, dtype=dtype or jnp.float32)

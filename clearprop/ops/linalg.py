@@ -16,13 +16,17 @@ from clearprop.errors import ShapeError
 
 
 def dot(x: Array, y: Array) -> Array:
-    """Multiply two vectors: z = sum_i x_i y_i.
+    """Multiply two vectors: ``z = sum_i x_i y_i``.
+
+    Shapes: x and y (n,), z ().
 
     Raises:
         ShapeError: they are not two vectors of one size.
 
     >>> print(dot(jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
     11.0
+
+    Source: NumPy's `dot`, for vectors alone.
     """
     if len(x.shape) != 1 or len(y.shape) != 1:
         raise ShapeError(
@@ -35,7 +39,9 @@ def dot(x: Array, y: Array) -> Array:
 
 
 def outer(x: Array, y: Array) -> Array:
-    """Multiply every entry of one vector by every entry of another: z_ij = x_i y_j.
+    """Multiply every entry of one vector by every entry of another: ``z_ij = x_i y_j``.
+
+    Shapes: x (m,), y (n,), z (m, n).
 
     Raises:
         ShapeError: they are not two vectors.
@@ -43,6 +49,8 @@ def outer(x: Array, y: Array) -> Array:
     >>> print(outer(jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
     [[3. 4.]
      [6. 8.]]
+
+    Source: NumPy's `outer`.
     """
     if len(x.shape) != 1 or len(y.shape) != 1:
         raise ShapeError(
@@ -56,8 +64,11 @@ def outer(x: Array, y: Array) -> Array:
 def einsum(subscripts: str, *arrays: Array) -> Array:
     """Sum products over letters that the output does not name (Einstein's convention).
 
-    ``einsum("bij,bjk->bik", x, y)`` multiplies matrices: z_bik = sum_j x_bij y_bjk. ``...`` stands
-    for leading axes that broadcast; without ``->`` the output names every letter that stands once.
+    ``einsum("bij,bjk->bik", x, y)`` multiplies matrices: ``z_bik = sum_j x_bij y_bjk``. ``...``
+    stands for leading axes that broadcast; without ``->`` the output names every letter that stands
+    once.
+
+    Shapes: each array has one axis a letter of its term; z has one a letter of the output.
 
     Raises:
         ShapeError: the letters do not fit the arrays.
@@ -65,6 +76,8 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
     >>> x = jnp.arange(6.0).reshape(2, 3)
     >>> print(einsum("ij->j", x), einsum("...j,...j->...", x, x))
     [3. 5. 7.] [ 5. 50.]
+
+    Source: NumPy's `einsum`.
     """
     terms, output = _explicit(subscripts, arrays)
     operands = list(arrays)

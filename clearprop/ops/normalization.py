@@ -60,10 +60,13 @@ def layer_norm(
     axis: int | tuple[int, ...] = -1,
     epsilon: float = 1e-5,
 ) -> Array:
-    """Normalize each example over its features: y = scale xh + shift.
+    """Normalize each example over its features: ``y = scale xh + shift``.
 
-    ``axis`` names the features' axes, the last ones; ``scale`` and ``shift`` have their sizes. The
-    answer does not change when x is multiplied by a positive number, up to epsilon.
+    ``xh = (x - mean) / sqrt(variance + epsilon)``. The result does not change when x is multiplied
+    by a positive number, up to epsilon.
+
+    Shapes: x (..., *features), scale and shift (*features,) or (), y of the shape of x. ``axis``
+    names the axes of the features, which are the last ones.
 
     Raises:
         ShapeError: scale or shift do not fit, or the axes are not the last ones.
@@ -71,7 +74,7 @@ def layer_norm(
     >>> print(layer_norm(jnp.array([1.0, 3.0])).round(2))
     [-1.  1.]
 
-    Source: Ba, Kiros and Hinton (2016).
+    Source: Ba, Kiros and Hinton 2016, *Layer normalization*.
     """
     named = (axis,) if isinstance(axis, int) else axis
     axes = sorted(check_axis("layer_norm", x, a) for a in named)
@@ -108,10 +111,14 @@ def _errors_of_batch_norm(
 def batch_norm(
     x: Array, scale: Array | None = None, shift: Array | None = None, epsilon: float = 1e-5
 ) -> tuple[Array, Array, Array]:
-    """Normalize each feature over the batch: y = scale xh + shift; with the mean and the variance.
+    """Normalize each feature over the batch: ``y = scale xh + shift``; with the mean and the
+    variance.
 
-    Shapes: x (..., features); the mean and the (biased) variance are taken over every axis but the
-    last, and returned for running averages, as is the form of training.
+    ``xh = (x - mean) / sqrt(variance + epsilon)``. The mean and the (biased) variance are taken
+    over every axis but the last, as in training, and returned for running averages.
+
+    Shapes: x (..., features), scale and shift (features,) or (); y of the shape of x, mean and
+    variance (features,).
 
     Raises:
         ShapeError: x has no batch axis, or scale or shift do not fit.
@@ -120,7 +127,7 @@ def batch_norm(
     >>> print(y.ravel().round(2), mean, variance)
     [-1.  1.] [2.] [1.]
 
-    Source: Ioffe and Szegedy (2015).
+    Source: Ioffe and Szegedy 2015, *Batch normalization*.
     """
     if len(x.shape) < 2:
         raise ShapeError(
@@ -138,10 +145,12 @@ def batch_norm(
 
 
 def weight_norm(direction: Array, gain: Array) -> Array:
-    """Make a weight of a direction and a length: w = gain v / |v|, per output unit.
+    """Make a weight of a direction and a length, per output unit: ``w = gain v / |v|``.
 
-    Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,). A direction of
-    zeros is none: w is 0 there, |v| counts as 1, and v learns from there.
+    A direction of zeros has no length: w is 0 there, |v| counts as 1, and v learns from there.
+
+    Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,); w of the shape of
+    v.
 
     Raises:
         ShapeError: there is not one gain an output unit.
@@ -149,7 +158,7 @@ def weight_norm(direction: Array, gain: Array) -> Array:
     >>> print(weight_norm(jnp.array([[3.0], [4.0]]), jnp.array([10.0])).ravel())
     [6. 8.]
 
-    Source: Salimans and Kingma (2016).
+    Source: Salimans and Kingma 2016, *Weight normalization*.
     """
     _check_affine("weight_norm", direction, shape_of(direction)[-1:], gain=gain)
     axes = tuple(range(len(direction.shape) - 1))

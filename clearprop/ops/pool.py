@@ -164,9 +164,11 @@ def _error_of_max(
 
 @operation(errors=(_error_of_max,), count=lambda y, x, *_, **__: math.prod(x.shape))
 def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Padding = 0) -> Array:
-    """Take the largest entry of each window; the first of them gets the error of the output.
+    """Take the largest entry of each window: ``y[b, j, f] = max over i of x[b, s j + i - p, f]``.
 
-    y[b, j, f] = max over i of x[b, s j + i - p, f]; padding is never the largest.
+    The first largest entry of a window gets the error of the output. Padding is never the largest.
+
+    Shapes: x (batch, *sizes, channels), y (batch, *places, channels).
 
     Args:
         x: (batch, *sizes, channels).
@@ -182,6 +184,9 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
     >>> print(max_pool(x[None, :, :, None], 2)[0, :, :, 0])
     [[6. 8.]
      [3. 4.]]
+
+    Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, and
+    Ranzato et al. 2007, *Unsupervised learning of invariant feature hierarchies*.
     """
     w = _Windows.over(x, _resolve(x, window, stride, padding, "max_pool"))
     entries = w.enter(x)
@@ -193,12 +198,18 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
 
 @operation(count=lambda y, x, *_, **__: math.prod(x.shape))
 def first_largest(x: Array, y: Array, geometry: Geometry) -> Array:
-    """Return which entry of each window is the first that equals the largest, y.
+    """Return which entry of each window is its largest, y: ``z = first i with x[s j + i - p] =
+    y[j]``.
+
+    Shapes: x (batch, *sizes, channels), y and z (batch, *places, channels); z holds numbers of
+    places within a window.
 
     >>> x = jnp.array([1.0, 5, 5, 2])[None, :, None]
     >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
     >>> print(first_largest(x, max_pool(x, 2), pairs)[0, :, 0])
     [1 0]
+
+    Source: part of the rule of `max_pool`.
     """
     w = _Windows.over(x, geometry)
     entries, largest = w.enter(x), w.enter(y)
@@ -227,12 +238,16 @@ def _error_of_written(passed: Any, dx: Any, y: Any, place: Any, geometry: Geomet
 
 @operation(errors=(_error_of_written, None), count=count_nothing)
 def write_in_windows(y: Array, place: Array, geometry: Geometry) -> Array:
-    """Add each entry of y into its window, at the place given by number: the rule of `max_pool`.
+    """Add each entry of y into its window: ``z[s j + i - p] += y[j]`` with ``i = place[j]``.
+
+    Shapes: y and place (batch, *places, channels), z (batch, *sizes, channels).
 
     >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
     >>> y, place = jnp.array([7.0, 8]), jnp.array([1, 0])
     >>> print(write_in_windows(y[None, :, None], place[None, :, None], pairs)[0, :, 0])
     [0. 7. 8. 0.]
+
+    Source: the rule of `max_pool`.
     """
     w = _Windows.over(y, geometry)
     entries, chosen = w.enter(y), w.enter(place)
@@ -252,12 +267,16 @@ def _error_of_read(passed: Any, y: Any, x: Any, place: Any, geometry: Geometry) 
 
 @operation(errors=(_error_of_read, None), count=count_nothing)
 def read_in_windows(x: Array, place: Array, geometry: Geometry) -> Array:
-    """Read one entry of each window, at the place given by number.
+    """Read one entry of each window: ``z[j] = x[s j + i - p]`` with ``i = place[j]``.
+
+    Shapes: x (batch, *sizes, channels), place and z (batch, *places, channels).
 
     >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
     >>> x, place = jnp.array([1.0, 2, 3, 4]), jnp.array([1, 0])
     >>> print(read_in_windows(x[None, :, None], place[None, :, None], pairs)[0, :, 0])
     [2. 3.]
+
+    Source: the rule of `write_in_windows`.
     """
     w = _Windows.over(x, geometry)
     padded, chosen = w.padded(w.enter(x), 0), w.enter(place)
@@ -289,9 +308,11 @@ def average_pool(
     padding: Padding = 0,
     count_padding: bool = True,
 ) -> Array:
-    """Take the mean of each window; its n entries each get an n-th of the error.
+    """Take the mean of each window: ``y[b, j, f] = 1/n sum over i of x[b, s j + i - p, f]``.
 
-    y[b, j, f] = 1/n sum over i of x[b, s j + i - p, f]
+    Each of its n entries gets an n-th of the error.
+
+    Shapes: x (batch, *sizes, channels), y (batch, *places, channels).
 
     Args:
         x: (batch, *sizes, channels); whole numbers become floats.
@@ -306,6 +327,9 @@ def average_pool(
 
     >>> print(average_pool(jnp.array([1.0, 3, 5, 9])[None, :, None], 2)[0, :, 0])
     [2. 7.]
+
+    Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, without
+    its trained factor and bias.
     """
     w = _Windows.over(x, _resolve(x, window, stride, padding, "average_pool"))
     x = x.astype(jnp.result_type(x.dtype, float))
@@ -325,11 +349,15 @@ def _error_of_spread(passed: Any, dx: Any, y: Any, geometry: Geometry, count_pad
 
 @operation(errors=(_error_of_spread,), count=lambda dx, *_, **__: math.prod(dx.shape))
 def spread_over_windows(y: Array, geometry: Geometry, count_padding: bool) -> Array:
-    """Share each entry of y out over its window: the rule of `average_pool`.
+    """Distribute each entry of y over its window: ``z[s j + i - p] += y[j] / n`` for every i.
+
+    Shapes: y (batch, *places, channels), z (batch, *sizes, channels).
 
     >>> pairs = Geometry.of([4], [2], stride=2, where="average_pool")
     >>> print(spread_over_windows(jnp.array([4.0, 6])[None, :, None], pairs, True)[0, :, 0])
     [2. 2. 3. 3.]
+
+    Source: the rule of `average_pool`.
     """
     w = _Windows.over(y, geometry)
     shared = w.enter(y) * _share(w, y, count_padding)

@@ -35,13 +35,17 @@ def _error_of_var(
 
 @operation(errors=(_error_of_var,), count=lambda z, x, **_: 4 * math.prod(x.shape))
 def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """Variance of n numbers: z = sum_i (x_i - mean)^2 / (n - ddof).
+    """Variance of n numbers: ``z = sum_i (x_i - mean)^2 / (n - ddof)``.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(var(jnp.array([1.0, 3.0])))
     1.0
+
+    Source: NumPy's `var`.
     """
     check_axes("var", x, axis)
     return jnp.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
@@ -56,13 +60,18 @@ def _error_of_std(
 
 @operation(errors=(_error_of_std,), count=lambda z, x, **_: 4 * math.prod(x.shape))
 def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """Standard deviation: the square root of the variance. Its slope has no bound at 0.
+    """Standard deviation: ``z = sqrt(sum_i (x_i - mean)^2 / (n - ddof))``. Its slope has no bound
+    at 0.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(std(jnp.array([1.0, 3.0])))
     1.0
+
+    Source: NumPy's `std`.
     """
     check_axes("std", x, axis)
     return jnp.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
@@ -109,13 +118,17 @@ def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool
 
 @operation(errors=(_error_of_prod,), count=count_inputs)
 def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Product: z = prod_i x_i; each factor's error is the output's times the other factors.
+    """Product: ``z = prod_i x_i``. The error of each factor is that of z times the other factors.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(prod(jnp.array([2.0, 3.0, 4.0])))
     24.0
+
+    Source: NumPy's `prod`; no division, so that a factor of 0 has its finite error.
     """
     check_axes("prod", x, axis)
     return jnp.prod(x, axis=axis, keepdims=keepdims)
@@ -127,13 +140,17 @@ def _error_of_cumsum(error: Any, z: Any, x: Any, axis: int = 0) -> Any:
 
 @operation(errors=(_error_of_cumsum,))
 def cumsum(x: Array, axis: int = 0) -> Array:
-    """Running sum along one axis: z_i = x_0 + ... + x_i.
+    """Running sum along one axis: ``z_i = x_0 + ... + x_i``.
+
+    Shapes: x of any shape, z of the same.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(cumsum(jnp.array([1.0, 2.0, 3.0])))
     [1. 3. 6.]
+
+    Source: NumPy's `cumsum`; the axis is the first unless given, and never all of them.
     """
     check_axes("cumsum", x, axis)
     return jnp.cumsum(x, axis=axis)
@@ -151,15 +168,20 @@ def _error_of_logsumexp(
 
 @operation(errors=(_error_of_logsumexp,), count=lambda z, x, **_: 3 * math.prod(x.shape))
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Logarithm of a sum of exponentials, without overflow: z = log sum_i e^(x_i).
+    """Logarithm of a sum of exponentials, without overflow: ``z = log sum_i e^(x_i)``.
 
-    The largest entry is taken out before the exponential. The error is shared by softmax.
+    The largest entry is taken out before the exponential. The derivative is softmax: ``dz/dx_i =
+    e^(x_i - z)``.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(f"{logsumexp(jnp.array([1000.0, 1000.0])):.3f}")
     1000.693
+
+    Source: SciPy's `special.logsumexp`.
     """
     check_axes("logsumexp", x, axis)
     return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
@@ -167,10 +189,17 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @operation(count=count_inputs)
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Place of the largest entry, the first of several. It passes no error.
+    """Place of the largest entry: ``z = argmax_i x_i``, the first of several. It passes no error.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
+
+    Raises:
+        ShapeError: the array has not that axis.
 
     >>> print(argmax(jnp.array([1.0, 4.0, 2.0])))
     1
+
+    Source: NumPy's `argmax`.
     """
     check_axes("argmax", x, axis)
     return jnp.argmax(x, axis=axis, keepdims=keepdims)
@@ -178,10 +207,17 @@ def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Arr
 
 @operation(count=count_inputs)
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Place of the smallest entry, the first of several. It passes no error.
+    """Place of the smallest entry: ``z = argmin_i x_i``, the first of several. It passes no error.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
+
+    Raises:
+        ShapeError: the array has not that axis.
 
     >>> print(argmin(jnp.array([1.0, 4.0, 0.0])))
     2
+
+    Source: NumPy's `argmin`.
     """
     check_axes("argmin", x, axis)
     return jnp.argmin(x, axis=axis, keepdims=keepdims)

@@ -20,13 +20,17 @@ from clearprop.errors import ShapeError
 
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
-    """Move one axis to another place; the others keep their order.
+    """Move one axis to another place: ``z[j, i] = x[i, j]``; the others keep their order.
+
+    Shapes: x of any shape, z of the same sizes in another order.
 
     Raises:
         ShapeError: the array has not one of the axes.
 
     >>> moveaxis(jnp.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
+
+    Source: NumPy's `moveaxis`.
     """
     source = check_axis("moveaxis", x, source)
     order = [axis for axis in range(len(x.shape)) if axis != source]
@@ -35,13 +39,17 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
 
 
 def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
-    """Drop axes of size 1: those named, or all when None.
+    """Drop axes of size 1: ``z[i] = x[0, i]``. Those named are dropped, or all when None.
+
+    Shapes: x of any shape, z of the same without the dropped sizes.
 
     Raises:
         ShapeError: a named axis is not of size 1.
 
     >>> squeeze(jnp.zeros((1, 3, 1)), -1).shape
     (1, 3)
+
+    Source: NumPy's `squeeze`.
     """
     shape = tuple(x.shape)
     if axis is None:
@@ -68,13 +76,19 @@ def _pieces(error: Any, z: Any, *arrays: Any, axis: int = 0) -> list[Any]:
 
 @operation(joint=_pieces, count=count_nothing)
 def concatenate(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
-    """Join arrays along an axis that they have: ``concatenate(x, y)`` or ``concatenate([x, y])``.
+    """Join arrays along an axis that they have: ``z = [x_1, x_2, ...]``.
+
+    Write ``concatenate(x, y)`` or ``concatenate([x, y])``.
+
+    Shapes: arrays (..., n_k, ...) with equal sizes along the other axes; z (..., sum of n_k, ...).
 
     Raises:
         ShapeError: there is no array, or they differ along another axis.
 
     >>> concatenate(jnp.zeros((2, 3)), jnp.ones((1, 3))).shape
     (3, 3)
+
+    Source: NumPy's `concatenate`.
     """
     check_alike("concatenate", arrays, axis)
     return jnp.concatenate(arrays, axis=axis)  # type: ignore[arg-type]
@@ -86,7 +100,12 @@ def _joined(error: Any, z: Any, x: Any, sections: Any, axis: int = 0) -> Any:
 
 @operation(errors=(_joined,), count=count_nothing)
 def split(x: Array, sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
-    """Cut into pieces along an axis: so many equal ones, or pieces that begin at the given places.
+    """Cut into pieces along an axis: ``x = [z_1, z_2, ...]``.
+
+    ``sections`` is the number of equal pieces, or the places where the second and later pieces
+    begin.
+
+    Shapes: x (..., n, ...); pieces (..., n_k, ...) whose sizes n_k add up to n.
 
     Raises:
         ShapeError: the axis does not part into so many equal pieces.
@@ -95,6 +114,8 @@ def split(x: Array, sections: int | Sequence[int], axis: int = 0) -> tuple[Array
     [(2, 2), (2, 2), (2, 2)]
     >>> [piece.shape for piece in split(jnp.zeros(6), [1, 4])]
     [(1,), (3,), (2,)]
+
+    Source: NumPy's `split`.
     """
     size = x.shape[check_axis("split", x, axis)]
     if isinstance(sections, int) and (sections < 1 or size % sections):
@@ -116,13 +137,18 @@ def _inner(
 
 @operation(errors=(_inner,), count=count_nothing)
 def pad(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
-    """Put a constant before and after the entries: one pair (before, after) an axis.
+    """Put a constant before and after the entries: ``z[i + before] = x[i]``.
+
+    Shapes: x (..., n, ...); z (..., before + n + after, ...), with one pair (before, after) an
+    axis.
 
     Raises:
         ShapeError: there is not one pair an axis.
 
     >>> print(pad(jnp.ones(2), [(1, 2)]))
     [0. 1. 1. 0. 0.]
+
+    Source: NumPy's `pad` in its mode "constant".
     """
     if len(widths) != len(x.shape):
         raise ShapeError(
@@ -140,9 +166,13 @@ def _flipped_back(error: Any, z: Any, x: Any, axis: int | Sequence[int] | None =
 
 @operation(errors=(_flipped_back,), count=count_nothing)
 def flip(x: Array, axis: int | Sequence[int] | None = None) -> Array:
-    """Reverse the order along axes (all when None).
+    """Reverse the order along axes (all when None): ``z[i] = x[n - 1 - i]``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(flip(jnp.arange(3.0)))
     [2. 1. 0.]
+
+    Source: NumPy's `flip`.
     """
     return jnp.flip(x, axis if axis is None or isinstance(axis, int) else tuple(axis))

@@ -24,10 +24,12 @@ HOLE = "array"
 
 
 def getitem(x: Array, index: Any) -> Array:
-    """Read entries: z = x[index], for every index that NumPy knows.
+    """Read entries: ``z = x[index]``, for every index that NumPy knows.
 
     Arrays in the index are inputs (without error); numbers, slices, None and ``...`` are static. An
-    index array beyond the end reads the last entry, as in JAX.
+    index array beyond the end reads the last entry.
+
+    Shapes: x of any shape; z has the shape that NumPy gives the result.
 
     Raises:
         ShapeError: more indices than axes, a number outside its axis, an index that is no whole
@@ -35,6 +37,8 @@ def getitem(x: Array, index: Any) -> Array:
 
     >>> print(getitem(jnp.arange(6.0).reshape(2, 3), (0, slice(None, None, 2))))
     [0. 2.]
+
+    Source: NumPy's indexing; places outside, which NumPy refuses in an index array, are as in JAX.
     """
     parts = index if isinstance(index, tuple) else (index,)
     parts = tuple(place for part in parts for place in _places(stop_gradient(part)))

@@ -47,16 +47,20 @@ def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
     count=lambda z, x, y: 2 * math.prod(z.shape) * x.shape[-1],
 )
 def matmul(x: Array, y: Array) -> Array:
-    """Multiply matrices: z = x y, over leading axes that broadcast.
+    """Multiply matrices: ``z = x y``, over leading axes that broadcast.
 
-    Error signals: e y^T for x, x^T e for y. Shapes (..., m, n) and (..., n, p) give (..., m, p); a
-    vector is a row on the left and a column on the right.
+    The error signals are ``e y^T`` for x and ``x^T e`` for y.
+
+    Shapes: x (..., m, n) and y (..., n, p) give z (..., m, p); a vector is a row on the left and a
+    column on the right.
 
     Raises:
         ShapeError: the inner sizes differ, or the leading axes do not broadcast.
 
     >>> print(matmul(jnp.array([[1.0, 2.0]]), jnp.array([[3.0], [4.0]])))
     [[11.]]
+
+    Source: NumPy's `matmul`.
     """
     left, right = shape_of(x), shape_of(y)
     if not left or not right or left[-1] != right[-2 if len(right) > 1 else 0]:
@@ -92,9 +96,9 @@ def _matmul_rule(left: tuple[int, ...], right: tuple[int, ...]) -> str:
     count=lambda z, x, y: 2 * math.prod(x.shape) * y.shape[-1],
 )
 def outer_sum(x: Array, y: Array) -> Array:
-    """Sum the outer products of rows: z = sum_n x_n y_n^T = x^T y, the gradient of a weight.
+    """Sum the outer products of rows: ``z = sum_n x_n y_n^T = x^T y``, the gradient of a weight.
 
-    Shapes: x (..., m), y (..., n), z (m, n); the sum is over all leading axes.
+    Shapes: x (..., m), y (..., n), z (m, n). The sum is over all leading axes.
 
     Raises:
         ShapeError: there is not one row of y for each of x.
@@ -102,6 +106,8 @@ def outer_sum(x: Array, y: Array) -> Array:
     >>> print(outer_sum(jnp.array([[1.0, 2.0]]), jnp.array([[3.0]])))
     [[3.]
      [6.]]
+
+    Source: the gradient of a linear layer's weight (Rumelhart, Hinton and Williams 1986).
     """
     if not x.shape or not y.shape or x.shape[:-1] != y.shape[:-1]:
         raise ShapeError(

@@ -59,13 +59,17 @@ def _error_of_sum(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool 
 
 @operation(errors=(_error_of_sum,), count=count_inputs)
 def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Sum: z = sum_i x_i; every term gets the error of the sum.
+    """Sum: ``z = sum_i x_i``. Every term gets the error of the sum.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(sum(jnp.ones((2, 3)), axis=0))
     [2. 2. 2.]
+
+    Source: NumPy's `sum`.
     """
     check_axes("sum", x, axis)
     return jnp.sum(x, axis=axis, keepdims=keepdims)
@@ -77,13 +81,17 @@ def _error_of_mean(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool
 
 @operation(errors=(_error_of_mean,), count=count_inputs)
 def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Mean of n numbers: z = 1/n sum_i x_i; every one gets an n-th of the error.
+    """Mean of n numbers: ``z = 1/n sum_i x_i``. Each of them gets an n-th of the error.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(mean(jnp.array([1.0, 2.0, 6.0])))
     3.0
+
+    Source: NumPy's `mean`.
     """
     check_axes("mean", x, axis)
     return jnp.mean(x, axis=axis, keepdims=keepdims)
@@ -97,13 +105,18 @@ def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: b
 
 @operation(errors=(_error_of_extreme,), count=count_inputs)
 def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Largest entry; it alone gets the error, in equal shares where several are largest.
+    """Largest entry: ``z = max_i x_i``. It alone gets the error, in equal parts where several are
+    largest.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(max(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
     [4. 3.]
+
+    Source: NumPy's `max`; the equal parts are the mean of the one-sided derivatives, as in JAX.
     """
     check_axes("max", x, axis)
     return jnp.max(x, axis=axis, keepdims=keepdims)
@@ -111,13 +124,18 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @operation(errors=(_error_of_extreme,), count=count_inputs)
 def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Smallest entry; it alone gets the error, in equal shares where several are smallest.
+    """Smallest entry: ``z = min_i x_i``. It alone gets the error, in equal parts where several are
+    smallest.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
         ShapeError: the array has not that axis.
 
     >>> print(min(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
     [1. 2.]
+
+    Source: NumPy's `min`; the equal parts are as in JAX.
     """
     check_axes("min", x, axis)
     return jnp.min(x, axis=axis, keepdims=keepdims)

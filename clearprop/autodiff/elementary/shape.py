@@ -23,13 +23,17 @@ def _back_to_shape(error: Any, z: Any, x: Any, *parameters: Any, **named: Any) -
 
 @operation(errors=(_back_to_shape,), count=count_nothing)
 def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Array:
-    """Give the same numbers, in the same order, another shape; one size may be -1.
+    """Give the same entries, in the same order, another shape: ``z.ravel() = x.ravel()``.
+
+    Shapes: x of any shape, z of the given one. One size may be -1: it takes what is left.
 
     Raises:
         ShapeError: the shape holds another number of entries.
 
     >>> reshape(jnp.arange(6.0), (2, -1)).shape
     (2, 3)
+
+    Source: NumPy's `reshape`.
     """
     new = (shape,) if isinstance(shape, int) else tuple(shape)
     size, known = math.prod(shape_of(x)), math.prod(n for n in new if n != -1)
@@ -53,13 +57,17 @@ def _back_to_order(error: Any, z: Any, x: Any, axes: Sequence[int] | None = None
 
 @operation(errors=(_back_to_order,), count=count_nothing)
 def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
-    """Reorder the axes: axis i of the result is axis ``axes[i]``; all in reverse when None.
+    """Reorder the axes: ``z.shape[i] = x.shape[axes[i]]``; all in reverse order when None.
+
+    Shapes: x of any shape, z of the same sizes in another order.
 
     Raises:
         ShapeError: ``axes`` is no order of the array's axes.
 
     >>> transpose(jnp.zeros((2, 3, 4)), (0, 2, 1)).shape
     (2, 4, 3)
+
+    Source: NumPy's `transpose`.
     """
     shape = shape_of(x)
     if axes is not None and sorted(a % (len(shape) or 1) for a in axes) != [*range(len(shape))]:
@@ -74,13 +82,19 @@ def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
 
 @operation(errors=(lambda error, z, x, shape: error,), count=count_nothing)
 def broadcast_to(x: ArrayLike, shape: Sequence[int]) -> Array:
-    """Repeat along new axes and axes of size 1; the errors of all copies are summed.
+    """Repeat entries: ``z[..., i, j] = x[..., 0, j]`` along new axes and axes of size 1.
+
+    The error of x is the sum of the errors of all copies.
+
+    Shapes: x of any shape that broadcasts to the given one; z of the given one.
 
     Raises:
         ShapeError: the array does not broadcast to the shape.
 
     >>> broadcast_to(jnp.ones((3, 1)), (2, 3, 4)).shape
     (2, 3, 4)
+
+    Source: NumPy's `broadcast_to`.
     """
     old, new = shape_of(x), tuple(shape)
     pairs = zip(old[::-1], new[::-1], strict=False)
@@ -95,13 +109,17 @@ def broadcast_to(x: ArrayLike, shape: Sequence[int]) -> Array:
 
 
 def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
-    """Insert axes of size 1, which stand at ``axis`` in the result.
+    """Insert axes of size 1: ``z[0, i] = x[i]``. They stand at ``axis`` in the result.
+
+    Shapes: x of any shape, z of the same with sizes of 1 inserted.
 
     Raises:
         ShapeError: the result has not that axis, or one is named twice.
 
     >>> expand_dims(jnp.zeros((2, 3)), (0, -1)).shape
     (1, 2, 3, 1)
+
+    Source: NumPy's `expand_dims`.
     """
     named = (axis,) if isinstance(axis, int) else tuple(axis)
     rank = len(x.shape) + len(named)
@@ -121,13 +139,17 @@ def _layers(error: Any, z: Any, *arrays: Any, axis: int = 0) -> list[Any]:
 
 @operation(joint=_layers, count=count_nothing)
 def stack(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
-    """Join arrays of one shape along a new axis: ``stack(x, y)`` or ``stack([x, y])``.
+    """Join arrays along a new axis: ``z[k] = x_k``. Write ``stack(x, y)`` or ``stack([x, y])``.
+
+    Shapes: K arrays of one shape; z has one axis of size K more, at ``axis``.
 
     Raises:
         ShapeError: there is no array, or their shapes differ.
 
     >>> stack(jnp.zeros(3), jnp.ones(3), axis=-1).shape
     (3, 2)
+
+    Source: NumPy's `stack`.
     """
     check_alike("stack", arrays, None)
     return jnp.stack(arrays, axis=axis)  # type: ignore[arg-type]
@@ -155,9 +177,15 @@ def check_alike(name: str, arrays: Sequence[Any], axis: int | None) -> None:
 
 @operation(errors=(lambda error, z, x, dtype: error,), stacks=True, count=count_nothing)
 def astype(x: ArrayLike, dtype: Any) -> Array:
-    """Convert the numbers; the error is converted back. Whole numbers carry no error.
+    """Convert the number type: ``z = x`` up to rounding. The error is converted back.
+
+    Whole numbers and booleans carry no error.
+
+    Shapes: x of any shape, z of the same.
 
     >>> astype(jnp.ones(2), jnp.bfloat16).dtype
     dtype(bfloat16)
+
+    Source: NumPy's `ndarray.astype`.
     """
     return jnp.asarray(x).astype(dtype)

@@ -60,7 +60,7 @@ def convolution(
 ) -> Array:
     """Slide a kernel over one, two or three axes and take the product at every place.
 
-    y[b, j, f'] = bias[f'] + sum over i, f of x[b, s j + d i - p, f] kernel[i, f, f']
+    ``y[b, j, f'] = bias[f'] + sum over i, f of x[b, s j + d i - p, f] kernel[i, f, f']``
 
     with stride s, padding p (zeros outside) and dilation d along each axis. This is the
     cross-correlation that networks call convolution; `true_convolution` flips the kernel.
@@ -88,6 +88,9 @@ def convolution(
     >>> series, step = jnp.array([1.0, 1, 5, 5]), jnp.array([-1.0, 1])
     >>> print(convolution(series[None, :, None], step[:, None, None])[0, :, 0])
     [0. 4. 0.]
+
+    Source: LeCun et al. 1989, *Backpropagation applied to handwritten zip code recognition*;
+    dilation by Yu and Koltun 2016, groups by Krizhevsky, Sutskever and Hinton 2012.
     """
     geometry, groups, way = _resolve(
         x,
@@ -138,12 +141,17 @@ def convolution_input_error(
 ) -> Array:
     """Pass an error signal back through a convolution to its input.
 
-    dx[b, h, f] = sum over j, i, f' with s j + d i - p = h of error[b, j, f'] kernel[i, f, f']
+    ``dx[b, h, f] = sum over j, i, f' with s j + d i - p = h of error[b, j, f'] kernel[i, f, f']``
+
+    Shapes: error (batch, *places, features), kernel (*window, channels / groups, features), dx
+    (batch, *sizes, channels).
 
     >>> valid = Geometry.of([4], [2], where="convolution")
     >>> kernel = jnp.array([-1.0, 1])[:, None, None]
     >>> print(convolution_input_error(jnp.ones((1, 3, 1)), kernel, valid, 1, "native")[0, :, 0])
     [-1.  0.  0.  1.]
+
+    Source: the rule of `convolution`.
     """
     error, kernel = _one_type(error, kernel)
     if formulation == "tiles":
@@ -171,12 +179,17 @@ def convolution_kernel_error(
 ) -> Array:
     """Pass an error signal back through a convolution to its kernel.
 
-    dw[i, f, f'] = sum over b, j of x[b, s j + d i - p, f] error[b, j, f']
+    ``dw[i, f, f'] = sum over b, j of x[b, s j + d i - p, f] error[b, j, f']``
+
+    Shapes: x (batch, *sizes, channels), error (batch, *places, features), dw (*window, channels /
+    groups, features).
 
     >>> valid = Geometry.of([4], [2], where="convolution")
     >>> x = jnp.arange(4.0)[None, :, None]
     >>> print(convolution_kernel_error(x, jnp.ones((1, 3, 1)), valid, 1, "native")[:, 0, 0])
     [3. 6.]
+
+    Source: the rule of `convolution`.
     """
     x, error = _one_type(x, error)
     if formulation == "tiles":
@@ -194,10 +207,15 @@ def _spread(passed: Any, db: Any, error: Any, *_: Any, **__: Any) -> Any:
 
 @operation(errors=(_spread,), count=lambda db, error, *_, **__: math.prod(error.shape))
 def convolution_bias_error(error: Array, formulation: str) -> Array:
-    """Pass an error signal back through a convolution to its bias: its sum over all places.
+    """Pass an error signal back through a convolution to its bias: ``db[f'] = sum over b, j of
+    error``.
+
+    Shapes: error (batch, *places, features), db (features,).
 
     >>> print(convolution_bias_error(jnp.ones((1, 3, 2)), "native"))
     [3. 3.]
+
+    Source: the rule of `convolution`.
     """
     if formulation == "tiles":
         return tiles.bias_error(error)
@@ -221,13 +239,16 @@ def true_convolution(
 ) -> Array:
     """Slide the flipped kernel, as mathematics and signal processing define convolution.
 
-    y[b, j] = sum over i of x[b, j - i] kernel[i], up to where the places begin. The parameters are
-    those of `convolution`.
+    ``y[b, j] = sum over i of x[b, j - i] kernel[i]``, up to where the places begin.
+
+    Shapes: those of `convolution`.
 
     >>> x, kernel = jnp.array([1.0, 2, 3]), jnp.array([10.0, 1])
     >>> y = true_convolution(x[None, :, None], kernel[:, None, None], padding=1)
     >>> print(y[0, :, 0], jnp.convolve(x, kernel))
     [10. 21. 32.  3.] [10. 21. 32.  3.]
+
+    Source: NumPy's `convolve`, with batches and channels.
     """
     turned = flip(kernel, axis=tuple(range(len(kernel.shape) - 2)))
     return convolution(x, turned, bias, **parameters)
@@ -246,12 +267,13 @@ def convolution_transpose(
 ) -> Array:
     """Paint the kernel at every place, weighted by the input: a convolution run backwards.
 
-    y[b, s j + d i - p, f'] += x[b, j, f] kernel[i, f, f']
+    ``y[b, s j + d i - p, f'] += x[b, j, f] kernel[i, f, f']``
 
     Along each axis it gives (n - 1) s - 2 p + d (window - 1) + 1 + output_padding places. It is the
     error of the input of a `convolution` with these parameters, and so undoes its shapes.
 
-    Shapes: x (batch, *sizes, channels), kernel (*window, channels / groups, features).
+    Shapes: x (batch, *sizes, channels), kernel (*window, channels / groups, features), y (batch,
+    *places, features).
 
     Args:
         x: a batch of series, images or volumes, channels last.
@@ -270,6 +292,8 @@ def convolution_transpose(
     >>> y = convolution_transpose(jnp.array([1.0, 2])[None, :, None], jnp.ones((3, 1, 1)), stride=2)
     >>> print(y[0, :, 0])
     [1. 1. 3. 2. 2.]
+
+    Source: Zeiler et al. 2010, *Deconvolutional networks*.
     """
     where = "convolution_transpose"
     axes = _check_ranks(x, kernel, where)
