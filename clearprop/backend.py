@@ -11,7 +11,6 @@ import ctypes
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -108,7 +107,7 @@ def make_cores_devices() -> bool:
     training then runs on the devices that there are.
     """
     wanted = wanted_cpu_devices(os.environ)
-    given = jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
+    given = jax.config.read("jax_num_cpu_devices")
     if wanted is None or given != -1:
         return False
     try:
@@ -140,7 +139,7 @@ def key(seed: int | Array) -> Array:
     return jax.random.key(int(seed))
 
 
-def float_dtype() -> Any:
+def float_dtype() -> np.dtype[np.generic]:
     """Return the type of parameters and of inputs that come as other numbers.
 
     It is float32, or float64 once the user has set ``jax_enable_x64``.
@@ -151,7 +150,7 @@ def float_dtype() -> Any:
     return jax.dtypes.canonicalize_dtype(np.float64)
 
 
-def devices() -> list[Any]:
+def devices() -> list[jax.Device]:
     """Return the devices that training may use: all GPUs or TPUs, else the cores made devices."""
     return list(jax.devices())
 
@@ -190,13 +189,13 @@ def shared_out(over: Mesh, axis: int = 0) -> NamedSharding:
     return NamedSharding(over, PartitionSpec(*axes))
 
 
-def describe(over: Mesh) -> dict[str, Any]:
+def describe(over: Mesh) -> dict[str, str | int]:
     """Return what a run notes of its devices, in plain types.
 
     >>> describe(mesh(1))["devices"]
     1
     """
-    chosen: Sequence[Any] = over.devices.ravel().tolist()
+    chosen: Sequence[jax.Device] = over.devices.ravel().tolist()
     return {
         "platform": chosen[0].platform,
         "kind": chosen[0].device_kind,

@@ -19,7 +19,7 @@ from clearprop.errors import ConfigurationError, nearest, unknown_name
 Tree = TypeVar("Tree")
 
 
-def path_name(keys: Iterable[Any]) -> str:
+def path_name(keys: Iterable[object]) -> str:
     """Return the dotted name of a JAX key path.
 
     >>> path_name((GetAttrKey("layers"), SequenceKey(0), GetAttrKey("weight")))
@@ -28,7 +28,7 @@ def path_name(keys: Iterable[Any]) -> str:
     return ".".join(_key_name(key) for key in keys)
 
 
-def _key_name(key: Any) -> str:
+def _key_name(key: object) -> str:
     match key:
         case GetAttrKey(name=name):
             return str(name)
@@ -39,7 +39,7 @@ def _key_name(key: Any) -> str:
     return str(key)
 
 
-def flatten_with_paths(tree: Any) -> dict[str, Any]:
+def flatten_with_paths(tree: object) -> dict[str, Any]:
     """Return the leaves of a tree by dotted path, in the order of the tree.
 
     >>> flatten_with_paths({"layers": [{"weight": 1, "bias": 2}]})
@@ -49,7 +49,7 @@ def flatten_with_paths(tree: Any) -> dict[str, Any]:
     return {path_name(keys): leaf for keys, leaf in leaves}
 
 
-def replace(tree: Tree, values: Mapping[str, Any]) -> Tree:
+def replace(tree: Tree, values: Mapping[str, object]) -> Tree:
     """Return the tree with the named leaves replaced; the rest is shared with the original.
 
     Raises:
@@ -64,7 +64,8 @@ def replace(tree: Tree, values: Mapping[str, Any]) -> Tree:
     if unknown:
         raise unknown_name("path", min(unknown), paths)
     new_leaves = [values.get(path, leaf) for path, (_, leaf) in zip(paths, leaves, strict=True)]
-    return jax.tree_util.tree_unflatten(structure, new_leaves)  # type: ignore[no-any-return]
+    replaced: Tree = jax.tree_util.tree_unflatten(structure, new_leaves)
+    return replaced
 
 
 def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
@@ -98,7 +99,7 @@ def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
     return [path for path in known if path in selected]
 
 
-def is_differentiable(leaf: Any) -> bool:
+def is_differentiable(leaf: object) -> bool:
     """Say whether a leaf can carry a gradient: a floating-point array or number.
 
     Complex numbers cannot: the rules speak of real error signals.

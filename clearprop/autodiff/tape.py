@@ -329,7 +329,7 @@ class Traced:
     def __format__(self, spec: str) -> str:
         return format(strip(self), spec)
 
-    __hash__ = None  # type: ignore[assignment]  # == compares elementwise, as arrays do
+    __hash__ = None  # type: ignore[assignment]  # == compares entry by entry, as arrays do
 
     # The operators and methods of arrays are operations. These stand above this file, and
     # operators.py gives them to this class.

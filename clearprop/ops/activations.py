@@ -20,6 +20,7 @@ from clearprop.autodiff import Operation, operation
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.elementary import where
 from clearprop.autodiff.shapes import Array, ArrayLike, check_axis
+from clearprop.autodiff.tape import ErrorRule
 from clearprop.ops.elementwise import erf, exp
 
 __all__ = [
@@ -47,7 +48,7 @@ ACTIVATIONS: dict[str, Operation[..., Array]] = {}
 
 
 def activation(
-    rule: Callable[..., Any] | None, elementwise: bool = True
+    rule: ErrorRule | None, elementwise: bool = True
 ) -> Callable[[Callable[P, Array]], Operation[P, Array]]:
     """Turn a forward function into an operation that is an activation.
 

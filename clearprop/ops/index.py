@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from clearprop.autodiff import operation, stop_gradient
 from clearprop.autodiff.elementary import getitem, where
@@ -132,7 +133,7 @@ def scatter_add(x: Array, indices: ArrayLike, addend: ArrayLike) -> Array:
 
 
 @operation(count=count_nothing)
-def one_hot(labels: ArrayLike, classes: int, dtype: Any = None) -> Array:
+def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike | None = None) -> Array:
     """Write labels as unit vectors: ``z[..., k] = 1 if labels[...] = k else 0``.
 
     A label outside gives zeros. It passes no error.

@@ -6,7 +6,7 @@ Every rule moves the error signal back to where its number came from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -90,8 +90,9 @@ def concatenate(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
 
     Source: NumPy's `concatenate`.
     """
-    check_alike("concatenate", arrays, axis)
-    return jnp.concatenate(arrays, axis=axis)  # type: ignore[arg-type]
+    joined = cast("tuple[Array, ...]", arrays)  # a list is one call's arrays by now
+    check_alike("concatenate", joined, axis)
+    return jnp.concatenate(joined, axis=axis)
 
 
 def _joined(error: Any, z: Any, x: Any, sections: Any, axis: int = 0) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +19,13 @@ from clearprop.autodiff.shapes import Array
 from clearprop.autodiff.tape import stop_gradient
 from clearprop.errors import ShapeError
 
+Index: TypeAlias = tuple[object, ...]
+
 HOLE = "array"
 """Stands in a static index where an array of indices belongs."""
 
 
-def getitem(x: Array, index: Any) -> Array:
+def getitem(x: Array, index: object) -> Array:
     """Read entries: ``z = x[index]``, for every index that NumPy knows.
 
     Arrays in the index are inputs (without error); numbers, slices, None and ``...`` are static. An
@@ -82,7 +84,7 @@ def _check_whole(part: Any) -> None:
         )
 
 
-def filled(index: Sequence[object], arrays: Sequence[Array]) -> tuple[Any, ...]:
+def filled(index: Index, arrays: Sequence[Array]) -> Index:
     """Return a static index with its arrays put back."""
     following = iter(arrays)
     return tuple(next(following) if part is HOLE else part for part in index)
@@ -104,14 +106,14 @@ def _error_of_placed(error: Any, z: Any, x: Any, *arrays: Any, index: Any, shape
 
 
 @operation(joint=_error_of_placed, count=count_nothing, name="place")
-def place_at(x: Array, *arrays: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+def place_at(x: Array, *arrays: Array, index: Index, shape: tuple[int, ...]) -> Array:
     """Add x into zeros of a shape at an index: the rule of `getitem`."""
     if not arrays:
         return _Cut.of(shape, index).write(x)
     return jnp.zeros(shape, x.dtype).at[filled(index, arrays)].add(x, mode="clip")
 
 
-def read_at(x: Array, index: tuple[object, ...]) -> Array:
+def read_at(x: Array, index: Index) -> Array:
     """Return x[index], where a place outside reads the nearest end."""
     # The mode is that of `place_at`: a place outside is read from, and gives its error to, the end.
     return x.at[index].get(mode="clip")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop.autodiff.elementary.index import getitem
 from clearprop.autodiff.operation import count_nothing, operation
-from clearprop.autodiff.shapes import Array, ArrayLike, check_axis, shape_of
+from clearprop.autodiff.shapes import Array, ArrayLike, Shaped, check_axis, shape_of
 from clearprop.errors import ShapeError
 
 
@@ -151,11 +152,12 @@ def stack(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
 
     Source: NumPy's `stack`.
     """
-    check_alike("stack", arrays, None)
-    return jnp.stack(arrays, axis=axis)  # type: ignore[arg-type]
+    joined = cast("tuple[Array, ...]", arrays)  # a list is one call's arrays by now
+    check_alike("stack", joined, None)
+    return jnp.stack(joined, axis=axis)
 
 
-def check_alike(name: str, arrays: Sequence[Any], axis: int | None) -> None:
+def check_alike(name: str, arrays: Sequence[Shaped], axis: int | None) -> None:
     """Check that there are arrays, and that they have one shape, save along an axis.
 
     Raises:
@@ -176,7 +178,7 @@ def check_alike(name: str, arrays: Sequence[Any], axis: int | None) -> None:
 
 
 @operation(errors=(lambda error, z, x, dtype: error,), stacks=True, count=count_nothing)
-def astype(x: ArrayLike, dtype: Any) -> Array:
+def astype(x: ArrayLike, dtype: DTypeLike) -> Array:
     """Convert the number type: ``z = x`` up to rounding. The error is converted back.
 
     Whole numbers and booleans carry no error.

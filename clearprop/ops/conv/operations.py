@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax.numpy as jnp
 
@@ -21,6 +21,16 @@ from clearprop.ops.conv import native, patches, pointwise, tiles
 from clearprop.ops.conv.choice import choose
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
 from clearprop.ops.shape import flip, pad
+
+
+class Options(TypedDict, total=False):
+    """The parameters of `convolution`."""
+
+    stride: Size
+    padding: Padding
+    dilation: Size
+    groups: int
+    formulation: str
 
 
 def _count(y: Any, x: Any, kernel: Any, bias: Any = None, *_: Any, **__: Any) -> int:
@@ -235,7 +245,7 @@ def _again(x: Any, kernel: Any, geometry: Geometry, groups: int, formulation: st
 
 
 def true_convolution(
-    x: Array, kernel: Array, bias: Array | None = None, **parameters: Any
+    x: Array, kernel: Array, bias: Array | None = None, **parameters: Unpack[Options]
 ) -> Array:
     """Slide the flipped kernel, as mathematics and signal processing define convolution.
 
