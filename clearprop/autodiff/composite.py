@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff.operation import operation
-from clearprop.autodiff.tape import Array, Operation, Traced, apply
+from clearprop.autodiff.tape import Array, Operation, Traced, Value, apply
 from clearprop.autodiff.transforms import vjp
 from clearprop.errors import TracedValueError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Tree = TypeVar("Tree")
 
 rebuilt: contextvars.ContextVar[Callable[[object, object], None] | None] = contextvars.ContextVar(
     "rebuilt", default=None
@@ -37,18 +38,14 @@ def lift(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def lifted(*args: P.args, **kwargs: P.kwargs) -> R:
-        leaves, structure = jax.tree.flatten((args, kwargs))
-        moving = [i for i, x in enumerate(leaves) if _is_input(x)]
+        inputs, put_back = _inputs_of((args, kwargs))
 
-        def of_moving(*values: Any) -> Any:
-            every = list(leaves)
-            for i, value in zip(moving, values, strict=True):
-                every[i] = value
-            called_args, called_kwargs = jax.tree.unflatten(structure, every)
+        def of_inputs(*values: Value) -> R:
+            called_args, called_kwargs = put_back(values)
             return function(*called_args, **called_kwargs)
 
         name = getattr(function, "__name__", "function")
-        output: R = _call_flat(name, of_moving, [leaves[i] for i in moving], _vjp_of_jax)
+        output: R = _call_flat(name, of_inputs, inputs, _vjp_of_jax)
         return output
 
     return lifted
@@ -88,27 +85,24 @@ def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
-        whole = (function if is_tree else None, args, kwargs)
-        leaves, structure = jax.tree.flatten(whole)
-        moving = [i for i, x in enumerate(leaves) if _is_input(x)]
+        inputs, put_back = _inputs_of((function if is_tree else None, args, kwargs))
         # The backward pass runs the inside in the surroundings (layer path, training mode, random
         # key) of the forward pass.
         surroundings = contextvars.copy_context()
 
-        def of_moving(*values: Any) -> Any:
-            every = list(leaves)
-            for i, value in zip(moving, values, strict=True):
-                every[i] = value
-            called, called_args, called_kwargs = jax.tree.unflatten(structure, every)
-            if is_tree and (note := rebuilt.get()) is not None:
+        def of_inputs(*values: Value) -> R:
+            called, called_args, called_kwargs = put_back(values)
+            if called is None:
+                return function(*called_args, **called_kwargs)
+            if (note := rebuilt.get()) is not None:
                 note(function, called)
-            return (called if is_tree else function)(*called_args, **called_kwargs)
+            return called(*called_args, **called_kwargs)
 
-        def inside(*values: Any) -> Any:
-            return surroundings.copy().run(of_moving, *values)
+        def inside(*values: Value) -> R:
+            return surroundings.copy().run(of_inputs, *values)
 
         name = f"checkpoint({getattr(function, '__name__', type(function).__name__)})"
-        output: R = _call_flat(name, inside, [leaves[i] for i in moving], _vjp_of_tape)
+        output: R = _call_flat(name, inside, inputs, _vjp_of_tape)
         return output
 
     return checkpointed
@@ -123,6 +117,21 @@ def _vjp_of_tape(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]
         return passed
 
     return pull_back
+
+
+def _inputs_of(tree: Tree) -> tuple[list[Value], Callable[[Sequence[Value]], Tree]]:
+    """Return the inputs among a tree's leaves, and what puts other values in their places."""
+    leaves, structure = jax.tree.flatten(tree)
+    places = [i for i, leaf in enumerate(leaves) if _is_input(leaf)]
+
+    def put_back(values: Sequence[Value]) -> Tree:
+        every = list(leaves)
+        for i, value in zip(places, values, strict=True):
+            every[i] = value
+        rebuilt_tree: Tree = jax.tree.unflatten(structure, every)
+        return rebuilt_tree
+
+    return [leaves[i] for i in places], put_back
 
 
 def _is_input(leaf: Any) -> bool:

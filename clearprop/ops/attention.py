@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
-from clearprop.autodiff.elementary import matmul, transpose, where
+from clearprop.autodiff.elementary import matmul, where
 from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.elementary.matmul import swapped
 from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast, shape_of
 from clearprop.errors import ShapeError
 
@@ -80,8 +81,8 @@ def _errors_of_attend(
 ) -> tuple[Any, Any, Any, None]:
     error, error_of_weights = errors
     _, weights = outputs
-    key, value = _heard(where, mask, key), _heard(where, mask, value)
-    arrived = matmul(error, _columns(value)) + error_of_weights
+    key, value = _reached(where, mask, key), _reached(where, mask, value)
+    arrived = matmul(error, swapped(value)) + error_of_weights
     seen = _seen(query, key, mask, causal)
     if seen is not None:
         # What is hidden may have no finite error: it is cut out, not multiplied by 0.
@@ -89,15 +90,10 @@ def _errors_of_attend(
     scores = weights * (arrived - sum_over(arrived * weights, axis=-1, keepdims=True))
     return (
         matmul(scores, key) * scale,
-        matmul(_columns(scores), query) * scale,
-        matmul(_columns(weights), error),
+        matmul(swapped(scores), query) * scale,
+        matmul(swapped(weights), error),
         None,
     )
-
-
-def _columns(x: Any) -> Any:
-    rank = len(x.shape)
-    return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
 
 
 def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
@@ -108,7 +104,7 @@ def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
     return order if mask is None else order & mask
 
 
-def _heard(choose: Any, mask: Any, x: Any) -> Any:
+def _reached(choose: Any, mask: Any, x: Any) -> Any:
     """Return keys or values with zeros where no query sees them: 0 times NaN would be NaN."""
     if mask is None:
         return x
@@ -167,7 +163,7 @@ def attend(
         weights = masked_softmax.forward(scores, seen)
     else:
         weights = jax.nn.softmax(scores)
-    return jnp.matmul(weights, _heard(jnp.where, mask, value)), weights
+    return jnp.matmul(weights, _reached(jnp.where, mask, value)), weights
 
 
 def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:

@@ -14,7 +14,8 @@ from clearprop.autodiff.shapes import Array, shape_of
 from clearprop.errors import ShapeError
 
 
-def _swapped(x: Any) -> Any:
+def swapped(x: Array) -> Array:
+    """Return the matrices of an array transposed: its last two axes in the other order."""
     rank = len(x.shape)
     return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
 
@@ -24,7 +25,7 @@ def _error_of_left(error: Any, z: Any, x: Any, y: Any) -> Any:
         return expand_dims(error, -1) * y
     if len(x.shape) == 1:
         return reshape(matmul(y, expand_dims(error, -1)), shape=y.shape[:-1])
-    return matmul(error, _swapped(y))
+    return matmul(error, swapped(y))
 
 
 def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
@@ -38,7 +39,7 @@ def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
     if len(x.shape) == 1 or x.shape[-2] != error.shape[-2]:
         # One vector, or in a scan the vectors of all steps, which come as (T, 1, n).
         return expand_dims(x, -1) * expand_dims(error, -2)
-    return matmul(_swapped(x), error)
+    return matmul(swapped(x), error)
 
 
 @operation(
