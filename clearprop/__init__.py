@@ -1,10 +1,10 @@
-"""clearprop: neural networks that can be seen through.
+"""clearprop: a neural-network library in which every value and error signal can be looked at.
 
 >>> import clearprop as cp
 >>> print(cp.grad(lambda x: x**2 + 3)(5.0))
 10.0
 
-Nothing heavy is imported before it is used: JAX starts with the first name that needs it.
+Importing clearprop is quick: JAX is imported with the first name that needs it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Named trees: every leaf of a model or of an optimizer's state has a dotted path.
 
-``layers.0.weight`` names one array in checkpoints, in frozen patterns, in errors and in the glass.
+``layers.0.weight`` names one array in checkpoints, in patterns of frozen parameters, in errors and
+in the glass.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 
-from clearprop import backend  # noqa: F401 - makes cores devices before JAX is first used
+from clearprop import backend  # noqa: F401 - sets up the devices before JAX is first used
 from clearprop.errors import ConfigurationError, nearest, unknown_name
 
 Tree = TypeVar("Tree")
@@ -50,7 +51,7 @@ def flatten_with_paths(tree: object) -> dict[str, Any]:
 
 
 def replace(tree: Tree, values: Mapping[str, object]) -> Tree:
-    """Return the tree with the named leaves replaced; the rest is shared with the original.
+    """Return the tree with the named leaves replaced; the other leaves are those of the original.
 
     Raises:
         ConfigurationError: a path names no leaf of the tree.
@@ -102,7 +103,7 @@ def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
 def is_differentiable(leaf: object) -> bool:
     """Say whether a leaf can carry a gradient: a floating-point array or number.
 
-    Complex numbers cannot: the rules speak of real error signals.
+    Complex numbers cannot: the gradient rules are for real error signals.
 
     >>> [is_differentiable(leaf) for leaf in (1.5, 2, jnp.ones(3), jnp.arange(3), "relu")]
     [True, False, True, False, False]

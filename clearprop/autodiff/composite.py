@@ -1,4 +1,4 @@
-"""Operations made from whole functions: `lift` adopts JAX code, `checkpoint` computes it twice."""
+"""Operations made from whole functions: `lift` adopts a JAX function, `checkpoint` saves memory."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _call_flat(
         if any(type(x) is Traced for x in leaves):
             raise TracedValueError(
                 f"{name} uses a value that is being differentiated through a closure",
-                fix="hand it over as an argument",
+                fix="pass it as an argument",
             )
         return leaves
 
@@ -179,6 +179,6 @@ def _call_flat(
 
 @operation(errors=(lambda error, y, x: error,))
 def barrier(x: Array) -> Array:
-    """The identity, across which the compiler shares no computation."""
+    """Return x as it is; the compiler reuses no computation from before this point after it."""
     same: Array = jax.lax.optimization_barrier(x)
     return same

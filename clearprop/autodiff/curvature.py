@@ -1,6 +1,6 @@
-"""Products with Jacobians and with the Gauss-Newton matrix, without ever making either.
+"""Products with Jacobians and with the Gauss-Newton matrix, without computing these matrices.
 
-Shape letters: none; everything is a tree of arrays.
+Inputs, outputs and vectors are trees of arrays.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def jvp(function: Callable[[Tree], Outputs], at: Tree, vector: Tree) -> tuple[Ou
     mode twice makes forward mode.
 
     Args:
-        function: built from clearprop operations; of one tree.
-        at: where.
+        function: a function of one tree, built from clearprop operations.
+        at: the tree at which the Jacobian is taken.
         vector: a tree like ``at``.
 
     >>> output, change = jvp(lambda x: x * x, jnp.array([3.0, 4.0]), jnp.array([1.0, 0.5]))
@@ -58,11 +58,11 @@ class Linearized(Generic[Tree, Outputs]):
 def gauss_newton(
     function: Callable[[Tree], Outputs], loss: Callable[[Outputs], object], at: Tree
 ) -> Linearized[Tree, Outputs]:
-    """Return what multiplies vectors by the Gauss-Newton matrix G = J^T H J of loss(function(w)).
+    """Return the product with the Gauss-Newton matrix ``G = J^T H J`` of loss(function(w)).
 
     J is the Jacobian of the function, H the Hessian of the loss by the function's outputs. Where
     the loss is convex in the outputs G is positive semi-definite, which the Hessian is not. The
-    function is computed once; a product takes some three times its work.
+    function is computed once; a product costs about three times as much.
 
     Args:
         function: from a tree of parameters to outputs.

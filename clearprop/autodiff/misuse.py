@@ -1,4 +1,4 @@
-"""Turns what JAX says when it meets a traced value into a message that names the fix."""
+"""Replaces JAX's error about a traced value by a message that names the fix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAME_NAME = frozenset(
         """,
     )
 )
-"""The functions of JAX that are also operations of clearprop, which stand one floor up."""
+"""The functions of JAX that `clearprop.ops`, one floor above, has under the same name."""
 
 OTHER_NAME = {
     "dot": "matmul",
@@ -42,7 +42,7 @@ OTHER_NAME = {
     "fori_loop": "scan",
     "while_loop": "scan",
 }
-"""The operations of clearprop that do what a function of JAX of another name does."""
+"""The operation of `clearprop.ops` that does what a function of JAX of another name does."""
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _taught(error: TypeError) -> TracedValueError:
     ours = function if function in SAME_NAME else OTHER_NAME.get(function)
     lift = f"clearprop.lift({call.split('(')[0].strip()})" if name else "clearprop.lift(function)"
     return TracedValueError(
-        "a value that is being differentiated met a function that clearprop has no rule for, so "
+        "a value that is being differentiated was passed to a function without a gradient rule, so "
         "its gradient would be lost",
         where=place,
         given=call or str(error).splitlines()[0],
@@ -91,7 +91,7 @@ def _user_call(error: BaseException) -> tuple[str | None, str]:
         if frame.colno is None or frame.end_colno is None:
             return place, (frame.line or "").strip()
         line = linecache.getline(frame.filename, frame.lineno or 0).encode()
-        # A call that goes on in the next line is shown as far as its own line shows it.
+        # Of a call over several lines only the first line is shown.
         end = frame.end_colno if frame.lineno == frame.end_lineno else None
         return place, line[frame.colno : end].decode(errors="replace").rstrip()
     return None, ""

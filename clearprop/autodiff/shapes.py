@@ -81,7 +81,7 @@ def check_axis(name: str, x: Shaped, axis: int) -> int:
         axis: counted from the front, or from the end when negative.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> check_axis("sum", np.ones((2, 3)), -1)
     1

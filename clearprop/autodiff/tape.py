@@ -42,7 +42,7 @@ Output: TypeAlias = "Value | tuple[Value, ...]"
 """What an operation returns: one value, or several."""
 
 Operand: TypeAlias = "ArrayLike | Traced"
-"""What may stand beside a value under an operator: another value, or a number."""
+"""The other side of an operator: a value or a number."""
 
 ErrorRule: TypeAlias = "Callable[..., Value]"
 """(error, output, *inputs, **parameters) -> the error signal of one input."""
@@ -71,13 +71,13 @@ class Operation(Generic[P, R_co]):
     """A row of the rule table, callable as the function that it was made from.
 
     Attributes:
-        name: the name of the row in the table, in messages and in tables of a pass.
+        name: of the row in the table, in messages and in summaries.
         forward: the computation on plain JAX arrays.
         errors: for each array input its gradient rule, or None where that input gets no error.
         joint: one rule for all inputs, where they are best computed together.
         stacks: whether an input's rule also holds when the error, the output and the other inputs
             carry one more leading axis (true of elementwise operations, and of the right factor
-            of a product over the last axes); one answer for all inputs or one for each. `scan`
+            of a product over the last axes); one bool for all inputs or one for each. `scan`
             then applies that rule once to all time steps.
         count: arithmetic operations of one application, for summaries.
     """
@@ -416,7 +416,7 @@ def strip(value: Traced | X) -> Array | X:
 
 
 def stop_gradient(tree: Tree) -> Tree:
-    """Return the plain arrays of a tree: constants, as far as every differentiation knows.
+    """Return the plain arrays of a tree: every differentiation takes them as constants.
 
     >>> from clearprop.autodiff import grad
     >>> print(grad(lambda x: x * stop_gradient(x))(3.0))

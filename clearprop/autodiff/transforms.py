@@ -61,7 +61,7 @@ class Variables(Generic[Tree]):
 
 @contextmanager
 def _taping() -> Iterator[Tape]:
-    """Give a tape that takes no more nodes once the block has ended."""
+    """Yield a tape, and close it at the end of the block: it then takes no more nodes."""
     tape = Tape()
     try:
         with teach_misuse():
@@ -87,7 +87,7 @@ def value_and_grad(
         has_aux: whether the function returns something beside its value.
 
     Raises:
-        ShapeError: the value is no scalar.
+        ShapeError: the value is not a scalar.
         TracedValueError: a value was used where its gradient would have been lost.
 
     >>> value, gradient = value_and_grad(lambda x, y: x * x * y, argnums=(0, 1))(0.5, 0.5)
@@ -156,8 +156,18 @@ def grad(
 def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False) -> tuple[Any, ...]:
     """Return the output of ``function`` and its pull-back.
 
-    The pull-back takes the error signal of the output (a tree like it; None where there is none)
-    to the tuple of error signals of the inputs: e J for the Jacobian J. It may be called again.
+    The pull-back maps the error signal e of the output (a tree like the output, with None where
+    there is no error) to the tuple of error signals of the inputs: e J for the Jacobian J. It may
+    be called several times.
+
+    Args:
+        function: built from clearprop operations and Python operators.
+        inputs: trees, the arguments of the function.
+        has_aux: whether the function returns ``(output, aux)``; aux is then returned third.
+
+    Raises:
+        ShapeError: the pull-back is given an error signal that is not a tree like the output.
+        TracedValueError: a value was used where its gradient would have been lost.
 
     >>> output, pull_back = vjp(lambda x, y: x * y, 4.0, -3.0)
     >>> print(output, *pull_back(jnp.ones(())))
@@ -184,7 +194,7 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
                 continue
             if tuple(jnp.shape(e) if type(e) is not Traced else e.shape) != leaf.shape:
                 raise ShapeError(
-                    "an error signal has not the shape of its output",
+                    "an error signal does not have the shape of its output",
                     given=str(jnp.shape(e)),
                     expected=str(leaf.shape),
                 )
@@ -200,8 +210,15 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
 def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
     """Return the product H v of the Hessian of a scalar function with a vector.
 
-    H v is the gradient of <gradient, v>: the tape differentiates its own rules. Both trees have
-    the structure of ``inputs``.
+    H v is the gradient of <gradient, v>: the gradient rules are differentiated themselves.
+
+    Args:
+        function: a scalar function of one tree.
+        inputs: the tree at which the Hessian is taken.
+        vector: a tree like ``inputs``.
+
+    Raises:
+        ShapeError: a leaf of the vector does not have the shape of its input.
 
     >>> print(hvp(lambda x: x[0] ** 2 * x[1], jnp.array([3.0, 5.0]), jnp.array([1.0, 0.0])))
     [10.  6.]
@@ -219,7 +236,7 @@ def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
             continue
         if jnp.shape(stop_gradient(x)) != jnp.shape(stop_gradient(v)):
             raise ShapeError(
-                "the vector has not the shape of the inputs",
+                "the vector does not have the shape of the inputs",
                 given=str(jnp.shape(stop_gradient(v))),
                 expected=str(jnp.shape(stop_gradient(x))),
             )
@@ -232,7 +249,7 @@ def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
     """Return <tree, v>: the sum over leaves of each leaf times its direction.
 
     Args:
-        tree: any tree of arrays; its None's are no leaves.
+        tree: any tree of arrays; None counts as no leaf.
         directions: one array a leaf, of its shape.
 
     Returns:
@@ -251,8 +268,8 @@ def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
 def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[..., Any]:
     """Return a function that gives the Jacobian: d output / d input, entry by entry.
 
-    For an output of shape S and an input leaf of shape T the answer has shape S + T; trees of
-    outputs and inputs give the tree of outputs, each leaf holding a tree of inputs.
+    For an output of shape S and an input leaf of shape T the result has shape S + T. For trees the
+    result is a tree like the output, and each of its leaves is a tree like the input.
 
     >>> jacobian(lambda x: x * x)(jnp.array([1.0, 3.0]))
     Array([[2., 0.],
@@ -283,7 +300,7 @@ def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[...,
 
 
 def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> Any:
-    """Apply ``row`` to every unit vector; the answers are stacked in front."""
+    """Apply ``row`` to every unit vector, and stack the results along new first axes."""
     first = row(units[0])
     if not any(type(x) is Traced for x in jax.tree.leaves(first)):
         rows = jax.vmap(row)(units)

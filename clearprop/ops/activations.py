@@ -1,8 +1,8 @@
 """Activation functions: each one's equation, forward, rule and example in one place.
 
-To add one, write it here as its siblings are, and name it in ``__all__``. From then on it is
-``ops.NAME`` and ``nn.Activation("NAME")``, and tests/ops/test_activations.py checks its derivatives
-of first and second order, its documentation and its shape without a new line.
+To add one, write it here like the others, and name it in ``__all__``. Then it is ``ops.NAME`` and
+``nn.Activation("NAME")``, and tests/ops/test_activations.py checks its derivatives of first and
+second order, its documentation and its shape without a new test.
 
 In the rules ``error`` is the error signal of the output, ``y`` the output and ``x`` the input.
 """
@@ -53,7 +53,7 @@ def activation(
     """Turn a forward function into an operation that is an activation.
 
     ``rule(error, y, x, **parameters)`` gives the error signal of the input; None where no error
-    passes. The one function stands for all it does: forward, rule, documentation, name.
+    passes. The activation has the name and the docstring of the function.
 
     >>> sorted(ACTIVATIONS)[:3]
     ['binary_step', 'elu', 'gelu']
@@ -281,7 +281,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     Shapes: x of any shape, y of the same.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(softmax(jnp.array([0.0, 0.0])), softmax(jnp.array([1000.0, 0.0])))
     [0.5 0.5] [1. 0.]
@@ -307,7 +307,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     Shapes: x of any shape, y of the same.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(log_softmax(jnp.array([0.0, 0.0])).round(3))
     [-0.693 -0.693]

@@ -1,4 +1,4 @@
-"""Dot-product attention: one row of the rule table, which also gives its weights to look at.
+"""Dot-product attention: one row of the rule table, which also returns the weights.
 
 Shapes: T queries, S keys and values, D features, V features of a value; leading axes (batch, heads)
 broadcast.
@@ -97,7 +97,7 @@ def _errors_of_attend(
 
 
 def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
-    """Return the mask of both kinds, or None where everything is seen."""
+    """Return the mask that joins both kinds, or None where every query sees every key."""
     if not causal:
         return mask
     order = causal_mask(query.shape[-2], key.shape[-2])
@@ -105,7 +105,7 @@ def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
 
 
 def _reached(choose: Any, mask: Any, x: Any) -> Any:
-    """Return keys or values with zeros where no query sees them: 0 times NaN would be NaN."""
+    """Return keys or values, with zeros where no query sees them: 0 times NaN would be NaN."""
     if mask is None:
         return x
     reached = jnp.any(jnp.atleast_2d(mask), axis=-2)[..., None]
@@ -169,10 +169,10 @@ def attend(
 def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:
     if mask is not None and mask.dtype != jnp.bool_:
         raise ShapeError(
-            "a mask says for each query and key whether the one may see the other",
+            "the mask is not bool",
             where="attention",
             given=f"{mask.dtype} {shape_of(mask)}",
-            expected="bool, True where it may; what is added to scores elsewhere is no mask here",
+            expected="bool, True where a query may see a key; not numbers to add",
         )
     if len(query.shape) < 2 or len(key.shape) < 2 or query.shape[-1] != key.shape[-1]:
         raise ShapeError(
@@ -190,7 +190,7 @@ def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:
         )
     if len(value.shape) < 2 or value.shape[-2] != key.shape[-2]:
         raise ShapeError(
-            "there is not one value a key",
+            "there is not one value for each key",
             where="attention",
             given=f"key {shape_of(key)}, value {shape_of(value)}",
             expected="(..., S, D) and (..., S, V)",

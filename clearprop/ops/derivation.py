@@ -53,7 +53,7 @@ class Derivation:
     Attributes:
         source: for every candidate of the body's tape where the backward pass finds it: it is a
             "constant" or a leaf of the "x", it is "fixed" (the same at every step: computed once),
-            it is "saved" (it leaves the forward loop stacked over time), or "unused".
+            it is "saved" (the forward loop returns it, stacked over time), or "unused".
         loop_saved, loop_xs: which saved values and which xs the loop backward reads.
         fixed_nodes: nodes of the body's tape that are the same at every step.
         summed: places of fixed values whose errors are summed inside the backward loop.
@@ -91,7 +91,7 @@ class Derivation:
 
     @property
     def number_of_ys(self) -> int:
-        """How many outputs the body has a step."""
+        """How many outputs the body has at each step."""
         return len(self.skeleton.ys)
 
     @property
@@ -179,7 +179,7 @@ class Derivation:
                 self.fixed_nodes.add(index)
 
     def _prune(self) -> None:
-        """Keep of the saved values, and hand to the loop backward, what a rule really uses."""
+        """Keep only the saved values that a rule uses, and pass only these to the backward loop."""
         candidates = self.skeleton.candidates
         saved = [shape_of(candidates[i]) for i in self.saved]
         fixed = [shape_of(candidates[i]) for i in self.fixed]
@@ -251,8 +251,8 @@ class Derivation:
     ) -> tuple[Values, Values]:
         """Return the carry after every step, and its error signal, stacked in front.
 
-        The error signal is whole: what comes through the later steps, and what comes from the
-        step's own outputs.
+        The error signal is the total: it includes what comes back from later steps and what comes
+        from the outputs of the step itself.
         """
         constants, carry, xs = part(inputs, self.sizes)
 
@@ -328,7 +328,7 @@ class Derivation:
         return [*constant_errors, *first_carry, *x_errors]
 
     def _step_back(self, known: Known, carry: Values, ys: Values) -> Back:
-        """Apply the body's rules at one step; what may wait until after the loop is handed out."""
+        """Apply the body's rules at one step; return apart the errors that wait for the end."""
         plan = self.skeleton
         nodes = self._nodes(known)
         errors: dict[Place, Value] = {}
@@ -374,7 +374,7 @@ class Derivation:
         )
 
     def _waiting(self, node: Node) -> list[int]:
-        """Return the inputs that never change and whose rule holds for all steps at once."""
+        """Return the inputs that are the same at every step, with a rule for all at once."""
         operation = node.operation
         if operation is None or operation.joint is not None or len(node.outputs) != 1:
             return []
@@ -387,7 +387,7 @@ class Derivation:
     def _after_loop(
         self, known: Known, totals: Values, later: Values, steps: int
     ) -> list[Value | None]:
-        """Return the errors of the constants: of all steps at once, then through what is fixed."""
+        """Return the errors of the constants: apply the waiting and then the fixed rules."""
         errors = dict(zip(self.summed, totals, strict=True))
         stacked = self._nodes(known, steps)
         for index, positions, where in self.waiting:

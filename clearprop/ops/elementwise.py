@@ -1,4 +1,4 @@
-"""Arithmetic and elementary functions, entry by entry.
+"""Elementary functions, entry by entry.
 
 In the rules ``error`` is the error signal of the output, ``z`` the output, ``x`` and ``y`` the
 inputs. Inputs broadcast as in NumPy; the sweep sums their errors over the broadcast axes.
@@ -169,16 +169,16 @@ def erf(x: ArrayLike) -> Array:
     return jax.scipy.special.erf(x)
 
 
-def _share(error: Any, mine: Any, other: Any) -> Any:
-    """Give the error to the chosen input; the two share it equally where they are equal."""
-    mine, other = stop_gradient(mine), stop_gradient(other)
-    return where(mine == other, 0.5 * error, where(mine > other, error, 0.0))
+def _to_chosen(error: Any, this: Any, other: Any) -> Any:
+    """Pass the error to the chosen input, and half of it to each where both are equal."""
+    this, other = stop_gradient(this), stop_gradient(other)
+    return where(this == other, 0.5 * error, where(this > other, error, 0.0))
 
 
 @operation(
     errors=(
-        lambda error, z, x, y: _share(error, x, y),
-        lambda error, z, x, y: _share(error, y, x),
+        lambda error, z, x, y: _to_chosen(error, x, y),
+        lambda error, z, x, y: _to_chosen(error, y, x),
     ),
     stacks=True,
 )
@@ -201,8 +201,8 @@ def maximum(x: ArrayLike, y: ArrayLike) -> Array:
 
 @operation(
     errors=(
-        lambda error, z, x, y: _share(error, y, x),
-        lambda error, z, x, y: _share(error, x, y),
+        lambda error, z, x, y: _to_chosen(error, y, x),
+        lambda error, z, x, y: _to_chosen(error, x, y),
     ),
     stacks=True,
 )

@@ -1,7 +1,7 @@
-"""Reading entries of an array by index, and adding entries into one.
+"""Reading slices by an array of indices, and adding into them.
 
-Reading and adding are each other's rules: what is read at an index gets its error back at that
-index, and an index that is read twice gets both errors.
+Reading and adding are each other's rules: an entry that was read gets its error back at its index,
+and one that was read twice gets both errors.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def take(x: Array, indices: ArrayLike, axis: int = 0) -> Array:
     A table (V, D) gives S + (D,).
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(take(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1, 1, 0])))
     [[3. 4.]
@@ -81,7 +81,7 @@ def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
     of indices.
 
     Raises:
-        ShapeError: the ranks differ, or the array has not that axis.
+        ShapeError: the ranks differ, or the array does not have that axis.
 
     >>> print(take_along_axis(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[1], [0]])))
     [[2.]
@@ -104,7 +104,7 @@ def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
 
 
 def _inside(indices: Any, shape: tuple[int, ...]) -> Array:
-    """Say which places are on the first axis, as a mask that broadcasts with what stands there."""
+    """Say which places are on the first axis, as a mask that broadcasts with the addend."""
     places = jnp.asarray(stop_gradient(indices))
     inside = (places >= -shape[0]) & (places < shape[0])
     return inside.reshape(inside.shape + (1,) * (len(shape) - 1))

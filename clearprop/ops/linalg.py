@@ -1,4 +1,4 @@
-"""Products of matrices: matmul, einsum, sums of outer products, outer and dot."""
+"""Products of vectors and einsum."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
     """Sum products over letters that the output does not name (Einstein's convention).
 
     ``einsum("bij,bjk->bik", x, y)`` multiplies matrices: ``z_bik = sum_j x_bij y_bjk``. ``...``
-    stands for leading axes that broadcast; without ``->`` the output names every letter that stands
+    stands for leading axes that broadcast; without ``->`` the output names every letter that occurs
     once.
 
     Shapes: each array has one axis a letter of its term; z has one a letter of the output.
@@ -82,8 +82,8 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
     terms, output = _explicit(subscripts, arrays)
     operands = list(arrays)
     sizes = _sizes(subscripts, terms, arrays)
-    # A letter that stands twice in one term is a diagonal: the same as a product with the unit
-    # matrix, whose rule is already there.
+    # A letter that occurs twice in one term is a diagonal: the same as a product with the unit
+    # matrix, which has a rule already.
     spare = iter(sorted(set(string.ascii_letters) - set("".join(terms))))
     for i, term in enumerate(list(terms)):
         for place, letter in enumerate(term):
@@ -146,7 +146,7 @@ def _misfit(subscripts: str, arrays: tuple[Array, ...], expected: str) -> ShapeE
 def _errors_of_einsum(error: Any, z: Any, *arrays: Any, subscripts: str) -> list[Any]:
     left, _, output = subscripts.partition("->")
     terms = left.split(",")
-    answer = []
+    errors = []
     for i, (term, x) in enumerate(zip(terms, arrays, strict=True)):
         others = [k for k in range(len(terms)) if k != i]
         known = set(output).union(*(terms[k] for k in others))
@@ -158,8 +158,8 @@ def _errors_of_einsum(error: Any, z: Any, *arrays: Any, subscripts: str) -> list
             e = reshape(e, shape=tuple(sizes.get(letter, 1) for letter in term))
             wide = zip(term, x.shape, strict=True)
             e = broadcast_to(e, shape=tuple(sizes.get(letter, n) for letter, n in wide))
-        answer.append(e)
-    return answer
+        errors.append(e)
+    return errors
 
 
 def _count_einsum(z: Any, *arrays: Any, subscripts: str) -> int:

@@ -1,4 +1,4 @@
-"""What the reverse rule of a loop is made of: traces of the body, and questions to ask of them."""
+"""The parts of a loop's reverse rule: the loop, traces of its body, and functions on both."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Run: TypeAlias = Callable[[Loop, Values, Values, Values], tuple[Values, Values]]
 
 @dataclass
 class Trace:
-    """One run of the body under a tape.
+    """The body's computation at one step, as a tape recorded it.
 
     Attributes:
         nodes: what was recorded.
@@ -77,9 +77,9 @@ class Known:
 
 @dataclass(frozen=True)
 class Back:
-    """What one step back gives: errors of its inputs, of what is fixed, and those that wait.
+    """The errors that one step back gives: of its inputs, of fixed values, and those that wait.
 
-    ``states`` are the whole errors of the carry that the step gave.
+    ``states`` are the total errors of the carry that the step returned.
     """
 
     carry: Values
@@ -99,7 +99,7 @@ def part(values: Sequence[Item], sizes: Sequence[int]) -> tuple[list[Item], ...]
 
 
 def distinct(values: Values) -> tuple[Values, list[int]]:
-    """Return the different ones among values, and where each of the values stands among them."""
+    """Return the values without repetition, and for each value its place among these."""
     different = {id(value): value for value in values}
     order = list(different)
     return list(different.values()), [order.index(id(value)) for value in values]
@@ -112,7 +112,7 @@ def scattered(values: Values, places: Sequence[int], size: int) -> list[Value | 
 
 
 def place_of(value: object, tape: Tape) -> Place | None:
-    """Return where a value stands on a tape; None for what does not."""
+    """Return the place of a value on a tape; None where it has none."""
     return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
 
 
@@ -122,7 +122,7 @@ def unboxed(value: Value, tape: Tape) -> Value:
 
 
 def shape_of(value: Value) -> jax.ShapeDtypeStruct:
-    """Return shape and dtype of a value."""
+    """Return the shape and dtype of a value."""
     return jax.ShapeDtypeStruct(value.shape, value.dtype)
 
 
@@ -205,11 +205,10 @@ def turned_before(
     carry: Values,
     x: Values,
 ) -> Callable[[Values, Values], tuple[Values, Values]]:
-    """Return a body as (carry, x) -> (carry, y), its transposes of constants taken beforehand.
+    """Return a body as (carry, x) -> (carry, y), with transposes of constants taken beforehand.
 
-    An error signal goes back through a product with W by one with W^T. Left in the loop, XLA reads
-    W down its columns at every step: (16, 1024) by (256, 1024)^T took 100 us so, 69 with W^T laid
-    out once.
+    The error signal of a product with W is a product with W^T. In the loop, XLA reads W column by
+    column at every step: (16, 1024) by (256, 1024)^T took 100 us, and 69 us with W^T stored once.
     """
 
     def step(h: Values, x: Values) -> tuple[Values, Values]:

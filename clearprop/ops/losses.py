@@ -1,6 +1,6 @@
-"""Losses, per example or per entry; the mean over a batch is the caller's.
+"""Losses, per example or per entry; the caller takes the mean over a batch.
 
-Fused ones take logits: then nothing overflows, and the error signal is output less target. ``t``
+Fused losses take logits: then nothing overflows, and the error signal is output less target. ``t``
 stands for the target, ``z`` for logits, ``y`` for probabilities.
 """
 
@@ -23,7 +23,7 @@ from clearprop.ops.index import one_hot
 def _check_same(name: str, given: Any, target: Any) -> None:
     if shape_of(given) != shape_of(target):
         raise ShapeError(
-            "the target has not the shape of the output",
+            "the target does not have the shape of the output",
             where=name,
             given=f"output {shape_of(given)}, target {shape_of(target)}",
             expected="equal shapes: broadcasting would compare every example with every target",
@@ -39,7 +39,7 @@ def _error_of_logits(error: Any, loss: Any, logits: Any, labels: Any) -> Any:
     if _are_classes(labels):
         t = one_hot(labels, logits.shape[-1], dtype=logits.dtype)
         return expand_dims(error, -1) * (y - t)
-    # The probabilities of a target sum to 1, save where rounding or a weight says otherwise.
+    # The probabilities of a target sum to 1, up to rounding, unless they were weighted.
     total = sum_over(labels, axis=-1, keepdims=True)
     return expand_dims(error, -1) * (y * total - labels)
 
@@ -154,11 +154,10 @@ def _error_of_target(error: Any, loss: Any, y: Any, t: Any) -> Any:
     count=lambda z, x, t: 6 * x.size,
 )
 def log_loss(output: Array, target: Array) -> Array:
-    """Log loss of a probability, per entry: ``L = -t log y - (1 - t) log(1 - y)``, where 0 log 0 =
-    0.
+    """Log loss of a probability, per entry: ``L = -t log y - (1 - t) log(1 - y)``.
 
-    Its rule is ``dL/dy = (y - t) / (y (1 - y))``, which has no bound where y is surely wrong: train
-    through `sigmoid_binary_cross_entropy`, which takes logits.
+    0 log 0 counts as 0. Its rule is ``dL/dy = (y - t) / (y (1 - y))``, which has no bound where y is
+    near 0 or 1 and wrong: train through `sigmoid_binary_cross_entropy`, which takes logits.
 
     Shapes: both arrays of one shape; L has the same.
 

@@ -1,7 +1,7 @@
-"""Normalization: numbers shifted and scaled to mean 0 and variance 1, and weights by length.
+"""Normalization: inputs shifted and scaled to mean 0 and variance 1, weights to a length.
 
 ``xh`` in the equations is the normalized input (x - mean) / sqrt(variance + epsilon), and g the
-error signal of xh. All rules rest on one: over the n numbers that share a mean and a variance, the
+error signal of xh. All rules come from one: over the n numbers of one mean and variance, the
 error of x is (g - mean(g) - xh mean(g xh)) / sqrt(variance + epsilon).
 """
 
@@ -45,7 +45,7 @@ def _check_affine(name: str, x: Any, sizes: tuple[int, ...], **given: Any) -> No
     for parameter, value in given.items():
         if value is not None and shape_of(value) not in ((), sizes):
             raise ShapeError(
-                f"{parameter} has not one entry for each normalized feature",
+                f"{parameter} does not have one entry for each normalized feature",
                 where=name,
                 given=f"input {shape_of(x)}, {parameter} {shape_of(value)}",
                 expected=f"{parameter} of shape {sizes}",
@@ -98,7 +98,7 @@ def _errors_of_batch_norm(
     centred = x - mean
     rate = rsqrt(variance + epsilon)
     xh = centred * rate
-    # The two sums over the batch are the errors of shift and scale: they are made once.
+    # The two sums over the batch are the errors of shift and scale: they are computed once.
     error_of_shift = sum_over(error, axis=axes)
     error_of_scale = sum_over(error * xh, axis=axes)
     slope = rate if scale is None else scale * rate

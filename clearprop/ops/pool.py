@@ -1,7 +1,7 @@
-"""Pooling: windows summarised by their largest entry or their mean, channel by channel.
+"""Pooling: the largest entry or the mean of each window, channel by channel.
 
-Which entry of a window is largest does not change under a small step. So the rule of `max_pool`
-writes the error into the windows at fixed places, and reading at those places is its rule in turn.
+The place of a window's largest entry does not change under a small step. So the rule of `max_pool`
+writes the error into the windows at fixed places, and the rule of writing is reading there.
 
 Shapes: x (batch, *sizes, channels), y (batch, *places, channels), with one to three axes of sizes.
 """
@@ -30,7 +30,7 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
     axes = len(x.shape) - 2
     if not 1 <= axes <= 3:
         raise ShapeError(
-            "the input has not one to three axes between batch and channels",
+            "the input does not have one to three axes between batch and channels",
             where=where,
             given=f"input {tuple(x.shape)}",
             expected="(batch, *sizes, channels)",
@@ -47,7 +47,7 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
     geometry.check(where)
     if any(max(pair) >= taps for pair, taps in zip(geometry.padding, taps, strict=True)):
         raise ConfigurationError(
-            "a window would see nothing but padding",
+            "a window would hold padding alone",
             where=where,
             given=f"padding={geometry.padding}, window={taps}",
             expected="less padding than the window has entries",
@@ -57,11 +57,11 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Arrays as windows see them, in the layout that is fastest for their shape.
+    """Windows over an array, in the layout that is fastest for its shape.
 
     Attributes:
-        geometry: how the windows move.
-        first: the first spatial axis: 1, or 0 where the examples stand last in memory.
+        geometry: sizes, strides and padding of the windows.
+        first: the first spatial axis: 1, or 0 where the examples are the last axis in memory.
     """
 
     geometry: Geometry
@@ -81,7 +81,7 @@ class _Windows:
 
     @property
     def disjoint(self) -> bool:
-        """Whether no entry stands in two windows, and no padding in any."""
+        """Whether no entry is in two windows, and no window holds padding."""
         return self.geometry.stride == self.geometry.window and not any(
             map(sum, self.geometry.padding)
         )
@@ -143,11 +143,11 @@ class _Windows:
         return lax.pad(y, jnp.zeros((), y.dtype), [none] * self.first + spans + after)
 
     def over_window(self, y: Array) -> Array:
-        """Insert axes of one entry after each place, to stand beside `blocks`."""
+        """Insert axes of size 1 after each place, which broadcasts with `blocks`."""
         return jnp.expand_dims(y, self.within)
 
     def numbers(self, ndim: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-        """Number the places within a window, to stand beside `blocks`."""
+        """Return the numbers of the places within a window, which broadcast with `blocks`."""
         g = self.geometry
         shape = [1] * (ndim + len(g.window))
         for axis, taps in zip(self.within, g.window, strict=True):
@@ -173,12 +173,13 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
     Args:
         x: (batch, *sizes, channels).
         window: entries of a window, one number for all axes or one for each.
-        stride: from one window to the next; the window unless given, so that windows do not meet.
+        stride: from one window to the next; the window's size when None, so that windows do
+            not overlap.
         padding: as of `convolution`.
 
     Raises:
         ShapeError: a window larger than the input, or an input of another rank.
-        ConfigurationError: a window, stride or padding that cannot be.
+        ConfigurationError: a window, stride or padding that is not allowed.
 
     >>> x = jnp.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
     >>> print(max_pool(x[None, :, :, None], 2)[0, :, :, 0])
@@ -317,13 +318,14 @@ def average_pool(
     Args:
         x: (batch, *sizes, channels); whole numbers become floats.
         window: entries of a window, one number for all axes or one for each.
-        stride: from one window to the next; the window unless given, so that windows do not meet.
+        stride: from one window to the next; the window's size when None, so that windows do
+            not overlap.
         padding: as of `convolution`.
         count_padding: whether n counts the padding in the window (as PyTorch does) or not.
 
     Raises:
         ShapeError: a window larger than the input, or an input of another rank.
-        ConfigurationError: a window, stride or padding that cannot be.
+        ConfigurationError: a window, stride or padding that is not allowed.
 
     >>> print(average_pool(jnp.array([1.0, 3, 5, 9])[None, :, None], 2)[0, :, 0])
     [2. 7.]
@@ -338,7 +340,7 @@ def average_pool(
         return w.leave(w.blocks(entries).mean(axis=w.within))
     padded = w.padded(entries, 0)
     total = functools.reduce(jnp.add, [w.at(padded, offset) for offset in w.offsets])
-    return w.leave(total * _share(w, x, count_padding))
+    return w.leave(total * _one_over_count(w, x, count_padding))
 
 
 def _error_of_spread(passed: Any, dx: Any, y: Any, geometry: Geometry, count_padding: bool) -> Any:
@@ -360,16 +362,16 @@ def spread_over_windows(y: Array, geometry: Geometry, count_padding: bool) -> Ar
     Source: the rule of `average_pool`.
     """
     w = _Windows.over(y, geometry)
-    shared = w.enter(y) * _share(w, y, count_padding)
+    parts = w.enter(y) * _one_over_count(w, y, count_padding)
     if w.disjoint:
         counted = w.numbers(y.ndim).shape
-        wide = w.over_window(shared)
+        wide = w.over_window(parts)
         return w.leave(w.unblocked(jnp.broadcast_to(wide, np.maximum(wide.shape, counted))))
-    return w.leave(functools.reduce(jnp.add, [w.into(shared, offset) for offset in w.offsets]))
+    return w.leave(functools.reduce(jnp.add, [w.into(parts, offset) for offset in w.offsets]))
 
 
-def _share(w: _Windows, like: Array, count_padding: bool) -> Array:
-    """Return 1/n for each place, in the layout and type of an array."""
+def _one_over_count(w: _Windows, like: Array, count_padding: bool) -> Array:
+    """Return 1/n for each window, in the layout and dtype of an array."""
     g = w.geometry
     count = np.ones(())
     rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.window, strict=True)

@@ -21,7 +21,7 @@ from clearprop.ops.shape import flip, pad
 
 
 def _freedom(x: Any, axis: Axis, ddof: int) -> float:
-    """Return n - ddof, by which a variance divides; NaN where nothing is left."""
+    """Return n - ddof, by which a variance divides; NaN where that is not positive."""
     left = terms(x, axis) - ddof
     return left if left > 0 else math.nan
 
@@ -40,7 +40,7 @@ def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(var(jnp.array([1.0, 3.0])))
     1.0
@@ -66,7 +66,7 @@ def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(std(jnp.array([1.0, 3.0])))
     1.0
@@ -93,7 +93,7 @@ def _product_before(x: Any, axis: int) -> Any:
 
 
 def _shifted(x: Any, by: int, axis: int) -> Any:
-    """Move entries along an axis; ones come in, and what passes the end falls out."""
+    """Move entries along an axis; ones fill the start, and entries beyond the end are dropped."""
     before = (slice(None),) * axis
     rest = getitem(x, (*before, slice(0, x.shape[axis] - by)))
     return pad(rest, [(by, 0) if i == axis else (0, 0) for i in range(len(x.shape))], value=1.0)
@@ -104,7 +104,7 @@ def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool
         return error
     if isinstance(axis, int):
         return kept(error, x, axis) * _product_of_others(x, axis % len(x.shape))
-    # Over several axes: the product of what is left of each axis in turn.
+    # Over several axes: reduce one axis after the other, and multiply the parts.
     total = kept(error, x, axis)
     axes = axes_of(x, axis)
     smaller, partial = x, []
@@ -123,7 +123,7 @@ def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(prod(jnp.array([2.0, 3.0, 4.0])))
     24.0
@@ -145,7 +145,7 @@ def cumsum(x: Array, axis: int = 0) -> Array:
     Shapes: x of any shape, z of the same.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(cumsum(jnp.array([1.0, 2.0, 3.0])))
     [1. 3. 6.]
@@ -159,7 +159,7 @@ def cumsum(x: Array, axis: int = 0) -> Array:
 def _error_of_logsumexp(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
-    # Not e^(x - z): the rounding of a large z would be the share's relative error.
+    # Not e^(x - z): the rounding error of a large z would be a relative error of the result.
     top = max(stop_gradient(x), axis=axis, keepdims=True)
     powers = exp(x - where(abs(top) == math.inf, 0.0, top))
     total = sum(powers, axis=axis, keepdims=True)
@@ -176,7 +176,7 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(f"{logsumexp(jnp.array([1000.0, 1000.0])):.3f}")
     1000.693
@@ -194,7 +194,7 @@ def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Arr
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(argmax(jnp.array([1.0, 4.0, 2.0])))
     1
@@ -212,7 +212,7 @@ def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Arr
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(argmin(jnp.array([1.0, 4.0, 0.0])))
     2

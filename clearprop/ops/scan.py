@@ -3,10 +3,10 @@
 The tape cannot see into `jax.lax.scan`, so a loop is one operation. Its rule is derived from the
 body, which is traced once:
 
-* forward, the values that the body's rules need leave the loop stacked over time;
+* forward, the loop returns the values that the body's rules need, stacked over time;
 * backward, a second loop runs from the last step to the first and applies the body's rules;
-* the error of an input that is the same at every step (a recurrent weight) is got after that loop:
-  the same rule, applied once to the stacked values, so that its gradient is one matrix product.
+* the error of an input that is the same at every step (a recurrent weight) is computed after that
+  loop: the rule is applied once to the stacked values, so that its gradient is one matrix product.
 
 The backward loop is itself a `scan`, so every order of derivative works.
 """
@@ -39,10 +39,10 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
 ) -> tuple[Carry, Y]:
-    """Apply ``body`` to each x in turn, handing the carry on from step to step.
+    """Apply ``body`` to each x in turn, passing the carry on from step to step.
 
-    (carry, y_t) = body(carry, x_t) for t = 0 ... T - 1; the y_t are stacked in front. Values that
-    are being differentiated may reach the body through its arguments or its closure.
+    ``(carry, y_t) = body(carry, x_t)`` for t = 0 ... T - 1; the y_t are stacked in front. Values
+    that are being differentiated may reach the body through its arguments or its closure.
 
     Args:
         body: built from clearprop operations; the carry keeps its shapes and dtypes. It is traced
@@ -50,8 +50,8 @@ def scan(
             `steps_under_way` returns is folded into it, as layers such as dropout do.
         carry: a tree of arrays.
         xs: a tree of arrays with T entries in front, or None.
-        length: T, where there are no xs.
-        reverse: from the last step to the first; y_t still stands at place t.
+        length: T, needed where there are no xs.
+        reverse: whether to go from the last step to the first; y_t is still at place t.
 
     Returns:
         the last carry and the stacked y.
@@ -118,7 +118,7 @@ def scan(
 
 
 class _Clock:
-    """Which step of a loop its body is at, an integer of the trace, and whether that was asked."""
+    """The number of the step that a loop's body computes, and whether the body has read it."""
 
     def __init__(self) -> None:
         self.number: Array | None = None
@@ -129,7 +129,7 @@ _clocks: contextvars.ContextVar[tuple[_Clock, ...]] = contextvars.ContextVar("cl
 
 
 def steps_under_way() -> list[Array]:
-    """Return at which step each loop is whose body is being called, the outermost first.
+    """Return the step number of each loop whose body is being called, the outermost first.
 
     >>> print(scan(lambda c, _: (c, steps_under_way()[0]), 0.0, length=3)[1])
     [0 1 2]
@@ -141,7 +141,7 @@ def steps_under_way() -> list[Array]:
 
 @contextmanager
 def _captured(captured: list[Traced], constants: list[Any] | None, level: int) -> Iterator[None]:
-    """Put ``constants`` in the place of the closure's traced values; without any, collect those."""
+    """Replace the closure's traced values by ``constants``; where that is None, collect them."""
     places = {(v.tape.level, v.node, v.output): i for i, v in enumerate(captured)}
 
     def replace(value: Any) -> Any:
@@ -149,7 +149,7 @@ def _captured(captured: list[Traced], constants: list[Any] | None, level: int) -
             return value
         place = (value.tape.level, value.node, value.output)
         if constants is not None:
-            # What is not of the closure is a constant itself, on its way through lower levels.
+            # A value from elsewhere is one of these constants at a lower level.
             return constants[places[place]] if place in places else value
         if place not in places:
             places[place] = len(captured)

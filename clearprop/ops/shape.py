@@ -1,4 +1,4 @@
-"""Moving numbers without changing them: shapes, axes, pieces and types.
+"""Joining, cutting, padding and reordering arrays: the numbers stay as they are.
 
 Every rule moves the error signal back to where its number came from.
 """
@@ -25,7 +25,7 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
     Shapes: x of any shape, z of the same sizes in another order.
 
     Raises:
-        ShapeError: the array has not one of the axes.
+        ShapeError: the array does not have one of the axes.
 
     >>> moveaxis(jnp.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
@@ -65,13 +65,13 @@ def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
 
 
 def _pieces(error: Any, z: Any, *arrays: Any, axis: int = 0) -> list[Any]:
-    answer, start = [], 0
+    pieces, start = [], 0
     before = (slice(None),) * (axis % len(z.shape))
     for x in arrays:
         stop = start + x.shape[axis]
-        answer.append(getitem(error, (*before, slice(start, stop))))
+        pieces.append(getitem(error, (*before, slice(start, stop))))
         start = stop
-    return answer
+    return pieces
 
 
 @operation(joint=_pieces, count=count_nothing)
@@ -109,7 +109,7 @@ def split(x: Array, sections: int | Sequence[int], axis: int = 0) -> tuple[Array
     Shapes: x (..., n, ...); pieces (..., n_k, ...) whose sizes n_k add up to n.
 
     Raises:
-        ShapeError: the axis does not part into so many equal pieces.
+        ShapeError: the axis cannot be cut into that many equal pieces.
 
     >>> [piece.shape for piece in split(jnp.zeros((2, 6)), 3, axis=-1)]
     [(2, 2), (2, 2), (2, 2)]
@@ -121,7 +121,7 @@ def split(x: Array, sections: int | Sequence[int], axis: int = 0) -> tuple[Array
     size = x.shape[check_axis("split", x, axis)]
     if isinstance(sections, int) and (sections < 1 or size % sections):
         raise ShapeError(
-            f"an axis of size {size} does not part into {sections} equal pieces",
+            f"an axis of size {size} cannot be cut into {sections} equal pieces",
             where="split",
             given=f"shape {tuple(x.shape)}, axis {axis}",
         )

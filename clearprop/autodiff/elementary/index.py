@@ -1,7 +1,7 @@
 """Reading entries of an array by index, and adding entries into zeros at an index.
 
-Each is the other's rule: what is read at an index gets its error back at that index, and an entry
-that is read twice gets both errors.
+Each is the other's rule: an entry that was read gets its error back at its index, and one that
+was read twice gets both errors.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def getitem(x: Array, index: object) -> Array:
     Shapes: x of any shape; z has the shape that NumPy gives the result.
 
     Raises:
-        ShapeError: more indices than axes, a number outside its axis, an index that is no whole
-            number, or a mask whose number of True entries is not known while JAX compiles.
+        ShapeError: more indices than axes, a number outside its axis, an index that is not a
+            whole number, or a mask whose number of True entries is not known while JAX compiles.
 
     >>> print(getitem(jnp.arange(6.0).reshape(2, 3), (0, slice(None, None, 2))))
     [0. 2.]
@@ -76,7 +76,7 @@ def _check_whole(part: Any) -> None:
     whole = part.dtype.kind in "iub" if _is_array(part) else hasattr(part, "__index__")
     if not whole:
         raise ShapeError(
-            "an index is no whole number",
+            "an index is not a whole number",
             where="getitem",
             given=f"an array of {part.dtype}" if _is_array(part) else repr(part),
             expected="whole numbers, slices, None, ... or a mask",
@@ -128,21 +128,21 @@ class _Cut:
     limits: tuple[int, ...]
     steps: tuple[int, ...]
     reversed_axes: tuple[int, ...]
-    answer: tuple[int, ...]
+    result: tuple[int, ...]
     """Shape of what is read: without the axes of numbers, with those of None."""
 
     @classmethod
     def of(cls, shape: tuple[int, ...], index: tuple[Any, ...]) -> _Cut:
-        starts, limits, steps, backwards, answer = [], [], [], [], []
+        starts, limits, steps, backwards, result = [], [], [], [], []
         axis = 0
         for part in _with_every_axis(shape, index):
             if part is None:
-                answer.append(1)
+                result.append(1)
                 continue
             size = shape[axis]
             if isinstance(part, slice):
                 places = range(*part.indices(size))
-                answer.append(len(places))
+                result.append(len(places))
             else:
                 places = range(_checked(int(part), size, axis, shape), size)[:1]
             if places.step < 0:
@@ -153,7 +153,7 @@ class _Cut:
             steps.append(places.step)
             axis += 1
         return cls(
-            shape, tuple(starts), tuple(limits), tuple(steps), tuple(backwards), tuple(answer)
+            shape, tuple(starts), tuple(limits), tuple(steps), tuple(backwards), tuple(result)
         )
 
     @property
@@ -164,7 +164,7 @@ class _Cut:
     def read(self, x: Array) -> Array:
         if self.kept != self.shape:
             x = jax.lax.slice(x, self.starts, self.limits, self.steps)
-        return jax.lax.rev(x, self.reversed_axes).reshape(self.answer)
+        return jax.lax.rev(x, self.reversed_axes).reshape(self.result)
 
     def write(self, x: Array) -> Array:
         x = jax.lax.rev(x.reshape(self.kept), self.reversed_axes)

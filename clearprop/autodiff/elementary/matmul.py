@@ -30,8 +30,8 @@ def _error_of_left(error: Any, z: Any, x: Any, y: Any) -> Any:
 
 def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
     # One product over all leading axes: the sum over examples, and over the steps of a scan, is the
-    # product's own. They are not merged into one before it: where the examples are shared out over
-    # devices and are not the first axis, every device would have to gather them all.
+    # product's own. The axes are not merged before it: where the examples are sharded over devices
+    # and are not the first axis, every device would have to gather them all.
     if len(y.shape) == 2:
         return outer_sum(x, error)
     if len(y.shape) == 1:
@@ -127,11 +127,11 @@ def outer_sum(x: Array, y: Array) -> Array:
 
 
 def _reads_slowly(x: Any, y: Any) -> bool:
-    """Say whether a processor had better compute y^T x.
+    """Say whether y^T x is faster to compute on a processor.
 
-    Columns of x are read down its rows. Where these lie a large power of 2 apart they share few
-    lines of the cache: (1024, 1024)^T (1024, 256) took 5.3 ms, the other way round 3.4 and less
-    than 0.5 to transpose; at widths of 256, 512 or 784 there was no difference.
+    The product reads x column by column. Where its rows lie a large power of 2 apart in memory, few
+    lines of the cache hold them all: (1024, 1024)^T (1024, 256) took 5.3 ms, the other way round
+    3.4 ms, and less than 0.5 ms to transpose. At widths of 256, 512 or 784 there was no difference.
     """
     return bool(
         jax.default_backend() == "cpu"

@@ -46,7 +46,7 @@ def check_axes(name: str, x: Shaped | ArrayLike, axis: Axis) -> None:
     """Check that an array has every axis.
 
     Raises:
-        ShapeError: it has not.
+        ShapeError: one axis is missing.
     """
     if axis is not None and hasattr(x, "shape"):
         for a in (axis,) if isinstance(axis, int) else axis:
@@ -64,7 +64,7 @@ def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(sum(jnp.ones((2, 3)), axis=0))
     [2. 2. 2.]
@@ -86,7 +86,7 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(mean(jnp.array([1.0, 2.0, 6.0])))
     3.0
@@ -99,8 +99,8 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     chosen = (stop_gradient(x) == kept(stop_gradient(z), x, axis)).astype(x.dtype)
-    shared = chosen / chosen.sum(axis=axis, keepdims=True)
-    return kept(error, x, axis) * shared
+    fractions = chosen / chosen.sum(axis=axis, keepdims=True)
+    return kept(error, x, axis) * fractions
 
 
 @operation(errors=(_error_of_extreme,), count=count_inputs)
@@ -111,7 +111,7 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(max(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
     [4. 3.]
@@ -130,7 +130,7 @@ def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(min(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
     [1. 2.]

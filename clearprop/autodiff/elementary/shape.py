@@ -63,7 +63,7 @@ def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     Shapes: x of any shape, z of the same sizes in another order.
 
     Raises:
-        ShapeError: ``axes`` is no order of the array's axes.
+        ShapeError: ``axes`` does not name each axis once.
 
     >>> transpose(jnp.zeros((2, 3, 4)), (0, 2, 1)).shape
     (2, 4, 3)
@@ -73,7 +73,7 @@ def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     shape = shape_of(x)
     if axes is not None and sorted(a % (len(shape) or 1) for a in axes) != [*range(len(shape))]:
         raise ShapeError(
-            "the axes are no order of the array's axes",
+            "the axes are not each axis of the array once",
             where="transpose",
             given=f"axes {tuple(axes)} of shape {shape}",
             expected=f"each of 0 to {len(shape) - 1} once",
@@ -115,7 +115,7 @@ def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
     Shapes: x of any shape, z of the same with sizes of 1 inserted.
 
     Raises:
-        ShapeError: the result has not that axis, or one is named twice.
+        ShapeError: the result does not have that axis, or one is named twice.
 
     >>> expand_dims(jnp.zeros((2, 3)), (0, -1)).shape
     (1, 2, 3, 1)

@@ -1,8 +1,8 @@
 """Convolution over one, two or three axes: the rows of the table.
 
-Convolution is linear in its input and in its kernel. So is the error of the input (in the error
-and the kernel) and the error of the kernel (in the input and the error), and each of these three
-has its rules in the other two: every order of derivative is made of the same three products.
+Convolution is linear in its input and in its kernel. The error of the input is linear in the error
+and the kernel, and the error of the kernel in the input and the error. The rules of each of these
+three products are the other two, so that every order of derivative is made of the same three.
 """
 
 from __future__ import annotations
@@ -86,14 +86,15 @@ def convolution(
         padding: zeros at either side, a number or (before, after) an axis; "same" gives
             ceil(size / stride) places, "valid" is none.
         dilation: entries from one tap of the kernel to the next.
-        groups: the channels part into so many groups that do not see each other.
+        groups: into how many groups the channels are cut; a group sees no other group.
         formulation: how it and its errors are computed: "native" (XLA), "patches", "pointwise" or
             "tiles" (matrix products); "auto" takes the fastest for the shapes. The results agree up
             to rounding.
 
     Raises:
         ShapeError: the ranks, the channels or the window do not fit, with the arithmetic.
-        ConfigurationError: a stride, dilation, padding, group count or formulation that cannot be.
+        ConfigurationError: a stride, dilation, padding, group count or formulation that is not
+            allowed.
 
     >>> series, step = jnp.array([1.0, 1, 5, 5]), jnp.array([-1.0, 1])
     >>> print(convolution(series[None, :, None], step[:, None, None])[0, :, 0])
@@ -113,7 +114,7 @@ def convolution(
     )
     if bias is not None and tuple(bias.shape) != (kernel.shape[-1],):
         raise ShapeError(
-            "the bias has not one entry a feature",
+            "the bias does not have one entry for each feature",
             where="convolution",
             given=f"bias {tuple(bias.shape)}, kernel {tuple(kernel.shape)}",
             expected=f"({kernel.shape[-1]},)",
@@ -293,11 +294,11 @@ def convolution_transpose(
         padding: places cut off at either side.
         output_padding: places added at the end, fewer than the stride or the dilation.
         dilation: places from one tap of the kernel to the next.
-        groups: the channels part into so many groups that do not see each other.
+        groups: into how many groups the channels are cut; a group sees no other group.
 
     Raises:
         ShapeError: the ranks or channels do not fit, or no place is left.
-        ConfigurationError: a stride, dilation, padding or group count that cannot be.
+        ConfigurationError: a stride, dilation, padding or group count that is not allowed.
 
     >>> y = convolution_transpose(jnp.array([1.0, 2])[None, :, None], jnp.ones((3, 1, 1)), stride=2)
     >>> print(y[0, :, 0])
@@ -324,7 +325,7 @@ def convolution_transpose(
             given=f"output_padding={extra}, stride={strides}, dilation={dilations}",
         )
     sizes = tuple((n - 1) * s - 2 * p + d * (f - 1) + 1 + e for n, f, s, p, d, e in rows)
-    # Places added beyond what was cut off see no kernel at all: they are put on afterwards.
+    # No copy of the kernel reaches the places added beyond the cut: zeros are added afterwards.
     beyond = [max(0, e - p) for p, e in zip(cuts, extra, strict=True)]
     painted = tuple(size - after for size, after in zip(sizes, beyond, strict=True))
     if any(size < 1 for size in painted):
@@ -365,7 +366,7 @@ def _resolve(
     groups: int = 1,
     formulation: str = "auto",
 ) -> tuple[Geometry, int, str]:
-    """Check what a user asked for and bring it to one form."""
+    """Check the arguments of a convolution; return its geometry, groups and formulation."""
     where = "convolution"
     axes = _check_ranks(x, kernel, where)
     _check_groups(x, kernel, groups, where)
