@@ -156,8 +156,8 @@ def _error_of_target(error: Any, loss: Any, y: Any, t: Any) -> Any:
 def log_loss(output: Array, target: Array) -> Array:
     """Log loss of a probability, per entry: ``L = -t log y - (1 - t) log(1 - y)``.
 
-    0 log 0 counts as 0. Its rule is ``dL/dy = (y - t) / (y (1 - y))``, which has no bound where y is
-    near 0 or 1 and wrong: train through `sigmoid_binary_cross_entropy`, which takes logits.
+    0 log 0 counts as 0. Its rule is ``dL/dy = (y - t) / (y (1 - y))``, which has no bound where y
+    is near 0 or 1 and wrong: train through `sigmoid_binary_cross_entropy`, which takes logits.
 
     Shapes: both arrays of one shape; L has the same.
 
