@@ -180,12 +180,12 @@ def mesh(count: int | None = None) -> Mesh:
     return Mesh(np.array(known[:count]), (BATCH,))
 
 
-def whole(over: Mesh) -> NamedSharding:
+def replicated(over: Mesh) -> NamedSharding:
     """Return the sharding that gives every device of a mesh the whole array."""
     return NamedSharding(over, PartitionSpec())
 
 
-def shared_out(over: Mesh, axis: int = 0) -> NamedSharding:
+def sharded(over: Mesh, axis: int = 0) -> NamedSharding:
     """Return the sharding that splits an array's axis over the devices of a mesh."""
     axes = [*[None] * axis, BATCH]
     return NamedSharding(over, PartitionSpec(*axes))
