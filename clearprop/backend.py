@@ -109,7 +109,7 @@ def make_cores_devices() -> bool:
     changed: training then runs on the devices that JAX has.
     """
     wanted = wanted_cpu_devices(os.environ)
-    given = jax.config.read("jax_num_cpu_devices")
+    given = jax.config.values["jax_num_cpu_devices"]
     if wanted is None or given != -1:
         return False
     try:
