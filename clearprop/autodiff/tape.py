@@ -23,12 +23,12 @@ from typing import ClassVar, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from clearprop.autodiff.arguments import splitter
+from clearprop.autodiff.shapes import Array, ArrayLike, Axis
 from clearprop.errors import TracedValueError
 
-Array: TypeAlias = jax.Array
 P = ParamSpec("P")
 R = TypeVar("R")
 X = TypeVar("X")
@@ -259,8 +259,6 @@ class Tape:
 def _is_floating(value: Value | None) -> bool:
     return value is not None and bool(jnp.issubdtype(value.dtype, jnp.floating))
 
-
-Axis: TypeAlias = int | tuple[int, ...] | None
 
 Unary: TypeAlias = "Callable[[Traced], Value]"
 Binary: TypeAlias = "Callable[[Traced, Operand], Value]"

@@ -15,8 +15,8 @@ from clearprop.autodiff.tape import Function, Node, Tape, Value
 from clearprop.ops.loop_parts import (
     Back,
     Known,
-    Loop,
     Run,
+    ScanLoop,
     Trace,
     Values,
     arrays_of,
@@ -62,7 +62,7 @@ class Derivation:
 
     def __init__(
         self,
-        loop: Loop,
+        loop: ScanLoop,
         run: Run,
         values: Sequence[Values],
         moving: Sequence[Sequence[bool]],

@@ -8,7 +8,7 @@ import jax
 
 from clearprop.autodiff.tape import Operation, Traced, Value
 from clearprop.ops.derivation import Derivation
-from clearprop.ops.loop_parts import Loop, Values, part, turned_before
+from clearprop.ops.loop_parts import ScanLoop, Values, part, turned_before
 
 
 class LoopRow(Operation[..., tuple[Value, ...]]):
@@ -32,7 +32,7 @@ class LoopRow(Operation[..., tuple[Value, ...]]):
         super().__init__(forward, name="scan", joint=joint, count=count)
 
 
-def run_loop(loop: Loop, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
+def run_loop(loop: ScanLoop, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
     """Run a loop on values that may be traced, and record it on the youngest of their tapes.
 
     Returns:
@@ -52,7 +52,9 @@ def run_loop(loop: Loop, constants: Values, carry: Values, xs: Values) -> tuple[
     return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
 
 
-def _run_plain(loop: Loop, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
+def _run_plain(
+    loop: ScanLoop, constants: Values, carry: Values, xs: Values
+) -> tuple[Values, Values]:
     def step(c: Values, x: Values) -> tuple[Values, Values]:
         return loop.body(constants, c, x)
 

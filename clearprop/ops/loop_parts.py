@@ -21,7 +21,7 @@ Body: TypeAlias = Callable[[Values, Values, Values], tuple[Values, Values]]
 
 
 @dataclass(frozen=True)
-class Loop:
+class ScanLoop:
     """A body with its number of steps.
 
     Attributes:
@@ -38,7 +38,7 @@ class Loop:
     turns: bool = False
 
 
-Run: TypeAlias = Callable[[Loop, Values, Values, Values], tuple[Values, Values]]
+Run: TypeAlias = Callable[[ScanLoop, Values, Values, Values], tuple[Values, Values]]
 """(loop, constants, first carry, xs) -> (last carry, stacked ys)."""
 
 

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from clearprop.autodiff.tape import Array, Tape, Traced, Value, capturing, strip
 from clearprop.errors import ShapeError
 from clearprop.ops.loop import run_loop
-from clearprop.ops.loop_parts import Loop
+from clearprop.ops.loop_parts import ScanLoop
 
 Carry = TypeVar("Carry")
 X = TypeVar("X")
@@ -111,7 +111,7 @@ def scan(
     )
     sequences = [*x_leaves, numbers] if clock.read else x_leaves
     last, ys = run_loop(
-        Loop(flat, steps, reverse),
+        ScanLoop(flat, steps, reverse),
         *([_outside(value) for value in part] for part in (captured, carry_leaves, sequences)),
     )
     return jax.tree.unflatten(carry_tree, last), jax.tree.unflatten(y_trees[-1], ys)

@@ -23,7 +23,7 @@ from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
 from clearprop.ops.shape import flip, pad
 
 
-class Options(TypedDict, total=False):
+class ConvolutionOptions(TypedDict, total=False):
     """The parameters of `convolution`."""
 
     stride: Size
@@ -246,7 +246,7 @@ def _again(x: Any, kernel: Any, geometry: Geometry, groups: int, formulation: st
 
 
 def true_convolution(
-    x: Array, kernel: Array, bias: Array | None = None, **parameters: Unpack[Options]
+    x: Array, kernel: Array, bias: Array | None = None, **parameters: Unpack[ConvolutionOptions]
 ) -> Array:
     """Slide the flipped kernel, as mathematics and signal processing define convolution.
 
