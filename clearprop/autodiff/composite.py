@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff.operation import operation
-from clearprop.autodiff.tape import Array, Operation, Traced, Value, apply
+from clearprop.autodiff.shapes import Array
+from clearprop.autodiff.tape import Operation, Traced, Value, apply
 from clearprop.autodiff.transforms import vjp
 from clearprop.errors import TracedValueError
 

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Jaxpr, Var, jaxpr_as_fun
 
+from clearprop.autodiff.shapes import Array
 from clearprop.autodiff.sweep import Place
-from clearprop.autodiff.tape import Array, Node, Tape, Traced, Value
+from clearprop.autodiff.tape import Node, Tape, Traced, Value
 
 Item = TypeVar("Item")
 Values: TypeAlias = list[Value]

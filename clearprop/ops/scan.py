@@ -21,7 +21,8 @@ from typing import Any, TypeVar, cast
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.tape import Array, Tape, Traced, Value, capturing, strip
+from clearprop.autodiff.shapes import Array
+from clearprop.autodiff.tape import Tape, Traced, Value, capturing, strip
 from clearprop.errors import ShapeError
 from clearprop.ops.loop import run_loop
 from clearprop.ops.loop_parts import ScanLoop
