@@ -23,7 +23,7 @@ Tree = TypeVar("Tree")
 rebuilt: contextvars.ContextVar[Callable[[object, object], None] | None] = contextvars.ContextVar(
     "rebuilt", default=None
 )
-"""Called with a tree (a layer) and with the copy of other values that runs in its place."""
+"""Called with a tree (a layer) and with the copy, with other values, that is called instead."""
 
 
 def lift(function: Callable[P, R]) -> Callable[P, R]:
@@ -87,7 +87,7 @@ def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
         inputs, put_back = _inputs_of((function if is_tree else None, args, kwargs))
-        # The backward pass runs the inside in the surroundings (layer path, training mode, random
+        # The backward pass computes the inside in the context (layer path, training mode, random
         # key) of the forward pass.
         surroundings = contextvars.copy_context()
 
@@ -111,8 +111,8 @@ def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
 
 def _vjp_of_tape(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
     def pull_back(errors: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
-        # Without the barrier the compiler would find the forward pass's own values again, and
-        # keep them after all.
+        # Without the barrier the compiler would recognize the values of the forward pass, and keep
+        # them instead of computing them again.
         _, backward = vjp(function, *(barrier(x) for x in inputs))
         passed: tuple[Any, ...] = backward(tuple(errors))
         return passed
@@ -138,7 +138,7 @@ def _inputs_of(tree: Tree) -> tuple[list[Value], Callable[[Sequence[Value]], Tre
 def _is_input(leaf: Any) -> bool:
     """Say whether a leaf is an input of the operation: every array but a random key.
 
-    One that carries no gradient is an input too: it may belong to one trace of a loop's body.
+    An array that carries no gradient is an input too: it may belong to the trace of a loop's body.
     """
     if type(leaf) is Traced:
         return True

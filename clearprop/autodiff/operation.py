@@ -1,4 +1,4 @@
-"""The rule table: one row an operation, with its forward and the error it passes to each input.
+"""The rule table: one row for each operation, with its forward function and its gradient rules.
 
 A row reads as the lecture writes it, *(error signal, output, inputs) -> error signal of the input*:
 
@@ -32,8 +32,8 @@ def operation(
     """Turn a forward function on JAX arrays into an operation of the rule table.
 
     Parameters annotated ``Array`` are its array inputs and come first; the others are static.
-    Give ``errors`` (one rule an input), or ``joint`` (one for all), or neither where no error
-    passes. The row is named after the forward function, or ``name``. See `Operation` for the rest.
+    Give ``errors`` (one rule for each input), or ``joint`` (one for all), or neither where no
+    error passes. The row is named after the forward function, or ``name``. See `Operation` for the rest.
 
     Raises:
         ValueError: another operation has that name.

@@ -79,7 +79,7 @@ class Operation(Generic[P, R_co]):
             carry one more leading axis (true of elementwise operations, and of the right factor
             of a product over the last axes); one bool for all inputs or one for each. `scan`
             then applies that rule once to all time steps.
-        count: arithmetic operations of one application, for summaries.
+        count: how many arithmetic operations one application takes, for summaries.
     """
 
     def __init__(

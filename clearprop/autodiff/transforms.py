@@ -305,7 +305,7 @@ def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> A
     if not any(type(x) is Traced for x in jax.tree.leaves(first)):
         rows = jax.vmap(row)(units)
         return jax.tree.map(lambda r: r.reshape(*shape, *r.shape[1:]), rows)
-    # vmap cannot see a value of an outer differentiation, so its rows are made one by one.
+    # vmap cannot handle a value of an outer differentiation, so the rows are made one by one.
     every = [first, *(row(unit) for unit in units[1:])]
     return jax.tree.map(lambda *r: reshape(stack(*r), shape=(*shape, *r[0].shape)), *every)
 

@@ -21,7 +21,7 @@ from clearprop.errors import ShapeError
 
 
 def _error_of_scores(error: Any, y: Any, x: Any, mask: Any, axis: int = -1) -> Any:
-    # What the mask hides may have no finite error: it is cut out, not multiplied by 0.
+    # Where the mask hides, the error may not be finite: it is replaced, not multiplied by 0.
     error = where(mask, error, 0.0)
     return y * (error - sum_over(error * y, axis=axis, keepdims=True))
 
@@ -85,7 +85,7 @@ def _errors_of_attend(
     arrived = matmul(error, swapped(value)) + error_of_weights
     seen = _seen(query, key, mask, causal)
     if seen is not None:
-        # What is hidden may have no finite error: it is cut out, not multiplied by 0.
+        # Where the mask hides, the error may not be finite: it is replaced, not multiplied by 0.
         arrived = where(seen, arrived, 0.0)
     scores = weights * (arrived - sum_over(arrived * weights, axis=-1, keepdims=True))
     return (

@@ -46,15 +46,15 @@ class Derivation:
 
     Args:
         loop: the loop.
-        run: runs the loops forward and backward; these may be differentiated in their turn.
+        run: runs the forward and the backward loop, which may themselves be differentiated.
         values: constants, first carry and xs of the loop.
-        moving: for each of them whether its error is wanted.
+        moving: for each of these values, whether its error is wanted.
 
     Attributes:
         source: for every candidate of the body's tape where the backward pass finds it: it is a
             "constant" or a leaf of the "x", it is "fixed" (the same at every step: computed once),
             it is "saved" (the forward loop returns it, stacked over time), or "unused".
-        loop_saved, loop_xs: which saved values and which xs the loop backward reads.
+        loop_saved, loop_xs: which saved values and which xs the backward loop reads.
         fixed_nodes: nodes of the body's tape that are the same at every step.
         summed: places of fixed values whose errors are summed inside the backward loop.
         waiting: (node, its inputs, which error) whose rule is applied once, after that loop.
@@ -116,7 +116,7 @@ class Derivation:
             boxed = [tape.variable(v) if m else v for v, m in zip(values, moving, strict=True)]
             return boxed, [place_of(v, tape) for v in boxed]
 
-        # Every floating carry can come to depend on a moving constant after the first step.
+        # After the first step every floating carry can depend on a moving constant.
         floating = [bool(jnp.issubdtype(v.dtype, jnp.floating)) for v in carry]
         c, c_places = box(constants, self.moving[0])
         h, h_places = box(carry, floating)
@@ -136,7 +136,7 @@ class Derivation:
         )
 
     def _plan(self) -> None:
-        """Trace the body on shapes and sort its values by where the backward pass finds them."""
+        """Trace the body on shapes, and note for each value where the backward pass finds it."""
         traces: list[Trace] = []
 
         def probe(constants: Values, carry: Values, x: Values) -> Values:
@@ -220,7 +220,7 @@ class Derivation:
         ]
 
     def waiting_nodes(self) -> list[int]:
-        """Return, for each error that waits, a node whose output it belongs to."""
+        """Return, for each error that waits, the node whose output it is the error of."""
         nodes = {where: index for index, _, where in self.waiting}
         return [nodes[where] for where in range(len(nodes))]
 
@@ -306,7 +306,7 @@ class Derivation:
             )
             back = self._step_back(known, now_carry, now_ys)
             totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
-            # The error of an input and one that waits are often the same: it leaves the loop once.
+            # The error of an input and one that waits are often the same: the loop returns it once.
             of_states = [] if states is None else back.states
             different, where[:] = distinct([back.xs[i] for i in wanted] + back.later + of_states)
             return back.carry + totals, different
@@ -405,7 +405,7 @@ class Derivation:
         ]
 
     def _nodes(self, known: Known, steps: int | None = None) -> list[Node]:
-        """Return the body's tape with its values put back: those of one step, or of all steps."""
+        """Return the nodes of the body with their values, of one step or of all steps stacked."""
         sources = iter(zip(self.source, self.skeleton.candidates, strict=True))
 
         def value(rank: int) -> Value:
@@ -421,7 +421,7 @@ class Derivation:
                 return zeros(shape_of(like))
             if steps is None or len(like.shape) >= rank:
                 return found
-            # Broadcasting aligns the last axes: the axis of time must stay in front of them all.
+            # Broadcasting aligns the last axes: the axis of time must stay the first.
             wide = (steps, *(1,) * (rank - len(like.shape)), *like.shape)
             return reshape(found, wide)
 

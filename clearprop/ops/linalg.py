@@ -68,7 +68,7 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
     stands for leading axes that broadcast; without ``->`` the output names every letter that occurs
     once.
 
-    Shapes: each array has one axis a letter of its term; z has one a letter of the output.
+    Shapes: each array has one axis for each letter of its term, z one for each of the output.
 
     Raises:
         ShapeError: the letters do not fit the arrays.

@@ -138,7 +138,7 @@ def squared_error(output: Array, target: Array) -> Array:
 
 
 def _error_of_probability(error: Any, loss: Any, y: Any, t: Any) -> Any:
-    # Each half counts only where its target has weight: 0 / 0 at y = t = 0 is 0.
+    # Each term counts only where its factor is not 0: 0 / 0 at y = t = 0 counts as 0.
     one = where(t == 0, 0.0, t / where(t == 0, 1.0, y))
     zero = where(t == 1, 0.0, (1 - t) / where(t == 1, 1.0, 1 - y))
     return error * (zero - one)

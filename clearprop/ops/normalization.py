@@ -153,7 +153,7 @@ def weight_norm(direction: Array, gain: Array) -> Array:
     v.
 
     Raises:
-        ShapeError: there is not one gain an output unit.
+        ShapeError: there is not one gain for each output unit.
 
     >>> print(weight_norm(jnp.array([[3.0], [4.0]]), jnp.array([10.0])).ravel())
     [6. 8.]

@@ -47,8 +47,8 @@ def scan(
 
     Args:
         body: built from clearprop operations; the carry keeps its shapes and dtypes. It is traced
-            once for all steps: a random key made outside is the same at every step, unless what
-            `steps_under_way` returns is folded into it, as layers such as dropout do.
+            once for all steps: a random key made outside is the same at every step, unless the
+            step number is folded into it (`steps_under_way`), as dropout does.
         carry: a tree of arrays.
         xs: a tree of arrays with T entries in front, or None.
         length: T, needed where there are no xs.
@@ -76,8 +76,8 @@ def scan(
     steps = _length(x_leaves, length)
     y_trees: list[Any] = []
 
-    # The body is traced more than once: each time in the surroundings (layer path, random key) of
-    # the first, so that it draws the same random numbers.
+    # The body is traced more than once, each time in the same context (layer path, random key), so
+    # that it draws the same random numbers.
     surroundings = contextvars.copy_context()
 
     def flat(

@@ -140,11 +140,11 @@ def _inner(
 def pad(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
     """Put a constant before and after the entries: ``z[i + before] = x[i]``.
 
-    Shapes: x (..., n, ...); z (..., before + n + after, ...), with one pair (before, after) an
-    axis.
+    Shapes: x (..., n, ...); z (..., before + n + after, ...), with one pair (before, after) for
+    each axis.
 
     Raises:
-        ShapeError: there is not one pair an axis.
+        ShapeError: there is not one pair for each axis.
 
     >>> print(pad(jnp.ones(2), [(1, 2)]))
     [0. 1. 1. 0. 0.]
@@ -153,7 +153,7 @@ def pad(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Arra
     """
     if len(widths) != len(x.shape):
         raise ShapeError(
-            "padding needs one pair (before, after) an axis",
+            "padding needs one pair (before, after) for each axis",
             where="pad",
             given=f"{widths} for shape {tuple(x.shape)}",
         )

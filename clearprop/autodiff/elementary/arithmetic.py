@@ -91,7 +91,7 @@ def divide(x: ArrayLike, y: ArrayLike) -> Array:
 
 def _error_of_base(error: Any, z: Any, x: Any, y: Any) -> Any:
     if isinstance(y, int | float):
-        # A constant exponent keeps x**0 = 1 apart from 0 * x**-1, which is not a number at x = 0.
+        # With a constant exponent of 0 the error is 0; 0 * x**-1 would be NaN at x = 0.
         if y == 0:
             return error * 0
         return error if y == 1 else error * (y * x ** (y - 1))
@@ -100,7 +100,7 @@ def _error_of_base(error: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _error_of_exponent(error: Any, z: Any, x: Any, y: Any) -> Any:
-    # 0**y is 0 on both sides of every y > 0: its logarithm counts as 0.
+    # 0**y is 0 for every y > 0, so its slope is 0: log 0 counts as 0.
     return error * z * log(where(stop_gradient(x) == 0, 1.0, x))
 
 

@@ -37,7 +37,7 @@ def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
     if len(y.shape) == 1:
         return reshape(outer_sum(x, expand_dims(error, -1)), shape=y.shape)
     if len(x.shape) == 1 or x.shape[-2] != error.shape[-2]:
-        # One vector, or in a scan the vectors of all steps, which come as (T, 1, n).
+        # One vector, or in a scan the vectors of all steps, stacked to (T, 1, n).
         return expand_dims(x, -1) * expand_dims(error, -2)
     return matmul(swapped(x), error)
 
@@ -102,7 +102,7 @@ def outer_sum(x: Array, y: Array) -> Array:
     Shapes: x (..., m), y (..., n), z (m, n). The sum is over all leading axes.
 
     Raises:
-        ShapeError: there is not one row of y for each of x.
+        ShapeError: x and y do not have the same leading axes.
 
     >>> print(outer_sum(jnp.array([[1.0, 2.0]]), jnp.array([[3.0]])))
     [[3.]
@@ -112,7 +112,7 @@ def outer_sum(x: Array, y: Array) -> Array:
     """
     if not x.shape or not y.shape or x.shape[:-1] != y.shape[:-1]:
         raise ShapeError(
-            "there is not one row of the other for each row",
+            "the arrays do not have the same number of rows",
             where="outer_sum",
             given=f"{shape_of(x)} and {shape_of(y)}",
             expected="(..., m) and (..., n)",

@@ -20,7 +20,7 @@ Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a window moves over an input; each attribute has one entry an axis.
+    """How a window moves over an input; each attribute has one entry for each axis.
 
     Attributes:
         sizes: the input's.
@@ -145,7 +145,7 @@ def output_size(
 
 
 def per_axis(value: Size, axes: int, *, name: str, where: str) -> tuple[int, ...]:
-    """Return one number an axis, given one for all or one for each.
+    """Return one number for each axis, given one for all or one for each.
 
     Raises:
         ConfigurationError: there is another count of numbers, or one is below 1.

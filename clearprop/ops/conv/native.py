@@ -95,8 +95,8 @@ def input_error(error: Array, kernel: Array, geometry: Geometry, groups: int) ->
         first = reach - 1 - before
         last = size + reach - 2 - first - (outputs - 1) * stride
         padding.append((max(first, 0), max(last, 0)))
-        # XLA would take negative padding for this, but its simplifier then swaps the operands of
-        # some convolutions wrongly, and ends the process.
+        # XLA accepts negative padding for this, but its simplifier then swaps the operands of some
+        # convolutions wrongly, which ends the process.
         kept.append(slice(max(-first, 0), max(-first, 0) + size))
     channels_last = _channels_last(axes)
     whole = _convolve(
@@ -120,7 +120,7 @@ def kernel_error(x: Array, error: Array, geometry: Geometry, groups: int) -> Arr
     rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.reach, strict=True)
     padding = []
     for size, outputs, stride, (before, _), reach in rows:
-        # What the last place of the window does not reach is cut off.
+        # Entries that the last place of the window does not reach are cut off.
         after = (outputs - 1) * stride + reach - size - before
         padding.append((before, after))
     spatial = tuple(range(1, axes + 1))

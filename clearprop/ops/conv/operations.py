@@ -83,7 +83,7 @@ def convolution(
         kernel: its rank says over how many axes it slides.
         bias: added to every place.
         stride: entries from one place to the next, one for all axes or one for each.
-        padding: zeros at either side, a number or (before, after) an axis; "same" gives
+        padding: zeros at either side, a number or (before, after) for each axis; "same" gives
             ceil(size / stride) places, "valid" is none.
         dilation: entries from one tap of the kernel to the next.
         groups: into how many groups the channels are cut; a group sees no other group.

@@ -171,7 +171,7 @@ def _within(outer: Table, size: int, inner: Table) -> Table:
 
 
 def _together(parts: Sequence[Table], sizes: Sequence[int]) -> Table:
-    """Return (p, q), flattened over the axes, from one (p, q) an axis."""
+    """Return (p, q), flattened over the axes, from one (p, q) for each axis."""
     index = np.zeros((1, 1), np.int64)
     for part, size in zip(parts, sizes, strict=True):
         outer, inner = index[:, None, :, None], part[None, :, None, :]
