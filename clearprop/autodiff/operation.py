@@ -33,7 +33,8 @@ def operation(
 
     Parameters annotated ``Array`` are its array inputs and come first; the others are static.
     Give ``errors`` (one rule for each input), or ``joint`` (one for all), or neither where no
-    error passes. The row is named after the forward function, or ``name``. See `Operation` for the rest.
+    error passes. The row is named after the forward function, or ``name``. See `Operation` for the
+    other arguments.
 
     Raises:
         ValueError: another operation has that name.
