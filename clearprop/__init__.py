@@ -1,23 +1,27 @@
-"""clearprop: neural networks that can be seen through.
+"""clearprop: a neural-network library in which every value and error signal can be looked at.
 
 >>> import clearprop as cp
 >>> print(cp.grad(lambda x: x**2 + 3)(5.0))
 10.0
 
-Nothing heavy is imported before it is used: JAX starts with the first name that needs it.
+Importing clearprop is quick: JAX is imported with the first name that needs it.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clearprop import data as data
+    from clearprop import glass as glass
     from clearprop import models as models
     from clearprop import nn as nn
     from clearprop import ops as ops
     from clearprop import optim as optim
+    from clearprop import recipes as recipes
+    from clearprop import training as training
+    from clearprop import tree as tree
     from clearprop.autodiff import check_gradients as check_gradients
     from clearprop.autodiff import checkpoint as checkpoint
     from clearprop.autodiff import grad as grad
@@ -65,7 +69,7 @@ _MODULES = ("data", "glass", "models", "nn", "ops", "optim", "recipes", "trainin
 __all__ = ["__version__", *_HOME, *_MODULES]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _MODULES:
         return importlib.import_module(f"clearprop.{name}")
     if name in _HOME:

@@ -1,8 +1,8 @@
-"""Devices, number types and random keys: how clearprop sets up JAX, and asks it for things.
+"""Devices, number types and random keys: how clearprop sets up and uses JAX.
 
-Importing this module makes every processor core a JAX device of its own, so that a batch can be
-shared out over the cores as it would be over GPUs. JAX allows that only before its first use. It
-also has the system's allocator keep what a step gives back, for the next step to take.
+Importing this module makes every processor core a JAX device, so that a batch can be sharded over
+the cores as it would be over GPUs. JAX allows that only before its first use. The import also lets
+the system's allocator keep the memory that a step frees, for the next step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import ctypes
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +35,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 LARGEST = 2**31 - 1
 
 BATCH = "batch"
-"""Name of the mesh axis over which the examples of a batch are shared out."""
+"""Name of the mesh axis over which the examples of a batch are sharded."""
 
 
 def usable_cores() -> int:
@@ -54,7 +53,7 @@ def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
     """Return how many CPU devices to make, or None where that is left to the user's own setting.
 
     Raises:
-        ConfigurationError: CLEARPROP_CPU_DEVICES is no whole number from 0 up.
+        ConfigurationError: CLEARPROP_CPU_DEVICES is not a whole number from 0 up.
 
     >>> wanted_cpu_devices({"CLEARPROP_CPU_DEVICES": "3"})
     3
@@ -78,37 +77,39 @@ def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
 
 
 def keep_memory() -> bool:
-    """Have glibc keep the memory that a compiled call gives back; say whether that was done.
+    """Let glibc keep the memory that a compiled call frees; say whether that was done.
 
-    XLA takes the temporaries of every call from ``malloc`` and gives them back after it. By default
-    the system takes large ones away each time and must clear every page of them anew for the next
-    call: of a training step of ResNet-20 that was a fifth. Kept, the process stays as large as it
-    was at its largest.
+    XLA takes the temporary arrays of every call from ``malloc`` and frees them after it. By default
+    glibc returns large ones to the system each time, which clears every page for the next call:
+    this took a fifth of a training step of ResNet-20. With the memory kept, the process stays as
+    large as it was at its largest.
 
-    Nothing is changed where the C library is another, or where the user has set its allocator up.
+    Nothing is changed with another C library, or where the user has set up the allocator.
     """
-    own = os.environ
+    settings = os.environ
     chosen = {"MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "LD_PRELOAD"}
-    if own.get(KEEP_MEMORY, "").strip() == "0" or "glibc.malloc" in own.get("GLIBC_TUNABLES", ""):
+    if settings.get(KEEP_MEMORY, "").strip() == "0" or "glibc.malloc" in settings.get(
+        "GLIBC_TUNABLES", ""
+    ):
         return False
-    if not sys.platform.startswith("linux") or any(own.get(name) for name in chosen):
+    if not sys.platform.startswith("linux") or any(settings.get(name) for name in chosen):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    # Memory of one arena is of use to every thread; only the first arena can hold large pieces.
+    # Every thread can reuse the memory of one arena; only the first arena can hold large blocks.
     pairs = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST))
     return all(mallopt(parameter, value) == 1 for parameter, value in pairs)
 
 
 def make_cores_devices() -> bool:
-    """Make cores devices if JAX has not been used yet; say whether that was done.
+    """Make each processor core a JAX device; say whether that was done.
 
-    A number that the user gave to JAX is kept. When JAX is already in use, nothing is changed:
-    training then runs on the devices that there are.
+    A number of devices that the user gave to JAX is kept. When JAX is already in use, nothing is
+    changed: training then runs on the devices that JAX has.
     """
     wanted = wanted_cpu_devices(os.environ)
-    given = jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
+    given = jax.config.values["jax_num_cpu_devices"]
     if wanted is None or given != -1:
         return False
     try:
@@ -126,7 +127,7 @@ def key(seed: int | Array) -> Array:
     """Return the random key of a seed; a key is returned as it is.
 
     Raises:
-        ConfigurationError: the seed is no whole number.
+        ConfigurationError: the seed is not a whole number.
 
     >>> bool(jnp.all(jax.random.key_data(key(3)) == jax.random.key_data(key(3))))
     True
@@ -140,10 +141,10 @@ def key(seed: int | Array) -> Array:
     return jax.random.key(int(seed))
 
 
-def float_dtype() -> Any:
-    """Return the type of parameters and of inputs that come as other numbers.
+def float_dtype() -> np.dtype[np.generic]:
+    """Return the dtype of parameters, and of inputs that are whole numbers.
 
-    It is float32, or float64 once the user has set ``jax_enable_x64``.
+    It is float32, or float64 where the user has set ``jax_enable_x64``.
 
     >>> print(float_dtype())
     float32
@@ -151,8 +152,8 @@ def float_dtype() -> Any:
     return jax.dtypes.canonicalize_dtype(np.float64)
 
 
-def devices() -> list[Any]:
-    """Return the devices that training may use: all GPUs or TPUs, else the cores made devices."""
+def devices() -> list[jax.Device]:
+    """Return the devices that training may use: all GPUs or TPUs, else the processor cores."""
     return list(jax.devices())
 
 
@@ -160,7 +161,7 @@ def mesh(count: int | None = None) -> Mesh:
     """Return a mesh over the first ``count`` devices (all of them by default), its axis ``batch``.
 
     Raises:
-        ConfigurationError: there are fewer devices.
+        ConfigurationError: there are not that many devices.
 
     >>> mesh(1).shape["batch"]
     1
@@ -179,24 +180,24 @@ def mesh(count: int | None = None) -> Mesh:
     return Mesh(np.array(known[:count]), (BATCH,))
 
 
-def whole(over: Mesh) -> NamedSharding:
-    """Return the placement that gives every device of a mesh the whole array."""
+def replicated(over: Mesh) -> NamedSharding:
+    """Return the sharding that gives every device of a mesh the whole array."""
     return NamedSharding(over, PartitionSpec())
 
 
-def shared_out(over: Mesh, axis: int = 0) -> NamedSharding:
-    """Return the placement that shares an array's axis out over the devices of a mesh."""
+def sharded(over: Mesh, axis: int = 0) -> NamedSharding:
+    """Return the sharding that splits an array's axis over the devices of a mesh."""
     axes = [*[None] * axis, BATCH]
     return NamedSharding(over, PartitionSpec(*axes))
 
 
-def describe(over: Mesh) -> dict[str, Any]:
-    """Return what a run notes of its devices, in plain types.
+def describe(over: Mesh) -> dict[str, str | int]:
+    """Return a description of the devices for the run folder, in plain types.
 
     >>> describe(mesh(1))["devices"]
     1
     """
-    chosen: Sequence[Any] = over.devices.ravel().tolist()
+    chosen: Sequence[jax.Device] = over.devices.ravel().tolist()
     return {
         "platform": chosen[0].platform,
         "kind": chosen[0].device_kind,

@@ -1,4 +1,4 @@
-"""Messages that teach: what was wrong, where, what was given and expected, and the likely fix."""
+"""The errors of clearprop: what is wrong, where, what was given and expected, and the fix."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ClearpropError(Exception):
         self.expected = expected
         self.fix = fix
         self.trail: tuple[str, ...] = ()
-        """The layers that had been passed, with the shapes that they gave (set by the model)."""
+        """The layers computed before the error, with their output shapes (set by the model)."""
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.problem}" if self.where else self.problem
@@ -82,7 +82,7 @@ class NonFiniteError(ClearpropError, ArithmeticError):
 
 
 MOST_NAMES, SHOWN_NAMES = 24, 6
-"""Up to how many known names an error lists all, and how many it shows of more."""
+"""Up to MOST_NAMES known names an error lists all; of more it shows SHOWN_NAMES."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -96,7 +96,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def kind_of(value: object) -> str:
-    """Return what type a value has, as a message says it.
+    """Return the type of a value with its article, for a message.
 
     >>> kind_of(3), kind_of("x"), kind_of(None)
     ('an int', 'a str', 'None')
@@ -121,7 +121,7 @@ def unknown_name(
     close = nearest(name, names)
     expected = f"one of {', '.join(names)}" if names else f"no {kind} is known here"
     if len(names) > MOST_NAMES:
-        # What one meant is among the nearest, or none of them is of any help.
+        # The name that was meant is likely among the nearest.
         near = difflib.get_close_matches(name.lower(), names, n=SHOWN_NAMES, cutoff=0.3)
         shown = near or names[:SHOWN_NAMES]
         expected = f"one of {len(names)}, such as {', '.join(shown)}"

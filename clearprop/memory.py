@@ -1,4 +1,4 @@
-"""How much memory there is and how much of it is free, also where a container has less."""
+"""How much memory this process may use, and how much is free, inside a container too."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import NamedTuple
 ROOT = Path("/")
 
 
-class Group(NamedTuple):
-    """A group of processes that the system grants only so much memory: a container, a batch job.
+class ControlGroup(NamedTuple):
+    """A control group: processes with one limit of memory, such as a container or a batch job.
 
     Attributes:
-        limit: bytes that the group may have.
-        used: bytes that it has and cannot give back.
+        limit: bytes that the group may use.
+        used: bytes in use that the system cannot reclaim.
     """
 
     limit: int
@@ -24,7 +24,7 @@ class Group(NamedTuple):
 
 
 def total_memory(root: Path = ROOT) -> int | None:
-    """Return how many bytes this process may have at most; None where the system does not say.
+    """Return how many bytes this process may use at most; None where the system does not say.
 
     >>> total_memory() is None or total_memory() > 2**20
     True
@@ -45,20 +45,20 @@ def free_memory(root: Path = ROOT) -> int | None:
 def _available(root: Path) -> list[int]:
     with contextlib.suppress(OSError, ValueError):
         for line in (root / "proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):  # counts what the system can take back
+            if line.startswith("MemAvailable:"):  # includes what the system can reclaim
                 return [int(line.split()[1]) * 1024]
     return []
 
 
-def groups(root: Path = ROOT) -> Iterator[Group]:
+def groups(root: Path = ROOT) -> Iterator[ControlGroup]:
     """Yield the groups with a limit to which this process belongs, the innermost first.
 
-    Linux knows two forms: in the second all groups lie in one tree, in the first those for memory
-    in a tree of their own. From within a container the names are those of its host, and only the
-    top of the tree can be seen.
+    Linux has two versions of control groups: in version 2 all groups are in one tree, in version 1
+    those for memory have a separate tree. Inside a container the names are those of its host, and
+    only the top of the tree is visible.
 
     Args:
-        root: where proc and sys are.
+        root: the folder of proc and sys.
     """
     tree = root / "sys/fs/cgroup"
     with contextlib.suppress(OSError, ValueError):
@@ -77,19 +77,19 @@ def groups(root: Path = ROOT) -> Iterator[Group]:
                     yield group
 
 
-def _group(folder: Path, limit: str, used: str) -> Group | None:
+def _group(folder: Path, limit: str, used: str) -> ControlGroup | None:
     # "max" and the largest number of pages stand for no limit.
     with contextlib.suppress(OSError, ValueError):
         most = int((folder / limit).read_text(encoding="ascii"))
         if most >= 2**60:
             return None
         taken = int((folder / used).read_text(encoding="ascii"))
-        return Group(most, max(0, taken - _reclaimable(folder)))
+        return ControlGroup(most, max(0, taken - _reclaimable(folder)))
     return None
 
 
 def _reclaimable(folder: Path) -> int:
-    """Return how many bytes of files are kept that nobody has used of late."""
+    """Return how many bytes hold cached files that were not used lately."""
     with contextlib.suppress(OSError, ValueError):
         rows = (line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines())
         found = {name: int(value) for name, value in rows}

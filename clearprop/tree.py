@@ -1,6 +1,7 @@
 """Named trees: every leaf of a model or of an optimizer's state has a dotted path.
 
-``layers.0.weight`` names one array in checkpoints, in frozen patterns, in errors and in the glass.
+``layers.0.weight`` names one array in checkpoints, in patterns of frozen parameters, in errors and
+in the glass.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 
-from clearprop import backend  # noqa: F401 - makes cores devices before JAX is first used
+from clearprop import backend  # noqa: F401 - sets up the devices before JAX is first used
 from clearprop.errors import ConfigurationError, nearest, unknown_name
 
 Tree = TypeVar("Tree")
 
 
-def path_name(keys: Iterable[Any]) -> str:
+def path_name(keys: Iterable[object]) -> str:
     """Return the dotted name of a JAX key path.
 
     >>> path_name((GetAttrKey("layers"), SequenceKey(0), GetAttrKey("weight")))
@@ -28,7 +29,7 @@ def path_name(keys: Iterable[Any]) -> str:
     return ".".join(_key_name(key) for key in keys)
 
 
-def _key_name(key: Any) -> str:
+def _key_name(key: object) -> str:
     match key:
         case GetAttrKey(name=name):
             return str(name)
@@ -39,7 +40,7 @@ def _key_name(key: Any) -> str:
     return str(key)
 
 
-def flatten_with_paths(tree: Any) -> dict[str, Any]:
+def flatten_with_paths(tree: object) -> dict[str, Any]:
     """Return the leaves of a tree by dotted path, in the order of the tree.
 
     >>> flatten_with_paths({"layers": [{"weight": 1, "bias": 2}]})
@@ -49,8 +50,8 @@ def flatten_with_paths(tree: Any) -> dict[str, Any]:
     return {path_name(keys): leaf for keys, leaf in leaves}
 
 
-def replace(tree: Tree, values: Mapping[str, Any]) -> Tree:
-    """Return the tree with the named leaves replaced; the rest is shared with the original.
+def replace(tree: Tree, values: Mapping[str, object]) -> Tree:
+    """Return the tree with the named leaves replaced; the other leaves are those of the original.
 
     Raises:
         ConfigurationError: a path names no leaf of the tree.
@@ -64,7 +65,8 @@ def replace(tree: Tree, values: Mapping[str, Any]) -> Tree:
     if unknown:
         raise unknown_name("path", min(unknown), paths)
     new_leaves = [values.get(path, leaf) for path, (_, leaf) in zip(paths, leaves, strict=True)]
-    return jax.tree_util.tree_unflatten(structure, new_leaves)  # type: ignore[no-any-return]
+    replaced: Tree = jax.tree_util.tree_unflatten(structure, new_leaves)
+    return replaced
 
 
 def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
@@ -98,10 +100,10 @@ def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
     return [path for path in known if path in selected]
 
 
-def is_differentiable(leaf: Any) -> bool:
+def is_differentiable(leaf: object) -> bool:
     """Say whether a leaf can carry a gradient: a floating-point array or number.
 
-    Complex numbers cannot: the rules speak of real error signals.
+    Complex numbers cannot: the gradient rules are for real error signals.
 
     >>> [is_differentiable(leaf) for leaf in (1.5, 2, jnp.ones(3), jnp.arange(3), "relu")]
     [True, False, True, False, False]

@@ -64,13 +64,13 @@ def test_a_mesh_has_no_more_devices_than_there_are() -> None:
         backend.mesh(0)
 
 
-def test_a_batch_is_shared_out_over_the_mesh() -> None:
+def test_a_batch_is_sharded_over_the_mesh() -> None:
     over = backend.mesh()
     count = over.shape["batch"]
-    x = jax.device_put(np.arange(4.0 * count).reshape(2 * count, 2), backend.shared_out(over))
+    x = jax.device_put(np.arange(4.0 * count).reshape(2 * count, 2), backend.sharded(over))
     assert {shard.data.shape for shard in x.addressable_shards} == {(2, 2)}
     assert float(jnp.sum(x)) == np.arange(4.0 * count).sum()
-    everywhere = jax.device_put(np.ones(3), backend.whole(over))
+    everywhere = jax.device_put(np.ones(3), backend.replicated(over))
     assert everywhere.is_fully_replicated
 
 

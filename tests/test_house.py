@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 import io
 import re
 import subprocess
@@ -17,6 +18,8 @@ from typing import Any
 import pytest
 
 import clearprop
+from clearprop import ops
+from clearprop.autodiff import OPERATIONS, Operation
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "clearprop"
@@ -195,9 +198,9 @@ import doctest
 import jax.numpy as jnp
 from clearprop import nn
 from clearprop.autodiff import check_gradients
-from clearprop.ops import activations, elementwise
+from clearprop.ops import abs, activations, square
 
-names = dict(vars(activations), abs=elementwise.abs, square=elementwise.square)
+names = dict(vars(activations), abs=abs, square=square)
 exec("from __future__ import annotations\\n" + {python_blocks("map.md")[1]!r}, names)
 added = nn.Activation("softsign")
 check_gradients(lambda x: added(x).sum(), jnp.array([-2.0, 0.3, 1.5]))
@@ -248,6 +251,25 @@ def too_long(source: str) -> list[str]:
 
 def test_what_is_public_says_what_it_is() -> None:
     assert findings(undocumented, MODULES) == {}
+
+
+def lacking(row: Operation[..., Any]) -> list[str]:
+    """Return what the docstring of an operation does not say."""
+    text = inspect.getdoc(row) or ""
+    asked = {
+        "equation in code style": r"``[^`]*=[^`]*``",
+        "shapes": r"^Shapes: \w",
+        "source": r"^Source: \S",
+    }
+    if re.search(r"\braise\b|\b_?(?:check\w*|resolve)\(", inspect.getsource(row.forward)):
+        asked["what is raised"] = r"^Raises:\n    \w+Error: "
+    return [what for what, pattern in asked.items() if not re.search(pattern, text, re.MULTILINE)]
+
+
+def test_every_public_operation_says_its_equation_shapes_errors_and_source() -> None:
+    public = {name: row for name, row in OPERATIONS.items() if getattr(ops, name, None) is row}
+    assert len(public) > 80
+    assert {name: gaps for name, row in public.items() if (gaps := lacking(row))} == {}
 
 
 def test_a_file_holds_one_noun_and_a_function_fits_a_screen() -> None:

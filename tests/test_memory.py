@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.memory import Group, free_memory, groups, total_memory
+from clearprop.memory import ControlGroup, free_memory, groups, total_memory
 
 GB = 10**9
 
@@ -34,7 +34,7 @@ def test_a_group_of_the_second_form(tmp_path: Path) -> None:
         "jobs/mine/memory.current": f"{GB}\n",
     }
     root = system(tmp_path, "0::/jobs/mine\n", files)
-    assert list(groups(root)) == [Group(2 * GB, GB - GB // 4)]
+    assert list(groups(root)) == [ControlGroup(2 * GB, GB - GB // 4)]
     assert free_memory(root) == GB + GB // 4
     assert total_memory(root) == 2 * GB
 
@@ -46,7 +46,7 @@ def test_a_group_of_the_first_form_seen_from_within(tmp_path: Path) -> None:
         "memory/memory.stat": "total_inactive_file 500\n",
     }
     root = system(tmp_path, "5:cpu:/\n4:hugetlb,memory:/docker/0123\n0::/\n", files)
-    assert list(groups(root)) == [Group(3 * GB, GB - 500)]
+    assert list(groups(root)) == [ControlGroup(3 * GB, GB - 500)]
     assert free_memory(root) == 2 * GB + 500
 
 

@@ -3,17 +3,22 @@
 from clearprop.autodiff.check import GradientCheck, check_gradients
 from clearprop.autodiff.composite import checkpoint, lift
 from clearprop.autodiff.curvature import gauss_newton, jvp
-from clearprop.autodiff.operation import OPERATIONS, Operation, observe, operation
+from clearprop.autodiff.operation import OPERATIONS, operation
+from clearprop.autodiff.operators import give_operators
 from clearprop.autodiff.sweep import sweep
-from clearprop.autodiff.tape import Node, Tape, Traced, layer_path
-from clearprop.autodiff.transforms import (
-    grad,
-    hvp,
-    jacobian,
+from clearprop.autodiff.tape import (
+    Node,
+    Operation,
+    Tape,
+    Traced,
+    Value,
+    layer_path,
+    observe,
     stop_gradient,
-    value_and_grad,
-    vjp,
 )
+from clearprop.autodiff.transforms import grad, hvp, jacobian, value_and_grad, vjp
+
+give_operators()
 
 __all__ = [
     "OPERATIONS",
@@ -22,6 +27,7 @@ __all__ = [
     "Operation",
     "Tape",
     "Traced",
+    "Value",
     "check_gradients",
     "checkpoint",
     "gauss_newton",

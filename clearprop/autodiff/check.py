@@ -1,4 +1,4 @@
-"""The public gradient checker: what the rules give against what small steps measure."""
+"""The gradient checker: compares the gradients of the rules with finite differences."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class GradientCheck:
 
     Attributes:
         path: the leaf, as ``argument.path``.
-        index: the entry of that leaf.
+        index: which entry of the leaf.
         analytic: what back-propagation gives.
-        numeric: what the central difference gives.
+        numeric: what the finite difference gives.
         error: |analytic - numeric| / max(1, |analytic|, |numeric|).
         order: 1 for the gradient, 2 for a row of the Hessian along a random direction.
     """
@@ -38,8 +38,8 @@ class GradientCheck:
 
 
 def check_gradients(
-    function: Callable[..., Any],
-    *inputs: Any,
+    function: Callable[..., object],
+    *inputs: object,
     order: int = 2,
     entries: int = 20,
     step: float = 1e-5,
@@ -54,18 +54,20 @@ def check_gradients(
 
     Args:
         function: a scalar function built from clearprop operations.
-        inputs: trees of arrays; leaves without gradient are handed over as they are.
+        inputs: trees of arrays; leaves that carry no gradient reach the function unchanged.
         order: 1 or 2.
         entries: how many entries of each leaf to compare, chosen at random.
         step: the finite difference's h.
         tolerance: largest relative error that passes.
-        seed: of the random choice.
+        seed: of the random choice of entries and directions.
 
     Returns:
-        every comparison made, the largest error first.
+        all comparisons, the one with the largest error first.
 
     Raises:
-        AssertionError: an entry differs by more than the tolerance; names it with both numbers.
+        AssertionError: an entry differs by more than the tolerance; the message names the entry and
+            both numbers.
+        ConfigurationError: the order is neither 1 nor 2.
 
     >>> checks = check_gradients(lambda x, y: x * y, jnp.array(4.0), jnp.array(-3.0))
     >>> sorted(round(check.analytic, 6) for check in checks if check.order == 1)

@@ -1,30 +1,32 @@
-"""Operations made from whole functions: `lift` adopts JAX code, `checkpoint` computes it twice."""
+"""Operations made from whole functions: `lift` adopts a JAX function, `checkpoint` saves memory."""
 
 from __future__ import annotations
 
 import contextvars
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.operation import Operation, apply, operation
-from clearprop.autodiff.tape import Traced
+from clearprop.autodiff.operation import operation
+from clearprop.autodiff.shapes import Array
+from clearprop.autodiff.tape import Operation, Traced, Value, apply
 from clearprop.autodiff.transforms import vjp
 from clearprop.errors import TracedValueError
 
-Array = jax.Array
+P = ParamSpec("P")
+R = TypeVar("R")
+Tree = TypeVar("Tree")
 
-
-rebuilt: contextvars.ContextVar[Callable[[Any, Any], None] | None] = contextvars.ContextVar(
+rebuilt: contextvars.ContextVar[Callable[[object, object], None] | None] = contextvars.ContextVar(
     "rebuilt", default=None
 )
-"""Is told of a tree (a layer) and of the copy with other values that is called in its place."""
+"""Called with a tree (a layer) and with the copy, with other values, that is called instead."""
 
 
-def lift(function: Callable[..., Any]) -> Callable[..., Any]:
+def lift(function: Callable[P, R]) -> Callable[P, R]:
     """Adopt a JAX function as one operation: its rule is the one that JAX derives.
 
     The function may use anything that `jax.vjp` can differentiate; trees go in and out, and every
@@ -36,19 +38,16 @@ def lift(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(function)
-    def lifted(*args: Any, **kwargs: Any) -> Any:
-        leaves, structure = jax.tree.flatten((args, kwargs))
-        moving = [i for i, x in enumerate(leaves) if _is_input(x)]
+    def lifted(*args: P.args, **kwargs: P.kwargs) -> R:
+        inputs, put_back = _inputs_of((args, kwargs))
 
-        def of_moving(*values: Any) -> Any:
-            every = list(leaves)
-            for i, value in zip(moving, values, strict=True):
-                every[i] = value
-            called_args, called_kwargs = jax.tree.unflatten(structure, every)
+        def of_inputs(*values: Value) -> R:
+            called_args, called_kwargs = put_back(values)
             return function(*called_args, **called_kwargs)
 
         name = getattr(function, "__name__", "function")
-        return _call_flat(name, of_moving, [leaves[i] for i in moving], _vjp_of_jax)
+        output: R = _call_flat(name, of_inputs, inputs, _vjp_of_jax)
+        return output
 
     return lifted
 
@@ -70,7 +69,7 @@ def _vjp_of_jax(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
     return lift(pull_back)
 
 
-def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
     """Return the same function with less memory: the tape keeps its inputs alone.
 
     The backward pass computes the inside again. Values inside that depend on the differentiated
@@ -86,36 +85,34 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     is_tree = not jax.tree_util.all_leaves([function])
 
     @functools.wraps(function)
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        whole = (function if is_tree else None, args, kwargs)
-        leaves, structure = jax.tree.flatten(whole)
-        moving = [i for i, x in enumerate(leaves) if _is_input(x)]
-        # The backward pass runs the inside in the surroundings (layer path, training mode, random
+    def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
+        inputs, put_back = _inputs_of((function if is_tree else None, args, kwargs))
+        # The backward pass computes the inside in the context (layer path, training mode, random
         # key) of the forward pass.
         surroundings = contextvars.copy_context()
 
-        def of_moving(*values: Any) -> Any:
-            every = list(leaves)
-            for i, value in zip(moving, values, strict=True):
-                every[i] = value
-            called, called_args, called_kwargs = jax.tree.unflatten(structure, every)
-            if is_tree and (note := rebuilt.get()) is not None:
+        def of_inputs(*values: Value) -> R:
+            called, called_args, called_kwargs = put_back(values)
+            if called is None:
+                return function(*called_args, **called_kwargs)
+            if (note := rebuilt.get()) is not None:
                 note(function, called)
-            return (called if is_tree else function)(*called_args, **called_kwargs)
+            return called(*called_args, **called_kwargs)
 
-        def inside(*values: Any) -> Any:
-            return surroundings.copy().run(of_moving, *values)
+        def inside(*values: Value) -> R:
+            return surroundings.copy().run(of_inputs, *values)
 
         name = f"checkpoint({getattr(function, '__name__', type(function).__name__)})"
-        return _call_flat(name, inside, [leaves[i] for i in moving], _vjp_of_tape)
+        output: R = _call_flat(name, inside, inputs, _vjp_of_tape)
+        return output
 
     return checkpointed
 
 
 def _vjp_of_tape(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
     def pull_back(errors: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
-        # Without the barrier the compiler would find the forward pass's own values again, and
-        # keep them after all.
+        # Without the barrier the compiler would recognize the values of the forward pass, and keep
+        # them instead of computing them again.
         _, backward = vjp(function, *(barrier(x) for x in inputs))
         passed: tuple[Any, ...] = backward(tuple(errors))
         return passed
@@ -123,10 +120,25 @@ def _vjp_of_tape(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]
     return pull_back
 
 
+def _inputs_of(tree: Tree) -> tuple[list[Value], Callable[[Sequence[Value]], Tree]]:
+    """Return the inputs among a tree's leaves, and what puts other values in their places."""
+    leaves, structure = jax.tree.flatten(tree)
+    places = [i for i, leaf in enumerate(leaves) if _is_input(leaf)]
+
+    def put_back(values: Sequence[Value]) -> Tree:
+        every = list(leaves)
+        for i, value in zip(places, values, strict=True):
+            every[i] = value
+        rebuilt_tree: Tree = jax.tree.unflatten(structure, every)
+        return rebuilt_tree
+
+    return [leaves[i] for i in places], put_back
+
+
 def _is_input(leaf: Any) -> bool:
     """Say whether a leaf is an input of the operation: every array but a random key.
 
-    One that carries no gradient is an input too: it may belong to one trace of a loop's body.
+    An array that carries no gradient is an input too: it may belong to the trace of a loop's body.
     """
     if type(leaf) is Traced:
         return True
@@ -154,20 +166,20 @@ def _call_flat(
         if any(type(x) is Traced for x in leaves):
             raise TracedValueError(
                 f"{name} uses a value that is being differentiated through a closure",
-                fix="hand it over as an argument",
+                fix="pass it as an argument",
             )
         return leaves
 
     def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
         return derive(flat)(error if isinstance(error, tuple) else (error,), values)
 
-    row: Operation[Any, Any] = Operation(forward, name=name, joint=joint)
+    row = Operation(forward, name=name, joint=joint)
     leaves = apply(row, tuple(inputs), {})
     return jax.tree.unflatten(structures[0], leaves)
 
 
 @operation(errors=(lambda error, y, x: error,))
 def barrier(x: Array) -> Array:
-    """The identity, across which the compiler shares no computation."""
+    """Return x as it is; the compiler reuses no computation from before this point after it."""
     same: Array = jax.lax.optimization_barrier(x)
     return same

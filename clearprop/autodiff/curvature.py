@@ -1,29 +1,33 @@
-"""Products with Jacobians and with the Gauss-Newton matrix, without ever making either.
+"""Products with Jacobians and with the Gauss-Newton matrix, without computing these matrices.
 
-Shape letters: none; everything is a tree of arrays.
+Inputs, outputs and vectors are trees of arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.operation import find
-from clearprop.autodiff.transforms import grad, hvp, vjp
+from clearprop.autodiff.tape import Value
+from clearprop.autodiff.transforms import grad, hvp, inner_product, vjp
+
+Tree = TypeVar("Tree")
+Outputs = TypeVar("Outputs")
 
 
-def jvp(function: Callable[[Any], Any], at: Any, vector: Any) -> tuple[Any, Any]:
+def jvp(function: Callable[[Tree], Outputs], at: Tree, vector: Tree) -> tuple[Outputs, Outputs]:
     """Return the output of a function and the product J v of its Jacobian with a vector.
 
     The pull-back e -> e J is linear in e, so that the gradient of <e J, v> by e is J v: reverse
     mode twice makes forward mode.
 
     Args:
-        function: built from clearprop operations; of one tree.
-        at: where.
+        function: a function of one tree, built from clearprop operations.
+        at: the tree at which the Jacobian is taken.
         vector: a tree like ``at``.
 
     >>> output, change = jvp(lambda x: x * x, jnp.array([3.0, 4.0]), jnp.array([1.0, 0.5]))
@@ -36,7 +40,8 @@ def jvp(function: Callable[[Any], Any], at: Any, vector: Any) -> tuple[Any, Any]
     return output, _pushed(pull_back, output, vector)
 
 
-class Linearized(NamedTuple):
+@dataclass(frozen=True)
+class Linearized(Generic[Tree, Outputs]):
     """A function near a point, and a loss of its outputs.
 
     Attributes:
@@ -45,17 +50,19 @@ class Linearized(NamedTuple):
         product: v -> J^T H J v, with H the Hessian of the loss by the outputs.
     """
 
-    outputs: Any
-    pull_back: Callable[[Any], Any]
-    product: Callable[[Any], Any]
+    outputs: Outputs
+    pull_back: Callable[[Outputs], Tree]
+    product: Callable[[Tree], Tree]
 
 
-def gauss_newton(function: Callable[[Any], Any], loss: Callable[[Any], Any], at: Any) -> Linearized:
-    """Return what multiplies vectors by the Gauss-Newton matrix G = J^T H J of loss(function(w)).
+def gauss_newton(
+    function: Callable[[Tree], Outputs], loss: Callable[[Outputs], object], at: Tree
+) -> Linearized[Tree, Outputs]:
+    """Return the product with the Gauss-Newton matrix ``G = J^T H J`` of loss(function(w)).
 
     J is the Jacobian of the function, H the Hessian of the loss by the function's outputs. Where
     the loss is convex in the outputs G is positive semi-definite, which the Hessian is not. The
-    function is computed once; a product takes some three times its work.
+    function is computed once; a product costs about three times as much.
 
     Args:
         function: from a tree of parameters to outputs.
@@ -71,21 +78,21 @@ def gauss_newton(function: Callable[[Any], Any], loss: Callable[[Any], Any], at:
     """
     outputs, pull_back = vjp(function, at)
 
-    def product(vector: Any) -> Any:
+    def product(vector: Tree) -> Tree:
         change = _pushed(pull_back, outputs, vector)
-        return pull_back(hvp(loss, outputs, change))[0]
+        passed: Tree = pull_back(hvp(loss, outputs, change))[0]
+        return passed
 
     return Linearized(outputs, lambda error: pull_back(error)[0], product)
 
 
-def _pushed(pull_back: Callable[[Any], Any], output: Any, vector: Any) -> Any:
+def _pushed(
+    pull_back: Callable[[Outputs], tuple[Tree, ...]], output: Outputs, vector: Tree
+) -> Outputs:
     directions = jax.tree.leaves(vector)
 
-    def along(error: Any) -> Any:
-        total = None
-        for part, direction in zip(jax.tree.leaves(pull_back(error)[0]), directions, strict=True):
-            summand = find("sum")(part * direction)
-            total = summand if total is None else total + summand
-        return total
+    def along(error: Outputs) -> Value | None:
+        return inner_product(pull_back(error)[0], directions)
 
-    return grad(along)(jax.tree.map(jnp.zeros_like, output))
+    product: Outputs = grad(along)(jax.tree.map(jnp.zeros_like, output))
+    return product

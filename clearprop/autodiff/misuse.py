@@ -1,8 +1,7 @@
-"""Turns what JAX says when it meets a traced value into a message that names the fix."""
+"""Replaces JAX's error about a traced value by a message that names the fix."""
 
 from __future__ import annotations
 
-import importlib
 import linecache
 import re
 import traceback
@@ -15,7 +14,23 @@ import jax
 from clearprop.errors import ClearpropError, TracedValueError
 
 _LIBRARIES = (str(Path(jax.__file__).parent),)
-_OTHER_NAMES = {
+
+SAME_NAME = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        abs add argmax argmin astype broadcast_to clip concatenate cos cumsum divide dot einsum
+        elu erf exp expand_dims expm1 flip floor gather gelu identity leaky_relu log log1p
+        log_softmax logsumexp matmul max maximum mean min minimum moveaxis multiply negative
+        one_hot outer pad power prod reciprocal relu reshape round rsqrt scan scatter_add
+        sigmoid sign silu sin softmax softplus split sqrt square squeeze stack std stop_gradient
+        subtract sum take take_along_axis tanh transpose var where
+        """,
+    )
+)
+"""The functions of JAX that `clearprop.ops`, one floor above, has under the same name."""
+
+OTHER_NAME = {
     "dot": "matmul",
     "true_divide": "divide",
     "amax": "max",
@@ -27,6 +42,7 @@ _OTHER_NAMES = {
     "fori_loop": "scan",
     "while_loop": "scan",
 }
+"""The operation of `clearprop.ops` that does what a function of JAX of another name does."""
 
 
 @contextmanager
@@ -53,13 +69,10 @@ def _taught(error: TypeError) -> TracedValueError:
     place, call = _user_call(error)
     name = re.match(r"(?:\w+\.)*(\w+)\s*\(", call)
     function = name.group(1) if name else ""
-    known = importlib.import_module("clearprop.ops")
-    ours = next(
-        (n for n in (function, _OTHER_NAMES.get(function, "")) if n and hasattr(known, n)), None
-    )
+    ours = function if function in SAME_NAME else OTHER_NAME.get(function)
     lift = f"clearprop.lift({call.split('(')[0].strip()})" if name else "clearprop.lift(function)"
     return TracedValueError(
-        "a value that is being differentiated met a function that clearprop has no rule for, so "
+        "a value that is being differentiated was passed to a function without a gradient rule, so "
         "its gradient would be lost",
         where=place,
         given=call or str(error).splitlines()[0],
@@ -78,7 +91,7 @@ def _user_call(error: BaseException) -> tuple[str | None, str]:
         if frame.colno is None or frame.end_colno is None:
             return place, (frame.line or "").strip()
         line = linecache.getline(frame.filename, frame.lineno or 0).encode()
-        # A call that goes on in the next line is shown as far as its own line shows it.
+        # Of a call over several lines only the first line is shown.
         end = frame.end_colno if frame.lineno == frame.end_lineno else None
         return place, line[frame.colno : end].decode(errors="replace").rstrip()
     return None, ""

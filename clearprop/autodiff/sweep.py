@@ -2,69 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, MutableMapping, Sequence
+from typing import TypeAlias
 
 import jax.numpy as jnp
 
-from clearprop.autodiff.operation import find
-from clearprop.autodiff.tape import Node, Tape, Traced
+from clearprop.autodiff import elementary
+from clearprop.autodiff.tape import Function, Node, Output, Tape, Traced, Value
 
-Place = tuple[int, int]
+add: Function = elementary.add
+astype: Function = elementary.astype
+reshape: Function = elementary.reshape
+sum_over: Function = elementary.sum
+
+Place: TypeAlias = tuple[int, int]
 """(node, output): where a value stands on a tape."""
 
 
 def sweep(
     tape: Tape,
-    seeds: Sequence[tuple[Traced, Any]],
+    seeds: Sequence[tuple[Traced, Value]],
     keep: Collection[Place] | None = None,
-    passed: dict[tuple[int, int], Any] | None = None,
-) -> dict[Place, Any]:
+    passed: MutableMapping[tuple[int, int], Value] | None = None,
+) -> dict[Place, Value]:
     """Return the error signals of the kept places, given those of the outputs.
 
     The nodes are visited once, last to first. Each rule is given the error signal of its output
-    and answers with the errors of its inputs; here they are summed over broadcast axes, cast to
-    the input's dtype and accumulated where a value was used more than once.
+    and returns the errors of its inputs. The sweep sums these over broadcast axes, casts them to
+    the input's dtype and adds them up where a value was used more than once.
 
     Args:
         tape: what was recorded.
         seeds: pairs of an output and its error signal.
         keep: places whose errors are wanted; None keeps all of them.
-        passed: where given, is filled with what each node passed to each of its inputs, by
-            (node, input): the parts of which the errors are the sums.
+        passed: a mapping to fill with what each node passed to each of its inputs, by
+            (node, input): the parts whose sums are the errors.
+
+    Returns:
+        the error signals by place; a place that no error reached is missing.
     """
-    errors: dict[Place, Any] = {}
+    errors: dict[Place, Value] = {}
     for output, error in seeds:
         accumulate(errors, (output.node, output.output), error)
-    kept: dict[Place, Any] = {}
+    kept: dict[Place, Value] = {}
     for index in range(len(tape.nodes) - 1, -1, -1):
         node = tape.nodes[index]
         arrived = [errors.pop((index, k), None) for k in range(len(node.outputs))]
-        for k, error in enumerate(arrived):
-            if error is not None and (keep is None or (index, k) in keep):
-                kept[index, k] = error
+        for k, whole in enumerate(arrived):
+            if whole is not None and (keep is None or (index, k) in keep):
+                kept[index, k] = whole
         if node.operation is None or all(error is None for error in arrived):
             continue
-        for i, error in enumerate(errors_of_inputs(node, arrived)):
+        for i, part in enumerate(errors_of_inputs(node, arrived)):
             parent = node.parents[i]
-            if parent is not None and error is not None:
+            if parent is not None and part is not None:
                 if passed is not None:
-                    passed[index, i] = error
-                accumulate(errors, parent, error)
+                    passed[index, i] = part
+                accumulate(errors, parent, part)
     return kept
 
 
-def errors_of_inputs(node: Node, arrived: Sequence[Any]) -> list[Any]:
-    """Apply a node's rule; the answers have the shapes and dtypes of the inputs."""
+def errors_of_inputs(node: Node, arrived: Sequence[Value | None]) -> list[Value | None]:
+    """Apply a node's rule, and return errors with the shapes and dtypes of the inputs.
+
+    Args:
+        node: an operation as it was applied.
+        arrived: the error signal of each of its outputs; None where none arrived.
+
+    Returns:
+        the error signal of each input; None where no error passes.
+    """
     assert node.operation is not None
-    if len(node.outputs) == 1:
-        error, output = arrived[0], node.outputs[0]
-    else:
-        error = tuple(
-            jnp.zeros(value.shape, value.dtype) if e is None else e
-            for e, value in zip(arrived, node.outputs, strict=True)
-        )
-        output = node.outputs
+    full = tuple(
+        jnp.zeros(value.shape, value.dtype) if e is None else e
+        for e, value in zip(arrived, node.outputs, strict=True)
+    )
+    single = len(node.outputs) == 1
+    error: Output = full[0] if single else full
+    output: Output = node.outputs[0] if single else node.outputs
     wanted = [parent is not None for parent in node.parents]
     passed = node.operation.errors_of_inputs(error, output, node.inputs, node.parameters, wanted)
     return [
@@ -72,7 +87,16 @@ def errors_of_inputs(node: Node, arrived: Sequence[Any]) -> list[Any]:
     ]
 
 
-def sum_to_shape(error: Any, like: Any) -> Any:
+def pass_back(
+    node: Node, arrived: Sequence[Value | None], errors: MutableMapping[Place, Value]
+) -> None:
+    """Apply a node's rule, and add the errors of its inputs to those at their places."""
+    for parent, error in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
+        if parent is not None and error is not None:
+            accumulate(errors, parent, error)
+
+
+def sum_to_shape(error: Value, like: Value) -> Value:
     """Sum an error over the axes along which its value was broadcast, and cast it to its dtype."""
     shape = like.shape
     if error.shape != shape:
@@ -85,10 +109,10 @@ def sum_to_shape(error: Any, like: Any) -> Any:
                 if size == 1 and wide != 1
             ),
         )
-        error = find("reshape")(find("sum")(error, axis=axes), shape=tuple(shape))
-    return error if error.dtype == like.dtype else find("astype")(error, dtype=like.dtype)
+        error = reshape(sum_over(error, axis=axes), shape=tuple(shape))
+    return error if error.dtype == like.dtype else astype(error, dtype=like.dtype)
 
 
-def accumulate(errors: dict[Place, Any], place: Place, error: Any) -> None:
+def accumulate(errors: MutableMapping[Place, Value], place: Place, error: Value) -> None:
     """Add an error signal to what has already arrived at a place."""
-    errors[place] = find("add")(errors[place], error) if place in errors else error
+    errors[place] = add(errors[place], error) if place in errors else error

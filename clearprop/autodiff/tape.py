@@ -1,48 +1,208 @@
-"""The tape: what was computed, in order, with everything that the backward pass needs.
+"""The tape: which operations were computed, in order, with all that the backward pass needs.
 
 A `Tape` lives while one function is being differentiated. Values that depend on that function's
-inputs are boxed as `Traced`; each operation on them writes one `Node`. Differentiation nests: a
-younger tape has a higher level, and what it stores are values of the older levels, which may
-themselves be `Traced`. So the rules, written in clearprop's operations, can be differentiated
-again.
+inputs are boxed as `Traced`; each `Operation` on them writes one `Node`. Differentiation nests: a
+younger tape has a higher level, and it stores values of the older levels, which may themselves be
+`Traced`. So the gradient rules, written in clearprop's operations, can be differentiated again.
+
+The four classes know each other (a node holds its operation, a value its tape, and an operation
+records itself on the tape of its inputs), which is why they share a file.
 """
 
 from __future__ import annotations
 
 import contextvars
-import importlib
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import ClassVar, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
 
+from clearprop.autodiff.arguments import splitter
+from clearprop.autodiff.shapes import Array, ArrayLike, Axis
 from clearprop.errors import TracedValueError
 
-if TYPE_CHECKING:
-    from clearprop.autodiff.operation import Operation
+P = ParamSpec("P")
+R = TypeVar("R")
+X = TypeVar("X")
+R_co = TypeVar("R_co", covariant=True)
+Tree = TypeVar("Tree")
 
-_levels = itertools.count()
+Value: TypeAlias = "Array | Traced"
+"""What operations take and return: an array, or one that is being differentiated."""
+
+Output: TypeAlias = "Value | tuple[Value, ...]"
+"""What an operation returns: one value, or several."""
+
+Operand: TypeAlias = "ArrayLike | Traced"
+"""The other side of an operator: a value or a number."""
+
+ErrorRule: TypeAlias = "Callable[..., Value]"
+"""(error, output, *inputs, **parameters) -> the error signal of one input."""
+
+JointRule: TypeAlias = "Callable[..., Sequence[Value | None]]"
+"""(error, output, *inputs, **parameters) -> the error signals of all inputs (None: none)."""
+
+Function: TypeAlias = "Callable[..., Value]"
+"""An operation as a function of values; its own signature names the arrays that it computes on."""
+
+CountRule: TypeAlias = Callable[..., int]
+"""(output, *inputs, **parameters) -> how many arithmetic operations one application takes."""
 
 layer_path: contextvars.ContextVar[str] = contextvars.ContextVar("layer_path", default="")
 """Path of the layer that is being called, written into every node (set by the floor above)."""
 
+capturing: contextvars.ContextVar[Callable[[object], object] | None] = contextvars.ContextVar(
+    "capturing", default=None
+)
+"""Replaces traced values that reach a loop's body through a closure (set by `ops.scan`)."""
+
+_levels = itertools.count()
+
+
+class Operation(Generic[P, R_co]):
+    """A row of the rule table, callable as the function that it was made from.
+
+    Attributes:
+        name: of the row in the table, in messages and in summaries.
+        forward: the computation on plain JAX arrays.
+        errors: for each array input its gradient rule, or None where that input gets no error.
+        joint: one rule for all inputs, where they are best computed together.
+        stacks: whether an input's rule also holds when the error, the output and the other inputs
+            carry one more leading axis (true of elementwise operations, and of the right factor
+            of a product over the last axes); one bool for all inputs or one for each. `scan`
+            then applies that rule once to all time steps.
+        count: how many arithmetic operations one application takes, for summaries.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[P, R_co],
+        *,
+        name: str | None = None,
+        errors: Sequence[ErrorRule | None] | None = None,
+        joint: JointRule | None = None,
+        stacks: bool | Sequence[bool] = False,
+        count: CountRule | None = None,
+    ) -> None:
+        self.name = name or forward.__name__
+        self.forward = forward
+        self.errors = tuple(errors) if errors is not None else None
+        self.joint = joint
+        self.stacks = stacks
+        self._count = count
+        self._split = splitter(forward)
+        functools.update_wrapper(self, forward)
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any input gets an error."""
+        return self.joint is not None or any(rule is not None for rule in self.errors or ())
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        inputs, parameters = self._split(args, kwargs)
+        if not self.differentiable:
+            inputs = tuple(strip(x) for x in inputs)
+        return apply(self, inputs, parameters)
+
+    def errors_of_inputs(
+        self,
+        error: Output,
+        output: Output,
+        inputs: Sequence[object],
+        parameters: Mapping[str, object],
+        wanted: Sequence[bool],
+    ) -> list[Value | None]:
+        """Return the error signal of each wanted input (None elsewhere)."""
+        if self.joint is not None:
+            passed = self.joint(error, output, *inputs, **parameters)
+            return [e if want else None for e, want in zip(passed, wanted, strict=True)]
+        assert self.errors is not None
+        return [
+            rule(error, output, *inputs, **parameters) if want and rule is not None else None
+            for rule, want in zip(self.errors, wanted, strict=True)
+        ]
+
+    def stacks_at(self, position: int) -> bool:
+        """Say whether the rule of one input holds for all steps of a loop at once."""
+        return self.stacks if isinstance(self.stacks, bool) else self.stacks[position]
+
+    def count(
+        self, output: Output, inputs: Sequence[object], parameters: Mapping[str, object]
+    ) -> int:
+        """Return how many arithmetic operations one application takes."""
+        if self._count is not None:
+            return self._count(output, *inputs, **parameters)
+        outputs = output if isinstance(output, tuple) else (output,)
+        return sum(math.prod(value.shape) for value in outputs)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+
+AnyOperation: TypeAlias = "Operation[..., Output]"
+"""An operation whose arguments are not known to the type checker."""
+
+Observer: TypeAlias = (
+    "Callable[[AnyOperation, tuple[object, ...], Output, dict[str, object]], None]"
+)
+"""(operation, inputs, output, parameters) -> None, called for each operation that is computed."""
+
+_observers: list[Observer] = []
+
+
+def apply(row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[str, object]) -> R:
+    """Apply an operation: write it on the youngest tape among its inputs, compute below it."""
+    capture = capturing.get()
+    if capture is not None:
+        inputs = tuple(capture(x) for x in inputs)
+    return _apply(row, inputs, parameters)
+
+
+def _apply(row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[str, object]) -> R:
+    tape: Tape | None = None
+    for x in inputs:
+        if type(x) is Traced and (tape is None or x.tape.level > tape.level):
+            tape = x.tape
+    if tape is None:
+        output = row.forward(*inputs, **parameters)
+        for observer in _observers:
+            observer(cast(AnyOperation, row), inputs, cast(Output, output), parameters)
+        return output
+    raw = tuple(x.value if type(x) is Traced and x.tape is tape else x for x in inputs)
+    return tape.record(row, inputs, raw, _apply(row, raw, parameters), parameters)
+
+
+@contextmanager
+def observe(observer: Observer) -> Iterator[None]:
+    """Call ``observer`` with each operation inside the block, as it is computed."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation as it happened: its inputs and outputs, and the nodes its inputs came from.
+    """One operation as it was applied: its inputs and outputs, and where its inputs come from.
 
     ``parents[i]`` is ``(node, output)`` where input ``i`` came from the same tape, else None.
     A variable (an input of the differentiated function) is a node without operation.
     """
 
-    operation: Operation[Any, Any] | None
-    inputs: tuple[Any, ...]
-    outputs: tuple[Any, ...]
+    operation: AnyOperation | None
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
     parents: tuple[tuple[int, int] | None, ...]
-    parameters: dict[str, Any]
+    parameters: dict[str, object]
     layer: str
 
 
@@ -56,20 +216,24 @@ class Tape:
         self.nodes: list[Node] = []
         self.closed = False
 
-    def variable(self, value: Any) -> Traced:
+    def variable(self, value: Value) -> Traced:
         """Box an input of the differentiated function."""
         self.nodes.append(Node(None, (), (value,), (), {}, layer_path.get()))
         return Traced(value, self, len(self.nodes) - 1, 0)
 
     def record(
         self,
-        operation: Operation[Any, Any],
-        inputs: Sequence[Any],
-        raw: tuple[Any, ...],
-        output: Any,
-        parameters: dict[str, Any],
-    ) -> Any:
-        """Write one node and return the operation's output, boxed where it can carry a gradient."""
+        operation: Operation[..., R],
+        inputs: Sequence[object],
+        raw: tuple[object, ...],
+        output: R,
+        parameters: dict[str, object],
+    ) -> R:
+        """Write one node and return the operation's output, boxed where it can carry a gradient.
+
+        Raises:
+            TracedValueError: the differentiation that this tape belongs to has ended.
+        """
         if self.closed:
             raise TracedValueError(
                 f"{operation.name} was given a value whose differentiation has ended",
@@ -80,30 +244,31 @@ class Tape:
             (x.node, x.output) if type(x) is Traced and x.tape is self else None for x in inputs
         )
         several = isinstance(output, tuple)
-        outputs = output if several else (output,)
-        self.nodes.append(Node(operation, raw, outputs, parents, parameters, layer_path.get()))
+        outputs = cast("tuple[Value, ...]", output if several else (output,))
+        row = cast(AnyOperation, operation)
+        values = cast("tuple[Value, ...]", raw)
+        self.nodes.append(Node(row, values, outputs, parents, parameters, layer_path.get()))
         index = len(self.nodes) - 1
         boxed = tuple(
             Traced(value, self, index, k) if _is_floating(value) else value
             for k, value in enumerate(outputs)
         )
-        return boxed if several else boxed[0]
+        return cast(R, boxed if several else boxed[0])
 
 
-def _is_floating(value: Any) -> bool:
+def _is_floating(value: Value | None) -> bool:
     return value is not None and bool(jnp.issubdtype(value.dtype, jnp.floating))
 
 
-def strip(value: Any) -> Any:
-    """Return the plain array inside a value, through every level of differentiation."""
-    while type(value) is Traced:
-        value = value.value
-    return value
+Unary: TypeAlias = "Callable[[Traced], Value]"
+Binary: TypeAlias = "Callable[[Traced, Operand], Value]"
 
 
-def strip_tree(tree: Any) -> Any:
-    """Return a tree with every traced leaf replaced by its plain array."""
-    return jax.tree.map(strip, tree)
+class Reduction(Protocol):
+    """A method of arrays that makes one entry of many."""
+
+    def __call__(self, axis: Axis = None, keepdims: bool = False) -> Value:
+        """Reduce along the axes (all when None); ``keepdims`` leaves them with size 1."""
 
 
 class Traced:
@@ -114,10 +279,9 @@ class Traced:
     """
 
     __slots__ = ("node", "output", "tape", "value")
-    __array_ufunc__ = None  # numpy arrays then leave `array * traced` to __rmul__ below
-    __hash__ = None  # type: ignore[assignment]  # == compares elementwise, as arrays do
+    __array_ufunc__ = None  # numpy arrays then leave `array * traced` to __rmul__
 
-    def __init__(self, value: Any, tape: Tape, node: int, output: int) -> None:
+    def __init__(self, value: Value, tape: Tape, node: int, output: int) -> None:
         self.value = value
         self.tape = tape
         self.node = node
@@ -126,10 +290,10 @@ class Traced:
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes along each axis."""
-        return self.value.shape  # type: ignore[no-any-return]
+        return self.value.shape
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype[np.generic]:
         """Data type of the entries."""
         return self.value.dtype
 
@@ -141,12 +305,7 @@ class Traced:
     @property
     def size(self) -> int:
         """Number of entries."""
-        return self.value.size  # type: ignore[no-any-return]
-
-    @property
-    def T(self) -> Any:
-        """The transpose: axes in reverse order."""
-        return _operation("transpose")(self)
+        return self.value.size
 
     @property
     def at(self) -> NoReturn:
@@ -158,7 +317,7 @@ class Traced:
             raise TypeError("a value without axes has no length")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Value]:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
@@ -168,115 +327,62 @@ class Traced:
     def __format__(self, spec: str) -> str:
         return format(strip(self), spec)
 
-    # Python operators: each is the clearprop operation of that name.
-    def __add__(self, other: Any) -> Any:
-        return _operation("add")(self, other)
+    __hash__ = None  # type: ignore[assignment]  # == compares entry by entry, as arrays do
 
-    def __radd__(self, other: Any) -> Any:
-        return _operation("add")(other, self)
+    # The operators and methods of arrays are operations. These stand above this file, and
+    # operators.py gives them to this class.
+    __add__: ClassVar[Binary]
+    __radd__: ClassVar[Binary]
+    __sub__: ClassVar[Binary]
+    __rsub__: ClassVar[Binary]
+    __mul__: ClassVar[Binary]
+    __rmul__: ClassVar[Binary]
+    __truediv__: ClassVar[Binary]
+    __rtruediv__: ClassVar[Binary]
+    __pow__: ClassVar[Binary]
+    __rpow__: ClassVar[Binary]
+    __matmul__: ClassVar[Binary]
+    __rmatmul__: ClassVar[Binary]
+    __neg__: ClassVar[Unary]
+    __abs__: ClassVar[Unary]
+    __getitem__: ClassVar[Callable[[Traced, object], Value]]
+    T: Value
+    sum: Reduction
+    mean: Reduction
+    max: Reduction
+    min: Reduction
+    reshape: Callable[..., Value]
+    ravel: Callable[[], Value]
+    transpose: Callable[..., Value]
+    astype: Callable[[DTypeLike], Value]
 
-    def __sub__(self, other: Any) -> Any:
-        return _operation("subtract")(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _operation("subtract")(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _operation("multiply")(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _operation("multiply")(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _operation("divide")(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _operation("divide")(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _operation("power")(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _operation("power")(other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return _operation("matmul")(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return _operation("matmul")(other, self)
-
-    def __neg__(self) -> Any:
-        return _operation("negative")(self)
-
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Traced:
         return self
 
-    def __abs__(self) -> Any:
-        return _operation("abs")(self)
-
-    def __getitem__(self, index: Any) -> Any:
-        # The row takes the arrays of an index apart from its static rest; the function parts them.
-        return importlib.import_module("clearprop.ops.index").getitem(self, index)
-
     # Comparisons carry no gradient: they give plain boolean arrays.
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Operand) -> Array:
         return strip(self) < strip(other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Operand) -> Array:
         return strip(self) <= strip(other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Operand) -> Array:
         return strip(self) > strip(other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Operand) -> Array:
         return strip(self) >= strip(other)
 
-    def __eq__(self, other: object) -> Any:
-        return strip(self) == strip(other)
+    def __eq__(self, other: object) -> Array:  # type: ignore[override]  # as arrays compare
+        return cast(Array, strip(self) == strip(other))
 
-    def __ne__(self, other: object) -> Any:
-        return strip(self) != strip(other)
-
-    # The array methods that model code uses most.
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Sum over axes: `ops.sum`."""
-        return _operation("sum")(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Mean over axes: `ops.mean`."""
-        return _operation("mean")(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Largest entry along axes: `ops.max`."""
-        return _operation("max")(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Smallest entry along axes: `ops.min`."""
-        return _operation("min")(self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape: Any) -> Any:
-        """Give the entries another shape: `ops.reshape`."""
-        new = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return _operation("reshape")(self, shape=tuple(new))
-
-    def ravel(self) -> Any:
-        """Give the entries one axis: `ops.reshape`."""
-        return self.reshape(-1)
-
-    def transpose(self, *axes: Any) -> Any:
-        """Reorder the axes: `ops.transpose`."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return _operation("transpose")(self, axes=tuple(order) if order else None)
-
-    def astype(self, dtype: Any) -> Any:
-        """Convert the entries: `ops.astype`."""
-        return _operation("astype")(self, dtype=dtype)
+    def __ne__(self, other: object) -> Array:  # type: ignore[override]  # as arrays compare
+        return cast(Array, strip(self) != strip(other))
 
     # What would lose the gradient in silence is refused.
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+    def __setitem__(self, index: object, value: object) -> NoReturn:
         raise _in_place()
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+    def __array__(self, *_: object, **__: object) -> NoReturn:
         raise _lost("numpy")
 
     def __float__(self) -> NoReturn:
@@ -299,10 +405,23 @@ class Traced:
         return bool(strip(self))
 
 
-def _operation(name: str) -> Any:
-    from clearprop.autodiff.operation import find  # operation.py needs this module first
+def strip(value: Traced | X) -> Array | X:
+    """Return the plain array inside a value, through every level of differentiation."""
+    plain: Value | X = value
+    while type(plain) is Traced:
+        plain = plain.value
+    return cast("Array | X", plain)
 
-    return find(name)
+
+def stop_gradient(tree: Tree) -> Tree:
+    """Return the plain arrays of a tree: every differentiation takes them as constants.
+
+    >>> from clearprop.autodiff import grad
+    >>> print(grad(lambda x: x * stop_gradient(x))(3.0))
+    3.0
+    """
+    plain: Tree = jax.tree.map(strip, tree)
+    return plain
 
 
 def _in_place() -> TracedValueError:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
 
+from clearprop.autodiff.elementary import reshape, stack
+from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.misuse import teach_misuse
-from clearprop.autodiff.operation import capturing, find
-from clearprop.autodiff.sweep import sweep
-from clearprop.autodiff.tape import Tape, Traced, strip_tree
+from clearprop.autodiff.sweep import Place, sweep
+from clearprop.autodiff.tape import Tape, Traced, Value, capturing, stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, TracedValueError
 from clearprop.tree import is_differentiable
 
-F = TypeVar("F", bound=Callable[..., Any])
+Tree = TypeVar("Tree")
 
 
-class Variables:
-    """The inputs of one differentiation: trees whose floating leaves are boxed on one tape."""
+class Variables(Generic[Tree]):
+    """An argument of one differentiation: a tree whose floating leaves are boxed on one tape.
 
-    def __init__(self, tape: Tape, tree: Any) -> None:
+    Attributes:
+        tree: the argument with its boxed leaves.
+        places: where each leaf stands on the tape; None for one that carries no gradient.
+    """
+
+    def __init__(self, tape: Tape, tree: Tree) -> None:
         leaves, self.structure = jax.tree.flatten(tree)
         capture = capturing.get()
         if capture is not None:  # a closure's value inside a loop's body is a constant of the loop
@@ -34,23 +40,28 @@ class Variables:
             else x
             for x in leaves
         ]
-        self.tree = jax.tree.unflatten(self.structure, self.boxed)
-        self.places = [(x.node, x.output) if type(x) is Traced else None for x in self.boxed]
+        self.tree: Tree = jax.tree.unflatten(self.structure, self.boxed)
+        self.places: list[Place | None] = [
+            (x.node, x.output) if type(x) is Traced else None for x in self.boxed
+        ]
 
-    def gradient(self, errors: dict[tuple[int, int], Any]) -> Any:
+    def gradient(self, errors: Mapping[Place, Value]) -> Tree:
         """Return the tree of gradients: zeros for unused leaves, None for those without one."""
-        leaves = [
+        leaves: list[Value | None] = [
             None
             if place is None
-            else errors.get(place, jnp.zeros(box.shape, box.dtype) if place not in errors else None)
+            else errors[place]
+            if place in errors
+            else jnp.zeros(box.shape, box.dtype)
             for place, box in zip(self.places, self.boxed, strict=True)
         ]
-        return jax.tree.unflatten(self.structure, leaves)
+        gradient: Tree = jax.tree.unflatten(self.structure, leaves)
+        return gradient
 
 
 @contextmanager
 def _taping() -> Iterator[Tape]:
-    """Give a tape that takes no more nodes once the block has ended."""
+    """Yield a tape, and close it at the end of the block: it then takes no more nodes."""
     tape = Tape()
     try:
         with teach_misuse():
@@ -60,7 +71,7 @@ def _taping() -> Iterator[Tape]:
 
 
 def value_and_grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+    function: Callable[..., object], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
     """Return a function that gives the value of ``function`` and its gradient.
 
@@ -76,7 +87,7 @@ def value_and_grad(
         has_aux: whether the function returns something beside its value.
 
     Raises:
-        ShapeError: the value is no scalar.
+        ShapeError: the value is not a scalar.
         TracedValueError: a value was used where its gradient would have been lost.
 
     >>> value, gradient = value_and_grad(lambda x, y: x * x * y, argnums=(0, 1))(0.5, 0.5)
@@ -106,10 +117,10 @@ def value_and_grad(
                     given=f"argnums={argnums}",
                     fix="convert the numbers to float32, or choose other arguments",
                 )
-            result = function(*inputs, **kwargs)
+            result: Any = function(*inputs, **kwargs)
             value, aux = result if has_aux else (result, None)
             value = _scalar(value)
-            errors: dict[tuple[int, int], Any] = {}
+            errors: dict[Place, Value] = {}
             if type(value) is Traced and value.tape is tape:
                 wanted = {p for v in variables for p in v.places if p is not None}
                 one = jnp.ones((), value.dtype)
@@ -123,7 +134,7 @@ def value_and_grad(
 
 
 def grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+    function: Callable[..., object], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
     """Return a function that gives the gradient of ``function``; see `value_and_grad`.
 
@@ -142,11 +153,21 @@ def grad(
     return differentiated
 
 
-def vjp(function: Callable[..., Any], *inputs: Any, has_aux: bool = False) -> tuple[Any, ...]:
+def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False) -> tuple[Any, ...]:
     """Return the output of ``function`` and its pull-back.
 
-    The pull-back takes the error signal of the output (a tree like it; None where there is none)
-    to the tuple of error signals of the inputs: e J for the Jacobian J. It may be called again.
+    The pull-back maps the error signal e of the output (a tree like the output, with None where
+    there is no error) to the tuple of error signals of the inputs: e J for the Jacobian J. It may
+    be called several times.
+
+    Args:
+        function: built from clearprop operations and Python operators.
+        inputs: trees, the arguments of the function.
+        has_aux: whether the function returns ``(output, aux)``; aux is then returned third.
+
+    Raises:
+        ShapeError: the pull-back is given an error signal that is not a tree like the output.
+        TracedValueError: a value was used where its gradient would have been lost.
 
     >>> output, pull_back = vjp(lambda x, y: x * y, 4.0, -3.0)
     >>> print(output, *pull_back(jnp.ones(())))
@@ -154,7 +175,7 @@ def vjp(function: Callable[..., Any], *inputs: Any, has_aux: bool = False) -> tu
     """
     with _taping() as tape:
         variables = [Variables(tape, x) for x in inputs]
-        result = function(*(v.tree for v in variables))
+        result: Any = function(*(v.tree for v in variables))
         output, aux = result if has_aux else (result, None)
     leaves, structure = jax.tree.flatten(output)
     wanted = {p for v in variables for p in v.places if p is not None}
@@ -173,7 +194,7 @@ def vjp(function: Callable[..., Any], *inputs: Any, has_aux: bool = False) -> tu
                 continue
             if tuple(jnp.shape(e) if type(e) is not Traced else e.shape) != leaf.shape:
                 raise ShapeError(
-                    "an error signal has not the shape of its output",
+                    "an error signal does not have the shape of its output",
                     given=str(jnp.shape(e)),
                     expected=str(leaf.shape),
                 )
@@ -186,11 +207,18 @@ def vjp(function: Callable[..., Any], *inputs: Any, has_aux: bool = False) -> tu
     return (plain, pull_back, _below(tape, aux)) if has_aux else (plain, pull_back)
 
 
-def hvp(function: Callable[..., Any], inputs: Any, vector: Any) -> Any:
+def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
     """Return the product H v of the Hessian of a scalar function with a vector.
 
-    H v is the gradient of <gradient, v>: the tape differentiates its own rules. Both trees have
-    the structure of ``inputs``.
+    H v is the gradient of <gradient, v>: the gradient rules are differentiated themselves.
+
+    Args:
+        function: a scalar function of one tree.
+        inputs: the tree at which the Hessian is taken.
+        vector: a tree like ``inputs``.
+
+    Raises:
+        ShapeError: a leaf of the vector does not have the shape of its input.
 
     >>> print(hvp(lambda x: x[0] ** 2 * x[1], jnp.array([3.0, 5.0]), jnp.array([1.0, 0.0])))
     [10.  6.]
@@ -199,33 +227,49 @@ def hvp(function: Callable[..., Any], inputs: Any, vector: Any) -> Any:
     reverse.
     """
 
-    def slope(at: Any) -> Any:
-        gradients = jax.tree.leaves(grad(function)(at))
-        total = None
-        for gradient, direction in zip(gradients, directions, strict=True):
-            part = find("sum")(gradient * direction)
-            total = part if total is None else total + part
-        return total
+    def slope(at: Tree) -> Value | None:
+        return inner_product(grad(function)(at), directions)
 
-    directions = []
+    directions: list[Value] = []
     for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True):
         if type(x) is not Traced and not is_differentiable(x):
             continue
         if jnp.shape(stop_gradient(x)) != jnp.shape(stop_gradient(v)):
             raise ShapeError(
-                "the vector has not the shape of the inputs",
+                "the vector does not have the shape of the inputs",
                 given=str(jnp.shape(stop_gradient(v))),
                 expected=str(jnp.shape(stop_gradient(x))),
             )
         directions.append(v)
-    return grad(slope)(inputs)
+    product: Tree = grad(slope)(inputs)
+    return product
 
 
-def jacobian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
+    """Return <tree, v>: the sum over leaves of each leaf times its direction.
+
+    Args:
+        tree: any tree of arrays; None counts as no leaf.
+        directions: one array a leaf, of its shape.
+
+    Returns:
+        a scalar, or None where the tree has no leaf.
+
+    >>> print(inner_product({"w": jnp.array([1.0, 2.0])}, [jnp.array([3.0, 4.0])]))
+    11.0
+    """
+    total: Value | None = None
+    for leaf, direction in zip(jax.tree.leaves(tree), directions, strict=True):
+        summand = sum_over(leaf * direction)
+        total = summand if total is None else total + summand
+    return total
+
+
+def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[..., Any]:
     """Return a function that gives the Jacobian: d output / d input, entry by entry.
 
-    For an output of shape S and an input leaf of shape T the answer has shape S + T; trees of
-    outputs and inputs give the tree of outputs, each leaf holding a tree of inputs.
+    For an output of shape S and an input leaf of shape T the result has shape S + T. For trees the
+    result is a tree like the output, and each of its leaves is a tree like the input.
 
     >>> jacobian(lambda x: x * x)(jnp.array([1.0, 3.0]))
     Array([[2., 0.],
@@ -256,24 +300,14 @@ def jacobian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., An
 
 
 def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> Any:
-    """Apply ``row`` to every unit vector; the answers are stacked in front."""
+    """Apply ``row`` to every unit vector, and stack the results along new first axes."""
     first = row(units[0])
     if not any(type(x) is Traced for x in jax.tree.leaves(first)):
         rows = jax.vmap(row)(units)
         return jax.tree.map(lambda r: r.reshape(*shape, *r.shape[1:]), rows)
-    # vmap cannot see a value of an outer differentiation, so its rows are made one by one.
+    # vmap cannot handle a value of an outer differentiation, so the rows are made one by one.
     every = [first, *(row(unit) for unit in units[1:])]
-    stack, reshape = find("stack"), find("reshape")
     return jax.tree.map(lambda *r: reshape(stack(*r), shape=(*shape, *r[0].shape)), *every)
-
-
-def stop_gradient(tree: Any) -> Any:
-    """Return the plain arrays of a tree: constants, as far as every differentiation knows.
-
-    >>> print(grad(lambda x: x * stop_gradient(x))(3.0))
-    3.0
-    """
-    return strip_tree(tree)
 
 
 def _scalar(value: Any) -> Any:

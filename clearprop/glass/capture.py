@@ -163,8 +163,8 @@ def capture(
 def _swept(
     tape: Tape,
     objective: Any,
-    weights: Variables,
-    inputs: Variables,
+    weights: Variables[Any],
+    inputs: Variables[Any],
     heard: list[tuple[str, str, Any]],
 ) -> Capture:
     outputs = [leaf for _, _, output in heard for leaf in jax.tree.leaves(output)]

@@ -19,7 +19,7 @@ import jax
 
 from clearprop.autodiff import layer_path, stop_gradient
 from clearprop.autodiff.composite import rebuilt
-from clearprop.autodiff.operation import capturing
+from clearprop.autodiff.tape import capturing
 from clearprop.errors import ClearpropError, ModelError
 from clearprop.ops.scan import steps_under_way
 

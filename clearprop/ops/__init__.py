@@ -1,7 +1,8 @@
 """The operations: functions on arrays, each with the rule of its error signal beside it."""
 
-from clearprop.autodiff import OPERATIONS, Operation, stop_gradient
-from clearprop.ops import activations
+from clearprop.autodiff import OPERATIONS, Operation, Value, elementary, stop_gradient
+from clearprop.autodiff.elementary import *  # noqa: F403 - named on their own floor
+from clearprop.ops import activations, conv
 from clearprop.ops.activations import *  # noqa: F403 - a new one is named in its own file alone
 from clearprop.ops.attention import (
     attend,
@@ -10,45 +11,27 @@ from clearprop.ops.attention import (
     causal_mask,
     masked_softmax,
 )
-from clearprop.ops.conv import (
-    convolution,
-    convolution_bias_error,
-    convolution_input_error,
-    convolution_kernel_error,
-    convolution_transpose,
-    output_size,
-    true_convolution,
-)
+from clearprop.ops.conv import *  # noqa: F403
 from clearprop.ops.elementwise import (
-    abs,
-    add,
     clip,
     cos,
-    divide,
     dropout,
     erf,
     exp,
     expm1,
     floor,
-    log,
     log1p,
     maximum,
     minimum,
-    multiply,
-    negative,
-    power,
     reciprocal,
     round,
     rsqrt,
-    sign,
     sin,
     sqrt,
     square,
-    subtract,
-    where,
 )
-from clearprop.ops.index import gather, getitem, one_hot, scatter_add, take, take_along_axis
-from clearprop.ops.linalg import dot, einsum, matmul, outer, outer_sum
+from clearprop.ops.index import gather, one_hot, scatter_add, take, take_along_axis
+from clearprop.ops.linalg import dot, einsum, outer
 from clearprop.ops.losses import (
     hinge,
     kl_divergence,
@@ -67,107 +50,59 @@ from clearprop.ops.pool import (
     spread_over_windows,
     write_in_windows,
 )
-from clearprop.ops.reduce import (
-    argmax,
-    argmin,
-    cumsum,
-    logsumexp,
-    max,
-    mean,
-    min,
-    prod,
-    std,
-    sum,
-    var,
-)
+from clearprop.ops.reduce import argmax, argmin, cumsum, logsumexp, prod, std, var
 from clearprop.ops.scan import scan
-from clearprop.ops.shape import (
-    astype,
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    flip,
-    moveaxis,
-    pad,
-    reshape,
-    split,
-    squeeze,
-    stack,
-    transpose,
-)
+from clearprop.ops.shape import concatenate, flip, moveaxis, pad, split, squeeze
 from clearprop.ops.storage import stored
 
 __all__ = [
     "OPERATIONS",
     "Operation",
-    "abs",
-    "add",
+    "Value",
     "argmax",
     "argmin",
-    "astype",
     "attend",
     "attention",
     "attention_weights",
     "average_pool",
     "batch_norm",
-    "broadcast_to",
     "causal_mask",
     "clip",
     "concatenate",
-    "convolution",
-    "convolution_bias_error",
-    "convolution_input_error",
-    "convolution_kernel_error",
-    "convolution_transpose",
     "cos",
     "cumsum",
-    "divide",
     "dot",
     "dropout",
     "einsum",
     "erf",
     "exp",
-    "expand_dims",
     "expm1",
     "first_largest",
     "flip",
     "floor",
     "gather",
-    "getitem",
     "hinge",
     "kl_divergence",
     "layer_norm",
-    "log",
     "log1p",
     "log_loss",
     "logsumexp",
     "masked_softmax",
-    "matmul",
-    "max",
     "max_pool",
     "maximum",
-    "mean",
-    "min",
     "minimum",
     "moveaxis",
-    "multiply",
-    "negative",
     "one_hot",
     "outer",
-    "outer_sum",
-    "output_size",
     "pad",
-    "power",
     "prod",
     "read_in_windows",
     "reciprocal",
-    "reshape",
     "round",
     "rsqrt",
     "scan",
     "scatter_add",
     "sigmoid_binary_cross_entropy",
-    "sign",
     "sin",
     "softmax_cross_entropy",
     "split",
@@ -176,20 +111,16 @@ __all__ = [
     "square",
     "squared_error",
     "squeeze",
-    "stack",
     "std",
     "stop_gradient",
     "stored",
-    "subtract",
-    "sum",
     "take",
     "take_along_axis",
-    "transpose",
-    "true_convolution",
     "var",
     "weight_norm",
-    "where",
     "write_in_windows",
     "zero_one",
 ]
+__all__ += elementary.__all__
 __all__ += activations.__all__
+__all__ += conv.__all__

@@ -1,8 +1,8 @@
 """Activation functions: each one's equation, forward, rule and example in one place.
 
-To add one, write it here as its siblings are, and name it in ``__all__``. From then on it is
-``ops.NAME`` and ``nn.Activation("NAME")``, and tests/ops/test_activations.py checks its derivatives
-of first and second order, its documentation and its shape without a new line.
+To add one, write it here like the others, and name it in ``__all__``. Then it is ``ops.NAME`` and
+``nn.Activation("NAME")``, and tests/ops/test_activations.py checks its derivatives of first and
+second order, its documentation and its shape without a new test.
 
 In the rules ``error`` is the error signal of the output, ``y`` the output and ``x`` the input.
 """
@@ -17,9 +17,11 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import Operation, operation
-from clearprop.ops.elementwise import erf, exp, where
-from clearprop.ops.reduce import sum as sum_over
-from clearprop.ops.types import Array, ArrayLike, check_axis
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.elementary import where
+from clearprop.autodiff.shapes import Array, ArrayLike, check_axis
+from clearprop.autodiff.tape import ErrorRule
+from clearprop.ops.elementwise import erf, exp
 
 __all__ = [
     "ACTIVATIONS",
@@ -46,12 +48,12 @@ ACTIVATIONS: dict[str, Operation[..., Array]] = {}
 
 
 def activation(
-    rule: Callable[..., Any] | None, elementwise: bool = True
+    rule: ErrorRule | None, elementwise: bool = True
 ) -> Callable[[Callable[P, Array]], Operation[P, Array]]:
     """Turn a forward function into an operation that is an activation.
 
     ``rule(error, y, x, **parameters)`` gives the error signal of the input; None where no error
-    passes. The one function stands for all it does: forward, rule, documentation, name.
+    passes. The activation has the name and the docstring of the function.
 
     >>> sorted(ACTIVATIONS)[:3]
     ['binary_step', 'elu', 'gelu']
@@ -68,22 +70,29 @@ def activation(
 
 @activation(lambda error, y, x: error)
 def identity(x: ArrayLike) -> Array:
-    """Linear unit: y = x, with dy/dx = 1.
+    """Linear unit: ``y = x``, with ``dy/dx = 1``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(identity(2.0))
     2.0
+
+    Source: the linear unit of the delta rule (Widrow and Hoff 1960).
     """
     return jnp.asarray(x)
 
 
 @activation(None)
 def binary_step(x: ArrayLike, threshold: float = 0.0) -> Array:
-    """Binary threshold unit: y = 1 if x >= threshold else 0. No error passes a step.
+    """Binary threshold unit: ``y = 1 if x >= threshold else 0``. No error passes a step.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(binary_step(jnp.array([-1.0, 0.0, 1.0])))
     [0. 1. 1.]
 
-    Source: McCulloch and Pitts (1943).
+    Source: McCulloch and Pitts 1943, *A logical calculus of the ideas immanent in nervous
+    activity*.
     """
     x = jnp.asarray(x)
     return (x >= threshold).astype(x.dtype)
@@ -91,30 +100,43 @@ def binary_step(x: ArrayLike, threshold: float = 0.0) -> Array:
 
 @activation(lambda error, y, x: error * y * (1 - y))
 def sigmoid(x: ArrayLike) -> Array:
-    """Sigmoid unit: y = 1 / (1 + e^-x), with dy/dx = y (1 - y).
+    """Sigmoid unit: ``y = 1 / (1 + e^-x)``, with ``dy/dx = y (1 - y)``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(f"{sigmoid(1.0):.2f}")
     0.73
+
+    Source: the logistic function (Verhulst 1838); Rumelhart, Hinton and Williams 1986.
     """
     return jax.nn.sigmoid(x)
 
 
 @activation(lambda error, y, x: error * (1 - y * y))
 def tanh(x: ArrayLike) -> Array:
-    """Hyperbolic tangent: y = (e^x - e^-x) / (e^x + e^-x), with dy/dx = 1 - y^2.
+    """Hyperbolic tangent: ``y = (e^x - e^-x) / (e^x + e^-x)``, with ``dy/dx = 1 - y^2``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(tanh(0.0))
     0.0
+
+    Source: NumPy's `tanh`.
     """
     return jnp.tanh(x)
 
 
 @activation(lambda error, y, x: where(x > 0, error, 0.0))
 def relu(x: ArrayLike) -> Array:
-    """Rectified linear unit: y = max(x, 0), with dy/dx = 1 for x > 0 and 0 elsewhere, 0 at 0 too.
+    """Rectified linear unit: ``y = max(x, 0)``, with ``dy/dx = 1`` for x > 0 and 0 elsewhere.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(relu(jnp.array([-1.0, 0.0, 2.0])))
     [0. 0. 2.]
+
+    Source: Nair and Hinton 2010, *Rectified linear units improve restricted Boltzmann machines*;
+    the slope at 0 is 0.
     """
     return jax.nn.relu(x)
 
@@ -125,12 +147,15 @@ def _error_of_leaky_relu(error: Any, y: Any, x: Any, slope: float = 0.01) -> Any
 
 @activation(_error_of_leaky_relu)
 def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
-    """Leaky rectified linear unit: y = x if x > 0 else slope x, with dy/dx = 1 or the slope.
+    """Leaky rectified linear unit: ``y = x if x > 0 else slope x``, with ``dy/dx = 1 or slope``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(leaky_relu(jnp.array([-1.0, 2.0])))
     [-0.01  2.  ]
 
-    Source: Maas, Hannun and Ng (2013).
+    Source: Maas, Hannun and Ng 2013, *Rectifier nonlinearities improve neural network acoustic
+    models*.
     """
     return jnp.where(jnp.asarray(x) > 0, x, slope * jnp.asarray(x))
 
@@ -141,12 +166,16 @@ def _error_of_elu(error: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
 
 @activation(_error_of_elu)
 def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
-    """Exponential linear unit: y = x if x > 0 else alpha (e^x - 1), with dy/dx = 1 or y + alpha.
+    """Exponential linear unit: ``y = x if x > 0 else alpha (e^x - 1)``, with ``dy/dx = 1 or y +
+    alpha``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(elu(jnp.array([-100.0, 2.0])))
     [-1.  2.]
 
-    Source: Clevert, Unterthiner and Hochreiter (2016).
+    Source: Clevert, Unterthiner and Hochreiter 2016, *Fast and accurate deep network learning by
+    exponential linear units*.
     """
     return jax.nn.elu(x, alpha)
 
@@ -166,30 +195,35 @@ def _error_of_gelu_tanh(error: Any, y: Any, x: Any) -> Any:
 
 @activation(_error_of_gelu)
 def gelu(x: ArrayLike, approximate: bool = False) -> Array:
-    """Gaussian error linear unit: y = x Phi(x), with dy/dx = Phi(x) + x phi(x).
+    """Gaussian error linear unit: ``y = x Phi(x)``, with ``dy/dx = Phi(x) + x phi(x)``.
 
     Phi is the standard normal distribution's cumulative function, phi its density. With
-    ``approximate`` Phi(x) = (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2.
+    ``approximate`` it is ``Phi(x) = (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(f"{gelu(-1.0):.2f} {gelu(1.0):.2f}")
     -0.16 0.84
 
-    Source: Hendrycks and Gimpel (2016).
+    Source: Hendrycks and Gimpel 2016, *Gaussian error linear units*.
     """
     return jax.nn.gelu(x, approximate=approximate)
 
 
 @activation(_error_of_gelu_tanh)
 def gelu_tanh(x: ArrayLike) -> Array:
-    """Gaussian error linear unit by tanh: y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2.
+    """Gaussian error linear unit by tanh: ``y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
 
-    ``gelu`` with ``approximate=True``, as an activation of its own: GPT-2's. Its derivative, with
-    t the tanh, is dy/dx = (1 + t) / 2 + x (1 - t^2) sqrt(2/pi) (1 + 0.134145 x^2) / 2.
+    It is ``gelu`` with ``approximate=True``, as an activation of its own, which GPT-2 uses. Its
+    derivative, with t the tanh, is ``dy/dx = (1 + t) / 2 + x (1 - t^2) sqrt(2/pi) (1 + 0.134145
+    x^2) / 2``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(f"{gelu_tanh(-1.0):.2f} {gelu_tanh(1.0):.2f}")
     -0.16 0.84
 
-    Source: Hendrycks and Gimpel (2016).
+    Source: Hendrycks and Gimpel 2016, *Gaussian error linear units*.
     """
     return jax.nn.gelu(x, approximate=True)
 
@@ -201,22 +235,29 @@ def _error_of_silu(error: Any, y: Any, x: Any) -> Any:
 
 @activation(_error_of_silu)
 def silu(x: ArrayLike) -> Array:
-    """Sigmoid linear unit: y = x s(x) with the sigmoid s, and dy/dx = s(x) + y (1 - s(x)).
+    """Sigmoid linear unit: ``y = x s(x)`` with the sigmoid s, and ``dy/dx = s(x) + y (1 - s(x))``.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(f"{silu(-1.0):.2f} {silu(1.0):.2f}")
     -0.27 0.73
 
-    Source: Elfwing, Uchibe and Doya (2018); also called swish.
+    Source: Elfwing, Uchibe and Doya 2018, *Sigmoid-weighted linear units*; also called swish.
     """
     return jax.nn.silu(x)
 
 
 @activation(lambda error, y, x: error * sigmoid(x))
 def softplus(x: ArrayLike) -> Array:
-    """Smooth rectifier: y = log(1 + e^x), with the sigmoid as its derivative; never overflows.
+    """Smooth rectifier: ``y = log(1 + e^x)``, with the sigmoid as its derivative. It never
+    overflows.
+
+    Shapes: x of any shape, y of the same.
 
     >>> print(softplus(-1000.0), softplus(1000.0))
     0.0 1000.0
+
+    Source: Dugas et al. 2001, *Incorporating second-order functional knowledge*.
     """
     return jax.nn.softplus(x)
 
@@ -232,17 +273,22 @@ def _error_of_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 @activation(_error_of_softmax, elementwise=False)
 def softmax(x: Array, axis: int = -1) -> Array:
-    """Probabilities from scores: y_i = e^(x_i) / sum_j e^(x_j), with dy_i/dx_j = y_i (d_ij - y_j).
+    """Probabilities from scores: ``y_i = e^(x_i) / sum_j e^(x_j)``.
 
-    The largest score is taken out first, so that nothing overflows.
+    Its derivative is ``dy_i/dx_j = y_i (d_ij - y_j)``. The largest score is taken out first, so
+    that nothing overflows.
+
+    Shapes: x of any shape, y of the same.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(softmax(jnp.array([0.0, 0.0])), softmax(jnp.array([1000.0, 0.0])))
     [0.5 0.5] [1. 0.]
 
-    Source: the lecture prints the off-diagonal entries of the Jacobian as y_i y_j; it is -y_i y_j.
+    Source: Bridle 1990, *Probabilistic interpretation of feedforward classification network
+    outputs*. The lecture prints the off-diagonal entries of the Jacobian as y_i y_j; they are -y_i
+    y_j.
     """
     check_axis("softmax", x, axis)
     return jax.nn.softmax(_widened(x), axis=axis).astype(x.dtype)
@@ -254,13 +300,19 @@ def _error_of_log_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 @activation(_error_of_log_softmax, elementwise=False)
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """Logarithm of softmax: y_i = x_i - log sum_j e^(x_j), with dy_i/dx_j = d_ij - e^(y_j).
+    """Logarithm of softmax: ``y_i = x_i - log sum_j e^(x_j)``.
+
+    Its derivative is ``dy_i/dx_j = d_ij - e^(y_j)``.
+
+    Shapes: x of any shape, y of the same.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(log_softmax(jnp.array([0.0, 0.0])).round(3))
     [-0.693 -0.693]
+
+    Source: `jax.nn.log_softmax`; sums of narrow numbers are made in float32.
     """
     check_axis("log_softmax", x, axis)
     return jax.nn.log_softmax(_widened(x), axis=axis).astype(x.dtype)

@@ -1,4 +1,4 @@
-"""Dot-product attention: one row of the rule table, which also gives its weights to look at.
+"""Dot-product attention: one row of the rule table, which also returns the weights.
 
 Shapes: T queries, S keys and values, D features, V features of a value; leading axes (batch, heads)
 broadcast.
@@ -13,25 +13,26 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import matmul, where
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.elementary.matmul import swapped
+from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast, shape_of
 from clearprop.errors import ShapeError
-from clearprop.ops.elementwise import where
-from clearprop.ops.linalg import matmul
-from clearprop.ops.reduce import sum as sum_over
-from clearprop.ops.shape import transpose
-from clearprop.ops.types import Array, ArrayLike, check_broadcast, shape_of
 
 
 def _error_of_scores(error: Any, y: Any, x: Any, mask: Any, axis: int = -1) -> Any:
-    # What the mask hides may have no finite error: it is cut out, not multiplied by 0.
+    # Where the mask hides, the error may not be finite: it is replaced, not multiplied by 0.
     error = where(mask, error, 0.0)
     return y * (error - sum_over(error * y, axis=axis, keepdims=True))
 
 
 @operation(errors=(_error_of_scores, None), count=lambda y, x, m, axis=-1: 5 * math.prod(y.shape))
 def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
-    """Softmax over the entries that the mask shows: y_i = e^(x_i) / sum of e^(x_j) shown.
+    """Softmax over the entries that the mask shows: ``y_i = e^(x_i) / sum of e^(x_j) shown``.
 
     Hidden entries are exactly 0 and pass no error; where all are hidden all are 0.
+
+    Shapes: x of any shape, a mask that broadcasts to it, y of the shape of x.
 
     Raises:
         ShapeError: the mask does not broadcast with x.
@@ -39,6 +40,9 @@ def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
     >>> print(masked_softmax(jnp.zeros((2, 2)), jnp.array([[True, False], [False, False]])))
     [[1. 0.]
      [0. 0.]]
+
+    Source: Vaswani et al. 2017, *Attention is all you need*, which sets hidden scores to minus
+    infinity.
     """
     check_broadcast("masked_softmax", x, mask)
     shown = jnp.where(mask, x, -jnp.inf)
@@ -49,11 +53,18 @@ def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
 
 
 def causal_mask(queries: int, keys: int) -> Array:
-    """Return the mask (T, S) by which a query sees its own and earlier places; both end together.
+    """Return the mask by which a query sees its own and earlier places: ``m[t, s] = s - S <= t -
+    T``.
+
+    Queries and keys end together.
+
+    Shapes: T queries and S keys give (T, S), bool.
 
     >>> print(causal_mask(2, 3).astype(int))
     [[1 1 0]
      [1 1 1]]
+
+    Source: Vaswani et al. 2017, *Attention is all you need*.
     """
     return jnp.arange(keys) <= jnp.arange(queries)[:, None] + (keys - queries)
 
@@ -70,36 +81,31 @@ def _errors_of_attend(
 ) -> tuple[Any, Any, Any, None]:
     error, error_of_weights = errors
     _, weights = outputs
-    key, value = _heard(where, mask, key), _heard(where, mask, value)
-    arrived = matmul(error, _columns(value)) + error_of_weights
+    key, value = _reached(where, mask, key), _reached(where, mask, value)
+    arrived = matmul(error, swapped(value)) + error_of_weights
     seen = _seen(query, key, mask, causal)
     if seen is not None:
-        # What is hidden may have no finite error: it is cut out, not multiplied by 0.
+        # Where the mask hides, the error may not be finite: it is replaced, not multiplied by 0.
         arrived = where(seen, arrived, 0.0)
     scores = weights * (arrived - sum_over(arrived * weights, axis=-1, keepdims=True))
     return (
         matmul(scores, key) * scale,
-        matmul(_columns(scores), query) * scale,
-        matmul(_columns(weights), error),
+        matmul(swapped(scores), query) * scale,
+        matmul(swapped(weights), error),
         None,
     )
 
 
-def _columns(x: Any) -> Any:
-    rank = len(x.shape)
-    return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
-
-
 def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
-    """Return the mask of both kinds, or None where everything is seen."""
+    """Return the mask that joins both kinds, or None where every query sees every key."""
     if not causal:
         return mask
     order = causal_mask(query.shape[-2], key.shape[-2])
     return order if mask is None else order & mask
 
 
-def _heard(choose: Any, mask: Any, x: Any) -> Any:
-    """Return keys or values with zeros where no query sees them: 0 times NaN would be NaN."""
+def _reached(choose: Any, mask: Any, x: Any) -> Any:
+    """Return keys or values, with zeros where no query sees them: 0 times NaN would be NaN."""
     if mask is None:
         return x
     reached = jnp.any(jnp.atleast_2d(mask), axis=-2)[..., None]
@@ -123,7 +129,7 @@ def attend(
     scale: float = 1.0,
     causal: bool = False,
 ) -> tuple[Array, Array]:
-    """Average values by attention, and give the weights: W = softmax(scale Q K^T), Y = W V.
+    """Average values by attention, and give the weights: ``W = softmax(scale Q K^T)``, ``Y = W V``.
 
     With G the error of Y and P = G V^T (and the error of W, where it is used as well), its rule is
 
@@ -134,9 +140,10 @@ def attend(
 
     Shapes: Q (..., T, D), K (..., S, D), V (..., S, V); Y (..., T, V), W (..., T, S). ``mask`` is
     True where a query may see a key and broadcasts to (..., T, S); with ``causal`` a query sees its
-    own and earlier places. Hidden entries of W are exactly 0 and pass no error; a query that
-    sees nothing gets zeros. What a key and a value hold that the mask hides from every query, NaN
-    too, has no influence.
+    own and earlier places.
+
+    Hidden entries of W are exactly 0 and pass no error; a query that sees no key gets zeros. A key
+    and its value that the mask hides from every query have no influence, even where they are NaN.
 
     Raises:
         ShapeError: the shapes do not fit together, or the mask is not bool.
@@ -145,7 +152,8 @@ def attend(
     >>> print(y.ravel(), weights.ravel())
     [2. 2.] [0.5 0.5 0.5 0.5]
 
-    Source: Vaswani et al. (2017); one row, so that the weights are kept and nothing else.
+    Source: Vaswani et al. 2017, *Attention is all you need*; one operation, so that only the
+    weights are kept.
     """
     _check_fit(query, key, value, mask)
     scores = jnp.matmul(query * jnp.asarray(scale, query.dtype), jnp.swapaxes(key, -1, -2))
@@ -155,16 +163,16 @@ def attend(
         weights = masked_softmax.forward(scores, seen)
     else:
         weights = jax.nn.softmax(scores)
-    return jnp.matmul(weights, _heard(jnp.where, mask, value)), weights
+    return jnp.matmul(weights, _reached(jnp.where, mask, value)), weights
 
 
 def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:
     if mask is not None and mask.dtype != jnp.bool_:
         raise ShapeError(
-            "a mask says for each query and key whether the one may see the other",
+            "the mask is not bool",
             where="attention",
             given=f"{mask.dtype} {shape_of(mask)}",
-            expected="bool, True where it may; what is added to scores elsewhere is no mask here",
+            expected="bool, True where a query may see a key; not numbers to add",
         )
     if len(query.shape) < 2 or len(key.shape) < 2 or query.shape[-1] != key.shape[-1]:
         raise ShapeError(
@@ -182,7 +190,7 @@ def _check_fit(query: Any, key: Any, value: Any, mask: Any) -> None:
         )
     if len(value.shape) < 2 or value.shape[-2] != key.shape[-2]:
         raise ShapeError(
-            "there is not one value a key",
+            "there is not one value for each key",
             where="attention",
             given=f"key {shape_of(key)}, value {shape_of(value)}",
             expected="(..., S, D) and (..., S, V)",
@@ -197,7 +205,9 @@ def attention_weights(
     causal: bool = False,
     scale: float | None = None,
 ) -> Array:
-    """Say how much each query attends to each key: softmax(scale Q K^T), shape (..., T, S).
+    """Return how much each query attends to each key: ``W = softmax(scale Q K^T)``.
+
+    Shapes: Q (..., T, D), K (..., S, D), W (..., T, S).
 
     Args:
         query: (..., T, D).
@@ -212,6 +222,8 @@ def attention_weights(
     >>> print(attention_weights(jnp.ones((2, 4)), jnp.ones((2, 4)), causal=True))
     [[1.  0. ]
      [0.5 0.5]]
+
+    Source: Vaswani et al. 2017, *Attention is all you need*.
     """
     weights: Array = attend(query, key, key, mask, _scale(query, scale), causal)[1]
     return weights
@@ -232,10 +244,12 @@ def attention(
     causal: bool = False,
     scale: float | None = None,
 ) -> Array:
-    """Average the values by attention: y = softmax(scale Q K^T) V, shape (..., T, V).
+    """Average the values by attention: ``Y = softmax(scale Q K^T) V``.
 
-    Hidden places have no influence at all; a query that sees nothing gets zeros. See
+    Hidden places have no influence at all; a query that sees no key gets zeros. See
     `attention_weights` for the arguments.
+
+    Shapes: Q (..., T, D), K (..., S, D), V (..., S, V), Y (..., T, V).
 
     Raises:
         ShapeError: the shapes do not fit, or the mask is not bool.
@@ -244,7 +258,8 @@ def attention(
     >>> print(attention(jnp.ones((2, 1)), jnp.ones((2, 1)), x).ravel())
     [2. 2.]
 
-    Source: Vaswani et al. (2017); lecture Y writes softmax(XA (XB)^T) XC, which is scale=1.
+    Source: Vaswani et al. 2017, *Attention is all you need*; lecture Y writes softmax(XA (XB)^T)
+    XC, which is scale=1.
     """
     average: Array = attend(query, key, value, mask, _scale(query, scale), causal)[0]
     return average

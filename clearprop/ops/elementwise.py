@@ -1,4 +1,4 @@
-"""Arithmetic and elementary functions, entry by entry.
+"""Elementary functions, entry by entry.
 
 In the rules ``error`` is the error signal of the output, ``z`` the output, ``x`` and ``y`` the
 inputs. Inputs broadcast as in NumPy; the sweep sums their errors over the broadcast axes.
@@ -13,172 +13,62 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation, stop_gradient
-from clearprop.ops.types import Array, ArrayLike, check_broadcast
-
-
-@operation(errors=(lambda error, z, x, y: error, lambda error, z, x, y: error), stacks=True)
-def add(x: ArrayLike, y: ArrayLike) -> Array:
-    """Add: z = x + y.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-
-    >>> print(add(2.0, 3.0))
-    5.0
-    """
-    check_broadcast("add", x, y)
-    return jnp.add(x, y)
-
-
-@operation(errors=(lambda error, z, x, y: error, lambda error, z, x, y: -error), stacks=True)
-def subtract(x: ArrayLike, y: ArrayLike) -> Array:
-    """Subtract: z = x - y.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-
-    >>> print(subtract(2.0, 3.0))
-    -1.0
-    """
-    check_broadcast("subtract", x, y)
-    return jnp.subtract(x, y)
-
-
-@operation(errors=(lambda error, z, x, y: error * y, lambda error, z, x, y: error * x), stacks=True)
-def multiply(x: ArrayLike, y: ArrayLike) -> Array:
-    """Multiply: z = x y; each factor's error is the output's times the other factor.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-
-    >>> print(multiply(4.0, -3.0))
-    -12.0
-    """
-    check_broadcast("multiply", x, y)
-    return jnp.multiply(x, y)
-
-
-@operation(
-    errors=(lambda error, z, x, y: error / y, lambda error, z, x, y: -error * z / y), stacks=True
-)
-def divide(x: ArrayLike, y: ArrayLike) -> Array:
-    """Divide: z = x / y.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-
-    >>> print(divide(3.0, 2.0))
-    1.5
-    """
-    check_broadcast("divide", x, y)
-    return jnp.divide(x, y)
-
-
-def _error_of_base(error: Any, z: Any, x: Any, y: Any) -> Any:
-    if isinstance(y, int | float):
-        # A constant exponent keeps x**0 = 1 apart from 0 * x**-1, which is not a number at x = 0.
-        if y == 0:
-            return error * 0
-        return error if y == 1 else error * (y * x ** (y - 1))
-    zero = stop_gradient(y) == 0
-    return where(zero, 0.0, error * y * power(x, where(zero, 1.0, y - 1)))
-
-
-def _error_of_exponent(error: Any, z: Any, x: Any, y: Any) -> Any:
-    # 0**y is 0 on both sides of every y > 0: its logarithm counts as 0.
-    return error * z * log(where(stop_gradient(x) == 0, 1.0, x))
-
-
-@operation(errors=(_error_of_base, _error_of_exponent), stacks=True)
-def power(x: ArrayLike, y: ArrayLike) -> Array:
-    """Raise to a power: z = x^y, with dz/dx = y x^(y-1) and dz/dy = x^y log x.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-
-    >>> print(power(5.0, 2))
-    25.0
-    """
-    check_broadcast("power", x, y)
-    return jnp.power(x, y)
-
-
-@operation(errors=(lambda error, z, x: -error,), stacks=True)
-def negative(x: ArrayLike) -> Array:
-    """Change the sign: z = -x.
-
-    >>> print(negative(2.0))
-    -2.0
-    """
-    return jnp.negative(x)
-
-
-@operation(stacks=True)
-def sign(x: ArrayLike) -> Array:
-    """Sign: -1, 0 or 1. It passes no error.
-
-    >>> print(sign(jnp.array([-2.0, 0.0, 3.0])))
-    [-1.  0.  1.]
-    """
-    return jnp.sign(x)
-
-
-@operation(errors=(lambda error, z, x: error * sign(x),), stacks=True)
-def abs(x: ArrayLike) -> Array:
-    """Take the absolute value: z = |x|, with slope 0 at 0.
-
-    >>> print(abs(-2.0))
-    2.0
-    """
-    return jnp.abs(x)
+from clearprop.autodiff.elementary import where
+from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast
 
 
 @operation(errors=(lambda error, z, x: error * z,), stacks=True)
 def exp(x: ArrayLike) -> Array:
-    """Exponential: z = e^x, its own derivative.
+    """Exponential: ``z = e^x``, its own derivative.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(exp(0.0))
     1.0
+
+    Source: NumPy's `exp`.
     """
     return jnp.exp(x)
 
 
 @operation(errors=(lambda error, z, x: error * (z + 1),), stacks=True)
 def expm1(x: ArrayLike) -> Array:
-    """Exponential less one, exact near 0: z = e^x - 1.
+    """Exponential minus one, exact near 0: ``z = e^x - 1``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(expm1(1e-10))
     1e-10
+
+    Source: NumPy's `expm1`.
     """
     return jnp.expm1(x)
 
 
-@operation(errors=(lambda error, z, x: error / x,), stacks=True)
-def log(x: ArrayLike) -> Array:
-    """Natural logarithm: z = log x, with dz/dx = 1/x.
-
-    >>> print(log(1.0))
-    0.0
-    """
-    return jnp.log(x)
-
-
 @operation(errors=(lambda error, z, x: error / (1 + x),), stacks=True)
 def log1p(x: ArrayLike) -> Array:
-    """Logarithm of one more, exact near 0: z = log(1 + x).
+    """Logarithm of one more, exact near 0: ``z = log(1 + x)``, with ``dz/dx = 1 / (1 + x)``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(log1p(1e-10))
     1e-10
+
+    Source: NumPy's `log1p`.
     """
     return jnp.log1p(x)
 
 
 @operation(errors=(lambda error, z, x: 0.5 * error / z,), stacks=True)
 def sqrt(x: ArrayLike) -> Array:
-    """Square root: z = x^(1/2), with dz/dx = 1 / 2z (infinite at 0).
+    """Square root: ``z = x^(1/2)``, with ``dz/dx = 1 / 2z`` (infinite at 0).
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(sqrt(9.0))
     3.0
+
+    Source: NumPy's `sqrt`.
     """
     return jnp.sqrt(x)
 
@@ -189,30 +79,42 @@ def _error_of_rsqrt(error: Any, z: Any, x: Any) -> Any:
 
 @operation(errors=(_error_of_rsqrt,), stacks=True)
 def rsqrt(x: ArrayLike) -> Array:
-    """Reciprocal of the square root: z = x^(-1/2), with dz/dx = -z^3 / 2.
+    """Reciprocal of the square root: ``z = x^(-1/2)``, with ``dz/dx = -z^3 / 2``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(rsqrt(4.0))
     0.5
+
+    Source: `jax.lax.rsqrt`.
     """
     return jax.lax.rsqrt(jnp.asarray(x))
 
 
 @operation(errors=(lambda error, z, x: error * (2 * x),), stacks=True)
 def square(x: ArrayLike) -> Array:
-    """Square: z = x^2, with dz/dx = 2x.
+    """Square: ``z = x^2``, with ``dz/dx = 2x``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(square(-3.0))
     9.0
+
+    Source: NumPy's `square`.
     """
     return jnp.square(x)
 
 
 @operation(errors=(lambda error, z, x: -error * z * z,), stacks=True)
 def reciprocal(x: ArrayLike) -> Array:
-    """Reciprocal: z = 1/x, with dz/dx = -z^2.
+    """Reciprocal: ``z = 1 / x``, with ``dz/dx = -z^2``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(reciprocal(4.0))
     0.25
+
+    Source: NumPy's `reciprocal`.
     """
     return jnp.reciprocal(x)
 
@@ -223,20 +125,28 @@ def _error_of_sine(error: Any, z: Any, x: Any) -> Any:
 
 @operation(errors=(_error_of_sine,), stacks=True)
 def sin(x: ArrayLike) -> Array:
-    """Sine of an angle in radians, with derivative cos x.
+    """Sine of an angle in radians: ``z = sin x``, with ``dz/dx = cos x``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(sin(0.0))
     0.0
+
+    Source: NumPy's `sin`.
     """
     return jnp.sin(x)
 
 
 @operation(errors=(lambda error, z, x: -error * sin(x),), stacks=True)
 def cos(x: ArrayLike) -> Array:
-    """Cosine of an angle in radians, with derivative -sin x.
+    """Cosine of an angle in radians: ``z = cos x``, with ``dz/dx = -sin x``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(cos(0.0))
     1.0
+
+    Source: NumPy's `cos`.
     """
     return jnp.cos(x)
 
@@ -245,35 +155,45 @@ def cos(x: ArrayLike) -> Array:
     errors=(lambda error, z, x: error * exp(-x * x) * (2 / math.sqrt(math.pi)),), stacks=True
 )
 def erf(x: ArrayLike) -> Array:
-    """Error function: z = 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+    """Error function: ``z = 2 / sqrt(pi) integral of e^(-t^2) dt from 0 to x``.
+
+    Its derivative is ``dz/dx = 2 / sqrt(pi) e^(-x^2)``.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(erf(0.0))
     0.0
+
+    Source: SciPy's `special.erf`.
     """
     return jax.scipy.special.erf(x)
 
 
-def _share(error: Any, mine: Any, other: Any) -> Any:
-    """Give the error to the chosen input; the two share it equally where they are equal."""
-    mine, other = stop_gradient(mine), stop_gradient(other)
-    return where(mine == other, 0.5 * error, where(mine > other, error, 0.0))
+def _to_chosen(error: Any, this: Any, other: Any) -> Any:
+    """Pass the error to the chosen input, and half of it to each where both are equal."""
+    this, other = stop_gradient(this), stop_gradient(other)
+    return where(this == other, 0.5 * error, where(this > other, error, 0.0))
 
 
 @operation(
     errors=(
-        lambda error, z, x, y: _share(error, x, y),
-        lambda error, z, x, y: _share(error, y, x),
+        lambda error, z, x, y: _to_chosen(error, x, y),
+        lambda error, z, x, y: _to_chosen(error, y, x),
     ),
     stacks=True,
 )
 def maximum(x: ArrayLike, y: ArrayLike) -> Array:
-    """Larger of two: z = max(x, y); the error goes to the larger one, by halves to equal ones.
+    """Larger of two: ``z = max(x, y)``. The error goes to the larger one, by halves to equal ones.
+
+    Shapes: x and y broadcast as in NumPy; z has the shape to which they broadcast.
 
     Raises:
         ShapeError: the shapes do not broadcast.
 
     >>> print(maximum(2.0, 3.0))
     3.0
+
+    Source: NumPy's `maximum`; the halves are as in JAX.
     """
     check_broadcast("maximum", x, y)
     return jnp.maximum(x, y)
@@ -281,46 +201,27 @@ def maximum(x: ArrayLike, y: ArrayLike) -> Array:
 
 @operation(
     errors=(
-        lambda error, z, x, y: _share(error, y, x),
-        lambda error, z, x, y: _share(error, x, y),
+        lambda error, z, x, y: _to_chosen(error, y, x),
+        lambda error, z, x, y: _to_chosen(error, x, y),
     ),
     stacks=True,
 )
 def minimum(x: ArrayLike, y: ArrayLike) -> Array:
-    """Smaller of two: z = min(x, y); the error goes to the smaller one, by halves to equal ones.
+    """Smaller of two: ``z = min(x, y)``. The error goes to the smaller one, by halves to equal
+    ones.
+
+    Shapes: x and y broadcast as in NumPy; z has the shape to which they broadcast.
 
     Raises:
         ShapeError: the shapes do not broadcast.
 
     >>> print(minimum(2.0, 3.0))
     2.0
+
+    Source: NumPy's `minimum`; the halves are as in JAX.
     """
     check_broadcast("minimum", x, y)
     return jnp.minimum(x, y)
-
-
-def _error_of_chosen(error: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
-    return where(condition, error, 0.0)
-
-
-def _error_of_other(error: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
-    return where(condition, 0.0, error)
-
-
-@operation(errors=(None, _error_of_chosen, _error_of_other), stacks=True)
-def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
-    """Choose entry by entry: z = x where the condition holds, else y.
-
-    The entry that was not chosen gets the error 0, also where its own value is not finite.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-
-    >>> print(where(jnp.array([True, False]), 1.0, 2.0))
-    [1. 2.]
-    """
-    check_broadcast("where", condition, x, y)
-    return jnp.where(condition, x, y)
 
 
 def _error_of_kept(error: Any, z: Any, x: Any, keep: Any, rate: float) -> Any:
@@ -329,10 +230,12 @@ def _error_of_kept(error: Any, z: Any, x: Any, keep: Any, rate: float) -> Any:
 
 @operation(errors=(_error_of_kept, None), stacks=True)
 def dropout(x: ArrayLike, keep: ArrayLike, rate: float) -> Array:
-    """Drop what the mask does not keep: z = x / (1 - rate) where it is kept, else 0.
+    """Drop the entries that the mask does not keep: ``z = x / (1 - rate) where kept, else 0``.
 
-    The division keeps the expected value of z at x; what was dropped passes no error. ``keep`` is
-    true with probability 1 - rate, drawn by the caller.
+    The division keeps the expected value of z at x; a dropped entry passes no error. ``keep`` is
+    true with probability 1 - rate; the caller draws it.
+
+    Shapes: x and keep broadcast as in NumPy; z has the shape to which they broadcast.
 
     Raises:
         ShapeError: the shapes do not broadcast.
@@ -340,7 +243,7 @@ def dropout(x: ArrayLike, keep: ArrayLike, rate: float) -> Array:
     >>> print(dropout(jnp.array([1.0, 2.0]), jnp.array([True, False]), 0.5))
     [2. 0.]
 
-    Source: Srivastava et al. (2014); scaled in training rather than in evaluation.
+    Source: Srivastava et al. 2014, *Dropout*; scaled in training rather than in evaluation.
     """
     check_broadcast("dropout", x, keep)
     return jnp.where(keep, jnp.asarray(x) / (1 - rate), 0)
@@ -360,29 +263,42 @@ def _error_of_clipped(
 
 @operation(errors=(_error_of_clipped,), stacks=True)
 def clip(x: ArrayLike, low: float | None = None, high: float | None = None) -> Array:
-    """Limit to an interval: z = min(max(x, low), high); only what lies inside passes the error.
+    """Limit to an interval: ``z = min(max(x, low), high)``. Only entries strictly inside pass the
+    error.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(clip(jnp.array([-2.0, 0.5, 2.0]), -1.0, 1.0))
     [-1.   0.5  1. ]
+
+    Source: NumPy's `clip`.
     """
     return jnp.clip(x, low, high)
 
 
 @operation(stacks=True)
 def floor(x: ArrayLike) -> Array:
-    """Largest whole number that is not above x. It passes no error.
+    """Round down: ``z = the largest whole number that is not above x``. It passes no error.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(floor(2.7))
     2.0
+
+    Source: NumPy's `floor`.
     """
     return jnp.floor(x)
 
 
 @operation(stacks=True)
 def round(x: ArrayLike) -> Array:
-    """Nearest whole number, halves to the even one. It passes no error.
+    """Round: ``z = the whole number nearest to x``, halves to the even one. It passes no error.
+
+    Shapes: x of any shape, z of the same.
 
     >>> print(round(jnp.array([2.5, 2.7])))
     [2. 3.]
+
+    Source: NumPy's `round`.
     """
     return jnp.round(x)

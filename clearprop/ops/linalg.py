@@ -1,4 +1,4 @@
-"""Products of matrices: matmul, einsum, sums of outer products, outer and dot."""
+"""Products of vectors and einsum."""
 
 from __future__ import annotations
 
@@ -7,143 +7,26 @@ import string
 from collections import Counter
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import broadcast_to, expand_dims, matmul, reshape
+from clearprop.autodiff.shapes import Array
 from clearprop.errors import ShapeError
-from clearprop.ops.shape import broadcast_to, expand_dims, reshape, transpose
-from clearprop.ops.types import Array, shape_of
-
-
-def _swapped(x: Any) -> Any:
-    rank = len(x.shape)
-    return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
-
-
-def _error_of_left(error: Any, z: Any, x: Any, y: Any) -> Any:
-    if len(y.shape) == 1:
-        return expand_dims(error, -1) * y
-    if len(x.shape) == 1:
-        return reshape(matmul(y, expand_dims(error, -1)), shape=y.shape[:-1])
-    return matmul(error, _swapped(y))
-
-
-def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
-    # One product over all leading axes: the sum over examples, and over the steps of a scan, is the
-    # product's own. They are not merged into one before it: where the examples are shared out over
-    # devices and are not the first axis, every device would have to gather them all.
-    if len(y.shape) == 2:
-        return outer_sum(x, error)
-    if len(y.shape) == 1:
-        return reshape(outer_sum(x, expand_dims(error, -1)), shape=y.shape)
-    if len(x.shape) == 1 or x.shape[-2] != error.shape[-2]:
-        # One vector, or in a scan the vectors of all steps, which come as (T, 1, n).
-        return expand_dims(x, -1) * expand_dims(error, -2)
-    return matmul(_swapped(x), error)
-
-
-@operation(
-    errors=(_error_of_left, _error_of_right),
-    stacks=(False, True),
-    count=lambda z, x, y: 2 * math.prod(z.shape) * x.shape[-1],
-)
-def matmul(x: Array, y: Array) -> Array:
-    """Multiply matrices: z = x y, over leading axes that broadcast.
-
-    Error signals: e y^T for x, x^T e for y. Shapes (..., m, n) and (..., n, p) give (..., m, p); a
-    vector is a row on the left and a column on the right.
-
-    Raises:
-        ShapeError: the inner sizes differ, or the leading axes do not broadcast.
-
-    >>> print(matmul(jnp.array([[1.0, 2.0]]), jnp.array([[3.0], [4.0]])))
-    [[11.]]
-    """
-    left, right = shape_of(x), shape_of(y)
-    if not left or not right or left[-1] != right[-2 if len(right) > 1 else 0]:
-        raise ShapeError(
-            "shapes do not fit together",
-            where="matmul",
-            given=f"{left} and {right}",
-            expected=_matmul_rule(left, right),
-        )
-    leading = zip(left[-3::-1], right[-3::-1], strict=False)
-    if any(m != n and 1 not in (m, n) for m, n in leading):
-        raise ShapeError(
-            "the leading axes do not fit together",
-            where="matmul",
-            given=f"{left} and {right}",
-            expected="equal sizes before the last two axes, or 1",
-        )
-    return jnp.matmul(x, y)
-
-
-def _matmul_rule(left: tuple[int, ...], right: tuple[int, ...]) -> str:
-    if not left or not right:
-        return "arrays with at least one axis; multiply by a number with *"
-    inner = right[-2 if len(right) > 1 else 0]
-    return f"(..., m, n) and (..., n, p): the inner sizes {left[-1]} and {inner} must be equal"
-
-
-@operation(
-    errors=(
-        lambda error, z, x, y: matmul(y, transpose(error)),
-        lambda error, z, x, y: matmul(x, error),
-    ),
-    count=lambda z, x, y: 2 * math.prod(x.shape) * y.shape[-1],
-)
-def outer_sum(x: Array, y: Array) -> Array:
-    """Sum the outer products of rows: z = sum_n x_n y_n^T = x^T y, the gradient of a weight.
-
-    Shapes: x (..., m), y (..., n), z (m, n); the sum is over all leading axes.
-
-    Raises:
-        ShapeError: there is not one row of y for each of x.
-
-    >>> print(outer_sum(jnp.array([[1.0, 2.0]]), jnp.array([[3.0]])))
-    [[3.]
-     [6.]]
-    """
-    if not x.shape or not y.shape or x.shape[:-1] != y.shape[:-1]:
-        raise ShapeError(
-            "there is not one row of the other for each row",
-            where="outer_sum",
-            given=f"{shape_of(x)} and {shape_of(y)}",
-            expected="(..., m) and (..., n)",
-        )
-    leading = tuple(range(len(x.shape) - 1))
-    over_rows = (leading, leading), ((), ())
-    if _reads_slowly(x, y):
-        # Without the barrier XLA would see that this is x^T y and compute that.
-        turned: Array = jax.lax.optimization_barrier(jax.lax.dot_general(y, x, over_rows))
-        return turned.T
-    return jax.lax.dot_general(x, y, over_rows)
-
-
-def _reads_slowly(x: Any, y: Any) -> bool:
-    """Say whether a processor had better compute y^T x.
-
-    Columns of x are read down its rows. Where these lie a large power of 2 apart they share few
-    lines of the cache: (1024, 1024)^T (1024, 256) took 5.3 ms, the other way round 3.4 and less
-    than 0.5 to transpose; at widths of 256, 512 or 784 there was no difference.
-    """
-    return bool(
-        jax.default_backend() == "cpu"
-        and x.shape[-1] % 1024 == 0
-        and x.shape[-1] >= 2 * y.shape[-1]
-        and min(math.prod(x.shape[:-1]), y.shape[-1]) >= 128
-    )
 
 
 def dot(x: Array, y: Array) -> Array:
-    """Multiply two vectors: z = sum_i x_i y_i.
+    """Multiply two vectors: ``z = sum_i x_i y_i``.
+
+    Shapes: x and y (n,), z ().
 
     Raises:
         ShapeError: they are not two vectors of one size.
 
     >>> print(dot(jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
     11.0
+
+    Source: NumPy's `dot`, for vectors alone.
     """
     if len(x.shape) != 1 or len(y.shape) != 1:
         raise ShapeError(
@@ -156,7 +39,9 @@ def dot(x: Array, y: Array) -> Array:
 
 
 def outer(x: Array, y: Array) -> Array:
-    """Multiply every entry of one vector by every entry of another: z_ij = x_i y_j.
+    """Multiply every entry of one vector by every entry of another: ``z_ij = x_i y_j``.
+
+    Shapes: x (m,), y (n,), z (m, n).
 
     Raises:
         ShapeError: they are not two vectors.
@@ -164,6 +49,8 @@ def outer(x: Array, y: Array) -> Array:
     >>> print(outer(jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
     [[3. 4.]
      [6. 8.]]
+
+    Source: NumPy's `outer`.
     """
     if len(x.shape) != 1 or len(y.shape) != 1:
         raise ShapeError(
@@ -177,8 +64,11 @@ def outer(x: Array, y: Array) -> Array:
 def einsum(subscripts: str, *arrays: Array) -> Array:
     """Sum products over letters that the output does not name (Einstein's convention).
 
-    ``einsum("bij,bjk->bik", x, y)`` multiplies matrices: z_bik = sum_j x_bij y_bjk. ``...`` stands
-    for leading axes that broadcast; without ``->`` the output names every letter that stands once.
+    ``einsum("bij,bjk->bik", x, y)`` multiplies matrices: ``z_bik = sum_j x_bij y_bjk``. ``...``
+    stands for leading axes that broadcast; without ``->`` the output names every letter that occurs
+    once.
+
+    Shapes: each array has one axis for each letter of its term, z one for each of the output.
 
     Raises:
         ShapeError: the letters do not fit the arrays.
@@ -186,12 +76,14 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
     >>> x = jnp.arange(6.0).reshape(2, 3)
     >>> print(einsum("ij->j", x), einsum("...j,...j->...", x, x))
     [3. 5. 7.] [ 5. 50.]
+
+    Source: NumPy's `einsum`.
     """
     terms, output = _explicit(subscripts, arrays)
     operands = list(arrays)
     sizes = _sizes(subscripts, terms, arrays)
-    # A letter that stands twice in one term is a diagonal: the same as a product with the unit
-    # matrix, whose rule is already there.
+    # A letter that occurs twice in one term is a diagonal: the same as a product with the unit
+    # matrix, which has a rule already.
     spare = iter(sorted(set(string.ascii_letters) - set("".join(terms))))
     for i, term in enumerate(list(terms)):
         for place, letter in enumerate(term):
@@ -254,7 +146,7 @@ def _misfit(subscripts: str, arrays: tuple[Array, ...], expected: str) -> ShapeE
 def _errors_of_einsum(error: Any, z: Any, *arrays: Any, subscripts: str) -> list[Any]:
     left, _, output = subscripts.partition("->")
     terms = left.split(",")
-    answer = []
+    errors = []
     for i, (term, x) in enumerate(zip(terms, arrays, strict=True)):
         others = [k for k in range(len(terms)) if k != i]
         known = set(output).union(*(terms[k] for k in others))
@@ -266,8 +158,8 @@ def _errors_of_einsum(error: Any, z: Any, *arrays: Any, subscripts: str) -> list
             e = reshape(e, shape=tuple(sizes.get(letter, 1) for letter in term))
             wide = zip(term, x.shape, strict=True)
             e = broadcast_to(e, shape=tuple(sizes.get(letter, n) for letter, n in wide))
-        answer.append(e)
-    return answer
+        errors.append(e)
+    return errors
 
 
 def _count_einsum(z: Any, *arrays: Any, subscripts: str) -> int:

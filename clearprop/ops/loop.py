@@ -1,474 +1,66 @@
-"""The loop under `scan`: flat lists in and out, and the reverse rule derived from its body."""
+"""The loop under `scan`: lists of arrays in and out, at every level of differentiation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from clearprop.autodiff.operation import Operation
-from clearprop.autodiff.sweep import Place, accumulate, errors_of_inputs
-from clearprop.autodiff.tape import Node, Tape, Traced
-from clearprop.ops.index import getitem
-from clearprop.ops.loop_parts import (
-    Back,
-    Known,
-    Trace,
-    Values,
-    arrays_of,
-    depending,
-    distinct,
-    in_front,
-    is_array,
-    live_variables,
-    only_parents,
-    part,
-    place_of,
-    scattered,
-    shape_of,
-    shapes,
-    turned_before,
-    unboxed,
-    with_arrays,
-    without_parents,
-    zeros,
-)
-from clearprop.ops.shape import reshape
-
-Body = Callable[[Values, Values, Values], tuple[Values, Values]]
-"""(constants, carry, x) -> (carry, y), each a flat list of arrays."""
+from clearprop.autodiff.tape import Operation, Traced, Value
+from clearprop.ops.derivation import Derivation
+from clearprop.ops.loop_parts import ScanLoop, Values, part, turned_before
 
 
-class Loop:
-    """A body with its number of steps. Constants are the same at every step.
-
-    `run` works at every level of differentiation: the values it is given may be traced.
-
-    Args:
-        body: of one step.
-        steps: how many there are.
-        reverse: whether the last one comes first.
-        turns: whether transposes of constants are taken before the loop: that of an error signal
-            is full of them.
-    """
-
-    def __init__(self, body: Body, steps: int, reverse: bool, turns: bool = False) -> None:
-        self.body = body
-        self.steps = steps
-        self.reverse = reverse
-        self.turns = turns
-
-    def run(self, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
-        """Return the last carry and the outputs of all steps, stacked in front."""
-        inputs = (*constants, *carry, *xs)
-        tapes = [value.tape for value in inputs if type(value) is Traced]
-        if not tapes:
-            return self._run_plain(constants, carry, xs)
-        tape = max(tapes, key=lambda t: t.level)
-        sizes = (len(constants), len(carry), len(xs))
-        raw = tuple(v.value if type(v) is Traced and v.tape is tape else v for v in inputs)
-        moving = [type(v) is Traced and v.tape is tape for v in inputs]
-        derivation = Derivation(self, part(raw, sizes), part(moving, sizes))
-
-        def forward(*values: Any) -> tuple[Any, ...]:
-            return derivation.forward(*part(values, sizes))
-
-        def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
-            return derivation.backward(error, output, *part(values, sizes))
-
-        def count(*_: Any, **__: Any) -> int:
-            return self.steps * derivation.operations
-
-        row = LoopRow(derivation, forward, name="scan", joint=joint, count=count)
-        outputs = tape.record(row, inputs, raw, forward(*raw), {})
-        ends = len(carry), len(carry) + derivation.number_of_ys
-        return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
-
-    def _run_plain(self, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
-        def step(c: Values, x: Values) -> tuple[Values, Values]:
-            return self.body(constants, c, x)
-
-        quick: Callable[[Values, Values], tuple[Values, Values]] = step
-        if self.turns and self.steps:
-            x = [jax.eval_shape(lambda of_all: of_all[0], of_all) for of_all in xs]
-            quick = turned_before(self.body, constants, carry, x)
-        last, ys = jax.lax.scan(quick, carry, xs, length=self.steps, reverse=self.reverse)
-        return last, ys
-
-
-class LoopRow(Operation[Any, Any]):
+class LoopRow(Operation[..., tuple[Value, ...]]):
     """The operation that one loop is: it knows how the loop is differentiated."""
 
-    def __init__(self, derivation: Derivation, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
+        sizes = derivation.sizes
+
+        def forward(*values: Value) -> tuple[Value, ...]:
+            return derivation.forward(*part(values, sizes))
+
+        def joint(
+            error: Sequence[Value], output: Sequence[Value], *values: Value
+        ) -> Sequence[Value | None]:
+            return derivation.backward(error, output, *part(values, sizes))
+
+        def count(*_: object, **__: object) -> int:
+            return derivation.loop.steps * derivation.operations
+
+        super().__init__(forward, name="scan", joint=joint, count=count)
 
 
-class Derivation:
-    """How a loop is differentiated: which values its body's rules need, and where they come from.
+def run_loop(loop: ScanLoop, constants: Values, carry: Values, xs: Values) -> tuple[Values, Values]:
+    """Run a loop on values that may be traced, and record it on the youngest of their tapes.
 
-    Attributes:
-        source: for every candidate of the body's tape where the backward pass finds it: it is a
-            "constant" or a leaf of the "x", it is "fixed" (the same at every step: computed once),
-            it is "saved" (it leaves the forward loop stacked over time), or "unused".
-        loop_saved, loop_xs: which saved values and which xs the loop backward reads.
-        fixed_nodes: nodes of the body's tape that are the same at every step.
-        summed: places of fixed values whose errors are summed inside the backward loop.
-        waiting: (node, its inputs, which error) whose rule is applied once, after that loop.
+    Returns:
+        the last carry, and the outputs of all steps stacked in front.
     """
+    inputs = (*constants, *carry, *xs)
+    tapes = [value.tape for value in inputs if type(value) is Traced]
+    if not tapes:
+        return _run_plain(loop, constants, carry, xs)
+    tape = max(tapes, key=lambda t: t.level)
+    sizes = (len(constants), len(carry), len(xs))
+    raw = tuple(v.value if type(v) is Traced and v.tape is tape else v for v in inputs)
+    moving = [type(v) is Traced and v.tape is tape for v in inputs]
+    row = LoopRow(Derivation(loop, run_loop, part(raw, sizes), part(moving, sizes)))
+    outputs = tape.record(row, inputs, raw, row.forward(*raw), {})
+    ends = len(carry), len(carry) + row.derivation.number_of_ys
+    return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
 
-    def __init__(self, loop: Loop, values: tuple[Values, ...], moving: tuple[Values, ...]) -> None:
-        self.loop = loop
-        self.moving = moving
-        constants, carry, xs = values
-        self.shapes = (
-            shapes(constants),
-            shapes(carry),
-            [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs],
-        )
-        self.skeleton: Trace
-        self.source: list[tuple[str, int]] = []
-        self.saved: list[int] = []
-        self.fixed: list[int] = []
-        self.loop_saved: list[int] = []
-        self.loop_xs: list[int] = []
-        self.fixed_nodes: set[int] = set()
-        self.summed: list[Place] = []
-        self.waiting: list[tuple[int, tuple[int, ...], int]] = []
-        self._plan()
-        self._prune()
 
-    @property
-    def number_of_ys(self) -> int:
-        """How many outputs the body has a step."""
-        return len(self.skeleton.ys)
+def _run_plain(
+    loop: ScanLoop, constants: Values, carry: Values, xs: Values
+) -> tuple[Values, Values]:
+    def step(c: Values, x: Values) -> tuple[Values, Values]:
+        return loop.body(constants, c, x)
 
-    @property
-    def operations(self) -> int:
-        """How many arithmetic operations one step takes."""
-        return sum(
-            node.operation.count(
-                node.outputs if len(node.outputs) > 1 else node.outputs[0],
-                node.inputs,
-                node.parameters,
-            )
-            for node in self.skeleton.nodes
-            if node.operation is not None
-        )
-
-    # -- what the body is made of ---------------------------------------------------------------
-
-    def _trace(self, constants: Values, carry: Values, x: Values) -> Trace:
-        tape = Tape()
-
-        def box(values: Values, moving: Values) -> tuple[Values, list[Place | None]]:
-            boxed = [tape.variable(v) if m else v for v, m in zip(values, moving, strict=True)]
-            return boxed, [place_of(v, tape) for v in boxed]
-
-        # Every floating carry can come to depend on a moving constant after the first step.
-        floating = [bool(jnp.issubdtype(v.dtype, jnp.floating)) for v in carry]
-        c, c_places = box(constants, self.moving[0])
-        h, h_places = box(carry, floating)
-        i, i_places = box(x, self.moving[2])
-        new, ys = self.loop.body(c, h, i)
-        tape.closed = True
-        return Trace(
-            nodes=tape.nodes,
-            candidates=[v for node in tape.nodes for v in arrays_of(node)],
-            constants=c_places,
-            carry=h_places,
-            xs=i_places,
-            new=[unboxed(v, tape) for v in new],
-            ys=[unboxed(v, tape) for v in ys],
-            new_places=[place_of(v, tape) for v in new],
-            ys_places=[place_of(v, tape) for v in ys],
-        )
-
-    def _plan(self) -> None:
-        """Trace the body on shapes and sort its values by where the backward pass finds them."""
-        traces: list[Trace] = []
-
-        def probe(constants: Values, carry: Values, x: Values) -> Values:
-            traces.append(self._trace(constants, carry, x))
-            return traces[-1].candidates
-
-        jaxpr = jax.make_jaxpr(probe)(*self.shapes).jaxpr
-        self.skeleton = traces[-1]
-        first_carry = len(self.shapes[0])
-        first_x = first_carry + len(self.shapes[1])
-        inputs = {variable: i for i, variable in enumerate(jaxpr.invars)}
-        varying = depending(jaxpr, set(jaxpr.invars[first_carry:]))
-        seen: dict[Any, tuple[str, int]] = {}
-
-        def place(position: int, variable: Any) -> tuple[str, int]:
-            if not hasattr(variable, "val"):  # literals have a value and cannot be looked up
-                if variable in seen:
-                    return seen[variable]
-                number = inputs.get(variable, first_carry)
-                if number < first_carry:
-                    return "constant", number
-                if variable in inputs and number >= first_x:
-                    return "x", number - first_x
-                if variable in varying:
-                    self.saved.append(position)
-                    return "saved", len(self.saved) - 1
-            self.fixed.append(position)
-            return "fixed", len(self.fixed) - 1
-
-        for position, variable in enumerate(jaxpr.outvars):
-            self.source.append(place(position, variable))
-            if not hasattr(variable, "val"):
-                seen[variable] = self.source[-1]
-        kinds = iter(self.source)
-        for index, node in enumerate(self.skeleton.nodes):
-            inputs_of_node = sum(map(is_array, node.inputs))
-            of_node = [next(kinds)[0] for _ in arrays_of(node)]
-            of_outputs = of_node[inputs_of_node : inputs_of_node + len(node.outputs)]
-            if all(kind in ("constant", "fixed") for kind in of_outputs):
-                self.fixed_nodes.add(index)
-
-    def _prune(self) -> None:
-        """Keep of the saved values, and hand to the loop backward, what a rule really uses."""
-        candidates = self.skeleton.candidates
-        saved = [shape_of(candidates[i]) for i in self.saved]
-        fixed = [shape_of(candidates[i]) for i in self.fixed]
-        errors = shapes(self.skeleton.new), shapes(self.skeleton.ys)
-        sizes = len(saved), len(self.shapes[2])
-
-        def in_loop(kept: Values, x: Values, rest: Values, c: Values, e: Any) -> Any:
-            back = self._step_back(Known(c, rest, kept, x), *e)
-            return back.carry, back.xs, list(back.fixed.values()), back.later
-
-        def after(kept: Values, x: Values, rest: Values, c: Values, t: Values, e: Values) -> Any:
-            return self._after_loop(Known(c, rest, kept, x), t, e, 1)
-
-        def used(function: Any, *inputs: Any) -> list[list[int]]:
-            jaxpr = jax.make_jaxpr(function)(*inputs).jaxpr
-            live = live_variables(jaxpr)
-            read = part([variable in live for variable in jaxpr.invars], sizes)
-            return [[i for i, is_read in enumerate(of_kind) if is_read] for of_kind in read]
-
-        given = fixed, self.shapes[0]
-        loop_saved, self.loop_xs = used(in_loop, saved, self.shapes[2], *given, errors)
-        totals = [shape_of(self._value_at(place)) for place in self.summed]
-        later = [in_front(self._value_at((node, 0)), 1) for node in self.waiting_nodes()]
-        once = [[in_front(v, 1) for v in values] for values in (saved, self.shapes[2])]
-        after_saved, _ = used(after, *once, *given, totals, later)
-        kept = sorted({*loop_saved, *after_saved})
-        self.saved = [self.saved[i] for i in kept]
-        self.loop_saved = [kept.index(i) for i in loop_saved]
-        self.source = [
-            (kind, index)
-            if kind != "saved"
-            else ("saved", kept.index(index))
-            if index in kept
-            else ("unused", 0)
-            for kind, index in self.source
-        ]
-
-    def waiting_nodes(self) -> list[int]:
-        """Return, for each error that waits, a node whose output it belongs to."""
-        nodes = {where: index for index, _, where in self.waiting}
-        return [nodes[where] for where in range(len(nodes))]
-
-    # -- forward --------------------------------------------------------------------------------
-
-    def forward(self, constants: Values, carry: Values, xs: Values) -> tuple[Any, ...]:
-        """Return the last carry, the ys, the saved values and the fixed ones."""
-
-        def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
-            trace = self._trace(c, h, x)
-            return trace.new, trace.ys + [trace.candidates[i] for i in self.saved]
-
-        loop = Loop(body, self.loop.steps, self.loop.reverse, self.loop.turns)
-        last, ys = loop.run(constants, carry, xs)
-        fixed: Values = []
-        if self.fixed:
-            first = [
-                getitem(x, 0) if self.loop.steps else zeros(s)
-                for x, s in zip(xs, self.shapes[2], strict=True)
-            ]
-            trace = self._trace(constants, carry, first)
-            fixed = [trace.candidates[i] for i in self.fixed]
-        return (*last, *ys, *fixed)
-
-    # -- backward -------------------------------------------------------------------------------
-
-    def through_time(self, error: Any, output: Any, inputs: Values) -> tuple[Values, Values]:
-        """Return the carry after every step, and its error signal, stacked in front.
-
-        The error signal is whole: what comes through the later steps, and what comes from the
-        step's own outputs.
-        """
-        constants, carry, xs = part(inputs, [len(shapes) for shapes in self.shapes])
-
-        def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
-            new, _ = self.loop.body(c, h, x)
-            return new, new
-
-        _, states = Loop(body, self.loop.steps, self.loop.reverse).run(constants, carry, xs)
-        errors: Values = []
-        self.backward(error, output, constants, carry, xs, errors)
-        return states, errors
-
-    def backward(
-        self,
-        error: Any,
-        output: Any,
-        constants: Values,
-        carry: Values,
-        xs: Values,
-        states: Values | None = None,
-    ) -> Values:
-        """Return the error signals of the constants, the first carry and the xs.
-
-        Where ``states`` is a list, it is filled with those of the carry after every step.
-        """
-        ends = len(carry), len(carry) + self.number_of_ys
-        carry_errors, y_errors = list(error[: ends[0]]), list(error[ends[0] : ends[1]])
-        saved = list(output[ends[1] : ends[1] + len(self.saved)])
-        fixed = list(output[ends[1] + len(self.saved) :])
-        wanted = [i for i, place in enumerate(self.skeleton.xs) if place is not None]
-
-        where: list[int] = []
-
-        def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
-            now_carry, totals = part(h, (len(carry), len(self.summed)))
-            now_ys, kept, inputs = part(x, (len(y_errors), len(self.loop_saved), len(self.loop_xs)))
-            known = Known(
-                c[: len(constants)],
-                c[len(constants) :],
-                scattered(kept, self.loop_saved, len(saved)),
-                scattered(inputs, self.loop_xs, len(xs)),
-            )
-            back = self._step_back(known, now_carry, now_ys)
-            totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
-            # The error of an input and one that waits are often the same: it leaves the loop once.
-            of_states = [] if states is None else back.states
-            different, where[:] = distinct([back.xs[i] for i in wanted] + back.later + of_states)
-            return back.carry + totals, different
-
-        empty = [zeros(shape_of(self._value_at(place))) for place in self.summed]
-        sequences = [saved[i] for i in self.loop_saved] + [xs[i] for i in self.loop_xs]
-        back = Loop(body, self.loop.steps, not self.loop.reverse, turns=True)
-        last, different = back.run(
-            [*constants, *fixed], [*carry_errors, *empty], [*y_errors, *sequences]
-        )
-        ys = [different[i] for i in where]
-        if states is not None:
-            states += ys[len(ys) - len(carry) :]
-            ys = ys[: len(ys) - len(carry)]
-        first_carry, totals = part(last, (len(carry), len(self.summed)))
-        known = Known(constants, fixed, saved, xs)
-        constant_errors = self._after_loop(known, totals, ys[len(wanted) :], self.loop.steps)
-        x_errors = scattered(ys[: len(wanted)], wanted, len(xs))
-        return [*constant_errors, *first_carry, *x_errors]
-
-    def _step_back(self, known: Known, carry: Values, ys: Values) -> Back:
-        """Apply the body's rules at one step; what may wait until after the loop is handed out."""
-        plan = self.skeleton
-        nodes = self._nodes(known)
-        errors: dict[Place, Any] = {}
-        places = (*plan.new_places, *plan.ys_places)
-        for place, error in zip(places, (*carry, *ys), strict=True):
-            if place is not None:
-                accumulate(errors, place, error)
-        fixed: dict[Place, Any] = {}
-        found: dict[Place, Any] = {}
-        whole: dict[Place, Any] = {}
-        later: Values = []
-        self.waiting = []
-        for index in range(len(nodes) - 1, -1, -1):
-            node = nodes[index]
-            arrived = [errors.pop((index, k), None) for k in range(len(node.outputs))]
-            here = {(index, k): e for k, e in enumerate(arrived) if e is not None}
-            whole.update(here)
-            if index in self.fixed_nodes:
-                fixed.update(here)
-            elif node.operation is None:
-                found.update(here)
-            elif here:
-                waiting = self._waiting(node)
-                if waiting:
-                    later, (*_, where) = distinct([*later, arrived[0]])
-                    self.waiting.append((index, tuple(waiting), where))
-                node = without_parents(node, waiting)
-                for parent, e in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
-                    if parent is not None and e is not None:
-                        accumulate(errors, parent, e)
-        self.summed = sorted(fixed)
-
-        def of_input(place: Place | None, shape: Any) -> Any:
-            return found[place] if place is not None and place in found else zeros(shape)
-
-        return Back(
-            carry=[of_input(p, s) for p, s in zip(plan.carry, self.shapes[1], strict=True)],
-            xs=[of_input(p, s) for p, s in zip(plan.xs, self.shapes[2], strict=True)],
-            fixed=fixed,
-            later=later,
-            states=[
-                whole.get(p, zeros(shape_of(new))) if p is not None else zeros(shape_of(new))
-                for p, new in zip(plan.new_places, plan.new, strict=True)
-            ],
-        )
-
-    def _waiting(self, node: Node) -> list[int]:
-        """Return the inputs that never change and whose rule holds for all steps at once."""
-        operation = node.operation
-        if operation is None or operation.joint is not None or len(node.outputs) != 1:
-            return []
-        return [
-            i
-            for i, parent in enumerate(node.parents)
-            if parent is not None and parent[0] in self.fixed_nodes and operation.stacks_at(i)
-        ]
-
-    def _after_loop(self, known: Known, totals: Values, later: Values, steps: int) -> Values:
-        """Return the errors of the constants: of all steps at once, then through what is fixed."""
-        errors = dict(zip(self.summed, totals, strict=True))
-        stacked = self._nodes(known, steps)
-        for index, positions, where in self.waiting:
-            node = only_parents(stacked[index], positions)
-            for parent, e in zip(node.parents, errors_of_inputs(node, [later[where]]), strict=True):
-                if parent is not None and e is not None:
-                    accumulate(errors, parent, e)
-        for index in sorted(self.fixed_nodes, reverse=True):
-            node = stacked[index]
-            arrived = [errors.get((index, k)) for k in range(len(node.outputs))]
-            if node.operation is None or all(e is None for e in arrived):
-                continue
-            for parent, e in zip(node.parents, errors_of_inputs(node, arrived), strict=True):
-                if parent is not None and e is not None:
-                    accumulate(errors, parent, e)
-        return [
-            None if place is None else errors.get(place, zeros(shape))
-            for place, shape in zip(self.skeleton.constants, self.shapes[0], strict=True)
-        ]
-
-    def _nodes(self, known: Known, steps: int | None = None) -> list[Node]:
-        """Return the body's tape with its values put back: those of one step, or of all steps."""
-        sources = iter(zip(self.source, self.skeleton.candidates, strict=True))
-
-        def value(rank: int) -> Any:
-            (kind, index), like = next(sources)
-            if kind == "constant":
-                return known.constants[index]
-            if kind == "fixed":
-                return known.fixed[index]
-            if kind == "unused":
-                return zeros(shape_of(like) if steps is None else in_front(like, steps))
-            found = (known.saved if kind == "saved" else known.xs)[index]
-            if found is None:
-                return zeros(shape_of(like))
-            if steps is None or len(like.shape) >= rank:
-                return found
-            # Broadcasting aligns the last axes: the axis of time must stay in front of them all.
-            wide = (steps, *(1,) * (rank - len(like.shape)), *like.shape)
-            return reshape(found, wide)
-
-        return [with_arrays(node, value) for node in self.skeleton.nodes]
-
-    def _value_at(self, place: Place) -> Any:
-        return self.skeleton.nodes[place[0]].outputs[place[1]]
+    quick: Callable[[Values, Values], tuple[Values, Values]] = step
+    if loop.turns and loop.steps:
+        x = [jax.eval_shape(lambda of_all: of_all[0], of_all) for of_all in xs]
+        quick = turned_before(loop.body, constants, carry, x)
+    last, ys = jax.lax.scan(quick, carry, xs, length=loop.steps, reverse=loop.reverse)
+    return last, ys

@@ -1,24 +1,51 @@
-"""What the reverse rule of a loop is made of: traces of the body, and questions to ask of them."""
+"""The parts of a loop's reverse rule: the loop, traces of its body, and functions on both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, Var, jaxpr_as_fun
 
+from clearprop.autodiff.shapes import Array
 from clearprop.autodiff.sweep import Place
-from clearprop.autodiff.tape import Node, Tape, Traced
+from clearprop.autodiff.tape import Node, Tape, Traced, Value
 
-Values = list[Any]
+Item = TypeVar("Item")
+Values: TypeAlias = list[Value]
+
+Body: TypeAlias = Callable[[Values, Values, Values], tuple[Values, Values]]
+"""(constants, carry, x) -> (carry, y), each a list of arrays."""
+
+
+@dataclass(frozen=True)
+class ScanLoop:
+    """A body with its number of steps.
+
+    Attributes:
+        body: of one step. Its constants are the same at every step.
+        steps: how many steps there are.
+        reverse: whether the last step comes first.
+        turns: whether transposes of constants are taken before the loop: the loop of an error
+            signal is full of them.
+    """
+
+    body: Body
+    steps: int
+    reverse: bool
+    turns: bool = False
+
+
+Run: TypeAlias = Callable[[ScanLoop, Values, Values, Values], tuple[Values, Values]]
+"""(loop, constants, first carry, xs) -> (last carry, stacked ys)."""
 
 
 @dataclass
 class Trace:
-    """One run of the body under a tape.
+    """The body's computation at one step, as a tape recorded it.
 
     Attributes:
         nodes: what was recorded.
@@ -41,29 +68,29 @@ class Trace:
 
 @dataclass(frozen=True)
 class Known:
-    """The values from which the body's tape is put together again."""
+    """The values from which the body's tape is put together again (None: not needed)."""
 
     constants: Values
     fixed: Values
-    saved: Values
-    xs: Values
+    saved: Sequence[Value | None]
+    xs: Sequence[Value | None]
 
 
 @dataclass(frozen=True)
 class Back:
-    """What one step back gives: errors of its inputs, of what is fixed, and those that wait.
+    """The errors that one step back gives: of its inputs, of fixed values, and those that wait.
 
-    ``states`` are the whole errors of the carry that the step gave.
+    ``states`` are the total errors of the carry that the step returned.
     """
 
     carry: Values
     xs: Values
-    fixed: dict[Place, Any]
+    fixed: dict[Place, Value]
     later: Values
     states: Values
 
 
-def part(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Values, ...]:
+def part(values: Sequence[Item], sizes: Sequence[int]) -> tuple[list[Item], ...]:
     """Cut a list into parts of the given sizes."""
     parts, start = [], 0
     for size in sizes:
@@ -73,49 +100,49 @@ def part(values: Sequence[Any], sizes: Sequence[int]) -> tuple[Values, ...]:
 
 
 def distinct(values: Values) -> tuple[Values, list[int]]:
-    """Return the different ones among values, and where each of the values stands among them."""
-    different: dict[int, Any] = {id(value): value for value in values}
+    """Return the values without repetition, and for each value its place among these."""
+    different = {id(value): value for value in values}
     order = list(different)
     return list(different.values()), [order.index(id(value)) for value in values]
 
 
-def scattered(values: Values, places: Sequence[int], size: int) -> Values:
+def scattered(values: Values, places: Sequence[int], size: int) -> list[Value | None]:
     """Return a list with values at the given places and None elsewhere."""
     found = dict(zip(places, values, strict=True))
     return [found.get(i) for i in range(size)]
 
 
-def place_of(value: Any, tape: Tape) -> Place | None:
-    """Return where a value stands on a tape; None for what does not."""
+def place_of(value: object, tape: Tape) -> Place | None:
+    """Return the place of a value on a tape; None where it has none."""
     return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
 
 
-def unboxed(value: Any, tape: Tape) -> Any:
-    """Return a value as the levels below a tape know it."""
+def unboxed(value: Value, tape: Tape) -> Value:
+    """Return what a value is at the levels below a tape."""
     return value.value if type(value) is Traced and value.tape is tape else value
 
 
-def shape_of(value: Any) -> jax.ShapeDtypeStruct:
-    """Return shape and dtype of a value."""
+def shape_of(value: Value) -> jax.ShapeDtypeStruct:
+    """Return the shape and dtype of a value."""
     return jax.ShapeDtypeStruct(value.shape, value.dtype)
 
 
-def shapes(values: Values) -> Values:
+def shapes(values: Sequence[Value]) -> list[jax.ShapeDtypeStruct]:
     """Return shapes and dtypes of values."""
     return [shape_of(value) for value in values]
 
 
-def in_front(value: Any, steps: int) -> jax.ShapeDtypeStruct:
-    """Return the shape of a value of which one a step is stacked in front."""
+def in_front(value: Value | jax.ShapeDtypeStruct, steps: int) -> jax.ShapeDtypeStruct:
+    """Return the shape of the values of all steps, stacked in front."""
     return jax.ShapeDtypeStruct((steps, *value.shape), value.dtype)
 
 
-def zeros(shape: Any) -> Any:
-    """Return an error signal that is nothing."""
+def zeros(shape: Value | jax.ShapeDtypeStruct) -> Array:
+    """Return an error signal of zeros, with a given shape and dtype."""
     return jnp.zeros(shape.shape, shape.dtype)
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     """Say whether a value is an array, traced or not."""
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
@@ -126,11 +153,14 @@ def arrays_of(node: Node) -> Values:
     return [value for value in leaves if is_array(value)]
 
 
-def with_arrays(node: Node, value: Callable[[int], Any]) -> Node:
-    """Return a node with its arrays replaced, asked for in the order of `arrays_of`."""
+def with_arrays(node: Node, value: Callable[[int], Value]) -> Node:
+    """Return a node with its arrays replaced, in the order of `arrays_of`.
+
+    ``value`` is called with the number of axes of the node's largest output.
+    """
     rank = max(len(output.shape) for output in node.outputs)
 
-    def put(leaf: Any) -> Any:
+    def put(leaf: Value) -> Value:
         return value(rank) if is_array(leaf) else leaf
 
     inputs = tuple(put(leaf) for leaf in node.inputs)
@@ -152,35 +182,34 @@ def only_parents(node: Node, positions: Sequence[int]) -> Node:
     return replace(node, parents=kept)
 
 
-def depending(jaxpr: Any, sources: set[Any]) -> set[Any]:
+def depending(jaxpr: Jaxpr, sources: set[Var]) -> set[Var]:
     """Return the variables of a jaxpr that depend on any of the sources."""
     found = set(sources)
     for equation in jaxpr.eqns:
-        if any(not hasattr(v, "val") and v in found for v in equation.invars):
+        if any(isinstance(v, Var) and v in found for v in equation.invars):
             found.update(equation.outvars)
     return found
 
 
-def live_variables(jaxpr: Any) -> set[Any]:
+def live_variables(jaxpr: Jaxpr) -> set[Var]:
     """Return the variables of a jaxpr that its outputs depend on."""
-    live = {v for v in jaxpr.outvars if not hasattr(v, "val")}
+    live = {v for v in jaxpr.outvars if isinstance(v, Var)}
     for equation in reversed(jaxpr.eqns):
         if any(v in live for v in equation.outvars):
-            live.update(v for v in equation.invars if not hasattr(v, "val"))
+            live.update(v for v in equation.invars if isinstance(v, Var))
     return live
 
 
 def turned_before(
-    body: Callable[[Values, Values, Values], tuple[Values, Values]],
+    body: Body,
     constants: Values,
     carry: Values,
     x: Values,
 ) -> Callable[[Values, Values], tuple[Values, Values]]:
-    """Return a body as (carry, x) -> (carry, y), its transposes of constants taken beforehand.
+    """Return a body as (carry, x) -> (carry, y), with transposes of constants taken beforehand.
 
-    An error signal goes back through a product with W by one with W^T. Left in the loop, XLA reads
-    W down its columns at every step: (16, 1024) by (256, 1024)^T took 100 us so, 69 with W^T laid
-    out once.
+    The error signal of a product with W is a product with W^T. In the loop, XLA reads W column by
+    column at every step: (16, 1024) by (256, 1024)^T took 100 us, and 69 us with W^T stored once.
     """
 
     def step(h: Values, x: Values) -> tuple[Values, Values]:
@@ -194,7 +223,7 @@ def turned_before(
         equation
         for equation in inside.eqns
         if equation.primitive is jax.lax.transpose_p
-        and not hasattr(equation.invars[0], "val")
+        and isinstance(equation.invars[0], Var)
         and equation.invars[0] in value
     ]
     if not turned:

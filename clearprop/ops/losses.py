@@ -1,6 +1,6 @@
-"""Losses, per example or per entry; the mean over a batch is the caller's.
+"""Losses, per example or per entry; the caller takes the mean over a batch.
 
-Fused ones take logits: then nothing overflows, and the error signal is output less target. ``t``
+Fused losses take logits: then nothing overflows, and the error signal is output less target. ``t``
 stands for the target, ``z`` for logits, ``y`` for probabilities.
 """
 
@@ -12,19 +12,18 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import expand_dims, log, where
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.shapes import Array, shape_of
 from clearprop.errors import ShapeError
 from clearprop.ops.activations import log_softmax, sigmoid, softmax
-from clearprop.ops.elementwise import log, where
 from clearprop.ops.index import one_hot
-from clearprop.ops.reduce import sum as sum_over
-from clearprop.ops.shape import expand_dims
-from clearprop.ops.types import Array, shape_of
 
 
 def _check_same(name: str, given: Any, target: Any) -> None:
     if shape_of(given) != shape_of(target):
         raise ShapeError(
-            "the target has not the shape of the output",
+            "the target does not have the shape of the output",
             where=name,
             given=f"output {shape_of(given)}, target {shape_of(target)}",
             expected="equal shapes: broadcasting would compare every example with every target",
@@ -40,7 +39,7 @@ def _error_of_logits(error: Any, loss: Any, logits: Any, labels: Any) -> Any:
     if _are_classes(labels):
         t = one_hot(labels, logits.shape[-1], dtype=logits.dtype)
         return expand_dims(error, -1) * (y - t)
-    # The probabilities of a target sum to 1, save where rounding or a weight says otherwise.
+    # The probabilities of a target sum to 1, up to rounding, unless they were weighted.
     total = sum_over(labels, axis=-1, keepdims=True)
     return expand_dims(error, -1) * (y * total - labels)
 
@@ -51,10 +50,12 @@ def _error_of_labels(error: Any, loss: Any, logits: Any, labels: Any) -> Any:
 
 @operation(errors=(_error_of_logits, _error_of_labels), count=lambda z, x, t: 5 * x.size)
 def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
-    """Cross-entropy of softmax, per example: L = -sum_k t_k log y_k with y = softmax(z).
+    """Cross-entropy of softmax, per example: ``L = -sum_k t_k log y_k`` with ``y = softmax(z)``.
 
-    Its rule is dL/dz = y - t. ``logits`` are (..., K); ``labels`` are classes 0 to K-1 of shape
-    (...), or probabilities (..., K). A class outside 0 to K-1 gives NaN, so that it is noticed.
+    Its rule is ``dL/dz = y - t``. A class outside 0 to K-1 gives NaN, so that it is noticed.
+
+    Shapes: logits (..., K); labels either classes 0 to K-1 (...), or probabilities (..., K); L
+    (...).
 
     Raises:
         ShapeError: the labels' shape is neither.
@@ -92,9 +93,11 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     count=lambda z, x, t: 5 * x.size,
 )
 def sigmoid_binary_cross_entropy(logits: Array, labels: Array) -> Array:
-    """Log loss of a sigmoid, per entry: L = -t log y - (1 - t) log(1 - y) with y = sigmoid(z).
+    """Log loss of a sigmoid, per entry: ``L = -t log y - (1 - t) log(1 - y)``, ``y = sigmoid(z)``.
 
-    Its rule is dL/dz = y - t. Both arrays have one shape; labels are 0, 1 or between.
+    Its rule is ``dL/dz = y - t``. Labels are 0, 1 or between.
+
+    Shapes: both arrays of one shape; L has the same.
 
     Raises:
         ShapeError: the shapes differ.
@@ -102,7 +105,8 @@ def sigmoid_binary_cross_entropy(logits: Array, labels: Array) -> Array:
     >>> sigmoid_binary_cross_entropy(jnp.array([0.0, 100.0]), jnp.array([1.0, 1.0])).round(3)
     Array([0.693, 0.   ], dtype=float32)
 
-    Source: computed as max(z, 0) - z t + log(1 + e^-|z|), which never overflows.
+    Source: Bernoulli's negative log-likelihood, computed as max(z, 0) - z t + log(1 + e^-|z|),
+    which never overflows.
     """
     _check_same("sigmoid_binary_cross_entropy", logits, labels)
     return jnp.maximum(logits, 0) - logits * labels + jnp.log1p(jnp.exp(-jnp.abs(logits)))
@@ -117,7 +121,9 @@ def sigmoid_binary_cross_entropy(logits: Array, labels: Array) -> Array:
     count=lambda z, x, t: 3 * x.size,
 )
 def squared_error(output: Array, target: Array) -> Array:
-    """Squared error, per entry: L = (y - t)^2 / 2, with dL/dy = y - t.
+    """Squared error, per entry: ``L = (y - t)^2 / 2``, with ``dL/dy = y - t``.
+
+    Shapes: both arrays of one shape; L has the same.
 
     Raises:
         ShapeError: the shapes differ.
@@ -132,7 +138,7 @@ def squared_error(output: Array, target: Array) -> Array:
 
 
 def _error_of_probability(error: Any, loss: Any, y: Any, t: Any) -> Any:
-    # Each half counts only where its target has weight: 0 / 0 at y = t = 0 is 0.
+    # Each term counts only where its factor is not 0: 0 / 0 at y = t = 0 counts as 0.
     one = where(t == 0, 0.0, t / where(t == 0, 1.0, y))
     zero = where(t == 1, 0.0, (1 - t) / where(t == 1, 1.0, 1 - y))
     return error * (zero - one)
@@ -148,16 +154,20 @@ def _error_of_target(error: Any, loss: Any, y: Any, t: Any) -> Any:
     count=lambda z, x, t: 6 * x.size,
 )
 def log_loss(output: Array, target: Array) -> Array:
-    """Log loss of a probability, per entry: L = -t log y - (1 - t) log(1 - y), where 0 log 0 = 0.
+    """Log loss of a probability, per entry: ``L = -t log y - (1 - t) log(1 - y)``.
 
-    Its rule is dL/dy = (y - t) / (y (1 - y)), without bound where y is surely wrong: training goes
-    better through `sigmoid_binary_cross_entropy`, which takes logits.
+    0 log 0 counts as 0. Its rule is ``dL/dy = (y - t) / (y (1 - y))``, which has no bound where y
+    is near 0 or 1 and wrong: train through `sigmoid_binary_cross_entropy`, which takes logits.
+
+    Shapes: both arrays of one shape; L has the same.
 
     Raises:
         ShapeError: the shapes differ.
 
     >>> log_loss(jnp.array([0.5, 0.5]), jnp.array([1.0, 0.0])).round(3)
     Array([0.693, 0.693], dtype=float32)
+
+    Source: Bernoulli's negative log-likelihood (Good 1952, *Rational decisions*).
     """
     _check_same("log_loss", output, target)
     entropy = jax.scipy.special.xlogy
@@ -174,16 +184,20 @@ def _error_of_p(error: Any, loss: Any, p: Any, q: Any) -> Any:
     count=lambda z, x, t: 4 * x.size,
 )
 def kl_divergence(p: Array, q: Array) -> Array:
-    """Kullback-Leibler divergence over the last axis: L = sum_k p_k log(p_k / q_k), 0 log 0 = 0.
+    """Kullback-Leibler divergence, per example: ``L = sum_k p_k log(p_k / q_k)``, in nats.
 
-    Its rules are dL/dp = log(p/q) + 1 (0 where p is 0) and dL/dq = -p/q. Both arrays (..., K) hold
-    probabilities; the answer is (...), in nats.
+    0 log 0 counts as 0. Its rules are ``dL/dp = log(p/q) + 1`` (0 where p is 0) and ``dL/dq =
+    -p/q``.
+
+    Shapes: p and q (..., K), which hold probabilities; L (...).
 
     Raises:
         ShapeError: the shapes differ.
 
     >>> print(f"{kl_divergence(jnp.array([1.0, 0.0]), jnp.array([0.5, 0.5])):.3f}")
     0.693
+
+    Source: Kullback and Leibler 1951, *On information and sufficiency*.
     """
     _check_same("kl_divergence", p, q)
     return jnp.sum(jax.scipy.special.rel_entr(p, q), axis=-1)
@@ -198,13 +212,17 @@ def kl_divergence(p: Array, q: Array) -> Array:
     count=lambda z, x, t: 3 * x.size,
 )
 def hinge(score: Array, target: Array) -> Array:
-    """Hinge loss, per entry: L = max(0, 1 - t z) for targets t of -1 or 1, with dL/dz = -t or 0.
+    """Hinge loss, per entry: ``L = max(0, 1 - t z)`` for targets t of -1 or 1; ``dL/dz = -t or 0``.
+
+    Shapes: both arrays of one shape; L has the same.
 
     Raises:
         ShapeError: the shapes differ.
 
     >>> print(hinge(jnp.array([2.0, 0.5, -1.0]), jnp.array([1, 1, 1])))
     [0.  0.5 2. ]
+
+    Source: Cortes and Vapnik 1995, *Support-vector networks*.
     """
     _check_same("hinge", score, target)
     return jnp.maximum(0, 1 - target * score)
@@ -212,15 +230,19 @@ def hinge(score: Array, target: Array) -> Array:
 
 @operation(count=lambda z, x, t: x.size)
 def zero_one(logits: Array, labels: Array) -> Array:
-    """Zero-one loss, per example: L = 0 where the largest logit is the label's, else 1.
+    """Zero-one loss, per example: ``L = 0 where the largest logit is the label's, else 1``.
 
-    It is reported, not trained on: no error passes. ``logits`` (..., K), ``labels`` (...).
+    It is reported, not trained on: no error passes.
+
+    Shapes: logits (..., K), labels (...), L (...).
 
     Raises:
         ShapeError: the shapes do not fit.
 
     >>> print(zero_one(jnp.array([[0.1, 0.9], [0.8, 0.2]]), jnp.array([1, 1])))
     [0. 1.]
+
+    Source: the standard definition of the error rate.
     """
     if shape_of(labels) != shape_of(logits)[:-1]:
         raise ShapeError(

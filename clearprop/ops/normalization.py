@@ -1,7 +1,7 @@
-"""Normalization: numbers shifted and scaled to mean 0 and variance 1, and weights by length.
+"""Normalization: inputs shifted and scaled to mean 0 and variance 1, weights to a length.
 
 ``xh`` in the equations is the normalized input (x - mean) / sqrt(variance + epsilon), and g the
-error signal of xh. All rules rest on one: over the n numbers that share a mean and a variance, the
+error signal of xh. All rules come from one: over the n numbers of one mean and variance, the
 error of x is (g - mean(g) - xh mean(g xh)) / sqrt(variance + epsilon).
 """
 
@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import mean as mean_over
+from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.elementary import where
+from clearprop.autodiff.shapes import Array, check_axis, shape_of
 from clearprop.errors import ShapeError
-from clearprop.ops.elementwise import rsqrt, sqrt, where
-from clearprop.ops.reduce import mean as mean_over
-from clearprop.ops.reduce import sum as sum_over
+from clearprop.ops.elementwise import rsqrt, sqrt
 from clearprop.ops.reduce import var
 from clearprop.ops.storage import stored
-from clearprop.ops.types import Array, check_axis, shape_of
 
 
 def _errors_of_layer_norm(
@@ -44,7 +45,7 @@ def _check_affine(name: str, x: Any, sizes: tuple[int, ...], **given: Any) -> No
     for parameter, value in given.items():
         if value is not None and shape_of(value) not in ((), sizes):
             raise ShapeError(
-                f"{parameter} has not one entry for each normalized feature",
+                f"{parameter} does not have one entry for each normalized feature",
                 where=name,
                 given=f"input {shape_of(x)}, {parameter} {shape_of(value)}",
                 expected=f"{parameter} of shape {sizes}",
@@ -59,10 +60,13 @@ def layer_norm(
     axis: int | tuple[int, ...] = -1,
     epsilon: float = 1e-5,
 ) -> Array:
-    """Normalize each example over its features: y = scale xh + shift.
+    """Normalize each example over its features: ``y = scale xh + shift``.
 
-    ``axis`` names the features' axes, the last ones; ``scale`` and ``shift`` have their sizes. The
-    answer does not change when x is multiplied by a positive number, up to epsilon.
+    ``xh = (x - mean) / sqrt(variance + epsilon)``. The result does not change when x is multiplied
+    by a positive number, up to epsilon.
+
+    Shapes: x (..., *features), scale and shift (*features,) or (), y of the shape of x. ``axis``
+    names the axes of the features, which are the last ones.
 
     Raises:
         ShapeError: scale or shift do not fit, or the axes are not the last ones.
@@ -70,7 +74,7 @@ def layer_norm(
     >>> print(layer_norm(jnp.array([1.0, 3.0])).round(2))
     [-1.  1.]
 
-    Source: Ba, Kiros and Hinton (2016).
+    Source: Ba, Kiros and Hinton 2016, *Layer normalization*.
     """
     named = (axis,) if isinstance(axis, int) else axis
     axes = sorted(check_axis("layer_norm", x, a) for a in named)
@@ -94,7 +98,7 @@ def _errors_of_batch_norm(
     centred = x - mean
     rate = rsqrt(variance + epsilon)
     xh = centred * rate
-    # The two sums over the batch are the errors of shift and scale: they are made once.
+    # The two sums over the batch are the errors of shift and scale: they are computed once.
     error_of_shift = sum_over(error, axis=axes)
     error_of_scale = sum_over(error * xh, axis=axes)
     slope = rate if scale is None else scale * rate
@@ -107,10 +111,14 @@ def _errors_of_batch_norm(
 def batch_norm(
     x: Array, scale: Array | None = None, shift: Array | None = None, epsilon: float = 1e-5
 ) -> tuple[Array, Array, Array]:
-    """Normalize each feature over the batch: y = scale xh + shift; with the mean and the variance.
+    """Normalize each feature over the batch: ``y = scale xh + shift``; with the mean and the
+    variance.
 
-    Shapes: x (..., features); the mean and the (biased) variance are taken over every axis but the
-    last, and returned for running averages, as is the form of training.
+    ``xh = (x - mean) / sqrt(variance + epsilon)``. The mean and the (biased) variance are taken
+    over every axis but the last, as in training, and returned for running averages.
+
+    Shapes: x (..., features), scale and shift (features,) or (); y of the shape of x, mean and
+    variance (features,).
 
     Raises:
         ShapeError: x has no batch axis, or scale or shift do not fit.
@@ -119,7 +127,7 @@ def batch_norm(
     >>> print(y.ravel().round(2), mean, variance)
     [-1.  1.] [2.] [1.]
 
-    Source: Ioffe and Szegedy (2015).
+    Source: Ioffe and Szegedy 2015, *Batch normalization*.
     """
     if len(x.shape) < 2:
         raise ShapeError(
@@ -137,18 +145,20 @@ def batch_norm(
 
 
 def weight_norm(direction: Array, gain: Array) -> Array:
-    """Make a weight of a direction and a length: w = gain v / |v|, per output unit.
+    """Make a weight of a direction and a length, per output unit: ``w = gain v / |v|``.
 
-    Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,). A direction of
-    zeros is none: w is 0 there, |v| counts as 1, and v learns from there.
+    A direction of zeros has no length: w is 0 there, |v| counts as 1, and v learns from there.
+
+    Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,); w of the shape of
+    v.
 
     Raises:
-        ShapeError: there is not one gain an output unit.
+        ShapeError: there is not one gain for each output unit.
 
     >>> print(weight_norm(jnp.array([[3.0], [4.0]]), jnp.array([10.0])).ravel())
     [6. 8.]
 
-    Source: Salimans and Kingma (2016).
+    Source: Salimans and Kingma 2016, *Weight normalization*.
     """
     _check_affine("weight_norm", direction, shape_of(direction)[-1:], gain=gain)
     axes = tuple(range(len(direction.shape) - 1))

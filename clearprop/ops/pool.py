@@ -1,7 +1,7 @@
-"""Pooling: windows summarised by their largest entry or their mean, channel by channel.
+"""Pooling: the largest entry or the mean of each window, channel by channel.
 
-Which entry of a window is largest does not change under a small step. So the rule of `max_pool`
-writes the error into the windows at fixed places, and reading at those places is its rule in turn.
+The place of a window's largest entry does not change under a small step. So the rule of `max_pool`
+writes the error into the windows at fixed places, and the rule of writing is reading there.
 
 Shapes: x (batch, *sizes, channels), y (batch, *places, channels), with one to three axes of sizes.
 """
@@ -19,17 +19,18 @@ import numpy as np
 from jax import lax
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.operation import count_nothing
+from clearprop.autodiff.shapes import Array
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
-from clearprop.ops.types import Array, nothing
 
 
 def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where: str) -> Geometry:
     axes = len(x.shape) - 2
     if not 1 <= axes <= 3:
         raise ShapeError(
-            "the input has not one to three axes between batch and channels",
+            "the input does not have one to three axes between batch and channels",
             where=where,
             given=f"input {tuple(x.shape)}",
             expected="(batch, *sizes, channels)",
@@ -46,7 +47,7 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
     geometry.check(where)
     if any(max(pair) >= taps for pair, taps in zip(geometry.padding, taps, strict=True)):
         raise ConfigurationError(
-            "a window would see nothing but padding",
+            "a window would hold padding alone",
             where=where,
             given=f"padding={geometry.padding}, window={taps}",
             expected="less padding than the window has entries",
@@ -56,11 +57,11 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Arrays as windows see them, in the layout that is fastest for their shape.
+    """Windows over an array, in the layout that is fastest for its shape.
 
     Attributes:
-        geometry: how the windows move.
-        first: the first spatial axis: 1, or 0 where the examples stand last in memory.
+        geometry: sizes, strides and padding of the windows.
+        first: the first spatial axis: 1, or 0 where the examples are the last axis in memory.
     """
 
     geometry: Geometry
@@ -80,7 +81,7 @@ class _Windows:
 
     @property
     def disjoint(self) -> bool:
-        """Whether no entry stands in two windows, and no padding in any."""
+        """Whether no entry is in two windows, and no window holds padding."""
         return self.geometry.stride == self.geometry.window and not any(
             map(sum, self.geometry.padding)
         )
@@ -142,11 +143,11 @@ class _Windows:
         return lax.pad(y, jnp.zeros((), y.dtype), [none] * self.first + spans + after)
 
     def over_window(self, y: Array) -> Array:
-        """Insert axes of one entry after each place, to stand beside `blocks`."""
+        """Insert axes of size 1 after each place, which broadcasts with `blocks`."""
         return jnp.expand_dims(y, self.within)
 
     def numbers(self, ndim: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-        """Number the places within a window, to stand beside `blocks`."""
+        """Return the numbers of the places within a window, which broadcast with `blocks`."""
         g = self.geometry
         shape = [1] * (ndim + len(g.window))
         for axis, taps in zip(self.within, g.window, strict=True):
@@ -163,24 +164,30 @@ def _error_of_max(
 
 @operation(errors=(_error_of_max,), count=lambda y, x, *_, **__: math.prod(x.shape))
 def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Padding = 0) -> Array:
-    """Take the largest entry of each window; the first of them gets the error of the output.
+    """Take the largest entry of each window: ``y[b, j, f] = max over i of x[b, s j + i - p, f]``.
 
-    y[b, j, f] = max over i of x[b, s j + i - p, f]; padding is never the largest.
+    The first largest entry of a window gets the error of the output. Padding is never the largest.
+
+    Shapes: x (batch, *sizes, channels), y (batch, *places, channels).
 
     Args:
         x: (batch, *sizes, channels).
         window: entries of a window, one number for all axes or one for each.
-        stride: from one window to the next; the window unless given, so that windows do not meet.
+        stride: from one window to the next; the window's size when None, so that windows do
+            not overlap.
         padding: as of `convolution`.
 
     Raises:
         ShapeError: a window larger than the input, or an input of another rank.
-        ConfigurationError: a window, stride or padding that cannot be.
+        ConfigurationError: a window, stride or padding that is not allowed.
 
     >>> x = jnp.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
     >>> print(max_pool(x[None, :, :, None], 2)[0, :, :, 0])
     [[6. 8.]
      [3. 4.]]
+
+    Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, and
+    Ranzato et al. 2007, *Unsupervised learning of invariant feature hierarchies*.
     """
     w = _Windows.over(x, _resolve(x, window, stride, padding, "max_pool"))
     entries = w.enter(x)
@@ -192,12 +199,18 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
 
 @operation(count=lambda y, x, *_, **__: math.prod(x.shape))
 def first_largest(x: Array, y: Array, geometry: Geometry) -> Array:
-    """Return which entry of each window is the first that equals the largest, y.
+    """Return which entry of each window is its largest, y: ``z = first i with x[s j + i - p] =
+    y[j]``.
+
+    Shapes: x (batch, *sizes, channels), y and z (batch, *places, channels); z holds numbers of
+    places within a window.
 
     >>> x = jnp.array([1.0, 5, 5, 2])[None, :, None]
     >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
     >>> print(first_largest(x, max_pool(x, 2), pairs)[0, :, 0])
     [1 0]
+
+    Source: part of the rule of `max_pool`.
     """
     w = _Windows.over(x, geometry)
     entries, largest = w.enter(x), w.enter(y)
@@ -224,14 +237,18 @@ def _error_of_written(passed: Any, dx: Any, y: Any, place: Any, geometry: Geomet
     return read_in_windows(passed, place, geometry)
 
 
-@operation(errors=(_error_of_written, None), count=nothing)
+@operation(errors=(_error_of_written, None), count=count_nothing)
 def write_in_windows(y: Array, place: Array, geometry: Geometry) -> Array:
-    """Add each entry of y into its window, at the place given by number: the rule of `max_pool`.
+    """Add each entry of y into its window: ``z[s j + i - p] += y[j]`` with ``i = place[j]``.
+
+    Shapes: y and place (batch, *places, channels), z (batch, *sizes, channels).
 
     >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
     >>> y, place = jnp.array([7.0, 8]), jnp.array([1, 0])
     >>> print(write_in_windows(y[None, :, None], place[None, :, None], pairs)[0, :, 0])
     [0. 7. 8. 0.]
+
+    Source: the rule of `max_pool`.
     """
     w = _Windows.over(y, geometry)
     entries, chosen = w.enter(y), w.enter(place)
@@ -249,14 +266,18 @@ def _error_of_read(passed: Any, y: Any, x: Any, place: Any, geometry: Geometry) 
     return write_in_windows(passed, place, geometry)
 
 
-@operation(errors=(_error_of_read, None), count=nothing)
+@operation(errors=(_error_of_read, None), count=count_nothing)
 def read_in_windows(x: Array, place: Array, geometry: Geometry) -> Array:
-    """Read one entry of each window, at the place given by number.
+    """Read one entry of each window: ``z[j] = x[s j + i - p]`` with ``i = place[j]``.
+
+    Shapes: x (batch, *sizes, channels), place and z (batch, *places, channels).
 
     >>> pairs = Geometry.of([4], [2], stride=2, where="max_pool")
     >>> x, place = jnp.array([1.0, 2, 3, 4]), jnp.array([1, 0])
     >>> print(read_in_windows(x[None, :, None], place[None, :, None], pairs)[0, :, 0])
     [2. 3.]
+
+    Source: the rule of `write_in_windows`.
     """
     w = _Windows.over(x, geometry)
     padded, chosen = w.padded(w.enter(x), 0), w.enter(place)
@@ -288,23 +309,29 @@ def average_pool(
     padding: Padding = 0,
     count_padding: bool = True,
 ) -> Array:
-    """Take the mean of each window; its n entries each get an n-th of the error.
+    """Take the mean of each window: ``y[b, j, f] = 1/n sum over i of x[b, s j + i - p, f]``.
 
-    y[b, j, f] = 1/n sum over i of x[b, s j + i - p, f]
+    Each of its n entries gets an n-th of the error.
+
+    Shapes: x (batch, *sizes, channels), y (batch, *places, channels).
 
     Args:
         x: (batch, *sizes, channels); whole numbers become floats.
         window: entries of a window, one number for all axes or one for each.
-        stride: from one window to the next; the window unless given, so that windows do not meet.
+        stride: from one window to the next; the window's size when None, so that windows do
+            not overlap.
         padding: as of `convolution`.
         count_padding: whether n counts the padding in the window (as PyTorch does) or not.
 
     Raises:
         ShapeError: a window larger than the input, or an input of another rank.
-        ConfigurationError: a window, stride or padding that cannot be.
+        ConfigurationError: a window, stride or padding that is not allowed.
 
     >>> print(average_pool(jnp.array([1.0, 3, 5, 9])[None, :, None], 2)[0, :, 0])
     [2. 7.]
+
+    Source: LeCun et al. 1998, *Gradient-based learning applied to document recognition*, without
+    its trained factor and bias.
     """
     w = _Windows.over(x, _resolve(x, window, stride, padding, "average_pool"))
     x = x.astype(jnp.result_type(x.dtype, float))
@@ -313,7 +340,7 @@ def average_pool(
         return w.leave(w.blocks(entries).mean(axis=w.within))
     padded = w.padded(entries, 0)
     total = functools.reduce(jnp.add, [w.at(padded, offset) for offset in w.offsets])
-    return w.leave(total * _share(w, x, count_padding))
+    return w.leave(total * _one_over_count(w, x, count_padding))
 
 
 def _error_of_spread(passed: Any, dx: Any, y: Any, geometry: Geometry, count_padding: bool) -> Any:
@@ -324,23 +351,27 @@ def _error_of_spread(passed: Any, dx: Any, y: Any, geometry: Geometry, count_pad
 
 @operation(errors=(_error_of_spread,), count=lambda dx, *_, **__: math.prod(dx.shape))
 def spread_over_windows(y: Array, geometry: Geometry, count_padding: bool) -> Array:
-    """Share each entry of y out over its window: the rule of `average_pool`.
+    """Distribute each entry of y over its window: ``z[s j + i - p] += y[j] / n`` for every i.
+
+    Shapes: y (batch, *places, channels), z (batch, *sizes, channels).
 
     >>> pairs = Geometry.of([4], [2], stride=2, where="average_pool")
     >>> print(spread_over_windows(jnp.array([4.0, 6])[None, :, None], pairs, True)[0, :, 0])
     [2. 2. 3. 3.]
+
+    Source: the rule of `average_pool`.
     """
     w = _Windows.over(y, geometry)
-    shared = w.enter(y) * _share(w, y, count_padding)
+    parts = w.enter(y) * _one_over_count(w, y, count_padding)
     if w.disjoint:
         counted = w.numbers(y.ndim).shape
-        wide = w.over_window(shared)
+        wide = w.over_window(parts)
         return w.leave(w.unblocked(jnp.broadcast_to(wide, np.maximum(wide.shape, counted))))
-    return w.leave(functools.reduce(jnp.add, [w.into(shared, offset) for offset in w.offsets]))
+    return w.leave(functools.reduce(jnp.add, [w.into(parts, offset) for offset in w.offsets]))
 
 
-def _share(w: _Windows, like: Array, count_padding: bool) -> Array:
-    """Return 1/n for each place, in the layout and type of an array."""
+def _one_over_count(w: _Windows, like: Array, count_padding: bool) -> Array:
+    """Return 1/n for each window, in the layout and dtype of an array."""
     g = w.geometry
     count = np.ones(())
     rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.window, strict=True)

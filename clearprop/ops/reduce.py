@@ -1,7 +1,7 @@
 """Reductions over axes.
 
 ``axis`` is a number, a tuple of them or None for all; ``keepdims`` leaves axes of size 1. A rule
-first gives the error of the smaller output the shape that broadcasts against the input (`_kept`).
+first gives the error of the smaller output the shape that broadcasts against the input (`kept`).
 """
 
 from __future__ import annotations
@@ -13,134 +13,41 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation, stop_gradient
-from clearprop.ops.elementwise import abs, exp, where
-from clearprop.ops.index import getitem
-from clearprop.ops.shape import broadcast_to, flip, pad, reshape
-from clearprop.ops.types import Array, ArrayLike, Axis, check_axis
-
-
-def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
-    rank = len(x.shape)
-    if axis is None:
-        return tuple(range(rank))
-    return tuple(a % rank for a in ((axis,) if isinstance(axis, int) else axis))
-
-
-def _kept(value: Any, x: Any, axis: Axis) -> Any:
-    """Give an output of the reduction of x the shape that it has with ``keepdims``."""
-    axes = _axes(x, axis)
-    return reshape(value, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
-
-
-def _terms(x: Any, axis: Axis) -> int:
-    """Count the entries that meet in one entry of the output."""
-    return math.prod(x.shape[a] for a in _axes(x, axis))
+from clearprop.autodiff.elementary import abs, getitem, max, mean, sum, where
+from clearprop.autodiff.elementary.reduce import axes_of, check_axes, count_inputs, kept, terms
+from clearprop.autodiff.shapes import Array, ArrayLike, Axis
+from clearprop.ops.elementwise import exp
+from clearprop.ops.shape import flip, pad
 
 
 def _freedom(x: Any, axis: Axis, ddof: int) -> float:
-    """Return n - ddof, by which a variance divides; NaN where nothing is left."""
-    left = _terms(x, axis) - ddof
+    """Return n - ddof, by which a variance divides; NaN where that is not positive."""
+    left = terms(x, axis) - ddof
     return left if left > 0 else math.nan
-
-
-def _count_inputs(z: Any, x: Any, **parameters: Any) -> int:
-    return math.prod(x.shape)
-
-
-def _check_axes(name: str, x: Any, axis: Axis) -> None:
-    if axis is not None and hasattr(x, "shape"):
-        for a in (axis,) if isinstance(axis, int) else axis:
-            check_axis(name, x, a)
-
-
-def _error_of_sum(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return broadcast_to(_kept(error, x, axis), shape=x.shape)
-
-
-@operation(errors=(_error_of_sum,), count=_count_inputs)
-def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Sum: z = sum_i x_i; every term gets the error of the sum.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(sum(jnp.ones((2, 3)), axis=0))
-    [2. 2. 2.]
-    """
-    _check_axes("sum", x, axis)
-    return jnp.sum(x, axis=axis, keepdims=keepdims)
-
-
-def _error_of_mean(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return broadcast_to(_kept(error / _terms(x, axis), x, axis), shape=x.shape)
-
-
-@operation(errors=(_error_of_mean,), count=_count_inputs)
-def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Mean of n numbers: z = 1/n sum_i x_i; every one gets an n-th of the error.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(mean(jnp.array([1.0, 2.0, 6.0])))
-    3.0
-    """
-    _check_axes("mean", x, axis)
-    return jnp.mean(x, axis=axis, keepdims=keepdims)
-
-
-def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = (stop_gradient(x) == _kept(stop_gradient(z), x, axis)).astype(x.dtype)
-    shared = chosen / chosen.sum(axis=axis, keepdims=True)
-    return _kept(error, x, axis) * shared
-
-
-@operation(errors=(_error_of_extreme,), count=_count_inputs)
-def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Largest entry; it alone gets the error, in equal shares where several are largest.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(max(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
-    [4. 3.]
-    """
-    _check_axes("max", x, axis)
-    return jnp.max(x, axis=axis, keepdims=keepdims)
-
-
-@operation(errors=(_error_of_extreme,), count=_count_inputs)
-def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Smallest entry; it alone gets the error, in equal shares where several are smallest.
-
-    Raises:
-        ShapeError: the array has not that axis.
-
-    >>> print(min(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
-    [1. 2.]
-    """
-    _check_axes("min", x, axis)
-    return jnp.min(x, axis=axis, keepdims=keepdims)
 
 
 def _error_of_var(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
-    return _kept(error * (2 / _freedom(x, axis, ddof)), x, axis) * deviation
+    return kept(error * (2 / _freedom(x, axis, ddof)), x, axis) * deviation
 
 
 @operation(errors=(_error_of_var,), count=lambda z, x, **_: 4 * math.prod(x.shape))
 def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """Variance of n numbers: z = sum_i (x_i - mean)^2 / (n - ddof).
+    """Variance of n numbers: ``z = sum_i (x_i - mean)^2 / (n - ddof)``.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(var(jnp.array([1.0, 3.0])))
     1.0
+
+    Source: NumPy's `var`.
     """
-    _check_axes("var", x, axis)
+    check_axes("var", x, axis)
     return jnp.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
@@ -148,20 +55,25 @@ def _error_of_std(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
-    return _kept(error / (z * _freedom(x, axis, ddof)), x, axis) * deviation
+    return kept(error / (z * _freedom(x, axis, ddof)), x, axis) * deviation
 
 
 @operation(errors=(_error_of_std,), count=lambda z, x, **_: 4 * math.prod(x.shape))
 def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """Standard deviation: the square root of the variance. Its slope has no bound at 0.
+    """Standard deviation: ``z = sqrt(sum_i (x_i - mean)^2 / (n - ddof))``. Its slope has no bound
+    at 0.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(std(jnp.array([1.0, 3.0])))
     1.0
+
+    Source: NumPy's `std`.
     """
-    _check_axes("std", x, axis)
+    check_axes("std", x, axis)
     return jnp.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
@@ -181,7 +93,7 @@ def _product_before(x: Any, axis: int) -> Any:
 
 
 def _shifted(x: Any, by: int, axis: int) -> Any:
-    """Move entries along an axis; ones come in, and what passes the end falls out."""
+    """Move entries along an axis; ones fill the start, and entries beyond the end are dropped."""
     before = (slice(None),) * axis
     rest = getitem(x, (*before, slice(0, x.shape[axis] - by)))
     return pad(rest, [(by, 0) if i == axis else (0, 0) for i in range(len(x.shape))], value=1.0)
@@ -191,10 +103,10 @@ def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool
     if x.shape == ():
         return error
     if isinstance(axis, int):
-        return _kept(error, x, axis) * _product_of_others(x, axis % len(x.shape))
-    # Over several axes: the product of what is left of each axis in turn.
-    total = _kept(error, x, axis)
-    axes = _axes(x, axis)
+        return kept(error, x, axis) * _product_of_others(x, axis % len(x.shape))
+    # Over several axes: reduce one axis after the other, and multiply the parts.
+    total = kept(error, x, axis)
+    axes = axes_of(x, axis)
     smaller, partial = x, []
     for a in axes:
         partial.append(_product_of_others(smaller, a))
@@ -204,17 +116,21 @@ def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool
     return total
 
 
-@operation(errors=(_error_of_prod,), count=_count_inputs)
+@operation(errors=(_error_of_prod,), count=count_inputs)
 def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Product: z = prod_i x_i; each factor's error is the output's times the other factors.
+    """Product: ``z = prod_i x_i``. The error of each factor is that of z times the other factors.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(prod(jnp.array([2.0, 3.0, 4.0])))
     24.0
+
+    Source: NumPy's `prod`; no division, so that a factor of 0 has its finite error.
     """
-    _check_axes("prod", x, axis)
+    check_axes("prod", x, axis)
     return jnp.prod(x, axis=axis, keepdims=keepdims)
 
 
@@ -224,61 +140,84 @@ def _error_of_cumsum(error: Any, z: Any, x: Any, axis: int = 0) -> Any:
 
 @operation(errors=(_error_of_cumsum,))
 def cumsum(x: Array, axis: int = 0) -> Array:
-    """Running sum along one axis: z_i = x_0 + ... + x_i.
+    """Running sum along one axis: ``z_i = x_0 + ... + x_i``.
+
+    Shapes: x of any shape, z of the same.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(cumsum(jnp.array([1.0, 2.0, 3.0])))
     [1. 3. 6.]
+
+    Source: NumPy's `cumsum`; the axis is the first unless given, and never all of them.
     """
-    _check_axes("cumsum", x, axis)
+    check_axes("cumsum", x, axis)
     return jnp.cumsum(x, axis=axis)
 
 
 def _error_of_logsumexp(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
-    # Not e^(x - z): the rounding of a large z would be the share's relative error.
+    # Not e^(x - z): the rounding error of a large z would be a relative error of the result.
     top = max(stop_gradient(x), axis=axis, keepdims=True)
     powers = exp(x - where(abs(top) == math.inf, 0.0, top))
     total = sum(powers, axis=axis, keepdims=True)
-    return _kept(error, x, axis) * powers / where(stop_gradient(total) == 0, 1.0, total)
+    return kept(error, x, axis) * powers / where(stop_gradient(total) == 0, 1.0, total)
 
 
 @operation(errors=(_error_of_logsumexp,), count=lambda z, x, **_: 3 * math.prod(x.shape))
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Logarithm of a sum of exponentials, without overflow: z = log sum_i e^(x_i).
+    """Logarithm of a sum of exponentials, without overflow: ``z = log sum_i e^(x_i)``.
 
-    The largest entry is taken out before the exponential. The error is shared by softmax.
+    The largest entry is taken out before the exponential. The derivative is softmax: ``dz/dx_i =
+    e^(x_i - z)``.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array has not that axis.
+        ShapeError: the array does not have that axis.
 
     >>> print(f"{logsumexp(jnp.array([1000.0, 1000.0])):.3f}")
     1000.693
+
+    Source: SciPy's `special.logsumexp`.
     """
-    _check_axes("logsumexp", x, axis)
+    check_axes("logsumexp", x, axis)
     return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
-@operation(count=_count_inputs)
+@operation(count=count_inputs)
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Place of the largest entry, the first of several. It passes no error.
+    """Place of the largest entry: ``z = argmax_i x_i``, the first of several. It passes no error.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
+
+    Raises:
+        ShapeError: the array does not have that axis.
 
     >>> print(argmax(jnp.array([1.0, 4.0, 2.0])))
     1
+
+    Source: NumPy's `argmax`.
     """
-    _check_axes("argmax", x, axis)
+    check_axes("argmax", x, axis)
     return jnp.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@operation(count=_count_inputs)
+@operation(count=count_inputs)
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Place of the smallest entry, the first of several. It passes no error.
+    """Place of the smallest entry: ``z = argmin_i x_i``, the first of several. It passes no error.
+
+    Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
+
+    Raises:
+        ShapeError: the array does not have that axis.
 
     >>> print(argmin(jnp.array([1.0, 4.0, 0.0])))
     2
+
+    Source: NumPy's `argmin`.
     """
-    _check_axes("argmin", x, axis)
+    check_axes("argmin", x, axis)
     return jnp.argmin(x, axis=axis, keepdims=keepdims)

@@ -3,10 +3,10 @@
 The tape cannot see into `jax.lax.scan`, so a loop is one operation. Its rule is derived from the
 body, which is traced once:
 
-* forward, the values that the body's rules need leave the loop stacked over time;
+* forward, the loop returns the values that the body's rules need, stacked over time;
 * backward, a second loop runs from the last step to the first and applies the body's rules;
-* the error of an input that is the same at every step (a recurrent weight) is got after that loop:
-  the same rule, applied once to the stacked values, so that its gradient is one matrix product.
+* the error of an input that is the same at every step (a recurrent weight) is computed after that
+  loop: the rule is applied once to the stacked values, so that its gradient is one matrix product.
 
 The backward loop is itself a `scan`, so every order of derivative works.
 """
@@ -16,38 +16,43 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff.operation import capturing
-from clearprop.autodiff.tape import Tape, Traced, strip
+from clearprop.autodiff.shapes import Array
+from clearprop.autodiff.tape import Tape, Traced, Value, capturing, strip
 from clearprop.errors import ShapeError
-from clearprop.ops.loop import Loop
+from clearprop.ops.loop import run_loop
+from clearprop.ops.loop_parts import ScanLoop
+
+Carry = TypeVar("Carry")
+X = TypeVar("X")
+Y = TypeVar("Y")
 
 
 def scan(
-    body: Callable[[Any, Any], tuple[Any, Any]],
-    carry: Any,
-    xs: Any = None,
+    body: Callable[[Carry, X], tuple[Carry, Y]],
+    carry: Carry,
+    xs: X | None = None,
     *,
     length: int | None = None,
     reverse: bool = False,
-) -> tuple[Any, Any]:
-    """Apply ``body`` to each x in turn, handing the carry on from step to step.
+) -> tuple[Carry, Y]:
+    """Apply ``body`` to each x in turn, passing the carry on from step to step.
 
-    (carry, y_t) = body(carry, x_t) for t = 0 ... T - 1; the y_t are stacked in front. Values that
-    are being differentiated may reach the body through its arguments or its closure.
+    ``(carry, y_t) = body(carry, x_t)`` for t = 0 ... T - 1; the y_t are stacked in front. Values
+    that are being differentiated may reach the body through its arguments or its closure.
 
     Args:
         body: built from clearprop operations; the carry keeps its shapes and dtypes. It is traced
-            once for all steps: a random key made outside is the same at every step, unless what
-            `steps_under_way` returns is folded into it, as layers such as dropout do.
+            once for all steps: a random key made outside is the same at every step, unless the
+            step number is folded into it (`steps_under_way`), as dropout does.
         carry: a tree of arrays.
         xs: a tree of arrays with T entries in front, or None.
-        length: T, where there are no xs.
-        reverse: from the last step to the first; y_t still stands at place t.
+        length: T, needed where there are no xs.
+        reverse: whether to go from the last step to the first; y_t is still at place t.
 
     Returns:
         the last carry and the stacked y.
@@ -71,8 +76,8 @@ def scan(
     steps = _length(x_leaves, length)
     y_trees: list[Any] = []
 
-    # The body is traced more than once: each time in the surroundings (layer path, random key) of
-    # the first, so that it draws the same random numbers.
+    # The body is traced more than once, each time in the same context (layer path, random key), so
+    # that it draws the same random numbers.
     surroundings = contextvars.copy_context()
 
     def flat(
@@ -91,10 +96,9 @@ def scan(
             _check_carry(c, new_leaves, carry_tree, new_tree)
             y_leaves, y_tree = jax.tree.flatten(y)
             y_trees.append(y_tree)
-            replace = capturing.get() or (lambda value: value)
             return (
-                [_array(replace(leaf)) for leaf in new_leaves],
-                [_array(replace(leaf)) for leaf in y_leaves],
+                [_array(_outside(leaf)) for leaf in new_leaves],
+                [_array(_outside(leaf)) for leaf in y_leaves],
             )
 
     captured: list[Traced] = []
@@ -107,40 +111,38 @@ def scan(
         [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in (*x_leaves, numbers)],
     )
     sequences = [*x_leaves, numbers] if clock.read else x_leaves
-    loop = Loop(flat, steps, reverse)
-    # This loop may stand in the body of another, which replaces closure values of its own.
-    outer = capturing.get() or (lambda value: value)
-    last, ys = loop.run(
-        *([outer(value) for value in part] for part in (captured, carry_leaves, sequences))
+    last, ys = run_loop(
+        ScanLoop(flat, steps, reverse),
+        *([_outside(value) for value in part] for part in (captured, carry_leaves, sequences)),
     )
     return jax.tree.unflatten(carry_tree, last), jax.tree.unflatten(y_trees[-1], ys)
 
 
 class _Clock:
-    """Which step of a loop its body is at, an integer of the trace, and whether that was asked."""
+    """The number of the step that a loop's body computes, and whether the body has read it."""
 
     def __init__(self) -> None:
-        self.number: Any = None
+        self.number: Array | None = None
         self.read = False
 
 
 _clocks: contextvars.ContextVar[tuple[_Clock, ...]] = contextvars.ContextVar("clocks", default=())
 
 
-def steps_under_way() -> list[Any]:
-    """Return at which step each loop is whose body is being called, the outermost first.
+def steps_under_way() -> list[Array]:
+    """Return the step number of each loop whose body is being called, the outermost first.
 
     >>> print(scan(lambda c, _: (c, steps_under_way()[0]), 0.0, length=3)[1])
     [0 1 2]
     """
     for clock in _clocks.get():
         clock.read = True
-    return [clock.number for clock in _clocks.get()]
+    return [clock.number for clock in _clocks.get() if clock.number is not None]
 
 
 @contextmanager
 def _captured(captured: list[Traced], constants: list[Any] | None, level: int) -> Iterator[None]:
-    """Put ``constants`` in the place of the closure's traced values; without any, collect those."""
+    """Replace the closure's traced values by ``constants``; where that is None, collect them."""
     places = {(v.tape.level, v.node, v.output): i for i, v in enumerate(captured)}
 
     def replace(value: Any) -> Any:
@@ -148,7 +150,7 @@ def _captured(captured: list[Traced], constants: list[Any] | None, level: int) -
             return value
         place = (value.tape.level, value.node, value.output)
         if constants is not None:
-            # What is not of the closure is a constant itself, on its way through lower levels.
+            # A value from elsewhere is one of these constants at a lower level.
             return constants[places[place]] if place in places else value
         if place not in places:
             places[place] = len(captured)
@@ -160,6 +162,12 @@ def _captured(captured: list[Traced], constants: list[Any] | None, level: int) -
         yield
     finally:
         capturing.reset(token)
+
+
+def _outside(value: Value) -> Value:
+    """Return what the loop around this place, if there is one, puts in place of a value."""
+    capture = capturing.get()
+    return value if capture is None else cast(Value, capture(value))
 
 
 def _array(value: Any) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import NDArray
 
-from clearprop.backend import shared_out, whole
+from clearprop.backend import replicated, sharded
 from clearprop.training.plan import Plan
 from clearprop.training.problem import Array, Arrays, Batch, Measured, Problem
 from clearprop.training.state import State, end_epoch
@@ -77,10 +77,10 @@ class Calls:
         self.problem = problem
         self.plan = plan
         self.mesh = mesh
-        self.frozen = jax.device_put(dict(frozen), whole(mesh))
-        self.key = jax.device_put(key, whole(mesh))
+        self.frozen = jax.device_put(dict(frozen), replicated(mesh))
+        self.key = jax.device_put(key, replicated(mesh))
         self._spares: list[State] = []
-        jit = functools.partial(jax.jit, out_shardings=whole(mesh))
+        jit = functools.partial(jax.jit, out_shardings=replicated(mesh))
         self._steps = jit(
             self._trace_steps,
             donate_argnums=1,
@@ -95,7 +95,7 @@ class Calls:
 
     def place(self, tree: Any) -> Any:
         """Put arrays on every device of the mesh."""
-        return jax.device_put(tree, whole(self.mesh))
+        return jax.device_put(tree, replicated(self.mesh))
 
     def steps(
         self,
@@ -212,7 +212,7 @@ class Calls:
         """Return the examples of some rows, shared out over the devices where they can be."""
         batch: Batch = jax.tree.map(lambda part: jnp.take(part, rows, axis=0), data)
         if self.plan.devices > 1 and len(rows) % self.plan.devices == 0:
-            placement = shared_out(self.mesh)
+            placement = sharded(self.mesh)
             batch = jax.lax.with_sharding_constraint(batch, placement)
         return batch
 

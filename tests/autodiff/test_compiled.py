@@ -122,7 +122,7 @@ SHARDED = """
 """
 
 
-def test_a_batch_that_is_shared_out_over_devices() -> None:
+def test_a_batch_that_is_sharded_over_devices() -> None:
     """In a process of its own: the number of devices is fixed with the first use of JAX."""
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(

@@ -132,7 +132,7 @@ def test_checkpoint_takes_and_gives_trees() -> None:
 
 
 def test_checkpoint_refuses_a_closure() -> None:
-    with pytest.raises(TracedValueError, match=r"closure[\s\S]*hand it over as an argument"):
+    with pytest.raises(TracedValueError, match=r"closure[\s\S]*pass it as an argument"):
         grad(lambda x: checkpoint(lambda y: y * x)(x).sum())(X)
 
 

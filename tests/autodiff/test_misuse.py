@@ -12,6 +12,7 @@ import pytest
 
 from clearprop import ops
 from clearprop.autodiff import Traced, grad, value_and_grad
+from clearprop.autodiff.misuse import OTHER_NAME, SAME_NAME
 from clearprop.errors import ShapeError, TracedValueError
 
 X = jnp.array([1.0, 2.0])
@@ -42,6 +43,12 @@ def test_raw_jax_on_a_traced_value_names_the_operation(
     assert fix in (caught.value.fix or "")
     assert str(caught.value.where).startswith("test_misuse.py:")
     assert "jnp." in (caught.value.given or "") or "jax." in (caught.value.given or "")
+
+
+def test_the_names_that_are_suggested_are_those_of_the_operations() -> None:
+    modules = (jnp, jax.nn, jax.lax, jax.ops, jax.scipy.special)
+    assert {n for n in ops.__all__ if any(hasattr(m, n) for m in modules)} == SAME_NAME
+    assert set(OTHER_NAME.values()) <= set(ops.__all__)
 
 
 def test_raw_jax_is_named_inside_jit_too() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,6 @@ import pytest
 
 from clearprop import ops
 from clearprop.autodiff import OPERATIONS, grad, observe, operation
-from clearprop.autodiff.operation import find
 
 Array = jax.Array
 
@@ -103,7 +104,26 @@ def test_a_row_keeps_the_name_and_the_words_of_its_function() -> None:
     assert ops.sigmoid.name == ops.sigmoid.__name__ == "sigmoid"
     assert "Sigmoid unit" in (ops.sigmoid.__doc__ or "")
     assert repr(ops.sigmoid) == "<operation sigmoid>"
-    assert find("sigmoid") is ops.sigmoid
+    assert OPERATIONS["sigmoid"] is ops.sigmoid
+
+
+def test_differentiation_needs_no_floor_above_it() -> None:
+    program = """
+import sys
+import jax.numpy as jnp
+from clearprop.autodiff import grad, hvp
+
+def loss(x):
+    y = (x[None] @ jnp.ones((2, 3)) / 2 - 1) ** 2
+    return abs(-y).mean() + x.max() * y.T.reshape(3).sum()
+
+hvp(loss, jnp.array([1.0, 2.0]), jnp.ones(2))
+print(grad(loss)(jnp.array([1.0, 2.0])), "clearprop.ops" in sys.modules)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert process.stdout.endswith("False\n"), process.stderr
 
 
 def test_observers_see_what_is_computed_once_and_in_order() -> None:

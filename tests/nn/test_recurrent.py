@@ -11,7 +11,7 @@ import pytest
 
 from clearprop import nn, ops
 from clearprop.autodiff import grad, stop_gradient, value_and_grad
-from clearprop.backend import devices, mesh, shared_out
+from clearprop.backend import devices, mesh, sharded
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.nn.recurrent import from_onnx, from_pytorch
 
@@ -371,10 +371,10 @@ def test_a_layer_that_is_not_there_is_not_watched() -> None:
 
 @pytest.mark.skipif(len(devices()) < 2, reason="one device only")
 @pytest.mark.parametrize("kind", KINDS)
-def test_shared_out_sequences_stay_where_they_are(kind: str) -> None:
+def test_sharded_sequences_stay_where_they_are(kind: str) -> None:
     """Only sums of weights' errors go between devices, not what was kept of the examples."""
     model = KINDS[kind](D, H).init(0)
-    x = jax.device_put(jnp.concatenate([X, X])[:4], shared_out(mesh(2)))
+    x = jax.device_put(jnp.concatenate([X, X])[:4], sharded(mesh(2)))
     step = jax.jit(grad(lambda model, x: model(x).sum()))
     program = step.lower(model, x).compile().as_text()
     assert "all-reduce" in program

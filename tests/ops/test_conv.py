@@ -431,7 +431,11 @@ IMAGE, KERNEL = np.ones((2, 8, 8, 4), np.float32), np.ones((3, 3, 4, 6), np.floa
             lambda: ops.convolution(IMAGE, KERNEL, dilation=(1, 0)),
         ),
         (ConfigurationError, "2 axes", lambda: ops.convolution(IMAGE, KERNEL, stride=(1, 1, 1))),
-        (ConfigurationError, "no padding", lambda: ops.convolution(IMAGE, KERNEL, padding=-1)),
+        (
+            ConfigurationError,
+            "padding has no known form",
+            lambda: ops.convolution(IMAGE, KERNEL, padding=-1),
+        ),
         (
             ConfigurationError,
             "'same', 'valid'",

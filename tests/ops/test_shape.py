@@ -81,7 +81,7 @@ MISFITS: list[tuple[str, Callable[[], Any], str]] = [
     ("concatenate", lambda: ops.concatenate([X, X[:, :2]]), r"\(2, 3, 4\) and \(2, 2, 4\)"),
     ("concatenate", lambda: ops.concatenate([]), "no array"),
     ("stack", lambda: ops.stack([X, X[0]]), r"\(2, 3, 4\) and \(3, 4\)"),
-    ("split", lambda: ops.split(X, 5, axis=1), "size 3 does not part into 5"),
+    ("split", lambda: ops.split(X, 5, axis=1), "size 3 cannot be cut into 5"),
     ("pad", lambda: ops.pad(X, [(1, 1)]), "one pair"),
     ("moveaxis", lambda: ops.moveaxis(X, 4, 0), "no axis 4"),
 ]

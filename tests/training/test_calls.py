@@ -115,7 +115,7 @@ def test_the_same_calls_give_the_same_bits(digits: data.Splits) -> None:
 @pytest.mark.optimized
 @pytest.mark.skipif(len(devices()) < 2, reason="one device only")
 @pytest.mark.parametrize("unrolled", [False, True])
-def test_a_batch_shared_out_over_devices_is_the_same_batch(
+def test_a_batch_sharded_over_devices_is_the_same_batch(
     digits: data.Splits, unrolled: bool
 ) -> None:
     model = nn.Sequential(

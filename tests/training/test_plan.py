@@ -39,16 +39,16 @@ def test_a_middling_step_runs_many_a_call_on_one_device() -> None:
     assert (chosen.epochs_per_call, chosen.unrolled) == (0, False)
 
 
-def test_a_large_step_is_shared_out_and_alone_in_its_call() -> None:
+def test_a_large_step_is_sharded_and_alone_in_its_call() -> None:
     assert plan(HUGE) == Plan(devices=2, steps_per_call=1, epochs_per_call=0, unrolled=False)
 
 
-def test_convolutions_on_processors_are_unrolled_and_shared_out() -> None:
+def test_convolutions_on_processors_are_unrolled_and_sharded() -> None:
     assert plan(CONVOLVED) == Plan(2, UNROLLED_STEPS, 0, unrolled=True)
     assert not plan(CONVOLVED, platform="gpu").unrolled
 
 
-def test_a_batch_is_shared_out_evenly_or_not_at_all() -> None:
+def test_a_batch_is_sharded_evenly_or_not_at_all() -> None:
     assert plan(HUGE, batch_size=63, available=8).devices == 7
     assert plan(HUGE, batch_size=61, available=8).devices == 1
     assert plan(HUGE, batch_size=4, available=8).devices == 4

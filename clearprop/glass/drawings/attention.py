@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop import models, nn
 from clearprop.autodiff import Operation, layer_path, observe
-from clearprop.autodiff.operation import capturing
+from clearprop.autodiff.tape import capturing
 from clearprop.data import Vocabulary
 from clearprop.errors import ModelError, ShapeError, unknown_name
 from clearprop.glass.drawings.choice import one_example, ready

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -151,7 +151,7 @@ def local_derivative(node: GlassNode, i: int) -> Array | Jacobian | None:
     assert rule is not None
     inputs = [_value(each) for each in node.inputs]
     ones = jnp.ones(node.shape, node.dtype)
-    derivative: Array = rule(ones, node.value, *inputs, **node.parameters)
+    derivative = cast(Array, rule(ones, node.value, *inputs, **node.parameters))
     return jnp.broadcast_to(derivative, node.shape)
 
 

@@ -1,4 +1,4 @@
-"""Which formulation of a convolution is fastest where."""
+"""The choice of the fastest formulation of a convolution."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FEW_CHANNELS = 16
 MOST_TABLE_ENTRIES = 400_000
 
 LONGEST_PATCH = 32
-"""Up to so many numbers in a window, a product of patches beats XLA's convolution."""
+"""Up to this many numbers in a window, a product of patches is faster than XLA's convolution."""
 
 
 def batch_last_pays(batch: int, channels: int) -> bool:
     """Say whether arrays are best laid out with their examples last in memory.
 
-    On a processor the innermost axis must be long to be worked on 8 or 16 numbers at a time. The
-    products of `tiles` stand so, and pooling between them should follow.
+    A processor works on 8 or 16 numbers of the innermost axis at a time, so that this axis must be
+    long. The products of `tiles` have this layout, and pooling between them should have it too.
     """
     return jax.default_backend() == "cpu" and batch >= FEWEST_EXAMPLES and channels < FEW_CHANNELS
 

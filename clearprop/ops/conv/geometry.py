@@ -1,4 +1,4 @@
-"""Where a window goes: sizes, strides, padding and dilation of convolutions and pools.
+"""The geometry of windows: sizes, strides, padding and dilation of convolutions and pools.
 
 Along one axis of n entries, a window of f taps that stand d apart (dilation), moved by s (stride)
 over an axis lengthened by p in all (padding), stops at (n + p - d (f - 1) - 1) // s + 1 places.
@@ -20,7 +20,7 @@ Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a window moves over an input, one entry an axis.
+    """How a window moves over an input; each attribute has one entry for each axis.
 
     Attributes:
         sizes: the input's.
@@ -47,10 +47,10 @@ class Geometry:
         dilation: Size = 1,
         where: str,
     ) -> Geometry:
-        """Bring what a user writes to one form.
+        """Return the geometry of the arguments that a user writes.
 
         Raises:
-            ConfigurationError: a stride, dilation or padding that cannot be.
+            ConfigurationError: a stride, dilation or padding that is not allowed.
         """
         axes = len(sizes)
         strides = per_axis(stride, axes, name="stride", where=where)
@@ -79,10 +79,10 @@ class Geometry:
         return math.prod(self.window)
 
     def check(self, where: str) -> None:
-        """Raise unless the window fits into the input along every axis.
+        """Check that the window fits into the input along every axis.
 
         Raises:
-            ShapeError: with the arithmetic in it.
+            ShapeError: it does not; the message has the arithmetic.
         """
         rows = zip(self.sizes, self.window, self.stride, self.padding, self.dilation, strict=True)
         for axis, (n, f, s, p, d) in enumerate(rows):
@@ -145,10 +145,10 @@ def output_size(
 
 
 def per_axis(value: Size, axes: int, *, name: str, where: str) -> tuple[int, ...]:
-    """Return one number an axis, given one for all or one for each.
+    """Return one number for each axis, given one for all or one for each.
 
     Raises:
-        ConfigurationError: another count of numbers, or one below 1.
+        ConfigurationError: there is another count of numbers, or one is below 1.
 
     >>> per_axis(2, 3, name="stride", where="max_pool")
     (2, 2, 2)
@@ -181,7 +181,7 @@ def pad_pairs(
     zero goes to the end.
 
     Raises:
-        ConfigurationError: not a form of padding, or below 0.
+        ConfigurationError: the padding has another form, or is below 0.
 
     >>> pad_pairs("same", [5], [4], [2], [1], where="convolution")
     ((1, 2),)
@@ -217,7 +217,7 @@ def _below_one(name: str, value: int, where: str | None = None) -> Configuration
 
 def _no_padding(padding: Padding, axes: int, where: str) -> ConfigurationError:
     return ConfigurationError(
-        "this is no padding",
+        "the padding has no known form",
         where=where,
         given=f"padding={padding!r}",
         expected=f"'same', 'valid', a number from 0 up, or a number or a pair (before, after) "

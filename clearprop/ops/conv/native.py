@@ -1,4 +1,4 @@
-"""Convolution by XLA's own operation, the choice of GPUs and of many channels."""
+"""Convolution by XLA's operation: the fastest on GPUs, and for many channels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from clearprop.autodiff.shapes import Array
 from clearprop.ops.conv.geometry import Geometry, Pairs
-from clearprop.ops.types import Array
 
 
 def _convolve(
@@ -44,10 +44,10 @@ FEW_GROUPS = 4
 
 
 def _group_by_group(product: Product) -> Product:
-    """Let a product of two arrays that have the groups in their last axes go group by group.
+    """Return a product of two arrays, with groups in their last axes, computed group by group.
 
-    XLA has a quick convolution for processors, but not with groups: AlexNet's take half the time
-    one by one.
+    XLA's fast convolution for processors takes no groups: the convolutions of AlexNet take half the
+    time when their groups are computed one by one.
     """
 
     @functools.wraps(product)
@@ -95,8 +95,8 @@ def input_error(error: Array, kernel: Array, geometry: Geometry, groups: int) ->
         first = reach - 1 - before
         last = size + reach - 2 - first - (outputs - 1) * stride
         padding.append((max(first, 0), max(last, 0)))
-        # XLA would take negative padding for this, but its simplifier then swaps the operands of
-        # some convolutions wrongly, and ends the process.
+        # XLA accepts negative padding for this, but its simplifier then swaps the operands of some
+        # convolutions wrongly, which ends the process.
         kept.append(slice(max(-first, 0), max(-first, 0) + size))
     channels_last = _channels_last(axes)
     whole = _convolve(
@@ -120,7 +120,7 @@ def kernel_error(x: Array, error: Array, geometry: Geometry, groups: int) -> Arr
     rows = zip(g.sizes, g.outputs, g.stride, g.padding, g.reach, strict=True)
     padding = []
     for size, outputs, stride, (before, _), reach in rows:
-        # What the last place of the window does not reach is cut off.
+        # Entries that the last place of the window does not reach are cut off.
         after = (outputs - 1) * stride + reach - size - before
         padding.append((before, after))
     spatial = tuple(range(1, axes + 1))

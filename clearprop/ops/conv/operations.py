@@ -1,25 +1,36 @@
 """Convolution over one, two or three axes: the rows of the table.
 
-Convolution is linear in its input and in its kernel. So is the error of the input (in the error
-and the kernel) and the error of the kernel (in the input and the error), and each of these three
-has its rules in the other two: every order of derivative is made of the same three products.
+Convolution is linear in its input and in its kernel. The error of the input is linear in the error
+and the kernel, and the error of the kernel in the input and the error. The rules of each of these
+three products are the other two, so that every order of derivative is made of the same three.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import broadcast_to, reshape, transpose
+from clearprop.autodiff.shapes import Array
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.ops.conv import native, patches, pointwise, tiles
 from clearprop.ops.conv.choice import choose
 from clearprop.ops.conv.geometry import Geometry, Padding, Size, per_axis
-from clearprop.ops.shape import broadcast_to, flip, pad, reshape, transpose
-from clearprop.ops.types import Array
+from clearprop.ops.shape import flip, pad
+
+
+class ConvolutionOptions(TypedDict, total=False):
+    """The parameters of `convolution`."""
+
+    stride: Size
+    padding: Padding
+    dilation: Size
+    groups: int
+    formulation: str
 
 
 def _count(y: Any, x: Any, kernel: Any, bias: Any = None, *_: Any, **__: Any) -> int:
@@ -59,7 +70,7 @@ def convolution(
 ) -> Array:
     """Slide a kernel over one, two or three axes and take the product at every place.
 
-    y[b, j, f'] = bias[f'] + sum over i, f of x[b, s j + d i - p, f] kernel[i, f, f']
+    ``y[b, j, f'] = bias[f'] + sum over i, f of x[b, s j + d i - p, f] kernel[i, f, f']``
 
     with stride s, padding p (zeros outside) and dilation d along each axis. This is the
     cross-correlation that networks call convolution; `true_convolution` flips the kernel.
@@ -72,21 +83,25 @@ def convolution(
         kernel: its rank says over how many axes it slides.
         bias: added to every place.
         stride: entries from one place to the next, one for all axes or one for each.
-        padding: zeros at either side, a number or (before, after) an axis; "same" gives
+        padding: zeros at either side, a number or (before, after) for each axis; "same" gives
             ceil(size / stride) places, "valid" is none.
         dilation: entries from one tap of the kernel to the next.
-        groups: the channels part into so many groups that do not see each other.
+        groups: into how many groups the channels are cut; a group sees no other group.
         formulation: how it and its errors are computed: "native" (XLA), "patches", "pointwise" or
             "tiles" (matrix products); "auto" takes the fastest for the shapes. The results agree up
             to rounding.
 
     Raises:
         ShapeError: the ranks, the channels or the window do not fit, with the arithmetic.
-        ConfigurationError: a stride, dilation, padding, group count or formulation that cannot be.
+        ConfigurationError: a stride, dilation, padding, group count or formulation that is not
+            allowed.
 
     >>> series, step = jnp.array([1.0, 1, 5, 5]), jnp.array([-1.0, 1])
     >>> print(convolution(series[None, :, None], step[:, None, None])[0, :, 0])
     [0. 4. 0.]
+
+    Source: LeCun et al. 1989, *Backpropagation applied to handwritten zip code recognition*;
+    dilation by Yu and Koltun 2016, groups by Krizhevsky, Sutskever and Hinton 2012.
     """
     geometry, groups, way = _resolve(
         x,
@@ -99,7 +114,7 @@ def convolution(
     )
     if bias is not None and tuple(bias.shape) != (kernel.shape[-1],):
         raise ShapeError(
-            "the bias has not one entry a feature",
+            "the bias does not have one entry for each feature",
             where="convolution",
             given=f"bias {tuple(bias.shape)}, kernel {tuple(kernel.shape)}",
             expected=f"({kernel.shape[-1]},)",
@@ -137,12 +152,17 @@ def convolution_input_error(
 ) -> Array:
     """Pass an error signal back through a convolution to its input.
 
-    dx[b, h, f] = sum over j, i, f' with s j + d i - p = h of error[b, j, f'] kernel[i, f, f']
+    ``dx[b, h, f] = sum over j, i, f' with s j + d i - p = h of error[b, j, f'] kernel[i, f, f']``
+
+    Shapes: error (batch, *places, features), kernel (*window, channels / groups, features), dx
+    (batch, *sizes, channels).
 
     >>> valid = Geometry.of([4], [2], where="convolution")
     >>> kernel = jnp.array([-1.0, 1])[:, None, None]
     >>> print(convolution_input_error(jnp.ones((1, 3, 1)), kernel, valid, 1, "native")[0, :, 0])
     [-1.  0.  0.  1.]
+
+    Source: the rule of `convolution`.
     """
     error, kernel = _one_type(error, kernel)
     if formulation == "tiles":
@@ -170,12 +190,17 @@ def convolution_kernel_error(
 ) -> Array:
     """Pass an error signal back through a convolution to its kernel.
 
-    dw[i, f, f'] = sum over b, j of x[b, s j + d i - p, f] error[b, j, f']
+    ``dw[i, f, f'] = sum over b, j of x[b, s j + d i - p, f] error[b, j, f']``
+
+    Shapes: x (batch, *sizes, channels), error (batch, *places, features), dw (*window, channels /
+    groups, features).
 
     >>> valid = Geometry.of([4], [2], where="convolution")
     >>> x = jnp.arange(4.0)[None, :, None]
     >>> print(convolution_kernel_error(x, jnp.ones((1, 3, 1)), valid, 1, "native")[:, 0, 0])
     [3. 6.]
+
+    Source: the rule of `convolution`.
     """
     x, error = _one_type(x, error)
     if formulation == "tiles":
@@ -193,10 +218,15 @@ def _spread(passed: Any, db: Any, error: Any, *_: Any, **__: Any) -> Any:
 
 @operation(errors=(_spread,), count=lambda db, error, *_, **__: math.prod(error.shape))
 def convolution_bias_error(error: Array, formulation: str) -> Array:
-    """Pass an error signal back through a convolution to its bias: its sum over all places.
+    """Pass an error signal back through a convolution to its bias: ``db[f'] = sum over b, j of
+    error``.
+
+    Shapes: error (batch, *places, features), db (features,).
 
     >>> print(convolution_bias_error(jnp.ones((1, 3, 2)), "native"))
     [3. 3.]
+
+    Source: the rule of `convolution`.
     """
     if formulation == "tiles":
         return tiles.bias_error(error)
@@ -216,17 +246,20 @@ def _again(x: Any, kernel: Any, geometry: Geometry, groups: int, formulation: st
 
 
 def true_convolution(
-    x: Array, kernel: Array, bias: Array | None = None, **parameters: Any
+    x: Array, kernel: Array, bias: Array | None = None, **parameters: Unpack[ConvolutionOptions]
 ) -> Array:
     """Slide the flipped kernel, as mathematics and signal processing define convolution.
 
-    y[b, j] = sum over i of x[b, j - i] kernel[i], up to where the places begin. The parameters are
-    those of `convolution`.
+    ``y[b, j] = sum over i of x[b, j - i] kernel[i]``, up to where the places begin.
+
+    Shapes: those of `convolution`.
 
     >>> x, kernel = jnp.array([1.0, 2, 3]), jnp.array([10.0, 1])
     >>> y = true_convolution(x[None, :, None], kernel[:, None, None], padding=1)
     >>> print(y[0, :, 0], jnp.convolve(x, kernel))
     [10. 21. 32.  3.] [10. 21. 32.  3.]
+
+    Source: NumPy's `convolve`, with batches and channels.
     """
     turned = flip(kernel, axis=tuple(range(len(kernel.shape) - 2)))
     return convolution(x, turned, bias, **parameters)
@@ -245,12 +278,13 @@ def convolution_transpose(
 ) -> Array:
     """Paint the kernel at every place, weighted by the input: a convolution run backwards.
 
-    y[b, s j + d i - p, f'] += x[b, j, f] kernel[i, f, f']
+    ``y[b, s j + d i - p, f'] += x[b, j, f] kernel[i, f, f']``
 
     Along each axis it gives (n - 1) s - 2 p + d (window - 1) + 1 + output_padding places. It is the
     error of the input of a `convolution` with these parameters, and so undoes its shapes.
 
-    Shapes: x (batch, *sizes, channels), kernel (*window, channels / groups, features).
+    Shapes: x (batch, *sizes, channels), kernel (*window, channels / groups, features), y (batch,
+    *places, features).
 
     Args:
         x: a batch of series, images or volumes, channels last.
@@ -260,15 +294,17 @@ def convolution_transpose(
         padding: places cut off at either side.
         output_padding: places added at the end, fewer than the stride or the dilation.
         dilation: places from one tap of the kernel to the next.
-        groups: the channels part into so many groups that do not see each other.
+        groups: into how many groups the channels are cut; a group sees no other group.
 
     Raises:
         ShapeError: the ranks or channels do not fit, or no place is left.
-        ConfigurationError: a stride, dilation, padding or group count that cannot be.
+        ConfigurationError: a stride, dilation, padding or group count that is not allowed.
 
     >>> y = convolution_transpose(jnp.array([1.0, 2])[None, :, None], jnp.ones((3, 1, 1)), stride=2)
     >>> print(y[0, :, 0])
     [1. 1. 3. 2. 2.]
+
+    Source: Zeiler et al. 2010, *Deconvolutional networks*.
     """
     where = "convolution_transpose"
     axes = _check_ranks(x, kernel, where)
@@ -289,7 +325,7 @@ def convolution_transpose(
             given=f"output_padding={extra}, stride={strides}, dilation={dilations}",
         )
     sizes = tuple((n - 1) * s - 2 * p + d * (f - 1) + 1 + e for n, f, s, p, d, e in rows)
-    # Places added beyond what was cut off see no kernel at all: they are put on afterwards.
+    # No copy of the kernel reaches the places added beyond the cut: zeros are added afterwards.
     beyond = [max(0, e - p) for p, e in zip(cuts, extra, strict=True)]
     painted = tuple(size - after for size, after in zip(sizes, beyond, strict=True))
     if any(size < 1 for size in painted):
@@ -330,7 +366,7 @@ def _resolve(
     groups: int = 1,
     formulation: str = "auto",
 ) -> tuple[Geometry, int, str]:
-    """Check what a user asked for and bring it to one form."""
+    """Check the arguments of a convolution; return its geometry, groups and formulation."""
     where = "convolution"
     axes = _check_ranks(x, kernel, where)
     _check_groups(x, kernel, groups, where)

@@ -1,12 +1,12 @@
-"""Convolution as a product of patches, for windows that see few numbers.
+"""Convolution as a product of patches, for windows over few numbers.
 
-What each place of the window sees is copied into one row, and the convolution is a product of the
-rows with the kernel:
+The numbers under each place of the window are copied into one row, and the convolution is the
+product of the rows with the kernel:
 
     y (b, places, f') = rows (b, places, k f) @ kernel (k f, f')
 
-The examples stay first in memory, so that XLA's convolution can follow in the next layer without
-turning arrays around. It pays in a network's first layer, where copies are few and XLA is slow.
+The examples stay first in memory, so that the next layer can use XLA's convolution without a
+transpose. It is faster in a network's first layer, where copies are few and XLA is slow.
 
 Letters: b examples, f input channels, f' output channels, k taps of the window.
 """
@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from clearprop.autodiff.shapes import Array
 from clearprop.ops.conv.geometry import Geometry
-from clearprop.ops.types import Array
 
 
 def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
@@ -34,7 +34,7 @@ def kernel_error(x: Array, error: Array, geometry: Geometry) -> Array:
     """Return the error of the kernel, given that of the convolution."""
     rows = _rows(x, geometry)
     columns = error.reshape(*rows.shape[:2], error.shape[-1])
-    # The examples stay an axis of their own, so that they can be shared over devices.
+    # The examples stay an axis of their own, so that they can be sharded over devices.
     products = lax.dot_general(rows, columns, (((1,), (1,)), ((0,), (0,))))
     return products.sum(axis=0).reshape(*geometry.window, x.shape[-1], error.shape[-1])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from clearprop.ops.types import Array
+from clearprop.autodiff.shapes import Array
 
 
 def forward(x: Array, kernel: Array) -> Array:

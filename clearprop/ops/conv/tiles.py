@@ -1,15 +1,15 @@
 """Convolution as one matrix product, for many small examples with few channels.
 
-A window at a time, such a convolution is a product with too short sides to be fast. Two things
-fix that. The examples of the batch stand last in memory, so that every step, from padding to
+Computed one window at a time, such a convolution is a product of small matrices, which is slow. Two
+things fix that. The examples are the last axis in memory, so that every step, from padding to
 pooling, runs along them. And a tile of t places is computed at once: the inputs that any of them
 sees form one column, and the kernel becomes a matrix with a shifted copy of itself for each place
-(a Toeplitz matrix) with zeros where a place does not look:
+(a Toeplitz matrix), with zeros where a place does not see an input:
 
     tile (t f', Y, b) = matrix (t f', k f) @ patches (k f, Y, b)
 
 Larger tiles multiply more zeros and copy fewer inputs. The three products of a convolution and its
-derivatives share patches and matrix, which the compiler computes once.
+derivatives use the same patches and matrix, which the compiler computes once.
 
 Letters: b examples, f input channels, f' output channels, t places of a tile, Y tiles, k inputs
 that a tile sees, a taps of the kernel, h places of the input. Each of t, Y, k, a, h runs over all
@@ -28,8 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from clearprop.autodiff.shapes import Array
 from clearprop.ops.conv.geometry import Geometry
-from clearprop.ops.types import Array
 
 Table = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -41,7 +41,7 @@ COPY = 30
 
 @dataclass(frozen=True)
 class Axis:
-    """Which entries meet along one axis.
+    """Which entries are multiplied with each other along one axis.
 
     Attributes:
         tiles: how many tiles cover the outputs.
@@ -93,7 +93,7 @@ def axis_tables(
 
 @dataclass(frozen=True)
 class Tables:
-    """The places that meet along all axes together, as indices for gathering."""
+    """Which entries are multiplied with each other along all axes, as indices for gathering."""
 
     geometry: Geometry
     channels: int
@@ -147,15 +147,15 @@ class Tables:
     @functools.cached_property
     def sources(self) -> Table:
         """(m, h f): where in the flattened patches (k f, Y) an input was copied to."""
-        answer = []
+        rows = []
         for picks in itertools.product(*(range(axis.sources.shape[1]) for axis in self.axes)):
             found = [axis.sources[:, m, None] for axis, m in zip(self.axes, picks, strict=True)]
             k = [_keep(place, place // n) for place, n in zip(found, self.tiles, strict=True)]
             tile = [_keep(place, place % n) for place, n in zip(found, self.tiles, strict=True)]
             row = _within(_together(k, self.inputs), self.channels, np.arange(self.channels))
             index = _within(row, math.prod(self.tiles), _together(tile, self.tiles))
-            answer.append(index.reshape(-1))
-        return np.stack(answer)
+            rows.append(index.reshape(-1))
+        return np.stack(rows)
 
 
 tables = functools.lru_cache(maxsize=128)(Tables)
@@ -171,7 +171,7 @@ def _within(outer: Table, size: int, inner: Table) -> Table:
 
 
 def _together(parts: Sequence[Table], sizes: Sequence[int]) -> Table:
-    """Return (p, q), flattened over the axes, from one (p, q) an axis."""
+    """Return (p, q), flattened over the axes, from one (p, q) for each axis."""
     index = np.zeros((1, 1), np.int64)
     for part, size in zip(parts, sizes, strict=True):
         outer, inner = index[:, None, :, None], part[None, :, None, :]
@@ -202,8 +202,8 @@ def _cost(geometry: Geometry, channels: int, features: int, tile: tuple[int, ...
     axes = zip(tile, g.window, g.stride, g.dilation, strict=True)
     column = math.prod(len(seen_by_tile(*axis)) for axis in axes) * channels
     row = math.prod(tile) * features
-    # The summand: products with short sides are slower. The factor: copying a number takes as long
-    # as so many multiplications.
+    # SHORT_SIDE: products of small matrices are slower. COPY: how many multiplications take as long
+    # as copying one number.
     return tiles * ((row + SHORT_SIDE) * (column + SHORT_SIDE) + COPY * (row + column))
 
 
@@ -259,7 +259,7 @@ def _join(y: Array, t: Tables, batch: int) -> Array:
 def forward(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """Return the convolution of x (b, sizes, f) and kernel (window, f, f')."""
     t = _tables(geometry, kernel.shape)
-    # The batch stays an axis of its own: merged into another, it could not be shared over devices.
+    # The batch stays an axis of its own: merged into another, it could not be sharded over devices.
     product = lax.dot_general(_matrix(kernel, t), _patches(x, t), (((1,), (0,)), ((), ())))
     return _join(product, t, x.shape[0])
 
@@ -285,9 +285,9 @@ def kernel_error(x: Array, error: Array, geometry: Geometry) -> Array:
 def bias_error(error: Array) -> Array:
     """Return the sum of the error over all but the features.
 
-    The compiler computes an error anew in each fused loop that reads it, unless one of its readers
-    is a sum; and it sums over many examples in an order that wants them first in memory. So the sum
-    runs over the places, and a product adds up the examples.
+    The compiler repeats the computation of an error in each fused loop that reads it, unless one of
+    these is a sum; and it sums over many examples fastest where they are first in memory. So the
+    sum runs over the places, and a product adds up the examples.
     """
     sums = error.sum(axis=tuple(range(1, error.ndim - 1)))
     return jnp.ones(sums.shape[0], sums.dtype) @ sums

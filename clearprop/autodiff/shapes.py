@@ -1,8 +1,8 @@
-"""Names of types that the operations share, and the checks of shapes that they make first."""
+"""The types of arrays and axes, and the checks of shapes that operations make first."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Protocol, TypeAlias
 
 import jax
 import numpy as np
@@ -10,24 +10,39 @@ from jax.typing import ArrayLike
 
 from clearprop.errors import ShapeError
 
-__all__ = ["Array", "ArrayLike", "Axis", "check_axis", "check_broadcast", "nothing"]
+__all__ = ["Array", "ArrayLike", "Axis", "Shaped", "check_axis", "check_broadcast", "shape_of"]
 
 Array: TypeAlias = jax.Array
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+class Shaped(Protocol):
+    """An array, or another value that has a shape."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes along each axis."""
+
+
+def shape_of(x: object) -> tuple[int, ...]:
     """Return the shape of an array or number.
 
     >>> shape_of(2.0), shape_of(np.ones((2, 3)))
     ((), (2, 3))
     """
     shape = getattr(x, "shape", None)
-    return tuple(np.shape(x)) if shape is None else tuple(shape)
+    return np.asarray(x).shape if shape is None else tuple(shape)
 
 
-def check_broadcast(name: str, *arrays: Any) -> None:
-    """Raise unless the arrays' shapes fit: aligned at the last axis, equal or 1 along each.
+def check_broadcast(name: str, *arrays: object) -> None:
+    """Raise unless the shapes fit: counted from the last axis, sizes are equal or 1.
+
+    Args:
+        name: of the operation, for the message.
+        arrays: arrays or numbers.
+
+    Raises:
+        ShapeError: two sizes along one axis differ, and neither is 1.
 
     >>> check_broadcast("add", np.ones((3, 1)), np.ones(4))
     >>> check_broadcast("add", np.ones((3, 2)), np.ones((2, 3)))
@@ -57,8 +72,16 @@ def _aligned(shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return list(zip(*padded, strict=True))
 
 
-def check_axis(name: str, x: Any, axis: int) -> int:
-    """Return the axis counted from the front; raise where the array does not have it.
+def check_axis(name: str, x: Shaped, axis: int) -> int:
+    """Return an axis counted from the front.
+
+    Args:
+        name: of the operation, for the message.
+        x: the array.
+        axis: counted from the front, or from the end when negative.
+
+    Raises:
+        ShapeError: the array does not have that axis.
 
     >>> check_axis("sum", np.ones((2, 3)), -1)
     1
@@ -72,12 +95,3 @@ def check_axis(name: str, x: Any, axis: int) -> int:
             expected=f"an axis from {-rank} to {rank - 1}" if rank else "an array with axes",
         )
     return axis % rank
-
-
-def nothing(output: Any, *inputs: Any, **parameters: Any) -> int:
-    """Count the arithmetic of operations that only move numbers: none.
-
-    >>> nothing(np.ones(3))
-    0
-    """
-    return 0

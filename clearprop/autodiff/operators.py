@@ -1,0 +1,105 @@
+"""The operators and methods of arrays, for values that are being differentiated.
+
+Each is an elementary operation. Those are written for traced values, so they stand above the class
+`Traced`, and `give_operators` sets them on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from jax.typing import DTypeLike
+
+from clearprop.autodiff import elementary
+from clearprop.autodiff.shapes import Axis
+from clearprop.autodiff.tape import Binary, Function, Operand, Traced, Unary, Value
+
+BINARY: dict[str, Function] = {
+    "add": elementary.add,
+    "sub": elementary.subtract,
+    "mul": elementary.multiply,
+    "truediv": elementary.divide,
+    "pow": elementary.power,
+    "matmul": elementary.matmul,
+}
+"""The operation of each operator with two operands: ``x + y`` is ``x.__add__(y)``."""
+
+UNARY: dict[str, Function] = {"neg": elementary.negative, "abs": elementary.abs}
+"""The operation of each operator with one operand: ``-x`` is ``x.__neg__()``."""
+
+REDUCTIONS: dict[str, Function] = {
+    "sum": elementary.sum,
+    "mean": elementary.mean,
+    "max": elementary.max,
+    "min": elementary.min,
+}
+"""The operation of each method that makes one entry of many."""
+
+
+def give_operators() -> None:
+    """Set the operators and methods of arrays on `Traced`."""
+    for name, function in BINARY.items():
+        setattr(Traced, f"__{name}__", _binary(function))
+        setattr(Traced, f"__r{name}__", _reflected(function))
+    for name, function in UNARY.items():
+        setattr(Traced, f"__{name}__", _unary(function))
+    for name, function in REDUCTIONS.items():
+        setattr(Traced, name, _reduction(function))
+    for method in (_astype, _ravel, _reshape, _transpose):
+        setattr(Traced, method.__name__.removeprefix("_"), method)
+    setattr(Traced, "T", property(_transpose))  # noqa: B010 - an attribute of the class is no Value
+    setattr(Traced, "__getitem__", elementary.getitem)  # noqa: B010
+
+
+def _binary(function: Function) -> Binary:
+    def applied(x: Traced, other: Operand) -> Value:
+        return function(x, other)
+
+    return applied
+
+
+def _reflected(function: Function) -> Binary:
+    def applied(x: Traced, other: Operand) -> Value:
+        return function(other, x)
+
+    return applied
+
+
+def _unary(function: Function) -> Unary:
+    def applied(x: Traced) -> Value:
+        return function(x)
+
+    return applied
+
+
+def _reduction(function: Function) -> Function:
+    def reduced(x: Traced, axis: Axis = None, keepdims: bool = False) -> Value:
+        return function(x, axis=axis, keepdims=keepdims)
+
+    return reduced
+
+
+def _astype(x: Traced, dtype: DTypeLike) -> Value:
+    convert: Function = elementary.astype
+    return convert(x, dtype=dtype)
+
+
+def _ravel(x: Traced) -> Value:
+    return _reshape(x, -1)
+
+
+def _reshape(x: Traced, *shape: int | Sequence[int]) -> Value:
+    function: Function = elementary.reshape
+    return function(x, shape=_numbers(shape))
+
+
+def _transpose(x: Traced, *axes: int | Sequence[int]) -> Value:
+    function: Function = elementary.transpose
+    return function(x, axes=_numbers(axes) or None)
+
+
+def _numbers(given: Sequence[int | Sequence[int]]) -> tuple[int, ...]:
+    """Return the numbers of ``f(2, 3)`` or of ``f((2, 3))``."""
+    whole = given[0] if len(given) == 1 else given
+    return cast("tuple[int, ...]", given if isinstance(whole, int) else tuple(whole))
