@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ShapeError, unknown_name
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class Memory(NamedTuple):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ModelError, ShapeError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 EPSILON = 1e-12
 """Of every normalization, as published."""
@@ -151,7 +151,7 @@ class MaskedWords(nn.Module):
         self.bert = bert
         self.transform = nn.Linear(width, width, weight_init=small)
         self.norm = nn.LayerNorm(width, epsilon=EPSILON)
-        self.bias = nn.Parameter((bert.words.size,), nn.initializers.zeros)  # type: ignore[assignment]
+        self.bias = nn.parameter((bert.words.size,), nn.initializers.zeros)
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Array:
         y = self.norm(ops.gelu(self.transform(self.bert(x))))

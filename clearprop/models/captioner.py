@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.attentive_decoder import AttentiveDecoder, Writing
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 
 class Captioner(nn.Module):

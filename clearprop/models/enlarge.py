@@ -5,7 +5,7 @@ from __future__ import annotations
 from clearprop import nn, ops
 from clearprop.errors import ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 
 class Enlarge(nn.Module):

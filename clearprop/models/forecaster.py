@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from clearprop import nn
 from clearprop.errors import ShapeError, unknown_name
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 NETWORKS = ("time-delay", "fsmn", "rnn", "higher-order", "lstm", "gru")
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class Read(NamedTuple):

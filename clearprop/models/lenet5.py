@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class LeNet5(nn.Module):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 Form = Literal["threshold", "bias"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class MLP(nn.Module):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.errors import DataError
+from clearprop.nn.fields import Array
 from clearprop.nn.initializers import zeros
-from clearprop.nn.module import Array
 
 
 class Perceptron(nn.Module):

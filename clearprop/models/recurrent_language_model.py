@@ -10,7 +10,7 @@ from typing import Any
 
 from clearprop import nn
 from clearprop.errors import ShapeError, unknown_name
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN"}
 

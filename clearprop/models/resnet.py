@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 Unit = Callable[[Array], Array] | str
 he = nn.initializers.he_normal

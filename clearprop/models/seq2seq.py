@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.attentive_decoder import AttentiveDecoder, Writing
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 PADDING = 0
 """The token that fills short sequences up; it is never read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from clearprop import nn
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 PADDING = 0
 """The word that fills short sentences up; it is never read."""

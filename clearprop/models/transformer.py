@@ -16,7 +16,7 @@ from clearprop import nn, ops
 from clearprop.errors import ShapeError
 from clearprop.models.search import Beams, beam_search
 from clearprop.models.seq2seq import check_pair
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class Written(NamedTuple):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from clearprop import ops
 from clearprop.errors import ModelError, unknown_name
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 
 class Activation(Module):

@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.dropout import Dropout
+from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Initializer, Module, static
+from clearprop.nn.module import Module
 from clearprop.nn.positions import rotate
 
 
@@ -218,7 +220,7 @@ class MultiHeadAttention(Module):
         shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
         return ops.reshape(by_group, shape=shape)
 
-    def begin(self, batch: int, length: int, dtype: Any = jnp.float32) -> Cache:
+    def begin(self, batch: int, length: int, dtype: DTypeLike = jnp.float32) -> Cache:
         """Return an empty cache of so many places."""
         shape = (batch, self.key_value_heads, length, self.features // self.heads)
         return Cache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
@@ -242,7 +244,7 @@ class MultiHeadAttention(Module):
 
     def _projected(self, x: Array, memory: Array) -> Any:
         layers = (self.query, self.key, self.value)
-        if memory is not x or current().hook is not None:
+        if memory is not x or current().watched:
             return tuple(layer(y) for layer, y in zip(layers, (x, memory, memory), strict=True))
         # One product instead of three, where nobody asks for the outputs of the three layers.
         parts = ops.matmul(x, ops.concatenate([layer.weight for layer in layers], axis=1))

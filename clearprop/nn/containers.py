@@ -9,7 +9,8 @@ from typing import Any, overload
 from clearprop import ops
 from clearprop.errors import ModelError, ShapeError
 from clearprop.nn.activation import Activation
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 Layer = Module | Callable[[Array], Array] | str
 

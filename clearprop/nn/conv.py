@@ -7,8 +7,9 @@ from typing import ClassVar
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 Size = int | tuple[int, ...]
 Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
@@ -64,10 +65,8 @@ class _Conv(Module):
                 where=name,
                 given=f"{in_channels} and {out_channels} channels, {groups} groups",
             )
-        self.weight = Parameter(  # type: ignore[assignment]
-            (*window, in_channels // groups, out_channels), weight_init
-        )
-        self.bias = Parameter((out_channels,), bias_init) if bias else None  # type: ignore[assignment]
+        self.weight = parameter((*window, in_channels // groups, out_channels), weight_init)
+        self.bias = parameter((out_channels,), bias_init) if bias else None
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = window

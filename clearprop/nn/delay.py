@@ -15,9 +15,10 @@ from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.nn.activation import Activation
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import normal
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Module, Parameter, static
+from clearprop.nn.module import Module
 
 MEMORIES = ("vector", "scalar")
 
@@ -180,7 +181,7 @@ class MemoryBlock(Module):
             raise unknown_name("memory", memory, MEMORIES, "MemoryBlock")
         count = look_back + 1 + look_ahead
         width = features if memory == "vector" else 1
-        self.coefficients = Parameter((count, width), normal(1 / math.sqrt(count)))  # type: ignore[assignment]
+        self.coefficients = parameter((count, width), normal(1 / math.sqrt(count)))
         self.features = features
         self.look_back = look_back
         self.look_ahead = look_ahead

@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from numpy.typing import NDArray
 from scipy import special
 
@@ -32,7 +33,7 @@ PARITY = np.uint32(0x1BD11BDA)
 
 
 def uniform(
-    key: Array, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0
+    key: Array, shape: tuple[int, ...], dtype: DTypeLike, low: float = 0.0, high: float = 1.0
 ) -> Array:
     """Return draws from U[low, high) of a floating type; those of `jax.random.uniform`.
 
@@ -46,7 +47,7 @@ def uniform(
     return jnp.asarray(_uniform(words, shape, dtype, low, high))
 
 
-def normal(key: Array, shape: tuple[int, ...], dtype: Any, deviation: float = 1.0) -> Array:
+def normal(key: Array, shape: tuple[int, ...], dtype: DTypeLike, deviation: float = 1.0) -> Array:
     """Return draws from N(0, deviation^2): those of `jax.random.normal`, times the deviation.
 
     >>> key = jax.random.key(0)
@@ -60,7 +61,7 @@ def normal(key: Array, shape: tuple[int, ...], dtype: Any, deviation: float = 1.
 
 
 def truncated_normal(
-    key: Array, shape: tuple[int, ...], dtype: Any, bound: float, deviation: float = 1.0
+    key: Array, shape: tuple[int, ...], dtype: DTypeLike, bound: float, deviation: float = 1.0
 ) -> Array:
     """Return draws from N(0, 1) between -bound and bound, times the deviation.
 
@@ -77,7 +78,7 @@ def truncated_normal(
     return jnp.asarray(np.clip(drawn, -inside, inside) * kind(deviation))
 
 
-def orthogonal(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+def orthogonal(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Return a matrix with orthonormal rows or columns, every one as likely as any other.
 
     The last axis is the columns, all others together the rows. Numbers of 16 bits are not factored.
@@ -107,7 +108,7 @@ def split(key: Array, number: int) -> list[Array]:
     return [jax.random.wrap_key_data(jnp.asarray(pair), impl="threefry2x32") for pair in pairs]
 
 
-def filled(key: Array, shape: tuple[int, ...], dtype: Any, value: float) -> Array:
+def filled(key: Array, shape: tuple[int, ...], dtype: DTypeLike, value: float) -> Array:
     """Return the same number everywhere; the key only says whether this is being traced."""
     if _words(key, shape, dtype) is None:
         return jnp.full(shape, value, dtype)
@@ -121,7 +122,7 @@ def joined(parts: list[Array], axis: int) -> Array:
     return jnp.asarray(np.concatenate([np.asarray(part) for part in parts], axis=axis))
 
 
-def _words(key: Array, shape: tuple[int, ...], dtype: Any) -> Words | None:
+def _words(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Words | None:
     """Return a key's two words, or None where the numbers are not drawn here."""
     wide = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
     here = (np.float32, np.float64) if wide else (np.float32,)
@@ -152,7 +153,7 @@ def _threefry(key: Words, count: int) -> tuple[Words, Words]:
 
 
 def _uniform(
-    words: Words, shape: tuple[int, ...], dtype: Any, low: float, high: float
+    words: Words, shape: tuple[int, ...], dtype: DTypeLike, low: float, high: float
 ) -> NDArray[Any]:
     """Fill the fraction of numbers in [1, 2) with random bits, and bring them to [low, high)."""
     kind = np.dtype(dtype).type
@@ -167,7 +168,7 @@ def _uniform(
     return np.asarray(np.maximum(kind(low), spread).reshape(shape))
 
 
-def _normal(words: Words, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+def _normal(words: Words, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     kind = np.dtype(dtype).type
     above = np.nextafter(kind(-1), kind(0))
     drawn = special.erfinv(_uniform(words, shape, dtype, above, 1.0))

@@ -7,7 +7,8 @@ import numpy as np
 
 from clearprop.nn.call import current
 from clearprop.nn.checks import probability
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 
 class Dropout(Module):

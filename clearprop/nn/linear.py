@@ -5,8 +5,9 @@ from __future__ import annotations
 from clearprop import ops
 from clearprop.errors import ShapeError
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, normal, zeros
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 
 class Linear(Module):
@@ -40,8 +41,8 @@ class Linear(Module):
         bias_init: Initializer = zeros,
     ) -> None:
         positive_sizes("Linear", in_features=in_features, out_features=out_features)
-        self.weight = Parameter((in_features, out_features), weight_init)  # type: ignore[assignment]
-        self.bias = Parameter((out_features,), bias_init) if bias else None  # type: ignore[assignment]
+        self.weight = parameter((in_features, out_features), weight_init)
+        self.bias = parameter((out_features,), bias_init) if bias else None
         self.in_features = in_features
         self.out_features = out_features
 
@@ -87,7 +88,7 @@ class Embedding(Module):
 
     def __init__(self, size: int, features: int, *, weight_init: Initializer | None = None) -> None:
         positive_sizes("Embedding", size=size, features=features)
-        self.weight = Parameter((size, features), weight_init or normal(1.0))  # type: ignore[assignment]
+        self.weight = parameter((size, features), weight_init or normal(1.0))
         self.size = size
         self.features = features
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 @dataclass(frozen=True)

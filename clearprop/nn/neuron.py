@@ -13,8 +13,9 @@ from clearprop.autodiff import grad
 from clearprop.errors import ShapeError
 from clearprop.nn.activation import Activation
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 KINDS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     {
@@ -76,8 +77,8 @@ class Neuron(Module):
         weight_init: Initializer = glorot_uniform,
     ) -> None:
         positive_sizes("Neuron", inputs=inputs)
-        self.weight = Parameter((inputs, 1), weight_init)  # type: ignore[assignment]
-        self.bias = Parameter((1,), zeros)  # type: ignore[assignment]
+        self.weight = parameter((inputs, 1), weight_init)
+        self.bias = parameter((1,), zeros)
         self.function = Activation(KINDS.get(kind, kind) if isinstance(kind, str) else kind)
         self.inputs = inputs
 

@@ -14,8 +14,9 @@ from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, parameter, static, statistic
 from clearprop.nn.initializers import ones, zeros
-from clearprop.nn.module import Array, Module, Parameter, static, statistic
+from clearprop.nn.module import Module
 
 
 class BatchNorm(Module):
@@ -29,7 +30,7 @@ class BatchNorm(Module):
     Shapes: x (..., features), y the same. New running averages leave through `nn.apply`.
 
     >>> import jax.numpy as jnp
-    >>> from clearprop.nn.call import apply
+    >>> from clearprop.nn.module import apply
     >>> y, _ = apply(BatchNorm(2).init(0), jnp.array([[1.0, 5.0], [3.0, 9.0]]), training=True)
     >>> print(y.round(2))
     [[-1. -1.]
@@ -52,10 +53,10 @@ class BatchNorm(Module):
             raise ConfigurationError(
                 "momentum must be in (0, 1]", where="BatchNorm", given=str(momentum)
             )
-        self.scale = Parameter((features,), ones)  # type: ignore[assignment]
-        self.shift = Parameter((features,), zeros)  # type: ignore[assignment]
-        self.running_mean = Parameter((features,), zeros)  # type: ignore[assignment]
-        self.running_variance = Parameter((features,), ones)  # type: ignore[assignment]
+        self.scale = parameter((features,), ones)
+        self.shift = parameter((features,), zeros)
+        self.running_mean = parameter((features,), zeros)
+        self.running_variance = parameter((features,), ones)
         self.features = features
         self.momentum = momentum
         self.epsilon = epsilon
@@ -108,8 +109,8 @@ class LayerNorm(Module):
 
     def __init__(self, features: int, *, affine: bool = True, epsilon: float = 1e-5) -> None:
         positive_sizes("LayerNorm", features=features)
-        self.scale = Parameter((features,), ones) if affine else None  # type: ignore[assignment]
-        self.shift = Parameter((features,), zeros) if affine else None  # type: ignore[assignment]
+        self.scale = parameter((features,), ones) if affine else None
+        self.shift = parameter((features,), zeros) if affine else None
         self.features = features
         self.epsilon = epsilon
 

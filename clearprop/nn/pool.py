@@ -11,7 +11,8 @@ import numpy as np
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 Size = int | tuple[int, ...]
 

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import normal
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 BASE = 10_000.0
 """The slowest pair of features turns once in about 2 pi times as many places."""
@@ -125,7 +126,7 @@ class LearnedPositions(Module):
         self, length: int, features: int, *, weight_init: Initializer | None = None
     ) -> None:
         positive_sizes("LearnedPositions", length=length, features=features)
-        self.weight = Parameter((length, features), weight_init or normal(0.02))  # type: ignore[assignment]
+        self.weight = parameter((length, features), weight_init or normal(0.02))
         self.length = length
         self.features = features
 

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.errors import CheckpointError, ModelError, nearest
+from clearprop.nn.fields import Parameter, rebuild, roles
 from clearprop.nn.initializers import zeros
-from clearprop.nn.module import Module, Parameter, class_name, rebuild, role_of
+from clearprop.nn.module import Module, class_name
 
 
 def to_structure(value: Any) -> Any:
@@ -83,7 +84,7 @@ def _module(name: str, fields: dict[str, Any], where: str) -> Module:
             if close
             else "the file may come from a newer clearprop",
         )
-    known = {field.name: field for field in dataclasses.fields(cls)}
+    known = roles(cls)
     if known.keys() != fields.keys():
         raise CheckpointError(
             f"the fields of {name} are not those of this version of clearprop",
@@ -92,12 +93,10 @@ def _module(name: str, fields: dict[str, Any], where: str) -> Module:
             expected=", ".join(sorted(known)),
         )
     values = {
-        key: _checked(
-            from_structure(child, f"{where}.{key}"), role_of(known[key]), f"{where}.{key}"
-        )
+        key: _checked(from_structure(child, f"{where}.{key}"), known[key], f"{where}.{key}")
         for key, child in fields.items()
     }
-    return rebuild(cls, values)  # type: ignore[no-any-return]
+    return rebuild(cls, values)
 
 
 def _checked(value: Any, role: str, where: str) -> Any:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import ConfigurationError, ModelError, ShapeError, unknown_name
-from clearprop.nn.call import apply
-from clearprop.nn.module import Module, modules
+from clearprop.nn.module import Module, apply, modules
 
 Model = TypeVar("Model", bound=Module)
 

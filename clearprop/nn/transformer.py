@@ -14,9 +14,10 @@ from clearprop.nn.activation import Activation
 from clearprop.nn.attention import Cache, MultiHeadAttention
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.dropout import Dropout
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, ones
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 from clearprop.nn.normalization import LayerNorm
 
 
@@ -40,7 +41,7 @@ class RMSNorm(Module):
 
     def __init__(self, features: int, *, epsilon: float = 1e-5) -> None:
         positive_sizes("RMSNorm", features=features)
-        self.scale = Parameter((features,), ones)  # type: ignore[assignment]
+        self.scale = parameter((features,), ones)
         self.features = features
         self.epsilon = epsilon
 

@@ -7,8 +7,9 @@ from typing import Any, Self
 from clearprop import ops
 from clearprop.errors import ModelError
 from clearprop.nn.call import current
+from clearprop.nn.fields import Array, parameter
 from clearprop.nn.initializers import ones
-from clearprop.nn.module import Array, Module, Parameter
+from clearprop.nn.module import Module
 
 
 class WeightNorm(Module):
@@ -42,7 +43,7 @@ class WeightNorm(Module):
                 given=repr(layer)[:60],
             )
         self.layer = layer
-        self.gain = Parameter((weight.shape[-1],), ones)  # type: ignore[assignment]
+        self.gain = parameter((weight.shape[-1],), ones)
 
     def after_init(self) -> Self:
         """Begin with the gain at the length of the direction."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from numpy.typing import ArrayLike, NDArray
 
 from clearprop import ops
@@ -19,9 +19,10 @@ from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn import draws
 from clearprop.nn.activation import Activation
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import zeros
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 Connections = NDArray[np.bool_]
 """Which input (row) goes to which unit (column), (I, H)."""
@@ -77,8 +78,8 @@ class PartiallyConnected(Module):
         # As text it is plain data for a saved model, and its hash, which a call asks for, is kept.
         self.pattern = np.packbits(wired.T).tobytes().hex()
         first = weight_init or _glorot_of(wired)
-        self.weight = Parameter((int(wired.sum()),), first)  # type: ignore[assignment]
-        self.bias = Parameter((wired.shape[1],), zeros) if bias else None  # type: ignore[assignment]
+        self.weight = parameter((int(wired.sum()),), first)
+        self.bias = parameter((wired.shape[1],), zeros) if bias else None
 
     @property
     def connections(self) -> Connections:
@@ -305,7 +306,7 @@ def _glorot_of(wired: Connections) -> Initializer:
     into, out_of = wired.sum(axis=0), wired.sum(axis=1)
     limits = np.sqrt(6 / (into[None] + out_of[:, None])).T[wired.T]
 
-    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         return draws.uniform(key, shape, dtype, -1.0, 1.0) * jnp.asarray(limits, dtype)
 
     return make

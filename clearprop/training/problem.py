@@ -18,7 +18,7 @@ from clearprop.autodiff import grad, stop_gradient, value_and_grad
 from clearprop.autodiff.curvature import gauss_newton
 from clearprop.backend import float_dtype
 from clearprop.data import Preprocessor
-from clearprop.nn.call import Hook
+from clearprop.nn.module import Hook
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.precision import in_precision, widened
 from clearprop.training.state import State

@@ -10,12 +10,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop.errors import ShapeError
 from clearprop.nn import draws
 from clearprop.nn.checks import positive_sizes, probability
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.module import Array, Initializer, Module, static
+from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.module import Module
 
 
 class Cell(Module):
@@ -56,7 +58,7 @@ class Cell(Module):
         return self.step(projected, state), None
 
     @abstractmethod
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Any:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> Any:
         """Return a state that is nothing yet, of arrays (*batch, H)."""
 
     def hidden(self, state: Any) -> Array:
@@ -111,7 +113,7 @@ def by_gate(initializer: Initializer, gates: int) -> Initializer:
     True
     """
 
-    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // gates)
         keys = draws.split(key, gates)
         return draws.joined([initializer(own, one, dtype) for own in keys], axis=-1)

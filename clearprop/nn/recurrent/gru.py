@@ -5,14 +5,15 @@ Shape letters: B batch, T steps, D input features, H hidden units.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Unpack
+from typing import NamedTuple, Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import unknown_name
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter, static
 from clearprop.nn.recurrent.cell import Cell, by_gate
 from clearprop.nn.recurrent.layer import Options, Recurrent
 
@@ -80,10 +81,10 @@ class GRUCell(Cell):
             raise unknown_name("reset", reset, RESETS, "GRUCell")
         self.reset = reset
         units = 3 * hidden_size
-        self.weight = Parameter((input_size, units), by_gate(weight_init, 3))  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((hidden_size, units), by_gate(recurrent_init, 3))  # type: ignore[assignment]
-        self.bias = Parameter((units,), zeros)  # type: ignore[assignment]
-        self.candidate_bias = Parameter((hidden_size,), zeros) if reset == "after" else None  # type: ignore[assignment]
+        self.weight = parameter((input_size, units), by_gate(weight_init, 3))
+        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 3))
+        self.bias = parameter((units,), zeros)
+        self.candidate_bias = parameter((hidden_size,), zeros) if reset == "after" else None
 
     def project(self, x: Array) -> Array:
         """Return x W + b."""
@@ -115,7 +116,7 @@ class GRUCell(Cell):
         z = ops.sigmoid(x_z + h_z)
         return n + z * (state - n), GRUGates(r, z, n)
 
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Array:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> Array:
         """Return h = 0, (*batch, H)."""
         return jnp.zeros((*batch, self.hidden_size), dtype)
 

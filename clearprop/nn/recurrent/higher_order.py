@@ -6,16 +6,17 @@ Shape letters: B batch, T steps, D input features, H hidden units, K order.
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import unknown_name
 from clearprop.nn import draws
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter, static
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Options, Recurrent
 from clearprop.nn.recurrent.rnn import NONLINEARITIES
@@ -73,16 +74,16 @@ class HigherOrderRNNCell(Cell):
         if nonlinearity not in NONLINEARITIES:
             raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "HigherOrderRNNCell")
 
-        def stacked(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        def stacked(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
             square = (hidden_size, hidden_size)
             each = [recurrent_init(own, square, dtype) for own in draws.split(key, order)]
             return draws.joined(each, axis=0) / math.sqrt(order)
 
         self.order = order
         self.nonlinearity = nonlinearity
-        self.weight = Parameter((input_size, hidden_size), weight_init)  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((order * hidden_size, hidden_size), stacked)  # type: ignore[assignment]
-        self.bias = Parameter((hidden_size,), zeros)  # type: ignore[assignment]
+        self.weight = parameter((input_size, hidden_size), weight_init)
+        self.recurrent_weight = parameter((order * hidden_size, hidden_size), stacked)
+        self.bias = parameter((hidden_size,), zeros)
 
     def project(self, x: Array) -> Array:
         """Return x W + b."""
@@ -94,7 +95,7 @@ class HigherOrderRNNCell(Cell):
         total = projected + ops.matmul(heard, self.recurrent_weight)
         return (ops.ACTIVATIONS[self.nonlinearity](total), *state[:-1])
 
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> tuple[Array, ...]:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> tuple[Array, ...]:
         """Return K times h = 0, each (*batch, H)."""
         return (jnp.zeros((*batch, self.hidden_size), dtype),) * self.order
 

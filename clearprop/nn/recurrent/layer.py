@@ -11,14 +11,16 @@ from typing import Any, Literal, TypedDict
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.dropout import Dropout
+from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import zeros
-from clearprop.nn.module import Array, Module, Parameter, static
+from clearprop.nn.module import Module
 from clearprop.nn.recurrent.cell import Cell, check_state
 
 MERGES = ("concatenate", "sum")
@@ -239,7 +241,7 @@ class Recurrent(Module):
 
     # -- states ---------------------------------------------------------------------------------
 
-    def zero_state(self, batch: int, dtype: Any = jnp.float32) -> Any:
+    def zero_state(self, batch: int, dtype: DTypeLike = jnp.float32) -> Any:
         """Return the state that is nothing, for so many sequences.
 
         >>> from clearprop import nn
@@ -287,7 +289,7 @@ class Recurrent(Module):
     def _first_starts(self) -> Any:
         return tuple(
             tuple(
-                Parameter(tuple(leaf.shape), zeros) for leaf in jax.tree.leaves(cell.zero_state())
+                parameter(tuple(leaf.shape), zeros) for leaf in jax.tree.leaves(cell.zero_state())
             )
             for cells in self._layers()
             for cell in cells

@@ -5,13 +5,14 @@ Shape letters: B batch, T steps, D input features, H hidden units.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Unpack
+from typing import NamedTuple, Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
+from clearprop.nn.fields import Array, Initializer, parameter
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter
 from clearprop.nn.recurrent.cell import Cell, by_gate
 from clearprop.nn.recurrent.layer import Options, Recurrent
 
@@ -91,14 +92,14 @@ class LSTMCell(Cell):
     ) -> None:
         self._begin(input_size, hidden_size, dropout)
 
-        def first_bias(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        def first_bias(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
             return jnp.zeros(shape, dtype).at[hidden_size : 2 * hidden_size].set(forget_bias)
 
         units = 4 * hidden_size
-        self.weight = Parameter((input_size, units), by_gate(weight_init, 4))  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((hidden_size, units), by_gate(recurrent_init, 4))  # type: ignore[assignment]
-        self.bias = Parameter((units,), first_bias)  # type: ignore[assignment]
-        self.peepholes = Parameter((3, hidden_size), zeros) if peepholes else None  # type: ignore[assignment]
+        self.weight = parameter((input_size, units), by_gate(weight_init, 4))
+        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 4))
+        self.bias = parameter((units,), first_bias)
+        self.peepholes = parameter((3, hidden_size), zeros) if peepholes else None
 
     def project(self, x: Array) -> Array:
         """Return x W + b."""
@@ -129,7 +130,7 @@ class LSTMCell(Cell):
         gates = gates._replace(output=ops.sigmoid(o))
         return LSTMState(gates.output * ops.tanh(cell), cell), gates
 
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> LSTMState:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> LSTMState:
         """Return h = c = 0, each (*batch, H)."""
         nothing = jnp.zeros((*batch, self.hidden_size), dtype)
         return LSTMState(nothing, nothing)

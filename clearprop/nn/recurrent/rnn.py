@@ -5,14 +5,15 @@ Shape letters: B batch, T steps, D input features, H hidden units.
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import unknown_name
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter, static
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Options, Recurrent
 
@@ -63,9 +64,9 @@ class RNNCell(Cell):
         if nonlinearity not in NONLINEARITIES:
             raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "RNNCell")
         self.nonlinearity = nonlinearity
-        self.weight = Parameter((input_size, hidden_size), weight_init)  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((hidden_size, hidden_size), recurrent_init)  # type: ignore[assignment]
-        self.bias = Parameter((hidden_size,), zeros)  # type: ignore[assignment]
+        self.weight = parameter((input_size, hidden_size), weight_init)
+        self.recurrent_weight = parameter((hidden_size, hidden_size), recurrent_init)
+        self.bias = parameter((hidden_size,), zeros)
 
     def project(self, x: Array) -> Array:
         """Return x W + b."""
@@ -76,7 +77,7 @@ class RNNCell(Cell):
         total = projected + ops.matmul(self._recurrent(state), self.recurrent_weight)
         return ops.ACTIVATIONS[self.nonlinearity](total)
 
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Array:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> Array:
         """Return h = 0, (*batch, H)."""
         return jnp.zeros((*batch, self.hidden_size), dtype)
 

@@ -12,7 +12,7 @@ from clearprop.data import Vocabulary
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.glass import attention_maps
 from clearprop.glass.drawings.attention import attention_of, map_of
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 GPT = models.GPT(7, 8, 8, layers=2, heads=2, key_value_heads=1).init(0)
 TOKENS = np.array([[1, 5, 2, 2, 6]])
