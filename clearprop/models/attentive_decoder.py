@@ -15,7 +15,7 @@ from clearprop.errors import ShapeError, unknown_name
 from clearprop.nn.fields import Array
 
 
-class Memory(NamedTuple):
+class AttendedMemory(NamedTuple):
     """What is looked at.
 
     Attributes:
@@ -38,9 +38,9 @@ class Writing(NamedTuple):
         memory: what is looked at.
     """
 
-    recurrent: Any
+    recurrent: nn.LSTMState
     context: Array
-    memory: Memory
+    memory: AttendedMemory
 
 
 class DotScore(nn.Module):
@@ -189,7 +189,7 @@ class AttentiveDecoder(nn.Module):
         B, _, M = values.shape
         cells = self.start(summary)
         context = jnp.zeros((B, M), values.dtype)
-        memory = Memory(values, self.score.keys(values), mask)
+        memory = AttendedMemory(values, self.score.keys(values), mask)
         return Writing(nn.LSTMState(ops.tanh(cells), cells), context, memory)
 
     def __call__(self, tokens: Array, state: Writing) -> Array:
@@ -206,7 +206,7 @@ class AttentiveDecoder(nn.Module):
             )
         memory = state.memory
 
-        def body(before: tuple[Any, Array], projected: Array) -> tuple[Any, Any]:
+        def body(before: tuple[nn.LSTMState, Array], projected: Array) -> tuple[Any, Any]:
             now = Writing(before[0], before[1], memory)
             (recurrent, context), weights = self._read_on(projected, now)
             return (recurrent, context), (recurrent.hidden, context, weights)
@@ -226,7 +226,9 @@ class AttentiveDecoder(nn.Module):
         """Return what tokens add to the gates, for all steps at once: it waits for no state."""
         return self.cell.project(self.dropout(self.embedding(tokens)))
 
-    def _read_on(self, projected: Array, state: Writing) -> tuple[tuple[Any, Array], Array]:
+    def _read_on(
+        self, projected: Array, state: Writing
+    ) -> tuple[tuple[nn.LSTMState, Array], Array]:
         """Return recurrent state and context after one more token, and where it looked."""
         memory = state.memory
         recurrent = self.cell.step(projected + self.reading(state.context), state.recurrent)

@@ -6,24 +6,25 @@ Shapes: B texts, T tokens of a prompt, V tokens of the vocabulary, L tokens at m
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from clearprop import backend
 from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.models.search import State
 
 Array = jax.Array
 
 
-class LanguageModel(Protocol):
+class LanguageModel(Protocol[State]):
     """What texts can be generated with: a tree of arrays that reads on from a state."""
 
-    def begin(self, batch: int, length: int | None = None) -> Any:
+    def begin(self, batch: int, length: int | None = None) -> State:
         """Return the state before the first token, with room for ``length`` tokens."""
 
-    def __call__(self, tokens: Array, state: Any) -> tuple[Array, Any]:
+    def __call__(self, tokens: Array, state: State) -> tuple[Array, State]:
         """Return logits (B, T, V) after each token, and the state after the last."""
 
 
@@ -31,7 +32,7 @@ def choose(
     logits: Array,
     key: Array | None = None,
     *,
-    temperature: Any = 1.0,
+    temperature: float | Array = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Array:
@@ -67,7 +68,7 @@ def choose(
 
 
 def generate(
-    model: Any,
+    model: LanguageModel[State],
     prompt: Array,
     length: int,
     *,
@@ -122,19 +123,19 @@ def generate(
     return _generate(model, prompt, key, temperature, length, top_k, top_p, stop)  # type: ignore[no-any-return]
 
 
-class _Writing(NamedTuple):
+class _Writing(NamedTuple, Generic[State]):
     """Where a text stands: tokens (B, T + L), how many are written, the last of them."""
 
     tokens: Array
     written: Array
     last: Array
     ended: Array
-    state: Any
+    state: State
 
 
 @functools.partial(jax.jit, static_argnames=("length", "top_k", "top_p", "stop"))
 def _generate(
-    model: LanguageModel,
+    model: LanguageModel[State],
     prompt: Array,
     key: Array | None,
     temperature: Array,
@@ -146,16 +147,16 @@ def _generate(
     B, T = prompt.shape
     first = jnp.zeros((), jnp.int32)
 
-    def write(logits: Array, now: _Writing) -> _Writing:
-        own = None if key is None else jax.random.fold_in(key, now.written)
-        word = choose(logits[:, -1], own, temperature=temperature, top_k=top_k, top_p=top_p)
+    def write(logits: Array, now: _Writing[State]) -> _Writing[State]:
+        step_key = None if key is None else jax.random.fold_in(key, now.written)
+        word = choose(logits[:, -1], step_key, temperature=temperature, top_k=top_k, top_p=top_p)
         if stop is not None:
             word = jnp.where(now.ended, stop, word)
         tokens = jax.lax.dynamic_update_slice(now.tokens, word[:, None], (first, now.written))
         ended = now.ended if stop is None else now.ended | (word == stop)
         return now._replace(tokens=tokens, written=now.written + 1, last=word, ended=ended)
 
-    def go_on(now: _Writing) -> _Writing:
+    def go_on(now: _Writing[State]) -> _Writing[State]:
         logits, state = model(now.last[:, None], now.state)
         return write(logits, now._replace(state=state))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
@@ -125,7 +125,13 @@ class GPT(nn.Module):
         self.context = context
         self.padding = padding
 
-    def __call__(self, tokens: Array, state: Read | None = None) -> Any:
+    @overload
+    def __call__(self, tokens: Array, state: None = None) -> Array: ...
+
+    @overload
+    def __call__(self, tokens: Array, state: Read) -> tuple[Array, Read]: ...
+
+    def __call__(self, tokens: Array, state: Read | None = None) -> Array | tuple[Array, Read]:
         """Return logits (B, T, V); with a state also the state after these tokens."""
         self._check(tokens, state)
         start = 0 if state is None else state.length
@@ -144,7 +150,7 @@ class GPT(nn.Module):
             counts = jax.lax.dynamic_update_slice(counts, tokens != self.padding, here)
         caches = []
         for block, before in zip(self.blocks, state.caches, strict=True):
-            x, cache = block(x, counts, cache=before, start=start)
+            x, cache = block.extend(x, before, start, counts)
             caches.append(cache)
         return self._logits(x), Read(tuple(caches), state.length + tokens.shape[1], counts)
 

@@ -6,7 +6,7 @@ Shape letters: N examples, m inputs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +78,9 @@ class Corrections(NamedTuple):
 
 
 def rosenblatt(
-    inputs: NDArray[Any],
-    labels: NDArray[Any],
-    orders: Iterable[NDArray[Any]],
+    inputs: NDArray[np.generic],
+    labels: NDArray[np.generic],
+    orders: Iterable[NDArray[np.integer]],
     *,
     rate: float = 1.0,
 ) -> Corrections:

@@ -6,7 +6,7 @@ vocabulary.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import overload
 
 from clearprop import nn
 from clearprop.errors import ShapeError, unknown_name
@@ -77,7 +77,13 @@ class RecurrentLanguageModel(nn.Module):
         self.output = nn.Linear(hidden_size, vocabulary)
         self.dropout = nn.Dropout(dropout)
 
-    def __call__(self, tokens: Array, state: Any = None) -> Any:
+    @overload
+    def __call__(self, tokens: Array, state: None = None) -> Array: ...
+
+    @overload
+    def __call__(self, tokens: Array, state: object) -> tuple[Array, object]: ...
+
+    def __call__(self, tokens: Array, state: object = None) -> Array | tuple[Array, object]:
         if tokens.ndim != 2 or not tokens.shape[1]:
             raise ShapeError(
                 "texts are rows of tokens",
@@ -90,7 +96,7 @@ class RecurrentLanguageModel(nn.Module):
         logits = self.output(self.dropout(read))
         return logits if state is None else (logits, after)
 
-    def begin(self, batch: int, length: int | None = None) -> Any:
+    def begin(self, batch: int, length: int | None = None) -> object:
         """Return the state before the first token of so many texts.
 
         It need not know for which ``length`` to make room, as other models must.

@@ -6,7 +6,7 @@ Shapes: B examples, K beams, N = B K rows, V tokens of the vocabulary, L tokens 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,8 @@ from clearprop.errors import ConfigurationError, ShapeError
 
 Array = jax.Array
 
-Step = Callable[[Any, Array], tuple[Array, Any]]
+State = TypeVar("State")
+Step = Callable[[State, Array], tuple[Array, State]]
 """(state, tokens) -> (log-probabilities, state): what comes after one more token.
 
 ``tokens`` are int32 (N,), the last token of each row; the answer is (N, V), the logarithm of each
@@ -39,7 +40,7 @@ class Beams(NamedTuple):
     scores: Array
 
 
-class _Search(NamedTuple):
+class _Search(NamedTuple, Generic[State]):
     """Where a search stands: beams that go on, and the best that have ended."""
 
     step: Array
@@ -47,13 +48,13 @@ class _Search(NamedTuple):
     """(B, K, L) of the beams that go on."""
     sums: Array
     """(B, K): their log-probabilities, -inf where there is no such beam."""
-    state: Any
+    state: State
     ended: Beams
 
 
 def beam_search(
-    step: Step,
-    state: Any,
+    step: Step[State],
+    state: State,
     *,
     batch: int,
     length: int,
@@ -105,7 +106,7 @@ def beam_search(
         )
     search = _begin(state, batch, length, beams, first)
 
-    def may_improve(now: _Search) -> Array:
+    def may_improve(now: _Search[State]) -> Array:
         # A sum only falls, and no sequence is longer than L.
         hope = now.sums.max(1) / length**penalty
         return (now.step < length) & jnp.any(hope > now.ended.scores.min(1))
@@ -116,7 +117,7 @@ def beam_search(
     return _finish(search, penalty)
 
 
-def _begin(state: Any, batch: int, length: int, beams: int, first: int) -> _Search:
+def _begin(state: State, batch: int, length: int, beams: int, first: int) -> _Search[State]:
     def repeated(x: Any) -> Any:
         x = jnp.asarray(x)
         if x.ndim and x.shape[0] != batch:
@@ -138,7 +139,9 @@ def _begin(state: Any, batch: int, length: int, beams: int, first: int) -> _Sear
     )
 
 
-def _advance(step: Step, now: _Search, first: int, last: int, penalty: float) -> _Search:
+def _advance(
+    step: Step[State], now: _Search[State], first: int, last: int, penalty: float
+) -> _Search[State]:
     B, K, _ = now.tokens.shape
     before = jnp.where(now.step > 0, now.tokens[:, :, jnp.maximum(now.step - 1, 0)], first)
     answers, state = step(now.state, before.reshape(-1))
@@ -191,7 +194,7 @@ def _best(these: Beams, those: Beams, count: int) -> Beams:
     )
 
 
-def _finish(search: _Search, penalty: float) -> Beams:
+def _finish(search: _Search[State], penalty: float) -> Beams:
     """Fill the places of sequences that did not end with beams that went on."""
     alive = Beams(
         search.tokens,

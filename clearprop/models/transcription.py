@@ -6,7 +6,7 @@ Shape letters: B inputs, L tokens at most, K known tokens.
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import ConfigurationError
-from clearprop.models.search import Step, beam_search
+from clearprop.models.search import State, Step, beam_search
 
 Array = jax.Array
 
@@ -22,21 +22,21 @@ BATCH = 256
 """Inputs that are taken at once; the last batch is filled up."""
 
 
-class Writer(Protocol):
+class Writer(Protocol[State]):
     """What can transcribe: a tree of arrays that reads an input, then writes token by token.
 
     `Seq2Seq`, `Captioner` and `Transformer` are such.
     """
 
-    def begin(self, given: Array, length: int, /) -> Any:
+    def begin(self, given: Array, length: int, /) -> State:
         """Return the state before the first token, from which to write at most L tokens."""
 
-    def step(self, state: Any, tokens: Array, /) -> tuple[Array, Any]:
+    def step(self, state: State, tokens: Array, /) -> tuple[Array, State]:
         """Return log-probabilities (B, K) of what follows one more token, (B,), and the state."""
 
 
 def greedy_search(
-    step: Step, state: Any, *, batch: int, length: int, first: int = 2, last: int = 3
+    step: Step[State], state: State, *, batch: int, length: int, first: int = 2, last: int = 3
 ) -> Array:
     """Write the likeliest token at each step until ``last``; int32 (B, L), ``last`` to the end.
 
@@ -57,7 +57,7 @@ def greedy_search(
     [[1 2 2 2]]
     """
 
-    def write(carry: tuple[Any, Array], _: None) -> tuple[tuple[Any, Array], Array]:
+    def write(carry: tuple[State, Array], _: None) -> tuple[tuple[State, Array], Array]:
         state, before = carry
         answers, state = step(state, before)
         word = jnp.where(before == last, last, jnp.argmax(answers, axis=-1).astype(jnp.int32))
@@ -68,7 +68,13 @@ def greedy_search(
 
 
 def transcribe(
-    model: Writer, given: Any, *, length: int, beams: int = 1, first: int = 2, last: int = 3
+    model: Writer[State],
+    given: NDArray[np.generic] | Array,
+    *,
+    length: int,
+    beams: int = 1,
+    first: int = 2,
+    last: int = 3,
 ) -> list[list[int]]:
     """Return what a model writes for each of many inputs, without ``last`` and what follows it.
 
@@ -96,7 +102,9 @@ def transcribe(
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
-def _written(model: Any, given: Array, length: int, beams: int, first: int, last: int) -> Array:
+def _written(
+    model: Writer[State], given: Array, length: int, beams: int, first: int, last: int
+) -> Array:
     state, batch = model.begin(given, length), given.shape[0]
     options = {"batch": batch, "length": length, "first": first, "last": last}
     if beams == 1:

@@ -133,9 +133,7 @@ class Transformer(nn.Module):
         This is the `search.Step` of `beam_search`.
         """
         x = self._vectors(self.target_embedding, tokens[:, None], state.length)
-        y, caches = self.decoder(
-            x, state.memory, memory_mask=state.mask, caches=state.caches, start=state.length
-        )
+        y, caches = self.decoder.extend(x, state.memory, state.caches, state.length, state.mask)
         after = state._replace(caches=caches, length=state.length + 1)
         return ops.log_softmax(self.output(y[:, 0])), after
 

@@ -7,7 +7,8 @@ features of a head, L places of a cache.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,9 @@ from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
 from clearprop.nn.module import Module
 from clearprop.nn.positions import rotate
+
+Place = int | Array
+"""The number of a place; an array where it is known only inside a compiled loop."""
 
 
 class Attention(Module):
@@ -184,22 +188,7 @@ class MultiHeadAttention(Module):
         self.rotary = rotary
         self.scale = scale
 
-    def __call__(
-        self,
-        x: Array,
-        memory: Array | None = None,
-        mask: Array | None = None,
-        *,
-        cache: Cache | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with a cache (y, the cache with the places of x in it).
-
-        With a cache x stands at places ``start`` to ``start`` + T - 1 and sees these and all before
-        them of which the mask, now (B, L), says that they count.
-        """
-        if cache is not None:
-            return self._go_on(x, mask, cache, start)
+    def __call__(self, x: Array, memory: Array | None = None, mask: Array | None = None) -> Array:
         if memory is None:
             memory = x
         elif mask is not None and len(mask.shape) == 2:
@@ -209,6 +198,48 @@ class MultiHeadAttention(Module):
         q, k = self._turned(q, 0), self._turned(k, 0)
         y = self._attend(q, k, v, self._mask(mask, x, memory))
         return self.output(self._merged(y))
+
+    def extend(
+        self, x: Array, cache: Cache, start: Place = 0, mask: Array | None = None
+    ) -> tuple[Array, Cache]:
+        """Return y for the next places of a sequence, and the cache with these places in it.
+
+        x attends to itself and to all places before it in the cache. Use it to generate a sequence
+        step by step: keys and values of earlier places are not computed again.
+
+        Args:
+            x: (B, T, D), the places ``start`` to ``start`` + T - 1.
+            cache: of the places before them; `begin` makes an empty one.
+            start: the place of the first vector of x.
+            mask: bool (B, L), True for the places of the cache that count.
+
+        Raises:
+            ShapeError: the cache has too few places, or the mask does not fit it.
+
+        >>> layer = MultiHeadAttention(8, 2, causal=True).init(0)
+        >>> y, cache = layer.extend(jnp.ones((1, 3, 8)), layer.begin(1, 5))
+        >>> y.shape, layer.extend(jnp.ones((1, 2, 8)), cache, start=3)[0].shape
+        ((1, 3, 8), (1, 2, 8))
+        """
+        _check_room(x, mask, cache, start)
+        q, k, v = self._split(x, x)
+        q, k = self._turned(q, start), self._turned(k, start)
+        B, K, L, E = cache.keys.shape
+        T = x.shape[1]
+        here = tuple(jnp.asarray(place, jnp.int32) for place in (0, 0, start, 0))
+        k, v = (part.reshape(B, K, T, E) for part in (k, v))
+        cache = Cache(
+            jax.lax.dynamic_update_slice(cache.keys, k.astype(cache.keys.dtype), here),
+            jax.lax.dynamic_update_slice(cache.values, v.astype(cache.values.dtype), here),
+        )
+        seen = jnp.arange(L) <= start + jnp.arange(T)[:, None]
+        # Heads that share a key stand as rows of one product.
+        rows = q.reshape(B, K, self.heads // K * T, E)
+        of_row = jnp.tile(seen, (self.heads // K, 1))
+        of_row = of_row if mask is None else of_row & mask[:, None, None]
+        y = ops.attention(rows, cache.keys, cache.values, of_row, scale=self.scale)
+        y = y.reshape(q.shape)
+        return self.output(self._merged(y)), cache
 
     def weights(self, x: Array, memory: Array | None = None, mask: Array | None = None) -> Array:
         """Return how much each place attends to each, by head: (B, H, T, S)."""
@@ -242,7 +273,7 @@ class MultiHeadAttention(Module):
         v = self._by_head(v, self.key_value_heads)
         return q, k, v
 
-    def _projected(self, x: Array, memory: Array) -> Any:
+    def _projected(self, x: Array, memory: Array) -> Sequence[Array]:
         layers = (self.query, self.key, self.value)
         if memory is not x or current().watched:
             return tuple(layer(y) for layer, y in zip(layers, (x, memory, memory), strict=True))
@@ -271,7 +302,7 @@ class MultiHeadAttention(Module):
             together = ops.transpose(y, axes=(0, 3, 1, 2, 4))
         return ops.reshape(together, shape=(B, T, self.features))
 
-    def _turned(self, x: Array, start: Any) -> Array:
+    def _turned(self, x: Array, start: Place) -> Array:
         return rotate(x, start + jnp.arange(x.shape[-2])) if self.rotary else x
 
     def _attend(self, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
@@ -302,29 +333,8 @@ class MultiHeadAttention(Module):
             return grown[:, :, None]
         return jnp.reshape(grown, (grown.shape[0], K, H // K, *grown.shape[2:]))
 
-    def _go_on(self, x: Array, mask: Array | None, cache: Cache, start: Any) -> tuple[Array, Cache]:
-        _check_room(x, mask, cache, start)
-        q, k, v = self._split(x, x)
-        q, k = self._turned(q, start), self._turned(k, start)
-        B, K, L, E = cache.keys.shape
-        T = x.shape[1]
-        here = tuple(jnp.asarray(place, jnp.int32) for place in (0, 0, start, 0))
-        k, v = (part.reshape(B, K, T, E) for part in (k, v))
-        cache = Cache(
-            jax.lax.dynamic_update_slice(cache.keys, k.astype(cache.keys.dtype), here),
-            jax.lax.dynamic_update_slice(cache.values, v.astype(cache.values.dtype), here),
-        )
-        seen = jnp.arange(L) <= start + jnp.arange(T)[:, None]
-        # Heads that share a key stand as rows of one product.
-        rows = q.reshape(B, K, self.heads // K * T, E)
-        of_row = jnp.tile(seen, (self.heads // K, 1))
-        of_row = of_row if mask is None else of_row & mask[:, None, None]
-        y = ops.attention(rows, cache.keys, cache.values, of_row, scale=self.scale)
-        y = y.reshape(q.shape)
-        return self.output(self._merged(y)), cache
 
-
-def _check_room(x: Array, mask: Array | None, cache: Cache, start: Any) -> None:
+def _check_room(x: Array, mask: Array | None, cache: Cache, start: Place) -> None:
     """Raise where x does not go into a cache; a ``start`` inside a compiled loop is not known."""
     places = cache.keys.shape[2]
     begun = 0 if isinstance(start, jax.core.Tracer) else int(start)

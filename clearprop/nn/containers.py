@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import overload
 
 from clearprop import ops
 from clearprop.errors import ModelError, ShapeError
@@ -57,12 +57,12 @@ class Sequential(Module):
         return iter(self.layers)
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> Module: ...
 
     @overload
     def __getitem__(self, index: slice) -> Sequential: ...
 
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: int | slice) -> Module:
         chosen = self.layers[index]
         return Sequential(chosen) if isinstance(chosen, tuple) else chosen
 

@@ -92,7 +92,7 @@ def roles(owner: object) -> dict[str, str]:
     return {field.name: field.metadata.get("role", "parameter") for field in fields}
 
 
-def values(module: object) -> dict[str, Any]:
+def values(module: object) -> dict[str, object]:
     """Return what the fields of a module hold, by the field's name."""
     return {name: getattr(module, name) for name in roles(module)}
 

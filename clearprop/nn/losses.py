@@ -12,10 +12,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
@@ -42,11 +42,11 @@ class Loss:
     """
 
     name: str
-    per_example: Callable[[Any, Any], Array]
-    error: Callable[[Any, Any], Array]
+    per_example: Callable[[Array, Array], Array]
+    error: Callable[[Array, Array], Array]
     error_name: str
     task: str
-    finish: Callable[[Any], Any] = lambda mean: mean
+    finish: Callable[[Array | np.floating], Array | np.floating] = lambda mean: mean
     threshold: float | None = None
     skips_negative: bool = False
     smoothing: float = 0.0
@@ -84,7 +84,7 @@ def _wrong_class(outputs: Array, targets: Array) -> Array:
     return (chosen != truth).astype(jnp.float32)
 
 
-def _wrong_side(threshold: float) -> Callable[[Any, Any], Array]:
+def _wrong_side(threshold: float) -> Callable[[Array, Array], Array]:
     def wrong(outputs: Array, targets: Array) -> Array:
         plain = stop_gradient(outputs)
         truth = _like(plain, targets) > 0.5
@@ -329,7 +329,7 @@ def smoothed(loss: str | Loss, amount: float) -> Loss:
     return replace(plain, per_example=of_examples, smoothing=float(amount))
 
 
-def find_loss(loss: str | Loss | Callable[[Any, Any], Any]) -> Loss:
+def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
     """Return a loss by its name; a function (outputs, targets) -> values becomes a `Loss`.
 
     >>> find_loss("cross_entropy").error_name
@@ -344,13 +344,13 @@ def find_loss(loss: str | Loss | Callable[[Any, Any], Any]) -> Loss:
     return _adopt(loss)
 
 
-def _adopt(function: Callable[[Any, Any], Any]) -> Loss:
-    def per_example(outputs: Any, targets: Any) -> Array:
+def _adopt(function: Callable[[Array, Array], Array]) -> Loss:
+    def per_example(outputs: Array, targets: Array) -> Array:
         values: Array = function(outputs, targets)
         # A function that averages by itself gives every example that average.
         return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
 
-    def error(outputs: Any, targets: Any) -> Array:
+    def error(outputs: Array, targets: Array) -> Array:
         values: Array = stop_gradient(per_example(outputs, targets))
         return values
 

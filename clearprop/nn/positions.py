@@ -8,7 +8,6 @@ Shapes: B examples, T places, D features (even where they go in pairs).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -99,7 +98,7 @@ class SinusoidalPositions(Module):
             raise ConfigurationError("sines and cosines come in pairs", given=f"{features=}")
         self.features = features
 
-    def __call__(self, x: Array, start: Any = 0) -> Array:
+    def __call__(self, x: Array, start: int | Array = 0) -> Array:
         places = start + jnp.arange(x.shape[-2])
         return x + sinusoidal(places, self.features).astype(x.dtype)
 
@@ -130,7 +129,7 @@ class LearnedPositions(Module):
         self.length = length
         self.features = features
 
-    def __call__(self, x: Array, start: Any = 0) -> Array:
+    def __call__(self, x: Array, start: int | Array = 0) -> Array:
         T = x.shape[-2]
         # A start inside a compiled loop is not known here; who made the loop knows its end.
         begun = 0 if isinstance(start, jax.core.Tracer) else int(start)

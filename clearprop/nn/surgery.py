@@ -60,7 +60,7 @@ def replace_layer(model: Model, path: str, layer: Module) -> Model:
 
 
 def features(
-    model: Module, x: Any, path: str, *, batch_size: int = 256, flat: bool = False
+    model: Module, x: object, path: str, *, batch_size: int = 256, flat: bool = False
 ) -> NDArray[np.float32]:
     """Return what one layer of a model gives for these inputs, in evaluation.
 

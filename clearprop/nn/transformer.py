@@ -5,13 +5,13 @@ Shapes: B examples, T places, S places of the memory, D features, F hidden featu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.activation import Activation
-from clearprop.nn.attention import Cache, MultiHeadAttention
+from clearprop.nn.attention import Cache, MultiHeadAttention, Place
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, Initializer, parameter, static
@@ -71,6 +71,27 @@ def normalization(kind: str, features: int, epsilon: float = 1e-5) -> Module:
             "unknown normalization", given=repr(kind), expected=" or ".join(NORMALIZATIONS)
         )
     return NORMALIZATIONS[kind](features, epsilon=epsilon)
+
+
+class BlockOptions(TypedDict, total=False):
+    """The arguments by name that every block takes; see `TransformerBlock`."""
+
+    norm_first: bool
+    dropout: float
+    activation: Callable[[Array], Array] | str
+    norm: str
+    epsilon: float
+    bias: bool
+
+
+class EncoderOptions(BlockOptions, total=False):
+    """The arguments by name that `TransformerBlock` takes beside these."""
+
+    causal: bool
+    key_value_heads: int | None
+    rotary: bool
+    weight_init: Initializer
+    output_init: Initializer | None
 
 
 class FeedForward(Module):
@@ -188,24 +209,16 @@ class TransformerBlock(Module):
         self.dropout = Dropout(dropout)
         self.norm_first = norm_first
 
-    def __call__(
-        self,
-        x: Array,
-        mask: Array | None = None,
-        *,
-        cache: Cache | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with a cache (y, the cache with the places of x in it)."""
-        seen = self.attention_norm(x) if self.norm_first else x
-        if cache is None:
-            change = self.attention(seen, mask=mask)
-        else:
-            change, cache = self.attention(seen, mask=mask, cache=cache, start=start)
-        x = x + self.dropout(change)
-        x = x if self.norm_first else self.attention_norm(x)
-        y = feed(self, x)
-        return y if cache is None else (y, cache)
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        x = _sublayer(self, self.attention_norm, lambda seen: self.attention(seen, mask=mask), x)
+        return _sublayer(self, self.feedforward_norm, self.feedforward, x)
+
+    def extend(
+        self, x: Array, cache: Cache, start: Place = 0, mask: Array | None = None
+    ) -> tuple[Array, Cache]:
+        """Return y for the next places and the new cache; see `MultiHeadAttention.extend`."""
+        x, cache = _extended(self, x, cache, start, mask)
+        return _sublayer(self, self.feedforward_norm, self.feedforward, x), cache
 
 
 class DecoderBlock(Module):
@@ -279,23 +292,58 @@ class DecoderBlock(Module):
         memory: Array,
         mask: Array | None = None,
         memory_mask: Array | None = None,
-        *,
-        cache: Cache | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with a cache (y, the cache with the places of x in it)."""
-        seen = self.attention_norm(x) if self.norm_first else x
-        if cache is None:
-            change = self.attention(seen, mask=mask)
-        else:
-            change, cache = self.attention(seen, mask=mask, cache=cache, start=start)
-        x = x + self.dropout(change)
-        x = x if self.norm_first else self.attention_norm(x)
-        seen = self.memory_norm(x) if self.norm_first else x
-        x = x + self.dropout(self.memory_attention(seen, memory, memory_mask))
-        x = x if self.norm_first else self.memory_norm(x)
-        y = feed(self, x)
-        return y if cache is None else (y, cache)
+    ) -> Array:
+        x = _sublayer(self, self.attention_norm, lambda seen: self.attention(seen, mask=mask), x)
+        return self._remember(x, memory, memory_mask)
+
+    def extend(
+        self,
+        x: Array,
+        memory: Array,
+        cache: Cache,
+        start: Place = 0,
+        memory_mask: Array | None = None,
+    ) -> tuple[Array, Cache]:
+        """Return y for the next places and the new cache; see `MultiHeadAttention.extend`."""
+        x, cache = _extended(self, x, cache, start, None)
+        return self._remember(x, memory, memory_mask), cache
+
+    def _remember(self, x: Array, memory: Array, mask: Array | None) -> Array:
+        def attend(seen: Array) -> Array:
+            return self.memory_attention(seen, memory, mask)
+
+        x = _sublayer(self, self.memory_norm, attend, x)
+        return _sublayer(self, self.feedforward_norm, self.feedforward, x)
+
+
+def _sublayer(
+    block: TransformerBlock | DecoderBlock,
+    norm: Module,
+    change: Callable[[Array], Array],
+    x: Array,
+) -> Array:
+    """Return x with one part of a block added to it: the shortcut, the norm and the dropout."""
+    if block.norm_first:
+        return x + block.dropout(change(norm(x)))
+    y: Array = norm(x + block.dropout(change(x)))
+    return y
+
+
+def _extended(
+    block: TransformerBlock | DecoderBlock,
+    x: Array,
+    cache: Cache,
+    start: Place,
+    mask: Array | None,
+) -> tuple[Array, Cache]:
+    after = cache
+
+    def attend(seen: Array) -> Array:
+        nonlocal after
+        y, after = block.attention.extend(seen, cache, start, mask)
+        return y
+
+    return _sublayer(block, block.attention_norm, attend, x), after
 
 
 class TransformerEncoder(Module):
@@ -325,7 +373,7 @@ class TransformerEncoder(Module):
         *,
         layers: int,
         hidden_features: int | None = None,
-        **options: Any,
+        **options: Unpack[EncoderOptions],
     ) -> None:
         self.blocks = tuple(
             TransformerBlock(features, heads, hidden_features, **options) for _ in range(layers)
@@ -369,7 +417,7 @@ class TransformerDecoder(Module):
         *,
         layers: int,
         hidden_features: int | None = None,
-        **options: Any,
+        **options: Unpack[BlockOptions],
     ) -> None:
         self.blocks = tuple(
             DecoderBlock(features, heads, hidden_features, **options) for _ in range(layers)
@@ -384,31 +432,23 @@ class TransformerDecoder(Module):
         memory: Array,
         mask: Array | None = None,
         memory_mask: Array | None = None,
-        *,
-        caches: tuple[Cache, ...] | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with caches (y, the caches with the places of x in them)."""
-        if caches is None:
-            for block in self.blocks:
-                x = block(x, memory, mask, memory_mask)
-            return self.norm(x)
+    ) -> Array:
+        for block in self.blocks:
+            x = block(x, memory, mask, memory_mask)
+        y: Array = self.norm(x)
+        return y
+
+    def extend(
+        self,
+        x: Array,
+        memory: Array,
+        caches: Sequence[Cache],
+        start: Place = 0,
+        memory_mask: Array | None = None,
+    ) -> tuple[Array, tuple[Cache, ...]]:
+        """Return y for the next places, and the caches with them, one for each block."""
         after = []
         for block, before in zip(self.blocks, caches, strict=True):
-            x, cache = block(x, memory, mask, memory_mask, cache=before, start=start)
+            x, cache = block.extend(x, memory, before, start, memory_mask)
             after.append(cache)
         return self.norm(x), tuple(after)
-
-
-def feed(block: TransformerBlock | DecoderBlock, x: Array) -> Array:
-    """Apply the last part of a block: the network at every place, its shortcut and its norm.
-
-    >>> import jax.numpy as jnp
-    >>> feed(TransformerBlock(8, 2).init(0), jnp.ones((1, 5, 8))).shape
-    (1, 5, 8)
-    """
-    if block.norm_first:
-        change: Array = block.dropout(block.feedforward(block.feedforward_norm(x)))
-        return x + change
-    y: Array = block.feedforward_norm(x + block.dropout(block.feedforward(x)))
-    return y

@@ -32,7 +32,7 @@ class WeightNorm(Module):
     Source: Salimans and Kingma (2016), *Weight normalization*.
     """
 
-    layer: Any
+    layer: Module
     gain: Array
 
     def __init__(self, layer: Module) -> None:
@@ -47,12 +47,17 @@ class WeightNorm(Module):
 
     def after_init(self) -> Self:
         """Begin with the gain at the length of the direction."""
-        v = self.layer.weight
+        v = _weight_of(self.layer)
         axes = tuple(range(len(v.shape) - 1))
         return self.replace(gain=ops.sqrt(ops.sum(ops.square(v), axis=axes)))
 
     def __call__(self, x: Array) -> Array:
-        weight = ops.weight_norm(self.layer.weight, self.gain)
+        weight = ops.weight_norm(_weight_of(self.layer), self.gain)
         effective = self.layer.replace(weight=weight)
         result: Array = current().stand_in(effective, self.layer)(x)
         return result
+
+
+def _weight_of(layer: Module) -> Array:
+    weight: Array = vars(layer)["weight"]
+    return weight

@@ -12,7 +12,10 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
+
+import jax
+import numpy as np
 
 from clearprop.errors import ConfigurationError, unknown_name
 
@@ -29,9 +32,9 @@ class Configured:
     """
 
     name: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
 
-    def to_config(self) -> dict[str, Any]:
+    def to_config(self) -> dict[str, object]:
         """Return the configuration as JSON-ready data, from which `from_config` rebuilds this.
 
         Raises:
@@ -45,7 +48,9 @@ class Configured:
         if self.name is None:
             return f"{type(self).__name__}(...)"
         values = [
-            ", ".join(map(repr, value)) if key == "parts" else f"{key}={value!r}"
+            ", ".join(map(repr, value))
+            if key == "parts" and isinstance(value, tuple)
+            else f"{key}={value!r}"
             for key, value in self.options.items()
         ]
         return f"{self.name}({', '.join(values)})"
@@ -110,7 +115,7 @@ def options_of(name: str) -> list[str]:
     return list(_find(name).signature.parameters)
 
 
-def build(name: str, options: Mapping[str, Any], expected: type[T]) -> T:
+def build(name: str, options: Mapping[str, object], expected: type[T]) -> T:
     """Make what the table holds under a name.
 
     Raises:
@@ -131,9 +136,13 @@ def build(name: str, options: Mapping[str, Any], expected: type[T]) -> T:
                 given=", ".join(options) or "no options",
                 expected=f"{name}{builder.signature}",
             )
-    several = inspect.Parameter.VAR_POSITIONAL
-    args = [x for option in options if parameters[option].kind is several for x in options[option]]
-    kwargs = {o: value for o, value in options.items() if parameters[o].kind is not several}
+    args: list[object] = []
+    kwargs: dict[str, object] = {}
+    for option, value in options.items():
+        if parameters[option].kind is inspect.Parameter.VAR_POSITIONAL:
+            args += cast(Sequence[object], value)
+        else:
+            kwargs[option] = value
     made = builder.build(*args, **kwargs)
     if not isinstance(made, expected):
         raise ConfigurationError(
@@ -143,21 +152,22 @@ def build(name: str, options: Mapping[str, Any], expected: type[T]) -> T:
     return made
 
 
-def rebuild(config: Mapping[str, Any], expected: type[T]) -> T:
+def rebuild(config: Mapping[str, object], expected: type[T]) -> T:
     """Make again what `Configured.to_config` recorded.
 
     Raises:
         ConfigurationError: the configuration has no name, or is not one that `build` takes.
     """
     options = {key: _decode(value) for key, value in config.items() if key != "name"}
-    if not isinstance(config.get("name"), str):
+    name = config.get("name")
+    if not isinstance(name, str):
         raise ConfigurationError(
             "a configuration has no name", given=str(dict(config)), expected='{"name": "adam", ...}'
         )
-    return build(config["name"], options, expected)
+    return build(name, options, expected)
 
 
-def _frozen(options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _frozen(options: Mapping[str, object]) -> Mapping[str, object]:
     values = {k: tuple(x) if isinstance(x, list) else x for k, x in options.items()}
     return MappingProxyType(values)
 
@@ -169,7 +179,7 @@ def _find(name: str) -> _Builder:
         raise unknown_name("name", name, _BUILDERS) from None
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: object) -> object:
     match value:
         case Configured():
             return value.to_config()
@@ -181,12 +191,12 @@ def _encode(value: Any) -> Any:
             return float(value)
         case Sequence():
             return [_encode(x) for x in value]
-    if getattr(value, "ndim", None) == 0:
+    if isinstance(value, jax.Array | np.ndarray) and value.ndim == 0:
         return value.item()
     raise _unrecordable(repr(value))
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: object) -> object:
     if isinstance(value, Mapping):
         return rebuild(value, Configured)
     if isinstance(value, list):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 SMALLEST = 1e-37
 """Of what is left to solve, squared: nothing."""
@@ -37,7 +38,7 @@ class Solution(NamedTuple):
     iterations: Array
 
 
-class _Search(NamedTuple):
+class _Iterate(NamedTuple):
     i: Array
     x: Array
     residual: Array
@@ -87,7 +88,7 @@ def solve(
     values = jnp.zeros(iterations + 1, b.dtype).at[0].set(jnp.vdot(x, residual - b) / 2)
     zero = jnp.zeros((), jnp.int32)
     length = jnp.vdot(residual, residual / scale)
-    begin = _Search(
+    begin = _Iterate(
         zero,
         x,
         residual,
@@ -99,7 +100,7 @@ def solve(
         length <= 0,
     )
 
-    def one(at: _Search) -> _Search:
+    def one(at: _Iterate) -> _Iterate:
         curved = product(at.direction)
         bend = jnp.vdot(at.direction, curved)
         sound = bend > 0
@@ -116,7 +117,7 @@ def solve(
         slow = (i > k) & (value < 0) & (gained < k * tolerance)
         done = length <= SMALLEST
         kept = jnp.where(is_kept[i], at.kept.at[at.number].set(x), at.kept)
-        return _Search(
+        return _Iterate(
             i,
             x,
             residual,
@@ -132,7 +133,7 @@ def solve(
     return Solution(end.x, end.kept, end.number, end.i)
 
 
-def kept_iterations(most: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def kept_iterations(most: int) -> NDArray[np.bool_]:
     """Return which iterations' points are kept: the numbers 1.3^j, rounded up.
 
     >>> kept_iterations(10).nonzero()[0].tolist()

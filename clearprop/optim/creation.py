@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.optim import configuration, schedules
@@ -30,9 +29,9 @@ def curvature_rules() -> list[str]:
 
 
 def create(
-    optimizer: str | Optimizer | Mapping[str, Any],
-    learning_rate: Rate | Mapping[str, Any] | None = None,
-    **options: Any,
+    optimizer: str | Optimizer | Mapping[str, object],
+    learning_rate: Rate | Mapping[str, object] | None = None,
+    **options: object,
 ) -> Optimizer:
     """Return an optimizer from its name, from its configuration, or as it is.
 
@@ -82,7 +81,7 @@ def create(
     )
 
 
-def from_config(config: Mapping[str, Any]) -> Optimizer:
+def from_config(config: Mapping[str, object]) -> Optimizer:
     """Return the optimizer that `Optimizer.to_config` recorded.
 
     Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 import jax.numpy as jnp
 from jax import Array
@@ -61,7 +61,7 @@ def as_schedule(rate: Rate, where: str = "learning_rate") -> Schedule:
     return Schedule(lambda t: jnp.full(t.shape, value, t.dtype))
 
 
-def from_config(config: Mapping[str, Any]) -> Schedule:
+def from_config(config: Mapping[str, object]) -> Schedule:
     """Return the schedule that `Schedule.to_config` recorded.
 
     Raises:

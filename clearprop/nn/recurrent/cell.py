@@ -6,12 +6,13 @@ Shape letters: B batch, D input features, H hidden units, G units of all gates t
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from clearprop import ops
 from clearprop.errors import ShapeError
 from clearprop.nn import draws
 from clearprop.nn.checks import positive_sizes, probability
@@ -19,23 +20,37 @@ from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.module import Module
 
+State = TypeVar("State")
+Gates = TypeVar("Gates")
 
-class Cell(Module):
+
+class Cell(Module, Generic[State, Gates]):
     """One step of a recurrence: s_t = cell(x_t, s_{t-1}).
 
-    The part of the input, which no state waits for, is apart from the rest, so that a layer
-    computes it for all steps in one product: s_t = step(project(x_t), s_{t-1}).
+    What the input adds to the gates depends on no state, so a layer computes it for all steps in
+    one product: s_t = step(project(x_t), s_{t-1}) with project(x) = x W + b.
 
-    In a loop of your own, `ops.scan(lambda s, x: 2 * (cell(x, s),), cell.zero_state(B), xs)` hands
-    the state on and returns all of them. Dropout of a cell draws anew at every step of it.
+    A cell defines `look` and `zero_state`. A state is an array, or a tuple of arrays of which the
+    first is what the cell shows to the outside.
+
+    In your own loop, `ops.scan(lambda s, x: 2 * (cell(x, s),), cell.zero_state(B), xs)` carries the
+    state from step to step and returns all states. Dropout draws new numbers at every step.
 
     Attributes:
-        dropout: of the hidden state on its way into the recurrent product; None for none.
+        dropout: of the hidden state before the recurrent product; None for none.
+        input_size: D.
+        hidden_size: H.
+        weight: W, (D, G).
+        recurrent_weight: U, with H columns for each gate.
+        bias: b, (G,).
     """
 
     dropout: Dropout | None
     input_size: int = static()
     hidden_size: int = static()
+    weight: Array
+    recurrent_weight: Array
+    bias: Array
 
     def _begin(self, input_size: int, hidden_size: int, dropout: float) -> None:
         kind = type(self).__name__
@@ -45,28 +60,28 @@ class Cell(Module):
         self.hidden_size = hidden_size
         self.dropout = Dropout(dropout) if dropout else None
 
-    @abstractmethod
     def project(self, x: Array) -> Array:
-        """Return what the input adds to every gate, (..., G), of x (..., D)."""
+        """Return x W + b, what the input adds to every gate, (..., G), of x (..., D)."""
+        return ops.matmul(x, self.weight) + self.bias
 
-    @abstractmethod
-    def step(self, projected: Array, state: Any) -> Any:
+    def step(self, projected: Array, state: State) -> State:
         """Return the next state from a projected input (B, G) and the state before."""
-
-    def look(self, projected: Array, state: Any) -> tuple[Any, Any]:
-        """Return the next state and the gates that made it; None for a cell without gates."""
-        return self.step(projected, state), None
+        return self.look(projected, state)[0]
 
     @abstractmethod
-    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> Any:
-        """Return a state that is nothing yet, of arrays (*batch, H)."""
+    def look(self, projected: Array, state: State) -> tuple[State, Gates]:
+        """Return the next state and the gates that made it; None for a cell without gates."""
 
-    def hidden(self, state: Any) -> Array:
-        """Return of a state what the cell shows to the outside, (B, H)."""
-        shown: Array = state
+    @abstractmethod
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> State:
+        """Return the state of zeros, of arrays (*batch, H)."""
+
+    def hidden(self, state: State) -> Array:
+        """Return what of a state the cell shows to the outside, (B, H)."""
+        shown: Array = jax.tree.leaves(state)[0]
         return shown
 
-    def __call__(self, x: Array, state: Any = None) -> Any:
+    def __call__(self, x: Array, state: State | None = None) -> State:
         if not x.shape or x.shape[-1] != self.input_size:
             raise ShapeError(
                 "the last axis of the input is not as long as the cell has inputs",
@@ -82,11 +97,11 @@ class Cell(Module):
         return hidden if self.dropout is None else self.dropout(hidden)
 
 
-def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
-    """Raise unless a state is one of this cell, for so many examples.
+def check_state(cell: Cell[State, Gates], state: State, batch: tuple[int, ...]) -> None:
+    """Check that a state has the arrays of this cell for a batch of examples.
 
     Raises:
-        ShapeError: another structure or other shapes.
+        ShapeError: it has another structure or other shapes.
     """
     wanted = jax.eval_shape(lambda: cell.zero_state(*batch))
     structure: Any = jax.tree.structure(state)
@@ -102,10 +117,10 @@ def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
 
 
 def by_gate(initializer: Initializer, gates: int) -> Initializer:
-    """Return an initializer that makes each gate's columns of a weight for themselves.
+    """Return an initializer that makes the columns of each gate of a weight separately.
 
-    The spread of first values follows from a weight's sizes; those of all gates side by side are
-    not the sizes of any of them.
+    The spread of initial values depends on the sizes of a weight, and a weight that holds all gates
+    side by side has more columns than the weight of one gate.
 
     >>> from clearprop.nn.initializers import orthogonal
     >>> weight = by_gate(orthogonal, 4)(jax.random.key(0), (3, 12), jnp.float32)

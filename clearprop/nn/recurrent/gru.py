@@ -28,7 +28,7 @@ class GRUGates(NamedTuple):
     candidate: Array
 
 
-class GRUCell(Cell):
+class GRUCell(Cell[Array, GRUGates]):
     """One step of gated recurrent units.
 
         r = sigmoid(x W_r + h U_r + b_r)        z = sigmoid(x W_z + h U_z + b_z)
@@ -60,9 +60,6 @@ class GRUCell(Cell):
     adds two biases; those of r and z are one here.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     candidate_bias: Array | None
     reset: str = static()
 
@@ -85,14 +82,6 @@ class GRUCell(Cell):
         self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 3))
         self.bias = parameter((units,), zeros)
         self.candidate_bias = parameter((hidden_size,), zeros) if reset == "after" else None
-
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
-
-    def step(self, projected: Array, state: Array) -> Array:
-        """Return h'."""
-        return self.look(projected, state)[0]
 
     def look(self, projected: Array, state: Array) -> tuple[Array, GRUGates]:
         """Return the next state and the gates that made it.
@@ -121,7 +110,7 @@ class GRUCell(Cell):
         return jnp.zeros((*batch, self.hidden_size), dtype)
 
 
-class GRU(Recurrent):
+class GRU(Recurrent[Array, GRUGates]):
     """A layer of gated recurrent units over time: y_t = h_t = cell(x_t, h_{t-1}).
 
     Shapes, arguments and errors are those of `Recurrent`, equations those of `GRUCell`.
@@ -152,5 +141,4 @@ class GRU(Recurrent):
         >>> GRU(3, 4).init(0).gates(jnp.ones((2, 5, 3))).update.shape
         (2, 5, 4)
         """
-        gates: GRUGates = self.watch(x)[1]
-        return gates
+        return self.watch(x)[1]

@@ -22,7 +22,7 @@ from clearprop.nn.recurrent.layer import Options, Recurrent
 from clearprop.nn.recurrent.rnn import NONLINEARITIES
 
 
-class HigherOrderRNNCell(Cell):
+class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
     """One step of a higher-order recurrent network: h_t = f(x_t W + sum_k h_{t-k} U_k + b).
 
     k goes from 1 to K. An error signal reaches h_{t-K} in one step instead of K, so that it fades
@@ -52,9 +52,6 @@ class HigherOrderRNNCell(Cell):
     Source: Soltani and Jiang (2016), *Higher order recurrent neural networks*, without pooling.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     order: int = static()
     nonlinearity: str = static()
 
@@ -85,26 +82,18 @@ class HigherOrderRNNCell(Cell):
         self.recurrent_weight = parameter((order * hidden_size, hidden_size), stacked)
         self.bias = parameter((hidden_size,), zeros)
 
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
-
-    def step(self, projected: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Return (h_t, ..., h_{t-K+1})."""
+    def look(self, projected: Array, state: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
+        """Return (h_t, ..., h_{t-K+1}), and no gates."""
         heard = self._recurrent(ops.concatenate(state, axis=-1))
         total = projected + ops.matmul(heard, self.recurrent_weight)
-        return (ops.ACTIVATIONS[self.nonlinearity](total), *state[:-1])
+        return (ops.ACTIVATIONS[self.nonlinearity](total), *state[:-1]), None
 
     def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> tuple[Array, ...]:
         """Return K times h = 0, each (*batch, H)."""
         return (jnp.zeros((*batch, self.hidden_size), dtype),) * self.order
 
-    def hidden(self, state: tuple[Array, ...]) -> Array:
-        """Return h_t."""
-        return state[0]
 
-
-class HigherOrderRNN(Recurrent):
+class HigherOrderRNN(Recurrent[tuple[Array, ...], None]):
     """A higher-order recurrent layer over time: y_t = h_t = f(x_t W + sum_k h_{t-k} U_k + b).
 
     Shapes, arguments and errors are those of `Recurrent`; K is ``order``. A state is the tuple of

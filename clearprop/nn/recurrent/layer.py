@@ -6,7 +6,7 @@ Shape letters: B batch, T steps, D input features, H hidden units, F output feat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypedDict
+from typing import Any, Generic, Literal, TypedDict, overload
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import zeros
 from clearprop.nn.module import Module
-from clearprop.nn.recurrent.cell import Cell, check_state
+from clearprop.nn.recurrent.cell import Cell, Gates, State, check_state
 
 MERGES = ("concatenate", "sum")
 STARTS = ("zero", "learned")
@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
     truncate: int | None
 
 
-class Recurrent(Module):
+class Recurrent(Module, Generic[State, Gates]):
     """A cell applied to every step of a sequence: s_t = cell(x_t, s_{t-1}), y_t = h_t.
 
     Several layers stand one on another, each reading the outputs of the one below. With two
@@ -80,8 +80,8 @@ class Recurrent(Module):
     Sutskever and Vinyals (2014).
     """
 
-    cells: tuple[Cell, ...]
-    backward_cells: tuple[Cell, ...] | None
+    cells: tuple[Cell[State, Gates], ...]
+    backward_cells: tuple[Cell[State, Gates], ...] | None
     starts: tuple[tuple[Array, ...], ...] | None
     dropout: Dropout | None
     merge: str = static()
@@ -89,7 +89,7 @@ class Recurrent(Module):
 
     def _build(
         self,
-        make: Callable[[int], Cell],
+        make: Callable[[int], Cell[State, Gates]],
         input_size: int,
         *,
         layers: int = 1,
@@ -122,12 +122,20 @@ class Recurrent(Module):
         self.merge = merge
         self.truncate = truncate
 
+    @overload
+    def __call__(self, x: Array, state: object = None, mask: Array | None = None) -> Array: ...
+
+    @overload
     def __call__(
-        self, x: Array, state: Any = None, mask: Array | None = None, return_state: bool = False
-    ) -> Any:
+        self, x: Array, state: object = None, mask: Array | None = None, *, return_state: bool
+    ) -> Any: ...
+
+    def __call__(
+        self, x: Array, state: object = None, mask: Array | None = None, return_state: bool = False
+    ) -> object:
         y, mask = self._by_time(x, mask)
         states = self._begin(state, x)
-        last: list[Any] = []
+        last: list[list[State]] = []
         for number, (cells, before) in enumerate(zip(self._layers(), states, strict=True)):
             if number and self.dropout is not None:
                 y = ops.moveaxis(self.dropout(ops.moveaxis(y, 0, 1)), 1, 0)
@@ -143,12 +151,12 @@ class Recurrent(Module):
     def watch(
         self,
         x: Array,
-        state: Any = None,
+        state: object = None,
         mask: Array | None = None,
         *,
         layer: int = 0,
         backward: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[State, Gates]:
         """Return what a cell holds after every step, and the gates that made it.
 
         Both are the cell's own, with arrays (B, T, H); gates are None where it has none. At a step
@@ -203,9 +211,9 @@ class Recurrent(Module):
 
     def _along(
         self,
-        cell: Cell,
+        cell: Cell[State, Gates],
         x: Array,
-        state: Any,
+        state: State,
         mask: Array | None,
         *,
         reverse: bool,
@@ -252,13 +260,13 @@ class Recurrent(Module):
             [[cell.zero_state(batch, dtype=dtype) for cell in cells] for cells in self._layers()]
         )
 
-    def _layers(self) -> Iterator[tuple[Cell, ...]]:
+    def _layers(self) -> Iterator[tuple[Cell[State, Gates], ...]]:
         """Yield the cells of each layer: one a direction."""
         if self.backward_cells is None:
             return ((cell,) for cell in self.cells)
         return zip(self.cells, self.backward_cells, strict=True)
 
-    def _begin(self, state: Any, x: Array) -> list[list[Any]]:
+    def _begin(self, state: object, x: Array) -> list[list[State]]:
         """Return the first state of each layer and direction."""
         batch = x.shape[0]
         dtype = jnp.result_type(x.dtype, *(leaf.dtype for leaf in jax.tree.leaves(self.cells)))
@@ -295,7 +303,7 @@ class Recurrent(Module):
             for cell in cells
         )
 
-    def _outer(self, states: list[list[Any]]) -> Any:
+    def _outer(self, states: list[list[State]]) -> Any:
         """Return states as a caller knows them: no tuple of one layer, no pair of one direction."""
         pairs = [of_layer[0] if len(of_layer) == 1 else tuple(of_layer) for of_layer in states]
         return pairs[0] if len(pairs) == 1 else tuple(pairs)

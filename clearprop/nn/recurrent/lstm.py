@@ -38,7 +38,7 @@ class LSTMGates(NamedTuple):
     output: Array
 
 
-class LSTMCell(Cell):
+class LSTMCell(Cell[LSTMState, LSTMGates]):
     """One step of long short-term memory.
 
         i = sigmoid(x W_i + h U_i + b_i)     f = sigmoid(x W_f + h U_f + b_f)
@@ -74,9 +74,6 @@ class LSTMCell(Cell):
     Schmidhuber (2000). PyTorch adds two biases, which are one.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     peepholes: Array | None
 
     def __init__(
@@ -100,14 +97,6 @@ class LSTMCell(Cell):
         self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 4))
         self.bias = parameter((units,), first_bias)
         self.peepholes = parameter((3, hidden_size), zeros) if peepholes else None
-
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
-
-    def step(self, projected: Array, state: LSTMState) -> LSTMState:
-        """Return (h', c')."""
-        return self.look(projected, state)[0]
 
     def look(self, projected: Array, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         """Return the next state and the gates that made it.
@@ -135,12 +124,8 @@ class LSTMCell(Cell):
         nothing = jnp.zeros((*batch, self.hidden_size), dtype)
         return LSTMState(nothing, nothing)
 
-    def hidden(self, state: LSTMState) -> Array:
-        """Return h."""
-        return state.hidden
 
-
-class LSTM(Recurrent):
+class LSTM(Recurrent[LSTMState, LSTMGates]):
     """Long short-term memory over time: (y_t = h_t, c_t) = cell(x_t, (h_{t-1}, c_{t-1})).
 
     Shapes, arguments and errors are those of `Recurrent`, equations those of `LSTMCell`. A state is
@@ -181,5 +166,4 @@ class LSTM(Recurrent):
         >>> LSTM(3, 4).init(0).gates(jnp.ones((2, 5, 3))).forget.shape
         (2, 5, 4)
         """
-        gates: LSTMGates = self.watch(x)[1]
-        return gates
+        return self.watch(x)[1]

@@ -20,7 +20,7 @@ from clearprop.nn.recurrent.layer import Options, Recurrent
 NONLINEARITIES = ("tanh", "relu")
 
 
-class RNNCell(Cell):
+class RNNCell(Cell[Array, None]):
     """One step of a plain recurrent network: h_t = f(x_t W + h_{t-1} U + b).
 
     Shapes: x (B, D), state h (B, H), W (D, H), U (H, H), b (H,).
@@ -45,9 +45,6 @@ class RNNCell(Cell):
     Source: Elman (1990), *Finding structure in time*. PyTorch adds two biases, which are one.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     nonlinearity: str = static()
 
     def __init__(
@@ -68,21 +65,17 @@ class RNNCell(Cell):
         self.recurrent_weight = parameter((hidden_size, hidden_size), recurrent_init)
         self.bias = parameter((hidden_size,), zeros)
 
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
-
-    def step(self, projected: Array, state: Array) -> Array:
-        """Return h_t = f(projected + h_{t-1} U)."""
+    def look(self, projected: Array, state: Array) -> tuple[Array, None]:
+        """Return h_t = f(projected + h_{t-1} U), and no gates."""
         total = projected + ops.matmul(self._recurrent(state), self.recurrent_weight)
-        return ops.ACTIVATIONS[self.nonlinearity](total)
+        return ops.ACTIVATIONS[self.nonlinearity](total), None
 
     def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> Array:
         """Return h = 0, (*batch, H)."""
         return jnp.zeros((*batch, self.hidden_size), dtype)
 
 
-class RNN(Recurrent):
+class RNN(Recurrent[Array, None]):
     """A plain recurrent layer over time: y_t = h_t = f(x_t W + h_{t-1} U + b).
 
     Shapes, arguments and errors are those of `Recurrent`; f is ``nonlinearity``.

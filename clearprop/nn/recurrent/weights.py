@@ -35,8 +35,8 @@ from clearprop.nn.recurrent.layer import Recurrent
 from clearprop.nn.recurrent.lstm import LSTMCell
 from clearprop.nn.recurrent.rnn import RNNCell
 
-Layer = TypeVar("Layer", bound=Recurrent)
-Numbers = NDArray[Any]
+Layer = TypeVar("Layer", bound=Recurrent[Any, Any])
+Numbers = NDArray[np.floating]
 
 ONNX_ORDERS = {RNNCell: (0,), LSTMCell: (0, 2, 3, 1), GRUCell: (1, 0, 2)}
 """For each gate here, which of ONNX's rows it is."""
@@ -128,7 +128,7 @@ def from_onnx(
     weights, recurrent = np.asarray(weight), np.asarray(recurrent_weight)
     biases = np.zeros((len(weights), 2 * weights.shape[1])) if bias is None else np.asarray(bias)
     values: dict[str, Any] = {}
-    ways: list[tuple[str, tuple[Cell, ...]]] = [("cells", layer.cells)]
+    ways: list[tuple[str, tuple[Cell[Any, Any], ...]]] = [("cells", layer.cells)]
     if layer.backward_cells is not None:
         ways.append(("backward_cells", layer.backward_cells))
     for direction, (field, (cell,)) in enumerate(ways):
@@ -159,7 +159,7 @@ def _ordered(rows: Numbers, order: tuple[int, ...]) -> Numbers:
 
 
 def _of_cell(
-    cell: Cell, into: Numbers, again: Numbers, bias: Numbers, recurrent_bias: Numbers
+    cell: Cell[Any, Any], into: Numbers, again: Numbers, bias: Numbers, recurrent_bias: Numbers
 ) -> dict[str, Numbers]:
     """Return a cell's arrays by name, from rows of gates in the order of here."""
     if not isinstance(cell, RNNCell | LSTMCell | GRUCell):
