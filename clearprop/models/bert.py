@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ModelError, ShapeError
+from clearprop.models.checks import check_tokens
 from clearprop.nn.fields import Array
 
 EPSILON = 1e-12
@@ -107,12 +108,7 @@ class BERT(nn.Module):
             )
         tokens = given["tokens"]
         segments = given.get("segments", jnp.zeros_like(tokens))
-        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= self.context:
-            raise ShapeError(
-                "these are no texts that the model can read",
-                given=f"tokens {tuple(tokens.shape)}",
-                expected=f"(batch, 1 to {self.context})",
-            )
+        check_tokens(tokens, self.context)
         y = self.positions(self.words(tokens)) + self.segments(segments)
         y = self.dropout(self.norm(y))
         mask = None if self.padding is None else tokens != self.padding

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.models.checks import check_tokens
 from clearprop.nn.fields import Array
 
 
@@ -133,7 +134,8 @@ class GPT(nn.Module):
 
     def __call__(self, tokens: Array, state: Read | None = None) -> Array | tuple[Array, Read]:
         """Return logits (B, T, V); with a state also the state after these tokens."""
-        self._check(tokens, state)
+        rooms = [cache.keys.shape[2] for cache in (state.caches if state else ())]
+        check_tokens(tokens, min([self.context, *rooms]))
         start = 0 if state is None else state.length
         x = self.embedding(tokens)
         if self.positions is not None:
@@ -173,17 +175,6 @@ class GPT(nn.Module):
         if self.output is not None:
             return self.output(x)
         return ops.matmul(x, ops.transpose(self.embedding.weight))
-
-    def _check(self, tokens: Array, state: Read | None) -> None:
-        rooms = [cache.keys.shape[2] for cache in (state.caches if state else ())]
-        most = min([self.context, *rooms])
-        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= most:
-            raise ShapeError(
-                "these are no texts that the model can read",
-                given=f"tokens {tuple(tokens.shape)}",
-                expected=f"(batch, 1 to {most})",
-                fix="cut longer texts into windows of the context",
-            )
 
 
 def _positions(kind: str, context: int, width: int) -> nn.Module | None:

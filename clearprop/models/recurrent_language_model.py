@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import overload
 
 from clearprop import nn
-from clearprop.errors import ShapeError, unknown_name
+from clearprop.errors import unknown_name
+from clearprop.models.checks import check_tokens
 from clearprop.nn.fields import Array
 
 CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN"}
@@ -84,13 +85,7 @@ class RecurrentLanguageModel(nn.Module):
     def __call__(self, tokens: Array, state: object) -> tuple[Array, object]: ...
 
     def __call__(self, tokens: Array, state: object = None) -> Array | tuple[Array, object]:
-        if tokens.ndim != 2 or not tokens.shape[1]:
-            raise ShapeError(
-                "texts are rows of tokens",
-                where="RecurrentLanguageModel",
-                given=f"input of shape {tuple(tokens.shape)}",
-                expected="(batch, tokens), at least one place",
-            )
+        check_tokens(tokens)
         embedded = self.dropout(self.embedding(tokens))
         read, after = self.recurrent(embedded, state, return_state=True)
         logits = self.output(self.dropout(read))

@@ -52,9 +52,7 @@ class BasicBlock(nn.Module):
 
     def __call__(self, x: Array) -> Array:
         y = ops.stored(self.activation(self.norm1(self.conv1(x))))
-        y = self.norm2(self.conv2(y))
-        kept = x if self.shortcut is None else self.shortcut(x)
-        return ops.stored(self.activation(kept + y))
+        return joined(self, self.norm2(self.conv2(y)), x)
 
 
 class Bottleneck(nn.Module):
@@ -96,9 +94,13 @@ class Bottleneck(nn.Module):
     def __call__(self, x: Array) -> Array:
         y = ops.stored(self.activation(self.norm1(self.conv1(x))))
         y = ops.stored(self.activation(self.norm2(self.conv2(y))))
-        y = self.norm3(self.conv3(y))
-        kept = x if self.shortcut is None else self.shortcut(x)
-        return ops.stored(self.activation(kept + y))
+        return joined(self, self.norm3(self.conv3(y)), x)
+
+
+def joined(block: BasicBlock | Bottleneck, y: Array, x: Array) -> Array:
+    """Return f(shortcut(x) + y), the end of both kinds of block."""
+    kept = x if block.shortcut is None else block.shortcut(x)
+    return ops.stored(block.activation(kept + y))
 
 
 class PaddedShortcut(nn.Module):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.attentive_decoder import AttentiveDecoder, Writing
+from clearprop.models.checks import check_pair, half
 from clearprop.nn.fields import Array
 
 PADDING = 0
@@ -63,15 +63,9 @@ class Seq2Seq(nn.Module):
         attention: str = "dot",
         dropout: float = 0.0,
     ) -> None:
-        if hidden_size % 2:
-            raise ConfigurationError(
-                "the units are shared by two ways of reading",
-                where="Seq2Seq",
-                given=f"hidden_size={hidden_size}",
-                fix=f"hidden_size={hidden_size + 1}",
-            )
+        each = half(hidden_size, "Seq2Seq")
         self.embedding = nn.Embedding(source_tokens, embedding_features)
-        self.encoder = nn.LSTM(embedding_features, hidden_size // 2, bidirectional=True)
+        self.encoder = nn.LSTM(embedding_features, each, bidirectional=True)
         self.decoder = AttentiveDecoder(
             target_tokens,
             hidden_size,
@@ -107,26 +101,3 @@ class Seq2Seq(nn.Module):
         """Return how much each target place looked at each source place, (B, T, S)."""
         check_pair(x)
         return self.decoder.write(x["target"], self.begin(x["source"]))[1]
-
-
-def check_pair(x: Mapping[str, Array]) -> None:
-    """Raise unless the inputs are a source and a target for each of B sequences.
-
-    Raises:
-        ShapeError: they are something else.
-    """
-    names = sorted(x) if isinstance(x, Mapping) else None
-    given = {name: tuple(x[name].shape) for name in names or ()}
-    fitting = (
-        names == ["source", "target"]
-        and all(len(shape) == 2 and shape[1] for shape in given.values())
-        and given["source"][0] == given["target"][0]
-        and all(x[name].dtype.kind in "iu" for name in x)
-    )
-    if not fitting:
-        raise ShapeError(
-            "the model takes a source and a target",
-            given=", ".join(f"{name} {shape}" for name, shape in given.items()) or type(x).__name__,
-            expected="whole numbers by name: source (batch, S) and target (batch, T), each with "
-            "at least one place",
-        )

@@ -7,7 +7,7 @@ reading together, K tags.
 from __future__ import annotations
 
 from clearprop import nn
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.models.checks import check_tokens, half
 from clearprop.nn.fields import Array
 
 PADDING = 0
@@ -60,30 +60,18 @@ class Tagger(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
     ) -> None:
-        if hidden_size % 2:
-            raise ConfigurationError(
-                "the units are shared by two ways of reading",
-                where="Tagger",
-                given=f"hidden_size={hidden_size}",
-                fix=f"hidden_size={hidden_size + 1}",
-            )
+        each = half(hidden_size, "Tagger")
         self.embedding = nn.Embedding(
             words, embedding_features, weight_init=nn.initializers.normal(0.1)
         )
         between = dropout if layers > 1 else 0.0
         self.lstm = nn.LSTM(
-            embedding_features, hidden_size // 2, layers=layers, bidirectional=True, dropout=between
+            embedding_features, each, layers=layers, bidirectional=True, dropout=between
         )
         self.output = nn.Linear(hidden_size, tags)
         self.dropout = nn.Dropout(dropout)
 
     def __call__(self, x: Array) -> Array:
-        if x.ndim != 2 or not x.shape[1]:
-            raise ShapeError(
-                "sentences are rows of words",
-                where="Tagger",
-                given=f"input of shape {tuple(x.shape)}",
-                expected="(batch, words), at least one place",
-            )
+        check_tokens(x)
         read = self.lstm(self.dropout(self.embedding(x)), mask=x != PADDING)
         return self.output(self.dropout(read))

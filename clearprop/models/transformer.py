@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ShapeError
+from clearprop.models.checks import check_pair, check_tokens
 from clearprop.models.search import Beams, beam_search
-from clearprop.models.seq2seq import check_pair
 from clearprop.nn.fields import Array
 
 
@@ -145,12 +144,7 @@ class Transformer(nn.Module):
         )
 
     def _vectors(self, embedding: nn.Embedding, tokens: Array, start: Any = 0) -> Array:
-        if len(tokens.shape) != 2 or not tokens.shape[1]:
-            raise ShapeError(
-                "these are no sequences of tokens",
-                given=f"tokens {tuple(tokens.shape)}",
-                expected="(batch, at least one token)",
-            )
+        check_tokens(tokens)
         # Rows begin small, as the output's weights do; beside the waves of the places they count.
         x = embedding(tokens) * math.sqrt(embedding.features)
         return self.dropout(self.positions(x, start))

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.errors import unknown_name
+from clearprop.models.checks import check_tokens, half, shared
 from clearprop.nn.fields import Array, static
 
 PADDING = 0
@@ -89,13 +90,7 @@ class WordClassifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def __call__(self, x: Array) -> Array:
-        if x.ndim != 2 or not x.shape[1]:
-            raise ShapeError(
-                "texts are rows of words",
-                where="WordClassifier",
-                given=f"input of shape {tuple(x.shape)}",
-                expected="(batch, words), at least one place",
-            )
+        check_tokens(x)
         mask = x != PADDING
         embedded = self.dropout(self.embedding(x)) * mask[..., None]
         return self.output(self.dropout(self.reader(embedded, mask)))
@@ -170,7 +165,7 @@ class BothWays(nn.Module):
     lstm: nn.LSTM
 
     def __init__(self, in_features: int, features: int) -> None:
-        each = shared(features, 2, "two ways of reading", "BothWays")
+        each = half(features, "BothWays")
         self.lstm = nn.LSTM(in_features, each, bidirectional=True)
 
     def __call__(self, x: Array, mask: Array) -> Array:
@@ -186,22 +181,3 @@ def largest(x: Array, mask: Array) -> Array:
     """
     found = ops.max(ops.where(mask[..., None], x, LOWEST), axis=1)
     return ops.where(mask.any(axis=1)[:, None], found, 0.0)
-
-
-def shared(features: int, parts: int, what: str, where: str) -> int:
-    """Return how many features each of some parts has.
-
-    Raises:
-        ConfigurationError: they cannot be shared evenly.
-
-    >>> shared(12, 3, "widths", "here")
-    4
-    """
-    if not parts or features < parts or features % parts:
-        raise ConfigurationError(
-            f"the features are shared by {what}",
-            where=where,
-            given=f"{features} features for {parts}",
-            fix=f"hidden_size={max(1, features // max(parts, 1)) * max(parts, 1)}",
-        )
-    return features // parts

@@ -31,7 +31,7 @@ from clearprop.nn.losses import (
 )
 from clearprop.nn.module import Hook, Module, apply, is_initialized, modules, parameters, statistics
 from clearprop.nn.neuron import Neuron
-from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm
+from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from clearprop.nn.pool import (
     AdaptiveAvgPool,
     AvgPool1d,
@@ -61,7 +61,6 @@ from clearprop.nn.surgery import features, layer_at, replace_layer
 from clearprop.nn.transformer import (
     DecoderBlock,
     FeedForward,
-    RMSNorm,
     TransformerBlock,
     TransformerDecoder,
     TransformerEncoder,

@@ -11,7 +11,16 @@ from clearprop.nn.module import Module
 
 
 class Activation(Module):
-    """A function applied to every unit, given as an operation or by its name.
+    """An activation function applied to every unit: y = f(x).
+
+    Shapes: x of any shape, y the same.
+
+    Args:
+        function: f, as an operation or by its name in `ops.ACTIVATIONS`.
+
+    Raises:
+        ConfigurationError: there is no activation of this name.
+        ModelError: f is neither a function nor a name.
 
     >>> import jax.numpy as jnp
     >>> print(Activation("relu")(jnp.array([-1.0, 2.0])))
@@ -19,6 +28,8 @@ class Activation(Module):
     >>> Activation("rellu")
     Traceback (most recent call last):
     clearprop.errors.ConfigurationError: unknown activation 'rellu'...
+
+    Source: `ops.ACTIVATIONS` has the equation and the source of each activation.
     """
 
     function: Callable[[Array], Array] = static()

@@ -36,7 +36,19 @@ class Attention(Module):
     fits their keys XB. ``scaled`` divides the scores by sqrt(l), so that they do not grow with the
     number of features.
 
-    Shapes: X (..., n, d), A and B (d, l), C (d, o), Z (..., n, o).
+    Shapes: X (..., n, d), A and B (d, l), C (d, o), Z (..., n, o). A mask is bool, True where a key
+    counts, and broadcasts to (..., n, n).
+
+    Args:
+        features: d.
+        key_features: l.
+        value_features: o.
+        scaled: whether the scores are divided by sqrt(l).
+        causal: whether a place attends only to itself and to earlier places.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: the last axis of X is not d long.
 
     >>> layer = Attention(512, 64, 64).init(0)
     >>> layer(jnp.ones((10, 512))).shape, layer.weights(jnp.ones((10, 512))).shape

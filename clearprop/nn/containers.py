@@ -25,6 +25,14 @@ class Sequential(Module):
 
     Activations may be given as operations or by name.
 
+    Shapes: x as the first layer takes it, y as the last layer gives it.
+
+    Args:
+        layers: f_1 to f_n.
+
+    Raises:
+        ModelError: the argument is no list, or an entry is no layer.
+
     >>> import jax.numpy as jnp
     >>> from clearprop.nn.linear import Linear
     >>> model = Sequential([Linear(2, 8), ops.tanh, Linear(8, 1), "sigmoid"]).init(0)
@@ -32,6 +40,8 @@ class Sequential(Module):
     (4, 1)
     >>> model[2].weight.shape, len(model)
     ((8, 1), 4)
+
+    Source: PyTorch's and Keras's container of that name.
     """
 
     layers: tuple[Module, ...]
@@ -70,8 +80,10 @@ class Sequential(Module):
 class Residual(Module):
     """A shortcut around a layer: y = shortcut(x) + inner(x).
 
-    The shortcut is the identity unless given; a 1 x 1 convolution or a linear layer there changes
-    the width.
+    The shortcut is the identity unless given; a 1 x 1 convolution or a linear layer changes the
+    width.
+
+    Shapes: x as the layers take it; y, shortcut(x) and inner(x) have the same shape.
 
     Raises:
         ShapeError: the two branches give different shapes.
@@ -105,11 +117,18 @@ class Residual(Module):
 
 
 class Flatten(Module):
-    """All axes but the batch as one: (batch, a, b, c) -> (batch, a b c).
+    """All axes but the batch as one: y[n, (i B + j) C + k] = x[n, i, j, k].
+
+    Shapes: x (batch, A, B, C), or any number of axes after the batch; y (batch, A B C).
+
+    Raises:
+        ShapeError: x has no batch axis.
 
     >>> import jax.numpy as jnp
     >>> Flatten()(jnp.ones((2, 5, 5, 16))).shape
     (2, 400)
+
+    Source: PyTorch's and Keras's layer of that name; the last axis changes fastest.
     """
 
     def __call__(self, x: Array) -> Array:
@@ -119,11 +138,18 @@ class Flatten(Module):
 
 
 class Reshape(Module):
-    """Each example given another shape: (batch, ...) -> (batch, *shape).
+    """Each example in another shape: the entries of y[n] = the entries of x[n], in their order.
+
+    Shapes: x (batch, ...), y (batch, *shape).
+
+    Raises:
+        ShapeError: an example has another number of entries than the new shape.
 
     >>> import jax.numpy as jnp
     >>> Reshape((28, 28, 1))(jnp.ones((2, 784))).shape
     (2, 28, 28, 1)
+
+    Source: Keras's layer of that name.
     """
 
     shape: tuple[int, ...] = static()
@@ -131,7 +157,7 @@ class Reshape(Module):
     def __call__(self, x: Array) -> Array:
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             raise ShapeError(
-                "the examples have not as many entries as the new shape",
+                "an example has another number of entries than the new shape",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, ...) with {math.prod(self.shape)} entries each",
             )

@@ -12,9 +12,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from clearprop import ops
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.nn.activation import Activation
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import positive_sizes, sequences
 from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import normal
 from clearprop.nn.linear import Linear
@@ -256,21 +256,7 @@ def _checked(
     x: Array, mask: Array | None, features: int | None = None
 ) -> tuple[Array, Array | None]:
     """Return a sequence in which what does not count is zero."""
-    if len(x.shape) != 3 or features not in (None, x.shape[-1]):
-        raise ShapeError(
-            "a layer over time takes sequences",
-            given=f"input {tuple(x.shape)}",
-            expected=f"(batch, time, {'features' if features is None else features})",
-            fix="x[None] for one sequence" if len(x.shape) == 2 else None,
-        )
-    if mask is None:
-        return x, None
-    if tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_:
-        raise ShapeError(
-            "a mask says for every step of every sequence whether it counts",
-            given=f"{mask.dtype} {tuple(mask.shape)}",
-            expected=f"bool {tuple(x.shape[:2])}",
-        )
+    sequences(x, mask, features)
     return _counted(x, mask), mask
 
 

@@ -16,6 +16,11 @@ class Dropout(Module):
 
     y = x m / (1 - p) with m ~ Bernoulli(1 - p); outside training y = x.
 
+    Shapes: x of any shape, y and m the same.
+
+    Args:
+        rate: p.
+
     Raises:
         ConfigurationError: the rate is not in [0, 1).
         ModelError: in training without a random key.

@@ -8,53 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypedDict, Unpack
 
-from clearprop import ops
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ConfigurationError
 from clearprop.nn.activation import Activation
 from clearprop.nn.attention import Cache, MultiHeadAttention, Place
-from clearprop.nn.checks import positive_sizes
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.fields import Array, Initializer, parameter, static
-from clearprop.nn.initializers import glorot_uniform, ones
+from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
 from clearprop.nn.module import Module
-from clearprop.nn.normalization import LayerNorm
-
-
-class RMSNorm(Module):
-    """Every example scaled to mean square 1 over its features: y = scale x / sqrt(mean x^2 + eps).
-
-    Layer norm without the shift to mean 0.
-
-    Shapes: x (..., features), y the same.
-
-    >>> import jax.numpy as jnp
-    >>> print([f"{y:.2f}" for y in RMSNorm(2).init(0)(jnp.array([3.0, 4.0]))])
-    ['0.85', '1.13']
-
-    Source: Zhang and Sennrich (2019).
-    """
-
-    scale: Array
-    features: int = static()
-    epsilon: float = static()
-
-    def __init__(self, features: int, *, epsilon: float = 1e-5) -> None:
-        positive_sizes("RMSNorm", features=features)
-        self.scale = parameter((features,), ones)
-        self.features = features
-        self.epsilon = epsilon
-
-    def __call__(self, x: Array) -> Array:
-        if not x.shape or x.shape[-1] != self.features:
-            raise ShapeError(
-                "the last axis of the input is not as long as the layer has features",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.features})",
-            )
-        square = ops.mean(ops.square(x), axis=-1, keepdims=True)
-        return x * ops.rsqrt(square + self.epsilon) * self.scale
-
+from clearprop.nn.normalization import LayerNorm, RMSNorm
 
 NORMALIZATIONS: dict[str, Callable[..., Module]] = {"layer": LayerNorm, "rms": RMSNorm}
 """The kinds of normalization of a block by name."""
@@ -97,11 +59,26 @@ class EncoderOptions(BlockOptions, total=False):
 class FeedForward(Module):
     """The network at every place: y = f(x W1 + b1) W2 + b2.
 
-    Shapes: x (..., D), W1 (D, F), W2 (F, D), y (..., D).
+    Shapes: x (..., D), W1 (D, F), b1 (F,), W2 (F, D), b2 (D,), y (..., D).
+
+    Args:
+        features: D.
+        hidden_features: F.
+        activation: f.
+        dropout: rate of the hidden features in training.
+        bias: whether there are b1 and b2.
+        weight_init: initial values of W1 and W2.
+        output_init: of W2; ``weight_init`` when None.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: the last axis of x is not D long.
 
     >>> import jax.numpy as jnp
     >>> FeedForward(8, 32).init(0)(jnp.ones((1, 5, 8))).shape
     (1, 5, 8)
+
+    Source: Vaswani et al. (2017), equation 2.
     """
 
     hidden: Linear
@@ -150,6 +127,10 @@ class TransformerBlock(Module):
         norm: "layer" or "rms".
         epsilon: of the normalization.
         key_value_heads, rotary, bias, weight_init, output_init: see `MultiHeadAttention`.
+
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
 
     >>> import jax.numpy as jnp
     >>> block = TransformerBlock(8, 2, causal=True).init(0)
@@ -224,8 +205,9 @@ class TransformerBlock(Module):
 class DecoderBlock(Module):
     """Causal self-attention, attention to a memory, and a feed-forward network.
 
-    Each has a shortcut and a normalization, as in `TransformerBlock`. The memory is what an encoder
-    made of another sequence.
+    Normalized first: a = x + A(N1(x)), c = a + M(N2(a), memory), y = c + F(N3(c)). Normalized last:
+    a = N1(x + A(x)), c = N2(a + M(a, memory)), y = N3(c + F(c)). The memory is the output of an
+    encoder for another sequence.
 
     Shapes: x (B, T, D), memory (B, S, M), y (B, T, D); masks as in `MultiHeadAttention`.
 
@@ -235,6 +217,10 @@ class DecoderBlock(Module):
         hidden_features: F; 4 D when None.
         memory_features: M; D when None.
         norm_first, dropout, activation, norm, epsilon, bias: see `TransformerBlock`.
+
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
 
     >>> import jax.numpy as jnp
     >>> block = DecoderBlock(8, 2).init(0)
@@ -347,7 +333,7 @@ def _extended(
 
 
 class TransformerEncoder(Module):
-    """Blocks one after the other, and a normalization: what a sequence is, each place in its whole.
+    """Blocks one after the other, and a normalization: y = N(block_n(... block_1(x))).
 
     Shapes: x (B, T, D), y the same; the mask is that of `MultiHeadAttention`.
 
@@ -358,9 +344,15 @@ class TransformerEncoder(Module):
         hidden_features: F; 4 D when None.
         options: of each `TransformerBlock`.
 
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
+
     >>> import jax.numpy as jnp
     >>> TransformerEncoder(8, 2, layers=2).init(0)(jnp.ones((1, 5, 8))).shape
     (1, 5, 8)
+
+    Source: Vaswani et al. (2017), whose encoder has no normalization after the last block.
     """
 
     blocks: tuple[TransformerBlock, ...]
@@ -390,9 +382,9 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """Causal blocks that also attend to a memory, one after the other, and a normalization.
+    """Blocks that also attend to a memory, then a norm: y = N(block_n(... block_1(x, m) ..., m)).
 
-    Shapes: x (B, T, D), memory (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.
+    Shapes: x (B, T, D), memory m (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.
 
     Args:
         features: D.
@@ -401,10 +393,16 @@ class TransformerDecoder(Module):
         hidden_features: F; 4 D when None.
         options: of each `DecoderBlock`.
 
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
+
     >>> import jax.numpy as jnp
     >>> decoder = TransformerDecoder(8, 2, layers=2).init(0)
     >>> decoder(jnp.ones((1, 5, 8)), jnp.ones((1, 3, 8))).shape
     (1, 5, 8)
+
+    Source: Vaswani et al. (2017), whose decoder has no normalization after the last block.
     """
 
     blocks: tuple[DecoderBlock, ...]

@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ConfigurationError
 from clearprop.nn import draws
 from clearprop.nn.activation import Activation
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import last_axis, positive_sizes
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import zeros
 from clearprop.nn.linear import Linear
@@ -97,12 +97,7 @@ class PartiallyConnected(Module):
         return ops.take(kept, jnp.asarray(places, jnp.int32))
 
     def __call__(self, x: Array) -> Array:
-        if not x.shape or x.shape[-1] != self.in_features:
-            raise ShapeError(
-                "the last axis of the input is not as long as the layer has inputs",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.in_features})",
-            )
+        last_axis(x, self.in_features)
         product = ops.matmul(x, self.matrix())
         return product if self.bias is None else product + self.bias
 

@@ -210,5 +210,5 @@ def _unrecordable(given: str) -> ConfigurationError:
         given=given,
         expected="optimizers and schedules made by clearprop.optim",
         fix="put what makes it into a function of its own options and decorate that with "
-        "optim.learning_rule, optim.transformation or optim.schedules.schedule",
+        "optim.register_optimizer, optim.register_transformation or optim.schedules.schedule",
     )

@@ -71,7 +71,10 @@ def solve(
         start: (P,), zeros unless given.
         scale: (P,), positive: the diagonal of the preconditioner, a rough picture of A's.
         iterations: the most.
-        tolerance: see above.
+        tolerance: the least relative fall of phi in one iteration.
+
+    Returns:
+        the last point, the kept points and the number of iterations; see `Solution`.
 
     >>> A = jnp.array([[4.0, 1.0], [1.0, 3.0]])
     >>> found = solve(lambda v: A @ v, jnp.array([1.0, 2.0]))

@@ -10,22 +10,22 @@ from clearprop.optim.optimizer import Optimizer
 from clearprop.optim.schedules import Rate
 
 
-def learning_rules() -> list[str]:
-    """Return the names that `create` knows.
+def optimizer_names() -> list[str]:
+    """Return the names of the optimizers that need gradients alone.
 
-    >>> learning_rules()
+    >>> optimizer_names()
     ['adadelta', 'adagrad', 'adam', 'adamw', 'momentum', 'nesterov', 'rmsprop', 'sgd']
     """
     return configuration.names("optimizer")
 
 
-def curvature_rules() -> list[str]:
-    """Return the names that `create` knows of rules that see the curvature of the objective.
+def second_order_names() -> list[str]:
+    """Return the names of the optimizers that use the curvature of the objective.
 
-    >>> curvature_rules()
+    >>> second_order_names()
     ['hessian_free']
     """
-    return configuration.names("curvature rule")
+    return configuration.names("second-order optimizer")
 
 
 def create(
@@ -36,11 +36,11 @@ def create(
     """Return an optimizer from its name, from its configuration, or as it is.
 
     Args:
-        optimizer: a name that `learning_rules` or `curvature_rules` lists, in any case; what
+        optimizer: a name that `optimizer_names` or `second_order_names` lists, in any case; what
             `Optimizer.to_config` gave; or an optimizer.
-        learning_rate: a number, a schedule or a schedule's configuration; None takes the rule's
-            own.
-        options: further options of the named rule.
+        learning_rate: a number, a schedule or a schedule's configuration; None takes the
+            optimizer's default.
+        options: further options of the named optimizer.
 
     Raises:
         ConfigurationError: an unknown name or option (the nearest known one is suggested), a value
@@ -58,7 +58,7 @@ def create(
         options["learning_rate"] = learning_rate
     if isinstance(optimizer, str):
         name = optimizer.lower()
-        known = sorted([*learning_rules(), *curvature_rules()])
+        known = sorted([*optimizer_names(), *second_order_names()])
         if name not in known:
             raise unknown_name("optimizer", optimizer, known)
         if isinstance(learning_rate, Mapping):
@@ -77,7 +77,7 @@ def create(
     raise ConfigurationError(
         "this is no optimizer",
         given=repr(optimizer),
-        expected=f"an optimizer of clearprop.optim, or one of {', '.join(learning_rules())}",
+        expected=f"an optimizer of clearprop.optim, or one of {', '.join(optimizer_names())}",
     )
 
 

@@ -21,7 +21,13 @@ from jax.flatten_util import ravel_pytree
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
 from clearprop.optim.conjugate_gradients import solve
-from clearprop.optim.optimizer import Optimizer, Surface, Tree, curvature_rule, zeros_like
+from clearprop.optim.optimizer import (
+    BatchObjective,
+    Optimizer,
+    Tree,
+    register_second_order,
+    zeros_like,
+)
 
 RAISED, LOWERED = 3 / 2, 2 / 3
 """By what damping is multiplied where the parabola is a bad picture of the objective, or a good."""
@@ -58,7 +64,7 @@ class _Options(NamedTuple):
     averaging: float
 
 
-@curvature_rule
+@register_second_order
 def hessian_free(
     damping: float = 1.0,
     iterations: int = 100,
@@ -86,7 +92,7 @@ def hessian_free(
         averaging: decay of the running mean of squares.
 
     Raises:
-        ConfigurationError: an option out of its range; or where the rule is asked to update from
+        ConfigurationError: an option out of its range; or `Optimizer.update` is called, which gets
             gradients alone.
 
     >>> hessian_free(damping=10.0)
@@ -118,26 +124,30 @@ def hessian_free(
     def update(gradients: Tree, state: HessianFreeState, parameters: Tree) -> tuple[Tree, Tree]:
         raise ConfigurationError(
             "hessian_free needs more than gradients: the objective of the batch and its curvature",
-            fix="fit(model, data, optimizer='hessian_free'), or call update_on with a Surface",
+            fix="fit(model, data, optimizer='hessian_free'), or update_on with a BatchObjective",
         )
 
     return Optimizer(init, update, update_on=functools.partial(_updated, options))
 
 
 def _updated(
-    options: _Options, gradients: Tree, state: HessianFreeState, parameters: Tree, surface: Surface
+    options: _Options,
+    gradients: Tree,
+    state: HessianFreeState,
+    parameters: Tree,
+    batch: BatchObjective,
 ) -> tuple[Tree, HessianFreeState]:
     """Return the updates of one update, and the state after it."""
     point, shaped = ravel_pytree(parameters)
     g, _ = ravel_pytree(gradients)
-    squares = _squares(surface, state, options.averaging)
+    squares = _squares(batch, state, options.averaging)
     strength = state.damping.astype(g.dtype)
 
     def curved(v: Array) -> Array:
-        return ravel_pytree(surface.product(shaped(v)))[0]
+        return ravel_pytree(batch.product(shaped(v)))[0]
 
     def objective(p: Array) -> Array:
-        return surface.value(shaped(point + p))
+        return batch.value(shaped(point + p))
 
     # A running mean that began at 0 is too small at first by what it has forgotten of nothing.
     seen = squares / (1 - options.averaging ** (state.step + 1).astype(g.dtype))
@@ -169,14 +179,14 @@ def _updated(
     return shaped(jnp.where(moved, rate * p, 0)), new
 
 
-def _squares(surface: Surface, state: HessianFreeState, averaging: float) -> Array:
+def _squares(batch: BatchObjective, state: HessianFreeState, averaging: float) -> Array:
     """Return the running mean of the squared gradients of single examples, (P,).
 
     With a random sign s_i for each example the mean square of sum s_i g_i is the sum of g_i^2.
     """
     key = jax.random.fold_in(jax.random.key(0), state.step)
-    signs = jax.random.rademacher(key, (surface.examples,), jnp.float32)
-    drawn = ravel_pytree(surface.pulled(signs / math.sqrt(surface.examples)))[0]
+    signs = jax.random.rademacher(key, (batch.examples,), jnp.float32)
+    drawn = ravel_pytree(batch.pulled(signs / math.sqrt(batch.examples)))[0]
     mean: Array = averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
     return mean
 

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, scaled, transformation
+from clearprop.optim.optimizer import Optimizer, Tree, register_transformation, scaled
 
 
 class PlateauState(NamedTuple):
@@ -30,7 +30,7 @@ class PlateauState(NamedTuple):
     resting: Array
 
 
-@transformation
+@register_transformation
 def reduce_on_plateau(
     factor: float = 0.1,
     *,
@@ -40,7 +40,7 @@ def reduce_on_plateau(
     cooldown: int = 0,
     min_scale: float = 0.0,
 ) -> Optimizer:
-    """Reduce the learning rate when a metric has stopped improving; stands after a learning rule.
+    """Reduce the learning rate when a metric no longer improves; follows an optimizer in a chain.
 
     delta <- scale * delta; after more than ``patience`` observations in a row that are no better
     than the best, scale <- max(min_scale, factor * scale)
@@ -60,11 +60,11 @@ def reduce_on_plateau(
         ConfigurationError: a value out of its range.
 
     >>> from clearprop.optim import chain, sgd
-    >>> rule = chain(sgd(1.0), reduce_on_plateau(factor=0.5, patience=1))
-    >>> state = rule.init({"w": jnp.zeros(1)})
+    >>> optimizer = chain(sgd(1.0), reduce_on_plateau(factor=0.5, patience=1))
+    >>> state = optimizer.init({"w": jnp.zeros(1)})
     >>> for error in [0.9, 0.8, 0.8, 0.8]:
-    ...     state = rule.observe(state, error)
-    ...     print(rule.learning_rate(state))
+    ...     state = optimizer.observe(state, error)
+    ...     print(optimizer.learning_rate(state))
     1.0
     1.0
     1.0

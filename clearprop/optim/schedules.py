@@ -84,6 +84,8 @@ def constant(value: float) -> Schedule:
 
     >>> float(constant(0.5)(1000))
     0.5
+
+    Source: Robbins and Monro (1951) let the rate fall; a constant rate is the default in practice.
     """
     return as_schedule(value, "value")
 
@@ -99,6 +101,8 @@ def step(initial: float, every: int, factor: float = 0.1) -> Schedule:
 
     >>> [round(float(step(1.0, every=2)(t)), 3) for t in range(5)]
     [1.0, 1.0, 0.1, 0.1, 0.01]
+
+    Source: PyTorch's StepLR, which counts epochs where this schedule counts updates.
     """
     initial = bounds.positive(initial, "initial")
     every = bounds.count(every, "every", least=1)
@@ -118,6 +122,8 @@ def piecewise(values: Sequence[float], boundaries: Sequence[int]) -> Schedule:
 
     >>> [round(float(piecewise((0.1, 0.01), boundaries=(2,))(t)), 3) for t in range(4)]
     [0.1, 0.1, 0.01, 0.01]
+
+    Source: Keras's PiecewiseConstantDecay, which changes the rate one update later.
     """
     rates = [bounds.positive(x, "values") for x in values]
     edges = [bounds.count(x, "boundaries", least=1) for x in boundaries]
@@ -147,6 +153,8 @@ def exponential(initial: float, factor: float, every: float = 1) -> Schedule:
 
     >>> [float(exponential(1.0, factor=0.5, every=10)(t)) for t in (0, 10, 20)]
     [1.0, 0.5, 0.25]
+
+    Source: Keras's ExponentialDecay; PyTorch's ExponentialLR counts epochs.
     """
     initial = bounds.positive(initial, "initial")
     factor = bounds.positive(factor, "factor")
@@ -190,6 +198,8 @@ def polynomial(initial: float, steps: int, power: float = 1.0, final: float = 0.
 
     >>> [float(polynomial(1.0, steps=4)(t)) for t in range(6)]
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+    Source: Keras's PolynomialDecay, whose end is ``final`` and whose default is not 0 but 0.0001.
     """
     initial = bounds.positive(initial, "initial")
     steps = bounds.count(steps, "steps", least=1)

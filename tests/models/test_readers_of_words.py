@@ -47,7 +47,7 @@ def test_one_word_and_no_word(kind: str) -> None:
     assert np.isfinite(empty).all()
     if kind != "tagger":
         np.testing.assert_array_equal(empty, np.tile(model.output.bias, (2, 1)))
-    with pytest.raises(ShapeError, match="at least one place"):
+    with pytest.raises(ShapeError, match="at least one token"):
         model(jnp.zeros((2, 0), jnp.int32))
 
 

@@ -184,7 +184,7 @@ def test_other_inputs_are_refused(x: Any) -> None:
 
 
 def test_wrong_options_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="two ways of reading") as caught:
+    with pytest.raises(ConfigurationError, match="the two directions") as caught:
         Seq2Seq(10, 11, hidden_size=7)
     assert caught.value.fix == "hidden_size=8"
     with pytest.raises(ConfigurationError, match="did you mean 'additive'"):

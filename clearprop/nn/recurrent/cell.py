@@ -15,7 +15,7 @@ from jax.typing import DTypeLike
 from clearprop import ops
 from clearprop.errors import ShapeError
 from clearprop.nn import draws
-from clearprop.nn.checks import positive_sizes, probability
+from clearprop.nn.checks import last_axis, positive_sizes, probability
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.module import Module
@@ -82,12 +82,7 @@ class Cell(Module, Generic[State, Gates]):
         return shown
 
     def __call__(self, x: Array, state: State | None = None) -> State:
-        if not x.shape or x.shape[-1] != self.input_size:
-            raise ShapeError(
-                "the last axis of the input is not as long as the cell has inputs",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.input_size})",
-            )
+        last_axis(x, self.input_size)
         if state is None:
             state = self.zero_state(*x.shape[:-1], dtype=x.dtype)
         check_state(self, state, x.shape[:-1])

@@ -113,7 +113,13 @@ class GRUCell(Cell[Array, GRUGates]):
 class GRU(Recurrent[Array, GRUGates]):
     """A layer of gated recurrent units over time: y_t = h_t = cell(x_t, h_{t-1}).
 
-    Shapes, arguments and errors are those of `Recurrent`, equations those of `GRUCell`.
+    The equations are those of `GRUCell`; `Recurrent` describes all arguments.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> GRU(3, 4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 4)

@@ -96,8 +96,14 @@ class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
 class HigherOrderRNN(Recurrent[tuple[Array, ...], None]):
     """A higher-order recurrent layer over time: y_t = h_t = f(x_t W + sum_k h_{t-k} U_k + b).
 
-    Shapes, arguments and errors are those of `Recurrent`; K is ``order``. A state is the tuple of
-    the last K values of h, the newest first.
+    K is ``order``; `Recurrent` describes all arguments. A state is the tuple of the last K values
+    of h, the newest first.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> HigherOrderRNN(3, 4, order=3).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 4)

@@ -16,7 +16,7 @@ from jax.typing import DTypeLike
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import positive_sizes, sequences
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import zeros
@@ -202,7 +202,7 @@ class Recurrent(Module, Generic[State, Gates]):
 
     def _by_time(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
         """Return x (T, B, D) and the mask (T, B, 1)."""
-        self._check(x, mask)
+        sequences(x, mask, self.cells[0].input_size)
         # What must not count may hold anything, NaN too: it is taken away before any product.
         if mask is not None:
             x = ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
@@ -326,21 +326,3 @@ class Recurrent(Module, Generic[State, Gates]):
 
         of_layers = parts(state, len(self.cells), "layers")
         return [parts(each, directions, "directions") for each in of_layers]
-
-    def _check(self, x: Array, mask: Array | None) -> None:
-        size = self.cells[0].input_size
-        if len(x.shape) != 3 or x.shape[-1] != size:
-            raise ShapeError(
-                "a recurrent layer takes sequences of as many features as it has inputs",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(batch, time, {size})",
-                fix="x[None] for one sequence" if len(x.shape) == 2 else None,
-            )
-        if mask is None:
-            return
-        if tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_:
-            raise ShapeError(
-                "a mask says for every step of every sequence whether it counts",
-                given=f"{mask.dtype} {tuple(mask.shape)}",
-                expected=f"bool {tuple(x.shape[:2])}",
-            )

@@ -128,8 +128,14 @@ class LSTMCell(Cell[LSTMState, LSTMGates]):
 class LSTM(Recurrent[LSTMState, LSTMGates]):
     """Long short-term memory over time: (y_t = h_t, c_t) = cell(x_t, (h_{t-1}, c_{t-1})).
 
-    Shapes, arguments and errors are those of `Recurrent`, equations those of `LSTMCell`. A state is
-    an `LSTMState`; of several layers or two directions it is a tuple of them.
+    The equations are those of `LSTMCell`; `Recurrent` describes all arguments. A state is an
+    `LSTMState`; with several layers or two directions it is a tuple of them.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> layer = LSTM(3, 4).init(0)
     >>> y, state = layer(jnp.ones((2, 5, 3)), return_state=True)

@@ -78,7 +78,13 @@ class RNNCell(Cell[Array, None]):
 class RNN(Recurrent[Array, None]):
     """A plain recurrent layer over time: y_t = h_t = f(x_t W + h_{t-1} U + b).
 
-    Shapes, arguments and errors are those of `Recurrent`; f is ``nonlinearity``.
+    f is ``nonlinearity``; `Recurrent` describes all arguments.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> RNN(3, 4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 4)
