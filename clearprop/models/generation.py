@@ -1,4 +1,4 @@
-"""Texts from a language model: one token after the other, with what was read kept.
+"""Texts from a language model, generated token by token with a state.
 
 Shapes: B texts, T tokens of a prompt, V tokens of the vocabulary, L tokens at most.
 """
@@ -19,7 +19,7 @@ Array = jax.Array
 
 
 class LanguageModel(Protocol[State]):
-    """What texts can be generated with: a tree of arrays that reads on from a state."""
+    """A model that `generate` can use: a tree of arrays that continues from a state."""
 
     def begin(self, batch: int, length: int | None = None) -> State:
         """Return the state before the first token, with room for ``length`` tokens."""
@@ -39,10 +39,11 @@ def choose(
     """Draw the next token of each row: p = softmax(logits / temperature) over the likely ones.
 
     ``top_k`` leaves the k likeliest tokens; ``top_p`` the smallest set of the likeliest tokens
-    whose probabilities, after temperature and ``top_k``, sum to at least p. What is left shares
-    all the probability. Without a key, or with ``top_k=1``, the likeliest token is taken.
+    whose probabilities, after temperature and ``top_k``, sum to at least p. Their
+    probabilities are then normalized. Without a key, or with ``top_k=1``, the likeliest token is
+    taken.
 
-    Shapes: logits (..., V), the answer int32 (...,).
+    Shapes: logits (..., V); the result is int32 (...,).
 
     >>> logits = jnp.log(jnp.array([0.5, 0.3, 0.2]))
     >>> draws = [int(choose(logits, jax.random.key(i), top_p=0.7)) for i in range(20)]
@@ -60,7 +61,7 @@ def choose(
     best, words = jax.lax.top_k(logits, V if top_k is None else min(top_k, V))
     if top_p is not None:
         probabilities = jax.nn.softmax(best)
-        # The likeliest stays always: what stands before it sums to 0.
+        # The likeliest token always stays: the sum before it is 0.
         before = jnp.cumsum(probabilities, axis=-1) - probabilities
         best = jnp.where(before < top_p, best, -jnp.inf)
     drawn = jax.random.categorical(key, best)[..., None]
@@ -78,7 +79,7 @@ def generate(
     top_p: float | None = None,
     stop: int | None = None,
 ) -> Array:
-    """Continue each prompt by ``length`` tokens, keeping keys and values of what was read.
+    """Continue each prompt by ``length`` tokens; the state of the model keeps what was read.
 
     The prompt is read at once, then a compiled loop writes token after token. The same seed gives
     the same text; without one the likeliest token is taken at each step.
@@ -91,7 +92,7 @@ def generate(
         temperature: divides the logits; 0 takes the likeliest token.
         top_k: see `choose`.
         top_p: see `choose`.
-        stop: the token that ends a text; what follows it repeats it.
+        stop: the token that ends a text; all tokens after it are the same token.
 
     Returns:
         int32 (B, T + L): the prompts and what follows them.
@@ -110,7 +111,7 @@ def generate(
     prompt = jnp.asarray(prompt, jnp.int32)
     if prompt.ndim != 2 or not prompt.size:
         raise ShapeError(
-            "a text begins with at least one token",
+            "the prompt needs at least one token",
             where="generate",
             given=f"prompt {prompt.shape}",
             expected="(batch, tokens)",
@@ -124,7 +125,7 @@ def generate(
 
 
 class _Writing(NamedTuple, Generic[State]):
-    """Where a text stands: tokens (B, T + L), how many are written, the last of them."""
+    """The state of a generation: tokens (B, T + L), how many are written, the last of them."""
 
     tokens: Array
     written: Array
@@ -160,7 +161,7 @@ def _generate(
         logits, state = model(now.last[:, None], now.state)
         return write(logits, now._replace(state=state))
 
-    # The last token is not read any more.
+    # The model does not read the last token, so the state needs no room for it.
     logits, state = model(prompt, model.begin(B, T + length - 1))
     rest = jnp.full((B, length), 0 if stop is None else stop, jnp.int32)
     begun = _Writing(
@@ -178,7 +179,7 @@ def _generate(
 
 def _check(length: int, temperature: float, top_k: int | None, top_p: float | None) -> None:
     if length < 0:
-        raise ConfigurationError("no text has fewer tokens than 0", given=f"length={length}")
+        raise ConfigurationError("length must be 0 or more", given=f"length={length}")
     if not temperature >= 0:
         raise ConfigurationError("temperature must be 0 or more", given=str(temperature))
     if top_k is not None and top_k < 1:

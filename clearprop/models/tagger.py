@@ -1,7 +1,7 @@
-"""A tag for every word of a sentence.
+"""A tagger: one tag for every word of a sentence.
 
-Shape letters: B sentences, T words of the longest, D features of a word, H units of both ways of
-reading together, K tags.
+Shape letters: B sentences, T words of the longest, D features of a word, H units of both
+directions together, K tags.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from clearprop.models.checks import check_tokens, half
 from clearprop.nn.fields import Array
 
 PADDING = 0
-"""The word that fills short sentences up; it is never read."""
+"""The word that fills short sentences; it is never read."""
 
 
 class Tagger(nn.Module):
@@ -22,7 +22,7 @@ class Tagger(nn.Module):
         LSTM, both ways          (B, T, H)
         dropout, linear: logits  (B, T, K)
 
-    Word 0 fills up and has exactly no influence on the tags of the others.
+    Word 0 is padding and has no influence at all on the tags of other words.
 
     Args:
         words: how many there are, 0 among them.
@@ -33,8 +33,8 @@ class Tagger(nn.Module):
         dropout: rate on the embeddings, between layers and before the last one.
 
     Raises:
-        ConfigurationError: an odd number of units, or another size that is none.
-        ShapeError: inputs that are no words (B, T) with one place at least.
+        ConfigurationError: an odd number of units, or a size is not positive.
+        ShapeError: the input is not (B, T) with at least one word.
 
     >>> import jax.numpy as jnp
     >>> model = Tagger(50, 5, embedding_features=8, hidden_size=16).init(0)

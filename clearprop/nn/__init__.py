@@ -1,4 +1,4 @@
-"""Layers, losses and first values: models as frozen trees."""
+"""Layers, losses and initializers: models as frozen trees."""
 
 from clearprop.nn import initializers, positions, transformer, wiring
 from clearprop.nn.activation import Activation

@@ -41,7 +41,7 @@ class Activation(Module):
             function = ops.ACTIVATIONS[function]
         if not callable(function):
             raise ModelError(
-                "a layer is a module, an operation or the name of an activation",
+                "a layer must be a module, an operation or the name of an activation",
                 given=repr(function)[:60],
             )
         self.function = function

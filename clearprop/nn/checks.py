@@ -9,7 +9,10 @@ from clearprop.errors import ConfigurationError, ShapeError
 
 
 def positive_sizes(layer: str, **sizes: int | tuple[int, ...]) -> None:
-    """Raise where a size is not a positive whole number.
+    """Check that every size is a positive whole number.
+
+    Raises:
+        ConfigurationError: one is not.
 
     >>> positive_sizes("Linear", in_features=3)
     """
@@ -22,7 +25,10 @@ def positive_sizes(layer: str, **sizes: int | tuple[int, ...]) -> None:
 
 
 def probability(layer: str, **rates: float) -> None:
-    """Raise where a rate is not in [0, 1).
+    """Check that every rate is in [0, 1).
+
+    Raises:
+        ConfigurationError: one is not.
 
     >>> probability("Dropout", rate=0.5)
     """

@@ -1,4 +1,4 @@
-"""Layers made of layers, and the small ones between them."""
+"""Layers that contain layers, and layers that change shapes."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Residual(Module):
         kept: Array = x if self.shortcut is None else self.shortcut(x)
         if change.shape != kept.shape:
             raise ShapeError(
-                "the branches of a residual layer differ in shape",
+                "the branches of a residual layer have different shapes",
                 given=f"inner {tuple(change.shape)}, shortcut {tuple(kept.shape)}",
                 fix="give a shortcut that changes the shape in the same way, such as a 1x1 "
                 "convolution with the same stride",
@@ -133,7 +133,7 @@ class Flatten(Module):
 
     def __call__(self, x: Array) -> Array:
         if not x.shape:
-            raise ShapeError("a value without a batch axis cannot be flattened", given="()")
+            raise ShapeError("an input without a batch axis cannot be flattened", given="()")
         return ops.reshape(x, shape=(x.shape[0], math.prod(x.shape[1:])))
 
 

@@ -16,7 +16,7 @@ Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
 
 
 class _Conv(Module):
-    """What the convolution layers share; `axes` is the number of axes the window moves along."""
+    """Base of the convolution layers; the window moves along `axes` axes."""
 
     axes: ClassVar[int]
 
@@ -91,7 +91,7 @@ class _Conv(Module):
     def _check(self, x: Array) -> None:
         if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
             raise ShapeError(
-                "the input is not a batch of arrays with the layer's channels last",
+                "the input must be a batch whose last axis has the layer's channels",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, {'size, ' * self.axes}{self.in_channels})",
                 fix=self._fix(x.shape),
@@ -177,7 +177,7 @@ class Conv3d(_Conv, init=False):
 
 
 class _ConvTranspose(_Conv, init=False):
-    """What the transposed convolution layers share."""
+    """Base of the transposed convolution layers."""
 
     output_padding: int | tuple[int, ...] = static()
 

@@ -24,7 +24,7 @@ MEMORIES = ("vector", "scalar")
 
 
 def delayed(x: Array, steps: int) -> Array:
-    """Return a sequence later by so many steps: y_t = x_{t - steps}, zero where there is none.
+    """Return a sequence delayed by some steps: y_t = x_{t - steps}, zero outside the sequence.
 
     Negative steps look ahead. x and y are (B, T, D).
 
@@ -44,8 +44,7 @@ def delayed(x: Array, steps: int) -> Array:
 class Delay(Module):
     """The time-delay layer y = z^-k (x): every value comes out k steps later.
 
-    y_t = x_{t-k}, and zero for the first k steps. Its error signal goes the other way: the error of
-    x_t is that of y_{t+k}.
+    y_t = x_{t-k}, and zero for the first k steps. The error signal of x_t is that of y_{t+k}.
 
     Shapes: x and y (B, T, D).
 
@@ -73,7 +72,7 @@ class Delay(Module):
 class TappedDelayLine(Module):
     """The last K values side by side: y_t = [x_t, x_{t-1}, ..., x_{t-K+1}].
 
-    What lies before the beginning is zero. Nothing is learned.
+    Values before the first step are zero. The layer has no parameters.
 
     Shapes: x (B, T, D), y (B, T, K D).
 
@@ -120,7 +119,7 @@ class TimeDelay(Module):
     (2, 5, 8)
 
     Source: Waibel, Hanazawa, Hinton, Shikano and Lang (1989), *Phoneme recognition using time-delay
-    neural networks*, without the activation, which is a layer of its own here.
+    neural networks*, without the activation, which is a separate layer here.
     """
 
     line: TappedDelayLine
@@ -138,11 +137,11 @@ class TimeDelay(Module):
 
 
 class MemoryBlock(Module):
-    """A weighted sum of what was and what will be: m_t = sum_k a_k h_{t-k} + sum_j c_j h_{t+j}.
+    """A weighted sum of past and later values: m_t = sum_k a_k h_{t-k} + sum_j c_j h_{t+j}.
 
     k goes from 0 to N, j from 1 to A. A "scalar" block has one number for each k and j, a "vector"
-    block one for each of the H units, and a_k h is then entry by entry. What lies outside the
-    sequence is zero. With A > 0 a step waits for A later ones.
+    block one for each of the H units, and a_k h is then a product entry by entry. Values outside
+    the sequence are zero. With A > 0 the output of a step needs A later steps.
 
     Shapes: h and m (B, T, H); coefficients (N + 1 + A, H or 1): a_0, a_1, ..., a_N, c_1, ..., c_A.
 
@@ -153,7 +152,7 @@ class MemoryBlock(Module):
         memory: "vector" or "scalar".
 
     Raises:
-        ConfigurationError: H is not positive, N or A is negative, or memory is something else.
+        ConfigurationError: H is not positive, N or A is negative, or memory is another name.
         ShapeError: h has other axes.
 
     >>> block = MemoryBlock(4, look_back=3, look_ahead=1, memory="scalar").init(0)
@@ -218,7 +217,7 @@ class FSMN(Module):
     >>> FSMN(3, 8, look_back=4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 8)
 
-    Source: Zhang et al. (2015), one hidden layer and the one that reads it.
+    Source: Zhang et al. (2015), one hidden layer with its memory, and the layer after it.
     """
 
     input: Linear
@@ -255,7 +254,7 @@ class FSMN(Module):
 def _checked(
     x: Array, mask: Array | None, features: int | None = None
 ) -> tuple[Array, Array | None]:
-    """Return a sequence in which what does not count is zero."""
+    """Return the sequence with zeros at the steps that the mask hides."""
     sequences(x, mask, features)
     return _counted(x, mask), mask
 

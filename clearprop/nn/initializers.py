@@ -1,4 +1,4 @@
-"""First values of parameters: functions (key, shape, dtype) -> array.
+"""Initial values of parameters: functions (key, shape, dtype) -> array.
 
 The fan-in and fan-out of a weight count the connections into and out of one unit: for a matrix
 ``(in, out)`` its sizes, for a kernel ``(*window, in, out)`` the window's size times them.
@@ -33,17 +33,17 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def zeros(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
-    """All zero: biases."""
+    """Zeros, the initial values of biases."""
     return draws.filled(key, shape, dtype, 0.0)
 
 
 def ones(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
-    """All one: scales of normalisation layers."""
+    """Ones, the initial values of the scales of normalization layers."""
     return draws.filled(key, shape, dtype, 1.0)
 
 
 def constant(value: float) -> Initializer:
-    """Every entry the same number."""
+    """Return an initializer that gives every entry the same number."""
 
     def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         return draws.filled(key, shape, dtype, value)
@@ -72,9 +72,9 @@ def normal(deviation: float = 0.01) -> Initializer:
 
 
 def truncated_normal(deviation: float = 0.02) -> Initializer:
-    """N(0, s^2) without what is farther out than 2 s, with s such that the deviation is as stated.
+    """N(0, s^2) between -2 s and 2 s, with s such that the deviation is as given.
 
-    Cut off, a normal distribution has 0.88 of its deviation; the numbers are stretched by that.
+    The truncated distribution has 0.88 of the deviation s, so s is the deviation divided by 0.88.
     """
     _positive("deviation", deviation)
 

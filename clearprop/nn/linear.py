@@ -13,7 +13,7 @@ from clearprop.nn.module import Module
 
 
 class Linear(Module):
-    """Every output unit weighs every input: y = x W + b.
+    """Every output unit is a weighted sum of all inputs: y = x W + b.
 
     Shapes: x (..., in_features), W (in_features, out_features), b (out_features,),
     y (..., out_features).
@@ -63,7 +63,7 @@ def _fix(shape: tuple[int, ...], expected: int, out_features: int) -> str:
 
 
 class Embedding(Module):
-    """A table with one learned vector a word: y = table[x].
+    """A table with one learned vector for each word: y = table[x].
 
     Shapes: x (...,) integers in [0, size), table (size, features), y (..., features).
 
@@ -93,7 +93,7 @@ class Embedding(Module):
     def __call__(self, x: Array) -> Array:
         if x.dtype.kind not in "iu":
             raise ShapeError(
-                "an embedding looks words up by number",
+                "an embedding takes the numbers of words",
                 given=f"input of dtype {x.dtype}",
                 expected="integers",
                 fix="x.astype(jnp.int32), or nn.Linear for real-valued inputs",

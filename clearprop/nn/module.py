@@ -68,7 +68,7 @@ def _kind_of(value: Any) -> str:
 @dataclass_transform(field_specifiers=(static, statistic))
 @dataclass(init=False, eq=False, repr=False)
 class Module(metaclass=_Freeze):
-    """Base of every layer and model: a frozen JAX tree that knows its layers by path.
+    """Base of every layer and model: a frozen JAX tree whose layers have paths.
 
     Subclasses declare their fields and define ``__call__``:
 
@@ -97,7 +97,7 @@ class Module(metaclass=_Freeze):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; every layer and model defines it."""
-        raise ModelError(f"{type(self).__name__} does not say what it computes: define __call__")
+        raise ModelError(f"{type(self).__name__} does not define __call__")
 
     def __setattr__(self, name: str, value: object) -> None:
         if "_frozen" in self.__dict__:
@@ -119,17 +119,17 @@ class Module(metaclass=_Freeze):
         return rebuild(type(self), {**values(self), **changes})
 
     def init(self, seed: int | Array = 0, *, dtype: DTypeLike | None = None) -> Self:
-        """Return the model with every parameter that has no values yet made by its initializer.
+        """Return the model with initial values for every parameter that has no values yet.
 
-        The random key of a parameter comes from the seed and from the parameter's path, so a layer
-        keeps its first values when layers before it come or go.
+        The random key of a parameter depends on the seed and on the parameter's path, so a layer
+        keeps its initial values when layers before it are added or removed.
 
         Args:
             seed: a number or a JAX random key.
-            dtype: of the parameters; None keeps what each layer asks for.
+            dtype: of the parameters; None keeps the dtype of each `Parameter`.
 
         Raises:
-            ModelError: a layer with parameters stands at two places; it would become two layers.
+            ModelError: a layer with parameters is at two places; it would become two layers.
         """
         key = jax.random.key(seed) if isinstance(seed, int) else seed
         _check_places(self)
@@ -137,16 +137,16 @@ class Module(metaclass=_Freeze):
         def make(path: Any, leaf: Any) -> Any:
             if not isinstance(leaf, Parameter):
                 return leaf
-            own = jax.random.fold_in(key, zlib.crc32(tree.path_name(path).encode()))
-            return leaf.initializer(own, leaf.shape, leaf.dtype if dtype is None else dtype)
+            path_key = jax.random.fold_in(key, zlib.crc32(tree.path_name(path).encode()))
+            return leaf.initializer(path_key, leaf.shape, leaf.dtype if dtype is None else dtype)
 
         made: Self = _settle(self, jax.tree_util.tree_map_with_path(make, self))
         return made
 
     def after_init(self) -> Self:
-        """Return the module as it is to begin with, once `init` has made its arrays.
+        """Return the module after `init` has made its arrays.
 
-        For layers of which one array's first values follow from another's; most do nothing.
+        A layer overrides this where the initial values of one array depend on another array.
         """
         return self
 
@@ -265,7 +265,7 @@ def class_name(cls: type[Module]) -> str:
 
 
 def parameters(model: Module) -> dict[str, Array]:
-    """Return the learned arrays of a model by path: floating-point leaves that are no statistics.
+    """Return the parameters of a model by path: floating-point leaves that are not statistics.
 
     >>> from clearprop import nn
     >>> {path: w.shape for path, w in parameters(nn.Linear(3, 2).init(0)).items()}
@@ -282,7 +282,7 @@ def statistics(model: Module) -> dict[str, Array]:
 
 
 def is_initialized(model: Module) -> bool:
-    """Say whether every parameter of the model has values."""
+    """Return whether every parameter of the model has values."""
     return not any(isinstance(leaf, Parameter) for leaf in jax.tree.leaves(model))
 
 
@@ -335,10 +335,10 @@ def _check_places(model: Module) -> None:
     for path, module in modules(model).items():
         if id(module) in seen and parameters(module):
             raise ModelError(
-                "one layer stands at two places, and would become two layers with weights of "
-                "their own",
+                "one layer is at two places of the model, and would become two layers with "
+                "different weights",
                 where=path,
-                given=f"the {type(module).__name__} that stands at {seen[id(module)]!r} too",
+                given=f"the {type(module).__name__} is at {seen[id(module)]!r} too",
                 fix="make a second layer; or, to share the weights, keep the layer in one field "
                 "and call it twice",
             )
@@ -346,7 +346,7 @@ def _check_places(model: Module) -> None:
 
 
 def _settle(before: Any, made: Any) -> Any:
-    """Let every module that `init` has just made look at its own arrays, inner ones first."""
+    """Call `after_init` of every module that `init` has just completed, inner modules first."""
     if isinstance(made, Module):
         inner = {
             name: _settle(old, new)

@@ -1,7 +1,7 @@
 """Normalization over a batch, over the features of an example, and over neighboring channels.
 
-Means and variances are taken in float32 at least: inputs in bfloat16 are widened, and the answer is
-in bfloat16 again.
+Means and variances are computed in float32 at least: inputs in bfloat16 are converted to float32,
+and the output back to bfloat16.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class BatchNorm(Module):
         number = x.size // self.features
         if number < 2:
             raise ShapeError(
-                "one example a batch has no variance to normalise by",
+                "a batch of one example has no variance",
                 given=f"input {tuple(x.shape)}",
                 fix="use larger batches in training, or nn.LayerNorm",
             )
@@ -208,7 +208,7 @@ class LocalResponseNorm(Module):
         positive_sizes("LocalResponseNorm", size=size)
         if size % 2 == 0:
             raise ConfigurationError(
-                "an even number of channels has no middle",
+                "size must be odd, so that the window has a middle channel",
                 where="LocalResponseNorm",
                 given=f"size={size}",
                 fix=f"size={size + 1}",

@@ -18,7 +18,7 @@ Size = int | tuple[int, ...]
 
 
 class _Pool(Module):
-    """What the pooling layers share."""
+    """Base of the pooling layers; the window moves along `axes` axes."""
 
     axes: ClassVar[int]
     operation: ClassVar[Callable[..., Any]]
@@ -38,8 +38,8 @@ class _Pool(Module):
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != self.axes + 2:
             raise ShapeError(
-                "the input has not one axis for the batch, "
-                f"{self.axes} for the window and one for the channels",
+                f"the input needs one axis for the batch, {self.axes} for the window and one for "
+                "the channels",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, {'size, ' * self.axes}channels)",
             )
@@ -288,23 +288,23 @@ class AdaptiveAvgPool(Module):
         parts = (self.parts,) * len(axes) if isinstance(self.parts, int) else self.parts
         if len(parts) != len(axes):
             raise ConfigurationError(
-                "there is not one number of parts an axis",
+                "there must be one number of parts for each axis",
                 given=f"input {tuple(x.shape)}, parts={self.parts}",
                 expected=f"one number, or {len(axes)}",
             )
         for axis, count in zip(axes, parts, strict=True):
-            shares = jnp.asarray(_shares(x.shape[axis], count), x.dtype)
-            x = ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), shares), -1, axis)
+            weights = jnp.asarray(_weights(x.shape[axis], count), x.dtype)
+            x = ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), weights), -1, axis)
         return x
 
 
-def _shares(size: int, parts: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return the share of each entry in each part, (size, parts)."""
-    shares = np.zeros((size, parts))
+def _weights(size: int, parts: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return the weight of each entry in the mean of each part, (size, parts)."""
+    weights = np.zeros((size, parts))
     for i in range(parts):
         start, end = i * size // parts, -(-(i + 1) * size // parts)
-        shares[start:end, i] = 1 / (end - start)
-    return shares
+        weights[start:end, i] = 1 / (end - start)
+    return weights
 
 
 def _places(x: Array) -> tuple[int, ...]:
@@ -312,7 +312,7 @@ def _places(x: Array) -> tuple[int, ...]:
     axes = tuple(range(1, len(x.shape) - 1))
     if not 1 <= len(axes) <= 3 or not all(x.shape[axis] for axis in axes):
         raise ShapeError(
-            "there are no places to pool over",
+            "the input has no axis to pool over",
             given=f"input {tuple(x.shape)}",
             expected="(batch, *sizes, channels) with one to three axes of at least one entry",
         )

@@ -24,8 +24,8 @@ def to_structure(value: object) -> Structure:
     """Return the architecture of a model as JSON-compatible data; arrays are named by their shape.
 
     Raises:
-        ModelError: a static field holds something that JSON cannot, such as a function of the
-            user's own.
+        ModelError: a static field holds something that JSON cannot, such as a function that the
+            user wrote.
 
     >>> from clearprop.nn.dropout import Dropout
     >>> to_structure(Dropout(0.5))
@@ -111,5 +111,5 @@ def _module(name: str, fields: dict[str, object], where: str) -> Module:
 
 def _checked(value: object, role: str, where: str) -> object:
     if role == "static" and isinstance(value, Parameter | Module):
-        raise CheckpointError("an array stands where configuration belongs", where=where)
+        raise CheckpointError("a static field holds an array", where=where)
     return value

@@ -120,7 +120,7 @@ class TransformerBlock(Module):
         features: D.
         heads: of the attention.
         hidden_features: F; 4 D when None.
-        causal: whether a place sees only itself and earlier ones.
+        causal: whether a place attends only to itself and to earlier places.
         norm_first: which of the two orders.
         dropout: rate after both parts, inside the network and of the attention's weights.
         activation: of the network.

@@ -15,7 +15,8 @@ from clearprop.nn.module import Module
 class WeightNorm(Module):
     """A layer whose weight is split into length and direction: w = gain v / |v|, per output unit.
 
-    The wrapped layer's own weight is v; the gain begins as |v|, so that the layer begins unchanged.
+    The weight of the wrapped layer is v. The initial gain is |v|, so that the new layer first
+    computes the same as the wrapped one.
 
     Shapes: v (..., out), |v| taken over all axes but the last, gain (out,).
 
@@ -46,7 +47,7 @@ class WeightNorm(Module):
         self.gain = parameter((weight.shape[-1],), ones)
 
     def after_init(self) -> Self:
-        """Begin with the gain at the length of the direction."""
+        """Return the layer with the gain at the length of the direction."""
         v = _weight_of(self.layer)
         axes = tuple(range(len(v.shape) - 1))
         return self.replace(gain=ops.sqrt(ops.sum(ops.square(v), axis=axes)))

@@ -108,7 +108,7 @@ def adagrad(
 
 @register_optimizer
 def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float = 1e-6) -> Optimizer:
-    """Scale each gradient by the ratio of past updates to past gradients: units fit without a rate.
+    """Scale each gradient by the ratio of past updates to past gradients, which fits its units.
 
     s <- decay * s + (1 - decay) * g^2
     d <- sqrt(r + epsilon) / sqrt(s + epsilon) * g

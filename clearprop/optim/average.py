@@ -1,4 +1,4 @@
-"""The exponential moving average of the parameters, to evaluate with."""
+"""The exponential moving average of the parameters, used in evaluation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def average_parameters(decay: float = 0.999) -> Optimizer:
 
     Source: Polyak and Juditsky (1992), *Acceleration of stochastic approximation by averaging*,
     with exponential weights; the start is corrected as in Kingma and Ba (2015), section 3, so that
-    the untrained parameters have no weight in it. PyTorch's AveragedModel gives w(1) the weight of
+    the untrained parameters do not count. PyTorch's AveragedModel gives w(1) the weight of
     all that came before.
     """
     decay = bounds.decay(decay, "decay")

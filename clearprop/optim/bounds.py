@@ -15,7 +15,7 @@ def number(value: object, where: str) -> float:
     """Return a finite number as a float.
 
     Raises:
-        ConfigurationError: it is no number, not finite, or known only inside `jax.jit`.
+        ConfigurationError: it is not a number, not finite, or known only inside `jax.jit`.
     """
     try:
         if isinstance(value, str | bool) or not isinstance(value, SupportsFloat):

@@ -1,7 +1,7 @@
-"""Optimizers and schedules know their own configuration: a name and its options, as plain data.
+"""The configuration of optimizers and schedules: a name and its options, as plain data.
 
-`named` is the one table behind `create`, `to_config` and `from_config`. A function that it
-decorates is found by its own name, and what it makes remembers the arguments that made it.
+`named` fills the table behind `create`, `to_config` and `from_config`. A function that it decorates
+is found by its name, and the optimizer or schedule that it makes remembers the arguments.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Configured:
-    """What remembers the name and the options that it was made from.
+    """Base of optimizers and schedules: remembers the name and the options that made it.
 
     Attributes:
         name: the function in the table that made it; None for one made by hand.
@@ -38,7 +38,8 @@ class Configured:
         """Return the configuration as JSON-ready data, from which `from_config` rebuilds this.
 
         Raises:
-            ConfigurationError: a part was made by hand, from functions that no file can hold.
+            ConfigurationError: a part was made by hand, and functions cannot be written to a
+                file.
         """
         if self.name is None:
             raise _unrecordable(f"an unnamed {type(self).__name__}")
@@ -70,10 +71,10 @@ _BUILDERS: dict[str, _Builder] = {}
 
 
 def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Return a decorator that enters a function into the table under its own name.
+    """Return a decorator that registers a function under its name.
 
     Args:
-        kind: what the function makes, in the words of an error message: ``optimizer``.
+        kind: what the function makes, for error messages, such as ``optimizer``.
     """
 
     def decorate(build: Callable[P, T]) -> Callable[P, T]:
@@ -102,7 +103,7 @@ def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def names(kind: str) -> list[str]:
-    """Return the names in the table that make one kind, sorted."""
+    """Return the registered names of one kind, sorted."""
     return sorted(name for name, builder in _BUILDERS.items() if builder.kind == kind)
 
 
@@ -110,18 +111,17 @@ def options_of(name: str) -> list[str]:
     """Return the options that a name takes, in the order of its signature.
 
     Raises:
-        ConfigurationError: the name is not in the table.
+        ConfigurationError: the name is not registered.
     """
     return list(_find(name).signature.parameters)
 
 
 def build(name: str, options: Mapping[str, object], expected: type[T]) -> T:
-    """Make what the table holds under a name.
+    """Return the optimizer or schedule of a name and its options.
 
     Raises:
         ConfigurationError: an unknown name or option (the nearest known one is suggested), an
-            option that is missing, a value out of its range, or a name that makes something else
-            than expected.
+            option that is missing, a value out of its range, or a name of another kind.
     """
     builder = _find(name)
     parameters = builder.signature.parameters
@@ -153,7 +153,7 @@ def build(name: str, options: Mapping[str, object], expected: type[T]) -> T:
 
 
 def rebuild(config: Mapping[str, object], expected: type[T]) -> T:
-    """Make again what `Configured.to_config` recorded.
+    """Return the optimizer or schedule that `Configured.to_config` recorded.
 
     Raises:
         ConfigurationError: the configuration has no name, or is not one that `build` takes.
@@ -209,6 +209,6 @@ def _unrecordable(given: str) -> ConfigurationError:
         "a function made by hand cannot be recorded in a configuration",
         given=given,
         expected="optimizers and schedules made by clearprop.optim",
-        fix="put what makes it into a function of its own options and decorate that with "
+        fix="write a function that makes it from its options, and decorate that with "
         "optim.register_optimizer, optim.register_transformation or optim.schedules.schedule",
     )

@@ -1,4 +1,4 @@
-"""Conjugate gradients: a linear system solved by products with its matrix alone.
+"""Conjugate gradients: a linear system solved with products with its matrix alone.
 
 Shape letters: P unknowns, S kept points.
 """
@@ -16,20 +16,20 @@ from jax import Array
 from numpy.typing import NDArray
 
 SMALLEST = 1e-37
-"""Of what is left to solve, squared: nothing."""
+"""The search stops where the squared residual is not above this number."""
 
 LOOKED_BACK, LEAST_LOOKED_BACK = 0.1, 10
-"""Progress is judged over this part of the iterations made, and over at least so many."""
+"""Progress is measured over this fraction of the iterations made, and over at least so many."""
 
 
 class Solution(NamedTuple):
-    """What came of it.
+    """The result of `solve`.
 
     Attributes:
         last: (P,), the point of the last iteration.
-        kept: (S, P), points of some iterations on the way, as `kept_iterations` has it.
-        number: how many of them there are, int32.
-        iterations: how many were made, int32.
+        kept: (S, P), points of the iterations that `kept_iterations` lists.
+        number: how many points are kept, int32.
+        iterations: how many iterations were made, int32.
     """
 
     last: Array
@@ -59,18 +59,18 @@ def solve(
     iterations: int = 100,
     tolerance: float = 5e-4,
 ) -> Solution:
-    """Solve A x = b for a symmetric, positive definite A; that is, make x A x / 2 - b x lowest.
+    """Solve A x = b for a symmetric, positive definite A: minimize phi(x) = x A x / 2 - b x.
 
-    It ends where the parabola's value phi fell by less than a part ``tolerance`` an iteration over
-    the last k ones, k = max(10, i / 10), and is negative; where nothing is left to solve; or where
-    the matrix proves not to be positive definite. P iterations solve it exactly, but for rounding.
+    The search stops where phi is negative and fell by less than the fraction ``tolerance`` per
+    iteration over the last k = max(10, i / 10) iterations; where the residual is zero; or where the
+    matrix is found not to be positive definite. Without rounding P iterations give the solution.
 
     Args:
         product: v -> A v.
         b: (P,).
         start: (P,), zeros unless given.
-        scale: (P,), positive: the diagonal of the preconditioner, a rough picture of A's.
-        iterations: the most.
+        scale: (P,), positive: the diagonal of the preconditioner, which approximates that of A.
+        iterations: the largest number of iterations.
         tolerance: the least relative fall of phi in one iteration.
 
     Returns:
@@ -81,7 +81,7 @@ def solve(
     >>> print([f"{x:.4f}" for x in found.last])
     ['0.0909', '0.6364']
 
-    Source: Hestenes and Stiefel (1952); the end and the kept points after Martens (2010).
+    Source: Hestenes and Stiefel (1952); the stopping rule and the kept points as in Martens (2010).
     """
     x = jnp.zeros_like(b) if start is None else start.astype(b.dtype)
     scale = jnp.ones_like(b) if scale is None else scale
@@ -137,7 +137,7 @@ def solve(
 
 
 def kept_iterations(most: int) -> NDArray[np.bool_]:
-    """Return which iterations' points are kept: the numbers 1.3^j, rounded up.
+    """Return whether each iteration's point is kept: the numbers 1.3^j, rounded up.
 
     >>> kept_iterations(10).nonzero()[0].tolist()
     [1, 2, 3, 4, 5, 7, 9]

@@ -33,7 +33,7 @@ def create(
     learning_rate: Rate | Mapping[str, object] | None = None,
     **options: object,
 ) -> Optimizer:
-    """Return an optimizer from its name, from its configuration, or as it is.
+    """Return an optimizer, given its name, its configuration or the optimizer itself.
 
     Args:
         optimizer: a name that `optimizer_names` or `second_order_names` lists, in any case; what
@@ -44,7 +44,7 @@ def create(
 
     Raises:
         ConfigurationError: an unknown name or option (the nearest known one is suggested), a value
-            out of its range, or options beside an optimizer that is made already.
+            out of its range, or options together with an optimizer.
 
     >>> create("adam", learning_rate=0.01, beta1=0.8)
     adam(learning_rate=0.01, beta1=0.8, beta2=0.999, epsilon=1e-08, amsgrad=False)
@@ -66,7 +66,7 @@ def create(
         return configuration.build(name, options, Optimizer)
     if options:
         raise ConfigurationError(
-            "options go with the name of an optimizer, not with a made one",
+            "options need the name of an optimizer, and this is an optimizer",
             given=f"{', '.join(options)} beside {optimizer!r}",
             fix="give them where the optimizer is made",
         )
@@ -75,7 +75,7 @@ def create(
     if isinstance(optimizer, Mapping):
         return from_config(optimizer)
     raise ConfigurationError(
-        "this is no optimizer",
+        "this is not an optimizer",
         given=repr(optimizer),
         expected=f"an optimizer of clearprop.optim, or one of {', '.join(optimizer_names())}",
     )

@@ -1,4 +1,4 @@
-"""Penalties on weights: by way of the gradient (L2 and L1), or decay beside it (decoupled)."""
+"""Penalties on weights: added to the gradient (L2 and L1), or separate from it (decoupled)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def add_decayed_weights(
     {'0.bias': Array([1.], dtype=float32), '0.weight': Array([1.2], dtype=float32)}
 
     Source: Krogh and Hertz (1992), *A simple weight decay can improve generalization*. The lecture
-    takes lambda * w off the weights directly: before `sgd` its lambda is
+    subtracts lambda * w from the weights directly: before `sgd` its lambda is
     learning_rate * weight_decay.
     """
     weight_decay = bounds.not_negative(weight_decay, "weight_decay")
@@ -60,7 +60,7 @@ def add_l1_penalty(strength: float, *, exclude: Sequence[str] = (), min_ndim: in
 
     g <- g + strength * sign(w), the gradient of loss + strength * |w|_1
 
-    Every weight is pulled with the same force, so that many end near 0.
+    Every weight is pulled towards 0 with the same force, so that many weights end near 0.
 
     Args:
         strength: 0 or above.

@@ -110,7 +110,7 @@ def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
 
 @register_optimizer
 def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
-    """Descend with momentum, by the gradient at the point that the velocity will carry it to.
+    """Descend with momentum, by the gradient at the point that the velocity leads to.
 
     v <- g + momentum * v
     w <- w - learning_rate(t) * (g + momentum * v)

@@ -1,4 +1,4 @@
-"""Adam and AdamW: momentum over the size of past gradients, both freed of their start at zero.
+"""Adam and AdamW: momentum divided by the size of past gradients, both corrected for their start.
 
 In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
 products, roots and quotients are taken element by element.
@@ -45,13 +45,13 @@ def adam(
     epsilon: float = 1e-8,
     amsgrad: bool = False,
 ) -> Optimizer:
-    """Descend along the mean gradient over the root mean squared one: steps of about the rate.
+    """Descend along the mean gradient divided by the root mean square: steps of about the rate.
 
     m <- beta1 * m + (1 - beta1) * g
     v <- beta2 * v + (1 - beta2) * g^2
     w <- w - learning_rate(t) * [m / (1 - beta1^(t+1))] / (sqrt(v / (1 - beta2^(t+1))) + epsilon)
 
-    With ``amsgrad`` the last line takes, in place of v, the largest v that there has been.
+    With ``amsgrad`` the last line takes, in place of v, the largest v so far.
 
     Args:
         learning_rate: a number above 0, or a schedule.
@@ -120,7 +120,7 @@ def adamw(
     exclude: Sequence[str] = (),
     min_ndim: int = 0,
 ) -> Optimizer:
-    """Adam, with weights that decay by themselves and not by way of the gradient.
+    """Adam with decoupled weight decay: the decay is not part of the gradient.
 
     w <- w - learning_rate(t) * (adam's direction + weight_decay * w)
 

@@ -1,8 +1,8 @@
-"""What every optimizer is: pure functions on named trees, and the two ways to put them to work.
+"""`Optimizer`: pure functions on named trees, and the registers by which it is found.
 
-An optimizer turns gradients into *updates*, which are added to the parameters. What it has to
-remember between updates is its state, a tree of arrays with named fields, which goes in and comes
-out, so that it can be saved, sharded, donated and carried through `jax.lax.scan`.
+An optimizer turns gradients into *updates*, which are added to the parameters. Its state is a tree
+of arrays with named fields. Every function takes the state and returns the new one, so that it can
+be saved, sharded, donated and carried through `jax.lax.scan`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Update = Callable[[Tree, State, Tree], tuple[Any, State]]
 
 
 class NoState(NamedTuple):
-    """The state of a transformation that has nothing to remember."""
+    """The state of a transformation without memory."""
 
 
 class BatchObjective(NamedTuple):
@@ -42,7 +42,7 @@ class BatchObjective(NamedTuple):
     Attributes:
         value: parameters -> the mean loss of the batch, with the same random numbers each time.
         product: v -> G v with the Gauss-Newton matrix G at the present parameters.
-        pulled: weights (B,) -> the gradient of the sum of so much of each example's loss.
+        pulled: weights (B,) -> the gradient of the weighted sum of the examples' losses.
         examples: B.
     """
 
@@ -59,7 +59,7 @@ def _rate_of_one(state: State) -> Array:
     return jnp.ones((), float)
 
 
-def _learns_nothing(state: State, metric: ArrayLike) -> State:
+def _unobserving(state: State, metric: ArrayLike) -> State:
     return state
 
 
@@ -79,7 +79,7 @@ class Optimizer(Configured):
             added to the parameters (see `apply`). They, like the state, have the parameters' dtype,
             or float32 where that is narrower (bfloat16, float16).
         learning_rate: ``learning_rate(state) -> rate`` of the update to come.
-        observe: ``observe(state, metric) -> new state``: takes in a number that the training loop
+        observe: ``observe(state, metric) -> new state``: takes a number that the training loop
             measured, such as the development error after an epoch (see `reduce_on_plateau`).
         averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
             average where one is kept (see `average_parameters`), else the parameters as they are.
@@ -99,7 +99,7 @@ class Optimizer(Configured):
     init: Init
     update: Update
     learning_rate: Callable[[State], Array] = _rate_of_one
-    observe: Callable[[State, ArrayLike], State] = _learns_nothing
+    observe: Callable[[State, ArrayLike], State] = _unobserving
     averaged: Callable[[State, Tree], Any] = _as_they_are
     update_on: UpdateOn | None = None
 
@@ -151,12 +151,12 @@ def register_second_order(make: Callable[P, Optimizer]) -> Callable[P, Optimizer
 
 
 def scaled(factor: ArrayLike, leaf: Array) -> Array:
-    """Return ``factor * leaf`` in the leaf's dtype, whatever that of the factor."""
+    """Return ``factor * leaf`` in the leaf's dtype, whatever the factor's dtype is."""
     return jnp.asarray(factor, leaf.dtype) * leaf
 
 
 def zeros_like(parameters: Tree) -> Tree:
-    """Return zeros to accumulate in: of the parameters' dtype, but at least float32."""
+    """Return zeros for running sums: in the parameters' dtype, but at least float32."""
     return jax.tree.map(lambda x: jnp.zeros_like(x, _accumulated(x)), parameters)
 
 
@@ -215,7 +215,7 @@ def _check_fit(gradients: Tree, parameters: Tree) -> None:
     for path, gradient in given.items():
         if jnp.shape(gradient) != expected[path].shape:
             raise ShapeError(
-                "a gradient has not the shape of its parameter",
+                "a gradient and its parameter have different shapes",
                 where=path,
                 given=str(jnp.shape(gradient)),
                 expected=str(expected[path].shape),

@@ -1,4 +1,4 @@
-"""A learning rate that falls when what is measured no longer gets better."""
+"""A learning rate that falls when a metric no longer improves."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def reduce_on_plateau(
     compiled step only multiplies.
 
     Args:
-        factor: what remains of the rate at each reduction, between 0 and 1.
-        patience: observations without improvement that are let pass.
-        threshold: the part of the best by which a metric has to be better, 0 or above.
+        factor: the rate is multiplied by it at each reduction, between 0 and 1.
+        patience: observations without improvement before the rate falls.
+        threshold: the fraction of the best metric by which a better one must improve, 0 or above.
         mode: whether lower (``min``, an error) or higher (``max``, an accuracy) is better.
         cooldown: observations to ignore after a reduction.
         min_scale: where the scale stops falling, from 0 to below 1.
@@ -72,7 +72,7 @@ def reduce_on_plateau(
 
     Source: as PyTorch's ReduceLROnPlateau with a relative threshold, whose ``min_lr`` is
     ``min_scale`` times the learning rate. Its threshold has the wrong sign for a metric below 0,
-    here it is a part of the best one's size.
+    here it is a fraction of the absolute value of the best.
     """
     factor = bounds.fraction(factor, "factor")
     patience = bounds.count(patience, "patience")

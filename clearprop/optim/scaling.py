@@ -1,4 +1,4 @@
-"""Parts for a chain that scale or bound what passes through them."""
+"""Parts for a chain that scale or bound gradients and updates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ScheduleState(NamedTuple):
 
 @register_transformation
 def scale(factor: float) -> Optimizer:
-    """Multiply by a constant; it does not count as a learning rate.
+    """Multiply by a constant; the learning rate that is reported stays the same.
 
     g <- factor * g
 
@@ -90,11 +90,11 @@ def clip_by_value(limit: float) -> Optimizer:
 
 @register_transformation
 def clip_by_global_norm(max_norm: float) -> Optimizer:
-    """Shorten the gradient of all parameters together, keeping its direction.
+    """Shorten the gradient of all parameters, taken as one vector, and keep its direction.
 
     g <- g * min(1, max_norm / |g|), where |g| is the `global_norm`
 
-    A gradient that is not finite is not made finite by this.
+    A gradient that is not finite stays not finite.
 
     Raises:
         ConfigurationError: ``max_norm`` is not above 0.

@@ -1,7 +1,7 @@
 """Learning-rate schedules: functions of the number of updates made so far.
 
-A schedule is computed inside the compiled step. Its rates are those of the update to come: the
-first update is made at ``schedule(0)``. In every equation t is that number of updates.
+A schedule is computed inside the compiled step. The rate of the first update is
+``schedule(0)``. In every equation t is that number of updates.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Rate = float | Schedule | Callable[[Array], Array]
 
 
 def schedule(make: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """Enter a function that makes a schedule into the table, so that runs can record it by name."""
+    """Register a function that makes a schedule, so that runs can record it by name."""
     return named("schedule")(make)
 
 
@@ -75,7 +75,7 @@ def from_config(config: Mapping[str, object]) -> Schedule:
 
 @schedule
 def constant(value: float) -> Schedule:
-    """Keep the rate as it is.
+    """Keep the rate constant.
 
     rate(t) = value
 
@@ -221,7 +221,7 @@ def warmup(steps: int, then: Rate, start: float = 0.0) -> Schedule:
     Args:
         steps: updates until the other schedule begins.
         then: the schedule, or the rate, that follows.
-        start: the first rate, as a part of ``then(0)``. With 0 the first update changes nothing.
+        start: the first rate, as a fraction of ``then(0)``. With 0 the first update is 0.
 
     Raises:
         ConfigurationError: a value out of its range.

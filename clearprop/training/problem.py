@@ -185,7 +185,9 @@ class Problem:
             return self.optimizer.update(*given)
         return self.optimizer.update_on(*given, self._surface(state, frozen, batch, own))
 
-    def _surface(self, state: State, frozen: Arrays, batch: Batch, own: Array) -> optim.BatchObjective:
+    def _surface(
+        self, state: State, frozen: Arrays, batch: Batch, own: Array
+    ) -> optim.BatchObjective:
         """Return the objective of a batch around a state, with its curvature."""
 
         def passed(parameters: Arrays) -> tuple[Any, Any]:

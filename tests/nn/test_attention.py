@@ -147,7 +147,7 @@ def test_masked_places_of_a_cache_are_as_masked_places_of_the_whole() -> None:
 @pytest.mark.parametrize(("places", "start"), [(6, 0), (3, 3), (3, jnp.asarray(3))])
 def test_a_cache_is_not_written_beyond_its_end(places: int, start: Any) -> None:
     layer = nn.MultiHeadAttention(8, 2, causal=True).init(0)
-    with pytest.raises(ShapeError, match="room"):
+    with pytest.raises(ShapeError, match="too few places"):
         layer.extend(jnp.ones((2, places, 8)), layer.begin(2, 5), start)
 
 

@@ -38,7 +38,7 @@ def test_the_mean_of_all_places_shares_the_error_out() -> None:
 
 
 def test_response_normalization_needs_a_middle() -> None:
-    with pytest.raises(ConfigurationError, match="no middle"):
+    with pytest.raises(ConfigurationError, match="middle channel"):
         nn.LocalResponseNorm(4)
     x = jnp.abs(normal(2, 3, 3, 2))  # fewer channels than the window has
     expected = x / (2 + 1e-4 * (x**2).sum(-1, keepdims=True)) ** 0.75

@@ -1,4 +1,4 @@
-"""What every recurrent cell is: one step of a recurrence, for one or many examples at a time.
+"""`Cell`, the base of the recurrent cells: one step of a recurrence, for one or many examples.
 
 Shape letters: B batch, D input features, H hidden units, G units of all gates together.
 """
@@ -104,7 +104,7 @@ def check_state(cell: Cell[State, Gates], state: State, batch: tuple[int, ...]) 
     expected = [leaf.shape for leaf in jax.tree.leaves(wanted)]
     if structure != jax.tree.structure(wanted) or given != expected:
         raise ShapeError(
-            f"this is no state of {type(cell).__name__} for this batch",
+            f"the state does not fit {type(cell).__name__} and this batch",
             given=f"{type(state).__name__} of arrays {given}",
             expected=f"{type(wanted).__name__} of arrays {expected}",
             fix="state = cell.zero_state(batch), or the state that an earlier call returned",

@@ -1,4 +1,4 @@
-"""Gated recurrent units: one state, a gate that keeps it and one that forgets it in proposals.
+"""Gated recurrent units: one state, a gate that keeps it and a gate that hides it from candidates.
 
 Shape letters: B batch, T steps, D input features, H hidden units.
 """
@@ -21,7 +21,7 @@ RESETS = ("after", "before")
 
 
 class GRUGates(NamedTuple):
-    """The gates of one step, each (B, H): what of the past is heard, kept, and what is proposed."""
+    """The gates r and z and the candidate n of one step, each (B, H)."""
 
     reset: Array
     update: Array
@@ -44,20 +44,20 @@ class GRUCell(Cell[Array, GRUGates]):
         hidden_size: H.
         reset: "after" as in PyTorch, cuDNN, and ONNX with linear_before_reset=1; "before" as in the
             paper, and in ONNX with linear_before_reset=0.
-        dropout: probability with which an entry of h is dropped on its way into the product, in
-            training, drawn anew at every step; h is never dropped where z keeps it.
+        dropout: probability with which an entry of h is dropped before the product, in training;
+            every step draws new numbers, and the h that z keeps is never dropped.
         weight_init: makes W, a gate at a time.
         recurrent_init: makes U, a gate at a time.
 
     Raises:
-        ConfigurationError: a size is not positive, or reset is something else.
+        ConfigurationError: a size is not positive, or reset is another name.
         ShapeError: x or the state has another shape.
 
     >>> GRUCell(3, 4).init(0)(jnp.ones((2, 3))).shape
     (2, 4)
 
     Source: Cho et al. (2014), *Learning phrase representations using RNN encoder-decoder*. PyTorch
-    adds two biases; those of r and z are one here.
+    has two biases; those of r and z are one here.
     """
 
     candidate_bias: Array | None
@@ -91,17 +91,17 @@ class GRUCell(Cell[Array, GRUGates]):
         >>> gates.update.shape
         (2, 4)
         """
-        heard = self._recurrent(state)
+        kept = self._recurrent(state)
         x_r, x_z, x_n = ops.split(projected, 3, axis=-1)
         if self.candidate_bias is not None:
-            h_r, h_z, h_n = ops.split(ops.matmul(heard, self.recurrent_weight), 3, axis=-1)
+            h_r, h_z, h_n = ops.split(ops.matmul(kept, self.recurrent_weight), 3, axis=-1)
             r = ops.sigmoid(x_r + h_r)
             n = ops.tanh(x_n + r * (h_n + self.candidate_bias))
         else:
             both = 2 * self.hidden_size
-            h_r, h_z = ops.split(ops.matmul(heard, self.recurrent_weight[:, :both]), 2, axis=-1)
+            h_r, h_z = ops.split(ops.matmul(kept, self.recurrent_weight[:, :both]), 2, axis=-1)
             r = ops.sigmoid(x_r + h_r)
-            n = ops.tanh(x_n + ops.matmul(r * heard, self.recurrent_weight[:, both:]))
+            n = ops.tanh(x_n + ops.matmul(r * kept, self.recurrent_weight[:, both:]))
         z = ops.sigmoid(x_z + h_z)
         return n + z * (state - n), GRUGates(r, z, n)
 

@@ -1,4 +1,4 @@
-"""Higher-order recurrent networks: the state hears several of its last values, not one.
+"""Higher-order recurrent networks: a step takes the last K values of the state, not one.
 
 Shape letters: B batch, T steps, D input features, H hidden units, K order.
 """
@@ -36,13 +36,13 @@ class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
         hidden_size: H.
         order: K.
         nonlinearity: f, "tanh" or "relu".
-        dropout: probability with which an entry of the states is dropped on its way into the
-            product, in training, drawn anew at every step.
+        dropout: probability with which an entry of the states is dropped before the product, in
+            training; every step draws new numbers.
         weight_init: makes W.
         recurrent_init: makes each U_k, which is then divided by the square root of K.
 
     Raises:
-        ConfigurationError: a size is not positive, or f is another one.
+        ConfigurationError: a size is not positive, or f is another name.
         ShapeError: x or the state has another shape.
 
     >>> cell = HigherOrderRNNCell(3, 4, order=2).init(0)
@@ -84,8 +84,8 @@ class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
 
     def look(self, projected: Array, state: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
         """Return (h_t, ..., h_{t-K+1}), and no gates."""
-        heard = self._recurrent(ops.concatenate(state, axis=-1))
-        total = projected + ops.matmul(heard, self.recurrent_weight)
+        states = self._recurrent(ops.concatenate(state, axis=-1))
+        total = projected + ops.matmul(states, self.recurrent_weight)
         return (ops.ACTIVATIONS[self.nonlinearity](total), *state[:-1]), None
 
     def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> tuple[Array, ...]:

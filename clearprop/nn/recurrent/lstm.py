@@ -1,4 +1,4 @@
-"""Long short-term memory: a cell state that is kept, and gates that write, keep and show it.
+"""Long short-term memory: a cell state, and gates that write, keep and show it.
 
 Shape letters: B batch, T steps, D input features, H hidden units.
 """
@@ -18,11 +18,11 @@ from clearprop.nn.recurrent.layer import Options, Recurrent
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM hands on from step to step.
+    """The state of an LSTM.
 
     Attributes:
-        hidden: h, what it shows, (B, H).
-        cell: c, what it keeps, (B, H).
+        hidden: h, the output of the step, (B, H).
+        cell: c, the memory, (B, H).
     """
 
     hidden: Array
@@ -30,7 +30,7 @@ class LSTMState(NamedTuple):
 
 
 class LSTMGates(NamedTuple):
-    """The gates of one step, each (B, H): what is written, kept, proposed and shown."""
+    """The gates i and f, the candidate g and the gate o of one step, each (B, H)."""
 
     input: Array
     forget: Array
@@ -54,9 +54,9 @@ class LSTMCell(Cell[LSTMState, LSTMGates]):
         input_size: D.
         hidden_size: H.
         peepholes: whether the gates see the cell state.
-        forget_bias: first value of b_f: 1 keeps what is in the cell until learning says otherwise.
-        dropout: probability with which an entry of h is dropped on its way into the product, in
-            training, drawn anew at every step; c is never dropped.
+        forget_bias: initial value of b_f; with 1 a new network keeps most of the cell state.
+        dropout: probability with which an entry of h is dropped before the product, in training;
+            every step draws new numbers, and c is never dropped.
         weight_init: makes W, a gate at a time.
         recurrent_init: makes U, a gate at a time.
 
@@ -71,7 +71,7 @@ class LSTMCell(Cell[LSTMState, LSTMGates]):
 
     Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins
     (2000), its bias as in Jozefowicz, Zaremba and Sutskever (2015), and the peepholes of Gers and
-    Schmidhuber (2000). PyTorch adds two biases, which are one.
+    Schmidhuber (2000). PyTorch has two biases; here they are one.
     """
 
     peepholes: Array | None
@@ -121,8 +121,8 @@ class LSTMCell(Cell[LSTMState, LSTMGates]):
 
     def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> LSTMState:
         """Return h = c = 0, each (*batch, H)."""
-        nothing = jnp.zeros((*batch, self.hidden_size), dtype)
-        return LSTMState(nothing, nothing)
+        zeros = jnp.zeros((*batch, self.hidden_size), dtype)
+        return LSTMState(zeros, zeros)
 
 
 class LSTM(Recurrent[LSTMState, LSTMGates]):

@@ -1,4 +1,4 @@
-"""The plain recurrent network: units that hear their own last values.
+"""The plain recurrent network: the units take their last values as further inputs.
 
 Shape letters: B batch, T steps, D input features, H hidden units.
 """
@@ -29,20 +29,20 @@ class RNNCell(Cell[Array, None]):
         input_size: D.
         hidden_size: H.
         nonlinearity: f, "tanh" or "relu".
-        dropout: probability with which an entry of h_{t-1} is dropped on its way into the product,
-            in training, drawn anew at every step.
+        dropout: probability with which an entry of h_{t-1} is dropped before the product, in
+            training; every step draws new numbers.
         weight_init: makes W.
         recurrent_init: makes U.
 
     Raises:
-        ConfigurationError: a size is not positive, or f is another one.
+        ConfigurationError: a size is not positive, or f is another name.
         ShapeError: x or the state has another shape.
 
     >>> cell = RNNCell(3, 4).init(0)
     >>> cell(jnp.ones((2, 3))).shape
     (2, 4)
 
-    Source: Elman (1990), *Finding structure in time*. PyTorch adds two biases, which are one.
+    Source: Elman (1990), *Finding structure in time*. PyTorch has two biases; here they are one.
     """
 
     nonlinearity: str = static()
