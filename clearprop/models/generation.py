@@ -121,7 +121,8 @@ def generate(
     key = None if seed is None else backend.key(seed)
     if temperature == 0:
         key, temperature = None, 1.0
-    return _generate(model, prompt, key, temperature, length, top_k, top_p, stop)  # type: ignore[no-any-return]
+    texts: Array = _generate(model, prompt, key, temperature, length, top_k, top_p, stop)
+    return texts
 
 
 class _Writing(NamedTuple, Generic[State]):

@@ -152,9 +152,8 @@ def _advance(
             given=f"{log_probabilities.shape} for {B * K} tokens",
         )
     V = log_probabilities.shape[1]
-    sums = (now.sums[:, :, None] + log_probabilities.astype(jnp.float32).reshape(B, K, V)).reshape(
-        B, K * V
-    )
+    gains = log_probabilities.astype(jnp.float32).reshape(B, K, V)
+    sums = (now.sums[:, :, None] + gains).reshape(B, K * V)
     # Of 2 K candidates at most K end, so that at least K stay open. One beam is greedy: it ends
     # where the last token is the likeliest.
     best, places = jax.lax.top_k(sums, 1 if K == 1 else min(2 * K, K * V))

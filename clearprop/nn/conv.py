@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
@@ -217,7 +217,7 @@ class _ConvTranspose(_Conv, init=False):
             self.weight,
             self.bias,
             stride=self.stride,
-            padding=self.padding,  # type: ignore[arg-type]
+            padding=cast("int | tuple[int, ...]", self.padding),
             output_padding=self.output_padding,
             dilation=self.dilation,
             groups=self.groups,

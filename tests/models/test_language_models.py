@@ -294,7 +294,7 @@ def test_searches_that_cannot_be() -> None:
         beam_search(step, {}, batch=1, length=3, penalty=-1.0)
     with pytest.raises(ShapeError, match="row"):
         beam_search(step, jnp.zeros((2, 3)), batch=1, length=3)
-    with pytest.raises(ShapeError, match="step answers"):
+    with pytest.raises(ShapeError, match="step must return"):
         beam_search(step, {}, batch=1, length=3)
     with pytest.raises(ShapeError, match="rows of tokens"):
         translator().begin(TOKENS[:, :0], 3)

@@ -140,7 +140,7 @@ def test_masked_places_of_a_cache_are_as_masked_places_of_the_whole() -> None:
     second, _ = layer.extend(X[:, 3:], cache, 3, mask)
     both = jnp.concatenate([first, second], axis=1)
     np.testing.assert_allclose(both, layer(X, mask=mask), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ShapeError, match="which of its places count"):
+    with pytest.raises(ShapeError, match="which places of the cache count"):
         layer.extend(X[:, :3], cache, mask=mask[:, :3])
 
 

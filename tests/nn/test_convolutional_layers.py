@@ -26,7 +26,7 @@ def test_global_pools() -> None:
     assert nn.GlobalAvgPool()(normal(2, 2, 3, 4, 5)).shape == (2, 5)
     for layer in (nn.GlobalAvgPool(), nn.GlobalMaxPool(), nn.AdaptiveAvgPool(1)):
         for wrong in ((2, 4), (2, 0, 3, 4)):
-            with pytest.raises(ShapeError, match="no places"):
+            with pytest.raises(ShapeError, match="no axis to pool over"):
                 layer(jnp.ones(wrong))
     with pytest.raises(ConfigurationError, match="number of parts"):
         nn.AdaptiveAvgPool((2, 2))(normal(1, 4, 1))

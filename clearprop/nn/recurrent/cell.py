@@ -126,6 +126,6 @@ def by_gate(initializer: Initializer, gates: int) -> Initializer:
     def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // gates)
         keys = draws.split(key, gates)
-        return draws.joined([initializer(own, one, dtype) for own in keys], axis=-1)
+        return draws.joined([initializer(gate_key, one, dtype) for gate_key in keys], axis=-1)
 
     return make

@@ -73,7 +73,7 @@ class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
 
         def stacked(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
             square = (hidden_size, hidden_size)
-            each = [recurrent_init(own, square, dtype) for own in draws.split(key, order)]
+            each = [recurrent_init(k, square, dtype) for k in draws.split(key, order)]
             return draws.joined(each, axis=0) / math.sqrt(order)
 
         self.order = order

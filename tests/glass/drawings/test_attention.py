@@ -118,5 +118,5 @@ def test_what_does_not_attend_says_what_does() -> None:
         attention_maps(GPT, TOKENS, "blocks.0.feedforward")
     with pytest.raises(ConfigurationError, match=r"did you mean 'blocks\.0\.attention'"):
         attention_maps(GPT, TOKENS, "block.0.attention")
-    with pytest.raises(ShapeError, match="no texts"):
+    with pytest.raises(ShapeError, match="rows of tokens"):
         attention_maps(GPT, np.ones((1, 9), np.int32))
