@@ -91,17 +91,17 @@ class GRUCell(Cell[Array, GRUGates]):
         >>> gates.update.shape
         (2, 4)
         """
-        kept = self._recurrent(state)
+        hidden = self._recurrent(state)
         x_r, x_z, x_n = ops.split(projected, 3, axis=-1)
         if self.candidate_bias is not None:
-            h_r, h_z, h_n = ops.split(ops.matmul(kept, self.recurrent_weight), 3, axis=-1)
+            h_r, h_z, h_n = ops.split(ops.matmul(hidden, self.recurrent_weight), 3, axis=-1)
             r = ops.sigmoid(x_r + h_r)
             n = ops.tanh(x_n + r * (h_n + self.candidate_bias))
         else:
             both = 2 * self.hidden_size
-            h_r, h_z = ops.split(ops.matmul(kept, self.recurrent_weight[:, :both]), 2, axis=-1)
+            h_r, h_z = ops.split(ops.matmul(hidden, self.recurrent_weight[:, :both]), 2, axis=-1)
             r = ops.sigmoid(x_r + h_r)
-            n = ops.tanh(x_n + ops.matmul(r * kept, self.recurrent_weight[:, both:]))
+            n = ops.tanh(x_n + ops.matmul(r * hidden, self.recurrent_weight[:, both:]))
         z = ops.sigmoid(x_z + h_z)
         return n + z * (state - n), GRUGates(r, z, n)
 
