@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 import clearprop
-from clearprop import ops
+from clearprop import nn, ops, optim
 from clearprop.autodiff import OPERATIONS, Operation
+from clearprop.optim import configuration
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "clearprop"
@@ -291,6 +292,48 @@ def test_the_house_rules_see() -> None:
     assert undocumented("def f(): ...\nclass A:\n  def g(self): ...") == ["f", "A", "A.g"]
     assert undocumented("def _f(): ...\nclass _A:\n  def g(self): ...") == []
     assert too_long("def f():\n" + "    pass\n" * (LONGEST_FUNCTION + 1)) == ["f"]
+
+
+# --- layers and optimizers ---
+
+LAYER_PARTS = {
+    "equation": r"[\w)\]'|] (?:=|<-) ",
+    "shapes": r"^Shapes: ",
+    "raises": r"^Raises:\n    \w+Error: ",
+    "doctest": r"^>>> ",
+    "source": r"^Source: \S",
+}
+
+
+def missing_parts(made: object, parts: set[str]) -> list[str]:
+    """Return the parts that the docstring of a layer or of an optimizer does not have."""
+    text = inspect.getdoc(made) or ""
+    return sorted(part for part in parts if not re.search(LAYER_PARTS[part], text, re.MULTILINE))
+
+
+def test_a_layer_says_its_equation_its_shapes_its_errors_and_its_source() -> None:
+    exported = {name: getattr(nn, name) for name in nn.__all__}
+    layers = {
+        name: layer
+        for name, layer in exported.items()
+        if inspect.isclass(layer) and issubclass(layer, nn.Module) and layer is not nn.Module
+    }
+    assert len(layers) > 40
+    gaps = {name: missing_parts(layer, set(LAYER_PARTS)) for name, layer in layers.items()}
+    assert {name: parts for name, parts in gaps.items() if parts} == {}
+
+
+def test_an_optimizer_says_its_equation_its_errors_and_its_source() -> None:
+    kinds = ("optimizer", "second-order optimizer", "transformation", "schedule")
+    names = [name for kind in kinds for name in configuration.names(kind)]
+    ours = {
+        name: made
+        for name in names
+        if (made := getattr(optim, name, None) or getattr(optim.schedules, name, None))
+    }
+    assert len(ours) > 20
+    gaps = {name: missing_parts(made, set(LAYER_PARTS) - {"shapes"}) for name, made in ours.items()}
+    assert {name: parts for name, parts in gaps.items() if parts} == {}
 
 
 # --- the wheel -----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clearprop import data, nn, ops, tree
 from clearprop.autodiff import stop_gradient
-from clearprop.nn.module import Array, Initializer
+from clearprop.nn.fields import Array, Initializer
 from clearprop.training import DivergedError, fit, read_run
 from clearprop.training.folder import MODEL
 

@@ -9,7 +9,7 @@ from benchmarks.material import Material
 from benchmarks.turns import Passed
 from clearprop import nn, tree
 from clearprop.models import GPT, MLP, LeNet5, generate, small_resnet
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 from clearprop.training import EpochDone, Event, fit
 
 WITHOUT_END = 1_000_000_000

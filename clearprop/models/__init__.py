@@ -1,4 +1,4 @@
-"""Architectures, one readable file each."""
+"""Architectures, one file for each."""
 
 from clearprop.models.alexnet import AlexNet
 from clearprop.models.attentive_decoder import AttentiveDecoder

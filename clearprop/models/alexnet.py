@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class AlexNet(nn.Module):
@@ -34,7 +34,7 @@ class AlexNet(nn.Module):
     Args:
         channels: of the pictures.
         classes: K.
-        groups: 2 as in the paper, whose two halves ran on a card each; 1 connects them.
+        groups: 2 as in the paper, where each half ran on its own GPU; 1 connects the halves.
         normalize: whether responses are normalized over neighboring channels, as in the paper.
         hidden_size: units of hidden1 and hidden2.
         dropout: probability with which their units are dropped in training.
@@ -46,8 +46,8 @@ class AlexNet(nn.Module):
     >>> sum(w.size for w in nn.parameters(AlexNet()).values())
     60965224
 
-    Deviations from the paper: first values after He et al. (2015) in the place of N(0, 0.01^2) and
-    biases of one, with which it begins to learn only slowly.
+    Deviations from the paper: initial values after He et al. (2015) in place of N(0, 0.01^2) and
+    biases of one, with which learning starts slowly.
 
     Source: Krizhevsky, Sutskever and Hinton (2012), *ImageNet classification with deep
     convolutional neural networks*.
@@ -79,9 +79,7 @@ class AlexNet(nn.Module):
         activation: Callable[[Array], Array] | str = ops.relu,
     ) -> None:
         if groups not in (1, 2):
-            raise ConfigurationError(
-                "the convolutions are in one or two groups", where="AlexNet", given=f"{groups=}"
-            )
+            raise ConfigurationError("groups must be 1 or 2", where="AlexNet", given=f"{groups=}")
         he = nn.initializers.he_normal
         self.conv1 = nn.Conv2d(channels, 96, 11, stride=4, weight_init=he)
         self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=groups, weight_init=he)

@@ -1,4 +1,4 @@
-"""A recurrent decoder that looks back at a memory before every token it writes.
+"""A recurrent decoder that reads from a memory by attention before every token it writes.
 
 Shape letters: B sequences, T tokens written, S places of the memory, M features of a place,
 E features of an embedding, H units of the decoder, A features that are compared, K tokens known.
@@ -12,16 +12,16 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ShapeError, unknown_name
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
-class Memory(NamedTuple):
-    """What is looked at.
+class AttendedMemory(NamedTuple):
+    """The sequence that the decoder attends to.
 
     Attributes:
-        values: (B, S, M), what each place says.
-        keys: (B, S, A), by which a place is found.
-        mask: bool (B, S), True for places that are there.
+        values: (B, S, M), the features of each place.
+        keys: (B, S, A), compared with the units of the decoder to score each place.
+        mask: bool (B, S), True for places that count.
     """
 
     values: Array
@@ -30,17 +30,17 @@ class Memory(NamedTuple):
 
 
 class Writing(NamedTuple):
-    """How far a decoder is; every array has the sequences in front.
+    """The state of a decoder; the first axis of every array is the sequence.
 
     Attributes:
         recurrent: state of the recurrent cell.
-        context: (B, M), what was read from the memory last.
-        memory: what is looked at.
+        context: (B, M), the last weighted mean of the memory.
+        memory: the sequence that the decoder attends to.
     """
 
-    recurrent: Any
+    recurrent: nn.LSTMState
     context: Array
-    memory: Memory
+    memory: AttendedMemory
 
 
 class DotScore(nn.Module):
@@ -62,7 +62,7 @@ class DotScore(nn.Module):
         self.key = nn.Linear(memory_features, hidden_size, bias=False)
 
     def keys(self, values: Array) -> Array:
-        """Return what of each place is compared, once for all steps."""
+        """Return the keys of all places, which are the same at every step."""
         return self.key(values)
 
     def __call__(self, units: Array, keys: Array) -> Array:
@@ -92,7 +92,7 @@ class AdditiveScore(nn.Module):
         self.output = nn.Linear(features, 1, bias=False)
 
     def keys(self, values: Array) -> Array:
-        """Return what of each place is compared, once for all steps."""
+        """Return the keys of all places, which are the same at every step."""
         return self.key(values)
 
     def __call__(self, units: Array, keys: Array) -> Array:
@@ -101,27 +101,27 @@ class AdditiveScore(nn.Module):
 
 
 class AttentiveDecoder(nn.Module):
-    """Writes a sequence token by token, reading from a memory by attention before each one.
+    """Writes a sequence token by token, and reads from a memory by attention before each token.
 
         s_t = LSTM([e(y_{t-1}); c_{t-1}], s_{t-1})        units of the decoder
-        a_t = softmax over the places j of score(s_t, h_j)  where it looks
-        c_t = sum_j a_tj h_j                              what it reads there
+        a_t = softmax over the places j of score(s_t, h_j)  attention weights
+        c_t = sum_j a_tj h_j                              context
         p_t = softmax(W tanh(V [s_t; c_t]))               the next token
 
-    Shapes: tokens (B, T) whole numbers, the token before each place; logits (B, T, K). A place of
-    the memory that the mask hides has no influence; where it hides all, c_t is 0.
+    Shapes: tokens (B, T) whole numbers, the token before each place; logits (B, T, K). Places of
+    the memory that the mask hides have no influence; where all are hidden, c_t is 0.
 
     Args:
         tokens: K.
         memory_features: M.
-        summary_features: of the summary that the first state is made of.
+        summary_features: of the summary from which the first state is computed.
         embedding_features: E.
         hidden_size: H.
         attention: "dot" or "additive", how places are scored.
-        dropout: rate on embeddings and on what the last layer sees.
+        dropout: rate on embeddings and on the input of the last layer.
 
     Raises:
-        ConfigurationError: an unknown kind of attention, or a size that is none.
+        ConfigurationError: an unknown kind of attention, or a size is not positive.
 
     >>> import jax.numpy as jnp
     >>> decoder = AttentiveDecoder(9, 6, 6, embedding_features=4, hidden_size=8).init(0)
@@ -131,7 +131,7 @@ class AttentiveDecoder(nn.Module):
     (2, 3, 9)
 
     Source: Bahdanau, Cho and Bengio (2015), Luong, Pham and Manning (2015). Attention follows the
-    recurrent step as in the second, which feeds V [s_t; c_t] back where here it is c_t.
+    recurrent step as in the second, which feeds V [s_t; c_t] back; here c_t is fed back.
     """
 
     embedding: nn.Embedding
@@ -174,22 +174,22 @@ class AttentiveDecoder(nn.Module):
 
         Args:
             values: (B, S, M), the memory.
-            mask: bool (B, S), the places of it that are there.
-            summary: (B, summary_features), of which the first recurrent state is made.
+            mask: bool (B, S), True for places that count.
+            summary: (B, summary_features), from which the first recurrent state is computed.
 
         Raises:
-            ShapeError: the memory has no place at all.
+            ShapeError: the memory has no place.
         """
         if len(values.shape) != 3 or not values.shape[1]:
             raise ShapeError(
-                "there is nothing to attend to",
+                "the memory has no place to attend to",
                 given=f"a memory of shape {tuple(values.shape)}",
                 expected="(batch, places, features) with at least one place",
             )
         B, _, M = values.shape
         cells = self.start(summary)
         context = jnp.zeros((B, M), values.dtype)
-        memory = Memory(values, self.score.keys(values), mask)
+        memory = AttendedMemory(values, self.score.keys(values), mask)
         return Writing(nn.LSTMState(ops.tanh(cells), cells), context, memory)
 
     def __call__(self, tokens: Array, state: Writing) -> Array:
@@ -200,13 +200,13 @@ class AttentiveDecoder(nn.Module):
         """Return logits (B, T, K), attention (B, T, S), and the state after the last token."""
         if len(tokens.shape) != 2 or not tokens.shape[1]:
             raise ShapeError(
-                "the decoder needs a token to begin with",
+                "the decoder needs at least one token",
                 given=f"tokens of shape {tuple(tokens.shape)}",
                 expected="(batch, time) with at least one token, such as <bos>",
             )
         memory = state.memory
 
-        def body(before: tuple[Any, Array], projected: Array) -> tuple[Any, Any]:
+        def body(before: tuple[nn.LSTMState, Array], projected: Array) -> tuple[Any, Any]:
             now = Writing(before[0], before[1], memory)
             (recurrent, context), weights = self._read_on(projected, now)
             return (recurrent, context), (recurrent.hidden, context, weights)
@@ -217,17 +217,19 @@ class AttentiveDecoder(nn.Module):
         return self._logits(units, contexts), weights, Writing(recurrent, context, memory)
 
     def step(self, state: Writing, tokens: Array) -> tuple[Array, Writing]:
-        """Return log-probabilities (B, K) of what follows one more token, (B,), and the state."""
+        """Return log-probabilities (B, K) of the token after one more token (B,), and the state."""
         (recurrent, context), _ = self._read_on(self._projected(tokens), state)
         logits = self._logits(recurrent.hidden, context)
         return ops.log_softmax(logits), Writing(recurrent, context, state.memory)
 
     def _projected(self, tokens: Array) -> Array:
-        """Return what tokens add to the gates, for all steps at once: it waits for no state."""
+        """Return what the tokens add to the gates, for all steps at once: it needs no state."""
         return self.cell.project(self.dropout(self.embedding(tokens)))
 
-    def _read_on(self, projected: Array, state: Writing) -> tuple[tuple[Any, Array], Array]:
-        """Return recurrent state and context after one more token, and where it looked."""
+    def _read_on(
+        self, projected: Array, state: Writing
+    ) -> tuple[tuple[nn.LSTMState, Array], Array]:
+        """Return recurrent state and context after one more token, and the attention weights."""
         memory = state.memory
         recurrent = self.cell.step(projected + self.reading(state.context), state.recurrent)
         weights = ops.masked_softmax(self.score(recurrent.hidden, memory.keys), memory.mask)

@@ -1,4 +1,4 @@
-"""BERT: a transformer that reads a text in both directions, for words left out and for classes.
+"""BERT: a transformer that reads a text in both directions; fills in words and classifies texts.
 
 Shapes: B examples, T tokens, D features, V tokens of the vocabulary, C classes.
 """
@@ -11,14 +11,15 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ModelError, ShapeError
-from clearprop.nn.module import Array
+from clearprop.models.checks import check_tokens
+from clearprop.nn.fields import Array
 
 EPSILON = 1e-12
-"""Of every normalization, as published."""
+"""The epsilon of every normalization, as published."""
 
 
 class BERT(nn.Module):
-    """Says of each token of a text what it means there: one vector a place.
+    """Computes a vector for each token of a text, from all tokens of the text.
 
         tokens                                          (B, T)
         words + positions + segments, normalized        (B, T, D)
@@ -29,7 +30,7 @@ class BERT(nn.Module):
 
     Args:
         vocabulary: V.
-        context: the most tokens that it reads at once.
+        context: the largest number of tokens that it reads at once.
         width: D.
         layers: number of blocks.
         heads: of the attention.
@@ -37,7 +38,7 @@ class BERT(nn.Module):
         dropout: rate in training; the paper's is 0.1.
         activation: of the feed-forward networks.
         pooled: whether it has the layer that makes one vector of a text (`pool`).
-        padding: the token that counts nowhere; None where all count.
+        padding: the token that fills short texts and is ignored; None where all tokens count.
 
     Raises:
         ShapeError: more tokens than the context, or none.
@@ -47,7 +48,7 @@ class BERT(nn.Module):
     >>> BERT(65, 16, 8, layers=1, heads=2).init(0)(jnp.ones((1, 5), jnp.int32)).shape
     (1, 5, 8)
 
-    Source: Devlin et al. (2019): post-norm blocks, GELU, first weights N(0, 0.02^2).
+    Source: Devlin et al. (2019): post-norm blocks, GELU, initial weights N(0, 0.02^2).
     """
 
     words: nn.Embedding
@@ -101,18 +102,13 @@ class BERT(nn.Module):
         given = dict(x) if isinstance(x, Mapping) else {"tokens": x}
         if "tokens" not in given or not set(given) <= {"segments", "tokens"}:
             raise ShapeError(
-                "the model takes tokens, and segments beside them",
+                "the model takes tokens, and optionally segments",
                 given=", ".join(given) or "nothing",
                 expected='"tokens", and "segments" where they are not all 0',
             )
         tokens = given["tokens"]
         segments = given.get("segments", jnp.zeros_like(tokens))
-        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= self.context:
-            raise ShapeError(
-                "these are no texts that the model can read",
-                given=f"tokens {tuple(tokens.shape)}",
-                expected=f"(batch, 1 to {self.context})",
-            )
+        check_tokens(tokens, self.context)
         y = self.positions(self.words(tokens)) + self.segments(segments)
         y = self.dropout(self.norm(y))
         mask = None if self.padding is None else tokens != self.padding
@@ -121,7 +117,7 @@ class BERT(nn.Module):
         return y
 
     def pool(self, y: Array) -> Array:
-        """Make one vector of a text: tanh of a layer on the first place, (B, T, D) -> (B, D)."""
+        """Return tanh(y_1 W + b) of the first place of each text, (B, T, D) -> (B, D)."""
         if self.pooler is None:
             raise ModelError("this BERT was made without its pooler", fix="BERT(pooled=True)")
         pooled: Array = ops.tanh(self.pooler(y[:, 0]))
@@ -129,10 +125,10 @@ class BERT(nn.Module):
 
 
 class MaskedWords(nn.Module):
-    """BERT with the head that fills in words: logits (B, T, V) of the word at each place.
+    """BERT with a head that fills in words: logits (B, T, V) of the word at each place.
 
-    z = N(gelu(y W + b)) E^T + c with the rows E of BERT's own word embedding, which get the errors
-    of both uses.
+    z = N(gelu(y W + b)) E^T + c with the rows E of BERT's word embedding, which get the error
+    signals of both uses.
 
     >>> sum(w.size for w in nn.parameters(MaskedWords(BERT(pooled=False))).values())
     109514298
@@ -151,7 +147,7 @@ class MaskedWords(nn.Module):
         self.bert = bert
         self.transform = nn.Linear(width, width, weight_init=small)
         self.norm = nn.LayerNorm(width, epsilon=EPSILON)
-        self.bias = nn.Parameter((bert.words.size,), nn.initializers.zeros)  # type: ignore[assignment]
+        self.bias = nn.parameter((bert.words.size,), nn.initializers.zeros)
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Array:
         y = self.norm(ops.gelu(self.transform(self.bert(x))))
@@ -179,7 +175,7 @@ class TextClassifier(nn.Module):
     def __init__(self, bert: BERT, classes: int, *, dropout: float = 0.0) -> None:
         if bert.pooler is None:
             raise ModelError(
-                "classes are read off the pooled vector of a text", fix="BERT(pooled=True)"
+                "the classifier needs the pooled vector of a text", fix="BERT(pooled=True)"
             )
         self.bert = bert
         self.dropout = nn.Dropout(dropout)

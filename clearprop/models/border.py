@@ -1,15 +1,15 @@
-"""A border around pictures: what brings them to the size that a network was made for."""
+"""A border around pictures, which gives them the size that a network takes."""
 
 from __future__ import annotations
 
 from clearprop import nn, ops
 from clearprop.errors import ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 
 class Border(nn.Module):
-    """Pictures in the middle of a square of zeros; an odd row or column more goes to the end.
+    """Pictures in the middle of a square of zeros; an odd number of zeros has one more at the end.
 
     Shapes: x (batch, height, width, channels), y (batch, size, size, channels).
 
@@ -17,7 +17,7 @@ class Border(nn.Module):
         size: height and width of the square.
 
     Raises:
-        ShapeError: the pictures are larger than the square, or no pictures.
+        ShapeError: the pictures are larger than the square, or x has other axes.
 
     >>> import jax.numpy as jnp
     >>> print(Border(4)(jnp.ones((1, 2, 1, 1)))[0, :, :, 0])
@@ -36,7 +36,7 @@ class Border(nn.Module):
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != 4 or max(x.shape[1:3]) > self.size:
             raise ShapeError(
-                "the pictures do not go into the square",
+                "the pictures are larger than the square",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, height, width, channels), at most {self.size} x {self.size}",
             )

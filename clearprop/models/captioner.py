@@ -1,4 +1,4 @@
-"""A captioner: a convolutional network sees a picture, a recurrent one says what is in it.
+"""A captioner: a convolutional network reads a picture, a recurrent network describes it.
 
 Shape letters: B pictures, height x width of a picture, C its channels, S places of the feature map,
 M channels of the feature map, T words, K words known.
@@ -14,15 +14,15 @@ import jax.numpy as jnp
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.attentive_decoder import AttentiveDecoder, Writing
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 
 class Captioner(nn.Module):
-    """Writes a sequence of words about a picture, looking at one place or another for each.
+    """Writes words about a picture, and attends to places of the picture for each word.
 
     It takes ``{"image": (B, height, width, C), "words": (B, T)}``, the word before each place, and
-    gives logits (B, T, K) of the word that follows. To write by itself, it `begin`s with the
-    picture and takes a `step` for each word.
+    gives logits (B, T, K) of the word that follows. To write a caption, call `begin` with the
+    picture and `step` for each word.
 
     For pictures of 28 x 140 and ``channels=(16, 32, 64)``:
 
@@ -43,8 +43,8 @@ class Captioner(nn.Module):
         dropout: rate on embeddings and before the last layer.
 
     Raises:
-        ConfigurationError: the pictures are too small to be pooled so often.
-        ShapeError: inputs that are no pictures of this shape with words beside them.
+        ConfigurationError: the pictures are too small for so many poolings.
+        ShapeError: the inputs are not pictures of this shape with words.
 
     >>> model = Captioner((8, 24, 1), 14, channels=(8, 16), hidden_size=16).init(0)
     >>> x = {"image": jnp.ones((2, 8, 24, 1)), "words": jnp.array([[2, 5], [2, 6]])}
@@ -52,8 +52,8 @@ class Captioner(nn.Module):
     ((2, 2, 14), (2, 2, 2, 6))
 
     Source: Xu et al. (2015), *Show, attend and tell*, soft attention. There a network trained on
-    ImageNet sees, here one that learns with the rest; and here each place of the feature map has
-    a learned vector of its own, by which equal things at two places are told apart.
+    ImageNet reads the picture; here the convolutions are trained with the rest, and each place of
+    the feature map has a learned vector, which distinguishes equal things at two places.
     """
 
     convolutions: tuple[nn.Conv2d, ...]
@@ -77,7 +77,7 @@ class Captioner(nn.Module):
         map_height, map_width = (side // 2 ** len(channels) for side in (height, width))
         if not map_height * map_width or not channels:
             raise ConfigurationError(
-                "nothing is left of the pictures after so many poolings",
+                "the pictures are too small for so many poolings",
                 where="Captioner",
                 given=f"pictures of {height} x {width}, channels={tuple(channels)}",
                 fix="fewer channels: each number is a convolution and a pooling by 2",
@@ -106,7 +106,7 @@ class Captioner(nn.Module):
     def begin(self, image: Array, length: int | None = None) -> Writing:
         """Return the state of the decoder before the first word, for pictures (B, *shape).
 
-        It need not know for which ``length`` to make room, as other models must.
+        Other models need ``length``, to make room for so many tokens; this one ignores it.
         """
         self._check_image(image)
         seen = image
@@ -118,11 +118,11 @@ class Captioner(nn.Module):
         return self.decoder.begin(values, mask, ops.mean(values, axis=1))
 
     def step(self, state: Writing, tokens: Array) -> tuple[Array, Writing]:
-        """Return log-probabilities (B, K) of what follows one more word, (B,), and the state."""
+        """Return log-probabilities (B, K) of the word after one more word (B,), and the state."""
         return self.decoder.step(state, tokens)
 
     def attention(self, x: Mapping[str, Array]) -> Array:
-        """Return how much each word looked at each place of the map, (B, T, rows, columns)."""
+        """Return the attention of each word to each place of the map, (B, T, rows, columns)."""
         self._check(x)
         weights = self.decoder.write(x["words"], self.begin(x["image"]))[1]
         rows, columns = (side // 2 ** len(self.convolutions) for side in self.shape[:2])
@@ -148,8 +148,7 @@ class Captioner(nn.Module):
                 f"the model takes pictures of {self._size}",
                 given=f"image {tuple(image.shape)}",
                 expected=f"image (batch, {', '.join(map(str, self.shape))})",
-                fix="pictures of another size need a model made for them, "
-                "or to be stretched to this size",
+                fix="make a model for pictures of this size, or resize the pictures",
             )
 
     @property

@@ -1,22 +1,22 @@
-"""Pictures made larger: what lets a network of fixed size take smaller ones."""
+"""Pictures made larger, so that a network of fixed size takes smaller pictures."""
 
 from __future__ import annotations
 
 from clearprop import nn, ops
 from clearprop.errors import ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 
 class Enlarge(nn.Module):
-    """Each pixel becomes a square of factor x factor pixels.
+    """Every pixel repeated as a square of factor x factor pixels.
 
     y[b, i, j, c] = x[b, floor(i / factor), floor(j / factor), c]
 
     Shapes: x (batch, height, width, channels), y (batch, factor height, factor width, channels).
 
     Raises:
-        ShapeError: x holds no pictures.
+        ShapeError: x has other axes.
 
     >>> import jax.numpy as jnp
     >>> print(Enlarge(2)(jnp.array([[1.0, 2.0]]).reshape(1, 1, 2, 1))[0, :, :, 0])
@@ -33,7 +33,7 @@ class Enlarge(nn.Module):
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != 4:
             raise ShapeError(
-                "pictures are needed",
+                "the input must be a batch of pictures",
                 given=f"input {tuple(x.shape)}",
                 expected="(batch, height, width, channels)",
             )

@@ -1,4 +1,4 @@
-"""A forecaster: what comes next in a series, from a window of what was.
+"""A forecaster: the next values of a series, from a window of past values.
 
 Shape letters: B batch, T values in a window, F features, H hidden units, P values to predict.
 """
@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from clearprop import nn
 from clearprop.errors import ShapeError, unknown_name
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 NETWORKS = ("time-delay", "fsmn", "rnn", "higher-order", "lstm", "gru")
 
 
 class Forecaster(nn.Module):
-    """y = x_T + h_T V + c: the last value, and what a network with a memory adds to it.
+    """Predicts the next values of a series: y = x_T + h_T V + c.
 
-    h_T is what the network shows at the last step of the window. "time-delay" sees the last values
-    side by side, "fsmn" sums them up in a memory block, "rnn", "higher-order", "lstm" and "gru"
-    carry a state along. V begins at zero, so that the first forecast is persistence: nothing
-    changes. The last value is added as it was scaled; where the targets are scaled otherwise, V and
-    c make up for it.
+    h_T is the output of a network at the last step of the window. "time-delay" takes the last
+    values side by side, "fsmn" sums them in a memory block, "rnn", "higher-order", "lstm" and "gru"
+    carry a state from step to step. V begins at zero, so that the first forecast is persistence:
+    the last value. Where inputs and targets are scaled differently, V and c learn the difference.
 
     Args:
         network: one of `NETWORKS`.
-        features: F; the first is the series that is predicted.
+        features: F; the model predicts the first of them.
         horizon: P.
         hidden_size: H.
         memory: values that "time-delay" and "fsmn" look back over.
@@ -32,7 +31,7 @@ class Forecaster(nn.Module):
 
     Raises:
         ConfigurationError: there is no such network.
-        ShapeError: x is no batch of windows, or a window is empty.
+        ShapeError: x is not a batch of windows, or a window is empty.
 
     >>> import jax.numpy as jnp
     >>> Forecaster("lstm", horizon=3).init(0)(jnp.ones((2, 24, 1))).shape
@@ -59,7 +58,7 @@ class Forecaster(nn.Module):
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != 3 or not x.shape[1]:
             raise ShapeError(
-                "a forecast goes on from a window of values",
+                "the model takes a batch of windows",
                 given=f"input {tuple(x.shape)}",
                 expected="(batch, time, features), at least one value",
                 fix="x[None] for one window" if len(x.shape) == 2 else None,

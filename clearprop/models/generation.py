@@ -1,4 +1,4 @@
-"""Texts from a language model: one token after the other, with what was read kept.
+"""Texts from a language model, generated token by token with a state.
 
 Shapes: B texts, T tokens of a prompt, V tokens of the vocabulary, L tokens at most.
 """
@@ -6,24 +6,25 @@ Shapes: B texts, T tokens of a prompt, V tokens of the vocabulary, L tokens at m
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from clearprop import backend
 from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.models.search import State
 
 Array = jax.Array
 
 
-class LanguageModel(Protocol):
-    """What texts can be generated with: a tree of arrays that reads on from a state."""
+class LanguageModel(Protocol[State]):
+    """A model that `generate` can use: a tree of arrays that continues from a state."""
 
-    def begin(self, batch: int, length: int | None = None) -> Any:
+    def begin(self, batch: int, length: int | None = None) -> State:
         """Return the state before the first token, with room for ``length`` tokens."""
 
-    def __call__(self, tokens: Array, state: Any) -> tuple[Array, Any]:
+    def __call__(self, tokens: Array, state: State) -> tuple[Array, State]:
         """Return logits (B, T, V) after each token, and the state after the last."""
 
 
@@ -31,17 +32,18 @@ def choose(
     logits: Array,
     key: Array | None = None,
     *,
-    temperature: Any = 1.0,
+    temperature: float | Array = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Array:
     """Draw the next token of each row: p = softmax(logits / temperature) over the likely ones.
 
     ``top_k`` leaves the k likeliest tokens; ``top_p`` the smallest set of the likeliest tokens
-    whose probabilities, after temperature and ``top_k``, sum to at least p. What is left shares
-    all the probability. Without a key, or with ``top_k=1``, the likeliest token is taken.
+    whose probabilities, after temperature and ``top_k``, sum to at least p. Their
+    probabilities are then normalized. Without a key, or with ``top_k=1``, the likeliest token is
+    taken.
 
-    Shapes: logits (..., V), the answer int32 (...,).
+    Shapes: logits (..., V); the result is int32 (...,).
 
     >>> logits = jnp.log(jnp.array([0.5, 0.3, 0.2]))
     >>> draws = [int(choose(logits, jax.random.key(i), top_p=0.7)) for i in range(20)]
@@ -59,7 +61,7 @@ def choose(
     best, words = jax.lax.top_k(logits, V if top_k is None else min(top_k, V))
     if top_p is not None:
         probabilities = jax.nn.softmax(best)
-        # The likeliest stays always: what stands before it sums to 0.
+        # The likeliest token always stays: the sum before it is 0.
         before = jnp.cumsum(probabilities, axis=-1) - probabilities
         best = jnp.where(before < top_p, best, -jnp.inf)
     drawn = jax.random.categorical(key, best)[..., None]
@@ -67,7 +69,7 @@ def choose(
 
 
 def generate(
-    model: Any,
+    model: LanguageModel[State],
     prompt: Array,
     length: int,
     *,
@@ -77,7 +79,7 @@ def generate(
     top_p: float | None = None,
     stop: int | None = None,
 ) -> Array:
-    """Continue each prompt by ``length`` tokens, keeping keys and values of what was read.
+    """Continue each prompt by ``length`` tokens; the state of the model keeps what was read.
 
     The prompt is read at once, then a compiled loop writes token after token. The same seed gives
     the same text; without one the likeliest token is taken at each step.
@@ -90,7 +92,7 @@ def generate(
         temperature: divides the logits; 0 takes the likeliest token.
         top_k: see `choose`.
         top_p: see `choose`.
-        stop: the token that ends a text; what follows it repeats it.
+        stop: the token that ends a text; all tokens after it are the same token.
 
     Returns:
         int32 (B, T + L): the prompts and what follows them.
@@ -109,7 +111,7 @@ def generate(
     prompt = jnp.asarray(prompt, jnp.int32)
     if prompt.ndim != 2 or not prompt.size:
         raise ShapeError(
-            "a text begins with at least one token",
+            "the prompt needs at least one token",
             where="generate",
             given=f"prompt {prompt.shape}",
             expected="(batch, tokens)",
@@ -119,22 +121,23 @@ def generate(
     key = None if seed is None else backend.key(seed)
     if temperature == 0:
         key, temperature = None, 1.0
-    return _generate(model, prompt, key, temperature, length, top_k, top_p, stop)  # type: ignore[no-any-return]
+    texts: Array = _generate(model, prompt, key, temperature, length, top_k, top_p, stop)
+    return texts
 
 
-class _Writing(NamedTuple):
-    """Where a text stands: tokens (B, T + L), how many are written, the last of them."""
+class _Writing(NamedTuple, Generic[State]):
+    """The state of a generation: tokens (B, T + L), how many are written, the last of them."""
 
     tokens: Array
     written: Array
     last: Array
     ended: Array
-    state: Any
+    state: State
 
 
 @functools.partial(jax.jit, static_argnames=("length", "top_k", "top_p", "stop"))
 def _generate(
-    model: LanguageModel,
+    model: LanguageModel[State],
     prompt: Array,
     key: Array | None,
     temperature: Array,
@@ -146,20 +149,20 @@ def _generate(
     B, T = prompt.shape
     first = jnp.zeros((), jnp.int32)
 
-    def write(logits: Array, now: _Writing) -> _Writing:
-        own = None if key is None else jax.random.fold_in(key, now.written)
-        word = choose(logits[:, -1], own, temperature=temperature, top_k=top_k, top_p=top_p)
+    def write(logits: Array, now: _Writing[State]) -> _Writing[State]:
+        step_key = None if key is None else jax.random.fold_in(key, now.written)
+        word = choose(logits[:, -1], step_key, temperature=temperature, top_k=top_k, top_p=top_p)
         if stop is not None:
             word = jnp.where(now.ended, stop, word)
         tokens = jax.lax.dynamic_update_slice(now.tokens, word[:, None], (first, now.written))
         ended = now.ended if stop is None else now.ended | (word == stop)
         return now._replace(tokens=tokens, written=now.written + 1, last=word, ended=ended)
 
-    def go_on(now: _Writing) -> _Writing:
+    def go_on(now: _Writing[State]) -> _Writing[State]:
         logits, state = model(now.last[:, None], now.state)
         return write(logits, now._replace(state=state))
 
-    # The last token is not read any more.
+    # The model does not read the last token, so the state needs no room for it.
     logits, state = model(prompt, model.begin(B, T + length - 1))
     rest = jnp.full((B, length), 0 if stop is None else stop, jnp.int32)
     begun = _Writing(
@@ -177,7 +180,7 @@ def _generate(
 
 def _check(length: int, temperature: float, top_k: int | None, top_p: float | None) -> None:
     if length < 0:
-        raise ConfigurationError("no text has fewer tokens than 0", given=f"length={length}")
+        raise ConfigurationError("length must be 0 or more", given=f"length={length}")
     if not temperature >= 0:
         raise ConfigurationError("temperature must be 0 or more", given=str(temperature))
     if top_k is not None and top_k < 1:

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.nn.module import Array
+from clearprop.models.checks import check_tokens
+from clearprop.nn.fields import Array
 
 
 class Read(NamedTuple):
-    """What a model remembers of the tokens that it has read.
+    """The state of a language model after the tokens that it has read.
 
     Attributes:
         caches: keys and values of each block.
         length: how many tokens, an int32 scalar.
-        counts: bool (B, L), which places hold a token that counts; None where all count.
+        counts: bool (B, L), True for places with a token that counts; None where all count.
     """
 
     caches: tuple[nn.Cache, ...]
@@ -32,20 +33,21 @@ class Read(NamedTuple):
 
 
 class GPT(nn.Module):
-    """Says at each place of a text which token may come next.
+    """Predicts the next token at each place of a text.
 
         tokens                        (B, T)
         embedding + positions         (B, T, D)
-        blocks, each place seeing itself and earlier ones
+        blocks: each place attends to itself and earlier ones
         norm                          (B, T, D)
         logits: products with the rows of the embedding     (B, T, V)
 
-    The defaults are GPT-2's smallest form. Rows of the embedding serve twice where ``tied``: they
-    are looked up by the tokens and score the next ones, and get the errors of both uses.
+    The defaults are GPT-2's smallest form. Where ``tied``, the rows of the embedding are used
+    twice: as vectors of the tokens and as weights of the output. They get the error signals of
+    both.
 
     Args:
         vocabulary: V.
-        context: the most tokens that it reads at once.
+        context: the largest number of tokens that it reads at once.
         width: D.
         layers: number of blocks.
         heads: of the attention.
@@ -57,7 +59,7 @@ class GPT(nn.Module):
         dropout: rate in training, of embeddings, attention and blocks.
         bias: whether the linear layers have one.
         tied: whether the output uses the embedding's rows.
-        padding: a token that counts nowhere; None where all count.
+        padding: the token that fills short texts and is ignored; None where all tokens count.
 
     Raises:
         ShapeError: more tokens than the context, or none.
@@ -68,7 +70,7 @@ class GPT(nn.Module):
     (1, 5, 65)
 
     Source: Radford et al. (2019), *Language models are unsupervised multitask learners*: pre-norm
-    blocks, GELU by tanh, first weights N(0, 0.02^2), those before a shortcut divided by sqrt(2
+    blocks, GELU by tanh, initial weights N(0, 0.02^2), those before a shortcut divided by sqrt(2
     layers).
     """
 
@@ -125,9 +127,16 @@ class GPT(nn.Module):
         self.context = context
         self.padding = padding
 
-    def __call__(self, tokens: Array, state: Read | None = None) -> Any:
+    @overload
+    def __call__(self, tokens: Array, state: None = None) -> Array: ...
+
+    @overload
+    def __call__(self, tokens: Array, state: Read) -> tuple[Array, Read]: ...
+
+    def __call__(self, tokens: Array, state: Read | None = None) -> Array | tuple[Array, Read]:
         """Return logits (B, T, V); with a state also the state after these tokens."""
-        self._check(tokens, state)
+        rooms = [cache.keys.shape[2] for cache in (state.caches if state else ())]
+        check_tokens(tokens, min([self.context, *rooms]))
         start = 0 if state is None else state.length
         x = self.embedding(tokens)
         if self.positions is not None:
@@ -144,7 +153,7 @@ class GPT(nn.Module):
             counts = jax.lax.dynamic_update_slice(counts, tokens != self.padding, here)
         caches = []
         for block, before in zip(self.blocks, state.caches, strict=True):
-            x, cache = block(x, counts, cache=before, start=start)
+            x, cache = block.extend(x, before, start, counts)
             caches.append(cache)
         return self._logits(x), Read(tuple(caches), state.length + tokens.shape[1], counts)
 
@@ -153,7 +162,7 @@ class GPT(nn.Module):
         length = self.context if length is None else length
         if length > self.context:
             raise ShapeError(
-                "there is no room for more tokens than the context",
+                "the state cannot have more places than the context",
                 given=f"{length} tokens",
                 expected=f"at most {self.context}",
             )
@@ -167,17 +176,6 @@ class GPT(nn.Module):
         if self.output is not None:
             return self.output(x)
         return ops.matmul(x, ops.transpose(self.embedding.weight))
-
-    def _check(self, tokens: Array, state: Read | None) -> None:
-        rooms = [cache.keys.shape[2] for cache in (state.caches if state else ())]
-        most = min([self.context, *rooms])
-        if len(tokens.shape) != 2 or not 0 < tokens.shape[1] <= most:
-            raise ShapeError(
-                "these are no texts that the model can read",
-                given=f"tokens {tuple(tokens.shape)}",
-                expected=f"(batch, 1 to {most})",
-                fix="cut longer texts into windows of the context",
-            )
 
 
 def _positions(kind: str, context: int, width: int) -> nn.Module | None:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class LeNet5(nn.Module):
-    """The convolutional network that read cheques, in today's form.
+    """A convolutional network for handwritten digits, in today's form.
 
     Shapes (B examples, K classes) for 28 x 28 pictures, padded to the paper's 32 x 32:
 
@@ -23,9 +23,10 @@ class LeNet5(nn.Module):
         hidden2                 (B, 84)          10,164
         output                  (B, K)              850 for K = 10
 
-    Deviations from the paper: rectified units and max pooling in the place of tanh and trained
+    Deviations from the paper: rectified units and max pooling in place of tanh and trained
     sub-sampling, full connections from pool1 to conv2, and a linear layer before softmax in the
-    place of radial basis functions. ``activation=ops.tanh, pooling="average"`` are nearer to it.
+    place of radial basis functions. ``activation=ops.tanh, pooling="average"`` are closer to the
+    paper.
 
     Args:
         channels: of the pictures.
@@ -66,7 +67,7 @@ class LeNet5(nn.Module):
             )
         if pooling not in ("max", "average"):
             raise ConfigurationError(
-                "pooling is 'max' or 'average'", where="LeNet5", given=repr(pooling)
+                "pooling must be 'max' or 'average'", where="LeNet5", given=repr(pooling)
             )
         pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
         he = nn.initializers.he_normal

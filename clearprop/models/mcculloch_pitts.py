@@ -1,4 +1,4 @@
-"""The neuron of McCulloch and Pitts: weights that somebody chose, a threshold, and a spike or none.
+"""The neuron of McCulloch and Pitts: chosen weights, a threshold, and an output of 0 or 1.
 
 Shape letters: m inputs.
 """
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 Form = Literal["threshold", "bias"]
 
@@ -29,21 +29,21 @@ class McCullochPitts(nn.Module):
     """A neuron that spikes where the weighted sum of its inputs reaches its threshold.
 
     In the threshold form z = w1 x1 + ... + wm xm, and y = 1 where z >= theta, else 0. In the bias
-    form z = b + w1 x1 + ... + wm xm with b = -theta, and y = 1 where z >= 0, else 0. Both say the
-    same of every input.
+    form z = b + w1 x1 + ... + wm xm with b = -theta, and y = 1 where z >= 0, else 0. Both
+    give the same output for every input.
 
-    An inhibitory input, as the paper has it, is no weight: while one of them is active the neuron
-    is silent, whatever the others say. Its place in the weights must be 0.
+    An inhibitory input, as in the paper, has no weight: while one is active the output is 0,
+    whatever the other inputs are. Its entry in the weights must be 0.
 
-    Nothing in it is learned, so it has no parameters.
+    The neuron learns nothing and has no parameters.
 
     Shapes: x (..., m), y (...,); an inhibitory input is active where it is above 0.
 
     Args:
         weights: w, one for each input.
         threshold: theta.
-        inhibitory: places of the inhibitory inputs, from 0.
-        form: how the answer is computed, "threshold" or "bias".
+        inhibitory: numbers of the inhibitory inputs, from 0.
+        form: how the output is computed, "threshold" or "bias".
 
     Raises:
         ConfigurationError: there are no inputs, or an inhibitory place does not exist or has a
@@ -84,7 +84,7 @@ class McCullochPitts(nn.Module):
         """Return the neuron of a gate of `GATES`.
 
         Raises:
-            ConfigurationError: one neuron is no such gate; for "xor" none can be.
+            ConfigurationError: there is no such gate; no single neuron can compute "xor".
         """
         if name not in GATES:
             raise unknown_name("gate", name, GATES, where="McCullochPitts.gate")
@@ -117,10 +117,10 @@ class McCullochPitts(nn.Module):
         return McCullochPitts(self.weights, self.threshold, inhibitory=self.inhibitory, form=form)
 
     def weighed(self) -> McCullochPitts:
-        """Return a neuron that has weights in the place of inhibitory inputs.
+        """Return a neuron that has negative weights instead of inhibitory inputs.
 
-        For inputs of 0 and 1 it answers alike: each inhibitory input weighs so much below zero
-        that all that excites together cannot reach the threshold against it.
+        For inputs of 0 and 1 it gives the same output: with one inhibitory input active, the sum
+        stays below the threshold even where all exciting inputs are active.
         """
         most = sum(w for w in self.weights if w > 0)
         against = min(0.0, self.threshold - most) - 1.0

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class MLP(nn.Module):
-    """z_0 = x, z_l = f(z_{l-1} W_l + b_l) for the hidden layers, and a linear output layer.
+    """Fully connected layers: z_0 = x, z_l = f(z_{l-1} W_l + b_l), and a linear output layer.
 
     Args:
-        sizes: units a layer, from the inputs to the outputs: ``(784, 256, 128, 10)``.
+        sizes: units of each layer, from the inputs to the outputs: ``(784, 256, 128, 10)``.
         activation: f, an operation or its name.
-        output: what the output units apply, if anything; losses on logits need nothing here.
+        output: the activation of the output units; None for losses that take logits.
         dropout: probability with which a hidden unit is dropped in training.
 
     Shapes: x (batch, ...) with sizes[0] numbers an example, output (batch, sizes[-1]).
@@ -43,7 +43,9 @@ class MLP(nn.Module):
     ) -> None:
         if len(sizes) < 2:
             raise ConfigurationError(
-                "a network needs a number of inputs and of outputs", where="MLP", given=str(sizes)
+                "sizes must hold at least two numbers",
+                where="MLP",
+                given=str(sizes),
             )
         self.flatten = nn.Flatten()
         self.layers = tuple(

@@ -1,4 +1,4 @@
-"""Rosenblatt's perceptron: one neuron with a threshold, and its rule with every correction counted.
+"""Rosenblatt's perceptron: one neuron with a threshold, and its learning rule.
 
 Shape letters: N examples, m inputs.
 """
@@ -6,23 +6,23 @@ Shape letters: N examples, m inputs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.errors import DataError
+from clearprop.nn.fields import Array
 from clearprop.nn.initializers import zeros
-from clearprop.nn.module import Array
 
 
 class Perceptron(nn.Module):
-    """One neuron: z = w1 x1 + ... + wm xm + b, and the answer is 1 where z >= 0, else 0.
+    """One neuron: z = w1 x1 + ... + wm xm + b, and the predicted class is 1 where z >= 0, else 0.
 
-    It gives z; the loss ``perceptron`` sets the threshold, and its error signal y - t makes plain
-    gradient descent on one example at a time Rosenblatt's rule w += eta (t - y) x. Weights and bias
-    begin at 0, so that the rate only scales them and changes no answer.
+    The output is z. The loss ``perceptron`` applies the threshold; with its error signal y - t
+    gradient descent on one example at a time is Rosenblatt's rule w += eta (t - y) x. Weights and
+    bias begin at 0, so that the learning rate scales them and changes no prediction.
 
     Shapes: x (batch, ...) with ``inputs`` numbers an example, z (batch, 1).
 
@@ -38,7 +38,7 @@ class Perceptron(nn.Module):
     [0, 0, 0, 1]
 
     Source: Rosenblatt (1958), *The perceptron: a probabilistic model for information storage and
-    organization in the brain*, its trained layer, with answers 0 and 1 in the place of -1 and 1.
+    organization in the brain*, its trained layer, with classes 0 and 1 instead of -1 and 1.
     """
 
     flatten: nn.Flatten
@@ -53,13 +53,12 @@ class Perceptron(nn.Module):
 
 
 class Corrections(NamedTuple):
-    """What Rosenblatt's rule did.
+    """The result of `rosenblatt`.
 
     Attributes:
         weights: w at the end, float32 (m,).
         bias: b at the end.
-        counts: how many examples were wrong when their turn came, pass by pass; the first 0 ends
-            the learning, for nothing changes from there on.
+        counts: number of corrections in each epoch; learning ends after the first epoch with 0.
     """
 
     weights: NDArray[np.float32]
@@ -68,33 +67,33 @@ class Corrections(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Corrections in all."""
+        """Number of all corrections."""
         return sum(self.counts)
 
     @property
     def ended(self) -> bool:
-        """Whether a pass went by without an error: a plane was found."""
+        """Whether the last epoch had no error: a decision boundary was found."""
         return bool(self.counts) and self.counts[-1] == 0
 
 
 def rosenblatt(
-    inputs: NDArray[Any],
-    labels: NDArray[Any],
-    orders: Iterable[NDArray[Any]],
+    inputs: NDArray[np.generic],
+    labels: NDArray[np.generic],
+    orders: Iterable[NDArray[np.integer]],
     *,
     rate: float = 1.0,
 ) -> Corrections:
-    """Learn by Rosenblatt's rule, counting: where y is not t, w += eta (t - y) x, b += eta (t - y).
+    """Learn by Rosenblatt's rule: where y is not t, w += eta (t - y) x and b += eta (t - y).
 
-    It is what training a `Perceptron` with the loss ``perceptron``, plain gradient descent and
-    batches of one does, example by example. If a plane separates the classes, the corrections end,
-    after no more than (R / gamma)^2 of them: R is the longest example, with a 1 for the bias beside
-    it, gamma the widest margin that a plane leaves.
+    Training a `Perceptron` with the loss ``perceptron``, plain gradient descent and batches of one
+    does the same. If a linear decision boundary separates the classes, the rule stops after at most
+    (R / gamma)^2 corrections: R is the length of the longest example, extended by a 1 for the bias,
+    and gamma is the largest margin of a boundary.
 
     Args:
         inputs: (N, m).
         labels: 0 or 1, (N,).
-        orders: the rows of each pass in their order; learning ends with them, or before.
+        orders: for each epoch, the order of the rows.
         rate: eta.
 
     Raises:
@@ -110,7 +109,7 @@ def rosenblatt(
     truth = np.asarray(labels).reshape(-1)
     if not len(inputs) or not np.isin(truth, (0, 1)).all() or len(truth) != len(inputs):
         raise DataError(
-            "Rosenblatt's rule needs examples with a label of 0 or 1 each",
+            "Rosenblatt's rule needs examples with labels of 0 or 1",
             given=f"{len(inputs)} examples, {len(truth)} labels",
         )
     points = np.asarray(inputs, np.float32).reshape(len(inputs), -1)
@@ -120,9 +119,9 @@ def rosenblatt(
     for order in orders:
         wrong = 0
         for row in order:
-            answer = points[row] @ weights + bias >= 0
-            if answer != truth[row]:
-                change = eta * np.float32(truth[row] - answer)
+            predicted = points[row] @ weights + bias >= 0
+            if predicted != truth[row]:
+                change = eta * np.float32(truth[row] - predicted)
                 weights += change * points[row]
                 bias += change
                 wrong += 1

@@ -1,4 +1,4 @@
-"""A language model by a recurrent network: the next token from all that was read before.
+"""A recurrent language model: predicts the next token from all tokens before it.
 
 Shape letters: B texts, T tokens, D features of a token, H units of a layer, V tokens of the
 vocabulary.
@@ -6,25 +6,26 @@ vocabulary.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import overload
 
 from clearprop import nn
-from clearprop.errors import ShapeError, unknown_name
-from clearprop.nn.module import Array
+from clearprop.errors import unknown_name
+from clearprop.models.checks import check_tokens
+from clearprop.nn.fields import Array
 
 CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN"}
 
 
 class RecurrentLanguageModel(nn.Module):
-    """Says at each place of a text which token may come next.
+    """Predicts the next token at each place of a text.
 
         tokens                        (B, T)
         embedding, dropout            (B, T, D)
         recurrent layers              (B, T, H)
         dropout, linear: logits       (B, T, V)
 
-    All that it knows of the text before is in its state, whose size does not grow with the text:
-    ``model(tokens, state)`` reads on from a state and returns the next one too.
+    The state summarizes the text before, and its size does not grow with the text:
+    ``model(tokens, state)`` continues from a state and also returns the next state.
 
     Args:
         vocabulary: V.
@@ -35,8 +36,8 @@ class RecurrentLanguageModel(nn.Module):
         dropout: rate in training, on embeddings, between layers and before the last one.
 
     Raises:
-        ConfigurationError: another cell, or a size that is none.
-        ShapeError: inputs that are no tokens (B, T) with one place at least.
+        ConfigurationError: there is no such cell, or a size is not positive.
+        ShapeError: the input is not (B, T) with at least one token.
 
     >>> import jax.numpy as jnp
     >>> model = RecurrentLanguageModel(65, embedding_features=8, hidden_size=16).init(0)
@@ -77,22 +78,22 @@ class RecurrentLanguageModel(nn.Module):
         self.output = nn.Linear(hidden_size, vocabulary)
         self.dropout = nn.Dropout(dropout)
 
-    def __call__(self, tokens: Array, state: Any = None) -> Any:
-        if tokens.ndim != 2 or not tokens.shape[1]:
-            raise ShapeError(
-                "texts are rows of tokens",
-                where="RecurrentLanguageModel",
-                given=f"input of shape {tuple(tokens.shape)}",
-                expected="(batch, tokens), at least one place",
-            )
+    @overload
+    def __call__(self, tokens: Array, state: None = None) -> Array: ...
+
+    @overload
+    def __call__(self, tokens: Array, state: object) -> tuple[Array, object]: ...
+
+    def __call__(self, tokens: Array, state: object = None) -> Array | tuple[Array, object]:
+        check_tokens(tokens)
         embedded = self.dropout(self.embedding(tokens))
         read, after = self.recurrent(embedded, state, return_state=True)
         logits = self.output(self.dropout(read))
         return logits if state is None else (logits, after)
 
-    def begin(self, batch: int, length: int | None = None) -> Any:
-        """Return the state before the first token of so many texts.
+    def begin(self, batch: int, length: int | None = None) -> object:
+        """Return the state before the first token of a batch of texts.
 
-        It need not know for which ``length`` to make room, as other models must.
+        Other models need ``length``, to make room for so many tokens; this one ignores it.
         """
         return self.recurrent.zero_state(batch, self.embedding.weight.dtype)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
-from clearprop.nn.module import Array, static
+from clearprop.nn.fields import Array, static
 
 Unit = Callable[[Array], Array] | str
 he = nn.initializers.he_normal
@@ -52,9 +52,7 @@ class BasicBlock(nn.Module):
 
     def __call__(self, x: Array) -> Array:
         y = ops.stored(self.activation(self.norm1(self.conv1(x))))
-        y = self.norm2(self.conv2(y))
-        kept = x if self.shortcut is None else self.shortcut(x)
-        return ops.stored(self.activation(kept + y))
+        return joined(self, self.norm2(self.conv2(y)), x)
 
 
 class Bottleneck(nn.Module):
@@ -96,13 +94,17 @@ class Bottleneck(nn.Module):
     def __call__(self, x: Array) -> Array:
         y = ops.stored(self.activation(self.norm1(self.conv1(x))))
         y = ops.stored(self.activation(self.norm2(self.conv2(y))))
-        y = self.norm3(self.conv3(y))
-        kept = x if self.shortcut is None else self.shortcut(x)
-        return ops.stored(self.activation(kept + y))
+        return joined(self, self.norm3(self.conv3(y)), x)
+
+
+def joined(block: BasicBlock | Bottleneck, y: Array, x: Array) -> Array:
+    """Return f(shortcut(x) + y), the end of both kinds of block."""
+    kept = x if block.shortcut is None else block.shortcut(x)
+    return ops.stored(block.activation(kept + y))
 
 
 class PaddedShortcut(nn.Module):
-    """Every stride-th pixel, with channels of zeros added at the end: a shortcut to be had free."""
+    """Every stride-th pixel, and channels of zeros at the end: a shortcut without parameters."""
 
     channels: int = static()
     stride: int = static()
@@ -117,7 +119,7 @@ class ResNet(nn.Module):
 
     Each stage but the first halves height and width in its first block.
 
-    Shapes (B examples, K classes) of ResNet-50 for 224 x 224 pictures; others do as well:
+    Shapes (B examples, K classes) of ResNet-50 for 224 x 224 pictures; other sizes work too:
 
         x                              (B, 224, 224, 3)
         conv, 7x7, stride 2            (B, 112, 112, 64)
@@ -132,7 +134,7 @@ class ResNet(nn.Module):
     Args:
         block: `BasicBlock` or `Bottleneck`.
         depths: blocks of each stage.
-        widths: channels of each stage (of a bottleneck's inside: it gives four times as many).
+        widths: channels of each stage (a bottleneck has four times as many at its output).
         channels: of the pictures.
         classes: K.
         large: whether the first convolution is 7x7 with stride 2 and a pool follows it, as for
@@ -141,7 +143,7 @@ class ResNet(nn.Module):
         activation: of the hidden units.
 
     Raises:
-        ConfigurationError: no stage, a width without a depth, an unknown shortcut.
+        ConfigurationError: there is no stage, a width has no depth, or the shortcut is unknown.
 
     >>> sum(w.size for w in nn.parameters(resnet50()).values())
     25557032
@@ -171,7 +173,7 @@ class ResNet(nn.Module):
     ) -> None:
         if not depths or len(depths) != len(widths) or min(depths) < 1:
             raise ConfigurationError(
-                "a stage has a number of blocks and a width",
+                "every stage needs a number of blocks (1 or more) and a width",
                 where="ResNet",
                 given=f"depths={tuple(depths)}, widths={tuple(widths)}",
             )
@@ -269,7 +271,7 @@ def small_resnet(
 
 
 def conv(in_channels: int, out_channels: int, window: int, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution that keeps the size, divided by the stride; the norm has the bias."""
+    """Return a convolution without bias that divides height and width by the stride."""
     return nn.Conv2d(
         in_channels,
         out_channels,
@@ -282,14 +284,14 @@ def conv(in_channels: int, out_channels: int, window: int, stride: int = 1) -> n
 
 
 def shortcut_for(in_channels: int, channels: int, stride: int, kind: str) -> nn.Module | None:
-    """Return the way around a block, or None where it is the identity.
+    """Return the shortcut around a block, or None for the identity.
 
     Raises:
         ConfigurationError: the kind is unknown.
     """
     if kind not in ("projection", "padding"):
         raise ConfigurationError(
-            "a shortcut is 'projection' or 'padding'", where="ResNet", given=repr(kind)
+            "a shortcut must be 'projection' or 'padding'", where="ResNet", given=repr(kind)
         )
     if stride == 1 and in_channels == channels:
         return None

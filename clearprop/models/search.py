@@ -1,4 +1,4 @@
-"""Beam search: the most probable sequences of any model that writes one token after the other.
+"""Beam search: the most probable sequences of any model that writes token by token.
 
 Shapes: B examples, K beams, N = B K rows, V tokens of the vocabulary, L tokens at most.
 """
@@ -6,7 +6,7 @@ Shapes: B examples, K beams, N = B K rows, V tokens of the vocabulary, L tokens 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,23 +15,24 @@ from clearprop.errors import ConfigurationError, ShapeError
 
 Array = jax.Array
 
-Step = Callable[[Any, Array], tuple[Array, Any]]
-"""(state, tokens) -> (log-probabilities, state): what comes after one more token.
+State = TypeVar("State")
+Step = Callable[[State, Array], tuple[Array, State]]
+"""(state, tokens) -> (log-probabilities, state): the log-probabilities of the next token.
 
-``tokens`` are int32 (N,), the last token of each row; the answer is (N, V), the logarithm of each
-next token's probability, and the state to go on with. A state is any tree of arrays with N rows in
-front; arrays without an axis are shared by all rows. Rows are moved, repeated and dropped by the
-search, so a row of the state must hold all that its example needs: the encoder's output and its
-mask too. The state keeps its shapes from step to step."""
+``tokens`` are int32 (N,), the last token of each row; the log-probabilities are (N, V). A state is
+any tree of arrays whose first axis has N rows; arrays without an axis are shared by all rows. The
+search moves, repeats and drops rows, so a row of the state must hold everything that its example
+needs, also the encoder's output and its mask. The state keeps its shapes from step to step."""
 
 
 class Beams(NamedTuple):
-    """The best sequences that were found, best first.
+    """The best sequences found, best first.
 
     Attributes:
-        tokens: int32 (B, K, L): without the first token, with the last one; 0 after it.
+        tokens: int32 (B, K, L): without the first token and with the last one; 0 after it.
         lengths: int32 (B, K): how many tokens, the last one included.
-        scores: float32 (B, K): log-probability / lengths ** penalty; -inf where there is none.
+        scores: float32 (B, K): log-probability / lengths ** penalty; -inf where there is no
+        sequence.
     """
 
     tokens: Array
@@ -39,21 +40,21 @@ class Beams(NamedTuple):
     scores: Array
 
 
-class _Search(NamedTuple):
-    """Where a search stands: beams that go on, and the best that have ended."""
+class _Search(NamedTuple, Generic[State]):
+    """The state of a search: the open beams, and the best sequences that have ended."""
 
     step: Array
     tokens: Array
-    """(B, K, L) of the beams that go on."""
+    """(B, K, L) of the open beams."""
     sums: Array
     """(B, K): their log-probabilities, -inf where there is no such beam."""
-    state: Any
+    state: State
     ended: Beams
 
 
 def beam_search(
-    step: Step,
-    state: Any,
+    step: Step[State],
+    state: State,
     *,
     batch: int,
     length: int,
@@ -64,16 +65,16 @@ def beam_search(
 ) -> Beams:
     """Find the sequences of highest log-probability / length ** penalty, K beams at a time.
 
-    At each step every beam is continued by every token and the best K go on; those that end are
-    kept aside, best K of them. The search is over when no beam can become better than these, or
-    after ``length`` tokens; beams that have not ended by then fill the places that are left.
-    One beam is greedy search. The whole search is one loop that can be compiled.
+    At each step every open beam is continued by every token, and the best K stay open; of the
+    sequences that end, the best K are kept. The search stops when no open beam can become better
+    than these, or after ``length`` tokens; open beams then fill the remaining places. One beam is
+    greedy search. The whole search is one loop that can be compiled.
 
     Args:
         step: (state, tokens) -> (log-probabilities, state); see `Step`.
-        state: before the first token, with B rows in front of its arrays.
+        state: before the first token; the first axis of its arrays has B rows.
         batch: B.
-        length: L, the most tokens of an answer, the last one included.
+        length: L, the largest number of tokens, the last one included.
         first: the token that begins every sequence, "<bos>".
         last: the token that ends one, "<eos>".
         beams: K.
@@ -81,7 +82,7 @@ def beam_search(
 
     Raises:
         ConfigurationError: a number is not positive, or the penalty is below 0.
-        ShapeError: the state has not B rows, or the answer of a step is not (N, V).
+        ShapeError: the state does not have B rows, or the output of a step is not (N, V).
 
     >>> table = jnp.log(jnp.array([[0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3]]))
     >>> found = beam_search(
@@ -101,14 +102,14 @@ def beam_search(
             )
     if not penalty >= 0:
         raise ConfigurationError(
-            "a penalty is 0 or more", where="beam_search", given=f"penalty={penalty}"
+            "the penalty must be 0 or more", where="beam_search", given=f"penalty={penalty}"
         )
     search = _begin(state, batch, length, beams, first)
 
-    def may_improve(now: _Search) -> Array:
-        # A sum only falls, and no sequence is longer than L.
-        hope = now.sums.max(1) / length**penalty
-        return (now.step < length) & jnp.any(hope > now.ended.scores.min(1))
+    def may_improve(now: _Search[State]) -> Array:
+        # A sum of log-probabilities only falls, and no sequence is longer than L.
+        bound = now.sums.max(1) / length**penalty
+        return (now.step < length) & jnp.any(bound > now.ended.scores.min(1))
 
     search = jax.lax.while_loop(
         may_improve, lambda now: _advance(step, now, first, last, penalty), search
@@ -116,42 +117,45 @@ def beam_search(
     return _finish(search, penalty)
 
 
-def _begin(state: Any, batch: int, length: int, beams: int, first: int) -> _Search:
+def _begin(state: State, batch: int, length: int, beams: int, first: int) -> _Search[State]:
     def repeated(x: Any) -> Any:
         x = jnp.asarray(x)
         if x.ndim and x.shape[0] != batch:
             raise ShapeError(
-                "the state of a search has one row an example",
+                "the state of a search needs one row for each example",
                 where="beam_search",
                 given=f"an array {x.shape} with batch={batch}",
             )
         return jnp.repeat(x, beams, axis=0) if x.ndim else x
 
     tokens = jnp.zeros((batch, beams, length), jnp.int32)
-    nothing = jnp.full((batch, beams), -jnp.inf, jnp.float32)
+    impossible = jnp.full((batch, beams), -jnp.inf, jnp.float32)
     return _Search(
         step=jnp.zeros((), jnp.int32),
         tokens=tokens,
-        sums=nothing.at[:, 0].set(0.0),  # all beams are the same one to begin with
+        sums=impossible.at[:, 0].set(0.0),  # at first all beams are the same
         state=jax.tree.map(repeated, state),
-        ended=Beams(tokens, jnp.zeros((batch, beams), jnp.int32), nothing),
+        ended=Beams(tokens, jnp.zeros((batch, beams), jnp.int32), impossible),
     )
 
 
-def _advance(step: Step, now: _Search, first: int, last: int, penalty: float) -> _Search:
+def _advance(
+    step: Step[State], now: _Search[State], first: int, last: int, penalty: float
+) -> _Search[State]:
     B, K, _ = now.tokens.shape
     before = jnp.where(now.step > 0, now.tokens[:, :, jnp.maximum(now.step - 1, 0)], first)
-    answers, state = step(now.state, before.reshape(-1))
-    if answers.ndim != 2 or answers.shape[0] != B * K:
+    log_probabilities, state = step(now.state, before.reshape(-1))
+    if log_probabilities.ndim != 2 or log_probabilities.shape[0] != B * K:
         raise ShapeError(
-            "a step answers with one row of log-probabilities a token",
+            "a step must return one row of log-probabilities for each token",
             where="beam_search",
-            given=f"{answers.shape} for {B * K} tokens",
+            given=f"{log_probabilities.shape} for {B * K} tokens",
         )
-    V = answers.shape[1]
-    sums = (now.sums[:, :, None] + answers.astype(jnp.float32).reshape(B, K, V)).reshape(B, K * V)
-    # Of 2 K candidates at most K end, so that K are left to go on. One beam is greedy: it ends when
-    # to end is likeliest.
+    V = log_probabilities.shape[1]
+    gains = log_probabilities.astype(jnp.float32).reshape(B, K, V)
+    sums = (now.sums[:, :, None] + gains).reshape(B, K * V)
+    # Of 2 K candidates at most K end, so that at least K stay open. One beam is greedy: it ends
+    # where the last token is the likeliest.
     best, places = jax.lax.top_k(sums, 1 if K == 1 else min(2 * K, K * V))
     parents, words = places // V, (places % V).astype(jnp.int32)
     written = jnp.take_along_axis(now.tokens, parents[:, :, None], axis=1)
@@ -191,8 +195,8 @@ def _best(these: Beams, those: Beams, count: int) -> Beams:
     )
 
 
-def _finish(search: _Search, penalty: float) -> Beams:
-    """Fill the places of sequences that did not end with beams that went on."""
+def _finish(search: _Search[State], penalty: float) -> Beams:
+    """Return the ended sequences, and open beams in the remaining places."""
     alive = Beams(
         search.tokens,
         jnp.full(search.sums.shape, search.step, jnp.int32),

@@ -1,4 +1,4 @@
-"""Sequence to sequence: one network reads a sequence, another writes the answer.
+"""Sequence to sequence: one network reads a sequence, another network writes a sequence.
 
 Shape letters: B sequences, S source places, T target places, H units of the encoder (both ways
 together) and of the decoder, K target tokens.
@@ -9,35 +9,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.attentive_decoder import AttentiveDecoder, Writing
-from clearprop.nn.module import Array
+from clearprop.models.checks import check_pair, half
+from clearprop.nn.fields import Array
 
 PADDING = 0
-"""The token that fills short sequences up; it is never read."""
+"""The token that fills short sequences; it is never read."""
 
 
 class Seq2Seq(nn.Module):
-    """A bidirectional LSTM reads; an LSTM with attention over what was read writes.
+    """A bidirectional LSTM reads; an LSTM with attention to its outputs writes.
 
-    It takes ``{"source": (B, S), "target": (B, T)}``, whole numbers in which 0 fills up, and gives
-    logits (B, T, K): at each place of the target, the token that follows. While it is trained the
-    target holds the right tokens before each place (teacher forcing); to write by itself, it
-    `begin`s with the source and takes a `step` for each token.
+    It takes ``{"source": (B, S), "target": (B, T)}``, whole numbers in which 0 is padding, and
+    gives logits (B, T, K): at each place of the target, the token that follows. In training the
+    target holds the correct tokens before each place (teacher forcing). To write a sequence, call
+    `begin` with the source and `step` for each token.
 
-    Filling up has exactly no influence: a sequence gives the same answer however long its batch is.
+    Padding has no influence at all: the outputs of a sequence do not depend on the longest sequence
+    of its batch.
 
     Args:
         source_tokens: how many there are, 0 among them.
         target_tokens: K, 0 among them.
         embedding_features: of either embedding.
-        hidden_size: H, an even number; each way of the encoder has half of it.
+        hidden_size: H, an even number; each direction of the encoder has half of it.
         attention: "dot" or "additive", see `AttentiveDecoder`.
-        dropout: rate on embeddings, on what was read, and before the last layer.
+        dropout: rate on embeddings, on the outputs of the encoder, and before the last layer.
 
     Raises:
-        ConfigurationError: an odd number of units, or another size that is none.
-        ShapeError: inputs that are no pair of token arrays with one place at least.
+        ConfigurationError: an odd number of units, or a size is not positive.
+        ShapeError: the inputs are not a pair of token arrays with at least one place.
 
     >>> import jax.numpy as jnp
     >>> model = Seq2Seq(30, 40, embedding_features=8, hidden_size=16).init(0)
@@ -63,15 +64,9 @@ class Seq2Seq(nn.Module):
         attention: str = "dot",
         dropout: float = 0.0,
     ) -> None:
-        if hidden_size % 2:
-            raise ConfigurationError(
-                "the units are shared by two ways of reading",
-                where="Seq2Seq",
-                given=f"hidden_size={hidden_size}",
-                fix=f"hidden_size={hidden_size + 1}",
-            )
+        each = half(hidden_size, "Seq2Seq")
         self.embedding = nn.Embedding(source_tokens, embedding_features)
-        self.encoder = nn.LSTM(embedding_features, hidden_size // 2, bidirectional=True)
+        self.encoder = nn.LSTM(embedding_features, each, bidirectional=True)
         self.decoder = AttentiveDecoder(
             target_tokens,
             hidden_size,
@@ -90,8 +85,7 @@ class Seq2Seq(nn.Module):
     def begin(self, source: Array, length: int | None = None) -> Writing:
         """Return the state of the decoder before the first token, for sources (B, S).
 
-        Models that keep what they write, such as `Transformer`, must know for which ``length`` to
-        make room; this one need not.
+        `Transformer` needs ``length``, to make room for so many tokens; this model ignores it.
         """
         mask = source != PADDING
         embedded = self.dropout(self.embedding(source))
@@ -100,33 +94,10 @@ class Seq2Seq(nn.Module):
         return self.decoder.begin(self.dropout(read), mask, summary)
 
     def step(self, state: Writing, tokens: Array) -> tuple[Array, Writing]:
-        """Return log-probabilities (B, K) of what follows one more token, (B,), and the state."""
+        """Return log-probabilities (B, K) of the token after one more token (B,), and the state."""
         return self.decoder.step(state, tokens)
 
     def attention(self, x: Mapping[str, Array]) -> Array:
-        """Return how much each target place looked at each source place, (B, T, S)."""
+        """Return the attention of each target place to each source place, (B, T, S)."""
         check_pair(x)
         return self.decoder.write(x["target"], self.begin(x["source"]))[1]
-
-
-def check_pair(x: Mapping[str, Array]) -> None:
-    """Raise unless the inputs are a source and a target for each of B sequences.
-
-    Raises:
-        ShapeError: they are something else.
-    """
-    names = sorted(x) if isinstance(x, Mapping) else None
-    given = {name: tuple(x[name].shape) for name in names or ()}
-    fitting = (
-        names == ["source", "target"]
-        and all(len(shape) == 2 and shape[1] for shape in given.values())
-        and given["source"][0] == given["target"][0]
-        and all(x[name].dtype.kind in "iu" for name in x)
-    )
-    if not fitting:
-        raise ShapeError(
-            "the model takes a source and a target",
-            given=", ".join(f"{name} {shape}" for name, shape in given.items()) or type(x).__name__,
-            expected="whole numbers by name: source (batch, S) and target (batch, T), each with "
-            "at least one place",
-        )

@@ -1,17 +1,17 @@
-"""A tag for every word of a sentence.
+"""A tagger: one tag for every word of a sentence.
 
-Shape letters: B sentences, T words of the longest, D features of a word, H units of both ways of
-reading together, K tags.
+Shape letters: B sentences, T words of the longest, D features of a word, H units of both
+directions together, K tags.
 """
 
 from __future__ import annotations
 
 from clearprop import nn
-from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.nn.module import Array
+from clearprop.models.checks import check_tokens, half
+from clearprop.nn.fields import Array
 
 PADDING = 0
-"""The word that fills short sentences up; it is never read."""
+"""The word that fills short sentences; it is never read."""
 
 
 class Tagger(nn.Module):
@@ -22,7 +22,7 @@ class Tagger(nn.Module):
         LSTM, both ways          (B, T, H)
         dropout, linear: logits  (B, T, K)
 
-    Word 0 fills up and has exactly no influence on the tags of the others.
+    Word 0 is padding and has no influence at all on the tags of other words.
 
     Args:
         words: how many there are, 0 among them.
@@ -33,8 +33,8 @@ class Tagger(nn.Module):
         dropout: rate on the embeddings, between layers and before the last one.
 
     Raises:
-        ConfigurationError: an odd number of units, or another size that is none.
-        ShapeError: inputs that are no words (B, T) with one place at least.
+        ConfigurationError: an odd number of units, or a size is not positive.
+        ShapeError: the input is not (B, T) with at least one word.
 
     >>> import jax.numpy as jnp
     >>> model = Tagger(50, 5, embedding_features=8, hidden_size=16).init(0)
@@ -60,30 +60,18 @@ class Tagger(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
     ) -> None:
-        if hidden_size % 2:
-            raise ConfigurationError(
-                "the units are shared by two ways of reading",
-                where="Tagger",
-                given=f"hidden_size={hidden_size}",
-                fix=f"hidden_size={hidden_size + 1}",
-            )
+        each = half(hidden_size, "Tagger")
         self.embedding = nn.Embedding(
             words, embedding_features, weight_init=nn.initializers.normal(0.1)
         )
         between = dropout if layers > 1 else 0.0
         self.lstm = nn.LSTM(
-            embedding_features, hidden_size // 2, layers=layers, bidirectional=True, dropout=between
+            embedding_features, each, layers=layers, bidirectional=True, dropout=between
         )
         self.output = nn.Linear(hidden_size, tags)
         self.dropout = nn.Dropout(dropout)
 
     def __call__(self, x: Array) -> Array:
-        if x.ndim != 2 or not x.shape[1]:
-            raise ShapeError(
-                "sentences are rows of words",
-                where="Tagger",
-                given=f"input of shape {tuple(x.shape)}",
-                expected="(batch, words), at least one place",
-            )
+        check_tokens(x)
         read = self.lstm(self.dropout(self.embedding(x)), mask=x != PADDING)
         return self.output(self.dropout(read))

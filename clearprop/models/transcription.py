@@ -1,4 +1,4 @@
-"""What a sequence model writes when it is left to itself, for one input or for many.
+"""The output sequences of a sequence model, for one input or for many.
 
 Shape letters: B inputs, L tokens at most, K known tokens.
 """
@@ -6,7 +6,7 @@ Shape letters: B inputs, L tokens at most, K known tokens.
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -14,36 +14,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import ConfigurationError
-from clearprop.models.search import Step, beam_search
+from clearprop.models.search import State, Step, beam_search
 
 Array = jax.Array
 
 BATCH = 256
-"""Inputs that are taken at once; the last batch is filled up."""
+"""Number of inputs in a batch; the last batch is padded."""
 
 
-class Writer(Protocol):
-    """What can transcribe: a tree of arrays that reads an input, then writes token by token.
+class Writer(Protocol[State]):
+    """A model that `transcribe` can use: it reads an input, then writes token by token.
 
     `Seq2Seq`, `Captioner` and `Transformer` are such.
     """
 
-    def begin(self, given: Array, length: int, /) -> Any:
-        """Return the state before the first token, from which to write at most L tokens."""
+    def begin(self, given: Array, length: int, /) -> State:
+        """Return the state before the first of at most L tokens."""
 
-    def step(self, state: Any, tokens: Array, /) -> tuple[Array, Any]:
-        """Return log-probabilities (B, K) of what follows one more token, (B,), and the state."""
+    def step(self, state: State, tokens: Array, /) -> tuple[Array, State]:
+        """Return log-probabilities (B, K) of the token after one more token (B,), and the state."""
 
 
 def greedy_search(
-    step: Step, state: Any, *, batch: int, length: int, first: int = 2, last: int = 3
+    step: Step[State], state: State, *, batch: int, length: int, first: int = 2, last: int = 3
 ) -> Array:
     """Write the likeliest token at each step until ``last``; int32 (B, L), ``last`` to the end.
 
-    The best token now need not begin the best sequence: `beam_search` looks further.
+    The likeliest token may not begin the likeliest sequence: see `beam_search`.
 
     Args:
-        step: (state, tokens) -> (log-probabilities, state), as `beam_search` has it.
+        step: (state, tokens) -> (log-probabilities, state), as in `beam_search`.
         state: before the first token.
         batch: B.
         length: L.
@@ -57,10 +57,10 @@ def greedy_search(
     [[1 2 2 2]]
     """
 
-    def write(carry: tuple[Any, Array], _: None) -> tuple[tuple[Any, Array], Array]:
+    def write(carry: tuple[State, Array], _: None) -> tuple[tuple[State, Array], Array]:
         state, before = carry
-        answers, state = step(state, before)
-        word = jnp.where(before == last, last, jnp.argmax(answers, axis=-1).astype(jnp.int32))
+        scores, state = step(state, before)
+        word = jnp.where(before == last, last, jnp.argmax(scores, axis=-1).astype(jnp.int32))
         return (state, word), word
 
     begun = state, jnp.full(batch, first, jnp.int32)
@@ -68,15 +68,21 @@ def greedy_search(
 
 
 def transcribe(
-    model: Writer, given: Any, *, length: int, beams: int = 1, first: int = 2, last: int = 3
+    model: Writer[State],
+    given: NDArray[np.generic] | Array,
+    *,
+    length: int,
+    beams: int = 1,
+    first: int = 2,
+    last: int = 3,
 ) -> list[list[int]]:
-    """Return what a model writes for each of many inputs, without ``last`` and what follows it.
+    """Return the sequence that a model writes for each input, up to but without ``last``.
 
     Args:
         model: with values in its parameters.
-        given: (N, ...), what `Writer.begin` takes.
-        length: the most tokens of an answer, ``last`` included.
-        beams: 1 is greedy; more search for likelier sequences, see `beam_search`.
+        given: (N, ...), inputs for `Writer.begin`.
+        length: the largest number of tokens, ``last`` included.
+        beams: 1 is greedy search; more beams find likelier sequences, see `beam_search`.
         first: the token that begins every sequence, "<bos>".
         last: the token that ends one, "<eos>".
 
@@ -96,7 +102,9 @@ def transcribe(
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
-def _written(model: Any, given: Array, length: int, beams: int, first: int, last: int) -> Array:
+def _written(
+    model: Writer[State], given: Array, length: int, beams: int, first: int, last: int
+) -> Array:
     state, batch = model.begin(given, length), given.shape[0]
     options = {"batch": batch, "length": length, "first": first, "last": last}
     if beams == 1:

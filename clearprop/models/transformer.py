@@ -1,7 +1,7 @@
 """The Transformer: an encoder reads one sequence of tokens, a decoder writes another.
 
-Shapes: B examples, S source tokens, T target tokens, D features, V target vocabulary, L tokens at
-most of an answer, N rows of a search.
+Shapes: B examples, S source tokens, T target tokens, D features, V target vocabulary, L tokens to
+write at most, N rows of a search.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ShapeError
+from clearprop.models.checks import check_pair, check_tokens
 from clearprop.models.search import Beams, beam_search
-from clearprop.models.seq2seq import check_pair
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 class Written(NamedTuple):
-    """What the decoder remembers while it writes; rows of a search are rows of its arrays.
+    """The state of the decoder while it writes; rows of a search are rows of its arrays.
 
     Attributes:
-        memory: what the encoder made of the source, (N, S, D).
-        mask: which of its places count, bool (N, S).
-        caches: keys and values of each block's own tokens.
+        memory: the output of the encoder, (N, S, D).
+        mask: bool (N, S), True for places of the memory that count.
+        caches: keys and values of the tokens written so far, for each block.
         length: how many tokens have been written, an int32 scalar.
     """
 
@@ -43,7 +42,7 @@ class Transformer(nn.Module):
         logits                                                             (B, T, V)
 
     It takes one dict, ``{"source": ..., "target": ...}``; place t of the output scores the token
-    after target_t, so that the target begins with "<bos>". The token ``padding`` counts nowhere.
+    after target_t, so that the target begins with "<bos>". The token ``padding`` is ignored.
 
     Args:
         source_vocabulary: number of source tokens.
@@ -55,18 +54,18 @@ class Transformer(nn.Module):
         dropout: rate in training.
         activation: of the feed-forward networks.
         norm_first: whether blocks normalize first; the paper's normalize last.
-        padding: the token that fills up short sequences.
+        padding: the token that fills short sequences.
 
     Raises:
-        ShapeError: inputs that are no pair of token arrays with one place at least.
+        ShapeError: the inputs are not a pair of token arrays with at least one place.
 
     >>> model = Transformer(30, 40, 16, layers=1, heads=2).init(0)
     >>> tokens = {"source": jnp.array([[4, 5, 6]]), "target": jnp.array([[2, 7]])}
     >>> model(tokens).shape
     (1, 2, 40)
 
-    Source: Vaswani et al. (2017). Two embeddings and an output layer of their own in the place of
-    one shared matrix; blocks normalize first unless told otherwise.
+    Source: Vaswani et al. (2017). Two embeddings and an output layer replace the paper's
+    shared matrix; blocks normalize first by default.
     """
 
     source_embedding: nn.Embedding
@@ -118,7 +117,7 @@ class Transformer(nn.Module):
         return self.output(self.decoder(y, memory, target != self.padding, mask))
 
     def begin(self, source: Array, length: int) -> Written:
-        """Read a source (B, S); the state from which an answer of ``length`` tokens is written."""
+        """Return the state before the first token, with room for ``length`` tokens."""
         mask = source != self.padding
         memory = self.encoder(self._vectors(self.source_embedding, source), mask)
         caches = tuple(
@@ -128,14 +127,12 @@ class Transformer(nn.Module):
         return Written(memory, mask, caches, jnp.zeros((), jnp.int32))
 
     def step(self, state: Written, tokens: Array) -> tuple[Array, Written]:
-        """Return log-probabilities (N, V) of what follows one more token a row, and the state.
+        """Return log-probabilities (N, V) of the token after one more token, and the new state.
 
         This is the `search.Step` of `beam_search`.
         """
         x = self._vectors(self.target_embedding, tokens[:, None], state.length)
-        y, caches = self.decoder(
-            x, state.memory, memory_mask=state.mask, caches=state.caches, start=state.length
-        )
+        y, caches = self.decoder.extend(x, state.memory, state.caches, state.length, state.mask)
         after = state._replace(caches=caches, length=state.length + 1)
         return ops.log_softmax(self.output(y[:, 0])), after
 
@@ -147,12 +144,7 @@ class Transformer(nn.Module):
         )
 
     def _vectors(self, embedding: nn.Embedding, tokens: Array, start: Any = 0) -> Array:
-        if len(tokens.shape) != 2 or not tokens.shape[1]:
-            raise ShapeError(
-                "these are no sequences of tokens",
-                given=f"tokens {tuple(tokens.shape)}",
-                expected="(batch, at least one token)",
-            )
-        # Rows begin small, as the output's weights do; beside the waves of the places they count.
+        check_tokens(tokens)
+        # The rows of the embedding begin small; scaled, they are as large as the positions.
         x = embedding(tokens) * math.sqrt(embedding.features)
         return self.dropout(self.positions(x, start))

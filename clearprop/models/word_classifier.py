@@ -1,4 +1,4 @@
-"""Which class a text is of: word embeddings read as a bag, by convolutions or by an LSTM.
+"""A classifier of texts: word embeddings read as a bag, by convolutions or by an LSTM.
 
 Shape letters: B texts, T words of the longest, D features of a word, C features of a text,
 K classes.
@@ -11,48 +11,49 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.module import Array, static
+from clearprop.errors import unknown_name
+from clearprop.models.checks import check_tokens, half, shared
+from clearprop.nn.fields import Array, static
 
 PADDING = 0
-"""The word that fills short texts up; it is never read."""
+"""The word that fills short texts; it is never read."""
 
 LOWEST = -1e30
-"""Below every feature, so that a place that does not count is never the largest."""
+"""Below every feature, so that the maximum is never at a place that does not count."""
 
 
 class WordClassifier(nn.Module):
-    """Embeds the words of a text, reads them to one vector, and scores the classes.
+    """Embeds the words of a text, reduces them to one vector, and scores the classes.
 
         words                         (B, T)
         embedding, dropout            (B, T, D)
         reader, over what counts      (B, C)
         dropout, linear: logits       (B, K)
 
-    Word 0 fills up and has exactly no influence: a text gets the same scores however long its batch
-    is. A text without a word gets the scores of an empty one, all features 0.
+    Word 0 is padding and has no influence at all: the scores of a text do not depend on the longest
+    text of its batch. In a text without words all features are 0.
 
     Args:
         words: how many there are, 0 among them.
         classes: K.
         network: "bag" (the mean of the embeddings, in no order), "cnn" (windows of words, the
-            largest answer of each), "lstm" (both ways, the largest answer of each unit).
+            maximum of each feature), "lstm" (both directions, the maximum of each unit).
         embedding_features: D.
         hidden_size: C of "cnn", a multiple of the widths, and of "lstm", an even number.
         widths: words in a window of "cnn".
         dropout: rate on the embeddings and before the last layer.
 
     Raises:
-        ConfigurationError: another network, or a size that is none.
-        ShapeError: inputs that are no words (B, T) with one place at least.
+        ConfigurationError: there is no such network, or a size is not positive.
+        ShapeError: the input is not (B, T) with at least one word.
 
     >>> model = WordClassifier(50, 3, network="cnn", hidden_size=12).init(0)
     >>> model(jnp.array([[4, 9, 0, 0], [7, 3, 3, 1]])).shape
     (2, 3)
 
     Source: "bag" is Joulin et al. (2017), fastText, without its pairs of words; "cnn" is Kim
-    (2014), with embeddings that are learned here; the largest answers of an LSTM are those of
-    Conneau et al. (2017).
+    (2014), with embeddings that are learned here; the maximum of an LSTM is Conneau et al.
+    (2017).
     """
 
     embedding: nn.Embedding
@@ -89,13 +90,7 @@ class WordClassifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def __call__(self, x: Array) -> Array:
-        if x.ndim != 2 or not x.shape[1]:
-            raise ShapeError(
-                "texts are rows of words",
-                where="WordClassifier",
-                given=f"input of shape {tuple(x.shape)}",
-                expected="(batch, words), at least one place",
-            )
+        check_tokens(x)
         mask = x != PADDING
         embedded = self.dropout(self.embedding(x)) * mask[..., None]
         return self.output(self.dropout(self.reader(embedded, mask)))
@@ -104,7 +99,7 @@ class WordClassifier(nn.Module):
 class MeanOfWords(nn.Module):
     """The mean of the words that count: y = sum_t m_t x_t / sum_t m_t.
 
-    Shapes: x (B, T, D), mask bool (B, T), y (B, D); 0 where none counts.
+    Shapes: x (B, T, D), mask bool (B, T), y (B, D); 0 where no word counts.
 
     >>> MeanOfWords()(jnp.array([[[2.0], [4.0], [0.0]]]), jnp.array([[True, True, False]])).tolist()
     [[3.0]]
@@ -116,20 +111,20 @@ class MeanOfWords(nn.Module):
 
 
 class WindowsOfWords(nn.Module):
-    """For each width the largest answer of each feature over all windows of so many words.
+    """For each width the maximum of each feature over all windows of so many words.
 
     y = max_t relu(conv(x))_t over the places t that count. A window reaches beyond the ends of a
     text, where it sees zeros.
 
     Args:
         in_features: D.
-        features: C, shared by the widths.
+        features: C, divided evenly among the widths.
         widths: words in a window.
 
-    Shapes: x (B, T, D) that is 0 where nothing counts, mask bool (B, T), y (B, C).
+    Shapes: x (B, T, D) with zeros at places that do not count, mask bool (B, T), y (B, C).
 
     Raises:
-        ConfigurationError: C is no multiple of the number of widths.
+        ConfigurationError: C is not a multiple of the number of widths.
 
     >>> x = jnp.ones((2, 4, 8))
     >>> WindowsOfWords(8, 6, (2, 3)).init(0)(x, jnp.ones((2, 4), bool)).shape
@@ -147,16 +142,16 @@ class WindowsOfWords(nn.Module):
         self.features = features
 
     def __call__(self, x: Array, mask: Array) -> Array:
-        answers = [largest(ops.relu(layer(x)), mask) for layer in self.convolutions]
-        return ops.concatenate(answers, axis=-1)
+        maxima = [largest(ops.relu(layer(x)), mask) for layer in self.convolutions]
+        return ops.concatenate(maxima, axis=-1)
 
 
 class BothWays(nn.Module):
-    """A bidirectional LSTM; of each unit the largest output over the places that count.
+    """A bidirectional LSTM; the maximum of each unit over the places that count.
 
     Args:
         in_features: D.
-        features: C, half of them for each way.
+        features: C, half of them for each direction.
 
     Shapes: x (B, T, D), mask bool (B, T), y (B, C).
 
@@ -170,7 +165,7 @@ class BothWays(nn.Module):
     lstm: nn.LSTM
 
     def __init__(self, in_features: int, features: int) -> None:
-        each = shared(features, 2, "two ways of reading", "BothWays")
+        each = half(features, "BothWays")
         self.lstm = nn.LSTM(in_features, each, bidirectional=True)
 
     def __call__(self, x: Array, mask: Array) -> Array:
@@ -178,7 +173,7 @@ class BothWays(nn.Module):
 
 
 def largest(x: Array, mask: Array) -> Array:
-    """Return the largest of each feature over the places that count, 0 where none does.
+    """Return the maximum of each feature over the places that count, 0 where none counts.
 
     >>> x = jnp.array([[[-2.0], [-1.0], [5.0]], [[1.0], [1.0], [1.0]]])
     >>> largest(x, jnp.array([[True, True, False], [False] * 3])).tolist()
@@ -186,22 +181,3 @@ def largest(x: Array, mask: Array) -> Array:
     """
     found = ops.max(ops.where(mask[..., None], x, LOWEST), axis=1)
     return ops.where(mask.any(axis=1)[:, None], found, 0.0)
-
-
-def shared(features: int, parts: int, what: str, where: str) -> int:
-    """Return how many features each of some parts has.
-
-    Raises:
-        ConfigurationError: they cannot be shared evenly.
-
-    >>> shared(12, 3, "widths", "here")
-    4
-    """
-    if not parts or features < parts or features % parts:
-        raise ConfigurationError(
-            f"the features are shared by {what}",
-            where=where,
-            given=f"{features} features for {parts}",
-            fix=f"hidden_size={max(1, features // max(parts, 1)) * max(parts, 1)}",
-        )
-    return features // parts

@@ -1,9 +1,9 @@
-"""Layers, losses and first values: models as frozen trees."""
+"""Layers, losses and initializers: models as frozen trees."""
 
 from clearprop.nn import initializers, positions, transformer, wiring
 from clearprop.nn.activation import Activation
 from clearprop.nn.attention import Attention, Cache, MultiHeadAttention
-from clearprop.nn.call import apply, current
+from clearprop.nn.call import current
 from clearprop.nn.containers import Flatten, Reshape, Residual, Sequential
 from clearprop.nn.conv import (
     Conv1d,
@@ -15,6 +15,7 @@ from clearprop.nn.conv import (
 )
 from clearprop.nn.delay import FSMN, Delay, MemoryBlock, TappedDelayLine, TimeDelay
 from clearprop.nn.dropout import Dropout
+from clearprop.nn.fields import Parameter, parameter, static, statistic
 from clearprop.nn.linear import Embedding, Linear
 from clearprop.nn.losses import (
     LOSSES,
@@ -28,18 +29,9 @@ from clearprop.nn.losses import (
     smoothed,
     squared_error,
 )
-from clearprop.nn.module import (
-    Module,
-    Parameter,
-    is_initialized,
-    modules,
-    parameters,
-    static,
-    statistic,
-    statistics,
-)
+from clearprop.nn.module import Hook, Module, apply, is_initialized, modules, parameters, statistics
 from clearprop.nn.neuron import Neuron
-from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm
+from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from clearprop.nn.pool import (
     AdaptiveAvgPool,
     AvgPool1d,
@@ -69,7 +61,6 @@ from clearprop.nn.surgery import features, layer_at, replace_layer
 from clearprop.nn.transformer import (
     DecoderBlock,
     FeedForward,
-    RMSNorm,
     TransformerBlock,
     TransformerDecoder,
     TransformerEncoder,
@@ -108,6 +99,7 @@ __all__ = [
     "GlobalMaxPool",
     "HigherOrderRNN",
     "HigherOrderRNNCell",
+    "Hook",
     "LSTMCell",
     "LSTMState",
     "Lateral",
@@ -152,6 +144,7 @@ __all__ = [
     "layer_at",
     "mean_squared_error",
     "modules",
+    "parameter",
     "parameters",
     "positions",
     "replace_layer",

@@ -6,11 +6,21 @@ from collections.abc import Callable
 
 from clearprop import ops
 from clearprop.errors import ModelError, unknown_name
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 
 class Activation(Module):
-    """A function applied to every unit, given as an operation or by its name.
+    """An activation function applied to every unit: y = f(x).
+
+    Shapes: x of any shape, y the same.
+
+    Args:
+        function: f, as an operation or by its name in `ops.ACTIVATIONS`.
+
+    Raises:
+        ConfigurationError: there is no activation of this name.
+        ModelError: f is neither a function nor a name.
 
     >>> import jax.numpy as jnp
     >>> print(Activation("relu")(jnp.array([-1.0, 2.0])))
@@ -18,6 +28,8 @@ class Activation(Module):
     >>> Activation("rellu")
     Traceback (most recent call last):
     clearprop.errors.ConfigurationError: unknown activation 'rellu'...
+
+    Source: `ops.ACTIVATIONS` has the equation and the source of each activation.
     """
 
     function: Callable[[Array], Array] = static()
@@ -29,7 +41,7 @@ class Activation(Module):
             function = ops.ACTIVATIONS[function]
         if not callable(function):
             raise ModelError(
-                "a layer is a module, an operation or the name of an activation",
+                "a layer must be a module, an operation or the name of an activation",
                 given=repr(function)[:60],
             )
         self.function = function

@@ -1,4 +1,4 @@
-"""Attention layers: each place of a sequence looks at others and takes what it needs from them.
+"""Attention layers: each place of a sequence reads from other places, weighted by how they fit.
 
 Shapes: B examples, T queries, S keys, D features, H heads, K heads of keys and values, E = D / H
 features of a head, L places of a cache.
@@ -7,30 +7,48 @@ features of a head, L places of a cache.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.dropout import Dropout
+from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Initializer, Module, static
+from clearprop.nn.module import Module
 from clearprop.nn.positions import rotate
+
+Place = int | Array
+"""The number of a place; an array where it is known only inside a compiled loop."""
 
 
 class Attention(Module):
     """The lecture's attention: Z = softmax(XA (XB)^T) XC, one head without bias.
 
-    Every place of the output is a weighted mean of the values XC, weighed by how well its query XA
-    fits their keys XB. ``scaled`` divides the scores by sqrt(l), so that they do not grow with the
-    number of features.
+    Every place of the output is a mean of the values XC. A value weighs more the better its key XB
+    fits the query XA of the place. ``scaled`` divides the scores by sqrt(l), so that they do not
+    grow with the number of features.
 
-    Shapes: X (..., n, d), A and B (d, l), C (d, o), Z (..., n, o).
+    Shapes: X (..., n, d), A and B (d, l), C (d, o), Z (..., n, o). A mask is bool, True where a key
+    counts, and broadcasts to (..., n, n).
+
+    Args:
+        features: d.
+        key_features: l.
+        value_features: o.
+        scaled: whether the scores are divided by sqrt(l).
+        causal: whether a place attends only to itself and to earlier places.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: the last axis of X is not d long.
 
     >>> layer = Attention(512, 64, 64).init(0)
     >>> layer(jnp.ones((10, 512))).shape, layer.weights(jnp.ones((10, 512))).shape
@@ -67,7 +85,7 @@ class Attention(Module):
         )
 
     def weights(self, x: Array, mask: Array | None = None) -> Array:
-        """Return how much each place attends to each, (..., n, n)."""
+        """Return the attention weights of each query (row) on each key, (..., n, n)."""
         scale = None if self.scaled else 1.0
         return ops.attention_weights(
             self.query(x), self.key(x), mask, causal=self.causal, scale=scale
@@ -75,10 +93,10 @@ class Attention(Module):
 
 
 class Cache(NamedTuple):
-    """Keys and values of the places that have been read, kept for those to come.
+    """Keys and values of the places read so far; later places attend to them too.
 
     Attributes:
-        keys: (B, K, L, E); places not read yet are zeros.
+        keys: (B, K, L, E); zeros at places that are not read yet.
         values: (B, K, L, E).
     """
 
@@ -90,25 +108,26 @@ class MultiHeadAttention(Module):
     """Several attentions side by side, each on its own features: concat(Z^1 ... Z^H) O.
 
     Z^j = softmax(scale Q^j (K^j)^T) V^j with Q = x A, K = m B, V = m C. The sequence x attends to
-    m: to itself, or to another one (``memory``). With fewer heads of keys and values than heads,
-    H / K neighboring heads share one of them.
+    m, which is x itself or another sequence (``memory``). With fewer heads of keys and values than
+    heads, H / K neighboring heads share the same keys and values.
 
     Shapes: x (B, T, D), memory (B, S, M), y (B, T, D). A mask is bool, True where a key counts:
     (B, S) for all queries, (B, T, S), or (B, H, T, S) for each head. A query that sees no key gets
-    zeros before the output layer. What a mask hides of ``memory`` may hold anything; a hidden place
-    of x itself still asks its own query, and must be finite.
+    zeros before the output layer. Places of ``memory`` that a mask hides may hold any numbers, NaN
+    too. A hidden place of x still has a query, so x must be finite.
 
     Args:
         features: D.
         heads: H; D is a multiple of it.
         key_value_heads: K, a divisor of H; H when None.
         memory_features: M; D when None.
-        causal: whether a place sees only itself and earlier ones.
-        rotary: whether queries and keys are turned by their place (`positions.rotate`).
+        causal: whether a place attends only to itself and to earlier places.
+        rotary: whether queries and keys are rotated by an angle that depends on their place; see
+            `positions.rotate`.
         dropout: rate of dropped weights in training.
         bias: whether the four linear layers have one.
         scale: factor of the scores; 1 / sqrt(E) when None.
-        weight_init: first values of the weights.
+        weight_init: initial values of the weights.
         output_init: of the output layer; ``weight_init`` when None.
 
     Raises:
@@ -154,7 +173,7 @@ class MultiHeadAttention(Module):
         positive_sizes("MultiHeadAttention", features=features, heads=heads, key_value_heads=shared)
         if features % heads or heads % shared:
             raise ConfigurationError(
-                "the features are shared out evenly over the heads, and heads over shared keys",
+                "heads must divide the features, and heads of keys must divide the heads",
                 where="MultiHeadAttention",
                 given=f"features={features}, heads={heads}, key_value_heads={shared}",
                 expected="heads a divisor of features, key_value_heads a divisor of heads",
@@ -164,7 +183,7 @@ class MultiHeadAttention(Module):
             )
         if rotary and (features // heads) % 2:
             raise ConfigurationError(
-                "rotary positions turn pairs of features",
+                "rotary positions rotate pairs of features, and the number of features is odd",
                 where="MultiHeadAttention",
                 given=f"{features // heads} features a head",
             )
@@ -182,34 +201,61 @@ class MultiHeadAttention(Module):
         self.rotary = rotary
         self.scale = scale
 
-    def __call__(
-        self,
-        x: Array,
-        memory: Array | None = None,
-        mask: Array | None = None,
-        *,
-        cache: Cache | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with a cache (y, the cache with the places of x in it).
-
-        With a cache x stands at places ``start`` to ``start`` + T - 1 and sees these and all before
-        them of which the mask, now (B, L), says that they count.
-        """
-        if cache is not None:
-            return self._go_on(x, mask, cache, start)
+    def __call__(self, x: Array, memory: Array | None = None, mask: Array | None = None) -> Array:
         if memory is None:
             memory = x
         elif mask is not None and len(mask.shape) == 2:
-            # What must not count may hold anything, NaN too: it is taken away before any product.
+            # Hidden places may hold any numbers, NaN too, so they are removed before any product.
             memory = ops.where(mask[:, :, None], memory, jnp.zeros((), memory.dtype))
         q, k, v = self._split(x, memory)
         q, k = self._turned(q, 0), self._turned(k, 0)
         y = self._attend(q, k, v, self._mask(mask, x, memory))
         return self.output(self._merged(y))
 
+    def extend(
+        self, x: Array, cache: Cache, start: Place = 0, mask: Array | None = None
+    ) -> tuple[Array, Cache]:
+        """Return y for the next places of a sequence, and the cache with these places in it.
+
+        x attends to itself and to all places before it in the cache. Use it to generate a sequence
+        step by step: keys and values of earlier places are not computed again.
+
+        Args:
+            x: (B, T, D), the places ``start`` to ``start`` + T - 1.
+            cache: of the places before them; `begin` makes an empty one.
+            start: the place of the first vector of x.
+            mask: bool (B, L), True for the places of the cache that count.
+
+        Raises:
+            ShapeError: the cache has too few places, or the mask does not fit it.
+
+        >>> layer = MultiHeadAttention(8, 2, causal=True).init(0)
+        >>> y, cache = layer.extend(jnp.ones((1, 3, 8)), layer.begin(1, 5))
+        >>> y.shape, layer.extend(jnp.ones((1, 2, 8)), cache, start=3)[0].shape
+        ((1, 3, 8), (1, 2, 8))
+        """
+        _check_room(x, mask, cache, start)
+        q, k, v = self._split(x, x)
+        q, k = self._turned(q, start), self._turned(k, start)
+        B, K, L, E = cache.keys.shape
+        T = x.shape[1]
+        here = tuple(jnp.asarray(place, jnp.int32) for place in (0, 0, start, 0))
+        k, v = (part.reshape(B, K, T, E) for part in (k, v))
+        cache = Cache(
+            jax.lax.dynamic_update_slice(cache.keys, k.astype(cache.keys.dtype), here),
+            jax.lax.dynamic_update_slice(cache.values, v.astype(cache.values.dtype), here),
+        )
+        seen = jnp.arange(L) <= start + jnp.arange(T)[:, None]
+        # Heads that share a key are rows of one product.
+        rows = q.reshape(B, K, self.heads // K * T, E)
+        of_row = jnp.tile(seen, (self.heads // K, 1))
+        of_row = of_row if mask is None else of_row & mask[:, None, None]
+        y = ops.attention(rows, cache.keys, cache.values, of_row, scale=self.scale)
+        y = y.reshape(q.shape)
+        return self.output(self._merged(y)), cache
+
     def weights(self, x: Array, memory: Array | None = None, mask: Array | None = None) -> Array:
-        """Return how much each place attends to each, by head: (B, H, T, S)."""
+        """Return the attention weights of each query on each key, by head: (B, H, T, S)."""
         memory = x if memory is None else memory
         q, k, _ = self._split(x, memory)
         q, k = self._turned(q, 0), self._turned(k, 0)
@@ -218,8 +264,8 @@ class MultiHeadAttention(Module):
         shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
         return ops.reshape(by_group, shape=shape)
 
-    def begin(self, batch: int, length: int, dtype: Any = jnp.float32) -> Cache:
-        """Return an empty cache of so many places."""
+    def begin(self, batch: int, length: int, dtype: DTypeLike = jnp.float32) -> Cache:
+        """Return an empty cache with room for ``length`` places."""
         shape = (batch, self.key_value_heads, length, self.features // self.heads)
         return Cache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
@@ -228,7 +274,7 @@ class MultiHeadAttention(Module):
         for name, value in (("input", x), ("memory", memory)):
             if len(value.shape) != 3 or not value.shape[1]:
                 raise ShapeError(
-                    f"the {name} is no sequence"
+                    f"the {name} is not a batch of sequences"
                     if len(value.shape) != 3
                     else "a sequence is empty",
                     given=f"{name} {tuple(value.shape)}",
@@ -240,11 +286,11 @@ class MultiHeadAttention(Module):
         v = self._by_head(v, self.key_value_heads)
         return q, k, v
 
-    def _projected(self, x: Array, memory: Array) -> Any:
+    def _projected(self, x: Array, memory: Array) -> Sequence[Array]:
         layers = (self.query, self.key, self.value)
-        if memory is not x or current().hook is not None:
+        if memory is not x or current().watched:
             return tuple(layer(y) for layer, y in zip(layers, (x, memory, memory), strict=True))
-        # One product instead of three, where nobody asks for the outputs of the three layers.
+        # One product instead of three, unless a hook receives the outputs of the three layers.
         parts = ops.matmul(x, ops.concatenate([layer.weight for layer in layers], axis=1))
         biases = [layer.bias for layer in layers if layer.bias is not None]
         if biases:
@@ -253,7 +299,7 @@ class MultiHeadAttention(Module):
         return ops.split(parts, ends, axis=-1)
 
     def _by_head(self, x: Array, heads: int) -> Array:
-        """Part the features: (B, T, heads E) -> (B, K, heads / K, T, E)."""
+        """Split the features into heads: (B, T, heads E) -> (B, K, heads / K, T, E)."""
         B, T, _ = x.shape
         K, E = self.key_value_heads, self.features // self.heads
         if self.heads == K:
@@ -269,7 +315,7 @@ class MultiHeadAttention(Module):
             together = ops.transpose(y, axes=(0, 3, 1, 2, 4))
         return ops.reshape(together, shape=(B, T, self.features))
 
-    def _turned(self, x: Array, start: Any) -> Array:
+    def _turned(self, x: Array, start: Place) -> Array:
         return rotate(x, start + jnp.arange(x.shape[-2])) if self.rotary else x
 
     def _attend(self, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
@@ -279,7 +325,7 @@ class MultiHeadAttention(Module):
         return ops.attention(q, k, v, seen, causal=self.causal, scale=self.scale)
 
     def _mask(self, mask: Array | None, x: Array, memory: Array) -> Array | None:
-        """Return a mask with the axes of the scores."""
+        """Return the mask with the axes of the scores."""
         if mask is None:
             return None
         B, T, S, H, K = x.shape[0], x.shape[1], memory.shape[1], self.heads, self.key_value_heads
@@ -300,42 +346,21 @@ class MultiHeadAttention(Module):
             return grown[:, :, None]
         return jnp.reshape(grown, (grown.shape[0], K, H // K, *grown.shape[2:]))
 
-    def _go_on(self, x: Array, mask: Array | None, cache: Cache, start: Any) -> tuple[Array, Cache]:
-        _check_room(x, mask, cache, start)
-        q, k, v = self._split(x, x)
-        q, k = self._turned(q, start), self._turned(k, start)
-        B, K, L, E = cache.keys.shape
-        T = x.shape[1]
-        here = tuple(jnp.asarray(place, jnp.int32) for place in (0, 0, start, 0))
-        k, v = (part.reshape(B, K, T, E) for part in (k, v))
-        cache = Cache(
-            jax.lax.dynamic_update_slice(cache.keys, k.astype(cache.keys.dtype), here),
-            jax.lax.dynamic_update_slice(cache.values, v.astype(cache.values.dtype), here),
-        )
-        seen = jnp.arange(L) <= start + jnp.arange(T)[:, None]
-        # Heads that share a key stand as rows of one product.
-        rows = q.reshape(B, K, self.heads // K * T, E)
-        of_row = jnp.tile(seen, (self.heads // K, 1))
-        of_row = of_row if mask is None else of_row & mask[:, None, None]
-        y = ops.attention(rows, cache.keys, cache.values, of_row, scale=self.scale)
-        y = y.reshape(q.shape)
-        return self.output(self._merged(y)), cache
 
-
-def _check_room(x: Array, mask: Array | None, cache: Cache, start: Any) -> None:
-    """Raise where x does not go into a cache; a ``start`` inside a compiled loop is not known."""
+def _check_room(x: Array, mask: Array | None, cache: Cache, start: Place) -> None:
+    """Raise where x has no room in a cache; inside a compiled loop ``start`` is not known."""
     places = cache.keys.shape[2]
     begun = 0 if isinstance(start, jax.core.Tracer) else int(start)
     if len(x.shape) == 3 and begun + x.shape[1] > places:
         raise ShapeError(
-            "there is no room for so many places in the cache",
+            "the cache has too few places",
             given=f"places {begun} to {begun + x.shape[1] - 1}",
             expected=f"at most {places} places",
             fix="begin(batch, length) with a greater length",
         )
     if mask is not None and tuple(mask.shape) != (x.shape[0], places):
         raise ShapeError(
-            "beside a cache a mask says which of its places count",
+            "with a cache, the mask says which places of the cache count",
             given=f"mask {tuple(mask.shape)}",
             expected=str((x.shape[0], places)),
         )

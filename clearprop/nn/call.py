@@ -1,37 +1,32 @@
-"""One call of a model: what goes in and comes out beside the arrays, by name.
+"""One call of a model: what its layers need to know that is in no array and no argument.
 
 While a model is called, every layer knows its path, whether it is in training, and its random key;
-what layers learn on the side (running statistics) is collected by path. All of it enters and
-leaves through `apply`; outside a call nothing is kept.
+new values of running statistics are collected by path. `apply` makes a `Call`, and returns what it
+collected. Outside a call nothing is kept.
+
+A call knows a layer by its identity alone, so this file needs nothing of `Module`.
 """
 
 from __future__ import annotations
 
 import contextvars
-import functools
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TypeVar
 
 import jax
 
 from clearprop.autodiff import layer_path, stop_gradient
 from clearprop.autodiff.composite import rebuilt
-from clearprop.autodiff.tape import capturing
 from clearprop.errors import ClearpropError, ModelError
 from clearprop.ops.scan import steps_under_way
 
-if TYPE_CHECKING:
-    from clearprop.nn.module import Module
-
-
-class Hook(Protocol):
-    """Is told of every layer call as it ends: path, layer, inputs, output."""
-
-    def __call__(self, path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """Take note of one layer's call."""
+Array = jax.Array
+Layer = TypeVar("Layer")
+Output = TypeVar("Output")
 
 
 @dataclass
@@ -42,65 +37,59 @@ class Call:
         names: path of every layer, by the layer's identity.
         training: whether layers behave as in training (dropout, batch statistics).
         key: source of the random numbers of this call.
+        watched: whether a hook receives every layer call.
         statistics: new values of running statistics, by path.
-        hook: is told of every layer call.
-        options: what the layer that the hook is told of was given by name, such as a mask.
+        options: the arguments that the last layer got by name, such as a mask.
         active: the layers being called, outermost first.
-        trail: the layers that have been passed, with their output shapes.
-        stand_ins: layers made on the way, kept alive: the name of a dead one could pass to another.
+        trail: the layers whose calls have ended, with their output shapes.
+        stand_ins: layers made during the call. They are kept alive so that no later layer gets
+            their identity.
     """
 
     names: dict[int, str]
     training: bool = False
-    key: Any = None
-    statistics: dict[str, Any] = field(default_factory=dict)
-    hook: Hook | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    active: list[Module] = field(default_factory=list)
+    key: Array | None = None
+    watched: bool = False
+    statistics: dict[str, Array] = field(default_factory=dict)
+    options: dict[str, object] = field(default_factory=dict)
+    active: list[object] = field(default_factory=list)
     trail: list[str] = field(default_factory=list)
-    stand_ins: list[Module] = field(default_factory=list)
+    stand_ins: list[object] = field(default_factory=list)
 
-    def path_of(self, module: Module) -> str:
-        """Return a layer's path; a layer made on the way is named after its class."""
-        if id(module) in self.names:
-            return self.names[id(module)]
-        return ".".join(part for part in (layer_path.get(), type(module).__name__) if part)
+    def path_of(self, layer: object) -> str:
+        """Return a layer's path; a layer made during the call is named after its class."""
+        if id(layer) in self.names:
+            return self.names[id(layer)]
+        return ".".join(part for part in (layer_path.get(), type(layer).__name__) if part)
 
-    def stand_in(self, layer: Module, other: Module) -> Module:
-        """Let a layer made on the way be known by the path of the one it stands for."""
+    def stand_in(self, layer: Layer, other: object) -> Layer:
+        """Give a layer made during the call the path of the layer that it replaces."""
         self.names[id(layer)] = self.path_of(other)
         self.stand_ins.append(layer)
         return layer
 
-    def rebuilt(self, original: Any, copy: Any) -> None:
-        """Let the layers of a model's copy with other values be known by the original's paths."""
-        from clearprop.nn.module import Module, modules  # module.py stands on this file
-
-        if isinstance(original, Module):
-            for layer, other in zip(
-                modules(copy).values(), modules(original).values(), strict=True
-            ):
-                self.stand_in(layer, other)
-
-    def update(self, module: Module, **statistics: Any) -> None:
+    def update(self, layer: object, **statistics: Array) -> None:
         """Note new values of a layer's statistics, to be returned by `apply`."""
-        path = self.path_of(module)
+        path = self.path_of(layer)
         for name, value in statistics.items():
-            plain = stop_gradient(value).astype(getattr(module, name).dtype)
+            plain = stop_gradient(value).astype(getattr(layer, name).dtype)
             self.statistics[f"{path}.{name}" if path else name] = plain
 
-    def key_for(self, module: Module) -> Any:
+    def key_for(self, layer: object) -> Array:
         """Return a fresh random key for a layer; the same for the same call, path, use and step.
 
-        In the body of a loop each step has a key of its own.
+        In the body of a loop each step has its own key.
+
+        Raises:
+            ModelError: the call has no key.
         """
         if self.key is None:
             raise ModelError(
-                f"{type(module).__name__} draws random numbers in training and needs a key",
-                where=self.path_of(module) or None,
+                f"{type(layer).__name__} draws random numbers in training and needs a key",
+                where=self.path_of(layer) or None,
                 fix="nn.apply(model, x, training=True, key=jax.random.key(seed))",
             )
-        path = self.path_of(module)
+        path = self.path_of(layer)
         uses = _uses.get()
         _uses.set({**uses, path: uses.get(path, 0) + 1})
         of_path = jax.random.fold_in(self.key, zlib.crc32(path.encode()))
@@ -109,114 +98,72 @@ class Call:
             key = jax.random.fold_in(key, step)
         return key
 
+    def run(
+        self,
+        function: Callable[..., Output],
+        layer: object,
+        inputs: tuple[object, ...],
+        options: dict[str, object],
+    ) -> Output:
+        """Return what a layer computes; errors and operations in it carry the layer's path."""
+        if not self.active:
+            self.trail.append(f"input {_shape(inputs[0])}" if inputs else "input")
+        path = self.path_of(layer)
+        label = f"{path} ({type(layer).__name__})" if path else type(layer).__name__
+        token = layer_path.set(path)
+        self.active.append(layer)
+        try:
+            output = function(layer, *inputs, **options)
+        except ClearpropError as error:
+            if error.where is None:
+                error.where = label
+                error.trail = tuple(self.trail)
+            raise
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in {label}, after {' -> '.join(self.trail)}")
+            raise
+        finally:
+            self.active.pop()
+            layer_path.reset(token)
+        self.trail.append(f"{label} {_shape(output)}")
+        return output
+
 
 _uses: contextvars.ContextVar[Mapping[str, int]] = contextvars.ContextVar(
     "uses", default=MappingProxyType({})
 )
-"""How many keys each layer of the call under way has drawn. It is no field of `Call` because what
-traces a function twice (`scan`, `checkpoint`) must find it both times as it was."""
+"""How many keys each layer has drawn in this call. It is no field of `Call`, because a function
+that is traced twice (`scan`, `checkpoint`) must find the same numbers both times."""
 
 _current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
 
 
+def under_way() -> Call | None:
+    """Return the call that is under way, or None."""
+    return _current.get()
+
+
 def current() -> Call:
-    """Return the call that is under way; outside any, an evaluation that is dropped afterwards."""
+    """Return the call that is under way; outside any, an evaluation that nobody reads."""
     return _current.get() or Call({})
 
 
-def apply(
-    model: Module,
-    *inputs: Any,
-    training: bool = False,
-    key: Any = None,
-    hook: Hook | None = None,
-) -> tuple[Any, dict[str, Any]]:
-    """Call a model and return its output with the new values of its statistics.
+@contextmanager
+def entered(call: Call, note_copy: Callable[[object, object], None]) -> Iterator[None]:
+    """Make a call the one that is under way.
 
     Args:
-        model: a module whose parameters have values.
-        inputs: what the model takes.
-        training: whether dropout drops and batch norm uses the batch's own statistics.
-        key: a JAX random key, needed by layers that draw random numbers in training.
-        hook: is told of every layer call.
-
-    Returns:
-        ``(output, statistics)``; `tree.replace(model, statistics)` is the model that goes on.
-
-    >>> from clearprop import nn
-    >>> import jax.numpy as jnp
-    >>> y, statistics = apply(nn.BatchNorm(3).init(0), jnp.ones((8, 3)), training=True)
-    >>> sorted(statistics)
-    ['running_mean', 'running_variance']
+        call: the call.
+        note_copy: receives a model and its copy with other values, where `checkpoint` makes one.
     """
-    return _run(model, inputs, {}, Call(_names(model), training, key, hook=hook))
-
-
-def _run(
-    model: Module, inputs: tuple[Any, ...], options: dict[str, Any], call: Call
-) -> tuple[Any, dict[str, Any]]:
-    token, uses, noting = _current.set(call), _uses.set({}), rebuilt.set(call.rebuilt)
+    tokens = _current.set(call), _uses.set({}), rebuilt.set(note_copy)
     try:
-        return model(*inputs, **options), call.statistics
+        yield
     finally:
-        _current.reset(token)
-        _uses.reset(uses)
-        rebuilt.reset(noting)
+        _current.reset(tokens[0])
+        _uses.reset(tokens[1])
+        rebuilt.reset(tokens[2])
 
 
-def _names(model: Module) -> dict[int, str]:
-    from clearprop.nn.module import is_initialized, modules  # module.py stands on this file
-
-    if not is_initialized(model):
-        raise ModelError(
-            f"the parameters of {type(model).__name__} have no values yet",
-            fix="model = model.init(0), where 0 is the seed of the first values",
-        )
-    return {id(module): path for path, module in reversed(modules(model).items())}
-
-
-def named(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a module's ``__call__`` so that what happens inside is known by the layer's path."""
-
-    @functools.wraps(function)
-    def called(self: Module, *inputs: Any, **options: Any) -> Any:
-        call = _current.get()
-        if call is None:
-            return _run(self, inputs, options, Call(_names(self)))[0]
-        if call.active and call.active[-1] is self:  # a subclass calling super().__call__
-            return function(self, *inputs, **options)
-        if not call.active:
-            call.trail.append(f"input {_shape(inputs[0])}" if inputs else "input")
-        path = call.path_of(self)
-        token = layer_path.set(path)
-        call.active.append(self)
-        try:
-            output = function(self, *inputs, **options)
-        except ClearpropError as error:
-            if error.where is None:
-                error.where = _label(path, self)
-                error.trail = tuple(call.trail)
-            raise
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in {_label(path, self)}, after {' -> '.join(call.trail)}")
-            raise
-        finally:
-            call.active.pop()
-            layer_path.reset(token)
-        call.trail.append(f"{_label(path, self)} {_shape(output)}")
-        # A loop's body is traced, not run: it has no values to hear of.
-        if call.hook is not None and capturing.get() is None:
-            call.options = options
-            call.hook(path, self, inputs, output)
-        return output
-
-    return called
-
-
-def _label(path: str, module: Module) -> str:
-    kind = type(module).__name__
-    return f"{path} ({kind})" if path else kind
-
-
-def _shape(value: Any) -> str:
+def _shape(value: object) -> str:
     return str(tuple(value.shape)) if hasattr(value, "shape") else type(value).__name__

@@ -1,12 +1,18 @@
-"""Checks that the layers' constructors share."""
+"""Checks that several layers share: of their sizes, and of their inputs."""
 
 from __future__ import annotations
 
-from clearprop.errors import ConfigurationError
+import jax
+import jax.numpy as jnp
+
+from clearprop.errors import ConfigurationError, ShapeError
 
 
 def positive_sizes(layer: str, **sizes: int | tuple[int, ...]) -> None:
-    """Raise where a size is not a positive whole number.
+    """Check that every size is a positive whole number.
+
+    Raises:
+        ConfigurationError: one is not.
 
     >>> positive_sizes("Linear", in_features=3)
     """
@@ -19,7 +25,10 @@ def positive_sizes(layer: str, **sizes: int | tuple[int, ...]) -> None:
 
 
 def probability(layer: str, **rates: float) -> None:
-    """Raise where a rate is not in [0, 1).
+    """Check that every rate is in [0, 1).
+
+    Raises:
+        ConfigurationError: one is not.
 
     >>> probability("Dropout", rate=0.5)
     """
@@ -28,3 +37,39 @@ def probability(layer: str, **rates: float) -> None:
             raise ConfigurationError(
                 f"{name} must be at least 0 and below 1", where=layer, given=repr(rate)
             )
+
+
+def last_axis(x: jax.Array, size: int, fix: str | None = None) -> None:
+    """Check that the last axis of an input has the layer's number of features.
+
+    Raises:
+        ShapeError: it has another length, or x has no axis.
+    """
+    if not x.shape or x.shape[-1] != size:
+        raise ShapeError(
+            "the last axis of the input is not as long as the layer has inputs",
+            given=f"input {tuple(x.shape)}",
+            expected=f"(..., {size})",
+            fix=fix,
+        )
+
+
+def sequences(x: jax.Array, mask: jax.Array | None, features: int | None = None) -> None:
+    """Check that x is a batch of sequences (B, T, D), and the mask bool (B, T) or None.
+
+    Raises:
+        ShapeError: x or the mask has another shape, or the mask another dtype.
+    """
+    if len(x.shape) != 3 or features not in (None, x.shape[-1]):
+        raise ShapeError(
+            "the layer takes a batch of sequences",
+            given=f"input {tuple(x.shape)}",
+            expected=f"(batch, time, {'features' if features is None else features})",
+            fix="x[None] for one sequence" if len(x.shape) == 2 else None,
+        )
+    if mask is not None and (tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_):
+        raise ShapeError(
+            "a mask says for every step of every sequence whether it counts",
+            given=f"{mask.dtype} {tuple(mask.shape)}",
+            expected=f"bool {tuple(x.shape[:2])}",
+        )

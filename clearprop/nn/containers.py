@@ -1,15 +1,16 @@
-"""Layers made of layers, and the small ones between them."""
+"""Layers that contain layers, and layers that change shapes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import overload
 
 from clearprop import ops
 from clearprop.errors import ModelError, ShapeError
 from clearprop.nn.activation import Activation
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 Layer = Module | Callable[[Array], Array] | str
 
@@ -24,6 +25,14 @@ class Sequential(Module):
 
     Activations may be given as operations or by name.
 
+    Shapes: x as the first layer takes it, y as the last layer gives it.
+
+    Args:
+        layers: f_1 to f_n.
+
+    Raises:
+        ModelError: the argument is no list, or an entry is no layer.
+
     >>> import jax.numpy as jnp
     >>> from clearprop.nn.linear import Linear
     >>> model = Sequential([Linear(2, 8), ops.tanh, Linear(8, 1), "sigmoid"]).init(0)
@@ -31,6 +40,8 @@ class Sequential(Module):
     (4, 1)
     >>> model[2].weight.shape, len(model)
     ((8, 1), 4)
+
+    Source: PyTorch's and Keras's container of that name.
     """
 
     layers: tuple[Module, ...]
@@ -56,12 +67,12 @@ class Sequential(Module):
         return iter(self.layers)
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> Module: ...
 
     @overload
     def __getitem__(self, index: slice) -> Sequential: ...
 
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: int | slice) -> Module:
         chosen = self.layers[index]
         return Sequential(chosen) if isinstance(chosen, tuple) else chosen
 
@@ -69,8 +80,10 @@ class Sequential(Module):
 class Residual(Module):
     """A shortcut around a layer: y = shortcut(x) + inner(x).
 
-    The shortcut is the identity unless given; a 1 x 1 convolution or a linear layer there changes
-    the width.
+    The shortcut is the identity unless given; a 1 x 1 convolution or a linear layer changes the
+    width.
+
+    Shapes: x as the layers take it; y, shortcut(x) and inner(x) have the same shape.
 
     Raises:
         ShapeError: the two branches give different shapes.
@@ -95,7 +108,7 @@ class Residual(Module):
         kept: Array = x if self.shortcut is None else self.shortcut(x)
         if change.shape != kept.shape:
             raise ShapeError(
-                "the branches of a residual layer differ in shape",
+                "the branches of a residual layer have different shapes",
                 given=f"inner {tuple(change.shape)}, shortcut {tuple(kept.shape)}",
                 fix="give a shortcut that changes the shape in the same way, such as a 1x1 "
                 "convolution with the same stride",
@@ -104,25 +117,39 @@ class Residual(Module):
 
 
 class Flatten(Module):
-    """All axes but the batch as one: (batch, a, b, c) -> (batch, a b c).
+    """All axes but the batch as one: y[n, (i B + j) C + k] = x[n, i, j, k].
+
+    Shapes: x (batch, A, B, C), or any number of axes after the batch; y (batch, A B C).
+
+    Raises:
+        ShapeError: x has no batch axis.
 
     >>> import jax.numpy as jnp
     >>> Flatten()(jnp.ones((2, 5, 5, 16))).shape
     (2, 400)
+
+    Source: PyTorch's and Keras's layer of that name; the last axis changes fastest.
     """
 
     def __call__(self, x: Array) -> Array:
         if not x.shape:
-            raise ShapeError("a value without a batch axis cannot be flattened", given="()")
+            raise ShapeError("an input without a batch axis cannot be flattened", given="()")
         return ops.reshape(x, shape=(x.shape[0], math.prod(x.shape[1:])))
 
 
 class Reshape(Module):
-    """Each example given another shape: (batch, ...) -> (batch, *shape).
+    """Each example in another shape: the entries of y[n] = the entries of x[n], in their order.
+
+    Shapes: x (batch, ...), y (batch, *shape).
+
+    Raises:
+        ShapeError: an example has another number of entries than the new shape.
 
     >>> import jax.numpy as jnp
     >>> Reshape((28, 28, 1))(jnp.ones((2, 784))).shape
     (2, 28, 28, 1)
+
+    Source: Keras's layer of that name.
     """
 
     shape: tuple[int, ...] = static()
@@ -130,7 +157,7 @@ class Reshape(Module):
     def __call__(self, x: Array) -> Array:
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             raise ShapeError(
-                "the examples have not as many entries as the new shape",
+                "an example has another number of entries than the new shape",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, ...) with {math.prod(self.shape)} entries each",
             )

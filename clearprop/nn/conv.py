@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 Size = int | tuple[int, ...]
 Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
 
 
 class _Conv(Module):
-    """What the convolution layers share; `axes` is the number of axes the window moves along."""
+    """Base of the convolution layers; the window moves along `axes` axes."""
 
     axes: ClassVar[int]
 
@@ -64,10 +65,8 @@ class _Conv(Module):
                 where=name,
                 given=f"{in_channels} and {out_channels} channels, {groups} groups",
             )
-        self.weight = Parameter(  # type: ignore[assignment]
-            (*window, in_channels // groups, out_channels), weight_init
-        )
-        self.bias = Parameter((out_channels,), bias_init) if bias else None  # type: ignore[assignment]
+        self.weight = parameter((*window, in_channels // groups, out_channels), weight_init)
+        self.bias = parameter((out_channels,), bias_init) if bias else None
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = window
@@ -92,7 +91,7 @@ class _Conv(Module):
     def _check(self, x: Array) -> None:
         if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
             raise ShapeError(
-                "the input is not a batch of arrays with the layer's channels last",
+                "the input must be a batch whose last axis has the layer's channels",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, {'size, ' * self.axes}{self.in_channels})",
                 fix=self._fix(x.shape),
@@ -111,22 +110,35 @@ class Conv1d(_Conv, init=False):
 
     Shapes: x (batch, length, in_channels), weight (k, in_channels / groups, out_channels),
     y (batch, (length + 2 p - d (k - 1) - 1) // s + 1, out_channels) for stride s, padding p,
-    dilation d.
+    dilation d; bias b (out_channels,).
+
+    Raises:
+        ConfigurationError: a size is not positive, or groups do not divide the channels.
+        ShapeError: x has another number of axes or channels.
 
     >>> import jax.numpy as jnp
     >>> Conv1d(3, 8, 5).init(0)(jnp.ones((2, 20, 3))).shape
     (2, 16, 8)
+
+    Source: Waibel et al. (1989), as the cross-correlation that networks use today.
     """
 
     axes = 1
 
 
 class Conv2d(_Conv, init=False):
-    """A window that slides over an image; see `Conv1d` for the arithmetic along each axis.
+    """A window that slides over an image: y[i, j] = b + sum over (a, c) of w[a, c] x[i + a, j + c].
+
+    The equation is for stride 1 without padding; along each axis stride, padding and dilation act
+    as in `Conv1d`. With as many groups as channels each channel has its own kernels (depthwise),
+    and a 1 x 1 convolution after it mixes the channels.
 
     Shapes: x (batch, height, width, in_channels), weight (kh, kw, in_channels / groups,
-    out_channels), y (batch, height', width', out_channels). With as many groups as channels each
-    channel has kernels of its own (depthwise), and a 1 x 1 convolution after it mixes them.
+    out_channels), y (batch, height', width', out_channels).
+
+    Raises:
+        ConfigurationError: a size is not positive, or groups do not divide the channels.
+        ShapeError: x has another number of axes or channels.
 
     >>> import jax.numpy as jnp
     >>> Conv2d(3, 10, 5, padding=2).init(0)(jnp.ones((1, 32, 32, 3))).shape
@@ -142,18 +154,30 @@ class Conv2d(_Conv, init=False):
 
 
 class Conv3d(_Conv, init=False):
-    """A window that slides through a volume or a film: x (batch, depth, height, width, channels).
+    """A window that slides through a volume or a film: y[p] = b + sum over q of w[q] x[p + q].
+
+    p and q have three coordinates. The equation is for stride 1 without padding; along each axis
+    stride, padding and dilation act as in `Conv1d`.
+
+    Shapes: x (batch, depth, height, width, in_channels), weight (kd, kh, kw, in_channels / groups,
+    out_channels), y (batch, depth', height', width', out_channels).
+
+    Raises:
+        ConfigurationError: a size is not positive, or groups do not divide the channels.
+        ShapeError: x has another number of axes or channels.
 
     >>> import jax.numpy as jnp
     >>> Conv3d(1, 4, 3, padding=1).init(0)(jnp.ones((1, 8, 8, 8, 1))).shape
     (1, 8, 8, 8, 4)
+
+    Source: Ji et al. (2013), *3D convolutional neural networks for human action recognition*.
     """
 
     axes = 3
 
 
 class _ConvTranspose(_Conv, init=False):
-    """What the transposed convolution layers share."""
+    """Base of the transposed convolution layers."""
 
     output_padding: int | tuple[int, ...] = static()
 
@@ -193,7 +217,7 @@ class _ConvTranspose(_Conv, init=False):
             self.weight,
             self.bias,
             stride=self.stride,
-            padding=self.padding,  # type: ignore[arg-type]
+            padding=cast("int | tuple[int, ...]", self.padding),
             output_padding=self.output_padding,
             dilation=self.dilation,
             groups=self.groups,
@@ -202,23 +226,39 @@ class _ConvTranspose(_Conv, init=False):
 
 
 class ConvTranspose1d(_ConvTranspose, init=False):
-    """A window painted at every place of a series: y[s j + d i - p] += x[j] w[i], plus b.
+    """A window painted at every place of a series: y[t] = b + sum of all x[j] w[i] that reach t.
+
+    x[j] w[i] reaches t = s j + d i - p, for stride s, padding p and dilation d.
 
     Shapes: x (batch, length, in_channels), weight (k, in_channels / groups, out_channels),
     y (batch, (length - 1) s - 2 p + d (k - 1) + 1 + output_padding, out_channels).
 
+    Raises:
+        ConfigurationError: a size is not positive, or groups do not divide the channels.
+        ShapeError: x has another number of axes or channels.
+
     >>> import jax.numpy as jnp
     >>> ConvTranspose1d(8, 3, 4, stride=2, padding=1).init(0)(jnp.ones((2, 10, 8))).shape
     (2, 20, 3)
+
+    Source: Zeiler et al. (2010), *Deconvolutional networks*, along one axis.
     """
 
     axes = 1
 
 
 class ConvTranspose2d(_ConvTranspose, init=False):
-    """A window painted at every place of an image: it undoes the shapes of a `Conv2d`.
+    """A window painted at every place of an image: y[t] = b + sum of x[j] w[i] over s j + i = t.
 
-    See `ConvTranspose1d` for the arithmetic along each axis.
+    i, j and t have two coordinates; padding and dilation act along each axis as in
+    `ConvTranspose1d`. The output has the shape of the input of a `Conv2d` with the same numbers.
+
+    Shapes: x (batch, height, width, in_channels), weight (kh, kw, in_channels / groups,
+    out_channels), y (batch, height', width', out_channels).
+
+    Raises:
+        ConfigurationError: a size is not positive, or groups do not divide the channels.
+        ShapeError: x has another number of axes or channels.
 
     >>> import jax.numpy as jnp
     >>> ConvTranspose2d(16, 3, 4, stride=2, padding=1).init(0)(jnp.ones((1, 7, 7, 16))).shape
@@ -231,6 +271,23 @@ class ConvTranspose2d(_ConvTranspose, init=False):
 
 
 class ConvTranspose3d(_ConvTranspose, init=False):
-    """A window painted at every place of a volume; see `ConvTranspose1d`."""
+    """A window painted at every place of a volume: y[t] = b + sum of x[j] w[i] over s j + i = t.
+
+    i, j and t have three coordinates; padding and dilation act along each axis as in
+    `ConvTranspose1d`.
+
+    Shapes: x (batch, depth, height, width, in_channels), weight (kd, kh, kw, in_channels / groups,
+    out_channels), y (batch, depth', height', width', out_channels).
+
+    Raises:
+        ConfigurationError: a size is not positive, or groups do not divide the channels.
+        ShapeError: x has another number of axes or channels.
+
+    >>> import jax.numpy as jnp
+    >>> ConvTranspose3d(2, 1, 2, stride=2).init(0)(jnp.ones((1, 3, 3, 3, 2))).shape
+    (1, 6, 6, 6, 1)
+
+    Source: Zeiler et al. (2010), *Deconvolutional networks*, with three axes.
+    """
 
     axes = 3

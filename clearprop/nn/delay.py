@@ -12,18 +12,19 @@ from typing import Any
 import jax.numpy as jnp
 
 from clearprop import ops
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.nn.activation import Activation
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import positive_sizes, sequences
+from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import normal
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Module, Parameter, static
+from clearprop.nn.module import Module
 
 MEMORIES = ("vector", "scalar")
 
 
 def delayed(x: Array, steps: int) -> Array:
-    """Return a sequence later by so many steps: y_t = x_{t - steps}, zero where there is none.
+    """Return a sequence delayed by some steps: y_t = x_{t - steps}, zero outside the sequence.
 
     Negative steps look ahead. x and y are (B, T, D).
 
@@ -43,8 +44,7 @@ def delayed(x: Array, steps: int) -> Array:
 class Delay(Module):
     """The time-delay layer y = z^-k (x): every value comes out k steps later.
 
-    y_t = x_{t-k}, and zero for the first k steps. Its error signal goes the other way: the error of
-    x_t is that of y_{t+k}.
+    y_t = x_{t-k}, and zero for the first k steps. The error signal of x_t is that of y_{t+k}.
 
     Shapes: x and y (B, T, D).
 
@@ -72,7 +72,7 @@ class Delay(Module):
 class TappedDelayLine(Module):
     """The last K values side by side: y_t = [x_t, x_{t-1}, ..., x_{t-K+1}].
 
-    What lies before the beginning is zero. Nothing is learned.
+    Values before the first step are zero. The layer has no parameters.
 
     Shapes: x (B, T, D), y (B, T, K D).
 
@@ -119,7 +119,7 @@ class TimeDelay(Module):
     (2, 5, 8)
 
     Source: Waibel, Hanazawa, Hinton, Shikano and Lang (1989), *Phoneme recognition using time-delay
-    neural networks*, without the activation, which is a layer of its own here.
+    neural networks*, without the activation, which is a separate layer here.
     """
 
     line: TappedDelayLine
@@ -137,11 +137,11 @@ class TimeDelay(Module):
 
 
 class MemoryBlock(Module):
-    """A weighted sum of what was and what will be: m_t = sum_k a_k h_{t-k} + sum_j c_j h_{t+j}.
+    """A weighted sum of past and later values: m_t = sum_k a_k h_{t-k} + sum_j c_j h_{t+j}.
 
     k goes from 0 to N, j from 1 to A. A "scalar" block has one number for each k and j, a "vector"
-    block one for each of the H units, and a_k h is then entry by entry. What lies outside the
-    sequence is zero. With A > 0 a step waits for A later ones.
+    block one for each of the H units, and a_k h is then a product entry by entry. Values outside
+    the sequence are zero. With A > 0 the output of a step needs A later steps.
 
     Shapes: h and m (B, T, H); coefficients (N + 1 + A, H or 1): a_0, a_1, ..., a_N, c_1, ..., c_A.
 
@@ -152,7 +152,7 @@ class MemoryBlock(Module):
         memory: "vector" or "scalar".
 
     Raises:
-        ConfigurationError: H is not positive, N or A is negative, or memory is something else.
+        ConfigurationError: H is not positive, N or A is negative, or memory is another name.
         ShapeError: h has other axes.
 
     >>> block = MemoryBlock(4, look_back=3, look_ahead=1, memory="scalar").init(0)
@@ -180,7 +180,7 @@ class MemoryBlock(Module):
             raise unknown_name("memory", memory, MEMORIES, "MemoryBlock")
         count = look_back + 1 + look_ahead
         width = features if memory == "vector" else 1
-        self.coefficients = Parameter((count, width), normal(1 / math.sqrt(count)))  # type: ignore[assignment]
+        self.coefficients = parameter((count, width), normal(1 / math.sqrt(count)))
         self.features = features
         self.look_back = look_back
         self.look_ahead = look_ahead
@@ -217,7 +217,7 @@ class FSMN(Module):
     >>> FSMN(3, 8, look_back=4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 8)
 
-    Source: Zhang et al. (2015), one hidden layer and the one that reads it.
+    Source: Zhang et al. (2015), one hidden layer with its memory, and the layer after it.
     """
 
     input: Linear
@@ -254,22 +254,8 @@ class FSMN(Module):
 def _checked(
     x: Array, mask: Array | None, features: int | None = None
 ) -> tuple[Array, Array | None]:
-    """Return a sequence in which what does not count is zero."""
-    if len(x.shape) != 3 or features not in (None, x.shape[-1]):
-        raise ShapeError(
-            "a layer over time takes sequences",
-            given=f"input {tuple(x.shape)}",
-            expected=f"(batch, time, {'features' if features is None else features})",
-            fix="x[None] for one sequence" if len(x.shape) == 2 else None,
-        )
-    if mask is None:
-        return x, None
-    if tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_:
-        raise ShapeError(
-            "a mask says for every step of every sequence whether it counts",
-            given=f"{mask.dtype} {tuple(mask.shape)}",
-            expected=f"bool {tuple(x.shape[:2])}",
-        )
+    """Return the sequence with zeros at the steps that the mask hides."""
+    sequences(x, mask, features)
     return _counted(x, mask), mask
 
 

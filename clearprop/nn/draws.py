@@ -1,10 +1,10 @@
-"""Random numbers of first values, drawn without compiling a program for every shape.
+"""Random numbers for initial values, drawn without compiling a program for every shape.
 
-`jax.random` compiles one for each shape, a third of a second and more on a processor: a network of
-some twenty layers spent ten seconds before its first step. Here the same numbers come from NumPy:
-the bits are those of Threefry, the generator behind JAX's keys, to the last one, and what is made
-of them differs by rounding at most. Large arrays, keys of other generators and keys that are being
-traced go to `jax.random`.
+`jax.random` compiles a program for each shape, which takes a third of a second or more on a
+processor: a network of some twenty layers needed ten seconds before its first step. Here NumPy
+draws the same numbers. The random bits are exactly those of Threefry, the generator of JAX's keys;
+the floating-point numbers made from them differ by rounding at most. Large arrays, keys of other
+generators and keys that are being traced go to `jax.random`.
 
 Source: Salmon et al. (2011), *Parallel random numbers: as easy as 1, 2, 3* (Threefry-2x32 of 20
 rounds).
@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from numpy.typing import NDArray
 from scipy import special
 
@@ -25,14 +26,14 @@ Array = jax.Array
 Words = NDArray[np.uint32]
 
 LARGE = 2**20
-"""Entries from which on a compiled program has earned its compilation."""
+"""From this number of entries on, compiling a program saves time."""
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = np.uint32(0x1BD11BDA)
 
 
 def uniform(
-    key: Array, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0
+    key: Array, shape: tuple[int, ...], dtype: DTypeLike, low: float = 0.0, high: float = 1.0
 ) -> Array:
     """Return draws from U[low, high) of a floating type; those of `jax.random.uniform`.
 
@@ -46,7 +47,7 @@ def uniform(
     return jnp.asarray(_uniform(words, shape, dtype, low, high))
 
 
-def normal(key: Array, shape: tuple[int, ...], dtype: Any, deviation: float = 1.0) -> Array:
+def normal(key: Array, shape: tuple[int, ...], dtype: DTypeLike, deviation: float = 1.0) -> Array:
     """Return draws from N(0, deviation^2): those of `jax.random.normal`, times the deviation.
 
     >>> key = jax.random.key(0)
@@ -60,7 +61,7 @@ def normal(key: Array, shape: tuple[int, ...], dtype: Any, deviation: float = 1.
 
 
 def truncated_normal(
-    key: Array, shape: tuple[int, ...], dtype: Any, bound: float, deviation: float = 1.0
+    key: Array, shape: tuple[int, ...], dtype: DTypeLike, bound: float, deviation: float = 1.0
 ) -> Array:
     """Return draws from N(0, 1) between -bound and bound, times the deviation.
 
@@ -77,10 +78,11 @@ def truncated_normal(
     return jnp.asarray(np.clip(drawn, -inside, inside) * kind(deviation))
 
 
-def orthogonal(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return a matrix with orthonormal rows or columns, every one as likely as any other.
+def orthogonal(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """Return a matrix with orthonormal rows or columns, drawn uniformly.
 
-    The last axis is the columns, all others together the rows. Numbers of 16 bits are not factored.
+    The last axis is the columns, all other axes together are the rows. The factorization is done
+    in float32 at least.
 
     Source: Saxe et al. (2014), *Exact solutions to the nonlinear dynamics of learning in deep
     linear neural networks*.
@@ -107,22 +109,22 @@ def split(key: Array, number: int) -> list[Array]:
     return [jax.random.wrap_key_data(jnp.asarray(pair), impl="threefry2x32") for pair in pairs]
 
 
-def filled(key: Array, shape: tuple[int, ...], dtype: Any, value: float) -> Array:
-    """Return the same number everywhere; the key only says whether this is being traced."""
+def filled(key: Array, shape: tuple[int, ...], dtype: DTypeLike, value: float) -> Array:
+    """Return an array of one number; the key only shows whether the call is being traced."""
     if _words(key, shape, dtype) is None:
         return jnp.full(shape, value, dtype)
     return jnp.asarray(np.full(shape, value, dtype))
 
 
 def joined(parts: list[Array], axis: int) -> Array:
-    """Return arrays as one, end to end along an axis."""
+    """Return the arrays concatenated along an axis."""
     if any(isinstance(part, jax.core.Tracer) for part in parts):
         return jnp.concatenate(parts, axis=axis)
     return jnp.asarray(np.concatenate([np.asarray(part) for part in parts], axis=axis))
 
 
-def _words(key: Array, shape: tuple[int, ...], dtype: Any) -> Words | None:
-    """Return a key's two words, or None where the numbers are not drawn here."""
+def _words(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Words | None:
+    """Return a key's two words, or None where `jax.random` draws the numbers."""
     wide = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
     here = (np.float32, np.float64) if wide else (np.float32,)
     if isinstance(key, jax.core.Tracer) or np.dtype(dtype) not in here:
@@ -152,9 +154,9 @@ def _threefry(key: Words, count: int) -> tuple[Words, Words]:
 
 
 def _uniform(
-    words: Words, shape: tuple[int, ...], dtype: Any, low: float, high: float
+    words: Words, shape: tuple[int, ...], dtype: DTypeLike, low: float, high: float
 ) -> NDArray[Any]:
-    """Fill the fraction of numbers in [1, 2) with random bits, and bring them to [low, high)."""
+    """Fill the mantissas of numbers in [1, 2) with random bits; scale them to [low, high)."""
     kind = np.dtype(dtype).type
     left, right = _threefry(words, math.prod(shape))
     bits: NDArray[Any]
@@ -167,7 +169,7 @@ def _uniform(
     return np.asarray(np.maximum(kind(low), spread).reshape(shape))
 
 
-def _normal(words: Words, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+def _normal(words: Words, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     kind = np.dtype(dtype).type
     above = np.nextafter(kind(-1), kind(0))
     drawn = special.erfinv(_uniform(words, shape, dtype, above, 1.0))

@@ -1,4 +1,4 @@
-"""Dropout: noise that keeps units from relying on each other."""
+"""Dropout: random zeros in training, so that units do not rely on each other."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import numpy as np
 
 from clearprop.nn.call import current
 from clearprop.nn.checks import probability
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 
 class Dropout(Module):
     """In training each entry is zero with probability p, else divided by 1 - p.
 
     y = x m / (1 - p) with m ~ Bernoulli(1 - p); outside training y = x.
+
+    Shapes: x of any shape, y and m the same.
+
+    Args:
+        rate: p.
 
     Raises:
         ConfigurationError: the rate is not in [0, 1).
@@ -37,6 +43,6 @@ class Dropout(Module):
         call = current()
         if not call.training or self.rate == 0:
             return x
-        # A chance of 32 bits draws the same in double precision, in which checks compute.
+        # With a float32 probability gradient checks, which compute in float64, draw the same mask.
         kept = jax.random.bernoulli(call.key_for(self), np.float32(1 - self.rate), x.shape)
         return x * (kept.astype(x.dtype) / (1 - self.rate))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 from clearprop import ops
 from clearprop.errors import ShapeError
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import last_axis, positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, normal, zeros
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 
 class Linear(Module):
-    """Every output unit weighs every input: y = x W + b.
+    """Every output unit is a weighted sum of all inputs: y = x W + b.
 
     Shapes: x (..., in_features), W (in_features, out_features), b (out_features,),
     y (..., out_features).
 
     Raises:
+        ConfigurationError: a size is not positive.
         ShapeError: the last axis of x is not ``in_features`` long.
 
     >>> import jax.numpy as jnp
@@ -40,45 +44,40 @@ class Linear(Module):
         bias_init: Initializer = zeros,
     ) -> None:
         positive_sizes("Linear", in_features=in_features, out_features=out_features)
-        self.weight = Parameter((in_features, out_features), weight_init)  # type: ignore[assignment]
-        self.bias = Parameter((out_features,), bias_init) if bias else None  # type: ignore[assignment]
+        self.weight = parameter((in_features, out_features), weight_init)
+        self.bias = parameter((out_features,), bias_init) if bias else None
         self.in_features = in_features
         self.out_features = out_features
 
     def __call__(self, x: Array) -> Array:
-        if not x.shape or x.shape[-1] != self.in_features:
-            raise ShapeError(
-                "the last axis of the input is not as long as the layer has inputs",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.in_features})",
-                fix=_fix(x.shape, self.in_features, self.out_features),
-            )
+        last_axis(x, self.in_features, _fix(x.shape, self.in_features, self.out_features))
         product = ops.matmul(x, self.weight)
         return product if self.bias is None else product + self.bias
 
 
 def _fix(shape: tuple[int, ...], expected: int, out_features: int) -> str:
-    flat = 1
-    for size in shape[1:]:
-        flat *= size
+    flat = math.prod(shape[1:])
     if len(shape) > 2 and flat == expected:
         return "put nn.Flatten() before this layer"
     return f"nn.Linear({flat if len(shape) > 2 else shape[-1] if shape else 1}, {out_features})"
 
 
 class Embedding(Module):
-    """A table with one learned vector a word: y = table[x].
+    """A table with one learned vector for each word: y = table[x].
 
     Shapes: x (...,) integers in [0, size), table (size, features), y (..., features).
 
     Raises:
-        ShapeError: x holds no integers. Numbers outside the table raise nothing, eager or compiled:
-            negative ones count from the end, others read the nearest row (see `ops.take`); `data`
-            checks words before they get there.
+        ConfigurationError: a size is not positive.
+        ShapeError: x holds no integers. Numbers outside the table raise nothing: negative numbers
+            count from the end, others read the nearest row (see `ops.take`). `data` checks words
+            before they reach a model.
 
     >>> import jax.numpy as jnp
     >>> Embedding(1000, 16).init(0)(jnp.array([[3, 1, 4]])).shape
     (1, 3, 16)
+
+    Source: Bengio et al. (2003), *A neural probabilistic language model*.
     """
 
     weight: Array
@@ -87,14 +86,14 @@ class Embedding(Module):
 
     def __init__(self, size: int, features: int, *, weight_init: Initializer | None = None) -> None:
         positive_sizes("Embedding", size=size, features=features)
-        self.weight = Parameter((size, features), weight_init or normal(1.0))  # type: ignore[assignment]
+        self.weight = parameter((size, features), weight_init or normal(1.0))
         self.size = size
         self.features = features
 
     def __call__(self, x: Array) -> Array:
         if x.dtype.kind not in "iu":
             raise ShapeError(
-                "an embedding looks words up by number",
+                "an embedding takes the numbers of words",
                 given=f"input of dtype {x.dtype}",
                 expected="integers",
                 fix="x.astype(jnp.int32), or nn.Linear for real-valued inputs",

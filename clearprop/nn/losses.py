@@ -1,8 +1,8 @@
-"""Losses: what training makes small, averaged over the examples of a batch.
+"""Losses: the functions that training minimizes, averaged over the examples of a batch.
 
-A `Loss` knows its value per example, and how outputs are read as predictions and counted as
-errors, so that the three learning curves (objective, training error, development error) need
-nothing else.
+A `Loss` computes the loss of each example and the error that is reported beside it, such as a
+misclassification. The three learning curves (objective, training error, development error) are
+computed from these two.
 
 Shape letters: B batch, T positions of a sequence, K classes.
 """
@@ -12,20 +12,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss with the error that people read beside it.
+    """A loss, and the error that is reported beside it.
 
     Attributes:
         name: as `fit` and the command line know it.
@@ -35,18 +35,18 @@ class Loss:
         error_name: what that mean is called.
         task: "classification" or "regression".
         finish: turns the mean of `error` into what is reported (a root, for root mean square).
-        threshold: for one output a class or not: from where on the answer is 1; None where the
-            answer is the largest of K outputs, or a number.
-        skips_negative: whether a negative label says that its place does not count.
-        smoothing: the part of every target that is shared out over the classes; see `smoothed`.
+        threshold: for one output, the value from which on the predicted class is 1; None where the
+            predicted class is the largest of K outputs, and for regression.
+        skips_negative: whether places with a negative label are not counted.
+        smoothing: the fraction of every target that is spread over all classes; see `smoothed`.
     """
 
     name: str
-    per_example: Callable[[Any, Any], Array]
-    error: Callable[[Any, Any], Array]
+    per_example: Callable[[Array, Array], Array]
+    error: Callable[[Array, Array], Array]
     error_name: str
     task: str
-    finish: Callable[[Any], Any] = lambda mean: mean
+    finish: Callable[[Array | np.floating], Array | np.floating] = lambda mean: mean
     threshold: float | None = None
     skips_negative: bool = False
     smoothing: float = 0.0
@@ -64,16 +64,16 @@ def _by_example(values: Array) -> Array:
 
 
 def _like(outputs: Array, targets: Array) -> Array:
-    """Give targets the outputs' shape: (batch,) fits (batch, 1)."""
+    """Return the targets in the outputs' shape: (batch,) fits (batch, 1)."""
     targets = jnp.asarray(targets)
     if targets.shape == outputs.shape:
         return targets.astype(outputs.dtype)
     if targets.size == outputs.size and targets.shape[:1] == outputs.shape[:1]:
         return targets.reshape(outputs.shape).astype(outputs.dtype)
     raise ShapeError(
-        "the targets have not the shape of the outputs",
+        "the targets and the outputs have different shapes",
         given=f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
-        fix="give the last layer as many units as a target has numbers",
+        fix="make the last layer with as many units as a target has numbers",
     )
 
 
@@ -84,7 +84,7 @@ def _wrong_class(outputs: Array, targets: Array) -> Array:
     return (chosen != truth).astype(jnp.float32)
 
 
-def _wrong_side(threshold: float) -> Callable[[Any, Any], Array]:
+def _wrong_side(threshold: float) -> Callable[[Array, Array], Array]:
     def wrong(outputs: Array, targets: Array) -> Array:
         plain = stop_gradient(outputs)
         truth = _like(plain, targets) > 0.5
@@ -99,55 +99,55 @@ def _square(outputs: Array, targets: Array) -> Array:
     return (jnp.square(plain - _like(plain, targets))).reshape(plain.shape[0], -1).mean(1)
 
 
-def _chances(labels: Array, classes: int, smoothing: float) -> Array:
-    """Return labels, or chances already, as chances (..., K) with a part of them shared out."""
+def _probabilities(labels: Array, classes: int, smoothing: float) -> Array:
+    """Return labels or probabilities as smoothed probabilities (..., K)."""
     if jnp.issubdtype(labels.dtype, jnp.floating):
-        chances: Array = labels
+        probabilities: Array = labels
     else:
         known = (labels >= 0) & (labels < classes)
-        chances = jnp.where(known[..., None], jax.nn.one_hot(labels, classes), jnp.nan)
-    return (1 - smoothing) * chances + smoothing / classes
+        probabilities = jnp.where(known[..., None], jax.nn.one_hot(labels, classes), jnp.nan)
+    return (1 - smoothing) * probabilities + smoothing / classes
 
 
 def _of_classes(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
     if smoothing:
-        targets = _chances(jnp.asarray(targets), outputs.shape[-1], smoothing)
+        targets = _probabilities(jnp.asarray(targets), outputs.shape[-1], smoothing)
     losses: Array = ops.softmax_cross_entropy(outputs, targets)
     return losses
 
 
 def _of_sides(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
-    chances = _like(outputs, targets)
+    probabilities = _like(outputs, targets)
     if smoothing:
-        chances = chances * (1 - smoothing) + smoothing / 2
-    return _by_example(ops.sigmoid_binary_cross_entropy(outputs, chances))
+        probabilities = probabilities * (1 - smoothing) + smoothing / 2
+    return _by_example(ops.sigmoid_binary_cross_entropy(outputs, probabilities))
 
 
-def _shares(targets: Array, outputs: Array) -> tuple[Array, Array]:
-    """Return labels with 0 where none counts, and what each place weighs in its example's mean."""
+def _weights(targets: Array, outputs: Array) -> tuple[Array, Array]:
+    """Return the labels (0 where hidden) and the weight of each place in its example's mean."""
     targets = jnp.asarray(targets)
     if targets.ndim < 2 or targets.shape != outputs.shape[:-1]:
         raise ShapeError(
-            "the labels are not one for each place of a sequence",
+            "there must be one label for each place of a sequence",
             where="sequence_cross_entropy",
             given=f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
             expected="outputs (B, T, K), targets (B, T)",
         )
     counted = targets >= 0
     places = counted.sum(tuple(range(1, targets.ndim)), keepdims=True)
-    shares = counted / jnp.maximum(1, places).astype(outputs.dtype)
-    return jnp.where(counted, targets, 0), shares
+    weights = counted / jnp.maximum(1, places).astype(outputs.dtype)
+    return jnp.where(counted, targets, 0), weights
 
 
 def _of_sequences(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
-    labels, shares = _shares(targets, outputs)
-    return _by_example(_of_classes(outputs, labels, smoothing=smoothing) * shares)
+    labels, weights = _weights(targets, outputs)
+    return _by_example(_of_classes(outputs, labels, smoothing=smoothing) * weights)
 
 
 def _wrong_places(outputs: Array, targets: Array) -> Array:
     plain = stop_gradient(outputs)
-    labels, shares = _shares(targets, plain)
-    return _by_example((jnp.argmax(plain, axis=-1) != labels) * shares)
+    labels, weights = _weights(targets, plain)
+    return _by_example((jnp.argmax(plain, axis=-1) != labels) * weights)
 
 
 def _divergence(outputs: Array, targets: Array) -> Array:
@@ -187,7 +187,7 @@ kl_divergence = Loss(
 )
 """sum_k t_k log(t_k / y_k) with y = softmax(z): outputs z before softmax, targets probabilities,
 (batch, K) each. Its error signal is y - t, as that of cross-entropy, from which it differs by the
-entropy of the targets: it is 0 where the model has them right."""
+entropy of the targets: it is 0 where y = t."""
 
 binary_cross_entropy = Loss(
     "binary_cross_entropy",
@@ -207,7 +207,7 @@ squared_error = Loss(
     task="regression",
     finish=jnp.sqrt,
 )
-"""sum (y - t)^2 / 2, as the lectures have it: its error signal is y - t."""
+"""sum (y - t)^2 / 2, as in the lectures: its error signal is y - t."""
 
 mean_squared_error = Loss(
     "mean_squared_error",
@@ -217,7 +217,7 @@ mean_squared_error = Loss(
     task="regression",
     finish=jnp.sqrt,
 )
-"""The mean of (y - t)^2 over all entries, as PyTorch and Keras have it."""
+"""The mean of (y - t)^2 over all entries, as in PyTorch and Keras."""
 
 binary_squared_error = Loss(
     "binary_squared_error",
@@ -239,7 +239,7 @@ log_loss = Loss(
     threshold=0.5,
 )
 """-t log y - (1 - t) log(1 - y) for outputs y in (0, 1) of a network that ends in a sigmoid;
-`binary_cross_entropy` takes what stands before the sigmoid, and never overflows."""
+`binary_cross_entropy` takes the values before the sigmoid, and never overflows."""
 
 hinge = Loss(
     "hinge",
@@ -249,13 +249,13 @@ hinge = Loss(
     task="classification",
     threshold=0.0,
 )
-"""max(0, 1 - z) where the target is 1, max(0, 1 + z) where it is 0: that of a support vector
-machine, for targets 0 and 1."""
+"""max(0, 1 - z) where the target is 1, max(0, 1 + z) where it is 0: the loss of a support
+vector machine, for targets 0 and 1."""
 
 
 def _rosenblatt(z: Array, targets: Array) -> Array:
-    answer = (stop_gradient(z) >= 0).astype(z.dtype)
-    return _by_example((answer - _like(z, targets)) * z)
+    predicted = (stop_gradient(z) >= 0).astype(z.dtype)
+    return _by_example((predicted - _like(z, targets)) * z)
 
 
 perceptron = Loss(
@@ -293,17 +293,17 @@ _SMOOTHED: dict[str, Callable[..., Array]] = {
 
 
 def smoothed(loss: str | Loss, amount: float) -> Loss:
-    """Return a cross-entropy whose targets are less than certain.
+    """Return a cross-entropy with smoothed targets.
 
-    t' = (1 - amount) t + amount / K for K classes; for a class or not, K is 2. The errors that are
-    counted stay those of the true labels.
+    t' = (1 - amount) t + amount / K for K classes; for binary targets K is 2. The reported
+    error still compares with the true labels.
 
     Args:
         loss: "cross_entropy", "sequence_cross_entropy" or "binary_cross_entropy".
-        amount: the part of the target that all classes share, from 0 up to but not including 1.
+        amount: the fraction of a target that is spread over all classes, from 0 to below 1.
 
     Raises:
-        ConfigurationError: an amount out of its range, or a loss without classes to share among.
+        ConfigurationError: the amount is out of its range, or the loss has no classes.
 
     >>> z, t = jnp.array([[0.0, 0.0, 2.0]]), jnp.array([2])
     >>> print(f"{cross_entropy(z, t):.2f} {smoothed('cross_entropy', 0.3)(z, t):.2f}")
@@ -321,15 +321,15 @@ def smoothed(loss: str | Loss, amount: float) -> Loss:
         )
     if not 0 <= amount < 1:
         raise ConfigurationError(
-            "label_smoothing is the part of a target that all classes share",
+            "label_smoothing is a fraction of the target",
             given=f"label_smoothing={amount}",
-            expected="a number from 0 up to, but not including, 1",
+            expected="a number from 0 to below 1",
         )
     of_examples = functools.partial(_SMOOTHED[plain.name], smoothing=float(amount))
     return replace(plain, per_example=of_examples, smoothing=float(amount))
 
 
-def find_loss(loss: str | Loss | Callable[[Any, Any], Any]) -> Loss:
+def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
     """Return a loss by its name; a function (outputs, targets) -> values becomes a `Loss`.
 
     >>> find_loss("cross_entropy").error_name
@@ -344,13 +344,13 @@ def find_loss(loss: str | Loss | Callable[[Any, Any], Any]) -> Loss:
     return _adopt(loss)
 
 
-def _adopt(function: Callable[[Any, Any], Any]) -> Loss:
-    def per_example(outputs: Any, targets: Any) -> Array:
+def _adopt(function: Callable[[Array, Array], Array]) -> Loss:
+    def per_example(outputs: Array, targets: Array) -> Array:
         values: Array = function(outputs, targets)
-        # A function that averages by itself gives every example that average.
+        # A function that returns the mean of the batch: every example gets the mean.
         return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
 
-    def error(outputs: Any, targets: Any) -> Array:
+    def error(outputs: Array, targets: Array) -> Array:
         values: Array = stop_gradient(per_example(outputs, targets))
         return values
 

@@ -1,65 +1,37 @@
 """`Module`: a layer or model as a frozen tree of arrays, layers and configuration.
 
-A module's fields are of three kinds. Plain fields hold arrays (parameters), other modules, or
-tuples and dicts of them. `statistic` fields hold arrays that training updates but does not learn.
-`static` fields hold configuration: sizes, flags, functions. A new layer has `Parameter` entries,
-which say what each array will be; `Module.init` makes them arrays.
+`fields` says what the fields of a module hold, and `call` what a layer knows while its model is
+called. This file joins the two: every ``__call__`` of a module runs inside a `Call`.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import contextvars
 import functools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
 
 import jax
-import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import tree
+from clearprop.autodiff.operation import capturing
 from clearprop.errors import ModelError
-from clearprop.nn import call
+from clearprop.nn.call import Call, entered, under_way
+from clearprop.nn.fields import (
+    Array,
+    Parameter,
+    rebuild,
+    register,
+    roles,
+    static,
+    statistic,
+    values,
+)
 
-Array = jax.Array
-Initializer = Callable[[Array, tuple[int, ...], Any], Array]
-"""(key, shape, dtype) -> the first values of a parameter."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """What an array of a layer will be, before `Module.init` makes it.
-
-    Attributes:
-        shape: sizes along each axis.
-        initializer: makes the first values.
-        dtype: of the entries.
-    """
-
-    shape: tuple[int, ...]
-    initializer: Initializer
-    dtype: Any = jnp.float32
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return int(functools.reduce(lambda a, b: a * b, self.shape, 1))
-
-
-def static(**options: Any) -> Any:
-    """Declare a field as configuration: no array, the same for the life of the module."""
-    return dataclasses.field(metadata={"role": "static"}, **options)
-
-
-def statistic(**options: Any) -> Any:
-    """Declare a field as a statistic: an array that training updates but does not learn."""
-    return dataclasses.field(metadata={"role": "statistic"}, **options)
-
-
-def role_of(field: dataclasses.Field[Any]) -> str:
-    """Return what a field holds: "parameter" (arrays and modules), "statistic" or "static"."""
-    return field.metadata.get("role", "parameter")  # type: ignore[no-any-return]
+T = TypeVar("T")
 
 
 class _Freeze(type):
@@ -72,9 +44,9 @@ class _Freeze(type):
         return module
 
 
-def _check_declared(module: Any) -> None:
-    """Raise where ``__init__`` sets what is no field: it would be lost with the first copy."""
-    known = {field.name for field in dataclasses.fields(module)}
+def _check_declared(module: object) -> None:
+    """Raise where ``__init__`` sets an attribute that is no field: copies would not have it."""
+    known = roles(module)
     strange = [name for name in vars(module) if name not in known]
     if strange:
         kind, name = type(module).__name__, strange[0]
@@ -96,7 +68,7 @@ def _kind_of(value: Any) -> str:
 @dataclass_transform(field_specifiers=(static, statistic))
 @dataclass(init=False, eq=False, repr=False)
 class Module(metaclass=_Freeze):
-    """Base of every layer and model: a frozen JAX tree that knows its layers by path.
+    """Base of every layer and model: a frozen JAX tree whose layers have paths.
 
     Subclasses declare their fields and define ``__call__``:
 
@@ -119,17 +91,15 @@ class Module(metaclass=_Freeze):
         super().__init_subclass__()
         dataclass(init=init and "__init__" not in vars(cls), eq=False, repr=False)(cls)
         if "__call__" in cls.__dict__:
-            cls.__call__ = call.named(cls.__call__)  # type: ignore[method-assign]
+            cls.__call__ = _called(cls.__call__)  # type: ignore[method-assign]
         Module.classes[class_name(cls)] = cls
-        jax.tree_util.register_pytree_with_keys(
-            cls, _flatten_with_keys, functools.partial(_unflatten, cls), _flatten
-        )
+        register(cls)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; every layer and model defines it."""
-        raise ModelError(f"{type(self).__name__} does not say what it computes: define __call__")
+        raise ModelError(f"{type(self).__name__} does not define __call__")
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if "_frozen" in self.__dict__:
             raise ModelError(
                 "a module cannot be changed in place",
@@ -139,28 +109,27 @@ class Module(metaclass=_Freeze):
             )
         object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: object) -> Self:
         """Return a copy with some fields changed.
 
         >>> from clearprop import nn
         >>> nn.Dropout(0.5).replace(rate=0.1)
         Dropout(rate=0.1)
         """
-        copy: Self = rebuild(type(self), {**_values(self), **changes})
-        return copy
+        return rebuild(type(self), {**values(self), **changes})
 
-    def init(self, seed: int | Array = 0, *, dtype: Any = None) -> Self:
-        """Return the model with every parameter that has no values yet made by its initializer.
+    def init(self, seed: int | Array = 0, *, dtype: DTypeLike | None = None) -> Self:
+        """Return the model with initial values for every parameter that has no values yet.
 
-        The random key of a parameter comes from the seed and from the parameter's path, so a layer
-        keeps its first values when layers before it come or go.
+        The random key of a parameter depends on the seed and on the parameter's path, so a layer
+        keeps its initial values when layers before it are added or removed.
 
         Args:
             seed: a number or a JAX random key.
-            dtype: of the parameters; None keeps what each layer asks for.
+            dtype: of the parameters; None keeps the dtype of each `Parameter`.
 
         Raises:
-            ModelError: a layer with parameters stands at two places; it would become two layers.
+            ModelError: a layer with parameters is at two places; it would become two layers.
         """
         key = jax.random.key(seed) if isinstance(seed, int) else seed
         _check_places(self)
@@ -168,22 +137,22 @@ class Module(metaclass=_Freeze):
         def make(path: Any, leaf: Any) -> Any:
             if not isinstance(leaf, Parameter):
                 return leaf
-            own = jax.random.fold_in(key, zlib.crc32(tree.path_name(path).encode()))
-            return leaf.initializer(own, leaf.shape, leaf.dtype if dtype is None else dtype)
+            path_key = jax.random.fold_in(key, zlib.crc32(tree.path_name(path).encode()))
+            return leaf.initializer(path_key, leaf.shape, leaf.dtype if dtype is None else dtype)
 
         made: Self = _settle(self, jax.tree_util.tree_map_with_path(make, self))
         return made
 
     def after_init(self) -> Self:
-        """Return the module as it is to begin with, once `init` has made its arrays.
+        """Return the module after `init` has made its arrays.
 
-        For layers of which one array's first values follow from another's; most do nothing.
+        A layer overrides this where the initial values of one array depend on another array.
         """
         return self
 
     def __repr__(self) -> str:
         parts = [
-            f"{name}={_brief(value)}" for name, value in _values(self).items() if value is not None
+            f"{name}={_brief(value)}" for name, value in values(self).items() if value is not None
         ]
         flat = f"{type(self).__name__}({', '.join(parts)})"
         if len(flat) <= 88 and "\n" not in flat:
@@ -192,14 +161,111 @@ class Module(metaclass=_Freeze):
         return f"{type(self).__name__}(\n  {body},\n)"
 
 
+class Hook(Protocol):
+    """Receives every layer call as it ends: path, layer, inputs, output."""
+
+    def __call__(
+        self, path: str, module: Module, inputs: tuple[object, ...], output: object
+    ) -> None:
+        """Take note of one layer's call."""
+
+
+_hook: contextvars.ContextVar[Hook | None] = contextvars.ContextVar("hook", default=None)
+
+
+def apply(
+    model: Module,
+    *inputs: object,
+    training: bool = False,
+    key: Array | None = None,
+    hook: Hook | None = None,
+) -> tuple[Any, dict[str, Array]]:
+    """Call a model and return its output with the new values of its statistics.
+
+    Args:
+        model: a module whose parameters have values.
+        inputs: what the model takes.
+        training: whether dropout drops and batch norm uses the batch's own statistics.
+        key: a JAX random key, needed by layers that draw random numbers in training.
+        hook: receives every layer call.
+
+    Returns:
+        ``(output, statistics)``; `tree.replace(model, statistics)` is the model to go on with.
+
+    Raises:
+        ModelError: a parameter has no values yet, or a layer needs a key and there is none.
+
+    >>> from clearprop import nn
+    >>> import jax.numpy as jnp
+    >>> y, statistics = apply(nn.BatchNorm(3).init(0), jnp.ones((8, 3)), training=True)
+    >>> sorted(statistics)
+    ['running_mean', 'running_variance']
+    """
+    call = Call(_names(model), training, key, watched=hook is not None)
+    return _run(model, inputs, {}, call, hook), call.statistics
+
+
+def _run(
+    model: Module,
+    inputs: tuple[object, ...],
+    options: dict[str, object],
+    call: Call,
+    hook: Hook | None = None,
+) -> Any:
+    def note_copy(original: object, copy: object) -> None:
+        # The layers of a copy with other values keep the paths of the original's.
+        if isinstance(original, Module) and isinstance(copy, Module):
+            pairs = zip(modules(copy).values(), modules(original).values(), strict=True)
+            for layer, other in pairs:
+                call.stand_in(layer, other)
+
+    token = _hook.set(hook)
+    try:
+        with entered(call, note_copy):
+            return model(*inputs, **options)
+    finally:
+        _hook.reset(token)
+
+
+def _names(model: Module) -> dict[int, str]:
+    if not is_initialized(model):
+        raise ModelError(
+            f"the parameters of {type(model).__name__} have no values yet",
+            fix="model = model.init(0), where 0 is the seed of the initial values",
+        )
+    return {id(module): path for path, module in reversed(modules(model).items())}
+
+
+def _called(function: Callable[..., T]) -> Callable[..., T]:
+    """Wrap a module's ``__call__`` so that everything inside it carries the layer's path."""
+
+    @functools.wraps(function)
+    def called(self: Module, *inputs: object, **options: object) -> T:
+        call = under_way()
+        if call is None:
+            output: T = _run(self, inputs, options, Call(_names(self)))
+            return output
+        if call.active and call.active[-1] is self:  # a subclass calling super().__call__
+            return function(self, *inputs, **options)
+        output = call.run(function, self, inputs, options)
+        # A loop's body is traced, not run: a hook would receive no values.
+        hook = _hook.get()
+        if hook is not None and capturing.get() is None:
+            call.options = options
+            hook(call.path_of(self), self, inputs, output)
+        return output
+
+    return called
+
+
 def class_name(cls: type[Module]) -> str:
     """Return the name under which saved models refer to a class."""
     own = cls.__module__.startswith("clearprop.")
     return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def parameters(model: Module) -> dict[str, Any]:
-    """Return the learned arrays of a model by path: floating-point leaves that are no statistics.
+def parameters(model: Module) -> dict[str, Array]:
+    """Return the parameters of a model by path: floating-point leaves that are not statistics.
 
     >>> from clearprop import nn
     >>> {path: w.shape for path, w in parameters(nn.Linear(3, 2).init(0)).items()}
@@ -210,13 +276,13 @@ def parameters(model: Module) -> dict[str, Any]:
     }
 
 
-def statistics(model: Module) -> dict[str, Any]:
+def statistics(model: Module) -> dict[str, Array]:
     """Return the arrays that training updates without learning them, by path."""
     return {path: leaf for path, leaf, role in _leaves(model) if role == "statistic"}
 
 
 def is_initialized(model: Module) -> bool:
-    """Say whether every parameter of the model has values."""
+    """Return whether every parameter of the model has values."""
     return not any(isinstance(leaf, Parameter) for leaf in jax.tree.leaves(model))
 
 
@@ -240,24 +306,22 @@ def _learns(leaf: Any) -> bool:
 
 def _leaves(value: Any, path: str = "", role: str = "parameter") -> Iterator[tuple[str, Any, str]]:
     if isinstance(value, Module):
-        roles = {field.name: role_of(field) for field in dataclasses.fields(value)}
+        of_fields = roles(value)
     elif isinstance(value, tuple | list | dict):
-        roles = {}
+        of_fields = {}
     else:
         if value is not None:
             yield path, value, role
         return
     for name, child in _children(value):
-        of_child = role if role == "statistic" else roles.get(name, role)
+        of_child = role if role == "statistic" else of_fields.get(name, role)
         yield from _leaves(child, f"{path}.{name}" if path else name, of_child)
 
 
 def _children(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, Module):
         return [
-            (field.name, getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if role_of(field) != "static"
+            (name, getattr(value, name)) for name, role in roles(value).items() if role != "static"
         ]
     if isinstance(value, tuple | list):
         return [(str(i), child) for i, child in enumerate(value)]
@@ -271,10 +335,10 @@ def _check_places(model: Module) -> None:
     for path, module in modules(model).items():
         if id(module) in seen and parameters(module):
             raise ModelError(
-                "one layer stands at two places, and would become two layers with weights of "
-                "their own",
+                "one layer is at two places of the model, and would become two layers with "
+                "different weights",
                 where=path,
-                given=f"the {type(module).__name__} that stands at {seen[id(module)]!r} too",
+                given=f"the {type(module).__name__} is at {seen[id(module)]!r} too",
                 fix="make a second layer; or, to share the weights, keep the layer in one field "
                 "and call it twice",
             )
@@ -282,7 +346,7 @@ def _check_places(model: Module) -> None:
 
 
 def _settle(before: Any, made: Any) -> Any:
-    """Let every module that `init` has just made look at its own arrays, inner ones first."""
+    """Call `after_init` of every module that `init` has just completed, inner modules first."""
     if isinstance(made, Module):
         inner = {
             name: _settle(old, new)
@@ -295,47 +359,6 @@ def _settle(before: Any, made: Any) -> Any:
     if isinstance(made, dict):
         return {name: _settle(before[name], made[name]) for name in made}
     return made
-
-
-def _values(module: Module) -> dict[str, Any]:
-    return {field.name: getattr(module, field.name) for field in dataclasses.fields(module)}
-
-
-def rebuild(cls: type[Any], values: dict[str, Any]) -> Any:
-    """Make a module from the values of its fields, without its ``__init__``."""
-    module = object.__new__(cls)
-    known = {field.name for field in dataclasses.fields(cls)}
-    for name, value in values.items():
-        if name not in known:
-            raise TypeError(f"{cls.__name__} has no field {name!r}")
-        object.__setattr__(module, name, value)
-    object.__setattr__(module, "_frozen", True)
-    return module
-
-
-def _parted(module: Any) -> tuple[list[tuple[str, Any]], tuple[tuple[str, Any], ...]]:
-    moving: list[tuple[str, Any]] = []
-    fixed: list[tuple[str, Any]] = []
-    for field in dataclasses.fields(module):
-        pair = (field.name, getattr(module, field.name))
-        (fixed if role_of(field) == "static" else moving).append(pair)
-    return moving, tuple(fixed)
-
-
-def _flatten_with_keys(module: Any) -> tuple[Any, Any]:
-    moving, fixed = _parted(module)
-    keyed = [(jax.tree_util.GetAttrKey(name), value) for name, value in moving]
-    return keyed, (tuple(name for name, _ in moving), fixed)
-
-
-def _flatten(module: Any) -> tuple[Any, Any]:
-    moving, fixed = _parted(module)
-    return [value for _, value in moving], (tuple(name for name, _ in moving), fixed)
-
-
-def _unflatten(cls: type[Any], aux: Any, values: Any) -> Any:
-    names, fixed = aux
-    return rebuild(cls, {**dict(zip(names, values, strict=True)), **dict(fixed)})
 
 
 def _brief(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""One neuron: a weighted sum of its inputs, and what it makes of it.
+"""One neuron: a weighted sum of its inputs, and an activation function.
 
 Shape letters: m inputs.
 """
@@ -13,8 +13,9 @@ from clearprop.autodiff import grad
 from clearprop.errors import ShapeError
 from clearprop.nn.activation import Activation
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 KINDS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     {
@@ -36,18 +37,18 @@ class Neuron(Module):
     "linear"             z                               1
     "rectified linear"   z where z > 0, else 0           1 where z > 0, else 0
     "sigmoid"            1 / (1 + e^-z)                  y (1 - y)
-    "binary threshold"   1 where z >= 0, else 0          0, at z = 0 there is none
+    "binary threshold"   1 where z >= 0, else 0          0, undefined at z = 0
     ===================  ==============================  ===============================
 
-    No error signal passes a binary threshold: such a neuron is taught by Rosenblatt's rule (see
-    `clearprop.models.Perceptron`), not by descent.
+    No error signal passes a binary threshold. Rosenblatt's rule trains such a neuron (see
+    `clearprop.models.Perceptron`); gradient descent does not.
 
     Shapes: x (..., m), z and y (...,).
 
     Args:
         inputs: m.
         kind: one of `KINDS`, the name of another activation, or an operation.
-        weight_init: first values of w, as for a layer of shape (m, 1).
+        weight_init: initial values of w, as for a layer of shape (m, 1).
 
     Raises:
         ShapeError: the last axis of x is not m long.
@@ -76,8 +77,8 @@ class Neuron(Module):
         weight_init: Initializer = glorot_uniform,
     ) -> None:
         positive_sizes("Neuron", inputs=inputs)
-        self.weight = Parameter((inputs, 1), weight_init)  # type: ignore[assignment]
-        self.bias = Parameter((1,), zeros)  # type: ignore[assignment]
+        self.weight = parameter((inputs, 1), weight_init)
+        self.bias = parameter((1,), zeros)
         self.function = Activation(KINDS.get(kind, kind) if isinstance(kind, str) else kind)
         self.inputs = inputs
 

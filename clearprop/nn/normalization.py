@@ -1,7 +1,7 @@
-"""Batch and layer normalization, and responses normalized over neighboring channels.
+"""Normalization over a batch, over the features of an example, and over neighboring channels.
 
-Means and variances are taken in float32 at least: inputs in bfloat16 are widened, and the answer is
-in bfloat16 again.
+Means and variances are computed in float32 at least: inputs in bfloat16 are converted to float32,
+and the output back to bfloat16.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import last_axis, positive_sizes
+from clearprop.nn.fields import Array, parameter, static, statistic
 from clearprop.nn.initializers import ones, zeros
-from clearprop.nn.module import Array, Module, Parameter, static, statistic
+from clearprop.nn.module import Module
 
 
 class BatchNorm(Module):
@@ -26,10 +27,20 @@ class BatchNorm(Module):
     r <- (1 - momentum) r + momentum (value of the batch), where the running variance takes the
     unbiased value.
 
-    Shapes: x (..., features), y the same. New running averages leave through `nn.apply`.
+    Shapes: x (..., features), y the same; scale, shift and the running averages (features,).
+    `nn.apply` returns the new running averages.
+
+    Args:
+        features: length of the last axis.
+        momentum: weight of the batch in the running averages.
+        epsilon: keeps the quotient finite.
+
+    Raises:
+        ConfigurationError: momentum is not in (0, 1], or the number of features is not positive.
+        ShapeError: the last axis of x has another length, or a batch in training has one example.
 
     >>> import jax.numpy as jnp
-    >>> from clearprop.nn.call import apply
+    >>> from clearprop.nn.module import apply
     >>> y, _ = apply(BatchNorm(2).init(0), jnp.array([[1.0, 5.0], [3.0, 9.0]]), training=True)
     >>> print(y.round(2))
     [[-1. -1.]
@@ -52,16 +63,16 @@ class BatchNorm(Module):
             raise ConfigurationError(
                 "momentum must be in (0, 1]", where="BatchNorm", given=str(momentum)
             )
-        self.scale = Parameter((features,), ones)  # type: ignore[assignment]
-        self.shift = Parameter((features,), zeros)  # type: ignore[assignment]
-        self.running_mean = Parameter((features,), zeros)  # type: ignore[assignment]
-        self.running_variance = Parameter((features,), ones)  # type: ignore[assignment]
+        self.scale = parameter((features,), ones)
+        self.shift = parameter((features,), zeros)
+        self.running_mean = parameter((features,), zeros)
+        self.running_variance = parameter((features,), ones)
         self.features = features
         self.momentum = momentum
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        _check_features(x, self.features)
+        last_axis(x, self.features)
         return _narrowed(self._normalized(_widened(x)), x)
 
     def _normalized(self, x: Array) -> Array:
@@ -72,7 +83,7 @@ class BatchNorm(Module):
         number = x.size // self.features
         if number < 2:
             raise ShapeError(
-                "one example a batch has no variance to normalise by",
+                "a batch of one example has no variance",
                 given=f"input {tuple(x.shape)}",
                 fix="use larger batches in training, or nn.LayerNorm",
             )
@@ -92,7 +103,16 @@ class LayerNorm(Module):
     LN(z) = scale (z - mean) / sqrt(variance + epsilon) + shift, over the last axis. It does not
     change when z is multiplied by a positive number (up to epsilon).
 
-    Shapes: x (..., features), y the same.
+    Shapes: x (..., features), y the same; scale and shift (features,).
+
+    Args:
+        features: length of the last axis.
+        affine: whether there are scale and shift.
+        epsilon: keeps the quotient finite.
+
+    Raises:
+        ConfigurationError: the number of features is not positive.
+        ShapeError: the last axis of x has another length.
 
     >>> import jax.numpy as jnp
     >>> print(LayerNorm(2).init(0)(jnp.array([1.0, 3.0])).round(2))
@@ -108,15 +128,49 @@ class LayerNorm(Module):
 
     def __init__(self, features: int, *, affine: bool = True, epsilon: float = 1e-5) -> None:
         positive_sizes("LayerNorm", features=features)
-        self.scale = Parameter((features,), ones) if affine else None  # type: ignore[assignment]
-        self.shift = Parameter((features,), zeros) if affine else None  # type: ignore[assignment]
+        self.scale = parameter((features,), ones) if affine else None
+        self.shift = parameter((features,), zeros) if affine else None
         self.features = features
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        _check_features(x, self.features)
+        last_axis(x, self.features)
         y = ops.layer_norm(_widened(x), self.scale, self.shift, epsilon=self.epsilon)
         return _narrowed(y, x)
+
+
+class RMSNorm(Module):
+    """Every example scaled to mean square 1 over its features: y = scale x / sqrt(mean x^2 + eps).
+
+    Layer norm without the shift to mean 0.
+
+    Shapes: x (..., features), y the same; scale (features,).
+
+    Raises:
+        ConfigurationError: the number of features is not positive.
+        ShapeError: the last axis of x has another length.
+
+    >>> import jax.numpy as jnp
+    >>> print([f"{y:.2f}" for y in RMSNorm(2).init(0)(jnp.array([3.0, 4.0]))])
+    ['0.85', '1.13']
+
+    Source: Zhang and Sennrich (2019).
+    """
+
+    scale: Array
+    features: int = static()
+    epsilon: float = static()
+
+    def __init__(self, features: int, *, epsilon: float = 1e-5) -> None:
+        positive_sizes("RMSNorm", features=features)
+        self.scale = parameter((features,), ones)
+        self.features = features
+        self.epsilon = epsilon
+
+    def __call__(self, x: Array) -> Array:
+        last_axis(x, self.features)
+        square = ops.mean(ops.square(x), axis=-1, keepdims=True)
+        return x * ops.rsqrt(square + self.epsilon) * self.scale
 
 
 class LocalResponseNorm(Module):
@@ -131,6 +185,9 @@ class LocalResponseNorm(Module):
         alpha: of the sum. PyTorch takes the mean: its alpha is n times this one.
         beta: the power.
         k: added to the sum.
+
+    Raises:
+        ConfigurationError: n is not odd and positive.
 
     >>> import jax.numpy as jnp
     >>> norm = LocalResponseNorm(3, alpha=1.0, beta=1.0, k=1.0)
@@ -151,7 +208,7 @@ class LocalResponseNorm(Module):
         positive_sizes("LocalResponseNorm", size=size)
         if size % 2 == 0:
             raise ConfigurationError(
-                "an even number of channels has no middle",
+                "size must be odd, so that the window has a middle channel",
                 where="LocalResponseNorm",
                 given=f"size={size}",
                 fix=f"size={size + 1}",
@@ -177,12 +234,3 @@ def _widened(x: Array) -> Array:
 
 def _narrowed(y: Array, like: Any) -> Array:
     return ops.astype(y, like.dtype) if like.dtype.itemsize < 4 else y
-
-
-def _check_features(x: Array, features: int) -> None:
-    if len(x.shape) < 1 or x.shape[-1] != features:
-        raise ShapeError(
-            "the last axis of the input is not as long as the layer has features",
-            given=f"input {tuple(x.shape)}",
-            expected=f"(..., {features})",
-        )

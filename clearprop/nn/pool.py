@@ -11,13 +11,14 @@ import numpy as np
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.module import Array, Module, static
+from clearprop.nn.fields import Array, static
+from clearprop.nn.module import Module
 
 Size = int | tuple[int, ...]
 
 
 class _Pool(Module):
-    """What the pooling layers share."""
+    """Base of the pooling layers; the window moves along `axes` axes."""
 
     axes: ClassVar[int]
     operation: ClassVar[Callable[..., Any]]
@@ -37,8 +38,8 @@ class _Pool(Module):
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != self.axes + 2:
             raise ShapeError(
-                "the input has not one axis for the batch, "
-                f"{self.axes} for the window and one for the channels",
+                f"the input needs one axis for the batch, {self.axes} for the window and one for "
+                "the channels",
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, {'size, ' * self.axes}channels)",
             )
@@ -49,7 +50,26 @@ class _Pool(Module):
 
 
 class MaxPool1d(_Pool, init=False):
-    """The largest value of each window along one axis, channel by channel."""
+    """The largest value of each window along one axis, channel by channel.
+
+    y[j] = max over i of x[s j + i - p], stride s, padding p.
+
+    Shapes: x (batch, length, channels), y (batch, (length + 2 p - k) // s + 1, channels).
+
+    Args:
+        window: k, one number for all axes or one for each.
+        stride: s; the window when None.
+        padding: p, or the name of a padding that `ops.max_pool` knows.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
+
+    >>> MaxPool1d(2)(jnp.ones((1, 4, 1))).shape
+    (1, 2, 1)
+
+    Source: Ranzato et al. (2007). The error signal of a window goes to its first largest entry.
+    """
 
     axes = 1
     operation = ops.max_pool
@@ -58,13 +78,28 @@ class MaxPool1d(_Pool, init=False):
 class MaxPool2d(_Pool, init=False):
     """The largest value of each window of an image, channel by channel.
 
-    The stride is the window unless given. The error signal goes to the first largest entry.
+    y[i, j] = max over (a, b) of x[s i + a - p, s j + b - p], stride s, padding p.
+
+    Along each axis the new size is (size + 2 p - k) // s + 1 for a window of k.
+
+    Shapes: x (batch, height, width, channels), y (batch, height', width', channels).
+
+    Args:
+        window: k, one number for all axes or one for each.
+        stride: s; the window when None.
+        padding: p, or the name of a padding that `ops.max_pool` knows.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
 
     >>> import jax.numpy as jnp
     >>> x = jnp.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
     >>> print(MaxPool2d(2)(x[None, :, :, None])[0, :, :, 0])
     [[6. 8.]
      [3. 4.]]
+
+    Source: Ranzato et al. (2007). The error signal of a window goes to its first largest entry.
     """
 
     axes = 2
@@ -72,25 +107,83 @@ class MaxPool2d(_Pool, init=False):
 
 
 class MaxPool3d(_Pool, init=False):
-    """The largest value of each window of a volume, channel by channel."""
+    """The largest value of each window of a volume, channel by channel.
+
+    y[i, j, k] = max over (a, b, c) of x[s i + a - p, s j + b - p, s k + c - p]
+    with stride s and padding p.
+
+    Along each axis the new size is (size + 2 p - k) // s + 1 for a window of k.
+
+    Shapes: x (batch, depth, height, width, channels), y (batch, depth', height', width', channels).
+
+    Args:
+        window: k, one number for all axes or one for each.
+        stride: s; the window when None.
+        padding: p, or the name of a padding that `ops.max_pool` knows.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
+
+    >>> MaxPool3d(2)(jnp.ones((1, 4, 4, 4, 1))).shape
+    (1, 2, 2, 2, 1)
+
+    Source: Ranzato et al. (2007). The error signal of a window goes to its first largest entry.
+    """
 
     axes = 3
     operation = ops.max_pool
 
 
 class AvgPool1d(_Pool, init=False):
-    """The mean of each window along one axis, channel by channel."""
+    """The mean of each window along one axis, channel by channel.
+
+    y[j] = mean over i of x[s j + i - p], stride s, padding p.
+
+    Shapes: x (batch, length, channels), y (batch, (length + 2 p - k) // s + 1, channels).
+
+    Args:
+        window: k, one number for all axes or one for each.
+        stride: s; the window when None.
+        padding: p, or the name of a padding that `ops.average_pool` knows.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
+
+    >>> AvgPool1d(2)(jnp.ones((1, 4, 1))).shape
+    (1, 2, 1)
+
+    Source: LeCun et al. (1998), sub-sampling, without the paper's factor and bias.
+    """
 
     axes = 1
     operation = ops.average_pool
 
 
 class AvgPool2d(_Pool, init=False):
-    """The mean of each window of an image, channel by channel (LeCun's sub-sampling).
+    """The mean of each window of an image, channel by channel.
+
+    y[i, j] = mean over (a, b) of x[s i + a - p, s j + b - p], stride s, padding p.
+
+    Along each axis the new size is (size + 2 p - k) // s + 1 for a window of k.
+
+    Shapes: x (batch, height, width, channels), y (batch, height', width', channels).
+
+    Args:
+        window: k, one number for all axes or one for each.
+        stride: s; the window when None.
+        padding: p, or the name of a padding that `ops.average_pool` knows.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
 
     >>> import jax.numpy as jnp
     >>> print(AvgPool2d(2)(jnp.arange(4.0).reshape(1, 2, 2, 1)).item())
     1.5
+
+    Source: LeCun et al. (1998), sub-sampling, without the paper's factor and bias.
     """
 
     axes = 2
@@ -98,14 +191,41 @@ class AvgPool2d(_Pool, init=False):
 
 
 class AvgPool3d(_Pool, init=False):
-    """The mean of each window of a volume, channel by channel."""
+    """The mean of each window of a volume, channel by channel.
+
+    y[i, j, k] = mean over (a, b, c) of x[s i + a - p, s j + b - p, s k + c - p]
+    with stride s and padding p.
+
+    Along each axis the new size is (size + 2 p - k) // s + 1 for a window of k.
+
+    Shapes: x (batch, depth, height, width, channels), y (batch, depth', height', width', channels).
+
+    Args:
+        window: k, one number for all axes or one for each.
+        stride: s; the window when None.
+        padding: p, or the name of a padding that `ops.average_pool` knows.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
+
+    >>> AvgPool3d(2)(jnp.ones((1, 4, 4, 4, 1))).shape
+    (1, 2, 2, 2, 1)
+
+    Source: LeCun et al. (1998), sub-sampling, without the paper's factor and bias.
+    """
 
     axes = 3
     operation = ops.average_pool
 
 
 class GlobalAvgPool(Module):
-    """The mean of each channel over all places: (batch, *sizes, channels) -> (batch, channels).
+    """The mean of each channel over all places: y[b, c] = mean over p of x[b, p, c].
+
+    Shapes: x (batch, *sizes, channels), y (batch, channels), with one to three sizes.
+
+    Raises:
+        ShapeError: the input has no axis to pool over.
 
     >>> print(GlobalAvgPool()(jnp.arange(8.0).reshape(1, 2, 2, 2)))
     [[3. 4.]]
@@ -118,10 +238,17 @@ class GlobalAvgPool(Module):
 
 
 class GlobalMaxPool(Module):
-    """The largest value of each channel over all places.
+    """The largest value of each channel over all places: y[b, c] = max over p of x[b, p, c].
+
+    Shapes: x (batch, *sizes, channels), y (batch, channels), with one to three sizes.
+
+    Raises:
+        ShapeError: the input has no axis to pool over.
 
     >>> print(GlobalMaxPool()(jnp.arange(8.0).reshape(1, 2, 2, 2)))
     [[6. 7.]]
+
+    Source: Oquab et al. (2015), *Is object localization for free?*
     """
 
     def __call__(self, x: Array) -> Array:
@@ -129,15 +256,19 @@ class GlobalMaxPool(Module):
 
 
 class AdaptiveAvgPool(Module):
-    """The mean of each of a fixed number of parts, whatever the input's size.
+    """The mean of each of a fixed number of parts, for inputs of any size.
 
-    Part i of n along an axis of N entries runs from floor(i N / n) to ceil((i + 1) N / n); parts
-    overlap where n does not divide N.
+    y[i] = mean of x[j] over floor(i N / n) <= j < ceil((i + 1) N / n), for n parts of the N entries
+    of an axis. Parts overlap where n does not divide N.
 
     Shapes: x (batch, *sizes, channels), y (batch, *parts, channels), with one to three axes.
 
     Args:
         parts: along every axis, or one number for each.
+
+    Raises:
+        ConfigurationError: there is not one number of parts for each axis.
+        ShapeError: the input has no axis to pool over.
 
     >>> x = jnp.arange(5.0).reshape(1, 5, 1)
     >>> print(AdaptiveAvgPool(2)(x)[0, :, 0])
@@ -157,23 +288,23 @@ class AdaptiveAvgPool(Module):
         parts = (self.parts,) * len(axes) if isinstance(self.parts, int) else self.parts
         if len(parts) != len(axes):
             raise ConfigurationError(
-                "there is not one number of parts an axis",
+                "there must be one number of parts for each axis",
                 given=f"input {tuple(x.shape)}, parts={self.parts}",
                 expected=f"one number, or {len(axes)}",
             )
         for axis, count in zip(axes, parts, strict=True):
-            shares = jnp.asarray(_shares(x.shape[axis], count), x.dtype)
-            x = ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), shares), -1, axis)
+            weights = jnp.asarray(_weights(x.shape[axis], count), x.dtype)
+            x = ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), weights), -1, axis)
         return x
 
 
-def _shares(size: int, parts: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return the share of each entry in each part, (size, parts)."""
-    shares = np.zeros((size, parts))
+def _weights(size: int, parts: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return the weight of each entry in the mean of each part, (size, parts)."""
+    weights = np.zeros((size, parts))
     for i in range(parts):
         start, end = i * size // parts, -(-(i + 1) * size // parts)
-        shares[start:end, i] = 1 / (end - start)
-    return shares
+        weights[start:end, i] = 1 / (end - start)
+    return weights
 
 
 def _places(x: Array) -> tuple[int, ...]:
@@ -181,7 +312,7 @@ def _places(x: Array) -> tuple[int, ...]:
     axes = tuple(range(1, len(x.shape) - 1))
     if not 1 <= len(axes) <= 3 or not all(x.shape[axis] for axis in axes):
         raise ShapeError(
-            "there are no places to pool over",
+            "the input has no axis to pool over",
             given=f"input {tuple(x.shape)}",
             expected="(batch, *sizes, channels) with one to three axes of at least one entry",
         )

@@ -1,6 +1,6 @@
 """Places of a sequence as numbers: sinusoidal, learned and rotary.
 
-Attention alone does not know in which order its keys stand: these tell it.
+Attention alone ignores the order of its keys; positions add the order to the features.
 
 Shapes: B examples, T places, D features (even where they go in pairs).
 """
@@ -8,7 +8,6 @@ Shapes: B examples, T places, D features (even where they go in pairs).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,15 +15,16 @@ import jax.numpy as jnp
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import normal
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 BASE = 10_000.0
-"""The slowest pair of features turns once in about 2 pi times as many places."""
+"""The slowest pair of features makes one turn in about 2 pi times this number of places."""
 
 
 def angles(places: Array, features: int, base: float = BASE) -> Array:
-    """Say how far each pair of features has turned: place / base^(2 i / D), shape (..., D / 2).
+    """Return the angle of each pair of features: place / base^(2 i / D), shape (..., D / 2).
 
     >>> print(angles(jnp.arange(2), 4))
     [[0.   0.  ]
@@ -35,7 +35,7 @@ def angles(places: Array, features: int, base: float = BASE) -> Array:
 
 
 def sinusoidal(places: Array, features: int) -> Array:
-    """Write places as waves: p_2i = sin(angle_i), p_2i+1 = cos(angle_i), shape (..., D).
+    """Return places as waves: p_2i = sin(angle_i), p_2i+1 = cos(angle_i), shape (..., D).
 
     >>> print([f"{wave:.2f}" for wave in sinusoidal(jnp.array(1), 2)])
     ['0.84', '0.54']
@@ -48,13 +48,13 @@ def sinusoidal(places: Array, features: int) -> Array:
 
 
 def rotate(x: Array, places: Array, base: float = BASE) -> Array:
-    """Turn each pair of features by an angle that grows with the place.
+    """Rotate each pair of features by an angle that grows with the place.
 
     (a_i, b_i) -> (a_i cos - b_i sin, b_i cos + a_i sin), where a is the first half of the features,
-    b the second and the angle is place / base^(2 i / D). The product of a turned query with a
-    turned key depends on their features and on how far apart they stand, not on where.
+    b the second and the angle is place / base^(2 i / D). The product of a rotated query
+    with a rotated key depends on their features and on their distance, not on their places.
 
-    Shapes: x (..., T, D), places (T,); the same is returned.
+    Shapes: x (..., T, D), places (T,); the result has the shape of x.
 
     Raises:
         ShapeError: the number of features is odd.
@@ -69,7 +69,10 @@ def rotate(x: Array, places: Array, base: float = BASE) -> Array:
     """
     features = x.shape[-1]
     if features % 2:
-        raise ShapeError("rotary positions turn pairs of features", given=f"{features} features")
+        raise ShapeError(
+            "rotary positions rotate pairs of features, and the number is odd",
+            given=f"{features} features",
+        )
     turned = angles(places, features, base)
     cos, sin = (part.astype(x.dtype) for part in (jnp.cos(turned), jnp.sin(turned)))
     first, second = ops.split(x, 2, axis=-1)
@@ -98,7 +101,7 @@ class SinusoidalPositions(Module):
             raise ConfigurationError("sines and cosines come in pairs", given=f"{features=}")
         self.features = features
 
-    def __call__(self, x: Array, start: Any = 0) -> Array:
+    def __call__(self, x: Array, start: int | Array = 0) -> Array:
         places = start + jnp.arange(x.shape[-2])
         return x + sinusoidal(places, self.features).astype(x.dtype)
 
@@ -125,17 +128,17 @@ class LearnedPositions(Module):
         self, length: int, features: int, *, weight_init: Initializer | None = None
     ) -> None:
         positive_sizes("LearnedPositions", length=length, features=features)
-        self.weight = Parameter((length, features), weight_init or normal(0.02))  # type: ignore[assignment]
+        self.weight = parameter((length, features), weight_init or normal(0.02))
         self.length = length
         self.features = features
 
-    def __call__(self, x: Array, start: Any = 0) -> Array:
+    def __call__(self, x: Array, start: int | Array = 0) -> Array:
         T = x.shape[-2]
-        # A start inside a compiled loop is not known here; who made the loop knows its end.
+        # Inside a compiled loop the start is not known; the caller checks the end of the loop.
         begun = 0 if isinstance(start, jax.core.Tracer) else int(start)
         if self.length < begun + T:
             raise ShapeError(
-                "the sequence is longer than there are positions",
+                "the sequence has more places than there are positions",
                 given=f"input {tuple(x.shape)}" + (f", from place {begun} on" if begun else ""),
                 expected=f"at most {self.length} places",
                 fix="cut the sequence, or make the model with a longer context",

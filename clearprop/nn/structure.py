@@ -6,22 +6,26 @@ Only classes that are already loaded are looked up by name; a file can never cau
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TypeAlias
 
 import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.errors import CheckpointError, ModelError, nearest
+from clearprop.nn.fields import Parameter, rebuild, roles
 from clearprop.nn.initializers import zeros
-from clearprop.nn.module import Module, Parameter, class_name, rebuild, role_of
+from clearprop.nn.module import Module, class_name
+
+Structure: TypeAlias = dict[str, "Structure"] | list["Structure"] | str | int | float | bool | None
+"""What JSON can hold."""
 
 
-def to_structure(value: Any) -> Any:
+def to_structure(value: object) -> Structure:
     """Return the architecture of a model as JSON-compatible data; arrays are named by their shape.
 
     Raises:
-        ModelError: a static field holds something that JSON cannot, such as a function of the
-            user's own.
+        ModelError: a static field holds something that JSON cannot, such as a function that the
+            user wrote.
 
     >>> from clearprop.nn.dropout import Dropout
     >>> to_structure(Dropout(0.5))
@@ -46,12 +50,19 @@ def to_structure(value: Any) -> Any:
     )
 
 
-def from_structure(data: Any, where: str = "structure") -> Any:
+def from_structure(data: object, where: str = "structure") -> Module:
     """Return the model that `to_structure` described, with `Parameter` entries for its arrays.
 
     Raises:
         CheckpointError: a class or an operation is not known, or the data is damaged.
     """
+    model = _read(data, where)
+    if not isinstance(model, Module):
+        raise CheckpointError("the architecture is not that of a model", where=where)
+    return model
+
+
+def _read(data: object, where: str) -> object:
     match data:
         case {"class": str(name), "fields": dict(fields)}:
             return _module(name, fields, where)
@@ -62,15 +73,15 @@ def from_structure(data: Any, where: str = "structure") -> Any:
         case {"array": list(shape), "dtype": str(dtype)}:
             return Parameter(tuple(int(size) for size in shape), zeros, jnp.dtype(dtype))
         case {"tuple": list(children)}:
-            return tuple(from_structure(c, f"{where}.{i}") for i, c in enumerate(children))
+            return tuple(_read(c, f"{where}.{i}") for i, c in enumerate(children))
         case {"dict": dict(children)}:
-            return {key: from_structure(c, f"{where}.{key}") for key, c in children.items()}
+            return {key: _read(c, f"{where}.{key}") for key, c in children.items()}
         case None | bool() | int() | float() | str():
             return data
     raise CheckpointError("the architecture is damaged", where=where, given=repr(data)[:80])
 
 
-def _module(name: str, fields: dict[str, Any], where: str) -> Module:
+def _module(name: str, fields: dict[str, object], where: str) -> Module:
     cls = Module.classes.get(name)
     if cls is None:
         close = nearest(name, Module.classes)
@@ -83,7 +94,7 @@ def _module(name: str, fields: dict[str, Any], where: str) -> Module:
             if close
             else "the file may come from a newer clearprop",
         )
-    known = {field.name: field for field in dataclasses.fields(cls)}
+    known = roles(cls)
     if known.keys() != fields.keys():
         raise CheckpointError(
             f"the fields of {name} are not those of this version of clearprop",
@@ -92,15 +103,13 @@ def _module(name: str, fields: dict[str, Any], where: str) -> Module:
             expected=", ".join(sorted(known)),
         )
     values = {
-        key: _checked(
-            from_structure(child, f"{where}.{key}"), role_of(known[key]), f"{where}.{key}"
-        )
+        key: _checked(_read(child, f"{where}.{key}"), known[key], f"{where}.{key}")
         for key, child in fields.items()
     }
-    return rebuild(cls, values)  # type: ignore[no-any-return]
+    return rebuild(cls, values)
 
 
-def _checked(value: Any, role: str, where: str) -> Any:
+def _checked(value: object, role: str, where: str) -> object:
     if role == "static" and isinstance(value, Parameter | Module):
-        raise CheckpointError("an array stands where configuration belongs", where=where)
+        raise CheckpointError("a static field holds an array", where=where)
     return value

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop.autodiff import Tape, stop_gradient
-from clearprop.nn.call import apply
-from clearprop.nn.module import Module, Parameter, modules, parameters
+from clearprop.nn.fields import Parameter
+from clearprop.nn.module import Module, apply, modules, parameters
 from clearprop.tree import is_differentiable, replace
 
 Shape: TypeAlias = tuple[int, ...]
@@ -91,7 +92,7 @@ class Summary:
 
 
 def summary(
-    model: Module, input_shape: Shape | Mapping[str, Shape], *, dtype: Any = jnp.float32
+    model: Module, input_shape: Shape | Mapping[str, Shape], *, dtype: DTypeLike = jnp.float32
 ) -> Summary:
     """Return the layers of a model with shapes, parameters and operations; computes no values.
 
@@ -165,7 +166,7 @@ def summary(
     return Summary(type(model).__name__, shape, layers)
 
 
-def _inputs(shape: Shape | Mapping[str, Shape], dtype: Any) -> Any:
+def _inputs(shape: Shape | Mapping[str, Shape], dtype: DTypeLike) -> Any:
     """Return a batch of one example, of shapes and types alone."""
     if not isinstance(shape, Mapping):
         return jax.ShapeDtypeStruct((1, *shape), dtype)

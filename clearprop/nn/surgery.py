@@ -1,7 +1,7 @@
-"""What is inside a model, taken out or exchanged: features of any layer, new heads.
+"""Features of any layer of a model, and models with other layers in them, such as a new head.
 
-The model itself is never changed. To keep a trunk as it is while a new head is trained, `fit` takes
-the same paths: ``freeze=[...]``.
+The model itself is never changed. To train a new head alone, give `fit` the paths of all other
+layers: ``freeze=[...]``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import ConfigurationError, ModelError, ShapeError, unknown_name
-from clearprop.nn.call import apply
-from clearprop.nn.module import Module, modules
+from clearprop.nn.module import Module, apply, modules
 
 Model = TypeVar("Model", bound=Module)
 
@@ -24,7 +23,7 @@ def layer_at(model: Module, path: str) -> Module:
     """Return the layer of a model at a path.
 
     Raises:
-        ConfigurationError: there is none; the nearest path is suggested.
+        ConfigurationError: there is no layer at the path; the nearest path is suggested.
 
     >>> from clearprop.nn.containers import Sequential
     >>> from clearprop.nn.linear import Linear
@@ -40,7 +39,7 @@ def layer_at(model: Module, path: str) -> Module:
 def replace_layer(model: Model, path: str, layer: Module) -> Model:
     """Return the model with another layer at a path; all others keep their values.
 
-    A new layer has no values yet: ``init`` gives values to what has none and leaves the rest.
+    A new layer has no values yet; ``init`` gives values to its parameters and leaves all others.
 
     Raises:
         ConfigurationError: there is no layer at the path; the nearest is suggested.
@@ -54,18 +53,18 @@ def replace_layer(model: Model, path: str, layer: Module) -> Model:
     ((1, 5), True)
     """
     if not path:
-        raise ModelError("the whole model cannot be replaced by one of its layers", given="''")
+        raise ModelError("the model itself cannot be replaced by a layer", given="''")
     layer_at(model, path)
     changed: Model = _with(model, path.split("."), layer)
     return changed
 
 
 def features(
-    model: Module, x: Any, path: str, *, batch_size: int = 256, flat: bool = False
+    model: Module, x: object, path: str, *, batch_size: int = 256, flat: bool = False
 ) -> NDArray[np.float32]:
-    """Return what one layer of a model gives for these inputs, in evaluation.
+    """Return the output of one layer of a model for these inputs, in evaluation.
 
-    Where the layer is used several times in a pass, it is the last time that counts.
+    Where the layer is used several times in a pass, the last output is returned.
 
     Args:
         model: with values; it stays as it is.
@@ -80,7 +79,7 @@ def features(
     Raises:
         ConfigurationError: there is no such layer, the nearest path is suggested; or a batch of no
             examples.
-        ModelError: the model does not use this layer, or it gives no single array.
+        ModelError: the model does not use this layer, or its output is not one array.
         ShapeError: there are no inputs.
 
     >>> from clearprop.nn.containers import Sequential
@@ -119,10 +118,10 @@ def features(
         part = taken(model, rows)
         if not hasattr(part, "shape"):
             raise ModelError(
-                "the layer gives no array in this model",
+                "the output of this layer is not one array",
                 where=path,
                 given="no use of the layer" if part is None else type(part).__name__,
-                fix="take the layer that stands around it",
+                fix="take the layer that contains it",
             )
         parts.append(np.asarray(part, np.float32))
     whole = np.concatenate(parts)

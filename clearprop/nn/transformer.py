@@ -5,55 +5,18 @@ Shapes: B examples, T places, S places of the memory, D features, F hidden featu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
 
-from clearprop import ops
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ConfigurationError
 from clearprop.nn.activation import Activation
-from clearprop.nn.attention import Cache, MultiHeadAttention
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.attention import Cache, MultiHeadAttention, Place
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.initializers import glorot_uniform, ones
+from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
-from clearprop.nn.normalization import LayerNorm
-
-
-class RMSNorm(Module):
-    """Every example scaled to mean square 1 over its features: y = scale x / sqrt(mean x^2 + eps).
-
-    Layer norm without the shift to mean 0.
-
-    Shapes: x (..., features), y the same.
-
-    >>> import jax.numpy as jnp
-    >>> print([f"{y:.2f}" for y in RMSNorm(2).init(0)(jnp.array([3.0, 4.0]))])
-    ['0.85', '1.13']
-
-    Source: Zhang and Sennrich (2019).
-    """
-
-    scale: Array
-    features: int = static()
-    epsilon: float = static()
-
-    def __init__(self, features: int, *, epsilon: float = 1e-5) -> None:
-        positive_sizes("RMSNorm", features=features)
-        self.scale = Parameter((features,), ones)  # type: ignore[assignment]
-        self.features = features
-        self.epsilon = epsilon
-
-    def __call__(self, x: Array) -> Array:
-        if not x.shape or x.shape[-1] != self.features:
-            raise ShapeError(
-                "the last axis of the input is not as long as the layer has features",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.features})",
-            )
-        square = ops.mean(ops.square(x), axis=-1, keepdims=True)
-        return x * ops.rsqrt(square + self.epsilon) * self.scale
-
+from clearprop.nn.module import Module
+from clearprop.nn.normalization import LayerNorm, RMSNorm
 
 NORMALIZATIONS: dict[str, Callable[..., Module]] = {"layer": LayerNorm, "rms": RMSNorm}
 """The kinds of normalization of a block by name."""
@@ -72,14 +35,50 @@ def normalization(kind: str, features: int, epsilon: float = 1e-5) -> Module:
     return NORMALIZATIONS[kind](features, epsilon=epsilon)
 
 
+class BlockOptions(TypedDict, total=False):
+    """The arguments by name that every block takes; see `TransformerBlock`."""
+
+    norm_first: bool
+    dropout: float
+    activation: Callable[[Array], Array] | str
+    norm: str
+    epsilon: float
+    bias: bool
+
+
+class EncoderOptions(BlockOptions, total=False):
+    """The arguments by name that `TransformerBlock` takes beside these."""
+
+    causal: bool
+    key_value_heads: int | None
+    rotary: bool
+    weight_init: Initializer
+    output_init: Initializer | None
+
+
 class FeedForward(Module):
     """The network at every place: y = f(x W1 + b1) W2 + b2.
 
-    Shapes: x (..., D), W1 (D, F), W2 (F, D), y (..., D).
+    Shapes: x (..., D), W1 (D, F), b1 (F,), W2 (F, D), b2 (D,), y (..., D).
+
+    Args:
+        features: D.
+        hidden_features: F.
+        activation: f.
+        dropout: rate of the hidden features in training.
+        bias: whether there are b1 and b2.
+        weight_init: initial values of W1 and W2.
+        output_init: of W2; ``weight_init`` when None.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: the last axis of x is not D long.
 
     >>> import jax.numpy as jnp
     >>> FeedForward(8, 32).init(0)(jnp.ones((1, 5, 8))).shape
     (1, 5, 8)
+
+    Source: Vaswani et al. (2017), equation 2.
     """
 
     hidden: Linear
@@ -121,13 +120,17 @@ class TransformerBlock(Module):
         features: D.
         heads: of the attention.
         hidden_features: F; 4 D when None.
-        causal: whether a place sees only itself and earlier ones.
+        causal: whether a place attends only to itself and to earlier places.
         norm_first: which of the two orders.
         dropout: rate after both parts, inside the network and of the attention's weights.
         activation: of the network.
         norm: "layer" or "rms".
         epsilon: of the normalization.
         key_value_heads, rotary, bias, weight_init, output_init: see `MultiHeadAttention`.
+
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
 
     >>> import jax.numpy as jnp
     >>> block = TransformerBlock(8, 2, causal=True).init(0)
@@ -187,31 +190,24 @@ class TransformerBlock(Module):
         self.dropout = Dropout(dropout)
         self.norm_first = norm_first
 
-    def __call__(
-        self,
-        x: Array,
-        mask: Array | None = None,
-        *,
-        cache: Cache | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with a cache (y, the cache with the places of x in it)."""
-        seen = self.attention_norm(x) if self.norm_first else x
-        if cache is None:
-            change = self.attention(seen, mask=mask)
-        else:
-            change, cache = self.attention(seen, mask=mask, cache=cache, start=start)
-        x = x + self.dropout(change)
-        x = x if self.norm_first else self.attention_norm(x)
-        y = feed(self, x)
-        return y if cache is None else (y, cache)
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        x = _sublayer(self, self.attention_norm, lambda seen: self.attention(seen, mask=mask), x)
+        return _sublayer(self, self.feedforward_norm, self.feedforward, x)
+
+    def extend(
+        self, x: Array, cache: Cache, start: Place = 0, mask: Array | None = None
+    ) -> tuple[Array, Cache]:
+        """Return y for the next places and the new cache; see `MultiHeadAttention.extend`."""
+        x, cache = _extended(self, x, cache, start, mask)
+        return _sublayer(self, self.feedforward_norm, self.feedforward, x), cache
 
 
 class DecoderBlock(Module):
     """Causal self-attention, attention to a memory, and a feed-forward network.
 
-    Each has a shortcut and a normalization, as in `TransformerBlock`. The memory is what an encoder
-    made of another sequence.
+    Normalized first: a = x + A(N1(x)), c = a + M(N2(a), memory), y = c + F(N3(c)). Normalized last:
+    a = N1(x + A(x)), c = N2(a + M(a, memory)), y = N3(c + F(c)). The memory is the output of an
+    encoder for another sequence.
 
     Shapes: x (B, T, D), memory (B, S, M), y (B, T, D); masks as in `MultiHeadAttention`.
 
@@ -221,6 +217,10 @@ class DecoderBlock(Module):
         hidden_features: F; 4 D when None.
         memory_features: M; D when None.
         norm_first, dropout, activation, norm, epsilon, bias: see `TransformerBlock`.
+
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
 
     >>> import jax.numpy as jnp
     >>> block = DecoderBlock(8, 2).init(0)
@@ -278,27 +278,62 @@ class DecoderBlock(Module):
         memory: Array,
         mask: Array | None = None,
         memory_mask: Array | None = None,
-        *,
-        cache: Cache | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with a cache (y, the cache with the places of x in it)."""
-        seen = self.attention_norm(x) if self.norm_first else x
-        if cache is None:
-            change = self.attention(seen, mask=mask)
-        else:
-            change, cache = self.attention(seen, mask=mask, cache=cache, start=start)
-        x = x + self.dropout(change)
-        x = x if self.norm_first else self.attention_norm(x)
-        seen = self.memory_norm(x) if self.norm_first else x
-        x = x + self.dropout(self.memory_attention(seen, memory, memory_mask))
-        x = x if self.norm_first else self.memory_norm(x)
-        y = feed(self, x)
-        return y if cache is None else (y, cache)
+    ) -> Array:
+        x = _sublayer(self, self.attention_norm, lambda seen: self.attention(seen, mask=mask), x)
+        return self._remember(x, memory, memory_mask)
+
+    def extend(
+        self,
+        x: Array,
+        memory: Array,
+        cache: Cache,
+        start: Place = 0,
+        memory_mask: Array | None = None,
+    ) -> tuple[Array, Cache]:
+        """Return y for the next places and the new cache; see `MultiHeadAttention.extend`."""
+        x, cache = _extended(self, x, cache, start, None)
+        return self._remember(x, memory, memory_mask), cache
+
+    def _remember(self, x: Array, memory: Array, mask: Array | None) -> Array:
+        def attend(seen: Array) -> Array:
+            return self.memory_attention(seen, memory, mask)
+
+        x = _sublayer(self, self.memory_norm, attend, x)
+        return _sublayer(self, self.feedforward_norm, self.feedforward, x)
+
+
+def _sublayer(
+    block: TransformerBlock | DecoderBlock,
+    norm: Module,
+    change: Callable[[Array], Array],
+    x: Array,
+) -> Array:
+    """Return x with one part of a block added to it: the shortcut, the norm and the dropout."""
+    if block.norm_first:
+        return x + block.dropout(change(norm(x)))
+    y: Array = norm(x + block.dropout(change(x)))
+    return y
+
+
+def _extended(
+    block: TransformerBlock | DecoderBlock,
+    x: Array,
+    cache: Cache,
+    start: Place,
+    mask: Array | None,
+) -> tuple[Array, Cache]:
+    after = cache
+
+    def attend(seen: Array) -> Array:
+        nonlocal after
+        y, after = block.attention.extend(seen, cache, start, mask)
+        return y
+
+    return _sublayer(block, block.attention_norm, attend, x), after
 
 
 class TransformerEncoder(Module):
-    """Blocks one after the other, and a normalization: what a sequence is, each place in its whole.
+    """Blocks one after the other, and a normalization: y = N(block_n(... block_1(x))).
 
     Shapes: x (B, T, D), y the same; the mask is that of `MultiHeadAttention`.
 
@@ -309,9 +344,15 @@ class TransformerEncoder(Module):
         hidden_features: F; 4 D when None.
         options: of each `TransformerBlock`.
 
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
+
     >>> import jax.numpy as jnp
     >>> TransformerEncoder(8, 2, layers=2).init(0)(jnp.ones((1, 5, 8))).shape
     (1, 5, 8)
+
+    Source: Vaswani et al. (2017), whose encoder has no normalization after the last block.
     """
 
     blocks: tuple[TransformerBlock, ...]
@@ -324,7 +365,7 @@ class TransformerEncoder(Module):
         *,
         layers: int,
         hidden_features: int | None = None,
-        **options: Any,
+        **options: Unpack[EncoderOptions],
     ) -> None:
         self.blocks = tuple(
             TransformerBlock(features, heads, hidden_features, **options) for _ in range(layers)
@@ -341,9 +382,9 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """Causal blocks that also attend to a memory, one after the other, and a normalization.
+    """Blocks that also attend to a memory, then a norm: y = N(block_n(... block_1(x, m) ..., m)).
 
-    Shapes: x (B, T, D), memory (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.
+    Shapes: x (B, T, D), memory m (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.
 
     Args:
         features: D.
@@ -352,10 +393,16 @@ class TransformerDecoder(Module):
         hidden_features: F; 4 D when None.
         options: of each `DecoderBlock`.
 
+    Raises:
+        ConfigurationError: a size is not positive, or the heads do not divide the features.
+        ShapeError: the inputs or masks do not fit, or a sequence is empty.
+
     >>> import jax.numpy as jnp
     >>> decoder = TransformerDecoder(8, 2, layers=2).init(0)
     >>> decoder(jnp.ones((1, 5, 8)), jnp.ones((1, 3, 8))).shape
     (1, 5, 8)
+
+    Source: Vaswani et al. (2017), whose decoder has no normalization after the last block.
     """
 
     blocks: tuple[DecoderBlock, ...]
@@ -368,7 +415,7 @@ class TransformerDecoder(Module):
         *,
         layers: int,
         hidden_features: int | None = None,
-        **options: Any,
+        **options: Unpack[BlockOptions],
     ) -> None:
         self.blocks = tuple(
             DecoderBlock(features, heads, hidden_features, **options) for _ in range(layers)
@@ -383,31 +430,23 @@ class TransformerDecoder(Module):
         memory: Array,
         mask: Array | None = None,
         memory_mask: Array | None = None,
-        *,
-        caches: tuple[Cache, ...] | None = None,
-        start: Any = 0,
-    ) -> Any:
-        """Return y, or with caches (y, the caches with the places of x in them)."""
-        if caches is None:
-            for block in self.blocks:
-                x = block(x, memory, mask, memory_mask)
-            return self.norm(x)
+    ) -> Array:
+        for block in self.blocks:
+            x = block(x, memory, mask, memory_mask)
+        y: Array = self.norm(x)
+        return y
+
+    def extend(
+        self,
+        x: Array,
+        memory: Array,
+        caches: Sequence[Cache],
+        start: Place = 0,
+        memory_mask: Array | None = None,
+    ) -> tuple[Array, tuple[Cache, ...]]:
+        """Return y for the next places, and the caches with them, one for each block."""
         after = []
         for block, before in zip(self.blocks, caches, strict=True):
-            x, cache = block(x, memory, mask, memory_mask, cache=before, start=start)
+            x, cache = block.extend(x, memory, before, start, memory_mask)
             after.append(cache)
         return self.norm(x), tuple(after)
-
-
-def feed(block: TransformerBlock | DecoderBlock, x: Array) -> Array:
-    """Apply the last part of a block: the network at every place, its shortcut and its norm.
-
-    >>> import jax.numpy as jnp
-    >>> feed(TransformerBlock(8, 2).init(0), jnp.ones((1, 5, 8))).shape
-    (1, 5, 8)
-    """
-    if block.norm_first:
-        change: Array = block.dropout(block.feedforward(block.feedforward_norm(x)))
-        return x + change
-    y: Array = block.feedforward_norm(x + block.dropout(block.feedforward(x)))
-    return y

@@ -7,14 +7,16 @@ from typing import Any, Self
 from clearprop import ops
 from clearprop.errors import ModelError
 from clearprop.nn.call import current
+from clearprop.nn.fields import Array, parameter
 from clearprop.nn.initializers import ones
-from clearprop.nn.module import Array, Module, Parameter
+from clearprop.nn.module import Module
 
 
 class WeightNorm(Module):
     """A layer whose weight is split into length and direction: w = gain v / |v|, per output unit.
 
-    The wrapped layer's own weight is v; the gain begins as |v|, so that the layer begins unchanged.
+    The weight of the wrapped layer is v. The initial gain is |v|, so that the new layer first
+    computes the same as the wrapped one.
 
     Shapes: v (..., out), |v| taken over all axes but the last, gain (out,).
 
@@ -31,7 +33,7 @@ class WeightNorm(Module):
     Source: Salimans and Kingma (2016), *Weight normalization*.
     """
 
-    layer: Any
+    layer: Module
     gain: Array
 
     def __init__(self, layer: Module) -> None:
@@ -42,16 +44,21 @@ class WeightNorm(Module):
                 given=repr(layer)[:60],
             )
         self.layer = layer
-        self.gain = Parameter((weight.shape[-1],), ones)  # type: ignore[assignment]
+        self.gain = parameter((weight.shape[-1],), ones)
 
     def after_init(self) -> Self:
-        """Begin with the gain at the length of the direction."""
-        v = self.layer.weight
+        """Return the layer with the gain at the length of the direction."""
+        v = _weight_of(self.layer)
         axes = tuple(range(len(v.shape) - 1))
         return self.replace(gain=ops.sqrt(ops.sum(ops.square(v), axis=axes)))
 
     def __call__(self, x: Array) -> Array:
-        weight = ops.weight_norm(self.layer.weight, self.gain)
+        weight = ops.weight_norm(_weight_of(self.layer), self.gain)
         effective = self.layer.replace(weight=weight)
         result: Array = current().stand_in(effective, self.layer)(x)
         return result
+
+
+def _weight_of(layer: Module) -> Array:
+    weight: Array = vars(layer)["weight"]
+    return weight

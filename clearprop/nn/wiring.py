@@ -1,4 +1,4 @@
-"""Layers that are wired otherwise than every unit to every unit: partial and lateral connections.
+"""Layers that are not fully connected: partial and lateral connections.
 
 Shape letters: B batch, I inputs, H units, C connections.
 """
@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from numpy.typing import ArrayLike, NDArray
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ConfigurationError
 from clearprop.nn import draws
 from clearprop.nn.activation import Activation
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import last_axis, positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import zeros
 from clearprop.nn.linear import Linear
-from clearprop.nn.module import Array, Initializer, Module, Parameter, static
+from clearprop.nn.module import Module
 
 Connections = NDArray[np.bool_]
 """Which input (row) goes to which unit (column), (I, H)."""
@@ -30,8 +31,8 @@ Connections = NDArray[np.bool_]
 class PartiallyConnected(Module):
     """A layer in which some inputs go to some units only: y = x W + b.
 
-    W is zero where there is no connection. Only the weights of connections exist: they are all
-    that is learned, saved and counted. First values are Glorot's for the connections there are:
+    W is zero where there is no connection. Only the weights of connections are learned, saved and
+    counted. Initial values are Glorot's for the existing connections:
     U(-b, b) with b = sqrt(6) / sqrt(n_in + n_out), where n_in counts the connections into a
     weight's unit and n_out those out of its input.
 
@@ -44,7 +45,7 @@ class PartiallyConnected(Module):
         weight_init: makes the weights, of shape (C,); None for Glorot's.
 
     Raises:
-        ConfigurationError: connections are no matrix of truth values, or a unit has none.
+        ConfigurationError: connections are not a matrix of truth values, or a unit has none.
         ShapeError: the last axis of x is not I long.
 
     >>> layer = PartiallyConnected(np.array([[1, 0], [1, 1], [0, 1]], bool)).init(0)
@@ -56,7 +57,7 @@ class PartiallyConnected(Module):
     ((4, 2), (4,))
 
     Source: the lectures' partially connected network. PyTorch has it as a masked dense weight
-    (``torch.nn.utils.prune``), of which all entries are kept.
+    (``torch.nn.utils.prune``), which keeps all entries.
     """
 
     weight: Array
@@ -74,11 +75,11 @@ class PartiallyConnected(Module):
     ) -> None:
         wired = _checked(connections)
         self.in_features, self.out_features = wired.shape
-        # As text it is plain data for a saved model, and its hash, which a call asks for, is kept.
+        # Text is plain data for a saved model, and Python keeps its hash, which every call needs.
         self.pattern = np.packbits(wired.T).tobytes().hex()
         first = weight_init or _glorot_of(wired)
-        self.weight = Parameter((int(wired.sum()),), first)  # type: ignore[assignment]
-        self.bias = Parameter((wired.shape[1],), zeros) if bias else None  # type: ignore[assignment]
+        self.weight = parameter((int(wired.sum()),), first)
+        self.bias = parameter((wired.shape[1],), zeros) if bias else None
 
     @property
     def connections(self) -> Connections:
@@ -91,36 +92,31 @@ class PartiallyConnected(Module):
         """Return W with zeros where there is no connection, (I, H)."""
         wired = self.connections.T
         places = np.where(wired, np.cumsum(wired).reshape(wired.shape), 0).T
-        # Entry 0 is the zero that all missing connections share; no error comes back from it.
+        # Entry 0 is zero for all missing connections; it gets no error signal.
         kept = ops.concatenate([jnp.zeros(1, self.weight.dtype), self.weight])
         return ops.take(kept, jnp.asarray(places, jnp.int32))
 
     def __call__(self, x: Array) -> Array:
-        if not x.shape or x.shape[-1] != self.in_features:
-            raise ShapeError(
-                "the last axis of the input is not as long as the layer has inputs",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.in_features})",
-            )
+        last_axis(x, self.in_features)
         product = ops.matmul(x, self.matrix())
         return product if self.bias is None else product + self.bias
 
     def __repr__(self) -> str:
-        share = int(self.connections.sum()) / (self.in_features * self.out_features)
+        fraction = int(self.connections.sum()) / (self.in_features * self.out_features)
         return (
             f"PartiallyConnected(in_features={self.in_features}, "
-            f"out_features={self.out_features}, connections={share:.1%})"
+            f"out_features={self.out_features}, connections={fraction:.1%})"
         )
 
 
 class Lateral(Module):
-    """A layer whose units feed each other: y <- f(x W + b + y L), from y = 0, again and again.
+    """A layer whose units feed each other: y <- f(x W + b + y L), repeated from y = 0.
 
-    L holds a weight from every unit to every other one and none to itself. The layer answers with
-    the y of the last round. Gradients go back through all rounds, so that W, b and L learn.
+    L has a weight from every unit to every other unit, and none from a unit to itself. The output
+    is the y of the last round. Gradients go back through all rounds, so that W, b and L learn.
 
-    With ``tolerance`` an example whose units moved by no more than that in a round has come to
-    rest, at a fixed point y = f(x W + b + y L), and stays as it is; others go on up to ``rounds``.
+    With ``tolerance`` an example stops when its units changed by no more than that in a round: it
+    is near a fixed point y = f(x W + b + y L). Other examples continue up to ``rounds``.
 
     Shapes: x (..., I), W (I, H), b (H,), L (H, H), y (..., H).
 
@@ -128,10 +124,10 @@ class Lateral(Module):
         in_features: I.
         units: H, at least 2.
         activation: f.
-        rounds: how often the units hear each other, at most; 1 is a fully connected layer.
-        tolerance: how little a unit may move to count as at rest; None goes all rounds.
-        lateral_init: first values of L's weights: ``constant(-0.2)`` is lateral inhibition, in
-            which each unit holds all others down. None for Glorot's.
+        rounds: the largest number of rounds; 1 is a fully connected layer.
+        tolerance: the largest change of a unit at which an example stops; None for all rounds.
+        lateral_init: initial values of L's weights: ``constant(-0.2)`` is lateral inhibition, in
+            which each unit lowers all others. None for Glorot's.
 
     Raises:
         ConfigurationError: a single unit, no rounds, or a tolerance that is not positive.
@@ -165,7 +161,7 @@ class Lateral(Module):
         positive_sizes("Lateral", in_features=in_features, units=units, rounds=rounds)
         if units < 2:
             raise ConfigurationError(
-                "units feed each other where there are two at least", where="Lateral", given="1"
+                "lateral connections need at least two units", where="Lateral", given="1"
             )
         if tolerance is not None and not tolerance > 0:
             raise ConfigurationError(
@@ -187,28 +183,28 @@ class Lateral(Module):
         lateral = self.between.matrix()
 
         def round_of(y: Array, _: None) -> tuple[Array, None]:
-            heard: Array = self.activation(total + ops.matmul(y, lateral))
-            return self._unless_at_rest(y, heard), None
+            new: Array = self.activation(total + ops.matmul(y, lateral))
+            return self._unless_stopped(y, new), None
 
-        # The first round hears only zeros.
+        # In the first round y is zero.
         last: Array = ops.scan(round_of, first, length=self.rounds - 1)[0]
         return last
 
-    def _unless_at_rest(self, y: Array, heard: Array) -> Array:
+    def _unless_stopped(self, y: Array, new: Array) -> Array:
         if self.tolerance is None:
-            return heard
-        moved = jnp.abs(stop_gradient(heard) - stop_gradient(y)).max(axis=-1, keepdims=True)
-        return ops.where(moved > self.tolerance, heard, y)
+            return new
+        moved = jnp.abs(stop_gradient(new) - stop_gradient(y)).max(axis=-1, keepdims=True)
+        return ops.where(moved > self.tolerance, new, y)
 
 
 def windows(size: tuple[int, ...], window: int, stride: int = 1) -> Connections:
     """Return connections in which each unit sees a window of a line, a picture or a block.
 
-    It is how a convolution is wired, but with weights of its own in each place: the locally
-    connected layer.
+    A convolution has the same connections, but shares its weights over all places. This is the
+    locally connected layer.
 
     Args:
-        size: of the input along each axis, its numbers counted as `Flatten` lays them out.
+        size: of the input along each axis, in the order in which `Flatten` puts its entries.
         window: side of a window.
         stride: steps between windows.
 
@@ -284,7 +280,7 @@ def _checked(connections: ArrayLike) -> Connections:
     is_truth = given.dtype == bool or np.isin(given, (0, 1)).all()
     if given.ndim != 2 or not given.size or not is_truth:
         raise ConfigurationError(
-            "connections are a matrix of truth values",
+            "connections must be a matrix of truth values",
             where="PartiallyConnected",
             given=f"shape {given.shape}, dtype {given.dtype}",
             expected="(inputs, units), True where an input goes to a unit",
@@ -305,7 +301,7 @@ def _glorot_of(wired: Connections) -> Initializer:
     into, out_of = wired.sum(axis=0), wired.sum(axis=1)
     limits = np.sqrt(6 / (into[None] + out_of[:, None])).T[wired.T]
 
-    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         return draws.uniform(key, shape, dtype, -1.0, 1.0) * jnp.asarray(limits, dtype)
 
     return make

@@ -1,8 +1,8 @@
-"""Learning rules as pure functions: gradients and state in, updates and state out.
+"""Optimizers as pure functions: gradients and state in, updates and state out.
 
-rule = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.001))
-state = rule.init(parameters)
-updates, state = rule.update(gradients, state, parameters)
+optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.001))
+state = optimizer.init(parameters)
+updates, state = optimizer.update(gradients, state, parameters)
 parameters = optim.apply(parameters, updates)
 """
 
@@ -18,19 +18,19 @@ from clearprop.optim.adaptive import (
 from clearprop.optim.average import AverageState, average_parameters
 from clearprop.optim.composition import chain
 from clearprop.optim.conjugate_gradients import solve
-from clearprop.optim.creation import create, curvature_rules, from_config, learning_rules
+from clearprop.optim.creation import create, from_config, optimizer_names, second_order_names
 from clearprop.optim.decay import add_decayed_weights, add_l1_penalty, decoupled_weight_decay
 from clearprop.optim.descent import MomentumState, SgdState, momentum, nesterov, sgd
 from clearprop.optim.hessian_free import HessianFreeState, hessian_free
 from clearprop.optim.moments import AdamState, adam, adamw
 from clearprop.optim.optimizer import (
+    BatchObjective,
     NoState,
     Optimizer,
-    Surface,
     apply,
-    curvature_rule,
-    learning_rule,
-    transformation,
+    register_optimizer,
+    register_second_order,
+    register_transformation,
 )
 from clearprop.optim.plateau import PlateauState, reduce_on_plateau
 from clearprop.optim.scaling import (
@@ -48,6 +48,7 @@ __all__ = [
     "AdagradState",
     "AdamState",
     "AverageState",
+    "BatchObjective",
     "HessianFreeState",
     "MomentumState",
     "NoState",
@@ -58,7 +59,6 @@ __all__ = [
     "Schedule",
     "ScheduleState",
     "SgdState",
-    "Surface",
     "adadelta",
     "adagrad",
     "adam",
@@ -71,22 +71,22 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_value",
     "create",
-    "curvature_rule",
-    "curvature_rules",
     "decoupled_weight_decay",
     "from_config",
     "global_norm",
     "hessian_free",
-    "learning_rule",
-    "learning_rules",
     "momentum",
     "nesterov",
+    "optimizer_names",
     "reduce_on_plateau",
+    "register_optimizer",
+    "register_second_order",
+    "register_transformation",
     "rmsprop",
     "scale",
     "scale_by_learning_rate",
     "schedules",
+    "second_order_names",
     "sgd",
     "solve",
-    "transformation",
 ]

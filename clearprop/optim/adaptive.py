@@ -1,4 +1,4 @@
-"""Learning rules that divide each parameter's gradient by the size of its past gradients.
+"""Optimizers that divide each parameter's gradient by the size of its past gradients.
 
 In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
 products, roots and quotients are taken element by element.
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, learning_rule, scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
 from clearprop.optim.schedules import Rate, as_schedule
 
 
@@ -59,7 +59,7 @@ class RmspropState(NamedTuple):
     velocity: Tree
 
 
-@learning_rule
+@register_optimizer
 def adagrad(
     learning_rate: Rate = 0.01, *, epsilon: float = 1e-10, initial_accumulator: float = 0.0
 ) -> Optimizer:
@@ -76,9 +76,10 @@ def adagrad(
     Raises:
         ConfigurationError: a value out of its range.
 
-    >>> rule = adagrad(0.1)
+    >>> optimizer = adagrad(0.1)
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> updates, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, _ = optimizer.update({"w": jnp.array([9.0, 0.01])}, state, parameters)
     >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.1, -0.1]
 
@@ -105,9 +106,9 @@ def adagrad(
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
 
-@learning_rule
+@register_optimizer
 def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float = 1e-6) -> Optimizer:
-    """Scale each gradient by the ratio of past updates to past gradients: units fit without a rate.
+    """Scale each gradient by the ratio of past updates to past gradients, which fits its units.
 
     s <- decay * s + (1 - decay) * g^2
     d <- sqrt(r + epsilon) / sqrt(s + epsilon) * g
@@ -115,16 +116,17 @@ def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float =
     w <- w - learning_rate(t) * d
 
     Args:
-        learning_rate: a number above 0, or a schedule; 1 is the published rule.
+        learning_rate: a number above 0, or a schedule; 1 is the published value.
         decay: of both running means, from 0 to below 1 (the paper's rho).
-        epsilon: starts the rule off while r is zero, above 0.
+        epsilon: lets the first updates differ from zero while r is zero, above 0.
 
     Raises:
         ConfigurationError: a value out of its range.
 
-    >>> rule = adadelta()
+    >>> optimizer = adadelta()
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> updates, _ = rule.update({"w": jnp.array([9.0, 0.9])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, _ = optimizer.update({"w": jnp.array([9.0, 0.9])}, state, parameters)
     >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.00447, -0.00447]
 
@@ -158,7 +160,7 @@ def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float =
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
 
-@learning_rule
+@register_optimizer
 def rmsprop(
     learning_rate: Rate = 0.001,
     *,
@@ -184,9 +186,10 @@ def rmsprop(
     Raises:
         ConfigurationError: a value out of its range.
 
-    >>> rule = rmsprop(0.1, decay=0.75)
+    >>> optimizer = rmsprop(0.1, decay=0.75)
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> updates, _ = rule.update({"w": jnp.array([9.0, 0.01])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, _ = optimizer.update({"w": jnp.array([9.0, 0.01])}, state, parameters)
     >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.2, -0.2]
 

@@ -1,4 +1,4 @@
-"""The exponential moving average of the parameters, to evaluate with."""
+"""The exponential moving average of the parameters, used in evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, apply, scaled, transformation, zeros_like
+from clearprop.optim.optimizer import (
+    Optimizer,
+    Tree,
+    apply,
+    register_transformation,
+    scaled,
+    zeros_like,
+)
 
 
 class AverageState(NamedTuple):
@@ -25,7 +32,7 @@ class AverageState(NamedTuple):
     average: Tree
 
 
-@transformation
+@register_transformation
 def average_parameters(decay: float = 0.999) -> Optimizer:
     """Keep a running average of the parameters, for evaluation; the last part of a chain.
 
@@ -41,18 +48,18 @@ def average_parameters(decay: float = 0.999) -> Optimizer:
         ConfigurationError: the decay is out of its range, or in `chain` this part is not the last.
 
     >>> from clearprop.optim import apply, chain, sgd
-    >>> rule = chain(sgd(1.0), average_parameters(0.5))
+    >>> optimizer = chain(sgd(1.0), average_parameters(0.5))
     >>> parameters = {"w": jnp.array([3.0])}
-    >>> state = rule.init(parameters)
+    >>> state = optimizer.init(parameters)
     >>> for _ in range(2):  # w is 2, then 1
-    ...     updates, state = rule.update({"w": jnp.array([1.0])}, state, parameters)
+    ...     updates, state = optimizer.update({"w": jnp.array([1.0])}, state, parameters)
     ...     parameters = apply(parameters, updates)
-    >>> round(rule.averaged(state, parameters)["w"].item(), 3)  # (0.5 * 2 + 1) / (0.5 + 1)
+    >>> round(optimizer.averaged(state, parameters)["w"].item(), 3)  # (0.5 * 2 + 1) / (0.5 + 1)
     1.333
 
     Source: Polyak and Juditsky (1992), *Acceleration of stochastic approximation by averaging*,
     with exponential weights; the start is corrected as in Kingma and Ba (2015), section 3, so that
-    the untrained parameters have no weight in it. PyTorch's AveragedModel gives w(1) the weight of
+    the untrained parameters do not count. PyTorch's AveragedModel gives w(1) the weight of
     all that came before.
     """
     decay = bounds.decay(decay, "decay")

@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import SupportsFloat
 
 from clearprop.errors import ConfigurationError
 
 
-def number(value: Any, where: str) -> float:
+def number(value: object, where: str) -> float:
     """Return a finite number as a float.
 
     Raises:
-        ConfigurationError: it is no number, not finite, or known only inside `jax.jit`.
+        ConfigurationError: it is not a number, not finite, or known only inside `jax.jit`.
     """
     try:
-        if isinstance(value, str | bool):
+        if isinstance(value, str | bool) or not isinstance(value, SupportsFloat):
             raise TypeError
         result = float(value)
     except (TypeError, ValueError):
@@ -28,7 +28,7 @@ def number(value: Any, where: str) -> float:
     return result
 
 
-def positive(value: Any, where: str) -> float:
+def positive(value: object, where: str) -> float:
     """Return a number above zero.
 
     Raises:
@@ -40,7 +40,7 @@ def positive(value: Any, where: str) -> float:
     return result
 
 
-def not_negative(value: Any, where: str) -> float:
+def not_negative(value: object, where: str) -> float:
     """Return a number that is zero or above.
 
     Raises:
@@ -52,7 +52,7 @@ def not_negative(value: Any, where: str) -> float:
     return result
 
 
-def decay(value: Any, where: str) -> float:
+def decay(value: object, where: str) -> float:
     """Return the decay of a running average: from 0 to below 1.
 
     Raises:
@@ -64,7 +64,7 @@ def decay(value: Any, where: str) -> float:
     return result
 
 
-def fraction(value: Any, where: str) -> float:
+def fraction(value: object, where: str) -> float:
     """Return a number between 0 and 1.
 
     Raises:
@@ -76,7 +76,7 @@ def fraction(value: Any, where: str) -> float:
     return result
 
 
-def count(value: Any, where: str, least: int = 0) -> int:
+def count(value: object, where: str, least: int = 0) -> int:
     """Return a whole number that is not below ``least``.
 
     Raises:
@@ -88,7 +88,7 @@ def count(value: Any, where: str, least: int = 0) -> int:
     return int(result)
 
 
-def _out_of_range(value: Any, where: str, expected: str) -> ConfigurationError:
+def _out_of_range(value: object, where: str, expected: str) -> ConfigurationError:
     return ConfigurationError(
         f"{where} is out of range", where=where, given=repr(value), expected=expected
     )

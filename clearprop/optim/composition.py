@@ -9,10 +9,16 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from clearprop.errors import ConfigurationError
-from clearprop.optim.optimizer import NoState, Optimizer, Surface, Tree, transformation
+from clearprop.optim.optimizer import (
+    BatchObjective,
+    NoState,
+    Optimizer,
+    Tree,
+    register_transformation,
+)
 
 
-@transformation
+@register_transformation
 def chain(*parts: Optimizer) -> Optimizer:
     """Compose optimizers: each takes what the one before it gave for the gradients.
 
@@ -23,19 +29,21 @@ def chain(*parts: Optimizer) -> Optimizer:
 
     Raises:
         ConfigurationError: there is no part; one that must come last (it averages the parameters,
-            so it needs the final updates) does not; or one stands before a rule that sees the
-            objective itself, where the gradients would be those of another.
+            so it needs the final updates) does not; or one stands before an optimizer that
+            uses the objective itself, which changed gradients would not fit.
 
     >>> import jax.numpy as jnp
     >>> from clearprop.optim import clip_by_value, sgd
-    >>> rule = chain(clip_by_value(1.0), sgd(0.1))
+    >>> optimizer = chain(clip_by_value(1.0), sgd(0.1))
     >>> parameters = {"w": jnp.array([1.0, 1.0])}
-    >>> state = rule.init(parameters)
-    >>> updates, state = rule.update({"w": jnp.array([0.5, 70.0])}, state, parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, state = optimizer.update({"w": jnp.array([0.5, 70.0])}, state, parameters)
     >>> updates["w"]
     Array([-0.05, -0.1 ], dtype=float32)
     >>> state
     {'sgd': SgdState(step=Array(1, dtype=int32))}
+
+    Source: Optax's function of that name; there a state is a tuple, here a dict by name.
     """
     if not parts:
         raise ConfigurationError(
@@ -63,13 +71,16 @@ def chain(*parts: Optimizer) -> Optimizer:
         return {key: state for key, state in states.items() if not isinstance(state, NoState)}
 
     def update(
-        gradients: Tree, state: dict[str, Tree], parameters: Tree, surface: Surface | None = None
+        gradients: Tree,
+        state: dict[str, Tree],
+        parameters: Tree,
+        objective: BatchObjective | None = None,
     ) -> tuple[Tree, Tree]:
         new_state, updates = dict(state), gradients
         for key, part in zip(keys, parts, strict=True):
             given = updates, state.get(key, NoState()), parameters
-            if surface is not None and part.update_on is not None:
-                updates, new = part.update_on(*given, surface)
+            if objective is not None and part.update_on is not None:
+                updates, new = part.update_on(*given, objective)
             else:
                 updates, new = part.update(*given)
             if key in state:

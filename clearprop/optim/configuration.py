@@ -1,7 +1,7 @@
-"""Optimizers and schedules know their own configuration: a name and its options, as plain data.
+"""The configuration of optimizers and schedules: a name and its options, as plain data.
 
-`named` is the one table behind `create`, `to_config` and `from_config`. A function that it
-decorates is found by its own name, and what it makes remembers the arguments that made it.
+`named` fills the table behind `create`, `to_config` and `from_config`. A function that it decorates
+is found by its name, and the optimizer or schedule that it makes remembers the arguments.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
+
+import jax
+import numpy as np
 
 from clearprop.errors import ConfigurationError, unknown_name
 
@@ -21,7 +24,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Configured:
-    """What remembers the name and the options that it was made from.
+    """Base of optimizers and schedules: remembers the name and the options that made it.
 
     Attributes:
         name: the function in the table that made it; None for one made by hand.
@@ -29,13 +32,14 @@ class Configured:
     """
 
     name: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
 
-    def to_config(self) -> dict[str, Any]:
+    def to_config(self) -> dict[str, object]:
         """Return the configuration as JSON-ready data, from which `from_config` rebuilds this.
 
         Raises:
-            ConfigurationError: a part was made by hand, from functions that no file can hold.
+            ConfigurationError: a part was made by hand, and functions cannot be written to a
+                file.
         """
         if self.name is None:
             raise _unrecordable(f"an unnamed {type(self).__name__}")
@@ -45,7 +49,9 @@ class Configured:
         if self.name is None:
             return f"{type(self).__name__}(...)"
         values = [
-            ", ".join(map(repr, value)) if key == "parts" else f"{key}={value!r}"
+            ", ".join(map(repr, value))
+            if key == "parts" and isinstance(value, tuple)
+            else f"{key}={value!r}"
             for key, value in self.options.items()
         ]
         return f"{self.name}({', '.join(values)})"
@@ -65,10 +71,10 @@ _BUILDERS: dict[str, _Builder] = {}
 
 
 def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Return a decorator that enters a function into the table under its own name.
+    """Return a decorator that registers a function under its name.
 
     Args:
-        kind: what the function makes, in the words of an error message: ``optimizer``.
+        kind: what the function makes, for error messages, such as ``optimizer``.
     """
 
     def decorate(build: Callable[P, T]) -> Callable[P, T]:
@@ -97,7 +103,7 @@ def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def names(kind: str) -> list[str]:
-    """Return the names in the table that make one kind, sorted."""
+    """Return the registered names of one kind, sorted."""
     return sorted(name for name, builder in _BUILDERS.items() if builder.kind == kind)
 
 
@@ -105,18 +111,17 @@ def options_of(name: str) -> list[str]:
     """Return the options that a name takes, in the order of its signature.
 
     Raises:
-        ConfigurationError: the name is not in the table.
+        ConfigurationError: the name is not registered.
     """
     return list(_find(name).signature.parameters)
 
 
-def build(name: str, options: Mapping[str, Any], expected: type[T]) -> T:
-    """Make what the table holds under a name.
+def build(name: str, options: Mapping[str, object], expected: type[T]) -> T:
+    """Return the optimizer or schedule of a name and its options.
 
     Raises:
         ConfigurationError: an unknown name or option (the nearest known one is suggested), an
-            option that is missing, a value out of its range, or a name that makes something else
-            than expected.
+            option that is missing, a value out of its range, or a name of another kind.
     """
     builder = _find(name)
     parameters = builder.signature.parameters
@@ -131,9 +136,13 @@ def build(name: str, options: Mapping[str, Any], expected: type[T]) -> T:
                 given=", ".join(options) or "no options",
                 expected=f"{name}{builder.signature}",
             )
-    several = inspect.Parameter.VAR_POSITIONAL
-    args = [x for option in options if parameters[option].kind is several for x in options[option]]
-    kwargs = {o: value for o, value in options.items() if parameters[o].kind is not several}
+    args: list[object] = []
+    kwargs: dict[str, object] = {}
+    for option, value in options.items():
+        if parameters[option].kind is inspect.Parameter.VAR_POSITIONAL:
+            args += cast(Sequence[object], value)
+        else:
+            kwargs[option] = value
     made = builder.build(*args, **kwargs)
     if not isinstance(made, expected):
         raise ConfigurationError(
@@ -143,21 +152,22 @@ def build(name: str, options: Mapping[str, Any], expected: type[T]) -> T:
     return made
 
 
-def rebuild(config: Mapping[str, Any], expected: type[T]) -> T:
-    """Make again what `Configured.to_config` recorded.
+def rebuild(config: Mapping[str, object], expected: type[T]) -> T:
+    """Return the optimizer or schedule that `Configured.to_config` recorded.
 
     Raises:
         ConfigurationError: the configuration has no name, or is not one that `build` takes.
     """
     options = {key: _decode(value) for key, value in config.items() if key != "name"}
-    if not isinstance(config.get("name"), str):
+    name = config.get("name")
+    if not isinstance(name, str):
         raise ConfigurationError(
             "a configuration has no name", given=str(dict(config)), expected='{"name": "adam", ...}'
         )
-    return build(config["name"], options, expected)
+    return build(name, options, expected)
 
 
-def _frozen(options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _frozen(options: Mapping[str, object]) -> Mapping[str, object]:
     values = {k: tuple(x) if isinstance(x, list) else x for k, x in options.items()}
     return MappingProxyType(values)
 
@@ -169,7 +179,7 @@ def _find(name: str) -> _Builder:
         raise unknown_name("name", name, _BUILDERS) from None
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: object) -> object:
     match value:
         case Configured():
             return value.to_config()
@@ -181,12 +191,12 @@ def _encode(value: Any) -> Any:
             return float(value)
         case Sequence():
             return [_encode(x) for x in value]
-    if getattr(value, "ndim", None) == 0:
+    if isinstance(value, jax.Array | np.ndarray) and value.ndim == 0:
         return value.item()
     raise _unrecordable(repr(value))
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: object) -> object:
     if isinstance(value, Mapping):
         return rebuild(value, Configured)
     if isinstance(value, list):
@@ -199,6 +209,6 @@ def _unrecordable(given: str) -> ConfigurationError:
         "a function made by hand cannot be recorded in a configuration",
         given=given,
         expected="optimizers and schedules made by clearprop.optim",
-        fix="put what makes it into a function of its own options and decorate that with "
-        "optim.learning_rule, optim.transformation or optim.schedules.schedule",
+        fix="write a function that makes it from its options, and decorate that with "
+        "optim.register_optimizer, optim.register_transformation or optim.schedules.schedule",
     )

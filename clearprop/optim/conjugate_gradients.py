@@ -1,4 +1,4 @@
-"""Conjugate gradients: a linear system solved by products with its matrix alone.
+"""Conjugate gradients: a linear system solved with products with its matrix alone.
 
 Shape letters: P unknowns, S kept points.
 """
@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 SMALLEST = 1e-37
-"""Of what is left to solve, squared: nothing."""
+"""The search stops where the squared residual is not above this number."""
 
 LOOKED_BACK, LEAST_LOOKED_BACK = 0.1, 10
-"""Progress is judged over this part of the iterations made, and over at least so many."""
+"""Progress is measured over this fraction of the iterations made, and over at least so many."""
 
 
 class Solution(NamedTuple):
-    """What came of it.
+    """The result of `solve`.
 
     Attributes:
         last: (P,), the point of the last iteration.
-        kept: (S, P), points of some iterations on the way, as `kept_iterations` has it.
-        number: how many of them there are, int32.
-        iterations: how many were made, int32.
+        kept: (S, P), points of the iterations that `kept_iterations` lists.
+        number: how many points are kept, int32.
+        iterations: how many iterations were made, int32.
     """
 
     last: Array
@@ -37,7 +38,7 @@ class Solution(NamedTuple):
     iterations: Array
 
 
-class _Search(NamedTuple):
+class _Iterate(NamedTuple):
     i: Array
     x: Array
     residual: Array
@@ -58,26 +59,29 @@ def solve(
     iterations: int = 100,
     tolerance: float = 5e-4,
 ) -> Solution:
-    """Solve A x = b for a symmetric, positive definite A; that is, make x A x / 2 - b x lowest.
+    """Solve A x = b for a symmetric, positive definite A: minimize phi(x) = x A x / 2 - b x.
 
-    It ends where the parabola's value phi fell by less than a part ``tolerance`` an iteration over
-    the last k ones, k = max(10, i / 10), and is negative; where nothing is left to solve; or where
-    the matrix proves not to be positive definite. P iterations solve it exactly, but for rounding.
+    The search stops where phi is negative and fell by less than the fraction ``tolerance`` per
+    iteration over the last k = max(10, i / 10) iterations; where the residual is zero; or where the
+    matrix is found not to be positive definite. Without rounding P iterations give the solution.
 
     Args:
         product: v -> A v.
         b: (P,).
         start: (P,), zeros unless given.
-        scale: (P,), positive: the diagonal of the preconditioner, a rough picture of A's.
-        iterations: the most.
-        tolerance: see above.
+        scale: (P,), positive: the diagonal of the preconditioner, which approximates that of A.
+        iterations: the largest number of iterations.
+        tolerance: the least relative fall of phi in one iteration.
+
+    Returns:
+        the last point, the kept points and the number of iterations; see `Solution`.
 
     >>> A = jnp.array([[4.0, 1.0], [1.0, 3.0]])
     >>> found = solve(lambda v: A @ v, jnp.array([1.0, 2.0]))
     >>> print([f"{x:.4f}" for x in found.last])
     ['0.0909', '0.6364']
 
-    Source: Hestenes and Stiefel (1952); the end and the kept points after Martens (2010).
+    Source: Hestenes and Stiefel (1952); the stopping rule and the kept points as in Martens (2010).
     """
     x = jnp.zeros_like(b) if start is None else start.astype(b.dtype)
     scale = jnp.ones_like(b) if scale is None else scale
@@ -87,7 +91,7 @@ def solve(
     values = jnp.zeros(iterations + 1, b.dtype).at[0].set(jnp.vdot(x, residual - b) / 2)
     zero = jnp.zeros((), jnp.int32)
     length = jnp.vdot(residual, residual / scale)
-    begin = _Search(
+    begin = _Iterate(
         zero,
         x,
         residual,
@@ -99,7 +103,7 @@ def solve(
         length <= 0,
     )
 
-    def one(at: _Search) -> _Search:
+    def one(at: _Iterate) -> _Iterate:
         curved = product(at.direction)
         bend = jnp.vdot(at.direction, curved)
         sound = bend > 0
@@ -116,7 +120,7 @@ def solve(
         slow = (i > k) & (value < 0) & (gained < k * tolerance)
         done = length <= SMALLEST
         kept = jnp.where(is_kept[i], at.kept.at[at.number].set(x), at.kept)
-        return _Search(
+        return _Iterate(
             i,
             x,
             residual,
@@ -132,8 +136,8 @@ def solve(
     return Solution(end.x, end.kept, end.number, end.i)
 
 
-def kept_iterations(most: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which iterations' points are kept: the numbers 1.3^j, rounded up.
+def kept_iterations(most: int) -> NDArray[np.bool_]:
+    """Return whether each iteration's point is kept: the numbers 1.3^j, rounded up.
 
     >>> kept_iterations(10).nonzero()[0].tolist()
     [1, 2, 3, 4, 5, 7, 9]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.optim import configuration, schedules
@@ -11,41 +10,41 @@ from clearprop.optim.optimizer import Optimizer
 from clearprop.optim.schedules import Rate
 
 
-def learning_rules() -> list[str]:
-    """Return the names that `create` knows.
+def optimizer_names() -> list[str]:
+    """Return the names of the optimizers that need gradients alone.
 
-    >>> learning_rules()
+    >>> optimizer_names()
     ['adadelta', 'adagrad', 'adam', 'adamw', 'momentum', 'nesterov', 'rmsprop', 'sgd']
     """
     return configuration.names("optimizer")
 
 
-def curvature_rules() -> list[str]:
-    """Return the names that `create` knows of rules that see the curvature of the objective.
+def second_order_names() -> list[str]:
+    """Return the names of the optimizers that use the curvature of the objective.
 
-    >>> curvature_rules()
+    >>> second_order_names()
     ['hessian_free']
     """
-    return configuration.names("curvature rule")
+    return configuration.names("second-order optimizer")
 
 
 def create(
-    optimizer: str | Optimizer | Mapping[str, Any],
-    learning_rate: Rate | Mapping[str, Any] | None = None,
-    **options: Any,
+    optimizer: str | Optimizer | Mapping[str, object],
+    learning_rate: Rate | Mapping[str, object] | None = None,
+    **options: object,
 ) -> Optimizer:
-    """Return an optimizer from its name, from its configuration, or as it is.
+    """Return an optimizer, given its name, its configuration or the optimizer itself.
 
     Args:
-        optimizer: a name that `learning_rules` or `curvature_rules` lists, in any case; what
+        optimizer: a name that `optimizer_names` or `second_order_names` lists, in any case; what
             `Optimizer.to_config` gave; or an optimizer.
-        learning_rate: a number, a schedule or a schedule's configuration; None takes the rule's
-            own.
-        options: further options of the named rule.
+        learning_rate: a number, a schedule or a schedule's configuration; None takes the
+            optimizer's default.
+        options: further options of the named optimizer.
 
     Raises:
         ConfigurationError: an unknown name or option (the nearest known one is suggested), a value
-            out of its range, or options beside an optimizer that is made already.
+            out of its range, or options together with an optimizer.
 
     >>> create("adam", learning_rate=0.01, beta1=0.8)
     adam(learning_rate=0.01, beta1=0.8, beta2=0.999, epsilon=1e-08, amsgrad=False)
@@ -59,7 +58,7 @@ def create(
         options["learning_rate"] = learning_rate
     if isinstance(optimizer, str):
         name = optimizer.lower()
-        known = sorted([*learning_rules(), *curvature_rules()])
+        known = sorted([*optimizer_names(), *second_order_names()])
         if name not in known:
             raise unknown_name("optimizer", optimizer, known)
         if isinstance(learning_rate, Mapping):
@@ -67,7 +66,7 @@ def create(
         return configuration.build(name, options, Optimizer)
     if options:
         raise ConfigurationError(
-            "options go with the name of an optimizer, not with a made one",
+            "options need the name of an optimizer, and this is an optimizer",
             given=f"{', '.join(options)} beside {optimizer!r}",
             fix="give them where the optimizer is made",
         )
@@ -76,13 +75,13 @@ def create(
     if isinstance(optimizer, Mapping):
         return from_config(optimizer)
     raise ConfigurationError(
-        "this is no optimizer",
+        "this is not an optimizer",
         given=repr(optimizer),
-        expected=f"an optimizer of clearprop.optim, or one of {', '.join(learning_rules())}",
+        expected=f"an optimizer of clearprop.optim, or one of {', '.join(optimizer_names())}",
     )
 
 
-def from_config(config: Mapping[str, Any]) -> Optimizer:
+def from_config(config: Mapping[str, object]) -> Optimizer:
     """Return the optimizer that `Optimizer.to_config` recorded.
 
     Raises:

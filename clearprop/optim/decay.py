@@ -1,8 +1,8 @@
-"""Penalties on weights: by way of the gradient (L2 and L1), or decay beside it (decoupled)."""
+"""Penalties on weights: added to the gradient (L2 and L1), or separate from it (decoupled)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import jax
@@ -11,15 +11,22 @@ from jax import Array
 
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import NoState, Optimizer, Tree, scaled, transformation
+from clearprop.optim.optimizer import (
+    NoState,
+    Optimizer,
+    State,
+    Tree,
+    register_transformation,
+    scaled,
+)
 from clearprop.tree import flatten_with_paths, match
 
 
-@transformation
+@register_transformation
 def add_decayed_weights(
     weight_decay: float, *, exclude: Sequence[str] = (), min_ndim: int = 0
 ) -> Optimizer:
-    """Add to each gradient that of an L2 penalty on the weights; stands before a learning rule.
+    """Add the gradient of an L2 penalty to each gradient; stands before an optimizer in a chain.
 
     g <- g + weight_decay * w, the gradient of loss + weight_decay / 2 * |w|^2
 
@@ -40,34 +47,20 @@ def add_decayed_weights(
     {'0.bias': Array([1.], dtype=float32), '0.weight': Array([1.2], dtype=float32)}
 
     Source: Krogh and Hertz (1992), *A simple weight decay can improve generalization*. The lecture
-    takes lambda * w off the weights directly: before `sgd` its lambda is
+    subtracts lambda * w from the weights directly: before `sgd` its lambda is
     learning_rate * weight_decay.
     """
     weight_decay = bounds.not_negative(weight_decay, "weight_decay")
-    min_ndim = bounds.count(min_ndim, "min_ndim")
-    patterns = _patterns(exclude)
-
-    def init(parameters: Tree) -> NoState:
-        _decays(parameters, patterns, min_ndim)
-        return NoState()
-
-    def update(gradients: Tree, state: NoState, parameters: Tree) -> tuple[Tree, NoState]:
-        def decayed(g: Array, w: Array, decays: bool) -> Array:
-            return g + weight_decay * w.astype(g.dtype) if decays else g
-
-        which = _decays(parameters, patterns, min_ndim)
-        return jax.tree.map(decayed, gradients, parameters, which), state
-
-    return Optimizer(init, update)
+    return _penalty(lambda g, w: g + weight_decay * w.astype(g.dtype), exclude, min_ndim)
 
 
-@transformation
+@register_transformation
 def add_l1_penalty(strength: float, *, exclude: Sequence[str] = (), min_ndim: int = 0) -> Optimizer:
-    """Add to each gradient that of an L1 penalty on the weights; stands before a learning rule.
+    """Add the gradient of an L1 penalty to each gradient; stands before an optimizer in a chain.
 
     g <- g + strength * sign(w), the gradient of loss + strength * |w|_1
 
-    Every weight is pulled with the same force, so that many end near 0.
+    Every weight is pulled towards 0 with the same force, so that many weights end near 0.
 
     Args:
         strength: 0 or above.
@@ -85,35 +78,21 @@ def add_l1_penalty(strength: float, *, exclude: Sequence[str] = (), min_ndim: in
     Source: Tibshirani (1996), *Regression shrinkage and selection via the lasso*.
     """
     strength = bounds.not_negative(strength, "strength")
-    min_ndim = bounds.count(min_ndim, "min_ndim")
-    patterns = _patterns(exclude)
-
-    def init(parameters: Tree) -> NoState:
-        _decays(parameters, patterns, min_ndim)
-        return NoState()
-
-    def update(gradients: Tree, state: NoState, parameters: Tree) -> tuple[Tree, NoState]:
-        def pulled(g: Array, w: Array, penalized: bool) -> Array:
-            return g + strength * jnp.sign(w).astype(g.dtype) if penalized else g
-
-        which = _decays(parameters, patterns, min_ndim)
-        return jax.tree.map(pulled, gradients, parameters, which), state
-
-    return Optimizer(init, update)
+    return _penalty(lambda g, w: g + strength * jnp.sign(w).astype(g.dtype), exclude, min_ndim)
 
 
-@transformation
+@register_transformation
 def decoupled_weight_decay(
     optimizer: Optimizer, weight_decay: float, *, exclude: Sequence[str] = (), min_ndim: int = 0
 ) -> Optimizer:
-    """Let the weights decay beside any learning rule, so that the rule's scaling does not touch it.
+    """Let the weights decay beside any optimizer, whose scaling then does not change the decay.
 
-    w <- w + delta of the rule - learning_rate(t) * weight_decay * w
+    w <- w + update of the optimizer - learning_rate(t) * weight_decay * w
 
-    The state is the rule's own.
+    The state is that of the optimizer.
 
     Args:
-        optimizer: the learning rule.
+        optimizer: an optimizer that needs gradients alone.
         weight_decay: 0 or above.
         exclude: patterns of paths that do not decay, as in `add_decayed_weights`.
         min_ndim: parameters with fewer axes do not decay, as in `add_decayed_weights`.
@@ -123,9 +102,10 @@ def decoupled_weight_decay(
             no parameter.
 
     >>> from clearprop.optim import momentum
-    >>> rule = decoupled_weight_decay(momentum(0.1), weight_decay=0.5)
+    >>> optimizer = decoupled_weight_decay(momentum(0.1), weight_decay=0.5)
     >>> parameters = {"w": jnp.array([2.0])}
-    >>> updates, _ = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, _ = optimizer.update({"w": jnp.array([1.0])}, state, parameters)
     >>> updates["w"]
     Array([-0.2], dtype=float32)
 
@@ -134,39 +114,59 @@ def decoupled_weight_decay(
     whole learning rate.
     """
     weight_decay = bounds.not_negative(weight_decay, "weight_decay")
-    min_ndim = bounds.count(min_ndim, "min_ndim")
-    patterns = _patterns(exclude)
     if optimizer.update_on is not None:
         raise ConfigurationError(
-            "decay beside the step is for rules that take gradients alone",
+            "decoupled weight decay is for optimizers that need gradients alone",
             where="optimizer",
             given=repr(optimizer),
             fix="leave the decay out: damping holds the weights back",
         )
+    decays = _chosen(exclude, min_ndim)
 
-    def init(parameters: Tree) -> Tree:
-        _decays(parameters, patterns, min_ndim)
+    def init(parameters: Tree) -> State:
+        decays(parameters)
         return optimizer.init(parameters)
 
-    def update(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree]:
+    def update(gradients: Tree, state: State, parameters: Tree) -> tuple[Tree, State]:
         factor = weight_decay * optimizer.learning_rate(state)
 
-        def decayed(delta: Array, w: Array, decays: bool) -> Array:
-            return delta - scaled(factor, w.astype(delta.dtype)) if decays else delta
+        def decayed(delta: Array, w: Array, chosen: bool) -> Array:
+            return delta - scaled(factor, w.astype(delta.dtype)) if chosen else delta
 
         updates, state = optimizer.update(gradients, state, parameters)
-        which = _decays(parameters, patterns, min_ndim)
-        return jax.tree.map(decayed, updates, parameters, which), state
+        return jax.tree.map(decayed, updates, parameters, decays(parameters)), state
 
     return replace(optimizer, init=init, update=update)
 
 
-def _patterns(exclude: Sequence[str]) -> tuple[str, ...]:
-    return (exclude,) if isinstance(exclude, str) else tuple(exclude)
+def _penalty(
+    changed: Callable[[Array, Array], Array], exclude: Sequence[str], min_ndim: int
+) -> Optimizer:
+    """Return the transformation of the gradient g of each chosen weight w to changed(g, w)."""
+    chosen = _chosen(exclude, min_ndim)
+
+    def init(parameters: Tree) -> NoState:
+        chosen(parameters)
+        return NoState()
+
+    def update(gradients: Tree, state: NoState, parameters: Tree) -> tuple[Tree, NoState]:
+        def penalized(g: Array, w: Array, chosen: bool) -> Array:
+            return changed(g, w) if chosen else g
+
+        return jax.tree.map(penalized, gradients, parameters, chosen(parameters)), state
+
+    return Optimizer(init, update)
 
 
-def _decays(parameters: Tree, exclude: tuple[str, ...], min_ndim: int) -> Tree:
-    by_path = flatten_with_paths(parameters)
-    spared = set(match(by_path, exclude))
-    decays = [path not in spared and jnp.ndim(w) >= min_ndim for path, w in by_path.items()]
-    return jax.tree.unflatten(jax.tree.structure(parameters), decays)
+def _chosen(exclude: Sequence[str], min_ndim: int) -> Callable[[Tree], Tree]:
+    """Return a function: parameters -> for each leaf whether it is penalized."""
+    patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    least = bounds.count(min_ndim, "min_ndim")
+
+    def chosen(parameters: Tree) -> Tree:
+        by_path = flatten_with_paths(parameters)
+        excluded = set(match(by_path, patterns))
+        leaves = [path not in excluded and jnp.ndim(w) >= least for path, w in by_path.items()]
+        return jax.tree.unflatten(jax.tree.structure(parameters), leaves)
+
+    return chosen

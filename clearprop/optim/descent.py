@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, learning_rule, scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
 from clearprop.optim.schedules import Rate, as_schedule
 
 
@@ -34,7 +34,7 @@ class MomentumState(NamedTuple):
     velocity: Tree
 
 
-@learning_rule
+@register_optimizer
 def sgd(learning_rate: Rate = 0.01) -> Optimizer:
     """Descend along the gradient: plain (stochastic, mini-batch) gradient descent.
 
@@ -46,9 +46,10 @@ def sgd(learning_rate: Rate = 0.01) -> Optimizer:
     Raises:
         ConfigurationError: the learning rate is zero, negative or not finite.
 
-    >>> rule = sgd(0.5)
+    >>> optimizer = sgd(0.5)
     >>> parameters = {"w": jnp.array([2.0])}
-    >>> updates, _ = rule.update({"w": jnp.array([3.0])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, _ = optimizer.update({"w": jnp.array([3.0])}, state, parameters)
     >>> updates["w"]
     Array([-1.5], dtype=float32)
 
@@ -66,7 +67,7 @@ def sgd(learning_rate: Rate = 0.01) -> Optimizer:
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
 
-@learning_rule
+@register_optimizer
 def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     """Descend with a velocity that sums past gradients and forgets them slowly: the heavy ball.
 
@@ -81,11 +82,11 @@ def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     Raises:
         ConfigurationError: a value out of its range.
 
-    >>> rule = momentum(0.1, momentum=0.5)
+    >>> optimizer = momentum(0.1, momentum=0.5)
     >>> parameters = {"w": jnp.array([0.0])}
-    >>> state = rule.init(parameters)
+    >>> state = optimizer.init(parameters)
     >>> for _ in range(3):
-    ...     updates, state = rule.update({"w": jnp.array([1.0])}, state, parameters)
+    ...     updates, state = optimizer.update({"w": jnp.array([1.0])}, state, parameters)
     >>> state.velocity["w"], updates["w"]
     (Array([1.75], dtype=float32), Array([-0.175], dtype=float32))
 
@@ -107,9 +108,9 @@ def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
 
 
-@learning_rule
+@register_optimizer
 def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
-    """Descend with momentum, by the gradient at the point that the velocity will carry it to.
+    """Descend with momentum, by the gradient at the point that the velocity leads to.
 
     v <- g + momentum * v
     w <- w - learning_rate(t) * (g + momentum * v)
@@ -121,9 +122,10 @@ def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     Raises:
         ConfigurationError: a value out of its range.
 
-    >>> rule = nesterov(0.1, momentum=0.5)
+    >>> optimizer = nesterov(0.1, momentum=0.5)
     >>> parameters = {"w": jnp.array([0.0])}
-    >>> updates, state = rule.update({"w": jnp.array([1.0])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, state = optimizer.update({"w": jnp.array([1.0])}, state, parameters)
     >>> state.velocity["w"], updates["w"]
     (Array([1.], dtype=float32), Array([-0.15], dtype=float32))
 

@@ -1,7 +1,7 @@
 """Hessian-free optimization: Newton's step by conjugate gradients, from products alone.
 
 In the equations w are the parameters, g the gradient, G the Gauss-Newton matrix of the batch, and
-q(p) = g p + p G p / 2 what the objective would change by if it were a parabola.
+q(p) = g p + p G p / 2 the change that a parabola with this gradient and curvature predicts.
 
 Shape letters: P parameters, S kept points of the conjugate gradients.
 """
@@ -21,14 +21,20 @@ from jax.flatten_util import ravel_pytree
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
 from clearprop.optim.conjugate_gradients import solve
-from clearprop.optim.optimizer import Optimizer, Surface, Tree, curvature_rule, zeros_like
+from clearprop.optim.optimizer import (
+    BatchObjective,
+    Optimizer,
+    Tree,
+    register_second_order,
+    zeros_like,
+)
 
 RAISED, LOWERED = 3 / 2, 2 / 3
-"""By what damping is multiplied where the parabola is a bad picture of the objective, or a good."""
+"""Damping is multiplied by these where the parabola predicts the objective badly, or well."""
 SHRINK, LEAST_GAIN, MOST_SHRINKS = 0.8, 1e-2, 60
-"""Of the line search: each trial's length, and the part of the expected fall that is enough."""
+"""Of the line search: factor of each trial, sufficient fraction of the fall, most trials."""
 EXPONENT = 0.75
-"""Of the preconditioner, which tempers what the squares say."""
+"""The exponent of the preconditioner."""
 
 
 class HessianFreeState(NamedTuple):
@@ -36,11 +42,12 @@ class HessianFreeState(NamedTuple):
 
     Attributes:
         step: the number of updates made, int32.
-        damping: lambda of the update to come.
-        direction: where the conjugate gradients of the last update ended, shaped as the parameters.
+        damping: lambda of the next update.
+        direction: the last point of the conjugate gradients of the last update, shaped as the
+            parameters.
         squares: running mean of the squared gradients of single examples, likewise.
         iterations: of the conjugate gradients of the last update, int32.
-        ratio: by how much of what the parabola promised the objective fell in the last update.
+        ratio: the fall of the objective in the last update, divided by the predicted fall.
     """
 
     step: Array
@@ -58,7 +65,7 @@ class _Options(NamedTuple):
     averaging: float
 
 
-@curvature_rule
+@register_second_order
 def hessian_free(
     damping: float = 1.0,
     iterations: int = 100,
@@ -66,27 +73,27 @@ def hessian_free(
     tolerance: float = 5e-4,
     averaging: float = 0.9,
 ) -> Optimizer:
-    """Take Newton's step with the Gauss-Newton matrix, which is never made.
+    """Take Newton's step with the Gauss-Newton matrix, without computing the matrix.
 
         solve (G + lambda I) p = -g by conjugate gradients, from memory * (the last p)
-        of the points on the way take the one with the lowest objective
+        of the kept points take the one with the lowest objective
         rho = (E(w + p) - E(w)) / q(p):  below 1/4 lambda *= 3/2, above 3/4 lambda *= 2/3
-        w <- w + 0.8^k p with the first k for which E falls by 0.01 of the slope's promise
+        w <- w + 0.8^k p with the first k for which E falls by 0.01 of 0.8^k g p
 
-    Gradient, curvature and objective are those of the step's batch: give it large batches, of some
-    hundred examples and more. There is no learning rate. The preconditioner is
+    Gradient, curvature and objective are those of the step's batch, so it needs batches of some
+    hundred examples or more. There is no learning rate. The preconditioner is
     (squares + lambda)^(3/4), with the squared gradients of single examples.
 
     Args:
-        damping: lambda to begin with; it adapts.
-        iterations: the most of one update.
-        memory: how much of the last solution to begin with, from 0 to below 1.
-        tolerance: stop when an iteration gains less than this part on average, over the last tenth
-            of the iterations and at least ten.
+        damping: the initial lambda; it adapts.
+        iterations: the largest number of iterations in one update.
+        memory: the search starts at this fraction of the last solution, from 0 to below 1.
+        tolerance: the search stops when an iteration gains less than this fraction on average, over
+            the last tenth of the iterations and at least ten.
         averaging: decay of the running mean of squares.
 
     Raises:
-        ConfigurationError: an option out of its range; or where the rule is asked to update from
+        ConfigurationError: an option out of its range; or `Optimizer.update` is called, which gets
             gradients alone.
 
     >>> hessian_free(damping=10.0)
@@ -118,28 +125,32 @@ def hessian_free(
     def update(gradients: Tree, state: HessianFreeState, parameters: Tree) -> tuple[Tree, Tree]:
         raise ConfigurationError(
             "hessian_free needs more than gradients: the objective of the batch and its curvature",
-            fix="fit(model, data, optimizer='hessian_free'), or call update_on with a Surface",
+            fix="fit(model, data, optimizer='hessian_free'), or update_on with a BatchObjective",
         )
 
     return Optimizer(init, update, update_on=functools.partial(_updated, options))
 
 
 def _updated(
-    options: _Options, gradients: Tree, state: HessianFreeState, parameters: Tree, surface: Surface
+    options: _Options,
+    gradients: Tree,
+    state: HessianFreeState,
+    parameters: Tree,
+    batch: BatchObjective,
 ) -> tuple[Tree, HessianFreeState]:
-    """Return the updates of one update, and the state after it."""
+    """Return the updates of one step, and the state after it."""
     point, shaped = ravel_pytree(parameters)
     g, _ = ravel_pytree(gradients)
-    squares = _squares(surface, state, options.averaging)
+    squares = _squares(batch, state, options.averaging)
     strength = state.damping.astype(g.dtype)
 
     def curved(v: Array) -> Array:
-        return ravel_pytree(surface.product(shaped(v)))[0]
+        return ravel_pytree(batch.product(shaped(v)))[0]
 
     def objective(p: Array) -> Array:
-        return surface.value(shaped(point + p))
+        return batch.value(shaped(point + p))
 
-    # A running mean that began at 0 is too small at first by what it has forgotten of nothing.
+    # A running mean that starts at 0 is too small at first; this corrects it, as Adam does.
     seen = squares / (1 - options.averaging ** (state.step + 1).astype(g.dtype))
     solution = solve(
         lambda v: curved(v) + strength * v,
@@ -151,10 +162,10 @@ def _updated(
     )
     before = objective(jnp.zeros_like(point))
     p, after = _lowest(objective, solution.last, solution.kept, solution.number)
-    promised = jnp.vdot(g, p) + jnp.vdot(p, curved(p)) / 2
-    # From a start far off, few iterations may end where the parabola itself is higher than at w.
-    sound = jnp.isfinite(after) & (promised < 0)
-    ratio = jnp.where(sound, (after - before) / promised, -1.0)
+    predicted = jnp.vdot(g, p) + jnp.vdot(p, curved(p)) / 2
+    # With few iterations from a distant start the parabola may be higher at p than at w.
+    sound = jnp.isfinite(after) & (predicted < 0)
+    ratio = jnp.where(sound, (after - before) / predicted, -1.0)
     rate = _searched(objective, p, before, after, jnp.vdot(g, p))
     factor = jnp.where(ratio < 0.25, RAISED, jnp.where(ratio > 0.75, LOWERED, 1.0))
     moved = rate > 0
@@ -169,14 +180,14 @@ def _updated(
     return shaped(jnp.where(moved, rate * p, 0)), new
 
 
-def _squares(surface: Surface, state: HessianFreeState, averaging: float) -> Array:
+def _squares(batch: BatchObjective, state: HessianFreeState, averaging: float) -> Array:
     """Return the running mean of the squared gradients of single examples, (P,).
 
     With a random sign s_i for each example the mean square of sum s_i g_i is the sum of g_i^2.
     """
     key = jax.random.fold_in(jax.random.key(0), state.step)
-    signs = jax.random.rademacher(key, (surface.examples,), jnp.float32)
-    drawn = ravel_pytree(surface.pulled(signs / math.sqrt(surface.examples)))[0]
+    signs = jax.random.rademacher(key, (batch.examples,), jnp.float32)
+    drawn = ravel_pytree(batch.pulled(signs / math.sqrt(batch.examples)))[0]
     mean: Array = averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
     return mean
 
@@ -184,7 +195,7 @@ def _squares(surface: Surface, state: HessianFreeState, averaging: float) -> Arr
 def _lowest(
     objective: Callable[[Array], Array], last: Array, kept: Array, count: Array
 ) -> tuple[Array, Array]:
-    """Go back from the last point as long as the objective falls; returns point and objective."""
+    """Return point and objective, going back from the last point while the objective falls."""
 
     def better(carry: tuple[Any, ...]) -> Any:
         place, _, value, before, _ = carry

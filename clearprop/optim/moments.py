@@ -1,4 +1,4 @@
-"""Adam and AdamW: momentum over the size of past gradients, both freed of their start at zero.
+"""Adam and AdamW: momentum divided by the size of past gradients, both corrected for their start.
 
 In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
 products, roots and quotients are taken element by element.
@@ -16,7 +16,7 @@ from jax import Array
 
 from clearprop.optim import bounds
 from clearprop.optim.decay import decoupled_weight_decay
-from clearprop.optim.optimizer import Optimizer, Tree, learning_rule, scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
 from clearprop.optim.schedules import Rate, as_schedule
 
 
@@ -36,7 +36,7 @@ class AdamState(NamedTuple):
     largest_second_moment: Tree
 
 
-@learning_rule
+@register_optimizer
 def adam(
     learning_rate: Rate = 0.001,
     *,
@@ -45,13 +45,13 @@ def adam(
     epsilon: float = 1e-8,
     amsgrad: bool = False,
 ) -> Optimizer:
-    """Descend along the mean gradient over the root mean squared one: steps of about the rate.
+    """Descend along the mean gradient divided by the root mean square: steps of about the rate.
 
     m <- beta1 * m + (1 - beta1) * g
     v <- beta2 * v + (1 - beta2) * g^2
     w <- w - learning_rate(t) * [m / (1 - beta1^(t+1))] / (sqrt(v / (1 - beta2^(t+1))) + epsilon)
 
-    With ``amsgrad`` the last line takes, in place of v, the largest v that there has been.
+    With ``amsgrad`` the last line takes, in place of v, the largest v so far.
 
     Args:
         learning_rate: a number above 0, or a schedule.
@@ -63,9 +63,10 @@ def adam(
     Raises:
         ConfigurationError: a value out of its range.
 
-    >>> rule = adam(0.1)
+    >>> optimizer = adam(0.1)
     >>> parameters = {"w": jnp.array([0.0, 0.0])}
-    >>> updates, _ = rule.update({"w": jnp.array([9.0, -0.01])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, _ = optimizer.update({"w": jnp.array([9.0, -0.01])}, state, parameters)
     >>> [round(x, 5) for x in updates["w"].tolist()]
     [-0.1, 0.1]
 
@@ -107,7 +108,7 @@ def adam(
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
 
-@learning_rule
+@register_optimizer
 def adamw(
     learning_rate: Rate = 0.001,
     *,
@@ -119,7 +120,7 @@ def adamw(
     exclude: Sequence[str] = (),
     min_ndim: int = 0,
 ) -> Optimizer:
-    """Adam, with weights that decay by themselves and not by way of the gradient.
+    """Adam with decoupled weight decay: the decay is not part of the gradient.
 
     w <- w - learning_rate(t) * (adam's direction + weight_decay * w)
 
@@ -137,9 +138,10 @@ def adamw(
         ConfigurationError: a value out of its range; when the state is made, a pattern that names
             no parameter.
 
-    >>> rule = adamw(0.1, weight_decay=0.5)
+    >>> optimizer = adamw(0.1, weight_decay=0.5)
     >>> parameters = {"w": jnp.array([2.0])}
-    >>> updates, _ = rule.update({"w": jnp.array([0.0])}, rule.init(parameters), parameters)
+    >>> state = optimizer.init(parameters)
+    >>> updates, _ = optimizer.update({"w": jnp.array([0.0])}, state, parameters)
     >>> updates["w"]
     Array([-0.1], dtype=float32)
 
@@ -147,8 +149,8 @@ def adamw(
     paper multiplies the decay by the schedule only, here, as in PyTorch and Optax, by the whole
     learning rate: its lambda is learning_rate * weight_decay.
     """
-    rule = adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad)
-    return decoupled_weight_decay(rule, weight_decay, exclude=exclude, min_ndim=min_ndim)
+    optimizer = adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad)
+    return decoupled_weight_decay(optimizer, weight_decay, exclude=exclude, min_ndim=min_ndim)
 
 
 def _one_minus_power(beta: float, step: Array) -> Array:

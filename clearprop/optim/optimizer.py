@@ -1,8 +1,8 @@
-"""What every optimizer is: pure functions on named trees, and the two ways to put them to work.
+"""`Optimizer`: pure functions on named trees, and the registers by which it is found.
 
-An optimizer turns gradients into *updates*, which are added to the parameters. What it has to
-remember between updates is its state, a tree of arrays with named fields, which goes in and comes
-out, so that it can be saved, sharded, donated and carried through `jax.lax.scan`.
+An optimizer turns gradients into *updates*, which are added to the parameters. Its state is a tree
+of arrays with named fields. Every function takes the state and returns the new one, so that it can
+be saved, sharded, donated and carried through `jax.lax.scan`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, ParamSpec, TypeAlias
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,53 +22,56 @@ from clearprop.optim.configuration import Configured, named
 from clearprop.tree import flatten_with_paths, is_differentiable
 
 P = ParamSpec("P")
-Tree: TypeAlias = Any
+Tree: TypeAlias = object
 """A pytree of arrays."""
+State: TypeAlias = Any
+"""What one optimizer remembers: a pytree with its own named fields, such as `AdamState`."""
+Parameters = TypeVar("Parameters")
 
-Init = Callable[[Tree], Tree]
-Update = Callable[[Tree, Tree, Tree], tuple[Tree, Tree]]
+Init = Callable[[Tree], State]
+Update = Callable[[Tree, State, Tree], tuple[Any, State]]
 
 
 class NoState(NamedTuple):
-    """The state of a transformation that has nothing to remember."""
+    """The state of a transformation without memory."""
 
 
-class Surface(NamedTuple):
-    """The objective of a batch around the present parameters, for rules that see its curvature.
+class BatchObjective(NamedTuple):
+    """The objective of a batch near the present parameters, for optimizers that use curvature.
 
     Attributes:
         value: parameters -> the mean loss of the batch, with the same random numbers each time.
         product: v -> G v with the Gauss-Newton matrix G at the present parameters.
-        pulled: weights (B,) -> the gradient of the sum of so much of each example's loss.
+        pulled: weights (B,) -> the gradient of the weighted sum of the examples' losses.
         examples: B.
     """
 
-    value: Callable[[Tree], Array]
+    value: Callable[[Any], Array]
     product: Callable[[Tree], Tree]
     pulled: Callable[[Array], Tree]
     examples: int
 
 
-UpdateOn = Callable[[Tree, Tree, Tree, Surface], tuple[Tree, Tree]]
+UpdateOn = Callable[[Tree, State, Tree, BatchObjective], tuple[Any, State]]
 
 
-def _rate_of_one(state: Tree) -> Array:
+def _rate_of_one(state: State) -> Array:
     return jnp.ones((), float)
 
 
-def _learns_nothing(state: Tree, metric: ArrayLike) -> Tree:
+def _unobserving(state: State, metric: ArrayLike) -> State:
     return state
 
 
-def _as_they_are(state: Tree, parameters: Tree) -> Tree:
+def _as_they_are(state: State, parameters: Parameters) -> Parameters:
     return parameters
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Optimizer(Configured):
-    """A learning rule, or a part of one, as pure functions.
+    """An optimizer, or a part of one for `chain`, as pure functions.
 
-    Two functions make an optimizer; the others say more about those that have more to say.
+    `init` and `update` make an optimizer; the other functions have defaults.
 
     Attributes:
         init: ``init(parameters) -> state``.
@@ -76,26 +79,28 @@ class Optimizer(Configured):
             added to the parameters (see `apply`). They, like the state, have the parameters' dtype,
             or float32 where that is narrower (bfloat16, float16).
         learning_rate: ``learning_rate(state) -> rate`` of the update to come.
-        observe: ``observe(state, metric) -> new state``: takes in a number that the training loop
+        observe: ``observe(state, metric) -> new state``: takes a number that the training loop
             measured, such as the development error after an epoch (see `reduce_on_plateau`).
         averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
             average where one is kept (see `average_parameters`), else the parameters as they are.
-        update_on: ``update_on(gradients, state, parameters, surface)`` in place of ``update``, for
-            a rule that needs more of the objective than its gradient (see `hessian_free`); None
-            for all others.
+        update_on: ``update_on(gradients, state, parameters, objective)`` replaces ``update`` in an
+            optimizer that needs more of the objective than its gradient (see `hessian_free`); None
+            in all others.
 
-    >>> rule = Optimizer(lambda w: NoState(), lambda g, s, w: (jax.tree.map(jnp.negative, g), s))
-    >>> state = rule.init({"w": jnp.array([1.0, 2.0])})
-    >>> updates, state = rule.update({"w": jnp.array([0.5, 0.5])}, state, None)
+    >>> def descend(gradients, state, parameters):
+    ...     return jax.tree.map(jnp.negative, gradients), state
+    >>> optimizer = Optimizer(lambda parameters: NoState(), descend)
+    >>> state = optimizer.init({"w": jnp.array([1.0, 2.0])})
+    >>> updates, state = optimizer.update({"w": jnp.array([0.5, 0.5])}, state, None)
     >>> updates["w"]
     Array([-0.5, -0.5], dtype=float32)
     """
 
     init: Init
     update: Update
-    learning_rate: Callable[[Tree], Array] = _rate_of_one
-    observe: Callable[[Tree, ArrayLike], Tree] = _learns_nothing
-    averaged: Callable[[Tree, Tree], Tree] = _as_they_are
+    learning_rate: Callable[[State], Array] = _rate_of_one
+    observe: Callable[[State, ArrayLike], State] = _unobserving
+    averaged: Callable[[State, Tree], Any] = _as_they_are
     update_on: UpdateOn | None = None
 
     @property
@@ -104,7 +109,7 @@ class Optimizer(Configured):
         return self.averaged is not _as_they_are
 
 
-def apply(parameters: Tree, updates: Tree) -> Tree:
+def apply(parameters: Parameters, updates: Tree) -> Parameters:
     """Return the parameters moved by the updates, in the parameters' own dtypes.
 
     w <- w + delta
@@ -122,35 +127,36 @@ def apply(parameters: Tree, updates: Tree) -> Tree:
         leaf = jnp.asarray(leaf)
         return (leaf.astype(delta.dtype) + delta).astype(leaf.dtype)
 
-    return jax.tree.map(moved, updates, parameters, is_leaf=lambda x: x is None)
+    result: Parameters = jax.tree.map(moved, updates, parameters, is_leaf=lambda x: x is None)
+    return result
 
 
-def learning_rule(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
-    """Enter a function that makes a complete learning rule, so that `create` finds it by name.
+def register_optimizer(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    """Register a function that makes a complete optimizer, so that `create` finds it by name.
 
-    The functions that it makes then see only the leaves that can be trained, and gradients of the
-    state's dtype that were checked to fit the parameters.
+    The functions of the optimizer then get only the leaves that can be trained, and gradients that
+    have the state's dtype and were checked to fit the parameters.
     """
     return named("optimizer")(_prepared(make))
 
 
-def transformation(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
-    """Enter a function that makes a part for `chain`: as `learning_rule`, but not for `create`."""
+def register_transformation(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    """Register a function that makes a part for `chain`, which `create` does not find."""
     return named("transformation")(_prepared(make))
 
 
-def curvature_rule(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
-    """Enter a rule that needs the objective's curvature: as `learning_rule`, in its own list."""
-    return named("curvature rule")(_prepared(make))
+def register_second_order(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    """Register a function that makes an optimizer that uses the objective's curvature."""
+    return named("second-order optimizer")(_prepared(make))
 
 
 def scaled(factor: ArrayLike, leaf: Array) -> Array:
-    """Return ``factor * leaf`` in the leaf's dtype, whatever that of the factor."""
+    """Return ``factor * leaf`` in the leaf's dtype, whatever the factor's dtype is."""
     return jnp.asarray(factor, leaf.dtype) * leaf
 
 
 def zeros_like(parameters: Tree) -> Tree:
-    """Return zeros to accumulate in: of the parameters' dtype, but at least float32."""
+    """Return zeros for running sums: in the parameters' dtype, but at least float32."""
     return jax.tree.map(lambda x: jnp.zeros_like(x, _accumulated(x)), parameters)
 
 
@@ -166,10 +172,10 @@ def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
             return made.update(*_fitting(gradients, state, parameters))
 
         def update_on(
-            gradients: Tree, state: Tree, parameters: Tree, surface: Surface
+            gradients: Tree, state: Tree, parameters: Tree, objective: BatchObjective
         ) -> tuple[Tree, Tree]:
             assert made.update_on is not None
-            return made.update_on(*_fitting(gradients, state, parameters), surface)
+            return made.update_on(*_fitting(gradients, state, parameters), objective)
 
         return replace(
             made,
@@ -209,7 +215,7 @@ def _check_fit(gradients: Tree, parameters: Tree) -> None:
     for path, gradient in given.items():
         if jnp.shape(gradient) != expected[path].shape:
             raise ShapeError(
-                "a gradient has not the shape of its parameter",
+                "a gradient and its parameter have different shapes",
                 where=path,
                 given=str(jnp.shape(gradient)),
                 expected=str(expected[path].shape),

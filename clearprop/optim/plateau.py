@@ -1,4 +1,4 @@
-"""A learning rate that falls when what is measured no longer gets better."""
+"""A learning rate that falls when a metric no longer improves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, scaled, transformation
+from clearprop.optim.optimizer import Optimizer, Tree, register_transformation, scaled
 
 
 class PlateauState(NamedTuple):
@@ -30,7 +30,7 @@ class PlateauState(NamedTuple):
     resting: Array
 
 
-@transformation
+@register_transformation
 def reduce_on_plateau(
     factor: float = 0.1,
     *,
@@ -40,7 +40,7 @@ def reduce_on_plateau(
     cooldown: int = 0,
     min_scale: float = 0.0,
 ) -> Optimizer:
-    """Reduce the learning rate when a metric has stopped improving; stands after a learning rule.
+    """Reduce the learning rate when a metric no longer improves; follows an optimizer in a chain.
 
     delta <- scale * delta; after more than ``patience`` observations in a row that are no better
     than the best, scale <- max(min_scale, factor * scale)
@@ -49,9 +49,9 @@ def reduce_on_plateau(
     compiled step only multiplies.
 
     Args:
-        factor: what remains of the rate at each reduction, between 0 and 1.
-        patience: observations without improvement that are let pass.
-        threshold: the part of the best by which a metric has to be better, 0 or above.
+        factor: the rate is multiplied by it at each reduction, between 0 and 1.
+        patience: observations without improvement before the rate falls.
+        threshold: the fraction of the best metric by which a better one must improve, 0 or above.
         mode: whether lower (``min``, an error) or higher (``max``, an accuracy) is better.
         cooldown: observations to ignore after a reduction.
         min_scale: where the scale stops falling, from 0 to below 1.
@@ -60,11 +60,11 @@ def reduce_on_plateau(
         ConfigurationError: a value out of its range.
 
     >>> from clearprop.optim import chain, sgd
-    >>> rule = chain(sgd(1.0), reduce_on_plateau(factor=0.5, patience=1))
-    >>> state = rule.init({"w": jnp.zeros(1)})
+    >>> optimizer = chain(sgd(1.0), reduce_on_plateau(factor=0.5, patience=1))
+    >>> state = optimizer.init({"w": jnp.zeros(1)})
     >>> for error in [0.9, 0.8, 0.8, 0.8]:
-    ...     state = rule.observe(state, error)
-    ...     print(rule.learning_rate(state))
+    ...     state = optimizer.observe(state, error)
+    ...     print(optimizer.learning_rate(state))
     1.0
     1.0
     1.0
@@ -72,7 +72,7 @@ def reduce_on_plateau(
 
     Source: as PyTorch's ReduceLROnPlateau with a relative threshold, whose ``min_lr`` is
     ``min_scale`` times the learning rate. Its threshold has the wrong sign for a metric below 0,
-    here it is a part of the best one's size.
+    here it is a fraction of the absolute value of the best.
     """
     factor = bounds.fraction(factor, "factor")
     patience = bounds.count(patience, "patience")

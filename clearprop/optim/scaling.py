@@ -1,4 +1,4 @@
-"""Parts for a chain that scale or bound what passes through them."""
+"""Parts for a chain that scale or bound gradients and updates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import NoState, Optimizer, Tree, scaled, transformation
+from clearprop.optim.optimizer import NoState, Optimizer, Tree, register_transformation, scaled
 from clearprop.optim.schedules import Rate, as_schedule
 
 
@@ -20,9 +20,9 @@ class ScheduleState(NamedTuple):
     step: Array
 
 
-@transformation
+@register_transformation
 def scale(factor: float) -> Optimizer:
-    """Multiply by a constant; it does not count as a learning rate.
+    """Multiply by a constant; the learning rate that is reported stays the same.
 
     g <- factor * g
 
@@ -31,14 +31,16 @@ def scale(factor: float) -> Optimizer:
 
     >>> scale(0.5).update({"w": jnp.array([3.0])}, NoState(), {"w": jnp.array([0.0])})[0]
     {'w': Array([1.5], dtype=float32)}
+
+    Source: Optax's part of that name.
     """
     constant = bounds.number(factor, "factor")
     return _stateless(lambda gradients: jax.tree.map(lambda g: constant * g, gradients))
 
 
-@transformation
+@register_transformation
 def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
-    """Turn a direction of ascent into updates: the last part of a learning rule made by hand.
+    """Turn a direction of ascent into updates: the last part of an optimizer made from parts.
 
     delta = -learning_rate(t) * g
 
@@ -48,10 +50,12 @@ def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
     Raises:
         ConfigurationError: the learning rate is zero, negative or not finite.
 
-    >>> rule = scale_by_learning_rate(0.1)
+    >>> optimizer = scale_by_learning_rate(0.1)
     >>> parameters = {"w": jnp.array([0.0])}
-    >>> rule.update({"w": jnp.array([3.0])}, rule.init(parameters), parameters)[0]
+    >>> optimizer.update({"w": jnp.array([3.0])}, optimizer.init(parameters), parameters)[0]
     {'w': Array([-0.3], dtype=float32)}
+
+    Source: Optax's part of that name.
     """
     rate = as_schedule(learning_rate, "learning_rate")
 
@@ -65,7 +69,7 @@ def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
     return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
 
-@transformation
+@register_transformation
 def clip_by_value(limit: float) -> Optimizer:
     """Bound every element of the gradient on its own.
 
@@ -77,18 +81,20 @@ def clip_by_value(limit: float) -> Optimizer:
     >>> clip = clip_by_value(1.0)
     >>> clip.update({"w": jnp.array([0.5, -7.0])}, NoState(), {"w": jnp.zeros(2)})[0]
     {'w': Array([ 0.5, -1. ], dtype=float32)}
+
+    Source: Mikolov (2012), *Statistical language models based on neural networks*.
     """
     limit = bounds.positive(limit, "limit")
     return _stateless(lambda gs: jax.tree.map(lambda g: jnp.clip(g, -limit, limit), gs))
 
 
-@transformation
+@register_transformation
 def clip_by_global_norm(max_norm: float) -> Optimizer:
-    """Shorten the gradient of all parameters together, keeping its direction.
+    """Shorten the gradient of all parameters, taken as one vector, and keep its direction.
 
     g <- g * min(1, max_norm / |g|), where |g| is the `global_norm`
 
-    A gradient that is not finite is not made finite by this.
+    A gradient that is not finite stays not finite.
 
     Raises:
         ConfigurationError: ``max_norm`` is not above 0.

@@ -1,14 +1,14 @@
 """Learning-rate schedules: functions of the number of updates made so far.
 
-A schedule is computed inside the compiled step. Its rates are those of the update to come: the
-first update is made at ``schedule(0)``. In every equation t is that number of updates.
+A schedule is computed inside the compiled step. The rate of the first update is
+``schedule(0)``. In every equation t is that number of updates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 import jax.numpy as jnp
 from jax import Array
@@ -43,7 +43,7 @@ Rate = float | Schedule | Callable[[Array], Array]
 
 
 def schedule(make: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """Enter a function that makes a schedule into the table, so that runs can record it by name."""
+    """Register a function that makes a schedule, so that runs can record it by name."""
     return named("schedule")(make)
 
 
@@ -61,7 +61,7 @@ def as_schedule(rate: Rate, where: str = "learning_rate") -> Schedule:
     return Schedule(lambda t: jnp.full(t.shape, value, t.dtype))
 
 
-def from_config(config: Mapping[str, Any]) -> Schedule:
+def from_config(config: Mapping[str, object]) -> Schedule:
     """Return the schedule that `Schedule.to_config` recorded.
 
     Raises:
@@ -75,7 +75,7 @@ def from_config(config: Mapping[str, Any]) -> Schedule:
 
 @schedule
 def constant(value: float) -> Schedule:
-    """Keep the rate as it is.
+    """Keep the rate constant.
 
     rate(t) = value
 
@@ -84,6 +84,8 @@ def constant(value: float) -> Schedule:
 
     >>> float(constant(0.5)(1000))
     0.5
+
+    Source: Robbins and Monro (1951) let the rate fall; a constant rate is the default in practice.
     """
     return as_schedule(value, "value")
 
@@ -99,6 +101,8 @@ def step(initial: float, every: int, factor: float = 0.1) -> Schedule:
 
     >>> [round(float(step(1.0, every=2)(t)), 3) for t in range(5)]
     [1.0, 1.0, 0.1, 0.1, 0.01]
+
+    Source: PyTorch's StepLR, which counts epochs where this schedule counts updates.
     """
     initial = bounds.positive(initial, "initial")
     every = bounds.count(every, "every", least=1)
@@ -118,6 +122,8 @@ def piecewise(values: Sequence[float], boundaries: Sequence[int]) -> Schedule:
 
     >>> [round(float(piecewise((0.1, 0.01), boundaries=(2,))(t)), 3) for t in range(4)]
     [0.1, 0.1, 0.01, 0.01]
+
+    Source: Keras's PiecewiseConstantDecay, which changes the rate one update later.
     """
     rates = [bounds.positive(x, "values") for x in values]
     edges = [bounds.count(x, "boundaries", least=1) for x in boundaries]
@@ -147,6 +153,8 @@ def exponential(initial: float, factor: float, every: float = 1) -> Schedule:
 
     >>> [float(exponential(1.0, factor=0.5, every=10)(t)) for t in (0, 10, 20)]
     [1.0, 0.5, 0.25]
+
+    Source: Keras's ExponentialDecay; PyTorch's ExponentialLR counts epochs.
     """
     initial = bounds.positive(initial, "initial")
     factor = bounds.positive(factor, "factor")
@@ -190,6 +198,8 @@ def polynomial(initial: float, steps: int, power: float = 1.0, final: float = 0.
 
     >>> [float(polynomial(1.0, steps=4)(t)) for t in range(6)]
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+    Source: Keras's PolynomialDecay, whose end is ``final`` and whose default is not 0 but 0.0001.
     """
     initial = bounds.positive(initial, "initial")
     steps = bounds.count(steps, "steps", least=1)
@@ -211,7 +221,7 @@ def warmup(steps: int, then: Rate, start: float = 0.0) -> Schedule:
     Args:
         steps: updates until the other schedule begins.
         then: the schedule, or the rate, that follows.
-        start: the first rate, as a part of ``then(0)``. With 0 the first update changes nothing.
+        start: the first rate, as a fraction of ``then(0)``. With 0 the first update is 0.
 
     Raises:
         ConfigurationError: a value out of its range.

@@ -37,8 +37,8 @@ def _known(name: str) -> str:
 
 def _known_rules(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if name not in optim.learning_rules():
-            raise unknown_name("learning rule", name, optim.learning_rules())
+        if name not in optim.optimizer_names():
+            raise unknown_name("learning rule", name, optim.optimizer_names())
     return names
 
 
@@ -96,7 +96,7 @@ class DescentStudy(Study):
         surface = find_surface(self.surface)
         return compare(
             surface,
-            self.rules or tuple(optim.learning_rules()),
+            self.rules or tuple(optim.optimizer_names()),
             start=self.start or surface.start,
             rates=RATES if self.learning_rate is None else (self.learning_rate,),
             steps=self.steps,

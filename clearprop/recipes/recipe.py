@@ -22,8 +22,8 @@ from clearprop.training.snapshots import LOG
 
 
 def _known_rule(name: str) -> str:
-    if name not in optim.learning_rules():
-        raise unknown_name("optimizer", name, optim.learning_rules())
+    if name not in optim.optimizer_names():
+        raise unknown_name("optimizer", name, optim.optimizer_names())
     return name
 
 
@@ -180,7 +180,7 @@ class NetworkRecipe(Recipe):
     """A network of several layers and how it is trained.
 
     Attributes:
-        optimizer: one of `optim.learning_rules`.
+        optimizer: one of `optim.optimizer_names`.
         schedule: how the rate goes over the run: "constant", "cosine" (falls from its highest value
             to nothing), "one-cycle" (rises over the first part, then falls so).
         warmup: the part of the run over which "one-cycle" rises.

@@ -16,7 +16,7 @@ from clearprop import nn, ops
 from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, marked_line
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Listed
 from clearprop.recipes.pictures import brought_to, check_pictures, drawn_evenly

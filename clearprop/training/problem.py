@@ -18,7 +18,7 @@ from clearprop.autodiff import grad, stop_gradient, value_and_grad
 from clearprop.autodiff.curvature import gauss_newton
 from clearprop.backend import float_dtype
 from clearprop.data import Preprocessor
-from clearprop.nn.call import Hook
+from clearprop.nn.module import Hook
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.precision import in_precision, widened
 from clearprop.training.state import State
@@ -185,7 +185,9 @@ class Problem:
             return self.optimizer.update(*given)
         return self.optimizer.update_on(*given, self._surface(state, frozen, batch, own))
 
-    def _surface(self, state: State, frozen: Arrays, batch: Batch, own: Array) -> optim.Surface:
+    def _surface(
+        self, state: State, frozen: Arrays, batch: Batch, own: Array
+    ) -> optim.BatchObjective:
         """Return the objective of a batch around a state, with its curvature."""
 
         def passed(parameters: Arrays) -> tuple[Any, Any]:
@@ -207,7 +209,7 @@ class Problem:
         def pulled(weights: Array) -> Any:
             return near.pull_back(grad(lambda y: (losses(y) * weights).sum())(near.outputs))
 
-        return optim.Surface(
+        return optim.BatchObjective(
             value=lambda parameters: losses(passed(parameters)[0]).mean(),
             product=near.product,
             pulled=pulled,

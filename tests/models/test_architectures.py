@@ -76,7 +76,7 @@ def test_mlp_takes_pictures_as_rows_of_numbers() -> None:
 
 
 def test_mlp_needs_inputs_and_outputs() -> None:
-    with pytest.raises(ConfigurationError, match="inputs and of outputs"):
+    with pytest.raises(ConfigurationError, match="at least two numbers"):
         MLP((3,))
 
 

@@ -186,9 +186,9 @@ def test_padding_counts_nowhere_when_texts_are_read_in_pieces_either() -> None:
     second, _ = model(tokens[:, 3:], state)
     both = jnp.concatenate([first, second], axis=1)
     np.testing.assert_allclose(both, model(tokens), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ShapeError, match="no texts"):
+    with pytest.raises(ShapeError, match="rows of tokens"):
         model(tokens, model.begin(2, 4))
-    with pytest.raises(ShapeError, match="room"):
+    with pytest.raises(ShapeError, match="too few places"):
         model(tokens[:, :3], state)
 
 
@@ -294,9 +294,9 @@ def test_searches_that_cannot_be() -> None:
         beam_search(step, {}, batch=1, length=3, penalty=-1.0)
     with pytest.raises(ShapeError, match="row"):
         beam_search(step, jnp.zeros((2, 3)), batch=1, length=3)
-    with pytest.raises(ShapeError, match="step answers"):
+    with pytest.raises(ShapeError, match="step must return"):
         beam_search(step, {}, batch=1, length=3)
-    with pytest.raises(ShapeError, match="sequences of tokens"):
+    with pytest.raises(ShapeError, match="rows of tokens"):
         translator().begin(TOKENS[:, :0], 3)
     pairs = ({"source": TOKENS[:, :0], "target": TOKENS}, {"source": TOKENS}, TOKENS)
     for pair in (*pairs, {"source": TOKENS, "target": TOKENS[:1]}):

@@ -105,5 +105,5 @@ def test_the_rate_changes_no_answer() -> None:
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 1], [0, 1], []])
 def test_labels_that_are_none(labels: list[int]) -> None:
-    with pytest.raises(DataError, match="a label of 0 or 1 each"):
+    with pytest.raises(DataError, match="labels of 0 or 1"):
         rosenblatt(XS[: 0 if not labels else 4], np.array(labels), in_order(1))

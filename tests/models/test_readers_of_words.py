@@ -47,7 +47,7 @@ def test_one_word_and_no_word(kind: str) -> None:
     assert np.isfinite(empty).all()
     if kind != "tagger":
         np.testing.assert_array_equal(empty, np.tile(model.output.bias, (2, 1)))
-    with pytest.raises(ShapeError, match="at least one place"):
+    with pytest.raises(ShapeError, match="at least one token"):
         model(jnp.zeros((2, 0), jnp.int32))
 
 
@@ -60,9 +60,9 @@ def test_a_bag_knows_no_order_and_windows_do() -> None:
 def test_sizes_that_cannot_be() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'cnn'"):
         models.WordClassifier(10, 3, network="cn")
-    with pytest.raises(ConfigurationError, match="hidden_size=6"):
+    with pytest.raises(ConfigurationError, match="hidden_size=9"):
         models.WordClassifier(10, 3, network="cnn", hidden_size=7)
-    with pytest.raises(ConfigurationError, match="hidden_size=6"):
+    with pytest.raises(ConfigurationError, match="hidden_size=9"):
         models.WordClassifier(10, 3, network="lstm", hidden_size=7)
-    with pytest.raises(ConfigurationError, match="hidden_size=6"):
+    with pytest.raises(ConfigurationError, match="hidden_size=9"):
         models.Tagger(10, 3, hidden_size=5)

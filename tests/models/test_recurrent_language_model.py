@@ -48,5 +48,5 @@ def test_what_it_does_not_take() -> None:
     model = models.RecurrentLanguageModel(10, embedding_features=4, hidden_size=6).init(0)
     with pytest.raises(ShapeError, match="rows of tokens"):
         model(TOKENS[0])
-    with pytest.raises(ShapeError, match="at least one place"):
+    with pytest.raises(ShapeError, match="at least one token"):
         model(TOKENS[:, :0])

@@ -128,7 +128,7 @@ def test_place_by_place_is_as_the_whole_at_once(shared: int, rotary: bool) -> No
     cache = layer.begin(2, 7)
     parts = []
     for start, end in ((0, 2), (2, 3), (3, 5)):
-        y, cache = layer(X[:, start:end], cache=cache, start=jnp.asarray(start))
+        y, cache = layer.extend(X[:, start:end], cache, jnp.asarray(start))
         parts.append(y)
     np.testing.assert_allclose(jnp.concatenate(parts, axis=1), layer(X), rtol=1e-5, atol=1e-6)
 
@@ -136,19 +136,19 @@ def test_place_by_place_is_as_the_whole_at_once(shared: int, rotary: bool) -> No
 def test_masked_places_of_a_cache_are_as_masked_places_of_the_whole() -> None:
     layer = nn.MultiHeadAttention(8, 2, key_value_heads=1, causal=True).init(0)
     mask = jnp.array([[True] * 5, [False, True, False, True, True]])
-    first, cache = layer(X[:, :3], mask=mask.at[:, 3:].set(False), cache=layer.begin(2, 5))
-    second, _ = layer(X[:, 3:], mask=mask, cache=cache, start=3)
+    first, cache = layer.extend(X[:, :3], layer.begin(2, 5), mask=mask.at[:, 3:].set(False))
+    second, _ = layer.extend(X[:, 3:], cache, 3, mask)
     both = jnp.concatenate([first, second], axis=1)
     np.testing.assert_allclose(both, layer(X, mask=mask), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ShapeError, match="which of its places count"):
-        layer(X[:, :3], mask=mask[:, :3], cache=cache)
+    with pytest.raises(ShapeError, match="which places of the cache count"):
+        layer.extend(X[:, :3], cache, mask=mask[:, :3])
 
 
 @pytest.mark.parametrize(("places", "start"), [(6, 0), (3, 3), (3, jnp.asarray(3))])
 def test_a_cache_is_not_written_beyond_its_end(places: int, start: Any) -> None:
     layer = nn.MultiHeadAttention(8, 2, causal=True).init(0)
-    with pytest.raises(ShapeError, match="room"):
-        layer(jnp.ones((2, places, 8)), cache=layer.begin(2, 5), start=start)
+    with pytest.raises(ShapeError, match="too few places"):
+        layer.extend(jnp.ones((2, places, 8)), layer.begin(2, 5), start)
 
 
 def test_weights_are_dropped_in_training_alone() -> None:

@@ -26,7 +26,7 @@ def test_global_pools() -> None:
     assert nn.GlobalAvgPool()(normal(2, 2, 3, 4, 5)).shape == (2, 5)
     for layer in (nn.GlobalAvgPool(), nn.GlobalMaxPool(), nn.AdaptiveAvgPool(1)):
         for wrong in ((2, 4), (2, 0, 3, 4)):
-            with pytest.raises(ShapeError, match="no places"):
+            with pytest.raises(ShapeError, match="no axis to pool over"):
                 layer(jnp.ones(wrong))
     with pytest.raises(ConfigurationError, match="number of parts"):
         nn.AdaptiveAvgPool((2, 2))(normal(1, 4, 1))
@@ -38,7 +38,7 @@ def test_the_mean_of_all_places_shares_the_error_out() -> None:
 
 
 def test_response_normalization_needs_a_middle() -> None:
-    with pytest.raises(ConfigurationError, match="no middle"):
+    with pytest.raises(ConfigurationError, match="middle channel"):
         nn.LocalResponseNorm(4)
     x = jnp.abs(normal(2, 3, 3, 2))  # fewer channels than the window has
     expected = x / (2 + 1e-4 * (x**2).sum(-1, keepdims=True)) ** 0.75

@@ -97,9 +97,9 @@ def test_what_cannot_be_is_refused() -> None:
         nn.MemoryBlock(4, look_back=-1)
     with pytest.raises(ConfigurationError, match="unknown memory"):
         nn.MemoryBlock(4, look_back=1, memory="tensor")
-    with pytest.raises(ShapeError, match="takes sequences"):
+    with pytest.raises(ShapeError, match="batch of sequences"):
         nn.Delay()(X[0])
-    with pytest.raises(ShapeError, match="takes sequences"):
+    with pytest.raises(ShapeError, match="batch of sequences"):
         nn.MemoryBlock(4, look_back=1).init(0)(X)
     with pytest.raises(ShapeError, match="mask says"):
         nn.Delay()(X, MASK.T)

@@ -250,7 +250,7 @@ def test_gates_begin_with_the_learned_state(kind: Any) -> None:
     _, gates = cell.look(cell.project(X[:, 0]), begun)
     for of_layer, of_cell in zip(layer.gates(X), gates, strict=True):
         close(of_layer[:, 0], of_cell, 1e-6)
-    with pytest.raises(ShapeError, match="takes sequences"):
+    with pytest.raises(ShapeError, match="batch of sequences"):
         layer.gates(X[0])
 
 
@@ -297,13 +297,13 @@ def test_what_cannot_be_is_refused(wrong: Any, told: str) -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda layer: layer(X[0]), "takes sequences"),
-        (lambda layer: layer(X[..., :1]), "takes sequences"),
+        (lambda layer: layer(X[0]), "batch of sequences"),
+        (lambda layer: layer(X[..., :1]), "batch of sequences"),
         (lambda layer: layer(X, mask=MASK[:, :2]), "mask says for every step"),
         (lambda layer: layer(X, mask=MASK.astype("int32")), "mask says for every step"),
-        (lambda layer: layer(X, jnp.zeros((B, H))), "no state of LSTMCell"),
-        (lambda layer: layer(X, layer.zero_state(B + 1)), "no state of LSTMCell"),
-        (lambda layer: layer.cells[0](X[:, 0, :1]), "as long as the cell has inputs"),
+        (lambda layer: layer(X, jnp.zeros((B, H))), "does not fit LSTMCell"),
+        (lambda layer: layer(X, layer.zero_state(B + 1)), "does not fit LSTMCell"),
+        (lambda layer: layer.cells[0](X[:, 0, :1]), "as long as the layer has inputs"),
         (lambda layer: nn.LSTM(D, H, layers=2).init(0)(X, ()), "tuple of 2 layers"),
     ],
 )
@@ -320,11 +320,11 @@ def test_weights_of_another_size_are_refused() -> None:
     from_pytorch(nn.GRU(D, H), state)
     with pytest.raises(ModelError, match="resets after"):
         from_pytorch(nn.GRU(D, H, reset="before"), state)
-    with pytest.raises(ModelError, match="not of a layer of this size"):
+    with pytest.raises(ModelError, match="do not fit the sizes"):
         from_pytorch(nn.GRU(D, H + 1), state)
     with pytest.raises(ModelError, match="has no 'weight_ih_l1'"):
         from_pytorch(nn.GRU(D, H, layers=2), state)
-    with pytest.raises(ModelError, match="no twin"):
+    with pytest.raises(ModelError, match="no cell of PyTorch"):
         from_pytorch(nn.HigherOrderRNN(D, H), state)
     with pytest.raises(ModelError, match="is one layer"):
         from_onnx(nn.GRU(D, H, layers=2), np.zeros((1, 3 * H, D)), np.zeros((1, 3 * H, H)))

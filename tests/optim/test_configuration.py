@@ -72,7 +72,7 @@ def own_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_rule_that_a_user_enters_is_made_and_recorded_by_name(own_table: None) -> None:
-    @optim.learning_rule
+    @optim.register_optimizer
     def sign_descent(learning_rate: float = 0.5) -> optim.Optimizer:
         """Step by the sign of the gradient."""
 
@@ -85,7 +85,7 @@ def test_a_rule_that_a_user_enters_is_made_and_recorded_by_name(own_table: None)
     assert rule.to_config() == {"name": "sign_descent", "learning_rate": 0.25}
     updates, _ = rule.update({"w": jnp.array([-3.0])}, optim.NoState(), {"w": jnp.zeros(1)})
     assert updates["w"].tolist() == [0.25]
-    assert "sign_descent" in optim.learning_rules()
+    assert "sign_descent" in optim.optimizer_names()
 
 
 def test_a_name_is_given_once(own_table: None) -> None:
@@ -93,7 +93,7 @@ def test_a_name_is_given_once(own_table: None) -> None:
         return optim.sgd()
 
     with pytest.raises(ConfigurationError, match="'adam' is taken"):
-        optim.learning_rule(adam)
+        optim.register_optimizer(adam)
 
 
 @pytest.mark.parametrize(

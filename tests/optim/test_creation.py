@@ -14,7 +14,7 @@ from clearprop import optim
 from clearprop.errors import ConfigurationError
 
 
-@pytest.mark.parametrize("name", optim.learning_rules())
+@pytest.mark.parametrize("name", optim.optimizer_names())
 def test_every_rule_can_be_made_by_name_alone_and_with_a_rate(name: str) -> None:
     assert optim.create(name).to_config() == getattr(optim, name)().to_config()
     assert optim.create(name.upper(), 0.125).options["learning_rate"] == 0.125
@@ -51,7 +51,7 @@ def test_what_it_cannot_make_it_says(make: Callable[[], Any], message: str) -> N
     assert message in str(raised.value)
 
 
-@pytest.mark.parametrize("name", optim.learning_rules())
+@pytest.mark.parametrize("name", optim.optimizer_names())
 @pytest.mark.parametrize("rate", [0, -0.1, math.nan, math.inf, "0.1", True, [0.1]], ids=repr)
 def test_a_rate_that_is_none_is_an_error_with_its_place(name: str, rate: Any) -> None:
     with pytest.raises(ConfigurationError) as raised:

@@ -22,7 +22,7 @@ def test_the_lectures_parabola_has_the_slope_10_at_5() -> None:
     np.testing.assert_allclose(trail.points[:, 0], 5 * 0.8 ** np.arange(21), rtol=1e-5)
 
 
-@pytest.mark.parametrize("rule", optim.learning_rules())
+@pytest.mark.parametrize("rule", optim.optimizer_names())
 def test_a_path_is_the_one_of_the_rule(rule: str) -> None:
     height = find_surface("ravine").height
     trails = descend(height, (-8.0, 1.5), rule, (0.01, 0.05), 12)

@@ -62,7 +62,7 @@ def rate_of(facts: Facts) -> float | None:
 def lower_rate(facts: Facts) -> float:
     """Return a tenth of a run's learning rate, or the rule's usual one where that is lower."""
     rate, name = rate_of(facts) or 0.01, (facts.config.get("optimizer") or {}).get("name")
-    usual = optim.create(str(name)).to_config() if name in optim.learning_rules() else {}
+    usual = optim.create(str(name)).to_config() if name in optim.optimizer_names() else {}
     own = usual.get("learning_rate")
     return min(rate / 10, float(own)) if isinstance(own, int | float) else rate / 10
 

@@ -1,4 +1,4 @@
-"""Recurrent layers: each a cell, which is one step, and a layer, which is the cell over time."""
+"""Recurrent layers: a cell computes one step, a layer applies the cell to a sequence."""
 
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.gru import GRU, GRUCell, GRUGates

@@ -1,4 +1,4 @@
-"""What every recurrent cell is: one step of a recurrence, for one or many examples at a time.
+"""`Cell`, the base of the recurrent cells: one step of a recurrence, for one or many examples.
 
 Shape letters: B batch, D input features, H hidden units, G units of all gates together.
 """
@@ -6,34 +6,51 @@ Shape letters: B batch, D input features, H hidden units, G units of all gates t
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
+from clearprop import ops
 from clearprop.errors import ShapeError
 from clearprop.nn import draws
-from clearprop.nn.checks import positive_sizes, probability
+from clearprop.nn.checks import last_axis, positive_sizes, probability
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.module import Array, Initializer, Module, static
+from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.module import Module
+
+State = TypeVar("State")
+Gates = TypeVar("Gates")
 
 
-class Cell(Module):
+class Cell(Module, Generic[State, Gates]):
     """One step of a recurrence: s_t = cell(x_t, s_{t-1}).
 
-    The part of the input, which no state waits for, is apart from the rest, so that a layer
-    computes it for all steps in one product: s_t = step(project(x_t), s_{t-1}).
+    What the input adds to the gates depends on no state, so a layer computes it for all steps in
+    one product: s_t = step(project(x_t), s_{t-1}) with project(x) = x W + b.
 
-    In a loop of your own, `ops.scan(lambda s, x: 2 * (cell(x, s),), cell.zero_state(B), xs)` hands
-    the state on and returns all of them. Dropout of a cell draws anew at every step of it.
+    A cell defines `look` and `zero_state`. A state is an array, or a tuple of arrays of which the
+    first is what the cell shows to the outside.
+
+    In your own loop, `ops.scan(lambda s, x: 2 * (cell(x, s),), cell.zero_state(B), xs)` carries the
+    state from step to step and returns all states. Dropout draws new numbers at every step.
 
     Attributes:
-        dropout: of the hidden state on its way into the recurrent product; None for none.
+        dropout: of the hidden state before the recurrent product; None for none.
+        input_size: D.
+        hidden_size: H.
+        weight: W, (D, G).
+        recurrent_weight: U, with H columns for each gate.
+        bias: b, (G,).
     """
 
     dropout: Dropout | None
     input_size: int = static()
     hidden_size: int = static()
+    weight: Array
+    recurrent_weight: Array
+    bias: Array
 
     def _begin(self, input_size: int, hidden_size: int, dropout: float) -> None:
         kind = type(self).__name__
@@ -43,34 +60,29 @@ class Cell(Module):
         self.hidden_size = hidden_size
         self.dropout = Dropout(dropout) if dropout else None
 
-    @abstractmethod
     def project(self, x: Array) -> Array:
-        """Return what the input adds to every gate, (..., G), of x (..., D)."""
+        """Return x W + b, what the input adds to every gate, (..., G), of x (..., D)."""
+        return ops.matmul(x, self.weight) + self.bias
 
-    @abstractmethod
-    def step(self, projected: Array, state: Any) -> Any:
+    def step(self, projected: Array, state: State) -> State:
         """Return the next state from a projected input (B, G) and the state before."""
-
-    def look(self, projected: Array, state: Any) -> tuple[Any, Any]:
-        """Return the next state and the gates that made it; None for a cell without gates."""
-        return self.step(projected, state), None
+        return self.look(projected, state)[0]
 
     @abstractmethod
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Any:
-        """Return a state that is nothing yet, of arrays (*batch, H)."""
+    def look(self, projected: Array, state: State) -> tuple[State, Gates]:
+        """Return the next state and the gates that made it; None for a cell without gates."""
 
-    def hidden(self, state: Any) -> Array:
-        """Return of a state what the cell shows to the outside, (B, H)."""
-        shown: Array = state
+    @abstractmethod
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> State:
+        """Return the state of zeros, of arrays (*batch, H)."""
+
+    def hidden(self, state: State) -> Array:
+        """Return what of a state the cell shows to the outside, (B, H)."""
+        shown: Array = jax.tree.leaves(state)[0]
         return shown
 
-    def __call__(self, x: Array, state: Any = None) -> Any:
-        if not x.shape or x.shape[-1] != self.input_size:
-            raise ShapeError(
-                "the last axis of the input is not as long as the cell has inputs",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.input_size})",
-            )
+    def __call__(self, x: Array, state: State | None = None) -> State:
+        last_axis(x, self.input_size)
         if state is None:
             state = self.zero_state(*x.shape[:-1], dtype=x.dtype)
         check_state(self, state, x.shape[:-1])
@@ -80,11 +92,11 @@ class Cell(Module):
         return hidden if self.dropout is None else self.dropout(hidden)
 
 
-def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
-    """Raise unless a state is one of this cell, for so many examples.
+def check_state(cell: Cell[State, Gates], state: State, batch: tuple[int, ...]) -> None:
+    """Check that a state has the arrays of this cell for a batch of examples.
 
     Raises:
-        ShapeError: another structure or other shapes.
+        ShapeError: it has another structure or other shapes.
     """
     wanted = jax.eval_shape(lambda: cell.zero_state(*batch))
     structure: Any = jax.tree.structure(state)
@@ -92,7 +104,7 @@ def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
     expected = [leaf.shape for leaf in jax.tree.leaves(wanted)]
     if structure != jax.tree.structure(wanted) or given != expected:
         raise ShapeError(
-            f"this is no state of {type(cell).__name__} for this batch",
+            f"the state does not fit {type(cell).__name__} and this batch",
             given=f"{type(state).__name__} of arrays {given}",
             expected=f"{type(wanted).__name__} of arrays {expected}",
             fix="state = cell.zero_state(batch), or the state that an earlier call returned",
@@ -100,10 +112,10 @@ def check_state(cell: Cell, state: Any, batch: tuple[int, ...]) -> None:
 
 
 def by_gate(initializer: Initializer, gates: int) -> Initializer:
-    """Return an initializer that makes each gate's columns of a weight for themselves.
+    """Return an initializer that makes the columns of each gate of a weight separately.
 
-    The spread of first values follows from a weight's sizes; those of all gates side by side are
-    not the sizes of any of them.
+    The spread of initial values depends on the sizes of a weight, and a weight that holds all gates
+    side by side has more columns than the weight of one gate.
 
     >>> from clearprop.nn.initializers import orthogonal
     >>> weight = by_gate(orthogonal, 4)(jax.random.key(0), (3, 12), jnp.float32)
@@ -111,9 +123,9 @@ def by_gate(initializer: Initializer, gates: int) -> Initializer:
     True
     """
 
-    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // gates)
         keys = draws.split(key, gates)
-        return draws.joined([initializer(own, one, dtype) for own in keys], axis=-1)
+        return draws.joined([initializer(gate_key, one, dtype) for gate_key in keys], axis=-1)
 
     return make

@@ -1,18 +1,19 @@
-"""Gated recurrent units: one state, a gate that keeps it and one that forgets it in proposals.
+"""Gated recurrent units: one state, a gate that keeps it and a gate that hides it from candidates.
 
 Shape letters: B batch, T steps, D input features, H hidden units.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Unpack
+from typing import NamedTuple, Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import unknown_name
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter, static
 from clearprop.nn.recurrent.cell import Cell, by_gate
 from clearprop.nn.recurrent.layer import Options, Recurrent
 
@@ -20,14 +21,14 @@ RESETS = ("after", "before")
 
 
 class GRUGates(NamedTuple):
-    """The gates of one step, each (B, H): what of the past is heard, kept, and what is proposed."""
+    """The gates r and z and the candidate n of one step, each (B, H)."""
 
     reset: Array
     update: Array
     candidate: Array
 
 
-class GRUCell(Cell):
+class GRUCell(Cell[Array, GRUGates]):
     """One step of gated recurrent units.
 
         r = sigmoid(x W_r + h U_r + b_r)        z = sigmoid(x W_z + h U_z + b_z)
@@ -43,25 +44,22 @@ class GRUCell(Cell):
         hidden_size: H.
         reset: "after" as in PyTorch, cuDNN, and ONNX with linear_before_reset=1; "before" as in the
             paper, and in ONNX with linear_before_reset=0.
-        dropout: probability with which an entry of h is dropped on its way into the product, in
-            training, drawn anew at every step; h is never dropped where z keeps it.
+        dropout: probability with which an entry of h is dropped before the product, in training;
+            every step draws new numbers, and the h that z keeps is never dropped.
         weight_init: makes W, a gate at a time.
         recurrent_init: makes U, a gate at a time.
 
     Raises:
-        ConfigurationError: a size is not positive, or reset is something else.
+        ConfigurationError: a size is not positive, or reset is another name.
         ShapeError: x or the state has another shape.
 
     >>> GRUCell(3, 4).init(0)(jnp.ones((2, 3))).shape
     (2, 4)
 
     Source: Cho et al. (2014), *Learning phrase representations using RNN encoder-decoder*. PyTorch
-    adds two biases; those of r and z are one here.
+    has two biases; those of r and z are one here.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     candidate_bias: Array | None
     reset: str = static()
 
@@ -80,18 +78,10 @@ class GRUCell(Cell):
             raise unknown_name("reset", reset, RESETS, "GRUCell")
         self.reset = reset
         units = 3 * hidden_size
-        self.weight = Parameter((input_size, units), by_gate(weight_init, 3))  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((hidden_size, units), by_gate(recurrent_init, 3))  # type: ignore[assignment]
-        self.bias = Parameter((units,), zeros)  # type: ignore[assignment]
-        self.candidate_bias = Parameter((hidden_size,), zeros) if reset == "after" else None  # type: ignore[assignment]
-
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
-
-    def step(self, projected: Array, state: Array) -> Array:
-        """Return h'."""
-        return self.look(projected, state)[0]
+        self.weight = parameter((input_size, units), by_gate(weight_init, 3))
+        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 3))
+        self.bias = parameter((units,), zeros)
+        self.candidate_bias = parameter((hidden_size,), zeros) if reset == "after" else None
 
     def look(self, projected: Array, state: Array) -> tuple[Array, GRUGates]:
         """Return the next state and the gates that made it.
@@ -101,29 +91,35 @@ class GRUCell(Cell):
         >>> gates.update.shape
         (2, 4)
         """
-        heard = self._recurrent(state)
+        hidden = self._recurrent(state)
         x_r, x_z, x_n = ops.split(projected, 3, axis=-1)
         if self.candidate_bias is not None:
-            h_r, h_z, h_n = ops.split(ops.matmul(heard, self.recurrent_weight), 3, axis=-1)
+            h_r, h_z, h_n = ops.split(ops.matmul(hidden, self.recurrent_weight), 3, axis=-1)
             r = ops.sigmoid(x_r + h_r)
             n = ops.tanh(x_n + r * (h_n + self.candidate_bias))
         else:
             both = 2 * self.hidden_size
-            h_r, h_z = ops.split(ops.matmul(heard, self.recurrent_weight[:, :both]), 2, axis=-1)
+            h_r, h_z = ops.split(ops.matmul(hidden, self.recurrent_weight[:, :both]), 2, axis=-1)
             r = ops.sigmoid(x_r + h_r)
-            n = ops.tanh(x_n + ops.matmul(r * heard, self.recurrent_weight[:, both:]))
+            n = ops.tanh(x_n + ops.matmul(r * hidden, self.recurrent_weight[:, both:]))
         z = ops.sigmoid(x_z + h_z)
         return n + z * (state - n), GRUGates(r, z, n)
 
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Array:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> Array:
         """Return h = 0, (*batch, H)."""
         return jnp.zeros((*batch, self.hidden_size), dtype)
 
 
-class GRU(Recurrent):
+class GRU(Recurrent[Array, GRUGates]):
     """A layer of gated recurrent units over time: y_t = h_t = cell(x_t, h_{t-1}).
 
-    Shapes, arguments and errors are those of `Recurrent`, equations those of `GRUCell`.
+    The equations are those of `GRUCell`; `Recurrent` describes all arguments.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> GRU(3, 4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 4)
@@ -151,5 +147,4 @@ class GRU(Recurrent):
         >>> GRU(3, 4).init(0).gates(jnp.ones((2, 5, 3))).update.shape
         (2, 5, 4)
         """
-        gates: GRUGates = self.watch(x)[1]
-        return gates
+        return self.watch(x)[1]

@@ -1,4 +1,4 @@
-"""Higher-order recurrent networks: the state hears several of its last values, not one.
+"""Higher-order recurrent networks: a step takes the last K values of the state, not one.
 
 Shape letters: B batch, T steps, D input features, H hidden units, K order.
 """
@@ -6,22 +6,23 @@ Shape letters: B batch, T steps, D input features, H hidden units, K order.
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import unknown_name
 from clearprop.nn import draws
 from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter, static
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Options, Recurrent
 from clearprop.nn.recurrent.rnn import NONLINEARITIES
 
 
-class HigherOrderRNNCell(Cell):
+class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
     """One step of a higher-order recurrent network: h_t = f(x_t W + sum_k h_{t-k} U_k + b).
 
     k goes from 1 to K. An error signal reaches h_{t-K} in one step instead of K, so that it fades
@@ -35,13 +36,13 @@ class HigherOrderRNNCell(Cell):
         hidden_size: H.
         order: K.
         nonlinearity: f, "tanh" or "relu".
-        dropout: probability with which an entry of the states is dropped on its way into the
-            product, in training, drawn anew at every step.
+        dropout: probability with which an entry of the states is dropped before the product, in
+            training; every step draws new numbers.
         weight_init: makes W.
         recurrent_init: makes each U_k, which is then divided by the square root of K.
 
     Raises:
-        ConfigurationError: a size is not positive, or f is another one.
+        ConfigurationError: a size is not positive, or f is another name.
         ShapeError: x or the state has another shape.
 
     >>> cell = HigherOrderRNNCell(3, 4, order=2).init(0)
@@ -51,9 +52,6 @@ class HigherOrderRNNCell(Cell):
     Source: Soltani and Jiang (2016), *Higher order recurrent neural networks*, without pooling.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     order: int = static()
     nonlinearity: str = static()
 
@@ -73,41 +71,39 @@ class HigherOrderRNNCell(Cell):
         if nonlinearity not in NONLINEARITIES:
             raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "HigherOrderRNNCell")
 
-        def stacked(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        def stacked(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
             square = (hidden_size, hidden_size)
-            each = [recurrent_init(own, square, dtype) for own in draws.split(key, order)]
+            each = [recurrent_init(k, square, dtype) for k in draws.split(key, order)]
             return draws.joined(each, axis=0) / math.sqrt(order)
 
         self.order = order
         self.nonlinearity = nonlinearity
-        self.weight = Parameter((input_size, hidden_size), weight_init)  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((order * hidden_size, hidden_size), stacked)  # type: ignore[assignment]
-        self.bias = Parameter((hidden_size,), zeros)  # type: ignore[assignment]
+        self.weight = parameter((input_size, hidden_size), weight_init)
+        self.recurrent_weight = parameter((order * hidden_size, hidden_size), stacked)
+        self.bias = parameter((hidden_size,), zeros)
 
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
+    def look(self, projected: Array, state: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
+        """Return (h_t, ..., h_{t-K+1}), and no gates."""
+        states = self._recurrent(ops.concatenate(state, axis=-1))
+        total = projected + ops.matmul(states, self.recurrent_weight)
+        return (ops.ACTIVATIONS[self.nonlinearity](total), *state[:-1]), None
 
-    def step(self, projected: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Return (h_t, ..., h_{t-K+1})."""
-        heard = self._recurrent(ops.concatenate(state, axis=-1))
-        total = projected + ops.matmul(heard, self.recurrent_weight)
-        return (ops.ACTIVATIONS[self.nonlinearity](total), *state[:-1])
-
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> tuple[Array, ...]:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> tuple[Array, ...]:
         """Return K times h = 0, each (*batch, H)."""
         return (jnp.zeros((*batch, self.hidden_size), dtype),) * self.order
 
-    def hidden(self, state: tuple[Array, ...]) -> Array:
-        """Return h_t."""
-        return state[0]
 
-
-class HigherOrderRNN(Recurrent):
+class HigherOrderRNN(Recurrent[tuple[Array, ...], None]):
     """A higher-order recurrent layer over time: y_t = h_t = f(x_t W + sum_k h_{t-k} U_k + b).
 
-    Shapes, arguments and errors are those of `Recurrent`; K is ``order``. A state is the tuple of
-    the last K values of h, the newest first.
+    K is ``order``; `Recurrent` describes all arguments. A state is the tuple of the last K values
+    of h, the newest first.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> HigherOrderRNN(3, 4, order=3).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 4)

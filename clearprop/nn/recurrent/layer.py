@@ -6,27 +6,29 @@ Shape letters: B batch, T steps, D input features, H hidden units, F output feat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypedDict
+from typing import Any, Generic, Literal, TypedDict, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import positive_sizes, sequences
 from clearprop.nn.dropout import Dropout
+from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import zeros
-from clearprop.nn.module import Array, Module, Parameter, static
-from clearprop.nn.recurrent.cell import Cell, check_state
+from clearprop.nn.module import Module
+from clearprop.nn.recurrent.cell import Cell, Gates, State, check_state
 
 MERGES = ("concatenate", "sum")
 STARTS = ("zero", "learned")
 
 
 class Options(TypedDict, total=False):
-    """What every recurrent layer can be told; see `Recurrent`."""
+    """The arguments by name of every recurrent layer; see `Recurrent`."""
 
     layers: int
     bidirectional: bool
@@ -36,41 +38,41 @@ class Options(TypedDict, total=False):
     truncate: int | None
 
 
-class Recurrent(Module):
+class Recurrent(Module, Generic[State, Gates]):
     """A cell applied to every step of a sequence: s_t = cell(x_t, s_{t-1}), y_t = h_t.
 
-    Several layers stand one on another, each reading the outputs of the one below. With two
-    directions a second cell reads from the last step to the first, and both outputs are merged.
+    With several layers each layer reads the outputs of the layer below. With two directions a
+    second cell reads from the last step to the first, and both outputs are merged.
 
     Called as ``layer(x, state=None, mask=None, return_state=False)``:
 
     - x: (B, T, D); y: (B, T, F), where F is H, or 2 H where two directions are concatenated.
-    - state: to begin with, such as an earlier call returned; None for zero or what is learned.
-      It is the cell's own; of two directions the pair (forward, backward); of several layers the
-      tuple of theirs, the lowest first.
-    - mask: bool (B, T), True where a step counts. A step that does not count hands the state on
-      unchanged and gives zero; its x has no influence on anything, and gets no error signal.
-    - return_state: return (y, state) with the state after the last step that counts; backward,
-      after the first one.
+    - state: the state before the first step, such as an earlier call returned; None for zeros or
+      the learned state. It is the state of the cell; with two directions the pair (forward,
+      backward); with several layers the tuple of the layers' states, the lowest first.
+    - mask: bool (B, T), True where a step counts. At a step that does not count the state stays
+      unchanged and y is zero; its x has no influence, and gets no error signal.
+    - return_state: return (y, state) with the state after the last step that counts; of a backward
+      cell, after the first one.
 
-    No step at all (T = 0) is a sequence too: y is empty, and the state that of the beginning.
+    A sequence may have no step (T = 0): y is empty, and the state is the first state.
 
     Args:
         input_size: D.
         hidden_size: H.
-        layers: how many stand one on another.
+        layers: number of layers.
         bidirectional: whether there is a second direction.
         merge: of two directions: "concatenate" or "sum".
-        dropout: probability with which an entry of a layer's output is dropped on its way into the
-            layer above, in training, drawn anew at every step.
-        recurrent_dropout: the same for the hidden state on its way into the recurrent product.
+        dropout: probability with which an entry of a layer's output is dropped before the layer
+            above, in training; every step draws new numbers.
+        recurrent_dropout: the same for the hidden state before the recurrent product.
         start: the state before the first step: "zero" or "learned", one for all sequences.
-        truncate: stop error signals after so many steps: on their way back they pass from step t
-            to t - 1 unless t is a multiple of this (steps counted from 0, backward from the end).
-            None for none: back-propagation through all of time. The forward pass is the same.
+        truncate: error signals do not pass from step t to t - 1 where t is a multiple of this
+            number (steps counted from 0; of a backward cell, from the end). With None they pass
+            through all steps. The forward pass is the same.
 
     Raises:
-        ConfigurationError: a size, a rate or a name that cannot be.
+        ConfigurationError: a size, a rate or a name is out of its range.
         ShapeError: x, the state or the mask has another shape.
 
     Source: back-propagation through time (Werbos 1990), truncated (Williams and Peng 1990), in
@@ -78,8 +80,8 @@ class Recurrent(Module):
     Sutskever and Vinyals (2014).
     """
 
-    cells: tuple[Cell, ...]
-    backward_cells: tuple[Cell, ...] | None
+    cells: tuple[Cell[State, Gates], ...]
+    backward_cells: tuple[Cell[State, Gates], ...] | None
     starts: tuple[tuple[Array, ...], ...] | None
     dropout: Dropout | None
     merge: str = static()
@@ -87,7 +89,7 @@ class Recurrent(Module):
 
     def _build(
         self,
-        make: Callable[[int], Cell],
+        make: Callable[[int], Cell[State, Gates]],
         input_size: int,
         *,
         layers: int = 1,
@@ -105,7 +107,7 @@ class Recurrent(Module):
             raise unknown_name("start", start, STARTS, kind)
         if dropout and layers == 1:
             raise ConfigurationError(
-                "dropout acts between layers, and there is one",
+                "dropout acts between layers, and there is only one layer",
                 where=kind,
                 given=f"dropout={dropout}, layers=1",
                 fix="layers=2, or recurrent_dropout, or nn.Dropout before or after the layer",
@@ -120,12 +122,20 @@ class Recurrent(Module):
         self.merge = merge
         self.truncate = truncate
 
+    @overload
+    def __call__(self, x: Array, state: object = None, mask: Array | None = None) -> Array: ...
+
+    @overload
     def __call__(
-        self, x: Array, state: Any = None, mask: Array | None = None, return_state: bool = False
-    ) -> Any:
+        self, x: Array, state: object = None, mask: Array | None = None, *, return_state: bool
+    ) -> Any: ...
+
+    def __call__(
+        self, x: Array, state: object = None, mask: Array | None = None, return_state: bool = False
+    ) -> object:
         y, mask = self._by_time(x, mask)
         states = self._begin(state, x)
-        last: list[Any] = []
+        last: list[list[State]] = []
         for number, (cells, before) in enumerate(zip(self._layers(), states, strict=True)):
             if number and self.dropout is not None:
                 y = ops.moveaxis(self.dropout(ops.moveaxis(y, 0, 1)), 1, 0)
@@ -141,27 +151,27 @@ class Recurrent(Module):
     def watch(
         self,
         x: Array,
-        state: Any = None,
+        state: object = None,
         mask: Array | None = None,
         *,
         layer: int = 0,
         backward: bool = False,
-    ) -> tuple[Any, Any]:
-        """Return what a cell holds after every step, and the gates that made it.
+    ) -> tuple[State, Gates]:
+        """Return the states of a cell after every step, and its gates at every step.
 
-        Both are the cell's own, with arrays (B, T, H); gates are None where it has none. At a step
-        that does not count they are what they would be, and the state stays as it was.
+        Both have arrays (B, T, H); gates are None for a cell without gates. At a step that does not
+        count the state stays unchanged, and the gates are computed as at any other step.
 
         Args:
             x: (B, T, D).
-            state: to begin with.
+            state: before the first step.
             mask: bool (B, T), True where a step counts.
-            layer: which of the layers that stand one on another.
-            backward: the cell that reads from the end, where there are two directions.
+            layer: number of the layer, from 0.
+            backward: whether to take the cell that reads from the end.
 
         Raises:
             ConfigurationError: there is no such layer or direction.
-            ShapeError: as of the layer itself.
+            ShapeError: as in the call of the layer.
 
         >>> from clearprop import nn
         >>> states, gates = nn.LSTM(3, 4, layers=2).init(0).watch(jnp.ones((2, 5, 3)), layer=1)
@@ -170,7 +180,7 @@ class Recurrent(Module):
         """
         if not 0 <= layer < len(self.cells) or (backward and self.backward_cells is None):
             raise ConfigurationError(
-                "there is no such layer or direction to watch",
+                "there is no such layer or direction",
                 given=f"layer={layer}, backward={backward}",
                 expected=f"a layer below {len(self.cells)}, "
                 f"of {'one direction' if self.backward_cells is None else 'two directions'}",
@@ -192,8 +202,8 @@ class Recurrent(Module):
 
     def _by_time(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
         """Return x (T, B, D) and the mask (T, B, 1)."""
-        self._check(x, mask)
-        # What must not count may hold anything, NaN too: it is taken away before any product.
+        sequences(x, mask, self.cells[0].input_size)
+        # Hidden steps may hold any numbers, NaN too, so they are removed before any product.
         if mask is not None:
             x = ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
             mask = jnp.asarray(mask).T[:, :, None]
@@ -201,9 +211,9 @@ class Recurrent(Module):
 
     def _along(
         self,
-        cell: Cell,
+        cell: Cell[State, Gates],
         x: Array,
-        state: Any,
+        state: State,
         mask: Array | None,
         *,
         reverse: bool,
@@ -239,8 +249,8 @@ class Recurrent(Module):
 
     # -- states ---------------------------------------------------------------------------------
 
-    def zero_state(self, batch: int, dtype: Any = jnp.float32) -> Any:
-        """Return the state that is nothing, for so many sequences.
+    def zero_state(self, batch: int, dtype: DTypeLike = jnp.float32) -> Any:
+        """Return the state of zeros for a batch of sequences.
 
         >>> from clearprop import nn
         >>> [h.shape for h in nn.GRU(3, 4, layers=2).zero_state(5)]
@@ -250,13 +260,13 @@ class Recurrent(Module):
             [[cell.zero_state(batch, dtype=dtype) for cell in cells] for cells in self._layers()]
         )
 
-    def _layers(self) -> Iterator[tuple[Cell, ...]]:
-        """Yield the cells of each layer: one a direction."""
+    def _layers(self) -> Iterator[tuple[Cell[State, Gates], ...]]:
+        """Yield the cells of each layer, one for each direction."""
         if self.backward_cells is None:
             return ((cell,) for cell in self.cells)
         return zip(self.cells, self.backward_cells, strict=True)
 
-    def _begin(self, state: Any, x: Array) -> list[list[Any]]:
+    def _begin(self, state: object, x: Array) -> list[list[State]]:
         """Return the first state of each layer and direction."""
         batch = x.shape[0]
         dtype = jnp.result_type(x.dtype, *(leaf.dtype for leaf in jax.tree.leaves(self.cells)))
@@ -284,17 +294,17 @@ class Recurrent(Module):
             for of_layer in states
         ]
 
-    def _first_starts(self) -> Any:
+    def _first_starts(self) -> tuple[tuple[Array, ...], ...]:
         return tuple(
             tuple(
-                Parameter(tuple(leaf.shape), zeros) for leaf in jax.tree.leaves(cell.zero_state())
+                parameter(tuple(leaf.shape), zeros) for leaf in jax.tree.leaves(cell.zero_state())
             )
             for cells in self._layers()
             for cell in cells
         )
 
-    def _outer(self, states: list[list[Any]]) -> Any:
-        """Return states as a caller knows them: no tuple of one layer, no pair of one direction."""
+    def _outer(self, states: list[list[State]]) -> Any:
+        """Return the states as callers get them: without tuples for one layer or one direction."""
         pairs = [of_layer[0] if len(of_layer) == 1 else tuple(of_layer) for of_layer in states]
         return pairs[0] if len(pairs) == 1 else tuple(pairs)
 
@@ -316,21 +326,3 @@ class Recurrent(Module):
 
         of_layers = parts(state, len(self.cells), "layers")
         return [parts(each, directions, "directions") for each in of_layers]
-
-    def _check(self, x: Array, mask: Array | None) -> None:
-        size = self.cells[0].input_size
-        if len(x.shape) != 3 or x.shape[-1] != size:
-            raise ShapeError(
-                "a recurrent layer takes sequences of as many features as it has inputs",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(batch, time, {size})",
-                fix="x[None] for one sequence" if len(x.shape) == 2 else None,
-            )
-        if mask is None:
-            return
-        if tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_:
-            raise ShapeError(
-                "a mask says for every step of every sequence whether it counts",
-                given=f"{mask.dtype} {tuple(mask.shape)}",
-                expected=f"bool {tuple(x.shape[:2])}",
-            )

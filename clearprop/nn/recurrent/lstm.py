@@ -1,27 +1,28 @@
-"""Long short-term memory: a cell state that is kept, and gates that write, keep and show it.
+"""Long short-term memory: a cell state, and gates that write, keep and show it.
 
 Shape letters: B batch, T steps, D input features, H hidden units.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Unpack
+from typing import NamedTuple, Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
+from clearprop.nn.fields import Array, Initializer, parameter
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter
 from clearprop.nn.recurrent.cell import Cell, by_gate
 from clearprop.nn.recurrent.layer import Options, Recurrent
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM hands on from step to step.
+    """The state of an LSTM.
 
     Attributes:
-        hidden: h, what it shows, (B, H).
-        cell: c, what it keeps, (B, H).
+        hidden: h, the output of the step, (B, H).
+        cell: c, the memory, (B, H).
     """
 
     hidden: Array
@@ -29,7 +30,7 @@ class LSTMState(NamedTuple):
 
 
 class LSTMGates(NamedTuple):
-    """The gates of one step, each (B, H): what is written, kept, proposed and shown."""
+    """The gates i and f, the candidate g and the gate o of one step, each (B, H)."""
 
     input: Array
     forget: Array
@@ -37,7 +38,7 @@ class LSTMGates(NamedTuple):
     output: Array
 
 
-class LSTMCell(Cell):
+class LSTMCell(Cell[LSTMState, LSTMGates]):
     """One step of long short-term memory.
 
         i = sigmoid(x W_i + h U_i + b_i)     f = sigmoid(x W_f + h U_f + b_f)
@@ -53,9 +54,9 @@ class LSTMCell(Cell):
         input_size: D.
         hidden_size: H.
         peepholes: whether the gates see the cell state.
-        forget_bias: first value of b_f: 1 keeps what is in the cell until learning says otherwise.
-        dropout: probability with which an entry of h is dropped on its way into the product, in
-            training, drawn anew at every step; c is never dropped.
+        forget_bias: initial value of b_f; with 1 a new network keeps most of the cell state.
+        dropout: probability with which an entry of h is dropped before the product, in training;
+            every step draws new numbers, and c is never dropped.
         weight_init: makes W, a gate at a time.
         recurrent_init: makes U, a gate at a time.
 
@@ -70,12 +71,9 @@ class LSTMCell(Cell):
 
     Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins
     (2000), its bias as in Jozefowicz, Zaremba and Sutskever (2015), and the peepholes of Gers and
-    Schmidhuber (2000). PyTorch adds two biases, which are one.
+    Schmidhuber (2000). PyTorch has two biases; here they are one.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     peepholes: Array | None
 
     def __init__(
@@ -91,22 +89,14 @@ class LSTMCell(Cell):
     ) -> None:
         self._begin(input_size, hidden_size, dropout)
 
-        def first_bias(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        def first_bias(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
             return jnp.zeros(shape, dtype).at[hidden_size : 2 * hidden_size].set(forget_bias)
 
         units = 4 * hidden_size
-        self.weight = Parameter((input_size, units), by_gate(weight_init, 4))  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((hidden_size, units), by_gate(recurrent_init, 4))  # type: ignore[assignment]
-        self.bias = Parameter((units,), first_bias)  # type: ignore[assignment]
-        self.peepholes = Parameter((3, hidden_size), zeros) if peepholes else None  # type: ignore[assignment]
-
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
-
-    def step(self, projected: Array, state: LSTMState) -> LSTMState:
-        """Return (h', c')."""
-        return self.look(projected, state)[0]
+        self.weight = parameter((input_size, units), by_gate(weight_init, 4))
+        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 4))
+        self.bias = parameter((units,), first_bias)
+        self.peepholes = parameter((3, hidden_size), zeros) if peepholes else None
 
     def look(self, projected: Array, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         """Return the next state and the gates that made it.
@@ -129,21 +119,23 @@ class LSTMCell(Cell):
         gates = gates._replace(output=ops.sigmoid(o))
         return LSTMState(gates.output * ops.tanh(cell), cell), gates
 
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> LSTMState:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> LSTMState:
         """Return h = c = 0, each (*batch, H)."""
-        nothing = jnp.zeros((*batch, self.hidden_size), dtype)
-        return LSTMState(nothing, nothing)
-
-    def hidden(self, state: LSTMState) -> Array:
-        """Return h."""
-        return state.hidden
+        zeros = jnp.zeros((*batch, self.hidden_size), dtype)
+        return LSTMState(zeros, zeros)
 
 
-class LSTM(Recurrent):
+class LSTM(Recurrent[LSTMState, LSTMGates]):
     """Long short-term memory over time: (y_t = h_t, c_t) = cell(x_t, (h_{t-1}, c_{t-1})).
 
-    Shapes, arguments and errors are those of `Recurrent`, equations those of `LSTMCell`. A state is
-    an `LSTMState`; of several layers or two directions it is a tuple of them.
+    The equations are those of `LSTMCell`; `Recurrent` describes all arguments. A state is an
+    `LSTMState`; with several layers or two directions it is a tuple of them.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> layer = LSTM(3, 4).init(0)
     >>> y, state = layer(jnp.ones((2, 5, 3)), return_state=True)
@@ -180,5 +172,4 @@ class LSTM(Recurrent):
         >>> LSTM(3, 4).init(0).gates(jnp.ones((2, 5, 3))).forget.shape
         (2, 5, 4)
         """
-        gates: LSTMGates = self.watch(x)[1]
-        return gates
+        return self.watch(x)[1]

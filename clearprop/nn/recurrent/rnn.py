@@ -1,25 +1,26 @@
-"""The plain recurrent network: units that hear their own last values.
+"""The plain recurrent network: the units take their last values as further inputs.
 
 Shape letters: B batch, T steps, D input features, H hidden units.
 """
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.errors import unknown_name
+from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.module import Array, Initializer, Parameter, static
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Options, Recurrent
 
 NONLINEARITIES = ("tanh", "relu")
 
 
-class RNNCell(Cell):
+class RNNCell(Cell[Array, None]):
     """One step of a plain recurrent network: h_t = f(x_t W + h_{t-1} U + b).
 
     Shapes: x (B, D), state h (B, H), W (D, H), U (H, H), b (H,).
@@ -28,25 +29,22 @@ class RNNCell(Cell):
         input_size: D.
         hidden_size: H.
         nonlinearity: f, "tanh" or "relu".
-        dropout: probability with which an entry of h_{t-1} is dropped on its way into the product,
-            in training, drawn anew at every step.
+        dropout: probability with which an entry of h_{t-1} is dropped before the product, in
+            training; every step draws new numbers.
         weight_init: makes W.
         recurrent_init: makes U.
 
     Raises:
-        ConfigurationError: a size is not positive, or f is another one.
+        ConfigurationError: a size is not positive, or f is another name.
         ShapeError: x or the state has another shape.
 
     >>> cell = RNNCell(3, 4).init(0)
     >>> cell(jnp.ones((2, 3))).shape
     (2, 4)
 
-    Source: Elman (1990), *Finding structure in time*. PyTorch adds two biases, which are one.
+    Source: Elman (1990), *Finding structure in time*. PyTorch has two biases; here they are one.
     """
 
-    weight: Array
-    recurrent_weight: Array
-    bias: Array
     nonlinearity: str = static()
 
     def __init__(
@@ -63,28 +61,30 @@ class RNNCell(Cell):
         if nonlinearity not in NONLINEARITIES:
             raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "RNNCell")
         self.nonlinearity = nonlinearity
-        self.weight = Parameter((input_size, hidden_size), weight_init)  # type: ignore[assignment]
-        self.recurrent_weight = Parameter((hidden_size, hidden_size), recurrent_init)  # type: ignore[assignment]
-        self.bias = Parameter((hidden_size,), zeros)  # type: ignore[assignment]
+        self.weight = parameter((input_size, hidden_size), weight_init)
+        self.recurrent_weight = parameter((hidden_size, hidden_size), recurrent_init)
+        self.bias = parameter((hidden_size,), zeros)
 
-    def project(self, x: Array) -> Array:
-        """Return x W + b."""
-        return ops.matmul(x, self.weight) + self.bias
-
-    def step(self, projected: Array, state: Array) -> Array:
-        """Return h_t = f(projected + h_{t-1} U)."""
+    def look(self, projected: Array, state: Array) -> tuple[Array, None]:
+        """Return h_t = f(projected + h_{t-1} U), and no gates."""
         total = projected + ops.matmul(self._recurrent(state), self.recurrent_weight)
-        return ops.ACTIVATIONS[self.nonlinearity](total)
+        return ops.ACTIVATIONS[self.nonlinearity](total), None
 
-    def zero_state(self, *batch: int, dtype: Any = jnp.float32) -> Array:
+    def zero_state(self, *batch: int, dtype: DTypeLike = jnp.float32) -> Array:
         """Return h = 0, (*batch, H)."""
         return jnp.zeros((*batch, self.hidden_size), dtype)
 
 
-class RNN(Recurrent):
+class RNN(Recurrent[Array, None]):
     """A plain recurrent layer over time: y_t = h_t = f(x_t W + h_{t-1} U + b).
 
-    Shapes, arguments and errors are those of `Recurrent`; f is ``nonlinearity``.
+    f is ``nonlinearity``; `Recurrent` describes all arguments.
+
+    Shapes: x (B, T, D), y (B, T, F) with F = H, or 2 H for two directions side by side.
+
+    Raises:
+        ConfigurationError: a size, a rate or a name is out of its range.
+        ShapeError: x, the state or the mask has another shape.
 
     >>> RNN(3, 4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 4)

@@ -2,7 +2,7 @@
 
 Shape letters: D input features, H hidden units, G gates, L layer, R directions (ONNX).
 
-The columns of a weight here are gates side by side. What others keep, and in which order:
+The columns of a weight here are gates side by side. PyTorch and ONNX keep:
 
     ================  ============  =====================  =========================================
     layer             here          PyTorch, rows          ONNX, rows
@@ -13,8 +13,9 @@ The columns of a weight here are gates side by side. What others keep, and in wh
                                                            reset="after", 0 is reset="before"
     ================  ============  =====================  =========================================
 
-Both keep weights as (G H, D) and two biases; here they are the transpose, and the sum. Of GRU's
-candidate with reset "after" the recurrent bias stays apart, as the reset gate scales it.
+Both keep weights as (G H, D) and two biases; here a weight is the transpose, and the bias is the
+sum. In a GRU with reset "after" the recurrent bias of the candidate is kept separately, because the
+reset gate scales it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from clearprop.nn.recurrent.layer import Recurrent
 from clearprop.nn.recurrent.lstm import LSTMCell
 from clearprop.nn.recurrent.rnn import RNNCell
 
-Layer = TypeVar("Layer", bound=Recurrent)
-Numbers = NDArray[Any]
+Layer = TypeVar("Layer", bound=Recurrent[Any, Any])
+Numbers = NDArray[np.floating]
 
 ONNX_ORDERS = {RNNCell: (0,), LSTMCell: (0, 2, 3, 1), GRUCell: (1, 0, 2)}
 """For each gate here, which of ONNX's rows it is."""
@@ -54,8 +55,8 @@ def from_pytorch(layer: Layer, state: Mapping[str, ArrayLike], prefix: str = "")
         prefix: of the names, such as "encoder.".
 
     Raises:
-        ModelError: a name is missing, a shape is another one, there are more layers or directions
-            than here, or the cell has no twin in PyTorch.
+        ModelError: a name is missing, a shape does not fit, there are more layers or directions
+            than here, or PyTorch has no such cell.
 
     >>> from clearprop import nn
     >>> state = {
@@ -85,7 +86,7 @@ def from_pytorch(layer: Layer, state: Mapping[str, ArrayLike], prefix: str = "")
     for end in (f"l{len(layer.cells)}", "l0_reverse" if layer.backward_cells is None else ""):
         if f"{prefix}weight_ih_{end}" in state:
             raise ModelError(
-                "the state is of more layers or directions than this layer has",
+                "the state has more layers or directions than this layer",
                 given=f"{prefix}weight_ih_{end}",
             )
     values: dict[str, Any] = {}
@@ -116,7 +117,7 @@ def from_onnx(
         peepholes: P, (R, 3 H), for an LSTM with peepholes; None for zero.
 
     Raises:
-        ModelError: several layers, a shape is another one, or peepholes for a cell without.
+        ModelError: several layers, a shape does not fit, or peepholes for a cell without.
 
     >>> from clearprop import nn
     >>> W, R = np.arange(12.0).reshape(1, 3, 4), np.zeros((1, 3, 1))
@@ -128,7 +129,7 @@ def from_onnx(
     weights, recurrent = np.asarray(weight), np.asarray(recurrent_weight)
     biases = np.zeros((len(weights), 2 * weights.shape[1])) if bias is None else np.asarray(bias)
     values: dict[str, Any] = {}
-    ways: list[tuple[str, tuple[Cell, ...]]] = [("cells", layer.cells)]
+    ways: list[tuple[str, tuple[Cell[Any, Any], ...]]] = [("cells", layer.cells)]
     if layer.backward_cells is not None:
         ways.append(("backward_cells", layer.backward_cells))
     for direction, (field, (cell,)) in enumerate(ways):
@@ -159,11 +160,11 @@ def _ordered(rows: Numbers, order: tuple[int, ...]) -> Numbers:
 
 
 def _of_cell(
-    cell: Cell, into: Numbers, again: Numbers, bias: Numbers, recurrent_bias: Numbers
+    cell: Cell[Any, Any], into: Numbers, again: Numbers, bias: Numbers, recurrent_bias: Numbers
 ) -> dict[str, Numbers]:
     """Return a cell's arrays by name, from rows of gates in the order of here."""
     if not isinstance(cell, RNNCell | LSTMCell | GRUCell):
-        raise ModelError(f"{type(cell).__name__} has no twin elsewhere")
+        raise ModelError(f"{type(cell).__name__} is no cell of PyTorch or ONNX")
     found = {"weight": into.T, "recurrent_weight": again.T, "bias": bias + recurrent_bias}
     if isinstance(cell, GRUCell) and cell.reset == "after":
         both = 2 * cell.hidden_size
@@ -180,7 +181,7 @@ def _with(layer: Layer, values: dict[str, Numbers]) -> Layer:
     for path, array in values.items():
         if path not in known or tuple(known[path].shape) != array.shape:
             raise ModelError(
-                "these weights are not of a layer of this size",
+                "these weights do not fit the sizes of this layer",
                 where=path,
                 given=str(array.shape),
                 expected=str(tuple(known[path].shape)) if path in known else "no such array",

@@ -14,7 +14,7 @@ from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.diagnose import diagnosis
 from clearprop.glass.diagnosis.facts import facts_of_model
 from clearprop.nn import initializers
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 from tests.glass.diagnosis.conftest import Parts, fixed, network, of
 
 

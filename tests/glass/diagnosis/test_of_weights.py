@@ -13,7 +13,7 @@ from clearprop import nn, ops, tree
 from clearprop.autodiff import stop_gradient
 from clearprop.glass.diagnosis import diagnose
 from clearprop.nn import initializers
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 from clearprop.training import fit
 from tests.glass.diagnosis.conftest import Parts, fixed, network, of
 

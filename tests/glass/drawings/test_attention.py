@@ -12,7 +12,7 @@ from clearprop.data import Vocabulary
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.glass import attention_maps
 from clearprop.glass.drawings.attention import attention_of, map_of
-from clearprop.nn.module import Array
+from clearprop.nn.fields import Array
 
 GPT = models.GPT(7, 8, 8, layers=2, heads=2, key_value_heads=1).init(0)
 TOKENS = np.array([[1, 5, 2, 2, 6]])
@@ -118,5 +118,5 @@ def test_what_does_not_attend_says_what_does() -> None:
         attention_maps(GPT, TOKENS, "blocks.0.feedforward")
     with pytest.raises(ConfigurationError, match=r"did you mean 'blocks\.0\.attention'"):
         attention_maps(GPT, TOKENS, "block.0.attention")
-    with pytest.raises(ShapeError, match="no texts"):
+    with pytest.raises(ShapeError, match="rows of tokens"):
         attention_maps(GPT, np.ones((1, 9), np.int32))
