@@ -5,20 +5,22 @@ Shape letters: B examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from clearprop import nn, tree
-from clearprop.autodiff import Tape, Traced, sweep
-from clearprop.autodiff.misuse import teach_misuse
-from clearprop.autodiff.transforms import Variables
-from clearprop.errors import ModelError, ShapeError, unknown_name
+from clearprop import nn
+from clearprop.errors import unknown_name
+from clearprop.nn.recording import LossLike, check_examples, record_model
 
 Array = jax.Array
+
+FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
+"""Layers that pass their input on as it is or in another shape, or only hold other layers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +101,7 @@ jax.tree_util.register_dataclass(
 )
 
 
-def capture(
-    model: nn.Module, x: Any, y: Any, loss: str | nn.Loss | Callable[[Any, Any], Any]
-) -> Capture:
+def capture(model: nn.Module, x: object, y: Array, loss: LossLike) -> Capture:
     """Return every layer's output and error signal, and every gradient, for some examples.
 
     The error signal of an output h is dE/dh, where E is the mean loss of the examples given: for
@@ -133,77 +133,75 @@ def capture(
     >>> bool(jnp.allclose(seen["layers.1"].error, error @ model[2].weight.T))
     True
     """
-    if not nn.is_initialized(model):
-        raise ModelError("the parameters have no values yet", fix="model = model.init(0)")
     x = jax.tree.map(jnp.asarray, x)
-    if any(leaf.ndim == 0 or not len(leaf) for leaf in jax.tree.leaves(x)):
-        raise ShapeError(
-            "a batch of examples is needed",
-            given=f"an input of shape {tuple(jax.tree.leaves(x)[0].shape)}",
-            fix="add the batch axis: x[None]",
-        )
-    tape = Tape()
-    heard: list[tuple[str, str, Any]] = []
-
-    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        heard.append((path, kind_of(module), output))
-
-    try:
-        with teach_misuse():
-            weights = Variables(tape, nn.parameters(model))
-            given = Variables(tape, x)
-            boxed = tree.replace(model, weights.tree)
-            output, _ = nn.apply(boxed, given.tree, hook=listen)
-            objective = nn.find_loss(loss)(output, y)
-    finally:
-        tape.closed = True
-    return _swept(tape, objective, weights, given, heard)
-
-
-def _swept(
-    tape: Tape,
-    objective: Any,
-    weights: Variables,
-    inputs: Variables,
-    heard: list[tuple[str, str, Any]],
-) -> Capture:
-    outputs = [leaf for _, _, output in heard for leaf in jax.tree.leaves(output)]
-    keep = {(v.node, v.output) for v in outputs if _is_on(tape, v)}
-    keep |= {place for v in (weights, inputs) for place in v.places if place is not None}
-    errors: dict[tuple[int, int], Any] = {}
-    if _is_on(tape, objective):
-        errors = sweep(tape, [(objective, jnp.ones((), objective.dtype))], keep=keep)
-        objective = objective.value
-
-    def error(leaf: Any) -> Any:
-        if not _is_on(tape, leaf):
-            return None
-        arrived = errors.get((leaf.node, leaf.output))
-        return jnp.zeros(leaf.shape, leaf.dtype) if arrived is None else arrived
-
-    layers, calls = [], dict[str, int]()
-    for path, kind, output in heard:
-        calls[path] = calls.get(path, 0) + 1
-        value = jax.tree.map(_plain, output)
-        layers.append(LayerCapture(path, kind, calls[path], value, jax.tree.map(error, output)))
-    given = LayerCapture(
-        "input", "input", 1, jax.tree.map(_plain, inputs.tree), inputs.gradient(errors)
+    check_examples(model, x)
+    made = record_model(model, x, y, loss)
+    recording = made.recording
+    outputs = [call.output for call in recording.calls]
+    recording.sweep(made.objective, keep=(outputs, made.parameters, made.inputs))
+    layers = [
+        LayerCapture(c.path, c.kind, c.number, recording.value(c.output), recording.error(c.output))
+        for c in recording.calls
+    ]
+    values, errors = recording.value(made.inputs), recording.error(made.inputs)
+    return Capture(
+        recording.value(made.objective),
+        LayerCapture("input", "input", 1, values, errors),
+        tuple(layers),
+        recording.error(made.parameters),
     )
-    return Capture(objective, given, tuple(layers), weights.gradient(errors))
 
 
-def kind_of(module: nn.Module) -> str:
-    """Return what a layer is called: its class, or the activation that it applies."""
-    function = getattr(module, "function", None)
-    return getattr(function, "name", None) or type(module).__name__
+class InnerLayer(NamedTuple):
+    """One call of a layer that holds no other layer.
+
+    Attributes:
+        label: the layer's path; for a layer that is called several times with the layer before it.
+        capture: of the call, with the first of the layer's outputs.
+        module: the layer; None for a layer that is made during the pass.
+    """
+
+    label: str
+    capture: LayerCapture
+    module: nn.Module | None
 
 
-def _is_on(tape: Tape, value: Any) -> bool:
-    return type(value) is Traced and value.tape is tape
+def inner_layers(model: nn.Module, seen: Capture) -> list[InnerLayer]:
+    """Return the innermost layers in the order of their calls, without those of `FORM`.
+
+    >>> model = nn.Sequential([nn.Flatten(), nn.Linear(2, 3), "tanh"]).init(0)
+    >>> seen = capture(model, jnp.ones((1, 1, 2)), jnp.ones((1, 3)), "squared_error")
+    >>> [layer.label for layer in inner_layers(model, seen)]
+    ['layers.1', 'layers.2']
+    """
+    known = nn.modules(model)
+    paths = {layer.path for layer in seen}
+    around = {path for path in paths for p in paths if p != path and p.startswith(_below(path))}
+    calls = Counter(layer.path for layer in seen)
+    found, before = [], "the input"
+    for layer in seen:
+        module = known.get(layer.path)
+        if layer.path in around or isinstance(module, FORM) or not jax.tree.leaves(layer.value):
+            continue
+        path = layer.path or layer.kind
+        label = path if calls[layer.path] == 1 else f"{path} after {before}"
+        if not isinstance(module, nn.Activation):
+            before = path
+        found.append(InnerLayer(label, _of_first_output(layer), module))
+    return found
 
 
-def _plain(value: Any) -> Any:
-    return value.value if type(value) is Traced else value
+def _below(path: str) -> str:
+    return f"{path}." if path else ""
+
+
+def _of_first_output(layer: LayerCapture) -> LayerCapture:
+    """Return a layer with one output: the first of those of a layer that gives its state too."""
+    value, *rest = jax.tree.leaves(layer.value)
+    if not rest and value is layer.value:
+        return layer
+    error = jax.tree.leaves(layer.error, is_leaf=lambda leaf: leaf is None)[0]
+    return replace(layer, value=value, error=error)
 
 
 # Run once or a few times: optimizing it would take longer than it saves.

@@ -18,7 +18,7 @@ from clearprop import tree
 from clearprop.errors import ConfigurationError
 from clearprop.training.calls import Calls
 from clearprop.training.loop import Ahead, Place
-from clearprop.training.observation import Observed, Observer, Subject
+from clearprop.training.observation import Observed, Observer, Recordable
 from clearprop.training.recordings import Layout
 from clearprop.training.space import refuse, shown_size
 from clearprop.training.state import State
@@ -115,21 +115,21 @@ class Record:
         """
         return -(-last // self.every) - -(-first // self.every)
 
-    def selected(self, known: Iterable[Subject]) -> tuple[Subject, ...]:
-        """Return the subjects that the patterns match, in their order.
+    def selected(self, known: Iterable[Recordable]) -> tuple[Recordable, ...]:
+        """Return the recordables that the patterns match, in their order.
 
         Raises:
             ConfigurationError: a pattern matches none; the nearest name is suggested.
         """
-        subjects = tuple(known)
-        paths = {subject.name: _path(subject.name) for subject in subjects}
+        recordables = tuple(known)
+        paths = {one.name: _path(one.name) for one in recordables}
         every = dict.fromkeys([*paths.values(), *paths])
         try:
             matched = set(tree.match(every, self.patterns))
         except ConfigurationError as error:
             error.where = "record"
             raise
-        return tuple(s for s in subjects if s.name in matched or paths[s.name] in matched)
+        return tuple(s for s in recordables if s.name in matched or paths[s.name] in matched)
 
 
 def _path(name: str) -> str:
@@ -141,14 +141,14 @@ def _path(name: str) -> str:
     return re.split("[#:]", name)[0]
 
 
-class Store(Protocol):
+class RowStore(Protocol):
     """What keeps the rows of a recording."""
 
     def add(self, row: NDArray[np.void]) -> None:
         """Keep one more row."""
 
 
-class Memory:
+class RowsInMemory:
     """Keeps rows in memory."""
 
     def __init__(self) -> None:
@@ -169,10 +169,10 @@ class Recorder:
         store: keeps the rows.
     """
 
-    def __init__(self, record: Record, layout: Layout, calls: Calls, store: Store) -> None:
+    def __init__(self, record: Record, layout: Layout, calls: Calls, store: RowStore) -> None:
         self._every = record.every
         self._layout = layout
-        self._observe = Observer(calls, (s.name for s in layout.subjects), layout.arrays)
+        self._observe = Observer(calls, (s.name for s in layout.recordables), layout.arrays)
         self._store = store
 
     def next_after(self, step: int) -> int | None:
@@ -214,7 +214,7 @@ def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) 
         size * rows,
         record.limit,
         folder,
-        given=f"{rows:,} recorded steps of {shown_size(size)}, {len(layout.subjects)} names, "
+        given=f"{rows:,} recorded steps of {shown_size(size)}, {len(layout.recordables)} names, "
         f"every={record.every}",
         fix=lambda limit: _smaller(record, layout, steps, limit),
     )
@@ -223,13 +223,13 @@ def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) 
 def _smaller(record: Record, layout: Layout, steps: int, limit: int) -> str:
     proposals = []
     if layout.arrays:
-        numbers = Layout(layout.subjects, arrays=False).row.itemsize * -(-steps // record.every)
+        numbers = Layout(layout.recordables, arrays=False).row.itemsize * -(-steps // record.every)
         if numbers <= limit:
             proposals.append(f"what='statistics' ({shown_size(numbers)})")
     fitting = limit // layout.row.itemsize
     if fitting:
         proposals.append(f"every={-(-steps // fitting)}")
-    largest = max(layout.subjects, key=lambda subject: int(np.prod(subject.shape)))
+    largest = max(layout.recordables, key=lambda one: int(np.prod(one.shape)))
     if layout.arrays:
         part = 8 * int(np.prod(largest.shape)) / layout.row.itemsize
         proposals.append(f"patterns without {largest.name!r} ({part:.0%} of it)")

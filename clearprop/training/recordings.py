@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clearprop.errors import RunError, unknown_name
 from clearprop.training.files import append, disk_errors, write_atomically
-from clearprop.training.observation import PARAMETER, STATISTICS, Subject
+from clearprop.training.observation import PARAMETER, STATISTICS, Recordable
 
 INDEX, ROWS = "index.json", "rows.bin"
 
@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class RecordedArray:
     """One array of the network over the recorded steps: its statistics, float32 (R,) each.
 
     Attributes:
@@ -72,10 +72,10 @@ class Recorded:
     kind: str
     steps: NDArray[np.int64]
     shape: tuple[int, ...]
-    output: Series | None = None
-    error: Series | None = None
-    value: Series | None = None
-    gradient: Series | None = None
+    output: RecordedArray | None = None
+    error: RecordedArray | None = None
+    value: RecordedArray | None = None
+    gradient: RecordedArray | None = None
     update_ratio: Floats | None = None
 
     @property
@@ -100,7 +100,7 @@ class Recordings(Mapping[str, Recorded]):
     def __init__(self, layout: Layout, rows: NDArray[np.void]) -> None:
         self._layout = layout
         self._rows = rows
-        self._places = {subject.name: i for i, subject in enumerate(layout.subjects)}
+        self._places = {one.name: i for i, one in enumerate(layout.recordables)}
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -115,12 +115,12 @@ class Recordings(Mapping[str, Recorded]):
     @property
     def layers(self) -> tuple[str, ...]:
         """The names that are layers, in the order of their calls."""
-        return tuple(s.name for s in self._layout.subjects if s.kind != PARAMETER)
+        return tuple(s.name for s in self._layout.recordables if s.kind != PARAMETER)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names that are parameters."""
-        return tuple(s.name for s in self._layout.subjects if s.kind == PARAMETER)
+        return tuple(s.name for s in self._layout.recordables if s.kind == PARAMETER)
 
     def __getitem__(self, name: str) -> Recorded:
         """Return what was recorded of a layer or parameter.
@@ -131,9 +131,9 @@ class Recordings(Mapping[str, Recorded]):
         if name not in self._places:
             raise unknown_name("recorded name", name, self._places)
         place = self._places[name]
-        subject = self._layout.subjects[place]
+        one = self._layout.recordables[place]
         of_value, of_error = (self._series(2 * place + k) for k in range(2))
-        about = Recorded(name, subject.kind, self.steps, subject.shape)
+        about = Recorded(name, one.kind, self.steps, one.shape)
         if not about.is_parameter:
             return _with(about, output=of_value, error=of_error)
         ratio = np.asarray(self._rows["ratios"][:, self.parameters.index(name)])
@@ -151,10 +151,10 @@ class Recordings(Mapping[str, Recorded]):
     def __repr__(self) -> str:
         return f"<Recordings of {len(self)} names at {len(self._rows)} steps>"
 
-    def _series(self, place: int) -> Series:
+    def _series(self, place: int) -> RecordedArray:
         columns = np.asarray(self._rows["statistics"][:, place]).T
         arrays = self._rows[f"array{place}"] if self._layout.arrays else None
-        return Series(**dict(zip(STATISTICS, columns, strict=True)), arrays=arrays)
+        return RecordedArray(**dict(zip(STATISTICS, columns, strict=True)), arrays=arrays)
 
 
 @dataclass(frozen=True)
@@ -162,32 +162,32 @@ class Layout:
     """What a row of recordings holds: step, statistics, update ratios, and whole arrays.
 
     Attributes:
-        subjects: layers in the order of their calls, then parameters.
+        recordables: layers in the order of their calls, then parameters.
         arrays: whether whole arrays are among it.
     """
 
-    subjects: tuple[Subject, ...]
+    recordables: tuple[Recordable, ...]
     arrays: bool
 
     @property
     def row(self) -> np.dtype[np.void]:
         """The type of a row, as it stands in memory and in the file: little-endian, unpadded."""
-        series = 2 * len(self.subjects)
-        ratios = sum(subject.kind == PARAMETER for subject in self.subjects)
+        series = 2 * len(self.recordables)
+        ratios = sum(one.kind == PARAMETER for one in self.recordables)
         fields: list[Any] = [
             ("step", "<i8"),
             ("statistics", "<f4", (series, len(STATISTICS))),
             ("ratios", "<f4", (ratios,)),
         ]
         if self.arrays:
-            shapes = [subject.shape for subject in self.subjects for _ in range(2)]
+            shapes = [one.shape for one in self.recordables for _ in range(2)]
             fields += [(f"array{i}", "<f4", shape) for i, shape in enumerate(shapes)]
         return np.dtype(fields)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layout as plain data."""
-        subjects = [{**s._asdict(), "shape": list(s.shape)} for s in self.subjects]
-        return {"arrays": self.arrays, "statistics": list(STATISTICS), "subjects": subjects}
+        recordables = [{**s._asdict(), "shape": list(s.shape)} for s in self.recordables]
+        return {"arrays": self.arrays, "statistics": list(STATISTICS), "recordables": recordables}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Layout:
@@ -199,11 +199,11 @@ class Layout:
         try:
             if tuple(plain["statistics"]) != STATISTICS:
                 raise ValueError("other statistics than this version knows")
-            subjects = tuple(
-                Subject(str(s["name"]), str(s["kind"]), tuple(map(int, s["shape"])))
-                for s in plain["subjects"]
+            recordables = tuple(
+                Recordable(str(s["name"]), str(s["kind"]), tuple(map(int, s["shape"])))
+                for s in plain["recordables"]
             )
-            return cls(subjects, bool(plain["arrays"]))
+            return cls(recordables, bool(plain["arrays"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"no layout of recordings: {error!r}") from error
 

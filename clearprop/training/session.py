@@ -87,7 +87,7 @@ class Session:
         self._target = target
         self._again = resume and target is not None and (target / CONFIG).is_file()
         self._start = start
-        self.rows = recording.Memory()
+        self.rows = recording.RowsInMemory()
         self.snapshots: snapshots.Store | None = None
         self.frozen: dict[str, Any] = {}
         self._first = task.first_step
@@ -189,7 +189,7 @@ class Session:
         """Return what looks at the state on the way: what records it, and what keeps it."""
         task, stops = self.task, list[Stop]()
         if task.record is not None and task.layout is not None:
-            rows: recording.Store = self.rows
+            rows: recording.RowStore = self.rows
             if folder is not None:
                 rows = folder.rows(task.layout, task.record.rows(self._first, place.step))
             stops.append(recording.Recorder(task.record, task.layout, calls, rows))

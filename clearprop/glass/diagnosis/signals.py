@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.capture import Capture, compiled_capture
+from clearprop.glass.capture import Capture, compiled_capture, inner_layers
 from clearprop.nn.recurrent.layer import Recurrent
 
 PASS = 64
@@ -26,9 +26,6 @@ PASSES = 4
 
 MOST_NUMBERS = 2**24
 """Numbers of layers' outputs that are looked at: 128 MiB with their error signals."""
-
-FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
-"""Layers that hand on what they are given, or only hold others."""
 
 Numbers = NDArray[Any]
 
@@ -153,26 +150,13 @@ def _of_last_step(loss: nn.Loss) -> nn.Loss:
 
 
 def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
-    known, first = nn.modules(model), seen[0]
-    places = _innermost(first)
-    calls: dict[str, int] = {}
-    for place in places:
-        calls[first.layers[place].path] = calls.get(first.layers[place].path, 0) + 1
-    layers, before = [], "the input"
-    for place in places:
-        layer = first.layers[place]
-        module = known.get(layer.path)
-        if not jax.tree.leaves(layer.value) or isinstance(module, FORM):
-            continue
-        label = layer.path or layer.kind
-        label = f"{label} after {before}" if calls[layer.path] > 1 else label
-        if not isinstance(module, nn.Activation):
-            before = layer.path or layer.kind
-        parts = [one.layers[place] for one in seen]
-        backward = [_first(part.error) for part in parts]
-        error = None if backward[0] is None else _stacked(backward, size)
-        value = _stacked([_first(part.value) for part in parts])
-        layers.append(Signal(layer.path, label, layer.kind, module, value, error))
+    first, inner = seen[0], [inner_layers(model, one) for one in seen]
+    layers = []
+    for calls in zip(*inner, strict=True):
+        label, call, module = calls[0].label, calls[0].capture, calls[0].module
+        error = None if call.error is None else _stacked([c.capture.error for c in calls], size)
+        value = _stacked([c.capture.value for c in calls])
+        layers.append(Signal(call.path, label, call.kind, module, value, error))
     given = None
     if hasattr(first.input.value, "shape"):
         lacks = first.input.error is None
@@ -189,20 +173,6 @@ def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
         objective=float(np.mean([float(one.objective) for one in seen])),
         examples=size * len(seen),
     )
-
-
-def _innermost(seen: Capture) -> list[int]:
-    paths = {layer.path for layer in seen}
-    return [
-        place for place, layer in enumerate(seen)
-        if not any(p != layer.path and p.startswith(f"{layer.path}." if layer.path else "")
-                   for p in paths)
-    ]  # fmt: skip
-
-
-def _first(output: Any) -> Any:
-    """Return a layer's output; of one that gives its last state too, the first."""
-    return next(iter(jax.tree.leaves(output, is_leaf=lambda leaf: leaf is None)), None)
 
 
 def _stacked(parts: list[Any], factor: int = 1) -> Numbers:

@@ -9,16 +9,11 @@ import numpy as np
 
 from clearprop.glass.explain.jacobian import row_of
 from clearprop.glass.explain.summary import summary_of
+from clearprop.nn.definitions import MARGIN, SATURATED_SLOPE, STEEPEST
 
 if TYPE_CHECKING:
     from clearprop.glass.explain.node import GlassNode
     from clearprop.glass.explain.trail import Hop
-
-SATURATED = 0.02
-"""A unit whose local derivative is less than this part of the steepest is saturated."""
-
-STEEPEST = {"sigmoid": 0.25}
-"""Largest local derivative where it is not 1."""
 
 CANCELLING = 1e-4
 """A sum that leaves less than this part of what was summed is one that cancels out."""
@@ -52,7 +47,7 @@ def _slopes(hop: Hop) -> str:
     if kind == "relu":
         return f"{dead:.0%} of its units are below zero"
     steepest = STEEPEST.get(kind, 1.0)
-    saturated = float(np.mean(sizes < SATURATED * steepest))
+    saturated = float(np.mean(sizes < SATURATED_SLOPE * steepest))
     if saturated >= 0.5:
         share = "all" if saturated == 1 else f"{saturated:.0%}"
         return f"{share} of its units are saturated: its local derivative is {_most(sizes)}"
@@ -106,7 +101,7 @@ def _certain(hop: Hop) -> str:
         y = np.exp(y) if node.operation == "log_softmax" else y
     largest = float(y.max(-1).mean())
     text = f"the largest of its probabilities is {largest:.4g} on average"
-    return f"softmax is saturated: {text}" if largest > 0.99 else text
+    return f"softmax is saturated: {text}" if largest > 1 - MARGIN else text
 
 
 def _spread(hop: Hop) -> str:

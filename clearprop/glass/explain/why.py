@@ -18,15 +18,10 @@ from clearprop.glass.explain.check import entry_of
 from clearprop.glass.explain.nonfinite import origin
 from clearprop.glass.explain.reasons import describe
 from clearprop.glass.explain.trail import Hop, norm, trail
+from clearprop.nn.definitions import HUGE, NEAR_ZERO, TINY, TOO_LARGE
 
 if TYPE_CHECKING:
     from clearprop.glass.explain.node import GlassNode
-
-SMALL, LARGE = 1e-4, 1e4
-"""Norms that are tiny and huge, in parts of the norm at the model's output."""
-
-NOTHING_LEFT, TOO_MUCH = 1e-9, 1e3
-"""Norms that are tiny and huge whatever arrives at the model's output."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +123,9 @@ def _verdict(node: GlassNode, size: float, share: float) -> str:
         return "zero"
     size *= share
     reference = _at_output(node)
-    if size < max(SMALL * reference, NOTHING_LEFT):
+    if size < max(TINY * reference, NEAR_ZERO):
         return "tiny"
-    return "huge" if size > min(LARGE * reference, TOO_MUCH) else "healthy"
+    return "huge" if size > min(HUGE * reference, TOO_LARGE) else "healthy"
 
 
 def _at_output(node: GlassNode) -> float:

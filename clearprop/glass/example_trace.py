@@ -5,23 +5,25 @@ Shape letters: B examples, H height, W width, C channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.capture import Capture, LayerCapture, compiled_capture
+from clearprop.glass.capture import (
+    Capture,
+    InnerLayer,
+    LayerCapture,
+    compiled_capture,
+    inner_layers,
+)
 from clearprop.glass.colors import diverging, largest
-from clearprop.glass.diagnosis.of_signals import EXPLODES, VANISHES
 from clearprop.glass.pictures import data_address, is_picture
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, percent
-
-Step = tuple[str, LayerCapture, nn.Module | None]
-"""The name to show, the layer's call, and the layer."""
+from clearprop.nn.definitions import EXPLODES, FEW_ZEROS, VANISHES
 
 SAMPLE = 64
 SEARCHED = 10_000
@@ -29,11 +31,10 @@ MOST_MAPS = 16
 MOST_LAYERS = 40
 CELLS_A_ROW = 64
 TILE, STRIP, LARGEST_CELL = 64, 448, 28
-ONLY_FORM = (nn.Flatten, nn.Reshape, nn.Dropout)
 
 
 @dataclass(frozen=True)
-class Signals:
+class SignalPictures:
     """Pictures of one array of a layer: tiles for feature maps, one strip for a row of units.
 
     Attributes:
@@ -50,7 +51,7 @@ class Signals:
 
 
 @dataclass(frozen=True)
-class LayerPassage:
+class LayerTrace:
     """What one layer made of the example, and the error signal that came back to it.
 
     Attributes:
@@ -68,8 +69,8 @@ class LayerPassage:
     shape: str
     form: str
     shown: str
-    value: Signals
-    error: Signals
+    value: SignalPictures
+    error: SignalPictures
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class LayerFlow:
 
 
 @dataclass(frozen=True)
-class Passage:
+class ExampleTrace:
     """One example's way through the network and back.
 
     Attributes:
@@ -118,15 +119,15 @@ class Passage:
     answer: str
     picture: str
     text: str
-    input_error: Signals | None
-    layers: tuple[LayerPassage, ...]
+    input_error: SignalPictures | None
+    layers: tuple[LayerTrace, ...]
     flow: tuple[LayerFlow, ...]
     examples: int
     reading: str
     decades: tuple[str, str]
 
 
-def passage(subject: Subject) -> Passage:
+def example_trace(subject: Subject) -> ExampleTrace:
     """Return one example's way through the network, with sizes over some more examples."""
     row, why = _telling_example(subject)
     others = [i for i in range(min(SAMPLE, len(subject))) if i != row]
@@ -134,17 +135,16 @@ def passage(subject: Subject) -> Passage:
     seen = compiled_capture(
         subject.model, subject.model_inputs(rows), subject.model_targets(rows), subject.loss
     )
-    steps = _steps(subject.model, seen)
+    inner = inner_layers(subject.model, seen)
     # E is the mean over the examples; an example's own error signal is that many times larger.
-    flow = _flow(subject.model, seen, steps, len(rows))
-    shown = [step for step in steps if not isinstance(step[2], ONLY_FORM)][:MOST_LAYERS]
-    layers = [_layer_passage(name, layer, len(rows)) for name, layer, _ in shown]
+    flow = _flow(subject.model, seen, inner, len(rows))
+    layers = [_layer_trace(one.label, one.capture, len(rows)) for one in inner[:MOST_LAYERS]]
     picture, input_error = "", None
     if is_picture(subject.input_shape):
         picture = data_address(subject.picture(row))
         error = np.asarray(seen.input.error[0]) * len(rows)
         input_error = _maps(error, "error signal of the input")
-    return Passage(
+    return ExampleTrace(
         why=why,
         answer=_answer(subject, row),
         picture=picture,
@@ -192,41 +192,7 @@ def _answer(subject: Subject, row: int) -> str:
     return f"{answer}; true is {subject.class_name(int(true))} ({chance})."
 
 
-def _steps(model: nn.Module, seen: Capture) -> list[Step]:
-    """Return the innermost layers in the order of their calls, each with the name to show."""
-    known = nn.modules(model)
-    paths = {layer.path for layer in seen}
-    inner = [
-        layer
-        for layer in seen
-        if (not any(p != layer.path and p.startswith(f"{layer.path}.") for p in paths)
-            and (layer.path or len(paths) == 1))
-    ]  # fmt: skip
-    calls: dict[str, int] = {}
-    for layer in inner:
-        calls[layer.path] = calls.get(layer.path, 0) + 1
-    steps, before = [], "input"
-    for layer in inner:
-        module = known.get(layer.path)
-        name = layer.path or layer.kind
-        if calls[layer.path] > 1:
-            name = f"{name} after {before}"
-        if not isinstance(module, (nn.Activation, *ONLY_FORM)):
-            before = layer.path
-        steps.append((name, _of_one_output(layer), module))
-    return steps
-
-
-def _of_one_output(layer: LayerCapture) -> LayerCapture:
-    """Return a layer with the first of its outputs: of one that gives its last state too, that."""
-    leaves = jax.tree.leaves(layer.value)
-    if not leaves or leaves[0] is layer.value:
-        return layer
-    error = jax.tree.leaves(layer.error, is_leaf=lambda leaf: leaf is None)[0]
-    return replace(layer, value=leaves[0], error=error)
-
-
-def _layer_passage(name: str, layer: LayerCapture, examples: int) -> LayerPassage | None:
+def _layer_trace(name: str, layer: LayerCapture, examples: int) -> LayerTrace | None:
     if not hasattr(layer.value, "shape") or layer.error is None or layer.value.ndim < 2:
         return None
     value = np.asarray(layer.value[0], np.float64)
@@ -236,7 +202,7 @@ def _layer_passage(name: str, layer: LayerCapture, examples: int) -> LayerPassag
     form = ("units", "rows", "maps")[value.ndim - 1]
     of = value.shape[-1]
     draw = _maps if form == "maps" else _strip if form == "units" else _rows
-    return LayerPassage(
+    return LayerTrace(
         name=name,
         kind=layer.kind,
         shape=" x ".join(map(str, value.shape)),
@@ -247,16 +213,16 @@ def _layer_passage(name: str, layer: LayerCapture, examples: int) -> LayerPassag
     )
 
 
-def _maps(values: NDArray[Any], what: str) -> Signals:
+def _maps(values: NDArray[Any], what: str) -> SignalPictures:
     limit = largest(values)
     maps = np.moveaxis(values, -1, 0)[:MOST_MAPS]
     tiles = tuple(data_address(diverging(each, limit)) for each in maps)
     size = f"{maps.shape[1]} x {maps.shape[2]}"
     said = f"{what}: {len(tiles)} maps of {size}, {_span(values)}"
-    return Signals(tiles, number(limit), said, TILE)
+    return SignalPictures(tiles, number(limit), said, TILE)
 
 
-def _strip(values: NDArray[Any], what: str) -> Signals:
+def _strip(values: NDArray[Any], what: str) -> SignalPictures:
     limit = largest(values)
     n = len(values)
     width = min(n, CELLS_A_ROW)
@@ -265,14 +231,16 @@ def _strip(values: NDArray[Any], what: str) -> Signals:
     pixels = diverging(filled, limit).reshape(-1, width, 3)
     pixels.reshape(-1, 3)[n:] = 255
     said = f"{what}: {n} units, {_span(values)}"
-    return Signals((data_address(pixels),), number(limit), said, _strip_width(width))
+    return SignalPictures((data_address(pixels),), number(limit), said, _strip_width(width))
 
 
-def _rows(values: NDArray[Any], what: str) -> Signals:
+def _rows(values: NDArray[Any], what: str) -> SignalPictures:
     limit = largest(values)
     pixels = diverging(values[:512, :512], limit)
     said = f"{what}: {_span(values)}"
-    return Signals((data_address(pixels),), number(limit), said, _strip_width(pixels.shape[1]))
+    return SignalPictures(
+        (data_address(pixels),), number(limit), said, _strip_width(pixels.shape[1])
+    )
 
 
 def _strip_width(cells: int) -> int:
@@ -284,12 +252,12 @@ def _span(values: NDArray[Any]) -> str:
 
 
 def _flow(
-    model: nn.Module, seen: Capture, steps: list[Step], examples: int
+    model: nn.Module, seen: Capture, inner: list[InnerLayer], examples: int
 ) -> tuple[LayerFlow, ...]:
     measured = [
         (name, layer, float(np.abs(np.asarray(layer.error, np.float64)).mean()) * examples)
-        for name, layer, module in steps
-        if not isinstance(module, ONLY_FORM) and hasattr(layer.error, "shape")
+        for name, layer, _ in inner
+        if hasattr(layer.error, "shape")
     ]
     low, high = _bar_ends([error for *_, error in measured])
     rows = []
@@ -301,7 +269,7 @@ def _flow(
                 name=name,
                 kind=layer.kind,
                 value=number(float(np.abs(np.asarray(layer.value, np.float64)).mean())),
-                zeros=percent(zeros) if zeros > 0.005 else "",
+                zeros=percent(zeros) if zeros > FEW_ZEROS else "",
                 pull=_pull(model, seen, layer.path),
                 error=number(error),
                 error_value=error,
