@@ -1,4 +1,4 @@
-"""One pass through a model and back, with everything that the layers saw kept.
+"""One pass through a model and back, with the output and the error signal of every layer.
 
 Shape letters: B examples.
 """
@@ -25,15 +25,15 @@ FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
 
 @dataclass(frozen=True, eq=False)
 class LayerCapture:
-    """One call of one layer: what came out, and the error signal that came back to it.
+    """One call of one layer: its output, and the error signal that came back to it.
 
     Attributes:
         path: of the layer; the model itself has ``""``.
         kind: the layer's class, or the activation's name.
-        call: which use of the layer in this pass, from 1: one activation may serve many places.
+        call: which call of the layer in this pass it is, from 1.
         value: the output, an array, or a tree of arrays where a layer has several.
         error: dE/d output, shaped like the value; zeros where the output does not reach E, None
-            where it can carry no error (integers, what happens inside a compiled loop).
+            where there is no error signal (integers, values inside a compiled loop).
     """
 
     path: str
@@ -44,7 +44,7 @@ class LayerCapture:
 
     @property
     def name(self) -> str:
-        """The path, with the number of the call where it is not the first: ``activation#2``."""
+        """The path, with the number of a later call: ``activation#2``."""
         shown = self.path or self.kind
         return shown if self.call == 1 else f"{shown}#{self.call}"
 
@@ -61,7 +61,7 @@ class Capture:
         objective: E, the mean loss of the examples.
         input: the model's input, and dE/d input where it is floating-point.
         layers: every call of every layer, in the order in which the calls ended: inner layers
-            before the layer that they stand in, the model itself last.
+            before the layer around them, the model itself last.
         gradients: dE/dw of every parameter, by path.
     """
 
@@ -72,7 +72,7 @@ class Capture:
 
     @property
     def output(self) -> Any:
-        """What the model answered."""
+        """The output of the model."""
         return self.layers[-1].value
 
     def __getitem__(self, name: str) -> LayerCapture:
@@ -104,16 +104,16 @@ jax.tree_util.register_dataclass(
 def capture(model: nn.Module, x: object, y: Array, loss: LossLike) -> Capture:
     """Return every layer's output and error signal, and every gradient, for some examples.
 
-    The error signal of an output h is dE/dh, where E is the mean loss of the examples given: for
-    one example its loss, for B examples each one's share is 1/B of what it would be alone. The
-    model is called as in evaluation, and needs no change.
+    The error signal of an output h is dE/dh, where E is the mean loss of the examples. So with B
+    examples the error signal of each is 1/B of that with this example alone. The model is called
+    as in evaluation, and needs no change.
 
-    A capture is a JAX tree: under ``jax.jit`` (with ``static_argnums=3``) the same numbers come out
-    of one compiled call, the faster way for a model of many layers.
+    A capture is a JAX tree: under ``jax.jit`` (with ``static_argnums=3``) one compiled call
+    computes the same numbers, which is faster for a model with many layers.
 
     Args:
         model: with values in its parameters.
-        x: the model's input, (B, ...); for one example B is 1.
+        x: the model's input, (B, ...), or a tree of inputs; for one example B is 1.
         y: the targets, as the loss takes them.
         loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
 
@@ -204,7 +204,7 @@ def _of_first_output(layer: LayerCapture) -> LayerCapture:
     return replace(layer, value=value, error=error)
 
 
-# Run once or a few times: optimizing it would take longer than it saves.
+# It runs a few times, so optimizing it would take longer than it saves.
 compiled_capture = jax.jit(
     capture, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0}
 )

@@ -1,4 +1,4 @@
-"""One example's way through the network and back: feature maps and error signals of every layer.
+"""The trace of one example through the network and back: feature maps and error signals by layer.
 
 Shape letters: B examples, H height, W width, C channels.
 """
@@ -38,9 +38,9 @@ class SignalPictures:
     """Pictures of one array of a layer: tiles for feature maps, one strip for a row of units.
 
     Attributes:
-        tiles: data addresses, one a channel; or one strip.
-        limit: the absolute value that has the full color.
-        alt: what is read out to people who do not see it.
+        tiles: data addresses, one for each channel; or one strip.
+        limit: the absolute value with the full color.
+        alt: the description for screen readers.
         width: of a tile on the page, in pixels.
     """
 
@@ -52,14 +52,14 @@ class SignalPictures:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one layer made of the example, and the error signal that came back to it.
+    """The output of one layer for the example, and the error signal that came back to it.
 
     Attributes:
         name: of the layer.
         kind: its class or activation.
         shape: of its output, as text.
         form: "maps" (H, W, C), "units" (a row of numbers) or "rows" (positions by units).
-        shown: how many maps of how many, where not all are.
+        shown: how many of the maps are shown; "" where all are.
         value: pictures of the output.
         error: pictures of the error signal.
     """
@@ -75,17 +75,17 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class LayerFlow:
-    """What went through one layer, over many examples.
+    """Mean sizes of one layer's outputs and error signals over many examples.
 
     Attributes:
         name: of the layer.
         kind: its class or activation.
         value: mean absolute output.
-        zeros: share of outputs that are exactly zero, where some are; the sign of silent units.
-        pull: mean absolute gradient over mean absolute weight, where the layer has weights.
+        zeros: fraction of outputs that are exactly 0, which shows silent units; "" for few.
+        pull: mean absolute gradient over mean absolute weight; "" for a layer without weights.
         error: mean absolute error signal of one example.
         error_value: the same as a number.
-        share: length of the bar, from 0 to 1, on a logarithmic scale.
+        bar: length of the bar, from 0 to 1, on a logarithmic scale.
     """
 
     name: str
@@ -95,28 +95,28 @@ class LayerFlow:
     pull: str
     error: str
     error_value: float
-    share: float
+    bar: float
 
 
 @dataclass(frozen=True)
 class ExampleTrace:
-    """One example's way through the network and back.
+    """The trace of one example through the network and back.
 
     Attributes:
         why: why this example was chosen.
-        answer: what the model said, and what is true.
-        picture: the input, where it is one.
-        text: the input, where it is one in words.
+        prediction: the predicted and the true class or numbers, in a sentence.
+        picture: the input, where it is a picture.
+        text: the input, where it is text.
         input_error: dE/d input, where the input is a picture.
         layers: from the input to the output.
         flow: mean sizes of outputs and error signals over many examples.
-        examples: how many those are.
-        reading: what the sizes of the error signals say.
-        decades: the powers of ten that the bars go through, from the shortest to the longest.
+        examples: how many examples those are.
+        reading: what the sizes of the error signals mean, in a sentence.
+        decades: the error signals of the shortest and the longest bar.
     """
 
     why: str
-    answer: str
+    prediction: str
     picture: str
     text: str
     input_error: SignalPictures | None
@@ -128,15 +128,16 @@ class ExampleTrace:
 
 
 def example_trace(subject: Subject) -> ExampleTrace:
-    """Return one example's way through the network, with sizes over some more examples."""
-    row, why = _telling_example(subject)
+    """Return the trace of one example through the network, with sizes over more examples."""
+    row, why = _chosen_example(subject)
     others = [i for i in range(min(SAMPLE, len(subject))) if i != row]
     rows = np.array([row, *others[: SAMPLE - 1]])
     seen = compiled_capture(
         subject.model, subject.model_inputs(rows), subject.model_targets(rows), subject.loss
     )
     inner = inner_layers(subject.model, seen)
-    # E is the mean over the examples; an example's own error signal is that many times larger.
+    # E is the mean over the examples, so the error signal of one example's loss is larger by their
+    # number.
     flow = _flow(subject.model, seen, inner, len(rows))
     layers = [_layer_trace(one.label, one.capture, len(rows)) for one in inner[:MOST_LAYERS]]
     picture, input_error = "", None
@@ -146,7 +147,7 @@ def example_trace(subject: Subject) -> ExampleTrace:
         input_error = _maps(error, "error signal of the input")
     return ExampleTrace(
         why=why,
-        answer=_answer(subject, row),
+        prediction=_prediction(subject, row),
         picture=picture,
         text=subject.text(row) or "",
         input_error=input_error,
@@ -158,31 +159,31 @@ def example_trace(subject: Subject) -> ExampleTrace:
     )
 
 
-def _telling_example(subject: Subject) -> tuple[int, str]:
+def _chosen_example(subject: Subject) -> tuple[int, str]:
     losses = subject.losses_by_example[:SEARCHED]
     if subject.evaluation.confusion is None:
         row = int(np.argsort(losses, kind="stable")[len(losses) // 2])
-        why = "whose loss is the middle one of all"
+        why = "whose loss is the median"
     else:
         wrong = np.flatnonzero(subject.answers[:SEARCHED] != subject.truths[:SEARCHED])
         if len(wrong):
             row = int(wrong[np.argmin(losses[wrong])])
-            why = "the wrong answer that was nearest to being right"
+            why = "the wrong prediction with the smallest loss"
         else:
-            row, why = int(np.argmax(losses)), "the right answer with the largest loss"
+            row, why = int(np.argmax(losses)), "the right prediction with the largest loss"
     return row, f"{subject.noun} {subject.called(row)}, {why}"
 
 
-def _answer(subject: Subject, row: int) -> str:
+def _prediction(subject: Subject, row: int) -> str:
     if subject.evaluation.outputs.ndim != 2:
         return ""
     if subject.evaluation.confusion is None:
         said = np.asarray(subject.evaluation.outputs[row], np.float64).ravel()[:4]
         true = np.asarray(subject.targets[row], np.float64).ravel()[:4]
         texts = [", ".join(number(v) for v in x) for x in (said, true)]
-        return f"The network says {texts[0]}; true is {texts[1]}."
+        return f"The network predicts {texts[0]}; true is {texts[1]}."
     said, true = subject.answers[row], subject.truths[row]
-    answer = f"The network says {subject.class_name(int(said))}"
+    answer = f"The network predicts {subject.class_name(int(said))}"
     if subject.chances is None:
         return f"{answer}; true is {subject.class_name(int(true))}."
     answer += f" ({percent(float(subject.chances[row, said]))})"
@@ -273,7 +274,7 @@ def _flow(
                 pull=_pull(model, seen, layer.path),
                 error=number(error),
                 error_value=error,
-                share=float(place),
+                bar=float(place),
             )
         )
     return tuple(rows)
@@ -293,7 +294,7 @@ def _bar_ends(errors: list[float]) -> tuple[float, float]:
     """Return the logarithms at the shortest and at the longest bar."""
     sizes = [error for error in errors if 0 < error < np.inf]
     high = float(np.log10(max(sizes, default=1.0)))
-    # Three powers of ten at least: less of a difference shall look like less.
+    # At least three powers of ten, so that small differences look small.
     return min(float(np.log10(min(sizes, default=1.0))), high - 3) - 0.1, high
 
 
@@ -309,11 +310,9 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
     if not (np.isfinite(first.error_value) and np.isfinite(last.error_value)):
         return "Some error signals are not finite: training cannot go on from here."
     if last.error_value == 0:
-        return "No error comes back at all: the examples are answered without loss."
+        return "No error signal comes back at all: the loss of the examples is 0."
     if first.error_value == 0:
-        return (
-            f"No error signal reaches {first.name}: every way to it is closed, and it cannot learn."
-        )
+        return f"No error signal reaches {first.name}: no operation passes one to it, so it cannot learn."
     factor = last.error_value / first.error_value
     if factor >= VANISHES:
         return (
@@ -323,15 +322,15 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
     if factor <= 1 / EXPLODES:
         return (
             f"On the way from {last.name} back to {first.name} the error signal grows "
-            f"{number(1 / factor, 2)} times: it explodes; clip it, or begin with smaller weights."
+            f"{number(1 / factor, 2)} times: it explodes. Clip it, or start from smaller weights."
         )
     if 2 / 3 < factor < 3 / 2:
-        way = "keeps its size"
+        change = "keeps its size"
     elif factor > 1:
-        way = f"becomes {number(factor, 2)} times smaller"
+        change = f"becomes {number(factor, 2)} times smaller"
     else:
-        way = f"becomes {number(1 / factor, 2)} times larger"
+        change = f"becomes {number(1 / factor, 2)} times larger"
     return (
-        f"On the way from {last.name} back to {first.name} the error signal {way}: it arrives. "
+        f"On the way from {last.name} back to {first.name} the error signal {change}: it arrives. "
         "Factors of thousands would mean that it vanishes or explodes."
     )

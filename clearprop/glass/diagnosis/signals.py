@@ -1,4 +1,4 @@
-"""What went through the layers of a model for some examples, and what came back.
+"""The outputs and the error signals of a model's layers for some examples.
 
 Shape letters: N examples looked at, T steps of a sequence, B examples of one pass.
 """
@@ -19,28 +19,30 @@ from clearprop.glass.capture import Capture, compiled_capture, inner_layers
 from clearprop.nn.recurrent.layer import Recurrent
 
 PASS = 64
-"""Examples of one pass, as many as the report's table of error signals takes: one compilation."""
+"""Examples of one pass, as many as the report's table of error signals takes, so that one
+compilation serves both."""
 
 PASSES = 4
-"""A unit that one example in fifty wakes stays silent over 256 once in two hundred times."""
+"""How many passes: a unit that is active for one example in 50 is silent for all 256 in one case
+of 200."""
 
 MOST_NUMBERS = 2**24
-"""Numbers of layers' outputs that are looked at: 128 MiB with their error signals."""
+"""How many numbers of layers' outputs are read at most: 128 MiB with their error signals."""
 
 Numbers = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """What one call of a layer gave and got.
+    """The outputs of one call of a layer, and its error signals.
 
     Attributes:
         path: of the layer.
-        label: the path, with the layer before it where the layer is used several times.
+        label: the path, with the layer before it where the layer is called several times.
         kind: its class or activation.
         module: the layer.
         value: its outputs (N, ...), float32.
-        error: what each example's own loss sends back to it, (N, ...); None where nothing can come.
+        error: the error signal of each example's own loss, (N, ...); None where there is none.
     """
 
     path: str
@@ -52,7 +54,7 @@ class Signal:
 
     @property
     def error_size(self) -> float:
-        """Root mean square of the error signal; NaN where none can come."""
+        """Root mean square of the error signal; NaN where there is none."""
         if self.error is None:
             return float("nan")
         return float(np.sqrt(np.mean(np.square(self.error, dtype=np.float64))))
@@ -60,10 +62,10 @@ class Signal:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """What some examples' passes through a model showed.
+    """The layers' outputs and error signals in the passes of some examples.
 
     Attributes:
-        input: what came in, and the error signal that arrived there; None where it is no one array.
+        input: the model's input with its error signal; None where it is not one array.
         layers: the innermost layers in the order of their calls.
         gradients: dE/dw of every parameter, the mean over the passes.
         objective: the mean loss.
@@ -78,12 +80,12 @@ class Signals:
 
     @property
     def output(self) -> Numbers:
-        """The answers, (N, ...)."""
+        """The outputs of the model, (N, ...)."""
         return self.layers[-1].value
 
     @functools.cached_property
     def weighted(self) -> tuple[Signal, ...]:
-        """The calls of layers that have weights of their own, but tables of words."""
+        """The calls of layers with weights of their own, without embeddings."""
         return tuple(
             signal for signal in self.layers
             if signal.module is not None and not isinstance(signal.module, nn.Embedding)
@@ -92,13 +94,13 @@ class Signals:
 
 
 def examine(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> Signals:
-    """Return what went through a model for some examples, and what came back.
+    """Return the outputs and the error signals of a model's layers for some examples.
 
     Args:
         model: with values.
         x: inputs as the model takes them, or several by name.
         y: targets as the loss takes them.
-        loss: whose error signals.
+        loss: whose error signals are computed.
 
     Raises:
         ShapeError: the examples do not fit the model or the loss.
@@ -120,10 +122,10 @@ def examine(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> Signals:
 def through_time(
     model: nn.Module, x: Any, y: Any, loss: nn.Loss, seen: Signals
 ) -> list[tuple[str, Numbers]]:
-    """Return for each recurrent layer the size (T,) of the error that reaches its input's steps.
+    """Return for each recurrent layer the size of the error signal at each step of its input, (T,).
 
-    Where the model answers at every step it is the error of its last answer alone: those of the
-    others would hide how far it comes.
+    If the model has an output at every step, only the loss of the last one is used: the error
+    signals of the others would hide how far back it reaches.
     """
     known = nn.modules(model)
     if not any(isinstance(module, Recurrent) for module in known.values()):
@@ -176,7 +178,9 @@ def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
 
 
 def _stacked(parts: list[Any], factor: int = 1) -> Numbers:
-    with np.errstate(over="ignore"):  # what explodes may go beyond float32, and is found then
+    with np.errstate(
+        over="ignore"
+    ):  # an exploding error signal may overflow float32, and is found so
         return np.concatenate([_plain(part) * factor if factor > 1 else _plain(part)
                                for part in parts])  # fmt: skip
 

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,7 @@ from clearprop.glass.equations.expression import (
 )
 from clearprop.glass.equations.numbers import plain
 from clearprop.glass.equations.templates import formula, local_formula
-
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
+from clearprop.glass.nodes.node import GlassNode
 
 AGREES = 1e-3
 """How far, relative to it, a formula of a local derivative may part from the rule's number."""

@@ -1,22 +1,19 @@
-"""What an operation did to the error signal that went through it, in the words of the lecture."""
+"""What an operation does to the error signal that goes through it, in the words of the lecture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from clearprop.glass.explain.jacobian import row_of
-from clearprop.glass.explain.summary import summary_of
+from clearprop.glass.explain.trail import Hop
+from clearprop.glass.nodes.array_summary import summary_of
+from clearprop.glass.nodes.node import GlassNode
 from clearprop.nn.definitions import MARGIN, SATURATED_SLOPE, STEEPEST
 
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
-    from clearprop.glass.explain.trail import Hop
-
 CANCELLING = 1e-4
-"""A sum that leaves less than this part of what was summed is one that cancels out."""
+"""A sum of less than this fraction of its parts cancels out."""
 
 PRODUCTS = ("matmul", "einsum", "convolution", "convolution_input_error", "outer_sum", "multiply")
 SOFTMAXES = ("softmax", "masked_softmax", "log_softmax", "softmax_cross_entropy")
@@ -26,19 +23,19 @@ READING = ("getitem", "take", "take_along_axis", "split")
 
 
 def describe(hop: Hop) -> str:
-    """Return in words what one operation did to the error signal."""
+    """Return in words what one operation does to the error signal."""
     kind = hop.node.operation
     for kinds, words in _WORDS:
         if kind in kinds:
             return words(hop)
-    row = row_of(hop.node)
+    row = hop.node.spec.row
     if row is not None and row.stacks is True and len(hop.node.sources) == 1:
         return _slopes(hop)
     return f"it passes on {hop.factor:.2g} of what arrives"
 
 
 def _slopes(hop: Hop) -> str:
-    """Say how steep an activation is at its inputs."""
+    """Say how large the slope of an activation is at its inputs."""
     kind, derivative = hop.node.operation, _within(hop.node.local(hop.input), hop.before)
     sizes, many = np.abs(derivative), _many(derivative, hop.before)
     dead = float(np.mean(sizes == 0))
@@ -49,14 +46,14 @@ def _slopes(hop: Hop) -> str:
     steepest = STEEPEST.get(kind, 1.0)
     saturated = float(np.mean(sizes < SATURATED_SLOPE * steepest))
     if saturated >= 0.5:
-        share = "all" if saturated == 1 else f"{saturated:.0%}"
-        return f"{share} of its units are saturated: its local derivative is {_most(sizes)}"
+        part = "all" if saturated == 1 else f"{saturated:.0%}"
+        return f"{part} of its units are saturated: its local derivative is {_most(sizes)}"
     text = f"its local derivative is {sizes.mean():.2g} on average"
     return text + (", and never more than 1/4" if kind == "sigmoid" else "")
 
 
 def _factors(hop: Hop) -> str:
-    """Say what a product multiplies the error signal with."""
+    """Say by what a product multiplies the error signal."""
     # The factors are the first two inputs; a third is added.
     others = [x for k, x in enumerate(hop.node.inputs[:2]) if k != hop.input]
     if len(others) != 1:
@@ -141,7 +138,7 @@ def _summed(hop: Hop) -> str:
 def _missed(hop: Hop) -> str:
     output, target = (np.asarray(_value(x), np.float64) for x in hop.node.inputs[:2])
     away = float(np.abs(output - target).mean())
-    return f"the answers are {away:.2g} away from the targets on average"
+    return f"the outputs are {away:.2g} away from the targets on average"
 
 
 _WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
@@ -160,7 +157,7 @@ _WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
 
 
 def _within(array: Any, reach: Any) -> Any:
-    """Return the entries of an array that a reach names, flat; all of them without one."""
+    """Return the entries of an array where a reach is not 0, flat; all of them without a reach."""
     numbers = np.asarray(array, np.float64)
     if reach is None:
         return numbers.ravel()
@@ -170,7 +167,7 @@ def _within(array: Any, reach: Any) -> Any:
 def _many(entries: Any, reach: Any) -> str:
     if len(entries) == 1:
         return "its unit is"
-    where = "units" if reach is None else "units on the way of this entry"
+    where = "units" if reach is None else "units on the path of this entry"
     return f"all {len(entries)} of its {where} are"
 
 

@@ -1,4 +1,4 @@
-"""The way of an error signal from E back to a node, operation by operation.
+"""The path of an error signal from E back to a node, operation by operation.
 
 Shape letters: none; a reach has the shape of the value that it belongs to.
 """
@@ -9,29 +9,27 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from clearprop.glass.explain.jacobian import product_of
-from clearprop.glass.explain.summary import Summary
-
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
+from clearprop.glass.nodes.array_summary import ArraySummary
+from clearprop.glass.nodes.jacobian import product_of
+from clearprop.glass.nodes.node import GlassNode
 
 
 @dataclass(frozen=True, eq=False)
 class Hop:
-    """One operation on the way: what arrived at its output, what it passed to one input.
+    """One operation on the path: what arrived at its output, what it passed to one input.
 
     Attributes:
-        node: the operation's output; of several the one at which most arrives.
-        input: the number of the input that lies on the way.
+        node: the operation's output; of several the one with the largest error signal.
+        input: the number of the input on the path.
         arrived: norm of the error signals of the operation's outputs.
-        passed: norm of what it handed to the input.
-        before, after: how the input's and the output's entries depend on the entry asked for: its
-            change times the local derivatives so far; None where the whole node was asked for.
+        passed: norm of what it passed to the input.
+        before, after: by how much the input's and the output's entries change with the chosen
+            entry: the product of the local derivatives so far; None for the whole node.
     """
 
     node: GlassNode
@@ -50,27 +48,27 @@ class Hop:
 
     @property
     def blocks(self) -> bool:
-        """Whether an error signal arrived and none was passed on."""
+        """Whether an error signal arrived and nothing was passed on."""
         return self.arrived > 0 and self.passed == 0
 
     @property
     def source(self) -> GlassNode:
-        """The node that lies at the input."""
+        """The node that is the input."""
         found: GlassNode = self.node.inputs[self.input]
         return found
 
 
 def trail(node: GlassNode, start: Any = None) -> list[Hop]:
-    """Return the way along which most of the error signal came, from E back to the node.
+    """Return the path along which most of the error signal came, from E back to the node.
 
-    Where none came, it leads through an operation at which some arrived and which passed none.
+    If no error signal came, the path leads through an operation that got one and passed nothing.
 
     Args:
-        node: where it ends.
-        start: a change of the node's value, zero but at the entry asked for; None for the whole.
+        node: where the path ends.
+        start: a change of the node's value that is 0 except at the chosen entry; None for all.
     """
     way = _blocked(node, start) if norm(node.error, start) == 0 else []
-    # After the operation that blocks it is the whole error signal that is followed.
+    # Behind the operation that blocks, the error signal of all entries is followed.
     at, reach = (way[-1].node, None) if way else (node, start)
     blocked = bool(way)
     while hops := [*_hops(at, reach)]:
@@ -81,9 +79,9 @@ def trail(node: GlassNode, start: Any = None) -> list[Hop]:
 
 
 def norm(error: Any, reach: Any = None) -> float:
-    """Return the norm of an error signal, or of the entries that a reach names.
+    """Return the norm of an error signal, or of its entries where a reach is not 0.
 
-    It is infinite where an entry is infinite or not a number.
+    It is infinite where an entry is infinite or NaN.
 
     >>> norm(np.array([3.0, 4.0, 5.0]), np.array([1, 1, 0])), norm(np.array([np.nan]))
     (5.0, inf)
@@ -101,12 +99,12 @@ def norm(error: Any, reach: Any = None) -> float:
     return float(np.sqrt(np.sum(np.square(numbers / largest)))) * largest
 
 
-def _whole(summary: Summary) -> float:
+def _whole(summary: ArraySummary) -> float:
     return math.inf if summary.nonfinite else summary.norm
 
 
 def _blocked(node: GlassNode, start: Any) -> list[Hop]:
-    """Return the way from a node without error to the operation that blocks most, that included."""
+    """Return the path from a node without error signal to the operation that blocks most."""
     seen = {node.index}
     open_ways: deque[tuple[GlassNode, Any, list[Hop]]] = deque([(node, start, [])])
     blocked: list[list[Hop]] = []
@@ -140,10 +138,12 @@ def _hops(node: GlassNode, reach: Any) -> Iterator[Hop]:
 
 
 def _restricted(user: GlassNode, i: int, reach: Any) -> Hop:
+    values = user.glass.values
     after = [
-        product_of(s, i, reach, transposed=True) if s.carries_error else None for s in user.siblings
+        product_of(values, s.spec, i, reach, transposed=True) if s.carries_error else None
+        for s in user.siblings
     ]
-    # An entry on which nothing depends still has an operation at which all of the error arrives.
+    # If no output depends on the entry, all of the error signal at the operation is counted.
     moves = any(a is not None and bool(jnp.any(a != 0)) for a in after)
     norms = [norm(s.error, a if moves else None) for s, a in zip(user.siblings, after, strict=True)]
     most = int(np.argmax(norms))

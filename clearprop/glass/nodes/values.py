@@ -1,4 +1,4 @@
-"""The numbers of one pass: computed when they are first asked for, all at once where they fit."""
+"""The numbers of one pass: computed when they are first read, all at once where memory allows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clearprop.glass.explain import program as programs
-from clearprop.glass.explain.graph import Slot
-from clearprop.glass.explain.program import Program
-from clearprop.glass.explain.summary import Summary, summary_from, summary_of
+from clearprop.glass.nodes import program as programs
+from clearprop.glass.nodes.array_summary import ArraySummary, summary_from, summary_of
+from clearprop.glass.nodes.graph import Link, Slot, Spec
+from clearprop.glass.nodes.program import Program
 
 Array = jax.Array
 
@@ -21,13 +21,13 @@ Array = jax.Array
 class Values:
     """The arrays of one pass by slot.
 
-    Where all of them fit into the budget, the first question computes them all in one call. Where
-    they do not, the pass is cut into parts that fit, each computed when it is asked for, and the
-    oldest parts are given up for new ones.
+    Where all of them fit into the memory budget, the first access computes them all in one call.
+    Where they do not, they are divided into parts that fit. A part is computed when one of its
+    arrays is read, and the parts that were read longest ago are dropped.
 
     Attributes:
-        program: the pass.
-        given: what goes into it.
+        program: the traced pass.
+        given: the arrays that it takes.
     """
 
     def __init__(self, program: Program, given: Sequence[Any]) -> None:
@@ -37,7 +37,7 @@ class Values:
         self._parts = _cut(program.sizes, self._budget)
         self._part_of = {n: part for part in self._parts for n in part}
         self._upright: set[int] = set()
-        self._summaries: dict[int, Summary] = {}
+        self._summaries: dict[int, ArraySummary] = {}
         self._kept: OrderedDict[range, dict[int, Any]] = OrderedDict()
 
     @property
@@ -57,7 +57,7 @@ class Values:
         return found
 
     def _computed(self, number: int) -> dict[int, Any]:
-        """Return the part of the pass in which a variable stands, as it was computed."""
+        """Return the part with a variable, each array in the layout in which it was computed."""
         part = self._part_of[number]
         if part not in self._kept:
             self._make_room(part)
@@ -66,8 +66,8 @@ class Values:
         self._kept.move_to_end(part)
         return self._kept[part]
 
-    def summary(self, slot: Slot) -> Summary:
-        """Return an array in a few numbers; where not all fit, none has to be kept for it."""
+    def summary(self, slot: Slot) -> ArraySummary:
+        """Return an array in a few numbers; where not all arrays fit, none is kept for this."""
         number = self.program.variable_of[slot.number]
         if number not in self._summaries:
             if number in self.program.given:
@@ -79,10 +79,37 @@ class Values:
                 self._summaries = dict(enumerate(map(summary_from, np.asarray(numbers))))
         return self._summaries[number]
 
-    def product(self, place: Any, i: int, vector: Any, transposed: bool) -> Array:
+    def error(self, spec: Spec) -> Array | None:
+        """Return the error signal of a node: see `GlassNode.error`."""
+        if spec.error is not None:
+            return self[spec.error]
+        return jnp.zeros(spec.shape, spec.dtype) if spec.carries_error else None
+
+    def inputs(self, spec: Spec) -> tuple[Any, ...]:
+        """Return what a node was computed from: arrays, numbers or None."""
+        nodes = self.program.graph.nodes
+        return tuple(
+            self.plain(nodes[x.index].value if type(x) is Link else x) for x in spec.inputs
+        )
+
+    def siblings(self, spec: Spec) -> tuple[Spec, ...]:
+        """Return all outputs of a node's operation, its own among them."""
+        first = spec.index - spec.output
+        return self.program.graph.nodes[first : first + spec.outputs]
+
+    def parameters(self, spec: Spec) -> dict[str, Any]:
+        """Return the static parameters of a node's operation."""
+        found: dict[str, Any] = jax.tree.map(self.plain, spec.parameters)
+        return found
+
+    def plain(self, given: Any) -> Any:
+        """Return the array of a slot; anything else as it is."""
+        return self[given] if type(given) is Slot else given
+
+    def product(self, spec: Spec, i: int, vector: Array, transposed: bool) -> Array:
         """Return a vector's product with a Jacobian: see `Program.product`."""
-        product: Array = self.program.product(self.given, place, i, vector, transposed)
-        return product
+        assert spec.place is not None
+        return self.program.product(self.given, spec.place, i, vector, transposed)
 
     def _make_room(self, part: range) -> None:
         sizes = self.program.sizes
@@ -92,7 +119,7 @@ class Values:
 
 
 def _cut(sizes: Sequence[int], budget: int) -> list[range]:
-    """Cut arrays in their order into parts that fit; one that is too large alone is a part."""
+    """Divide arrays in their order into parts that fit; an array that is too large is one part."""
     parts, start, total = [], 0, 0
     for number, size in enumerate(sizes):
         if total and total + size > budget:

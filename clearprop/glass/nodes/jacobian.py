@@ -1,0 +1,140 @@
+"""Local derivatives of one operation; the whole Jacobian is never computed.
+
+Shape letters: none; S is the shape of an operation's output, T that of one input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from clearprop.autodiff import Node, Operation
+from clearprop.errors import ConfigurationError
+from clearprop.glass.nodes.graph import Spec
+from clearprop.glass.nodes.program import product_with
+from clearprop.glass.nodes.values import Values
+
+Array = jax.Array
+Index = int | tuple[int, ...]
+
+
+class Jacobian:
+    """The derivatives of every entry of a node's value by every entry of one of its inputs.
+
+    ``jacobian[out_index, in_index]`` is one of them. The operation's own rule computes rows and
+    columns, from an error signal that is 1 at one entry and 0 elsewhere.
+
+    Attributes:
+        name: of the operation's output y.
+        input: the number of the input x.
+        shape: the shape of y followed by that of x.
+    """
+
+    def __init__(self, values: Values, spec: Spec, i: int) -> None:
+        self.name = spec.name
+        self.input = i
+        self._values, self._spec = values, spec
+        x = values.inputs(spec)[i]
+        self._in_shape, self._in_dtype = tuple(np.shape(x)), jnp.result_type(x)
+        self.shape = (*spec.shape, *self._in_shape)
+
+    def row(self, out_index: Index) -> Array:
+        """Return the derivatives of one entry of y by all of x, shaped like x."""
+        unit = _unit(self._spec.shape, self._spec.dtype, out_index, "the value")
+        return product_of(self._values, self._spec, self.input, unit, transposed=False)
+
+    def column(self, in_index: Index) -> Array:
+        """Return the derivatives of all of y by one entry of x, shaped like y."""
+        unit = _unit(self._in_shape, self._in_dtype, in_index, f"input {self.input}")
+        return product_of(self._values, self._spec, self.input, unit, transposed=True)
+
+    def __getitem__(self, indices: tuple[Index, Index]) -> Array:
+        """Return the derivative of the entry at the first index by that at the second."""
+        out_index, in_index = indices
+        found: Array = self.row(out_index)[in_index]
+        return found
+
+    def __repr__(self) -> str:
+        sizes = ["x".join(map(str, s)) or "scalar" for s in (self._spec.shape, self._in_shape)]
+        return f"<Jacobian of {self.name} by input {self.input}: {sizes[0]} by {sizes[1]}>"
+
+
+def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed: bool) -> Array:
+    """Return the product of a vector with the Jacobian of a node by its input i.
+
+    Args:
+        values: of the pass.
+        spec: the operation's output.
+        i: which input.
+        vector: an error signal of the output; with ``transposed`` a change of the input.
+        transposed: whether the result is the change of the output.
+    """
+    program, key = values.program, (spec.place, i, transposed)
+    if spec.row is None:
+        return values.product(spec, i, vector, transposed)
+    if key not in program.products:
+        program.products[key] = _compiled(spec.row, values, spec, i, transposed)
+    inputs = tuple(_number(x) for x in values.inputs(spec))
+    outputs = tuple(values[each.value] for each in values.siblings(spec))
+    arrays = [leaf for leaf in jax.tree.leaves(values.parameters(spec)) if hasattr(leaf, "dtype")]
+    product: Array = program.products[key](inputs, outputs, arrays, vector)
+    return product
+
+
+def _compiled(
+    row: Operation[..., Any], values: Values, spec: Spec, i: int, transposed: bool
+) -> Callable[..., Array]:
+    """Return the compiled (inputs, outputs, arrays among the parameters, vector) -> product."""
+    leaves, structure = jax.tree.flatten(values.parameters(spec))
+    # Only what is the same for all examples may be part of the compiled function.
+    fixed = [None if hasattr(leaf, "dtype") else leaf for leaf in leaves]
+    moving = [hasattr(leaf, "dtype") for leaf in leaves]
+    output, layer = spec.output, spec.layer
+
+    def product(inputs: Any, outputs: Any, arrays: Any, vector: Array) -> Array:
+        rest = iter(arrays)
+        every = [next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)]
+        parameters = jax.tree.unflatten(structure, every)
+        taped = Node(row, inputs, outputs, (None,) * len(inputs), parameters, layer)
+        return product_with(taped, output, i, vector, transposed)
+
+    return jax.jit(product)
+
+
+def local_derivative(values: Values, spec: Spec, i: int) -> Array | Jacobian | None:
+    """Return dy/dx_i of a node: see `GlassNode.local`."""
+    spec.check_input(i)
+    row = spec.row
+    if row is not None and row.joint is None and (not row.errors or row.errors[i] is None):
+        return None
+    inputs = [_number(x) for x in values.inputs(spec)]
+    if not jnp.issubdtype(jnp.result_type(inputs[i]), jnp.floating):
+        return None
+    if row is None or row.stacks is not True:
+        return Jacobian(values, spec, i)
+    assert row.errors is not None
+    rule = row.errors[i]
+    assert rule is not None
+    ones = jnp.ones(spec.shape, spec.dtype)
+    derivative: Array = rule(ones, values[spec.value], *inputs, **values.parameters(spec))
+    return jnp.broadcast_to(derivative, spec.shape)
+
+
+def _number(x: Any) -> Any:
+    return jnp.asarray(x) if isinstance(x, int | float) else x
+
+
+def _unit(shape: tuple[int, ...], dtype: Any, index: Index, what: str) -> Array:
+    place = (index,) if isinstance(index, int | np.integer) else tuple(index)
+    fits = len(place) == len(shape) and all(-n <= k < n for k, n in zip(place, shape, strict=True))
+    if not fits:
+        raise ConfigurationError(
+            f"the index is no entry of {what}",
+            given=str(place),
+            expected=f"one number an axis of {shape}",
+        )
+    return jnp.zeros(shape, dtype).at[place].set(1)
