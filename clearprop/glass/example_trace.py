@@ -312,7 +312,7 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
     if last.error_value == 0:
         return "No error signal comes back at all: the loss of the examples is 0."
     if first.error_value == 0:
-        return f"No error signal reaches {first.name}: no operation passes one to it, so it cannot learn."
+        return f"No error signal reaches {first.name}: nothing passes one on, and it cannot learn."
     factor = last.error_value / first.error_value
     if factor >= VANISHES:
         return (

@@ -1,4 +1,4 @@
-"""What was recorded of a run from inside, step by step, to be read.
+"""The recordings of a run: statistics of layers and parameters, step by step.
 
 Shape letters: R recorded steps, S series, P parameters.
 """
@@ -25,20 +25,20 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class RecordedArray:
-    """One array of the network over the recorded steps: its statistics, float32 (R,) each.
+    """The statistics of one array of the network over the recorded steps, float32 (R,) each.
 
     Attributes:
         mean: of its entries.
         deviation: their standard deviation.
         smallest: the smallest entry.
         largest: the largest entry.
-        zeros: share of entries that are 0.
-        saturated: of an output of sigmoid, softmax or tanh the share of units within 1 % (of the
-            range) of an end; of relu those that give 0; NaN for everything else.
-        nonfinite: share of entries that are infinite or no number; the other statistics then are
-            what comes of these too.
+        zeros: fraction of entries that are 0.
+        saturated: fraction of an activation's outputs that are saturated, see
+            `clearprop.nn.definitions.is_saturated`; NaN for other arrays.
+        nonfinite: fraction of entries that are infinite or NaN; they are in the other statistics
+            too.
         arrays: the entries themselves, (R, ...), where ``what="arrays"``; else None. Where the last
-            batch of a pass is smaller, NaN stands in place of the examples that it lacks.
+            batch of an epoch is smaller, the missing examples are NaN.
     """
 
     mean: Floats
@@ -53,18 +53,18 @@ class RecordedArray:
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """What was recorded of one layer or one parameter.
+    """The recordings of one layer or one parameter.
 
     Attributes:
-        name: of it.
-        kind: the layer's class, or the activation that it applies; "parameter".
-        steps: training steps made before each recorded one, (R,).
-        shape: of the array, of a whole batch.
+        name: of the layer or parameter.
+        kind: the layer's class, or the name of the activation that it applies; "parameter".
+        steps: how many training steps were taken before each recorded one, (R,).
+        shape: of the array, for a whole batch.
         output: of a layer.
-        error: the error signal dE/d output of a layer; NaN where no parameter stands before it.
+        error: the error signal dE/d output of a layer; NaN where no parameter comes before it.
         value: of a parameter, before the step.
         gradient: dE/dw of a parameter.
-        update_ratio: length of the step's update over that of the parameter, (R,); NaN where the
+        update_ratio: length of the update over the length of the parameter, (R,); NaN where the
             parameter is 0.
     """
 
@@ -80,21 +80,21 @@ class Recorded:
 
     @property
     def is_parameter(self) -> bool:
-        """Whether this is a parameter, with a value and a gradient; else a layer."""
+        """Whether it is a parameter, with a value and a gradient, or a layer."""
         return self.kind == PARAMETER
 
 
 class Recordings(Mapping[str, Recorded]):
-    """What was recorded of a run, by the names of layers and parameters.
+    """The recordings of a run by the names of layers and parameters.
 
     Args:
         layout: of the rows.
-        rows: one a recorded step.
+        rows: one for each recorded step.
 
     Attributes:
-        steps: training steps made before each recorded one, int64 (R,): their losses are
-            ``run.losses[steps - run.first_step]``. Of a run that diverged the broken step may be
-            among them, of which there is no loss.
+        steps: how many training steps were taken before each recorded one, int64 (R,): the losses
+            are ``run.losses[steps - run.first_step]``. If a run diverged, its last step may be
+            recorded although it has no loss.
     """
 
     def __init__(self, layout: Layout, rows: NDArray[np.void]) -> None:
@@ -104,7 +104,7 @@ class Recordings(Mapping[str, Recorded]):
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """Training steps made before each recorded one, int64 (R,)."""
+        """How many training steps were taken before each recorded one, int64 (R,)."""
         return np.asarray(self._rows["step"], np.int64)
 
     @property
@@ -123,7 +123,7 @@ class Recordings(Mapping[str, Recorded]):
         return tuple(s.name for s in self._layout.recordables if s.kind == PARAMETER)
 
     def __getitem__(self, name: str) -> Recorded:
-        """Return what was recorded of a layer or parameter.
+        """Return the recordings of a layer or parameter.
 
         Raises:
             ConfigurationError: nothing of that name was recorded; the nearest is suggested.
@@ -159,11 +159,11 @@ class Recordings(Mapping[str, Recorded]):
 
 @dataclass(frozen=True)
 class Layout:
-    """What a row of recordings holds: step, statistics, update ratios, and whole arrays.
+    """The layout of a row of recordings: step, statistics, update ratios, and whole arrays.
 
     Attributes:
         recordables: layers in the order of their calls, then parameters.
-        arrays: whether whole arrays are among it.
+        arrays: whether rows hold whole arrays.
     """
 
     recordables: tuple[Recordable, ...]
@@ -171,7 +171,7 @@ class Layout:
 
     @property
     def row(self) -> np.dtype[np.void]:
-        """The type of a row, as it stands in memory and in the file: little-endian, unpadded."""
+        """The type of a row in memory and in the file: little-endian, unpadded."""
         series = 2 * len(self.recordables)
         ratios = sum(one.kind == PARAMETER for one in self.recordables)
         fields: list[Any] = [
@@ -191,7 +191,7 @@ class Layout:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Layout:
-        """Return the layout that plain data tells of.
+        """Return the layout from plain data.
 
         Raises:
             ValueError: the data is damaged.
@@ -205,16 +205,16 @@ class Layout:
             )
             return cls(recordables, bool(plain["arrays"]))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"no layout of recordings: {error!r}") from error
+            raise ValueError(f"not a layout of recordings: {error!r}") from error
 
 
 class RowFile:
-    """The rows of a run's recordings in its folder: an index, and rows appended while it goes.
+    """The rows of a run's recordings in its folder: an index, and rows appended while it runs.
 
     Args:
-        folder: where they stand; made if missing.
+        folder: of the files; it is made if missing.
         layout: of the rows.
-        rows: how many of them are kept: those of later steps are made again, and go.
+        rows: how many rows are kept: later ones are deleted, as their steps are taken again.
 
     Raises:
         RunError: rows of earlier steps are missing, or the disk is full.
@@ -229,7 +229,7 @@ class RowFile:
             self._rewind(layout.row.itemsize, rows)
 
     def add(self, row: NDArray[np.void]) -> None:
-        """Append a row; it survives the end of this process from here on.
+        """Append a row; it is in the file even if this process ends now.
 
         Raises:
             RunError: the disk is full.
@@ -250,9 +250,9 @@ class RowFile:
 
 
 def read_recordings(folder: Path) -> Recordings | None:
-    """Return what was recorded into a folder; None where nothing was.
+    """Return the recordings in a folder; None where there are none.
 
-    Rows are read from the disk when they are looked at; one that a crash cut off is left out.
+    Rows are read from the disk when they are used; a row that a crash cut off is left out.
 
     Raises:
         RunError: the index is damaged.
@@ -277,5 +277,5 @@ def _with(about: Recorded, **parts: Any) -> Recorded:
 
 
 def joined(layout: Layout, rows: Sequence[NDArray[np.void]]) -> Recordings:
-    """Return rows that were kept one by one as recordings."""
+    """Return the recordings with these rows."""
     return Recordings(layout, np.array(list(rows), layout.row))
