@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
+from clearprop.glass.bars import Bars
 from clearprop.glass.capture import (
     Capture,
     InnerLayer,
@@ -155,7 +156,7 @@ def example_trace(subject: Subject) -> ExampleTrace:
         flow=flow,
         examples=len(rows),
         reading=_reading(flow),
-        decades=_decades(flow),
+        decades=Bars.of(layer.error_value for layer in flow).ends,
     )
 
 
@@ -260,11 +261,10 @@ def _flow(
         for name, layer, _ in inner
         if hasattr(layer.error, "shape")
     ]
-    low, high = _bar_ends([error for *_, error in measured])
+    bars = Bars.of(error for *_, error in measured)
     rows = []
     for name, layer, error in measured:
         zeros = float((np.asarray(layer.value) == 0).mean())
-        place = (np.log10(error) - low) / (high - low) if 0 < error < np.inf else 0.0
         rows.append(
             LayerFlow(
                 name=name,
@@ -274,7 +274,7 @@ def _flow(
                 pull=_pull(model, seen, layer.path),
                 error=number(error),
                 error_value=error,
-                bar=float(place),
+                bar=bars.length(error),
             )
         )
     return tuple(rows)
@@ -288,19 +288,6 @@ def _pull(model: nn.Module, seen: Capture, path: str) -> str:
     values = np.concatenate([np.asarray(w, np.float64).ravel() for w in weights.values()])
     size = float(np.abs(values).mean())
     return number(float(np.abs(gradients).mean()) / size, 2) if size else ""
-
-
-def _bar_ends(errors: list[float]) -> tuple[float, float]:
-    """Return the logarithms at the shortest and at the longest bar."""
-    sizes = [error for error in errors if 0 < error < np.inf]
-    high = float(np.log10(max(sizes, default=1.0)))
-    # At least three powers of ten, so that small differences look small.
-    return min(float(np.log10(min(sizes, default=1.0))), high - 3) - 0.1, high
-
-
-def _decades(flow: tuple[LayerFlow, ...]) -> tuple[str, str]:
-    low, high = _bar_ends([layer.error_value for layer in flow])
-    return number(10**low, 1), number(10**high, 2)
 
 
 def _reading(flow: tuple[LayerFlow, ...]) -> str:

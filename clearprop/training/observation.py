@@ -10,8 +10,7 @@ Shape letters: B batch, S arrays, P parameters.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -64,23 +63,12 @@ class Observed(NamedTuple):
     arrays: tuple[NDArray[np.float32], ...]
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     """A recordable with its arrays; the error signal is None where there is none."""
 
     about: Recordable
     value: Array
     error: Array | None
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class _Looked:
-    """Values and error signals in turn, ratios of the updates, and the kind of each array."""
-
-    arrays: tuple[Array, ...]
-    ratios: Array
-    kinds: tuple[str, ...] = field(metadata={"static": True})
 
 
 def recordables(problem: Problem, state: State, frozen: Arrays, batch: Batch) -> list[Recordable]:
@@ -100,24 +88,24 @@ class Observer:
 
     Args:
         calls: of the run.
-        names: of the recordables to record.
+        chosen: what is recorded, in its order.
         arrays: whether whole arrays are returned besides their statistics.
     """
 
-    def __init__(self, calls: Calls, names: Iterable[str], arrays: bool) -> None:
+    def __init__(self, calls: Calls, chosen: Sequence[Recordable], arrays: bool) -> None:
         self._calls = calls
-        self._names = frozenset(names)
+        self._names = frozenset(one.name for one in chosen)
+        self._kinds = tuple(kind for one in chosen for kind in (one.kind, ""))
         self._arrays = arrays
         self._look = jax.jit(self._trace, static_argnames="size")
 
     def __call__(self, state: State, data: Batch, order: Array, start: int, size: int) -> Observed:
         """Return the numbers of the step from a state on the examples ``order[start:]``."""
-        calls = self._calls
-        looked = self._look(state, calls.frozen, calls.key, data, order, start, size=size)
+        frozen, key = self._calls.frozen, self._calls.key
+        arrays, ratios = self._look(state, frozen, key, data, order, start, size=size)
         # A program of their own: in one, XLA would compute a value again for each number of it.
-        statistics = _numbers_of(looked.arrays, looked.kinds)
-        arrays = looked.arrays if self._arrays else ()
-        return Observed(*jax.device_get((statistics, looked.ratios, arrays)))
+        statistics = _numbers_of(arrays, self._kinds)
+        return Observed(*jax.device_get((statistics, ratios, arrays if self._arrays else ())))
 
     def _trace(
         self,
@@ -129,7 +117,8 @@ class Observer:
         start: Array,
         *,
         size: int,
-    ) -> _Looked:
+    ) -> tuple[tuple[Array, ...], Array]:
+        """Return values and error signals in turn, and the ratios of the updates."""
         batch = self._calls.batch(data, jax.lax.dynamic_slice(order, (start,), (size,)))
         seen, updates = _looked(self._calls.problem, state, frozen, batch, key)
         seen = [one for one in seen if one.about.name in self._names]
@@ -139,11 +128,8 @@ class Observer:
             arrays += [one.value, nothing if one.error is None else one.error]
         moved = [one.about.name for one in seen if one.about.kind == PARAMETER]
         ratios = [_ratio(updates[name], state.parameters[name]) for name in moved]
-        return _Looked(
-            tuple(array.astype(jnp.promote_types(array.dtype, jnp.float32)) for array in arrays),
-            jnp.stack(ratios) if ratios else jnp.zeros(0, jnp.float32),
-            tuple(kind for one in seen for kind in (one.about.kind, "")),
-        )
+        wide = [array.astype(jnp.promote_types(array.dtype, jnp.float32)) for array in arrays]
+        return tuple(wide), jnp.stack(ratios) if ratios else jnp.zeros(0, jnp.float32)
 
 
 def _looked(

@@ -6,10 +6,10 @@ Shape letters: R recorded steps.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,24 +141,6 @@ def _path(name: str) -> str:
     return re.split("[#:]", name)[0]
 
 
-class RowStore(Protocol):
-    """A place that keeps the rows of a recording."""
-
-    def add(self, row: NDArray[np.void]) -> None:
-        """Keep one more row."""
-
-
-class RowsInMemory:
-    """Keeps rows in memory."""
-
-    def __init__(self) -> None:
-        self.rows: list[NDArray[np.void]] = []
-
-    def add(self, row: NDArray[np.void]) -> None:
-        """Keep one more row."""
-        self.rows.append(row)
-
-
 class Recorder:
     """Records a run: it observes the step from the state before it, every so many steps.
 
@@ -166,14 +148,16 @@ class Recorder:
         record: what is recorded, and how often.
         layout: of the rows.
         calls: of the run.
-        store: keeps the rows.
+        keep: keeps a row.
     """
 
-    def __init__(self, record: Record, layout: Layout, calls: Calls, store: RowStore) -> None:
+    def __init__(
+        self, record: Record, layout: Layout, calls: Calls, keep: Callable[[NDArray[np.void]], None]
+    ) -> None:
         self._every = record.every
         self._layout = layout
-        self._observe = Observer(calls, (s.name for s in layout.recordables), layout.arrays)
-        self._store = store
+        self._observe = Observer(calls, layout.recordables, layout.arrays)
+        self._keep = keep
 
     def next_after(self, step: int) -> int | None:
         """Return the first recorded step after a step."""
@@ -183,7 +167,7 @@ class Recorder:
         """Record the step ahead, if it is due."""
         if ahead is None or place.step % self._every:
             return
-        self._store.add(self._row(place.step, self._observe(state, *ahead)))
+        self._keep(self._row(place.step, self._observe(state, *ahead)))
 
     def _row(self, step: int, seen: Observed) -> NDArray[np.void]:
         row = np.zeros((), self._layout.row)

@@ -132,12 +132,12 @@ class Recordings(Mapping[str, Recorded]):
             raise unknown_name("recorded name", name, self._places)
         place = self._places[name]
         one = self._layout.recordables[place]
-        of_value, of_error = (self._series(2 * place + k) for k in range(2))
-        about = Recorded(name, one.kind, self.steps, one.shape)
-        if not about.is_parameter:
-            return _with(about, output=of_value, error=of_error)
+        of_value, of_error = (self._recorded(2 * place + k) for k in range(2))
+        about = name, one.kind, self.steps, one.shape
+        if one.kind != PARAMETER:
+            return Recorded(*about, output=of_value, error=of_error)
         ratio = np.asarray(self._rows["ratios"][:, self.parameters.index(name)])
-        return _with(about, value=of_value, gradient=of_error, update_ratio=ratio)
+        return Recorded(*about, value=of_value, gradient=of_error, update_ratio=ratio)
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -151,7 +151,7 @@ class Recordings(Mapping[str, Recorded]):
     def __repr__(self) -> str:
         return f"<Recordings of {len(self)} names at {len(self._rows)} steps>"
 
-    def _series(self, place: int) -> RecordedArray:
+    def _recorded(self, place: int) -> RecordedArray:
         columns = np.asarray(self._rows["statistics"][:, place]).T
         arrays = self._rows[f"array{place}"] if self._layout.arrays else None
         return RecordedArray(**dict(zip(STATISTICS, columns, strict=True)), arrays=arrays)
@@ -270,10 +270,6 @@ def read_recordings(folder: Path) -> Recordings | None:
     if not whole:
         return Recordings(layout, np.zeros(0, layout.row))
     return Recordings(layout, np.memmap(file, layout.row, "r", shape=(whole,)))
-
-
-def _with(about: Recorded, **parts: Any) -> Recorded:
-    return Recorded(about.name, about.kind, about.steps, about.shape, **parts)
 
 
 def joined(layout: Layout, rows: Sequence[NDArray[np.void]]) -> Recordings:

@@ -16,8 +16,7 @@ from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.equations import Equations, equations
 from clearprop.glass.explain.page import notebook, page
 from clearprop.glass.explain.why import Why, why
-from clearprop.glass.nodes.check import Entry
-from clearprop.glass.nodes.graph import Link
+from clearprop.glass.nodes.graph import Entry, Link
 from clearprop.glass.nodes.node import GlassNode, Nodes, Selection
 from clearprop.glass.nodes.program import prepare
 from clearprop.glass.nodes.table import Table

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from clearprop.glass.nodes.array_summary import summary_of
@@ -76,7 +74,7 @@ def _forward_reason(node: GlassNode) -> str:
         count, size = node.summary.nonfinite, int(np.prod(node.shape))
         return f"{count} of its {size} numbers are not finite to begin with"
     constants = [
-        i for i, x in enumerate(node.inputs)
+        i for i, x in enumerate(node.input_values)
         if node.sources[i] is None and _strange(x) and node.operation != "where"
     ]  # fmt: skip
     if constants:
@@ -87,7 +85,7 @@ def _forward_reason(node: GlassNode) -> str:
 
 def _cause(node: GlassNode) -> str:
     """Return why an operation has no finite result; "" where no special case is known."""
-    arrays = [np.asarray(getattr(x, "value", x)) for x in node.inputs if x is not None]
+    arrays = [np.asarray(x) for x in node.input_values if x is not None]
     kind, x = node.operation, arrays[0]
     if kind in ("log", "sqrt", "rsqrt", "log1p"):
         shifted = x + 1 if kind == "log1p" else x
@@ -125,6 +123,6 @@ def _ranges(node: GlassNode) -> str:
     return "its inputs: " + ", ".join(parts)
 
 
-def _strange(x: Any) -> bool:
-    array = np.asarray(getattr(x, "value", x)) if x is not None else np.zeros(())
+def _strange(x: object) -> bool:
+    array = np.asarray(x) if x is not None else np.zeros(())
     return array.dtype.kind not in "iub" and not np.isfinite(array.astype(np.float64)).all()

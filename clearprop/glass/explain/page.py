@@ -14,10 +14,12 @@ from markupsafe import Markup
 
 from clearprop.autodiff import OPERATIONS
 from clearprop.errors import ModelError
+from clearprop.glass.bars import Bars
 from clearprop.glass.equations.chain import equations
 from clearprop.glass.explain.sample import layouts, sampled
 from clearprop.glass.explain.why import why
 from clearprop.glass.nodes.array_summary import ArraySummary
+from clearprop.glass.nodes.check import largest_entry
 from clearprop.glass.nodes.jacobian import Jacobian
 from clearprop.glass.nodes.node import GlassNode, Nodes
 from clearprop.glass.page import environment, version
@@ -86,7 +88,7 @@ def page(glass: Nodes, title: str | None = None, opened: str | None = None) -> s
             opened=(shown if isinstance(shown, GlassNode) else shown[0]).name,
             is_open=len(glass) <= OPEN,
             is_whole=len(glass) <= DETAILED,
-            scale=_scale(found),
+            scale=Bars.of(_error_size(group.output) for group in found).ends,
             data=_embedded(details(glass)),
             parameters=_parameters(glass),
             number=number,
@@ -127,32 +129,20 @@ def groups(glass: Nodes) -> list[LayerGroup]:
             reader = place[node.users[0].index] if node.users else len(runs) - 1
             weights.setdefault(reader, []).append(node)
     sizes = [_error_size(nodes[-1]) for _, nodes in runs]
-    low, high = _ends(sizes)
+    bars = Bars.of(sizes)
     again: dict[str, int] = {}
     found = []
     for i, ((path, nodes), size) in enumerate(zip(runs, sizes, strict=True)):
         again[path] = again.get(path, 0) + 1
         name = path if again[path] == 1 else f"{path} #{again[path]}"
-        bar = float((np.log10(size) - low) / (high - low)) if 0 < size < np.inf else 0.0
         text = number(size) if nodes[-1].carries_error else ""
-        found.append(LayerGroup(name, (*weights.get(i, ()), *nodes), bar, text))
+        found.append(LayerGroup(name, (*weights.get(i, ()), *nodes), bars.length(size), text))
     return found
 
 
 def _error_size(node: GlassNode) -> float:
     summary = node.error_summary
     return 0.0 if summary is None else float("nan") if summary.nonfinite else summary.size
-
-
-def _ends(sizes: list[float]) -> tuple[float, float]:
-    known = [size for size in sizes if 0 < size < np.inf]
-    high = float(np.log10(max(known, default=1.0)))
-    return min(float(np.log10(min(known, default=1.0))), high - 3) - 0.1, high
-
-
-def _scale(found: list[LayerGroup]) -> tuple[str, str]:
-    low, high = _ends([_error_size(group.output) for group in found])
-    return number(10**low, 1), number(10**high, 2)
 
 
 def _sections(found: list[LayerGroup]) -> list[tuple[str, list[LayerGroup]]]:
@@ -261,8 +251,7 @@ def _largest_place(node: GlassNode) -> tuple[int, ...]:
     error = node.error
     if error is None or not np.size(error):
         return (0,) * len(node.shape)
-    sizes = np.abs(np.nan_to_num(np.asarray(error, np.float64), nan=np.inf))
-    return tuple(int(i) for i in np.unravel_index(int(sizes.argmax()), sizes.shape))
+    return largest_entry(np.asarray(error, np.float64))
 
 
 def _constant_or_link(given: Any, room: int) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _factors(hop: Hop) -> str:
     if len(others) != 1:
         return f"it passes on {hop.factor:.2g} of what arrives"
     other = others[0]
-    numbers = summary_of(_value(other))
+    numbers = summary_of(hop.node.input_values[1 - hop.input])
     weights = getattr(other, "operation", "") == "parameter"
     what = "its weights" if weights else "its input" if _is_parameter(hop.source) else "the factor"
     if hop.before is not None and hop.after is not None and not np.any(np.asarray(hop.after)):
@@ -75,13 +75,13 @@ def _factors(hop: Hop) -> str:
 
 
 def _masked(hop: Hop) -> str:
-    condition = np.asarray(_value(hop.node.inputs[0 if hop.node.operation == "where" else 1]))
+    condition = np.asarray(hop.node.input_values[0 if hop.node.operation == "where" else 1])
     taken = ~condition if hop.node.operation == "where" and hop.input == 2 else condition
     return f"masked: {1 - float(np.mean(taken != 0)):.0%} of the entries are not chosen"
 
 
 def _divided(hop: Hop) -> str:
-    divisor = summary_of(_value(hop.node.inputs[-1]))
+    divisor = summary_of(hop.node.input_values[-1])
     if hop.input == 0:
         return f"it is divided by numbers of mean size {divisor.size:.2g}"
     return f"it is the divisor, of mean size {divisor.size:.2g}"
@@ -90,7 +90,7 @@ def _divided(hop: Hop) -> str:
 def _certain(hop: Hop) -> str:
     node = hop.node
     if node.operation == "softmax_cross_entropy":
-        z = np.asarray(_value(node.inputs[0]), np.float64)
+        z = np.asarray(node.input_values[0], np.float64)
         y = np.exp(z - z.max(-1, keepdims=True))
         y /= y.sum(-1, keepdims=True)
     else:
@@ -109,7 +109,7 @@ def _spread(hop: Hop) -> str:
 def _scaled(hop: Hop) -> str:
     if _is_parameter(hop.source):
         return f"it passes on {hop.factor:.2g} of what arrives"
-    deviation = float(np.std(np.asarray(_value(hop.node.inputs[0]), np.float64)))
+    deviation = float(np.std(np.asarray(hop.node.input_values[0], np.float64)))
     return f"it divides by the deviation of its input, {deviation:.2g}"
 
 
@@ -136,7 +136,7 @@ def _summed(hop: Hop) -> str:
 
 
 def _missed(hop: Hop) -> str:
-    output, target = (np.asarray(_value(x), np.float64) for x in hop.node.inputs[:2])
+    output, target = (np.asarray(x, np.float64) for x in hop.node.input_values[:2])
     away = float(np.abs(output - target).mean())
     return f"the outputs are {away:.2g} away from the targets on average"
 
@@ -182,7 +182,3 @@ def _is_parameter(node: GlassNode) -> bool:
 
 def _size(node: GlassNode) -> int:
     return int(np.prod(node.shape))
-
-
-def _value(x: Any) -> Any:
-    return getattr(x, "value", x)

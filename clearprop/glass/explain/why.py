@@ -17,7 +17,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.explain.nonfinite import origin
 from clearprop.glass.explain.reasons import describe
 from clearprop.glass.explain.trail import Hop, norm, trail
-from clearprop.glass.nodes.check import Entry, entry_of
+from clearprop.glass.nodes.graph import Entry, entry_of
 from clearprop.glass.nodes.node import GlassNode
 from clearprop.nn.definitions import HUGE, NEAR_ZERO, TINY, TOO_LARGE
 
@@ -95,7 +95,7 @@ def why(node: GlassNode, index: Entry | None = None) -> Why:
         )
     place, start = None, None
     if index is not None:
-        place = entry_of(node.spec, index)
+        place = entry_of(node.shape, index, node.name)
         start = jnp.zeros(node.shape, node.dtype).at[place].set(1)
     size = norm(error, start)
     if not math.isfinite(size) or np.isnan(size):

@@ -18,12 +18,9 @@ from numpy.typing import NDArray
 from clearprop.autodiff import Operation, Tape
 from clearprop.autodiff.sweep import Place
 from clearprop.errors import ConfigurationError, ModelError
-from clearprop.glass.nodes.graph import Spec
+from clearprop.glass.nodes.graph import Entry, Spec, entry_of
 from clearprop.glass.nodes.program import Program, operations_of
 from clearprop.glass.nodes.values import Values
-
-Entry = int | Sequence[int]
-"""The index of one entry of an array."""
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 """By how much an entry is changed, relative to its own size or that of its array."""
@@ -94,7 +91,7 @@ def check(values: Values, spec: Spec, index: Entry | None = None) -> Check:
             "the node carries no error signal", where=spec.name, given=f"dtype {spec.dtype}"
         )
     errors, value = (np.asarray(a, np.float64) for a in (error, values[spec.value]))
-    at = entry_of(spec, index) if index is not None else _largest(errors)
+    at = entry_of(spec.shape, index, spec.name) if index is not None else largest_entry(errors)
     entry = int(np.ravel_multi_index(at, errors.shape)) if at else 0
     scale = max(abs(value.flat[entry]), float(np.sqrt(np.mean(value**2))))
     steps = np.array(STEPS) * (scale if 0 < scale < np.inf else 1.0)
@@ -104,28 +101,10 @@ def check(values: Values, spec: Spec, index: Entry | None = None) -> Check:
     return _compared(at, errors[at].item(), largest, precision, steps, values_of_e)
 
 
-def _largest(errors: NDArray[np.float64]) -> tuple[int, ...]:
-    strange = ~np.isfinite(errors)
-    flat = int(np.argmax(strange if strange.any() else np.abs(errors)))
-    return tuple(int(i) for i in np.unravel_index(flat, errors.shape))
-
-
-def entry_of(spec: Spec, index: Entry) -> tuple[int, ...]:
-    """Return the index of an entry, counted from the front.
-
-    Raises:
-        ConfigurationError: the node has no such entry.
-    """
-    place = tuple(index) if isinstance(index, Sequence) else (index,)
-    sizes = spec.shape
-    if len(place) == len(sizes) and all(-n <= k < n for k, n in zip(place, sizes, strict=True)):
-        return tuple(int(k) % n for k, n in zip(place, sizes, strict=True))
-    raise ConfigurationError(
-        "the node has no such entry",
-        where=spec.name,
-        given=f"index {place}",
-        expected=f"one number an axis of {sizes}",
-    )
+def largest_entry(errors: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the index of the largest entry; the first that is not finite counts as the largest."""
+    sizes = np.where(np.isfinite(errors), np.abs(errors), np.inf)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(sizes)), errors.shape))
 
 
 def _compared(

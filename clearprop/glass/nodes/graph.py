@@ -5,6 +5,7 @@ It holds no array: it is the same for all passes of one model with inputs of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,10 @@ from clearprop.nn.recording import ModelPass
 from clearprop.ops.loop import LoopRow
 
 Array = jax.Array
+
+
+Entry = int | Sequence[int]
+"""The index of one entry of an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,3 +272,20 @@ def _labels(node: Node) -> list[str | None]:
     return [
         label if size == 1 else f"{label}.{k}" for label, size in sizes.items() for k in range(size)
     ]
+
+
+def entry_of(shape: tuple[int, ...], index: Entry, where: str) -> tuple[int, ...]:
+    """Return the index of an entry, counted from the front.
+
+    Raises:
+        ConfigurationError: there is no such entry.
+    """
+    place = tuple(index) if isinstance(index, Sequence) else (index,)
+    if len(place) == len(shape) and all(-n <= k < n for k, n in zip(place, shape, strict=True)):
+        return tuple(int(k) % n for k, n in zip(place, shape, strict=True))
+    raise ConfigurationError(
+        "there is no such entry",
+        where=where,
+        given=f"index {place}",
+        expected=f"one number for each axis of {shape}",
+    )

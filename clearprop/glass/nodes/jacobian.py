@@ -13,13 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop.autodiff import Node, Operation
-from clearprop.errors import ConfigurationError
-from clearprop.glass.nodes.graph import Spec
+from clearprop.glass.nodes.graph import Entry, Spec, entry_of
 from clearprop.glass.nodes.program import product_with
 from clearprop.glass.nodes.values import Values
 
 Array = jax.Array
-Index = int | tuple[int, ...]
 
 
 class Jacobian:
@@ -42,17 +40,17 @@ class Jacobian:
         self._in_shape, self._in_dtype = tuple(np.shape(x)), jnp.result_type(x)
         self.shape = (*spec.shape, *self._in_shape)
 
-    def row(self, out_index: Index) -> Array:
+    def row(self, out_index: Entry) -> Array:
         """Return the derivatives of one entry of y by all of x, shaped like x."""
-        unit = _unit(self._spec.shape, self._spec.dtype, out_index, "the value")
+        unit = _unit(self._spec.shape, self._spec.dtype, out_index, self.name)
         return product_of(self._values, self._spec, self.input, unit, transposed=False)
 
-    def column(self, in_index: Index) -> Array:
+    def column(self, in_index: Entry) -> Array:
         """Return the derivatives of all of y by one entry of x, shaped like y."""
-        unit = _unit(self._in_shape, self._in_dtype, in_index, f"input {self.input}")
+        unit = _unit(self._in_shape, self._in_dtype, in_index, f"input {self.input} of {self.name}")
         return product_of(self._values, self._spec, self.input, unit, transposed=True)
 
-    def __getitem__(self, indices: tuple[Index, Index]) -> Array:
+    def __getitem__(self, indices: tuple[Entry, Entry]) -> Array:
         """Return the derivative of the entry at the first index by that at the second."""
         out_index, in_index = indices
         found: Array = self.row(out_index)[in_index]
@@ -128,13 +126,5 @@ def _number(x: Any) -> Any:
     return jnp.asarray(x) if isinstance(x, int | float) else x
 
 
-def _unit(shape: tuple[int, ...], dtype: Any, index: Index, what: str) -> Array:
-    place = (index,) if isinstance(index, int | np.integer) else tuple(index)
-    fits = len(place) == len(shape) and all(-n <= k < n for k, n in zip(place, shape, strict=True))
-    if not fits:
-        raise ConfigurationError(
-            f"the index is no entry of {what}",
-            given=str(place),
-            expected=f"one number an axis of {shape}",
-        )
-    return jnp.zeros(shape, dtype).at[place].set(1)
+def _unit(shape: tuple[int, ...], dtype: Any, index: Entry, where: str) -> Array:
+    return jnp.zeros(shape, dtype).at[entry_of(shape, index, where)].set(1)

@@ -13,8 +13,8 @@ import jax
 
 from clearprop.errors import ConfigurationError, nearest
 from clearprop.glass.nodes.array_summary import NOTHING, ArraySummary
-from clearprop.glass.nodes.check import Check, Entry, check
-from clearprop.glass.nodes.graph import Link, Spec
+from clearprop.glass.nodes.check import Check, check
+from clearprop.glass.nodes.graph import Entry, Link, Spec
 from clearprop.glass.nodes.jacobian import Jacobian, local_derivative
 from clearprop.glass.nodes.table import Table, TableRow
 from clearprop.glass.nodes.through_time import ThroughTime
@@ -98,6 +98,11 @@ class GlassNode:
             self.glass.nodes[x.index] if type(x) is Link else self.glass.values.plain(x)
             for x in self.spec.inputs
         )
+
+    @property
+    def input_values(self) -> tuple[Any, ...]:
+        """The values of its inputs, as arrays, numbers or None."""
+        return self.glass.values.inputs(self.spec)
 
     @property
     def sources(self) -> tuple[int | None, ...]:
