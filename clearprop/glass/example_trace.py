@@ -6,7 +6,6 @@ Shape letters: B examples, H height, W width, C channels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,7 +214,7 @@ def _layer_trace(name: str, layer: LayerCapture, examples: int) -> LayerTrace | 
     )
 
 
-def _maps(values: NDArray[Any], what: str) -> SignalPictures:
+def _maps(values: NDArray[np.float64], what: str) -> SignalPictures:
     limit = largest(values)
     maps = np.moveaxis(values, -1, 0)[:MOST_MAPS]
     tiles = tuple(data_address(diverging(each, limit)) for each in maps)
@@ -224,7 +223,7 @@ def _maps(values: NDArray[Any], what: str) -> SignalPictures:
     return SignalPictures(tiles, number(limit), said, TILE)
 
 
-def _strip(values: NDArray[Any], what: str) -> SignalPictures:
+def _strip(values: NDArray[np.float64], what: str) -> SignalPictures:
     limit = largest(values)
     n = len(values)
     width = min(n, CELLS_A_ROW)
@@ -236,7 +235,7 @@ def _strip(values: NDArray[Any], what: str) -> SignalPictures:
     return SignalPictures((data_address(pixels),), number(limit), said, _strip_width(width))
 
 
-def _rows(values: NDArray[Any], what: str) -> SignalPictures:
+def _rows(values: NDArray[np.float64], what: str) -> SignalPictures:
     limit = largest(values)
     pixels = diverging(values[:512, :512], limit)
     said = f"{what}: {_span(values)}"
@@ -249,7 +248,7 @@ def _strip_width(cells: int) -> int:
     return min(STRIP, LARGEST_CELL * cells)
 
 
-def _span(values: NDArray[Any]) -> str:
+def _span(values: NDArray[np.float64]) -> str:
     return f"{number(float(values.min()))} to {number(float(values.max()))}"
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +102,7 @@ class Record:
         patterns = (given,) if isinstance(given, str) else tuple(given)
         return cls(patterns) if patterns else None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return this as plain data."""
         return {"patterns": list(self.patterns), "what": self.what, "every": self.every}
 

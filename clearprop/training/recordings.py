@@ -184,7 +184,7 @@ class Layout:
             fields += [(f"array{i}", "<f4", shape) for i, shape in enumerate(shapes)]
         return np.dtype(fields)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the layout as plain data."""
         recordables = [{**s._asdict(), "shape": list(s.shape)} for s in self.recordables]
         return {"arrays": self.arrays, "statistics": list(STATISTICS), "recordables": recordables}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.glass.capture import Capture, compiled_capture, inner_layers
 from clearprop.nn.recurrent.layer import Recurrent
+
+Array = jax.Array
 
 PASS = 64
 """Examples of one pass, as many as the report's table of error signals takes, so that one
@@ -29,7 +30,7 @@ of 200."""
 MOST_NUMBERS = 2**24
 """How many numbers of layers' outputs are read at most: 128 MiB with their error signals."""
 
-Numbers = NDArray[Any]
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ class Signals:
         )  # fmt: skip
 
 
-def examine(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> Signals:
+def examine(model: nn.Module, x: object, y: Array, loss: nn.Loss) -> Signals:
     """Return the outputs and the error signals of a model's layers for some examples.
 
     Args:
@@ -120,7 +121,7 @@ def examine(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> Signals:
 
 
 def through_time(
-    model: nn.Module, x: Any, y: Any, loss: nn.Loss, seen: Signals
+    model: nn.Module, x: object, y: Array, loss: nn.Loss, seen: Signals
 ) -> list[tuple[str, Numbers]]:
     """Return for each recurrent layer the size of the error signal at each step of its input, (T,).
 
@@ -145,7 +146,7 @@ def through_time(
 
 @functools.lru_cache(maxsize=8)
 def _of_last_step(loss: nn.Loss) -> nn.Loss:
-    def last(outputs: Any, targets: Any) -> Any:
+    def last(outputs: Array, targets: Array) -> Array:
         return loss.per_example(outputs[:, -1:], targets[:, -1:])
 
     return nn.Loss(loss.name, last, loss.error, loss.error_name, loss.task)
@@ -177,7 +178,7 @@ def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
     )
 
 
-def _stacked(parts: list[Any], factor: int = 1) -> Numbers:
+def _stacked(parts: list[Array], factor: int = 1) -> Numbers:
     with np.errstate(
         over="ignore"
     ):  # an exploding error signal may overflow float32, and is found so
@@ -185,7 +186,7 @@ def _stacked(parts: list[Any], factor: int = 1) -> Numbers:
                                for part in parts])  # fmt: skip
 
 
-def _plain(array: Any) -> Numbers:
+def _plain(array: Array) -> Numbers:
     if jnp.issubdtype(array.dtype, jnp.floating):
         return np.asarray(array.astype(jnp.float32))
     return np.asarray(array)

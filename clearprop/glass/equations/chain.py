@@ -207,7 +207,7 @@ def _forward(node: GlassNode, at: Index, names: _Names) -> Equation:
         return Equation(name, (), value, f"a given {node.operation}")
     written = formula(_application(node, names), at) if node.is_row else None
     if written is None:
-        inputs = [names.of(x) for x in node.inputs if hasattr(x, "users")]
+        inputs = [names.of(x) for x in node.inputs if isinstance(x, GlassNode)]
         return Equation(name, (), value, f"{node.operation}({', '.join(inputs)})")
     return Equation(name, (written,), value)
 

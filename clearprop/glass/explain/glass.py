@@ -6,7 +6,7 @@ Shape letters: B examples.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import jax
 import numpy as np
@@ -31,8 +31,8 @@ Array = jax.Array
 
 def explain(
     model: nn.Module,
-    x: Any,
-    y: Any,
+    x: object,
+    y: object,
     loss: LossLike = "cross_entropy",
     *,
     training: bool = False,
@@ -119,9 +119,9 @@ class Glass(Nodes):
             )
         return why(node, index)
 
-    def graph(self) -> dict[str, list[dict[str, Any]]]:
+    def graph(self) -> dict[str, list[dict[str, object]]]:
         """Return the graph as plain data: nodes, and edges from a node to those that read it."""
-        nodes = [
+        nodes: list[dict[str, object]] = [
             {
                 "name": node.name,
                 "layer": node.layer,
@@ -131,7 +131,7 @@ class Glass(Nodes):
             }
             for node in self.nodes
         ]
-        edges = [
+        edges: list[dict[str, object]] = [
             {"from": self.nodes[x.index].name, "to": spec.name, "input": i}
             for spec in self.structure.nodes
             for i, x in enumerate(spec.inputs)

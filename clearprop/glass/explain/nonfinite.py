@@ -114,12 +114,11 @@ def _cause(node: GlassNode) -> str:
 def _ranges(node: GlassNode) -> str:
     """Return the ranges of an operation's inputs in words."""
     parts = []
-    for i, x in enumerate(node.inputs):
-        if x is None:
-            continue
-        found = summary_of(getattr(x, "value", x))
-        name = getattr(x, "name", f"input {i}")
-        parts.append(f"{name} from {found.smallest:.4g} to {found.largest:.4g}")
+    for i, (x, value) in enumerate(zip(node.inputs, node.input_values, strict=True)):
+        if value is not None:
+            found = summary_of(value)
+            name = x.name if isinstance(x, GlassNode) else f"input {i}"
+            parts.append(f"{name} from {found.smallest:.4g} to {found.largest:.4g}")
     return "its inputs: " + ", ".join(parts)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop.autodiff import OPERATIONS
 from clearprop.errors import ModelError
@@ -171,7 +172,7 @@ def _parameters(glass: Nodes) -> str:
 # -- the numbers of every node --------------------------------------------------------------------
 
 
-def details(glass: Nodes) -> dict[str, Any]:
+def details(glass: Nodes) -> dict[str, object]:
     """Return what the page shows for every node, as plain data."""
     whole = len(glass) <= DETAILED
     arrays = len(glass) * (6 if whole else 2)
@@ -273,7 +274,7 @@ def _stats(summary: ArraySummary) -> list[list[str]]:
     return [*rows, ["not finite", f"{summary.nonfinite:,}"]] if summary.nonfinite else rows
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: ArrayLike) -> NDArray[np.float64]:
     """Return an array of numbers; 0 for random keys, which have none."""
     try:
         return np.asarray(value, np.float64)

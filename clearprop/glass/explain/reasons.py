@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+import jax
 import numpy as np
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
 from clearprop.glass.explain.trail import Hop
 from clearprop.glass.nodes.array_summary import summary_of
 from clearprop.glass.nodes.node import GlassNode
 from clearprop.nn.definitions import MARGIN, SATURATED_SLOPE, STEEPEST
+
+Array = jax.Array
 
 CANCELLING = 1e-4
 """A sum of less than this fraction of its parts cancels out."""
@@ -36,7 +40,9 @@ def describe(hop: Hop) -> str:
 
 def _slopes(hop: Hop) -> str:
     """Say how large the slope of an activation is at its inputs."""
-    kind, derivative = hop.node.operation, _within(hop.node.local(hop.input), hop.before)
+    kind, local = hop.node.operation, hop.node.local(hop.input)
+    assert isinstance(local, jax.Array)  # the operation is elementwise
+    derivative = _within(local, hop.before)
     sizes, many = np.abs(derivative), _many(derivative, hop.before)
     dead = float(np.mean(sizes == 0))
     if kind == "relu" and dead == 1:
@@ -59,7 +65,7 @@ def _factors(hop: Hop) -> str:
     if len(others) != 1:
         return f"it passes on {hop.factor:.2g} of what arrives"
     other = others[0]
-    numbers = summary_of(hop.node.input_values[1 - hop.input])
+    numbers = summary_of(_input(hop, 1 - hop.input))
     weights = getattr(other, "operation", "") == "parameter"
     what = "its weights" if weights else "its input" if _is_parameter(hop.source) else "the factor"
     if hop.before is not None and hop.after is not None and not np.any(np.asarray(hop.after)):
@@ -81,7 +87,7 @@ def _masked(hop: Hop) -> str:
 
 
 def _divided(hop: Hop) -> str:
-    divisor = summary_of(hop.node.input_values[-1])
+    divisor = summary_of(_input(hop, -1))
     if hop.input == 0:
         return f"it is divided by numbers of mean size {divisor.size:.2g}"
     return f"it is the divisor, of mean size {divisor.size:.2g}"
@@ -90,7 +96,7 @@ def _divided(hop: Hop) -> str:
 def _certain(hop: Hop) -> str:
     node = hop.node
     if node.operation == "softmax_cross_entropy":
-        z = np.asarray(node.input_values[0], np.float64)
+        z = _input(hop, 0)
         y = np.exp(z - z.max(-1, keepdims=True))
         y /= y.sum(-1, keepdims=True)
     else:
@@ -109,7 +115,7 @@ def _spread(hop: Hop) -> str:
 def _scaled(hop: Hop) -> str:
     if _is_parameter(hop.source):
         return f"it passes on {hop.factor:.2g} of what arrives"
-    deviation = float(np.std(np.asarray(hop.node.input_values[0], np.float64)))
+    deviation = float(np.std(_input(hop, 0)))
     return f"it divides by the deviation of its input, {deviation:.2g}"
 
 
@@ -136,7 +142,7 @@ def _summed(hop: Hop) -> str:
 
 
 def _missed(hop: Hop) -> str:
-    output, target = (np.asarray(x, np.float64) for x in hop.node.input_values[:2])
+    output, target = _input(hop, 0), _input(hop, 1)
     away = float(np.abs(output - target).mean())
     return f"the outputs are {away:.2g} away from the targets on average"
 
@@ -156,22 +162,27 @@ _WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
 )
 
 
-def _within(array: Any, reach: Any) -> Any:
+def _input(hop: Hop, i: int) -> NDArray[np.float64]:
+    return np.asarray(hop.node.input_values[i], np.float64)
+
+
+def _within(array: ArrayLike, reach: Array | None) -> NDArray[np.float64]:
     """Return the entries of an array where a reach is not 0, flat; all of them without a reach."""
     numbers = np.asarray(array, np.float64)
     if reach is None:
         return numbers.ravel()
-    return np.broadcast_to(numbers, np.shape(reach))[np.asarray(reach) != 0]
+    entries: NDArray[np.float64] = np.broadcast_to(numbers, reach.shape)[np.asarray(reach) != 0]
+    return entries
 
 
-def _many(entries: Any, reach: Any) -> str:
+def _many(entries: NDArray[np.float64], reach: Array | None) -> str:
     if len(entries) == 1:
         return "its unit is"
     where = "units" if reach is None else "units on the path of this entry"
     return f"all {len(entries)} of its {where} are"
 
 
-def _most(sizes: Any) -> str:
+def _most(sizes: NDArray[np.float64]) -> str:
     largest = float(sizes.max(initial=0))
     return f"at most {largest:.2g}" if largest else "0"
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop.glass.colors import largest
+from clearprop.glass.nodes.node import GlassNode
 
 EXACT = 64
 """Up to how many entries are written as numbers; more are 16-bit fractions of the largest."""
@@ -27,7 +28,7 @@ GRIDS: dict[str, tuple[int, int]] = {"picture": (1, 2), "kernel": (0, 1)}
 """The axes that are the rows and columns of a panel; for other arrays the last two."""
 
 
-def sampled(array: Any, room: int, layout: str = "") -> dict[str, Any]:
+def sampled(array: ArrayLike, room: int, layout: str = "") -> dict[str, Any]:
     """Return an array as plain data: panels of numbers, the part that they show, and the largest.
 
     Args:
@@ -55,7 +56,7 @@ def sampled(array: Any, room: int, layout: str = "") -> dict[str, Any]:
     return {"panels": panels, "cut": cut, "limit": float(f"{limit:.4g}")}
 
 
-def layouts(nodes: Sequence[Any]) -> dict[int, str]:
+def layouts(nodes: Sequence[GlassNode]) -> dict[int, str]:
     """Return which nodes are pictures or kernels, by index: the inputs of convolutions and pools.
 
     Args:
@@ -63,7 +64,7 @@ def layouts(nodes: Sequence[Any]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for node in nodes:
-        sources = [x for x in node.inputs if hasattr(x, "index") and hasattr(x, "users")]
+        sources = [x for x in node.inputs if isinstance(x, GlassNode)]
         if len(node.shape) != 4:
             continue
         if node.operation.startswith("conv") or node.operation.endswith("pool"):

@@ -9,14 +9,17 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from clearprop.glass.nodes.array_summary import ArraySummary
 from clearprop.glass.nodes.jacobian import product_of
 from clearprop.glass.nodes.node import GlassNode
+
+Array = jax.Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +39,8 @@ class Hop:
     input: int
     arrived: float
     passed: float
-    before: Any = None
-    after: Any = None
+    before: Array | None = None
+    after: Array | None = None
 
     @property
     def factor(self) -> float:
@@ -54,11 +57,12 @@ class Hop:
     @property
     def source(self) -> GlassNode:
         """The node that is the input."""
-        found: GlassNode = self.node.inputs[self.input]
+        found = self.node.inputs[self.input]
+        assert isinstance(found, GlassNode)
         return found
 
 
-def trail(node: GlassNode, start: Any = None) -> list[Hop]:
+def trail(node: GlassNode, start: Array | None = None) -> list[Hop]:
     """Return the path along which most of the error signal came, from E back to the node.
 
     If no error signal came, the path leads through an operation that got one and passed nothing.
@@ -78,7 +82,7 @@ def trail(node: GlassNode, start: Any = None) -> list[Hop]:
     return way[::-1]
 
 
-def norm(error: Any, reach: Any = None) -> float:
+def norm(error: ArrayLike | None, reach: ArrayLike | None = None) -> float:
     """Return the norm of an error signal, or of its entries where a reach is not 0.
 
     It is infinite where an entry is infinite or NaN.
@@ -103,10 +107,10 @@ def _whole(summary: ArraySummary) -> float:
     return math.inf if summary.nonfinite else summary.norm
 
 
-def _blocked(node: GlassNode, start: Any) -> list[Hop]:
+def _blocked(node: GlassNode, start: Array | None) -> list[Hop]:
     """Return the path from a node without error signal to the operation that blocks most."""
     seen = {node.index}
-    open_ways: deque[tuple[GlassNode, Any, list[Hop]]] = deque([(node, start, [])])
+    open_ways: deque[tuple[GlassNode, Array | None, list[Hop]]] = deque([(node, start, [])])
     blocked: list[list[Hop]] = []
     while open_ways:
         at, reach, way = open_ways.popleft()
@@ -119,7 +123,7 @@ def _blocked(node: GlassNode, start: Any) -> list[Hop]:
     return max(blocked, key=lambda way: way[-1].arrived, default=[])
 
 
-def _hops(node: GlassNode, reach: Any) -> Iterator[Hop]:
+def _hops(node: GlassNode, reach: Array | None) -> Iterator[Hop]:
     """Yield every operation that reads a node and can pass an error to it."""
     for user in node.users:
         if user.output:
@@ -137,7 +141,7 @@ def _hops(node: GlassNode, reach: Any) -> Iterator[Hop]:
                 yield _restricted(user, i, reach)
 
 
-def _restricted(user: GlassNode, i: int, reach: Any) -> Hop:
+def _restricted(user: GlassNode, i: int, reach: Array) -> Hop:
     values = user.glass.values
     after = [
         product_of(values, s.spec, i, reach, transposed=True) if s.carries_error else None

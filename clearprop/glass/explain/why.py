@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,6 +20,8 @@ from clearprop.glass.explain.trail import Hop, norm, trail
 from clearprop.glass.nodes.graph import Entry, entry_of
 from clearprop.glass.nodes.node import GlassNode
 from clearprop.nn.definitions import HUGE, NEAR_ZERO, TINY, TOO_LARGE
+
+Array = jax.Array
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def why(node: GlassNode, index: Entry | None = None) -> Why:
     return Why(node.name, place, verdict, size, steps, culprit, reason)
 
 
-def _entries(node: GlassNode, start: Any) -> float:
+def _entries(node: GlassNode, start: Array | None) -> float:
     """Return the number of entries, by which the norm of one entry is scaled; 1 for all."""
     return 1.0 if start is None else float(np.prod(node.shape))
 

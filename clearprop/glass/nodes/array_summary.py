@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 
 class ArraySummary(NamedTuple):
@@ -34,7 +36,7 @@ NOTHING = ArraySummary(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0)
 """The summary of an error signal that does not arrive: it is 0."""
 
 
-def summary_of(array: Any) -> ArraySummary:
+def summary_of(array: ArrayLike) -> ArraySummary:
     """Return an array in a few numbers.
 
     >>> summary_of(np.array([3.0, -4.0, 0.0, np.nan])).norm
@@ -43,7 +45,7 @@ def summary_of(array: Any) -> ArraySummary:
     return summary_from(numbers_of(np.asarray(array, np.float64), np))
 
 
-def summary_from(numbers: Any) -> ArraySummary:
+def summary_from(numbers: Iterable[float]) -> ArraySummary:
     """Return the summary with these numbers, in the order of its fields."""
     mean, smallest, largest, size, norm, zeros, nonfinite = (float(number) for number in numbers)
     return ArraySummary(mean, smallest, largest, size, norm, zeros, round(nonfinite))

@@ -22,6 +22,9 @@ from clearprop.glass.nodes.graph import Entry, Spec, entry_of
 from clearprop.glass.nodes.program import Program, operations_of
 from clearprop.glass.nodes.values import Values
 
+Array = jax.Array
+Floats = NDArray[np.float64]
+
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 """By how much an entry is changed, relative to its own size or that of its array."""
 
@@ -101,14 +104,19 @@ def check(values: Values, spec: Spec, index: Entry | None = None) -> Check:
     return _compared(at, errors[at].item(), largest, precision, steps, values_of_e)
 
 
-def largest_entry(errors: NDArray[np.float64]) -> tuple[int, ...]:
+def largest_entry(errors: Floats) -> tuple[int, ...]:
     """Return the index of the largest entry; the first that is not finite counts as the largest."""
     sizes = np.where(np.isfinite(errors), np.abs(errors), np.inf)
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(sizes)), errors.shape))
 
 
 def _compared(
-    at: tuple[int, ...], error: float, largest: float, precision: float, steps: Any, found: Any
+    at: tuple[int, ...],
+    error: float,
+    largest: float,
+    precision: float,
+    steps: Floats,
+    found: Floats,
 ) -> Check:
     middle, up, down = found[0], found[1 : len(steps) + 1], found[len(steps) + 1 :]
     if not (np.isfinite(found).all() and np.isfinite(error)):
@@ -152,7 +160,7 @@ class Nudged(Tape):
 
     __slots__ = ("_by", "_entry", "_place", "_still")
 
-    def __init__(self, place: tuple[Any, Any], entry: Any, by: Any, still: Tape) -> None:
+    def __init__(self, place: tuple[Array, Array], entry: Array, by: Array, still: Tape) -> None:
         super().__init__()
         self._place = place
         self._entry = entry
@@ -195,9 +203,7 @@ class Nudged(Tape):
         return value.reshape(-1).at[self._entry].add(by, mode="drop").reshape(value.shape)
 
 
-def _objectives(
-    values: Values, place: Place, entry: int, steps: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _objectives(values: Values, place: Place, entry: int, steps: Floats) -> Floats:
     """Return E, and E with the entry changed up and down by each step, in double precision."""
     with jax.enable_x64(True):
         arrays = [_doubled(a) for a in values.given]
@@ -206,25 +212,28 @@ def _objectives(
 
 
 @functools.lru_cache(8)
-def _moved_objective(program: Program) -> Callable[..., Any]:
+def _moved_objective(program: Program) -> Callable[..., Array]:
     """Return the compiled (arrays, place, entry, distances) -> E of each distance, (S,)."""
 
-    def moved(arrays: Sequence[Any], place: Any, entry: Any, distances: Any) -> Any:
+    def moved(
+        arrays: Sequence[Array], place: tuple[Array, Array], entry: Array, distances: Array
+    ) -> Array:
         still = program.run(arrays).recording.tape
         if operations_of(still) != program.operations:
             raise _otherwise()
 
-        def at(by: Any) -> Any:
+        def at(by: Array) -> Array:
             made = program.run(arrays, Nudged(place, entry, by, still))
             return made.recording.value(made.objective)
 
-        return jax.lax.map(at, distances)
+        objectives: Array = jax.lax.map(at, distances)
+        return objectives
 
     # It runs a few times, so a short compilation is worth more than fast code.
     return jax.jit(moved, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def _doubled(array: Any) -> Any:
+def _doubled(array: Array) -> Array:
     dtype = array.dtype
     return jnp.asarray(array, jnp.float64) if jnp.issubdtype(dtype, jnp.floating) else array
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clearprop import tree
 from clearprop.autodiff import OPERATIONS, Node, Operation
@@ -38,6 +39,10 @@ class Link:
     """An input that is the value of a node, by the node's index."""
 
     index: int
+
+
+Given = Link | Slot | float | None
+"""An input of a node: another node, an array, a number or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,13 @@ class Spec:
     operation: str
     place: Place | None
     shape: tuple[int, ...]
-    dtype: Any
+    dtype: np.dtype[np.generic]
     value: Slot
     error: Slot | None
     output: int = 0
     outputs: int = 1
-    inputs: tuple[Any, ...] = ()
-    parameters: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple[Given, ...] = ()
+    parameters: dict[str, object] = field(default_factory=dict)
     passed: tuple[Slot | None, ...] = ()
     is_row: bool = True
     steps: int = 0
@@ -85,7 +90,7 @@ class Spec:
         return bool(jnp.issubdtype(self.dtype, jnp.floating))
 
     @property
-    def row(self) -> Operation[..., Any] | None:
+    def row(self) -> Operation[..., object] | None:
         """The row of the rule table; None for an operation that is made of a function."""
         return OPERATIONS[self.operation] if self.is_row else None
 
@@ -127,10 +132,10 @@ class Graph:
 class Slots:
     """Collects the arrays that leave a traced pass, each once."""
 
-    arrays: list[Any] = field(default_factory=list)
+    arrays: list[Array] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
 
-    def add(self, value: Any) -> Slot:
+    def add(self, value: Array) -> Slot:
         """Return the slot of an array."""
         number = self.numbers.setdefault(id(value), len(self.arrays))
         if number == len(self.arrays):
@@ -228,7 +233,7 @@ class Builder:
             own = name if label is None else f"{name}.{label}"
             self._append(value, (number, k), name=own, output=k, outputs=len(labels), **common)
 
-    def _input(self, value: Any, parent: Place | None) -> Any:
+    def _input(self, value: object, parent: Place | None) -> object:
         if parent is not None:
             return Link(self._at[parent])
         if id(value) in self._unboxed:

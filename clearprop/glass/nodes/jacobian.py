@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from clearprop.autodiff import Node, Operation
 from clearprop.glass.nodes.graph import Entry, Spec, entry_of
@@ -36,8 +35,8 @@ class Jacobian:
         self.name = spec.name
         self.input = i
         self._values, self._spec = values, spec
-        x = values.inputs(spec)[i]
-        self._in_shape, self._in_dtype = tuple(np.shape(x)), jnp.result_type(x)
+        x = jnp.asarray(values.inputs(spec)[i])
+        self._in_shape, self._in_dtype = x.shape, x.dtype
         self.shape = (*spec.shape, *self._in_shape)
 
     def row(self, out_index: Entry) -> Array:
@@ -84,7 +83,7 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
 
 
 def _compiled(
-    row: Operation[..., Any], values: Values, spec: Spec, i: int, transposed: bool
+    row: Operation[..., object], values: Values, spec: Spec, i: int, transposed: bool
 ) -> Callable[..., Array]:
     """Return the compiled (inputs, outputs, arrays among the parameters, vector) -> product."""
     leaves, structure = jax.tree.flatten(values.parameters(spec))
@@ -93,7 +92,9 @@ def _compiled(
     moving = [hasattr(leaf, "dtype") for leaf in leaves]
     output, layer = spec.output, spec.layer
 
-    def product(inputs: Any, outputs: Any, arrays: Any, vector: Array) -> Array:
+    def product(
+        inputs: tuple[Array, ...], outputs: tuple[Array, ...], arrays: list[Array], vector: Array
+    ) -> Array:
         rest = iter(arrays)
         every = [next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)]
         parameters = jax.tree.unflatten(structure, every)

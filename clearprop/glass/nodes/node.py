@@ -92,15 +92,15 @@ class GlassNode:
         return self.spec.error is not None
 
     @property
-    def inputs(self) -> tuple[Any, ...]:
+    def inputs(self) -> tuple[GlassNode | Array | float | None, ...]:
         """The inputs of its operation: nodes, and constants as arrays, numbers or None."""
         return tuple(
-            self.glass.nodes[x.index] if type(x) is Link else self.glass.values.plain(x)
+            self.glass.nodes[x.index] if isinstance(x, Link) else self.glass.values.plain(x)
             for x in self.spec.inputs
         )
 
     @property
-    def input_values(self) -> tuple[Any, ...]:
+    def input_values(self) -> tuple[Array | float | None, ...]:
         """The values of its inputs, as arrays, numbers or None."""
         return self.glass.values.inputs(self.spec)
 
@@ -139,7 +139,7 @@ class GlassNode:
         return self.spec.place
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """The static parameters of the operation, such as ``axis``."""
         return self.glass.values.parameters(self.spec)
 

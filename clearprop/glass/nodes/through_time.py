@@ -6,10 +6,10 @@ Shape letters: T steps, B examples, H units.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 Array = jax.Array
 
@@ -31,12 +31,13 @@ class ThroughTime:
     errors: tuple[Array, ...]
 
     @property
-    def norms(self) -> Any:
+    def norms(self) -> NDArray[np.float64]:
         """Norm of the error signal of the whole state after every step, (T,)."""
         squares = [
             np.square(np.asarray(e, np.float64)).reshape(len(e), -1).sum(1) for e in self.errors
         ]
-        return np.sqrt(np.sum(squares, axis=0))
+        norms: NDArray[np.float64] = np.sqrt(np.sum(squares, axis=0))
+        return norms
 
     @property
     def factor(self) -> float:

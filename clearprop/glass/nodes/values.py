@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from clearprop.glass.nodes.graph import Link, Slot, Spec
 from clearprop.glass.nodes.program import Program
 
 Array = jax.Array
+T = TypeVar("T")
 
 
 class Values:
@@ -30,7 +31,7 @@ class Values:
         given: the arrays that it takes.
     """
 
-    def __init__(self, program: Program, given: Sequence[Any]) -> None:
+    def __init__(self, program: Program, given: Sequence[Array]) -> None:
         self.program = program
         self.given = given
         self._budget = programs.budget()
@@ -38,7 +39,7 @@ class Values:
         self._part_of = {n: part for part in self._parts for n in part}
         self._upright: set[int] = set()
         self._summaries: dict[int, ArraySummary] = {}
-        self._kept: OrderedDict[range, dict[int, Any]] = OrderedDict()
+        self._kept: OrderedDict[range, dict[int, Array]] = OrderedDict()
 
     @property
     def fits(self) -> bool:
@@ -56,7 +57,7 @@ class Values:
         found: Array = part[number]
         return found
 
-    def _computed(self, number: int) -> dict[int, Any]:
+    def _computed(self, number: int) -> dict[int, Array]:
         """Return the part with a variable, each array in the layout in which it was computed."""
         part = self._part_of[number]
         if part not in self._kept:
@@ -85,11 +86,11 @@ class Values:
             return self[spec.error]
         return jnp.zeros(spec.shape, spec.dtype) if spec.carries_error else None
 
-    def inputs(self, spec: Spec) -> tuple[Any, ...]:
+    def inputs(self, spec: Spec) -> tuple[Array | float | None, ...]:
         """Return what a node was computed from: arrays, numbers or None."""
         nodes = self.program.graph.nodes
         return tuple(
-            self.plain(nodes[x.index].value if type(x) is Link else x) for x in spec.inputs
+            self.plain(nodes[x.index].value if isinstance(x, Link) else x) for x in spec.inputs
         )
 
     def siblings(self, spec: Spec) -> tuple[Spec, ...]:
@@ -97,14 +98,14 @@ class Values:
         first = spec.index - spec.output
         return self.program.graph.nodes[first : first + spec.outputs]
 
-    def parameters(self, spec: Spec) -> dict[str, Any]:
+    def parameters(self, spec: Spec) -> dict[str, object]:
         """Return the static parameters of a node's operation."""
-        found: dict[str, Any] = jax.tree.map(self.plain, spec.parameters)
+        found: dict[str, object] = jax.tree.map(self.plain, spec.parameters)
         return found
 
-    def plain(self, given: Any) -> Any:
+    def plain(self, given: T | Slot) -> T | Array:
         """Return the array of a slot; anything else as it is."""
-        return self[given] if type(given) is Slot else given
+        return self[given] if isinstance(given, Slot) else given
 
     def product(self, spec: Spec, i: int, vector: Array, transposed: bool) -> Array:
         """Return a vector's product with a Jacobian: see `Program.product`."""
