@@ -75,10 +75,10 @@ def explain(
         )
     program, arrays = prepare(model, x, y, loss, training, key)
     glass = Glass(Values(program, arrays))
-    own = nn.LOSSES.get(loss) if isinstance(loss, str) else loss
+    found = nn.LOSSES.get(loss) if isinstance(loss, str) else loss
     output = glass.structure.layers.get("")
-    # What the targets of somebody else's loss mean is not known here.
-    if output is not None and any(own is known for known in nn.LOSSES.values()):
+    # What the targets of a loss of the user's own mean is not known.
+    if output is not None and any(found is known for known in nn.LOSSES.values()):
         targets, shape = np.asarray(y), glass.structure.nodes[output].shape
         check_labels(Part("the targets", x, targets), nn.find_loss(loss), shape, targets.shape)
     return glass

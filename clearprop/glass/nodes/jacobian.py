@@ -5,13 +5,12 @@ Shape letters: none; S is the shape of an operation's output, T that of one inpu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff import Node, Operation
+from clearprop.autodiff import Node
 from clearprop.glass.nodes.graph import Entry, Spec, entry_of
 from clearprop.glass.nodes.program import product_with
 from clearprop.glass.nodes.values import Values
@@ -70,27 +69,13 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
         vector: an error signal of the output; with ``transposed`` a change of the input.
         transposed: whether the result is the change of the output.
     """
-    program, key = values.program, (spec.place, i, transposed)
-    if spec.row is None:
+    row = spec.row
+    if row is None:
         return values.product(spec, i, vector, transposed)
-    if key not in program.products:
-        program.products[key] = _compiled(spec.row, values, spec, i, transposed)
-    inputs = tuple(_number(x) for x in values.inputs(spec))
-    outputs = tuple(values[each.value] for each in values.siblings(spec))
-    arrays = [leaf for leaf in jax.tree.leaves(values.parameters(spec)) if hasattr(leaf, "dtype")]
-    product: Array = program.products[key](inputs, outputs, arrays, vector)
-    return product
-
-
-def _compiled(
-    row: Operation[..., object], values: Values, spec: Spec, i: int, transposed: bool
-) -> Callable[..., Array]:
-    """Return the compiled (inputs, outputs, arrays among the parameters, vector) -> product."""
     leaves, structure = jax.tree.flatten(values.parameters(spec))
-    # Only what is the same for all examples may be part of the compiled function.
-    fixed = [None if hasattr(leaf, "dtype") else leaf for leaf in leaves]
     moving = [hasattr(leaf, "dtype") for leaf in leaves]
-    output, layer = spec.output, spec.layer
+    # Only what is the same for all examples may be part of the compiled function.
+    fixed = [None if moves else leaf for moves, leaf in zip(moving, leaves, strict=True)]
 
     def product(
         inputs: tuple[Array, ...], outputs: tuple[Array, ...], arrays: list[Array], vector: Array
@@ -98,10 +83,14 @@ def _compiled(
         rest = iter(arrays)
         every = [next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)]
         parameters = jax.tree.unflatten(structure, every)
-        taped = Node(row, inputs, outputs, (None,) * len(inputs), parameters, layer)
-        return product_with(taped, output, i, vector, transposed)
+        node = Node(row, inputs, outputs, (None,) * len(inputs), parameters, spec.layer)
+        return product_with(node, spec.output, i, vector, transposed)
 
-    return jax.jit(product)
+    inputs = tuple(_number(x) for x in values.inputs(spec))
+    outputs = tuple(values[each.value] for each in values.siblings(spec))
+    arrays = [leaf for moves, leaf in zip(moving, leaves, strict=True) if moves]
+    compiled = values.program.jitted((spec.place, i, transposed), product)
+    return compiled(inputs, outputs, arrays, vector)
 
 
 def local_derivative(values: Values, spec: Spec, i: int) -> Array | Jacobian | None:

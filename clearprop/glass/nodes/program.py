@@ -9,7 +9,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,8 @@ from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.loop import LoopRow
 
 Array = jax.Array
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PROGRAMS = 16
 """How many traced passes are kept for later calls with the same model, shapes and loss."""
@@ -65,7 +67,6 @@ class Program:
     Attributes:
         graph: the nodes and the slots of their numbers.
         size: bytes of all arrays that the pass can return.
-        products: compiled products of vectors with local Jacobians, by (place, input, transposed).
         operations: names of the operations on the tape, "" for a variable.
     """
 
@@ -105,9 +106,18 @@ class Program:
         for number in self.given:
             self.sizes[number] = 0
         self.size = sum(self.sizes)
-        self._loops: dict[int, Callable[..., tuple[list[Array], list[Array]]]] = {}
-        self.products: dict[tuple[Place | None, int, bool], Callable[..., Array]] = {}
-        self._compiled: dict[tuple[int, ...], Callable[..., list[Array]]] = {}
+        self._jitted: dict[Hashable, Callable[..., Any]] = {}
+
+    def jitted(self, key: Hashable, function: Callable[P, R]) -> Callable[P, R]:
+        """Return a function compiled, or what was compiled before under an equal key.
+
+        Args:
+            key: equal for functions that compute the same for every example.
+            function: of arrays.
+        """
+        if key not in self._jitted:
+            self._jitted[key] = jax.jit(function, compiler_options=OPTIONS)
+        return self._jitted[key]
 
     def is_turned(self, number: int) -> bool:
         """Say whether `arrays` returns a variable with its examples on the last axis.
@@ -144,22 +154,23 @@ class Program:
         """
         found = {n: given[self.given[n]] for n in wanted if n in self.given}
         rest = tuple(sorted(n for n in set(wanted) if n not in self.given))
+
+        def some(*given: Array) -> list[Array]:
+            every = self._function(*given)
+            return [self._as_held(number, every[self._first[number]]) for number in rest]
+
         if rest:
-            found |= zip(rest, self._call(rest)(*given), strict=True)
+            found |= zip(rest, self.jitted(rest, some)(*given), strict=True)
         return found
 
     def summaries(self, given: Sequence[Array]) -> Array:
         """Return every array in a few numbers, (number of variables, numbers of a summary)."""
-        summaries: Array = self._summarize(*given)
-        return summaries
 
-    @functools.cached_property
-    def _summarize(self) -> Callable[..., Array]:
         def all_of(*given: Array) -> Array:
             every = self._function(*given)
             return jnp.stack([numbers_of(every[slot]) for slot in self._first])
 
-        return jax.jit(all_of, compiler_options=OPTIONS)
+        return self.jitted("summaries", all_of)(*given)
 
     def product(
         self, given: Sequence[Array], place: Place, i: int, vector: Array, transposed: bool
@@ -168,16 +179,12 @@ class Program:
 
         The function of such a node exists only while the pass is traced, so it is traced again.
         """
-        key = (place, i, transposed)
-        if key not in self.products:
-            (number, output), way = place, transposed
 
-            def product(arrays: Sequence[Array], vector: Array) -> Array:
-                node = self.run(arrays).recording.tape.nodes[number]
-                return product_with(node, output, i, vector, way)
+        def product(arrays: Sequence[Array], vector: Array) -> Array:
+            node = self.run(arrays).recording.tape.nodes[place[0]]
+            return product_with(node, place[1], i, vector, transposed)
 
-            self.products[key] = jax.jit(product, compiler_options=OPTIONS)
-        return self.products[key](given, vector)
+        return self.jitted((place, i, transposed), product)(given, vector)
 
     def through_time(self, given: Sequence[Array], number: int) -> tuple[list[Array], list[Array]]:
         """Return the states of a loop after every step and their error signals.
@@ -186,33 +193,20 @@ class Program:
             given: the arrays that the pass takes.
             number: of the loop's node on the tape.
         """
-        if number not in self._loops:
 
-            def states(arrays: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-                made = self.run(arrays)
-                made.recording.sweep(made.objective)
-                node, errors = made.recording.tape.nodes[number], made.recording.errors
-                assert isinstance(node.operation, LoopRow)
-                arrived = tuple(
-                    errors.get((number, k), jnp.zeros(y.shape, y.dtype))
-                    for k, y in enumerate(node.outputs)
-                )
-                inputs = list(node.inputs)
-                return node.operation.derivation.through_time(arrived, node.outputs, inputs)
+        def states(arrays: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+            made = self.run(arrays)
+            made.recording.sweep(made.objective)
+            node, errors = made.recording.tape.nodes[number], made.recording.errors
+            assert isinstance(node.operation, LoopRow)
+            arrived = tuple(
+                errors.get((number, k), jnp.zeros(y.shape, y.dtype))
+                for k, y in enumerate(node.outputs)
+            )
+            inputs = list(node.inputs)
+            return node.operation.derivation.through_time(arrived, node.outputs, inputs)
 
-            self._loops[number] = jax.jit(states, compiler_options=OPTIONS)
-        found: tuple[list[Array], list[Array]] = self._loops[number](given)
-        return found
-
-    def _call(self, wanted: tuple[int, ...]) -> Callable[..., list[Array]]:
-        if wanted not in self._compiled:
-
-            def some(*given: Array) -> list[Array]:
-                every = self._function(*given)
-                return [self._as_held(number, every[self._first[number]]) for number in wanted]
-
-            self._compiled[wanted] = jax.jit(some, compiler_options=OPTIONS)
-        return self._compiled[wanted]
+        return self.jitted(("through time", number), states)(given)
 
 
 @functools.lru_cache(PROGRAMS)

@@ -93,7 +93,7 @@ def test_a_jacobian_gives_rows_columns_and_entries(small: Glass) -> None:
     close(by_x.row((0, 1)), expected[0][0, 1])
     close(by_w.column((1, 2)), expected[1][:, :, 1, 2])
     close(by_w[(0, 2), (1, 2)], x[0, 1])
-    with pytest.raises(ConfigurationError, match="no entry"):
+    with pytest.raises(ConfigurationError, match="no such entry"):
         by_w.row((0, 3))
     with pytest.raises(ConfigurationError, match="no such input"):
         node.local(2)
