@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.errors import unknown_name
 from clearprop.nn.recording import LossLike, check_examples, record_model
 
 Array = jax.Array
+Numbers = NDArray[np.float32]
 
 FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
 """Layers that pass their input on as it is or in another shape, or only hold other layers."""
@@ -152,21 +155,35 @@ def capture(model: nn.Module, x: object, y: Array, loss: LossLike) -> Capture:
     )
 
 
-class InnerLayer(NamedTuple):
-    """One call of a layer that holds no other layer.
+@dataclass(frozen=True, eq=False)
+class LayerSignal:
+    """The outputs and error signals of one call of a layer that holds no other layer.
 
     Attributes:
         label: the layer's path; for a layer that is called several times with the layer before it.
-        capture: of the call, with the first of the layer's outputs.
+        path: of the layer.
+        kind: the layer's class, or the activation's name.
         module: the layer; None for a layer that is made during the pass.
+        value: the first of its outputs, (B, ...).
+        error: dE/d output, (B, ...); None where there is none.
     """
 
     label: str
-    capture: LayerCapture
+    path: str
+    kind: str
     module: nn.Module | None
+    value: Numbers
+    error: Numbers | None
+
+    @property
+    def error_size(self) -> float:
+        """Root mean square of the error signal; NaN where there is none."""
+        if self.error is None:
+            return float("nan")
+        return float(np.sqrt(np.mean(np.square(self.error, dtype=np.float64))))
 
 
-def inner_layers(model: nn.Module, seen: Capture) -> list[InnerLayer]:
+def inner_layers(model: nn.Module, seen: Capture) -> list[LayerSignal]:
     """Return the innermost layers in the order of their calls, without those of `FORM`.
 
     >>> model = nn.Sequential([nn.Flatten(), nn.Linear(2, 3), "tanh"]).init(0)
@@ -187,7 +204,11 @@ def inner_layers(model: nn.Module, seen: Capture) -> list[InnerLayer]:
         label = path if calls[layer.path] == 1 else f"{path} after {before}"
         if not isinstance(module, nn.Activation):
             before = path
-        found.append(InnerLayer(label, _of_first_output(layer), module))
+        # Of a layer that returns its state too, the output is the first.
+        value = plain(jax.tree.leaves(layer.value)[0])
+        error = jax.tree.leaves(layer.error, is_leaf=lambda leaf: leaf is None)[0]
+        error = None if error is None else plain(error)
+        found.append(LayerSignal(label, layer.path, layer.kind, module, value, error))
     return found
 
 
@@ -195,13 +216,10 @@ def _below(path: str) -> str:
     return f"{path}." if path else ""
 
 
-def _of_first_output(layer: LayerCapture) -> LayerCapture:
-    """Return a layer with one output: the first of those of a layer that gives its state too."""
-    value, *rest = jax.tree.leaves(layer.value)
-    if not rest and value is layer.value:
-        return layer
-    error = jax.tree.leaves(layer.error, is_leaf=lambda leaf: leaf is None)[0]
-    return replace(layer, value=value, error=error)
+def plain(array: Array) -> Numbers:
+    """Return an array as a NumPy array; floating-point numbers become float32."""
+    is_floating = jnp.issubdtype(array.dtype, jnp.floating)
+    return np.asarray(array.astype(jnp.float32) if is_floating else array)
 
 
 # It runs a few times, so optimizing it would take longer than it saves.

@@ -14,8 +14,7 @@ from clearprop import nn
 from clearprop.glass.bars import Bars
 from clearprop.glass.capture import (
     Capture,
-    InnerLayer,
-    LayerCapture,
+    LayerSignal,
     compiled_capture,
     inner_layers,
 )
@@ -139,7 +138,7 @@ def example_trace(subject: Subject) -> ExampleTrace:
     # E is the mean over the examples, so the error signal of one example's loss is larger by their
     # number.
     flow = _flow(subject.model, seen, inner, len(rows))
-    layers = [_layer_trace(one.label, one.capture, len(rows)) for one in inner[:MOST_LAYERS]]
+    layers = [_layer_trace(one, len(rows)) for one in inner[:MOST_LAYERS]]
     picture, input_error = "", None
     if is_picture(subject.input_shape):
         picture = data_address(subject.picture(row))
@@ -193,8 +192,8 @@ def _prediction(subject: Subject, row: int) -> str:
     return f"{answer}; true is {subject.class_name(int(true))} ({chance})."
 
 
-def _layer_trace(name: str, layer: LayerCapture, examples: int) -> LayerTrace | None:
-    if not hasattr(layer.value, "shape") or layer.error is None or layer.value.ndim < 2:
+def _layer_trace(layer: LayerSignal, examples: int) -> LayerTrace | None:
+    if layer.error is None or layer.value.ndim < 2:
         return None
     value = np.asarray(layer.value[0], np.float64)
     error = np.asarray(layer.error[0], np.float64) * examples
@@ -204,13 +203,13 @@ def _layer_trace(name: str, layer: LayerCapture, examples: int) -> LayerTrace | 
     of = value.shape[-1]
     draw = _maps if form == "maps" else _strip if form == "units" else _rows
     return LayerTrace(
-        name=name,
+        name=layer.label,
         kind=layer.kind,
         shape=" x ".join(map(str, value.shape)),
         form=form,
         shown=f"{MOST_MAPS} of {of} maps" if form == "maps" and of > MOST_MAPS else "",
-        value=draw(value, f"output of {name}"),
-        error=draw(error, f"error signal of {name}"),
+        value=draw(value, f"output of {layer.label}"),
+        error=draw(error, f"error signal of {layer.label}"),
     )
 
 
@@ -253,22 +252,22 @@ def _span(values: NDArray[np.float64]) -> str:
 
 
 def _flow(
-    model: nn.Module, seen: Capture, inner: list[InnerLayer], examples: int
+    model: nn.Module, seen: Capture, inner: list[LayerSignal], examples: int
 ) -> tuple[LayerFlow, ...]:
     measured = [
-        (name, layer, float(np.abs(np.asarray(layer.error, np.float64)).mean()) * examples)
-        for name, layer, _ in inner
-        if hasattr(layer.error, "shape")
+        (layer, float(np.abs(layer.error.astype(np.float64)).mean()) * examples)
+        for layer in inner
+        if layer.error is not None
     ]
-    bars = Bars.of(error for *_, error in measured)
+    bars = Bars.of(error for _, error in measured)
     rows = []
-    for name, layer, error in measured:
-        zeros = float((np.asarray(layer.value) == 0).mean())
+    for layer, error in measured:
+        zeros = float((layer.value == 0).mean())
         rows.append(
             LayerFlow(
-                name=name,
+                name=layer.label,
                 kind=layer.kind,
-                value=number(float(np.abs(np.asarray(layer.value, np.float64)).mean())),
+                value=number(float(np.abs(layer.value.astype(np.float64)).mean())),
                 zeros=percent(zeros) if zeros > FEW_ZEROS else "",
                 pull=_pull(model, seen, layer.path),
                 error=number(error),

@@ -186,7 +186,7 @@ def _statistics(x: Array, kind: str) -> Array:
     return stacked
 
 
-def _ratio(delta: Array, value: Array) -> Array:
+def _ratio(update: Array, value: Array) -> Array:
     length = jnp.linalg.norm(value.ravel())
-    ratio = jnp.linalg.norm(delta.ravel()) / jnp.where(length == 0, jnp.nan, length)
+    ratio = jnp.linalg.norm(update.ravel()) / jnp.where(length == 0, jnp.nan, length)
     return jnp.asarray(ratio, jnp.float32)

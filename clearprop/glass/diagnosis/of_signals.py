@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from clearprop import nn
+from clearprop.glass.capture import LayerSignal
 from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts, named
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
-from clearprop.glass.diagnosis.signals import Signal
 from clearprop.glass.wording import count, number, percent
 from clearprop.nn.definitions import (
     EXPLODES,
@@ -37,7 +37,7 @@ FEWEST_LAYERS, FEWEST_STEPS, FEWEST_UNITS = 3, 5, 4
 @rule("dead_units", "signals")
 def dead_units(facts: Facts) -> Finding | None:
     """Units that are exactly zero for every example."""
-    worst: list[tuple[float, int, Signal]] = []
+    worst: list[tuple[float, int, LayerSignal]] = []
     for signal in _hidden(facts, (nn.Activation,)):
         dead = is_dead(signal.value)
         if len(dead) >= FEWEST_UNITS and dead.mean() >= SOME_DEAD:
@@ -65,7 +65,7 @@ def dead_units(facts: Facts) -> Finding | None:
 @rule("saturated_units", "signals")
 def saturated_units(facts: Facts) -> Finding | None:
     """Sigmoid and tanh units that sit at the ends of their curves."""
-    worst: list[tuple[float, Signal]] = []
+    worst: list[tuple[float, LayerSignal]] = []
     for signal in _hidden(facts, (nn.Activation, nn.RNN)):
         kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
         at_end = is_saturated(kind, signal.value) if kind in SQUASHING else None
@@ -237,14 +237,14 @@ def _overflown_through_time(facts: Facts, label: str, sizes: np.ndarray) -> Find
     )  # fmt: skip
 
 
-def _hidden(facts: Facts, kinds: tuple[type[nn.Module], ...]) -> list[Signal]:
+def _hidden(facts: Facts, kinds: tuple[type[nn.Module], ...]) -> list[LayerSignal]:
     """Return the calls of layers of some kinds, but what the model itself answers with."""
     assert facts.signals is not None
     layers = facts.signals.layers[:-1]
     return [s for s in layers if isinstance(s.module, kinds) and s.value.ndim >= 2]
 
 
-def _ends(facts: Facts) -> tuple[Signal, Signal, float] | None:
+def _ends(facts: Facts) -> tuple[LayerSignal, LayerSignal, float] | None:
     """Return first and last layer with weights, and the last's error signal over the first's.
 
     None where one of them is not finite: that neither fades nor grows by a factor.

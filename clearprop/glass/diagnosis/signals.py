@@ -6,15 +6,21 @@ Shape letters: N examples looked at, T steps of a sequence, B examples of one pa
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.capture import Capture, compiled_capture, inner_layers
+from clearprop.glass.capture import (
+    Capture,
+    LayerSignal,
+    Numbers,
+    compiled_capture,
+    inner_layers,
+    plain,
+)
 from clearprop.nn.recurrent.layer import Recurrent
 
 Array = jax.Array
@@ -30,36 +36,6 @@ of 200."""
 MOST_NUMBERS = 2**24
 """How many numbers of layers' outputs are read at most: 128 MiB with their error signals."""
 
-Numbers = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Signal:
-    """The outputs of one call of a layer, and its error signals.
-
-    Attributes:
-        path: of the layer.
-        label: the path, with the layer before it where the layer is called several times.
-        kind: its class or activation.
-        module: the layer.
-        value: its outputs (N, ...), float32.
-        error: the error signal of each example's own loss, (N, ...); None where there is none.
-    """
-
-    path: str
-    label: str
-    kind: str
-    module: nn.Module | None
-    value: Numbers
-    error: Numbers | None
-
-    @property
-    def error_size(self) -> float:
-        """Root mean square of the error signal; NaN where there is none."""
-        if self.error is None:
-            return float("nan")
-        return float(np.sqrt(np.mean(np.square(self.error, dtype=np.float64))))
-
 
 @dataclass(frozen=True, eq=False)
 class Signals:
@@ -73,8 +49,8 @@ class Signals:
         examples: N.
     """
 
-    input: Signal | None
-    layers: tuple[Signal, ...]
+    input: LayerSignal | None
+    layers: tuple[LayerSignal, ...]
     gradients: dict[str, Numbers]
     objective: float
     examples: int
@@ -85,7 +61,7 @@ class Signals:
         return self.layers[-1].value
 
     @functools.cached_property
-    def weighted(self) -> tuple[Signal, ...]:
+    def weighted(self) -> tuple[LayerSignal, ...]:
         """The calls of layers with weights of their own, without embeddings."""
         return tuple(
             signal for signal in self.layers
@@ -117,7 +93,8 @@ def examine(model: nn.Module, x: object, y: Array, loss: nn.Loss) -> Signals:
         numbers += sum(v.size for layer in seen[-1] for v in jax.tree.leaves(layer.value))
         if len(seen) == PASSES or numbers * (len(seen) + 1) / len(seen) > MOST_NUMBERS:
             break
-    return _joined(model, seen, size)
+    with np.errstate(over="ignore"):  # an exploding error signal may overflow float32
+        return _joined(model, seen, size)
 
 
 def through_time(
@@ -153,40 +130,34 @@ def _of_last_step(loss: nn.Loss) -> nn.Loss:
 
 
 def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
-    first, inner = seen[0], [inner_layers(model, one) for one in seen]
-    layers = []
-    for calls in zip(*inner, strict=True):
-        label, call, module = calls[0].label, calls[0].capture, calls[0].module
-        error = None if call.error is None else _stacked([c.capture.error for c in calls], size)
-        value = _stacked([c.capture.value for c in calls])
-        layers.append(Signal(call.path, label, call.kind, module, value, error))
     given = None
-    if hasattr(first.input.value, "shape"):
-        lacks = first.input.error is None
-        errors = None if lacks else _stacked([one.input.error for one in seen], size)
-        values = _stacked([one.input.value for one in seen])
-        given = Signal("input", "the input", "input", None, values, errors)
+    if hasattr(seen[0].input.value, "shape"):
+        given = _of_all([_input_of(one) for one in seen], size)
+    inner = zip(*(inner_layers(model, one) for one in seen), strict=True)
     return Signals(
         input=given,
-        layers=tuple(layers),
+        layers=tuple(_of_all(calls, size) for calls in inner),
         gradients={
-            path: np.mean([_plain(one.gradients[path]) for one in seen], axis=0)
-            for path in first.gradients
+            path: np.mean([plain(one.gradients[path]) for one in seen], axis=0)
+            for path in seen[0].gradients
         },
         objective=float(np.mean([float(one.objective) for one in seen])),
         examples=size * len(seen),
     )
 
 
-def _stacked(parts: list[Array], factor: int = 1) -> Numbers:
-    with np.errstate(
-        over="ignore"
-    ):  # an exploding error signal may overflow float32, and is found so
-        return np.concatenate([_plain(part) * factor if factor > 1 else _plain(part)
-                               for part in parts])  # fmt: skip
+def _input_of(seen: Capture) -> LayerSignal:
+    value, error = plain(seen.input.value), seen.input.error
+    return LayerSignal(
+        "the input", "input", "input", None, value, None if error is None else plain(error)
+    )
 
 
-def _plain(array: Array) -> Numbers:
-    if jnp.issubdtype(array.dtype, jnp.floating):
-        return np.asarray(array.astype(jnp.float32))
-    return np.asarray(array)
+def _of_all(calls: Sequence[LayerSignal], size: int) -> LayerSignal:
+    """Return the calls of several passes as one; each error signal is that of its example alone."""
+    errors = [call.error * size for call in calls if call.error is not None]
+    return replace(
+        calls[0],
+        value=np.concatenate([call.value for call in calls]),
+        error=np.concatenate(errors) if errors else None,
+    )
