@@ -181,15 +181,15 @@ def _prediction(subject: Subject, row: int) -> str:
         true = np.asarray(subject.targets[row], np.float64).ravel()[:4]
         texts = [", ".join(number(v) for v in x) for x in (said, true)]
         return f"The network predicts {texts[0]}; true is {texts[1]}."
-    said, true = subject.answers[row], subject.truths[row]
-    answer = f"The network predicts {subject.class_name(int(said))}"
+    predicted, true = subject.answers[row], subject.truths[row]
+    text = f"The network predicts {subject.class_name(int(predicted))}"
     if subject.chances is None:
-        return f"{answer}; true is {subject.class_name(int(true))}."
-    answer += f" ({percent(float(subject.chances[row, said]))})"
-    if said == true:
-        return f"{answer}, which is right."
+        return f"{text}; true is {subject.class_name(int(true))}."
+    text += f" ({percent(float(subject.chances[row, predicted]))})"
+    if predicted == true:
+        return f"{text}, which is right."
     chance = percent(float(subject.chances[row, true]))
-    return f"{answer}; true is {subject.class_name(int(true))} ({chance})."
+    return f"{text}; true is {subject.class_name(int(true))} ({chance})."
 
 
 def _layer_trace(layer: LayerSignal, examples: int) -> LayerTrace | None:

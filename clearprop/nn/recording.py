@@ -58,13 +58,14 @@ class LayerCall:
 class Recording:
     """One pass as it was computed, and its error signals after `sweep`.
 
-    It is a hook of layers' calls: give it to `nn.apply`. `recorded` makes one and closes its tape.
+    It is a hook for `nn.apply`, which calls it after every layer. `recorded` makes one, and closes
+    its tape at the end of the pass.
 
     Attributes:
         tape: every operation on a boxed value.
         calls: of all layers, in the order in which the calls ended: inner layers first.
         errors: dE/dvalue by (node, output) on the tape.
-        passed: what a node passed to each of its inputs, by (node, input), where it was asked for.
+        passed: what a node passed to each of its inputs, by (node, input), where `sweep` keeps it.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -77,7 +78,7 @@ class Recording:
     def __call__(
         self, path: str, module: object, inputs: tuple[object, ...], output: object
     ) -> None:
-        """Record one layer's call; a backward pass may compute layers again, which is not."""
+        """Record one layer's call, but not one in a backward pass that computes layers again."""
         if not self.tape.closed:
             self._times[path] += 1
             self.calls.append(LayerCall(path, layer_kind(module), self._times[path], output))

@@ -126,7 +126,7 @@ def groups(glass: Nodes) -> list[LayerGroup]:
     weights: dict[int, list[GlassNode]] = {}
     for node in glass:
         if node.operation == "parameter":
-            # A parameter that nothing reads stands at the end.
+            # A parameter that nothing reads comes last.
             reader = place[node.users[0].index] if node.users else len(runs) - 1
             weights.setdefault(reader, []).append(node)
     sizes = [_error_size(nodes[-1]) for _, nodes in runs]
@@ -150,12 +150,12 @@ def _sections(found: list[LayerGroup]) -> list[tuple[str, list[LayerGroup]]]:
     """Return many layers in sections by the beginning of their paths; a few in one section."""
     if len(found) <= MOST_GROUPS:
         return [("", found)]
-    parted = [_parted(found, depth) for depth in range(1, 7)]
-    chosen = next((p for p in parted if LEAST_SECTIONS <= len(p) <= MOST_GROUPS), parted[0])
+    grouped = [_grouped(found, depth) for depth in range(1, 7)]
+    chosen = next((p for p in grouped if LEAST_SECTIONS <= len(p) <= MOST_GROUPS), grouped[0])
     return [(name if len(members) > 1 else "", members) for name, members in chosen.items()]
 
 
-def _parted(found: list[LayerGroup], depth: int) -> dict[str, list[LayerGroup]]:
+def _grouped(found: list[LayerGroup], depth: int) -> dict[str, list[LayerGroup]]:
     sections: dict[str, list[LayerGroup]] = {}
     for group in found:
         path = group.path.partition(" ")[0]  # without the number of the call

@@ -71,15 +71,15 @@ def trail(node: GlassNode, start: Array | None = None) -> list[Hop]:
         node: where the path ends.
         start: a change of the node's value that is 0 except at the chosen entry; None for all.
     """
-    way = _blocked(node, start) if norm(node.error, start) == 0 else []
+    path = _blocked(node, start) if norm(node.error, start) == 0 else []
     # Behind the operation that blocks, the error signal of all entries is followed.
-    at, reach = (way[-1].node, None) if way else (node, start)
-    blocked = bool(way)
+    at, reach = (path[-1].node, None) if path else (node, start)
+    blocked = bool(path)
     while hops := [*_hops(at, reach)]:
         best = max(hops, key=lambda hop: (hop.passed, hop.arrived))
-        way.append(best)
+        path.append(best)
         at, reach = best.node, None if blocked else best.after
-    return way[::-1]
+    return path[::-1]
 
 
 def norm(error: ArrayLike | None, reach: ArrayLike | None = None) -> float:
@@ -110,17 +110,17 @@ def _whole(summary: ArraySummary) -> float:
 def _blocked(node: GlassNode, start: Array | None) -> list[Hop]:
     """Return the path from a node without error signal to the operation that blocks most."""
     seen = {node.index}
-    open_ways: deque[tuple[GlassNode, Array | None, list[Hop]]] = deque([(node, start, [])])
+    open_paths: deque[tuple[GlassNode, Array | None, list[Hop]]] = deque([(node, start, [])])
     blocked: list[list[Hop]] = []
-    while open_ways:
-        at, reach, way = open_ways.popleft()
+    while open_paths:
+        at, reach, path = open_paths.popleft()
         for hop in _hops(at, reach):
             if hop.blocks:
-                blocked.append([*way, hop])
+                blocked.append([*path, hop])
             elif hop.passed == 0 and hop.node.index not in seen:
                 seen.add(hop.node.index)
-                open_ways.append((hop.node, hop.after, [*way, hop]))
-    return max(blocked, key=lambda way: way[-1].arrived, default=[])
+                open_paths.append((hop.node, hop.after, [*path, hop]))
+    return max(blocked, key=lambda path: path[-1].arrived, default=[])
 
 
 def _hops(node: GlassNode, reach: Array | None) -> Iterator[Hop]:
