@@ -1,37 +1,42 @@
-"""One pass through a model and back, with everything that the layers saw kept.
+"""One pass through a model and back, with the output and the error signal of every layer.
 
 Shape letters: B examples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
-from clearprop import nn, tree
-from clearprop.autodiff import Tape, Traced, sweep
-from clearprop.autodiff.misuse import teach_misuse
-from clearprop.autodiff.transforms import Variables
-from clearprop.errors import ModelError, ShapeError, unknown_name
+from clearprop import nn
+from clearprop.errors import unknown_name
+from clearprop.nn.recording import LossLike, check_examples, record_model
 
 Array = jax.Array
+Numbers = NDArray[np.float32]
+
+FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
+"""Layers that pass their input on as it is or in another shape, or only hold other layers."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerCapture:
-    """One call of one layer: what came out, and the error signal that came back to it.
+    """One call of one layer: its output, and the error signal that came back to it.
 
     Attributes:
         path: of the layer; the model itself has ``""``.
         kind: the layer's class, or the activation's name.
-        call: which use of the layer in this pass, from 1: one activation may serve many places.
+        call: which call of the layer in this pass it is, from 1.
         value: the output, an array, or a tree of arrays where a layer has several.
         error: dE/d output, shaped like the value; zeros where the output does not reach E, None
-            where it can carry no error (integers, what happens inside a compiled loop).
+            where there is no error signal (integers, values inside a compiled loop).
     """
 
     path: str
@@ -42,7 +47,7 @@ class LayerCapture:
 
     @property
     def name(self) -> str:
-        """The path, with the number of the call where it is not the first: ``activation#2``."""
+        """The path, with the number of a later call: ``activation#2``."""
         shown = self.path or self.kind
         return shown if self.call == 1 else f"{shown}#{self.call}"
 
@@ -59,7 +64,7 @@ class Capture:
         objective: E, the mean loss of the examples.
         input: the model's input, and dE/d input where it is floating-point.
         layers: every call of every layer, in the order in which the calls ended: inner layers
-            before the layer that they stand in, the model itself last.
+            before the layer around them, the model itself last.
         gradients: dE/dw of every parameter, by path.
     """
 
@@ -70,7 +75,7 @@ class Capture:
 
     @property
     def output(self) -> Any:
-        """What the model answered."""
+        """The output of the model."""
         return self.layers[-1].value
 
     def __getitem__(self, name: str) -> LayerCapture:
@@ -99,21 +104,19 @@ jax.tree_util.register_dataclass(
 )
 
 
-def capture(
-    model: nn.Module, x: Any, y: Any, loss: str | nn.Loss | Callable[[Any, Any], Any]
-) -> Capture:
+def capture(model: nn.Module, x: object, y: Array, loss: LossLike) -> Capture:
     """Return every layer's output and error signal, and every gradient, for some examples.
 
-    The error signal of an output h is dE/dh, where E is the mean loss of the examples given: for
-    one example its loss, for B examples each one's share is 1/B of what it would be alone. The
-    model is called as in evaluation, and needs no change.
+    The error signal of an output h is dE/dh, where E is the mean loss of the examples. So with B
+    examples the error signal of each is 1/B of that with this example alone. The model is called
+    as in evaluation, and needs no change.
 
-    A capture is a JAX tree: under ``jax.jit`` (with ``static_argnums=3``) the same numbers come out
-    of one compiled call, the faster way for a model of many layers.
+    A capture is a JAX tree: under ``jax.jit`` (with ``static_argnums=3``) one compiled call
+    computes the same numbers, which is faster for a model with many layers.
 
     Args:
         model: with values in its parameters.
-        x: the model's input, (B, ...); for one example B is 1.
+        x: the model's input, (B, ...), or a tree of inputs; for one example B is 1.
         y: the targets, as the loss takes them.
         loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
 
@@ -133,80 +136,93 @@ def capture(
     >>> bool(jnp.allclose(seen["layers.1"].error, error @ model[2].weight.T))
     True
     """
-    if not nn.is_initialized(model):
-        raise ModelError("the parameters have no values yet", fix="model = model.init(0)")
     x = jax.tree.map(jnp.asarray, x)
-    if any(leaf.ndim == 0 or not len(leaf) for leaf in jax.tree.leaves(x)):
-        raise ShapeError(
-            "a batch of examples is needed",
-            given=f"an input of shape {tuple(jax.tree.leaves(x)[0].shape)}",
-            fix="add the batch axis: x[None]",
-        )
-    tape = Tape()
-    heard: list[tuple[str, str, Any]] = []
-
-    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        heard.append((path, kind_of(module), output))
-
-    try:
-        with teach_misuse():
-            weights = Variables(tape, nn.parameters(model))
-            given = Variables(tape, x)
-            boxed = tree.replace(model, weights.tree)
-            output, _ = nn.apply(boxed, given.tree, hook=listen)
-            objective = nn.find_loss(loss)(output, y)
-    finally:
-        tape.closed = True
-    return _swept(tape, objective, weights, given, heard)
-
-
-def _swept(
-    tape: Tape,
-    objective: Any,
-    weights: Variables[Any],
-    inputs: Variables[Any],
-    heard: list[tuple[str, str, Any]],
-) -> Capture:
-    outputs = [leaf for _, _, output in heard for leaf in jax.tree.leaves(output)]
-    keep = {(v.node, v.output) for v in outputs if _is_on(tape, v)}
-    keep |= {place for v in (weights, inputs) for place in v.places if place is not None}
-    errors: dict[tuple[int, int], Any] = {}
-    if _is_on(tape, objective):
-        errors = sweep(tape, [(objective, jnp.ones((), objective.dtype))], keep=keep)
-        objective = objective.value
-
-    def error(leaf: Any) -> Any:
-        if not _is_on(tape, leaf):
-            return None
-        arrived = errors.get((leaf.node, leaf.output))
-        return jnp.zeros(leaf.shape, leaf.dtype) if arrived is None else arrived
-
-    layers, calls = [], dict[str, int]()
-    for path, kind, output in heard:
-        calls[path] = calls.get(path, 0) + 1
-        value = jax.tree.map(_plain, output)
-        layers.append(LayerCapture(path, kind, calls[path], value, jax.tree.map(error, output)))
-    given = LayerCapture(
-        "input", "input", 1, jax.tree.map(_plain, inputs.tree), inputs.gradient(errors)
+    check_examples(model, x)
+    made = record_model(model, x, y, loss)
+    recording = made.recording
+    outputs = [call.output for call in recording.calls]
+    recording.sweep(made.objective, keep=(outputs, made.parameters, made.inputs))
+    layers = [
+        LayerCapture(c.path, c.kind, c.number, recording.value(c.output), recording.error(c.output))
+        for c in recording.calls
+    ]
+    values, errors = recording.value(made.inputs), recording.error(made.inputs)
+    return Capture(
+        recording.value(made.objective),
+        LayerCapture("input", "input", 1, values, errors),
+        tuple(layers),
+        recording.error(made.parameters),
     )
-    return Capture(objective, given, tuple(layers), weights.gradient(errors))
 
 
-def kind_of(module: nn.Module) -> str:
-    """Return what a layer is called: its class, or the activation that it applies."""
-    function = getattr(module, "function", None)
-    return getattr(function, "name", None) or type(module).__name__
+@dataclass(frozen=True, eq=False)
+class LayerSignal:
+    """The outputs and error signals of one call of a layer that holds no other layer.
+
+    Attributes:
+        label: the layer's path; for a layer that is called several times with the layer before it.
+        path: of the layer.
+        kind: the layer's class, or the activation's name.
+        module: the layer; None for a layer that is made during the pass.
+        value: the first of its outputs, (B, ...).
+        error: dE/d output, (B, ...); None where there is none.
+    """
+
+    label: str
+    path: str
+    kind: str
+    module: nn.Module | None
+    value: Numbers
+    error: Numbers | None
+
+    @property
+    def error_size(self) -> float:
+        """Root mean square of the error signal; NaN where there is none."""
+        if self.error is None:
+            return float("nan")
+        return float(np.sqrt(np.mean(np.square(self.error, dtype=np.float64))))
 
 
-def _is_on(tape: Tape, value: Any) -> bool:
-    return type(value) is Traced and value.tape is tape
+def inner_layers(model: nn.Module, seen: Capture) -> list[LayerSignal]:
+    """Return the innermost layers in the order of their calls, without those of `FORM`.
+
+    >>> model = nn.Sequential([nn.Flatten(), nn.Linear(2, 3), "tanh"]).init(0)
+    >>> seen = capture(model, jnp.ones((1, 1, 2)), jnp.ones((1, 3)), "squared_error")
+    >>> [layer.label for layer in inner_layers(model, seen)]
+    ['layers.1', 'layers.2']
+    """
+    known = nn.modules(model)
+    paths = {layer.path for layer in seen}
+    around = {path for path in paths for p in paths if p != path and p.startswith(_below(path))}
+    calls = Counter(layer.path for layer in seen)
+    found, before = [], "the input"
+    for layer in seen:
+        module = known.get(layer.path)
+        if layer.path in around or isinstance(module, FORM) or not jax.tree.leaves(layer.value):
+            continue
+        path = layer.path or layer.kind
+        label = path if calls[layer.path] == 1 else f"{path} after {before}"
+        if not isinstance(module, nn.Activation):
+            before = path
+        # Of a layer that returns its state too, the output is the first.
+        value = plain(jax.tree.leaves(layer.value)[0])
+        error = jax.tree.leaves(layer.error, is_leaf=lambda leaf: leaf is None)[0]
+        error = None if error is None else plain(error)
+        found.append(LayerSignal(label, layer.path, layer.kind, module, value, error))
+    return found
 
 
-def _plain(value: Any) -> Any:
-    return value.value if type(value) is Traced else value
+def _below(path: str) -> str:
+    return f"{path}." if path else ""
 
 
-# Run once or a few times: optimizing it would take longer than it saves.
+def plain(array: Array) -> Numbers:
+    """Return an array as a NumPy array; floating-point numbers become float32."""
+    is_floating = jnp.issubdtype(array.dtype, jnp.floating)
+    return np.asarray(array.astype(jnp.float32) if is_floating else array)
+
+
+# It runs a few times, so optimizing it would take longer than it saves.
 compiled_capture = jax.jit(
     capture, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0}
 )

@@ -17,9 +17,9 @@ from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.glass.answers import confusion_section, fit_section, mistakes_section
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
+from clearprop.glass.example_trace import example_trace
 from clearprop.glass.findings import picture
 from clearprop.glass.page import environment, version
-from clearprop.glass.passage import passage
 from clearprop.glass.plane import marked, plane_section
 from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Judging, LossLike, Subject, gather
@@ -131,7 +131,7 @@ def render(
             plane=plane_section(subject) if judged else None,
             filters=filter_pictures(subject),
             weights=weight_table(subject),
-            passage=passage(subject) if judged else None,
+            trace=example_trace(subject) if judged else None,
             layers=_layers(subject),
             configuration=_configuration(subject.config),
             machine=_machine(subject.config),

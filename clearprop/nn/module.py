@@ -17,7 +17,7 @@ import jax
 from jax.typing import DTypeLike
 
 from clearprop import tree
-from clearprop.autodiff.operation import capturing
+from clearprop.autodiff.tape import capturing
 from clearprop.errors import ModelError
 from clearprop.nn.call import Call, entered, under_way
 from clearprop.nn.fields import (

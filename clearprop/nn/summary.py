@@ -1,21 +1,24 @@
-"""What a model is made of: layers, output shapes, parameters and operations per example."""
+"""The summary of a model: layers, output shapes, parameters and operations per example."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from clearprop.autodiff import Tape, stop_gradient
+from clearprop.autodiff import stop_gradient
 from clearprop.nn.fields import Parameter
 from clearprop.nn.module import Module, apply, modules, parameters
-from clearprop.tree import is_differentiable, replace
+from clearprop.nn.recording import LayerCall, recorded
+from clearprop.tree import replace
 
 Shape: TypeAlias = tuple[int, ...]
+Inputs: TypeAlias = jax.ShapeDtypeStruct | dict[str, jax.ShapeDtypeStruct]
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,14 @@ class LayerSummary:
 
     Attributes:
         path: of the layer; the model itself has ``""``.
-        name: the path below the layer that it stands in.
+        name: the path relative to the layer around it.
         kind: the layer's class, or the activation's name.
-        calls: how often one pass uses it.
-        output_shape: of one example, without the batch axis, at its last call.
-        parameters: learned numbers in this layer, inner layers not counted.
-        operations: arithmetic operations (a multiply-add is two) for one example, likewise.
-        depth: how many layers it stands inside of.
+        calls: how often one pass calls the layer.
+        output_shape: of one example, without the batch axis, at the layer's last call.
+        parameters: how many learned numbers this layer has, those of inner layers not counted.
+        operations: arithmetic operations for one example, those of inner layers not counted; a
+            multiply-add is two.
+        depth: how many layers the layer is inside of.
     """
 
     path: str
@@ -92,18 +96,22 @@ class Summary:
 
 
 def summary(
-    model: Module, input_shape: Shape | Mapping[str, Shape], *, dtype: DTypeLike = jnp.float32
+    model: Module,
+    input_shape: Shape | Mapping[str, Shape],
+    *,
+    dtype: DTypeLike | Mapping[str, DTypeLike] = jnp.float32,
 ) -> Summary:
-    """Return the layers of a model with shapes, parameters and operations; computes no values.
+    """Return the layers of a model with shapes, parameters and operations; no value is computed.
 
     Args:
         model: with or without values in its parameters.
         input_shape: of one example, without the batch axis; of several inputs by name, a shape for
             each name.
-        dtype: of the input: integers for models that look words up; by name likewise.
+        dtype: of the input, such as ``jnp.int32`` for token ids; of several inputs a dtype for
+            each name.
 
     Raises:
-        ShapeError: the shapes do not fit; names the first layer where they do not.
+        ShapeError: the shapes do not fit the model. The message names the first layer where not.
 
     >>> from clearprop import nn
     >>> print(summary(nn.Sequential([nn.Linear(2, 8), "tanh", nn.Linear(8, 1)]), (2,)))
@@ -123,26 +131,25 @@ def summary(
         ),
         model,
     )
-    counted: dict[str, int] = {}
-    called: dict[str, tuple[Module, tuple[int, ...], int]] = {}
+    counted: Counter[str] = Counter()
+    called: dict[str, LayerCall] = {}
+    shapes: dict[str, Shape] = {}
 
-    def note_layer(path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
-        times = called[path][2] + 1 if path in called else 1
-        # Layers with a memory return it behind what they answer.
-        answer = output[0] if isinstance(output, tuple) and output else output
-        called[path] = (module, tuple(getattr(answer, "shape", ()))[1:], times)
-
-    def run(values: Module, x: Any) -> Any:
+    def run(values: Module, x: Inputs) -> object:
         # On a tape every operation is written down with its layer, Python's operators too.
-        tape = Tape()
-        boxed = {path: tape.variable(w) for path, w in parameters(values).items()}
-        x = jax.tree.map(lambda part: tape.variable(part) if is_differentiable(part) else part, x)
-        output = apply(replace(values, boxed), x, hook=note_layer)[0]
-        for node in tape.nodes:
+        with recorded() as recording:
+            boxed = replace(values, recording.variables(parameters(values)))
+            output = apply(boxed, recording.variables(x), hook=recording)[0]
+        for node in recording.tape.nodes:
             if node.operation is not None:
                 result = node.outputs if len(node.outputs) > 1 else node.outputs[0]
-                number = node.operation.count(result, node.inputs, node.parameters)
-                counted[node.layer] = counted.get(node.layer, 0) + number
+                counted[node.layer] += node.operation.count(result, node.inputs, node.parameters)
+        for call in recording.calls:
+            # A layer with a memory returns its last state behind its output.
+            first = call.output
+            if isinstance(first, tuple) and first:
+                first = first[0]
+            called[call.path], shapes[call.path] = call, tuple(getattr(first, "shape", ()))[1:]
         return stop_gradient(output)
 
     jax.eval_shape(run, shaped, _inputs(input_shape, dtype))
@@ -153,11 +160,11 @@ def summary(
         LayerSummary(
             path=path,
             name=path.removeprefix(_around(path, order)).removeprefix("."),
-            kind=_kind(called[path][0]),
-            calls=called[path][2],
-            output_shape=called[path][1],
-            parameters=own.get(path, 0),
-            operations=counted.get(path, 0),
+            kind=called[path].kind,
+            calls=called[path].number,
+            output_shape=shapes[path],
+            parameters=own[path],
+            operations=counted[path],
             depth=_depth(path, order),
         )
         for path in order
@@ -166,11 +173,13 @@ def summary(
     return Summary(type(model).__name__, shape, layers)
 
 
-def _inputs(shape: Shape | Mapping[str, Shape], dtype: DTypeLike) -> Any:
-    """Return a batch of one example, of shapes and types alone."""
+def _inputs(
+    shape: Shape | Mapping[str, Shape], dtype: DTypeLike | Mapping[str, DTypeLike]
+) -> Inputs:
+    """Return the shapes and types of a batch of one example."""
     if not isinstance(shape, Mapping):
         return jax.ShapeDtypeStruct((1, *shape), dtype)
-    types = dtype if isinstance(dtype, Mapping) else dict.fromkeys(shape, dtype)
+    types = dict.fromkeys(shape, dtype) if not isinstance(dtype, Mapping) else dtype
     return {name: jax.ShapeDtypeStruct((1, *shape[name]), types[name]) for name in sorted(shape)}
 
 
@@ -186,18 +195,12 @@ def _depth(path: str, called: list[str]) -> int:
     return 0 if not path else 1 + _depth(_around(path, called), called)
 
 
-def _own_parameters(model: Module, called: list[str]) -> dict[str, int]:
+def _own_parameters(model: Module, called: list[str]) -> Counter[str]:
     """Count the learned numbers of each called layer, with those of uncalled layers inside it."""
-    own: dict[str, int] = {}
+    own: Counter[str] = Counter()
     for path, leaf in parameters(model).items():
-        layer = _around(path, called)
-        own[layer] = own.get(layer, 0) + leaf.size
+        own[_around(path, called)] += leaf.size
     return own
-
-
-def _kind(module: Module) -> str:
-    function = getattr(module, "function", None)
-    return getattr(function, "name", None) or type(module).__name__
 
 
 def _sizes(shape: tuple[int, ...]) -> str:

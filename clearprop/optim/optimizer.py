@@ -47,8 +47,8 @@ class BatchObjective(NamedTuple):
     """
 
     value: Callable[[Any], Array]
-    product: Callable[[Tree], Tree]
-    pulled: Callable[[Array], Tree]
+    product: Callable[[dict[str, Array]], dict[str, Array]]
+    pulled: Callable[[Array], dict[str, Array]]
     examples: int
 
 

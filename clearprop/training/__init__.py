@@ -15,7 +15,7 @@ from clearprop.training.fit import fit
 from clearprop.training.model_file import load, load_preprocessor, save
 from clearprop.training.order import Order
 from clearprop.training.recording import Record
-from clearprop.training.recordings import Recorded, Recordings, Series
+from clearprop.training.recordings import Recorded, RecordedArray, Recordings
 from clearprop.training.run import History, Run, RunRecord, read_run
 from clearprop.training.session import DivergedError
 from clearprop.training.time_machine import TimeMachine, open_run
@@ -31,11 +31,11 @@ __all__ = [
     "Order",
     "Record",
     "Recorded",
+    "RecordedArray",
     "Recordings",
     "Run",
     "RunRecord",
     "RunStarted",
-    "Series",
     "StepsDone",
     "Stopped",
     "TimeMachine",

@@ -426,8 +426,10 @@ class Loop:
             state, frozen, batch, key = jax.device_put(
                 (self.state, calls.frozen, batch, calls.key), here
             )
-            place, cause = find_origin(calls.problem, state, frozen, batch, key)
-            self.non_finite = told.NonFinite(int(self.state.step) + 1, epoch + 1, place, cause)
+            origin = find_origin(calls.problem, state, frozen, batch, key)
+            self.non_finite = told.NonFinite(
+                int(self.state.step) + 1, epoch + 1, origin.place, origin.cause
+            )
         return measured.objective[:made], measured.error[:made]
 
     # --- checkpoints -----------------------------------------------------------------------------

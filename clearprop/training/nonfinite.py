@@ -1,26 +1,83 @@
-"""Where it began: one training step made again, operation by operation, to find the first NaN."""
+"""The search for the first number of a pass that is not finite.
+
+A training step that broke is computed again, operation by operation, and searched; `explain`
+searches its own pass with the same two functions.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff import Node, Operation, Tape, layer_path, observe, sweep
+from clearprop.autodiff import Operation, layer_path, observe
+from clearprop.nn.recording import Recording, recorded
 from clearprop.training.problem import Array, Arrays, Batch, Problem
 from clearprop.training.state import State
 
+N = TypeVar("N")
 
-class Origin(NamedTuple):
-    """Where the first value that is not finite stands, and what it is, in words."""
+WAYS = {"forward": "going forward, ", "backward": "going back, ", "": ""}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the first number that is not finite comes from.
+
+    Attributes:
+        place: name of the node, or path of the layer.
+        way: "forward" or "backward", the pass in which it was computed; "" for neither.
+        reason: what happened there.
+    """
 
     place: str
-    cause: str
+    way: str
+    reason: str
+
+    @property
+    def cause(self) -> str:
+        """The reason, and in which pass it happened."""
+        return WAYS[self.way] + self.reason
+
+
+def first_forward(last: N, broken_sources: Callable[[N], list[N]]) -> N:
+    """Return the operation from which a value that is not finite comes.
+
+    The search goes from the value back through its sources that are not finite. So an operation
+    whose infinite output does not reach the value, such as a mask, is not blamed.
+
+    Args:
+        last: the operation whose output is not finite.
+        broken_sources: returns the operations with outputs that are not finite among those that an
+            operation reads, the oldest first.
+
+    >>> first_forward(5, {5: [3, 4], 4: [], 3: [1], 1: []}.__getitem__)
+    1
+    """
+    while sources := broken_sources(last):
+        # The oldest of several: the others may be broken because of it.
+        last = sources[0]
+    return last
+
+
+def first_backward(
+    backward: Iterable[N], arrived: Callable[[N], bool], passed: Callable[[N], bool]
+) -> N | None:
+    """Return the first operation that gets finite error signals and passes on others.
+
+    Args:
+        backward: the operations in the order of the backward pass.
+        arrived: says whether the error signals of an operation's outputs are finite.
+        passed: says whether what an operation passes to its inputs is finite.
+    """
+    return next((node for node in backward if arrived(node) and not passed(node)), None)
 
 
 def find_origin(problem: Problem, state: State, frozen: Arrays, batch: Batch, key: Array) -> Origin:
-    """Make one step again, uncompiled, and return where its first infinite or NaN value arose.
+    """Compute one step again, uncompiled, and return where its first infinite or NaN value arose.
 
     Args:
         problem: what is learned.
@@ -29,76 +86,121 @@ def find_origin(problem: Problem, state: State, frozen: Arrays, batch: Batch, ke
         batch: the examples of the step.
         key: of the run.
     """
-    x = problem.inputs(batch.inputs)
-    if (bad := _broken(x)) is not None:
-        return Origin("the batch", f"its inputs hold {_sort(bad)}")
-    tape = Tape()
-    boxed = {path: tape.variable(value) for path, value in state.parameters.items()}
-    names = {box.node: path for path, box in boxed.items()}
-    found: list[Origin] = []
-    looped: list[str] = []
-
-    def watch(row: Operation[Any, Any], inputs: Any, output: Any, parameters: Any) -> None:
-        if any(isinstance(part, jax.core.Tracer) for part in jax.tree.leaves(output)):
-            looped.append(_layer(layer_path.get()))
-            return
-        bad = _broken(output)
-        if bad is None or found:
-            return
-        # A value that was broken before any operation gave it came out of the last loop.
-        if looped and _broken(inputs) is not None:
-            found.append(Origin(looped[-1], f"a loop gave {_sort(_broken(inputs))}"))
-        else:
-            found.append(Origin(_layer(layer_path.get()), f"{row.name} gave {_sort(bad)}"))
-
-    own = jax.random.fold_in(key, state.step)
-    with observe(watch):
-        passed = problem.forward(boxed, state.statistics, frozen, batch, own)
+    if (bad := _broken(problem.inputs(batch.inputs))) is not None:
+        return Origin("the batch", "", f"its inputs hold {_sort(bad)}")
+    forward, step_key = _Forward(), jax.random.fold_in(key, state.step)
+    with observe(forward), recorded() as recording:
+        learned = recording.variables(state.parameters)
+        passed = problem.forward(learned, state.statistics, frozen, batch, step_key)
         losses, _ = problem.measure(passed.outputs, passed.targets)
-        value = losses.mean()
-    if found:
-        return Origin(found[0].place, f"going forward, {found[0].cause}")
-    errors = sweep(tape, [(value, jnp.ones((), value.dtype))])
-    broken = [place for place, error in errors.items() if not _is_finite(error)]
-    if broken:
-        return _of_error(tape.nodes, max(broken), errors, names)
+        objective = losses.mean()
+    value = recording.value(objective)
+    if not _is_finite(value):
+        return forward.origin(value)
+    recording.sweep(objective, passed=True)
+    found = _backward(recording, {recording.place(box): name for name, box in learned.items()})
+    if found is not None:
+        return found
+    if forward.first_broken() is not None:  # it reaches neither the loss nor a gradient
+        return forward.origin(value)
     return Origin(
-        "the update",
-        "loss and gradients are finite, so the optimizer's step went too far",
+        "the update", "", "loss and gradients are finite, so the optimizer's step went too far"
     )
 
 
-def _of_error(
-    nodes: list[Node],
-    place: tuple[int, int],
-    errors: dict[tuple[int, int], Any],
-    names: dict[int, str],
-) -> Origin:
-    """Say which operation passed back the error signal of a place."""
-    for later in nodes[place[0] + 1 :]:
-        if later.operation is not None and place in later.parents:
-            cause = f"going back, {later.operation.name} passed on {_sort(errors[place])}"
-            return Origin(_layer(later.layer), cause)
-    return Origin(names.get(place[0], "the loss"), f"its gradient is {_sort(errors[place])}")
+class _Computed(NamedTuple):
+    """One operation of the forward pass, and the last loop before it."""
+
+    name: str
+    layer: str
+    inputs: object
+    output: object
+    loop: str
+
+
+class _Forward:
+    """An observer that keeps every operation of a forward pass."""
+
+    def __init__(self) -> None:
+        self._operations: list[_Computed] = []
+        self._by_output: dict[int, int] = {}
+        self._loop = ""
+
+    def __call__(
+        self, row: Operation[..., object], inputs: object, output: object, parameters: object
+    ) -> None:
+        layer, parts = _layer(layer_path.get()), jax.tree.leaves(output)
+        if any(isinstance(part, jax.core.Tracer) for part in parts):
+            self._loop = layer
+            return
+        for part in parts:  # an operation may return its input as it is
+            self._by_output.setdefault(id(part), len(self._operations))
+        self._operations.append(_Computed(row.name, layer, inputs, output, self._loop))
+
+    def origin(self, value: Array) -> Origin:
+        """Return where a value comes from that is not finite."""
+        last = self._by_output.get(id(value), self.first_broken())
+        if last is None:
+            return Origin(_layer(""), "forward", f"the loss is {_sort(value)}")
+        first = self._operations[first_forward(last, self._broken_sources)]
+        bad = _broken(first.inputs)
+        if first.loop and bad is not None:  # no operation computed it: it came out of the loop
+            return Origin(first.loop, "forward", f"a loop gave {_sort(bad)}")
+        return Origin(first.layer, "forward", f"{first.name} gave {_sort(_broken(first.output))}")
+
+    def first_broken(self) -> int | None:
+        """Return the number of the first operation with an output that is not finite."""
+        outputs = (computed.output for computed in self._operations)
+        return next((i for i, out in enumerate(outputs) if _broken(out) is not None), None)
+
+    def _broken_sources(self, number: int) -> list[int]:
+        inputs = jax.tree.leaves(self._operations[number].inputs)
+        sources = {self._by_output.get(id(part), number) for part in inputs}
+        return sorted(
+            i for i in sources if i < number and _broken(self._operations[i].output) is not None
+        )
+
+
+def _backward(recording: Recording, names: dict[tuple[int, int] | None, str]) -> Origin | None:
+    nodes, errors, passed = recording.tape.nodes, recording.errors, recording.passed
+
+    def sent(number: int) -> list[Array]:
+        inputs = range(len(nodes[number].inputs))
+        return [passed[number, i] for i in inputs if (number, i) in passed]
+
+    first = first_backward(
+        reversed(range(len(nodes))),
+        lambda n: all(_is_finite(errors.get((n, k))) for k in range(len(nodes[n].outputs))),
+        lambda n: _broken(sent(n)) is None,
+    )
+    if first is not None and (operation := nodes[first].operation) is not None:
+        text = f"{operation.name} passed on {_sort(_broken(sent(first)))}"
+        return Origin(_layer(nodes[first].layer), "backward", text)
+    broken = [place for place, error in errors.items() if not _is_finite(error)]
+    if not broken:
+        return None
+    place = max(broken)  # finite parts whose sum overflows
+    name = names.get(place, "the loss")
+    return Origin(name, "backward", f"its gradient is {_sort(errors[place])}")
 
 
 def _layer(path: str) -> str:
     return path or "the model itself, or its loss"
 
 
-def _broken(values: Any) -> Any:
+def _broken(values: object) -> Array | None:
     """Return the first array in a tree that holds a value that is not finite, or None."""
     return next((part for part in jax.tree.leaves(values) if not _is_finite(part)), None)
 
 
-def _is_finite(value: Any) -> bool:
-    # Inside a loop the values are not there to be looked at; what comes out of it is.
+def _is_finite(value: object) -> bool:
+    # Inside a loop there are no values yet; what comes out of the loop is looked at.
     if isinstance(value, jax.core.Tracer) or not hasattr(value, "dtype"):
         return True
     if not jnp.issubdtype(value.dtype, jnp.floating):
         return True
-    return bool(jnp.isfinite(value).all())
+    return bool(jnp.isfinite(jnp.asarray(value)).all())
 
 
-def _sort(value: Any) -> str:
-    return "NaN" if bool(jnp.isnan(value).any()) else "an infinite value"
+def _sort(value: object) -> str:
+    return "NaN" if bool(jnp.isnan(jnp.asarray(value)).any()) else "an infinite value"

@@ -1,4 +1,4 @@
-"""What to record of a run from inside, and the recording of it.
+"""Recording during training: which layers and parameters, how often, and the recorder.
 
 Shape letters: R recorded steps.
 """
@@ -6,10 +6,9 @@ Shape letters: R recorded steps.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,32 +17,32 @@ from clearprop import tree
 from clearprop.errors import ConfigurationError
 from clearprop.training.calls import Calls
 from clearprop.training.loop import Ahead, Place
-from clearprop.training.observation import Observed, Observer, Subject
+from clearprop.training.observation import Observed, Observer, Recordable
 from clearprop.training.recordings import Layout
 from clearprop.training.space import refuse, shown_size
 from clearprop.training.state import State
 
 EVERY = 50
-"""What makes the statistics of every layer cost some 8 % of the training of LeNet-5."""
+"""With it the statistics of every layer cost about 8 % of the training time of LeNet-5."""
 STATISTICS, ARRAYS = "statistics", "arrays"
 
 
 @dataclass(frozen=True)
 class Record:
-    """What `fit` records from inside: of which layers and parameters, and how often.
+    """What `fit` records: which layers and parameters, and how often.
 
-    Of a layer its output and the error signal at it are recorded, of a parameter its value, its
-    gradient and the length of its update over its own. What a layer's loop over time computes
-    inside (`nn.LSTM`, `nn.GRU`, `nn.RNN`) is not: of such a layer the outputs of all steps are.
+    For a layer its output and the error signal at its output are recorded; for a parameter its
+    value, its gradient and the length of its update over the length of its value. The values inside
+    a loop over time (`nn.LSTM`, `nn.GRU`, `nn.RNN`) are not recorded, only the layer's outputs.
 
     Attributes:
-        patterns: paths of layers and parameters, with ``*``, ``?``, ``[ab]``; what stands below a
-            path goes with it, as in ``freeze``. ``"*"`` is everything; the model's own output is
-            called "model".
-        what: "statistics", or "arrays" for the arrays themselves besides.
-        every: steps from one recorded step to the next, beginning with step 0. A recorded step
-            costs about four steps more.
-        limit: bytes that it may take; None for half of what is free.
+        patterns: paths of layers and parameters, with ``*``, ``?``, ``[ab]``. A path includes
+            everything below it, as in ``freeze``. ``"*"`` is everything; the output of the whole
+            model is called "model".
+        what: "statistics", or "arrays" for the whole arrays besides.
+        every: steps from one recorded step to the next, starting with step 0. Recording a step
+            takes about as long as four steps.
+        limit: bytes that the recording may take; None for half of the free bytes.
 
     Raises:
         ConfigurationError: a value of the wrong kind or out of its range.
@@ -67,7 +66,7 @@ class Record:
         chosen = (patterns,) if isinstance(patterns, str) else tuple(patterns)
         if not chosen or not all(isinstance(pattern, str) and pattern for pattern in chosen):
             raise ConfigurationError(
-                "nothing is named that is to be recorded",
+                "nothing is named to record",
                 where="record",
                 given=repr(patterns)[:80],
                 expected="patterns of layer and parameter paths",
@@ -97,43 +96,43 @@ class Record:
 
     @classmethod
     def of(cls, given: Record | str | Iterable[str] | None) -> Record | None:
-        """Return what is meant by patterns alone, or by nothing."""
+        """Return a record from patterns alone; None from nothing."""
         if given is None or isinstance(given, Record):
             return given
         patterns = (given,) if isinstance(given, str) else tuple(given)
         return cls(patterns) if patterns else None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return this as plain data."""
         return {"patterns": list(self.patterns), "what": self.what, "every": self.every}
 
     def rows(self, first: int, last: int) -> int:
-        """Return how many steps are recorded from one step on, before another.
+        """Return how many steps are recorded from step ``first`` to before step ``last``.
 
         >>> Record("*").rows(0, 150), Record("*").rows(5, 151)
         (3, 3)
         """
         return -(-last // self.every) - -(-first // self.every)
 
-    def selected(self, known: Iterable[Subject]) -> tuple[Subject, ...]:
-        """Return the subjects that the patterns match, in their order.
+    def selected(self, known: Iterable[Recordable]) -> tuple[Recordable, ...]:
+        """Return the recordables that match a pattern, in their order.
 
         Raises:
-            ConfigurationError: a pattern matches none; the nearest name is suggested.
+            ConfigurationError: a pattern matches nothing; the nearest name is suggested.
         """
-        subjects = tuple(known)
-        paths = {subject.name: _path(subject.name) for subject in subjects}
+        recordables = tuple(known)
+        paths = {one.name: _path(one.name) for one in recordables}
         every = dict.fromkeys([*paths.values(), *paths])
         try:
             matched = set(tree.match(every, self.patterns))
         except ConfigurationError as error:
             error.where = "record"
             raise
-        return tuple(s for s in subjects if s.name in matched or paths[s.name] in matched)
+        return tuple(s for s in recordables if s.name in matched or paths[s.name] in matched)
 
 
 def _path(name: str) -> str:
-    """Return the path of the layer that a name with a call or an output belongs to.
+    """Return the path of the layer from a name with the number of a call or of an output.
 
     >>> _path("layers.1#2"), _path("encoder:0")
     ('layers.1', 'encoder')
@@ -141,49 +140,33 @@ def _path(name: str) -> str:
     return re.split("[#:]", name)[0]
 
 
-class Store(Protocol):
-    """What keeps the rows of a recording."""
-
-    def add(self, row: NDArray[np.void]) -> None:
-        """Keep one more row."""
-
-
-class Memory:
-    """Keeps rows in memory."""
-
-    def __init__(self) -> None:
-        self.rows: list[NDArray[np.void]] = []
-
-    def add(self, row: NDArray[np.void]) -> None:
-        """Keep one more row."""
-        self.rows.append(row)
-
-
 class Recorder:
-    """Records a run: it looks at the state before every step that is due.
+    """Records a run: it observes the step from the state before it, every so many steps.
 
     Args:
-        record: what and how often.
+        record: what is recorded, and how often.
         layout: of the rows.
         calls: of the run.
-        store: keeps the rows.
+        keep: keeps a row.
     """
 
-    def __init__(self, record: Record, layout: Layout, calls: Calls, store: Store) -> None:
+    def __init__(
+        self, record: Record, layout: Layout, calls: Calls, keep: Callable[[NDArray[np.void]], None]
+    ) -> None:
         self._every = record.every
         self._layout = layout
-        self._observe = Observer(calls, (s.name for s in layout.subjects), layout.arrays)
-        self._store = store
+        self._observe = Observer(calls, layout.recordables, layout.arrays)
+        self._keep = keep
 
     def next_after(self, step: int) -> int | None:
-        """Return the next step that is recorded."""
+        """Return the first recorded step after a step."""
         return (step // self._every + 1) * self._every
 
     def visit(self, state: State, place: Place, ahead: Ahead | None) -> None:
         """Record the step ahead, if it is due."""
         if ahead is None or place.step % self._every:
             return
-        self._store.add(self._row(place.step, self._observe(state, *ahead)))
+        self._keep(self._row(place.step, self._observe(state, *ahead)))
 
     def _row(self, step: int, seen: Observed) -> NDArray[np.void]:
         row = np.zeros((), self._layout.row)
@@ -197,7 +180,7 @@ class Recorder:
 
 
 def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) -> None:
-    """Raise unless a whole recording fits into the memory, or onto the disk of a folder.
+    """Raise unless the recording of a whole run fits into memory, or onto the disk of a folder.
 
     Args:
         record: what is recorded.
@@ -206,7 +189,7 @@ def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) 
         folder: where the run is written; None keeps the recording in memory.
 
     Raises:
-        ConfigurationError: it does not; its size is said, and what would fit.
+        ConfigurationError: it does not. The message says its size, and what would fit.
     """
     size, rows = layout.row.itemsize, -(-steps // record.every)
     refuse(
@@ -214,7 +197,7 @@ def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) 
         size * rows,
         record.limit,
         folder,
-        given=f"{rows:,} recorded steps of {shown_size(size)}, {len(layout.subjects)} names, "
+        given=f"{rows:,} recorded steps of {shown_size(size)}, {len(layout.recordables)} names, "
         f"every={record.every}",
         fix=lambda limit: _smaller(record, layout, steps, limit),
     )
@@ -223,13 +206,13 @@ def check_size(record: Record, layout: Layout, steps: int, folder: Path | None) 
 def _smaller(record: Record, layout: Layout, steps: int, limit: int) -> str:
     proposals = []
     if layout.arrays:
-        numbers = Layout(layout.subjects, arrays=False).row.itemsize * -(-steps // record.every)
+        numbers = Layout(layout.recordables, arrays=False).row.itemsize * -(-steps // record.every)
         if numbers <= limit:
             proposals.append(f"what='statistics' ({shown_size(numbers)})")
     fitting = limit // layout.row.itemsize
     if fitting:
         proposals.append(f"every={-(-steps // fitting)}")
-    largest = max(layout.subjects, key=lambda subject: int(np.prod(subject.shape)))
+    largest = max(layout.recordables, key=lambda one: int(np.prod(one.shape)))
     if layout.arrays:
         part = 8 * int(np.prod(largest.shape)) / layout.row.itemsize
         proposals.append(f"patterns without {largest.name!r} ({part:.0%} of it)")

@@ -1,4 +1,4 @@
-"""What was recorded of a run from inside, step by step, to be read.
+"""The recordings of a run: statistics of layers and parameters, step by step.
 
 Shape letters: R recorded steps, S series, P parameters.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clearprop.errors import RunError, unknown_name
 from clearprop.training.files import append, disk_errors, write_atomically
-from clearprop.training.observation import PARAMETER, STATISTICS, Subject
+from clearprop.training.observation import PARAMETER, STATISTICS, Recordable
 
 INDEX, ROWS = "index.json", "rows.bin"
 
@@ -24,21 +24,21 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
-    """One array of the network over the recorded steps: its statistics, float32 (R,) each.
+class RecordedArray:
+    """The statistics of one array of the network over the recorded steps, float32 (R,) each.
 
     Attributes:
         mean: of its entries.
         deviation: their standard deviation.
         smallest: the smallest entry.
         largest: the largest entry.
-        zeros: share of entries that are 0.
-        saturated: of an output of sigmoid, softmax or tanh the share of units within 1 % (of the
-            range) of an end; of relu those that give 0; NaN for everything else.
-        nonfinite: share of entries that are infinite or no number; the other statistics then are
-            what comes of these too.
+        zeros: fraction of entries that are 0.
+        saturated: fraction of an activation's outputs that are saturated, see
+            `clearprop.nn.definitions.is_saturated`; NaN for other arrays.
+        nonfinite: fraction of entries that are infinite or NaN; they are in the other statistics
+            too.
         arrays: the entries themselves, (R, ...), where ``what="arrays"``; else None. Where the last
-            batch of a pass is smaller, NaN stands in place of the examples that it lacks.
+            batch of an epoch is smaller, the missing examples are NaN.
     """
 
     mean: Floats
@@ -53,18 +53,18 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """What was recorded of one layer or one parameter.
+    """The recordings of one layer or one parameter.
 
     Attributes:
-        name: of it.
-        kind: the layer's class, or the activation that it applies; "parameter".
-        steps: training steps made before each recorded one, (R,).
-        shape: of the array, of a whole batch.
+        name: of the layer or parameter.
+        kind: the layer's class, or the name of the activation that it applies; "parameter".
+        steps: how many training steps were taken before each recorded one, (R,).
+        shape: of the array, for a whole batch.
         output: of a layer.
-        error: the error signal dE/d output of a layer; NaN where no parameter stands before it.
+        error: the error signal dE/d output of a layer; NaN where no parameter comes before it.
         value: of a parameter, before the step.
         gradient: dE/dw of a parameter.
-        update_ratio: length of the step's update over that of the parameter, (R,); NaN where the
+        update_ratio: length of the update over the length of the parameter, (R,); NaN where the
             parameter is 0.
     """
 
@@ -72,39 +72,39 @@ class Recorded:
     kind: str
     steps: NDArray[np.int64]
     shape: tuple[int, ...]
-    output: Series | None = None
-    error: Series | None = None
-    value: Series | None = None
-    gradient: Series | None = None
+    output: RecordedArray | None = None
+    error: RecordedArray | None = None
+    value: RecordedArray | None = None
+    gradient: RecordedArray | None = None
     update_ratio: Floats | None = None
 
     @property
     def is_parameter(self) -> bool:
-        """Whether this is a parameter, with a value and a gradient; else a layer."""
+        """Whether it is a parameter, with a value and a gradient, or a layer."""
         return self.kind == PARAMETER
 
 
 class Recordings(Mapping[str, Recorded]):
-    """What was recorded of a run, by the names of layers and parameters.
+    """The recordings of a run by the names of layers and parameters.
 
     Args:
         layout: of the rows.
-        rows: one a recorded step.
+        rows: one for each recorded step.
 
     Attributes:
-        steps: training steps made before each recorded one, int64 (R,): their losses are
-            ``run.losses[steps - run.first_step]``. Of a run that diverged the broken step may be
-            among them, of which there is no loss.
+        steps: how many training steps were taken before each recorded one, int64 (R,): the losses
+            are ``run.losses[steps - run.first_step]``. If a run diverged, its last step may be
+            recorded although it has no loss.
     """
 
     def __init__(self, layout: Layout, rows: NDArray[np.void]) -> None:
         self._layout = layout
         self._rows = rows
-        self._places = {subject.name: i for i, subject in enumerate(layout.subjects)}
+        self._places = {one.name: i for i, one in enumerate(layout.recordables)}
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """Training steps made before each recorded one, int64 (R,)."""
+        """How many training steps were taken before each recorded one, int64 (R,)."""
         return np.asarray(self._rows["step"], np.int64)
 
     @property
@@ -115,15 +115,15 @@ class Recordings(Mapping[str, Recorded]):
     @property
     def layers(self) -> tuple[str, ...]:
         """The names that are layers, in the order of their calls."""
-        return tuple(s.name for s in self._layout.subjects if s.kind != PARAMETER)
+        return tuple(s.name for s in self._layout.recordables if s.kind != PARAMETER)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names that are parameters."""
-        return tuple(s.name for s in self._layout.subjects if s.kind == PARAMETER)
+        return tuple(s.name for s in self._layout.recordables if s.kind == PARAMETER)
 
     def __getitem__(self, name: str) -> Recorded:
-        """Return what was recorded of a layer or parameter.
+        """Return the recordings of a layer or parameter.
 
         Raises:
             ConfigurationError: nothing of that name was recorded; the nearest is suggested.
@@ -131,13 +131,13 @@ class Recordings(Mapping[str, Recorded]):
         if name not in self._places:
             raise unknown_name("recorded name", name, self._places)
         place = self._places[name]
-        subject = self._layout.subjects[place]
-        of_value, of_error = (self._series(2 * place + k) for k in range(2))
-        about = Recorded(name, subject.kind, self.steps, subject.shape)
-        if not about.is_parameter:
-            return _with(about, output=of_value, error=of_error)
+        one = self._layout.recordables[place]
+        of_value, of_error = (self._recorded(2 * place + k) for k in range(2))
+        about = name, one.kind, self.steps, one.shape
+        if one.kind != PARAMETER:
+            return Recorded(*about, output=of_value, error=of_error)
         ratio = np.asarray(self._rows["ratios"][:, self.parameters.index(name)])
-        return _with(about, value=of_value, gradient=of_error, update_ratio=ratio)
+        return Recorded(*about, value=of_value, gradient=of_error, update_ratio=ratio)
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -151,47 +151,47 @@ class Recordings(Mapping[str, Recorded]):
     def __repr__(self) -> str:
         return f"<Recordings of {len(self)} names at {len(self._rows)} steps>"
 
-    def _series(self, place: int) -> Series:
+    def _recorded(self, place: int) -> RecordedArray:
         columns = np.asarray(self._rows["statistics"][:, place]).T
         arrays = self._rows[f"array{place}"] if self._layout.arrays else None
-        return Series(**dict(zip(STATISTICS, columns, strict=True)), arrays=arrays)
+        return RecordedArray(**dict(zip(STATISTICS, columns, strict=True)), arrays=arrays)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a row of recordings holds: step, statistics, update ratios, and whole arrays.
+    """The layout of a row of recordings: step, statistics, update ratios, and whole arrays.
 
     Attributes:
-        subjects: layers in the order of their calls, then parameters.
-        arrays: whether whole arrays are among it.
+        recordables: layers in the order of their calls, then parameters.
+        arrays: whether rows hold whole arrays.
     """
 
-    subjects: tuple[Subject, ...]
+    recordables: tuple[Recordable, ...]
     arrays: bool
 
     @property
     def row(self) -> np.dtype[np.void]:
-        """The type of a row, as it stands in memory and in the file: little-endian, unpadded."""
-        series = 2 * len(self.subjects)
-        ratios = sum(subject.kind == PARAMETER for subject in self.subjects)
+        """The type of a row in memory and in the file: little-endian, unpadded."""
+        series = 2 * len(self.recordables)
+        ratios = sum(one.kind == PARAMETER for one in self.recordables)
         fields: list[Any] = [
             ("step", "<i8"),
             ("statistics", "<f4", (series, len(STATISTICS))),
             ("ratios", "<f4", (ratios,)),
         ]
         if self.arrays:
-            shapes = [subject.shape for subject in self.subjects for _ in range(2)]
+            shapes = [one.shape for one in self.recordables for _ in range(2)]
             fields += [(f"array{i}", "<f4", shape) for i, shape in enumerate(shapes)]
         return np.dtype(fields)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the layout as plain data."""
-        subjects = [{**s._asdict(), "shape": list(s.shape)} for s in self.subjects]
-        return {"arrays": self.arrays, "statistics": list(STATISTICS), "subjects": subjects}
+        recordables = [{**s._asdict(), "shape": list(s.shape)} for s in self.recordables]
+        return {"arrays": self.arrays, "statistics": list(STATISTICS), "recordables": recordables}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Layout:
-        """Return the layout that plain data tells of.
+        """Return the layout from plain data.
 
         Raises:
             ValueError: the data is damaged.
@@ -199,22 +199,22 @@ class Layout:
         try:
             if tuple(plain["statistics"]) != STATISTICS:
                 raise ValueError("other statistics than this version knows")
-            subjects = tuple(
-                Subject(str(s["name"]), str(s["kind"]), tuple(map(int, s["shape"])))
-                for s in plain["subjects"]
+            recordables = tuple(
+                Recordable(str(s["name"]), str(s["kind"]), tuple(map(int, s["shape"])))
+                for s in plain["recordables"]
             )
-            return cls(subjects, bool(plain["arrays"]))
+            return cls(recordables, bool(plain["arrays"]))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"no layout of recordings: {error!r}") from error
+            raise ValueError(f"not a layout of recordings: {error!r}") from error
 
 
 class RowFile:
-    """The rows of a run's recordings in its folder: an index, and rows appended while it goes.
+    """The rows of a run's recordings in its folder: an index, and rows appended while it runs.
 
     Args:
-        folder: where they stand; made if missing.
+        folder: of the files; it is made if missing.
         layout: of the rows.
-        rows: how many of them are kept: those of later steps are made again, and go.
+        rows: how many rows are kept: later ones are deleted, as their steps are taken again.
 
     Raises:
         RunError: rows of earlier steps are missing, or the disk is full.
@@ -229,7 +229,7 @@ class RowFile:
             self._rewind(layout.row.itemsize, rows)
 
     def add(self, row: NDArray[np.void]) -> None:
-        """Append a row; it survives the end of this process from here on.
+        """Append a row; it is in the file even if this process ends now.
 
         Raises:
             RunError: the disk is full.
@@ -250,9 +250,9 @@ class RowFile:
 
 
 def read_recordings(folder: Path) -> Recordings | None:
-    """Return what was recorded into a folder; None where nothing was.
+    """Return the recordings in a folder; None where there are none.
 
-    Rows are read from the disk when they are looked at; one that a crash cut off is left out.
+    Rows are read from the disk when they are used; a row that a crash cut off is left out.
 
     Raises:
         RunError: the index is damaged.
@@ -272,10 +272,6 @@ def read_recordings(folder: Path) -> Recordings | None:
     return Recordings(layout, np.memmap(file, layout.row, "r", shape=(whole,)))
 
 
-def _with(about: Recorded, **parts: Any) -> Recorded:
-    return Recorded(about.name, about.kind, about.steps, about.shape, **parts)
-
-
 def joined(layout: Layout, rows: Sequence[NDArray[np.void]]) -> Recordings:
-    """Return rows that were kept one by one as recordings."""
+    """Return the recordings with these rows."""
     return Recordings(layout, np.array(list(rows), layout.row))

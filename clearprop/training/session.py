@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import backend, tree
 from clearprop.errors import CheckpointError, NonFiniteError
@@ -87,7 +89,7 @@ class Session:
         self._target = target
         self._again = resume and target is not None and (target / CONFIG).is_file()
         self._start = start
-        self.rows = recording.Memory()
+        self.rows: list[NDArray[np.void]] = []
         self.snapshots: snapshots.Store | None = None
         self.frozen: dict[str, Any] = {}
         self._first = task.first_step
@@ -189,10 +191,10 @@ class Session:
         """Return what looks at the state on the way: what records it, and what keeps it."""
         task, stops = self.task, list[Stop]()
         if task.record is not None and task.layout is not None:
-            rows: recording.Store = self.rows
+            keep = self.rows.append
             if folder is not None:
-                rows = folder.rows(task.layout, task.record.rows(self._first, place.step))
-            stops.append(recording.Recorder(task.record, task.layout, calls, rows))
+                keep = folder.rows(task.layout, task.record.rows(self._first, place.step)).add
+            stops.append(recording.Recorder(task.record, task.layout, calls, keep))
         if task.snapshots is not None:
             self.snapshots = snapshots.Memory()
             if folder is not None:
@@ -237,7 +239,7 @@ class Session:
             return None
         if folder is not None:
             return read_recordings(folder.path / RECORDINGS)
-        return joined(self.task.layout, self.rows.rows)
+        return joined(self.task.layout, self.rows)
 
 
 def _saved(folder: RunFolder) -> Saved | None:

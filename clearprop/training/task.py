@@ -26,7 +26,7 @@ from clearprop.training.first_values import note_first_values
 from clearprop.training.folder import first_step
 from clearprop.training.loop import Place
 from clearprop.training.material import Material, Part, check_labels
-from clearprop.training.observation import subjects
+from clearprop.training.observation import recordables
 from clearprop.training.problem import Batch, Problem, skeleton
 from clearprop.training.recording import ARRAYS, Record, check_size
 from clearprop.training.recordings import Layout
@@ -168,7 +168,7 @@ class Task:
         if self.record is None:
             return None
         batch = self.batch(self.material.train, self.settings.batch_size)
-        known = subjects(self.problem, self.state(), self.frozen, batch)
+        known = recordables(self.problem, self.state(), self.frozen, batch)
         return Layout(self.record.selected(known), self.record.what == ARRAYS)
 
     def _check_augmentations(self) -> None:

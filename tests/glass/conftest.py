@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +13,17 @@ import pytest
 from clearprop import data, models, nn
 from clearprop.data import Dataset, Splits
 from clearprop.glass import write_report
+from clearprop.glass.nodes import program
 from clearprop.training import Run, fit
 from tests.glass.page import Element, read
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _compiled_soon() -> Iterator[None]:
+    """Compile passes soon: almost every test of `explain` compiles one of its own."""
+    program.OPTIONS["xla_backend_optimization_level"] = 0
+    yield
+    program.OPTIONS.clear()
 
 
 class Told(NamedTuple):

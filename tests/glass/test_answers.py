@@ -60,7 +60,7 @@ def test_a_table_of_tags_counts_words_and_not_what_is_filled_up(
 def test_the_layer_of_a_memory_is_there_and_back(
     tagging: tuple[Run, Splits], tmp_path: Path
 ) -> None:
-    text = page_of(*tagging, tmp_path).by_id("passage").text  # type: ignore[union-attr]
+    text = page_of(*tagging, tmp_path).by_id("trace").text  # type: ignore[union-attr]
     assert "lstm LSTM" in " ".join(text.split())
 
 

@@ -166,11 +166,11 @@ def test_names_are_escaped(tell: Tell) -> None:
 def test_filters_and_maps_of_every_layer_are_drawn(tell: Tell) -> None:
     told = tell("digits")
     assert len(shown(told, "filters").all("img")) == 4
-    names = [layer.all("h3")[0].text for layer in shown(told, "passage").all("div", "layer")]
+    names = [layer.all("h3")[0].text for layer in shown(told, "trace").all("div", "layer")]
     assert [name.split()[0] for name in names] == [
         "input", "layers.0", "layers.1", "layers.2", "layers.4",
     ]  # fmt: skip
-    pooled = shown(told, "passage").all("div", "layer")[3]
+    pooled = shown(told, "trace").all("div", "layer")[3]
     assert [len(p.all("img")) for p in pooled.all("div", "tiles")] == [4, 4]
     flow = shown(told, "errors").all("tbody")[0].all("tr")
     assert [row.all("th")[0].text for row in flow] == [name.split()[0] for name in names[1:]]
@@ -179,7 +179,7 @@ def test_filters_and_maps_of_every_layer_are_drawn(tell: Tell) -> None:
 def test_an_activation_is_shown_by_its_name(tell: Tell) -> None:
     told = tell("digits")
     assert "softplus" in shown(told, "layers").text
-    assert "softplus" in shown(told, "passage").text
+    assert "softplus" in shown(told, "trace").text
 
 
 # --- other tasks ---------------------------------------------------------------------------------

@@ -35,6 +35,13 @@ class RootOfNothing(nn.Module):
         return x + ops.sqrt(ops.square(x - x * 1.0))
 
 
+class MaskedLogarithm(nn.Module):
+    """Computes log 0, which is not finite, and does not use it."""
+
+    def __call__(self, x: Any) -> Any:
+        return ops.where(x > 0, x, ops.log(x * 0.0))
+
+
 @pytest.mark.parametrize("steps_per_call", [None, 3])
 def test_the_step_and_the_layer_are_named(steps_per_call: int | None) -> None:
     x, y = positive()
@@ -131,3 +138,11 @@ def test_what_happens_inside_a_loop_is_named_by_its_layer() -> None:
         fit(model, (x / 4, y), batch_size=4, progress=False)
     assert caught.value.where == "layers.0"
     assert caught.value.run.non_finite is not None
+
+
+def test_an_infinite_value_that_is_masked_is_not_blamed() -> None:
+    x, y = positive()
+    model = nn.Sequential([MaskedLogarithm(), nn.Linear(3, 2), Logarithm()]).init(0)
+    with pytest.raises(DivergedError) as caught:
+        fit(model, (x, y), batch_size=4, progress=False)
+    assert caught.value.where == "layers.2"

@@ -167,11 +167,11 @@ def test_what_is_recorded_is_what_jax_computes() -> None:
             assert np.isnan(kept.update_ratio[0])
 
 
-def test_shares_of_zeros_and_of_what_is_not_finite() -> None:
-    from clearprop.training.observation import ENDS, STATISTICS, _statistics
+def test_fractions_of_zeros_and_of_what_is_not_finite() -> None:
+    from clearprop.training.observation import STATISTICS, _statistics
 
     x = jnp.array([0.0, 0.0, 2.0, jnp.nan])
-    told = dict(zip(STATISTICS, _statistics(x, ENDS["relu"]), strict=True))
+    told = dict(zip(STATISTICS, _statistics(x, "relu"), strict=True))
     assert (told["zeros"], told["saturated"], told["nonfinite"]) == (0.5, 0.5, 0.25)
     assert np.isnan(told["mean"])
 

@@ -100,7 +100,9 @@ def diagnosis(facts: Facts) -> Diagnosis:
     skipped: dict[str, str] = {}
     for one in RULES:
         if why := one.lacks(facts):
-            skipped[one.kind] = NEEDS["run"] if facts.run is None and "history" in one.needs else why
+            skipped[one.kind] = (
+                NEEDS["run"] if facts.run is None and "history" in one.needs else why
+            )
         elif (finding := one.look(facts)) is not None:
             findings.append(finding)
     checked = tuple(kind for kind in KINDS if kind not in skipped)

@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 
 from clearprop import nn
+from clearprop.glass.capture import LayerSignal
 from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts, named
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import found, rule, strength
-from clearprop.glass.diagnosis.signals import Signal
 from clearprop.glass.wording import count, number, percent
+from clearprop.nn.definitions import (
+    EXPLODES,
+    EXPLODES_THROUGH_TIME,
+    VANISHES,
+    VANISHES_THROUGH_TIME,
+    is_dead,
+    is_saturated,
+)
 from clearprop.nn.recurrent.layer import Recurrent
 
 MANY_DEAD, SOME_DEAD = 0.5, 0.3
 """Half of a layer's units: more than training at a good rate kills. Of healthy networks in the
 benchmark no layer of eight units or more has so many; a third is worth a note."""
 
-SATURATED = {"sigmoid": (0.01, 0.99), "tanh": (-0.99, 0.99), "hard_tanh": (-0.99, 0.99)}
-"""Outputs beyond these have a derivative below a fiftieth of the largest."""
+SQUASHING = ("sigmoid", "tanh", "hard_tanh")
+"""Activations of hidden layers that learn little where they are saturated."""
 
 MOSTLY_SATURATED = 0.6
 """Of a layer's outputs. Trained networks that answer well have up to two fifths."""
-
-VANISHES = EXPLODES = 1000.0
-"""The error signal of the first layer over that of the last, or the other way. A factor of a
-hundred is common in healthy deep networks; a thousand leaves the first layers behind."""
-
-VANISHES_THROUGH_TIME, EXPLODES_THROUGH_TIME = 1e4, 1e2
-"""The error signal of the last step over that of the first, and the other way. Most tasks look at
-near steps more, so it may fade a thousandfold; what is healthy makes it grow by ten at most."""
 
 FEWEST_LAYERS, FEWEST_STEPS, FEWEST_UNITS = 3, 5, 4
 
@@ -37,12 +37,11 @@ FEWEST_LAYERS, FEWEST_STEPS, FEWEST_UNITS = 3, 5, 4
 @rule("dead_units", "signals")
 def dead_units(facts: Facts) -> Finding | None:
     """Units that are exactly zero for every example."""
-    worst: list[tuple[float, int, Signal]] = []
+    worst: list[tuple[float, int, LayerSignal]] = []
     for signal in _hidden(facts, (nn.Activation,)):
-        value = signal.value.reshape(-1, signal.value.shape[-1])
-        dead = int((value == 0).all(axis=0).sum())
-        if value.shape[1] >= FEWEST_UNITS and dead / value.shape[1] >= SOME_DEAD:
-            worst.append((dead / value.shape[1], value.shape[1], signal))
+        dead = is_dead(signal.value)
+        if len(dead) >= FEWEST_UNITS and dead.mean() >= SOME_DEAD:
+            worst.append((float(dead.mean()), len(dead), signal))
     if not worst:
         return None
     worst.sort(key=lambda one: -one[0])
@@ -66,15 +65,13 @@ def dead_units(facts: Facts) -> Finding | None:
 @rule("saturated_units", "signals")
 def saturated_units(facts: Facts) -> Finding | None:
     """Sigmoid and tanh units that sit at the ends of their curves."""
-    worst: list[tuple[float, Signal]] = []
+    worst: list[tuple[float, LayerSignal]] = []
     for signal in _hidden(facts, (nn.Activation, nn.RNN)):
         kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
-        if kind not in SATURATED or not signal.value.size:
+        at_end = is_saturated(kind, signal.value) if kind in SQUASHING else None
+        if at_end is None or not at_end.size or at_end.shape[-1] < FEWEST_UNITS:
             continue
-        if signal.value.shape[-1] < FEWEST_UNITS:
-            continue
-        low, high = SATURATED[kind]
-        share = float(((signal.value < low) | (signal.value > high)).mean())
+        share = float(at_end.mean())
         if share >= MOSTLY_SATURATED:
             worst.append((share, signal))
     if not worst:
@@ -102,7 +99,7 @@ def vanishing_by_depth(facts: Facts) -> Finding | None:
     first, last, factor = ends
     assert facts.signals is not None
     activations = {s.path: s.kind for s in _hidden(facts, (nn.Activation,))}
-    flat = [path for path, kind in activations.items() if kind in SATURATED]
+    flat = [path for path, kind in activations.items() if kind in SQUASHING]
     change = fix.other_activation(flat, "relu")
     size = "nothing of it arrives" if not np.isfinite(factor) else f"{number(factor, 2)} times less"
     return found(
@@ -240,14 +237,14 @@ def _overflown_through_time(facts: Facts, label: str, sizes: np.ndarray) -> Find
     )  # fmt: skip
 
 
-def _hidden(facts: Facts, kinds: tuple[type[nn.Module], ...]) -> list[Signal]:
+def _hidden(facts: Facts, kinds: tuple[type[nn.Module], ...]) -> list[LayerSignal]:
     """Return the calls of layers of some kinds, but what the model itself answers with."""
     assert facts.signals is not None
     layers = facts.signals.layers[:-1]
     return [s for s in layers if isinstance(s.module, kinds) and s.value.ndim >= 2]
 
 
-def _ends(facts: Facts) -> tuple[Signal, Signal, float] | None:
+def _ends(facts: Facts) -> tuple[LayerSignal, LayerSignal, float] | None:
     """Return first and last layer with weights, and the last's error signal over the first's.
 
     None where one of them is not finite: that neither fades nor grows by a factor.

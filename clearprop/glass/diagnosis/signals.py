@@ -1,4 +1,4 @@
-"""What went through the layers of a model for some examples, and what came back.
+"""The outputs and the error signals of a model's layers for some examples.
 
 Shape letters: N examples looked at, T steps of a sequence, B examples of one pass.
 """
@@ -6,87 +6,63 @@ Shape letters: N examples looked at, T steps of a sequence, B examples of one pa
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.capture import Capture, compiled_capture
+from clearprop.glass.capture import (
+    Capture,
+    LayerSignal,
+    Numbers,
+    compiled_capture,
+    inner_layers,
+    plain,
+)
 from clearprop.nn.recurrent.layer import Recurrent
 
+Array = jax.Array
+
 PASS = 64
-"""Examples of one pass, as many as the report's table of error signals takes: one compilation."""
+"""Examples of one pass, as many as the report's table of error signals takes, so that one
+compilation serves both."""
 
 PASSES = 4
-"""A unit that one example in fifty wakes stays silent over 256 once in two hundred times."""
+"""How many passes: a unit that is active for one example in 50 is silent for all 256 in one case
+of 200."""
 
 MOST_NUMBERS = 2**24
-"""Numbers of layers' outputs that are looked at: 128 MiB with their error signals."""
-
-FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
-"""Layers that hand on what they are given, or only hold others."""
-
-Numbers = NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Signal:
-    """What one call of a layer gave and got.
-
-    Attributes:
-        path: of the layer.
-        label: the path, with the layer before it where the layer is used several times.
-        kind: its class or activation.
-        module: the layer.
-        value: its outputs (N, ...), float32.
-        error: what each example's own loss sends back to it, (N, ...); None where nothing can come.
-    """
-
-    path: str
-    label: str
-    kind: str
-    module: nn.Module | None
-    value: Numbers
-    error: Numbers | None
-
-    @property
-    def error_size(self) -> float:
-        """Root mean square of the error signal; NaN where none can come."""
-        if self.error is None:
-            return float("nan")
-        return float(np.sqrt(np.mean(np.square(self.error, dtype=np.float64))))
+"""How many numbers of layers' outputs are read at most: 128 MiB with their error signals."""
 
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """What some examples' passes through a model showed.
+    """The layers' outputs and error signals in the passes of some examples.
 
     Attributes:
-        input: what came in, and the error signal that arrived there; None where it is no one array.
+        input: the model's input with its error signal; None where it is not one array.
         layers: the innermost layers in the order of their calls.
         gradients: dE/dw of every parameter, the mean over the passes.
         objective: the mean loss.
         examples: N.
     """
 
-    input: Signal | None
-    layers: tuple[Signal, ...]
+    input: LayerSignal | None
+    layers: tuple[LayerSignal, ...]
     gradients: dict[str, Numbers]
     objective: float
     examples: int
 
     @property
     def output(self) -> Numbers:
-        """The answers, (N, ...)."""
+        """The outputs of the model, (N, ...)."""
         return self.layers[-1].value
 
     @functools.cached_property
-    def weighted(self) -> tuple[Signal, ...]:
-        """The calls of layers that have weights of their own, but tables of words."""
+    def weighted(self) -> tuple[LayerSignal, ...]:
+        """The calls of layers with weights of their own, without embeddings."""
         return tuple(
             signal for signal in self.layers
             if signal.module is not None and not isinstance(signal.module, nn.Embedding)
@@ -94,14 +70,14 @@ class Signals:
         )  # fmt: skip
 
 
-def examine(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> Signals:
-    """Return what went through a model for some examples, and what came back.
+def examine(model: nn.Module, x: object, y: Array, loss: nn.Loss) -> Signals:
+    """Return the outputs and the error signals of a model's layers for some examples.
 
     Args:
         model: with values.
         x: inputs as the model takes them, or several by name.
         y: targets as the loss takes them.
-        loss: whose error signals.
+        loss: whose error signals are computed.
 
     Raises:
         ShapeError: the examples do not fit the model or the loss.
@@ -117,16 +93,17 @@ def examine(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> Signals:
         numbers += sum(v.size for layer in seen[-1] for v in jax.tree.leaves(layer.value))
         if len(seen) == PASSES or numbers * (len(seen) + 1) / len(seen) > MOST_NUMBERS:
             break
-    return _joined(model, seen, size)
+    with np.errstate(over="ignore"):  # an exploding error signal may overflow float32
+        return _joined(model, seen, size)
 
 
 def through_time(
-    model: nn.Module, x: Any, y: Any, loss: nn.Loss, seen: Signals
+    model: nn.Module, x: object, y: Array, loss: nn.Loss, seen: Signals
 ) -> list[tuple[str, Numbers]]:
-    """Return for each recurrent layer the size (T,) of the error that reaches its input's steps.
+    """Return for each recurrent layer the size of the error signal at each step of its input, (T,).
 
-    Where the model answers at every step it is the error of its last answer alone: those of the
-    others would hide how far it comes.
+    If the model has an output at every step, only the loss of the last one is used: the error
+    signals of the others would hide how far back it reaches.
     """
     known = nn.modules(model)
     if not any(isinstance(module, Recurrent) for module in known.values()):
@@ -146,72 +123,41 @@ def through_time(
 
 @functools.lru_cache(maxsize=8)
 def _of_last_step(loss: nn.Loss) -> nn.Loss:
-    def last(outputs: Any, targets: Any) -> Any:
+    def last(outputs: Array, targets: Array) -> Array:
         return loss.per_example(outputs[:, -1:], targets[:, -1:])
 
     return nn.Loss(loss.name, last, loss.error, loss.error_name, loss.task)
 
 
 def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
-    known, first = nn.modules(model), seen[0]
-    places = _innermost(first)
-    calls: dict[str, int] = {}
-    for place in places:
-        calls[first.layers[place].path] = calls.get(first.layers[place].path, 0) + 1
-    layers, before = [], "the input"
-    for place in places:
-        layer = first.layers[place]
-        module = known.get(layer.path)
-        if not jax.tree.leaves(layer.value) or isinstance(module, FORM):
-            continue
-        label = layer.path or layer.kind
-        label = f"{label} after {before}" if calls[layer.path] > 1 else label
-        if not isinstance(module, nn.Activation):
-            before = layer.path or layer.kind
-        parts = [one.layers[place] for one in seen]
-        backward = [_first(part.error) for part in parts]
-        error = None if backward[0] is None else _stacked(backward, size)
-        value = _stacked([_first(part.value) for part in parts])
-        layers.append(Signal(layer.path, label, layer.kind, module, value, error))
     given = None
-    if hasattr(first.input.value, "shape"):
-        lacks = first.input.error is None
-        errors = None if lacks else _stacked([one.input.error for one in seen], size)
-        values = _stacked([one.input.value for one in seen])
-        given = Signal("input", "the input", "input", None, values, errors)
+    if hasattr(seen[0].input.value, "shape"):
+        given = _of_all([_input_of(one) for one in seen], size)
+    inner = zip(*(inner_layers(model, one) for one in seen), strict=True)
     return Signals(
         input=given,
-        layers=tuple(layers),
+        layers=tuple(_of_all(calls, size) for calls in inner),
         gradients={
-            path: np.mean([_plain(one.gradients[path]) for one in seen], axis=0)
-            for path in first.gradients
+            path: np.mean([plain(one.gradients[path]) for one in seen], axis=0)
+            for path in seen[0].gradients
         },
         objective=float(np.mean([float(one.objective) for one in seen])),
         examples=size * len(seen),
     )
 
 
-def _innermost(seen: Capture) -> list[int]:
-    paths = {layer.path for layer in seen}
-    return [
-        place for place, layer in enumerate(seen)
-        if not any(p != layer.path and p.startswith(f"{layer.path}." if layer.path else "")
-                   for p in paths)
-    ]  # fmt: skip
+def _input_of(seen: Capture) -> LayerSignal:
+    value, error = plain(seen.input.value), seen.input.error
+    return LayerSignal(
+        "the input", "input", "input", None, value, None if error is None else plain(error)
+    )
 
 
-def _first(output: Any) -> Any:
-    """Return a layer's output; of one that gives its last state too, the first."""
-    return next(iter(jax.tree.leaves(output, is_leaf=lambda leaf: leaf is None)), None)
-
-
-def _stacked(parts: list[Any], factor: int = 1) -> Numbers:
-    with np.errstate(over="ignore"):  # what explodes may go beyond float32, and is found then
-        return np.concatenate([_plain(part) * factor if factor > 1 else _plain(part)
-                               for part in parts])  # fmt: skip
-
-
-def _plain(array: Any) -> Numbers:
-    if jnp.issubdtype(array.dtype, jnp.floating):
-        return np.asarray(array.astype(jnp.float32))
-    return np.asarray(array)
+def _of_all(calls: Sequence[LayerSignal], size: int) -> LayerSignal:
+    """Return the calls of several passes as one; each error signal is that of its example alone."""
+    errors = [call.error * size for call in calls if call.error is not None]
+    return replace(
+        calls[0],
+        value=np.concatenate([call.value for call in calls]),
+        error=np.concatenate(errors) if errors else None,
+    )

@@ -19,6 +19,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.capture import capture
 from clearprop.glass.drawings.snapshots import examples_for, snapshots_of
 from clearprop.glass.style import INK, SOFT, SURFACE, Drawing, canvas, drawn
+from clearprop.nn.definitions import FEW_ZEROS
 
 Floats = NDArray[np.float64]
 
@@ -244,7 +245,7 @@ def _ridges(axes: Any, spread: Distribution, before: str) -> None:
         axes.fill_between(middles, index, heights, color=colors[index], linewidth=0,
                           zorder=2 * (count - index))  # fmt: skip
         axes.plot(middles, heights, color="white", linewidth=0.8, zorder=2 * (count - index) + 1)
-        if bend is not None and spread.zeros[index] > 0.005:
+        if bend is not None and spread.zeros[index] > FEW_ZEROS:
             axes.text(1.02, index, f"{100 * spread.zeros[index]:.0f} %", fontsize=7, color=SOFT,
                       transform=axes.get_yaxis_transform(), va="bottom")  # fmt: skip
     axes.axvline(0, color=SOFT, linewidth=0.6, zorder=0)

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,7 @@ from clearprop.glass.equations.expression import (
 )
 from clearprop.glass.equations.numbers import plain
 from clearprop.glass.equations.templates import formula, local_formula
-
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
+from clearprop.glass.nodes.node import GlassNode
 
 AGREES = 1e-3
 """How far, relative to it, a formula of a local derivative may part from the rule's number."""
@@ -209,7 +207,7 @@ def _forward(node: GlassNode, at: Index, names: _Names) -> Equation:
         return Equation(name, (), value, f"a given {node.operation}")
     written = formula(_application(node, names), at) if node.is_row else None
     if written is None:
-        inputs = [names.of(x) for x in node.inputs if hasattr(x, "users")]
+        inputs = [names.of(x) for x in node.inputs if isinstance(x, GlassNode)]
         return Equation(name, (), value, f"{node.operation}({', '.join(inputs)})")
     return Equation(name, (written,), value)
 

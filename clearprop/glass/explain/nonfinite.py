@@ -1,17 +1,12 @@
-"""Where a pass first left the finite numbers: the operation, what went into it, and why."""
+"""The origin of the first number of a pass that is not finite: the operation, its inputs, why."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
-from clearprop.glass.explain.summary import summary_of
-
-if TYPE_CHECKING:
-    from clearprop.glass.explain.glass import Glass
-    from clearprop.glass.explain.node import GlassNode
+from clearprop.glass.nodes.array_summary import summary_of
+from clearprop.glass.nodes.node import GlassNode, Nodes
+from clearprop.training.nonfinite import Origin, first_backward, first_forward
 
 BACKWARD = {
     "divide": "the derivatives of x / y are 1 / y and -x / y^2",
@@ -26,67 +21,41 @@ BACKWARD = {
     "layer_norm": "it divides by the deviation of its input",
     "batch_norm": "it divides by the deviation of its input",
 }
-"""What a rule divides by, of operations whose rules divide."""
+"""By what the rules of some operations divide."""
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The first operation of either pass that gave what is no finite number.
+def origin(glass: Nodes, node: GlassNode | None = None) -> Origin | None:
+    """Return where the numbers that are not finite come from; None where all numbers are finite.
 
-    Attributes:
-        node: its output, or the parameter or input that was not finite to begin with.
-        way: "forward" or "backward".
-        reason: what happened there.
-    """
-
-    node: GlassNode
-    way: str
-    reason: str
-
-
-def origin(glass: Glass, node: GlassNode | None = None) -> Origin | None:
-    """Return where numbers that are not finite come from; None where all of them are finite.
-
-    The forward pass is asked first, from E back through values that are not finite to the first of
-    them: a mask of minus infinity that did no harm is not blamed. Where E is finite, the backward
-    pass is asked, in its order.
+    If E is not finite, the forward pass is searched, from E back through values that are not
+    finite; so a mask of minus infinity that does not reach E is not blamed. If E is finite, the
+    backward pass is searched, in its order.
 
     Args:
         glass: the pass.
-        node: whose error signal is in question; None for any.
+        node: the node whose error signal is not finite; None for any node.
     """
     last = glass.nodes[-1]
-    start = last if last.summary.nonfinite else None
-    if start is None:
-        return _first_backward(glass, node)
-    first = _first_forward(start)
-    return Origin(first, "forward", _forward_reason(first))
-
-
-def _first_forward(node: GlassNode) -> GlassNode:
-    while True:
-        sources = [node.glass.nodes[i] for i in node.sources if i is not None]
-        strange = [source for source in sources if source.summary.nonfinite]
-        if not strange:
-            return node
-        # Of several the oldest: what else is not finite may follow from it.
-        node = min(strange, key=lambda source: source.index)
-
-
-def _first_backward(glass: Glass, node: GlassNode | None) -> Origin | None:
+    if last.summary.nonfinite:
+        first = first_forward(last, _broken_sources)
+        return Origin(first.name, "forward", _forward_reason(first))
     wanted = None if node is None else _descendants(node)
-    for at in reversed(glass.nodes):
-        if at.output or (wanted is not None and at.index not in wanted):
-            continue
-        arrived = [s.error_summary for s in at.siblings]
-        if any(e is not None and e.nonfinite for e in arrived):
-            continue
-        for i in range(len(at.sources)):
-            if at.passed_summary(i).nonfinite:
-                why = BACKWARD.get(at.operation, "what it passes back is too large")
-                text = f"in the backward pass {at.operation} leaves the finite numbers: {why}; "
-                return Origin(at, "backward", text + _ranges(at))
-    return None
+    firsts = [n for n in reversed(glass.nodes) if not n.output]  # one node an operation
+    found = first_backward(
+        [n for n in firsts if wanted is None or n.index in wanted],
+        lambda n: not any(s.error_summary and s.error_summary.nonfinite for s in n.siblings),
+        lambda n: not any(n.passed_summary(i).nonfinite for i in range(len(n.sources))),
+    )
+    if found is None:
+        return None
+    cause = BACKWARD.get(found.operation, "what it passes back is too large")
+    text = f"in the backward pass {found.operation} leaves the finite numbers: {cause}"
+    return Origin(found.name, "backward", f"{text}; {_ranges(found)}")
+
+
+def _broken_sources(node: GlassNode) -> list[GlassNode]:
+    sources = [node.glass.nodes[i] for i in sorted({i for i in node.sources if i is not None})]
+    return [source for source in sources if source.summary.nonfinite]
 
 
 def _descendants(node: GlassNode) -> set[int]:
@@ -105,7 +74,7 @@ def _forward_reason(node: GlassNode) -> str:
         count, size = node.summary.nonfinite, int(np.prod(node.shape))
         return f"{count} of its {size} numbers are not finite to begin with"
     constants = [
-        i for i, x in enumerate(node.inputs)
+        i for i, x in enumerate(node.input_values)
         if node.sources[i] is None and _strange(x) and node.operation != "where"
     ]  # fmt: skip
     if constants:
@@ -115,8 +84,8 @@ def _forward_reason(node: GlassNode) -> str:
 
 
 def _cause(node: GlassNode) -> str:
-    """Return what an operation was asked that has no finite answer."""
-    arrays = [np.asarray(getattr(x, "value", x)) for x in node.inputs if x is not None]
+    """Return why an operation has no finite result; "" where no special case is known."""
+    arrays = [np.asarray(x) for x in node.input_values if x is not None]
     kind, x = node.operation, arrays[0]
     if kind in ("log", "sqrt", "rsqrt", "log1p"):
         shifted = x + 1 if kind == "log1p" else x
@@ -136,24 +105,23 @@ def _cause(node: GlassNode) -> str:
         if ((labels < 0) | (labels >= classes)).any():
             return f"a label lies outside its classes 0 to {classes - 1}"
     if kind in ("log_loss", "kl_divergence"):
-        return "log of 0: a probability that is surely wrong"
+        return "log of 0: the predicted probability of the true class is 0"
     if kind == "power" and (x <= 0).any():
         return "a power of 0 or of a negative number"
     return ""
 
 
 def _ranges(node: GlassNode) -> str:
-    """Return what the inputs of an operation are like, in words."""
+    """Return the ranges of an operation's inputs in words."""
     parts = []
-    for i, x in enumerate(node.inputs):
-        if x is None:
-            continue
-        found = summary_of(getattr(x, "value", x))
-        name = getattr(x, "name", f"input {i}")
-        parts.append(f"{name} from {found.smallest:.4g} to {found.largest:.4g}")
+    for i, (x, value) in enumerate(zip(node.inputs, node.input_values, strict=True)):
+        if value is not None:
+            found = summary_of(value)
+            name = x.name if isinstance(x, GlassNode) else f"input {i}"
+            parts.append(f"{name} from {found.smallest:.4g} to {found.largest:.4g}")
     return "its inputs: " + ", ".join(parts)
 
 
-def _strange(x: Any) -> bool:
-    array = np.asarray(getattr(x, "value", x)) if x is not None else np.zeros(())
+def _strange(x: object) -> bool:
+    array = np.asarray(x) if x is not None else np.zeros(())
     return array.dtype.kind not in "iub" and not np.isfinite(array.astype(np.float64)).all()

@@ -1,4 +1,4 @@
-"""The page of a pass: its graph by layers, and every node's numbers, in one HTML file."""
+"""The page of a pass: its graph by layers and the numbers of every node, in one HTML file."""
 
 from __future__ import annotations
 
@@ -7,72 +7,74 @@ import datetime
 import inspect
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop.autodiff import OPERATIONS
 from clearprop.errors import ModelError
-from clearprop.glass.explain.jacobian import Jacobian
-from clearprop.glass.explain.node import GlassNode
+from clearprop.glass.bars import Bars
+from clearprop.glass.equations.chain import equations
 from clearprop.glass.explain.sample import layouts, sampled
-from clearprop.glass.explain.summary import Summary
+from clearprop.glass.explain.why import why
+from clearprop.glass.nodes.array_summary import ArraySummary
+from clearprop.glass.nodes.check import largest_entry
+from clearprop.glass.nodes.jacobian import Jacobian
+from clearprop.glass.nodes.node import GlassNode, Nodes
 from clearprop.glass.page import environment, version
 from clearprop.glass.wording import count, number, percent
 
-if TYPE_CHECKING:
-    from clearprop.glass.explain.glass import Glass
-
 BYTES = 1_600_000
-"""What all the samples of a page may take together; its text comes to it."""
+"""How many bytes all samples of a page may take together, without its text."""
 
 MOST_ENTRIES, LEAST_ENTRIES = 4096, 16
 DETAILED, WRITTEN = 150, 60
-"""Up to how many nodes a page shows what each hands back, and rows of Jacobians and equations."""
+"""Up to how many nodes a page shows what each passes back, and Jacobians and equations."""
 
 CHECKED, CHECKED_WHOLE = 60, 20
-"""Up to how many nodes the gradients are checked by small steps, and every error signal."""
+"""Up to how many nodes the gradients, and all error signals, are checked by small steps."""
 
 LARGEST_ROW = 200_000
-"""Entries of an input up to which a row of its Jacobian is computed."""
+"""Up to how many entries of an input a row of its Jacobian is computed."""
 
 LEAST_SECTIONS, MOST_GROUPS = 8, 24
-"""How many sections the layers of a deep network are parted into, if their paths let them."""
+"""Into how many sections the layers of a deep network are grouped, if their paths allow it."""
 
 OPEN = 100
-"""Up to how many nodes all layers of a page are open at first."""
+"""Up to how many nodes all layers of a page are open at the beginning."""
 
 
 @dataclass(frozen=True)
-class Group:
+class LayerGroup:
     """The nodes of one layer, as the page shows them.
 
     Attributes:
-        path: of the layer; "input", "model" or "loss" for what stands outside of one.
+        path: of the layer; "input", "model" or "loss" for nodes outside of a layer.
         nodes: its parameters and operations, in the order of computation.
-        share: length of the bar of its error signal, from 0 to 1, on a logarithmic scale.
+        bar: length of the bar of its error signal, from 0 to 1, on a logarithmic scale.
         size: mean absolute error signal of its output, as text; "" where it carries none.
     """
 
     path: str
     nodes: tuple[GlassNode, ...]
-    share: float
+    bar: float
     size: str
 
     @property
     def output(self) -> GlassNode:
-        """The node that it ends with."""
+        """The last node of the layer."""
         return self.nodes[-1]
 
 
-def page(glass: Glass, title: str | None = None, opened: str | None = None) -> str:
-    """Return the page of a pass as the text of an HTML file that needs no other.
+def page(glass: Nodes, title: str | None = None, opened: str | None = None) -> str:
+    """Return the page of a pass as the text of an HTML file that needs no other file.
 
     Args:
         glass: the pass.
-        title: what was explained.
-        opened: the node that is shown first, or a pattern of some.
+        title: of the page.
+        opened: the node that is shown first, or a pattern.
     """
     found = groups(glass)
     shown = glass[opened] if opened is not None else glass.nodes[-1]
@@ -87,7 +89,7 @@ def page(glass: Glass, title: str | None = None, opened: str | None = None) -> s
             opened=(shown if isinstance(shown, GlassNode) else shown[0]).name,
             is_open=len(glass) <= OPEN,
             is_whole=len(glass) <= DETAILED,
-            scale=_scale(found),
+            scale=Bars.of(_error_size(group.output) for group in found).ends,
             data=_embedded(details(glass)),
             parameters=_parameters(glass),
             number=number,
@@ -98,8 +100,8 @@ def page(glass: Glass, title: str | None = None, opened: str | None = None) -> s
     )
 
 
-def notebook(glass: Glass) -> str:
-    """Return the compact form of a pass that a notebook shows: a row a layer."""
+def notebook(glass: Nodes) -> str:
+    """Return the short form of a pass that a notebook shows: one row for each layer."""
     found = groups(glass)
     template = environment().get_template("glass-notebook.html")
     return template.render(
@@ -108,11 +110,11 @@ def notebook(glass: Glass) -> str:
     )  # fmt: skip
 
 
-# -- the graph, by layers -------------------------------------------------------------------------
+# -- the graph by layers --------------------------------------------------------------------------
 
 
-def groups(glass: Glass) -> list[Group]:
-    """Return the nodes by layers as they compute; a layer that is used again comes again."""
+def groups(glass: Nodes) -> list[LayerGroup]:
+    """Return the nodes by layers in the order of computation; a layer called twice comes twice."""
     runs: list[tuple[str, list[GlassNode]]] = []
     for node in glass:
         if node.operation != "parameter":
@@ -124,19 +126,18 @@ def groups(glass: Glass) -> list[Group]:
     weights: dict[int, list[GlassNode]] = {}
     for node in glass:
         if node.operation == "parameter":
-            # One that nothing reads stands at the end, beside E, which it does not change.
+            # A parameter that nothing reads comes last.
             reader = place[node.users[0].index] if node.users else len(runs) - 1
             weights.setdefault(reader, []).append(node)
     sizes = [_error_size(nodes[-1]) for _, nodes in runs]
-    low, high = _ends(sizes)
+    bars = Bars.of(sizes)
     again: dict[str, int] = {}
     found = []
     for i, ((path, nodes), size) in enumerate(zip(runs, sizes, strict=True)):
         again[path] = again.get(path, 0) + 1
         name = path if again[path] == 1 else f"{path} #{again[path]}"
-        share = float((np.log10(size) - low) / (high - low)) if 0 < size < np.inf else 0.0
         text = number(size) if nodes[-1].carries_error else ""
-        found.append(Group(name, (*weights.get(i, ()), *nodes), share, text))
+        found.append(LayerGroup(name, (*weights.get(i, ()), *nodes), bars.length(size), text))
     return found
 
 
@@ -145,35 +146,24 @@ def _error_size(node: GlassNode) -> float:
     return 0.0 if summary is None else float("nan") if summary.nonfinite else summary.size
 
 
-def _ends(sizes: list[float]) -> tuple[float, float]:
-    known = [size for size in sizes if 0 < size < np.inf]
-    high = float(np.log10(max(known, default=1.0)))
-    return min(float(np.log10(min(known, default=1.0))), high - 3) - 0.1, high
-
-
-def _scale(found: list[Group]) -> tuple[str, str]:
-    low, high = _ends([_error_size(group.output) for group in found])
-    return number(10**low, 1), number(10**high, 2)
-
-
-def _sections(found: list[Group]) -> list[tuple[str, list[Group]]]:
-    """Return many layers by the beginning of their paths; a few as one section without a name."""
+def _sections(found: list[LayerGroup]) -> list[tuple[str, list[LayerGroup]]]:
+    """Return many layers in sections by the beginning of their paths; a few in one section."""
     if len(found) <= MOST_GROUPS:
         return [("", found)]
-    parted = [_parted(found, depth) for depth in range(1, 7)]
-    chosen = next((p for p in parted if LEAST_SECTIONS <= len(p) <= MOST_GROUPS), parted[0])
+    grouped = [_grouped(found, depth) for depth in range(1, 7)]
+    chosen = next((p for p in grouped if LEAST_SECTIONS <= len(p) <= MOST_GROUPS), grouped[0])
     return [(name if len(members) > 1 else "", members) for name, members in chosen.items()]
 
 
-def _parted(found: list[Group], depth: int) -> dict[str, list[Group]]:
-    sections: dict[str, list[Group]] = {}
+def _grouped(found: list[LayerGroup], depth: int) -> dict[str, list[LayerGroup]]:
+    sections: dict[str, list[LayerGroup]] = {}
     for group in found:
-        path = group.path.partition(" ")[0]  # without the number of a layer that comes again
+        path = group.path.partition(" ")[0]  # without the number of the call
         sections.setdefault(".".join(path.split(".")[:depth]), []).append(group)
     return sections
 
 
-def _parameters(glass: Glass) -> str:
+def _parameters(glass: Nodes) -> str:
     weights = [node for node in glass if node.operation == "parameter"]
     entries = sum(int(np.prod(node.shape)) for node in weights)
     return f"{count(entries, 'parameter')} in {count(len(weights), 'array')}"
@@ -182,8 +172,8 @@ def _parameters(glass: Glass) -> str:
 # -- the numbers of every node --------------------------------------------------------------------
 
 
-def details(glass: Glass) -> dict[str, Any]:
-    """Return what the page shows of every node, as plain data."""
+def details(glass: Nodes) -> dict[str, object]:
+    """Return what the page shows for every node, as plain data."""
     whole = len(glass) <= DETAILED
     arrays = len(glass) * (6 if whole else 2)
     room = int(np.clip(BYTES / (8 / 3) / max(1, arrays), LEAST_ENTRIES, MOST_ENTRIES))
@@ -223,7 +213,7 @@ def _node(node: GlassNode, room: int, known: dict[int, str], whole: bool) -> dic
 def _derivative(
     node: GlassNode, i: int, place: tuple[int, ...], room: int, known: dict[int, str]
 ) -> dict[str, Any]:
-    """Return the local derivative by an input, and what is passed to it."""
+    """Return the local derivative by an input, and what is passed to that input."""
     passed = node.passed(i)
     if passed is None:
         return {}
@@ -242,28 +232,27 @@ def _derivative(
 
 
 def _texts(node: GlassNode, place: tuple[int, ...]) -> dict[str, str]:
-    """Return what is said of a node: why its error is what it is, its equations, its check."""
+    """Return the texts of a node: why its error signal has its size, its equations, its check."""
     glass, found = node.glass, dict[str, str]()
     if not np.prod(node.shape):
         return found
     if len(glass) <= WRITTEN and node.operation not in ("parameter", "input"):
-        found["equations"] = str(glass.equations(node, place))
+        found["equations"] = str(equations(node, place))
     if node.operation == "parameter":
-        found["why"] = str(glass.why(node.name))
+        found["why"] = str(why(node))
     most = CHECKED if node.operation in ("parameter", "input") else CHECKED_WHOLE
     if node.carries_error and len(glass) <= most:
-        with contextlib.suppress(ModelError):  # what cannot be computed in double precision
+        with contextlib.suppress(ModelError):  # the model cannot compute in double precision
             found["check"] = str(node.check(place)).removeprefix("[]: ")
     return found
 
 
 def _largest_place(node: GlassNode) -> tuple[int, ...]:
-    """Return the entry with the largest error signal: the one that is looked at more closely."""
+    """Return the entry with the largest error signal: it is shown in detail."""
     error = node.error
     if error is None or not np.size(error):
         return (0,) * len(node.shape)
-    sizes = np.abs(np.nan_to_num(np.asarray(error, np.float64), nan=np.inf))
-    return tuple(int(i) for i in np.unravel_index(int(sizes.argmax()), sizes.shape))
+    return largest_entry(np.asarray(error, np.float64))
 
 
 def _constant_or_link(given: Any, room: int) -> dict[str, Any]:
@@ -274,7 +263,7 @@ def _constant_or_link(given: Any, room: int) -> dict[str, Any]:
     return {"constant": f"constant {_shape(np.shape(given))}", **sampled(_shown(given), room)}
 
 
-def _stats(summary: Summary) -> list[list[str]]:
+def _stats(summary: ArraySummary) -> list[list[str]]:
     rows = [
         ["mean", number(summary.mean, 4)],
         ["smallest", number(summary.smallest, 4)],
@@ -285,8 +274,8 @@ def _stats(summary: Summary) -> list[list[str]]:
     return [*rows, ["not finite", f"{summary.nonfinite:,}"]] if summary.nonfinite else rows
 
 
-def _shown(value: Any) -> Any:
-    """Return an array of numbers; random keys and the like have none."""
+def _shown(value: ArrayLike) -> NDArray[np.float64]:
+    """Return an array of numbers; 0 for random keys, which have none."""
     try:
         return np.asarray(value, np.float64)
     except (TypeError, ValueError):
@@ -295,7 +284,7 @@ def _shown(value: Any) -> Any:
 
 def _about(name: str) -> str:
     if name in ("parameter", "input"):
-        return {"parameter": "What training changes.", "input": "What goes in."}[name]
+        return {"parameter": "Training changes it.", "input": "The input of the model."}[name]
     row = OPERATIONS.get(name)
     text = inspect.getdoc(row.forward) if row is not None else None
     return (text or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")
@@ -318,6 +307,6 @@ def _text(given: Any) -> str:
 
 
 def _embedded(data: dict[str, Any]) -> Markup:
-    """Return data as JSON that can stand in a script element: nothing in it ends the element."""
+    """Return data as JSON for a script element, without characters that end the element."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace("\u2028", " ").replace("\u2029", " "))

@@ -1,27 +1,23 @@
-"""What an operation did to the error signal that went through it, in the words of the lecture."""
+"""What an operation does to the error signal that goes through it, in the words of the lecture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
-from clearprop.glass.explain.jacobian import row_of
-from clearprop.glass.explain.summary import summary_of
+from clearprop.glass.explain.trail import Hop
+from clearprop.glass.nodes.array_summary import summary_of
+from clearprop.glass.nodes.node import GlassNode
+from clearprop.nn.definitions import MARGIN, SATURATED_SLOPE, STEEPEST
 
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
-    from clearprop.glass.explain.trail import Hop
-
-SATURATED = 0.02
-"""A unit whose local derivative is less than this part of the steepest is saturated."""
-
-STEEPEST = {"sigmoid": 0.25}
-"""Largest local derivative where it is not 1."""
+Array = jax.Array
 
 CANCELLING = 1e-4
-"""A sum that leaves less than this part of what was summed is one that cancels out."""
+"""A sum of less than this fraction of its parts cancels out."""
 
 PRODUCTS = ("matmul", "einsum", "convolution", "convolution_input_error", "outer_sum", "multiply")
 SOFTMAXES = ("softmax", "masked_softmax", "log_softmax", "softmax_cross_entropy")
@@ -31,20 +27,22 @@ READING = ("getitem", "take", "take_along_axis", "split")
 
 
 def describe(hop: Hop) -> str:
-    """Return in words what one operation did to the error signal."""
+    """Return in words what one operation does to the error signal."""
     kind = hop.node.operation
     for kinds, words in _WORDS:
         if kind in kinds:
             return words(hop)
-    row = row_of(hop.node)
+    row = hop.node.spec.row
     if row is not None and row.stacks is True and len(hop.node.sources) == 1:
         return _slopes(hop)
     return f"it passes on {hop.factor:.2g} of what arrives"
 
 
 def _slopes(hop: Hop) -> str:
-    """Say how steep an activation is at its inputs."""
-    kind, derivative = hop.node.operation, _within(hop.node.local(hop.input), hop.before)
+    """Say how large the slope of an activation is at its inputs."""
+    kind, local = hop.node.operation, hop.node.local(hop.input)
+    assert isinstance(local, jax.Array)  # the operation is elementwise
+    derivative = _within(local, hop.before)
     sizes, many = np.abs(derivative), _many(derivative, hop.before)
     dead = float(np.mean(sizes == 0))
     if kind == "relu" and dead == 1:
@@ -52,22 +50,22 @@ def _slopes(hop: Hop) -> str:
     if kind == "relu":
         return f"{dead:.0%} of its units are below zero"
     steepest = STEEPEST.get(kind, 1.0)
-    saturated = float(np.mean(sizes < SATURATED * steepest))
+    saturated = float(np.mean(sizes < SATURATED_SLOPE * steepest))
     if saturated >= 0.5:
-        share = "all" if saturated == 1 else f"{saturated:.0%}"
-        return f"{share} of its units are saturated: its local derivative is {_most(sizes)}"
+        part = "all" if saturated == 1 else f"{saturated:.0%}"
+        return f"{part} of its units are saturated: its local derivative is {_most(sizes)}"
     text = f"its local derivative is {sizes.mean():.2g} on average"
     return text + (", and never more than 1/4" if kind == "sigmoid" else "")
 
 
 def _factors(hop: Hop) -> str:
-    """Say what a product multiplies the error signal with."""
+    """Say by what a product multiplies the error signal."""
     # The factors are the first two inputs; a third is added.
     others = [x for k, x in enumerate(hop.node.inputs[:2]) if k != hop.input]
     if len(others) != 1:
         return f"it passes on {hop.factor:.2g} of what arrives"
     other = others[0]
-    numbers = summary_of(_value(other))
+    numbers = summary_of(_input(hop, 1 - hop.input))
     weights = getattr(other, "operation", "") == "parameter"
     what = "its weights" if weights else "its input" if _is_parameter(hop.source) else "the factor"
     if hop.before is not None and hop.after is not None and not np.any(np.asarray(hop.after)):
@@ -83,13 +81,13 @@ def _factors(hop: Hop) -> str:
 
 
 def _masked(hop: Hop) -> str:
-    condition = np.asarray(_value(hop.node.inputs[0 if hop.node.operation == "where" else 1]))
+    condition = np.asarray(hop.node.input_values[0 if hop.node.operation == "where" else 1])
     taken = ~condition if hop.node.operation == "where" and hop.input == 2 else condition
     return f"masked: {1 - float(np.mean(taken != 0)):.0%} of the entries are not chosen"
 
 
 def _divided(hop: Hop) -> str:
-    divisor = summary_of(_value(hop.node.inputs[-1]))
+    divisor = summary_of(_input(hop, -1))
     if hop.input == 0:
         return f"it is divided by numbers of mean size {divisor.size:.2g}"
     return f"it is the divisor, of mean size {divisor.size:.2g}"
@@ -98,7 +96,7 @@ def _divided(hop: Hop) -> str:
 def _certain(hop: Hop) -> str:
     node = hop.node
     if node.operation == "softmax_cross_entropy":
-        z = np.asarray(_value(node.inputs[0]), np.float64)
+        z = _input(hop, 0)
         y = np.exp(z - z.max(-1, keepdims=True))
         y /= y.sum(-1, keepdims=True)
     else:
@@ -106,7 +104,7 @@ def _certain(hop: Hop) -> str:
         y = np.exp(y) if node.operation == "log_softmax" else y
     largest = float(y.max(-1).mean())
     text = f"the largest of its probabilities is {largest:.4g} on average"
-    return f"softmax is saturated: {text}" if largest > 0.99 else text
+    return f"softmax is saturated: {text}" if largest > 1 - MARGIN else text
 
 
 def _spread(hop: Hop) -> str:
@@ -117,7 +115,7 @@ def _spread(hop: Hop) -> str:
 def _scaled(hop: Hop) -> str:
     if _is_parameter(hop.source):
         return f"it passes on {hop.factor:.2g} of what arrives"
-    deviation = float(np.std(np.asarray(_value(hop.node.inputs[0]), np.float64)))
+    deviation = float(np.std(_input(hop, 0)))
     return f"it divides by the deviation of its input, {deviation:.2g}"
 
 
@@ -144,9 +142,9 @@ def _summed(hop: Hop) -> str:
 
 
 def _missed(hop: Hop) -> str:
-    output, target = (np.asarray(_value(x), np.float64) for x in hop.node.inputs[:2])
+    output, target = _input(hop, 0), _input(hop, 1)
     away = float(np.abs(output - target).mean())
-    return f"the answers are {away:.2g} away from the targets on average"
+    return f"the outputs are {away:.2g} away from the targets on average"
 
 
 _WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
@@ -164,22 +162,27 @@ _WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
 )
 
 
-def _within(array: Any, reach: Any) -> Any:
-    """Return the entries of an array that a reach names, flat; all of them without one."""
+def _input(hop: Hop, i: int) -> NDArray[np.float64]:
+    return np.asarray(hop.node.input_values[i], np.float64)
+
+
+def _within(array: ArrayLike, reach: Array | None) -> NDArray[np.float64]:
+    """Return the entries of an array where a reach is not 0, flat; all of them without a reach."""
     numbers = np.asarray(array, np.float64)
     if reach is None:
         return numbers.ravel()
-    return np.broadcast_to(numbers, np.shape(reach))[np.asarray(reach) != 0]
+    entries: NDArray[np.float64] = np.broadcast_to(numbers, reach.shape)[np.asarray(reach) != 0]
+    return entries
 
 
-def _many(entries: Any, reach: Any) -> str:
+def _many(entries: NDArray[np.float64], reach: Array | None) -> str:
     if len(entries) == 1:
         return "its unit is"
-    where = "units" if reach is None else "units on the way of this entry"
+    where = "units" if reach is None else "units on the path of this entry"
     return f"all {len(entries)} of its {where} are"
 
 
-def _most(sizes: Any) -> str:
+def _most(sizes: NDArray[np.float64]) -> str:
     largest = float(sizes.max(initial=0))
     return f"at most {largest:.2g}" if largest else "0"
 
@@ -190,7 +193,3 @@ def _is_parameter(node: GlassNode) -> bool:
 
 def _size(node: GlassNode) -> int:
     return int(np.prod(node.shape))
-
-
-def _value(x: Any) -> Any:
-    return getattr(x, "value", x)

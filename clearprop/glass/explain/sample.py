@@ -1,4 +1,4 @@
-"""Arrays cut to what a page can show, with a word on what was left out.
+"""Arrays reduced to what a page can show, and which part of each that is.
 
 Shape letters: R rows and C columns of a panel, P panels.
 """
@@ -11,24 +11,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop.glass.colors import largest
+from clearprop.glass.nodes.node import GlassNode
 
 EXACT = 64
-"""Up to how many entries are given as numbers; of more, as 16-bit shares of the largest."""
+"""Up to how many entries are written as numbers; more are 16-bit fractions of the largest."""
 
-SHARES = 32_000
+FRACTIONS = 32_000
 NAN, PLUS, MINUS = -32_768, 32_767, -32_767
-"""What stands for entries that are no finite numbers."""
+"""The codes of entries that are not finite numbers."""
 
 MOST_PANELS = 12
 GRIDS: dict[str, tuple[int, int]] = {"picture": (1, 2), "kernel": (0, 1)}
-"""Which axes are the rows and columns of a panel; the last two of any other array."""
+"""The axes that are the rows and columns of a panel; for other arrays the last two."""
 
 
-def sampled(array: Any, room: int, layout: str = "") -> dict[str, Any]:
-    """Return an array as plain data: panels of numbers, how they were cut, and the largest.
+def sampled(array: ArrayLike, room: int, layout: str = "") -> dict[str, Any]:
+    """Return an array as plain data: panels of numbers, the part that they show, and the largest.
 
     Args:
         array: of any shape and real type.
@@ -50,20 +51,20 @@ def sampled(array: Any, room: int, layout: str = "") -> dict[str, Any]:
         if sum(each.size for each in grids) <= EXACT:
             panel["numbers"] = [_plain(x) for x in grid.ravel()]
         else:
-            panel["shares"] = _shares(grid, limit)
+            panel["fractions"] = _fractions(grid, limit)
         panels.append(panel)
     return {"panels": panels, "cut": cut, "limit": float(f"{limit:.4g}")}
 
 
-def layouts(nodes: Sequence[Any]) -> dict[int, str]:
-    """Return which nodes hold pictures or kernels, by index: what a convolution or a pool reads.
+def layouts(nodes: Sequence[GlassNode]) -> dict[int, str]:
+    """Return which nodes are pictures or kernels, by index: the inputs of convolutions and pools.
 
     Args:
         nodes: of a pass, in the order of computation.
     """
     found: dict[int, str] = {}
     for node in nodes:
-        sources = [x for x in node.inputs if hasattr(x, "index") and hasattr(x, "users")]
+        sources = [x for x in node.inputs if isinstance(x, GlassNode)]
         if len(node.shape) != 4:
             continue
         if node.operation.startswith("conv") or node.operation.endswith("pool"):
@@ -84,7 +85,7 @@ def _panels(
     first, second = GRIDS.get(layout, (values.ndim - 2, values.ndim - 1))
     R, C = values.shape[first], values.shape[second]
     rest = [axis for axis in range(values.ndim) if axis not in (first, second)]
-    # Along one axis the panels stand side by side: the channels, the units, the heads.
+    # The panels of one axis are side by side: channels, units or heads.
     along = rest[-1] if rest else None
     rows, columns = _fitting(R, C, room)
     many = 1
@@ -106,7 +107,7 @@ def _panels(
 
 
 def _fitting(R: int, C: int, room: int) -> tuple[int, int]:
-    """Return how many rows and columns fit, as nearly square as the array has it.
+    """Return how many rows and columns fit, as square as the array allows.
 
     >>> _fitting(10, 10, 200), _fitting(1000, 1000, 400), _fitting(4, 1000, 400)
     ((10, 10), (20, 20), (4, 100))
@@ -126,9 +127,9 @@ def _plain(x: float) -> float | str:
     return float(f"{x:.4g}") if math.isfinite(x) else "nan" if math.isnan(x) else f"{x:+}"
 
 
-def _shares(values: NDArray[np.float64], limit: float) -> str:
+def _fractions(values: NDArray[np.float64], limit: float) -> str:
     finite = np.isfinite(values)
-    shares = np.round(np.where(finite, values, 0) / (limit or 1.0) * SHARES)
-    shares = np.where(finite, shares, np.where(values > 0, PLUS, MINUS))
-    shares = np.where(np.isnan(values), NAN, shares).astype("<i2")
-    return base64.b64encode(shares.tobytes()).decode("ascii")
+    fractions = np.round(np.where(finite, values, 0) / (limit or 1.0) * FRACTIONS)
+    fractions = np.where(finite, fractions, np.where(values > 0, PLUS, MINUS))
+    fractions = np.where(np.isnan(values), NAN, fractions).astype("<i2")
+    return base64.b64encode(fractions.tobytes()).decode("ascii")

@@ -1,4 +1,4 @@
-"""The way of an error signal from E back to a node, operation by operation.
+"""The path of an error signal from E back to a node, operation by operation.
 
 Shape letters: none; a reach has the shape of the value that it belongs to.
 """
@@ -9,37 +9,38 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
-from clearprop.glass.explain.jacobian import product_of
-from clearprop.glass.explain.summary import Summary
+from clearprop.glass.nodes.array_summary import ArraySummary
+from clearprop.glass.nodes.jacobian import product_of
+from clearprop.glass.nodes.node import GlassNode
 
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
+Array = jax.Array
 
 
 @dataclass(frozen=True, eq=False)
 class Hop:
-    """One operation on the way: what arrived at its output, what it passed to one input.
+    """One operation on the path: what arrived at its output, what it passed to one input.
 
     Attributes:
-        node: the operation's output; of several the one at which most arrives.
-        input: the number of the input that lies on the way.
+        node: the operation's output; of several the one with the largest error signal.
+        input: the number of the input on the path.
         arrived: norm of the error signals of the operation's outputs.
-        passed: norm of what it handed to the input.
-        before, after: how the input's and the output's entries depend on the entry asked for: its
-            change times the local derivatives so far; None where the whole node was asked for.
+        passed: norm of what it passed to the input.
+        before, after: by how much the input's and the output's entries change with the chosen
+            entry: the product of the local derivatives so far; None for the whole node.
     """
 
     node: GlassNode
     input: int
     arrived: float
     passed: float
-    before: Any = None
-    after: Any = None
+    before: Array | None = None
+    after: Array | None = None
 
     @property
     def factor(self) -> float:
@@ -50,40 +51,41 @@ class Hop:
 
     @property
     def blocks(self) -> bool:
-        """Whether an error signal arrived and none was passed on."""
+        """Whether an error signal arrived and nothing was passed on."""
         return self.arrived > 0 and self.passed == 0
 
     @property
     def source(self) -> GlassNode:
-        """The node that lies at the input."""
-        found: GlassNode = self.node.inputs[self.input]
+        """The node that is the input."""
+        found = self.node.inputs[self.input]
+        assert isinstance(found, GlassNode)
         return found
 
 
-def trail(node: GlassNode, start: Any = None) -> list[Hop]:
-    """Return the way along which most of the error signal came, from E back to the node.
+def trail(node: GlassNode, start: Array | None = None) -> list[Hop]:
+    """Return the path along which most of the error signal came, from E back to the node.
 
-    Where none came, it leads through an operation at which some arrived and which passed none.
+    If no error signal came, the path leads through an operation that got one and passed nothing.
 
     Args:
-        node: where it ends.
-        start: a change of the node's value, zero but at the entry asked for; None for the whole.
+        node: where the path ends.
+        start: a change of the node's value that is 0 except at the chosen entry; None for all.
     """
-    way = _blocked(node, start) if norm(node.error, start) == 0 else []
-    # After the operation that blocks it is the whole error signal that is followed.
-    at, reach = (way[-1].node, None) if way else (node, start)
-    blocked = bool(way)
+    path = _blocked(node, start) if norm(node.error, start) == 0 else []
+    # Behind the operation that blocks, the error signal of all entries is followed.
+    at, reach = (path[-1].node, None) if path else (node, start)
+    blocked = bool(path)
     while hops := [*_hops(at, reach)]:
         best = max(hops, key=lambda hop: (hop.passed, hop.arrived))
-        way.append(best)
+        path.append(best)
         at, reach = best.node, None if blocked else best.after
-    return way[::-1]
+    return path[::-1]
 
 
-def norm(error: Any, reach: Any = None) -> float:
-    """Return the norm of an error signal, or of the entries that a reach names.
+def norm(error: ArrayLike | None, reach: ArrayLike | None = None) -> float:
+    """Return the norm of an error signal, or of its entries where a reach is not 0.
 
-    It is infinite where an entry is infinite or not a number.
+    It is infinite where an entry is infinite or NaN.
 
     >>> norm(np.array([3.0, 4.0, 5.0]), np.array([1, 1, 0])), norm(np.array([np.nan]))
     (5.0, inf)
@@ -101,27 +103,27 @@ def norm(error: Any, reach: Any = None) -> float:
     return float(np.sqrt(np.sum(np.square(numbers / largest)))) * largest
 
 
-def _whole(summary: Summary) -> float:
+def _whole(summary: ArraySummary) -> float:
     return math.inf if summary.nonfinite else summary.norm
 
 
-def _blocked(node: GlassNode, start: Any) -> list[Hop]:
-    """Return the way from a node without error to the operation that blocks most, that included."""
+def _blocked(node: GlassNode, start: Array | None) -> list[Hop]:
+    """Return the path from a node without error signal to the operation that blocks most."""
     seen = {node.index}
-    open_ways: deque[tuple[GlassNode, Any, list[Hop]]] = deque([(node, start, [])])
+    open_paths: deque[tuple[GlassNode, Array | None, list[Hop]]] = deque([(node, start, [])])
     blocked: list[list[Hop]] = []
-    while open_ways:
-        at, reach, way = open_ways.popleft()
+    while open_paths:
+        at, reach, path = open_paths.popleft()
         for hop in _hops(at, reach):
             if hop.blocks:
-                blocked.append([*way, hop])
+                blocked.append([*path, hop])
             elif hop.passed == 0 and hop.node.index not in seen:
                 seen.add(hop.node.index)
-                open_ways.append((hop.node, hop.after, [*way, hop]))
-    return max(blocked, key=lambda way: way[-1].arrived, default=[])
+                open_paths.append((hop.node, hop.after, [*path, hop]))
+    return max(blocked, key=lambda path: path[-1].arrived, default=[])
 
 
-def _hops(node: GlassNode, reach: Any) -> Iterator[Hop]:
+def _hops(node: GlassNode, reach: Array | None) -> Iterator[Hop]:
     """Yield every operation that reads a node and can pass an error to it."""
     for user in node.users:
         if user.output:
@@ -139,11 +141,13 @@ def _hops(node: GlassNode, reach: Any) -> Iterator[Hop]:
                 yield _restricted(user, i, reach)
 
 
-def _restricted(user: GlassNode, i: int, reach: Any) -> Hop:
+def _restricted(user: GlassNode, i: int, reach: Array) -> Hop:
+    values = user.glass.values
     after = [
-        product_of(s, i, reach, transposed=True) if s.carries_error else None for s in user.siblings
+        product_of(values, s.spec, i, reach, transposed=True) if s.carries_error else None
+        for s in user.siblings
     ]
-    # An entry on which nothing depends still has an operation at which all of the error arrives.
+    # If no output depends on the entry, all of the error signal at the operation is counted.
     moves = any(a is not None and bool(jnp.any(a != 0)) for a in after)
     norms = [norm(s.error, a if moves else None) for s, a in zip(user.siblings, after, strict=True)]
     most = int(np.argmax(norms))

@@ -1,4 +1,4 @@
-"""`why`: what became of the error signal on its way to a parameter or node, and what did it.
+"""`why`: what happens to the error signal on its path to a parameter or node, and the cause.
 
 Shape letters: none.
 """
@@ -6,37 +6,32 @@ Shape letters: none.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from clearprop.errors import ConfigurationError
-from clearprop.glass.explain.check import entry_of
 from clearprop.glass.explain.nonfinite import origin
 from clearprop.glass.explain.reasons import describe
 from clearprop.glass.explain.trail import Hop, norm, trail
+from clearprop.glass.nodes.graph import Entry, entry_of
+from clearprop.glass.nodes.node import GlassNode
+from clearprop.nn.definitions import HUGE, NEAR_ZERO, TINY, TOO_LARGE
 
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
-
-SMALL, LARGE = 1e-4, 1e4
-"""Norms that are tiny and huge, in parts of the norm at the model's output."""
-
-NOTHING_LEFT, TOO_MUCH = 1e-9, 1e3
-"""Norms that are tiny and huge whatever arrives at the model's output."""
+Array = jax.Array
 
 
 @dataclass(frozen=True)
 class Step:
-    """One operation on the way of an error signal.
+    """One operation on the path of an error signal.
 
     Attributes:
         name, operation: of the node.
-        factor: the norm that it passed on over the norm that arrived at it.
-        norm: what it passed on.
+        factor: the norm of what it passed on over the norm of what arrived at it.
+        norm: of what it passed on.
     """
 
     name: str
@@ -47,16 +42,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Why:
-    """Why a gradient is what it is.
+    """Why a gradient has its size.
 
     Attributes:
         name: of the parameter or node.
-        index: the entry that was asked for; None for the whole.
+        index: the chosen entry; None for all.
         verdict: "zero", "tiny", "huge", "not a number", "healthy" or "not connected".
         norm: of its error signal.
-        steps: the operations from E back to it, along the way on which most of it came.
-        culprit: name of the node that made it so; None where nothing stands out.
-        reason: why, in a sentence.
+        steps: the operations from E back to the node, along the path on which most of it came.
+        culprit: name of the node that is the cause; None where no node stands out.
+        reason: the cause in a sentence.
     """
 
     name: str
@@ -77,20 +72,20 @@ class Why:
         return "\n".join(lines)
 
 
-def why(node: GlassNode, index: int | Sequence[int] | None = None) -> Why:
-    """Return why the error signal of a node, or of one of its entries, is what it is.
+def why(node: GlassNode, index: Entry | None = None) -> Why:
+    """Return why the error signal of a node, or of one of its entries, has its size.
 
-    The way is followed on which most of it came, from E back to the node; every operation on it
-    changed the norm of the error signal by a factor, and the one or the kind of them that changed
-    it most is named. Where nothing arrives, the way leads through the operation that let nothing
-    pass; where it is not a number, to the first operation of either pass that was not finite.
+    The path is followed on which most of the error signal came, from E back to the node. Every
+    operation on it changes the norm by a factor; the operation, or the kind of operation, that
+    changes it most is the cause. If the error signal is 0, the path leads through the operation
+    that passed nothing; if it is not a number, the first operation that is not finite is named.
 
     A norm is tiny below 1e-4 of the norm at the model's output, or below 1e-9; huge above 1e4 of
-    it, or above 1e3.
+    it, or above 1e3: see `clearprop.nn.definitions`.
 
     Args:
         node: of a pass.
-        index: one entry; None for the whole.
+        index: one entry; None for all.
 
     Raises:
         ConfigurationError: the node carries no error signal, or has no such entry.
@@ -102,7 +97,7 @@ def why(node: GlassNode, index: int | Sequence[int] | None = None) -> Why:
         )
     place, start = None, None
     if index is not None:
-        place = entry_of(node, index)
+        place = entry_of(node.shape, index, node.name)
         start = jnp.zeros(node.shape, node.dtype).at[place].set(1)
     size = norm(error, start)
     if not math.isfinite(size) or np.isnan(size):
@@ -112,29 +107,29 @@ def why(node: GlassNode, index: int | Sequence[int] | None = None) -> Why:
         return Why(node.name, place, "not connected", 0.0, (), None, text)
     hops = trail(node, start)
     steps = tuple(Step(h.node.name, h.node.operation, h.factor, h.passed) for h in hops)
-    verdict = _verdict(node, size, math.sqrt(_share(node, start)))
+    verdict = _verdict(node, size, math.sqrt(_entries(node, start)))
     culprit, reason = _REASONS[verdict](node, hops, size)
     reason = " ".join([reason, *_besides(node, hops, culprit)])
     return Why(node.name, place, verdict, size, steps, culprit, reason)
 
 
-def _share(node: GlassNode, start: Any) -> float:
-    """Return how many entries stand behind a norm: that of one entry counts as if all were it."""
+def _entries(node: GlassNode, start: Array | None) -> float:
+    """Return the number of entries, by which the norm of one entry is scaled; 1 for all."""
     return 1.0 if start is None else float(np.prod(node.shape))
 
 
-def _verdict(node: GlassNode, size: float, share: float) -> str:
+def _verdict(node: GlassNode, size: float, factor: float) -> str:
     if size == 0:
         return "zero"
-    size *= share
+    size *= factor
     reference = _at_output(node)
-    if size < max(SMALL * reference, NOTHING_LEFT):
+    if size < max(TINY * reference, NEAR_ZERO):
         return "tiny"
-    return "huge" if size > min(LARGE * reference, TOO_MUCH) else "healthy"
+    return "huge" if size > min(HUGE * reference, TOO_LARGE) else "healthy"
 
 
 def _at_output(node: GlassNode) -> float:
-    """Return the norm of the error signal of what the model answers."""
+    """Return the norm of the error signal at the model's output."""
     glass = node.glass
     output = glass["model"] if "model" in glass else glass.nodes[-1]
     summary = output.error_summary
@@ -143,7 +138,7 @@ def _at_output(node: GlassNode) -> float:
 
 def _unread(node: GlassNode) -> str:
     if not node.users:
-        return "nothing reads it, or only as a constant (a step, argmax, stop_gradient)."
+        return "nothing reads it, or only as a constant (step, argmax, stop_gradient)."
     return f"what reads it ({node.users[0].name}) is not read further."
 
 
@@ -151,20 +146,19 @@ def _not_finite(node: GlassNode, place: tuple[int, ...] | None, size: float) -> 
     found = origin(node.glass, node)
     if found is None:
         return Why(node.name, place, "not a number", size, (), node.name, "Its sum overflows.")
-    first = f"The first of the {found.way} pass is {found.node.name}"
-    text = f"{first}: {found.reason}."
-    return Why(node.name, place, "not a number", size, (), found.node.name, text)
+    text = f"The first of the {found.way} pass is {found.place}: {found.reason}."
+    return Why(node.name, place, "not a number", size, (), found.place, text)
 
 
 def _besides(node: GlassNode, hops: list[Hop], culprit: str | None) -> list[str]:
-    """Return what else is to be said of the way: loops on it, and what is not finite."""
+    """Return remarks on the path: loops on it, and what is not finite."""
     found = []
     for hop in hops:
         if hop.node.steps and hop.node.name != culprit and hop.arrived:
             text = describe(hop)
             found.append(f"In {hop.node.name} {text}.")
     if node.glass.nodes[-1].summary.nonfinite and (first := origin(node.glass)) is not None:
-        found.append(f"But E is not finite: {first.node.name}: {first.reason}.")
+        found.append(f"But E is not finite: {first.place}: {first.reason}.")
     elif any(math.isinf(hop.passed) for hop in hops):
         worst = next(hop for hop in hops if math.isinf(hop.passed))
         found.append(f"What {worst.node.name} passes on is not finite.")
@@ -176,8 +170,8 @@ def _zero(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
         if hop.blocks:
             return hop.node.name, f"It dies in {hop.node.name}: {describe(hop)}."
     if not hops or hops[0].arrived == 0:
-        return None, "E sends nothing back: its own error signal is 0."
-    return None, "What its users hand back cancels out."
+        return None, "E passes nothing back: the error signal of its inputs is 0."
+    return None, "What the operations that read it pass back cancels out."
 
 
 def _tiny(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
@@ -187,9 +181,9 @@ def _tiny(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
         return _dominant(inside, "shrinks", lambda hop: -_log_of_factor(hop))
     loss = [hop for hop in hops if hop.node.layer == "loss"]
     if not loss:
-        return None, "E sends next to nothing back."
+        return None, "E passes next to nothing back."
     worst = min(loss, key=lambda hop: hop.factor)
-    text = f"Next to nothing leaves the loss, the answers are nearly right: in {worst.node.name}"
+    text = f"Next to nothing leaves the loss, as the outputs are nearly right: in {worst.node.name}"
     return worst.node.name, f"{text} {describe(worst)}."
 
 
@@ -201,7 +195,7 @@ def _huge(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
     worst = max(hops, key=lambda hop: hop.factor)
     return (
         worst.node.name,
-        f"It is huge as it leaves the loss, in {worst.node.name}: {describe(worst)}.",
+        f"It is already huge where it leaves the loss, in {worst.node.name}: {describe(worst)}.",
     )
 
 
@@ -210,8 +204,8 @@ def _healthy(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None,
     if not inside:
         return None, "It comes straight from the loss."
     weakest = min(inside, key=lambda hop: hop.factor)
-    text = f"It arrives through {len(hops)} operations, and none stands out; the least of it"
-    text += f", {weakest.factor:.2g}, is passed on by {weakest.node.name}"
+    text = f"It arrives through {len(hops)} operations, and none stands out. The smallest factor"
+    text += f", {weakest.factor:.2g}, is that of {weakest.node.name}"
     return None, text + (f": {describe(weakest)}." if weakest.factor < 0.1 else ".")
 
 
@@ -223,7 +217,7 @@ def _log_of_factor(hop: Hop) -> float:
 
 
 def _dominant(hops: list[Hop], verb: str, weight: Callable[[Hop], float]) -> tuple[str | None, str]:
-    """Name the operation, or the kind of operation, that did most of a change."""
+    """Name the operation, or the kind of operation, that causes most of a change."""
     kinds: dict[str, list[Hop]] = {}
     for hop in hops:
         kinds.setdefault(hop.node.operation, []).append(hop)

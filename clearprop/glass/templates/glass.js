@@ -24,27 +24,27 @@
 
   // --- arrays ------------------------------------------------------------------------------------
 
-  const SHARES = 32000;
+  const FRACTIONS = 32000;
   const NEGATIVE = [[247, 247, 245], [164, 201, 230], [72, 137, 196], [21, 82, 145], [8, 40, 88]];
   const POSITIVE = [[247, 247, 245], [252, 205, 160], [244, 150, 79], [222, 104, 24], [176, 66, 6]];
 
   function numbersOf(part, limit) {
     if (part.numbers) return part.numbers.map((x) => (typeof x === "number" ? x : Number(x.replace("inf", "Infinity"))));
-    const bytes = Uint8Array.from(atob(part.shares), (sign) => sign.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(part.fractions), (sign) => sign.charCodeAt(0));
     const view = new DataView(bytes.buffer);
     return Array.from({ length: bytes.length / 2 }, (_, i) => {
-      const share = view.getInt16(2 * i, true);
-      if (share === -32768) return NaN;
-      if (Math.abs(share) === 32767) return share * Infinity;
-      return (share / SHARES) * limit;
+      const fraction = view.getInt16(2 * i, true);
+      if (fraction === -32768) return NaN;
+      if (Math.abs(fraction) === 32767) return fraction * Infinity;
+      return (fraction / FRACTIONS) * limit;
     });
   }
 
   function color(x, limit) {
     if (!Number.isFinite(x)) return [128, 128, 128];
-    const share = limit ? Math.min(1, Math.abs(x) / limit) : 0;
+    const fraction = limit ? Math.min(1, Math.abs(x) / limit) : 0;
     const stops = x < 0 ? NEGATIVE : POSITIVE;
-    const place = share * (stops.length - 1);
+    const place = fraction * (stops.length - 1);
     const i = Math.min(Math.floor(place), stops.length - 2);
     return stops[i].map((c, k) => Math.round(c + (stops[i + 1][k] - c) * (place - i)));
   }
@@ -61,9 +61,9 @@
       const line = make("tr");
       for (let c = 0; c < columns; c++) {
         const x = numbers[r * columns + c];
-        const share = Number.isFinite(x) && limit ? Math.abs(x) / limit : 0;
+        const fraction = Number.isFinite(x) && limit ? Math.abs(x) / limit : 0;
         const kind = !Number.isFinite(x) ? "strange" : x < 0 ? "minus" : x > 0 ? "plus" : "";
-        const cell = make("td", { class: kind + (share > 0.5 ? " strong" : ""), style: `--s:${(0.85 * share).toFixed(2)}` }, said(x));
+        const cell = make("td", { class: kind + (fraction > 0.5 ? " strong" : ""), style: `--s:${(0.85 * fraction).toFixed(2)}` }, said(x));
         line.append(cell);
       }
       body.append(line);

@@ -93,7 +93,7 @@ def test_a_jacobian_gives_rows_columns_and_entries(small: Glass) -> None:
     close(by_x.row((0, 1)), expected[0][0, 1])
     close(by_w.column((1, 2)), expected[1][:, :, 1, 2])
     close(by_w[(0, 2), (1, 2)], x[0, 1])
-    with pytest.raises(ConfigurationError, match="no entry"):
+    with pytest.raises(ConfigurationError, match="no such entry"):
         by_w.row((0, 3))
     with pytest.raises(ConfigurationError, match="no such input"):
         node.local(2)
@@ -153,7 +153,7 @@ def test_pictures_come_upright_whichever_way_the_processor_holds_them() -> None:
     model, x = nn.Sequential(layers).init(0), drawn(16, 8, 8, 1)
     glass = explain(model, x, np.arange(16) % 2)
     node = glass["layers.0/convolution"]
-    held = glass.values.program.variable_of[node._spec.value.number]
+    held = glass.values.program.variable_of[node.spec.value.number]
     assert glass.values.program.is_turned(held)
     assert node.summary.mean == pytest.approx(float(node.value.mean()), rel=1e-4)
     close(node.value, model.layers[0](x))

@@ -17,7 +17,7 @@ from clearprop import models, nn
 from clearprop.errors import RunError
 from clearprop.glass.explain import Glass, explain
 from clearprop.glass.explain.page import BYTES, details, groups
-from clearprop.glass.explain.sample import SHARES, layouts, sampled
+from clearprop.glass.explain.sample import FRACTIONS, layouts, sampled
 from tests.glass.page import read
 
 
@@ -109,10 +109,10 @@ def test_pictures_are_shown_by_channel_and_kernels_by_filter(pictures: Glass) ->
     value = np.asarray(pictures["layers.0"].value)
     assert len(shown["panels"]) == 3
     for channel, panel in enumerate(shown["panels"]):
-        shares = np.frombuffer(base64.b64decode(panel["shares"]), "<i2")
+        fractions = np.frombuffer(base64.b64decode(panel["fractions"]), "<i2")
         expected = value[0, :, :, channel].ravel()
         largest = np.abs(value).max()
-        np.testing.assert_allclose(shares / SHARES * largest, expected, atol=1e-4 * largest)
+        np.testing.assert_allclose(fractions / FRACTIONS * largest, expected, atol=1e-4 * largest)
 
 
 def test_what_is_no_finite_number_is_told() -> None:
@@ -121,8 +121,8 @@ def test_what_is_no_finite_number_is_told() -> None:
     assert sampled(array, 100)["limit"] == 1
     large = np.full((9, 9), np.nan)
     large[0, :3] = [np.inf, -np.inf, 2.0]
-    shares = np.frombuffer(base64.b64decode(sampled(large, 81)["panels"][0]["shares"]), "<i2")
-    assert shares[:4].tolist() == [32767, -32767, SHARES, -32768]
+    fractions = np.frombuffer(base64.b64decode(sampled(large, 81)["panels"][0]["fractions"]), "<i2")
+    assert fractions[:4].tolist() == [32767, -32767, FRACTIONS, -32768]
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (5000,), (200, 300), (0, 3), (2, 3, 40, 50, 6)])
@@ -140,7 +140,7 @@ def test_layers_come_in_the_order_of_computation_and_again_where_they_are_used_a
     assert paths[:2] == ["input", "flatten"]
     assert paths[2:6] == ["layers.0", "activation", "layers.1", "activation #2"]
     assert sorted(node.index for group in found for node in group.nodes) == list(range(len(glass)))
-    assert all(0 <= group.share <= 1 for group in found)
+    assert all(0 <= group.bar <= 1 for group in found)
 
 
 def test_a_pass_of_many_nodes_has_a_page_of_bounded_size() -> None:

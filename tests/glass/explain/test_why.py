@@ -205,7 +205,7 @@ def test_targets_in_the_thousands_are_found() -> None:
     model = models.MLP((4, 5, 1)).init(0)
     answer = explain(model, drawn(8, 4), 1e5 + drawn(8, 1), "squared_error").why("layers.0.weight")
     assert answer.verdict == "huge"
-    assert "the answers are 1e+05 away from the targets" in answer.reason
+    assert "the outputs are 1e+05 away from the targets" in answer.reason
 
 
 def test_answers_that_are_right_send_little_back() -> None:
@@ -218,7 +218,7 @@ def test_answers_that_are_right_send_little_back() -> None:
 
 def test_what_cannot_be_asked_is_refused() -> None:
     glass = seen(deep("relu", 1))
-    with pytest.raises(ConfigurationError, match="one node at a time"):
+    with pytest.raises(ConfigurationError, match="why takes one node"):
         glass.why("layers.*")
     with pytest.raises(ConfigurationError, match="no such entry"):
         glass.why("layers.0.bias", 16)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 
-class Summary(NamedTuple):
-    """What is said of an array; all but ``nonfinite`` and ``zeros`` of its finite entries.
+class ArraySummary(NamedTuple):
+    """An array in a few numbers; all but ``nonfinite`` and ``zeros`` are of its finite entries.
 
     Attributes:
         mean: of the entries.
         smallest, largest: of the entries.
         size: mean of their absolute values.
         norm: root of the sum of their squares.
-        zeros: share of all entries that are 0.
+        zeros: fraction of all entries that are exactly 0.
         nonfinite: how many entries are infinite or not a number.
     """
 
@@ -30,11 +32,11 @@ class Summary(NamedTuple):
     nonfinite: int
 
 
-NOTHING = Summary(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0)
-"""Of an error signal that does not arrive."""
+NOTHING = ArraySummary(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0)
+"""The summary of an error signal that does not arrive: it is 0."""
 
 
-def summary_of(array: Any) -> Summary:
+def summary_of(array: ArrayLike) -> ArraySummary:
     """Return an array in a few numbers.
 
     >>> summary_of(np.array([3.0, -4.0, 0.0, np.nan])).norm
@@ -43,26 +45,26 @@ def summary_of(array: Any) -> Summary:
     return summary_from(numbers_of(np.asarray(array, np.float64), np))
 
 
-def summary_from(numbers: Any) -> Summary:
-    """Return the summary whose numbers those are, in their order."""
+def summary_from(numbers: Iterable[float]) -> ArraySummary:
+    """Return the summary with these numbers, in the order of its fields."""
     mean, smallest, largest, size, norm, zeros, nonfinite = (float(number) for number in numbers)
-    return Summary(mean, smallest, largest, size, norm, zeros, round(nonfinite))
+    return ArraySummary(mean, smallest, largest, size, norm, zeros, round(nonfinite))
 
 
 def numbers_of(array: Any, of: Any = jnp) -> Any:
-    """Return the numbers of a summary as an array, computed by JAX or by ``of`` (numpy)."""
+    """Return the numbers of a summary as an array, computed by JAX, or by numpy with ``of=np``."""
     if of is jnp:
         if jnp.issubdtype(array.dtype, jax.dtypes.extended):
             array = jnp.zeros(())
         array = array.astype(jnp.promote_types(jnp.float32, array.dtype))
     if not array.size:
-        return of.asarray([0.0] * len(Summary._fields))
+        return of.asarray([0.0] * len(ArraySummary._fields))
     finite = of.isfinite(array)
     count = of.maximum(of.sum(finite), 1)
     kept = of.where(finite, array, 0)
     sizes = of.abs(kept)
     largest = of.max(sizes)
-    # Divided by the largest, squares neither overflow nor vanish.
+    # The squares of entries divided by the largest can neither overflow nor underflow.
     unit = of.where(largest > 0, largest, 1)
     return of.stack(
         [

@@ -88,7 +88,7 @@ def test_both_directions_have_their_own_time() -> None:
 
 def test_what_is_no_loop_has_no_time() -> None:
     glass = explain(nn.Linear(2, 2).init(0), drawn(1, 2), np.array([0]))
-    with pytest.raises(ConfigurationError, match="no loop over time"):
+    with pytest.raises(ConfigurationError, match="not a loop over time"):
         glass.through_time("model/add")
     with pytest.raises(ConfigurationError, match="called 'recurent'"):
         glass.through_time("recurent")

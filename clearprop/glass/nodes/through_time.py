@@ -6,24 +6,24 @@ Shape letters: T steps, B examples, H units.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 Array = jax.Array
 
 
 @dataclass(frozen=True, eq=False)
 class ThroughTime:
-    """What a loop carries from step to step, and what comes back along it.
+    """The state of a loop after each step, and its error signals.
 
     Attributes:
         name: of the loop.
-        values: each array of the state after every step, (T, B, H) in a recurrent layer; of an
+        values: each array of the state after every step, (T, B, H) in a recurrent layer; for an
             LSTM the hidden state and the cell.
-        errors: dE/dvalue of each: what comes through the later steps, and what the step's own
-            outputs send.
+        errors: dE/dvalue of each: the sum of what comes back through the later steps and of what
+            comes from the step's own outputs.
     """
 
     name: str
@@ -31,19 +31,20 @@ class ThroughTime:
     errors: tuple[Array, ...]
 
     @property
-    def norms(self) -> Any:
+    def norms(self) -> NDArray[np.float64]:
         """Norm of the error signal of the whole state after every step, (T,)."""
         squares = [
             np.square(np.asarray(e, np.float64)).reshape(len(e), -1).sum(1) for e in self.errors
         ]
-        return np.sqrt(np.sum(squares, axis=0))
+        norms: NDArray[np.float64] = np.sqrt(np.sum(squares, axis=0))
+        return norms
 
     @property
     def factor(self) -> float:
-        """By how much a step changed the norm on the way back: the geometric mean over all steps.
+        """The factor by which one step changes the norm on the way back: the geometric mean.
 
-        The way goes from the step with the largest error signal to the one farthest from it; nan
-        where there is no such way.
+        It is taken from the step with the largest error signal to the step farthest from it; NaN
+        where there is only one step or no finite error signal.
         """
         norms = self.norms
         if len(norms) < 2 or not np.isfinite(norms).all() or not norms.any():

@@ -14,8 +14,9 @@ import pytest
 
 from clearprop import models, nn, tree
 from clearprop.errors import ConfigurationError
-from clearprop.glass.explain import Glass, explain, program
-from clearprop.glass.explain.summary import numbers_of, summary_of
+from clearprop.glass.explain import Glass, explain
+from clearprop.glass.nodes import program
+from clearprop.glass.nodes.array_summary import numbers_of, summary_of
 
 RANDOM = np.random.default_rng(0)
 

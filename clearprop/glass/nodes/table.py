@@ -7,36 +7,32 @@ import html
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from clearprop.glass.explain.summary import Summary
-
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
+from clearprop.glass.nodes.array_summary import ArraySummary
 
 HEADINGS = ("name", "shape", "mean", "min", "max", "zeros", "|error|", "note")
-"""Of the columns: mean, min, max and share of zeros of the value, mean |.| of the error signal."""
+"""Of the columns: mean, min, max and fraction of zeros of the value, mean size of the error."""
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One node in a few numbers.
 
     Attributes:
         name, operation, shape: of the node.
-        value: what its value is like.
-        error: what its error signal is like; None where it carries none.
+        value: the summary of its value.
+        error: the summary of its error signal; None where it carries none.
     """
 
     name: str
     operation: str
     shape: tuple[int, ...]
-    value: Summary
-    error: Summary | None
+    value: ArraySummary
+    error: ArraySummary | None
 
     @property
     def note(self) -> str:
-        """What is not as it should be: entries that are no finite numbers."""
+        """How many entries are not finite numbers; "" where all are finite."""
         parts = (("values", self.value), ("errors", self.error))
         return ", ".join(
             f"{s.nonfinite} {what} not finite" for what, s in parts if s and s.nonfinite
@@ -44,7 +40,7 @@ class Row:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The row as text, as `HEADINGS` has it."""
+        """The row as text, in the order of `HEADINGS`."""
         value = self.value
         return (
             self.name,
@@ -57,14 +53,14 @@ class Row:
 
 
 class Table:
-    """Rows of nodes: as aligned text, in a notebook as a table, or as CSV.
+    """Rows of nodes, shown as aligned text, as a table in a notebook, or as CSV.
 
     Attributes:
-        rows: one a node.
+        rows: one for each node.
     """
 
-    def __init__(self, nodes: Iterable[GlassNode]) -> None:
-        self.rows = [row_of(node) for node in nodes]
+    def __init__(self, rows: Iterable[TableRow]) -> None:
+        self.rows = list(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -91,7 +87,7 @@ class Table:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def to_csv(self) -> str:
-        """Return the rows as comma-separated text, numbers in full."""
+        """Return the rows as comma-separated text, with all digits of the numbers."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         fields = ("mean", "smallest", "largest", "size", "norm", "zeros", "nonfinite")
@@ -114,8 +110,3 @@ class Table:
     @property
     def _noted(self) -> bool:
         return any(row.note for row in self.rows)
-
-
-def row_of(node: GlassNode) -> Row:
-    """Return a node in a few numbers."""
-    return Row(node.name, node.operation, node.shape, node.summary, node.error_summary)

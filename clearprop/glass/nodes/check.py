@@ -1,4 +1,4 @@
-"""The check of an error signal by small steps: E itself, computed anew with one entry moved.
+"""The check of an error signal by small steps: E is computed again with one entry changed.
 
 Shape letters: S steps of different sizes.
 """
@@ -8,40 +8,43 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop.autodiff import Operation, Tape
 from clearprop.autodiff.sweep import Place
 from clearprop.errors import ConfigurationError, ModelError
-from clearprop.glass.explain.program import Program
+from clearprop.glass.nodes.graph import Entry, Spec, entry_of
+from clearprop.glass.nodes.program import Program, operations_of
+from clearprop.glass.nodes.values import Values
 
-if TYPE_CHECKING:
-    from clearprop.glass.explain.node import GlassNode
+Array = jax.Array
+Floats = NDArray[np.float64]
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
-"""How far an entry is moved, in parts of its own size or of its array's."""
+"""By how much an entry is changed, relative to its own size or that of its array."""
 
 NOISE = 32 * float(np.finfo(np.float64).eps)
-"""Of E computed twice, relative to E."""
+"""The rounding error of E, relative to E."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One entry of an error signal, compared with what E does when that entry is moved.
+    """One entry of an error signal, compared with how E changes when that entry is changed.
 
     Attributes:
         index: of the entry.
-        error: what back-propagation gives.
+        error: from back-propagation.
         numeric: the central difference (E(v + h) - E(v - h)) / 2h in double precision.
         difference: |error - numeric|.
-        agrees: whether that is no more than rounding can be; at a kink, whether the error lies
-            between the slopes of the two sides.
-        below, above: slopes of E to both sides, (E(v) - E(v - h)) / h and (E(v + h) - E(v)) / h.
-        note: what else is to be said, such as that E has a kink here; else empty.
+        agrees: whether rounding explains the difference; at a kink, whether the error lies between
+            the slopes of the two sides.
+        below, above: slopes of E on both sides, (E(v) - E(v - h)) / h and (E(v + h) - E(v)) / h.
+        note: a remark, such as that E has a kink here; "" for none.
     """
 
     index: tuple[int, ...]
@@ -59,22 +62,24 @@ class Check:
         return f"{text}: {verdict}" + (f" ({self.note})" if self.note else "")
 
 
-def check(node: GlassNode, index: Any = None) -> Check:
+def check(values: Values, spec: Spec, index: Entry | None = None) -> Check:
     """Compare an entry of a node's error signal with a finite difference of E.
 
-    Model and loss are computed again in double precision with that entry of the node's value moved
-    up and down, all after it as it follows; of steps of several sizes the one counts at which the
-    difference changes least. What the model holds constant (targets, masks, what `stop_gradient`
-    took out) stays as it was. Inside a loop or a `checkpoint` that cannot be seen to: where error
-    signals are stopped there, as by ``truncate=``, small steps show the whole slope.
+    Model and loss are computed again in double precision with that entry of the node's value
+    changed up and down; everything that depends on it follows. Several step sizes are tried, and
+    the one at which the difference changes least is used. Constants of the model (targets, masks,
+    the results of `stop_gradient`) keep their values. Inside a loop or a `checkpoint` they cannot
+    be kept: where error signals are stopped there, as by ``truncate=``, small steps show the whole
+    slope.
 
     Args:
-        node: any that carries an error.
-        index: the entry; None for that of the largest error.
+        values: of the pass.
+        spec: of a node that carries an error.
+        index: the entry; None for that with the largest error signal.
 
     Raises:
         ConfigurationError: the node carries no error, or has no such entry.
-        ModelError: the model does otherwise in double precision than in single.
+        ModelError: the model computes other operations in double precision than in single.
 
     >>> from clearprop import nn
     >>> from clearprop.glass.explain import explain
@@ -83,49 +88,35 @@ def check(node: GlassNode, index: Any = None) -> Check:
     >>> glass["layers.0/matmul"].check().agrees
     True
     """
-    error = node.error
-    if error is None or node.place is None:
+    error = values.error(spec)
+    if error is None or spec.place is None:
         raise ConfigurationError(
-            "the node carries no error signal", where=node.name, given=f"dtype {node.dtype}"
+            "the node carries no error signal", where=spec.name, given=f"dtype {spec.dtype}"
         )
-    errors, values = (np.asarray(a, np.float64) for a in (error, node.value))
-    entry = _entry(node, errors, index)
-    scale = max(abs(values.flat[entry]), float(np.sqrt(np.mean(values**2))))
+    errors, value = (np.asarray(a, np.float64) for a in (error, values[spec.value]))
+    at = entry_of(spec.shape, index, spec.name) if index is not None else largest_entry(errors)
+    entry = int(np.ravel_multi_index(at, errors.shape)) if at else 0
+    scale = max(abs(value.flat[entry]), float(np.sqrt(np.mean(value**2))))
     steps = np.array(STEPS) * (scale if 0 < scale < np.inf else 1.0)
-    at = tuple(int(i) for i in np.unravel_index(entry, errors.shape))
-    values_of_e = _objectives(node, entry, steps)
+    values_of_e = _objectives(values, spec.place, entry, steps)
     largest = float(np.max(np.abs(errors)))
-    precision = float(jnp.finfo(node.dtype).eps) ** 0.5  # type: ignore[no-untyped-call]
+    precision = float(np.spacing(np.ones((), spec.dtype))) ** 0.5
     return _compared(at, errors[at].item(), largest, precision, steps, values_of_e)
 
 
-def _entry(node: GlassNode, errors: Any, index: Any) -> int:
-    if index is not None:
-        return int(np.arange(errors.size).reshape(errors.shape)[entry_of(node, index)])
-    strange = ~np.isfinite(errors)
-    return int(np.argmax(strange if strange.any() else np.abs(errors)))
-
-
-def entry_of(node: GlassNode, index: Any) -> tuple[int, ...]:
-    """Return the index of an entry, counted from the front.
-
-    Raises:
-        ConfigurationError: the node has no such entry.
-    """
-    place = tuple(index) if isinstance(index, Sequence) else (index,)
-    sizes = node.shape
-    if len(place) == len(sizes) and all(-n <= k < n for k, n in zip(place, sizes, strict=True)):
-        return tuple(int(k) % n for k, n in zip(place, sizes, strict=True))
-    raise ConfigurationError(
-        "the node has no such entry",
-        where=node.name,
-        given=f"index {place}",
-        expected=f"one number an axis of {sizes}",
-    )
+def largest_entry(errors: Floats) -> tuple[int, ...]:
+    """Return the index of the largest entry; the first that is not finite counts as the largest."""
+    sizes = np.where(np.isfinite(errors), np.abs(errors), np.inf)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(sizes)), errors.shape))
 
 
 def _compared(
-    at: tuple[int, ...], error: float, largest: float, precision: float, steps: Any, found: Any
+    at: tuple[int, ...],
+    error: float,
+    largest: float,
+    precision: float,
+    steps: Floats,
+    found: Floats,
 ) -> Check:
     middle, up, down = found[0], found[1 : len(steps) + 1], found[len(steps) + 1 :]
     if not (np.isfinite(found).all() and np.isfinite(error)):
@@ -140,7 +131,7 @@ def _compared(
     best = 1 + int(np.argmin(np.abs(np.diff(central))))
     numeric, noise = float(central[best]), NOISE * abs(middle) / steps
     gap = np.abs(above - below)
-    # Of a smooth function the gap shrinks with the step, of a kink it does not.
+    # For a smooth function the gap shrinks with the step; at a kink it does not.
     kinked = bool(gap[-2] > 0.5 * gap[1] and gap[-2] > 20 * noise[-2] and gap[1] > 20 * noise[1])
     slack = precision * (max(abs(error), abs(numeric)) + 0.1 * largest) + float(noise[best])
     left, right = float(below[best]), float(above[best])
@@ -154,22 +145,22 @@ def _compared(
     return Check(at, error, numeric, abs(error - numeric), agrees, left, right, note)
 
 
-# -- E with one entry moved ---------------------------------------------------------------------
+# -- E with one entry changed -------------------------------------------------------------------
 
 
 class Nudged(Tape):
-    """A tape on which one entry of one value is moved as it is written.
+    """A tape that changes one entry of one value when the value is written.
 
     Args:
         place: (node, output) of the value, traced integers.
-        entry: which of its entries, counted along the flat array.
-        by: how far.
-        still: the same pass with nothing moved, for what the model holds constant.
+        entry: the index of the entry in the flat array.
+        by: by how much it is changed.
+        still: the tape of the unchanged pass; constants are taken from it.
     """
 
     __slots__ = ("_by", "_entry", "_place", "_still")
 
-    def __init__(self, place: tuple[Any, Any], entry: Any, by: Any, still: Tape) -> None:
+    def __init__(self, place: tuple[Array, Array], entry: Array, by: Array, still: Tape) -> None:
         super().__init__()
         self._place = place
         self._entry = entry
@@ -177,7 +168,7 @@ class Nudged(Tape):
         self._still = still
 
     def variable(self, value: Any) -> Any:
-        """Box an input of the pass, moved where it is the one."""
+        """Box an input of the pass, changed where it is the chosen value."""
         return super().variable(self._moved(jnp.asarray(value), (len(self.nodes), 0)))
 
     def record(
@@ -188,7 +179,7 @@ class Nudged(Tape):
         output: Any,
         parameters: dict[str, Any],
     ) -> Any:
-        """Write one node, its output moved where it is the one."""
+        """Write one node, its output changed where it is the chosen value."""
         number = len(self.nodes)
         still = self._still.nodes[number]
         if still.operation is None or still.operation.name != operation.name:
@@ -212,43 +203,44 @@ class Nudged(Tape):
         return value.reshape(-1).at[self._entry].add(by, mode="drop").reshape(value.shape)
 
 
-def _objectives(node: GlassNode, entry: int, steps: Any) -> Any:
-    """Return E as it is, and with the entry moved up and down by each step, in double precision."""
-    values = node.glass.values
+def _objectives(values: Values, place: Place, entry: int, steps: Floats) -> Floats:
+    """Return E, and E with the entry changed up and down by each step, in double precision."""
     with jax.enable_x64(True):
         arrays = [_doubled(a) for a in values.given]
         by = jnp.asarray(np.concatenate([[0.0], steps, -steps]))
-        assert node.place is not None
-        return np.asarray(_moved_objective(values.program)(arrays, node.place, entry, by))
+        return np.asarray(_moved_objective(values.program)(arrays, place, entry, by))
 
 
 @functools.lru_cache(8)
-def _moved_objective(program: Program) -> Callable[..., Any]:
+def _moved_objective(program: Program) -> Callable[..., Array]:
     """Return the compiled (arrays, place, entry, distances) -> E of each distance, (S,)."""
 
-    def moved(arrays: Sequence[Any], place: Any, entry: Any, distances: Any) -> Any:
-        still = program.run(arrays).tape
-        operations = [n.operation.name if n.operation else "" for n in still.nodes]
-        if operations != program.operations:
+    def moved(
+        arrays: Sequence[Array], place: tuple[Array, Array], entry: Array, distances: Array
+    ) -> Array:
+        still = program.run(arrays).recording.tape
+        if operations_of(still) != program.operations:
             raise _otherwise()
 
-        def at(by: Any) -> Any:
-            objective = program.run(arrays, Nudged(place, entry, by, still)).objective
-            return getattr(objective, "value", objective)
+        def at(by: Array) -> Array:
+            made = program.run(arrays, Nudged(place, entry, by, still))
+            return made.recording.value(made.objective)
 
-        return jax.lax.map(at, distances)
+        objectives: Array = jax.lax.map(at, distances)
+        return objectives
 
-    # Run a few times, it is better compiled soon than fast.
+    # It runs a few times, so a short compilation is worth more than fast code.
     return jax.jit(moved, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def _doubled(array: Any) -> Any:
+def _doubled(array: Array) -> Array:
     dtype = array.dtype
     return jnp.asarray(array, jnp.float64) if jnp.issubdtype(dtype, jnp.floating) else array
 
 
 def _otherwise() -> ModelError:
     return ModelError(
-        "the model does otherwise in double precision than in single, and cannot be checked so",
+        "the model computes other operations in double precision than in single, so small steps "
+        "cannot check it",
         fix="let it compute in the dtype of its input",
     )

@@ -1,0 +1,321 @@
+"""The trace of one example through the network and back: feature maps and error signals by layer.
+
+Shape letters: B examples, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.glass.bars import Bars
+from clearprop.glass.capture import (
+    Capture,
+    LayerSignal,
+    compiled_capture,
+    inner_layers,
+)
+from clearprop.glass.colors import diverging, largest
+from clearprop.glass.pictures import data_address, is_picture
+from clearprop.glass.subject import Subject
+from clearprop.glass.wording import number, percent
+from clearprop.nn.definitions import EXPLODES, FEW_ZEROS, VANISHES
+
+SAMPLE = 64
+SEARCHED = 10_000
+MOST_MAPS = 16
+MOST_LAYERS = 40
+CELLS_A_ROW = 64
+TILE, STRIP, LARGEST_CELL = 64, 448, 28
+
+
+@dataclass(frozen=True)
+class SignalPictures:
+    """Pictures of one array of a layer: tiles for feature maps, one strip for a row of units.
+
+    Attributes:
+        tiles: data addresses, one for each channel; or one strip.
+        limit: the absolute value with the full color.
+        alt: the description for screen readers.
+        width: of a tile on the page, in pixels.
+    """
+
+    tiles: tuple[str, ...]
+    limit: str
+    alt: str
+    width: int
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """The output of one layer for the example, and the error signal that came back to it.
+
+    Attributes:
+        name: of the layer.
+        kind: its class or activation.
+        shape: of its output, as text.
+        form: "maps" (H, W, C), "units" (a row of numbers) or "rows" (positions by units).
+        shown: how many of the maps are shown; "" where all are.
+        value: pictures of the output.
+        error: pictures of the error signal.
+    """
+
+    name: str
+    kind: str
+    shape: str
+    form: str
+    shown: str
+    value: SignalPictures
+    error: SignalPictures
+
+
+@dataclass(frozen=True)
+class LayerFlow:
+    """Mean sizes of one layer's outputs and error signals over many examples.
+
+    Attributes:
+        name: of the layer.
+        kind: its class or activation.
+        value: mean absolute output.
+        zeros: fraction of outputs that are exactly 0, which shows silent units; "" for few.
+        pull: mean absolute gradient over mean absolute weight; "" for a layer without weights.
+        error: mean absolute error signal of one example.
+        error_value: the same as a number.
+        bar: length of the bar, from 0 to 1, on a logarithmic scale.
+    """
+
+    name: str
+    kind: str
+    value: str
+    zeros: str
+    pull: str
+    error: str
+    error_value: float
+    bar: float
+
+
+@dataclass(frozen=True)
+class ExampleTrace:
+    """The trace of one example through the network and back.
+
+    Attributes:
+        why: why this example was chosen.
+        prediction: the predicted and the true class or numbers, in a sentence.
+        picture: the input, where it is a picture.
+        text: the input, where it is text.
+        input_error: dE/d input, where the input is a picture.
+        layers: from the input to the output.
+        flow: mean sizes of outputs and error signals over many examples.
+        examples: how many examples those are.
+        reading: what the sizes of the error signals mean, in a sentence.
+        decades: the error signals of the shortest and the longest bar.
+    """
+
+    why: str
+    prediction: str
+    picture: str
+    text: str
+    input_error: SignalPictures | None
+    layers: tuple[LayerTrace, ...]
+    flow: tuple[LayerFlow, ...]
+    examples: int
+    reading: str
+    decades: tuple[str, str]
+
+
+def example_trace(subject: Subject) -> ExampleTrace:
+    """Return the trace of one example through the network, with sizes over more examples."""
+    row, why = _chosen_example(subject)
+    others = [i for i in range(min(SAMPLE, len(subject))) if i != row]
+    rows = np.array([row, *others[: SAMPLE - 1]])
+    seen = compiled_capture(
+        subject.model, subject.model_inputs(rows), subject.model_targets(rows), subject.loss
+    )
+    inner = inner_layers(subject.model, seen)
+    # E is the mean over the examples, so the error signal of one example's loss is larger by their
+    # number.
+    flow = _flow(subject.model, seen, inner, len(rows))
+    layers = [_layer_trace(one, len(rows)) for one in inner[:MOST_LAYERS]]
+    picture, input_error = "", None
+    if is_picture(subject.input_shape):
+        picture = data_address(subject.picture(row))
+        error = np.asarray(seen.input.error[0]) * len(rows)
+        input_error = _maps(error, "error signal of the input")
+    return ExampleTrace(
+        why=why,
+        prediction=_prediction(subject, row),
+        picture=picture,
+        text=subject.text(row) or "",
+        input_error=input_error,
+        layers=tuple(layer for layer in layers if layer is not None),
+        flow=flow,
+        examples=len(rows),
+        reading=_reading(flow),
+        decades=Bars.of(layer.error_value for layer in flow).ends,
+    )
+
+
+def _chosen_example(subject: Subject) -> tuple[int, str]:
+    losses = subject.losses_by_example[:SEARCHED]
+    if subject.evaluation.confusion is None:
+        row = int(np.argsort(losses, kind="stable")[len(losses) // 2])
+        why = "whose loss is the median"
+    else:
+        wrong = np.flatnonzero(subject.answers[:SEARCHED] != subject.truths[:SEARCHED])
+        if len(wrong):
+            row = int(wrong[np.argmin(losses[wrong])])
+            why = "the wrong prediction with the smallest loss"
+        else:
+            row, why = int(np.argmax(losses)), "the right prediction with the largest loss"
+    return row, f"{subject.noun} {subject.called(row)}, {why}"
+
+
+def _prediction(subject: Subject, row: int) -> str:
+    if subject.evaluation.outputs.ndim != 2:
+        return ""
+    if subject.evaluation.confusion is None:
+        said = np.asarray(subject.evaluation.outputs[row], np.float64).ravel()[:4]
+        true = np.asarray(subject.targets[row], np.float64).ravel()[:4]
+        texts = [", ".join(number(v) for v in x) for x in (said, true)]
+        return f"The network predicts {texts[0]}; true is {texts[1]}."
+    predicted, true = subject.answers[row], subject.truths[row]
+    text = f"The network predicts {subject.class_name(int(predicted))}"
+    if subject.chances is None:
+        return f"{text}; true is {subject.class_name(int(true))}."
+    text += f" ({percent(float(subject.chances[row, predicted]))})"
+    if predicted == true:
+        return f"{text}, which is right."
+    chance = percent(float(subject.chances[row, true]))
+    return f"{text}; true is {subject.class_name(int(true))} ({chance})."
+
+
+def _layer_trace(layer: LayerSignal, examples: int) -> LayerTrace | None:
+    if layer.error is None or layer.value.ndim < 2:
+        return None
+    value = np.asarray(layer.value[0], np.float64)
+    error = np.asarray(layer.error[0], np.float64) * examples
+    if value.ndim > 3 or not value.size:
+        return None
+    form = ("units", "rows", "maps")[value.ndim - 1]
+    of = value.shape[-1]
+    draw = _maps if form == "maps" else _strip if form == "units" else _rows
+    return LayerTrace(
+        name=layer.label,
+        kind=layer.kind,
+        shape=" x ".join(map(str, value.shape)),
+        form=form,
+        shown=f"{MOST_MAPS} of {of} maps" if form == "maps" and of > MOST_MAPS else "",
+        value=draw(value, f"output of {layer.label}"),
+        error=draw(error, f"error signal of {layer.label}"),
+    )
+
+
+def _maps(values: NDArray[np.float64], what: str) -> SignalPictures:
+    limit = largest(values)
+    maps = np.moveaxis(values, -1, 0)[:MOST_MAPS]
+    tiles = tuple(data_address(diverging(each, limit)) for each in maps)
+    size = f"{maps.shape[1]} x {maps.shape[2]}"
+    said = f"{what}: {len(tiles)} maps of {size}, {_span(values)}"
+    return SignalPictures(tiles, number(limit), said, TILE)
+
+
+def _strip(values: NDArray[np.float64], what: str) -> SignalPictures:
+    limit = largest(values)
+    n = len(values)
+    width = min(n, CELLS_A_ROW)
+    filled = np.zeros(-(-n // width) * width)
+    filled[:n] = values
+    pixels = diverging(filled, limit).reshape(-1, width, 3)
+    pixels.reshape(-1, 3)[n:] = 255
+    said = f"{what}: {n} units, {_span(values)}"
+    return SignalPictures((data_address(pixels),), number(limit), said, _strip_width(width))
+
+
+def _rows(values: NDArray[np.float64], what: str) -> SignalPictures:
+    limit = largest(values)
+    pixels = diverging(values[:512, :512], limit)
+    said = f"{what}: {_span(values)}"
+    return SignalPictures(
+        (data_address(pixels),), number(limit), said, _strip_width(pixels.shape[1])
+    )
+
+
+def _strip_width(cells: int) -> int:
+    return min(STRIP, LARGEST_CELL * cells)
+
+
+def _span(values: NDArray[np.float64]) -> str:
+    return f"{number(float(values.min()))} to {number(float(values.max()))}"
+
+
+def _flow(
+    model: nn.Module, seen: Capture, inner: list[LayerSignal], examples: int
+) -> tuple[LayerFlow, ...]:
+    measured = [
+        (layer, float(np.abs(layer.error.astype(np.float64)).mean()) * examples)
+        for layer in inner
+        if layer.error is not None
+    ]
+    bars = Bars.of(error for _, error in measured)
+    rows = []
+    for layer, error in measured:
+        zeros = float((layer.value == 0).mean())
+        rows.append(
+            LayerFlow(
+                name=layer.label,
+                kind=layer.kind,
+                value=number(float(np.abs(layer.value.astype(np.float64)).mean())),
+                zeros=percent(zeros) if zeros > FEW_ZEROS else "",
+                pull=_pull(model, seen, layer.path),
+                error=number(error),
+                error_value=error,
+                bar=bars.length(error),
+            )
+        )
+    return tuple(rows)
+
+
+def _pull(model: nn.Module, seen: Capture, path: str) -> str:
+    weights = {p: w for p, w in nn.parameters(model).items() if p.startswith(f"{path}.")}
+    if not weights:
+        return ""
+    gradients = np.concatenate([np.asarray(seen.gradients[p], np.float64).ravel() for p in weights])
+    values = np.concatenate([np.asarray(w, np.float64).ravel() for w in weights.values()])
+    size = float(np.abs(values).mean())
+    return number(float(np.abs(gradients).mean()) / size, 2) if size else ""
+
+
+def _reading(flow: tuple[LayerFlow, ...]) -> str:
+    if len(flow) < 2:
+        return ""
+    first, last = flow[0], flow[-1]
+    if not (np.isfinite(first.error_value) and np.isfinite(last.error_value)):
+        return "Some error signals are not finite: training cannot go on from here."
+    if last.error_value == 0:
+        return "No error signal comes back at all: the loss of the examples is 0."
+    if first.error_value == 0:
+        return f"No error signal reaches {first.name}: nothing passes one on, and it cannot learn."
+    factor = last.error_value / first.error_value
+    if factor >= VANISHES:
+        return (
+            f"On the way from {last.name} back to {first.name} the error signal shrinks "
+            f"{number(factor, 2)} times: it vanishes, and the first layers hardly learn."
+        )
+    if factor <= 1 / EXPLODES:
+        return (
+            f"On the way from {last.name} back to {first.name} the error signal grows "
+            f"{number(1 / factor, 2)} times: it explodes. Clip it, or start from smaller weights."
+        )
+    if 2 / 3 < factor < 3 / 2:
+        change = "keeps its size"
+    elif factor > 1:
+        change = f"becomes {number(factor, 2)} times smaller"
+    else:
+        change = f"becomes {number(1 / factor, 2)} times larger"
+    return (
+        f"On the way from {last.name} back to {first.name} the error signal {change}: it arrives. "
+        "Factors of thousands would mean that it vanishes or explodes."
+    )
