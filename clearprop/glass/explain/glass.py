@@ -25,7 +25,7 @@ from clearprop.glass.nodes.values import Values
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.files import write_atomically
-from clearprop.training.material import Part, check_labels
+from clearprop.training.training_data import Split, check_labels
 
 Array = jax.Array
 
@@ -81,7 +81,7 @@ def explain(
     # What the targets of somebody else's loss mean is not known here.
     if output is not None and any(own is known for known in nn.LOSSES.values()):
         targets, shape = np.asarray(y), glass.structure.nodes[output].shape
-        check_labels(Part("the targets", x, targets), nn.find_loss(loss), shape, targets.shape)
+        check_labels(Split("the targets", x, targets), nn.find_loss(loss), shape, targets.shape)
     return glass
 
 
