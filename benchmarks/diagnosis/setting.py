@@ -19,7 +19,7 @@ from clearprop import data, nn, ops, tree
 from clearprop.autodiff import stop_gradient
 from clearprop.nn.fields import Array, Initializer
 from clearprop.training import DivergedError, fit, read_run
-from clearprop.training.folder import MODEL
+from clearprop.training.run_folder import MODEL
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
 

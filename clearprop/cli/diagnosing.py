@@ -10,7 +10,7 @@ from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run
 from clearprop.errors import DataError, RunError
 from clearprop.recipes.experiment import of_run
-from clearprop.training.folder import read_config
+from clearprop.training.run_folder import read_config
 
 if TYPE_CHECKING:
     from clearprop.glass.diagnosis import Diagnosis

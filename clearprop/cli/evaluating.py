@@ -14,7 +14,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.recipes.choice import described
 from clearprop.recipes.experiment import RECIPE, of_one_run, of_run, recipe_of
 from clearprop.training import Evaluation, evaluate
-from clearprop.training.folder import read_config
+from clearprop.training.run_folder import read_config
 
 MOST_CLASSES = 20
 OF_ITS_DATA = ("name", "folder", "limit", "dev", "test")

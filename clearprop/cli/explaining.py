@@ -12,7 +12,7 @@ from clearprop.cli.output import say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.experiment import of_run
-from clearprop.training.folder import read_config
+from clearprop.training.run_folder import read_config
 
 if TYPE_CHECKING:
     from clearprop.glass.explain import Glass
@@ -32,9 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     subject = gather(folder, of_run(config, str(folder)).splits)
     row = _row(arguments.example, subject)
     rows = np.array([row])
-    glass = explain(
-        subject.model, subject.model_inputs(rows), subject.model_targets(rows), subject.loss
-    )
+    glass = explain(subject.model, *subject.model_examples(rows), subject.loss)
     told = _told(glass, arguments.node)  # before the page, that no pattern is wrong in vain
     name = f"{subject.part} {subject.noun} {subject.called(row)}"
     place = Path(arguments.output) if arguments.output is not None else folder / NAME

@@ -10,8 +10,8 @@ from clearprop.cli.training import finish
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import of_run
-from clearprop.training.folder import SNAPSHOTS, read_config
-from clearprop.training.snapshots import Folder, check_kept
+from clearprop.training.run_folder import SNAPSHOTS, read_config
+from clearprop.training.snapshots import SnapshotFolder, check_kept
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
             where="clearprop fork",
             fix=f"clearprop fork {parent} --step N",
         )
-    check_kept(arguments.step, Folder(parent / SNAPSHOTS).steps)
+    check_kept(arguments.step, SnapshotFolder(parent / SNAPSHOTS).steps)
     experiment = of_run(read_config(parent), str(parent))
     values = assigned(arguments.values)
     changed = experiment.changed(values)

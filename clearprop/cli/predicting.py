@@ -25,7 +25,7 @@ from clearprop.recipes.experiment import of_one_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import evaluate, predict
 from clearprop.training.files import write_atomically
-from clearprop.training.folder import read_config
+from clearprop.training.run_folder import read_config
 
 Words: TypeAlias = Sequence[Sequence[str]]
 """The words of some texts."""

@@ -7,7 +7,7 @@ import argparse
 from clearprop.cli.runs import existing_run
 from clearprop.cli.training import train
 from clearprop.recipes.experiment import of_run
-from clearprop.training.folder import read_config
+from clearprop.training.run_folder import read_config
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
 from clearprop.training import load, load_preprocessor
 from clearprop.training.files import disk_errors
-from clearprop.training.folder import CONFIG, MODEL
+from clearprop.training.run_folder import CONFIG, MODEL
 
 RUNS = Path("runs")
 

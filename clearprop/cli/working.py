@@ -15,7 +15,7 @@ from clearprop.cli.output import complain, say
 from clearprop.errors import ConfigurationError, DataError, RunError, nearest
 from clearprop.glass.equations import LECTURES, WorkedSolution, grade, lecture, worked_solution
 from clearprop.training import load, load_preprocessor
-from clearprop.training.folder import read_config
+from clearprop.training.run_folder import read_config
 
 WHERE = "clearprop worked"
 

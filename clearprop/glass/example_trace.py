@@ -131,9 +131,7 @@ def example_trace(subject: Subject) -> ExampleTrace:
     row, why = _chosen_example(subject)
     others = [i for i in range(min(SAMPLE, len(subject))) if i != row]
     rows = np.array([row, *others[: SAMPLE - 1]])
-    seen = compiled_capture(
-        subject.model, subject.model_inputs(rows), subject.model_targets(rows), subject.loss
-    )
+    seen = compiled_capture(subject.model, *subject.model_examples(rows), subject.loss)
     inner = inner_layers(subject.model, seen)
     # E is the mean over the examples, so the error signal of one example's loss is larger by their
     # number.

@@ -62,7 +62,7 @@ def plane_section(subject: Subject) -> PlaneSection | None:
 
 def _plane(subject: Subject) -> PlaneSection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
-    points = np.asarray(subject.model_inputs(rows), np.float64)
+    points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
     low, high = frame(points)
     side = [np.linspace(low[i], high[i], SIDE) for i in range(2)]
@@ -251,7 +251,7 @@ def marked(px: float, py: float, shape: int, r: float, kind: str, word: str) -> 
 
 def _curve(subject: Subject) -> PlaneSection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
-    points = np.asarray(subject.model_inputs(rows), np.float64)
+    points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
     low, high = float(points.min()), float(points.max())
     xs = np.linspace(low, high, 400)

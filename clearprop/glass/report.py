@@ -237,14 +237,14 @@ def _layers(subject: Subject) -> nn.Summary | None:
         return None
 
 
-def _noted_shape(config: dict[str, Any]) -> Sequence[int]:
+def _noted_shape(config: Mapping[str, Any]) -> Sequence[int]:
     preprocessor = config.get("preprocessor") or {}
     if preprocessor.get("kind") == "table":
         return (len(preprocessor.get("center", ())),)
     return preprocessor.get("input_shape", ()) or ()
 
 
-def _configuration(config: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+def _configuration(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     plain = without_folders(config)
     notes = dict(plain.get("notes", {}))
     recipe = notes.pop("recipe", None)
@@ -269,7 +269,7 @@ def _measures(measures: Mapping[str, float]) -> list[Figure]:
     return [Figure(name, measure(name, value)) for name, value in measures.items()]
 
 
-def _machine(config: dict[str, Any]) -> list[tuple[str, str]]:
+def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what is known of the machine that trained: no names of people, no folders."""
     noted = config.get("machine") or {
         **backend.describe(backend.mesh()),

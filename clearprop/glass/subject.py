@@ -6,12 +6,11 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.preprocessor import INPUTS
-from clearprop.data.sources import by_name, rows_of
+from clearprop.data.sources import by_name
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
 from clearprop.training import (
@@ -33,6 +32,7 @@ from clearprop.training import (
     load_preprocessor,
     read_run,
 )
+from clearprop.training.model_inputs import ModelInputs
 
 Judging = Splits | Dataset | tuple[Any, Any] | None
 LossLike = str | nn.Loss | Callable[[Any, Any], Any]
@@ -67,7 +67,7 @@ class Subject:
     losses: NDArray[np.float32]
     stopped: Stopped | None
     non_finite: NonFinite | None
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     preprocessor: Preprocessor | None
     loss: nn.Loss
     part: str
@@ -142,11 +142,11 @@ class Subject:
     @functools.cached_property
     def losses_by_example(self) -> NDArray[np.float64]:
         """The loss (N,) of each judging example."""
-        outputs, targets = jnp.asarray(self.evaluation.outputs), self.targets
-        if self.preprocessor is not None and self.preprocessor.target_center:
-            outputs = jnp.asarray(self._scaled(outputs))
-            targets = self.preprocessor.scaled_targets(targets)
-        losses = np.asarray(self.loss.per_example(outputs, jnp.asarray(targets)), np.float64)
+        outputs, targets = (
+            jnp.asarray(self._prepared.targets(np.asarray(part)))
+            for part in (self.evaluation.outputs, self.targets)
+        )
+        losses = np.asarray(self.loss.per_example(outputs, targets), np.float64)
         return np.asarray(losses.reshape(len(losses), -1).mean(axis=1))
 
     @property
@@ -170,22 +170,9 @@ class Subject:
         names = self.class_names
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
-    def model_inputs(self, rows: Any) -> Any:
-        """Return some examples as the model sees them."""
-        kept = rows_of(self.inputs, rows)
-        if self.preprocessor is not None:
-            return jax.tree.map(jnp.asarray, self.preprocessor.scaled(kept))
-        if by_name(kept):
-            return {name: jnp.asarray(each) for name, each in kept.items()}
-        tokens = kept.dtype.kind in "iu" and kept.dtype.itemsize > 1
-        return jnp.asarray(kept if tokens else kept.astype(np.float32))
-
-    def model_targets(self, rows: Any) -> Any:
-        """Return some targets as the loss sees them."""
-        targets = np.asarray(self.targets)[rows]
-        if self.preprocessor is not None and self.preprocessor.target_center:
-            targets = self.preprocessor.scaled_targets(targets)
-        return jnp.asarray(targets)
+    def model_examples(self, rows: NDArray[np.intp]) -> tuple[Any, Any]:
+        """Return some examples as the model and the loss see them."""
+        return self._prepared.examples(self.inputs, self.targets, rows)
 
     @functools.cached_property
     def brightest(self) -> int:
@@ -216,9 +203,9 @@ class Subject:
         assert isinstance(self.examples, tuple)
         return self.examples
 
-    def _scaled(self, outputs: Any) -> Any:
-        assert self.preprocessor is not None
-        return self.preprocessor.scaled_targets(outputs)
+    @property
+    def _prepared(self) -> ModelInputs:
+        return ModelInputs(self.preprocessor)
 
 
 def gather(
@@ -292,7 +279,7 @@ def _judging(data: Judging) -> tuple[str, Dataset | tuple[Any, Any] | None]:
     )
 
 
-def _loss(config: dict[str, Any], given: LossLike | None) -> nn.Loss:
+def _loss(config: Mapping[str, Any], given: LossLike | None) -> nn.Loss:
     if given is not None:
         return nn.find_loss(given)
     name = config.get("loss", "")

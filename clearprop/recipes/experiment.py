@@ -13,10 +13,8 @@ from clearprop.errors import ConfigurationError, RunError
 from clearprop.recipes import RECIPES, find_recipe
 from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.study import Study
-from clearprop.training import Evaluation, Event, Run, evaluate
-from clearprop.training.material import Part
-from clearprop.training.order import Order
-from clearprop.training.time_machine import begun, open_run
+from clearprop.training import Evaluation, Event, FitConfig, Run, evaluate, open_run, train
+from clearprop.training.training_data import Split
 
 RECIPE = "recipe"
 """The note in a run's configuration that says which recipe it is, with which values."""
@@ -84,12 +82,13 @@ class Experiment:
         Raises:
             ClearpropError: whatever `clearprop.training.fit` finds wrong.
         """
-        order = self.order(folder=folder, resume=resume, progress=progress, on_event=on_event)
-        return begun(order, order.task())
+        return train(
+            self.config(folder=folder, resume=resume, progress=progress, on_event=on_event)
+        )
 
-    def order(self, **options: Any) -> Order:
+    def config(self, **options: Any) -> FitConfig:
         """Return what `clearprop.training.fit` is asked for, with further options of it."""
-        return Order(
+        return FitConfig(
             self.model(),
             self.splits,
             loss=self.loss,
@@ -111,7 +110,7 @@ class Experiment:
         Raises:
             ClearpropError: whatever `clearprop.training.time_machine` finds wrong.
         """
-        return open_run(parent, self.order()).leave(step, self.changed(values).order(**options))
+        return open_run(parent, self.config()).leave(step, self.changed(values).config(**options))
 
     def changed(self, values: Mapping[str, Any]) -> Experiment:
         """Return the experiment with other values of its recipe, and the same data.
@@ -204,7 +203,7 @@ def of_run(config: Mapping[str, Any], where: str) -> Experiment:
     experiment = prepare(name, values)
     before = config.get("data", {}).get("fingerprint")
     train = experiment.splits.train
-    now = Part(train.name, train.inputs, train.targets, train).fingerprint()
+    now = Split(train.name, train.inputs, train.targets, train).fingerprint()
     if before is not None and before != now:
         raise RunError(
             "the data is no longer what the run was trained on",

@@ -12,13 +12,13 @@ from clearprop.training.events import (
     Stopped,
 )
 from clearprop.training.fit import fit
+from clearprop.training.fit_config import FitConfig
 from clearprop.training.model_file import load, load_preprocessor, save
-from clearprop.training.order import Order
 from clearprop.training.recording import Record
 from clearprop.training.recordings import Recorded, RecordedArray, Recordings
 from clearprop.training.run import History, Run, RunRecord, read_run
-from clearprop.training.session import DivergedError
-from clearprop.training.time_machine import TimeMachine, open_run
+from clearprop.training.time_machine import TimeMachine
+from clearprop.training.train import DivergedError, open_run, train
 
 __all__ = [
     "Checkpointed",
@@ -26,9 +26,9 @@ __all__ = [
     "EpochDone",
     "Evaluation",
     "Event",
+    "FitConfig",
     "History",
     "NonFinite",
-    "Order",
     "Record",
     "Recorded",
     "RecordedArray",
@@ -48,4 +48,5 @@ __all__ = [
     "predict",
     "read_run",
     "save",
+    "train",
 ]

@@ -1,4 +1,4 @@
-"""Judging a model on examples, and predicting with it.
+"""Evaluating a model on examples, and predicting with it.
 
 Shape letters: N examples, K classes.
 """
@@ -15,46 +15,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data import Dataset, Preprocessor
+from clearprop.data import Batch, Dataset, Preprocessor
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import DataError, ModelError, ShapeError
-from clearprop.training.calls import EVALUATION_BATCH, Calls
-from clearprop.training.material import Part, arrays_part, check_labels
-from clearprop.training.problem import Arrays, Batch, as_numbers
+from clearprop.training.algorithm import Arrays
+from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
+from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.training_data import Split, arrays_split, check_labels
 
 
-class Judged(NamedTuple):
-    """How a model does on some examples.
+class Score(NamedTuple):
+    """The loss and the error of a model on some examples.
 
     Attributes:
         objective: mean loss.
-        error: share of wrong answers, or root mean square error.
+        error: fraction of wrong predictions, or root mean square error.
     """
 
     objective: float
     error: float
 
 
-def judge_part(calls: Calls, arrays: Arrays, part: Part, resident: Batch | None) -> Judged:
-    """Return how a model does on a part.
+def score_split(
+    compiled: CompiledSteps, arrays: Arrays, split: Split, resident: Batch | None
+) -> Score:
+    """Return the score of a model on a split.
 
     Args:
-        calls: compiled for the model.
+        compiled: the compiled calls of its algorithm.
         arrays: its trained parameters and its statistics.
-        part: the examples.
-        resident: the same on the devices, where they live there.
+        split: the examples.
+        resident: the same examples on the devices; None where they are read in batches.
     """
-    n = len(part)
+    n = len(split)
     if resident is not None:
-        objective, error = (float(x) for x in calls.evaluate(arrays, resident))
+        objective, error = (float(x) for x in compiled.evaluate(arrays, resident))
     else:
         objective = error = 0.0
         for start in range(0, n, EVALUATION_BATCH):
             rows = np.arange(start, min(start + EVALUATION_BATCH, n))
-            batch = calls.place(Batch(rows_of(part.inputs, rows), part.targets[rows]))
-            sums = calls.evaluate(arrays, batch)
+            batch = compiled.put(Batch(rows_of(split.inputs, rows), split.targets[rows]))
+            sums = compiled.evaluate(arrays, batch)
             objective, error = objective + float(sums.objective), error + float(sums.error)
-    return Judged(objective / n, float(calls.problem.loss.finish(np.float64(error / n))))
+    return Score(objective / n, float(compiled.algorithm.finish(np.float64(error / n))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,26 +116,22 @@ def evaluate(
     >>> judged.error in (0.5, 0.75), judged.confusion.sum()
     (True, np.int64(4))
     """
-    chosen = nn.find_loss(loss)
+    chosen, model_inputs = nn.find_loss(loss), ModelInputs(preprocessor)
     if isinstance(dataset, Dataset):
         dataset = _prepared(dataset, preprocessor)
-        part = Part(dataset.name, dataset.inputs, dataset.targets, dataset)
+        split = Split(dataset.name, dataset.inputs, dataset.targets, dataset)
         names = dataset.class_names
     else:
-        part, names = arrays_part("data", *dataset), None
-    outputs = _outputs(model, part.inputs, preprocessor)
-    check_labels(part, chosen, outputs.shape, part.targets.shape)
-    scaled = preprocessor is not None and bool(preprocessor.target_center)
-    targets = part.targets
+        split, names = arrays_split("data", *dataset), None
+    outputs, targets = _outputs(model, split.inputs, model_inputs), split.targets
+    check_labels(split, chosen, outputs.shape, targets.shape)
     losses = chosen.per_example(
-        jnp.asarray(outputs),
-        jnp.asarray(preprocessor.scaled_targets(targets) if scaled and preprocessor else targets),
+        jnp.asarray(outputs), jnp.asarray(model_inputs.targets(jnp.asarray(targets)))
     )
-    if scaled and preprocessor is not None:
-        outputs = np.asarray(preprocessor.restored_targets(outputs))
+    outputs = np.asarray(model_inputs.restored(outputs))
     errors = chosen.error(jnp.asarray(outputs), jnp.asarray(targets))
     return Evaluation(
-        examples=len(part),
+        examples=len(split),
         objective=float(np.asarray(losses).mean(dtype=np.float64)),
         error=float(chosen.finish(np.asarray(errors).mean(dtype=np.float64))),
         error_name=chosen.error_name,
@@ -145,7 +144,7 @@ def evaluate(
 def predict(
     model: nn.Module, inputs: Any, preprocessor: Preprocessor | None = None
 ) -> NDArray[Any]:
-    """Return a model's outputs for many examples, computed batch by batch in compiled calls.
+    """Return a model's outputs for many examples, computed batch by batch in compiled compiled.
 
     Args:
         model: with values in its parameters.
@@ -165,10 +164,8 @@ def predict(
     """
     if preprocessor is not None:
         inputs = preprocessor.encode(jax.tree.map(np.asarray, inputs))
-    outputs = _outputs(model, inputs, preprocessor)
-    if preprocessor is not None and preprocessor.target_center:
-        return np.asarray(preprocessor.restored_targets(outputs))
-    return outputs
+    model_inputs = ModelInputs(preprocessor)
+    return np.asarray(model_inputs.restored(_outputs(model, inputs, model_inputs)))
 
 
 def _prepared(dataset: Dataset, preprocessor: Preprocessor | None) -> Dataset:
@@ -192,21 +189,21 @@ def _prepared(dataset: Dataset, preprocessor: Preprocessor | None) -> Dataset:
     )
 
 
-def _outputs(model: nn.Module, kept: Any, preprocessor: Preprocessor | None) -> NDArray[Any]:
+def _outputs(model: nn.Module, kept: Any, model_inputs: ModelInputs) -> NDArray[Any]:
     if not nn.is_initialized(model):
         raise ModelError("the model has no values yet", fix="model.init(0), or fit it first")
     if not by_name(kept):
         kept = kept if hasattr(kept, "dtype") else np.asarray(kept)
     n = _examples(kept)
     size = min(n, EVALUATION_BATCH)
-    prepared = as_numbers if preprocessor is None else preprocessor.scaled
     parts = []
     for start in range(0, n, max(size, 1)):
         rows = np.minimum(np.arange(start, start + size), n - 1)
-        batch = jax.tree.map(jnp.asarray, prepared(rows_of(kept, rows)))
-        parts.append(np.asarray(_forward(model, batch)))
+        batch = jax.tree.map(jnp.asarray, rows_of(kept, rows))
+        parts.append(np.asarray(_forward(model, model_inputs.inputs(batch))))
     if not parts:
-        shape = jax.eval_shape(_forward, model, jax.tree.map(jnp.asarray, prepared(kept)))
+        inputs = model_inputs.inputs(jax.tree.map(jnp.asarray, kept))
+        shape = jax.eval_shape(_forward, model, inputs)
         return np.zeros(shape.shape, shape.dtype)
     return np.concatenate(parts)[:n]
 

@@ -1,4 +1,4 @@
-"""Feeding the compiled calls: examples that live on the devices, or come from the host in time.
+"""Feeding the compiled compiled: examples that live on the devices, or come from the host in time.
 
 Shape letters: N examples, E passes, K steps of a call, B batch.
 """
@@ -12,14 +12,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data import batches, epoch_order
-from clearprop.training.calls import Calls
-from clearprop.training.material import Part
-from clearprop.training.problem import Batch
+from clearprop.data import Batch, batches, epoch_order
+from clearprop.training.compiled_steps import CompiledSteps
+from clearprop.training.training_data import Split
 
 
 class Portion(NamedTuple):
-    """What one call works on.
+    """The examples of one call.
 
     Attributes:
         data: the examples, on the devices.
@@ -33,31 +32,31 @@ class Portion(NamedTuple):
 
 
 class Feed:
-    """The training examples in the order that seed and pass decide.
+    """The training examples, in an order that the seed and the epoch decide.
 
     Args:
         part: the examples.
-        calls: whose devices they go to.
+        compiled: on whose devices they are put.
         batch_size: B.
         seed: of the orders.
     """
 
-    def __init__(self, part: Part, calls: Calls, batch_size: int, seed: int) -> None:
+    def __init__(self, part: Split, compiled: CompiledSteps, batch_size: int, seed: int) -> None:
         self.part = part
-        self._calls = calls
+        self._compiled = compiled
         self._batch_size = batch_size
         self._seed = seed
         self._orders: dict[int, Any] = {}
         self._ahead: tuple[tuple[int, int, int], Portion] | None = None
         self._stream: tuple[int, int, Iterator[Any]] | None = None
-        self.resident = None if part.streamed else on_devices(part, calls)
+        self.resident = None if part.streamed else on_devices(part, compiled)
 
     def portion(self, epoch: int, step: int, count: int) -> Portion:
-        """Return what a call works on.
+        """Return the examples of a call.
 
         Args:
-            epoch: which pass, from 0.
-            step: the first step of the call within the pass.
+            epoch: which epoch, from 0.
+            step: the first step of the call within the epoch.
             count: steps of the call.
         """
         wanted = (epoch, step, count)
@@ -69,11 +68,11 @@ class Feed:
         return portion
 
     def prepare(self, epoch: int, step: int, count: int) -> None:
-        """Make a portion ready while the devices are still at work on another."""
+        """Prepare a portion while the devices still work on another."""
         self._ahead = ((epoch, step, count), self._make(epoch, step, count))
 
     def orders(self, epoch: int, count: int) -> NDArray[np.int32]:
-        """Return the orders of some passes from one on, int32 (E, N)."""
+        """Return the orders of some epochs from one on, int32 (E, N)."""
         N = len(self.part)
         every = [epoch_order(N, self._seed, epoch + e) for e in range(count)]
         return np.stack(every).astype(np.int32)
@@ -83,9 +82,9 @@ class Feed:
             return self._from_stream(epoch, step, count)
         if epoch not in self._orders:
             order = epoch_order(len(self.part), self._seed, epoch).astype(np.int32)
-            # The pass before is kept too: a call of it may have to be looked at again.
+            # The epoch before is kept too: a call of it may have to be made again.
             last = {e: o for e, o in self._orders.items() if e == epoch - 1}
-            self._orders = {**last, epoch: self._calls.place(order)}
+            self._orders = {**last, epoch: self._compiled.put(order)}
         return Portion(self.resident, self._orders[epoch], step * self._batch_size)
 
     def _from_stream(self, epoch: int, step: int, count: int) -> Portion:
@@ -105,10 +104,10 @@ class Feed:
         self._stream = (epoch, step + count, stream)
         pool = jax.tree.map(lambda *parts: np.concatenate(parts), *(Batch(*one) for one in taken))
         order = np.arange(len(pool.targets), dtype=np.int32)
-        return Portion(self._calls.place(pool), self._calls.place(order), 0)
+        return Portion(self._compiled.put(pool), self._compiled.put(order), 0)
 
 
-def on_devices(part: Part, calls: Calls) -> Batch:
+def on_devices(part: Split, compiled: CompiledSteps) -> Batch:
     """Return a part with all its examples on every device."""
     inputs = jax.tree.map(np.asarray, part.inputs)
-    return calls.place(Batch(inputs, part.targets))  # type: ignore[no-any-return]
+    return compiled.put(Batch(inputs, part.targets))

@@ -12,11 +12,11 @@ from typing import Any
 from clearprop import nn, optim
 from clearprop.training.augmentation import Augment
 from clearprop.training.events import Event
-from clearprop.training.material import Data, Development
-from clearprop.training.order import Order
+from clearprop.training.fit_config import FitConfig
 from clearprop.training.recording import Record
 from clearprop.training.run import Run
-from clearprop.training.time_machine import begun
+from clearprop.training.train import train
+from clearprop.training.training_data import Data, Development
 
 
 def fit(
@@ -111,5 +111,33 @@ def fit(
     >>> print(run.stopped.reason, run.history.training_error[-1])
     finished 0.0
     """
-    order = Order(**locals())
-    return begun(order, order.task())
+    return train(
+        FitConfig(
+            model=model,
+            data=data,
+            loss=loss,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            seed=seed,
+            dev=dev,
+            freeze=freeze,
+            patience=patience,
+            keep_best=keep_best,
+            average=average,
+            augment=augment,
+            label_smoothing=label_smoothing,
+            precision=precision,
+            record=record,
+            snapshots=snapshots,
+            folder=folder,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            steps_per_call=steps_per_call,
+            devices=devices,
+            progress=progress,
+            on_event=on_event,
+            notes=notes,
+        )
+    )

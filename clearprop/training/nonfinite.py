@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import Operation, layer_path, observe
+from clearprop.data import Batch
 from clearprop.nn.recording import Recording, recorded
-from clearprop.training.problem import Array, Arrays, Batch, Problem
-from clearprop.training.state import State
+from clearprop.training.algorithm import Array, Arrays, Differentiable, TrainState
 
 N = TypeVar("N")
 
@@ -76,23 +76,25 @@ def first_backward(
     return next((node for node in backward if arrived(node) and not passed(node)), None)
 
 
-def find_origin(problem: Problem, state: State, frozen: Arrays, batch: Batch, key: Array) -> Origin:
+def find_origin(
+    algorithm: Differentiable, state: TrainState, frozen: Arrays, batch: Batch, key: Array
+) -> Origin:
     """Compute one step again, uncompiled, and return where its first infinite or NaN value arose.
 
     Args:
-        problem: what is learned.
+        algorithm: what is learned.
         state: before the step.
         frozen: parameters that are not trained.
         batch: the examples of the step.
         key: of the run.
     """
-    if (bad := _broken(problem.inputs(batch.inputs))) is not None:
+    if (bad := _broken(algorithm.inputs(batch.inputs))) is not None:
         return Origin("the batch", "", f"its inputs hold {_sort(bad)}")
     forward, step_key = _Forward(), jax.random.fold_in(key, state.step)
     with observe(forward), recorded() as recording:
         learned = recording.variables(state.parameters)
-        passed = problem.forward(learned, state.statistics, frozen, batch, step_key)
-        losses, _ = problem.measure(passed.outputs, passed.targets)
+        passed = algorithm.forward(learned, state.statistics, frozen, batch, step_key)
+        losses, _ = algorithm.measure(passed.outputs, passed.targets)
         objective = losses.mean()
     value = recording.value(objective)
     if not _is_finite(value):

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import tree
+from clearprop.data import Batch
 from clearprop.nn.definitions import is_saturated
 from clearprop.nn.recording import recorded
-from clearprop.training.calls import Calls
-from clearprop.training.problem import Array, Arrays, Batch, Problem
-from clearprop.training.state import State
+from clearprop.training.algorithm import Array, Arrays, TrainState
+from clearprop.training.compiled_steps import CompiledSteps
+from clearprop.training.supervised import SupervisedLearning
 
 ROOT = "model"
 """The name of the output of the whole model."""
@@ -71,12 +72,14 @@ class _Seen(NamedTuple):
     error: Array | None
 
 
-def recordables(problem: Problem, state: State, frozen: Arrays, batch: Batch) -> list[Recordable]:
+def recordables(
+    algorithm: SupervisedLearning, state: TrainState, frozen: Arrays, batch: Batch
+) -> list[Recordable]:
     """Return everything that can be recorded of a step, without computing the step."""
     found: list[Recordable] = []
 
-    def look(state: State, frozen: Arrays, batch: Batch) -> None:
-        seen, _ = _looked(problem, state, frozen, batch, jax.random.key(0))
+    def look(state: TrainState, frozen: Arrays, batch: Batch) -> None:
+        seen, _ = _looked(algorithm, state, frozen, batch, jax.random.key(0))
         found.extend(one.about for one in seen)
 
     jax.eval_shape(look, state, frozen, batch)
@@ -87,21 +90,31 @@ class Observer:
     """The compiled observation of the steps of a run.
 
     Args:
-        calls: of the run.
+        algorithm: whose steps are observed.
+        compiled: its compiled calls.
         chosen: what is recorded, in its order.
         arrays: whether whole arrays are returned besides their statistics.
     """
 
-    def __init__(self, calls: Calls, chosen: Sequence[Recordable], arrays: bool) -> None:
-        self._calls = calls
+    def __init__(
+        self,
+        algorithm: SupervisedLearning,
+        compiled: CompiledSteps,
+        chosen: Sequence[Recordable],
+        arrays: bool,
+    ) -> None:
+        self._algorithm = algorithm
+        self._compiled = compiled
         self._names = frozenset(one.name for one in chosen)
         self._kinds = tuple(kind for one in chosen for kind in (one.kind, ""))
         self._arrays = arrays
         self._look = jax.jit(self._trace, static_argnames="size")
 
-    def __call__(self, state: State, data: Batch, order: Array, start: int, size: int) -> Observed:
+    def __call__(
+        self, state: TrainState, data: Batch, order: Array, start: int, size: int
+    ) -> Observed:
         """Return the numbers of the step from a state on the examples ``order[start:]``."""
-        frozen, key = self._calls.frozen, self._calls.key
+        frozen, key = self._compiled.frozen, self._compiled.key
         arrays, ratios = self._look(state, frozen, key, data, order, start, size=size)
         # A program of their own: in one, XLA would compute a value again for each number of it.
         statistics = _numbers_of(arrays, self._kinds)
@@ -109,7 +122,7 @@ class Observer:
 
     def _trace(
         self,
-        state: State,
+        state: TrainState,
         frozen: Arrays,
         key: Array,
         data: Batch,
@@ -119,8 +132,8 @@ class Observer:
         size: int,
     ) -> tuple[tuple[Array, ...], Array]:
         """Return values and error signals in turn, and the ratios of the updates."""
-        batch = self._calls.batch(data, jax.lax.dynamic_slice(order, (start,), (size,)))
-        seen, updates = _looked(self._calls.problem, state, frozen, batch, key)
+        batch = self._compiled.batch(data, jax.lax.dynamic_slice(order, (start,), (size,)))
+        seen, updates = _looked(self._algorithm, state, frozen, batch, key)
         seen = [one for one in seen if one.about.name in self._names]
         arrays = []
         for one in seen:
@@ -133,19 +146,21 @@ class Observer:
 
 
 def _looked(
-    problem: Problem, state: State, frozen: Arrays, batch: Batch, key: Array
+    algorithm: SupervisedLearning, state: TrainState, frozen: Arrays, batch: Batch, key: Array
 ) -> tuple[list[_Seen], Arrays]:
     """Return every recordable of a step with its arrays, and the updates of the parameters."""
     step_key = jax.random.fold_in(key, state.step)
     with recorded() as recording:
         learned = recording.variables(state.parameters)
         fixed = recording.variables(dict(frozen))
-        passed = problem.forward(learned, state.statistics, fixed, batch, step_key, hook=recording)
-        losses, _ = problem.measure(passed.outputs, passed.targets)
+        passed = algorithm.forward(
+            learned, state.statistics, fixed, batch, step_key, hook=recording
+        )
+        losses, _ = algorithm.measure(passed.outputs, passed.targets)
         objective = losses.mean()
     recording.sweep(objective)
     gradients = recording.error(learned)
-    updates, _ = problem.updates(state, frozen, batch, step_key, gradients)
+    updates, _ = algorithm.updates(state, frozen, batch, step_key, gradients)
     seen = []
     for call in recording.calls:
         name = call.name(ROOT)

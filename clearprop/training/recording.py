@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from clearprop import tree
 from clearprop.errors import ConfigurationError
-from clearprop.training.calls import Calls
-from clearprop.training.loop import Ahead, Place
+from clearprop.training.algorithm import TrainState
+from clearprop.training.callback import NextStep, Position
+from clearprop.training.compiled_steps import CompiledSteps
+from clearprop.training.files import refuse, shown_size
 from clearprop.training.observation import Observed, Observer, Recordable
 from clearprop.training.recordings import Layout
-from clearprop.training.space import refuse, shown_size
-from clearprop.training.state import State
+from clearprop.training.supervised import SupervisedLearning
 
 EVERY = 50
 """With it the statistics of every layer cost about 8 % of the training time of LeNet-5."""
@@ -146,27 +147,33 @@ class Recorder:
     Args:
         record: what is recorded, and how often.
         layout: of the rows.
-        calls: of the run.
+        algorithm: whose steps are recorded.
+        compiled: its compiled calls.
         keep: keeps a row.
     """
 
     def __init__(
-        self, record: Record, layout: Layout, calls: Calls, keep: Callable[[NDArray[np.void]], None]
+        self,
+        record: Record,
+        layout: Layout,
+        algorithm: SupervisedLearning,
+        compiled: CompiledSteps,
+        keep: Callable[[NDArray[np.void]], None],
     ) -> None:
         self._every = record.every
         self._layout = layout
-        self._observe = Observer(calls, layout.recordables, layout.arrays)
+        self._observe = Observer(algorithm, compiled, layout.recordables, layout.arrays)
         self._keep = keep
 
     def next_after(self, step: int) -> int | None:
         """Return the first recorded step after a step."""
         return (step // self._every + 1) * self._every
 
-    def visit(self, state: State, place: Place, ahead: Ahead | None) -> None:
+    def before_step(self, state: TrainState, position: Position, upcoming: NextStep | None) -> None:
         """Record the step ahead, if it is due."""
-        if ahead is None or place.step % self._every:
+        if upcoming is None or position.step % self._every:
             return
-        self._keep(self._row(place.step, self._observe(state, *ahead)))
+        self._keep(self._row(position.step, self._observe(state, *upcoming)))
 
     def _row(self, step: int, seen: Observed) -> NDArray[np.void]:
         row = np.zeros((), self._layout.row)

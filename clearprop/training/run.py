@@ -9,7 +9,7 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,8 +21,14 @@ from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
-from clearprop.training.folder import RECORDINGS, first_step, read_config, read_events, read_losses
 from clearprop.training.recordings import Recordings, read_recordings
+from clearprop.training.run_folder import (
+    RECORDINGS,
+    first_step,
+    read_config,
+    read_events,
+    read_losses,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +119,7 @@ class Run:
     losses: NDArray[np.float32]
     stopped: Stopped
     non_finite: NonFinite | None
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     preprocessor: Preprocessor | None
     folder: Path | None
     recordings: Recordings | None = None
@@ -213,7 +219,7 @@ class RunRecord:
         recordings: what was recorded from inside; None where nothing was.
     """
 
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     events: list[Event]
     history: History
     losses: NDArray[np.float32]

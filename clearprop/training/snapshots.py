@@ -15,12 +15,10 @@ import numpy as np
 
 from clearprop import tree
 from clearprop.errors import ConfigurationError
-from clearprop.training.arrays import load_arrays, save_arrays
-from clearprop.training.checkpoint import Saved
-from clearprop.training.files import disk_errors
-from clearprop.training.loop import Ahead, Place
-from clearprop.training.space import refuse, shown_size
-from clearprop.training.state import State
+from clearprop.training.algorithm import TrainState
+from clearprop.training.callback import NextStep, Position
+from clearprop.training.checkpoint import SavedState, load_arrays, save_arrays
+from clearprop.training.files import disk_errors, refuse, shown_size
 
 LOG = "log"
 Given = int | str | Iterable[int] | None
@@ -151,44 +149,44 @@ def check_kept(step: int, known: Sequence[int]) -> None:
     )
 
 
-class Store(Protocol):
+class SnapshotStore(Protocol):
     """What keeps snapshots."""
 
     @property
     def steps(self) -> tuple[int, ...]:
         """The steps of those that there are, in their order."""
 
-    def add(self, state: State, place: Place) -> None:
+    def add(self, state: TrainState, position: Position) -> None:
         """Keep one more."""
 
-    def load(self, step: int) -> Saved:
+    def load(self, step: int) -> SavedState:
         """Return one that there is."""
 
 
-class Memory:
+class SnapshotsInMemory:
     """Keeps snapshots in memory."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, Saved] = {}
+        self._kept: dict[int, SavedState] = {}
 
     @property
     def steps(self) -> tuple[int, ...]:
         """The steps of those that there are, in their order."""
         return tuple(sorted(self._kept))
 
-    def add(self, state: State, place: Place) -> None:
+    def add(self, state: TrainState, position: Position) -> None:
         """Keep one more."""
         # Copies: what `device_get` gives may be the very memory that the next steps write on.
         arrays = tree.flatten_with_paths(jax.tree.map(np.array, jax.device_get(state)))
-        self._kept[place.step] = Saved(arrays, asdict(place), f"step {place.step}")
+        self._kept[position.step] = SavedState(arrays, asdict(position), f"step {position.step}")
 
-    def load(self, step: int) -> Saved:
+    def load(self, step: int) -> SavedState:
         """Return one that there is."""
         kept = self._kept[step]
         return kept._replace(arrays={path: np.array(x) for path, x in kept.arrays.items()})
 
 
-class Folder:
+class SnapshotFolder:
     """Keeps snapshots in files.
 
     Args:
@@ -206,7 +204,7 @@ class Folder:
         names = (_NAME.fullmatch(path.name) for path in self._path.iterdir())
         return tuple(sorted(int(name[1]) for name in names if name))
 
-    def add(self, state: State, place: Place) -> None:
+    def add(self, state: TrainState, position: Position) -> None:
         """Keep one more, in one stroke.
 
         Raises:
@@ -215,9 +213,9 @@ class Folder:
         with disk_errors(self._path):
             self._path.mkdir(exist_ok=True)
         arrays = tree.flatten_with_paths(jax.device_get(state))
-        save_arrays(self._file(place.step), arrays, asdict(place))
+        save_arrays(self._file(position.step), arrays, asdict(position))
 
-    def load(self, step: int) -> Saved:
+    def load(self, step: int) -> SavedState:
         """Return one that there is.
 
         Raises:
@@ -225,7 +223,7 @@ class Folder:
         """
         file = self._file(step)
         arrays, record = load_arrays(file)
-        return Saved(arrays, record, file.name)
+        return SavedState(arrays, record, file.name)
 
     def rewind(self, step: int) -> None:
         """Forget those after a step: a resumed run makes them again."""
@@ -237,7 +235,7 @@ class Folder:
         return self._path / f"step-{step:012d}.safetensors"
 
 
-class Keeper:
+class Snapshotter:
     """Keeps the state of a run at the steps that were asked for.
 
     Args:
@@ -245,17 +243,17 @@ class Keeper:
         store: where to.
     """
 
-    def __init__(self, steps: tuple[int, ...], store: Store) -> None:
+    def __init__(self, steps: tuple[int, ...], store: SnapshotStore) -> None:
         self._steps = steps
         self._store = store
 
     def next_after(self, step: int) -> int | None:
         """Return the next step of which the state is kept."""
-        place = bisect_right(self._steps, step)
-        return self._steps[place] if place < len(self._steps) else None
+        later = bisect_right(self._steps, step)
+        return self._steps[later] if later < len(self._steps) else None
 
-    def visit(self, state: State, place: Place, ahead: Ahead | None) -> None:
+    def before_step(self, state: TrainState, position: Position, upcoming: NextStep | None) -> None:
         """Keep the state, if that of this step is wanted."""
-        at = bisect_right(self._steps, place.step)
-        if at and self._steps[at - 1] == place.step:
-            self._store.add(state, place)
+        at = bisect_right(self._steps, position.step)
+        if at and self._steps[at - 1] == position.step:
+            self._store.add(state, position)

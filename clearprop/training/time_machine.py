@@ -1,41 +1,39 @@
-"""The time machine: a run's state at the steps that were kept, and runs that leave it there.
+"""The time machine: a run's state at the steps that were kept, and forks that leave the run there.
 
-A fork of which nothing was changed is its parent from that step on, bit for bit: it makes the same
-steps by the same programs, from the same state, in the same order, with the same random keys.
+A fork without a change is its parent from that step on, bit for bit: it takes the same steps with
+the same programs, from the same state, in the same order, with the same random keys.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from clearprop import nn, tree
 from clearprop.errors import ConfigurationError
-from clearprop.training import plan as planning
-from clearprop.training.arrays import load_arrays
-from clearprop.training.checkpoint import Saved, restore
-from clearprop.training.folder import SNAPSHOTS, read_config
-from clearprop.training.loop import Place
-from clearprop.training.order import Order
-from clearprop.training.plan import Plan
+from clearprop.training import execution_plan
+from clearprop.training.algorithm import Arrays, TrainState
+from clearprop.training.callback import Position
+from clearprop.training.checkpoint import SavedState, load_arrays, restore
+from clearprop.training.execution_plan import ExecutionPlan
+from clearprop.training.fit_config import FitConfig, differences
 from clearprop.training.run import Run
-from clearprop.training.session import FROZEN, DivergedError, Session, Start
-from clearprop.training.settings import differences
-from clearprop.training.snapshots import Folder, Store, check_kept
-from clearprop.training.state import State
-from clearprop.training.task import Task
+from clearprop.training.run_folder import FROZEN, SNAPSHOTS, read_config
+from clearprop.training.run_setup import RunSetup
+from clearprop.training.snapshots import SnapshotFolder, SnapshotStore, check_kept
 
 OTHER_LOSSES = ("loss", "settings.label_smoothing", "data.")
-"""Changes after which what was measured says nothing of what is to come."""
+"""Changes after which earlier measurements cannot be compared with later ones."""
 
-OTHER_PASSES = ("settings.batch_size", "settings.seed", *OTHER_LOSSES)
-"""Changes after which the pass under way begins anew: its batches or their losses are others."""
+OTHER_BATCHES = ("settings.batch_size", "settings.seed", *OTHER_LOSSES)
+"""Changes after which the current epoch begins again: its batches or their losses are others."""
 
 OTHER_BEST = ("settings.patience", "settings.keep_best", "settings.freeze", *OTHER_LOSSES)
-"""Changes after which the search for the best pass begins anew."""
+"""Changes after which the search for the best epoch begins again."""
 
 OTHER_WORK = (
     "settings.batch_size",
@@ -44,59 +42,79 @@ OTHER_WORK = (
     "data.",
     "model.",
 )
-"""Changes after which a run is cut into calls anew."""
+"""Changes after which the execution plan is made again."""
 
-LOOKING = ("record", "snapshots")
-"""What changes nothing of a run."""
+OBSERVATION = ("record", "snapshots")
+"""What changes no number of a run."""
 
-KEPT, STOPPED = "judge.kept.", "judge.stopped"
-"""Paths in a state: the weights of the best pass, and whether the run was stopped early."""
+KEPT, STOPPED = "early_stopping.kept.", "early_stopping.stopped"
+"""Paths in a state: the weights of the best epoch, and whether the run was stopped early."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForkPoint:
+    """Where a fork begins.
+
+    Attributes:
+        setup: of the fork.
+        state: of training, at the step at which it leaves its parent.
+        position: of that step.
+        plan: of its parent; None where the fork needs another.
+    """
+
+    setup: RunSetup
+    state: TrainState
+    position: Position
+    plan: ExecutionPlan | None
+
+
+Train = Callable[[FitConfig, ForkPoint | None], Run]
+"""Trains as a configuration says, from a fork's beginning: `clearprop.training.train.train`."""
 
 
 class TimeMachine:
     """The states of a run that were kept.
 
     Args:
-        order: what was asked for.
-        task: what that comes down to.
-        store: has the states.
-        config: of the run.
+        setup: of the run.
+        store: holds the states.
+        config: of the run, as it was written.
         frozen: its parameters that are not trained.
         folder: where it was written; None where it was not.
+        train: trains a fork.
     """
 
     def __init__(
         self,
-        order: Order,
-        task: Task,
-        store: Store,
-        config: dict[str, Any],
-        frozen: dict[str, Any],
+        setup: RunSetup,
+        store: SnapshotStore,
+        config: Mapping[str, object],
+        frozen: Arrays,
         folder: Path | None,
+        train: Train,
     ) -> None:
-        self.order = order
-        self._task = task
+        self._setup = setup
         self._store = store
         self._config = config
         self._frozen = frozen
         self._folder = folder
+        self._train = train
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """The steps of which the state was kept, in their order."""
+        """The steps at which the state was kept, in their order."""
         return self._store.steps
 
     def at(self, step: int) -> nn.Module:
         """Return the model as it was after so many steps, averaged where the optimizer averages.
 
         Raises:
-            ConfigurationError: that state was not kept; those nearest to it are named.
+            ConfigurationError: that state was not kept; the nearest are named.
         """
-        state = self._state(step)
-        evaluated = self._task.problem.evaluation(state)
-        return tree.replace(self._task.model, {**self._frozen, **evaluated})
+        evaluated = self._setup.algorithm.evaluated(self._state(step))
+        return tree.replace(self._setup.model, {**self._frozen, **evaluated})
 
-    def fork(self, step: int, **changed: Any) -> Run:
+    def fork(self, step: int, **changed: object) -> Run:
         """Train on from a state that was kept, with something changed.
 
         Args:
@@ -105,33 +123,33 @@ class TimeMachine:
                 of the optimizer such as ``learning_rate`` or ``beta1``, and ``dropout``.
 
         Raises:
-            ConfigurationError: that state was not kept, an unknown name, or nothing is left to do.
+            ConfigurationError: that state was not kept, an unknown name, or nothing is left to
+                train.
         """
-        return self.leave(step, self.order.changed(changed))
+        return self.leave(step, self._setup.config.changed(changed))
 
-    def leave(self, step: int, order: Order) -> Run:
-        """Train on from a state that was kept, as another order says.
+    def leave(self, step: int, config: FitConfig) -> Run:
+        """Train on from a state that was kept, with another configuration.
 
-        What the optimizer remembers goes on where its rule is the same; another rule begins anew.
-        With other batches or another loss the pass under way begins anew; with another loss, other
-        data, or other ways to choose the best pass, the search for it does. Where the run had
-        stopped early, any change lets it go on.
+        The state of the optimizer is kept where the optimizer is of the same kind; another begins
+        anew. With other batches or another loss the current epoch begins again. With another loss,
+        other data, or other settings of early stopping the search for the best epoch begins again.
+        Where the run had stopped early, any change lets it continue.
 
         Raises:
-            ConfigurationError: that state was not kept, or nothing is left to do.
+            ConfigurationError: that state was not kept, or nothing is left to train.
         """
         saved, state = self._saved(step), self._state(step)
-        model = _carried(
-            order.model, {**self._frozen, **state.parameters, **state.statistics}, order.seed
-        )
-        task = replace(order, model=model).task()
-        changes = differences(task.config(self._plan), self._config)
-        own = {name: both for name, both in changes.items() if not name.startswith(LOOKING)}
-        place = _place(saved.record, changes)
-        if place.epoch >= task.settings.epochs:
-            given = f"step {step}, after {place.epoch} passes of {task.settings.epochs}"
+        arrays = {**self._frozen, **state.parameters, **state.statistics}
+        config = replace(config, model=_carried(config.model, arrays, config.seed))
+        setup = RunSetup.of(config)
+        changes = differences(setup.as_dict(self._plan), self._config)
+        own = {name: both for name, both in changes.items() if not name.startswith(OBSERVATION)}
+        position = _position(saved.record, changes)
+        if position.epoch >= config.epochs:
+            given = f"step {step}, after {position.epoch} epochs of {config.epochs}"
             raise _nothing_left(given, "leave it earlier, or with more epochs")
-        if bool(state.judge.stopped) and not own:
+        if bool(state.early_stopping.stopped) and not own:
             given = f"step {step}, where the run had stopped early"
             raise _nothing_left(given, "leave it earlier, or with more patience")
         parent = {
@@ -139,133 +157,120 @@ class TimeMachine:
             "step": step,
             "changed": {name: [old, new] for name, (old, new) in own.items()},
         }
-        start = Start(
-            _state_of(task, saved, _rule_of(task) == _rule_of(self._task), changes),
-            asdict(place),
+        fork = ForkPoint(
+            replace(setup, parent=parent),
+            _state_of(setup, saved, _kind_of(setup) == _kind_of(self._setup), changes),
+            position,
             None if _any(changes, OTHER_WORK) else self._plan,
         )
-        return begun(replace(order, model=model), replace(task, parent=parent), start)
+        return self._train(config, fork)
 
     @property
-    def _plan(self) -> Plan:
-        return planning.of_config(self._config, str(self._folder or "the run"))
+    def _plan(self) -> ExecutionPlan:
+        return execution_plan.of_config(self._config, str(self._folder or "the run"))
 
-    def _saved(self, step: int) -> Saved:
+    def _saved(self, step: int) -> SavedState:
         check_kept(step, self.steps)
         return self._store.load(step)
 
-    def _state(self, step: int) -> State:
+    def _state(self, step: int) -> TrainState:
         saved = self._saved(step)
-        state: State = restore(self._task.state(), saved.arrays, saved.file)
-        return state
+        return restore(self._setup.state(), saved.arrays, saved.file)
 
 
-def open_run(folder: Path | str, order: Order) -> TimeMachine:
+def time_machine(folder: Path | str, config: FitConfig, train: Train) -> TimeMachine:
     """Return the time machine of a run in a folder.
 
     Args:
         folder: of the run.
-        order: what it was asked for: the arguments of `fit`, with the same data.
+        config: of the run: the arguments of `fit`, with the same data.
+        train: trains a fork.
 
     Raises:
         RunError: there is no run in the folder.
-        ConfigurationError: the run was asked for something else; it is named.
+        ConfigurationError: the run had another configuration; the difference is named.
         CheckpointError: its model is of another architecture.
     """
     path = Path(folder)
-    config = read_config(path)
-    task = replace(order, folder=None, resume=False).task()
-    task.check_same(config, str(path))
+    written = read_config(path)
+    setup = RunSetup.of(replace(config, folder=None, resume=False))
+    setup.check_same(written, str(path))
     file = path / FROZEN
-    frozen = load_arrays(file)[0] if file.is_file() else task.frozen
-    return TimeMachine(order, task, Folder(path / SNAPSHOTS), config, dict(frozen), path)
+    frozen = setup.frozen
+    if file.is_file():
+        frozen = {name: jnp.asarray(x) for name, x in load_arrays(file)[0].items()}
+    return TimeMachine(setup, SnapshotFolder(path / SNAPSHOTS), written, frozen, path, train)
 
 
-def _carried(model: nn.Module, arrays: dict[str, Any], seed: int) -> nn.Module:
-    """Return a model with the arrays of a state, as far as it has such."""
+def _carried(model: nn.Module, arrays: Arrays, seed: int) -> nn.Module:
+    """Return a model with the arrays of a state, as far as they fit."""
     ready = model if nn.is_initialized(model) else model.init(seed)
     own = {**nn.parameters(ready), **nn.statistics(ready)}
     fitting = {
-        path: jax.numpy.asarray(x)
+        path: jnp.asarray(x)
         for path, x in arrays.items()
         if path in own and own[path].shape == x.shape
     }
     return tree.replace(ready, fitting)
 
 
-def _state_of(task: Task, saved: Saved, same_rule: bool, changes: dict[str, Any]) -> State:
-    """Return the state of a fork: what was kept, and first values where that says nothing."""
-    first = task.state()
+def _state_of(
+    setup: RunSetup, saved: SavedState, same_optimizer: bool, changes: Mapping[str, object]
+) -> TrainState:
+    """Return the state of a fork: what was kept, and initial values where that does not fit."""
+    first = setup.state()
     own = tree.flatten_with_paths(first)
     fitting = {
         path: kept
         for path, kept in saved.arrays.items()
         if path in own and kept.shape == own[path].shape and kept.dtype == own[path].dtype
     }
-    left_out = [STOPPED] if same_rule else [STOPPED, "optimizer."]
+    left_out = [STOPPED] if same_optimizer else [STOPPED, "optimizer."]
     without_weights = any(path.startswith(KEPT) and path not in fitting for path in own)
     if without_weights or _any(changes, OTHER_BEST):  # an error belongs to the weights kept with it
-        left_out.append("judge.")
+        left_out.append("early_stopping.")
     leaves = [
-        jax.numpy.array(fitting[path])
+        jnp.array(fitting[path])
         if path in fitting and not path.startswith(tuple(left_out))
         else leaf
         for path, leaf in own.items()
     ]
-    return jax.tree.unflatten(jax.tree.structure(first), leaves)  # type: ignore[no-any-return]
+    state: TrainState = jax.tree.unflatten(jax.tree.structure(first), leaves)
+    return state
 
 
-def _place(record: dict[str, Any], changes: dict[str, Any]) -> Place:
+def _position(record: Mapping[str, object], changes: Mapping[str, object]) -> Position:
     """Return where a fork begins."""
-    place = Place(**record)
-    if _any(changes, OTHER_PASSES):
-        error = None if _any(changes, OTHER_LOSSES) else place.development_error
-        return Place(step=place.step, epoch=place.epoch, development_error=error)
+    position = Position.of(record)
+    if _any(changes, OTHER_BATCHES):
+        error = None if _any(changes, OTHER_LOSSES) else position.development_error
+        return Position(step=position.step, epoch=position.epoch, development_error=error)
     if _any(changes, OTHER_BEST):
-        return replace(place, best_step=None, best_error=None)
-    return place
+        return replace(position, best_step=None, best_error=None)
+    return position
 
 
 def _nothing_left(given: str, fix: str) -> ConfigurationError:
-    return ConfigurationError("nothing is left to be trained", where="fork", given=given, fix=fix)
+    return ConfigurationError("nothing is left to train", where="fork", given=given, fix=fix)
 
 
-def _any(changes: dict[str, Any], names: tuple[str, ...]) -> bool:
+def _any(changes: Mapping[str, object], names: tuple[str, ...]) -> bool:
     return any(change.startswith(names) for change in changes)
 
 
-def _rule_of(task: Task) -> Any:
-    """Return what an optimizer is made of, whatever its numbers: what it remembers is of a kind."""
+def _kind_of(setup: RunSetup) -> object:
+    """Return the names of an optimizer's parts without their numbers: its state depends on them."""
+    optimizer = setup.config.resolved_optimizer
     try:
-        return _names(task.optimizer.to_config())
+        return _names(optimizer.to_config())
     except ConfigurationError:
-        state = tree.flatten_with_paths(task.optimizer.init({}))
-        return tuple(state)
+        return tuple(tree.flatten_with_paths(optimizer.init({})))
 
 
-def _names(config: Any) -> Any:
+def _names(config: object) -> object:
     if isinstance(config, list):
         return [_names(part) for part in config]
     if not isinstance(config, dict):
         return None
     inner = {key: _names(value) for key, value in config.items() if key != "learning_rate"}
     return config.get("name"), {key: value for key, value in inner.items() if value is not None}
-
-
-def begun(order: Order, task: Task, start: Start | None = None) -> Run:
-    """Carry out an order; the run can be gone back into where its states were kept."""
-    session = Session(task, order.target, order.resume, start)
-
-    def with_machine(run: Run) -> Run:
-        if session.snapshots is None:
-            return run
-        machine = TimeMachine(
-            order, task, session.snapshots, run.config, session.frozen, run.folder
-        )
-        return replace(run, machine=machine)
-
-    try:
-        return with_machine(session.carry_out(order.progress, order.on_event))
-    except DivergedError as error:
-        error.run = with_machine(error.run)
-        raise

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clearprop.training.account import Account
 
 from clearprop import nn
 from clearprop.training import Event, StepsDone, fit
-from clearprop.training.account import Account
 from clearprop.training.events import EpochDone, Stopped
 
 

@@ -11,32 +11,32 @@ import pytest
 
 from clearprop import data, nn, ops, optim, tree
 from clearprop.backend import devices, mesh
-from clearprop.training.calls import Calls, Span
+from clearprop.training.algorithm import TrainState
+from clearprop.training.compiled_steps import CompiledSteps, Span
+from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.feed import Feed, on_devices
-from clearprop.training.material import gather
-from clearprop.training.plan import Plan
-from clearprop.training.problem import Measured
-from clearprop.training.settings import Settings
-from clearprop.training.state import State
-from clearprop.training.task import Task
+from clearprop.training.fit_config import Settings
+from clearprop.training.run_setup import Task
+from clearprop.training.supervised import Measured
+from clearprop.training.training_data import gather
 
 BATCH = 32
 
 
 def task(splits: data.Splits, model: nn.Module, rule: str = "adam", **settings: Any) -> Task:
     loss = nn.find_loss("cross_entropy")
-    material = gather(splits, None, loss, 0)
+    data = gather(splits, None, loss, 0)
     chosen = Settings(epochs=1, batch_size=BATCH, **settings)
-    return Task(model.init(0), material, loss, optim.create(rule), chosen, {})
+    return Task(model.init(0), data, loss, optim.create(rule), chosen, {})
 
 
-def calls(of: Task, plan: Plan) -> Calls:
-    return Calls(of.problem, plan, mesh(plan.devices), of.frozen, jax.random.key(1))
+def calls(of: Task, plan: ExecutionPlan) -> CompiledSteps:
+    return CompiledSteps(of.algorithm, plan, mesh(plan.devices), of.frozen, jax.random.key(1))
 
 
-def ran(of: Task, plan: Plan, steps: int) -> tuple[State, np.ndarray]:
+def ran(of: Task, plan: ExecutionPlan, steps: int) -> tuple[TrainState, np.ndarray]:
     compiled = calls(of, plan)
-    feed = Feed(of.material.train, compiled, BATCH, seed=0)
+    feed = Feed(of.data.train, compiled, BATCH, seed=0)
     state, losses = compiled.place(of.state()), []
     for start in range(0, steps, plan.steps_per_call):
         count = min(plan.steps_per_call, steps - start)
@@ -74,7 +74,7 @@ def with_everything() -> nn.Module:
 @pytest.mark.optimized
 def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module) -> None:
     of = task(digits, perceptron, "sgd")
-    state, losses = ran(of, Plan(1, 3, 0, False), 3)
+    state, losses = ran(of, ExecutionPlan(1, 3, 0, False), 3)
     weights = {path: jnp.asarray(x) for path, x in nn.parameters(of.model).items()}
     prepared = digits.preprocessor.scaled(np.asarray(digits.train.inputs)).reshape(-1, 64)
     order = data.epoch_order(len(digits.train), 0, 0)
@@ -98,8 +98,12 @@ def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module
 @pytest.mark.optimized
 def test_steps_one_by_one_are_steps_in_one_call(digits: data.Splits) -> None:
     of = task(digits, with_everything(), "sgd")
-    alone, alone_losses = ran(of, Plan(1, 1, 0, False), 7)
-    for plan in (Plan(1, 7, 0, False), Plan(1, 5, 0, False), Plan(1, 3, 0, True)):
+    alone, alone_losses = ran(of, ExecutionPlan(1, 1, 0, False), 7)
+    for plan in (
+        ExecutionPlan(1, 7, 0, False),
+        ExecutionPlan(1, 5, 0, False),
+        ExecutionPlan(1, 3, 0, True),
+    ):
         together, losses = ran(of, plan, 7)
         np.testing.assert_allclose(losses, alone_losses, rtol=1e-5)
         close(together, alone)
@@ -108,7 +112,7 @@ def test_steps_one_by_one_are_steps_in_one_call(digits: data.Splits) -> None:
 @pytest.mark.optimized
 def test_the_same_calls_give_the_same_bits(digits: data.Splits) -> None:
     of = task(digits, with_everything())
-    one, other = (ran(of, Plan(1, 5, 0, False), 12)[0] for _ in range(2))
+    one, other = (ran(of, ExecutionPlan(1, 5, 0, False), 12)[0] for _ in range(2))
     assert bits(one) == bits(other)
 
 
@@ -122,15 +126,15 @@ def test_a_batch_sharded_over_devices_is_the_same_batch(
         [nn.Flatten(), nn.Linear(64, 32), nn.BatchNorm(32), ops.tanh, nn.Linear(32, 10)]
     )
     of = task(digits, model, "sgd")
-    alone, _ = ran(of, Plan(1, 4, 0, unrolled), 8)
-    shared, _ = ran(of, Plan(2, 4, 0, unrolled), 8)
+    alone, _ = ran(of, ExecutionPlan(1, 4, 0, unrolled), 8)
+    shared, _ = ran(of, ExecutionPlan(2, 4, 0, unrolled), 8)
     close(shared, alone)
 
 
 def test_a_state_that_was_given_stays_whole(digits: data.Splits, perceptron: nn.Module) -> None:
     of = task(digits, perceptron)
-    compiled = calls(of, Plan(1, 4, 0, False))
-    feed = Feed(of.material.train, compiled, BATCH, seed=0)
+    compiled = calls(of, ExecutionPlan(1, 4, 0, False))
+    feed = Feed(of.data.train, compiled, BATCH, seed=0)
     before = compiled.place(of.state())
     copy = bits(jax.device_get(before))
     after, _ = compiled.steps(before, *feed.portion(0, 0, 4), 4, BATCH)
@@ -146,8 +150,8 @@ def test_whole_passes_are_their_steps_and_evaluations(
     digits: data.Splits, perceptron: nn.Module
 ) -> None:
     of = task(digits, perceptron, patience=3, keep_best=True)
-    compiled = calls(of, Plan(1, 45, 2, False))
-    train, dev = of.material.train, of.material.dev
+    compiled = calls(of, ExecutionPlan(1, 45, 2, False))
+    train, dev = of.data.train, of.data.dev
     assert dev is not None
     feed = Feed(train, compiled, BATCH, seed=0)
     resident, judges = on_devices(train, compiled), on_devices(dev, compiled)
@@ -163,7 +167,7 @@ def test_whole_passes_are_their_steps_and_evaluations(
         portion = feed.portion(epoch, 0, full)
         stepped, _ = compiled.steps(stepped, *portion, full, BATCH)
         stepped, _ = compiled.steps(stepped, *portion[:2], full * BATCH, 1, rest)
-        sums = compiled.evaluate(of.problem.evaluation(stepped), judges)
+        sums = compiled.evaluate(of.algorithm.evaluation(stepped), judges)
         assert float(noted.development.error[epoch]) == float(sums.error)
         n = len(dev)
         stepped, _ = compiled.end_epoch(stepped, sums.error / n, sums.objective / n)
@@ -175,9 +179,9 @@ def test_an_evaluation_counts_every_example_once(
     digits: data.Splits, perceptron: nn.Module
 ) -> None:
     of = task(digits, perceptron)
-    compiled = calls(of, Plan(len(devices()), 1, 0, False))
-    train = of.material.train
-    sums = compiled.evaluate(of.problem.evaluation(of.state()), on_devices(train, compiled))
+    compiled = calls(of, ExecutionPlan(len(devices()), 1, 0, False))
+    train = of.data.train
+    sums = compiled.evaluate(of.algorithm.evaluation(of.state()), on_devices(train, compiled))
     outputs = of.model(jnp.asarray(digits.preprocessor.scaled(np.asarray(digits.train.inputs))))
     wrong = int((np.asarray(outputs).argmax(1) != digits.train.targets).sum())
     assert float(sums.error) == wrong

@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 from clearprop.errors import CheckpointError, RunError
-from clearprop.training.arrays import load_arrays, save_arrays
-from clearprop.training.checkpoint import Checkpoints, check_architecture, restore
+from clearprop.training.checkpoint import (
+    Checkpoints,
+    check_architecture,
+    load_arrays,
+    restore,
+    save_arrays,
+)
 
 
 def state(value: float = 1.0) -> dict[str, Any]:

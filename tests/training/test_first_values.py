@@ -11,13 +11,13 @@ import pytest
 
 from clearprop import nn, tree
 from clearprop.training import fit
-from clearprop.training.first_values import changes, note_first_values
+from clearprop.training.initial_values import changes, describe_initial_values
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_the_distance_is_that_of_the_entries(dtype: Any) -> None:
     before = nn.Linear(40, 30).init(0, dtype=dtype)
-    noted = json.loads(json.dumps(note_first_values(before)))
+    noted = json.loads(json.dumps(describe_initial_values(before)))
     after = tree.replace(before, {"weight": before.weight + jnp.asarray(0.25, dtype)})
     found = changes(noted, after)
     assert found["bias"].same
@@ -30,14 +30,14 @@ def test_the_distance_is_that_of_the_entries(dtype: Any) -> None:
 def test_a_change_of_one_entry_is_a_change() -> None:
     before = nn.Linear(40, 30).init(0)
     after = tree.replace(before, {"weight": before.weight.at[17, 3].add(1e-6)})
-    assert not changes(note_first_values(before), after)["weight"].same
+    assert not changes(describe_initial_values(before), after)["weight"].same
 
 
 def test_a_run_keeps_what_it_began_with() -> None:
     x, y = np.eye(6, 4, dtype=np.float32), np.arange(6) % 3
     run = fit(nn.Sequential([nn.Linear(4, 5), "tanh", nn.Linear(5, 3)]), (x, y), epochs=2,
               batch_size=3, freeze=["layers.0"], progress=False)  # fmt: skip
-    found = changes(run.config["first_values"], run.model)
+    found = changes(run.config["initial_values"], run.model)
     assert {path: change.same for path, change in found.items()} == {
         "layers.0.weight": True, "layers.0.bias": True,
         "layers.2.weight": False, "layers.2.bias": False,

@@ -9,7 +9,7 @@ import pytest
 
 from clearprop.errors import RunError
 from clearprop.training.events import Checkpointed, StepsDone
-from clearprop.training.folder import (
+from clearprop.training.run_folder import (
     EVENTS,
     LOSSES,
     RunFolder,

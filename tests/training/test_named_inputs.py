@@ -14,7 +14,7 @@ from clearprop import nn, ops
 from clearprop.data import Dataset
 from clearprop.errors import DataError, ShapeError
 from clearprop.training import Event, StepsDone, evaluate, fit, load, predict, read_run
-from clearprop.training.material import arrays_part
+from clearprop.training.training_data import arrays_split
 
 
 class TwoBranches(nn.Module):
@@ -93,10 +93,10 @@ def test_two_devices_share_each_input() -> None:
 
 def test_the_names_are_part_of_the_fingerprint() -> None:
     inputs, targets = examples()
-    first = arrays_part("data", inputs, targets).fingerprint()
+    first = arrays_split("data", inputs, targets).fingerprint()
     other = {"numbers": inputs["numbers"], "words": inputs["tokens"]}
-    assert arrays_part("data", dict(reversed(inputs.items())), targets).fingerprint() == first
-    assert arrays_part("data", other, targets).fingerprint() != first
+    assert arrays_split("data", dict(reversed(inputs.items())), targets).fingerprint() == first
+    assert arrays_split("data", other, targets).fingerprint() != first
 
 
 def test_misfits_are_told() -> None:

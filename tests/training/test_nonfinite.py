@@ -1,4 +1,4 @@
-"""A value that is not finite stops a run at the very step, with the last finite weights."""
+"""A value that is not finite callbacks a run at the very step, with the last finite weights."""
 
 from __future__ import annotations
 

@@ -7,8 +7,13 @@ import jax.numpy as jnp
 import pytest
 
 from clearprop.errors import ConfigurationError
-from clearprop.training.plan import UNROLLED_STEPS, Plan, choose
-from clearprop.training.workload import Workload, workload
+from clearprop.training.execution_plan import (
+    UNROLLED_STEPS,
+    ExecutionPlan,
+    Workload,
+    choose,
+    workload,
+)
 
 TINY = Workload(operations=1_000, instructions=100, convolutions=0)
 DENSE = Workload(operations=90_000_000, instructions=100, convolutions=0)
@@ -16,7 +21,7 @@ HUGE = Workload(operations=50_000_000_000, instructions=1000, convolutions=0)
 CONVOLVED = Workload(operations=500_000_000, instructions=100, convolutions=6)
 
 
-def plan(work: Workload, **changes: Any) -> Plan:
+def plan(work: Workload, **changes: Any) -> ExecutionPlan:
     given: dict[str, Any] = {
         "batch_size": 64,
         "steps_per_epoch": 100,
@@ -40,11 +45,13 @@ def test_a_middling_step_runs_many_a_call_on_one_device() -> None:
 
 
 def test_a_large_step_is_sharded_and_alone_in_its_call() -> None:
-    assert plan(HUGE) == Plan(devices=2, steps_per_call=1, epochs_per_call=0, unrolled=False)
+    assert plan(HUGE) == ExecutionPlan(
+        devices=2, steps_per_call=1, epochs_per_call=0, unrolled=False
+    )
 
 
 def test_convolutions_on_processors_are_unrolled_and_sharded() -> None:
-    assert plan(CONVOLVED) == Plan(2, UNROLLED_STEPS, 0, unrolled=True)
+    assert plan(CONVOLVED) == ExecutionPlan(2, UNROLLED_STEPS, 0, unrolled=True)
     assert not plan(CONVOLVED, platform="gpu").unrolled
 
 
@@ -62,7 +69,7 @@ def test_small_work_stays_on_one_device_everywhere() -> None:
 
 def test_what_the_user_chose_is_done() -> None:
     chosen = plan(TINY, steps_per_call=7, devices=2)
-    assert chosen == Plan(devices=2, steps_per_call=7, epochs_per_call=0, unrolled=False)
+    assert chosen == ExecutionPlan(devices=2, steps_per_call=7, epochs_per_call=0, unrolled=False)
     with pytest.raises(ConfigurationError, match="shared out evenly") as caught:
         plan(TINY, batch_size=63, devices=2)
     assert caught.value.fix == "batch_size=62"

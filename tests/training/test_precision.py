@@ -13,7 +13,7 @@ from clearprop import data, nn, ops, tree
 from clearprop.autodiff import grad
 from clearprop.errors import ConfigurationError
 from clearprop.training import fit
-from clearprop.training.precision import in_precision, widened
+from clearprop.training.supervised import in_precision, widened
 
 
 def test_gradients_come_back_in_the_weights_own_type() -> None:

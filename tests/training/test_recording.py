@@ -16,7 +16,7 @@ from clearprop.backend import devices
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.models import GPT, LeNet5
 from clearprop.training import Record, Run, Stopped, fit, read_run
-from clearprop.training.order import Order
+from clearprop.training.fit_config import FitConfig
 from clearprop.training.recordings import joined
 
 
@@ -98,10 +98,10 @@ def test_recording_changes_no_bit_of_a_training(name: str) -> None:
 
 @pytest.mark.optimized
 def test_a_step_that_is_a_program_of_its_own() -> None:
-    from clearprop.training.plan import Plan
-    from clearprop.training.task import Task
+    from clearprop.training.execution_plan import ExecutionPlan
+    from clearprop.training.run_setup import Task
 
-    plan = Plan(1, 4, 0, unrolled=True)
+    plan = ExecutionPlan(1, 4, 0, unrolled=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Task, "plan", lambda *_: plan)
         plain = trained("normalization and dropout")
@@ -189,7 +189,7 @@ def test_a_smaller_last_batch_is_filled_up_with_nan() -> None:
 
 def test_a_layer_is_recorded_with_what_is_below_it() -> None:
     model = GPT(32, 16, 16, layers=1, heads=2)
-    order = Order(model, text(), loss="sequence_cross_entropy", record=["blocks.*.attention"])
+    order = FitConfig(model, text(), loss="sequence_cross_entropy", record=["blocks.*.attention"])
     layout = order.task().layout
     assert layout is not None
     recordings = joined(layout, [])

@@ -257,11 +257,11 @@ def test_a_full_disk_leaves_a_run_that_can_go_on(
 
     options: dict[str, Any] = {"epochs": 3, "checkpoint_every": 10, "progress": False}
     fit(model(), digits, folder=tmp_path / "straight", **options)
-    replace, calls = os.replace, []
+    replace, compiled = os.replace, []
 
     def full(source: Any, target: Any) -> None:
-        calls.append(target)
-        if len(calls) > 5:
+        compiled.append(target)
+        if len(compiled) > 5:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         replace(source, target)
 

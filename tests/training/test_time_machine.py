@@ -10,7 +10,7 @@ import pytest
 
 from clearprop import nn, optim, tree
 from clearprop.errors import ConfigurationError
-from clearprop.training import DivergedError, Order, Run, fit, open_run, read_run
+from clearprop.training import DivergedError, FitConfig, Run, fit, open_run, read_run
 from clearprop.training.feed import Feed
 from clearprop.training.snapshots import Snapshots
 from tests.training.test_recording import normalized, perceptron, pictures, same
@@ -121,14 +121,14 @@ def test_a_pass_of_a_fork_has_the_losses_of_one_kind() -> None:
 
 
 def test_what_a_fork_may_change() -> None:
-    order = Order(normalized(), pictures(), folder="run", snapshots=[3])
+    order = FitConfig(normalized(), pictures(), folder="run", snapshots=[3])
     assert order.changed({"beta1": 0.5}).rule.options["beta1"] == 0.5
     assert order.changed({"optimizer": "sgd"}).rule.name == "sgd"
     assert order.changed({"optimizer": "sgd", "learning_rate": 0.1}).rule.to_config() == {
         "name": "sgd",
         "learning_rate": 0.1,
     }
-    chained = Order(
+    chained = FitConfig(
         normalized(), pictures(), optimizer=optim.chain(optim.clip_by_value(1.0), optim.sgd(0.1))
     )
     inner = chained.changed({"learning_rate": 0.2}).rule.to_config()
@@ -137,12 +137,12 @@ def test_what_a_fork_may_change() -> None:
     assert [m.rate for m in nn.modules(dry).values() if isinstance(m, nn.Dropout)] == [0.0]
     assert (order.changed({}).folder, order.changed({}).snapshots) == (None, None)
     with pytest.raises(ConfigurationError, match=r"no nn\.Dropout"):
-        Order(perceptron(), pictures()).changed({"dropout": 0.5})
+        FitConfig(perceptron(), pictures()).changed({"dropout": 0.5})
 
 
 def test_an_order_is_read_once_and_steps_are_whole_numbers_of_any_kind() -> None:
     given: dict[str, Any] = {"freeze": iter(["layers.1"]), "record": iter(["layers.1"])}
-    order = Order(perceptron(), pictures(), snapshots=iter(np.array([3, 5])), **given)  # type: ignore[arg-type]
+    order = FitConfig(perceptron(), pictures(), snapshots=iter(np.array([3, 5])), **given)  # type: ignore[arg-type]
     for again in (order, order.changed({"epochs": 5, "snapshots": np.int64(2)})):
         task = again.task()
         assert task.settings.freeze == ("layers.1",)
@@ -215,7 +215,7 @@ def test_snapshots_larger_than_memory_are_refused(monkeypatch: pytest.MonkeyPatc
 def test_a_run_in_a_folder_is_gone_back_into(tmp_path: Path) -> None:
     options: dict[str, Any] = {"epochs": 4, "batch_size": 16, "dev": 0.2, "progress": False}
     run = trained(snapshots="log", folder=tmp_path / "run", record=["layers.1"])
-    order = Order(perceptron(), pictures(), snapshots="log", record=["layers.1"], **options)
+    order = FitConfig(perceptron(), pictures(), snapshots="log", record=["layers.1"], **options)
     machine = open_run(tmp_path / "run", order)
     assert machine.steps == (0, 1, 2, 5, 10)
     assert arrays(machine.at(10)) == arrays(run.at(10))
@@ -235,7 +235,9 @@ def test_a_run_in_a_folder_is_gone_back_into(tmp_path: Path) -> None:
     )
     assert arrays(again.model) == arrays(fork.model)
     with pytest.raises(ConfigurationError, match=r"settings\.batch_size"):
-        open_run(tmp_path / "run", Order(perceptron(), pictures(), batch_size=8, epochs=4, dev=0.2))
+        open_run(
+            tmp_path / "run", FitConfig(perceptron(), pictures(), batch_size=8, epochs=4, dev=0.2)
+        )
 
 
 def test_a_run_that_diverged_can_be_left_before() -> None:

@@ -30,7 +30,7 @@ from clearprop.glass.diagnosis.finding import Diagnosis, Finding
 from clearprop.glass.diagnosis.kinds import KINDS, SYMPTOMS
 from clearprop.glass.diagnosis.rules import MOST_OF_A_NOTE, NEEDS, RULES
 from clearprop.training import Run
-from clearprop.training.material import Development
+from clearprop.training.training_data import Development
 
 WITH_ITS_CAUSE = (*SYMPTOMS, "overfitting")
 """Kinds that are gone with their cause, or cannot be judged before it is."""

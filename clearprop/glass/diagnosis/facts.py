@@ -6,12 +6,11 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +22,10 @@ from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, neighbours
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
 from clearprop.training import History, NonFinite, Stopped, load, load_preprocessor, read_run
-from clearprop.training.first_values import Change, changes
-from clearprop.training.folder import MODEL
-from clearprop.training.material import Development, Material, Part, arrays_part, gather
-from clearprop.training.problem import as_numbers
+from clearprop.training.initial_values import Change, changes
+from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.run_folder import MODEL
+from clearprop.training.training_data import Development, Split, TrainingData, arrays_split, gather
 
 Numbers = NDArray[Any]
 Given = Splits | Dataset | tuple[Any, Any] | None
@@ -44,7 +43,7 @@ class Trained(Protocol):
         """The model as the run left it."""
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Mapping[str, Any]:
         """What the run was asked to do."""
 
     @property
@@ -73,7 +72,7 @@ class Remembered:
     """What a run folder tells; its model is None where the run was cut off before it had one."""
 
     model: nn.Module | None
-    config: dict[str, Any]
+    config: Mapping[str, Any]
     history: History
     losses: NDArray[np.float32]
     stopped: Stopped | None
@@ -121,16 +120,16 @@ class Facts:
     run: Trained | None
     model: nn.Module | None
     loss: nn.Loss | None
-    train: Part | None = None
-    dev: Part | None = None
-    other: Part | None = None
+    train: Split | None = None
+    dev: Split | None = None
+    other: Split | None = None
     preprocessor: Preprocessor | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     fresh: bool = False
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Mapping[str, Any]:
         """What the run was asked to do; empty of a model without a run."""
         return self.run.config if self.run is not None else {}
 
@@ -204,20 +203,14 @@ class Facts:
         x, y = self.batch(part, PASS)
         return through_time(self.model, x, y, self.loss, self.signals)
 
-    def batch(self, part: Part, most: int) -> tuple[Any, Any]:
+    def batch(self, part: Split, most: int) -> tuple[Any, Any]:
         """Return examples from all over a part as the model and the loss see them."""
         count = min(len(part), most)
         count -= count % PASS if count > PASS else 0
         rows = np.linspace(0, len(part) - 1, count).astype(np.intp)
-        kept = jax.tree.map(jnp.asarray, rows_of(part.inputs, rows))
-        prepared = self.preprocessor
-        x = as_numbers(kept) if prepared is None else prepared.scaled(kept)
-        targets = part.targets[rows]
-        if prepared is not None and prepared.target_center:
-            targets = prepared.scaled_targets(targets)
-        return jax.tree.map(jnp.asarray, x), jnp.asarray(targets)
+        return ModelInputs(self.preprocessor).examples(part.inputs, part.targets, rows)
 
-    def flat(self, part: Part, most: int = MOST_EXAMPLES) -> Numbers | None:
+    def flat(self, part: Split, most: int = MOST_EXAMPLES) -> Numbers | None:
         """Return inputs from all over a part as the model sees them, (N, numbers of an example).
 
         None where an example is words or consists of several inputs.
@@ -234,7 +227,7 @@ class Facts:
             return None
         return np.asarray(kept, np.float64).reshape(len(rows), -1)
 
-    def answers(self, part: Part) -> Numbers | None:
+    def answers(self, part: Split) -> Numbers | None:
         """Return the targets of a part: labels (N,), or numbers (N, outputs); None of sequences."""
         targets = np.asarray(part.targets)
         if self.task != "classification":
@@ -334,7 +327,7 @@ def _parts(
     data: Given,
     dev: Development,
     loss: nn.Loss | None,
-    config: dict[str, Any],
+    config: Mapping[str, Any],
     preprocessor: Preprocessor | None,
 ) -> dict[str, Any]:
     if data is None:
@@ -344,7 +337,7 @@ def _parts(
         ours = _whole(data, dev, loss, config) if data.preprocessor is None else None
         if ours is None:
             ready = data if preprocessor is None else data.prepared(preprocessor)
-            part = Part(ready.name, ready.inputs, ready.targets, ready)
+            part = Split(ready.name, ready.inputs, ready.targets, ready)
             return {
                 _role(part, config): part,
                 "preprocessor": preprocessor or ready.preprocessor,
@@ -363,8 +356,8 @@ def _parts(
 
 
 def _gathered(
-    data: Given, dev: Development, loss: nn.Loss | None, config: dict[str, Any]
-) -> Material:
+    data: Given, dev: Development, loss: nn.Loss | None, config: Mapping[str, Any]
+) -> TrainingData:
     if not isinstance(data, Splits | Dataset | tuple | list):
         raise ConfigurationError(
             "this is no data to diagnose with",
@@ -374,15 +367,15 @@ def _gathered(
     seed = int(config.get("settings", {}).get("seed", 0))
     stand_in = loss or nn.find_loss("squared_error")
     if isinstance(data, tuple | list) and len(data) == 2 and not isinstance(dev, float | int):
-        part = arrays_part("data", *data)
-        judging = arrays_part("dev", *dev) if isinstance(dev, tuple | list) else None
-        return Material(part, judging)
+        part = arrays_split("data", *data)
+        judging = arrays_split("dev", *dev) if isinstance(dev, tuple | list) else None
+        return TrainingData(part, judging)
     return gather(data, dev, stand_in, seed)
 
 
 def _whole(
-    data: Dataset, dev: Development, loss: nn.Loss | None, config: dict[str, Any]
-) -> Material | None:
+    data: Dataset, dev: Development, loss: nn.Loss | None, config: Mapping[str, Any]
+) -> TrainingData | None:
     """Return the data set of a run split as the run split it; None where it is another one."""
     try:
         ours = _gathered(data, dev, loss, config)
@@ -391,7 +384,7 @@ def _whole(
     return ours if _role(ours.train, config) == "train" else None
 
 
-def _role(part: Part, config: dict[str, Any]) -> str:
+def _role(part: Split, config: Mapping[str, Any]) -> str:
     """Return "train" where these are the examples that the run learned from, else "other"."""
     before = config.get("data", {}).get("fingerprint")
     return "train" if before is None or before == part.fingerprint() else "other"

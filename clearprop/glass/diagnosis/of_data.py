@@ -18,7 +18,7 @@ from clearprop.glass.diagnosis.reference import FEWEST
 from clearprop.glass.diagnosis.rules import found, rule, strength
 from clearprop.glass.diagnosis.shapes import chance_deviation
 from clearprop.glass.wording import count, number, percent
-from clearprop.training.material import Part
+from clearprop.training.training_data import Split
 
 LARGE, SMALL = 10.0, 0.01
 """Root mean square of the inputs: standardized ones have 1, pictures from 0 to 1 about a third."""
@@ -254,7 +254,7 @@ def _by_luck(facts: Facts) -> float:
     return max(NO_BETTER, BY_CHANCE * chance_deviation(baseline, n) / baseline)
 
 
-def _rows(part: Part) -> NDArray[Any] | None:
+def _rows(part: Split) -> NDArray[Any] | None:
     """Return a number for each example, the same for the same inputs; None of several inputs."""
     if by_name(part.inputs):
         return None
@@ -272,7 +272,7 @@ def _recall(facts: Facts, label: int) -> float | None:
     """
     if facts.run is None or facts.model is None or facts.broken:
         return None
-    found_in: tuple[Part, NDArray[Any]] | None = None
+    found_in: tuple[Split, NDArray[Any]] | None = None
     for part in (facts.train, facts.dev):
         y = facts.answers(part) if part is not None else None
         if part is not None and y is not None and (y == label).sum() >= FEW_JUDGES:
@@ -280,7 +280,7 @@ def _recall(facts: Facts, label: int) -> float | None:
     if found_in is None:
         return None
     part, rows = found_in
-    few = Part(part.name, rows_of(part.inputs, rows), part.targets[rows])
+    few = Split(part.name, rows_of(part.inputs, rows), part.targets[rows])
     x, _ = facts.batch(few, len(rows))
     outputs = np.asarray(facts.model(x))
     if outputs.ndim != 2:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from clearprop import nn
@@ -14,7 +13,7 @@ from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.glass.drawings.choice import ready
 from clearprop.training import Run
-from clearprop.training.problem import as_numbers
+from clearprop.training.model_inputs import ModelInputs
 
 Snapshots = Sequence[tuple[int, nn.Module]]
 """Pairs of training steps made and the model then."""
@@ -100,7 +99,4 @@ def examples_for(
         )
     if not len(targets):
         raise ShapeError("there are no examples to look at", given="0 examples")
-    x = preprocessor.scaled(inputs) if preprocessor is not None else as_numbers(inputs)
-    if preprocessor is not None and preprocessor.target_center:
-        targets = preprocessor.scaled_targets(targets)
-    return x, jnp.asarray(targets)
+    return ModelInputs(preprocessor).examples(inputs, targets, slice(None))

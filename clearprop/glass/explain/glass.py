@@ -24,7 +24,7 @@ from clearprop.glass.nodes.values import Values
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.files import write_atomically
-from clearprop.training.material import Part, check_labels
+from clearprop.training.training_data import Split, check_labels
 
 Array = jax.Array
 
@@ -80,7 +80,7 @@ def explain(
     # What the targets of a loss of the user's own mean is not known.
     if output is not None and any(found is known for known in nn.LOSSES.values()):
         targets, shape = np.asarray(y), glass.structure.nodes[output].shape
-        check_labels(Part("the targets", x, targets), nn.find_loss(loss), shape, targets.shape)
+        check_labels(Split("the targets", x, targets), nn.find_loss(loss), shape, targets.shape)
     return glass
 
 

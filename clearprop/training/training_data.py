@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data import Dataset, Preprocessor, Splits, epoch_order
+from clearprop.data import Batch, Dataset, Preprocessor, Splits, epoch_order
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, DataError, kind_of
 from clearprop.nn import Loss
@@ -28,7 +30,7 @@ FINGERPRINT_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Split:
     """Some examples as they are kept.
 
     Attributes:
@@ -51,6 +53,14 @@ class Part:
         """Whether the inputs are read in batches instead of living on the devices."""
         return self.dataset is not None and self.dataset.streamed
 
+    def first(self, size: int) -> Batch:
+        """Return the first examples, to look at their shapes and types."""
+        rows = np.arange(size)
+        batch: Batch = jax.tree.map(
+            jnp.asarray, Batch(rows_of(self.inputs, rows), self.targets[rows])
+        )
+        return batch
+
     def fingerprint(self) -> int:
         """Return a number that tells these examples from others."""
         number = zlib.crc32(np.ascontiguousarray(self.targets).tobytes(), len(self))
@@ -70,7 +80,7 @@ def _fingerprint(inputs: Any, number: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class TrainingData:
     """The examples of a run, and what turns them into a model's inputs.
 
     Attributes:
@@ -80,12 +90,17 @@ class Material:
         class_names: of the labels, where they have names.
     """
 
-    train: Part
-    dev: Part | None
+    train: Split
+    dev: Split | None
     preprocessor: Preprocessor | None = None
     class_names: tuple[str, ...] | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    @property
+    def streamed(self) -> bool:
+        """Whether inputs of a split are read in batches instead of living on the devices."""
+        return self.train.streamed or (self.dev is not None and self.dev.streamed)
+
+    def as_dict(self) -> dict[str, object]:
         """Return what a run notes of its examples, in plain types."""
         return {
             "name": self.train.name,
@@ -96,7 +111,7 @@ class Material:
         }
 
 
-def gather(data: Data, dev: Development, loss: Loss, seed: int) -> Material:
+def gather(data: Data, dev: Development, loss: Loss, seed: int) -> TrainingData:
     """Return the examples of a run.
 
     Args:
@@ -117,7 +132,7 @@ def gather(data: Data, dev: Development, loss: Loss, seed: int) -> Material:
     if isinstance(data, Splits):
         return _of_splits(data, dev)
     if isinstance(data, tuple | list) and len(data) == 2:
-        return _of_arrays(arrays_part("data", *data), dev, seed)
+        return _of_arrays(arrays_split("data", *data), dev, seed)
     raise ConfigurationError(
         "this is no data to train on",
         given=kind_of(data),
@@ -125,8 +140,8 @@ def gather(data: Data, dev: Development, loss: Loss, seed: int) -> Material:
     )
 
 
-def _of_splits(splits: Splits, dev: Development) -> Material:
-    part: Part | None = None
+def _of_splits(splits: Splits, dev: Development) -> TrainingData:
+    part: Split | None = None
     match dev:
         case Dataset():
             part = _of_dataset(dev.prepared(splits.preprocessor))
@@ -142,28 +157,28 @@ def _of_splits(splits: Splits, dev: Development) -> Material:
                 fix="dataset.split(dev=...)",
             )
     names = splits.preprocessor.class_names
-    return Material(_of_dataset(splits.train), part, splits.preprocessor, names)
+    return TrainingData(_of_dataset(splits.train), part, splits.preprocessor, names)
 
 
-def _of_dataset(dataset: Dataset) -> Part:
-    return Part(dataset.name, dataset.inputs, dataset.targets, dataset)
+def _of_dataset(dataset: Dataset) -> Split:
+    return Split(dataset.name, dataset.inputs, dataset.targets, dataset)
 
 
-def _of_arrays(part: Part, dev: Development, seed: int) -> Material:
+def _of_arrays(part: Split, dev: Development, seed: int) -> TrainingData:
     match dev:
         case None | 0:
-            return Material(part, None)
+            return TrainingData(part, None)
         case tuple() | list():
-            return Material(part, arrays_part("dev", *dev))
+            return TrainingData(part, arrays_split("dev", *dev))
         case float() if 0 < dev < 1:
             order = epoch_order(len(part), seed, 0)
             held = max(1, round(dev * len(part)))
             rows, held_rows = np.sort(order[held:]), np.sort(order[:held])
             if not len(rows):
                 raise DataError("no example is left to train on", given=f"dev={dev}")
-            return Material(
-                Part("data", rows_of(part.inputs, rows), part.targets[rows]),
-                Part("dev", rows_of(part.inputs, held_rows), part.targets[held_rows]),
+            return TrainingData(
+                Split("data", rows_of(part.inputs, rows), part.targets[rows]),
+                Split("dev", rows_of(part.inputs, held_rows), part.targets[held_rows]),
             )
     raise ConfigurationError(
         "this does not say what to judge by",
@@ -173,7 +188,7 @@ def _of_arrays(part: Part, dev: Development, seed: int) -> Material:
     )
 
 
-def arrays_part(name: str, inputs: Any, targets: Any) -> Part:
+def arrays_split(name: str, inputs: Any, targets: Any) -> Split:
     """Return plain arrays as a part, after checking that they fit together.
 
     Args:
@@ -199,7 +214,7 @@ def arrays_part(name: str, inputs: Any, targets: Any) -> Part:
             )
     if not len(y):
         raise DataError("there are no examples", where=name)
-    return Part(name, arrays if isinstance(inputs, Mapping) else arrays[""], y)
+    return Split(name, arrays if isinstance(inputs, Mapping) else arrays[""], y)
 
 
 def _numbers(where: str, values: Any) -> NDArray[Any]:
@@ -220,7 +235,7 @@ def _numbers(where: str, values: Any) -> NDArray[Any]:
     return array.astype(narrower) if wide and narrower is not None else array
 
 
-def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[int, ...]) -> None:
+def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[int, ...]) -> None:
     """Raise unless every label is the number of one of the model's outputs.
 
     For a loss of one output, class or not, the targets are chances: 0 to 1.
@@ -256,7 +271,7 @@ def check_labels(part: Part, loss: Loss, outputs: tuple[int, ...], like: tuple[i
         )
 
 
-def _check_chances(part: Part) -> None:
+def _check_chances(part: Split) -> None:
     targets = part.targets
     wrong = (targets < 0) | (targets > 1)
     if wrong.any():

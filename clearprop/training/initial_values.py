@@ -36,10 +36,10 @@ class Change:
     size: int
 
 
-def note_first_values(model: nn.Module) -> dict[str, dict[str, Any]]:
+def describe_initial_values(model: nn.Module) -> dict[str, dict[str, Any]]:
     """Return what is to be remembered of a model's parameters, as plain data by path.
 
-    >>> noted = note_first_values(nn.Linear(2, 3).init(0))
+    >>> noted = describe_initial_values(nn.Linear(2, 3).init(0))
     >>> sorted(noted), len(noted["weight"]["entries"].split())
     (['bias', 'weight'], 6)
     """
@@ -50,7 +50,7 @@ def changes(noted: Mapping[str, Mapping[str, Any]], model: nn.Module) -> dict[st
     """Return what became of each parameter of which something is noted, by path.
 
     >>> layer = nn.Linear(2, 3).init(0)
-    >>> changes(note_first_values(layer), layer)["weight"].same
+    >>> changes(describe_initial_values(layer), layer)["weight"].same
     True
     """
     found = {}

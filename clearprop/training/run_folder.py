@@ -32,7 +32,10 @@ from clearprop.training.recordings import Layout, RowFile
 
 CONFIG, EVENTS, LOSSES = "config.json", "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"
-RECORDINGS, SNAPSHOTS = "recordings", "snapshots"
+RECORDINGS, SNAPSHOTS, FROZEN = "recordings", "snapshots", "frozen.safetensors"
+
+FORMAT = 2
+"""Of a run folder. Format 1 had other names in its configuration and its checkpoints."""
 
 
 class RunFolder:
@@ -171,6 +174,14 @@ def read_config(path: Path) -> dict[str, Any]:
         raise RunError("the configuration is damaged", where=str(file), given=str(error)) from error
     if not isinstance(config, dict):
         raise RunError("the configuration is damaged", where=str(file), expected="an object")
+    if config.get("format", FORMAT) != FORMAT:
+        raise RunError(
+            "this run was written by another version of clearprop, which named its parts otherwise",
+            where=str(path),
+            given=f"format {config['format']!r}",
+            expected=f"format {FORMAT}",
+            fix="use that version for this run, or train it again with this one",
+        )
     for name in ("settings", "optimizer", "data", "model", "plan", "notes", "machine"):
         if not isinstance(config.get(name, {}), dict):
             raise RunError(

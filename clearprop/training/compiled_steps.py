@@ -1,4 +1,4 @@
-"""The compiled calls: many training steps, whole passes, and evaluations, each one XLA program.
+"""The compiled compiled: many training steps, whole passes, and evaluations, each one XLA program.
 
 A step is always the same program, however many steps a call makes and wherever it begins: the body
 of a loop that runs as often as it is told, or a program of its own. So a run may be cut into calls
@@ -10,7 +10,7 @@ Shape letters: K steps of a call or of a pass, E passes of a call, B batch, N ex
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,20 +19,22 @@ from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from clearprop.backend import replicated, sharded
-from clearprop.training.plan import Plan
-from clearprop.training.problem import Array, Arrays, Batch, Measured, Problem
-from clearprop.training.state import State, end_epoch
+from clearprop.data import Batch
+from clearprop.training.algorithm import Algorithm, Array, Arrays, Measured, Numeric, TrainState
+from clearprop.training.execution_plan import ExecutionPlan
 
 EVALUATION_BATCH = 512
 
+Tree = TypeVar("Tree")
 
-class Passes(NamedTuple):
-    """What a call of whole passes measured.
+
+class Epochs(NamedTuple):
+    """What a call of whole epochs measured.
 
     Attributes:
-        steps: of each step, (E, K); those that this call did not make are not to be read.
-        development: sums over the development examples after each pass, (E,).
-        learning_rate: of the update to come after each pass, (E,).
+        steps: of each step, (E, K); entries of steps that this call did not take have no meaning.
+        development: sums over the development examples after each epoch, (E,).
+        learning_rate: of the next step after each epoch, (E,).
     """
 
     steps: Measured
@@ -41,45 +43,45 @@ class Passes(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The steps that a call of passes makes.
+    """The steps that a call of epochs takes.
 
     Attributes:
-        first: the step at which its first pass begins.
-        last: the step before which its last pass ends; K where it is made whole.
-        passes: how many passes it makes some steps of; fewer where the judge stops the run.
-        begun: what the steps of the first pass measured that were made before, (K,) each.
+        first: the first step of its first epoch.
+        last: the number of steps at which its last epoch ends; K where the epoch is whole.
+        epochs: of how many epochs it takes steps; fewer where early stopping ends the run.
+        begun: what earlier steps of the first epoch measured, (K,) each.
     """
 
-    first: Any
-    last: Any
-    passes: Any
+    first: Array | np.signedinteger | int
+    last: Array | np.signedinteger | int
+    epochs: Array | np.signedinteger | int
     begun: Measured
 
 
-class Calls:
+class CompiledSteps:
     """The compiled calls of one run.
 
-    A call gives its state to fresh memory and leaves the one that it was given whole, so that a
-    call in which something went wrong can be looked at again. The fresh memory is that of states
-    before it: they take turns, and no call has to ask the system for memory.
+    A call writes its state to other memory and keeps the given state whole, so that a call in which
+    a number was not finite can be made again. The other memory is that of an earlier state: the
+    states take turns, and no call has to ask the system for memory.
 
     Args:
-        problem: what is learned.
-        plan: steps of a call, and how.
+        algorithm: whose step and evaluation are compiled.
+        plan: how many steps a call takes, and on how many devices.
         mesh: the devices.
         frozen: parameters that are not trained.
         key: source of the random numbers of every step.
     """
 
     def __init__(
-        self, problem: Problem, plan: Plan, mesh: Mesh, frozen: Arrays, key: Array
+        self, algorithm: Algorithm, plan: ExecutionPlan, mesh: Mesh, frozen: Arrays, key: Array
     ) -> None:
-        self.problem = problem
+        self.algorithm = algorithm
         self.plan = plan
         self.mesh = mesh
         self.frozen = jax.device_put(dict(frozen), replicated(mesh))
         self.key = jax.device_put(key, replicated(mesh))
-        self._spares: list[State] = []
+        self._spares: list[TrainState] = []
         jit = functools.partial(jax.jit, out_shardings=replicated(mesh))
         self._steps = jit(
             self._trace_steps,
@@ -87,19 +89,26 @@ class Calls:
             keep_unused=True,
             static_argnames=("size", "limit", "guarded"),
         )
-        self._passes = jit(
-            self._trace_passes, donate_argnums=1, keep_unused=True, static_argnames=("size",)
+        self._epochs = jit(
+            self._trace_epochs, donate_argnums=1, keep_unused=True, static_argnames=("size",)
         )
         self._evaluate = jit(self._trace_evaluation, static_argnames=("size", "chunks"))
         self._end = jit(self._trace_end, donate_argnums=1, keep_unused=True)
 
-    def place(self, tree: Any) -> Any:
+    def put(self, tree: Tree) -> Tree:
         """Put arrays on every device of the mesh."""
-        return jax.device_put(tree, replicated(self.mesh))
+        placed: Tree = jax.device_put(tree, replicated(self.mesh))
+        return placed
+
+    @property
+    def first_device(self) -> jax.Device:
+        """The first device of the mesh."""
+        device: jax.Device = self.mesh.devices.ravel()[0]
+        return device
 
     def steps(
         self,
-        state: State,
+        state: TrainState,
         data: Batch,
         order: Array,
         start: int,
@@ -107,21 +116,21 @@ class Calls:
         size: int,
         *,
         guarded: bool = False,
-    ) -> tuple[State, Measured]:
-        """Make some training steps.
+    ) -> tuple[TrainState, Measured]:
+        """Take some training steps.
 
         Args:
             state: before them.
             data: the examples, on the devices.
-            order: int32 (N,), in which the pass takes them.
+            order: int32 (N,), the order of the examples in the epoch.
             start: where in the order to begin.
             count: how many steps.
             size: B.
-            guarded: whether to leave the state alone from the first step on whose loss or gradient
-                is not finite; slower, so it is done only after something went wrong.
+            guarded: whether the state stays as it is from the first step on whose loss or
+                gradient is not finite. This is slower: only a broken call is made so again.
 
         Returns:
-            The state after them and what each step measured, (``count``,) each.
+            The state after them, and what each step measured, (``count``,) each.
         """
         single = self.plan.unrolled
         limit, repeats = (1, count) if single else (self.plan.steps_per_call, 1)
@@ -143,27 +152,33 @@ class Calls:
             if guarded and single and int(after.step) == int(state.step):
                 break
             if i:
-                self.give_back(state)  # nobody but this loop has seen it
+                self.give_back(state)  # only this loop has seen it
             state = after
             measured.append(of_call)
         if not measured:
             measured.append(of_call)
         return state, Measured(*(_joined(part)[:count] for part in zip(*measured, strict=True)))
 
-    def passes(
-        self, state: State, data: Batch, dev: Batch | None, orders: Array, span: Span, size: int
-    ) -> tuple[State, Passes]:
-        """Make passes over the examples, each with its evaluation at its end.
+    def epochs(
+        self,
+        state: TrainState,
+        data: Batch,
+        dev: Batch | None,
+        orders: Numeric,
+        span: Span,
+        size: int,
+    ) -> tuple[TrainState, Epochs]:
+        """Train whole epochs, each with an evaluation at its end.
 
         Args:
             state: before them.
             data: the training examples, on the devices.
             dev: the development examples, or None.
-            orders: int32 (E, N), the order of each pass.
-            span: the steps to make of them.
+            orders: int32 (E, N), the order of the examples in each epoch.
+            span: the steps to take of them.
             size: B.
         """
-        return self._passes(  # type: ignore[no-any-return]
+        found: tuple[TrainState, Epochs] = self._epochs(
             state,
             self._take_spare(state),
             self.frozen,
@@ -171,9 +186,10 @@ class Calls:
             data,
             dev,
             orders,
-            Span(np.int32(span.first), np.int32(span.last), np.int32(span.passes), span.begun),
+            Span(np.int32(span.first), np.int32(span.last), np.int32(span.epochs), span.begun),
             size=size,
         )
+        return found
 
     def evaluate(self, arrays: Arrays, data: Batch) -> Measured:
         """Return sums over all examples of a set, in evaluation."""
@@ -188,28 +204,32 @@ class Calls:
         ]
         return Measured(*(sum(part[1:], start=part[0]) for part in zip(*parts, strict=True)))
 
-    def end_epoch(self, state: State, metric: Any, objective: Any) -> tuple[State, Array]:
-        """Let optimizer and judge hear how a pass went; gives the learning rate to come too."""
-        metric, objective = np.float32(metric), np.float32(objective)
-        return self._end(state, self._take_spare(state), metric, objective)  # type: ignore[no-any-return]
+    def end_epoch(
+        self, state: TrainState, metric: float, objective: float
+    ) -> tuple[TrainState, Array]:
+        """Return the state after the end of an epoch, and the learning rate of the next step."""
+        numbers = np.float32(metric), np.float32(objective)
+        ended: tuple[TrainState, Array] = self._end(state, self._take_spare(state), *numbers)
+        return ended
 
-    def give_back(self, state: State) -> None:
-        """Let the next call reuse the memory of a state that nobody needs any more."""
+    def give_back(self, state: TrainState) -> None:
+        """Let the next call reuse the memory of a state that is not needed any more."""
         self._spares = [*self._spares[-1:], state]
 
     def evaluation_batch(self, examples: int) -> tuple[int, int]:
-        """Return how many examples an evaluation takes at once, and how often."""
+        """Return the batch size of an evaluation, and the number of its batches."""
         chunks = -(-examples // EVALUATION_BATCH)
         size = -(-examples // chunks)
         return -(-size // self.plan.devices) * self.plan.devices, chunks
 
-    def _take_spare(self, like: State) -> State:
+    def _take_spare(self, like: TrainState) -> TrainState:
         if self._spares:
             return self._spares.pop()
-        return self.place(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like))  # type: ignore[no-any-return]
+        fresh: TrainState = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
+        return self.put(fresh)
 
     def batch(self, data: Batch, rows: Array) -> Batch:
-        """Return the examples of some rows, shared out over the devices where they can be."""
+        """Return the examples of some rows, sharded over the devices where possible."""
         batch: Batch = jax.tree.map(lambda part: jnp.take(part, rows, axis=0), data)
         if self.plan.devices > 1 and len(rows) % self.plan.devices == 0:
             placement = sharded(self.mesh)
@@ -218,8 +238,8 @@ class Calls:
 
     def _trace_steps(
         self,
-        state: State,
-        spare: State,
+        state: TrainState,
+        spare: TrainState,
         frozen: Arrays,
         key: Array,
         data: Batch,
@@ -230,11 +250,11 @@ class Calls:
         size: int,
         limit: int,
         guarded: bool,
-    ) -> tuple[State, Measured]:
-        def one(i: Any, carry: tuple[State, Measured]) -> tuple[State, Measured]:
+    ) -> tuple[TrainState, Measured]:
+        def one(i: Any, carry: tuple[TrainState, Measured]) -> tuple[TrainState, Measured]:
             before, measured = carry
             rows = jax.lax.dynamic_slice(order, (start + i * size,), (size,))
-            after, now, gradients = self.problem.step(before, frozen, self.batch(data, rows), key)
+            after, now, gradients = self.algorithm.step(before, frozen, self.batch(data, rows), key)
             if guarded:
                 whole_so_far = before.step == state.step + i
                 fine = whole_so_far & _all_finite((now.objective, gradients, after.parameters))
@@ -245,19 +265,19 @@ class Calls:
         carry = (state, Measured(nothing, nothing))
         return one(0, carry) if limit == 1 else jax.lax.fori_loop(0, count, one, carry)
 
-    def _trace_passes(
+    def _trace_epochs(
         self,
-        state: State,
-        spare: State,
+        state: TrainState,
+        spare: TrainState,
         frozen: Arrays,
         key: Array,
         data: Batch,
         dev: Batch | None,
-        orders: Array,
+        orders: Numeric,
         span: Span,
         *,
         size: int,
-    ) -> tuple[State, Passes]:
+    ) -> tuple[TrainState, Epochs]:
         E, N = orders.shape
         full, rest = divmod(N, size)
         K, B = full + bool(rest), size
@@ -265,13 +285,13 @@ class Calls:
         def step(size: int, order: Array, i: Any, carry: Any) -> Any:
             before, measured = carry
             rows = jax.lax.dynamic_slice(order, (i * B,), (size,))
-            after, now, _ = self.problem.step(before, frozen, self.batch(data, rows), key)
+            after, now, _ = self.algorithm.step(before, frozen, self.batch(data, rows), key)
             return after, _noted(measured, i, now)
 
         def one(carry: Any) -> Any:
             e, state, measured, noted = carry
             first = jnp.where(e == 0, span.first, 0)
-            last = jnp.where(e == span.passes - 1, span.last, K)
+            last = jnp.where(e == span.epochs - 1, span.last, K)
             made = state, measured
             make = functools.partial(step, size, orders[e])
             made = jax.lax.fori_loop(first, jnp.minimum(last, full), make, made)
@@ -283,31 +303,31 @@ class Calls:
             state, sums = jax.lax.fori_loop(
                 0,
                 (last == K).astype(jnp.int32),
-                lambda _, now: self._judge(now[0], frozen, dev, measured, size, N),
+                lambda _, now: self._evaluate_epoch(now[0], frozen, dev, measured, size, N),
                 (state, Measured(zero, zero)),
             )
-            rate = self.problem.optimizer.learning_rate(state.optimizer)
-            return e + 1, state, measured, _noted(noted, e, Passes(measured, sums, rate))
+            rate = self.algorithm.learning_rate(state)
+            return e + 1, state, measured, _noted(noted, e, Epochs(measured, sums, rate))
 
         zeros, columns = jnp.zeros(E, jnp.float32), jnp.zeros((E, K), jnp.float32)
-        nothing = Passes(Measured(columns, columns), Measured(zeros, zeros), zeros)
+        nothing = Epochs(Measured(columns, columns), Measured(zeros, zeros), zeros)
         _, state, _, noted = jax.lax.while_loop(
-            lambda carry: (carry[0] < span.passes) & ~carry[1].judge.stopped,
+            lambda carry: (carry[0] < span.epochs) & ~carry[1].early_stopping.stopped,
             one,
             (jnp.zeros((), jnp.int32), state, span.begun, nothing),
         )
         return state, noted
 
-    def _judge(
+    def _evaluate_epoch(
         self,
-        state: State,
+        state: TrainState,
         frozen: Arrays,
         dev: Batch | None,
         measured: Measured,
         size: int,
         examples: int,
-    ) -> tuple[State, Measured]:
-        problem = self.problem
+    ) -> tuple[TrainState, Measured]:
+        algorithm = self.algorithm
         if dev is None:
             sizes = jnp.full(measured.objective.shape, size).at[-1].set((examples - 1) % size + 1)
             metric = objective = (measured.objective * sizes).sum() / examples
@@ -315,12 +335,12 @@ class Calls:
         else:
             n = len(dev.targets)
             size, chunks = self.evaluation_batch(n)
-            arrays = problem.evaluation(state)
+            arrays = algorithm.evaluated(state)
             sums = self._trace_evaluation(
                 arrays, frozen, dev, jnp.zeros((), jnp.int32), size=size, chunks=chunks
             )
-            metric, objective = problem.loss.finish(sums.error / n), sums.objective / n
-        state = end_epoch(state, problem.optimizer, metric, objective, problem.patience)
+            metric, objective = algorithm.finish(jnp.asarray(sums.error) / n), sums.objective / n
+        state = algorithm.end_epoch(state, metric, objective)
         return state, sums
 
     def _trace_evaluation(
@@ -331,28 +351,29 @@ class Calls:
         def one(k: Any, sums: Measured) -> Measured:
             rows = start + k * size + jnp.arange(size, dtype=jnp.int32)
             batch = self.batch(data, jnp.minimum(rows, last))
-            now = self.problem.totals({**frozen, **arrays}, batch, rows <= last)
+            now = self.algorithm.totals({**frozen, **arrays}, batch, rows <= last)
             return Measured(*(a + b.astype(a.dtype) for a, b in zip(sums, now, strict=True)))
 
         nothing = Measured(jnp.zeros((), jnp.float32), jnp.zeros((), jnp.float32))
         if chunks == 1:
             return one(0, nothing)
-        return jax.lax.fori_loop(0, chunks, one, nothing)  # type: ignore[no-any-return]
+        sums: Measured = jax.lax.fori_loop(0, chunks, one, nothing)
+        return sums
 
     def _trace_end(
-        self, state: State, spare: State, metric: Array, objective: Array
-    ) -> tuple[State, Array]:
-        problem = self.problem
-        after = end_epoch(state, problem.optimizer, metric, objective, problem.patience)
-        return after, problem.optimizer.learning_rate(after.optimizer)
+        self, state: TrainState, spare: TrainState, metric: Array, objective: Array
+    ) -> tuple[TrainState, Array]:
+        algorithm = self.algorithm
+        after = algorithm.end_epoch(state, metric, objective)
+        return after, algorithm.learning_rate(after)
 
 
 def _noted(every: Any, i: Any, now: Any) -> Any:
-    """Write what was measured now at its place among the rest."""
+    """Write the measures of one step among those of all steps."""
     return jax.tree.map(lambda at, x: at.at[i].set(x.astype(at.dtype)), every, now)
 
 
-def all_finite(tree: Any) -> bool:
+def all_finite(tree: object) -> bool:
     """Say whether every floating array of a tree is finite throughout."""
     return bool(_all_finite(tree))
 

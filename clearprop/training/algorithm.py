@@ -1,0 +1,220 @@
+"""What an algorithm of training is: its state, its step, what it measures, how it is evaluated.
+
+`Trainer` and `CompiledSteps` know no more of an algorithm than this file says. `SupervisedLearning`
+is the first one; an algorithm with other steps (contrastive divergence, two players, a map without
+gradients) supplies the same functions.
+
+Shape letters: B batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.data import Batch
+from clearprop.nn.module import Hook
+from clearprop.training.training_data import TrainingData
+
+Array = jax.Array
+Arrays = Mapping[str, Array]
+Numeric = jax.Array | NDArray[np.number]
+"""An array on a device or on the host."""
+
+Float = jax.Array | np.floating
+
+
+class Measured(NamedTuple):
+    """What was measured on a batch.
+
+    Attributes:
+        objective: the loss: of a training step the mean, of an evaluation the sum.
+        error: the sum of the errors of its examples, before `Algorithm.finish`.
+    """
+
+    objective: Numeric
+    error: Numeric
+
+
+class EarlyStopping(NamedTuple):
+    """The best development error so far, and whether the run stops because of it.
+
+    Attributes:
+        error: the lowest development error.
+        objective: the development objective of that epoch; it decides between equal errors.
+        epoch: that epoch, from 1; 0 before the first.
+        waited: epochs since then.
+        stopped: whether ``waited`` has reached the patience.
+        kept: the parameters and statistics of that epoch; None where the best are not kept.
+    """
+
+    error: Array
+    objective: Array
+    epoch: Array
+    waited: Array
+    stopped: Array
+    kept: dict[str, Array] | None
+
+    @classmethod
+    def initial(cls, kept: dict[str, Array] | None) -> EarlyStopping:
+        """Return the state before the first epoch; ``kept`` is None where the best are not kept."""
+        infinite = jnp.full((), jnp.inf, jnp.float32)
+        zero = jnp.zeros((), jnp.int32)
+        return cls(infinite, jnp.array(infinite), zero, zero, jnp.zeros((), bool), kept)
+
+    def after_epoch(
+        self, epoch: Array, metric: Array, objective: Array, arrays: Arrays, patience: int | None
+    ) -> EarlyStopping:
+        """Return the state after an epoch.
+
+        Args:
+            epoch: its number, from 1.
+            metric: the development error, or the objective where there is no development set.
+            objective: the development objective.
+            arrays: what would be kept of this epoch.
+            patience: epochs without a better metric after which the run stops; None never stops.
+        """
+        metric, objective = metric.astype(jnp.float32), objective.astype(jnp.float32)
+        better = (metric < self.error) | ((metric == self.error) & (objective < self.objective))
+        waited = jnp.where(better, 0, self.waited + 1)
+        kept = self.kept
+        if kept is not None:
+            kept = {path: jnp.where(better, arrays[path], old) for path, old in kept.items()}
+        return EarlyStopping(
+            error=jnp.where(better, metric, self.error),
+            objective=jnp.where(better, objective, self.objective),
+            epoch=jnp.where(better, epoch, self.epoch),
+            waited=waited,
+            stopped=self.stopped if patience is None else waited >= patience,
+            kept=kept,
+        )
+
+
+class TrainState(NamedTuple):
+    """The state of training: everything that the next step depends on, as one tree of arrays.
+
+    Attributes:
+        parameters: what is learned, by path.
+        statistics: arrays that a step updates without learning them, by path, such as the running
+            statistics of layers.
+        optimizer: the state of the optimizer, or a tree of the states of several.
+        step: number of training steps taken, int32.
+        epoch: number of whole epochs, int32.
+        early_stopping: the best epoch so far.
+    """
+
+    parameters: dict[str, Array]
+    statistics: dict[str, Array]
+    optimizer: object
+    step: Array
+    epoch: Array
+    early_stopping: EarlyStopping
+
+
+class Algorithm(Protocol):
+    """A way to train: pure functions of a state, which `CompiledSteps` compiles."""
+
+    @property
+    def task(self) -> str:
+        """The kind of its errors: "classification" (fractions) or "regression"."""
+
+    def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
+        """Raise unless the examples fit the model; nothing is computed.
+
+        Raises:
+            ClearpropError: they do not.
+        """
+
+    def initial_state(self, model: nn.Module, trained: list[str], keep_best: bool) -> TrainState:
+        """Return the state before the first step.
+
+        Args:
+            model: with values in its parameters.
+            trained: paths of the parameters that are trained.
+            keep_best: whether the arrays of the best epoch are kept.
+        """
+
+    def step(
+        self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
+    ) -> tuple[TrainState, Measured, Arrays]:
+        """Return the state after one training step, its measures, and its gradients.
+
+        Args:
+            state: before the step.
+            frozen: the parameters that are not trained.
+            batch: its examples, (B, ...).
+            key: of the run. The key of a step is made from it and the number of the step.
+        """
+
+    def evaluated(self, state: TrainState) -> Arrays:
+        """Return the parameters and statistics that are evaluated and kept."""
+
+    def totals(self, arrays: Arrays, batch: Batch, counted: Array) -> Measured:
+        """Return sums over the counted examples of a batch, in evaluation.
+
+        Args:
+            arrays: every parameter and statistic.
+            batch: its examples.
+            counted: bool (B,), which of them count: a last batch is filled up with repetitions.
+        """
+
+    def finish(self, mean: Float) -> Float:
+        """Return the error that people read, from the mean error of the examples."""
+
+    def end_epoch(self, state: TrainState, metric: Array, objective: Array) -> TrainState:
+        """Return the state after an epoch: optimizer and early stopping get its metric.
+
+        Args:
+            state: after the last step of the epoch.
+            metric: the development error, or the objective where there is no development set.
+            objective: the development objective.
+        """
+
+    def learning_rate(self, state: TrainState) -> Array:
+        """Return the learning rate of the next step."""
+
+    def find_origin(
+        self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
+    ) -> tuple[str, str]:
+        """Return place and cause of the first number in a step that is not finite, in words."""
+
+
+class ForwardPass(NamedTuple):
+    """The result of a forward pass in training.
+
+    Attributes:
+        outputs: of the model, (B, ...).
+        targets: raw, (B, ...), mixed where the examples were mixed.
+        statistics: new values of the layers' statistics, by path.
+    """
+
+    outputs: Array
+    targets: Numeric
+    statistics: Arrays
+
+
+class Differentiable(Protocol):
+    """An algorithm whose step is the gradient of a loss: its pass can be recorded."""
+
+    def inputs(self, kept: object) -> object:
+        """Return kept inputs as the model sees them."""
+
+    def forward(
+        self,
+        parameters: Arrays,
+        statistics: Arrays,
+        frozen: Arrays,
+        batch: Batch,
+        step_key: Array,
+        hook: Hook | None = None,
+    ) -> ForwardPass:
+        """Return the result of the forward pass of a batch."""
+
+    def measure(self, outputs: Array, targets: Numeric) -> tuple[Array, Array]:
+        """Return loss and error of each example, (B,) each."""

@@ -1,0 +1,73 @@
+"""What may look at a run between its steps, and where in the run it is then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, cast
+
+from clearprop.data import Batch
+from clearprop.training.algorithm import Array, TrainState
+
+
+@dataclass
+class Position:
+    """Where in a run the training is: a checkpoint keeps this beside the arrays.
+
+    Attributes:
+        step: number of training steps taken.
+        epoch: number of whole epochs.
+        step_in_epoch: steps taken of the current epoch.
+        objective: sum over the examples of the current epoch.
+        error: likewise, of the errors.
+        seconds: the time of the current epoch so far.
+        development_error: after the last whole epoch.
+        best_step: of the checkpoint with the lowest development error.
+        best_error: that error.
+        begun_objective: the objectives of the steps taken of the current epoch, where a call trains
+            several epochs.
+        begun_error: likewise, of the errors.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    step_in_epoch: int = 0
+    objective: float = 0.0
+    error: float = 0.0
+    seconds: float = 0.0
+    development_error: float | None = None
+    best_step: int | None = None
+    best_error: float | None = None
+    begun_objective: Sequence[float] = ()
+    begun_error: Sequence[float] = ()
+
+    @classmethod
+    def of(cls, record: Mapping[str, object]) -> Position:
+        """Return the position that a checkpoint holds as plain data."""
+        return cls(**cast("dict[str, Any]", dict(record)))
+
+
+class NextStep(NamedTuple):
+    """The step that comes next; its examples are ``order[start : start + size]``.
+
+    Attributes:
+        data: the examples, on the devices.
+        order: int32, the rows of the data in their order.
+        start: where in the order the step begins.
+        size: number of its examples.
+    """
+
+    data: Batch
+    order: Array
+    start: int
+    size: int
+
+
+class Callback(Protocol):
+    """Looks at the state of a run before some of its steps; compiled calls end there."""
+
+    def next_after(self, step: int) -> int | None:
+        """Return the next step, after this one, before which it looks; None where there is none."""
+
+    def before_step(self, state: TrainState, position: Position, upcoming: NextStep | None) -> None:
+        """Look at the state, if this is such a step; ``upcoming`` is None after the last step."""

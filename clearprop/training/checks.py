@@ -1,0 +1,100 @@
+"""Whether the examples fit a model and its loss: checked before the first step, by shapes alone.
+
+Shape letters: N examples, B batch.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from clearprop import nn
+from clearprop.errors import ClearpropError, ConfigurationError, ShapeError
+from clearprop.training.algorithm import Arrays, Differentiable
+from clearprop.training.augmentation import Augmentation, Mixup
+from clearprop.training.training_data import Split, TrainingData, check_labels
+
+
+def check_examples(
+    algorithm: Differentiable,
+    augmentations: tuple[Augmentation, ...],
+    loss: nn.Loss,
+    model: nn.Module,
+    data: TrainingData,
+    batch_size: int,
+) -> None:
+    """Raise unless the examples fit the model and its loss; nothing is computed.
+
+    Raises:
+        ClearpropError: they do not.
+    """
+    for split in (data.train, data.dev):
+        if split is None:
+            continue
+        batch = split.first(min(batch_size, len(split)))
+        outputs = jax.eval_shape(lambda model, x: model(algorithm.inputs(x)), model, batch.inputs)
+        check_labels(split, loss, outputs.shape, batch.targets.shape)
+        try:
+            jax.eval_shape(algorithm.measure, outputs, batch.targets)
+        except ClearpropError as error:
+            error.where = error.where or f"the loss {loss.name!r} on {split.name}"
+            raise
+    if augmentations:
+        _check_augmentations(algorithm, augmentations, loss, data.train)
+        _trace_step(algorithm, model, data.train, min(2, len(data.train)))
+    _check_lone_example(algorithm, model, data.train, batch_size)
+
+
+def _check_augmentations(
+    algorithm: Differentiable,
+    augmentations: tuple[Augmentation, ...],
+    loss: nn.Loss,
+    split: Split,
+) -> None:
+    """Raise unless the inputs can be augmented, and the targets mixed where they are."""
+    x = jax.eval_shape(algorithm.inputs, split.first(min(2, len(split))).inputs)
+    if isinstance(x, dict) or not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ConfigurationError(
+            "only one input of numbers can be augmented",
+            where="augment",
+            given="several inputs by name" if isinstance(x, dict) else "tokens",
+        )
+    mixes = any(isinstance(one, Mixup) for one in augmentations)
+    if mixes and loss.skips_negative:
+        raise ConfigurationError(
+            "the labels of sequences cannot be mixed",
+            where="augment",
+            given=f"Mixup with the loss {loss.name!r}",
+        )
+
+
+def _check_lone_example(
+    algorithm: Differentiable, model: nn.Module, split: Split, batch_size: int
+) -> None:
+    """Raise if an epoch has a batch of one example and a layer needs more, as BatchNorm does."""
+    N, B = len(split), batch_size
+    if B > 1 and N % B != 1:
+        return
+    try:
+        _trace_step(algorithm, model, split, 1)
+    except ShapeError as error:
+        if N > 1:
+            _trace_step(algorithm, model, split, 2)  # raises what does not depend on the number
+        sizes = [b for b in range(2, N + 1) if N % b != 1]
+        best = min(sizes, key=lambda b: abs(b - B), default=None)
+        raise ConfigurationError(
+            f"an epoch has a batch of one example, too few for {error.where or 'the model'}",
+            where="batch_size",
+            given=f"batch_size={B} for {N} training examples",
+            fix=f"batch_size={best}" if best is not None else "give more training examples",
+        ) from error
+
+
+def _trace_step(algorithm: Differentiable, model: nn.Module, split: Split, size: int) -> None:
+    batch = split.first(size)
+
+    def forward(parameters: Arrays, statistics: Arrays) -> object:
+        passed = algorithm.forward(parameters, statistics, {}, batch, jax.random.key(0))
+        return algorithm.measure(passed.outputs, passed.targets)
+
+    jax.eval_shape(forward, nn.parameters(model), nn.statistics(model))

@@ -1,0 +1,332 @@
+"""The configuration of a training run: `fit` fills it, and everything reads it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from clearprop import nn, optim
+from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.training.algorithm import Algorithm
+from clearprop.training.augmentation import Augment, Augmentation
+from clearprop.training.augmentation import find as find_augmentations
+from clearprop.training.events import Event
+from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.recording import Record
+from clearprop.training.snapshots import Given
+from clearprop.training.supervised import SupervisedLearning, skeleton
+from clearprop.training.training_data import Data, Development, TrainingData
+
+NOT_FOR_FORKS = ("resume",)
+"""What `fit` takes and a fork does not."""
+
+DROPOUT = "dropout"
+"""The change that stands for the rate of every `nn.Dropout` of the model."""
+
+BATCH_SIZE = 32
+"""Examples of a step unless given; where there are fewer, all of them."""
+
+PRECISIONS = ("float32", "bfloat16")
+
+LOWEST = {
+    "epochs": 0,
+    "batch_size": 1,
+    "seed": 0,
+    "patience": 1,
+    "steps_per_call": 1,
+    "devices": 1,
+    "checkpoint_every": 1,
+}
+"""The smallest values of the whole numbers in a configuration."""
+
+SECTIONS = (
+    "settings",
+    "loss",
+    "optimizer",
+    "augment",
+    "data",
+    "preprocessor",
+    "model",
+    "record",
+    "snapshots",
+)
+"""The parts of a written configuration that a resumed run must share with its beginning."""
+
+
+@dataclass(frozen=True, eq=False)
+class FitConfig:
+    """The arguments of `fit`, which describes them.
+
+    Raises:
+        ConfigurationError: a number out of its range, or an unknown precision.
+    """
+
+    model: nn.Module
+    data: Data
+    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy"
+    optimizer: str | optim.Optimizer | Mapping[str, object] = "adam"
+    epochs: int = 10
+    batch_size: int | None = None
+    learning_rate: float | optim.Schedule | Mapping[str, object] | None = None
+    seed: int = 0
+    dev: Development = None
+    freeze: Iterable[str] = ()
+    patience: int | None = None
+    keep_best: bool | None = None
+    average: float | None = None
+    augment: Augment | None = None
+    label_smoothing: float | None = None
+    precision: str | None = None
+    record: Record | Iterable[str] | None = None
+    snapshots: Given = None
+    folder: Path | str | None = None
+    resume: bool = False
+    checkpoint_every: int | None = None
+    steps_per_call: int | None = None
+    devices: int | None = None
+    progress: bool = True
+    on_event: Callable[[Event], None] | None = None
+    notes: Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        # An iterator can be read only once, and a configuration is used again for a fork.
+        for name in ("freeze", "record", "snapshots"):
+            given = getattr(self, name)
+            if isinstance(given, Iterable) and not isinstance(given, str):
+                object.__setattr__(self, name, tuple(given))
+
+    def check_numbers(self) -> None:
+        """Raise unless every number is in its range and the precision is known.
+
+        Raises:
+            ConfigurationError: one is not.
+        """
+        for name, lowest in LOWEST.items():
+            value = getattr(self, name)
+            if value is None and name not in ("epochs", "seed"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+                raise ConfigurationError(
+                    f"{name} is out of range",
+                    given=f"{name}={value!r}",
+                    expected=f"a whole number from {lowest} up",
+                )
+        if self.precision is not None and self.precision not in PRECISIONS:
+            raise unknown_name("precision", str(self.precision), PRECISIONS)
+
+    @property
+    def path(self) -> Path | None:
+        """Where the run is written."""
+        return Path(self.folder) if self.folder is not None else None
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the result is the model of the best epoch."""
+        return self.patience is not None if self.keep_best is None else self.keep_best
+
+    @functools.cached_property
+    def resolved_loss(self) -> nn.Loss:
+        """The loss, with label smoothing."""
+        found = nn.find_loss(self.loss)
+        if self.label_smoothing is not None:
+            found = nn.smoothed(found, self.label_smoothing)
+        return found
+
+    @functools.cached_property
+    def own_optimizer(self) -> optim.Optimizer:
+        """The optimizer, without the average of the parameters."""
+        return optim.create(self.optimizer, self.learning_rate)
+
+    @functools.cached_property
+    def resolved_optimizer(self) -> optim.Optimizer:
+        """The optimizer, with the average of the parameters."""
+        if self.average is None:
+            return self.own_optimizer
+        return optim.chain(self.own_optimizer, optim.average_parameters(self.average))
+
+    def for_data(self, data: TrainingData) -> FitConfig:
+        """Return the configuration with its batch size resolved for the data.
+
+        Raises:
+            ConfigurationError: the batch is larger than the data, or early stopping has no
+                development set.
+        """
+        examples = len(data.train)
+        size = min(BATCH_SIZE, examples) if self.batch_size is None else self.batch_size
+        if size > examples:
+            raise ConfigurationError(
+                "the batch is larger than the data",
+                given=f"batch_size={size} for {examples} training examples",
+                fix=f"batch_size={examples} or less",
+            )
+        if self.patience is not None and not (data.dev is not None and len(data.dev)):
+            raise ConfigurationError(
+                "early stopping needs a development set",
+                given=f"patience={self.patience} and no development examples",
+                fix="hold some examples out: dev=0.1",
+            )
+        return replace(self, batch_size=size)
+
+    def algorithm(self, model: nn.Module, data: TrainingData) -> Algorithm:
+        """Return the algorithm that trains a model; another kind of configuration has another."""
+        return SupervisedLearning(
+            skeleton(model),
+            self.resolved_loss,
+            self.resolved_optimizer,
+            ModelInputs(data.preprocessor),
+            self.patience,
+            self.augmentations,
+            self.precision,
+        )
+
+    @functools.cached_property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """How examples are changed in training."""
+        return find_augmentations(self.augment)
+
+    def augmentations_as_plain(self) -> list[dict[str, object]] | None:
+        """Return the augmentations as plain data; None for none."""
+        return [one.to_config() for one in self.augmentations] or None
+
+    def settings(self) -> dict[str, object]:
+        """Return the numbers of the configuration as plain data."""
+        numbers = {name: getattr(self, name) for name in LOWEST}
+        return {
+            **numbers,
+            "freeze": list(self.freeze),
+            "keep_best": self.keeps_best,
+            "label_smoothing": self.resolved_loss.smoothing or None,
+            "precision": self.precision,
+        }
+
+    def changed(self, changes: Mapping[str, object]) -> FitConfig:
+        """Return the configuration of a fork: this one with some changes.
+
+        Args:
+            changes: arguments of `fit`; options of the optimizer, such as ``beta1``; and
+                ``dropout``, the rate of every `nn.Dropout`. A fork has no folder and no snapshots
+                unless they are given.
+
+        Raises:
+            ConfigurationError: an unknown name (the nearest is suggested), or a change that is not
+                possible.
+        """
+        known = {field.name for field in fields(self)} - set(NOT_FOR_FORKS)
+        own = _config(self.own_optimizer)
+        options = {} if "optimizer" in changes else _options(own)
+        unknown = [name for name in changes if name not in known | options.keys() | {DROPOUT}]
+        if unknown:
+            raise unknown_name("change", unknown[0], [*known, *options, DROPOUT], where="fork")
+        rest = {name: value for name, value in changes.items() if name in known}
+        new = {name: value for name, value in changes.items() if name in options}
+        if "optimizer" in changes:
+            rest.setdefault("learning_rate", None)
+        elif new:
+            rest["optimizer"] = optim.from_config(_with(own, new))
+            rest["learning_rate"] = None
+        elif "learning_rate" in changes:
+            raise ConfigurationError(
+                "the optimizer has no learning rate by that name",
+                where="fork",
+                given=repr(self.own_optimizer)[:160],
+                fix="give another optimizer: fork(step, optimizer=...)",
+            )
+        if DROPOUT in changes:
+            rest["model"] = _with_dropout(rest.get("model", self.model), changes[DROPOUT])
+        changed: dict[str, Any] = {"folder": None, "resume": False, "snapshots": None, **rest}
+        return replace(self, **changed)
+
+
+def _config(optimizer: optim.Optimizer) -> dict[str, Any]:
+    try:
+        return optimizer.to_config()
+    except ConfigurationError:
+        return {}  # not made by clearprop.optim: it can only be replaced as a whole
+
+
+def _options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an optimizer and of its parts, by name."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        parts = value if isinstance(value, list) else [value]
+        inner = [part for part in parts if isinstance(part, Mapping)]
+        if name == "learning_rate" or not inner:
+            found[name] = value
+        else:
+            for part in inner:
+                found |= _options(part)
+    found.pop("name", None)
+    return found
+
+
+def _with(config: Any, new: Mapping[str, object]) -> Any:
+    """Return the configuration of an optimizer with some options changed, at any depth."""
+    if isinstance(config, list):
+        return [_with(part, new) for part in config]
+    if not isinstance(config, Mapping):
+        return config
+    return {
+        name: new[name] if name in new else value if name == "learning_rate" else _with(value, new)
+        for name, value in config.items()
+    }
+
+
+def _with_dropout(model: Any, rate: Any) -> nn.Module:
+    def is_dropout(part: object) -> bool:
+        return isinstance(part, nn.Dropout)
+
+    if not any(map(is_dropout, nn.modules(model).values())):
+        raise ConfigurationError(
+            "the model has no nn.Dropout whose rate could be changed",
+            where="fork",
+            given=f"{DROPOUT}={rate}",
+            fix="give a model with one: fork(step, model=...)",
+        )
+    changed: nn.Module = jax.tree.map(
+        lambda part: nn.Dropout(rate) if is_dropout(part) else part, model, is_leaf=is_dropout
+    )
+    return changed
+
+
+def compare(config: Mapping[str, object], earlier: Mapping[str, object], where: str) -> None:
+    """Raise unless a run may continue with this configuration.
+
+    The number of epochs may differ; everything else has to be what the run began with.
+
+    Raises:
+        ConfigurationError: something differs; it is named.
+    """
+    changed = differences(config, earlier)
+    changed.pop("settings.epochs", None)
+    if changed:
+        texts = [f"{name} was {old!r}, is {new!r}" for name, (old, new) in changed.items()]
+        raise ConfigurationError(
+            "a run continues only with the configuration that it began with",
+            where=where,
+            given="; ".join(text[:160] for text in texts[:3]),
+            fix="give the same configuration, or start a new run in another folder",
+        )
+
+
+def differences(
+    config: Mapping[str, object], earlier: Mapping[str, object]
+) -> dict[str, tuple[object, object]]:
+    """Return the differences of two configurations: old and new value by name.
+
+    >>> differences({"settings": {"epochs": 9}, "loss": "a"}, {"settings": {"epochs": 3}})
+    {'settings.epochs': (3, 9), 'loss': (None, 'a')}
+    """
+    found: dict[str, tuple[object, object]] = {}
+    for section in SECTIONS:
+        old, new = earlier.get(section), config.get(section)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+            found |= {f"{section}.{key}": (old.get(key), new.get(key)) for key in keys}
+        elif old != new:
+            found[section] = (old, new)
+    return found

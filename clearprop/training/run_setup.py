@@ -1,0 +1,251 @@
+"""What a configuration comes down to: the checked model, data, algorithm and plan of a run.
+
+Shape letters: N examples.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+
+from clearprop import backend, nn, optim, tree
+from clearprop.errors import ConfigurationError, ModelError
+from clearprop.training import execution_plan
+from clearprop.training.algorithm import Algorithm, Arrays, TrainState
+from clearprop.training.callback import Position
+from clearprop.training.checkpoint import check_architecture
+from clearprop.training.execution_plan import ExecutionPlan
+from clearprop.training.fit_config import FitConfig, compare
+from clearprop.training.initial_values import describe_initial_values
+from clearprop.training.observation import recordables
+from clearprop.training.recording import ARRAYS, Record, check_size
+from clearprop.training.recordings import Layout
+from clearprop.training.run_folder import FORMAT, first_step
+from clearprop.training.snapshots import Snapshots
+from clearprop.training.supervised import SupervisedLearning
+from clearprop.training.training_data import TrainingData, gather
+
+
+@dataclass(frozen=True, eq=False)
+class RunSetup:
+    """A configuration with its data at hand, checked; nothing is trained yet.
+
+    Attributes:
+        config: with the batch size resolved.
+        model: with values in all its parameters.
+        data: the examples.
+        algorithm: what trains the model.
+        record: what is recorded from inside; None for nothing.
+        snapshots: the steps at which the state is kept; None for none.
+        parent: of a fork: the run that it left, at which step, and what was changed.
+    """
+
+    config: FitConfig
+    model: nn.Module
+    data: TrainingData
+    algorithm: Algorithm
+    record: Record | None
+    snapshots: Snapshots | None
+    parent: Mapping[str, object] | None = None
+
+    @classmethod
+    def of(cls, config: FitConfig) -> RunSetup:
+        """Return what a configuration comes down to.
+
+        Raises:
+            ClearpropError: what `fit` says of it.
+        """
+        loss = config.resolved_loss
+        config.check_numbers()
+        _ = config.resolved_optimizer  # an unknown one is said before the data is read
+        data = gather(config.data, config.dev, loss, config.seed)
+        config = config.for_data(data)
+        model = config.model
+        model = model if nn.is_initialized(model) else model.init(config.seed)
+        setup = cls(
+            config,
+            model,
+            data,
+            config.algorithm(model, data),
+            Record.of(config.record),
+            Snapshots.of(config.snapshots),
+        )
+        setup.algorithm.check(model, data, setup.batch_size)
+        return setup
+
+    @property
+    def batch_size(self) -> int:
+        """Examples of a step."""
+        assert self.config.batch_size is not None
+        return self.config.batch_size
+
+    @functools.cached_property
+    def trained(self) -> list[str]:
+        """Paths of the parameters that are trained."""
+        paths, freeze = list(nn.parameters(self.model)), tuple(self.config.freeze)
+        frozen = set(tree.match(paths, freeze)) if freeze else set()
+        if len(frozen) == len(paths):
+            raise ConfigurationError(
+                "there is nothing to train",
+                where="freeze",
+                given=f"{', '.join(freeze) or 'a model without parameters'}",
+                fix="leave some parameters out of the pattern",
+            )
+        return [path for path in paths if path not in frozen]
+
+    @functools.cached_property
+    def frozen(self) -> Arrays:
+        """The parameters that are not trained, by path."""
+        trained = set(self.trained)
+        return {path: x for path, x in nn.parameters(self.model).items() if path not in trained}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; the last may have fewer examples."""
+        return -(-len(self.data.train) // self.batch_size)
+
+    @property
+    def first_step(self) -> int:
+        """The step at which the run begins: for a fork that at which it left its parent."""
+        return first_step({"parent": self.parent})
+
+    def last_step(self, position: Position) -> int:
+        """Return the last step of a run that continues from a position, if nothing ends it before.
+
+        A fork may have left a run whose epochs had another number of steps.
+        """
+        left = (self.config.epochs - position.epoch) * self.steps_per_epoch
+        return position.step - position.step_in_epoch + left
+
+    def state(self) -> TrainState:
+        """Return the state before the first step."""
+        return self.algorithm.initial_state(self.model, self.trained, self.config.keeps_best)
+
+    @functools.cached_property
+    def layout(self) -> Layout | None:
+        """What a row of the recordings holds.
+
+        Raises:
+            ConfigurationError: a pattern matches nothing (the nearest name is suggested), or the
+                algorithm has no pass that could be recorded.
+        """
+        if self.record is None:
+            return None
+        if not isinstance(self.algorithm, SupervisedLearning):
+            raise ConfigurationError(
+                "only supervised learning can be recorded",
+                where="record",
+                given=type(self.algorithm).__name__,
+            )
+        batch = self.data.train.first(self.batch_size)
+        known = recordables(self.algorithm, self.state(), self.frozen, batch)
+        return Layout(self.record.selected(known), self.record.what == ARRAYS)
+
+    def check_space(self, folder: Path | None, first: int, position: Position) -> None:
+        """Raise unless recordings and snapshots fit into the memory, or onto the disk.
+
+        Args:
+            folder: where the run is written; None keeps them in memory.
+            first: the step at which the run begins.
+            position: from which it continues.
+
+        Raises:
+            ConfigurationError: they do not fit, or a pattern or a step of them does not exist.
+        """
+        last = self.last_step(position)
+        if self.record is not None:
+            assert self.layout is not None
+            check_size(self.record, self.layout, last - first, folder)
+        if self.snapshots is not None:
+            size = sum(int(x.nbytes) for x in jax.tree.leaves(self.state()))
+            self.snapshots.check_size(size, first, last, folder)
+
+    def plan(self) -> ExecutionPlan:
+        """Return how the run is cut into calls."""
+        config, steps = self.config, self.steps_per_epoch
+        every = backend.devices()
+        limit = config.steps_per_call
+        if limit is None and config.checkpoint_every is not None:
+            limit = config.checkpoint_every if config.checkpoint_every < steps else None
+        step = functools.partial(self.algorithm.step, key=jax.random.key(0))
+        batch = self.data.train.first(self.batch_size)
+        return execution_plan.choose(
+            execution_plan.workload(step, self.state(), self.frozen, batch),
+            batch_size=self.batch_size,
+            steps_per_epoch=steps,
+            examples=len(self.data.train),
+            platform=every[0].platform,
+            available=len(every),
+            streamed=self.data.streamed,
+            steps_per_call=limit,
+            devices=config.devices,
+        )
+
+    def as_dict(self, plan: ExecutionPlan) -> dict[str, object]:
+        """Return what the run is asked to do, and where it is done, as plain data."""
+        preprocessor = self.data.preprocessor
+        return {
+            "format": FORMAT,
+            "settings": self.config.settings(),
+            "loss": self.config.resolved_loss.name,
+            "optimizer": _described(self.config.resolved_optimizer),
+            "augment": self.config.augmentations_as_plain(),
+            "data": self.data.as_dict(),
+            "model": {"structure": _structure(self.model), "parameters": self.shapes()},
+            "plan": plan.as_dict(),
+            "preprocessor": json.loads(preprocessor.to_json()) if preprocessor else None,
+            "initial_values": describe_initial_values(self.model),
+            "record": self.record.as_dict() if self.record is not None else None,
+            "snapshots": self.snapshots.as_plain() if self.snapshots is not None else None,
+            "parent": self.parent,
+            "notes": dict(self.config.notes or {}),
+            "machine": {
+                **backend.describe(backend.mesh(plan.devices)),
+                "system": platform.platform(terse=True),
+                "python": platform.python_version(),
+                "cores": backend.usable_cores(),
+            },
+        }
+
+    def shapes(self) -> dict[str, list[object]]:
+        """Return shape and dtype of every parameter and statistic, as plain data."""
+        arrays = {**nn.parameters(self.model), **nn.statistics(self.model)}
+        return {path: [list(x.shape), str(x.dtype)] for path, x in arrays.items()}
+
+    def check_same(self, earlier: Mapping[str, object], where: str) -> None:
+        """Raise unless a run that began with an earlier configuration may continue with this.
+
+        Raises:
+            CheckpointError: the model is of another architecture.
+            ConfigurationError: something else differs.
+            RunError: the earlier configuration is damaged.
+        """
+        plan = execution_plan.of_config(earlier, where)
+        check_architecture(_shapes(self.as_dict(plan)), _shapes(earlier), where)
+        compare(self.as_dict(plan), earlier, where)
+
+
+def _shapes(config: Mapping[str, object]) -> dict[str, tuple[tuple[int, ...], str]]:
+    model = config.get("model")
+    parameters = model.get("parameters", {}) if isinstance(model, Mapping) else {}
+    return {path: (tuple(shape), dtype) for path, (shape, dtype) in parameters.items()}
+
+
+def _described(optimizer: optim.Optimizer) -> Mapping[str, object]:
+    try:
+        return optimizer.to_config()
+    except ConfigurationError:
+        return {"name": None, "made_by_hand": repr(optimizer)}
+
+
+def _structure(model: nn.Module) -> object:
+    try:
+        return nn.to_structure(model)
+    except ModelError:
+        return repr(model)

@@ -1,0 +1,307 @@
+"""Supervised learning: model, loss and optimizer as the pure functions of an `Algorithm`.
+
+With a precision of "bfloat16" the layers compute in it, and the parameters stay in float32. Weights
+are rounded at the beginning of a step by an operation whose rule returns their gradients in
+float32; the optimizer gets the exact weights. Normalization, softmax and the loss, which sum over
+many numbers, compute in float32.
+
+Shape letters: B batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import jax
+import jax.numpy as jnp
+
+from clearprop import nn, ops, optim, tree
+from clearprop.autodiff import grad, stop_gradient, value_and_grad
+from clearprop.autodiff.curvature import gauss_newton
+from clearprop.data import Batch
+from clearprop.nn.module import Hook
+from clearprop.training.algorithm import (
+    Array,
+    Arrays,
+    EarlyStopping,
+    Float,
+    ForwardPass,
+    Measured,
+    Numeric,
+    TrainState,
+)
+from clearprop.training.augmentation import Augmentation, augmented
+from clearprop.training.checks import check_examples
+from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.nonfinite import find_origin
+from clearprop.training.training_data import TrainingData
+
+Tree = TypeVar("Tree")
+
+AUGMENTING = 2**31 - 1
+"""Separates the random numbers of augmentation from those of the layers."""
+
+
+@dataclass(frozen=True, eq=False)
+class SupervisedLearning:
+    """What is to be learned, without the values of the arrays.
+
+    Attributes:
+        skeleton: the model with shapes in place of its parameters and statistics.
+        loss: the objective, and the error that people read.
+        optimizer: turns gradients into updates.
+        model_inputs: turns kept examples into inputs of the model and targets of the loss.
+        patience: epochs without a better metric after which a run stops; None never stops.
+        augmentations: how examples are changed in training.
+        precision: the type in which layers compute; None for the type of the parameters.
+    """
+
+    skeleton: nn.Module
+    loss: nn.Loss
+    optimizer: optim.Optimizer
+    model_inputs: ModelInputs = field(default_factory=ModelInputs)
+    patience: int | None = None
+    augmentations: tuple[Augmentation, ...] = ()
+    precision: str | None = None
+
+    def model(self, *parts: Arrays) -> nn.Module:
+        """Return the model with these arrays in it."""
+        return tree.replace(self.skeleton, {path: x for part in parts for path, x in part.items()})
+
+    def forward(
+        self,
+        parameters: Arrays,
+        statistics: Arrays,
+        frozen: Arrays,
+        batch: Batch,
+        step_key: Array,
+        hook: Hook | None = None,
+    ) -> ForwardPass:
+        """Return the result of the forward pass of a batch in training.
+
+        Args:
+            parameters: that are trained; they may be differentiated.
+            statistics: of the layers.
+            frozen: the parameters that are not trained.
+            batch: the examples.
+            step_key: the random key of the step.
+            hook: is called after every call of a layer.
+        """
+        x, mixing = self.inputs(batch.inputs), None
+        if self.augmentations:
+            key = jax.random.fold_in(step_key, AUGMENTING)
+            x, mixing = augmented(self.augmentations, key, cast("Array", x))
+        weights, x = in_precision(({**frozen, **parameters}, x), self.precision)
+        model = self.model(weights, statistics)
+        outputs, noted = nn.apply(model, x, training=True, key=step_key, hook=hook)
+        outputs = widened(outputs)
+        targets: Numeric = batch.targets
+        if mixing is not None:
+            targets = mixing.targets(jnp.asarray(targets), outputs.shape)
+        return ForwardPass(outputs, targets, noted)
+
+    def inputs(self, kept: object) -> object:
+        """Return kept inputs as the model sees them, by name where they have names."""
+        return self.model_inputs.inputs(kept)
+
+    def measure(self, outputs: Array, targets: Numeric) -> tuple[Array, Array]:
+        """Return loss and error of each example, (B,) each; the loss can be differentiated."""
+        wanted = jnp.asarray(self.model_inputs.targets(targets))
+        losses = _by_example(self.loss.per_example(outputs, wanted))
+        plain = jnp.asarray(self.model_inputs.restored(stop_gradient(outputs)))
+        return losses, _by_example(self.loss.error(plain, jnp.asarray(targets)))
+
+    def step(
+        self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
+    ) -> tuple[TrainState, Measured, Arrays]:
+        """Return the state after one training step, its measures, and its gradients.
+
+        Args:
+            state: before the step.
+            frozen: the parameters that are not trained.
+            batch: its examples.
+            key: of the run; the key of a step is made from it and the number of the step.
+        """
+        step_key = jax.random.fold_in(key, state.step)
+
+        def objective(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
+            passed = self.forward(parameters, state.statistics, frozen, batch, step_key)
+            losses, errors = self.measure(passed.outputs, passed.targets)
+            return losses.mean(), (passed.statistics, errors.sum())
+
+        (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
+            state.parameters
+        )
+        updates, remembered = self.updates(state, frozen, batch, step_key, gradients)
+        after = state._replace(
+            parameters=optim.apply(state.parameters, updates),
+            statistics={**state.statistics, **statistics},
+            optimizer=remembered,
+            step=state.step + 1,
+        )
+        return after, Measured(value, error), gradients
+
+    def updates(
+        self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array, gradients: Arrays
+    ) -> tuple[Arrays, object]:
+        """Return the updates of the parameters, and the next state of the optimizer."""
+        given = gradients, state.optimizer, state.parameters
+        if self.optimizer.update_on is None:
+            return self.optimizer.update(*given)
+        return self.optimizer.update_on(*given, self._surface(state, frozen, batch, step_key))
+
+    def _surface(
+        self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
+    ) -> optim.BatchObjective:
+        """Return the objective of a batch around a state, with its curvature."""
+
+        def passed(parameters: Arrays) -> tuple[Array, Numeric]:
+            of_batch = self.forward(parameters, state.statistics, frozen, batch, step_key)
+            return of_batch.outputs, of_batch.targets
+
+        # The pass returns mixed targets too, but they do not depend on the parameters.
+        targets = stop_gradient(passed(state.parameters)[1])
+
+        def losses(outputs: Array) -> Array:
+            return self.measure(outputs, targets)[0]
+
+        near = gauss_newton(
+            lambda parameters: passed(parameters)[0],
+            lambda outputs: losses(outputs).mean(),
+            state.parameters,
+        )
+
+        def pulled(weights: Array) -> dict[str, Array]:
+            found: dict[str, Array] = near.pull_back(
+                grad(lambda y: (losses(y) * weights).sum())(near.outputs)
+            )
+            return found
+
+        return optim.BatchObjective(
+            value=lambda parameters: losses(passed(parameters)[0]).mean(),
+            product=near.product,
+            pulled=pulled,
+            examples=len(batch.targets),
+        )
+
+    def evaluated(self, state: TrainState) -> Arrays:
+        """Return the parameters and statistics that are evaluated, averaged where they are so."""
+        averaged: Arrays = self.optimizer.averaged(state.optimizer, state.parameters)
+        return {**averaged, **state.statistics}
+
+    def totals(self, arrays: Arrays, batch: Batch, counted: Array) -> Measured:
+        """Return sums over the counted examples of a batch, in evaluation.
+
+        Args:
+            arrays: every parameter and statistic.
+            batch: its examples.
+            counted: bool (B,), which of them count: a last batch is filled up with repetitions.
+        """
+        learned = {path: x for path, x in arrays.items() if path not in self._noted}
+        noted = {path: x for path, x in arrays.items() if path in self._noted}
+        weights, x = in_precision((learned, self.inputs(batch.inputs)), self.precision)
+        outputs = widened(self.model(weights, noted)(x))
+        losses, errors = self.measure(outputs, batch.targets)
+        return Measured(jnp.where(counted, losses, 0).sum(), jnp.where(counted, errors, 0).sum())
+
+    @functools.cached_property
+    def _noted(self) -> frozenset[str]:
+        return frozenset(nn.statistics(self.skeleton))
+
+    @property
+    def task(self) -> str:
+        """The kind of its errors: "classification" (fractions) or "regression"."""
+        return self.loss.task
+
+    def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
+        """Raise unless the examples fit the model and its loss; see `Algorithm`."""
+        check_examples(self, self.augmentations, self.loss, model, data, batch_size)
+
+    def initial_state(self, model: nn.Module, trained: list[str], keep_best: bool) -> TrainState:
+        """Return the state before the first step; see `Algorithm`."""
+        every = nn.parameters(model)
+        parameters = {path: jnp.array(every[path]) for path in trained}
+        statistics = {path: jnp.array(value) for path, value in nn.statistics(model).items()}
+        kept = {path: jnp.array(x) for path, x in {**parameters, **statistics}.items()}
+        state = TrainState(
+            parameters,
+            statistics,
+            self.optimizer.init(parameters),
+            jnp.zeros((), jnp.int32),
+            jnp.zeros((), jnp.int32),
+            EarlyStopping.initial(kept if keep_best else None),
+        )
+        # Every array has its own buffer: one buffer under two names could not be donated twice.
+        separate: TrainState = jax.tree.map(jnp.array, stop_gradient(state))
+        return separate
+
+    def finish(self, mean: Float) -> Float:
+        """Return the error that people read, from the mean error of the examples."""
+        return self.loss.finish(mean)
+
+    def end_epoch(self, state: TrainState, metric: Array, objective: Array) -> TrainState:
+        """Return the state after an epoch; see `Algorithm`."""
+        epoch = state.epoch + 1
+        early_stopping = state.early_stopping.after_epoch(
+            epoch, metric, objective, self.evaluated(state), self.patience
+        )
+        observed = self.optimizer.observe(state.optimizer, metric.astype(jnp.float32))
+        return state._replace(optimizer=observed, epoch=epoch, early_stopping=early_stopping)
+
+    def learning_rate(self, state: TrainState) -> Array:
+        """Return the learning rate of the next step."""
+        return self.optimizer.learning_rate(state.optimizer)
+
+    def find_origin(
+        self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
+    ) -> tuple[str, str]:
+        """Return place and cause of the first number in a step that is not finite, in words."""
+        origin = find_origin(self, state, frozen, batch, key)
+        return origin.place, origin.cause
+
+
+def skeleton(model: nn.Module) -> nn.Module:
+    """Return a model with shapes in place of its parameters and statistics."""
+    arrays = {**nn.parameters(model), **nn.statistics(model)}
+    shapes = {path: jax.ShapeDtypeStruct(x.shape, x.dtype) for path, x in arrays.items()}
+    return tree.replace(model, shapes)
+
+
+def in_precision(values: Tree, precision: str | None) -> Tree:
+    """Return a tree with its floating arrays in a precision; their errors are converted back.
+
+    >>> in_precision({"w": jnp.ones(2), "n": jnp.arange(2)}, "bfloat16")["w"].dtype
+    dtype('bfloat16')
+    """
+    if precision is None:
+        return values
+
+    def converted(x: Array) -> Array:
+        return ops.astype(x, precision) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    found: Tree = jax.tree.map(converted, values, is_leaf=lambda x: hasattr(x, "dtype"))
+    return found
+
+
+def widened(values: Tree) -> Tree:
+    """Return a tree with arrays narrower than float32 converted to float32.
+
+    >>> widened(jnp.ones(2, jnp.bfloat16)).dtype
+    dtype('float32')
+    """
+
+    def wide(x: Array) -> Array:
+        narrow = jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize < 4
+        return ops.astype(x, jnp.float32) if narrow else x
+
+    found: Tree = jax.tree.map(wide, values, is_leaf=lambda x: hasattr(x, "dtype"))
+    return found
+
+
+def _by_example(values: Array) -> Array:
+    """Average over all axes but the batch, as for each position of a text."""
+    if len(values.shape) <= 1:
+        return values
+    return values.mean(axis=tuple(range(1, len(values.shape))))

@@ -1,0 +1,310 @@
+"""Training from a configuration to its end: folder, trainer, readers of events, and the result."""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import backend, tree
+from clearprop.errors import CheckpointError, NonFiniteError
+from clearprop.training.algorithm import Arrays
+from clearprop.training.callback import Position
+from clearprop.training.checkpoint import SavedState, load_arrays, restore, save_arrays
+from clearprop.training.compiled_steps import CompiledSteps
+from clearprop.training.events import Checkpointed, EpochDone, Event, StepsDone, Stopped
+from clearprop.training.execution_plan import ExecutionPlan, of_config
+from clearprop.training.fit_config import FitConfig
+from clearprop.training.interruption import Interruption
+from clearprop.training.model_file import save
+from clearprop.training.progress import Reporter
+from clearprop.training.recording import Recorder
+from clearprop.training.recordings import Recordings, joined, read_recordings
+from clearprop.training.run import History, Run
+from clearprop.training.run_folder import (
+    CONFIG,
+    CURVES,
+    FROZEN,
+    MODEL,
+    RECORDINGS,
+    SNAPSHOTS,
+    RunFolder,
+    first_step,
+    read_config,
+    read_events,
+    read_losses,
+)
+from clearprop.training.run_setup import RunSetup
+from clearprop.training.snapshots import (
+    SnapshotFolder,
+    SnapshotsInMemory,
+    SnapshotStore,
+    Snapshotter,
+)
+from clearprop.training.supervised import SupervisedLearning
+from clearprop.training.time_machine import ForkPoint, TimeMachine, time_machine
+from clearprop.training.trainer import Trainer
+
+TRAINING = 1
+"""Separates the random numbers of training from those of the initial values."""
+
+
+class DivergedError(NonFiniteError):
+    """A run met a loss or a gradient that is not finite.
+
+    Attributes:
+        run: the run up to there; its model has the last weights that were finite.
+    """
+
+    run: Run
+
+
+def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
+    """Train as a configuration says, and return the run.
+
+    Args:
+        config: what `fit` was asked for.
+        fork: where a fork begins; None begins at the beginning, or where ``config.resume`` finds a
+            run to continue.
+
+    Raises:
+        ClearpropError: what `fit` says of it.
+    """
+    setup = fork.setup if fork is not None else RunSetup.of(config)
+    with contextlib.ExitStack() as stack:
+        interruption = stack.enter_context(Interruption())
+        started = _start(setup, fork)
+        if started.folder is not None:
+            stack.callback(started.folder.close)
+        trainer = started.trainer(setup, fork, lambda: interruption.asked)
+        results = _Results(keep=started.folder is None)
+        readers: list[Callable[[Event], None]] = [results.add]
+        if started.folder is not None:
+            readers.append(_writer(started.folder))
+        if config.progress:
+            readers.append(stack.enter_context(Reporter()))
+        if config.on_event is not None:
+            readers.append(config.on_event)
+        for event in trainer:
+            for reader in readers:
+                reader(event)
+        run = started.result(setup, trainer, results)
+    if run.non_finite is not None:
+        raise _diverged(run)
+    return run
+
+
+def open_run(folder: Path | str, config: FitConfig) -> TimeMachine:
+    """Return the time machine of a run in a folder.
+
+    Args:
+        folder: of the run.
+        config: of the run: the arguments of `fit`, with the same data.
+
+    Raises:
+        RunError: there is no run in the folder.
+        ConfigurationError: the run had another configuration; the difference is named.
+        CheckpointError: its model is of another architecture.
+    """
+    return time_machine(folder, config, train)
+
+
+class _Results:
+    """The events that a run's result is made from: a few bytes a step and one event an epoch.
+
+    Args:
+        keep: whether losses and epochs are kept; False where a folder has them.
+    """
+
+    def __init__(self, keep: bool) -> None:
+        self.keep = keep
+        self.epochs: list[EpochDone] = []
+        self.stopped: Stopped | None = None
+        self._losses = array("f")
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Stopped():
+                self.stopped = event
+            case EpochDone() if self.keep:
+                self.epochs.append(event)
+            case StepsDone() if self.keep:
+                self._losses.frombytes(event.losses.astype(np.float32).tobytes())
+            case _:
+                pass
+
+    @property
+    def losses(self) -> NDArray[np.float32]:
+        return np.array(self._losses, np.float32)
+
+
+@dataclass(eq=False)
+class _Started:
+    """A run that has its plan, its written configuration and, where it is written, its folder."""
+
+    plan: ExecutionPlan
+    config: Mapping[str, object]
+    folder: RunFolder | None
+    resumed: bool
+    first: int
+    frozen: Arrays = field(default_factory=dict)
+    rows: list[NDArray[np.void]] = field(default_factory=list)
+    snapshots: SnapshotStore | None = None
+
+    def trainer(
+        self, setup: RunSetup, fork: ForkPoint | None, interrupted: Callable[[], bool]
+    ) -> Trainer:
+        """Return the trainer, at the position where it begins."""
+        config, folder = setup.config, self.folder
+        saved = _latest(folder) if folder is not None and self.resumed else None
+        key = jax.random.fold_in(backend.key(config.seed), TRAINING)
+        self.frozen = self._frozen(setup)
+        mesh = backend.mesh(self.plan.devices)
+        compiled = CompiledSteps(setup.algorithm, self.plan, mesh, self.frozen, key)
+        trainer = Trainer(
+            compiled,
+            setup.data,
+            setup.state(),
+            epochs=config.epochs,
+            batch_size=setup.batch_size,
+            seed=config.seed,
+            folder=folder,
+            checkpoint_every=config.checkpoint_every,
+            interrupted=interrupted,
+        )
+        if folder is not None and saved is not None:
+            file = str(folder.checkpoints.folder / saved.file)
+            trainer.restore(restore(trainer.state, saved.arrays, file), saved.record)
+        elif fork is not None:
+            trainer.restore(compiled.put(fork.state), asdict(fork.position))
+            if folder is not None:  # a fork that is killed early begins again from here
+                folder.checkpoints.save(trainer.state, asdict(trainer.position))
+        if folder is not None and self.resumed:
+            setup.check_space(folder.path, self.first, trainer.position)
+            folder.rewind_losses(trainer.position.step - self.first)
+        self._add_callbacks(setup, trainer)
+        return trainer
+
+    def _frozen(self, setup: RunSetup) -> Arrays:
+        if self.folder is None or not setup.frozen:
+            return setup.frozen
+        path = self.folder.path / FROZEN
+        if self.resumed and path.is_file():
+            return {name: jnp.asarray(x) for name, x in load_arrays(path)[0].items()}
+        save_arrays(path, setup.frozen, {})
+        return setup.frozen
+
+    def _add_callbacks(self, setup: RunSetup, trainer: Trainer) -> None:
+        position, folder = trainer.position, self.folder
+        algorithm, layout = setup.algorithm, setup.layout
+        if setup.record and layout and isinstance(algorithm, SupervisedLearning):
+            keep = self.rows.append
+            if folder is not None:
+                keep = folder.rows(layout, setup.record.rows(self.first, position.step)).add
+            recorder = Recorder(setup.record, layout, algorithm, trainer.compiled, keep)
+            trainer.callbacks.append(recorder)
+        if setup.snapshots is not None:
+            self.snapshots = SnapshotsInMemory()
+            if folder is not None:
+                self.snapshots = kept_states = SnapshotFolder(folder.path / SNAPSHOTS)
+                kept_states.rewind(position.step)
+            steps = setup.snapshots.steps(setup.last_step(position))
+            trainer.callbacks.append(Snapshotter(steps, self.snapshots))
+
+    def result(self, setup: RunSetup, trainer: Trainer, results: _Results) -> Run:
+        """Return the result of the run, and write it where the run is written."""
+        state, folder = trainer.state, self.folder
+        kept = state.early_stopping.kept
+        best = kept is not None and int(state.early_stopping.epoch) > 0
+        arrays = kept if kept is not None and best else setup.algorithm.evaluated(state)
+        model = tree.replace(setup.model, {**trainer.compiled.frozen, **arrays})
+        model = jax.device_put(model, trainer.compiled.first_device)
+        preprocessor = setup.data.preprocessor
+        assert results.stopped is not None
+        epochs = results.epochs if folder is None else read_events(folder.path)
+        machine = None
+        if self.snapshots is not None:
+            path = folder.path if folder is not None else None
+            machine = TimeMachine(setup, self.snapshots, self.config, self.frozen, path, train)
+        run = Run(
+            model=model,
+            history=History.of(epochs),
+            losses=results.losses if folder is None else read_losses(folder.path),
+            stopped=results.stopped,
+            non_finite=trainer.non_finite,
+            config=self.config,
+            preprocessor=preprocessor,
+            folder=folder.path if folder is not None else None,
+            recordings=self._recordings(setup),
+            machine=machine,
+        )
+        if folder is not None:
+            save(model, folder.path / MODEL, preprocessor)
+            folder.write(CURVES, run.history.as_csv())
+        return run
+
+    def _recordings(self, setup: RunSetup) -> Recordings | None:
+        if setup.layout is None:
+            return None
+        if self.folder is not None:
+            return read_recordings(self.folder.path / RECORDINGS)
+        return joined(setup.layout, self.rows)
+
+
+def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
+    """Return the run with its plan and configuration; its folder is made, or opened again."""
+    path = setup.config.path
+    if setup.config.resume and path is not None and (path / CONFIG).is_file():
+        earlier = read_config(path)
+        setup.check_same(earlier, str(path))
+        plan = of_config(earlier, CONFIG)
+        return _Started(plan, earlier, RunFolder.reopen(path), True, first_step(earlier))
+    plan = (fork.plan if fork is not None else None) or setup.plan()
+    config = setup.as_dict(plan)
+    first = setup.first_step
+    setup.check_space(path, first, fork.position if fork is not None else Position())
+    folder = RunFolder.create(path, config) if path is not None else None
+    return _Started(plan, config, folder, False, first)
+
+
+def _latest(folder: RunFolder) -> SavedState | None:
+    """Return the checkpoint to continue from; None where the run ended before its first."""
+    saved = folder.checkpoints.latest()
+    if saved is None and any(isinstance(e, Checkpointed) for e in read_events(folder.path)):
+        raise CheckpointError(
+            "the checkpoints of this run are missing, so it cannot continue",
+            where=str(folder.checkpoints.folder),
+            fix="put the last one back, or start a new run in another folder",
+        )
+    return saved
+
+
+def _writer(folder: RunFolder) -> Callable[[Event], None]:
+    def write(event: Event) -> None:
+        if isinstance(event, StepsDone):
+            folder.log_losses(event.losses)
+        folder.log(event)
+
+    return write
+
+
+def _diverged(run: Run) -> DivergedError:
+    broken = run.non_finite
+    assert broken is not None
+    where = f"{run.folder / MODEL} holds" if run.folder is not None else "error.run.model has"
+    error = DivergedError(
+        f"training stopped at step {broken.step}, in epoch {broken.epoch}: a value is not finite",
+        where=broken.place,
+        given=broken.cause,
+        fix="lower learning_rate, clip the gradients (optim.chain with clip_by_global_norm), or "
+        f"guard the operation; {where} the last finite weights",
+    )
+    error.run = run
+    return error

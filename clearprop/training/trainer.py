@@ -1,0 +1,390 @@
+"""The trainer: makes compiled calls until a run ends, and yields typed events.
+
+It knows nothing of what is trained: an `Algorithm` supplies the state and the step.
+
+Shape letters: N examples, B batch, E epochs of a call.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data import Batch
+from clearprop.errors import RunError
+from clearprop.training import events
+from clearprop.training.algorithm import Measured, TrainState
+from clearprop.training.callback import Callback, NextStep, Position
+from clearprop.training.compiled_steps import CompiledSteps, Epochs, Span, all_finite
+from clearprop.training.evaluation import Score, score_split
+from clearprop.training.feed import Feed, Portion, on_devices
+from clearprop.training.run_folder import RunFolder
+from clearprop.training.training_data import TrainingData
+
+CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_FRACTION = 0.02
+"""A checkpoint is due when writing it takes at most this fraction of the time since the last."""
+
+Numbers = NDArray[np.float32]
+
+
+class Trainer:
+    """A run in progress.
+
+    Args:
+        compiled: the compiled calls of the algorithm.
+        data: the examples.
+        state: before the first step.
+        epochs: how many to train.
+        batch_size: B.
+        seed: of the orders of the examples.
+        folder: where checkpoints are written; None writes none.
+        checkpoint_every: steps after which a checkpoint is due; None goes by time.
+        interrupted: says whether to stop after the current call.
+
+    Attributes:
+        callbacks: look at the state before some of the steps.
+        position: where in the run the training is.
+        non_finite: the event of a number that was not finite; None where all were.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledSteps,
+        data: TrainingData,
+        state: TrainState,
+        *,
+        epochs: int,
+        batch_size: int,
+        seed: int,
+        folder: RunFolder | None = None,
+        checkpoint_every: int | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.compiled = compiled
+        self.state: TrainState = compiled.put(state)
+        self.position = Position()
+        self.epochs = epochs
+        self.callbacks: list[Callback] = []
+        self.non_finite: events.NonFinite | None = None
+        self._data = data
+        self._size = batch_size
+        self._feed = Feed(data.train, compiled, batch_size, seed)
+        dev = data.dev
+        self._dev = on_devices(dev, compiled) if dev is not None and not dev.streamed else None
+        self._folder = folder
+        self._checkpoint_every = checkpoint_every
+        self._interrupted = interrupted
+        self._offset = 0
+        self._saved_at, self._saved_step, self._save_seconds = time.perf_counter(), 0, 0.0
+        self._rate = 0.0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; the last may have fewer examples."""
+        return -(-len(self._data.train) // self._size)
+
+    def restore(self, state: TrainState, record: Mapping[str, object]) -> None:
+        """Continue from a checkpoint: its state, and its position as plain data."""
+        self.state = state
+        self.position = position = Position.of(record)
+        self._saved_step = position.step
+        done = position.epoch * self.steps_per_epoch + position.step_in_epoch
+        self._offset = position.step - done
+
+    def __iter__(self) -> Iterator[events.Event]:
+        """Train; yields the events as they happen.
+
+        A reader may stop reading at any event: the state is whole after every one.
+
+        Raises:
+            RunError: a checkpoint cannot be written.
+        """
+        yield self._started()
+        reason = self._reason()
+        while reason is None:
+            most = self.compiled.plan.epochs_per_call
+            yield from self._train_epochs(most) if most else self._train_steps()
+            reason = self._reason()
+            if self._folder is not None and (reason is not None or self._checkpoint_is_due()):
+                yield self._checkpoint(self._folder)
+        self._call_back(None)
+        best = self.state.early_stopping
+        best_epoch = int(best.epoch) if best.kept is not None else 0
+        yield events.Stopped(reason, self.position.step, self.position.epoch, best_epoch or None)
+
+    def _reason(self) -> str | None:
+        if self.non_finite is not None:
+            return "non-finite"
+        if bool(self.state.early_stopping.stopped):
+            return "early"
+        if self.position.epoch >= self.epochs:
+            return "finished"
+        return "interrupted" if self._interrupted() else None
+
+    def _started(self) -> events.RunStarted:
+        data = self._data
+        return events.RunStarted(
+            step=self.position.step,
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            batch_size=self._size,
+            examples=len(data.train),
+            development_examples=len(data.dev) if data.dev is not None else 0,
+            parameters=sum(x.size for x in self.state.parameters.values()),
+            devices=self.compiled.plan.devices,
+            task=self.compiled.algorithm.task,
+        )
+
+    # --- callbacks -------------------------------------------------------------------------------
+
+    def _call_back(self, upcoming: NextStep | None) -> None:
+        for callback in self.callbacks:
+            callback.before_step(self.state, self.position, upcoming)
+
+    def _steps_to_callback(self, epoch: int, step: int) -> float:
+        """Return how many steps there are from a position to the next callback."""
+        here = self._offset + epoch * self.steps_per_epoch + step
+        nexts = [callback.next_after(here) for callback in self.callbacks]
+        return min((at - here for at in nexts if at is not None), default=math.inf)
+
+    # --- calls of some steps ---------------------------------------------------------------------
+
+    def _next_call(self, epoch: int, step: int) -> tuple[int, int, int, int]:
+        """Return epoch, first step, number of steps and batch size of the call at a position."""
+        if step >= self.steps_per_epoch:
+            epoch, step = epoch + 1, 0
+        full, rest = divmod(len(self._data.train), self._size)
+        if step < full:
+            most = min(self.compiled.plan.steps_per_call, full - step)
+            return epoch, step, int(min(most, self._steps_to_callback(epoch, step))), self._size
+        return epoch, step, 1, rest
+
+    def _train_steps(self) -> Iterator[events.Event]:
+        began, position = time.perf_counter(), self.position
+        epoch, step, count, size = self._next_call(position.epoch, position.step_in_epoch)
+        portion = self._feed.portion(epoch, step, count)
+        self._call_back(NextStep(*portion, size))
+        before = self.state
+        after, measured = self.compiled.steps(before, *portion, count, size)
+        upcoming = self._next_call(epoch, step + count)
+        if upcoming[0] < self.epochs:
+            self._feed.prepare(*upcoming[:3])
+        losses, errors = np.asarray(measured.objective), np.asarray(measured.error)
+        if np.isfinite(losses).all() and all_finite(after.parameters):
+            self.state = after
+            self.compiled.give_back(before)
+        else:
+            losses, errors = self._until_not_finite(before, portion, count, size)
+        yield from self._took(losses, errors, size, time.perf_counter() - began)
+
+    def _took(
+        self, losses: Numbers, errors: Numbers, size: int, seconds: float
+    ) -> Iterator[events.Event]:
+        """Add steps of the current epoch to the position; yields what has happened."""
+        position = self.position
+        position.step += len(losses)
+        position.step_in_epoch += len(losses)
+        position.objective += float(losses.sum(dtype=np.float64)) * size
+        position.error += float(errors.sum(dtype=np.float64))
+        position.seconds += seconds
+        if len(losses):
+            mean = float(losses.mean(dtype=np.float64))
+            yield events.StepsDone(position.step, position.epoch + 1, mean, seconds, losses)
+        if self.non_finite is not None:
+            yield self.non_finite
+        elif position.step_in_epoch == self.steps_per_epoch:
+            yield self._end_epoch()
+
+    def _end_epoch(self) -> events.EpochDone:
+        began, position, N = time.perf_counter(), self.position, len(self._data.train)
+        objective = metric = position.objective / N
+        score = None
+        if self._data.dev is not None:
+            arrays = self.compiled.algorithm.evaluated(self.state)
+            score = score_split(self.compiled, arrays, self._data.dev, self._dev)
+            objective, metric = score.objective, score.error
+        before = self.state
+        self.state, rate = self.compiled.end_epoch(before, metric, objective)
+        self.compiled.give_back(before)
+        self._rate = float(rate)
+        event = self._epoch_done(
+            position.objective / N,
+            float(self.compiled.algorithm.finish(np.float64(position.error / N))),
+            score,
+            position.seconds + time.perf_counter() - began,
+        )
+        position.objective = position.error = 0.0
+        return event
+
+    def _epoch_done(
+        self, objective: float, error: float, score: Score | None, seconds: float
+    ) -> events.EpochDone:
+        position = self.position
+        position.epoch += 1
+        position.step_in_epoch = 0
+        position.seconds = 0.0
+        position.begun_objective = position.begun_error = ()
+        position.development_error = score.error if score is not None else None
+        return events.EpochDone(
+            epoch=position.epoch,
+            step=position.step,
+            objective=objective,
+            training_error=error,
+            development_error=position.development_error,
+            development_objective=score.objective if score is not None else None,
+            learning_rate=self._rate,
+            seconds=seconds,
+            examples_per_second=len(self._data.train) / max(seconds, 1e-9),
+        )
+
+    # --- calls of whole epochs -------------------------------------------------------------------
+
+    def _train_epochs(self, most: int) -> Iterator[events.Event]:
+        began = time.perf_counter()
+        position, compiled = self.position, self.compiled
+        steps, first = self.steps_per_epoch, position.step_in_epoch
+        end = (self.epochs - position.epoch) * steps
+        to_callback = first + self._steps_to_callback(position.epoch, first)
+        end = int(min(most * steps, end, to_callback))
+        count = -(-end // steps)
+        orders = self._feed.orders(position.epoch, count)
+        padded = np.concatenate([orders, np.zeros((most - count, orders.shape[1]), np.int32)])
+        placed = compiled.put(padded)
+        before, data = self.state, self._feed.resident
+        assert data is not None
+        if self.callbacks:
+            start = first * self._size
+            size = min(self._size, orders.shape[1] - start)
+            self._call_back(NextStep(data, placed[0], start, size))
+        span = Span(first, end - (count - 1) * steps, count, self._begun())
+        after, measured = compiled.epochs(before, data, self._dev, placed, span, self._size)
+        measured = jax.device_get(measured)
+        made = int(after.step) - position.step
+        losses = np.ravel(measured.steps.objective)[first : first + made]
+        if not (np.isfinite(losses).all() and all_finite(after.parameters)):
+            yield from self._epochs_until_not_finite(before, data, orders)
+            return
+        self.state = after
+        compiled.give_back(before)
+        each = (time.perf_counter() - began) / made
+        whole, left = int(after.epoch) - position.epoch, (first + made) % steps
+        for e in range(whole):
+            yield from self._epoch_trained(e, measured, each)
+        if left:
+            yield self._epoch_begun(Measured(*(x[whole, :left] for x in measured.steps)), each)
+
+    def _begun(self) -> Measured:
+        """Return what the steps taken of the current epoch measured, as columns of a call."""
+        columns = []
+        for known in (self.position.begun_objective, self.position.begun_error):
+            column = np.zeros(self.steps_per_epoch, np.float32)
+            column[: len(known)] = known
+            columns.append(column)
+        return Measured(*columns)
+
+    def _epoch_begun(self, measured: Measured, each: float) -> events.StepsDone:
+        position = self.position
+        losses = np.asarray(measured.objective)[position.step_in_epoch :]
+        position.step += len(losses)
+        position.step_in_epoch += len(losses)
+        position.begun_objective = measured.objective.tolist()
+        position.begun_error = measured.error.tolist()
+        seconds = each * len(losses)
+        position.seconds += seconds
+        mean = float(losses.mean(dtype=np.float64))
+        return events.StepsDone(position.step, position.epoch + 1, mean, seconds, losses)
+
+    def _epoch_trained(self, e: int, measured: Epochs, each: float) -> Iterator[events.Event]:
+        position, finish = self.position, self.compiled.algorithm.finish
+        losses = np.asarray(measured.steps.objective[e])
+        errors = np.asarray(measured.steps.error[e])
+        N = len(self._data.train)
+        sizes = np.full(len(losses), float(self._size))
+        sizes[-1] = (N - 1) % self._size + 1
+        score = None
+        if self._data.dev is not None:
+            n = len(self._data.dev)
+            error = float(finish(np.float64(measured.development.error[e]) / n))
+            score = Score(float(measured.development.objective[e]) / n, error)
+        new = losses[position.step_in_epoch :]
+        position.step += len(new)
+        self._rate = float(measured.learning_rate[e])
+        seconds = each * len(new)
+        mean = float(new.mean(dtype=np.float64))
+        yield events.StepsDone(position.step, position.epoch + 1, mean, seconds, new)
+        error = float(finish(np.float64(errors.sum(dtype=np.float64) / N)))
+        yield self._epoch_done(float(losses @ sizes) / N, error, score, seconds + position.seconds)
+
+    # --- when a number is not finite -------------------------------------------------------------
+
+    def _epochs_until_not_finite(
+        self, before: TrainState, data: Batch, orders: NDArray[np.int32]
+    ) -> Iterator[events.Event]:
+        """Train the epochs of a broken call again, step by step, up to the broken step."""
+        self.state = before
+        position, B = self.position, self._size
+        full, rest = divmod(len(self._data.train), B)
+        position.objective = B * float(np.sum(position.begun_objective))
+        position.error = float(np.sum(position.begun_error))
+        for order in orders:
+            begun = position.step_in_epoch
+            for start, count, size in ((begun * B, full - begun, B), (full * B, 1, rest)):
+                if not count * size:
+                    continue
+                portion = Portion(data, self.compiled.put(order), start)
+                losses, errors = self._until_not_finite(self.state, portion, count, size)
+                position.begun_objective = [*position.begun_objective, *losses.tolist()]
+                position.begun_error = [*position.begun_error, *errors.tolist()]
+                yield from self._took(losses, errors, size, 0.0)
+                if self.non_finite is not None:
+                    return
+        raise RunError(
+            "a loss was not finite, and was finite when the same steps were taken again",
+            fix="check the memory and the cooling of the machine",
+        )
+
+    def _until_not_finite(
+        self, before: TrainState, portion: Portion, count: int, size: int
+    ) -> tuple[Numbers, Numbers]:
+        """Make a call again, guarded: the state is then the last one that was finite."""
+        compiled = self.compiled
+        self.state, measured = compiled.steps(before, *portion, count, size, guarded=True)
+        made = int(self.state.step) - int(before.step)
+        if made < count:
+            start = portion.start + made * size
+            rows = np.asarray(portion.order)[start : start + size]
+            batch = Batch(*(np.asarray(part)[rows] for part in portion.data))
+            state, frozen, batch, key = jax.device_put(
+                (self.state, compiled.frozen, batch, compiled.key), compiled.first_device
+            )
+            place, cause = compiled.algorithm.find_origin(state, frozen, batch, key)
+            step, epoch = int(self.state.step) + 1, self.position.epoch + 1
+            self.non_finite = events.NonFinite(step, epoch, place, cause)
+        return np.asarray(measured.objective)[:made], np.asarray(measured.error)[:made]
+
+    # --- checkpoints -----------------------------------------------------------------------------
+
+    def _checkpoint_is_due(self) -> bool:
+        if self._checkpoint_every is not None:
+            every = self._checkpoint_every
+            return self.position.step // every > self._saved_step // every
+        wait = max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_FRACTION)
+        return time.perf_counter() - self._saved_at > wait
+
+    def _checkpoint(self, folder: RunFolder) -> events.Checkpointed:
+        began, position = time.perf_counter(), self.position
+        error, best = position.development_error, position.best_error
+        if position.step_in_epoch == 0 and error is not None and (best is None or error < best):
+            position.best_step, position.best_error = position.step, error
+        folder.sync()
+        name = folder.checkpoints.save(self.state, asdict(position), position.best_step)
+        self._saved_at = time.perf_counter()
+        self._save_seconds, self._saved_step = self._saved_at - began, position.step
+        return events.Checkpointed(position.step, name)
