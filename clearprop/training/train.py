@@ -84,8 +84,8 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
         if started.folder is not None:
             stack.callback(started.folder.close)
         trainer = started.trainer(setup, fork, lambda: interruption.asked)
-        results = _Results(keep=started.folder is None)
-        readers: list[Callable[[Event], None]] = [results.add]
+        kept = KeptEvents(keep=started.folder is None)
+        readers: list[Callable[[Event], None]] = [kept.add]
         if started.folder is not None:
             readers.append(_writer(started.folder))
         if config.progress:
@@ -95,7 +95,7 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
         for event in trainer:
             for reader in readers:
                 reader(event)
-        run = started.result(setup, trainer, results)
+        run = started.result(setup, trainer, kept)
     if run.non_finite is not None:
         raise _diverged(run)
     return run
@@ -116,11 +116,15 @@ def open_run(folder: Path | str, config: FitConfig) -> TimeMachine:
     return time_machine(folder, config, train)
 
 
-class _Results:
-    """The events that a run's result is made from: a few bytes a step and one event an epoch.
+class KeptEvents:
+    """The events that the result of a run is made from: a few bytes a step, one event an epoch.
 
     Args:
         keep: whether losses and epochs are kept; False where a folder has them.
+
+    Attributes:
+        epochs: the event of each epoch.
+        stopped: the last event; None while the run goes on.
     """
 
     def __init__(self, keep: bool) -> None:
@@ -130,6 +134,7 @@ class _Results:
         self._losses = array("f")
 
     def add(self, event: Event) -> None:
+        """Keep what is needed of an event."""
         match event:
             case Stopped():
                 self.stopped = event
@@ -142,6 +147,7 @@ class _Results:
 
     @property
     def losses(self) -> NDArray[np.float32]:
+        """Mean loss of every step's batch, (steps,)."""
         return np.array(self._losses, np.float32)
 
 
@@ -218,7 +224,7 @@ class _Started:
             steps = setup.snapshots.steps(setup.last_step(position))
             trainer.callbacks.append(Snapshotter(steps, self.snapshots))
 
-    def result(self, setup: RunSetup, trainer: Trainer, results: _Results) -> Run:
+    def result(self, setup: RunSetup, trainer: Trainer, events: KeptEvents) -> Run:
         """Return the result of the run, and write it where the run is written."""
         state, folder = trainer.state, self.folder
         kept = state.early_stopping.kept
@@ -227,8 +233,8 @@ class _Started:
         model = tree.replace(setup.model, {**trainer.compiled.frozen, **arrays})
         model = jax.device_put(model, trainer.compiled.first_device)
         preprocessor = setup.data.preprocessor
-        assert results.stopped is not None
-        epochs = results.epochs if folder is None else read_events(folder.path)
+        assert events.stopped is not None
+        epochs = events.epochs if folder is None else read_events(folder.path)
         machine = None
         if self.snapshots is not None:
             path = folder.path if folder is not None else None
@@ -236,8 +242,8 @@ class _Started:
         run = Run(
             model=model,
             history=History.of(epochs),
-            losses=results.losses if folder is None else read_losses(folder.path),
-            stopped=results.stopped,
+            losses=events.losses if folder is None else read_losses(folder.path),
+            stopped=events.stopped,
             non_finite=trainer.non_finite,
             config=self.config,
             preprocessor=preprocessor,

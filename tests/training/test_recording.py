@@ -99,11 +99,11 @@ def test_recording_changes_no_bit_of_a_training(name: str) -> None:
 @pytest.mark.optimized
 def test_a_step_that_is_a_program_of_its_own() -> None:
     from clearprop.training.execution_plan import ExecutionPlan
-    from clearprop.training.run_setup import Task
+    from clearprop.training.run_setup import RunSetup
 
     plan = ExecutionPlan(1, 4, 0, unrolled=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Task, "plan", lambda *_: plan)
+        patch.setattr(RunSetup, "plan", lambda *_: plan)
         plain = trained("normalization and dropout")
         recorded = trained("normalization and dropout", record=Record("*", every=3))
     assert plain.config["plan"]["unrolled"]
@@ -189,8 +189,10 @@ def test_a_smaller_last_batch_is_filled_up_with_nan() -> None:
 
 def test_a_layer_is_recorded_with_what_is_below_it() -> None:
     model = GPT(32, 16, 16, layers=1, heads=2)
-    order = FitConfig(model, text(), loss="sequence_cross_entropy", record=["blocks.*.attention"])
-    layout = order.task().layout
+    from clearprop.training.run_setup import RunSetup
+
+    config = FitConfig(model, text(), loss="sequence_cross_entropy", record=["blocks.*.attention"])
+    layout = RunSetup.of(config).layout
     assert layout is not None
     recordings = joined(layout, [])
     assert "blocks.0.attention" in recordings.names

@@ -12,6 +12,7 @@ from clearprop import nn, optim, tree
 from clearprop.errors import ConfigurationError
 from clearprop.training import DivergedError, FitConfig, Run, fit, open_run, read_run
 from clearprop.training.feed import Feed
+from clearprop.training.run_setup import RunSetup
 from clearprop.training.snapshots import Snapshots
 from tests.training.test_recording import normalized, perceptron, pictures, same
 
@@ -122,16 +123,16 @@ def test_a_pass_of_a_fork_has_the_losses_of_one_kind() -> None:
 
 def test_what_a_fork_may_change() -> None:
     order = FitConfig(normalized(), pictures(), folder="run", snapshots=[3])
-    assert order.changed({"beta1": 0.5}).rule.options["beta1"] == 0.5
-    assert order.changed({"optimizer": "sgd"}).rule.name == "sgd"
-    assert order.changed({"optimizer": "sgd", "learning_rate": 0.1}).rule.to_config() == {
+    assert order.changed({"beta1": 0.5}).own_optimizer.options["beta1"] == 0.5
+    assert order.changed({"optimizer": "sgd"}).own_optimizer.name == "sgd"
+    assert order.changed({"optimizer": "sgd", "learning_rate": 0.1}).own_optimizer.to_config() == {
         "name": "sgd",
         "learning_rate": 0.1,
     }
     chained = FitConfig(
         normalized(), pictures(), optimizer=optim.chain(optim.clip_by_value(1.0), optim.sgd(0.1))
     )
-    inner = chained.changed({"learning_rate": 0.2}).rule.to_config()
+    inner = chained.changed({"learning_rate": 0.2}).own_optimizer.to_config()
     assert inner["parts"][1]["learning_rate"] == 0.2
     dry = order.changed({"dropout": 0.0}).model
     assert [m.rate for m in nn.modules(dry).values() if isinstance(m, nn.Dropout)] == [0.0]
@@ -144,7 +145,7 @@ def test_an_order_is_read_once_and_steps_are_whole_numbers_of_any_kind() -> None
     given: dict[str, Any] = {"freeze": iter(["layers.1"]), "record": iter(["layers.1"])}
     order = FitConfig(perceptron(), pictures(), snapshots=iter(np.array([3, 5])), **given)  # type: ignore[arg-type]
     for again in (order, order.changed({"epochs": 5, "snapshots": np.int64(2)})):
-        task = again.task()
+        task = RunSetup.of(again)
         assert task.settings.freeze == ("layers.1",)
         assert task.record is not None
         assert task.record.patterns == ("layers.1",)

@@ -11,33 +11,31 @@ import pytest
 
 from clearprop import data, nn, ops, optim, tree
 from clearprop.backend import devices, mesh
-from clearprop.training.algorithm import TrainState
+from clearprop.training.algorithm import Measured, TrainState
 from clearprop.training.compiled_steps import CompiledSteps, Span
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.feed import Feed, on_devices
-from clearprop.training.fit_config import Settings
-from clearprop.training.run_setup import Task
-from clearprop.training.supervised import Measured
-from clearprop.training.training_data import gather
+from clearprop.training.fit_config import FitConfig
+from clearprop.training.run_setup import RunSetup
 
 BATCH = 32
 
 
-def task(splits: data.Splits, model: nn.Module, rule: str = "adam", **settings: Any) -> Task:
-    loss = nn.find_loss("cross_entropy")
-    data = gather(splits, None, loss, 0)
-    chosen = Settings(epochs=1, batch_size=BATCH, **settings)
-    return Task(model.init(0), data, loss, optim.create(rule), chosen, {})
+def setup(splits: data.Splits, model: nn.Module, rule: str = "adam", **options: Any) -> RunSetup:
+    config = FitConfig(
+        model.init(0), splits, optimizer=optim.create(rule), epochs=1, batch_size=BATCH, **options
+    )
+    return RunSetup.of(config)
 
 
-def calls(of: Task, plan: ExecutionPlan) -> CompiledSteps:
+def compiled_of(of: RunSetup, plan: ExecutionPlan) -> CompiledSteps:
     return CompiledSteps(of.algorithm, plan, mesh(plan.devices), of.frozen, jax.random.key(1))
 
 
-def ran(of: Task, plan: ExecutionPlan, steps: int) -> tuple[TrainState, np.ndarray]:
-    compiled = calls(of, plan)
+def ran(of: RunSetup, plan: ExecutionPlan, steps: int) -> tuple[TrainState, np.ndarray]:
+    compiled = compiled_of(of, plan)
     feed = Feed(of.data.train, compiled, BATCH, seed=0)
-    state, losses = compiled.place(of.state()), []
+    state, losses = compiled.put(of.state()), []
     for start in range(0, steps, plan.steps_per_call):
         count = min(plan.steps_per_call, steps - start)
         before = state
@@ -73,7 +71,7 @@ def with_everything() -> nn.Module:
 
 @pytest.mark.optimized
 def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module) -> None:
-    of = task(digits, perceptron, "sgd")
+    of = setup(digits, perceptron, "sgd")
     state, losses = ran(of, ExecutionPlan(1, 3, 0, False), 3)
     weights = {path: jnp.asarray(x) for path, x in nn.parameters(of.model).items()}
     prepared = digits.preprocessor.scaled(np.asarray(digits.train.inputs)).reshape(-1, 64)
@@ -97,7 +95,7 @@ def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module
 
 @pytest.mark.optimized
 def test_steps_one_by_one_are_steps_in_one_call(digits: data.Splits) -> None:
-    of = task(digits, with_everything(), "sgd")
+    of = setup(digits, with_everything(), "sgd")
     alone, alone_losses = ran(of, ExecutionPlan(1, 1, 0, False), 7)
     for plan in (
         ExecutionPlan(1, 7, 0, False),
@@ -111,7 +109,7 @@ def test_steps_one_by_one_are_steps_in_one_call(digits: data.Splits) -> None:
 
 @pytest.mark.optimized
 def test_the_same_calls_give_the_same_bits(digits: data.Splits) -> None:
-    of = task(digits, with_everything())
+    of = setup(digits, with_everything())
     one, other = (ran(of, ExecutionPlan(1, 5, 0, False), 12)[0] for _ in range(2))
     assert bits(one) == bits(other)
 
@@ -125,17 +123,17 @@ def test_a_batch_sharded_over_devices_is_the_same_batch(
     model = nn.Sequential(
         [nn.Flatten(), nn.Linear(64, 32), nn.BatchNorm(32), ops.tanh, nn.Linear(32, 10)]
     )
-    of = task(digits, model, "sgd")
+    of = setup(digits, model, "sgd")
     alone, _ = ran(of, ExecutionPlan(1, 4, 0, unrolled), 8)
     shared, _ = ran(of, ExecutionPlan(2, 4, 0, unrolled), 8)
     close(shared, alone)
 
 
 def test_a_state_that_was_given_stays_whole(digits: data.Splits, perceptron: nn.Module) -> None:
-    of = task(digits, perceptron)
-    compiled = calls(of, ExecutionPlan(1, 4, 0, False))
+    of = setup(digits, perceptron)
+    compiled = compiled_of(of, ExecutionPlan(1, 4, 0, False))
     feed = Feed(of.data.train, compiled, BATCH, seed=0)
-    before = compiled.place(of.state())
+    before = compiled.put(of.state())
     copy = bits(jax.device_get(before))
     after, _ = compiled.steps(before, *feed.portion(0, 0, 4), 4, BATCH)
     assert bits(jax.device_get(before)) == copy
@@ -149,19 +147,19 @@ def test_a_state_that_was_given_stays_whole(digits: data.Splits, perceptron: nn.
 def test_whole_passes_are_their_steps_and_evaluations(
     digits: data.Splits, perceptron: nn.Module
 ) -> None:
-    of = task(digits, perceptron, patience=3, keep_best=True)
-    compiled = calls(of, ExecutionPlan(1, 45, 2, False))
+    of = setup(digits, perceptron, patience=3, keep_best=True)
+    compiled = compiled_of(of, ExecutionPlan(1, 45, 2, False))
     train, dev = of.data.train, of.data.dev
     assert dev is not None
     feed = Feed(train, compiled, BATCH, seed=0)
     resident, judges = on_devices(train, compiled), on_devices(dev, compiled)
     begun = of.state()
-    orders = compiled.place(feed.orders(0, 2))
+    orders = compiled.put(feed.orders(0, 2))
     column = np.zeros(-(-len(train) // BATCH), np.float32)
     span = Span(0, -(-len(train) // BATCH), 2, Measured(column, column))
-    after, noted = compiled.passes(compiled.place(begun), resident, judges, orders, span, BATCH)
+    after, noted = compiled.epochs(compiled.put(begun), resident, judges, orders, span, BATCH)
 
-    stepped = compiled.place(begun)
+    stepped = compiled.put(begun)
     full, rest = divmod(len(train), BATCH)
     for epoch in range(2):
         portion = feed.portion(epoch, 0, full)
@@ -178,8 +176,8 @@ def test_whole_passes_are_their_steps_and_evaluations(
 def test_an_evaluation_counts_every_example_once(
     digits: data.Splits, perceptron: nn.Module
 ) -> None:
-    of = task(digits, perceptron)
-    compiled = calls(of, ExecutionPlan(len(devices()), 1, 0, False))
+    of = setup(digits, perceptron)
+    compiled = compiled_of(of, ExecutionPlan(len(devices()), 1, 0, False))
     train = of.data.train
     sums = compiled.evaluate(of.algorithm.evaluation(of.state()), on_devices(train, compiled))
     outputs = of.model(jnp.asarray(digits.preprocessor.scaled(np.asarray(digits.train.inputs))))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clearprop.training.account import Account
 
 from clearprop import nn
 from clearprop.training import Event, StepsDone, fit
 from clearprop.training.events import EpochDone, Stopped
+from clearprop.training.train import KeptEvents
 
 
 def test_a_run_does_not_hold_on_to_its_events(xor: Any) -> None:
@@ -34,9 +34,9 @@ def test_a_run_does_not_hold_on_to_its_events(xor: Any) -> None:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_what_a_folder_has_is_not_kept_twice(keep: bool) -> None:
-    account = Account(keep)
-    account.add(StepsDone(2, 1, 0.5, 0.1, np.array([0.6, 0.4], np.float32)))
-    account.add(EpochDone(1, 2, 0.5, 0.1, None, None, 0.1, 1.0, 2.0))
-    account.add(Stopped("finished", 2, 1, None))
-    assert (len(account.losses), len(account.points)) == ((2, 1) if keep else (0, 0))
-    assert account.stopped == Stopped("finished", 2, 1, None)
+    kept = KeptEvents(keep)
+    kept.add(StepsDone(2, 1, 0.5, 0.1, np.array([0.6, 0.4], np.float32)))
+    kept.add(EpochDone(1, 2, 0.5, 0.1, None, None, 0.1, 1.0, 2.0))
+    kept.add(Stopped("finished", 2, 1, None))
+    assert (len(kept.losses), len(kept.epochs)) == ((2, 1) if keep else (0, 0))
+    assert kept.stopped == Stopped("finished", 2, 1, None)
