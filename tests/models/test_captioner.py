@@ -100,7 +100,7 @@ def test_a_picture_of_another_size_is_refused_when_nothing_is_taught() -> None:
 
 
 def test_pictures_can_be_too_small() -> None:
-    with pytest.raises(ConfigurationError, match="nothing is left") as caught:
+    with pytest.raises(ConfigurationError, match="too small for so many") as caught:
         Captioner((8, 24, 1), 14, channels=(4, 6, 8, 8))
     assert "fewer channels" in str(caught.value)
 

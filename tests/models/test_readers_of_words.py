@@ -62,7 +62,7 @@ def test_sizes_that_cannot_be() -> None:
         models.WordClassifier(10, 3, network="cn")
     with pytest.raises(ConfigurationError, match="hidden_size=9"):
         models.WordClassifier(10, 3, network="cnn", hidden_size=7)
-    with pytest.raises(ConfigurationError, match="hidden_size=9"):
+    with pytest.raises(ConfigurationError, match="hidden_size=8"):
         models.WordClassifier(10, 3, network="lstm", hidden_size=7)
-    with pytest.raises(ConfigurationError, match="hidden_size=9"):
+    with pytest.raises(ConfigurationError, match="hidden_size=6"):
         models.Tagger(10, 3, hidden_size=5)

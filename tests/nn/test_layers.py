@@ -30,7 +30,7 @@ def test_embedding_looks_up_and_passes_errors_to_its_rows():
         nn.parameters(layer)
     )
     assert gradient["weight"][:, 0].tolist() == [0, 2, 0, 0, 1]
-    with pytest.raises(ShapeError, match="by number"):
+    with pytest.raises(ShapeError, match="numbers of words"):
         layer(jnp.ones((2, 3)))
 
 
@@ -149,10 +149,10 @@ def test_convolution_sizes_are_the_lectures(layer, shape, expected, count):
 
 def test_convolution_layers_say_which_axis_is_wrong():
     layer = nn.Conv2d(3, 4, 3).init(0)
-    with pytest.raises(ShapeError, match="channels last") as caught:
+    with pytest.raises(ShapeError, match="last axis has") as caught:
         layer(jnp.ones((2, 3, 9, 9)))
     assert "transpose(0, 2, 3, 1)" in str(caught.value)
-    with pytest.raises(ShapeError, match="channels last"):
+    with pytest.raises(ShapeError, match="last axis has"):
         layer(jnp.ones((9, 9, 3)))
 
 

@@ -86,7 +86,7 @@ def test_wrong_positions_are_counted_among_those_that_count():
 
 
 def test_a_sequence_needs_a_target_at_every_position():
-    with pytest.raises(ShapeError, match="one for each place"):
+    with pytest.raises(ShapeError, match="one label for each place"):
         nn.sequence_cross_entropy(jnp.ones((2, 3, 5)), jnp.ones((2, 4), jnp.int32))
 
 
@@ -107,7 +107,7 @@ def test_places_with_a_negative_label_are_not_counted_and_pass_nothing_back():
 
 
 def test_a_sequence_needs_a_label_for_each_place():
-    with pytest.raises(ShapeError, match="one for each place"):
+    with pytest.raises(ShapeError, match="one label for each place"):
         nn.sequence_cross_entropy(jnp.ones((2, 3, 4)), jnp.array([0, 1]))
 
 

@@ -42,7 +42,7 @@ def test_an_optimizer_and_its_configuration_are_optimizers() -> None:
         (lambda: optim.create("sgd", momentum=0.9), "unknown option 'momentum'"),
         (lambda: optim.create(optim.sgd(), learning_rate=0.1), "learning_rate beside sgd"),
         (lambda: optim.create({"name": "sgd"}, momentum=0.1), "momentum beside"),
-        (lambda: optim.create(None), "no optimizer"),  # type: ignore[arg-type]
+        (lambda: optim.create(None), "not an optimizer"),  # type: ignore[arg-type]
     ],
 )
 def test_what_it_cannot_make_it_says(make: Callable[[], Any], message: str) -> None:
