@@ -82,7 +82,7 @@ def test_a_step_is_that_of_the_oracle(digits: data.Splits, perceptron: nn.Module
         z = h @ w["layers.3.weight"] + w["layers.3.bias"]
         return -jnp.take_along_axis(jax.nn.log_softmax(z), t[:, None], axis=1).mean()
 
-    rate = float(of.optimizer.learning_rate(of.state().optimizer))
+    rate = float(of.config.resolved_optimizer.learning_rate(of.state().optimizer))
     for i in range(3):
         rows = order[i * BATCH : (i + 1) * BATCH]
         value, slopes = jax.value_and_grad(oracle)(
@@ -165,7 +165,7 @@ def test_whole_passes_are_their_steps_and_evaluations(
         portion = feed.portion(epoch, 0, full)
         stepped, _ = compiled.steps(stepped, *portion, full, BATCH)
         stepped, _ = compiled.steps(stepped, *portion[:2], full * BATCH, 1, rest)
-        sums = compiled.evaluate(of.algorithm.evaluation(stepped), judges)
+        sums = compiled.evaluate(of.algorithm.evaluated(stepped), judges)
         assert float(noted.development.error[epoch]) == float(sums.error)
         n = len(dev)
         stepped, _ = compiled.end_epoch(stepped, sums.error / n, sums.objective / n)
@@ -179,7 +179,7 @@ def test_an_evaluation_counts_every_example_once(
     of = setup(digits, perceptron)
     compiled = compiled_of(of, ExecutionPlan(len(devices()), 1, 0, False))
     train = of.data.train
-    sums = compiled.evaluate(of.algorithm.evaluation(of.state()), on_devices(train, compiled))
+    sums = compiled.evaluate(of.algorithm.evaluated(of.state()), on_devices(train, compiled))
     outputs = of.model(jnp.asarray(digits.preprocessor.scaled(np.asarray(digits.train.inputs))))
     wrong = int((np.asarray(outputs).argmax(1) != digits.train.targets).sum())
     assert float(sums.error) == wrong

@@ -70,7 +70,7 @@ def test_small_work_stays_on_one_device_everywhere() -> None:
 def test_what_the_user_chose_is_done() -> None:
     chosen = plan(TINY, steps_per_call=7, devices=2)
     assert chosen == ExecutionPlan(devices=2, steps_per_call=7, epochs_per_call=0, unrolled=False)
-    with pytest.raises(ConfigurationError, match="shared out evenly") as caught:
+    with pytest.raises(ConfigurationError, match="sharded evenly") as caught:
         plan(TINY, batch_size=63, devices=2)
     assert caught.value.fix == "batch_size=62"
 

@@ -259,8 +259,8 @@ def test_fewer_examples_than_a_usual_batch_are_one(xor: Any) -> None:
     assert quiet(nn.Linear(2, 2), more, epochs=1).config["settings"]["batch_size"] == 32
 
 
-def test_patience_needs_somebody_who_judges(xor: tuple[Any, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="examples that judge"):
+def test_patience_needs_a_development_set(xor: tuple[Any, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="needs a development set"):
         quiet(nn.Linear(2, 2), xor, batch_size=4, patience=1)
 
 

@@ -180,7 +180,7 @@ def test_another_configuration_is_refused(
 ) -> None:
     options: dict[str, Any] = {"epochs": 1, "folder": tmp_path / "run", "progress": False}
     fit(model(), digits, **options)
-    with pytest.raises(ConfigurationError, match="goes on only with"):
+    with pytest.raises(ConfigurationError, match="continues only with"):
         fit(model(), digits, resume=True, **options, **change)
 
 

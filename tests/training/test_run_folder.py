@@ -11,6 +11,7 @@ from clearprop.errors import RunError
 from clearprop.training.events import Checkpointed, StepsDone
 from clearprop.training.run_folder import (
     EVENTS,
+    FORMAT,
     LOSSES,
     RunFolder,
     read_config,
@@ -18,7 +19,7 @@ from clearprop.training.run_folder import (
     read_losses,
 )
 
-CONFIG = {"format": 1, "loss": "cross_entropy"}
+CONFIG = {"format": FORMAT, "loss": "cross_entropy"}
 
 
 def test_a_folder_tells_what_was_written(tmp_path: Path) -> None:
@@ -104,6 +105,14 @@ def test_a_run_that_was_cut_off_before_it_began_says_so(
         RunFolder.reopen(tmp_path)
     with pytest.raises(RunError, match="no such run folder"):
         read_config(tmp_path / "nowhere")
+
+
+def test_a_run_of_an_older_format_says_so(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"format": 1, "loss": "cross_entropy"}')
+    with pytest.raises(RunError, match="another version of clearprop") as caught:
+        read_config(tmp_path)
+    assert caught.value.given == "format 1"
+    assert caught.value.fix is not None
 
 
 def test_a_full_disk_is_named_and_what_was_logged_stays(

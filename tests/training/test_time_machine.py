@@ -141,14 +141,14 @@ def test_what_a_fork_may_change() -> None:
         FitConfig(perceptron(), pictures()).changed({"dropout": 0.5})
 
 
-def test_an_order_is_read_once_and_steps_are_whole_numbers_of_any_kind() -> None:
+def test_a_configuration_is_read_once_and_steps_are_whole_numbers_of_any_kind() -> None:
     given: dict[str, Any] = {"freeze": iter(["layers.1"]), "record": iter(["layers.1"])}
-    order = FitConfig(perceptron(), pictures(), snapshots=iter(np.array([3, 5])), **given)  # type: ignore[arg-type]
-    for again in (order, order.changed({"epochs": 5, "snapshots": np.int64(2)})):
-        task = RunSetup.of(again)
-        assert task.settings.freeze == ("layers.1",)
-        assert task.record is not None
-        assert task.record.patterns == ("layers.1",)
+    config = FitConfig(perceptron(), pictures(), snapshots=iter(np.array([3, 5])), **given)  # type: ignore[arg-type]
+    for again in (config, config.changed({"epochs": 5, "snapshots": np.int64(2)})):
+        setup = RunSetup.of(again)
+        assert setup.config.freeze == ("layers.1",)
+        assert setup.record is not None
+        assert setup.record.patterns == ("layers.1",)
     plain = [Snapshots.of(steps) for steps in (np.array([3, 5]), np.int64(2), [])]
     assert plain == [Snapshots((3, 5)), Snapshots(2), None]
 
@@ -203,9 +203,9 @@ def test_without_snapshots_there_is_no_way_back(tmp_path: Path) -> None:
 
 
 def test_snapshots_larger_than_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from clearprop.training import space
+    from clearprop.training import files
 
-    monkeypatch.setattr(space, "free_memory", lambda: 60_000)
+    monkeypatch.setattr(files, "free_memory", lambda: 60_000)
     with pytest.raises(ConfigurationError, match=r"17 snapshots would take .* of memory") as caught:
         trained(snapshots=1)
     assert caught.value.fix is not None
