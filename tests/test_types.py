@@ -8,9 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "clearprop"
-TREES = {
-    path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))
-}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+TREES = {module_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+OF_ANY_DTYPE = {"NDArray[Any]", "np.dtype[Any]"}
 
 MOST_ANY = 0.02
 """Of all public annotations, the fraction that may leave the type open."""
@@ -48,9 +56,17 @@ def annotations(body: list[ast.stmt], where: str = "") -> Iterator[tuple[str, as
 
 
 def names_in(annotation: ast.expr) -> set[str]:
-    """Return the names that an annotation mentions, also inside of quotes."""
+    """Return the names that an annotation mentions, also inside of quotes.
+
+    An array of any dtype, ``NDArray[Any]``, is a type that says what is given: its Any is left out.
+    """
     found = set[str]()
-    for node in ast.walk(annotation):
+    waiting: list[ast.AST] = [annotation]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Subscript) and ast.unparse(node) in OF_ANY_DTYPE:
+            found.add(ast.unparse(node.value).split(".")[-1])
+            continue
         if isinstance(node, ast.Name):
             found.add(node.id)
         elif isinstance(node, ast.Attribute):
@@ -60,11 +76,13 @@ def names_in(annotation: ast.expr) -> set[str]:
                 found |= names_in(ast.parse(node.value, mode="eval").body)
             except SyntaxError:
                 continue  # a literal such as "full precision" of a Literal type
+        waiting.extend(ast.iter_child_nodes(node))
     return found
 
 
-def aliases(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Yield what may be a type alias: capitalized names that are assigned at the top."""
+def aliases(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return what may be a type alias: capitalized names that are assigned at the top."""
+    found = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name, value = node.targets[0].id, node.value
@@ -75,28 +93,42 @@ def aliases(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
         else:
             continue
         if name.lstrip("_")[:1].isupper() and not name.isupper():
-            yield name, value
+            found[name] = value
+    return found
 
 
-def open_types(trees: list[ast.Module]) -> set[str]:
-    """Return ``Any`` and the aliases that come down to it."""
-    found = {"Any"}
-    known = [alias for tree in trees for alias in aliases(tree)]
+def open_names(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
+    """Return for each module ``Any`` and the aliases there, its own or imported, that hide it."""
+    found = {module: {"Any"} for module in trees}
+    own = {module: aliases(tree) for module, tree in trees.items()}
+    imported = {
+        module: [
+            (alias.asname or alias.name, node.module, alias.name)
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module in trees
+            for alias in node.names
+        ]
+        for module, tree in trees.items()
+    }
     while True:
-        more = {name for name, value in known if names_in(value) & found}
-        if more <= found:
+        before = sum(map(len, found.values()))
+        for module in trees:
+            hidden = found[module]
+            there = {name for name, source, other in imported[module] if other in found[source]}
+            here = {name for name, value in own[module].items() if names_in(value) & hidden}
+            found[module] = hidden | here | there
+        if sum(map(len, found.values())) == before:
             return found
-        found |= more
 
 
-def left_open(trees: dict[Path, ast.Module]) -> tuple[list[str], int]:
+def left_open(trees: dict[str, ast.Module]) -> tuple[list[str], int]:
     """Return the public annotations that leave the type open, and how many there are of all."""
-    hidden, found, number = open_types(list(trees.values())), [], 0
-    for path, tree in trees.items():
+    hidden, found, number = open_names(trees), [], 0
+    for module, tree in trees.items():
         for place, annotation in annotations(tree.body):
             number += 1
-            if names_in(annotation) & hidden:
-                found.append(f"{path.name}: {place}")
+            if names_in(annotation) & hidden[module]:
+                found.append(f"{module}: {place}")
     return found, number
 
 
@@ -108,7 +140,7 @@ def test_public_signatures_say_what_they_take_and_give() -> None:
 def test_few_type_errors_are_silenced() -> None:
     found = [
         f"{path.relative_to(PACKAGE)}:{number}"
-        for path in TREES
+        for path in FILES
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if "# type: ignore" in line
     ]
@@ -117,15 +149,15 @@ def test_few_type_errors_are_silenced() -> None:
 
 def test_no_class_name_stands_twice() -> None:
     places = defaultdict[str, list[str]](list)
-    for path, tree in TREES.items():
+    for module, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(str(path.relative_to(PACKAGE)))
+                places[node.name].append(module)
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 
-def test_the_counter_sees_through_aliases_and_quotes() -> None:
-    source = """
+def test_the_counter_sees_through_aliases_imports_and_quotes() -> None:
+    one = """
 Loose = dict[str, Any]
 class A:
     kept: "Loose"
@@ -133,6 +165,10 @@ class A:
     def f(self, x: Any, n: int) -> Literal["full precision"]: ...
 def _hidden(x: Any): ...
 """
-    found, number = left_open({Path("a.py"): ast.parse(source)})
-    assert found == ["a.py: A.kept", "a.py: A.f(x)"]
-    assert number == 4
+    other = """
+from one import Loose as Given
+def g(x: Given, y: NDArray[Any]) -> list[int]: ...
+"""
+    found, number = left_open({"one": ast.parse(one), "other": ast.parse(other)})
+    assert found == ["one: A.kept", "one: A.f(x)", "other: g(x)"]
+    assert number == 7
