@@ -29,7 +29,7 @@ KINDS: dict[str, type[Augmentation]] = {}
 class Augmentation(ABC):
     """A change of inputs: a pure function of a random key and a batch.
 
-    A subclass is a frozen dataclass of plain numbers, so that a run can note it.
+    A subclass is a frozen dataclass of plain numbers, so that a run can store it.
     """
 
     name: ClassVar[str]
@@ -47,7 +47,7 @@ class Augmentation(ABC):
             x: (B, ...), floating.
         """
 
-    def to_config(self) -> dict[str, Any]:
+    def to_config(self) -> dict[str, object]:
         """Return name and numbers, from which `find` makes it again.
 
         >>> Flip().to_config()
@@ -56,7 +56,7 @@ class Augmentation(ABC):
         return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
 
 
-Augment: TypeAlias = "Augmentation | str | Mapping[str, Any] | Sequence[Any]"
+Augment: TypeAlias = "Augmentation | str | Mapping[str, object] | Sequence[object]"
 
 
 def find(augment: Augment | None) -> tuple[Augmentation, ...]:
@@ -154,11 +154,11 @@ class Flip(Augmentation):
 class Crop(Augmentation):
     """A window of each picture, anywhere, enlarged to the size of the whole.
 
-    The sides of the window are a share of the picture's, uniform in smallest to 1; what lies
+    The sides of the window are a fraction of the picture's, uniform in smallest to 1; what lies
     between pixels is interpolated linearly. Shapes (B, H, W) or (B, H, W, C).
 
     Args:
-        smallest: share of the smallest window.
+        smallest: fraction of the smallest window.
 
     Source: Szegedy et al. (2015), without their change of proportions.
     """
@@ -276,15 +276,15 @@ class Mixing(NamedTuple):
 
     Attributes:
         partners: int (B,), the example that was mixed in.
-        share: of the example itself, a number.
+        fraction: of the example itself, a number.
     """
 
     partners: Array
-    share: Array
+    fraction: Array
 
     def __call__(self, values: Array) -> Array:
         """Return values (B, ...) mixed as the examples were."""
-        return self.share * values + (1 - self.share) * values[self.partners]
+        return self.fraction * values + (1 - self.fraction) * values[self.partners]
 
     def targets(self, targets: Array, outputs: tuple[int, ...]) -> Array:
         """Return targets mixed; labels of classes become chances.
@@ -322,8 +322,8 @@ class Mixup(Augmentation):
     def mixing(self, key: Array, examples: int) -> Mixing:
         """Return how a batch is mixed."""
         of_share, of_partners = jax.random.split(key)
-        share = jax.random.beta(of_share, self.alpha, self.alpha)
-        return Mixing(jax.random.permutation(of_partners, examples), share)
+        fraction = jax.random.beta(of_share, self.alpha, self.alpha)
+        return Mixing(jax.random.permutation(of_partners, examples), fraction)
 
     def __call__(self, key: Array, x: Array) -> Array:
         return self.mixing(key, len(x))(x).astype(x.dtype)

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import safetensors
 import safetensors.numpy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from clearprop import tree
 from clearprop.errors import CheckpointError
@@ -41,7 +41,7 @@ _DTYPES: dict[str, Any] = {
 }
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, ArrayLike], record: Mapping[str, object]) -> None:
     """Write arrays and a record (JSON-compatible) to a file, in one stroke.
 
     Raises:
@@ -58,7 +58,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Any], record: Mapping[str, Any]
     write_atomically(path, content)
 
 
-def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, object]]:
     """Return the arrays of a file, and its record (empty where another program wrote the file).
 
     Raises:
@@ -99,12 +99,12 @@ class SavedState(NamedTuple):
 
     Attributes:
         arrays: by path within the training state.
-        record: the rest, in plain types: step, epoch and sums of the pass that is under way.
+        record: the rest, in plain types: step, epoch and sums of the current epoch.
         file: its name.
     """
 
-    arrays: dict[str, Any]
-    record: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    record: dict[str, object]
     file: str
 
 
@@ -122,7 +122,9 @@ class Checkpoints:
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)
 
-    def save(self, state: Any, record: Mapping[str, Any], best_step: int | None = None) -> str:
+    def save(
+        self, state: object, record: Mapping[str, object], best_step: int | None = None
+    ) -> str:
         """Write a checkpoint and return its name; older ones go once it is whole.
 
         Args:
@@ -193,7 +195,9 @@ def restore(template: Tree, arrays: Mapping[str, NDArray[np.generic]], where: st
 
 
 def check_architecture(
-    expected: Mapping[str, tuple[Any, Any]], found: Mapping[str, tuple[Any, Any]], where: str
+    expected: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
+    found: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
+    where: str,
 ) -> None:
     """Compare paths, shapes and dtypes of a model with those of a file.
 
@@ -225,5 +229,5 @@ def check_architecture(
         )
 
 
-def _kind(array: tuple[Any, Any]) -> str:
+def _kind(array: tuple[tuple[int, ...], DTypeLike]) -> str:
     return f"{tuple(array[0])} {np.dtype(array[1])}"

@@ -1,10 +1,10 @@
-"""The compiled compiled: many training steps, whole passes, and evaluations, each one XLA program.
+"""The compiled calls of an algorithm: many steps, whole epochs, and evaluations.
 
-A step is always the same program, however many steps a call makes and wherever it begins: the body
-of a loop that runs as often as it is told, or a program of its own. So a run may be cut into calls
-anywhere, to look at it or to keep its state, and no bit of its results changes.
+A step is always the same XLA program, wherever a call begins and however many steps it takes: the
+body of a loop with a variable number of rounds, or a program of its own. So a run may be divided
+into calls anywhere, to look at it or to keep its state, and no bit of its results changes.
 
-Shape letters: K steps of a call or of a pass, E passes of a call, B batch, N examples.
+Shape letters: K steps of a call or of an epoch, E epochs of a call, B batch, N examples.
 """
 
 from __future__ import annotations

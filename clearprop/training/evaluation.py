@@ -5,7 +5,6 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from clearprop import nn
 from clearprop.data import Batch, Dataset, Preprocessor
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import DataError, ModelError, ShapeError
+from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
 from clearprop.training.model_inputs import ModelInputs
@@ -67,10 +67,10 @@ class Evaluation:
     Attributes:
         examples: N.
         objective: mean loss.
-        error: share of wrong answers, or root mean square error in the units of the targets.
+        error: fraction of wrong predictions, or root mean square error in the units of the targets.
         error_name: what that error is called.
         outputs: of the model for every example, in the units of the targets, (N, ...).
-        confusion: int (K, K), how many examples of each true class (row) were given each answer
+        confusion: int (K, K), how many examples of each true class (row) were given each prediction
             (column); None where the task is no classification.
         class_names: of the rows and columns.
     """
@@ -85,14 +85,14 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers; None where the task is no classification."""
+        """Fraction of right predictions; None where the task is not classification."""
         return 1 - self.error if self.confusion is not None else None
 
 
 def evaluate(
     model: nn.Module,
-    dataset: Dataset | tuple[Any, Any],
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
+    dataset: Dataset | tuple[object, object],
+    loss: LossLike = "cross_entropy",
     preprocessor: Preprocessor | None = None,
 ) -> Evaluation:
     """Return how a model does on a data set.
@@ -142,9 +142,9 @@ def evaluate(
 
 
 def predict(
-    model: nn.Module, inputs: Any, preprocessor: Preprocessor | None = None
+    model: nn.Module, inputs: object, preprocessor: Preprocessor | None = None
 ) -> NDArray[Any]:
-    """Return a model's outputs for many examples, computed batch by batch in compiled compiled.
+    """Return a model's outputs for many examples, computed batch by batch in compiled calls.
 
     Args:
         model: with values in its parameters.

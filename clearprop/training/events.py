@@ -1,4 +1,4 @@
-"""What a run tells while it goes: typed events, each of which is one line of ``events.jsonl``.
+"""The typed events of a run, each of which is one line of ``events.jsonl``.
 
 `fit` is a loop over them; the progress bar, the run folder and the studio are their readers.
 """
@@ -22,15 +22,15 @@ class RunStarted:
 
     Attributes:
         step: training steps already made; more than 0 when a run is resumed.
-        epochs: passes over the training examples that are wanted.
-        steps_per_epoch: training steps of one pass.
+        epochs: how many will be trained in all.
+        steps_per_epoch: training steps of one epoch.
         batch_size: examples of one step.
         examples: training examples.
-        development_examples: examples that judge; 0 where there are none.
+        development_examples: examples of the development set; 0 where there is none.
         parameters: numbers that are trained.
-        devices: over how many devices a batch is shared out.
-        task: "classification" (errors are shares of wrong answers), else "regression" (errors are
-            root mean squares).
+        devices: over how many devices a batch is sharded.
+        task: "classification" (errors are fractions of wrong predictions), else "regression"
+            (errors are root mean squares).
     """
 
     step: int
@@ -50,7 +50,7 @@ class StepsDone:
 
     Attributes:
         step: training steps made so far.
-        epoch: the pass they belong to, from 1; the last of them where a call made several.
+        epoch: to which they belong, from 1; the last of them where a call made several.
         objective: mean loss over the steps of the call.
         seconds: how long the call took.
         losses: mean loss of each step's batch, float32 (steps,); kept out of the line of
@@ -68,18 +68,18 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """One pass over the training examples has ended: a point on each of the three curves.
+    """One epoch has ended: a point on each of the three curves.
 
     Attributes:
         epoch: which, from 1.
         step: training steps made so far.
-        objective: mean training loss over the pass, as the steps saw it.
-        training_error: share of wrong answers in the pass (root mean square error for
+        objective: mean training loss over the epoch, as the steps measured it.
+        training_error: fraction of wrong predictions in the epoch (root mean square error for
             regression), as the steps saw it: with dropout on, and while the weights moved.
-        development_error: the same of the development examples, after the pass; None without any.
+        development_error: the same of the development examples, after the epoch; None without any.
         development_objective: their mean loss; None without any.
         learning_rate: of the update to come.
-        seconds: how long the pass took, its evaluation included.
+        seconds: how long the epoch took, its evaluation included.
         examples_per_second: training examples by that time.
     """
 
@@ -113,7 +113,7 @@ class NonFinite:
 
     Attributes:
         step: the step (from 1) in which it began.
-        epoch: the pass it belongs to.
+        epoch: to which it belongs.
         place: the first layer, operation or parameter with such a value, as far as a replay of
             the step could tell.
         cause: what was found there, in words.
@@ -133,8 +133,8 @@ class Stopped:
         reason: "finished", "early" (no better development error for long), "interrupted",
             or "non-finite".
         step: training steps made.
-        epoch: whole passes made.
-        best_epoch: the pass whose weights the model has, where the best were kept; else None.
+        epoch: number of whole epochs.
+        best_epoch: the epoch whose weights the model has, where the best were kept; else None.
     """
 
     reason: str

@@ -23,7 +23,7 @@ SHORT_EPOCH_SECONDS = 0.02
 MOST_ORDER_ENTRIES = 2_000_000
 UNROLLED_STEPS = 4
 
-# Measured on two cores of a 2023 server. A rough guess will do: it chooses the size of compiled.
+# Measured on two cores of a 2023 server. A rough guess is enough: it chooses the size of calls.
 OPERATIONS_PER_SECOND = 100e9
 SECONDS_PER_INSTRUCTION = 0.05e-6
 
@@ -51,7 +51,7 @@ class Workload(NamedTuple):
 
 @dataclass(frozen=True)
 class ExecutionPlan:
-    """How a run is cut into compiled compiled.
+    """How a run is divided into compiled calls.
 
     Attributes:
         devices: over how many devices a batch is sharded.
@@ -149,7 +149,7 @@ def _devices(work: Workload, batch_size: int, platform: str, available: int) -> 
     return next(n for n in range(min(available, batch_size), 0, -1) if batch_size % n == 0)
 
 
-def workload(function: Callable[..., Any], *inputs: Any) -> Workload:
+def workload(function: Callable[..., object], *inputs: object) -> Workload:
     """Return the work of a function on inputs of these shapes; nothing is computed.
 
     >>> import jax.numpy as jnp

@@ -1,6 +1,6 @@
-"""Feeding the compiled compiled: examples that live on the devices, or come from the host in time.
+"""The examples of the compiled calls: on the devices, or read from the host ahead of time.
 
-Shape letters: N examples, E passes, K steps of a call, B batch.
+Shape letters: N examples, E epochs, K steps of a call, B batch.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import Batch, batches, epoch_order
+from clearprop.training.algorithm import Array
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.training_data import Split
 
@@ -27,7 +28,7 @@ class Portion(NamedTuple):
     """
 
     data: Batch
-    order: Any
+    order: Array
     start: int
 
 

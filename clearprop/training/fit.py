@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from clearprop import nn, optim
+from clearprop.nn.recording import LossLike
 from clearprop.training.augmentation import Augment
 from clearprop.training.events import Event
 from clearprop.training.fit_config import FitConfig
@@ -22,12 +22,12 @@ from clearprop.training.training_data import Data, Development
 def fit(
     model: nn.Module,
     data: Data,
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
-    optimizer: str | optim.Optimizer | Mapping[str, Any] = "adam",
+    loss: LossLike = "cross_entropy",
+    optimizer: str | optim.Optimizer | Mapping[str, object] = "adam",
     epochs: int = 10,
     *,
     batch_size: int | None = None,
-    learning_rate: Any = None,
+    learning_rate: optim.Rate | Mapping[str, object] | None = None,
     seed: int = 0,
     dev: Development = None,
     freeze: Iterable[str] = (),
@@ -46,36 +46,38 @@ def fit(
     devices: int | None = None,
     progress: bool = True,
     on_event: Callable[[Event], None] | None = None,
-    notes: Mapping[str, Any] | None = None,
+    notes: Mapping[str, object] | None = None,
 ) -> Run:
     """Train a model and return the run: the trained model and its three curves.
 
     Each step takes the mean loss of a batch, its gradient by back-propagation, and the optimizer's
-    move; many steps are one compiled call. An order is drawn for every pass from ``seed`` and the
-    number of the pass; the last batch of a pass may be smaller.
+    move; many steps are one compiled call. The order of the examples is drawn for every epoch
+    from ``seed`` and the number of the epoch; the last batch of an epoch may be smaller.
 
     Args:
         model: parameters that have no values yet are made from ``seed``.
-        data: ``Splits``; a ``Dataset``, of which a tenth is held out to judge; or
+        data: ``Splits``; a ``Dataset``, of which a tenth is held out as the development set; or
             ``(inputs, targets)`` as arrays, which are taken as they are: nothing is scaled, and
             nothing held out unless ``dev`` says so.
         loss: a name such as "cross_entropy", a `nn.Loss`, or (outputs, targets) -> values.
         optimizer: a name such as "adam", or one made by `clearprop.optim` (its `chain` adds
             clipping, weight decay and a rate that falls on a plateau).
-        epochs: passes over the training examples.
+        epochs: how often all training examples are used.
         batch_size: examples of a step; by default 32, or all where there are fewer.
         learning_rate: a number or a schedule, for an optimizer given by name.
-        seed: of first values, orders and dropout.
-        dev: what judges: a ``Dataset``, ``(inputs, targets)``, or a fraction to hold out; 0 none.
+        seed: of initial values, orders and dropout.
+        dev: the development set: a ``Dataset``, ``(inputs, targets)``, or a fraction to hold out;
+            0 for none.
         freeze: patterns such as "trunk" or "layers.0.*" of parameters that are not trained.
             Running statistics go on in frozen layers too.
-        patience: stop when the development error has not fallen for so many passes.
-        keep_best: return the weights of the best pass instead of the last; by default where
+        patience: stop when the development error has not fallen for so many epochs.
+        keep_best: return the weights of the best epoch instead of the last; by default where
             ``patience`` is given.
-        average: judge, and return, an exponential moving average of the weights with this decay.
+        average: evaluate and return an exponential moving average of the weights with this decay.
         augment: how examples are changed anew at every step: one of `training.augmentation` or
             several, such as ``[Shift(2), Flip()]``, by name or by configuration too.
-        label_smoothing: the part of every target that all classes share; see `nn.smoothed`.
+        label_smoothing: the fraction of every target that is spread over all classes; see
+            `nn.smoothed`.
         precision: "bfloat16" computes in it, with weights, losses and the statistics of
             normalization in float32; by default all is computed in the weights' type.
         record: patterns of layers and parameters, such as ``["blocks.*.attention"]``, of which
@@ -88,7 +90,8 @@ def fit(
             is the same, bit for bit, as without the interruption.
         checkpoint_every: steps between checkpoints; by default they come every ten seconds or so.
         steps_per_call: steps of a compiled call; chosen by the work of a step unless given.
-        devices: how many devices share a batch; chosen by the work of a step unless given.
+        devices: over how many devices a batch is sharded; chosen by the work of a step unless
+            given.
         progress: show a bar on a terminal, else plain lines.
         on_event: is given every event of the run.
         notes: plain values to keep in the configuration, such as the name of a recipe.

@@ -12,6 +12,7 @@ import jax
 
 from clearprop import nn, optim
 from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Algorithm
 from clearprop.training.augmentation import Augment, Augmentation
 from clearprop.training.augmentation import find as find_augmentations
@@ -68,11 +69,11 @@ class FitConfig:
 
     model: nn.Module
     data: Data
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy"
+    loss: LossLike = "cross_entropy"
     optimizer: str | optim.Optimizer | Mapping[str, object] = "adam"
     epochs: int = 10
     batch_size: int | None = None
-    learning_rate: float | optim.Schedule | Mapping[str, object] | None = None
+    learning_rate: optim.Rate | Mapping[str, object] | None = None
     seed: int = 0
     dev: Development = None
     freeze: Iterable[str] = ()

@@ -1,4 +1,4 @@
-"""What a run notes of the values that its parameters began with, and how far they went since."""
+"""The initial values of parameters, as a run stores them, and how far they have moved since."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Change:
 
     Attributes:
         same: whether no bit of it has changed.
-        deviation: of its first values, the square root of their mean square deviation.
-        distance: root mean square of how far its entries went, as far as those kept tell.
-        still: share of the entries kept of which no bit has changed.
+        deviation: of its initial values, the square root of their mean square deviation.
+        distance: root mean square of how far its entries went, estimated from the entries kept.
+        still: fraction of the entries kept of which no bit has changed.
         size: number of entries.
     """
 
@@ -36,7 +36,7 @@ class Change:
     size: int
 
 
-def describe_initial_values(model: nn.Module) -> dict[str, dict[str, Any]]:
+def describe_initial_values(model: nn.Module) -> dict[str, dict[str, object]]:
     """Return what is to be remembered of a model's parameters, as plain data by path.
 
     >>> noted = describe_initial_values(nn.Linear(2, 3).init(0))
@@ -47,7 +47,7 @@ def describe_initial_values(model: nn.Module) -> dict[str, dict[str, Any]]:
 
 
 def changes(noted: Mapping[str, Mapping[str, Any]], model: nn.Module) -> dict[str, Change]:
-    """Return what became of each parameter of which something is noted, by path.
+    """Return how each parameter has changed whose initial values are stored, by path.
 
     >>> layer = nn.Linear(2, 3).init(0)
     >>> changes(describe_initial_values(layer), layer)["weight"].same

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Interruption:
-    """Takes note of SIGINT and SIGTERM inside a ``with`` block.
+    """Remembers SIGINT and SIGTERM inside a ``with`` block.
 
     The first lets the caller come to a good end; the second acts as it would have without this.
     Outside the main thread signals cannot be caught, and nothing is changed.

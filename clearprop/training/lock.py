@@ -70,7 +70,7 @@ class Lock:
 
 
 def read_holder(path: Path) -> Holder | None:
-    """Return who holds a lock, or held it last; None where the file does not tell."""
+    """Return who holds a lock, or held it last; None where the file does not say."""
     try:
         return Holder(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):

@@ -69,7 +69,7 @@ def load(path: Path | str, like: Module | None = None) -> Module:
             raise CheckpointError(
                 "the file does not describe its architecture",
                 where=str(file),
-                given=record.get("not_described"),
+                given=str(record.get("not_described")),
                 fix="load(path, like=model) with a model of the same architecture",
             )
         like = nn.from_structure(record["structure"])
@@ -93,7 +93,7 @@ def load_preprocessor(path: Path | str) -> Preprocessor | None:
     """
     _, record = load_arrays(_file(path))
     text = record.get("preprocessor")
-    return Preprocessor.from_json(text) if text is not None else None
+    return Preprocessor.from_json(str(text)) if text is not None else None
 
 
 def _file(path: Path | str) -> Path:

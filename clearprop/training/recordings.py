@@ -109,12 +109,12 @@ class Recordings(Mapping[str, Recorded]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Layers in the order of their compiled, then parameters."""
+        """Layers in the order of their calls, then parameters."""
         return tuple(self._places)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The names that are layers, in the order of their compiled."""
+        """The names that are layers, in the order of their calls."""
         return tuple(s.name for s in self._layout.recordables if s.kind != PARAMETER)
 
     @property
@@ -162,7 +162,7 @@ class Layout:
     """The layout of a row of recordings: step, statistics, update ratios, and whole arrays.
 
     Attributes:
-        recordables: layers in the order of their compiled, then parameters.
+        recordables: layers in the order of their calls, then parameters.
         arrays: whether rows hold whole arrays.
     """
 

@@ -1,6 +1,6 @@
 """A run and its three curves.
 
-Shape letters: E passes made.
+Shape letters: E epochs.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from clearprop.training.run_folder import (
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What was measured after every pass; an array of each, (E,), NaN where there is nothing.
+    """What was measured after every epoch; an array of each, (E,), NaN where there is nothing.
 
     Attributes:
-        epoch: number of the pass, from 1.
+        epoch: number of the epoch, from 1.
         step: training steps made.
-        objective: mean training loss of the pass.
-        training_error: share of wrong answers, or root mean square error, during the pass.
+        objective: mean training loss of the epoch.
+        training_error: fraction of wrong predictions, or root mean square error, during the epoch.
         development_error: the same of the development examples after it.
         development_objective: their mean loss.
         learning_rate: of the update to come.
-        seconds: how long the pass took.
+        seconds: how long the epoch took.
     """
 
     epoch: NDArray[np.int64]
@@ -57,7 +57,7 @@ class History:
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
-        """Return the curves that events tell of.
+        """Return the history that events describe.
 
         >>> point = EpochDone(1, 10, 0.7, 0.25, None, None, 0.1, 2.0, 50.0)
         >>> History.of([point]).training_error
@@ -76,7 +76,7 @@ class History:
         return len(self.epoch)
 
     def as_csv(self) -> str:
-        """Return the curves as a table: a header and one row a pass."""
+        """Return the curves as a table: a header and one row per epoch."""
         names = [field.name for field in fields(self)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -92,7 +92,7 @@ class Machine(Protocol):
     def at(self, step: int) -> nn.Module:
         """Return the model as it was after so many steps."""
 
-    def fork(self, step: int, **changed: Any) -> Run:
+    def fork(self, step: int, **changed: object) -> Run:
         """Train on from there, with something changed."""
 
 
@@ -148,7 +148,7 @@ class Run:
         """
         return self._back().at(step)
 
-    def fork(self, step: int, **changed: Any) -> Run:
+    def fork(self, step: int, **changed: object) -> Run:
         """Train on from a state that was kept, with something changed, as a new run.
 
         With nothing changed it is this run from that step on, bit for bit.
@@ -209,7 +209,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
-    """What a run folder tells, without its weights: also of a run that goes on, or was killed.
+    """What a run folder contains, without its weights; the run may still go on, or was killed.
 
     Attributes:
         config: what was asked for.
@@ -232,7 +232,7 @@ class RunRecord:
 
 
 def read_run(folder: Path | str) -> RunRecord:
-    """Return what a run folder tells.
+    """Return what a run folder contains.
 
     Raises:
         RunError: there is no run in the folder.

@@ -52,7 +52,7 @@ class RunFolder:
         self._rows: RowFile | None = None
 
     @classmethod
-    def create(cls, path: Path, config: Mapping[str, Any], keep: int = 2) -> RunFolder:
+    def create(cls, path: Path, config: Mapping[str, object], keep: int = 2) -> RunFolder:
         """Make a new run folder.
 
         Raises:

@@ -63,7 +63,7 @@ class Snapshots:
         steps = tuple(map(_whole, given))
         return cls(steps) if steps else None
 
-    def as_plain(self) -> Any:
+    def as_plain(self) -> object:
         """Return this as plain data."""
         return list(self.given) if isinstance(self.given, tuple) else self.given
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import Batch, Dataset, Preprocessor, Splits, epoch_order
-from clearprop.data.sources import by_name, rows_of
+from clearprop.data.sources import Inputs, Named, rows_of
 from clearprop.errors import ConfigurationError, DataError, kind_of
 from clearprop.nn import Loss
 
-Data: TypeAlias = "Splits | Dataset | tuple[Any, Any]"
-Development: TypeAlias = "Dataset | tuple[Any, Any] | float | None"
+Data: TypeAlias = "Splits | Dataset | tuple[object, object]"
+Development: TypeAlias = "Dataset | tuple[object, object] | float | None"
 
 HELD_OUT = 0.1
 FINGERPRINT_BYTES = 2**26
@@ -41,7 +41,7 @@ class Split:
     """
 
     name: str
-    inputs: Any
+    inputs: Inputs | Named
     targets: NDArray[Any]
     dataset: Dataset | None = None
 
@@ -62,9 +62,9 @@ class Split:
         return batch
 
     def fingerprint(self) -> int:
-        """Return a number that tells these examples from others."""
+        """Return a number that differs for other examples."""
         number = zlib.crc32(np.ascontiguousarray(self.targets).tobytes(), len(self))
-        if not by_name(self.inputs):
+        if not isinstance(self.inputs, Mapping):
             return _fingerprint(self.inputs, number)
         for name in sorted(self.inputs):
             number = _fingerprint(self.inputs[name], zlib.crc32(name.encode(), number))
@@ -85,7 +85,7 @@ class TrainingData:
 
     Attributes:
         train: what is learned from.
-        dev: what judges; None where nothing is held out.
+        dev: the development set; None where nothing is held out.
         preprocessor: None where plain arrays were given.
         class_names: of the labels, where they have names.
     """
@@ -101,7 +101,7 @@ class TrainingData:
         return self.train.streamed or (self.dev is not None and self.dev.streamed)
 
     def as_dict(self) -> dict[str, object]:
-        """Return what a run notes of its examples, in plain types."""
+        """Return what a run stores of its examples, as plain data."""
         return {
             "name": self.train.name,
             "examples": len(self.train),
@@ -117,7 +117,7 @@ def gather(data: Data, dev: Development, loss: Loss, seed: int) -> TrainingData:
     Args:
         data: ``Splits`` bring their development part; of a ``Dataset`` a tenth is held out unless
             ``dev`` says otherwise; ``(inputs, targets)`` are taken as they stand.
-        dev: examples that judge, or the fraction to hold out; 0 holds none out.
+        dev: the development set, or the fraction to hold out; 0 holds none out.
         loss: says how targets are read.
         seed: decides which examples are held out.
 
@@ -181,14 +181,14 @@ def _of_arrays(part: Split, dev: Development, seed: int) -> TrainingData:
                 Split("dev", rows_of(part.inputs, held_rows), part.targets[held_rows]),
             )
     raise ConfigurationError(
-        "this does not say what to judge by",
+        "this is no development set",
         where="dev",
         given=repr(dev)[:80],
         expected="(inputs, targets), or the fraction to hold out",
     )
 
 
-def arrays_split(name: str, inputs: Any, targets: Any) -> Split:
+def arrays_split(name: str, inputs: object, targets: object) -> Split:
     """Return plain arrays as a part, after checking that they fit together.
 
     Args:

@@ -5,6 +5,7 @@ Shape letters: N examples, D numbers an example, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ def inputs_not_scaled(facts: Facts) -> Finding | None:
     size = float(np.sqrt(np.mean(np.square(x))))
     spread = x.std(axis=0)
     spread = spread[spread > 0]
-    pictures = len(np.shape(facts.train.inputs)) > 2
+    inputs = facts.train.inputs
+    pictures = not isinstance(inputs, Mapping) and len(inputs.shape) > 2
     uneven = float(spread.max() / np.median(spread)) if len(spread) > 1 and not pictures else 1.0
     signs = {"large": size / LARGE, "small": SMALL / size if size else 0.0,
              "uneven": uneven / UNEVEN}  # fmt: skip

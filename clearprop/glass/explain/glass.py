@@ -80,7 +80,9 @@ def explain(
     # What the targets of a loss of the user's own mean is not known.
     if output is not None and any(found is known for known in nn.LOSSES.values()):
         targets, shape = np.asarray(y), glass.structure.nodes[output].shape
-        check_labels(Split("the targets", x, targets), nn.find_loss(loss), shape, targets.shape)
+        check_labels(
+            Split("the targets", targets, targets), nn.find_loss(loss), shape, targets.shape
+        )
     return glass
 
 
