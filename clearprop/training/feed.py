@@ -6,7 +6,7 @@ Shape letters: N examples, E epochs, K steps of a call, B batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -105,7 +105,7 @@ class Feed:
         self._stream = (epoch, step + count, stream)
         pool = jax.tree.map(lambda *parts: np.concatenate(parts), *(Batch(*one) for one in taken))
         order = np.arange(len(pool.targets), dtype=np.int32)
-        return Portion(self._compiled.put(pool), self._compiled.put(order), 0)
+        return Portion(self._compiled.put(pool), cast(Array, self._compiled.put(order)), 0)
 
 
 def on_devices(part: Split, compiled: CompiledSteps) -> Batch:
