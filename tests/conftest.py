@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from numpy.random import Generator
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -43,6 +46,28 @@ sys.addaudithook(_only_this_machine)
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Name bytes by their length: a gzip header tells the time, and every process collects."""
     return f"{len(val)}bytes" if isinstance(val, bytes) else None
+
+
+_first_states: dict[int, tuple[Generator, Any]] = {}
+"""The random generators of test modules, each with its state after the import."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Remember the state of every random generator that stands in a test module."""
+    for module in {id(m): m for item in items if (m := getattr(item, "module", None))}.values():
+        for value in vars(module).values():
+            if isinstance(value, Generator):
+                _first_states[id(value)] = value, copy.deepcopy(value.bit_generator.state)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give every test the same random numbers, in whatever order the tests run."""
+    module = getattr(item, "module", None)
+    for value in vars(module).values() if module is not None else ():
+        if id(value) in _first_states:
+            generator, state = _first_states[id(value)]
+            generator.bit_generator.state = copy.deepcopy(state)
 
 
 MOST_MEMORY = 2 * 2**30

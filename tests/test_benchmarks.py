@@ -30,6 +30,7 @@ SMALL = Configuration(
 )
 
 
+@pytest.mark.slow
 def test_sides_take_turns_and_learn_alike() -> None:
     sides = [find(OURS), find("scikit-learn")]
     if is_installed(find(GOAL)):

@@ -73,7 +73,19 @@ def blocks(lesson: str) -> Iterator[tuple[str, str]]:
         yield body, following[1] if following is not None and shows_output else ""
 
 
-@pytest.mark.parametrize("lesson", by_path(LESSONS))
+LONG_LESSON = "36-classifying-texts"
+"""It trains for a quarter of a minute; `make test-all` runs it too."""
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        pytest.param(
+            path, id=path.name, marks=[pytest.mark.slow] if path.stem == LONG_LESSON else []
+        )
+        for path in LESSONS
+    ],
+)
 def test_a_lesson_prints_what_it_says(lesson: Path) -> None:
     namespace: dict[str, object] = {"__name__": "lesson"}
     for number, (code, expected) in enumerate(blocks(lesson.read_text(encoding="utf-8")), start=1):

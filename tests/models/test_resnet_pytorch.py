@@ -207,6 +207,7 @@ def test_bottlenecks_in_the_form_for_large_pictures(precision: tuple[str, float]
     compare(model, Network(model), x, tolerance)
 
 
+@pytest.mark.slow
 @BOTH
 def test_alexnet_with_groups_and_response_normalization(precision: tuple[str, float]) -> None:
     dtype, tolerance = precision

@@ -84,8 +84,15 @@ def same(one: Run, other: Run) -> bool:
     return one.losses.tobytes() == other.losses.tobytes() and weights
 
 
+SELDOM = {"gpt", "lenet5", "normalization and dropout"}
+"""These take ten seconds each, and the kinds that they stand for are among the others too."""
+
+
 @pytest.mark.optimized
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SELDOM else []) for name in CASES],
+)
 def test_recording_changes_no_bit_of_a_training(name: str) -> None:
     plain = trained(name)
     recorded = trained(name, record=Record("*", every=3))
