@@ -165,7 +165,7 @@ class Facts:
     @functools.cached_property
     def changes(self) -> dict[str, Change]:
         """What became of each parameter since the run began."""
-        noted = self.config.get("first_values")
+        noted = self.config.get("initial_values")
         return changes(noted, self.model) if noted and self.model is not None else {}
 
     @functools.cached_property
