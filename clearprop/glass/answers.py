@@ -26,7 +26,7 @@ OTHERS = "others"
 
 
 @dataclass(frozen=True)
-class Cell:
+class ConfusionCell:
     """One cell of the confusion matrix: how many, and how strongly it is colored."""
 
     examples: int
@@ -47,7 +47,7 @@ class ConfusionRow:
     """
 
     name: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ConfusionCell, ...]
     examples: int
     recall: str
     precision: str
@@ -181,9 +181,9 @@ def _confusion_rows(
         examples, right = int(counts.sum()), int(counts[place])
         cells = tuple(
             # Mistakes are few beside right answers: they have a scale of their own, by square root.
-            Cell(int(n), float(n / max(1, examples)), True)
+            ConfusionCell(int(n), float(n / max(1, examples)), True)
             if answer == place
-            else Cell(int(n), float(np.sqrt(n / most)), False)
+            else ConfusionCell(int(n), float(np.sqrt(n / most)), False)
             for answer, n in enumerate(counts)
         )
         answered = int(table[:, true].sum())

@@ -6,11 +6,11 @@ Shape letters: N examples, F features, S points along a side of the grid, H unit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn
 from clearprop.data import Preprocessor
@@ -21,14 +21,17 @@ SIDE = 161
 MOST_POINTS = 1500
 MOST_UNITS = 12
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Floats = NDArray[np.float64]
 
 
 @drawn
 def draw_boundary(
     model: nn.Module,
-    inputs: Any,
-    labels: Any,
+    inputs: ArrayLike,
+    labels: ArrayLike,
     *,
     features: tuple[int, int] = (0, 1),
     threshold: float = 0.0,
@@ -123,7 +126,7 @@ def _check_space(rows: Floats, features: tuple[int, int]) -> None:
         )
 
 
-def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> Any:
+def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> NDArray[np.float32]:
     if preprocessor is None:
         return np.asarray(raw, np.float32)
     # Points between the examples are no bytes, even where the examples are.
@@ -133,12 +136,12 @@ def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> Any:
 
 @drawn
 def draw_plane(
-    inputs: Any,
-    labels: Any,
-    weights: Any,
+    inputs: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike,
     bias: float,
     *,
-    conflict: NDArray[Any] | None = None,
+    conflict: NDArray[np.floating] | None = None,
     feature_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Drawing:
@@ -161,7 +164,8 @@ def draw_plane(
     >>> draw_plane(xs, [0, 1, 1, 0], [1, 1], -0.5, conflict=np.full(4, 0.5)).title
     'No plane separates the classes'
     """
-    points = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
+    points = np.asarray(inputs, np.float64)
+    points = points.reshape(len(points), -1)
     truth = np.asarray(labels).reshape(-1)
     w = np.asarray(weights, np.float64).reshape(-1)
     wrong = (points @ w + bias >= 0) != (truth == 1)
@@ -179,7 +183,12 @@ def draw_plane(
     rings = kept[wrong[kept]]
     if len(rings):
         axes.scatter(
-            *places[rings].T, s=130, facecolors="none", edgecolors=INK, label="answered wrong"
+            places[rings, 0],
+            places[rings, 1],
+            s=130,
+            facecolors="none",
+            edgecolors=INK,
+            label="answered wrong",
         )
     if conflict is not None:
         _meeting(axes, places, truth, np.asarray(conflict))
@@ -285,31 +294,33 @@ def _seen_edgewise(
     return places, ("distance from the plane", "greatest spread along it"), np.array([1.0, 0]), 0.0
 
 
-def _thinned(n: int, conflict: NDArray[Any] | None) -> NDArray[np.intp]:
+def _thinned(n: int, conflict: NDArray[np.floating] | None) -> NDArray[np.intp]:
     kept = np.linspace(0, n - 1, min(n, MOST_POINTS)).astype(np.intp)
     return np.unique(kept if conflict is None else np.append(kept, np.flatnonzero(conflict > 1e-9)))
 
 
-def _scatter(axes: Any, places: Floats, truth: NDArray[Any], names: Sequence[str] | None) -> None:
+def _scatter(
+    axes: Axes, places: Floats, truth: NDArray[np.number], names: Sequence[str] | None
+) -> None:
     for label in np.unique(truth).astype(int):
         name = names[label] if names else str(label)
         of = truth == label
-        axes.scatter(*places[of].T, s=60 if len(places) <= 8 else 22, label=name,
+        axes.scatter(places[of, 0], places[of, 1], s=60 if len(places) <= 8 else 22, label=name,
                      color=COLORS[label % len(COLORS)], marker=MARKERS[label % len(MARKERS)],
                      edgecolors="white", linewidths=0.6, zorder=3)  # fmt: skip
 
 
-def _meeting(axes: Any, places: Floats, truth: NDArray[Any], conflict: Floats) -> None:
+def _meeting(axes: Axes, places: Floats, truth: NDArray[np.number], conflict: Floats) -> None:
     ones = conflict * (truth == 1)
     star = ones @ places / ones.sum()
     for row in np.flatnonzero(conflict > 1e-9):
         dash = "-" if truth[row] == 1 else "--"
         axes.plot(*np.stack([places[row], star]).T, dash, color=SOFT, linewidth=1.0, zorder=2)
-    axes.scatter(*star, s=190, marker="*", color="white", edgecolors=INK, zorder=4,
+    axes.scatter(star[0], star[1], s=190, marker="*", color="white", edgecolors=INK, zorder=4,
                  label="a mixture of both")  # fmt: skip
 
 
-def _label(axes: Any, low: Floats, high: Floats, names: Sequence[str] | None) -> None:
+def _label(axes: Axes, low: Floats, high: Floats, names: Sequence[str] | None) -> None:
     named = names or ("x1", "x2")
     axes.set(xlabel=named[0], ylabel=named[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     if not named[1]:

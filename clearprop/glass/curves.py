@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -138,7 +137,12 @@ def _error_chart(subject: Subject) -> Markup:
 
 
 def _draw(
-    chart: Chart, subject: Subject, values: NDArray[Any], name: str, kind: str, middle: bool = False
+    chart: Chart,
+    subject: Subject,
+    values: NDArray[np.floating],
+    name: str,
+    kind: str,
+    middle: bool = False,
 ) -> tuple[float, str, str] | None:
     """Draw one curve; what a pass measured while it went stands at the pass's middle."""
     epochs = subject.history.epoch
@@ -176,7 +180,7 @@ def _spread_of_batches(
 
 
 def _range(
-    many: list[NDArray[Any]], from_zero: bool = False
+    many: Sequence[NDArray[np.floating]], from_zero: bool = False
 ) -> tuple[tuple[float, float], bool]:  # fmt: skip
     values = np.concatenate([v[np.isfinite(v)] for v in many])
     if not len(values):

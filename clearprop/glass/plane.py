@@ -5,14 +5,15 @@ Shape letters: N examples, S points along a side of the grid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from clearprop import nn
 from clearprop.glass.answers import feature_name
 from clearprop.glass.boundary import first_units, frame, margins
 from clearprop.glass.chart import Chart
@@ -20,6 +21,9 @@ from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number
+
+Floats = NDArray[np.float64]
+ToRaw = Callable[[Floats], Floats]
 
 SIDE = 121
 MOST_POINTS = 600
@@ -104,11 +108,12 @@ def _plane(subject: Subject) -> PlaneSection:
 
 
 @jax.jit
-def _forward(model: Any, x: Any) -> Any:
-    return model(x)
+def _forward(model: nn.Module, x: jax.Array) -> jax.Array:
+    outputs: jax.Array = model(x)
+    return outputs
 
 
-def _to_raw(subject: Subject, points: NDArray[Any], rows: NDArray[Any]) -> Any:
+def _to_raw(subject: Subject, points: Floats, rows: NDArray[np.intp]) -> ToRaw:
     """Return the map from the model's inputs to the units of the data, entry by entry."""
     raw = np.asarray(subject.raw_inputs(rows), np.float64)
     width = points.max(axis=0) - points.min(axis=0)
@@ -118,7 +123,7 @@ def _to_raw(subject: Subject, points: NDArray[Any], rows: NDArray[Any]) -> Any:
     return lambda x: np.asarray(x) * scale + shift
 
 
-def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[np.uint8], list[NDArray[Any]]]:
+def _field(subject: Subject, outputs: Floats) -> tuple[NDArray[np.uint8], list[Floats]]:
     """Return the colors of the plane, and the fields whose zero lines are boundaries."""
     outputs = outputs.astype(np.float64)
     if subject.evaluation.confusion is None:
@@ -133,7 +138,7 @@ def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[np.uint8], 
     return (WHITE + (colors - WHITE) * sure).astype(np.uint8), fields
 
 
-def _pale(field: NDArray[Any]) -> NDArray[np.uint8]:
+def _pale(field: Floats) -> NDArray[np.uint8]:
     # Not in full color, so that marks and lines stand out.
     return diverging(field, 1.7 * largest(field))
 
@@ -147,7 +152,7 @@ def _paint(chart: Chart, pixels: NDArray[np.uint8]) -> None:
     )
 
 
-def _contour(chart: Chart, field: NDArray[Any]) -> None:
+def _contour(chart: Chart, field: Floats) -> None:
     """Draw the zero line of a field by marching squares: one short stroke in each cell it meets."""
     columns = np.linspace(chart.left, chart.width - chart.right, field.shape[1])
     rows = np.linspace(chart.top, chart.height - chart.bottom, field.shape[0])
@@ -167,15 +172,13 @@ def _contour(chart: Chart, field: NDArray[Any]) -> None:
         chart.parts.append(f'<path class="boundary" d="{"".join(strokes)}"/>')
 
 
-def _is_crossed(field: NDArray[Any]) -> NDArray[np.bool_]:
+def _is_crossed(field: Floats) -> NDArray[np.bool_]:
     on = field >= 0
     together = np.stack([on[:-1, :-1], on[:-1, 1:], on[1:, 1:], on[1:, :-1]])
     return np.asarray(together.any(axis=0) & ~together.all(axis=0))
 
 
-def _unit_lines(
-    subject: Subject, chart: Chart, low: NDArray[Any], high: NDArray[Any], to_raw: Any
-) -> bool:
+def _unit_lines(subject: Subject, chart: Chart, low: Floats, high: Floats, to_raw: ToRaw) -> bool:
     """Draw where the units of the first layer change sign; say whether there are such lines."""
     units = first_units(subject.model)
     if units is None:
@@ -195,13 +198,11 @@ def _unit_lines(
     return True
 
 
-def _equation(w: NDArray[Any], b: float) -> str:
+def _equation(w: Floats, b: float) -> str:
     return f"{number(float(w[0]))} x1 + {number(float(w[1]))} x2 + {number(float(b))} = 0"
 
 
-def _clipped(
-    w: NDArray[Any], b: float, low: NDArray[Any], high: NDArray[Any]
-) -> list[tuple[float, float]] | None:
+def _clipped(w: Floats, b: float, low: Floats, high: Floats) -> list[tuple[float, float]] | None:
     """Return where the line w x + b = 0 enters and leaves a box, or None."""
     found: list[tuple[float, float]] = []
     for axis in (0, 1):
@@ -216,7 +217,7 @@ def _clipped(
     return distinct[:2] if len(distinct) >= 2 else None
 
 
-def _dots(subject: Subject, chart: Chart, rows: NDArray[Any], raw: NDArray[Any]) -> None:
+def _dots(subject: Subject, chart: Chart, rows: NDArray[np.intp], raw: Floats) -> None:
     classifies = subject.evaluation.confusion is not None
     for row, (x, y) in zip(rows, raw, strict=True):
         px, py = float(chart.px(x)), float(chart.py(y))

@@ -22,9 +22,10 @@ from clearprop.glass.findings import picture
 from clearprop.glass.page import environment, version
 from clearprop.glass.plane import marked, plane_section
 from clearprop.glass.style import Drawing
-from clearprop.glass.subject import Judging, LossLike, Subject, gather
+from clearprop.glass.subject import Judging, Subject, gather
 from clearprop.glass.weights import filter_pictures, weight_table
 from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
+from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.files import write_atomically
 

@@ -6,11 +6,12 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.data.sources import by_name
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
+from clearprop.nn.recording import LossLike
 from clearprop.training import (
     Evaluation,
     History,
@@ -34,8 +36,10 @@ from clearprop.training import (
 )
 from clearprop.training.model_inputs import ModelInputs
 
-Judging = Splits | Dataset | tuple[Any, Any] | None
-LossLike = str | nn.Loss | Callable[[Any, Any], Any]
+Pair: TypeAlias = tuple[object, object]
+"""Inputs and targets as the model and the loss take them."""
+
+Judging: TypeAlias = Splits | Dataset | Pair | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +75,7 @@ class Subject:
     preprocessor: Preprocessor | None
     loss: nn.Loss
     part: str
-    examples: Dataset | tuple[Any, Any] | None
+    examples: Dataset | Pair | None
     class_names: tuple[str, ...] | None
     feature_names: tuple[str, ...] | None
     data_name: str
@@ -170,7 +174,7 @@ class Subject:
         names = self.class_names
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
-    def model_examples(self, rows: NDArray[np.intp]) -> tuple[Any, Any]:
+    def model_examples(self, rows: NDArray[np.intp]) -> tuple[object, jax.Array]:
         """Return some examples as the model and the loss see them."""
         return self._prepared.examples(self.inputs, self.targets, rows)
 
@@ -189,7 +193,7 @@ class Subject:
             return np.asarray(raw)
         return np.asarray(np.minimum(raw * (255 / self.brightest), 255), np.uint8)
 
-    def raw_inputs(self, rows: Any) -> NDArray[Any]:
+    def raw_inputs(self, rows: NDArray[np.intp]) -> NDArray[np.number]:
         """Return some examples in the units of the data."""
         kept = np.asarray(self.inputs[rows])
         preprocessor = self.preprocessor
@@ -260,7 +264,7 @@ def gather(
     )
 
 
-def _judging(data: Judging) -> tuple[str, Dataset | tuple[Any, Any] | None]:
+def _judging(data: Judging) -> tuple[str, Dataset | Pair | None]:
     if data is None:
         return "", None
     if isinstance(data, Splits):

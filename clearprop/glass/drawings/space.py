@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,13 @@ from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.glass.boundary import draw_boundary
 from clearprop.glass.drawings.choice import ready
+from clearprop.glass.drawings.snapshots import ExampleData
 from clearprop.glass.style import Drawing
 
 
 def decision_boundary(
     model: nn.Module,
-    data: Splits | Dataset | tuple[Any, Any],
+    data: ExampleData,
     *,
     features: Sequence[int | str] | None = None,
     threshold: float = 0.0,
@@ -82,8 +82,8 @@ def decision_boundary(
 
 
 def _restored(
-    kept: NDArray[Any], preprocessor: Preprocessor
-) -> tuple[NDArray[Any], Preprocessor | None]:
+    kept: NDArray[np.number], preprocessor: Preprocessor
+) -> tuple[NDArray[np.number], Preprocessor | None]:
     """Return examples in the units of the data, with what scales them again.
 
     Of a table with categories, the columns that the model sees stay as they are.
