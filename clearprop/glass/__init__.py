@@ -1,6 +1,6 @@
 """What happened inside: values, error signals and reports, read from below and changing nothing."""
 
-from clearprop.glass.boundary import draw_boundary, draw_plane
+from clearprop.glass.boundary import draw_boundary, linear_boundary
 from clearprop.glass.capture import Capture, LayerCapture, capture
 from clearprop.glass.drawings.attention import attention_maps
 from clearprop.glass.drawings.filters import filters
@@ -25,11 +25,11 @@ __all__ = [
     "capture",
     "decision_boundary",
     "draw_boundary",
-    "draw_plane",
     "feature_maps",
     "filters",
     "gates",
     "histograms",
+    "linear_boundary",
     "loss_surface",
     "maximize_activation",
     "occlusion",

@@ -135,7 +135,7 @@ def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> NDArray[np.float
 
 
 @drawn
-def draw_plane(
+def linear_boundary(
     inputs: ArrayLike,
     labels: ArrayLike,
     weights: ArrayLike,
@@ -161,8 +161,8 @@ def draw_plane(
         class_names: of the two labels.
 
     >>> xs = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> draw_plane(xs, [0, 1, 1, 0], [1, 1], -0.5, conflict=np.full(4, 0.5)).title
-    'No plane separates the classes'
+    >>> linear_boundary(xs, [0, 1, 1, 0], [1, 1], -0.5, conflict=np.full(4, 0.5)).title
+    'No linear boundary separates the classes'
     """
     points = np.asarray(inputs, np.float64)
     points = points.reshape(len(points), -1)
@@ -195,9 +195,9 @@ def draw_plane(
     _label(axes, low, high, names)
     if conflict is None:
         caption = "The heavy line is the plane of the perceptron; a ring marks a wrong answer."
-        return Drawing("The plane of the perceptron", figure, caption)
+        return Drawing("The decision boundary of the perceptron", figure, caption)
     return Drawing(
-        "No plane separates the classes",
+        "No linear boundary separates the classes",
         figure,
         "Mixed in the right shares the examples of one class that are tied to the star give the "
         "same point as those of the other: it would have to lie on both sides of a plane. The "

@@ -14,13 +14,13 @@ import numpy as np
 
 from clearprop import backend, nn
 from clearprop.errors import ClearpropError, ConfigurationError
-from clearprop.glass.answers import confusion_section, fit_section, mistakes_section
+from clearprop.glass.boundary_section import boundary_section, marked
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.example_trace import example_trace
 from clearprop.glass.findings import picture
 from clearprop.glass.page import environment, version
-from clearprop.glass.plane import marked, plane_section
+from clearprop.glass.predictions import confusion_section, fit_section, mistakes_section
 from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Judging, Subject, gather
 from clearprop.glass.weights import filter_pictures, weight_table
@@ -129,7 +129,7 @@ def render(
             confusion=confusion_section(subject) if judged else None,
             fit=fit_section(subject) if judged else None,
             mistakes=mistakes_section(subject) if judged else None,
-            plane=plane_section(subject) if judged else None,
+            boundary=boundary_section(subject) if judged else None,
             filters=filter_pictures(subject),
             weights=weight_table(subject),
             trace=example_trace(subject) if judged else None,

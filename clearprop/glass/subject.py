@@ -128,8 +128,8 @@ class Subject:
         return np.concatenate([1 - one, one], axis=1).clip(0, 1)
 
     @functools.cached_property
-    def answers(self) -> NDArray[np.int64]:
-        """The class (N,) that the model names for each example."""
+    def predictions(self) -> NDArray[np.int64]:
+        """The class (N,) that the model predicts for each example."""
         outputs = self.evaluation.outputs
         if outputs.shape[1] > 1:
             return np.asarray(outputs.argmax(axis=1), np.int64)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop import nn
-from clearprop.glass.answers import feature_name
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.kernels import Kernels, of_convolution, of_units
 from clearprop.glass.pictures import data_address, is_picture, mosaic
+from clearprop.glass.predictions import feature_name
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number
 

@@ -10,7 +10,7 @@ import pytest
 
 from clearprop import data, models, nn, tree
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.glass import draw_boundary, draw_plane
+from clearprop.glass import draw_boundary, linear_boundary
 from clearprop.glass.boundary import first_units, margins
 from clearprop.recipes.separation import separate
 
@@ -113,10 +113,10 @@ def star(drawing: Any) -> np.ndarray:
 
 def test_the_proof_that_no_plane_separates_xor() -> None:
     conflict = separate(XOR.inputs, XOR.targets).conflict
-    drawing = draw_plane(XOR.inputs, XOR.targets, [0.0, 0.0], 0.0, conflict=conflict)
+    drawing = linear_boundary(XOR.inputs, XOR.targets, [0.0, 0.0], 0.0, conflict=conflict)
     np.testing.assert_allclose(star(drawing), [0.5, 0.5])
     assert len(drawing.figure.axes[0].lines) == 4
-    assert drawing.title == "No plane separates the classes"
+    assert drawing.title == "No linear boundary separates the classes"
 
 
 def test_edgewise_both_classes_meet_in_one_point_too() -> None:
@@ -125,7 +125,7 @@ def test_edgewise_both_classes_meet_in_one_point_too() -> None:
     conflict = separate(iris.inputs, labels).conflict
     assert conflict is not None
     w = np.array([0.3, -0.5, 1.0, 1.4])
-    drawing = draw_plane(iris.inputs, labels, w, -6.0, conflict=conflict)
+    drawing = linear_boundary(iris.inputs, labels, w, -6.0, conflict=conflict)
     points = np.asarray(iris.inputs, np.float64)
     meeting = (conflict * (labels == 0)) @ points
     across = (meeting @ w - 6.0) / np.linalg.norm(w)
@@ -136,6 +136,6 @@ def test_edgewise_both_classes_meet_in_one_point_too() -> None:
 @pytest.mark.parametrize("scale", [0.0, 1.0])
 def test_a_plane_of_any_size_is_drawn(features: int, scale: float) -> None:
     points = np.random.default_rng(0).normal(size=(6, features))
-    drawing = draw_plane(points, [0, 1, 0, 1, 0, 1], scale * np.ones(features), 0.1)
-    assert drawing.title == "The plane of the perceptron"
+    drawing = linear_boundary(points, [0, 1, 0, 1, 0, 1], scale * np.ones(features), 0.1)
+    assert drawing.title == "The decision boundary of the perceptron"
     assert drawing.png().startswith(b"\x89PNG")

@@ -131,9 +131,12 @@ def test_the_perceptron_needs_two_classes(values: dict[str, Any], message: str) 
 @pytest.mark.parametrize(
     ("values", "title"),
     [
-        ({"data": {"name": "and"}}, "The plane of the perceptron"),
-        ({"data": {"name": "xor"}}, "No plane separates the classes"),
-        ({"positive": "virginica", "epochs": 20}, "No plane separates the classes"),
+        ({"data": {"name": "and"}}, "The decision boundary of the perceptron"),
+        ({"data": {"name": "xor"}}, "No linear boundary separates the classes"),
+        (
+            {"positive": "virginica", "epochs": 20},
+            "No linear boundary separates the classes",
+        ),
     ],
 )
 def test_the_perceptron_draws_its_plane_and_counts_its_corrections(

@@ -13,8 +13,8 @@ from clearprop import data, models, nn
 from clearprop.data import Dataset, Splits, Vocabulary
 from clearprop.data.tagged_texts import Tagged, tagged
 from clearprop.glass import write_report
-from clearprop.glass.answers import confusion_section, mistakes_section
 from clearprop.glass.curves import reading
+from clearprop.glass.predictions import confusion_section, mistakes_section
 from clearprop.glass.subject import gather
 from clearprop.training import Run, fit
 from tests.glass.page import Element, read

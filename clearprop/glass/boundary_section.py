@@ -14,11 +14,11 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.answers import feature_name
 from clearprop.glass.boundary import first_units, frame, margins
 from clearprop.glass.chart import Chart
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
+from clearprop.glass.predictions import feature_name
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number
 
@@ -36,7 +36,7 @@ CLASS_COLORS = ((11, 63, 117), (194, 87, 12), (47, 125, 91), (122, 74, 158), (85
 
 
 @dataclass(frozen=True)
-class PlaneSection:
+class BoundarySection:
     """A drawing of the inputs' space.
 
     Attributes:
@@ -54,7 +54,7 @@ class PlaneSection:
     lines: bool
 
 
-def plane_section(subject: Subject) -> PlaneSection | None:
+def boundary_section(subject: Subject) -> BoundarySection | None:
     """Return a drawing for inputs of one or two numbers, or None for all others."""
     if subject.input_shape == (2,) and subject.evaluation.outputs.ndim == 2:
         return _plane(subject)
@@ -64,7 +64,7 @@ def plane_section(subject: Subject) -> PlaneSection | None:
     return None
 
 
-def _plane(subject: Subject) -> PlaneSection:
+def _plane(subject: Subject) -> BoundarySection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
     points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
@@ -98,7 +98,7 @@ def _plane(subject: Subject) -> PlaneSection:
     if lines:
         look += " A thin line is where one unit of the first layer changes from off to on."
     labels = sorted(set(subject.truths[rows].tolist())) if classifies else []
-    return PlaneSection(
+    return BoundarySection(
         chart.svg,
         "Decision boundary" if classifies else "The answer over the plane",
         look,
@@ -222,7 +222,7 @@ def _dots(subject: Subject, chart: Chart, rows: NDArray[np.intp], raw: Floats) -
     for row, (x, y) in zip(rows, raw, strict=True):
         px, py = float(chart.px(x)), float(chart.py(y))
         truth = int(subject.truths[row]) if classifies else 0
-        wrong = classifies and int(subject.answers[row]) != truth
+        wrong = classifies and int(subject.predictions[row]) != truth
         said = f"true {subject.class_name(truth)}" if classifies else "example"
         word = f"({number(float(x))}, {number(float(y))}): {said}"
         radius = 8 if len(rows) <= 8 else 4
@@ -250,7 +250,7 @@ def marked(px: float, py: float, shape: int, r: float, kind: str, word: str) -> 
     return f'<path class="{kind}" d="{points[shape]}">{title}</path>'
 
 
-def _curve(subject: Subject) -> PlaneSection:
+def _curve(subject: Subject) -> BoundarySection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
     points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
@@ -278,4 +278,4 @@ def _curve(subject: Subject) -> PlaneSection:
         "The line is the network's answer, the dots are the examples: look for bends that the "
         "line leaves out, and for wiggles between the dots."
     )
-    return PlaneSection(chart.svg, "The learned function", look, (), False)
+    return BoundarySection(chart.svg, "The learned function", look, (), False)

@@ -201,7 +201,7 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
     classifies = subject.evaluation.confusion is not None
     pictures = is_picture(subject.input_shape)
     if classifies:
-        candidates = np.flatnonzero(subject.answers != subject.truths)
+        candidates = np.flatnonzero(subject.predictions != subject.truths)
     else:
         candidates = np.arange(len(subject))
     worst = candidates[np.argsort(-subject.losses_by_example[candidates], kind="stable")]
@@ -221,9 +221,11 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
 def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
     confidence = ""
     if subject.evaluation.confusion is not None:
-        truth, answer = (subject.class_name(int(x[row])) for x in (subject.truths, subject.answers))
+        truth, answer = (
+            subject.class_name(int(x[row])) for x in (subject.truths, subject.predictions)
+        )
         if subject.chances is not None:
-            confidence = percent(float(subject.chances[row, subject.answers[row]]))
+            confidence = percent(float(subject.chances[row, subject.predictions[row]]))
     else:
         target = np.asarray(subject.targets[row], np.float64).reshape(-1)
         output = np.asarray(subject.evaluation.outputs[row], np.float64).reshape(-1)
