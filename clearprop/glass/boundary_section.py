@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.boundary import first_units, frame, margins
+from clearprop.glass.boundary import first_units, frame, heaviest, margins
 from clearprop.glass.chart import Chart
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
@@ -27,7 +27,6 @@ ToRaw = Callable[[Floats], Floats]
 
 SIDE = 121
 MOST_POINTS = 600
-MOST_LINES = 12
 SHAPES = 6
 WHITE = 247.0
 CLASS_COLORS = ((11, 63, 117), (194, 87, 12), (47, 125, 91), (122, 74, 158), (85, 96, 107),
@@ -184,7 +183,7 @@ def _unit_lines(subject: Subject, chart: Chart, low: Floats, high: Floats, to_ra
     if units is None:
         return False
     weight, bias = units
-    for unit in np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")[:MOST_LINES]:
+    for unit in heaviest(weight):
         ends = _clipped(weight[:, unit], float(bias[unit]), low, high)
         if ends is not None:
             places = to_raw(np.array(ends))

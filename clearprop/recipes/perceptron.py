@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from clearprop import models, nn, optim
 from clearprop.data import Dataset, Preprocessor, Splits, epoch_order
-from clearprop.glass.boundary import linear_boundary
+from clearprop.glass.drawings.boundary import linear_boundary
 from clearprop.glass.style import Drawing
 from clearprop.models.perceptron import Corrections, rosenblatt
 from clearprop.recipes.binary import against_the_rest

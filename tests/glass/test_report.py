@@ -321,7 +321,7 @@ def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
 
 def test_every_kind_is_tested_that_the_package_offers() -> None:
     assert {"digits", "iris", "diabetes", "perceptron", "xor"} <= set(KINDS)
-    drawn = {"draw_boundary", "linear_boundary"}
+    drawn = {"linear_boundary"}
     offered = {"Capture", "LayerCapture", "capture", "write_findings", "write_report"}
     looking = {"Drawing", "attention_maps", "decision_boundary", "feature_maps", "filters", "gates"}
     looking |= {"histograms", "loss_surface", "maximize_activation", "occlusion", "overlay"}

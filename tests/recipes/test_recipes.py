@@ -72,7 +72,7 @@ def test_the_plane_of_two_columns_is_drawn_among_their_values(tmp_path: Path) ->
     (drawing,) = experiment.recipe.drawings(run.model, run.history, experiment.splits)
     (axes,) = drawing.figure.axes
     assert axes.get_xlim()[0] > 50
-    assert "answered wrong" not in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "wrong prediction" not in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def test_on_xor_the_perceptron_shows_the_four_inequalities() -> None:
