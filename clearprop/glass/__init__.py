@@ -1,4 +1,4 @@
-"""What happened inside: values, error signals and reports, read from below and changing nothing."""
+"""Reports and pictures of what happens inside a network: values, error signals, weights."""
 
 from clearprop.glass.capture import Capture, LayerCapture, capture
 from clearprop.glass.drawings.attention import attention_maps

@@ -1,4 +1,4 @@
-"""The space of the inputs, where it can be drawn: decision boundary, hidden units, fitted curve.
+"""Inputs of one or two numbers, drawn: decision boundary, hidden units, fitted curve.
 
 Shape letters: N examples, S points along a side of the grid.
 """
@@ -18,7 +18,6 @@ from clearprop.glass.boundary import first_units, frame, heaviest, margins
 from clearprop.glass.chart import Chart
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
-from clearprop.glass.predictions import feature_name
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number
 
@@ -56,14 +55,14 @@ class BoundarySection:
 def boundary_section(subject: Subject) -> BoundarySection | None:
     """Return a drawing for inputs of one or two numbers, or None for all others."""
     if subject.input_shape == (2,) and subject.evaluation.outputs.ndim == 2:
-        return _plane(subject)
+        return _two_inputs(subject)
     outputs = subject.evaluation.outputs
     if subject.input_shape == (1,) and outputs.ndim == 2 and outputs.shape[1] == 1:
-        return _curve(subject)
+        return _one_input(subject)
     return None
 
 
-def _plane(subject: Subject) -> BoundarySection:
+def _two_inputs(subject: Subject) -> BoundarySection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
     points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
@@ -76,13 +75,13 @@ def _plane(subject: Subject) -> BoundarySection:
     chart = Chart(
         (float(raw_low[0]), float(raw_high[0])),
         (float(raw_low[1]), float(raw_high[1])),
-        f"The plane of {feature_name(subject, 0)} and {feature_name(subject, 1)} with the "
-        "network's answer at every point, its decision boundary and the examples",
+        f"The prediction over {subject.feature_name(0)} and {subject.feature_name(1)}, with the "
+        "decision boundary and the examples",
         width=480,
         height=450,
     )
     _paint(chart, field)
-    chart.axes(feature_name(subject, 0), feature_name(subject, 1), grid=False)
+    chart.axes(subject.feature_name(0), subject.feature_name(1), grid=False)
     lines = _unit_lines(subject, chart, low, high, to_raw)
     for level in levels:
         _contour(chart, level)
@@ -90,16 +89,16 @@ def _plane(subject: Subject) -> BoundarySection:
     classifies = subject.evaluation.confusion is not None
     look = (
         "The heavy line is the decision boundary. Each mark shows the true class; one with "
-        "a ring is answered wrongly."
+        "a ring has a wrong prediction."
         if classifies
-        else "The color is the network's answer: blue below, orange above the middle."
+        else "The color is the output of the network: blue below its middle value, orange above."
     )
     if lines:
         look += " A thin line is where one unit of the first layer changes from off to on."
     labels = sorted(set(subject.truths[rows].tolist())) if classifies else []
     return BoundarySection(
         chart.svg,
-        "Decision boundary" if classifies else "The answer over the plane",
+        "Decision boundary" if classifies else "The output over both inputs",
         look,
         tuple((subject.class_name(k), k % SHAPES) for k in labels),
         lines,
@@ -123,7 +122,7 @@ def _to_raw(subject: Subject, points: Floats, rows: NDArray[np.intp]) -> ToRaw:
 
 
 def _field(subject: Subject, outputs: Floats) -> tuple[NDArray[np.uint8], list[Floats]]:
-    """Return the colors of the plane, and the fields whose zero lines are boundaries."""
+    """Return the colors of all points, and the fields whose zero lines are boundaries."""
     outputs = outputs.astype(np.float64)
     if subject.evaluation.confusion is None:
         values = outputs[..., 0]
@@ -249,7 +248,7 @@ def marked(px: float, py: float, shape: int, r: float, kind: str, word: str) -> 
     return f'<path class="{kind}" d="{points[shape]}">{title}</path>'
 
 
-def _curve(subject: Subject) -> BoundarySection:
+def _one_input(subject: Subject) -> BoundarySection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
     points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
@@ -265,16 +264,16 @@ def _curve(subject: Subject) -> BoundarySection:
     chart = Chart(
         (float(raw_xs[0]), float(raw_xs[-1])),
         (float(bottom) - room, float(top) + room),
-        f"The network's answer as a function of {feature_name(subject, 0)}, with the examples",
+        f"The output of the network as a function of {subject.feature_name(0)}, with the examples",
         width=560,
         height=340,
     )
-    chart.axes(feature_name(subject, 0), "output")
+    chart.axes(subject.feature_name(0), "output")
     for x, y in zip(to_raw(points)[:, 0], targets, strict=True):
         chart.point(float(chart.px(x)), float(chart.py(y)), "dot", f"{number(x)}: {number(y)}", 3)
     chart.line(raw_xs, ys, "development")
     look = (
-        "The line is the network's answer, the dots are the examples: look for bends that the "
-        "line leaves out, and for wiggles between the dots."
+        "The line is the output of the network, the dots are the examples. Look for bends that "
+        "the line misses, and for oscillations between the dots."
     )
     return BoundarySection(chart.svg, "The learned function", look, (), False)

@@ -72,13 +72,13 @@ class Chart:
     parts: list[str] = field(default_factory=list)
 
     def px(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Return where a value stands from left to right."""
+        """Return the horizontal place of a value, in pixels from the left."""
         low, high = self.x
         inner = self.width - self.left - self.right
         return np.asarray(self.left + (np.asarray(x) - low) / ((high - low) or 1.0) * inner)
 
     def py(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Return where a value stands from top to bottom."""
+        """Return the vertical place of a value, in pixels from the top."""
         low, high = (math.log10(v) for v in self.y) if self.log else self.y
         values = np.log10(np.maximum(y, self.y[0] / 10)) if self.log else np.asarray(y)
         inner = self.height - self.top - self.bottom

@@ -47,7 +47,7 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     for fork in forks:
         for axes in (left, right):
             axes.axvline(fork.first_step, color=SOFT, linewidth=0.9, linestyle=(0, (2, 2)))
-    left.set(title="Objective", xlabel="training steps", ylabel="mean loss of a pass")
+    left.set(title="Objective", xlabel="training steps", ylabel="mean loss of an epoch")
     shown = error.replace("_", " ")
     right.set(title=shown.capitalize(), xlabel="training steps", ylabel=shown)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)

@@ -1,4 +1,4 @@
-"""Small pictures as text that stands inside a page: PNG files as data addresses."""
+"""Small pictures as text inside a page: PNG files as data addresses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def is_picture(shape: tuple[int, ...]) -> bool:
 def mosaic(tiles: Pixels, columns: int, enlarge: int = 8, gap: int = 9) -> Pixels:
     """Return RGB tiles (n, height, width, 3) side by side as one RGBA picture, enlarged.
 
-    Between the tiles it is transparent, so that they stand apart on a page of any color.
+    Between the tiles it is transparent, so that the page shows through.
 
     >>> mosaic(np.zeros((5, 2, 2, 3), np.uint8), columns=3, enlarge=2, gap=1).shape
     (9, 14, 4)

@@ -125,12 +125,12 @@ class Drawing:
 
 def page_width(png: bytes) -> int:
     """Return how wide a drawing's PNG file stands on a page, in CSS pixels."""
-    # A PNG file tells its width in its bytes 16 to 19; 96 CSS pixels are an inch.
+    # Bytes 16 to 19 of a PNG file are its width; 96 CSS pixels are an inch.
     return round(int.from_bytes(png[16:20], "big") * 96 / DOTS_PER_INCH)
 
 
 def drawn(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function draw in the style of the house: everything that it makes follows it.
+    """Let a function draw in the common style of all pictures.
 
     >>> @drawn
     ... def parabola():

@@ -1,4 +1,4 @@
-"""What a report is about: a run, its model, and the examples on which it is judged.
+"""What a report is about: a run, its model, and the examples on which it is evaluated.
 
 Shape letters: N examples, K classes.
 """
@@ -44,7 +44,7 @@ Judging: TypeAlias = Splits | Dataset | Pair | None
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A run, its model and the examples on which it is judged.
+    """A run, its model and the examples on which it is evaluated.
 
     Attributes:
         name: of the run folder; "" where the run was not written.
@@ -55,10 +55,10 @@ class Subject:
         non_finite: where a number stopped being finite, if one did.
         config: what was asked for.
         preprocessor: turns raw inputs into the model's; None where plain arrays were given.
-        loss: what was made small.
-        part: what the judging examples are: "test", "development", "training" or "given"; "" where
-            there are none.
-        examples: the judging examples as they are kept; None where there are none.
+        loss: what was minimized.
+        part: which the evaluation examples are: "test", "development", "training" or "given"; ""
+            where there are none.
+        examples: the evaluation examples as they are kept; None where there are none.
         class_names: of the labels.
         feature_names: of the entries of an input.
         data_name: of the data set.
@@ -86,7 +86,7 @@ class Subject:
 
     @property
     def inputs(self) -> Any:
-        """The inputs of the judging examples as they are kept, (N, ...), or several by name."""
+        """The inputs of the evaluation examples as they are kept, (N, ...), or several by name."""
         return self.examples.inputs if isinstance(self.examples, Dataset) else self._pair[0]
 
     @property
@@ -103,13 +103,13 @@ class Subject:
 
     @functools.cached_property
     def evaluation(self) -> Evaluation:
-        """How the model does on the judging examples."""
+        """How the model does on the evaluation examples."""
         assert self.examples is not None
         return evaluate(self.model, self.examples, self.loss, self.preprocessor)
 
     @functools.cached_property
     def is_judged(self) -> bool:
-        """Whether there are examples, and the model's answers to them are numbers."""
+        """Whether there are examples, and the model's outputs for them are finite."""
         return len(self) > 0 and bool(np.isfinite(self.evaluation.outputs).all())
 
     @functools.cached_property
@@ -174,6 +174,11 @@ class Subject:
         names = self.class_names
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
+    def feature_name(self, i: int) -> str:
+        """Return what an entry of an input is called."""
+        names = self.feature_names
+        return names[i] if names is not None and i < len(names) else f"x{i + 1}"
+
     def model_examples(self, rows: NDArray[np.intp]) -> tuple[object, jax.Array]:
         """Return some examples as the model and the loss see them."""
         return self._prepared.examples(self.inputs, self.targets, rows)
@@ -221,8 +226,8 @@ def gather(
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
-        data: the ``Splits`` of the run, of which the last held-out part judges; or one of their
-            parts; or a raw ``Dataset``; or (inputs, targets) as the model and the loss take them.
+        data: the ``Splits`` of the run, of which the last held-out part is evaluated; one of their
+            parts; a raw ``Dataset``; or (inputs, targets) as the model and the loss take them.
         loss: where the run's own cannot be found by its name.
 
     Raises:
