@@ -1,8 +1,8 @@
-"""What happened inside: values, error signals and reports, read from below and changing nothing."""
+"""Reports and pictures of what happens inside a network: values, error signals, weights."""
 
-from clearprop.glass.boundary import draw_boundary, draw_plane
 from clearprop.glass.capture import Capture, LayerCapture, capture
 from clearprop.glass.drawings.attention import attention_maps
+from clearprop.glass.drawings.boundary import decision_boundary, linear_boundary
 from clearprop.glass.drawings.filters import filters
 from clearprop.glass.drawings.gates import gates
 from clearprop.glass.drawings.histograms import histograms
@@ -11,7 +11,6 @@ from clearprop.glass.drawings.maps import feature_maps
 from clearprop.glass.drawings.maximization import maximize_activation
 from clearprop.glass.drawings.occlusion import occlusion, saliency
 from clearprop.glass.drawings.receptive import receptive_field
-from clearprop.glass.drawings.space import decision_boundary
 from clearprop.glass.findings import write_findings
 from clearprop.glass.overlay import overlay
 from clearprop.glass.report import write_report
@@ -24,12 +23,11 @@ __all__ = [
     "attention_maps",
     "capture",
     "decision_boundary",
-    "draw_boundary",
-    "draw_plane",
     "feature_maps",
     "filters",
     "gates",
     "histograms",
+    "linear_boundary",
     "loss_surface",
     "maximize_activation",
     "occlusion",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop.glass.wording import number
 
-Numbers = NDArray[Any]
+Points = NDArray[np.number]
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -72,18 +71,19 @@ class Chart:
     bottom: float = 40
     parts: list[str] = field(default_factory=list)
 
-    def px(self, x: Any) -> Any:
-        """Return where a value stands from left to right."""
+    def px(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Return the horizontal place of a value, in pixels from the left."""
         low, high = self.x
         inner = self.width - self.left - self.right
-        return self.left + (np.asarray(x) - low) / ((high - low) or 1.0) * inner
+        return np.asarray(self.left + (np.asarray(x) - low) / ((high - low) or 1.0) * inner)
 
-    def py(self, y: Any) -> Any:
-        """Return where a value stands from top to bottom."""
+    def py(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return the vertical place of a value, in pixels from the top."""
         low, high = (math.log10(v) for v in self.y) if self.log else self.y
         values = np.log10(np.maximum(y, self.y[0] / 10)) if self.log else np.asarray(y)
         inner = self.height - self.top - self.bottom
-        return self.height - self.bottom - (values - low) / ((high - low) or 1.0) * inner
+        up = (values - low) / ((high - low) or 1.0) * inner
+        return np.asarray(self.height - self.bottom - up)
 
     def axes(self, x_label: str, y_label: str, *, unit: str = "", grid: bool = True) -> None:
         """Draw grid, tick labels and the names of both axes."""
@@ -111,7 +111,7 @@ class Chart:
             f'<text class="label" x="6" y="13">{escape(y_label)}</text>'
         )
 
-    def line(self, x: Numbers, y: Numbers, kind: str, marks: Sequence[str] | None = None) -> None:
+    def line(self, x: Points, y: Points, kind: str, marks: Sequence[str] | None = None) -> None:
         """Draw a line through points that are finite; marks are the words for each of them."""
         known = np.isfinite(y)
         xs, ys = self.px(x[known]), self.py(y[known])
@@ -130,7 +130,7 @@ class Chart:
             f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{radius:g}">{title}</circle>'
         )
 
-    def band(self, x: Numbers, low: Numbers, high: Numbers, kind: str) -> None:
+    def band(self, x: Points, low: Points, high: Points, kind: str) -> None:
         """Fill the room between two lines."""
         there = [f"{a:.1f} {b:.1f}" for a, b in zip(self.px(x), self.py(high), strict=True)]
         back = [f"{a:.1f} {b:.1f}" for a, b in zip(self.px(x), self.py(low), strict=True)]

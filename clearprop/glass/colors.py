@@ -6,8 +6,6 @@ than the orange one, so that the two can be told apart in gray.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +16,7 @@ _POSITIVE = ((247, 247, 245), (252, 205, 160), (244, 150, 79), (222, 104, 24), (
 _DARKEST = (92, 28, 2)
 
 
-def diverging(values: NDArray[Any], limit: float | None = None) -> Pixels:
+def diverging(values: NDArray[np.number], limit: float | None = None) -> Pixels:
     """Return an RGB picture of numbers around zero.
 
     Args:
@@ -40,7 +38,7 @@ def diverging(values: NDArray[Any], limit: float | None = None) -> Pixels:
     return pixels.astype(np.uint8)
 
 
-def rising(shares: NDArray[Any]) -> Pixels:
+def rising(shares: NDArray[np.floating]) -> Pixels:
     """Return an RGB picture of numbers from 0 to 1: near white, orange, dark brown.
 
     >>> rising(np.array([0.0, 1.0])).tolist()
@@ -49,14 +47,14 @@ def rising(shares: NDArray[Any]) -> Pixels:
     return _ramp((*_POSITIVE, _DARKEST), np.clip(shares, 0.0, 1.0)).astype(np.uint8)
 
 
-def largest(values: NDArray[Any]) -> float:
+def largest(values: NDArray[np.number]) -> float:
     """Return the largest absolute value that is finite; 0 where there is none."""
     values = np.asarray(values, np.float64)
     finite = values[np.isfinite(values)]
     return float(np.abs(finite).max()) if finite.size else 0.0
 
 
-def gray(values: NDArray[Any]) -> Pixels:
+def gray(values: NDArray[np.number]) -> Pixels:
     """Return pictures (..., height, width, 1 or 3) from their least to their largest value.
 
     >>> gray(np.array([[[0.0], [2.0]]])).ravel().tolist()
@@ -68,8 +66,10 @@ def gray(values: NDArray[Any]) -> Pixels:
     return np.round((values - low) / (width or 1.0) * 255).astype(np.uint8)
 
 
-def _ramp(stops: tuple[tuple[int, int, int], ...], share: NDArray[Any]) -> NDArray[np.float64]:
+def _ramp(
+    stops: tuple[tuple[int, int, int], ...], share: NDArray[np.floating]
+) -> NDArray[np.float64]:
     colors = np.array(stops, np.float64)
     position = np.linspace(0.0, 1.0, len(stops))
     channels = [np.interp(share, position, colors[:, i]) for i in range(3)]
-    return np.round(np.stack(channels, axis=-1))
+    return np.asarray(np.round(np.stack(channels, axis=-1)), np.float64)

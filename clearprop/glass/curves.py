@@ -1,6 +1,6 @@
-"""The three learning curves of a run: drawn, and read out in plain words.
+"""The three learning curves of a run: drawn, and described in words.
 
-Shape letters: E passes made.
+Shape letters: E epochs.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -34,7 +33,7 @@ class CurvesSection:
         objective: the chart of the loss.
         error: the chart of training and development error.
         reading: what the shapes of the curves say, sentence by sentence.
-        rows: the numbers of some passes, (pass, objective, training, development) as text.
+        rows: the numbers of some epochs, (epoch, objective, training, development) as text.
         has_development: whether anything was held out.
         error_name: what the error is called.
     """
@@ -48,7 +47,7 @@ class CurvesSection:
 
 
 def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSection | None:
-    """Return the curves of a run, or None where no pass was finished.
+    """Return the curves of a run, or None where no epoch was finished.
 
     Args:
         subject: the run.
@@ -69,13 +68,13 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
 
 
 def best_epoch(subject: Subject) -> int | None:
-    """Return the pass with the lowest development error, ties decided by their objective."""
+    """Return the epoch with the lowest development error; the objective decides ties."""
     places = best_of(subject.history, subject.stopped)
     return int(subject.history.epoch[places[0]]) if places is not None else None
 
 
 def error_text(subject: Subject, value: float) -> str:
-    """Return an error as text: percent where it is a share of wrong answers."""
+    """Return an error as text: percent where it is a fraction of wrong predictions."""
     return percent(value) if subject.loss.task == "classification" else number(value)
 
 
@@ -138,9 +137,14 @@ def _error_chart(subject: Subject) -> Markup:
 
 
 def _draw(
-    chart: Chart, subject: Subject, values: NDArray[Any], name: str, kind: str, middle: bool = False
+    chart: Chart,
+    subject: Subject,
+    values: NDArray[np.floating],
+    name: str,
+    kind: str,
+    middle: bool = False,
 ) -> tuple[float, str, str] | None:
-    """Draw one curve; what a pass measured while it went stands at the pass's middle."""
+    """Draw one curve; what was measured during an epoch is drawn at its middle."""
     epochs = subject.history.epoch
     if not np.isfinite(values).any():
         return None
@@ -176,7 +180,7 @@ def _spread_of_batches(
 
 
 def _range(
-    many: list[NDArray[Any]], from_zero: bool = False
+    many: Sequence[NDArray[np.floating]], from_zero: bool = False
 ) -> tuple[tuple[float, float], bool]:  # fmt: skip
     values = np.concatenate([v[np.isfinite(v)] for v in many])
     if not len(values):
@@ -249,14 +253,14 @@ def _of_corrections(subject: Subject) -> list[str]:
     settled = int(subject.history.epoch[wrong[-1]]) + 1 if len(wrong) else 1
     if not len(wrong) or wrong[-1] < len(errors) - 1:
         return [
-            f"From epoch {settled} on no training example is wrong: a plane separates the classes, "
-            "and Rosenblatt's rule changes nothing any more."
+            f"From epoch {settled} on no training example is wrong: a linear boundary separates "
+            "the classes, and Rosenblatt's rule changes the weights no more."
         ]
     return [
         f"The training error is {error_text(subject, float(errors[-1]))} at the end: as long as an "
-        "example is wrong Rosenblatt's rule goes on correcting, and the curves rise and fall. They "
-        "cannot say whether a plane separates the classes; only if one does, more epochs find it. "
-        "Another learning rate changes no answer: it only scales the weights."
+        "example is wrong, Rosenblatt's rule goes on correcting, and the curves rise and fall. "
+        "They cannot show whether a linear boundary separates the classes; if one does, more "
+        "epochs find it. Another learning rate changes no prediction: it only scales the weights."
     ]
 
 

@@ -162,7 +162,7 @@ def _chosen_example(subject: Subject) -> tuple[int, str]:
         row = int(np.argsort(losses, kind="stable")[len(losses) // 2])
         why = "whose loss is the median"
     else:
-        wrong = np.flatnonzero(subject.answers[:SEARCHED] != subject.truths[:SEARCHED])
+        wrong = np.flatnonzero(subject.predictions[:SEARCHED] != subject.truths[:SEARCHED])
         if len(wrong):
             row = int(wrong[np.argmin(losses[wrong])])
             why = "the wrong prediction with the smallest loss"
@@ -179,7 +179,7 @@ def _prediction(subject: Subject, row: int) -> str:
         true = np.asarray(subject.targets[row], np.float64).ravel()[:4]
         texts = [", ".join(number(v) for v in x) for x in (said, true)]
         return f"The network predicts {texts[0]}; true is {texts[1]}."
-    predicted, true = subject.answers[row], subject.truths[row]
+    predicted, true = subject.predictions[row], subject.truths[row]
     text = f"The network predicts {subject.class_name(int(predicted))}"
     if subject.chances is None:
         return f"{text}; true is {subject.class_name(int(true))}."

@@ -7,7 +7,6 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clearprop.glass.page import environment, version
 from clearprop.glass.style import Drawing, page_width
@@ -45,7 +44,7 @@ def write_findings(
     title: str,
     lines: Sequence[str],
     drawings: Sequence[Drawing] = (),
-    configuration: Mapping[str, Any] | None = None,
+    configuration: Mapping[str, object] | None = None,
 ) -> Path:
     """Write lines and pictures as one HTML file that needs no network, and return its place.
 

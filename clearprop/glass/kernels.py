@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop.glass.wording import count
 
@@ -36,7 +35,7 @@ class Kernels:
     note: str
 
 
-def of_convolution(weight: Any, *, colors: bool = True) -> Kernels:
+def of_convolution(weight: ArrayLike, *, colors: bool = True) -> Kernels:
     """Return the kernels (H, W, I, O) of a convolution over a picture.
 
     Args:
@@ -65,7 +64,7 @@ def of_convolution(weight: Any, *, colors: bool = True) -> Kernels:
     return Kernels(tiles, tuple(range(columns)), rows, note)
 
 
-def of_units(weight: Any, shape: Sequence[int]) -> Kernels:
+def of_units(weight: ArrayLike, shape: Sequence[int]) -> Kernels:
     """Return the weights (H W C, O) of units that see pictures of a shape (H, W, 1 or 3).
 
     Of many units those with the longest weight vectors are shown.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from clearprop.errors import ConfigurationError
-from clearprop.glass.style import COLORS, DASHES, INK, MARKERS, SOFT, Drawing, canvas, drawn
+from clearprop.glass.style import COLORS, DASHES, INK, MARKERS, SOFT, Drawing, axes_grid, drawn
 from clearprop.training import History, Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @drawn
@@ -33,7 +38,7 @@ def overlay(run: Run, *forks: Run) -> Drawing:
             given=f"{len(forks)} runs, of which not every one left another",
             fix="overlay(run, run.fork(step, learning_rate=...))",
         )
-    figure, (left, right) = canvas(1, 2, width=9.6, height=3.8)
+    figure, (left, right) = axes_grid(1, 2, width=9.6, height=3.8)
     judged = bool(len(run.history)) and bool(np.isfinite(run.history.development_error).any())
     error = "development_error" if judged else "training_error"
     for number, (name, curves) in enumerate(run.history_with(*forks).items()):
@@ -42,7 +47,7 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     for fork in forks:
         for axes in (left, right):
             axes.axvline(fork.first_step, color=SOFT, linewidth=0.9, linestyle=(0, (2, 2)))
-    left.set(title="Objective", xlabel="training steps", ylabel="mean loss of a pass")
+    left.set(title="Objective", xlabel="training steps", ylabel="mean loss of an epoch")
     shown = error.replace("_", " ")
     right.set(title=shown.capitalize(), xlabel="training steps", ylabel=shown)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -54,9 +59,9 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     )
 
 
-def _line(axes: object, history: History, column: str, number: int, name: str) -> None:
+def _line(axes: Axes, history: History, column: str, number: int, name: str) -> None:
     place = number % len(COLORS)
-    axes.plot(  # type: ignore[attr-defined]
+    axes.plot(
         history.step,
         getattr(history, column),
         color=COLORS[place] if number else INK,

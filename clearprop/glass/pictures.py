@@ -1,10 +1,9 @@
-"""Small pictures as text that stands inside a page: PNG files as data addresses."""
+"""Small pictures as text inside a page: PNG files as data addresses."""
 
 from __future__ import annotations
 
 import base64
 import io
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +33,10 @@ def is_picture(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[2] in (1, 3) and min(shape[:2]) > 1
 
 
-def mosaic(tiles: NDArray[Any], columns: int, enlarge: int = 8, gap: int = 9) -> Pixels:
+def mosaic(tiles: Pixels, columns: int, enlarge: int = 8, gap: int = 9) -> Pixels:
     """Return RGB tiles (n, height, width, 3) side by side as one RGBA picture, enlarged.
 
-    Between the tiles it is transparent, so that they stand apart on a page of any color.
+    Between the tiles it is transparent, so that the page shows through.
 
     >>> mosaic(np.zeros((5, 2, 2, 3), np.uint8), columns=3, enlarge=2, gap=1).shape
     (9, 14, 4)

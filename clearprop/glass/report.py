@@ -14,17 +14,18 @@ import numpy as np
 
 from clearprop import backend, nn
 from clearprop.errors import ClearpropError, ConfigurationError
-from clearprop.glass.answers import confusion_section, fit_section, mistakes_section
+from clearprop.glass.boundary_section import boundary_section, marked
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.example_trace import example_trace
 from clearprop.glass.findings import picture
 from clearprop.glass.page import environment, version
-from clearprop.glass.plane import marked, plane_section
+from clearprop.glass.predictions import confusion_section, fit_section, mistakes_section
 from clearprop.glass.style import Drawing
-from clearprop.glass.subject import Judging, LossLike, Subject, gather
+from clearprop.glass.subject import Judging, Subject, gather
 from clearprop.glass.weights import filter_pictures, weight_table
 from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
+from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.files import write_atomically
 
@@ -54,20 +55,20 @@ def write_report(
     """Write the report of a run as one HTML file, in one stroke, and return where it is.
 
     The file needs no network and no other file. It shows what a diagnosis has found, the three
-    learning curves, how the model answers, its worst mistakes, what its layers look for, one
+    learning curves, the predictions, the worst mistakes, what its layers look for, one
     example's way through the network with the error signal of every layer, the layers, the
     configuration and the machine; for inputs of two numbers the decision boundary too. What does
     not fit the data is left out.
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
-        data: the ``Splits`` of the run, of which the test part judges (the development part where
-            there is none, else the training part); or one of their parts; or (inputs, targets).
-            Without it the report tells only what the run itself knows.
+        data: the ``Splits`` of the run, of which the test part is evaluated (the development part
+            where there is none, else the training part); one of their parts; or (inputs, targets).
+            Without it the report shows only what the run itself recorded.
         path: of the file; by default ``report.html`` in the run's folder.
         title: by default the recipe or the model, and the data.
         loss: for a run whose loss was a function of the user's.
-        remarks: lines to stand below the result, as a recipe has them.
+        remarks: lines below the result, such as those of a recipe.
         measures: further numbers for the head, by name.
         drawings: further pictures.
 
@@ -128,7 +129,7 @@ def render(
             confusion=confusion_section(subject) if judged else None,
             fit=fit_section(subject) if judged else None,
             mistakes=mistakes_section(subject) if judged else None,
-            plane=plane_section(subject) if judged else None,
+            boundary=boundary_section(subject) if judged else None,
             filters=filter_pictures(subject),
             weights=weight_table(subject),
             trace=example_trace(subject) if judged else None,
@@ -159,14 +160,15 @@ def _result(subject: Subject) -> str:
     of = f"{subject.part} {nouns}" if subject.part != "given" else f"{nouns} given"
     if judged.accuracy is not None and judged.examples == 1:
         right = "right" if judged.accuracy == 1 else "wrong"
-        return f"The only one of the {of} is answered {right}, which says next to nothing."
+        return (
+            f"The prediction for the only one of the {of} is {right}, which says next to nothing."
+        )
     few = ""
     if judged.examples < FEW:
         few = f" {judged.examples} {nouns} are few: another {judged.examples} may well differ."
     if judged.accuracy is not None:
-        return (
-            f"{percent(judged.accuracy)} of the {judged.examples:,} {of} are answered right.{few}"
-        )
+        right = percent(judged.accuracy)
+        return f"{right} of the predictions for {judged.examples:,} {of} are right.{few}"
     error = error_text(subject, judged.error)
     return f"The {judged.error_name} on the {judged.examples:,} {of} is {error}.{few}"
 

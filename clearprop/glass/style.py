@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from clearprop.glass import colors
 from clearprop.training.files import write_atomically
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
@@ -32,7 +33,17 @@ R = TypeVar("R")
 INK, SOFT, LINE = "#1c232b", "#55606b", "#d5dae0"
 COLORS = ("#155291", "#de6818", "#2f7d5b", "#7a4a9e", "#a3336a", "#55606b", "#b8860b", "#17a2b8")
 """Of lines, in their order: blue, orange, green, violet, plum, slate, ocher, cyan."""
-DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)), (0, (3, 1)))
+Dash: TypeAlias = str | tuple[int, tuple[int, ...]]
+DASHES: tuple[Dash, ...] = (
+    "-",
+    "--",
+    "-.",
+    ":",
+    (0, (6, 1, 1, 1, 1, 1)),
+    (0, (1, 1)),
+    (0, (8, 3)),
+    (0, (3, 1)),
+)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SURFACE = "cividis"
 """The color map of heights: even in gray."""
@@ -96,7 +107,7 @@ class Drawing:
     def _repr_png_(self) -> bytes:
         return self.png()
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return what a notebook shows: the picture, under its title and above its caption."""
         png = self.png()
         data = base64.b64encode(png).decode("ascii")
@@ -114,12 +125,12 @@ class Drawing:
 
 def page_width(png: bytes) -> int:
     """Return how wide a drawing's PNG file stands on a page, in CSS pixels."""
-    # A PNG file tells its width in its bytes 16 to 19; 96 CSS pixels are an inch.
+    # Bytes 16 to 19 of a PNG file are its width; 96 CSS pixels are an inch.
     return round(int.from_bytes(png[16:20], "big") * 96 / DOTS_PER_INCH)
 
 
 def drawn(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function draw in the style of the house: everything that it makes follows it.
+    """Let a function draw in the common style of all pictures.
 
     >>> @drawn
     ... def parabola():
@@ -140,25 +151,57 @@ def drawn(function: Callable[P, R]) -> Callable[P, R]:
     return styled
 
 
-def canvas(
-    rows: int = 1, columns: int = 1, *, width: float = 6.4, height: float = 4.0, **options: Any
-) -> tuple[Figure, Any]:
-    """Return a figure with its axes, to be drawn on within `drawn`.
+def canvas(*, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
+    """Return a figure with one pair of axes, to be drawn on within `drawn`.
+
+    Args:
+        width: of the figure in inches.
+        height: of the figure in inches.
+    """
+    figure, grid = axes_grid(1, 1, width=width, height=height)
+    return figure, grid[0]
+
+
+def axes_grid(
+    rows: int,
+    columns: int,
+    *,
+    width: float = 6.4,
+    height: float = 4.0,
+    sharex: bool = False,
+    sharey: bool = False,
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes, row by row, to be drawn on within `drawn`.
 
     Args:
         rows: of axes.
         columns: of axes.
         width: of the figure in inches.
         height: of the figure in inches.
-        options: for matplotlib's ``Figure.subplots``, such as ``sharey=True``.
+        sharex: whether all axes have the same horizontal limits.
+        sharey: whether all axes have the same vertical limits.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, **options)
+    grid = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
+    return figure, list(grid.flat)
 
 
-def line(index: int) -> dict[str, Any]:
+class LineStyle(TypedDict):
+    """How one of several lines is drawn, for matplotlib's ``plot``."""
+
+    color: str
+    linestyle: Dash
+
+
+class MarkedLineStyle(LineStyle):
+    """How a line with marks at its points is drawn."""
+
+    marker: str
+
+
+def line(index: int) -> LineStyle:
     """Return color and dash of the line of this number, for matplotlib's ``plot``.
 
     >>> line(1)
@@ -167,7 +210,7 @@ def line(index: int) -> dict[str, Any]:
     return {"color": COLORS[index % len(COLORS)], "linestyle": DASHES[index % len(DASHES)]}
 
 
-def marked_line(index: int) -> dict[str, Any]:
+def marked_line(index: int) -> MarkedLineStyle:
     """Return color, dash and marker of the line of this number."""
     return {**line(index), "marker": MARKERS[index % len(MARKERS)]}
 

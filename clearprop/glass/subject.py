@@ -1,4 +1,4 @@
-"""What a report is about: a run, its model, and the examples on which it is judged.
+"""What a report is about: a run, its model, and the examples on which it is evaluated.
 
 Shape letters: N examples, K classes.
 """
@@ -6,11 +6,12 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.data.sources import by_name
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
+from clearprop.nn.recording import LossLike
 from clearprop.training import (
     Evaluation,
     History,
@@ -34,13 +36,15 @@ from clearprop.training import (
 )
 from clearprop.training.model_inputs import ModelInputs
 
-Judging = Splits | Dataset | tuple[Any, Any] | None
-LossLike = str | nn.Loss | Callable[[Any, Any], Any]
+Pair: TypeAlias = tuple[object, object]
+"""Inputs and targets as the model and the loss take them."""
+
+Judging: TypeAlias = Splits | Dataset | Pair | None
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A run, its model and the examples on which it is judged.
+    """A run, its model and the examples on which it is evaluated.
 
     Attributes:
         name: of the run folder; "" where the run was not written.
@@ -51,10 +55,10 @@ class Subject:
         non_finite: where a number stopped being finite, if one did.
         config: what was asked for.
         preprocessor: turns raw inputs into the model's; None where plain arrays were given.
-        loss: what was made small.
-        part: what the judging examples are: "test", "development", "training" or "given"; "" where
-            there are none.
-        examples: the judging examples as they are kept; None where there are none.
+        loss: what was minimized.
+        part: which the evaluation examples are: "test", "development", "training" or "given"; ""
+            where there are none.
+        examples: the evaluation examples as they are kept; None where there are none.
         class_names: of the labels.
         feature_names: of the entries of an input.
         data_name: of the data set.
@@ -71,7 +75,7 @@ class Subject:
     preprocessor: Preprocessor | None
     loss: nn.Loss
     part: str
-    examples: Dataset | tuple[Any, Any] | None
+    examples: Dataset | Pair | None
     class_names: tuple[str, ...] | None
     feature_names: tuple[str, ...] | None
     data_name: str
@@ -82,7 +86,7 @@ class Subject:
 
     @property
     def inputs(self) -> Any:
-        """The inputs of the judging examples as they are kept, (N, ...), or several by name."""
+        """The inputs of the evaluation examples as they are kept, (N, ...), or several by name."""
         return self.examples.inputs if isinstance(self.examples, Dataset) else self._pair[0]
 
     @property
@@ -99,13 +103,13 @@ class Subject:
 
     @functools.cached_property
     def evaluation(self) -> Evaluation:
-        """How the model does on the judging examples."""
+        """How the model does on the evaluation examples."""
         assert self.examples is not None
         return evaluate(self.model, self.examples, self.loss, self.preprocessor)
 
     @functools.cached_property
     def is_judged(self) -> bool:
-        """Whether there are examples, and the model's answers to them are numbers."""
+        """Whether there are examples, and the model's outputs for them are finite."""
         return len(self) > 0 and bool(np.isfinite(self.evaluation.outputs).all())
 
     @functools.cached_property
@@ -124,8 +128,8 @@ class Subject:
         return np.concatenate([1 - one, one], axis=1).clip(0, 1)
 
     @functools.cached_property
-    def answers(self) -> NDArray[np.int64]:
-        """The class (N,) that the model names for each example."""
+    def predictions(self) -> NDArray[np.int64]:
+        """The class (N,) that the model predicts for each example."""
         outputs = self.evaluation.outputs
         if outputs.shape[1] > 1:
             return np.asarray(outputs.argmax(axis=1), np.int64)
@@ -170,7 +174,12 @@ class Subject:
         names = self.class_names
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
-    def model_examples(self, rows: NDArray[np.intp]) -> tuple[Any, Any]:
+    def feature_name(self, i: int) -> str:
+        """Return what an entry of an input is called."""
+        names = self.feature_names
+        return names[i] if names is not None and i < len(names) else f"x{i + 1}"
+
+    def model_examples(self, rows: NDArray[np.intp]) -> tuple[object, jax.Array]:
         """Return some examples as the model and the loss see them."""
         return self._prepared.examples(self.inputs, self.targets, rows)
 
@@ -189,7 +198,7 @@ class Subject:
             return np.asarray(raw)
         return np.asarray(np.minimum(raw * (255 / self.brightest), 255), np.uint8)
 
-    def raw_inputs(self, rows: Any) -> NDArray[Any]:
+    def raw_inputs(self, rows: NDArray[np.intp]) -> NDArray[np.number]:
         """Return some examples in the units of the data."""
         kept = np.asarray(self.inputs[rows])
         preprocessor = self.preprocessor
@@ -217,8 +226,8 @@ def gather(
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
-        data: the ``Splits`` of the run, of which the last held-out part judges; or one of their
-            parts; or a raw ``Dataset``; or (inputs, targets) as the model and the loss take them.
+        data: the ``Splits`` of the run, of which the last held-out part is evaluated; one of their
+            parts; a raw ``Dataset``; or (inputs, targets) as the model and the loss take them.
         loss: where the run's own cannot be found by its name.
 
     Raises:
@@ -260,7 +269,7 @@ def gather(
     )
 
 
-def _judging(data: Judging) -> tuple[str, Dataset | tuple[Any, Any] | None]:
+def _judging(data: Judging) -> tuple[str, Dataset | Pair | None]:
     if data is None:
         return "", None
     if isinstance(data, Splits):

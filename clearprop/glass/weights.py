@@ -1,4 +1,4 @@
-"""What a network has learned to look for: kernels of convolutions, weights of first layers."""
+"""The weights that a report shows as pictures: kernels of convolutions, weights of first layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop import nn
-from clearprop.glass.answers import feature_name
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.kernels import Kernels, of_convolution, of_units
 from clearprop.glass.pictures import data_address, is_picture, mosaic
@@ -46,7 +45,7 @@ class WeightTable:
 
     Attributes:
         path: of the layer.
-        rows: name of an input, and its weights as (text, share of the largest from -1 to 1).
+        rows: name of an input, and its weights as (text, fraction of the largest, from -1 to 1).
         units: how many units are shown.
         of: how many there are.
         left_out: how many inputs are not shown.
@@ -111,7 +110,7 @@ def weight_table(subject: Subject) -> WeightTable | None:
     limit = largest(weight) or 1.0
     rows = tuple(
         (
-            feature_name(subject, int(i)),
+            subject.feature_name(int(i)),
             tuple((_short(w, limit), float(w / limit)) for w in weight[i, units]),
         )
         for i in inputs

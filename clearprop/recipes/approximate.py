@@ -5,6 +5,7 @@ Shape letters: N points, H hidden units, R attempts.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from scipy import special
 from clearprop import ops, optim
 from clearprop.autodiff import value_and_grad
 from clearprop.errors import ConfigurationError, DataError, unknown_name
-from clearprop.glass.style import INK, SOFT, Drawing, canvas, drawn, line, marked_line
+from clearprop.glass.style import INK, SOFT, Drawing, axes_grid, canvas, drawn, line, marked_line
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Listed
@@ -380,15 +381,14 @@ def _draw_lecture() -> Drawing:
 def _draw_fits(target: Target, fits: Sequence[Fit], units: Sequence[str]) -> Drawing:
     shown = sorted({fit.width for fit in fits})
     shown = shown if len(shown) <= 4 else [shown[i] for i in (0, 1, len(shown) // 2, -1)]
-    figure, panels = canvas(len(units), len(shown), width=2.6 * len(shown) + 0.6,
-                            height=2.4 * len(units) + 0.4, squeeze=False, sharex=True,
+    figure, panels = axes_grid(len(units), len(shown), width=2.6 * len(shown) + 0.6,
+                            height=2.4 * len(units) + 0.4, sharex=True,
                             sharey=True)  # fmt: skip
-    for row, unit in zip(panels, units, strict=True):
-        for axes, width in zip(row, shown, strict=True):
-            fit = next(f for f in fits if (f.unit, f.width) == (unit, width))
-            axes.plot(target.x, target.y, color=SOFT, linewidth=4, alpha=0.45)
-            axes.plot(target.x, fit.values, color=line(0)["color"], linewidth=1.6)
-            axes.set_title(f"{width} {unit} {'unit' if width == 1 else 'units'}")
+    for axes, (unit, width) in zip(panels, itertools.product(units, shown), strict=True):
+        fit = next(f for f in fits if (f.unit, f.width) == (unit, width))
+        axes.plot(target.x, target.y, color=SOFT, linewidth=4, alpha=0.45)
+        axes.plot(target.x, fit.values, color=line(0)["color"], linewidth=1.6)
+        axes.set_title(f"{width} {unit} {'unit' if width == 1 else 'units'}")
     figure.supxlabel(target.axes[0])
     figure.supylabel(target.axes[1])
     return Drawing("Fits by width", figure, "Thick and gray what is approximated, thin the fit.")

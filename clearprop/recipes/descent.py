@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field
 from clearprop import optim
 from clearprop.autodiff import check_gradients, value_and_grad
 from clearprop.errors import ConfigurationError, unknown_name
-from clearprop.glass.style import INK, Drawing, canvas, drawn, line, marked_line
+from clearprop.glass.style import INK, Drawing, axes_grid, canvas, drawn, line, marked_line
 from clearprop.recipes.configuration import Listed, OrNone
 from clearprop.recipes.recipe import Count, Rate, Share
 from clearprop.recipes.study import Findings, Study
@@ -238,11 +238,11 @@ def _table(trails: list[Trail], goal: float, tolerance: float, chosen: bool) -> 
 def _over_line(surface: Surface, trails: list[Trail]) -> Drawing:
     columns = min(4, len(trails))
     rows = -(-len(trails) // columns)
-    figure, panels = canvas(rows, columns, width=2.6 * columns + 0.6, height=2.3 * rows + 0.4,
-                            squeeze=False, sharex=True, sharey=True)  # fmt: skip
+    figure, panels = axes_grid(rows, columns, width=2.6 * columns + 0.6, height=2.3 * rows + 0.4,
+                            sharex=True, sharey=True)  # fmt: skip
     xs = np.linspace(surface.low[0], surface.high[0], SIDE)
     ys = [float(surface.height(jnp.asarray([x], jnp.float32))) for x in xs]
-    for index, axes in enumerate(panels.flat):
+    for index, axes in enumerate(panels):
         if index >= len(trails):
             axes.set_axis_off()
             continue

@@ -16,7 +16,7 @@ from pydantic import Field
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
-from clearprop.glass.style import Drawing, canvas, drawn, line
+from clearprop.glass.style import Drawing, axes_grid, drawn, line
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.recipe import Count, Rate, Share
 from clearprop.recipes.study import Findings, Study
@@ -230,7 +230,7 @@ def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
 @drawn
 def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
     """Draw training and development error over the passes, the disease beside each remedy."""
-    figure, axes = canvas(1, len(WAYS), width=12.0, height=3.4, sharey=True)
+    figure, axes = axes_grid(1, len(WAYS), width=12.0, height=3.4, sharey=True)
     for way, axis in zip(WAYS, axes, strict=True):
         for trial in found[way]:
             history = trial.history

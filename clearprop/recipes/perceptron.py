@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from clearprop import models, nn, optim
 from clearprop.data import Dataset, Preprocessor, Splits, epoch_order
-from clearprop.glass.boundary import draw_plane
+from clearprop.glass.drawings.boundary import linear_boundary
 from clearprop.glass.style import Drawing
 from clearprop.models.perceptron import Corrections, rosenblatt
 from clearprop.recipes.binary import against_the_rest
@@ -103,7 +103,7 @@ class PerceptronRecipe(Recipe):
             inputs = inputs * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center)
             weights, bias = _in_units_of_the_data(weights, bias, preprocessor)
         return [
-            draw_plane(
+            linear_boundary(
                 inputs,
                 train.targets,
                 weights,

@@ -1,9 +1,15 @@
-"""Reads a report back: its structure, its tables, its pictures."""
+"""Reads a report or a drawing back: its structure, its tables, its pictures."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+import numpy as np
+from PIL import Image
+
+from clearprop.glass import Drawing
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 DRAWN = {"svg", "path", "circle", "image", "text", "title"}
@@ -77,3 +83,14 @@ def read(html: str) -> tuple[Element, list[str]]:
     if reader.at is not reader.root:
         reader.faults.append(f"<{reader.at.tag}> has no end")
     return reader.root, reader.faults
+
+
+def ink_in(drawing: Drawing, axes: int = 0) -> float:
+    """Return which fraction of the pixels inside some axes of a drawing's PNG file is not white."""
+    with Image.open(io.BytesIO(drawing.png())) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    height, width = pixels.shape[:2]
+    box = drawing.figure.axes[axes].get_position()
+    rows = slice(round((1 - box.y1) * height) + 3, round((1 - box.y0) * height) - 3)
+    inside = pixels[rows, round(box.x0 * width) + 3 : round(box.x1 * width) - 3]
+    return float((inside.min(axis=-1) < 245).mean())

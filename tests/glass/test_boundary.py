@@ -10,9 +10,10 @@ import pytest
 
 from clearprop import data, models, nn, tree
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.glass import draw_boundary, draw_plane
+from clearprop.glass import decision_boundary, linear_boundary
 from clearprop.glass.boundary import first_units, margins
 from clearprop.recipes.separation import separate
+from tests.glass.page import ink_in
 
 XOR = data.load("xor")
 
@@ -38,7 +39,7 @@ def contours(drawing: Any) -> list[np.ndarray]:
 
 
 def test_each_hidden_unit_has_its_line() -> None:
-    drawing = draw_boundary(solved(), XOR.inputs, XOR.targets)
+    drawing = decision_boundary(solved(), XOR)
     assert "2 hidden half-planes" in drawing.title
     lines = contours(drawing)
     # The heaviest unit comes first; both weigh the same here, so the order is theirs.
@@ -51,9 +52,7 @@ def test_lines_are_in_the_units_of_the_data() -> None:
     two = np.asarray(iris.inputs)[:, 2:]
     splits = data.Dataset("petals", two, iris.targets, "classification", iris.class_names).split()
     model = models.MLP((2, 3, 3)).init(0)
-    drawing = draw_boundary(
-        model, two, iris.targets, preprocessor=splits.preprocessor, class_names=iris.class_names
-    )
+    drawing = decision_boundary(model, splits)
     weight, bias = first_units(model)  # type: ignore[misc]
     unit = np.argsort(-np.linalg.norm(weight, axis=0))[0]
     center, spread = splits.preprocessor.center, splits.preprocessor.spread
@@ -64,9 +63,14 @@ def test_lines_are_in_the_units_of_the_data() -> None:
 
 
 def test_a_network_of_one_layer_has_its_boundary_alone() -> None:
-    drawing = draw_boundary(models.Perceptron(2).init(0), XOR.inputs, XOR.targets)
+    drawing = decision_boundary(models.Perceptron(2).init(0), XOR)
     assert drawing.title == "Decision boundary"
-    assert drawing.png().startswith(b"\x89PNG")
+    assert contours(drawing) == []  # all weights are zero: both classes are equally good everywhere
+    leaning = tree.replace(
+        models.Perceptron(2).init(0), {"neuron.weight": jnp.array([[1.0], [1.0]])}
+    )
+    (line,) = contours(decision_boundary(leaning, XOR))
+    np.testing.assert_allclose(line.sum(axis=1), 0, atol=1e-6)
 
 
 def test_units_of_partial_layers_are_found_too() -> None:
@@ -81,7 +85,7 @@ def test_of_more_inputs_a_section_through_their_mean_is_drawn() -> None:
     iris = data.load("iris")
     rows = np.asarray(iris.inputs, np.float64)
     model = models.MLP((4, 3, 3)).init(0)
-    drawing = draw_boundary(model, rows, iris.targets, features=(2, 0))
+    drawing = decision_boundary(model, (rows, iris.targets), features=(2, 0))
     assert "a section" in drawing.caption
     weight, bias = first_units(model)  # type: ignore[misc]
     unit = np.argsort(-np.linalg.norm(weight, axis=0))[0]
@@ -93,9 +97,9 @@ def test_of_more_inputs_a_section_through_their_mean_is_drawn() -> None:
 def test_what_is_no_plane_is_refused() -> None:
     model = models.MLP((3, 2, 1)).init(0)
     with pytest.raises(ShapeError, match="two inputs at least"):
-        draw_boundary(model, np.ones((4, 1)), np.zeros(4))
+        decision_boundary(model, (np.ones((4, 1)), np.zeros(4)))
     with pytest.raises(ConfigurationError, match="two numbers from 0 to 2"):
-        draw_boundary(model, np.ones((4, 3)), np.zeros(4), features=(0, 3))
+        decision_boundary(model, (np.ones((4, 3)), np.zeros(4)), features=(0, 3))
 
 
 def test_around_each_of_several_classes_is_a_boundary() -> None:
@@ -113,10 +117,10 @@ def star(drawing: Any) -> np.ndarray:
 
 def test_the_proof_that_no_plane_separates_xor() -> None:
     conflict = separate(XOR.inputs, XOR.targets).conflict
-    drawing = draw_plane(XOR.inputs, XOR.targets, [0.0, 0.0], 0.0, conflict=conflict)
+    drawing = linear_boundary(XOR.inputs, XOR.targets, [0.0, 0.0], 0.0, conflict=conflict)
     np.testing.assert_allclose(star(drawing), [0.5, 0.5])
     assert len(drawing.figure.axes[0].lines) == 4
-    assert drawing.title == "No plane separates the classes"
+    assert drawing.title == "No linear boundary separates the classes"
 
 
 def test_edgewise_both_classes_meet_in_one_point_too() -> None:
@@ -125,7 +129,7 @@ def test_edgewise_both_classes_meet_in_one_point_too() -> None:
     conflict = separate(iris.inputs, labels).conflict
     assert conflict is not None
     w = np.array([0.3, -0.5, 1.0, 1.4])
-    drawing = draw_plane(iris.inputs, labels, w, -6.0, conflict=conflict)
+    drawing = linear_boundary(iris.inputs, labels, w, -6.0, conflict=conflict)
     points = np.asarray(iris.inputs, np.float64)
     meeting = (conflict * (labels == 0)) @ points
     across = (meeting @ w - 6.0) / np.linalg.norm(w)
@@ -136,6 +140,6 @@ def test_edgewise_both_classes_meet_in_one_point_too() -> None:
 @pytest.mark.parametrize("scale", [0.0, 1.0])
 def test_a_plane_of_any_size_is_drawn(features: int, scale: float) -> None:
     points = np.random.default_rng(0).normal(size=(6, features))
-    drawing = draw_plane(points, [0, 1, 0, 1, 0, 1], scale * np.ones(features), 0.1)
-    assert drawing.title == "The plane of the perceptron"
-    assert drawing.png().startswith(b"\x89PNG")
+    drawing = linear_boundary(points, [0, 1, 0, 1, 0, 1], scale * np.ones(features), 0.1)
+    assert drawing.title == "The decision boundary of the perceptron"
+    assert ink_in(drawing) > (0.9 if scale else 0.002)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearprop.glass.boundary_section import _contour
 from clearprop.glass.chart import Chart, log_ticks, ticks
 from clearprop.glass.colors import diverging
-from clearprop.glass.plane import _contour
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(2, 12))

@@ -196,8 +196,8 @@ def test_a_regression_shows_predicted_against_true(tell: Tell) -> None:
     assert (percent(float(explained)) if explained > 0 else "nothing") in shown(told, "result").text
 
 
-def test_two_inputs_are_drawn_as_a_plane(tell: Tell) -> None:
-    plane = shown(tell("xor"), "plane")
+def test_two_inputs_are_drawn_with_their_boundary(tell: Tell) -> None:
+    plane = shown(tell("xor"), "boundary")
     assert len([e for e in plane.all() if "place" in e.attributes.get("class", "")]) == 4 + 2
     assert len(plane.all("path", "unit")) >= 1
     assert len(plane.all("image")) == 1
@@ -207,12 +207,12 @@ def test_two_inputs_are_drawn_as_a_plane(tell: Tell) -> None:
 
 
 def test_one_input_is_drawn_as_a_curve(tell: Tell) -> None:
-    assert len(shown(tell("cubic"), "plane").all("circle", "dot")) == 60
+    assert len(shown(tell("cubic"), "boundary").all("circle", "dot")) == 60
 
 
 def test_other_inputs_have_no_plane(tell: Tell) -> None:
-    assert tell("iris").page.by_id("plane") is None
-    assert tell("digits").page.by_id("plane") is None
+    assert tell("iris").page.by_id("boundary") is None
+    assert tell("digits").page.by_id("boundary") is None
 
 
 # --- where and from what -------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
 
 def test_every_kind_is_tested_that_the_package_offers() -> None:
     assert {"digits", "iris", "diabetes", "perceptron", "xor"} <= set(KINDS)
-    drawn = {"draw_boundary", "draw_plane"}
+    drawn = {"linear_boundary"}
     offered = {"Capture", "LayerCapture", "capture", "write_findings", "write_report"}
     looking = {"Drawing", "attention_maps", "decision_boundary", "feature_maps", "filters", "gates"}
     looking |= {"histograms", "loss_surface", "maximize_activation", "occlusion", "overlay"}

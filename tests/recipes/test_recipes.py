@@ -72,7 +72,7 @@ def test_the_plane_of_two_columns_is_drawn_among_their_values(tmp_path: Path) ->
     (drawing,) = experiment.recipe.drawings(run.model, run.history, experiment.splits)
     (axes,) = drawing.figure.axes
     assert axes.get_xlim()[0] > 50
-    assert "answered wrong" not in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "wrong prediction" not in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def test_on_xor_the_perceptron_shows_the_four_inequalities() -> None:
@@ -131,9 +131,12 @@ def test_the_perceptron_needs_two_classes(values: dict[str, Any], message: str) 
 @pytest.mark.parametrize(
     ("values", "title"),
     [
-        ({"data": {"name": "and"}}, "The plane of the perceptron"),
-        ({"data": {"name": "xor"}}, "No plane separates the classes"),
-        ({"positive": "virginica", "epochs": 20}, "No plane separates the classes"),
+        ({"data": {"name": "and"}}, "The decision boundary of the perceptron"),
+        ({"data": {"name": "xor"}}, "No linear boundary separates the classes"),
+        (
+            {"positive": "virginica", "epochs": 20},
+            "No linear boundary separates the classes",
+        ),
     ],
 )
 def test_the_perceptron_draws_its_plane_and_counts_its_corrections(

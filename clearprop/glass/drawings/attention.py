@@ -5,7 +5,7 @@ Shape letters: B examples, G heads, T queries, S keys, R rows and Q columns of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import models, nn
-from clearprop.autodiff import Operation, layer_path, observe
-from clearprop.autodiff.tape import capturing
+from clearprop.autodiff import layer_path, observe
+from clearprop.autodiff.tape import AnyOperation, capturing
 from clearprop.data import Vocabulary
 from clearprop.errors import ModelError, ShapeError, unknown_name
-from clearprop.glass.drawings.choice import one_example, ready
+from clearprop.glass.drawings.choice import Batch, Examples, one_example, ready
 from clearprop.glass.drawings.tiles import bare
-from clearprop.glass.style import Drawing, canvas, drawn, rising
+from clearprop.glass.style import Drawing, axes_grid, drawn, rising
 from clearprop.models.attentive_decoder import AttentiveDecoder
 
 Names = Vocabulary | Sequence[str] | Mapping[str, "Vocabulary | Sequence[str]"] | None
@@ -29,7 +29,7 @@ MOST_NAMED = 40
 """Places of a sequence whose names can still be read on an axis."""
 
 
-def attention_of(model: nn.Module, x: Any) -> dict[str, NDArray[np.float64]]:
+def attention_of(model: nn.Module, x: Examples) -> dict[str, NDArray[np.float64]]:
     """Return the weights of every attention in one pass, by the layer's path: (B, G, T, S).
 
     They are those by which the pass itself averaged the values, in evaluation, with its masks.
@@ -52,22 +52,22 @@ def attention_of(model: nn.Module, x: Any) -> dict[str, NDArray[np.float64]]:
 
 
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-def _attended(model: nn.Module, x: Any) -> dict[str, jax.Array]:
+def _attended(model: nn.Module, x: Examples) -> dict[str, jax.Array]:
     found: dict[str, jax.Array] = {}
 
-    def keep(path: str, weights: Any) -> None:
+    def keep(path: str, weights: jax.Array) -> None:
         # Heads in front of queries and keys; a layer of one head has none.
         batch, places = weights.shape[0], weights.shape[-2:]
         again = sum(name.split("#")[0] == path for name in found)
         name = f"{path}#{again + 1}" if again else path
         found[name] = weights.reshape(batch, -1, *places)
 
-    def watch(row: Operation[Any, Any], inputs: Any, outputs: Any, parameters: Any) -> None:
+    def watch(row: AnyOperation, inputs: object, outputs: Any, parameters: object) -> None:
         # A loop's body is traced, not run: it has no values to look at.
         if row.name == "attend" and capturing.get() is None and outputs[1].ndim > 2:
             keep(layer_path.get(), outputs[1])
 
-    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
         if isinstance(module, AttentiveDecoder):
             keep(path, module.write(*inputs)[1])
 
@@ -77,7 +77,7 @@ def _attended(model: nn.Module, x: Any) -> dict[str, jax.Array]:
 
 
 def map_of(
-    model: nn.Module, x: Any, layer: str | None, example: int = 0
+    model: nn.Module, x: Examples, layer: str | None, example: int = 0
 ) -> tuple[str, NDArray[np.float64]]:
     """Return path and weights (G, T, S) of one attention for one example.
 
@@ -108,7 +108,7 @@ def map_of(
 @drawn
 def attention_maps(
     model: nn.Module,
-    x: Any,
+    x: Examples,
     layer: str | None = None,
     *,
     vocabulary: Names = None,
@@ -153,7 +153,7 @@ def attention_maps(
 
 @drawn
 def over_tokens(
-    weights: NDArray[Any],
+    weights: NDArray[np.floating],
     rows: Sequence[str],
     columns: Sequence[str],
     title: str,
@@ -182,12 +182,10 @@ def over_tokens(
     cell = 0.3 if len(heads) == 1 else 0.22
     wide = min(max(2.2, cell * S + 0.8), 9.0 / across)
     tall = min(max(1.8, cell * T + 0.6), 5.0)
-    figure, grid = canvas(
-        down, across, width=wide * across + 0.9, height=tall * down + 0.5, squeeze=False
-    )
+    figure, grid = axes_grid(down, across, width=wide * across + 0.9, height=tall * down + 0.5)
     # By roots, so that weights of a hundredth are still seen beside those of 1.
     scale = PowerNorm(0.5, 0, max(float(heads.max()), 1e-9))
-    for index, axes in enumerate(grid.flat):
+    for index, axes in enumerate(grid):
         if index >= len(heads):
             axes.set_axis_off()
             continue
@@ -207,7 +205,9 @@ def over_tokens(
     return Drawing(title, figure, caption)
 
 
-def _name(set_ticks: Any, names: Sequence[str], size: int, upright: bool = True) -> None:
+def _name(
+    set_ticks: Callable[..., object], names: Sequence[str], size: int, upright: bool = True
+) -> None:
     """Put names on an axis, or every so many numbers where they have none or are too many."""
     if names and size <= MOST_NAMED:
         turned = {} if upright else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
@@ -219,7 +219,7 @@ def _name(set_ticks: Any, names: Sequence[str], size: int, upright: bool = True)
 
 @drawn
 def over_picture(
-    weights: NDArray[Any], image: NDArray[Any], words: Sequence[str], title: str
+    weights: NDArray[np.floating], image: NDArray[np.floating], words: Sequence[str], title: str
 ) -> Drawing:
     """Draw a picture once a word, darkened where the network looked for that word.
 
@@ -233,13 +233,12 @@ def over_picture(
     'Where'
     """
     height, width = image.shape[:2]
-    figure, axes = canvas(
+    figure, axes = axes_grid(
         len(weights), 1, width=5.0, height=(5.0 * height / width + 0.3) * len(weights),
-        squeeze=False,
     )  # fmt: skip
     frame = (-0.5, width - 0.5, height - 0.5, -0.5)
     names = list(words) or [str(i) for i in range(len(weights))]
-    for axis, name, seen in zip(axes[:, 0], names, weights, strict=True):
+    for axis, name, seen in zip(axes, names, weights, strict=True):
         bare(axis)
         axis.imshow(image.mean(axis=-1), cmap="gray_r", extent=frame)
         axis.imshow(seen, cmap="YlOrBr", alpha=0.55, extent=frame, interpolation="bilinear")
@@ -252,7 +251,7 @@ def over_picture(
     )
 
 
-def axis_names(one: Any, size: int, path: str, side: int, vocabulary: Names) -> list[str]:
+def axis_names(one: Batch, size: int, path: str, side: int, vocabulary: Names) -> list[str]:
     """Return what the places along one axis of a map are called; empty where they are not tokens.
 
     Of several inputs by name the one is meant that is as long as the axis; of two such, the memory

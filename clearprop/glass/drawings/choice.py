@@ -7,24 +7,33 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn
+from clearprop.autodiff.tape import Traced
 from clearprop.errors import ConfigurationError, ModelError, ShapeError, kind_of
+
+Examples: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
+"""Inputs of a model with the examples in front, (N, ...), or several such inputs by name."""
+
+Batch: TypeAlias = jax.Array | dict[str, jax.Array]
+"""`Examples` on the device."""
+
+Kind = TypeVar("Kind", bound=nn.Module)
 
 Unit = int | tuple[int, ...]
 """A unit of a layer: all its indices in the output of one example, or the last one alone."""
 
 
 def chosen(
-    model: nn.Module, layer: str | None, kinds: tuple[type[nn.Module], ...], what: str
-) -> tuple[str, Any]:
+    model: nn.Module, layer: str | None, kinds: tuple[type[Kind], ...], what: str
+) -> tuple[str, Kind]:
     """Return path and layer: those asked for, or the first in the model that will do.
 
     Args:
@@ -68,7 +77,7 @@ def ready(model: nn.Module) -> None:
         raise ModelError("the parameters have no values yet", fix="model = model.init(0)")
 
 
-def passed(model: nn.Module, x: Any, layer: str) -> Any:
+def passed(model: nn.Module, x: Examples | Traced, layer: str) -> jax.Array:
     """Return what a layer gives in one pass in evaluation, boxed where the inputs are.
 
     Of several outputs it is the first.
@@ -85,9 +94,9 @@ def passed(model: nn.Module, x: Any, layer: str) -> Any:
     wanted, _, number = layer.partition("#")
     nn.layer_at(model, wanted)
     call = int(number) if number.isdigit() else 1
-    found: list[Any] = []
+    found: list[object] = []
 
-    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def listen(path: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         if path == wanted:
             found.append(output)
 
@@ -95,27 +104,27 @@ def passed(model: nn.Module, x: Any, layer: str) -> Any:
     given = found[call - 1] if 1 <= call <= len(found) else None
     # A recurrent layer may give its last state too.
     output = given[0] if isinstance(given, tuple) and given else given
-    if not hasattr(output, "shape"):
+    if not isinstance(output, jax.Array | Traced):
         raise ModelError(
             "the layer gives no array here",
             where=layer,
             given=f"{len(found)} calls of it in a pass" if given is None else kind_of(given),
             fix="take the layer that stands around it, or one inside it",
         )
-    return output
+    return cast(jax.Array, output)
 
 
 outputs_of = functools.partial(jax.jit, static_argnums=2)(passed)
 """`passed`, compiled."""
 
 
-def examples_of(x: Any, what: str) -> Any:
+def examples_of(x: Examples, what: str) -> Batch:
     """Return inputs as arrays for a model.
 
     Raises:
         ShapeError: there is no example.
     """
-    arrays = jax.tree.map(jnp.asarray, x)
+    arrays: Batch = jax.tree.map(jnp.asarray, x)
     leaves = jax.tree.leaves(arrays)
     if not leaves or any(leaf.ndim == 0 or not len(leaf) for leaf in leaves):
         raise ShapeError(
@@ -127,7 +136,7 @@ def examples_of(x: Any, what: str) -> Any:
     return arrays
 
 
-def one_example(x: Any, example: int, what: str) -> Any:
+def one_example(x: Examples, example: int, what: str) -> Batch:
     """Return one of the examples as a batch of one.
 
     Raises:
@@ -143,7 +152,8 @@ def one_example(x: Any, example: int, what: str) -> Any:
             expected=f"0 to {count - 1}",
         )
     row = example % count
-    return jax.tree.map(lambda a: a[row : row + 1], arrays)
+    one: Batch = jax.tree.map(lambda a: a[row : row + 1], arrays)
+    return one
 
 
 def place_of(unit: Unit, shape: Sequence[int], layer: str) -> tuple[int, ...]:
@@ -179,7 +189,7 @@ def place_of(unit: Unit, shape: Sequence[int], layer: str) -> tuple[int, ...]:
     return whole
 
 
-def pixels_of(x: Any) -> NDArray[np.float64]:
+def pixels_of(x: ArrayLike) -> NDArray[np.float64]:
     """Return one input as an image: (height, width), or (height, width, 3) from 0 to 1.
 
     Rows of numbers become one row of pixels, sequences of vectors a row for each feature.

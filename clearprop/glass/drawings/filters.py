@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,10 +18,16 @@ from clearprop.glass.drawings.tiles import table, tiled
 from clearprop.glass.kernels import Kernels, of_convolution, of_units
 from clearprop.glass.style import Drawing, drawn
 
+Filters = nn.Conv2d | nn.Conv1d | nn.Linear
 KINDS = (nn.Conv2d, nn.Conv1d, nn.Linear)
 
 
-def kernels_of(layer: Any, shape: Sequence[int] | None = None, *, colors: bool = True) -> Kernels:
+def kernels_of(
+    layer: nn.Conv2d | nn.Conv1d | nn.Linear,
+    shape: Sequence[int] | None = None,
+    *,
+    colors: bool = True,
+) -> Kernels:
     """Return the weights of a layer as tiles.
 
     Of a `nn.Conv2d` its kernels, (H, W, I, O); of a `nn.Conv1d` they are pictures of I rows and W
@@ -84,6 +89,7 @@ def filters(
     >>> filters(nn.Sequential([nn.Conv2d(1, 6, 5)]).init(0)).file_name
     'filters-of-layers-0.png'
     """
+    found: Filters
     path, found = chosen(model, layer, KINDS, "filters")
     first = chosen(model, None, KINDS, "filters")[0]
     kernels = kernels_of(found, shape, colors=path == first)

@@ -6,6 +6,7 @@ Shape letters: T steps, H hidden units.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.glass.drawings.attention import MOST_NAMED, Names, axis_names
-from clearprop.glass.drawings.choice import chosen, one_example
+from clearprop.glass.drawings.choice import Batch, Examples, chosen, one_example
 from clearprop.glass.drawings.tiles import bare, show
-from clearprop.glass.style import Drawing, canvas, drawn, rising
+from clearprop.glass.style import Drawing, axes_grid, drawn, rising
 from clearprop.nn.recurrent.gru import GRUGates
 from clearprop.nn.recurrent.layer import Recurrent
 from clearprop.nn.recurrent.lstm import LSTMGates
@@ -47,7 +48,7 @@ class Gates:
 
 def gates_of(
     model: nn.Module,
-    x: Any,
+    x: Examples,
     layer: str | None = None,
     *,
     depth: int = 0,
@@ -72,10 +73,11 @@ def gates_of(
     >>> {name: values.shape for name, values in found.values.items()}["forget"]
     (5, 4)
     """
+    found: nn.LSTM | nn.GRU
     named, found = chosen(model, layer, (nn.LSTM, nn.GRU), "gates")
     given: list[dict[str, Any]] = []
 
-    def listen(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def listen(path: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         if path == named and not given:
             options = nn.current().options
             bound = inspect.signature(Recurrent.__call__).bind(module, *inputs, **options)
@@ -84,7 +86,7 @@ def gates_of(
     nn.apply(model, one_example(x, example, "gates"), hook=listen)
     if not given:
         raise ModelError("the layer is not called in a pass of this model", where=named)
-    seen = {name: given[0].get(name) for name in ("x", "state", "mask")}
+    seen: dict[str, Any] = {name: given[0].get(name) for name in ("x", "state", "mask")}
     states, gates = found.watch(**seen, layer=depth, backward=backward)
     values = _named(states, gates)
     mask = seen["mask"]
@@ -113,10 +115,10 @@ def _named(states: Any, gates: Any) -> dict[str, Floats]:
 @drawn
 def gates(
     model: nn.Module,
-    x: Any,
+    x: Examples,
     layer: str | None = None,
     *,
-    units: Any = None,
+    units: int | Sequence[int] | None = None,
     vocabulary: Names = None,
     depth: int = 0,
     backward: bool = False,
@@ -152,7 +154,7 @@ def gates(
     names = [names[step] for step in found.steps] if len(names) >= whole else []
     labelled = bool(names) and T <= 2 * MOST_NAMED
     tall = max(0.55, 0.055 * len(rows) + 0.25)
-    figure, grid = canvas(
+    figure, grid = axes_grid(
         len(found.values), 1, width=max(6.4, min(11.0, 0.17 * T + 2.0)),
         height=len(found.values) * tall + 0.7, sharex=True,
     )  # fmt: skip
@@ -192,7 +194,7 @@ def gates(
     )
 
 
-def _rows(units: Any, hidden: Floats) -> NDArray[np.intp]:
+def _rows(units: int | Sequence[int] | None, hidden: Floats) -> NDArray[np.intp]:
     H = hidden.shape[1]
     if units is None:
         return np.sort(np.argsort(-hidden.std(axis=0), kind="stable")[:MOST_UNITS])
@@ -204,7 +206,7 @@ def _rows(units: Any, hidden: Floats) -> NDArray[np.intp]:
     return rows.astype(np.intp)
 
 
-def _length(one: Any, least: int) -> int:
+def _length(one: Batch, least: int) -> int:
     """Return the length of the tokens of an example: the steps that count and the filling."""
     lengths = [len(a) for a in jax.tree.leaves(one) if a.ndim == 1 and len(a) >= least]
     return min(lengths, default=least)

@@ -5,21 +5,27 @@ Shape letters: T snapshots, B bins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn, tree
+from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.glass.capture import capture
-from clearprop.glass.drawings.snapshots import examples_for, snapshots_of
-from clearprop.glass.style import INK, SOFT, SURFACE, Drawing, canvas, drawn
+from clearprop.glass.drawings.choice import Batch
+from clearprop.glass.drawings.snapshots import ExampleData, Training, examples_for, snapshots_of
+from clearprop.glass.style import INK, SOFT, SURFACE, Drawing, axes_grid, drawn
 from clearprop.nn.definitions import FEW_ZEROS
+from clearprop.nn.recording import LossLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +60,7 @@ class Distribution:
     bend: float | None = None
 
 
-def distribution(name: str, arrays: Mapping[int, Any], *, bent: bool = False) -> Distribution:
+def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = False) -> Distribution:
     """Return how the entries of arrays are spread, by step, over bins that all steps share.
 
     Args:
@@ -98,17 +104,17 @@ def distribution(name: str, arrays: Mapping[int, Any], *, bent: bool = False) ->
     )
 
 
-def _middle(arrays: Any) -> float:
+def _middle(arrays: Iterable[Floats]) -> float:
     """Return the smallest of the median sizes of some arrays."""
     return min((float(np.median(np.abs(v))) for v in arrays if v.size), default=0.0)
 
 
 def distributions_of(
-    training: Any,
+    training: Training,
     patterns: Sequence[str] | None = None,
-    data: Any = None,
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
-    preprocessor: Any = None,
+    data: ExampleData | None = None,
+    loss: LossLike = "cross_entropy",
+    preprocessor: Preprocessor | None = None,
 ) -> tuple[list[Distribution], list[Distribution]]:
     """Return the spread of parameters over training, and that of the error signals at their layers.
 
@@ -158,7 +164,7 @@ def distributions_of(
 
 
 @partial(jax.jit, static_argnums=3)
-def _errors(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> dict[str, jax.Array]:
+def _errors(model: nn.Module, x: Batch, y: jax.Array, loss: nn.Loss) -> dict[str, jax.Array]:
     """Return the error signal of every layer with one array, that of an example's own loss."""
     seen = capture(model, x, y, loss)
     return {
@@ -170,12 +176,12 @@ def _errors(model: nn.Module, x: Any, y: Any, loss: nn.Loss) -> dict[str, jax.Ar
 
 @drawn
 def histograms(
-    training: Any,
+    training: Training,
     patterns: Sequence[str] | None = None,
     *,
-    data: Any = None,
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
-    preprocessor: Any = None,
+    data: ExampleData | None = None,
+    loss: LossLike = "cross_entropy",
+    preprocessor: Preprocessor | None = None,
 ) -> Drawing:
     """Draw how weights, and the error signals at their layers, are spread over training.
 
@@ -204,14 +210,16 @@ def histograms(
     columns = 2 if errors else 1
     lines = len(weights[0].steps)
     tall = max(1.1, min(2.4, 0.24 * lines + 0.6))
-    figure, grid = canvas(rows, columns, width=6.4 if columns == 2 else 4.6,
-                          height=rows * (tall + 0.25) + 0.3, squeeze=False)  # fmt: skip
+    figure, grid = axes_grid(rows, columns, width=6.4 if columns == 2 else 4.6,
+                          height=rows * (tall + 0.25) + 0.3)  # fmt: skip
     for column, spreads in enumerate((weights, errors)[:columns]):
         for row in range(rows):
             if row < len(spreads):
-                _ridges(grid[row, column], spreads[row], "error signal at " if column else "")
+                _ridges(
+                    grid[row * columns + column], spreads[row], "error signal at " if column else ""
+                )
             else:
-                grid[row, column].set_axis_off()
+                grid[row * columns + column].set_axis_off()
     figure.supylabel("training step", fontsize=10)
     both = " and error signals" if errors else ""
     told = (
@@ -230,7 +238,7 @@ def histograms(
     )
 
 
-def _ridges(axes: Any, spread: Distribution, before: str) -> None:
+def _ridges(axes: Axes, spread: Distribution, before: str) -> None:
     """Draw a histogram a step, one above the other, darker to brighter."""
     from matplotlib import colormaps
 

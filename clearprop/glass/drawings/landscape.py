@@ -5,10 +5,10 @@ Shape letters: T snapshots, P parameters, S points along a side of the grid, N e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn, tree
+from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError, unknown_name
-from clearprop.glass.drawings.snapshots import examples_for, snapshots_of
+from clearprop.glass.drawings.choice import Batch
+from clearprop.glass.drawings.snapshots import ExampleData, Training, examples_for, snapshots_of
+from clearprop.nn.recording import LossLike
 
 Floats = NDArray[np.float64]
 Direction = dict[str, Floats]
@@ -55,15 +58,15 @@ class Landscape:
 
 
 def landscape_of(
-    training: Any,
-    data: Any,
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
+    training: Training,
+    data: ExampleData,
+    loss: LossLike = "cross_entropy",
     *,
     directions: Directions = "random",
     side: int = 25,
     reach: float = 1.0,
     seed: int = 0,
-    preprocessor: Any = None,
+    preprocessor: Preprocessor | None = None,
 ) -> Landscape:
     """Return the losses over a plane through the last model of a training.
 
@@ -234,8 +237,8 @@ def losses_at(
     model: nn.Module,
     pair: tuple[Direction, Direction],
     points: Floats,
-    x: Any,
-    y: Any,
+    x: Batch,
+    y: jax.Array,
     loss: nn.Loss,
 ) -> Floats:
     """Return the mean loss of a model moved to each of some points (P, 2) of a plane.
@@ -254,7 +257,13 @@ def losses_at(
 
 @partial(jax.jit, static_argnames="loss")
 def _sums(
-    model: nn.Module, first: Any, second: Any, points: Any, x: Any, y: Any, loss: nn.Loss
+    model: nn.Module,
+    first: Mapping[str, jax.Array],
+    second: Mapping[str, jax.Array],
+    points: jax.Array,
+    x: Batch,
+    y: jax.Array,
+    loss: nn.Loss,
 ) -> jax.Array:
     weights = nn.parameters(model)
 

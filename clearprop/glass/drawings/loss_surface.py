@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from clearprop import nn
+from clearprop.data import Preprocessor
 from clearprop.glass.drawings.landscape import Directions, Landscape, landscape_of
+from clearprop.glass.drawings.snapshots import ExampleData, Training
 from clearprop.glass.style import INK, Drawing, canvas, drawn
 from clearprop.glass.wording import number, percent
+from clearprop.nn.recording import LossLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LEVELS = 14
 
 
 @drawn
 def loss_surface(
-    training: Any,
-    data: Any,
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "cross_entropy",
+    training: Training,
+    data: ExampleData,
+    loss: LossLike = "cross_entropy",
     *,
     directions: Directions = "random",
     side: int = 25,
     reach: float = 1.0,
     seed: int = 0,
-    preprocessor: Any = None,
+    preprocessor: Preprocessor | None = None,
 ) -> Drawing:
     """Draw the loss over a plane through a model's weights, and the descent that led there.
 
@@ -99,19 +105,19 @@ def loss_surface(
 _PLATE = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 
 
-def _name(axes: Any, text: str, point: Any, corner: Any) -> None:
+def _name(axes: Axes, text: str, point: NDArray[np.float64], corner: NDArray[np.float64]) -> None:
     """Write beside a point, on the side where there is room."""
     right, above = point[0] < 0.5 * corner[0], point[1] < -0.5 * corner[1]
-    axes.annotate(text, point, xytext=(8 if right else -8, 12 if above else -12),
+    axes.annotate(text, (point[0], point[1]), xytext=(8 if right else -8, 12 if above else -12),
                   textcoords="offset points", ha="left" if right else "right", va="center",
                   zorder=6, bbox=_PLATE)  # fmt: skip
 
 
-def _heights(figure: Any, axes: Any, found: Landscape) -> None:
+def _heights(figure: Figure, axes: Axes, found: Landscape) -> None:
     """Draw levels of the loss: evenly spread, or by powers where it goes through many."""
     from matplotlib.colors import LogNorm, Normalize
 
-    heights = np.ma.masked_invalid(found.losses)  # type: ignore[no-untyped-call,unused-ignore]
+    heights = np.ma.MaskedArray(found.losses, mask=~np.isfinite(found.losses))
     low, high = float(heights.min()), float(heights.max())
     norm: Normalize
     if low > 0 and high / low > 30:
@@ -124,6 +130,6 @@ def _heights(figure: Any, axes: Any, found: Landscape) -> None:
                  linewidths=0.5)  # fmt: skip
     axes.grid(visible=False)
     bar = figure.colorbar(axes.collections[0], ax=axes, label="mean loss")
-    bar.set_ticks(levels[::2], labels=[number(float(level), 2) for level in levels[::2]])
+    bar.set_ticks(levels[::2].tolist(), labels=[number(float(level), 2) for level in levels[::2]])
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)

@@ -5,14 +5,16 @@ Shape letters: H height, W width, C channels, T steps, F features.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.errors import ModelError
 from clearprop.glass.drawings.choice import (
+    Examples,
     examples_of,
     one_example,
     outputs_of,
@@ -23,10 +25,13 @@ from clearprop.glass.drawings.tiles import bare, show, tiled
 from clearprop.glass.style import Drawing, canvas, drawn
 from clearprop.glass.wording import count
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MOST_MAPS = 32
 
 
-def maps_of(model: nn.Module, x: Any, layer: str, example: int = 0) -> NDArray[np.float64]:
+def maps_of(model: nn.Module, x: Examples, layer: str, example: int = 0) -> NDArray[np.float64]:
     """Return what a layer gives for one example: (H, W, C), (T, F) or (F,).
 
     Raises:
@@ -50,7 +55,7 @@ def maps_of(model: nn.Module, x: Any, layer: str, example: int = 0) -> NDArray[n
 
 
 @drawn
-def feature_maps(model: nn.Module, x: Any, layer: str, *, example: int = 0) -> Drawing:
+def feature_maps(model: nn.Module, x: Examples, layer: str, *, example: int = 0) -> Drawing:
     """Draw what a layer makes of one example: a picture for each channel, beside the input.
 
     Args:
@@ -70,7 +75,7 @@ def feature_maps(model: nn.Module, x: Any, layer: str, *, example: int = 0) -> D
     """
     values = maps_of(model, x, layer, example)
     given = examples_of(x, "feature maps")
-    seen = np.asarray(given[example]) if hasattr(given, "shape") else None
+    seen = np.asarray(given[example]) if isinstance(given, jax.Array) else None
     look = "Orange is what the layer passes on, blue what it gives below 0"
     silent = float((values == 0).mean())
     if values.ndim == 3:
@@ -80,7 +85,7 @@ def feature_maps(model: nn.Module, x: Any, layer: str, *, example: int = 0) -> D
             tiles, names = [np.zeros((1, 1)), *tiles], ["input", *names]
         figure, grid = tiled(tiles, names, label="output")
         if len(tiles) > len(maps) and seen is not None:
-            axes = grid.flat[0]
+            axes = grid[0]
             axes.images[0].remove()
             _picture(axes, seen)
         look = "Each map shows where in the input its filter found what it looks for"
@@ -92,7 +97,7 @@ def feature_maps(model: nn.Module, x: Any, layer: str, *, example: int = 0) -> D
         image = show(axes, rows, aspect="auto")
         figure.colorbar(image, ax=axes, label="output", pad=0.01).outline.set_visible(False)
         ticks = range(0, rows.shape[1], max(1, rows.shape[1] // 10))
-        axes.set_xticks(ticks, ticks)
+        axes.set_xticks(ticks)
         axes.set_xlabel("step" if values.ndim == 2 else "unit")
         axes.set_ylabel("feature" if values.ndim == 2 else "")
         what = count(values.shape[-1], "feature" if values.ndim == 2 else "unit")
@@ -103,7 +108,7 @@ def feature_maps(model: nn.Module, x: Any, layer: str, *, example: int = 0) -> D
     )
 
 
-def _picture(axes: Any, seen: NDArray[Any]) -> None:
+def _picture(axes: Axes, seen: NDArray[np.number]) -> None:
     bare(axes)
     axes.imshow(pixels_of(seen), cmap="gray", interpolation="nearest")
     axes.set_title("input", fontsize=8, weight="normal", loc="center", pad=2)

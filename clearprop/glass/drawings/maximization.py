@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -131,7 +130,7 @@ def _ascended(
     pictures = start.ndim == 4 and min(start.shape[1:3]) > 1
     rest = tuple(range(1, shares.ndim))
 
-    def values_of(x: Any) -> Any:
+    def values_of(x: jax.Array) -> tuple[jax.Array, jax.Array]:
         # Each row has its own input, and sees no other in evaluation.
         values = ops.sum(passed(model, x, layer) * shares, axis=rest)
         return ops.sum(values), values
@@ -198,7 +197,7 @@ def maximize_activation(
 
     Source: Simonyan, Vedaldi and Zisserman (2014); jitter as Mordvintsev, Olah and Tyka (2015).
     """
-    units: list[Any] = list(unit) if isinstance(unit, list | range) else [unit]
+    units: list[Unit] = list(unit) if isinstance(unit, list | range) else [unit]
     found = ascend(
         model, layer, units, shape, steps=steps, seed=seed,
         rules=Rules(rate, decay, blur, jitter, limits),

@@ -7,20 +7,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn, ops
 from clearprop.autodiff import grad
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.glass.drawings.choice import one_example, outputs_of, pixels_of, ready
-from clearprop.glass.drawings.tiles import bare, show
-from clearprop.glass.style import Drawing, canvas, drawn
+from clearprop.glass.drawings.choice import (
+    Batch,
+    Examples,
+    one_example,
+    outputs_of,
+    pixels_of,
+    ready,
+)
+from clearprop.glass.drawings.tiles import Aspect, bare, show
+from clearprop.glass.style import Drawing, axes_grid, drawn
 from clearprop.glass.wording import number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BATCH = 256
 
@@ -46,7 +56,7 @@ class Occluded:
     by_pixel: NDArray[np.float64]
 
 
-def score_of(outputs: Any, label: int) -> Any:
+def score_of(outputs: jax.Array, label: int) -> jax.Array:
     """Return the score (N,) of a class in outputs (N, K): what the model gives for it.
 
     Of a single output, class 1 is scored by it and class 0 by its negative.
@@ -56,7 +66,7 @@ def score_of(outputs: Any, label: int) -> Any:
     return outputs[:, label]
 
 
-def label_of(model: nn.Module, x: jax.Array, y: Any, threshold: float = 0.0) -> int:
+def label_of(model: nn.Module, x: Batch, y: ArrayLike | None, threshold: float = 0.0) -> int:
     """Return the class to be scored: the one given, or the model's answer.
 
     Of a single output the answer is class 1 at or above the threshold.
@@ -86,7 +96,7 @@ def label_of(model: nn.Module, x: jax.Array, y: Any, threshold: float = 0.0) -> 
 
 def covered(
     model: nn.Module,
-    x: Any,
+    x: Examples,
     y: int | None,
     patch: int,
     stride: int,
@@ -112,7 +122,7 @@ def covered(
     """
     ready(model)
     one = one_example(x, example, "occlusion")
-    if getattr(one, "ndim", 0) != 4:
+    if not isinstance(one, jax.Array) or one.ndim != 4:
         raise ShapeError(
             "patches cover pictures",
             given=str(tuple(getattr(one, "shape", ()))),
@@ -159,14 +169,13 @@ def _covered_scores(
 
     down = inside(one.shape[1], corners[:, 0])[:, :, None, None]
     right = inside(one.shape[2], corners[:, 1])[:, None, :, None]
-    scores: jax.Array = score_of(model(jnp.where(down & right, fill, one)), label)
-    return scores
+    return score_of(model(jnp.where(down & right, fill, one)), label)
 
 
 @drawn
 def occlusion(
     model: nn.Module,
-    x: Any,
+    x: Examples,
     y: int | None = None,
     *,
     patch: int = 4,
@@ -213,7 +222,7 @@ def occlusion(
 
 
 def slopes_of(
-    model: nn.Module, x: Any, y: int | None, example: int = 0, threshold: float = 0.0
+    model: nn.Module, x: Examples, y: int | None, example: int = 0, threshold: float = 0.0
 ) -> NDArray[np.float64]:
     """Return d score / d input for one example, shaped like it; see `saliency`."""
     ready(model)
@@ -231,7 +240,7 @@ def _slopes(model: nn.Module, one: jax.Array, label: int) -> jax.Array:
 @drawn
 def saliency(
     model: nn.Module,
-    x: Any,
+    x: Examples,
     y: int | None = None,
     *,
     example: int = 0,
@@ -269,12 +278,14 @@ def saliency(
     )
 
 
-def _beside(x: Any, example: int, values: NDArray[np.float64], label: str, title: str) -> Any:
+def _beside(
+    x: Examples, example: int, values: NDArray[np.float64], label: str, title: str
+) -> Figure:
     """Return a figure of an input with a map of numbers beside it."""
-    figure, axes = canvas(1, 2, width=6.4, height=3.0)
+    figure, axes = axes_grid(1, 2, width=6.4, height=3.0)
     seen = pixels_of(np.asarray(x)[example])
     bare(axes[0])
-    stretched = "equal" if seen.shape[0] > 1 else "auto"
+    stretched: Aspect = "equal" if seen.shape[0] > 1 else "auto"
     axes[0].imshow(seen, cmap="gray", interpolation="nearest", aspect=stretched)
     axes[0].set_title("input", fontsize=10)
     image = show(axes[1], values, aspect=stretched)

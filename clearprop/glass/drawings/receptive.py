@@ -6,7 +6,7 @@ Shape letters: N examples, H height, W width, C channels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from clearprop import nn, ops
 from clearprop.autodiff import grad
 from clearprop.errors import ShapeError
 from clearprop.glass.drawings.choice import (
+    Examples,
     Unit,
     examples_of,
     passed,
@@ -25,8 +26,11 @@ from clearprop.glass.drawings.choice import (
     ready,
 )
 from clearprop.glass.drawings.support import support
-from clearprop.glass.drawings.tiles import bare
-from clearprop.glass.style import COLORS, Drawing, canvas, drawn, rising
+from clearprop.glass.drawings.tiles import Aspect, bare
+from clearprop.glass.style import COLORS, Drawing, axes_grid, drawn, rising
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BATCH = 64
 EDGE = 0.0455
@@ -66,7 +70,7 @@ class Field:
         return tuple(last - first + 1 for first, last in self.box)
 
 
-def field_of(model: nn.Module, x: Any, layer: str, unit: Unit) -> Field:
+def field_of(model: nn.Module, x: Examples | tuple[int, ...], layer: str, unit: Unit) -> Field:
     """Return the receptive field of a unit: what can reach it, and how much it does.
 
     Args:
@@ -90,25 +94,24 @@ def field_of(model: nn.Module, x: Any, layer: str, unit: Unit) -> Field:
         shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, one[None]).shape[1:]
         return Field(place_of(unit, shape, layer), support(model, one, layer, unit), None, 0)
     given = examples_of(x, "receptive fields")
-    if not hasattr(given, "dtype"):
+    if not isinstance(given, jax.Array):
         raise ShapeError("a receptive field lies in one array", given=type(x).__name__)
     reached = support(model, given[0], layer, unit)
     shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, given[:1]).shape[1:]
     place = place_of(unit, shape, layer)
-    total = sum(
-        np.asarray(_influence(model, given[i : i + BATCH], layer, place), np.float64)
-        for i in range(0, len(given), BATCH)
-    )
-    return Field(place, reached, np.asarray(total / len(given)), len(given))
+    total = np.zeros(given.shape[1:])
+    for i in range(0, len(given), BATCH):
+        total += np.asarray(_influence(model, given[i : i + BATCH], layer, place))
+    return Field(place, reached, total / len(given), len(given))
 
 
-def sensitivity(model: nn.Module, x: Any, layer: str, place: tuple[int, ...]) -> jax.Array:
+def sensitivity(model: nn.Module, x: jax.Array, layer: str, place: tuple[int, ...]) -> jax.Array:
     """Return d unit / d input of each example, shaped like the inputs.
 
     Examples do not see each other in evaluation, so that one sweep gives all of them.
     """
 
-    def units(x: Any) -> Any:
+    def units(x: jax.Array) -> jax.Array:
         output = passed(model, x, layer)
         return ops.sum(output[(slice(None), *place)])
 
@@ -116,7 +119,7 @@ def sensitivity(model: nn.Module, x: Any, layer: str, place: tuple[int, ...]) ->
     return slopes
 
 
-def _summed(model: nn.Module, x: Any, layer: str, place: tuple[int, ...]) -> jax.Array:
+def _summed(model: nn.Module, x: jax.Array, layer: str, place: tuple[int, ...]) -> jax.Array:
     return jnp.abs(sensitivity(model, x, layer, place)).sum(axis=0)
 
 
@@ -124,7 +127,9 @@ _influence = jax.jit(_summed, static_argnums=(2, 3))
 
 
 @drawn
-def receptive_field(model: nn.Module, x: Any, layer: str, unit: Unit = 0) -> Drawing:
+def receptive_field(
+    model: nn.Module, x: Examples | tuple[int, ...], layer: str, unit: Unit = 0
+) -> Drawing:
     """Draw what a unit can see of an input, and what it looks at.
 
     Left, framed, is all that can reach it by the wiring; right is the mean of |d unit / d input|
@@ -151,21 +156,21 @@ def receptive_field(model: nn.Module, x: Any, layer: str, unit: Unit = 0) -> Dra
     """
     field = field_of(model, x, layer, unit)
     panels = 1 if field.influence is None else 2
-    figure, grid = canvas(1, panels, width=3.2 * panels, height=3.2, squeeze=False)
+    figure, grid = axes_grid(1, panels, width=3.2 * panels, height=3.2)
     flat = _summed_channels(field.reached.astype(np.float64))
     picture = 1.0 - (flat > 0) if field.influence is None else pixels_of(np.asarray(x)[0])
-    bare(grid[0, 0])
-    grid[0, 0].imshow(picture, cmap="gray", aspect=_aspect(flat), interpolation="nearest")
-    grid[0, 0].set_title("what can reach it", fontsize=10)
+    bare(grid[0])
+    grid[0].imshow(picture, cmap="gray", aspect=_aspect(flat), interpolation="nearest")
+    grid[0].set_title("what can reach it", fontsize=10)
     size = " x ".join(map(str, field.extent))
     whole = " x ".join(map(str, field.reached.shape[:-1] or field.reached.shape))
     told = f"By its wiring the unit sees {size} of {whole}, framed"
     if field.influence is not None:
         strength = _summed_channels(field.influence)
-        image = grid[0, 1].imshow(strength, cmap=rising(), vmin=0, aspect=_aspect(flat),
+        image = grid[1].imshow(strength, cmap=rising(), vmin=0, aspect=_aspect(flat),
                                   interpolation="nearest")  # fmt: skip
-        bare(grid[0, 1])
-        grid[0, 1].set_title("what it looks at", fontsize=10)
+        bare(grid[1])
+        grid[1].set_title("what it looks at", fontsize=10)
         bar = figure.colorbar(image, ax=grid, label="mean |d unit / d input|", shrink=0.8)
         bar.outline.set_visible(False)
         share = (strength > EDGE * strength.max()).sum() / max(1, (flat > 0).sum())
@@ -174,7 +179,7 @@ def receptive_field(model: nn.Module, x: Any, layer: str, unit: Unit = 0) -> Dra
             "twentieth of the greatest influence" if strength.max() > 0 else
             f"; none of the {field.examples} examples moves it: the unit is dead, or saturated"
         )  # fmt: skip
-    for axes in grid[0]:
+    for axes in grid:
         _frame(axes, flat > 0)
     return Drawing(
         f"Receptive field of {layer or type(model).__name__}, unit {_named(field.place)}",
@@ -194,11 +199,11 @@ def _summed_channels(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values.T if values.ndim == 2 else values.reshape(1, -1)
 
 
-def _aspect(image: NDArray[Any]) -> str:
+def _aspect(image: NDArray[np.number]) -> Aspect:
     return "equal" if max(image.shape) <= 4 * min(image.shape) else "auto"
 
 
-def _frame(axes: Any, marks: NDArray[np.bool_]) -> None:
+def _frame(axes: Axes, marks: NDArray[np.bool_]) -> None:
     """Frame the marked pixels of an image by their box."""
     from matplotlib.patches import Rectangle
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias, cast
 
+import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from clearprop import nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
-from clearprop.glass.drawings.choice import ready
+from clearprop.glass.drawings.choice import Batch, Examples, ready
 from clearprop.training import Run
 from clearprop.training.model_inputs import ModelInputs
 
 Snapshots = Sequence[tuple[int, nn.Module]]
 """Pairs of training steps made and the model then."""
 
+ExampleData: TypeAlias = Splits | Dataset | tuple[Examples, ArrayLike]
+"""Examples: a data set, its splits, or ``(inputs, targets)``."""
+
 Training = Run | nn.Module | Snapshots
 
 
-def snapshots_of(training: Any) -> list[tuple[int, nn.Module]]:
+def snapshots_of(training: Training) -> list[tuple[int, nn.Module]]:
     """Return the models along a training by step: the snapshots of a run, or a model alone.
 
     A run without snapshots is its model alone.
@@ -65,8 +70,8 @@ def _of_run(run: Any) -> list[tuple[int, nn.Module]]:
 
 
 def examples_for(
-    data: Splits | Dataset | tuple[Any, Any], preprocessor: Preprocessor | None = None
-) -> tuple[Any, Any]:
+    data: ExampleData, preprocessor: Preprocessor | None = None
+) -> tuple[Batch, jax.Array]:
     """Return inputs and targets as model and loss take them; of splits the training part.
 
     Args:
@@ -89,8 +94,8 @@ def examples_for(
         preprocessor = data.preprocessor
         inputs, targets = rows_of(data.inputs, np.arange(len(data))), data.targets
     elif isinstance(data, tuple | list) and len(data) == 2:
-        inputs, targets = data
-        inputs = inputs if by_name(inputs) else np.asarray(inputs)
+        given, targets = data[0], np.asarray(data[1])
+        inputs = given if by_name(given) else np.asarray(given)
     else:
         raise ConfigurationError(
             "these are no examples",
@@ -99,4 +104,5 @@ def examples_for(
         )
     if not len(targets):
         raise ShapeError("there are no examples to look at", given="0 examples")
-    return ModelInputs(preprocessor).examples(inputs, targets, slice(None))
+    x, y = ModelInputs(preprocessor).examples(inputs, targets, slice(None))
+    return cast(Batch, x), y

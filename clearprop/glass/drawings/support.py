@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn
 from clearprop.autodiff import OPERATIONS, Tape, Traced
 from clearprop.autodiff.misuse import teach_misuse
-from clearprop.autodiff.tape import Node, strip
+from clearprop.autodiff.tape import Node, Value, strip
 from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.drawings.choice import Unit, passed, place_of
 from clearprop.tree import is_differentiable
@@ -35,7 +34,7 @@ SPREADING = {"max_pool": "average_pool", "max": "mean", "min": "mean"}
 """Operations that choose one entry, and those that read the same entries without choosing."""
 
 
-def support(model: nn.Module, x: Any, layer: str, unit: Unit) -> NDArray[np.bool_]:
+def support(model: nn.Module, x: ArrayLike, layer: str, unit: Unit) -> NDArray[np.bool_]:
     """Return which entries of one input can change a unit: bool, shaped like the input.
 
     Args:
@@ -72,10 +71,10 @@ def _support(model: nn.Module, x: jax.Array, seed: jax.Array, layer: str) -> jax
     tape = Tape()
     try:
         with teach_misuse():
-            output = passed(model, tape.variable(x), layer)
+            output: object = passed(model, tape.variable(x), layer)
     finally:
         tape.closed = True
-    if type(output) is not Traced or output.tape is not tape:
+    if not isinstance(output, Traced) or output.tape is not tape:
         raise ModelError("this layer does not hang on the input", where=layer)
     return _swept(tape, (output.node, output.output), seed)
 
@@ -123,7 +122,7 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
     ]
 
 
-def _spread(value: Any) -> Any:
+def _spread(value: Value) -> jax.Array:
     """Return numbers from 1 to 2 in the place of an input's; whole numbers and truths as they are.
 
     They are the multiples of an irrational number, which fall everywhere and nowhere twice.

@@ -6,18 +6,25 @@ Shape letters: N tiles, H height, W width.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.glass.colors import largest
-from clearprop.glass.style import LINE, canvas, signed
+from clearprop.glass.style import LINE, axes_grid, canvas, signed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Aspect: TypeAlias = Literal["auto", "equal"]
 
 MOST_COLUMNS = 8
 
 
-def bare(axes: Any) -> None:
+def bare(axes: Axes) -> None:
     """Take ticks and grid off axes that show an array; a thin frame stays."""
     axes.set_xticks([])
     axes.set_yticks([])
@@ -26,31 +33,36 @@ def bare(axes: Any) -> None:
         spine.set(visible=True, color=LINE)
 
 
-def show(axes: Any, values: NDArray[Any], limit: float | None = None, **options: Any) -> Any:
+def show(
+    axes: Axes,
+    values: NDArray[np.number],
+    limit: float | None = None,
+    aspect: Aspect | None = None,
+) -> AxesImage:
     """Show an array on axes, zero near white, and return the image for a color bar.
 
     Args:
         axes: of matplotlib.
         values: (H, W), numbers around zero; or (H, W, 3), colors from 0 to 1.
         limit: the absolute value that has the full color; the largest one unless given.
-        options: for ``imshow``.
+        aspect: whether pixels are squares; the style's own where None.
     """
     top = (largest(values) if limit is None else limit) or 1.0
     bare(axes)
-    masked = np.ma.masked_invalid(values)  # type: ignore[no-untyped-call,unused-ignore]
     return axes.imshow(
-        masked, cmap=signed(), vmin=-top, vmax=top, interpolation="nearest", **options
-    )
+        np.where(np.isfinite(values), values, np.nan), cmap=signed(), vmin=-top, vmax=top,
+        interpolation="nearest", aspect=aspect,
+    )  # fmt: skip
 
 
 def tiled(
-    tiles: Sequence[NDArray[Any]],
+    tiles: Sequence[NDArray[np.number]],
     names: Sequence[str] = (),
     *,
     columns: int | None = None,
     label: str = "",
     width: float = 6.4,
-) -> tuple[Any, Any]:
+) -> tuple[Figure, list[Axes]]:
     """Return a figure of tiles with one scale of colors, and its axes.
 
     Args:
@@ -64,13 +76,13 @@ def tiled(
     down = -(-len(tiles) // across)
     tall = max(tile.shape[0] / tile.shape[1] for tile in tiles)
     side = (width - (0.9 if label else 0.1)) / across
-    figure, grid = canvas(
+    figure, grid = axes_grid(
         down, across, width=width, height=down * (min(side * tall, 4.0) + (0.2 if names else 0.06))
-        + 0.1, squeeze=False,
+        + 0.1,
     )  # fmt: skip
     limit = max((largest(tile) for tile in tiles if tile.ndim == 2), default=0.0)
     image = None
-    for index, axes in enumerate(grid.flat):
+    for index, axes in enumerate(grid):
         if index >= len(tiles):
             axes.set_axis_off()
             continue
@@ -84,7 +96,9 @@ def tiled(
     return figure, grid
 
 
-def table(tiles: NDArray[Any], rows: int, columns: Sequence[int], label: str) -> tuple[Any, Any]:
+def table(
+    tiles: NDArray[np.number], rows: int, columns: Sequence[int], label: str
+) -> tuple[Figure, Axes]:
     """Return a figure of one array made of tiles, in rows and columns with numbers, and its axes.
 
     Many tiles are so drawn in a moment, where axes for each would take seconds.
@@ -107,8 +121,12 @@ def table(tiles: NDArray[Any], rows: int, columns: Sequence[int], label: str) ->
         axes.axvline(edge * width - 0.5, color="white", linewidth=gap)
     for edge in range(1, rows):
         axes.axhline(edge * height - 0.5, color="white", linewidth=gap)
-    axes.set_xticks(np.arange(across) * width + (width - 1) / 2, columns, fontsize=8)
-    axes.set_yticks(np.arange(rows) * height + (height - 1) / 2, range(rows), fontsize=8)
+    axes.set_xticks(
+        np.arange(across) * width + (width - 1) / 2, list(map(str, columns)), fontsize=8
+    )
+    axes.set_yticks(
+        np.arange(rows) * height + (height - 1) / 2, list(map(str, range(rows))), fontsize=8
+    )
     axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
     bar = figure.colorbar(image, ax=axes, label=label, shrink=min(1.0, 3.2 / tall), pad=0.02)
     bar.outline.set_visible(False)

@@ -12,6 +12,7 @@ from clearprop import nn
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.glass import occlusion, saliency
 from clearprop.glass.drawings.occlusion import covered, slopes_of
+from tests.glass.page import ink_in
 
 CNN = nn.Sequential([nn.Conv2d(2, 3, 3), "relu", nn.Flatten(), nn.Linear(60, 4)]).init(0)
 X = np.random.default_rng(0).normal(size=(3, 7, 6, 2)).astype(np.float32)
@@ -41,7 +42,9 @@ def test_the_drop_is_that_of_a_picture_covered_by_hand(patch: int, stride: int) 
 def test_without_a_class_the_answer_is_scored() -> None:
     drawing = occlusion(CNN, X, patch=3, stride=2)
     assert drawing.title == f"Occlusion for class {int(np.argmax(CNN(X)[0]))}"
-    assert drawing.png().startswith(b"\x89PNG")
+    drops = covered(CNN, X, None, 3, 2, 0.0).by_pixel
+    np.testing.assert_allclose(drawing.figure.axes[1].images[0].get_array(), drops)
+    assert ink_in(drawing) > 0.5
 
 
 def test_a_single_output_scores_both_classes() -> None:

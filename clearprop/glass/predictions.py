@@ -1,4 +1,4 @@
-"""How the model answered: confusion matrix, predicted against true numbers, the worst mistakes.
+"""The predictions of a model: confusion matrix, predicted against true numbers, worst mistakes.
 
 Shape letters: N examples, K classes.
 """
@@ -26,8 +26,8 @@ OTHERS = "others"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One cell of the confusion matrix: how many, and how strongly it is colored."""
+class ConfusionCell:
+    """One cell of the confusion matrix: how many examples, and how strong its color is."""
 
     examples: int
     strength: float
@@ -36,18 +36,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class ConfusionRow:
-    """One true class: its cells, how many examples it has, and the shares that were right.
+    """One true class: its cells, the number of its examples, its recall and its precision.
 
     Attributes:
         name: of the class.
-        cells: one for each answer.
+        cells: one for each predicted class.
         examples: how many there are.
-        recall: share of its examples that were recognized.
-        precision: share of the answers of this class that were right.
+        recall: fraction of its examples that are predicted as this class.
+        precision: fraction of the predictions of this class that are right.
     """
 
     name: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ConfusionCell, ...]
     examples: int
     recall: str
     precision: str
@@ -59,14 +59,14 @@ class ConfusionSection:
 
     Attributes:
         rows: one for each true class, of many the most frequent.
-        answered: how many answers the whole matrix counts, and to what.
+        counted: how many examples the whole matrix counts, and which.
         pairs: the most frequent mistakes in words.
         names: of the classes.
         note: which classes of how many are shown; "" where all are.
     """
 
     rows: tuple[ConfusionRow, ...]
-    answered: str
+    counted: str
     pairs: tuple[str, ...]
     names: tuple[str, ...]
     note: str
@@ -74,13 +74,13 @@ class ConfusionSection:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One answer far from the truth: the example as a picture, a text or values; what was said."""
+    """One example with a wrong or poor prediction, as a picture, a text or values."""
 
     picture: str
     text: str
     values: tuple[str, ...]
     truth: str
-    answer: str
+    predicted: str
     confidence: str
     name: str
 
@@ -94,7 +94,7 @@ class MistakesSection:
         noun: what an example is.
         columns: names of their values, where they are neither pictures nor texts.
         wrong: how many there are in all; None for regression.
-        pixelated: whether the pictures are so small that their pixels shall be seen.
+        pixelated: whether the pictures are small enough to show single pixels.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -133,7 +133,7 @@ def confusion_section(subject: Subject) -> ConfusionSection | None:
     places = f"{count(int(table.sum()), 'place')} of the " if of_places else "the "
     return ConfusionSection(
         rows=_confusion_rows(table, names, kept),
-        answered=places + count(len(subject), whose),
+        counted=places + count(len(subject), whose),
         pairs=_pairs(table, names),
         names=tuple(names[i] for i in kept) + ((OTHERS,) if note else ()),
         note=note,
@@ -144,7 +144,7 @@ def _pairs(table: NDArray[np.int64], names: tuple[str, ...]) -> tuple[str, ...]:
     wrong = table - np.diag(np.diag(table))
     order = np.argsort(-wrong, axis=None, kind="stable")[:5]
     return tuple(
-        f"{names[t]} was taken for {names[a]} {_times(int(wrong[t, a]))}, "
+        f"{names[t]} is predicted as {names[a]} {_times(int(wrong[t, a]))}, "
         f"{percent(wrong[t, a] / table[t].sum())} of all {names[t]}"
         for t, a in (divmod(int(place), len(table)) for place in order)
         if wrong[t, a]
@@ -170,7 +170,7 @@ def _times(n: int) -> str:
 def _confusion_rows(
     table: NDArray[np.int64], names: tuple[str, ...], kept: NDArray[np.intp]
 ) -> tuple[ConfusionRow, ...]:
-    """Return the rows of the kept classes; answers that name another one share the last cell."""
+    """Return the rows of the kept classes; the last cell counts predictions of all others."""
     shown = table[np.ix_(kept, kept)]
     if len(kept) < len(table):
         rest = table[kept].sum(axis=1, keepdims=True) - shown.sum(axis=1, keepdims=True)
@@ -180,28 +180,28 @@ def _confusion_rows(
     for place, (true, counts) in enumerate(zip(kept, shown, strict=True)):
         examples, right = int(counts.sum()), int(counts[place])
         cells = tuple(
-            # Mistakes are few beside right answers: they have a scale of their own, by square root.
-            Cell(int(n), float(n / max(1, examples)), True)
-            if answer == place
-            else Cell(int(n), float(np.sqrt(n / most)), False)
-            for answer, n in enumerate(counts)
+            # Mistakes are fewer than right predictions: they have a color scale of their own.
+            ConfusionCell(int(n), float(n / max(1, examples)), True)
+            if predicted == place
+            else ConfusionCell(int(n), float(np.sqrt(n / most)), False)
+            for predicted, n in enumerate(counts)
         )
-        answered = int(table[:, true].sum())
+        named = int(table[:, true].sum())
         recall = percent(right / examples) if examples else ""
-        precision = percent(right / answered) if answered else ""
+        precision = percent(right / named) if named else ""
         rows.append(ConfusionRow(names[true], cells, examples, recall, precision))
     return tuple(rows)
 
 
 def mistakes_section(subject: Subject) -> MistakesSection | None:
-    """Return the answers that were furthest from the truth, the worst first."""
+    """Return the examples with the largest loss among the wrong predictions, the largest first."""
     outputs = subject.evaluation.outputs
     if outputs.ndim != 2 or (subject.evaluation.confusion is None and subject.loss.threshold):
         return None
     classifies = subject.evaluation.confusion is not None
     pictures = is_picture(subject.input_shape)
     if classifies:
-        candidates = np.flatnonzero(subject.answers != subject.truths)
+        candidates = np.flatnonzero(subject.predictions != subject.truths)
     else:
         candidates = np.arange(len(subject))
     worst = candidates[np.argsort(-subject.losses_by_example[candidates], kind="stable")]
@@ -221,13 +221,15 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
 def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
     confidence = ""
     if subject.evaluation.confusion is not None:
-        truth, answer = (subject.class_name(int(x[row])) for x in (subject.truths, subject.answers))
+        truth, predicted = (
+            subject.class_name(int(x[row])) for x in (subject.truths, subject.predictions)
+        )
         if subject.chances is not None:
-            confidence = percent(float(subject.chances[row, subject.answers[row]]))
+            confidence = percent(float(subject.chances[row, subject.predictions[row]]))
     else:
         target = np.asarray(subject.targets[row], np.float64).reshape(-1)
         output = np.asarray(subject.evaluation.outputs[row], np.float64).reshape(-1)
-        truth, answer = (", ".join(number(v) for v in x[:4]) for x in (target, output))
+        truth, predicted = (", ".join(number(v) for v in x[:4]) for x in (target, output))
         confidence = number(float(np.sqrt(np.mean((output - target) ** 2))))
     text = None if pictures else subject.text(row)
     return Mistake(
@@ -235,7 +237,7 @@ def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
         text=shortened(text) if text is not None else "",
         values=() if pictures or text is not None else _values(subject, row),
         truth=truth,
-        answer=answer,
+        predicted=predicted,
         confidence=confidence,
         name=subject.called(row),
     )
@@ -262,17 +264,11 @@ def _columns(subject: Subject) -> tuple[str, ...]:
     width = min(int(np.prod(subject.input_shape)), SHOWN_FEATURES)
     if _is_series(subject):  # the end of a window says more of what comes next than its beginning
         return tuple(f"{back} before" for back in range(width, 0, -1))
-    return tuple(feature_name(subject, i) for i in range(width))
+    return tuple(subject.feature_name(i) for i in range(width))
 
 
 def _is_series(subject: Subject) -> bool:
     return subject.noun == "window" and subject.input_shape[1:] == (1,)
-
-
-def feature_name(subject: Subject, i: int) -> str:
-    """Return what an entry of the input is called."""
-    names = subject.feature_names
-    return names[i] if names is not None and i < len(names) else f"x{i + 1}"
 
 
 def fit_section(subject: Subject) -> FitSection | None:

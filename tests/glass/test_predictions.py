@@ -13,8 +13,8 @@ from clearprop import data, models, nn
 from clearprop.data import Dataset, Splits, Vocabulary
 from clearprop.data.tagged_texts import Tagged, tagged
 from clearprop.glass import write_report
-from clearprop.glass.answers import confusion_section, mistakes_section
 from clearprop.glass.curves import reading
+from clearprop.glass.predictions import confusion_section, mistakes_section
 from clearprop.glass.subject import gather
 from clearprop.training import Run, fit
 from tests.glass.page import Element, read
@@ -51,7 +51,7 @@ def test_a_table_of_tags_counts_words_and_not_what_is_filled_up(
     assert found is not None
     words = int((splits.test.targets >= 0).sum())
     assert sum(cell.examples for row in found.rows for cell in row.cells) == words
-    assert found.answered == f"{words} places of the 1 test sentence"
+    assert found.counted == f"{words} places of the 1 test sentence"
     assert found.names == splits.train.class_names
     page = page_of(run, splits, tmp_path)
     assert page.by_id("confusion") is not None

@@ -1,29 +1,31 @@
-"""The space of the inputs, where it can be drawn: decision boundary, hidden units, fitted curve.
+"""Inputs of one or two numbers, drawn: decision boundary, hidden units, fitted curve.
 
 Shape letters: N examples, S points along a side of the grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from clearprop.glass.answers import feature_name
-from clearprop.glass.boundary import first_units, frame, margins
+from clearprop import nn
+from clearprop.glass.boundary import first_units, frame, heaviest, margins
 from clearprop.glass.chart import Chart
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number
 
+Floats = NDArray[np.float64]
+ToRaw = Callable[[Floats], Floats]
+
 SIDE = 121
 MOST_POINTS = 600
-MOST_LINES = 12
 SHAPES = 6
 WHITE = 247.0
 CLASS_COLORS = ((11, 63, 117), (194, 87, 12), (47, 125, 91), (122, 74, 158), (85, 96, 107),
@@ -32,7 +34,7 @@ CLASS_COLORS = ((11, 63, 117), (194, 87, 12), (47, 125, 91), (122, 74, 158), (85
 
 
 @dataclass(frozen=True)
-class PlaneSection:
+class BoundarySection:
     """A drawing of the inputs' space.
 
     Attributes:
@@ -50,17 +52,17 @@ class PlaneSection:
     lines: bool
 
 
-def plane_section(subject: Subject) -> PlaneSection | None:
+def boundary_section(subject: Subject) -> BoundarySection | None:
     """Return a drawing for inputs of one or two numbers, or None for all others."""
     if subject.input_shape == (2,) and subject.evaluation.outputs.ndim == 2:
-        return _plane(subject)
+        return _two_inputs(subject)
     outputs = subject.evaluation.outputs
     if subject.input_shape == (1,) and outputs.ndim == 2 and outputs.shape[1] == 1:
-        return _curve(subject)
+        return _one_input(subject)
     return None
 
 
-def _plane(subject: Subject) -> PlaneSection:
+def _two_inputs(subject: Subject) -> BoundarySection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
     points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
@@ -73,13 +75,13 @@ def _plane(subject: Subject) -> PlaneSection:
     chart = Chart(
         (float(raw_low[0]), float(raw_high[0])),
         (float(raw_low[1]), float(raw_high[1])),
-        f"The plane of {feature_name(subject, 0)} and {feature_name(subject, 1)} with the "
-        "network's answer at every point, its decision boundary and the examples",
+        f"The prediction over {subject.feature_name(0)} and {subject.feature_name(1)}, with the "
+        "decision boundary and the examples",
         width=480,
         height=450,
     )
     _paint(chart, field)
-    chart.axes(feature_name(subject, 0), feature_name(subject, 1), grid=False)
+    chart.axes(subject.feature_name(0), subject.feature_name(1), grid=False)
     lines = _unit_lines(subject, chart, low, high, to_raw)
     for level in levels:
         _contour(chart, level)
@@ -87,16 +89,16 @@ def _plane(subject: Subject) -> PlaneSection:
     classifies = subject.evaluation.confusion is not None
     look = (
         "The heavy line is the decision boundary. Each mark shows the true class; one with "
-        "a ring is answered wrongly."
+        "a ring has a wrong prediction."
         if classifies
-        else "The color is the network's answer: blue below, orange above the middle."
+        else "The color is the output of the network: blue below its middle value, orange above."
     )
     if lines:
         look += " A thin line is where one unit of the first layer changes from off to on."
     labels = sorted(set(subject.truths[rows].tolist())) if classifies else []
-    return PlaneSection(
+    return BoundarySection(
         chart.svg,
-        "Decision boundary" if classifies else "The answer over the plane",
+        "Decision boundary" if classifies else "The output over both inputs",
         look,
         tuple((subject.class_name(k), k % SHAPES) for k in labels),
         lines,
@@ -104,11 +106,12 @@ def _plane(subject: Subject) -> PlaneSection:
 
 
 @jax.jit
-def _forward(model: Any, x: Any) -> Any:
-    return model(x)
+def _forward(model: nn.Module, x: jax.Array) -> jax.Array:
+    outputs: jax.Array = model(x)
+    return outputs
 
 
-def _to_raw(subject: Subject, points: NDArray[Any], rows: NDArray[Any]) -> Any:
+def _to_raw(subject: Subject, points: Floats, rows: NDArray[np.intp]) -> ToRaw:
     """Return the map from the model's inputs to the units of the data, entry by entry."""
     raw = np.asarray(subject.raw_inputs(rows), np.float64)
     width = points.max(axis=0) - points.min(axis=0)
@@ -118,8 +121,8 @@ def _to_raw(subject: Subject, points: NDArray[Any], rows: NDArray[Any]) -> Any:
     return lambda x: np.asarray(x) * scale + shift
 
 
-def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[np.uint8], list[NDArray[Any]]]:
-    """Return the colors of the plane, and the fields whose zero lines are boundaries."""
+def _field(subject: Subject, outputs: Floats) -> tuple[NDArray[np.uint8], list[Floats]]:
+    """Return the colors of all points, and the fields whose zero lines are boundaries."""
     outputs = outputs.astype(np.float64)
     if subject.evaluation.confusion is None:
         values = outputs[..., 0]
@@ -133,7 +136,7 @@ def _field(subject: Subject, outputs: NDArray[Any]) -> tuple[NDArray[np.uint8], 
     return (WHITE + (colors - WHITE) * sure).astype(np.uint8), fields
 
 
-def _pale(field: NDArray[Any]) -> NDArray[np.uint8]:
+def _pale(field: Floats) -> NDArray[np.uint8]:
     # Not in full color, so that marks and lines stand out.
     return diverging(field, 1.7 * largest(field))
 
@@ -147,7 +150,7 @@ def _paint(chart: Chart, pixels: NDArray[np.uint8]) -> None:
     )
 
 
-def _contour(chart: Chart, field: NDArray[Any]) -> None:
+def _contour(chart: Chart, field: Floats) -> None:
     """Draw the zero line of a field by marching squares: one short stroke in each cell it meets."""
     columns = np.linspace(chart.left, chart.width - chart.right, field.shape[1])
     rows = np.linspace(chart.top, chart.height - chart.bottom, field.shape[0])
@@ -167,21 +170,19 @@ def _contour(chart: Chart, field: NDArray[Any]) -> None:
         chart.parts.append(f'<path class="boundary" d="{"".join(strokes)}"/>')
 
 
-def _is_crossed(field: NDArray[Any]) -> NDArray[np.bool_]:
+def _is_crossed(field: Floats) -> NDArray[np.bool_]:
     on = field >= 0
     together = np.stack([on[:-1, :-1], on[:-1, 1:], on[1:, 1:], on[1:, :-1]])
     return np.asarray(together.any(axis=0) & ~together.all(axis=0))
 
 
-def _unit_lines(
-    subject: Subject, chart: Chart, low: NDArray[Any], high: NDArray[Any], to_raw: Any
-) -> bool:
+def _unit_lines(subject: Subject, chart: Chart, low: Floats, high: Floats, to_raw: ToRaw) -> bool:
     """Draw where the units of the first layer change sign; say whether there are such lines."""
     units = first_units(subject.model)
     if units is None:
         return False
     weight, bias = units
-    for unit in np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")[:MOST_LINES]:
+    for unit in heaviest(weight):
         ends = _clipped(weight[:, unit], float(bias[unit]), low, high)
         if ends is not None:
             places = to_raw(np.array(ends))
@@ -195,13 +196,11 @@ def _unit_lines(
     return True
 
 
-def _equation(w: NDArray[Any], b: float) -> str:
+def _equation(w: Floats, b: float) -> str:
     return f"{number(float(w[0]))} x1 + {number(float(w[1]))} x2 + {number(float(b))} = 0"
 
 
-def _clipped(
-    w: NDArray[Any], b: float, low: NDArray[Any], high: NDArray[Any]
-) -> list[tuple[float, float]] | None:
+def _clipped(w: Floats, b: float, low: Floats, high: Floats) -> list[tuple[float, float]] | None:
     """Return where the line w x + b = 0 enters and leaves a box, or None."""
     found: list[tuple[float, float]] = []
     for axis in (0, 1):
@@ -216,12 +215,12 @@ def _clipped(
     return distinct[:2] if len(distinct) >= 2 else None
 
 
-def _dots(subject: Subject, chart: Chart, rows: NDArray[Any], raw: NDArray[Any]) -> None:
+def _dots(subject: Subject, chart: Chart, rows: NDArray[np.intp], raw: Floats) -> None:
     classifies = subject.evaluation.confusion is not None
     for row, (x, y) in zip(rows, raw, strict=True):
         px, py = float(chart.px(x)), float(chart.py(y))
         truth = int(subject.truths[row]) if classifies else 0
-        wrong = classifies and int(subject.answers[row]) != truth
+        wrong = classifies and int(subject.predictions[row]) != truth
         said = f"true {subject.class_name(truth)}" if classifies else "example"
         word = f"({number(float(x))}, {number(float(y))}): {said}"
         radius = 8 if len(rows) <= 8 else 4
@@ -249,7 +248,7 @@ def marked(px: float, py: float, shape: int, r: float, kind: str, word: str) -> 
     return f'<path class="{kind}" d="{points[shape]}">{title}</path>'
 
 
-def _curve(subject: Subject) -> PlaneSection:
+def _one_input(subject: Subject) -> BoundarySection:
     rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
     points = np.asarray(subject.model_examples(rows)[0], np.float64)
     to_raw = _to_raw(subject, points, rows)
@@ -265,16 +264,16 @@ def _curve(subject: Subject) -> PlaneSection:
     chart = Chart(
         (float(raw_xs[0]), float(raw_xs[-1])),
         (float(bottom) - room, float(top) + room),
-        f"The network's answer as a function of {feature_name(subject, 0)}, with the examples",
+        f"The output of the network as a function of {subject.feature_name(0)}, with the examples",
         width=560,
         height=340,
     )
-    chart.axes(feature_name(subject, 0), "output")
+    chart.axes(subject.feature_name(0), "output")
     for x, y in zip(to_raw(points)[:, 0], targets, strict=True):
         chart.point(float(chart.px(x)), float(chart.py(y)), "dot", f"{number(x)}: {number(y)}", 3)
     chart.line(raw_xs, ys, "development")
     look = (
-        "The line is the network's answer, the dots are the examples: look for bends that the "
-        "line leaves out, and for wiggles between the dots."
+        "The line is the output of the network, the dots are the examples. Look for bends that "
+        "the line misses, and for oscillations between the dots."
     )
-    return PlaneSection(chart.svg, "The learned function", look, (), False)
+    return BoundarySection(chart.svg, "The learned function", look, (), False)

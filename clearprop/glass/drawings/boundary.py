@@ -1,0 +1,347 @@
+"""The decision boundary of a model, the line of each hidden unit, and linear boundaries.
+
+Shape letters: N examples, F features, S points along a side of the grid, H units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from clearprop import nn
+from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.glass.boundary import Floats, first_units, frame, heaviest, margins
+from clearprop.glass.drawings.choice import ready
+from clearprop.glass.drawings.snapshots import ExampleData
+from clearprop.glass.style import COLORS, INK, MARKERS, SOFT, Drawing, canvas, drawn, line
+
+SIDE = 161
+MOST_POINTS = 1500
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@drawn
+def decision_boundary(
+    model: nn.Module,
+    data: ExampleData,
+    *,
+    features: Sequence[int | str] | None = None,
+    threshold: float = 0.0,
+    preprocessor: Preprocessor | None = None,
+) -> Drawing:
+    """Draw the decision boundary of a classifier over two inputs, and its hidden units' lines.
+
+    The color is the predicted class at each point, the heavy line is the decision boundary, and
+    each thin line is where one unit of the first layer has the total input w x + b = 0: with a
+    threshold there, the unit says on which side of that line a point lies. Of a model with more
+    inputs a section is drawn, through the mean of all others; examples lie before or behind it.
+
+    Args:
+        model: takes rows of numbers and gives one output, or one for each class.
+        data: a data set, its splits (of which the training part is drawn), or (x, labels).
+        features: the two inputs to draw over, by number or by name; the first two where None. Of
+            more inputs it is a section through the mean of the others.
+        threshold: of a single output; 0 before the sigmoid, 0.5 after it.
+        preprocessor: of the run that trained the model, where the data is raw.
+
+    Raises:
+        ConfigurationError: there are no such features, or the targets are no classes.
+        ModelError: the model has no values.
+        ShapeError: the inputs are no rows of two numbers at least.
+
+    >>> from clearprop import models
+    >>> from clearprop.data import load
+    >>> model = models.MLP((4, 6, 3)).init(0)
+    >>> splits = load("iris").split()
+    >>> names = ["petal length (cm)", "petal width (cm)"]
+    >>> decision_boundary(model, splits, features=names).title
+    'Decision boundary and 6 hidden half-planes'
+    """
+    ready(model)
+    space = _space_of(data, preprocessor)
+    rows, shown = space.rows, _columns(features, space.features)
+    _check_space(rows, shown)
+    points = rows[:, shown]
+    low, high = frame(points)
+    across, up = (np.linspace(low[i], high[i], SIDE) for i in range(2))
+    grid = np.tile(rows.mean(axis=0), (SIDE * SIDE, 1))
+    grid[:, shown] = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    seen = _as_seen(grid, space.preprocessor)
+    outputs = np.asarray(jax.jit(lambda model, x: model(x))(model, seen), np.float64)
+    fields = margins(outputs.reshape(SIDE, SIDE, -1), threshold)
+    figure, axes = canvas(width=6.0, height=5.0)
+    box = (low[0], high[0], low[1], high[1])
+    # Outputs after a sigmoid differ by 1 at most: their colors would be too pale.
+    colors = _tinted([field * (4 if threshold else 1) for field in fields])
+    axes.imshow(colors, extent=box, origin="lower", aspect="auto", interpolation="bilinear")
+    units = first_units(model)
+    if units is not None:
+        totals = (seen @ units[0] + units[1]).reshape(SIDE, SIDE, -1)
+        for index, unit in enumerate(heaviest(units[0])):
+            style = line(index)
+            axes.contour(across, up, totals[..., unit], levels=[0], linewidths=1.2,
+                         colors=[style["color"]], linestyles=[style["linestyle"]])  # fmt: skip
+    for field in fields:
+        axes.contour(across, up, field, levels=[0], colors=[INK], linewidths=2.6)
+    _scatter(axes, points, space.labels, space.classes)
+    names = space.features or [f"x{i + 1}" for i in range(rows.shape[1])]
+    _label(axes, low, high, [names[i] for i in shown])
+    hidden = 0 if units is None else units[0].shape[1]
+    section = rows.shape[1] > 2
+    return Drawing(
+        f"Decision boundary and {hidden} hidden half-planes" if hidden else "Decision boundary",
+        figure,
+        "The heavy line is the decision boundary."
+        + (" At each thin line one unit of the first layer changes sides." if hidden else "")
+        + (f" {SECTION}" if section else ""),
+    )
+
+
+class _Space(NamedTuple):
+    """Examples in the units of the data, (N, F), and what is known of them."""
+
+    rows: Floats
+    labels: NDArray[np.intp]
+    preprocessor: Preprocessor | None
+    features: Sequence[str] | None
+    classes: Sequence[str] | None
+
+
+def _space_of(data: ExampleData, preprocessor: Preprocessor | None) -> _Space:
+    features: Sequence[str] | None = None
+    classes: Sequence[str] | None = None
+    if isinstance(data, Splits):
+        preprocessor, data = data.preprocessor, data.train
+    if isinstance(data, Dataset):
+        features, classes = data.feature_names, data.class_names
+        inputs, targets = np.asarray(data.inputs[np.arange(len(data))]), np.asarray(data.targets)
+        if data.preprocessor is not None:
+            inputs, preprocessor = _restored(inputs, data.preprocessor)
+    else:
+        inputs, targets = (np.asarray(part) for part in data)
+    if features is not None and inputs.ndim == 2 and len(features) != inputs.shape[1]:
+        features = None  # of a table before its categories became columns
+    labels = targets.reshape(len(targets), -1)
+    if labels.shape[1] != 1 or not np.array_equal(labels, np.rint(labels)):
+        raise ConfigurationError(
+            "a decision boundary separates classes",
+            given=f"targets {targets.shape} of {targets.dtype}",
+            expected="one class number an example",
+        )
+    rows = np.asarray(inputs, np.float64)
+    return _Space(rows, labels[:, 0].astype(np.intp), preprocessor, features, classes)
+
+
+def _restored(
+    kept: NDArray[np.number], preprocessor: Preprocessor
+) -> tuple[NDArray[np.number], Preprocessor | None]:
+    """Return examples in the units of the data, with what scales them again.
+
+    Of a table with categories, the columns that the model sees stay as they are.
+    """
+    if preprocessor.kind not in ("numbers", "table"):
+        return kept, preprocessor
+    if any(column.categories for column in preprocessor.columns) or not preprocessor.spread:
+        return kept, None
+    return kept * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center), preprocessor
+
+
+def _columns(features: Sequence[int | str] | None, names: Sequence[str] | None) -> list[int]:
+    if features is None:
+        return [0, 1]
+    found = []
+    for feature in features:
+        if isinstance(feature, str):
+            if feature not in (names or ()):
+                raise unknown_name("feature", feature, names or ())
+            found.append(list(names or ()).index(feature))
+        else:
+            found.append(int(feature))
+    return found
+
+
+def _check_space(rows: Floats, features: Sequence[int]) -> None:
+    if rows.ndim != 2 or rows.shape[1] < 2 or not len(rows):
+        raise ShapeError(
+            "a decision boundary is drawn for rows of two inputs at least",
+            given=f"inputs {rows.shape}",
+            expected="(N, 2), or (N, F) and two of the F features",
+        )
+    if (
+        len(features) != 2
+        or len(set(features)) != 2
+        or not all(0 <= i < rows.shape[1] for i in features)
+    ):
+        raise ConfigurationError(
+            "a decision boundary is drawn over two different inputs",
+            given=f"features={tuple(features)}",
+            expected=f"two numbers from 0 to {rows.shape[1] - 1}",
+        )
+
+
+SECTION = (
+    "It is a section: all other inputs have their mean, so that an example may seem to lie on the "
+    "wrong side although its predicted class is right."
+)
+
+
+def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> NDArray[np.float32]:
+    if preprocessor is None:
+        return np.asarray(raw, np.float32)
+    # Points between the examples are no bytes, even where the examples are.
+    scale = preprocessor.scaled if preprocessor.kind == "bytes" else preprocessor.apply
+    return np.asarray(scale(raw), np.float32)
+
+
+@drawn
+def linear_boundary(
+    inputs: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike,
+    bias: float,
+    *,
+    conflict: NDArray[np.floating] | None = None,
+    feature_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Drawing:
+    """Draw two classes and a linear boundary w x + b = 0, with the proof where none separates them.
+
+    With one or two inputs the drawing shows everything. With more, the boundary is seen from its
+    edge: the horizontal axis is the distance from it, (w x + b) / |w|, the vertical axis is the
+    direction along it in which the examples differ most. An example on the wrong side in the
+    drawing is on the wrong side of the boundary.
+
+    Args:
+        inputs: the examples, (N, F).
+        labels: 0 or 1, (N,).
+        weights: w, (F,).
+        bias: b.
+        conflict: weights of the examples, (N,), by which the mean of each class is the same point.
+        feature_names: of the inputs.
+        class_names: of the two labels.
+
+    >>> xs = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> linear_boundary(xs, [0, 1, 1, 0], [1, 1], -0.5, conflict=np.full(4, 0.5)).title
+    'No linear boundary separates the classes'
+    """
+    points = np.asarray(inputs, np.float64)
+    points = points.reshape(len(points), -1)
+    truth = np.asarray(labels).reshape(-1)
+    w = np.asarray(weights, np.float64).reshape(-1)
+    wrong = (points @ w + bias >= 0) != (truth == 1)
+    places, names, normal, offset = _seen_edgewise(points, w, float(bias), feature_names)
+    low, high = frame(places)
+    figure, axes = canvas(width=6.0, height=5.0)
+    if normal.any():
+        across, up = (np.linspace(low[i], high[i], 3) for i in range(2))
+        total = across[None] * normal[0] + up[:, None] * normal[1] + offset
+        far = np.abs(total).max() + 1
+        axes.contourf(across, up, total, levels=[-far, 0, far], colors=COLORS[:2], alpha=0.13)
+        axes.contour(across, up, total, levels=[0], colors=[INK], linewidths=2.2)
+    kept = _thinned(len(points), conflict)
+    _scatter(axes, places[kept], truth[kept], class_names)
+    rings = kept[wrong[kept]]
+    if len(rings):
+        axes.scatter(
+            places[rings, 0],
+            places[rings, 1],
+            s=130,
+            facecolors="none",
+            edgecolors=INK,
+            label="wrong prediction",
+        )
+    if conflict is not None:
+        _meeting(axes, places, truth, np.asarray(conflict))
+    _label(axes, low, high, names)
+    if conflict is None:
+        caption = "The heavy line is the decision boundary; a ring marks a wrong prediction."
+        return Drawing("The decision boundary of the perceptron", figure, caption)
+    return Drawing(
+        "No linear boundary separates the classes",
+        figure,
+        "The star is a weighted mean of the examples of either class that are joined to it. It "
+        "would have to lie on both sides of a linear boundary, so there is none. The heavy line "
+        "is the last boundary of the perceptron; a ring marks a wrong prediction.",
+    )
+
+
+def _tinted(fields: list[Floats]) -> Floats:
+    """Return colors of the classes, (S, S, 3), fuller where the prediction is surer."""
+    from matplotlib.colors import to_rgb
+
+    scores = [-fields[0], fields[0]] if len(fields) == 1 else fields
+    colors = np.array([to_rgb(COLORS[k % len(COLORS)]) for k in range(len(scores))])
+    sure = 0.35 * np.tanh(np.max(scores, axis=0))[..., None]
+    return np.asarray(1 + (colors[np.argmax(scores, axis=0)] - 1) * sure, np.float64)
+
+
+def _seen_edgewise(
+    points: Floats, w: Floats, b: float, names: Sequence[str] | None
+) -> tuple[Floats, tuple[str, str], Floats, float]:
+    """Return places (N, 2), names of the axes, and the boundary there: normal (2,) and offset."""
+    F = points.shape[1]
+    if F == 1:
+        places = np.column_stack([points[:, 0], np.zeros(len(points))])
+        return places, ((names or ["x1"])[0], ""), np.array([w[0], 0.0]), b
+    if F == 2:
+        named = tuple(names) if names else ("x1", "x2")
+        return points, (named[0], named[1]), w, b
+    centered = points - points.mean(axis=0)
+    length = float(np.linalg.norm(w))
+    if length == 0:
+        directions = np.linalg.svd(centered, full_matrices=False)[2][:2]
+        named = ("greatest spread", "second greatest spread")
+        return points @ directions.T, named, np.zeros(2), b
+    unit = w / length
+    along = centered - np.outer(centered @ unit, unit)
+    # Nearly flat sets leave nothing along the boundary; the second axis is then nearly constant.
+    spread = np.linalg.svd(along, full_matrices=False)[2][0]
+    places = np.column_stack([points @ unit + b / length, centered @ spread])
+    return (
+        places,
+        ("distance from the boundary", "greatest spread along it"),
+        np.array([1.0, 0]),
+        0.0,
+    )
+
+
+def _thinned(n: int, conflict: NDArray[np.floating] | None) -> NDArray[np.intp]:
+    kept = np.linspace(0, n - 1, min(n, MOST_POINTS)).astype(np.intp)
+    return np.unique(kept if conflict is None else np.append(kept, np.flatnonzero(conflict > 1e-9)))
+
+
+def _scatter(
+    axes: Axes, places: Floats, truth: NDArray[np.number], names: Sequence[str] | None
+) -> None:
+    for label in np.unique(truth).astype(int):
+        name = names[label] if names else str(label)
+        of = truth == label
+        axes.scatter(places[of, 0], places[of, 1], s=60 if len(places) <= 8 else 22, label=name,
+                     color=COLORS[label % len(COLORS)], marker=MARKERS[label % len(MARKERS)],
+                     edgecolors="white", linewidths=0.6, zorder=3)  # fmt: skip
+
+
+def _meeting(axes: Axes, places: Floats, truth: NDArray[np.number], conflict: Floats) -> None:
+    ones = conflict * (truth == 1)
+    star = ones @ places / ones.sum()
+    for row in np.flatnonzero(conflict > 1e-9):
+        dash = "-" if truth[row] == 1 else "--"
+        axes.plot(*np.stack([places[row], star]).T, dash, color=SOFT, linewidth=1.0, zorder=2)
+    axes.scatter(star[0], star[1], s=190, marker="*", color="white", edgecolors=INK, zorder=4,
+                 label="a mixture of both")  # fmt: skip
+
+
+def _label(axes: Axes, low: Floats, high: Floats, names: Sequence[str] | None) -> None:
+    named = names or ("x1", "x2")
+    axes.set(xlabel=named[0], ylabel=named[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    if not named[1]:
+        axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
