@@ -10,7 +10,7 @@ from typing import Any
 from clearprop import nn
 from clearprop.data import Dataset, Splits
 from clearprop.errors import ConfigurationError, RunError
-from clearprop.recipes import RECIPES, find_recipe
+from clearprop.recipes.catalog import RECIPES, find_recipe
 from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.study import Study
 from clearprop.training import Evaluation, Event, FitConfig, Run, evaluate, open_run, train
