@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Mapping
 
 from clearprop import data
 from clearprop.cli.output import aligned, percent, say, shown_error
@@ -12,7 +12,7 @@ from clearprop.data import Dataset
 from clearprop.data.catalog import options_of
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.choice import described
-from clearprop.recipes.experiment import RECIPE, of_one_run, of_run, recipe_of
+from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.training import Evaluation, evaluate
 from clearprop.training.run_folder import read_config
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def named(name: str, target: str | None, config: dict[str, Any]) -> Dataset:
+def named(name: str, target: str | None, config: Mapping[str, object]) -> Dataset:
     """Return another data set as the recipe of a run takes it, not yet prepared.
 
     What the run was told of its data holds for this too, as far as it is of the same kind: columns
@@ -56,12 +56,17 @@ def named(name: str, target: str | None, config: dict[str, Any]) -> Dataset:
     Raises:
         ClearpropError: the data is missing, or not what the model was trained on.
     """
-    options: dict[str, Any] = {"target": target} if target else {}
-    if config.get("notes", {}).get(RECIPE) is None:
-        return data.load(name, **options)
+    if not is_of_recipe(config):
+        return data.load(name, target=target) if target else data.load(name)
     recipe, values = recipe_of(config, name)
-    before = {key: value for key, value in values.get("data", {}).items() if key not in OF_ITS_DATA}
-    options = {key: value for key, value in {**before, **options}.items() if value}
+    choice = values.get("data")
+    choice = choice if isinstance(choice, dict) else {}
+    before = {key: value for key, value in choice.items() if key not in OF_ITS_DATA}
+    options = {
+        key: value
+        for key, value in {**before, "target": target or before.get("target")}.items()
+        if value
+    }
     known = options_of(name, options)
     asked = ("target",) if target else ()
     kept = {key: value for key, value in options.items() if key in (*known, *asked)}

@@ -122,7 +122,7 @@ def _words(part: data.Dataset) -> Words | None:
     return [[vocabulary.tokens[token] for token in row if token] for row in part.inputs]
 
 
-def as_tags(outputs: NDArray[Any], words: Words, names: tuple[str, ...]) -> str:
+def as_tags(outputs: NDArray[np.generic], words: Words, names: tuple[str, ...]) -> str:
     """Return a tag for each word of each text as a table: number of the text, word, answer.
 
     >>> as_tags(np.array([[[0.0, 1.0], [1.0, 0.0]]]), [["go"]], ("noun", "verb")).splitlines()
@@ -138,7 +138,7 @@ def as_tags(outputs: NDArray[Any], words: Words, names: tuple[str, ...]) -> str:
     return table.getvalue()
 
 
-def as_csv(outputs: NDArray[Any], loss: nn.Loss, names: tuple[str, ...] | None) -> str:
+def as_csv(outputs: NDArray[np.generic], loss: nn.Loss, names: tuple[str, ...] | None) -> str:
     """Return outputs as a table: the answers, and of classes how probable each is.
 
     >>> as_csv(np.array([[0.0, 1e3]]), nn.find_loss("cross_entropy"), ("rain", "sun")).splitlines()

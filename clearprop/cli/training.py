@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
-from typing import Any
 
 from clearprop import nn
 from clearprop.cli.output import aligned, complain, measure, say, shown_error
@@ -31,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         return train(experiment, folder, report=not arguments.no_report)
 
 
-def chosen_values(arguments: argparse.Namespace) -> dict[str, Any]:
+def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
     """Return the values of ``--set``, with ``--data`` and ``--target`` among them.
 
     Raises:

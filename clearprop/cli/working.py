@@ -126,7 +126,7 @@ def _example(text: str, place: Path) -> Any:
             fix="give the numbers as the model takes them: --input 0.35,0.9",
         )
     inputs = data.load_inputs(text, preprocessor)
-    if isinstance(inputs, dict) or not len(inputs):
+    if not len(inputs):
         raise DataError("there is no example of numbers in the file", where=text)
     return np.asarray(inputs)[:1]
 

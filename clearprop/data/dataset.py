@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,16 @@ from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ClearpropError, DataError, unknown_name
 
 STREAM_LIMIT_BYTES = 2 * 2**30
+
+
+class About(TypedDict, total=False):
+    """Fields of a data set beside its examples, for what makes one."""
+
+    source: str
+    licence: str
+    test: Dataset
+    groups: NDArray[np.generic]
+    text_column: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +89,7 @@ class Dataset:
 
     name: str
     inputs: Any
-    targets: NDArray[Any]
+    targets: NDArray[np.number]
     task: Task
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
@@ -91,7 +101,7 @@ class Dataset:
     stream: bool | None = field(default=None, kw_only=True)
     preprocessor: Preprocessor | None = field(default=None, kw_only=True)
     vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict, kw_only=True)
-    groups: NDArray[Any] | None = field(default=None, kw_only=True)
+    groups: NDArray[np.generic] | None = field(default=None, kw_only=True)
     gap: int | None = field(default=None, kw_only=True)
     text_column: str | None = field(default=None, kw_only=True)
     row_names: tuple[str, ...] | None = field(default=None, kw_only=True)
@@ -292,7 +302,7 @@ class Dataset:
             error.where = self.name
             raise
 
-    def _in_classes_of(self, preprocessor: Preprocessor) -> NDArray[Any]:
+    def _in_classes_of(self, preprocessor: Preprocessor) -> NDArray[np.number]:
         old, new = self.class_names, preprocessor.class_names
         if self.task == "regression" or old is None or new is None or old == new:
             return self.targets

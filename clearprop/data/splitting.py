@@ -5,7 +5,7 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
     return SplitRows(*(np.sort(order[part]) for part in parts))
 
 
-def grouped(groups: NDArray[Any], dev: float, test: float, seed: int) -> SplitRows:
+def grouped(groups: NDArray[np.generic], dev: float, test: float, seed: int) -> SplitRows:
     """Return three random parts that no group is torn between, each as near its share as may be.
 
     Args:
@@ -137,7 +137,7 @@ def grouped(groups: NDArray[Any], dev: float, test: float, seed: int) -> SplitRo
     return SplitRows(*rows)
 
 
-def stratified(labels: NDArray[Any], dev: float, test: float, seed: int) -> SplitRows:
+def stratified(labels: NDArray[np.generic], dev: float, test: float, seed: int) -> SplitRows:
     """Return three disjoint random parts in which every class has its share.
 
     Shares are whole rows by largest remainder, so the parts have the size that they would have

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,7 +214,7 @@ def _categories(
 
 def _targets(
     file: TableFile, name: str, task: Task | None
-) -> tuple[NDArray[Any], tuple[str, ...] | None, Task]:
+) -> tuple[NDArray[np.number], tuple[str, ...] | None, Task]:
     import polars as pl
 
     values = file.frame[name]

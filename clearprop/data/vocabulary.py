@@ -243,7 +243,7 @@ class Vocabulary:
         default = other.numbers.get(UNKNOWN, -1)
         return np.array([other.numbers.get(token, default) for token in self.tokens], np.int32)
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> dict[str, object]:
         """Return it in plain types, as JSON takes it."""
         return {"tokens": list(self.tokens), "level": self.level}
 

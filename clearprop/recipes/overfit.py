@@ -39,9 +39,9 @@ class Parts:
         test: to judge by at the end.
     """
 
-    train: tuple[NDArray[Any], NDArray[Any]]
-    dev: tuple[NDArray[Any], NDArray[Any]]
-    test: tuple[NDArray[Any], NDArray[Any]]
+    train: tuple[NDArray[np.generic], NDArray[np.generic]]
+    dev: tuple[NDArray[np.generic], NDArray[np.generic]]
+    test: tuple[NDArray[np.generic], NDArray[np.generic]]
 
     @property
     def inputs(self) -> int:
@@ -185,7 +185,7 @@ def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
         class_names=dataset.class_names,
     )
 
-    def scaled(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def scaled(rows: NDArray[np.intp]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         part = dataset.take(rows)
         targets = part.targets
         if dataset.task == "regression":

@@ -190,7 +190,10 @@ def _not_found(inputs: NDArray[np.float32], train: Dataset, wrong: int, epochs: 
             f"{len(rows) - ones} of {names[0]!r}: no plane has that point on both sides",
         ]
     lines += [f"  {line}" for line in inequalities(inputs[rows], labels[rows])]
-    return [*lines, *(f"  {line}" for line in _contradiction(inputs, labels, rows, conflict))]
+    return [
+        *lines,
+        *(f"  {line}" for line in _contradiction(inputs, labels.astype(np.int32), rows, conflict)),
+    ]
 
 
 def _contradiction(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -17,8 +17,9 @@ from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Configuration, OrNone
 from clearprop.training import History, Record
+from clearprop.training.augmentation import Augment
 from clearprop.training.recording import EVERY
-from clearprop.training.snapshots import LOG
+from clearprop.training.snapshots import LOG, Given
 
 
 def _known_rule(name: str) -> str:
@@ -70,6 +71,19 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
+
+
+class FitOptions(TypedDict, total=False):
+    """Arguments of `fit` that a recipe may give."""
+
+    epochs: int
+    batch_size: int | None
+    seed: int
+    record: Record | None
+    snapshots: Given
+    average: float | None
+    patience: int | None
+    augment: Augment | None
 
 
 class Recipe(Configuration):
@@ -150,10 +164,10 @@ class Recipe(Configuration):
     def learning_rule(self, steps: int) -> optim.Optimizer:
         """Return the learning rule for a run of so many steps."""
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self) -> FitOptions:
         """Return what `fit` is told beside data, model, loss and learning rule."""
         return {
-            "epochs": self.epochs,
+            "epochs": self.epochs or 0,
             "batch_size": self.batch_size,
             "seed": self.seed,
             "record": Record(self.record, every=self.record_every) if self.record else None,
@@ -208,11 +222,11 @@ class NetworkRecipe(Recipe):
             return rule
         return optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self) -> FitOptions:
         """Return what `fit` is told beside data, model, loss and learning rule."""
         return {**super().fit_options(), "average": self.average, "patience": self.patience}
 
-    def rate(self, steps: int) -> Any:
+    def rate(self, steps: int) -> float | optim.Schedule:
         """Return the learning rate of a run of so many steps: a number, or a schedule."""
         highest = self.learning_rate
         if self.schedule == "constant" or steps < 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
@@ -12,6 +12,7 @@ from clearprop.recipes.recipe import (
     Activation,
     Count,
     Decay,
+    FitOptions,
     NetworkRecipe,
     Rate,
     RuleName,
@@ -62,7 +63,7 @@ class ResNet20Recipe(NetworkRecipe):
             return self
         return self.model_copy(update={"mirror": dataset.name not in DIGITS})
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self) -> FitOptions:
         """Return what `fit` is told, with changed pictures unless told otherwise."""
         mirrored = [] if self.mirror is False else [Flip()]
         changes = [*mirrored, Shift(2)] if self.augment else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,12 +116,12 @@ class TaggerRecipe(NetworkRecipe):
         return [line, "a sentence of the test part:", f"  {' '.join(shown[:16])} ..."]
 
 
-def answers(model: nn.Module, part: Dataset) -> NDArray[Any]:
+def answers(model: nn.Module, part: Dataset) -> NDArray[np.generic]:
     """Return the number of the tag that a model gives to each word of a prepared part, (N, T)."""
     return np.asarray(predict(model, part.inputs).argmax(axis=-1))
 
 
-def right_tags(told: NDArray[Any], part: Dataset) -> float:
+def right_tags(told: NDArray[np.generic], part: Dataset) -> float:
     """Return the share of the counted words of a part that are tagged rightly."""
     counted = part.targets >= 0
     return float((told == part.targets)[counted].mean())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from clearprop.recipes.characters import clipped
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
 from clearprop.training import History, evaluate
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 STEPS = 600
 
@@ -121,7 +124,7 @@ def weighed_words(splits: Splits) -> float:
     return float(classic.score(seen, splits.test.targets))
 
 
-def counts(part: Dataset, words: int) -> Any:
+def counts(part: Dataset, words: int) -> csr_array:
     """Return how often each known word occurs in each text, sparse (N, words)."""
     from scipy.sparse import csr_array
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import nn, optim
 from clearprop.data import Dataset, Preprocessor, Splits
@@ -83,14 +84,14 @@ class TranscribingRecipe(NetworkRecipe):
         return transcribe(model, given, length=length, beams=beams, first=first, last=last)
 
     @abstractmethod
-    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], Any]:
+    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], NDArray[np.generic]]:
         """Return the new examples of a file: what each is called, and what a model reads of them.
 
         Raises:
             DataError: the file is empty, damaged, or of another kind.
         """
 
-    def longest(self, preprocessor: Preprocessor, given: Any) -> int:
+    def longest(self, preprocessor: Preprocessor, given: NDArray[np.generic]) -> int:
         """Return how many tokens are written at most about new examples."""
         return int(preprocessor.parts[self.written].input_shape[0])
 
