@@ -20,7 +20,7 @@ from clearprop.training.run_folder import read_config
 WHERE = "clearprop worked"
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_worked(arguments: argparse.Namespace) -> int:
     """Write a handout, or mark a filled one; returns the exit code."""
     if arguments.grade is not None:
         return _grade(arguments)
