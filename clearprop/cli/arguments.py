@@ -16,7 +16,7 @@ from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.recipes import RECIPES
 
 CLOSE = 0.75
-"""How much an unknown option is like a known one that was meant; else it is taken for a key."""
+"""An option at least this similar to a known one is a slip; any other is taken for a key."""
 
 
 class Options(TypedDict, total=False):
@@ -35,7 +35,7 @@ class Argument:
     """An argument of a command.
 
     Attributes:
-        name: an option with its dashes, or what stands in a place of its own.
+        name: an option with its dashes, or the name of a positional argument.
         about: what it is, in a line.
         options: for argparse.
     """
@@ -104,12 +104,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "evaluate": Command(
         "inference.run_evaluate",
-        "judge a trained model on held-out or other data",
+        "evaluate a trained model on held-out or other data",
         (_RUN, _DATA, _TARGET),
     ),
     "predict": Command(
         "inference.run_predict",
-        "write a trained model's answers for new examples as CSV",
+        "write a trained model's predictions for new examples as CSV",
         (
             _RUN,
             Argument("--input", "a file with new examples, its target may be missing", {}),
@@ -120,7 +120,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "explain": Command(
         "inspection.run_explain",
-        "show every number of a trained model's pass over one example, there and back",
+        "show every number of a trained model's pass over one example, forward and backward",
         (
             _RUN,
             Argument(
@@ -239,7 +239,7 @@ def _command(given: Sequence[str]) -> tuple[str, Sequence[str]]:
     inner = [name.split()[1] for name in COMMANDS if name.startswith(f"{first} ")]
     if inner and len(given) == 1:
         raise ConfigurationError(
-            f"clearprop {first} wants to know what", expected=f"one of {', '.join(inner)}"
+            f"clearprop {first} needs a second word", expected=f"one of {', '.join(inner)}"
         )
     if inner:
         raise unknown_name("command", given[1], inner, where=f"clearprop {first}")

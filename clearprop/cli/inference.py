@@ -31,11 +31,11 @@ from clearprop.training.run_folder import read_config
 
 MOST_CLASSES = 20
 OF_ITS_DATA = ("name", "folder", "limit", "dev", "test")
-"""What a run was told that says which data to take, not how to read it."""
+"""Options of a run that say which data to take, not how to read it."""
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
-    """Judge a model and say how it does; returns the exit code."""
+    """Evaluate a model and print the result; returns the exit code."""
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preprocessor = trained(folder)
@@ -61,7 +61,7 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
 
 
 def shown_error(error: float, task: str) -> str:
-    """Return an error as it is read: a percentage of wrong answers, else a number.
+    """Return an error as text: a percentage of wrong predictions, or a number.
 
     >>> shown_error(0.5, "classification"), shown_error(12.3456, "regression")
     ('50.00 %', '12.35')
@@ -72,8 +72,8 @@ def shown_error(error: float, task: str) -> str:
 def other_data(name: str, target: str | None, config: Mapping[str, object]) -> Dataset:
     """Return another data set as the recipe of a run takes it, not yet prepared.
 
-    What the run was told of its data holds for this too, as far as it is of the same kind: columns
-    mean what they meant, and windows are as long. Another target can be named.
+    The data options of the run apply to this data too, as far as it is of the same kind: columns
+    keep their meaning and windows their length. Another target can be named.
 
     Raises:
         ClearpropError: the data is missing, or not what the model was trained on.
@@ -158,7 +158,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
     if outputs.ndim == 3 and words is not None:
         text = as_tags(outputs, words, preprocessor.class_names or ())
     else:
-        # Of a text that goes on, the answer is what follows its last place.
+        # Of a text that goes on, the prediction is what follows its last place.
         last = outputs[:, -1] if outputs.ndim == 3 else outputs
         text = as_csv(last, loss, preprocessor.class_names)
     return _write(text, len(outputs), arguments.output)

@@ -47,7 +47,7 @@ def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = False) -> int:
-    """Train an experiment, judge it, say how it went, and write the report; returns the exit code.
+    """Train an experiment, print the results, and write the report; returns the exit code.
 
     Args:
         experiment: the recipe and its data.
@@ -74,7 +74,7 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
 
 
 def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> int:
-    """Judge a run, say how it went, and write the report; returns the exit code.
+    """Evaluate a run, print the results, and write the report; returns the exit code.
 
     Args:
         experiment: the recipe and its data.
@@ -110,7 +110,7 @@ def shown(experiment: Experiment, numbers: dict[str, float]) -> list[str]:
             test = experiment.splits.test
             on = f" on {len(test):,} {test.noun}s" if name == "test error" and test else ""
             if experiment.loss == "sequence_cross_entropy" and experiment.dataset.noun != "window":
-                # Of sequences of unequal length this is not the share of all places.
+                # Of sequences of unequal length this is not the fraction of all places.
                 label += f", mean of the {experiment.dataset.noun}s"
             rows.append((label, text + on))
         else:
@@ -122,7 +122,7 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
     """Carry out a study, say what was found, and write its folder; returns the exit code."""
     chosen = kind.of(chosen_values(arguments), where=arguments.RECIPE)
     with new_run(arguments.folder, arguments.RECIPE) as folder:
-        claim(folder)  # before the work, that nothing is done in vain
+        claim(folder)  # before the work: a folder that cannot be used is found at once
         say("\n".join(aligned([("study", arguments.RECIPE), ("run", str(folder))])))
         found = chosen.carry_out()
         say()

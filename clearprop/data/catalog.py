@@ -130,7 +130,7 @@ def load(
         text: tables: the column of texts, from which to predict the target.
         tags: ``.txt`` and ``.tsv``: True reads a word and its tag a line.
         limit: cmudict, digit-captions: how many examples to take.
-        stress: cmudict: True tells vowels apart by their stress.
+        stress: cmudict: True distinguishes vowels by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
         stream: pictures: True to read batch by batch, False to hold all in memory.
 
@@ -197,7 +197,7 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     """Return new examples from a file, raw, as ``preprocessor.apply`` takes them: for a prediction.
 
     A table may lack the target; a text becomes one example (1, T) of its last T characters. For a
-    model of words each line is a text or a sentence; `new_texts` tells which words are unknown.
+    model of words each line is a text or a sentence; `new_texts` says which words are unknown.
 
     Raises:
         DataError: the file is missing, damaged, or not of the kind that the model was trained on.

@@ -76,9 +76,9 @@ def _of_bytes(table: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
             part = table[start : start + rows, channel]
             histogram[channel] += np.bincount(part, minlength=256)
     levels = np.arange(256.0)
-    share = histogram / histogram.sum(axis=1, keepdims=True)
-    mean = share @ levels
-    deviation = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(axis=1))
+    fraction = histogram / histogram.sum(axis=1, keepdims=True)
+    mean = fraction @ levels
+    deviation = np.sqrt((fraction * (levels - mean[:, None]) ** 2).sum(axis=1))
     low = np.argmax(histogram > 0, axis=1).astype(np.float64)
     high = 255.0 - np.argmax(histogram[:, ::-1] > 0, axis=1)
     return low, high, mean, deviation

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What spreadsheets and statistics programs write where a value is not known.
 MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?")
 
-# A column of text is one of numbers with a slip in it where at least this share reads as numbers.
+# A text column is a number column with mistakes where at least this fraction reads as numbers.
 NUMBER_SHARE = 0.5
 
 # One 0/1 feature for each category: more than this is a name or a number of a person or a thing.

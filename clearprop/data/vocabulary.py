@@ -215,7 +215,7 @@ class Vocabulary:
         return ("" if self.level == "character" else " ").join(found)
 
     def learned(self, numbers: NDArray[np.integer]) -> Vocabulary:
-        """Return what training rows leave of an open vocabulary: what is not in them is unknown.
+        """Return the tokens of an open vocabulary that occur in training rows; others are unknown.
 
         A word must occur `LEAST_COUNT` times in them, a character once; of the words the
         `MOST_WORDS` most frequent are kept.

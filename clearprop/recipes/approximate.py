@@ -243,7 +243,7 @@ def fit_layer(
         width: H.
         steps: of training.
         learning_rate: at the beginning; it falls to nothing as a cosine.
-        seed: of the first values.
+        seed: of the initial values.
         narrower: a fit with fewer units, or none.
 
     >>> x = np.linspace(-1, 1, 21)
@@ -279,7 +279,7 @@ def _solved(layer: HiddenLayer, x: Floats, y: Floats, unit: str) -> HiddenLayer:
 
 
 def _starts(width: int, unit: str, seed: int, narrower: HiddenLayer | None) -> list[HiddenLayer]:
-    """Return first values: the bends evenly over [-1, 1], to the one side or the other."""
+    """Return initial values: the bends evenly over [-1, 1], to the one side or the other."""
     random = np.random.default_rng([seed, width])
     steep = 1.0 if unit == "relu" else 3.0 * (1 + width / 8)
     layers = []

@@ -38,7 +38,7 @@ RECIPES: dict[str, Entry] = {
     "transfer": Entry(
         "TransferStudy", "what was learned of some classes helps with few samples of others"
     ),
-    "descent": Entry("DescentStudy", "every learning rule on its way down a surface, drawn"),
+    "descent": Entry("DescentStudy", "the path of every optimizer down a surface, drawn"),
     "overfit": Entry("OverfitStudy", "a network too large for its examples, and four remedies"),
     "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
     "char-rnn": Entry("CharRNNRecipe", "a text character by character, by a recurrent network"),

@@ -42,7 +42,7 @@ class CharGPTRecipe(CharacterRecipe):
     def settled(self, examples: int) -> CharGPTRecipe:
         """Return the recipe with its batches of `BATCH_SIZE` windows, `passes` times all of them.
 
-        Texts of few windows are read more often, until there are some hundred steps.
+        Texts of few windows get more epochs, for at least some hundred steps.
         """
         batch_size = self.batch_size or min(BATCH_SIZE, examples)
         steps = -(-examples // batch_size)

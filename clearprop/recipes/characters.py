@@ -80,7 +80,7 @@ class CharacterRecipe(NetworkRecipe):
         return LOSS
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule, given gradients that are cut to a longest norm."""
+        """Return the optimizer, with gradients clipped to a largest norm."""
         return clipped(super().learning_rule(steps), self.clip)
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
@@ -95,7 +95,7 @@ class CharacterRecipe(NetworkRecipe):
 
 
 def clipped(rule: optim.Optimizer, longest: float | None) -> optim.Optimizer:
-    """Return a learning rule, given gradients cut to a longest norm over all weights."""
+    """Return an optimizer whose gradients are clipped to a largest norm over all weights."""
     return rule if longest is None else optim.chain(optim.clip_by_global_norm(longest), rule)
 
 

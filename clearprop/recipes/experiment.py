@@ -1,4 +1,4 @@
-"""A recipe put to work: its data loaded, its model built and trained, and judged at the end."""
+"""A recipe with its data: the model is built, trained and evaluated."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def of_one_run(name: str) -> type[Recipe]:
 
 
 def of_run(config: Mapping[str, object], where: str) -> Experiment:
-    """Return the experiment that a run's configuration tells of, with the same data and split.
+    """Return the experiment that a run's configuration describes, with the same data and split.
 
     Args:
         config: what `clearprop.training.read_run` gives.
@@ -222,7 +222,7 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
             where=where,
             given=experiment.data_line,
             expected=f"{asked.get('examples')} training examples of {asked.get('name')}, unchanged",
-            fix="put the data back as it was; to judge the model on other data: "
+            fix="put the data back as it was; to evaluate the model on other data: "
             "clearprop evaluate RUN --data FILE",
         )
     return experiment
@@ -234,7 +234,7 @@ def is_of_recipe(config: Mapping[str, object]) -> bool:
 
 
 def recipe_of(config: Mapping[str, object], where: str) -> tuple[str, dict[str, object]]:
-    """Return name and values of the recipe that a run's configuration tells of.
+    """Return name and values of the recipe that a run's configuration describes.
 
     Raises:
         RunError: the run was not started by a recipe.

@@ -1,4 +1,4 @@
-"""The recipe ``forecast``: what comes next in a series, judged beside two naive forecasts.
+"""The recipe ``forecast``: what comes next in a series, compared with two naive forecasts.
 
 Shape letters: N windows, T values in a window, P values to predict.
 """

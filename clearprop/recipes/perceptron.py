@@ -25,7 +25,7 @@ MOST_TURNS = 500_000
 class PerceptronRecipe(Recipe):
     """Rosenblatt's perceptron, one example at a time: w += eta (t - y) x.
 
-    It tells one class from all others: iris setosa from the rest unless told otherwise; ``and``,
+    It tells one class from all others: iris setosa from the rest by default; ``and``,
     ``or`` and ``xor`` are data sets too.
 
     Attributes:

@@ -69,7 +69,7 @@ class TranscribingRecipe(NetworkRecipe):
         return "sequence_cross_entropy"
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule, given gradients that are cut to a longest norm."""
+        """Return the optimizer, with gradients clipped to a largest norm."""
         return clipped(super().learning_rule(steps), self.clip)
 
     def answers(self, model: Any, part: Dataset, beams: int = 1) -> list[list[int]]:
@@ -124,7 +124,7 @@ class TranscribingRecipe(NetworkRecipe):
         return [(name, tokens.decode(row)) for name, row in zip(names, told, strict=True)]
 
     def rates(self, answers: Sequence[Sequence[int]], part: Dataset) -> dict[str, float]:
-        """Return how wrong answers are: edits a wanted token, and the share not all right."""
+        """Return the error rates of predictions: edits per token, and wrong sequences."""
         wanted = references(part)
         return {
             f"{self.token} error rate": token_error_rate(answers, wanted),
