@@ -134,7 +134,7 @@ def test_the_circle_rule_sees() -> None:
     assert set(circle({"a": {"b"}, "b": {"a"}, "c": {"a"}})) == {"a", "b"}
 
 
-BY_NAME = {"__init__.py", "cli/arguments.py", "recipes/__init__.py"}
+BY_NAME = {"__init__.py", "cli/arguments.py", "recipes/__init__.py", "recipes/catalog.py"}
 """What loads modules when they are asked for: the public names, the commands and the recipes."""
 
 

@@ -9,14 +9,25 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn, TypedDict
 
 from clearprop.cli.output import say
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.recipes import RECIPES
 
 CLOSE = 0.75
-"""How much an unknown option is like a known one that was meant; else it is taken for a key."""
+"""An option at least this similar to a known one is a slip; any other is taken for a key."""
+
+
+class CommandOptions(TypedDict, total=False):
+    """CommandOptions of argparse's ``add_argument`` that the commands use."""
+
+    action: str
+    default: object
+    dest: str
+    metavar: str
+    nargs: str
+    type: Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -24,14 +35,14 @@ class Argument:
     """An argument of a command.
 
     Attributes:
-        name: an option with its dashes, or what stands in a place of its own.
+        name: an option with its dashes, or the name of a positional argument.
         about: what it is, in a line.
         options: for argparse.
     """
 
     name: str
     about: str
-    options: dict[str, Any] = field(default_factory=dict)
+    options: CommandOptions = field(default_factory=CommandOptions)
 
 
 @dataclass(frozen=True)
@@ -39,13 +50,13 @@ class Command:
     """A command.
 
     Attributes:
-        module: below `clearprop.cli`, with a function ``run(arguments) -> exit code``.
+        function: ``module.function`` below `clearprop.cli`: parsed arguments -> exit code.
         about: what it does, in a line.
         arguments: in the order of its help.
         more: what its help says besides.
     """
 
-    module: str
+    function: str
     about: str
     arguments: tuple[Argument, ...] = ()
     more: str = ""
@@ -63,7 +74,7 @@ _RECIPES = "recipes:\n" + "\n".join(f"  {name:14} {row.summary}" for name, row i
 
 COMMANDS: dict[str, Command] = {
     "train": Command(
-        "training",
+        "training.run_train",
         "train a recipe, write its run and its report",
         (
             Argument("RECIPE", f"one of {', '.join(RECIPES)}"),
@@ -76,12 +87,12 @@ COMMANDS: dict[str, Command] = {
         f"{_RECIPES}\n\n`clearprop summary RECIPE` shows the model and every key for --set.",
     ),
     "resume": Command(
-        "resuming",
+        "training.run_resume",
         "go on with a run that was interrupted",
         (_RUN, Argument("--no-report", "write no report", {"action": "store_true"})),
     ),
     "fork": Command(
-        "forking",
+        "training.run_fork",
         "go on from a state that a run kept, with something changed, as a new run",
         (
             _RUN,
@@ -92,13 +103,13 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "evaluate": Command(
-        "evaluating",
-        "judge a trained model on held-out or other data",
+        "inference.run_evaluate",
+        "evaluate a trained model on held-out or other data",
         (_RUN, _DATA, _TARGET),
     ),
     "predict": Command(
-        "predicting",
-        "write a trained model's answers for new examples as CSV",
+        "inference.run_predict",
+        "write a trained model's predictions for new examples as CSV",
         (
             _RUN,
             Argument("--input", "a file with new examples, its target may be missing", {}),
@@ -108,8 +119,8 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "explain": Command(
-        "explaining",
-        "show every number of a trained model's pass over one example, there and back",
+        "inspection.run_explain",
+        "show every number of a trained model's pass over one example, forward and backward",
         (
             _RUN,
             Argument(
@@ -122,7 +133,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "summary": Command(
-        "summarizing",
+        "summary.run_summary",
         "show layers, output shapes, parameters and operations per example",
         (
             Argument("MODEL", f"a recipe ({', '.join(RECIPES)}), a run or a .safetensors file"),
@@ -133,7 +144,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "worked": Command(
-        "working",
+        "worked.run_worked",
         "work a step of a small network out as a handout, or mark an exercise",
         (
             Argument(
@@ -156,14 +167,16 @@ COMMANDS: dict[str, Command] = {
         "`clearprop worked --grade sheet.md`. Numbers that begin with a minus follow an equals "
         "sign: --input=-1,2.",
     ),
-    "data list": Command("listing", "list the data sets that have a name"),
+    "data list": Command("datasets.run_list", "list the data sets that have a name"),
     "data show": Command(
-        "showing",
+        "datasets.run_show",
         "show what is in a data set",
         (Argument("NAME", "a name, a file or a folder"), _TARGET),
     ),
-    "report": Command("reporting", "write the report of a run again", (_RUN,)),
-    "diagnose": Command("diagnosing", "say what holds a run back, and how to fix it", (_RUN,)),
+    "report": Command("inspection.run_report", "write the report of a run again", (_RUN,)),
+    "diagnose": Command(
+        "inspection.run_diagnose", "say what holds a run back, and how to fix it", (_RUN,)
+    ),
 }
 
 
@@ -212,8 +225,9 @@ def parse(given: Sequence[str]) -> Callable[[], int] | None:
     arguments, unknown = parser.parse_known_args(rest)
     if unknown:
         raise _unknown(name, command, unknown, rest)
-    module = importlib.import_module(f"clearprop.cli.{command.module}")
-    return functools.partial(module.run, arguments)
+    module, _, function = command.function.partition(".")
+    imported = importlib.import_module(f"clearprop.cli.{module}")
+    return functools.partial(getattr(imported, function), arguments)
 
 
 def _command(given: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -225,7 +239,7 @@ def _command(given: Sequence[str]) -> tuple[str, Sequence[str]]:
     inner = [name.split()[1] for name in COMMANDS if name.startswith(f"{first} ")]
     if inner and len(given) == 1:
         raise ConfigurationError(
-            f"clearprop {first} wants to know what", expected=f"one of {', '.join(inner)}"
+            f"clearprop {first} needs a second word", expected=f"one of {', '.join(inner)}"
         )
     if inner:
         raise unknown_name("command", given[1], inner, where=f"clearprop {first}")

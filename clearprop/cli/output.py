@@ -62,34 +62,6 @@ def _fix(line: str) -> str:
     return _PYTHON_OPTION.sub(spelled, line)
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage.
-
-    >>> percent(0.0971)
-    '9.71 %'
-    """
-    return f"{100 * share:.2f} %"
-
-
-def shown_error(error: float, task: str) -> str:
-    """Return an error as it is read: a percentage of wrong answers, else a number.
-
-    >>> shown_error(0.5, "classification"), shown_error(12.3456, "regression")
-    ('50.00 %', '12.35')
-    """
-    return percent(error) if task == "classification" else f"{error:.4g}"
-
-
-def measure(name: str, value: float) -> str:
-    """Return a measured number; one whose name speaks of a share as a percentage.
-
-    >>> measure("phoneme error rate", 0.0971), measure("bits per character", 2.04371)
-    ('9.71 %', '2.044')
-    """
-    shares = ("rate", "accuracy", "share")
-    return percent(value) if name.endswith(shares) else f"{value:.4g}"
-
-
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return rows as lines with their cells in columns.
 

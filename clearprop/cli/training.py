@@ -1,27 +1,30 @@
-"""``clearprop train``: a recipe is trained, judged and reported."""
+"""``clearprop train``, ``resume`` and ``fork``: a recipe is trained, evaluated and reported."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 from pathlib import Path
-from typing import Any
 
 from clearprop import nn
-from clearprop.cli.output import aligned, complain, measure, say, shown_error
-from clearprop.cli.reporting import tell, write
-from clearprop.cli.runs import new_run
-from clearprop.errors import RunError
+from clearprop.cli.inference import shown_error
+from clearprop.cli.inspection import tell, write_report
+from clearprop.cli.output import aligned, complain, say
+from clearprop.cli.runs import existing_run, new_run
+from clearprop.errors import ConfigurationError, RunError
+from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
 from clearprop.recipes.configuration import assigned
-from clearprop.recipes.experiment import OWN_ERRORS, Experiment, prepare
+from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Run
+from clearprop.training.run_folder import SNAPSHOTS, read_config
+from clearprop.training.snapshots import SnapshotFolder, check_kept
 
 INTERRUPTED = 130
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_train(arguments: argparse.Namespace) -> int:
     """Train a recipe; returns the exit code."""
     kind = find_recipe(arguments.RECIPE)
     if issubclass(kind, Study):
@@ -31,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         return train(experiment, folder, report=not arguments.no_report)
 
 
-def chosen_values(arguments: argparse.Namespace) -> dict[str, Any]:
+def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
     """Return the values of ``--set``, with ``--data`` and ``--target`` among them.
 
     Raises:
@@ -44,7 +47,7 @@ def chosen_values(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = False) -> int:
-    """Train an experiment, judge it, say how it went, and write the report; returns the exit code.
+    """Train an experiment, print the results, and write the report; returns the exit code.
 
     Args:
         experiment: the recipe and its data.
@@ -71,7 +74,7 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
 
 
 def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> int:
-    """Judge a run, say how it went, and write the report; returns the exit code.
+    """Evaluate a run, print the results, and write the report; returns the exit code.
 
     Args:
         experiment: the recipe and its data.
@@ -92,7 +95,7 @@ def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> 
     write_results(folder, numbers)
     say("\n".join([*shown(experiment, numbers), *told.remarks]))
     if report:
-        say(f"report  {write(done, experiment, told)}")
+        say(f"report  {write_report(done, experiment, told)}")
     return 0
 
 
@@ -107,7 +110,7 @@ def shown(experiment: Experiment, numbers: dict[str, float]) -> list[str]:
             test = experiment.splits.test
             on = f" on {len(test):,} {test.noun}s" if name == "test error" and test else ""
             if experiment.loss == "sequence_cross_entropy" and experiment.dataset.noun != "window":
-                # Of sequences of unequal length this is not the share of all places.
+                # Of sequences of unequal length this is not the fraction of all places.
                 label += f", mean of the {experiment.dataset.noun}s"
             rows.append((label, text + on))
         else:
@@ -119,7 +122,7 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
     """Carry out a study, say what was found, and write its folder; returns the exit code."""
     chosen = kind.of(chosen_values(arguments), where=arguments.RECIPE)
     with new_run(arguments.folder, arguments.RECIPE) as folder:
-        claim(folder)  # before the work, that nothing is done in vain
+        claim(folder)  # before the work: a folder that cannot be used is found at once
         say("\n".join(aligned([("study", arguments.RECIPE), ("run", str(folder))])))
         found = chosen.carry_out()
         say()
@@ -130,3 +133,34 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
         if page is not None:
             say(f"report  {page}")
     return 0
+
+
+def run_resume(arguments: argparse.Namespace) -> int:
+    """Go on with a run; returns the exit code."""
+    folder = existing_run(arguments.RUN)
+    experiment = of_run(read_config(folder), str(folder))
+    return train(experiment, folder, report=not arguments.no_report, resume=True)
+
+
+def run_fork(arguments: argparse.Namespace) -> int:
+    """Fork a run; returns the exit code.
+
+    Raises:
+        ConfigurationError: no step is given, or its state was not kept.
+    """
+    parent = existing_run(arguments.RUN)
+    if arguments.step is None:
+        raise ConfigurationError(
+            "the step is missing at which the fork leaves the run",
+            where="clearprop fork",
+            fix=f"clearprop fork {parent} --step N",
+        )
+    check_kept(arguments.step, SnapshotFolder(parent / SNAPSHOTS).steps)
+    experiment = of_run(read_config(parent), str(parent))
+    values = assigned(arguments.values)
+    changed = experiment.changed(values)
+    with new_run(arguments.folder, experiment.name) as folder:
+        rows = [("parent", f"{parent}, step {arguments.step:,}"), ("run", str(folder))]
+        say("\n".join(aligned(rows)))
+        done = experiment.fork(parent, arguments.step, values, folder=folder)
+        return finish(changed, done, folder, report=not arguments.no_report)

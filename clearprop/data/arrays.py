@@ -70,7 +70,7 @@ def load_arrays(path: Path, *, task: Task | None = None) -> Dataset:
     return Dataset(path.name, inputs, targets, test=test, **common)
 
 
-def read_inputs(path: Path) -> NDArray[Any]:
+def read_inputs(path: Path) -> NDArray[np.generic]:
     """Return the inputs alone, for a prediction.
 
     Raises:
@@ -130,7 +130,7 @@ def _unnamed(path: Path, arrays: Mapping[str, Any], expected: list[str]) -> Data
     )
 
 
-def _check_rank(path: Path, arrays: Mapping[str, NDArray[Any]], *names: str) -> None:
+def _check_rank(path: Path, arrays: Mapping[str, NDArray[np.generic]], *names: str) -> None:
     for name in names:
         if not arrays[name].ndim:
             raise DataError(
@@ -141,7 +141,7 @@ def _check_rank(path: Path, arrays: Mapping[str, NDArray[Any]], *names: str) -> 
             )
 
 
-def _pictures(inputs: NDArray[Any]) -> NDArray[Any]:
+def _pictures(inputs: NDArray[np.generic]) -> NDArray[np.generic]:
     return inputs[..., None] if inputs.ndim == 3 and inputs.dtype == np.uint8 else inputs
 
 
@@ -149,7 +149,7 @@ def _column(targets: NDArray[Any]) -> NDArray[Any]:
     return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
 
 
-def _check_labels(path: Path, name: str, targets: NDArray[Any]) -> None:
+def _check_labels(path: Path, name: str, targets: NDArray[np.generic]) -> None:
     if targets.ndim != 1:
         raise DataError(
             "labels must be one for each example",
@@ -168,7 +168,7 @@ def _check_labels(path: Path, name: str, targets: NDArray[Any]) -> None:
 
 
 def _by_name(
-    path: Path, array_name: str, targets: NDArray[Any], names: tuple[str, ...]
+    path: Path, array_name: str, targets: NDArray[np.generic], names: tuple[str, ...]
 ) -> NDArray[np.int32]:
     position = {name: index for index, name in enumerate(names)}
     _check_labels(path, array_name, targets)
@@ -184,5 +184,5 @@ def _by_name(
     return np.array([position[name] for name in called], np.int32)
 
 
-def _text(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[str, ...] | None:
+def _text(arrays: Mapping[str, NDArray[np.generic]], name: str) -> tuple[str, ...] | None:
     return tuple(str(entry) for entry in arrays[name].ravel()) if name in arrays else None

@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     """
 
     inputs: Any
-    targets: NDArray[Any]
+    targets: NDArray[np.number]
 
 
 def epoch_order(length: int, seed: int, epoch: int) -> Indices:

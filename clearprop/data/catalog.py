@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +130,7 @@ def load(
         text: tables: the column of texts, from which to predict the target.
         tags: ``.txt`` and ``.tsv``: True reads a word and its tag a line.
         limit: cmudict, digit-captions: how many examples to take.
-        stress: cmudict: True tells vowels apart by their stress.
+        stress: cmudict: True distinguishes vowels by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
         stream: pictures: True to read batch by batch, False to hold all in memory.
 
@@ -176,7 +176,7 @@ def load(
     return loader(**given)
 
 
-def options_of(name_or_path: str | Path, given: Mapping[str, Any]) -> tuple[str, ...]:
+def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[str, ...]:
     """Return the options that `load` takes for this data.
 
     Args:
@@ -193,11 +193,11 @@ def options_of(name_or_path: str | Path, given: Mapping[str, Any]) -> tuple[str,
     return _loader(name_or_path, given)[1]
 
 
-def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[Any]:
+def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.generic]:
     """Return new examples from a file, raw, as ``preprocessor.apply`` takes them: for a prediction.
 
     A table may lack the target; a text becomes one example (1, T) of its last T characters. For a
-    model of words each line is a text or a sentence; `new_texts` tells which words are unknown.
+    model of words each line is a text or a sentence; `new_texts` says which words are unknown.
 
     Raises:
         DataError: the file is missing, damaged, or not of the kind that the model was trained on.
@@ -223,7 +223,7 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[Any]:
     raise _unreadable_kind(path, ".npz files and tables" if of_columns else ".npz files")
 
 
-def _loader(name_or_path: str | Path, given: Mapping[str, Any]) -> Loader:
+def _loader(name_or_path: str | Path, given: Mapping[str, object]) -> Loader:
     name = str(name_or_path).lower().replace("_", "-")
     if isinstance(name_or_path, str):
         if name in BUNDLED:
@@ -247,7 +247,7 @@ def _loader(name_or_path: str | Path, given: Mapping[str, Any]) -> Loader:
     return _file_loader(path, suffix, given)
 
 
-def _file_loader(path: Path, suffix: str, given: Mapping[str, Any]) -> Loader:
+def _file_loader(path: Path, suffix: str, given: Mapping[str, object]) -> Loader:
     is_table = suffix in TABLE_SUFFIXES
     options: tuple[str, ...]
     read: Callable[..., Dataset]

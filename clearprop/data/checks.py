@@ -5,8 +5,6 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +12,7 @@ from clearprop.data.sources import Inputs, Named
 from clearprop.errors import DataError
 
 
-def check_lengths(name: str, inputs: Inputs, targets: NDArray[Any]) -> None:
+def check_lengths(name: str, inputs: Inputs, targets: NDArray[np.generic]) -> None:
     """Raise unless there is at least one example and one target for each.
 
     Raises:
@@ -62,7 +60,7 @@ def check_tokens(name: str, inputs: Inputs, tokens: int) -> None:
         raise DataError("tokens are whole numbers", where=name, given=f"an array of {inputs.dtype}")
     if not isinstance(inputs, np.ndarray):
         return
-    wrong = (inputs < 0) | (inputs >= tokens)
+    wrong = np.less(inputs, 0) | np.greater_equal(inputs, tokens)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise DataError(
@@ -110,7 +108,7 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
 
 
 def checked_labels(
-    name: str, task: str, targets: NDArray[Any], class_names: tuple[str, ...] | None
+    name: str, task: str, targets: NDArray[np.number], class_names: tuple[str, ...] | None
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Return labels as int32 with the names of their classes, numerals where they have none.
 
@@ -148,7 +146,7 @@ def checked_labels(
 
 
 def _check_range(
-    name: str, targets: NDArray[Any], class_names: tuple[str, ...], lowest: int
+    name: str, targets: NDArray[np.number], class_names: tuple[str, ...], lowest: int
 ) -> None:
     wrong = (targets < lowest) | (targets >= len(class_names))
     if wrong.any():
@@ -170,7 +168,7 @@ def _check_range(
         )
 
 
-def checked_numbers(name: str, targets: NDArray[Any]) -> NDArray[np.float32]:
+def checked_numbers(name: str, targets: NDArray[np.generic]) -> NDArray[np.float32]:
     """Return regression targets as float32 (N, outputs).
 
     Raises:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,9 @@ class Column:
     categories: tuple[str, ...] | None = None
 
 
-def recode(codes: NDArray[Any], old: Sequence[str], new: Sequence[str]) -> NDArray[np.float64]:
+def recode(
+    codes: NDArray[np.generic], old: Sequence[str], new: Sequence[str]
+) -> NDArray[np.float64]:
     """Return codes into ``old`` as codes into ``new``; a name that ``new`` lacks becomes -1.
 
     Missing values (NaN) stay missing.
@@ -46,7 +47,7 @@ def recode(codes: NDArray[Any], old: Sequence[str], new: Sequence[str]) -> NDArr
 
 
 def arrange(
-    raw: NDArray[Any], columns: Sequence[Column], wanted: Sequence[Column]
+    raw: NDArray[np.generic], columns: Sequence[Column], wanted: Sequence[Column]
 ) -> NDArray[np.float64]:
     """Return the rows of a raw table with other columns and codes: those of ``wanted``.
 
@@ -59,7 +60,7 @@ def arrange(
     """
     known = {column.name: index for index, column in enumerate(columns)}
     check_present(known, wanted)
-    parts: list[NDArray[Any]] = []
+    parts: list[NDArray[np.generic]] = []
     for want in wanted:
         values, have = raw[:, known[want.name]], columns[known[want.name]]
         if (have.categories is None) != (want.categories is None):

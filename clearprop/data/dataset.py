@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,16 @@ from clearprop.errors import ClearpropError, DataError, unknown_name
 STREAM_LIMIT_BYTES = 2 * 2**30
 
 
+class About(TypedDict, total=False):
+    """Fields of a data set beside its examples, for what makes one."""
+
+    source: str
+    licence: str
+    test: Dataset
+    groups: NDArray[np.generic]
+    text_column: str | None
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Examples with their targets.
@@ -57,17 +67,17 @@ class Dataset:
         licence: under which terms.
         test: the official held-out part, where the set has one.
         columns: names and categories of a table whose inputs may have missing values.
-        scaling: how ``split`` scales the inputs unless told otherwise.
+        scaling: how ``split`` scales the inputs by default.
         stream: True to read batches from disk or host memory, False to keep all on the device; None
             decides by size.
         preprocessor: what the inputs were encoded by; None while they are raw.
         vocabularies: of inputs that are tokens, by their names ("inputs" where they have none), and
             of "targets" that are.
-        groups: int (N,): examples of the same number are never torn apart by a split.
+        groups: int (N,): examples of the same number stay in the same part of a split.
         gap: of windows of a series, whose rows stay in order: how many windows lie between two
             parts, so that no two parts share a number. None where rows are no such windows.
         text_column: of texts from a table: the column that they stood in.
-        row_names: what each example is called, such as the year that a window foretells.
+        row_names: what each example is called, such as the year that a window predicts.
 
     Raises:
         DataError: no rows, counts that differ, missing or infinite numbers, labels out of range.
@@ -79,7 +89,7 @@ class Dataset:
 
     name: str
     inputs: Any
-    targets: NDArray[Any]
+    targets: NDArray[np.number]
     task: Task
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
@@ -91,7 +101,7 @@ class Dataset:
     stream: bool | None = field(default=None, kw_only=True)
     preprocessor: Preprocessor | None = field(default=None, kw_only=True)
     vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict, kw_only=True)
-    groups: NDArray[Any] | None = field(default=None, kw_only=True)
+    groups: NDArray[np.generic] | None = field(default=None, kw_only=True)
     gap: int | None = field(default=None, kw_only=True)
     text_column: str | None = field(default=None, kw_only=True)
     row_names: tuple[str, ...] | None = field(default=None, kw_only=True)
@@ -202,15 +212,15 @@ class Dataset:
         shuffle: bool | None = None,
         scaling: Scaling | None = None,
     ) -> Splits:
-        """Return training, development and test part, prepared by what the training part says.
+        """Return training, development and test part, preprocessed as the training part says.
 
         Classification is stratified; groups stay whole; windows of a series stay in order, with a
         gap between the parts. An official test part is the test part, and ``test`` is then
         not used. With 0 a part is None.
 
         Args:
-            dev: fraction of the examples to judge by while training.
-            test: fraction of the examples to judge by at the end.
+            dev: fraction of the examples for evaluation while training.
+            test: fraction of the examples for evaluation at the end.
             seed: decides which examples; the same on every machine.
             shuffle: False takes train, dev and test in the order of the rows, as a series needs;
                 None shuffles all but texts without groups and series.
@@ -292,7 +302,7 @@ class Dataset:
             error.where = self.name
             raise
 
-    def _in_classes_of(self, preprocessor: Preprocessor) -> NDArray[Any]:
+    def _in_classes_of(self, preprocessor: Preprocessor) -> NDArray[np.number]:
         old, new = self.class_names, preprocessor.class_names
         if self.task == "regression" or old is None or new is None or old == new:
             return self.targets

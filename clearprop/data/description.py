@@ -22,7 +22,7 @@ class Description:
     task: str
     examples: int
     test_examples: int
-    input_shape: Any
+    input_shape: Sequence[int] | Mapping[str, Sequence[int]]
     dtype: str
     megabytes: float
     streamed: bool
@@ -125,7 +125,7 @@ def _dtypes(inputs: Any) -> str:
     return str(inputs.dtype)
 
 
-def shape_words(shape: Any) -> str:
+def shape_words(shape: Sequence[int] | Mapping[str, Sequence[int]]) -> str:
     """Return the shape of an example as people write it.
 
     >>> shape_words((28, 28, 1)), shape_words({"image": (12, 48, 1), "words": (6,)})
@@ -133,5 +133,4 @@ def shape_words(shape: Any) -> str:
     """
     if isinstance(shape, Mapping):
         return ", ".join(f"{name} {shape_words(sizes)}" for name, sizes in sorted(shape.items()))
-    sizes: Sequence[int] = shape
-    return "x".join(str(size) for size in sizes)
+    return "x".join(str(size) for size in shape)

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from clearprop.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 16
@@ -78,7 +81,7 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Any]:
+def _progress(name: str) -> Iterator[RichBar | bool]:
     """Yield the progress bar that pooch should drive, or False with one plain line."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         sys.stderr.write(f"downloading {name}\n")
@@ -100,7 +103,7 @@ class RichBar:
         name: what is being fetched.
     """
 
-    def __init__(self, progress: Any, name: str) -> None:
+    def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
         self._task = progress.add_task(name, total=None)
         self._total = 0

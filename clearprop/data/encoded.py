@@ -52,29 +52,29 @@ class EncodedRows:
         return (len(self.source), *self.preprocessor.encoded_shape)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """The type of the encoded numbers."""
         kinds: dict[str, Any] = {"bytes": np.uint8, "tokens": np.int32}
-        dtype: np.dtype[Any] = np.dtype(kinds.get(self.preprocessor.kind, np.float32))
+        dtype: np.dtype[np.generic] = np.dtype(kinds.get(self.preprocessor.kind, np.float32))
         return dtype
 
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, rows: Indices, /) -> NDArray[Any]:
+    def __getitem__(self, rows: Indices, /) -> NDArray[np.generic]:
         raw = np.asarray(self.source[rows])
         try:
             if self.preprocessor.raw_columns is not None and self.columns is not None:
                 raw = arrange(raw, self.columns, self.preprocessor.raw_columns)
             if self.vocabularies is not None:
                 raw = self._renumbered(raw, self.vocabularies[0])
-            encoded: NDArray[Any] = self.preprocessor.encode(raw)
+            encoded: NDArray[np.generic] = self.preprocessor.encode(raw)
             return encoded
         except ClearpropError as error:
             error.where = error.where or self.where
             raise
 
-    def _renumbered(self, raw: NDArray[Any], old: Vocabulary) -> NDArray[np.int32]:
+    def _renumbered(self, raw: NDArray[np.generic], old: Vocabulary) -> NDArray[np.int32]:
         tokens: NDArray[np.int32] = self._numbers[raw]
         if (tokens < 0).any():
             raise DataError(

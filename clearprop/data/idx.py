@@ -11,7 +11,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,13 @@ GZIP_MAGIC = b"\x1f\x8b"
 CHUNK_BYTES = 1 << 24
 
 
-def read_idx(path: str | Path) -> NDArray[Any]:
+class Readable(Protocol):
+    """An open file of bytes, compressed or not."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+def read_idx(path: str | Path) -> NDArray[np.generic]:
     """Return the array that an idx file holds, compressed by gzip or not, in native byte order.
 
     Raises:
@@ -41,7 +47,7 @@ def read_idx(path: str | Path) -> NDArray[Any]:
         with path.open("rb") as file:
             compressed = file.read(2) == GZIP_MAGIC
         with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
-            return _read(stream, path)  # type: ignore[arg-type]
+            return _read(stream, path)
     except FileNotFoundError as error:
         raise DataError("there is no such file", where=str(path)) from error
     except EOFError as error:
@@ -59,7 +65,7 @@ def read_idx(path: str | Path) -> NDArray[Any]:
         raise DataError("the file cannot be read", where=str(path), given=str(error)) from error
 
 
-def _read(stream: IO[bytes], path: Path) -> NDArray[Any]:
+def _read(stream: Readable, path: Path) -> NDArray[np.generic]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
         raise DataError(
@@ -96,7 +102,7 @@ def _read(stream: IO[bytes], path: Path) -> NDArray[Any]:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_at_most(stream: IO[bytes], count: int) -> bytearray:
+def _read_at_most(stream: Readable, count: int) -> bytearray:
     # A damaged header can announce any size, so memory grows only with what is really there.
     payload = bytearray()
     while len(payload) < count:

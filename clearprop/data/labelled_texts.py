@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.dataset import Dataset
+from clearprop.data.dataset import About, Dataset
 from clearprop.data.labels import labels_and_names
 from clearprop.data.pictures import SUFFIXES as PICTURES
 from clearprop.data.preprocessor import INPUTS
@@ -112,12 +112,12 @@ def read_texts(path: Path, column: str | None) -> list[str]:
 
 def labelled(
     texts: Sequence[str],
-    labels: NDArray[Any],
+    labels: NDArray[np.generic],
     name: str,
     sequence_length: int = SEQUENCE_LENGTH,
     *,
     place: Callable[[int], str] | None = None,
-    **about: Any,
+    **about: Unpack[About],
 ) -> Dataset:
     """Return texts as words, int32 (N, T), with their labels.
 

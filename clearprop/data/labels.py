@@ -5,7 +5,7 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from clearprop.errors import DataError
 FEW = 20
 
 
-def task_of(targets: NDArray[Any]) -> Literal["classification", "regression"]:
+def task_of(targets: NDArray[np.generic]) -> Literal["classification", "regression"]:
     """Return what targets call for: names and few distinct whole numbers are classes.
 
     Few is at most 20 or the square root of N, whichever is more, and at most half of N.
@@ -35,7 +35,7 @@ def task_of(targets: NDArray[Any]) -> Literal["classification", "regression"]:
 
 
 def labels_and_names(
-    targets: NDArray[Any], where: str | None = None
+    targets: NDArray[np.generic], where: str | None = None
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Return each target's place among the sorted distinct ones, and their names.
 
@@ -49,7 +49,7 @@ def labels_and_names(
         raise DataError(
             "classes must be names or whole numbers",
             where=where,
-            given=str(targets[targets != np.round(targets)][0]),
+            given=str(targets[int(np.argmax(targets.astype(np.float64) % 1 != 0))]),
             fix="numbers to predict are task='regression'",
         )
     classes, labels = np.unique(targets, return_inverse=True)
@@ -63,7 +63,7 @@ def labels_and_names(
     return labels.reshape(-1).astype(np.int32), tuple(map(class_name, classes))
 
 
-def class_name(target: Any) -> str:
+def class_name(target: object) -> str:
     """Return how a class is called: whole numbers without a decimal point.
 
     >>> class_name(2.0), class_name("cat")

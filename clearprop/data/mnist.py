@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,10 +204,10 @@ def _read_part(
             expected=f"from 0 to {len(class_names) - 1}",
             fix="copy or download the file again",
         )
-    return images[..., None], labels.astype(np.int32)
+    return images[..., None].astype(np.uint8, copy=False), labels.astype(np.int32)
 
 
-def _check_bytes(path: Path, array: NDArray[Any], axes: int, expected: str) -> None:
+def _check_bytes(path: Path, array: NDArray[np.generic], axes: int, expected: str) -> None:
     if array.ndim != axes or array.dtype != np.uint8:
         raise DataError(
             "the file does not hold what its name says",

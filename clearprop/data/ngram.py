@@ -120,8 +120,8 @@ def counted_bits(train: Dataset, test: Dataset, order: int = 2) -> float:
     0.11
     """
     tokens = len(train.class_names or ())
-    model = NGram.fit(train.inputs, train.targets, tokens, order)
-    return model.bits(test.inputs, test.targets)
+    model = NGram.fit(train.inputs, train.targets.astype(np.int32), tokens, order)
+    return model.bits(test.inputs, test.targets.astype(np.int32))
 
 
 def _contexts(inputs: NDArray[np.integer], tokens: int, order: int) -> NDArray[np.int64]:

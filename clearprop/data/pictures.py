@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class PictureFiles:
         return (len(self.paths), *self.size, self.channels)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """Bytes."""
         return np.dtype(np.uint8)
 
@@ -170,7 +170,7 @@ def read_inputs(path: Path, shape: Sequence[int]) -> NDArray[np.uint8]:
 def _dataset(
     name: str,
     files: PictureFiles,
-    labels: NDArray[Any],
+    labels: NDArray[np.integer],
     class_names: tuple[str, ...],
     *,
     stream: bool | None,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ class PreparedColumn:
     categories: tuple[str, ...] | None = None
 
 
-def fit_columns(raw: NDArray[Any], columns: Sequence[Column]) -> tuple[PreparedColumn, ...]:
+def fit_columns(raw: NDArray[np.generic], columns: Sequence[Column]) -> tuple[PreparedColumn, ...]:
     """Return what rows, float (N, C) with NaN for what is missing, say about each column.
 
     Raises:
@@ -41,7 +40,7 @@ def fit_columns(raw: NDArray[Any], columns: Sequence[Column]) -> tuple[PreparedC
     return tuple(_fit_column(column, raw[:, index]) for index, column in enumerate(columns))
 
 
-def _fit_column(column: Column, values: NDArray[Any]) -> PreparedColumn:
+def _fit_column(column: Column, values: NDArray[np.generic]) -> PreparedColumn:
     present = values[~np.isnan(values)]
     if not present.size:
         raise DataError(
@@ -66,7 +65,9 @@ def features_of(column: PreparedColumn) -> list[str]:
     return [f"{column.name}={category}" for category in column.categories]
 
 
-def encode_columns(raw: NDArray[Any], columns: Sequence[PreparedColumn]) -> NDArray[np.float64]:
+def encode_columns(
+    raw: NDArray[np.generic], columns: Sequence[PreparedColumn]
+) -> NDArray[np.float64]:
     """Return rows with gaps filled and categories as 0/1 features, float (N, F)."""
     parts: list[NDArray[np.float64]] = []
     for index, column in enumerate(columns):

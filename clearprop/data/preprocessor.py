@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,12 @@ from clearprop.errors import ClearpropError, DataError, ShapeError, kind_of
 Task: TypeAlias = Literal["classification", "regression", "text"]
 Scaling: TypeAlias = Literal["standard", "unit", "none"]
 Kind: TypeAlias = Literal["numbers", "bytes", "table", "tokens", "named"]
+
+if TYPE_CHECKING:
+    import jax
+
+Numbers: TypeAlias = "NDArray[np.number] | jax.Array"
+"""Numbers in memory or on a device."""
 
 INPUTS, TARGETS = "inputs", "targets"
 """Under which names the vocabularies stand of inputs that have no name, and of targets."""
@@ -93,7 +99,7 @@ class Preprocessor:
     def fit(
         cls,
         inputs: Inputs | Named,
-        targets: NDArray[Any] | None = None,
+        targets: NDArray[np.generic] | None = None,
         *,
         columns: tuple[Column, ...] | None = None,
         scaling: Scaling = "standard",
@@ -237,12 +243,12 @@ class Preprocessor:
         """
         return self.scaled(self.encode(raw))
 
-    def scaled_targets(self, targets: Any) -> Any:
+    def scaled_targets(self, targets: Numbers) -> Numbers:
         """Return regression targets with mean 0 and deviation 1 over the training part, float32."""
         center, spread = self._target_arrays()
         return (targets.astype(np.float32) - center) / spread
 
-    def restored_targets(self, outputs: Any) -> Any:
+    def restored_targets(self, outputs: Numbers) -> Numbers:
         """Return a model's scaled regression outputs in the units of the targets."""
         center, spread = self._target_arrays()
         return outputs * spread + center
@@ -263,7 +269,7 @@ class Preprocessor:
             )
         return sorted(self.parts.items())
 
-    def _check_shape(self, raw: NDArray[Any]) -> None:
+    def _check_shape(self, raw: NDArray[np.generic]) -> None:
         # A model of sequences takes them at any length.
         if self.kind != "tokens" and tuple(raw.shape[1:]) != self.input_shape:
             raise ShapeError(
@@ -273,7 +279,7 @@ class Preprocessor:
                 fix="add the batch axis: inputs[None]" if raw.shape == self.input_shape else None,
             )
 
-    def _as_bytes(self, raw: NDArray[Any]) -> NDArray[np.uint8]:
+    def _as_bytes(self, raw: NDArray[np.generic]) -> NDArray[np.uint8]:
         kept = raw.astype(np.uint8, copy=False)
         if raw.dtype != np.uint8 and not np.array_equal(kept, raw):
             raise DataError(
@@ -318,7 +324,9 @@ def learned(
     for name, vocabulary in vocabularies.items():
         if name != TARGETS:
             rows = inputs[name] if isinstance(inputs, Mapping) else inputs
-            known[name] = vocabulary.learned(rows[np.arange(len(rows))])
+            known[name] = vocabulary.learned(
+                rows[np.arange(len(rows))].astype(np.int32, copy=False)
+            )
     return known
 
 
@@ -341,7 +349,7 @@ def _fit_input(
 
 
 def _fit_table(
-    common: Preprocessor, raw: NDArray[Any], columns: tuple[Column, ...], scaling: Scaling
+    common: Preprocessor, raw: NDArray[np.generic], columns: tuple[Column, ...], scaling: Scaling
 ) -> Preprocessor:
     prepared = fit_columns(raw, columns)
     center, spread = center_and_spread(encode_columns(raw, prepared), scaling)

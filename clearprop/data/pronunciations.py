@@ -47,7 +47,7 @@ def load_pronunciations(
 
     Args:
         limit: how many words to take, drawn once for all; None takes every one.
-        stress: True tells vowels with a stress of 0, 1 and 2 apart.
+        stress: True distinguishes vowels with a stress of 0, 1 and 2.
         pronunciations: of words that have several: "first" or "all".
 
     Raises:

@@ -144,7 +144,7 @@ def _docstring_lines(node: Function) -> range:
 
 
 def _roles(node: Function, classes: frozenset[str]) -> dict[Place, str]:
-    """Return the role of every name that the syntax tree tells of, by line and column."""
+    """Return the role of every name that the syntax tree contains, by line and column."""
     roles: dict[Place, str] = {}
     parameters = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
     # Calls are found before what they call, and a class that is called stays a class.

@@ -22,15 +22,15 @@ class Source(Protocol):
         """The shape that all rows would have as one array, (N, ...)."""
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """The type of the numbers of a row."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: Indices, /) -> NDArray[Any]: ...
+    def __getitem__(self, rows: Indices, /) -> NDArray[np.generic]: ...
 
 
-Inputs: TypeAlias = NDArray[Any] | Source
+Inputs: TypeAlias = NDArray[np.generic] | Source
 Named: TypeAlias = Mapping[str, Inputs]
 """Several inputs of one example by name, each with the same N in front."""
 
@@ -53,14 +53,14 @@ class Rows:
         return (len(self.indices), *self.source.shape[1:])
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """The type of the numbers of a row."""
         return self.source.dtype
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, rows: Indices, /) -> NDArray[Any]:
+    def __getitem__(self, rows: Indices, /) -> NDArray[np.generic]:
         return self.source[self.indices[rows]]
 
 
@@ -73,7 +73,7 @@ def size_in_bytes(inputs: Inputs) -> int:
     return int(np.prod(inputs.shape, dtype=np.int64)) * inputs.dtype.itemsize
 
 
-def by_name(inputs: Any) -> bool:
+def by_name(inputs: object) -> bool:
     """Return whether inputs are several by name.
 
     >>> by_name({"source": np.zeros((2, 3))}), by_name(np.zeros((2, 3)))
@@ -82,7 +82,7 @@ def by_name(inputs: Any) -> bool:
     return isinstance(inputs, Mapping)
 
 
-def rows_of(inputs: Any, rows: Any) -> Any:
+def rows_of(inputs: Any, rows: Indices | slice) -> Any:
     """Return some rows of inputs, of each by its name where they are several.
 
     >>> rows_of({"b": np.arange(4), "a": -np.arange(4)}, np.array([3, 1]))
@@ -93,7 +93,7 @@ def rows_of(inputs: Any, rows: Any) -> Any:
     return np.asarray(inputs[rows])
 
 
-def evenly_spaced(inputs: Inputs, most: int) -> NDArray[Any]:
+def evenly_spaced(inputs: Inputs, most: int) -> NDArray[np.generic]:
     """Return at most that many rows, spread evenly over the source: a sample for statistics.
 
     >>> evenly_spaced(np.arange(10), 4).tolist()

@@ -1,11 +1,11 @@
-"""Which rows train, which judge while training (dev) and which judge at the end (test).
+"""Which rows are for training, which for evaluation while training (dev), which at the end (test).
 
 Shape letters: N examples, K classes.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,8 +92,8 @@ def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
     return SplitRows(*(np.sort(order[part]) for part in parts))
 
 
-def grouped(groups: NDArray[Any], dev: float, test: float, seed: int) -> SplitRows:
-    """Return three random parts that no group is torn between, each as near its share as may be.
+def grouped(groups: NDArray[np.generic], dev: float, test: float, seed: int) -> SplitRows:
+    """Return three random parts near their fractions; each group stays whole.
 
     Args:
         groups: int, (N,), the group of each row, such as the file that it comes from.
@@ -137,8 +137,8 @@ def grouped(groups: NDArray[Any], dev: float, test: float, seed: int) -> SplitRo
     return SplitRows(*rows)
 
 
-def stratified(labels: NDArray[Any], dev: float, test: float, seed: int) -> SplitRows:
-    """Return three disjoint random parts in which every class has its share.
+def stratified(labels: NDArray[np.generic], dev: float, test: float, seed: int) -> SplitRows:
+    """Return three disjoint random parts in which every class has the same fraction.
 
     Shares are whole rows by largest remainder, so the parts have the size that they would have
     without strata wherever the classes allow it; a class never leaves the training part.

@@ -5,7 +5,7 @@ Shape letters: N examples, F entries of the last axis.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from clearprop.errors import DataError
 Pair = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def center_and_spread(values: NDArray[Any], scaling: Literal["standard", "unit", "none"]) -> Pair:
+def center_and_spread(
+    values: NDArray[np.generic], scaling: Literal["standard", "unit", "none"]
+) -> Pair:
     """Return what to subtract and what to divide by, for each entry of the last axis.
 
     "standard": mean and standard deviation. "unit": the least value and the range. "none": 0 and 1.
@@ -33,7 +35,7 @@ def center_and_spread(values: NDArray[Any], scaling: Literal["standard", "unit",
     """
     if values.dtype == np.uint8:
         table = values.reshape(-1, values.shape[-1] if values.ndim > 2 else 1)
-        low, high, mean, deviation = _of_bytes(table)
+        low, high, mean, deviation = _of_bytes(table.astype(np.uint8, copy=False))
     else:
         numbers = values.astype(np.float64, copy=False).reshape(-1, values.shape[-1])
         low, high = numbers.min(axis=0), numbers.max(axis=0)
@@ -74,9 +76,9 @@ def _of_bytes(table: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
             part = table[start : start + rows, channel]
             histogram[channel] += np.bincount(part, minlength=256)
     levels = np.arange(256.0)
-    share = histogram / histogram.sum(axis=1, keepdims=True)
-    mean = share @ levels
-    deviation = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(axis=1))
+    fraction = histogram / histogram.sum(axis=1, keepdims=True)
+    mean = fraction @ levels
+    deviation = np.sqrt((fraction * (levels - mean[:, None]) ** 2).sum(axis=1))
     low = np.argmax(histogram > 0, axis=1).astype(np.float64)
     high = 255.0 - np.argmax(histogram[:, ::-1] > 0, axis=1)
     return low, high, mean, deviation

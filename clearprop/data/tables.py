@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What spreadsheets and statistics programs write where a value is not known.
 MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?")
 
-# A column of text is one of numbers with a slip in it where at least this share reads as numbers.
+# A text column is a number column with mistakes where at least this fraction reads as numbers.
 NUMBER_SHARE = 0.5
 
 # One 0/1 feature for each category: more than this is a name or a number of a person or a thing.
@@ -214,7 +214,7 @@ def _categories(
 
 def _targets(
     file: TableFile, name: str, task: Task | None
-) -> tuple[NDArray[Any], tuple[str, ...] | None, Task]:
+) -> tuple[NDArray[np.number], tuple[str, ...] | None, Task]:
     import polars as pl
 
     values = file.frame[name]

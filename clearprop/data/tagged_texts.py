@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from clearprop.data.dataset import Dataset
+from clearprop.data.dataset import About, Dataset
 from clearprop.data.labelled_texts import read_texts
 from clearprop.data.preprocessor import INPUTS
 from clearprop.data.texts import read_text
@@ -101,7 +101,7 @@ def tagged(
     sentences: Sequence[Tagged],
     name: str,
     sequence_length: int = SEQUENCE_LENGTH,
-    **about: Any,
+    **about: Unpack[About],
 ) -> Dataset:
     """Return sentences as words, int32 (N, T), with a label for each, -1 behind their ends.
 

@@ -31,7 +31,7 @@ def load_text(
     """Return windows of a text, tokens (N, T), and as targets the same moved on by one character.
 
     ``class_names`` is the vocabulary: every character of the file, sorted. Split, the text stays in
-    order: its beginning trains, what follows judges.
+    order: the beginning is the training part, the rest is for evaluation.
 
     Args:
         path: a UTF-8 file.

@@ -215,7 +215,7 @@ class Vocabulary:
         return ("" if self.level == "character" else " ").join(found)
 
     def learned(self, numbers: NDArray[np.integer]) -> Vocabulary:
-        """Return what training rows leave of an open vocabulary: what is not in them is unknown.
+        """Return the tokens of an open vocabulary that occur in training rows; others are unknown.
 
         A word must occur `LEAST_COUNT` times in them, a character once; of the words the
         `MOST_WORDS` most frequent are kept.
@@ -243,7 +243,7 @@ class Vocabulary:
         default = other.numbers.get(UNKNOWN, -1)
         return np.array([other.numbers.get(token, default) for token in self.tokens], np.int32)
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> dict[str, object]:
         """Return it in plain types, as JSON takes it."""
         return {"tokens": list(self.tokens), "level": self.level}
 

@@ -16,7 +16,7 @@ SIZE = 227
 
 
 class AlexNetRecipe(NetworkRecipe):
-    """AlexNet on a few hundred pictures of Fashion-MNIST, scaled up, unless told otherwise.
+    """AlexNet on a few hundred pictures of Fashion-MNIST, scaled up, by default.
 
     A folder of pictures: ``--data FOLDER --set data.size=227``. Smaller pictures are enlarged as
     often as they go into 227 x 227, and get a border.
@@ -46,7 +46,7 @@ class AlexNetRecipe(NetworkRecipe):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
 
     def settled(self, examples: int) -> AlexNetRecipe:
-        """Return the recipe with the numbers filled in: six passes in batches of 16."""
+        """Return the recipe with the numbers filled in: six epochs in batches of 16."""
         batch_size = self.batch_size or min(16, examples)
         update = {"epochs": self.epochs or 6, "batch_size": batch_size}
         return self.model_copy(update=update)

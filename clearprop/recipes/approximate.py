@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator
 from scipy import special
 
@@ -62,7 +62,7 @@ LECTURE = (
 """The lecture's six rectified linear units, whose sum is near x^3 + x^2 - x - 1 on [-2, 2]."""
 
 
-def six_units(x: Any) -> Floats:
+def six_units(x: ArrayLike) -> Floats:
     """Return what each of the lecture's six units adds at some points, (N,) -> (N, 6).
 
     >>> six_units([0.0, 1.0, -1.5]).sum(axis=1).round(6).tolist()
@@ -90,7 +90,7 @@ class Target:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class HiddenLayer:
     """The sum y = sum_j alpha_j f(w_j x + theta_j), for x scaled to [-1, 1].
 
     Attributes:
@@ -121,7 +121,7 @@ class Fit:
     """
 
     unit: str
-    layer: Layer
+    layer: HiddenLayer
     values: Floats
     error: float
     largest: float
@@ -244,7 +244,7 @@ def fit_layer(
         width: H.
         steps: of training.
         learning_rate: at the beginning; it falls to nothing as a cosine.
-        seed: of the first values.
+        seed: of the initial values.
         narrower: a fit with fewer units, or none.
 
     >>> x = np.linspace(-1, 1, 21)
@@ -268,29 +268,29 @@ def fit_layer(
     return Fit(unit, best, values, float(np.sqrt((error**2).mean())), float(error.max()))
 
 
-def _distance(layer: Layer, x: Floats, y: Floats, unit: str) -> float:
+def _distance(layer: HiddenLayer, x: Floats, y: Floats, unit: str) -> float:
     return float(((layer.hidden(x, unit) @ layer.alpha - y) ** 2).mean())
 
 
-def _solved(layer: Layer, x: Floats, y: Floats, unit: str) -> Layer:
+def _solved(layer: HiddenLayer, x: Floats, y: Floats, unit: str) -> HiddenLayer:
     """Return the layer with the alpha of least squares, where these are nearer."""
     alpha = np.linalg.lstsq(layer.hidden(x, unit), y, rcond=1e-9)[0]
-    solved = Layer(layer.w, layer.theta, np.asarray(alpha, np.float64))
+    solved = HiddenLayer(layer.w, layer.theta, np.asarray(alpha, np.float64))
     return min((solved, layer), key=lambda one: _distance(one, x, y, unit))
 
 
-def _starts(width: int, unit: str, seed: int, narrower: Layer | None) -> list[Layer]:
-    """Return first values: the bends evenly over [-1, 1], to the one side or the other."""
+def _starts(width: int, unit: str, seed: int, narrower: HiddenLayer | None) -> list[HiddenLayer]:
+    """Return initial values: the bends evenly over [-1, 1], to the one side or the other."""
     random = np.random.default_rng([seed, width])
     steep = 1.0 if unit == "relu" else 3.0 * (1 + width / 8)
     layers = []
     for _ in range(ATTEMPTS):
         w = steep * random.choice([-1.0, 1.0], width) * random.uniform(0.5, 1, width)
         bends = 2 * (random.permutation(width) + random.uniform(0, 1, width)) / width - 1
-        layers.append(Layer(w, -w * bends, random.normal(0, 1 / np.sqrt(width), width)))
+        layers.append(HiddenLayer(w, -w * bends, random.normal(0, 1 / np.sqrt(width), width)))
     if narrower is not None:
         known, first = len(narrower.w), layers[0]
-        layers[0] = Layer(
+        layers[0] = HiddenLayer(
             np.append(narrower.w, first.w[known:]),
             np.append(narrower.theta, first.theta[known:]),
             np.append(narrower.alpha, np.zeros(width - known)),
@@ -299,8 +299,8 @@ def _starts(width: int, unit: str, seed: int, narrower: Layer | None) -> list[La
 
 
 def _trained(
-    x: Floats, y: Floats, unit: str, starts: Sequence[Layer], steps: int, learning_rate: float
-) -> list[Layer]:
+    x: Floats, y: Floats, unit: str, starts: Sequence[HiddenLayer], steps: int, learning_rate: float
+) -> list[HiddenLayer]:
     rule = optim.adam(schedules.cosine(learning_rate, steps))
     xs, ys = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
 
@@ -326,7 +326,7 @@ def _trained(
         key: np.asarray(value, np.float64)
         for key, value in jax.jit(jax.vmap(attempt))(stacked).items()
     }
-    return [Layer(*values) for values in zip(*(found[k] for k in stacked), strict=True)]
+    return [HiddenLayer(*values) for values in zip(*(found[k] for k in stacked), strict=True)]
 
 
 def _lecture_lines() -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +62,7 @@ def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dat
 
 
 def truth_table_lines(
-    inputs: NDArray[Any], targets: NDArray[Any], outputs: NDArray[Any]
+    inputs: NDArray[np.generic], targets: NDArray[np.generic], outputs: NDArray[np.generic]
 ) -> list[str]:
     """Return a truth table with what a model answers, as lines.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from clearprop import models, nn
@@ -78,7 +79,7 @@ class CaptionRecipe(TranscribingRecipe):
             dropout=self.dropout,
         )
 
-    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], Any]:
+    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], NDArray[np.generic]]:
         """Return the pictures of a file or folder, numbered, as the model sees them.
 
         Raises:
@@ -121,7 +122,7 @@ class CaptionRecipe(TranscribingRecipe):
 
 
 def describe(
-    model: Any, preprocessor: Preprocessor, images: np.ndarray[Any, Any], *, beams: int = 4
+    model: Any, preprocessor: Preprocessor, images: NDArray[np.generic], *, beams: int = 4
 ) -> list[str]:
     """Return what a trained network says about pictures.
 
@@ -141,7 +142,7 @@ def describe(
 
 
 def _told(
-    model: Any, preprocessor: Preprocessor, images: np.ndarray[Any, Any], beams: int
+    model: Any, preprocessor: Preprocessor, images: NDArray[np.generic], beams: int
 ) -> list[list[int]]:
     if not len(images):
         return []
@@ -151,7 +152,7 @@ def _told(
     return transcribe(model, seen, length=length, beams=beams, first=first, last=last)
 
 
-def draw_attention(model: Any, preprocessor: Preprocessor, image: np.ndarray[Any, Any]) -> Drawing:
+def draw_attention(model: Any, preprocessor: Preprocessor, image: NDArray[np.generic]) -> Drawing:
     """Draw a picture once a word of its caption, with where the network looked for that word.
 
     Args:

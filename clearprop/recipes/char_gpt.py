@@ -42,7 +42,7 @@ class CharGPTRecipe(CharacterRecipe):
     def settled(self, examples: int) -> CharGPTRecipe:
         """Return the recipe with its batches of `BATCH_SIZE` windows, `passes` times all of them.
 
-        Texts of few windows are read more often, until there are some hundred steps.
+        Texts of few windows get more epochs, for at least some hundred steps.
         """
         batch_size = self.batch_size or min(BATCH_SIZE, examples)
         steps = -(-examples // batch_size)
@@ -73,13 +73,14 @@ class CharGPTRecipe(CharacterRecipe):
             dropout=self.dropout,
         )
 
-    def remarks(self, model: Any, history: History, splits: Splits) -> list[str]:
+    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return a text that the model wrote, after a beginning from the development part.
 
         A model that reads one character at once has no room to write another.
         """
-        if model.context < 2:
+        network: Any = model  # a GPT, whose state only the models know
+        if network.context < 2:
             return []
-        prompt = min(PROMPT, model.context - 1)
-        text = sampled(model, splits, model.context - prompt, prompt=prompt, seed=self.seed)
+        prompt = min(PROMPT, network.context - 1)
+        text = sampled(network, splits, network.context - prompt, prompt=prompt, seed=self.seed)
         return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]

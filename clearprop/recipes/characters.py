@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,9 +15,12 @@ from clearprop.data.catalog import TEXT_SUFFIXES
 from clearprop.data.ngram import counted_bits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
+from clearprop.models.generation import LanguageModel, generate
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
 from clearprop.training import History, evaluate
+
+State = TypeVar("State")
 
 LOSS = "sequence_cross_entropy"
 SEQUENCE_LENGTH = 100
@@ -77,7 +80,7 @@ class CharacterRecipe(NetworkRecipe):
         return LOSS
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule, given gradients that are cut to a longest norm."""
+        """Return the optimizer, with gradients clipped to a largest norm."""
         return clipped(super().learning_rule(steps), self.clip)
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
@@ -86,12 +89,13 @@ class CharacterRecipe(NetworkRecipe):
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return a text that the model wrote, after a beginning from the development part."""
+        assert isinstance(model, models.RecurrentLanguageModel)
         text = sampled(model, splits, SAMPLE, seed=self.seed)
         return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]
 
 
 def clipped(rule: optim.Optimizer, longest: float | None) -> optim.Optimizer:
-    """Return a learning rule, given gradients cut to a longest norm over all weights."""
+    """Return an optimizer whose gradients are clipped to a largest norm over all weights."""
     return rule if longest is None else optim.chain(optim.clip_by_global_norm(longest), rule)
 
 
@@ -112,7 +116,7 @@ def bits_per_character(model: nn.Module, splits: Splits) -> dict[str, float]:
 
 
 def sampled(
-    model: Any,
+    model: LanguageModel[State],
     splits: Splits,
     length: int,
     *,
@@ -132,5 +136,5 @@ def sampled(
     """
     part = splits.dev or splits.train
     begun = jnp.asarray(part.inputs[:1, :prompt])
-    tokens = models.generate(model, begun, length, seed=seed, temperature=temperature)
+    tokens = generate(model, begun, length, seed=seed, temperature=temperature)
     return splits.preprocessor.vocabularies[INPUTS].decode(np.asarray(tokens[0]))

@@ -42,7 +42,7 @@ class DataSource(Configuration):
         text: tables: the column of texts, from which to predict the target.
         tags: .txt and .tsv files: true reads a word and its tag a line.
         limit: cmudict and digit-captions: how many examples to take.
-        stress: cmudict: true tells vowels apart by their stress.
+        stress: cmudict: true distinguishes vowels by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
     """
 
@@ -109,8 +109,8 @@ class DataChoice(DataSource):
     """What to load, and what to hold out of it.
 
     Attributes:
-        dev: fraction to judge by while training.
-        test: fraction to judge by at the end, where the set has no official test part.
+        dev: fraction for the evaluation while training.
+        test: fraction for the evaluation at the end, where the set has no official test part.
     """
 
     dev: Fraction = 0.1

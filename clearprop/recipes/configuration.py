@@ -38,7 +38,7 @@ class Configuration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], where: str | None = None) -> Self:
+    def of(cls, values: Mapping[str, object], where: str | None = None) -> Self:
         """Return the configuration with these values; numbers may come as text.
 
         Args:
@@ -55,7 +55,7 @@ class Configuration(BaseModel):
             raise _explained(cls, error, where) from None
 
 
-def assigned(assignments: Iterable[str]) -> dict[str, Any]:
+def assigned(assignments: Iterable[str]) -> dict[str, object]:
     """Return ``key=value`` texts as nested values: ``data.name=iris`` goes into the group ``data``.
 
     Raises:

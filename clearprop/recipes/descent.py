@@ -1,4 +1,4 @@
-"""The study ``descent``: every learning rule on its way down the same surface, drawn.
+"""The study ``descent``: the path of every optimizer down the same surface, drawn.
 
 Shape letters: D weights (1 or 2), R rates, T steps.
 """
@@ -47,7 +47,7 @@ class Trail:
     """The way of one rule down a surface.
 
     Attributes:
-        rule: name of the learning rule.
+        rule: name of the optimizer.
         rate: its learning rate.
         points: the start and where each step led, (T + 1, D).
         heights: there, (T + 1,).
@@ -66,7 +66,7 @@ class Trail:
 
 
 class DescentStudy(Study):
-    """Gradient descent and every other learning rule over a surface, from one start.
+    """Gradient descent and every other optimizer on one surface, from one start.
 
     The surfaces are parabola (one weight, the lecture's x^2 + 3), ravine, rosenbrock, beale,
     saddle, and diabetes, the loss of two weights on real data. In Python `descend` takes any
@@ -74,11 +74,11 @@ class DescentStudy(Study):
 
     Attributes:
         surface: parabola, ravine, rosenbrock, beale, saddle or diabetes.
-        rules: learning rules by name; all there are unless some are named.
+        rules: names of optimizers; all of them unless some are given.
         learning_rate: for all rules; none tries ten rates and takes each rule's best.
         start: where to begin, one number a weight; the surface's own unless given.
         steps: how many to take.
-        tolerance: a rule has arrived where no more than this share of the start's height is left.
+        tolerance: the fraction of the start's height that may be left on arrival.
 
     >>> DescentStudy.of({"surface": "ravine", "rules": "sgd,adam", "start": "-4,1"}).start
     (-4.0, 1.0)
@@ -117,11 +117,11 @@ def compare(
 
     Args:
         surface: one of `find_surface`, or a `Surface` of a function of one's own.
-        rules: names of learning rules.
+        rules: names of optimizers.
         start: where to begin; None takes the surface's own.
         rates: to choose from.
         steps: T.
-        tolerance: the share of the start's height that may be left on arrival.
+        tolerance: the fraction of the start's height that may be left on arrival.
 
     Raises:
         ConfigurationError: the start has not one number for each weight of the surface.
@@ -159,14 +159,14 @@ def compare(
 def descend(
     function: Height, start: Sequence[float], rule: str, rates: Sequence[float], steps: int
 ) -> list[Trail]:
-    """Return the way of one learning rule down a function, at each of several rates.
+    """Return the path of one optimizer down a function, for each of several rates.
 
-    w <- w + delta, with the delta that the rule makes of the gradient that back-propagation gives.
+    w <- w + update, where the optimizer computes the update from the gradient of back-propagation.
 
     Args:
         function: w (D,) -> a scalar, built from clearprop operations.
         start: D numbers.
-        rule: name of a learning rule.
+        rule: name of an optimizer.
         rates: learning rates; a constant rate only scales a rule's updates.
         steps: T.
 
@@ -308,5 +308,5 @@ def _by_step(surface: Surface, trails: list[Trail]) -> Drawing:
     return Drawing(
         f"Height by step on the {surface.name}",
         figure,
-        "A straight line downwards loses the same share of its height in every step.",
+        "A straight line downwards loses the same fraction of its height in every step.",
     )

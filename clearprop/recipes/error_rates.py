@@ -31,12 +31,14 @@ def edit_distance(given: Sequence[Hashable], wanted: Sequence[Hashable]) -> int:
 def token_error_rate(
     given: Sequence[Sequence[Hashable]], wanted: Sequence[Sequence[Hashable]]
 ) -> float:
-    """Return the edits that all answers need over the number of wanted tokens; it can pass 1.
+    """Return the edits that all predictions need, divided by the number of reference tokens.
+
+    The rate can exceed 1.
 
     Of phonemes it is the phoneme error rate, of words the word error rate.
 
     Raises:
-        ConfigurationError: there are not as many answers as references, or nothing is wanted.
+        ConfigurationError: there are not as many predictions as references, or nothing is wanted.
 
     >>> token_error_rate(["ab", "xd"], ["abc", "cd"])
     0.4
@@ -51,10 +53,10 @@ def token_error_rate(
 def sequence_error_rate(
     given: Sequence[Sequence[Hashable]], wanted: Sequence[Sequence[Hashable]]
 ) -> float:
-    """Return the share of answers that are not right from the first token to the last.
+    """Return the fraction of predictions that are not right from the first token to the last.
 
     Raises:
-        ConfigurationError: there are not as many answers as references, or none.
+        ConfigurationError: there are not as many predictions as references, or none.
 
     >>> sequence_error_rate(["ab", "cd"], ["abc", "cd"])
     0.5

@@ -1,16 +1,16 @@
-"""A recipe put to work: its data loaded, its model built and trained, and judged at the end."""
+"""A recipe with its data: the model is built, trained and evaluated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 from clearprop import nn
 from clearprop.data import Dataset, Splits
 from clearprop.errors import ConfigurationError, RunError
-from clearprop.recipes import RECIPES, find_recipe
+from clearprop.recipes.catalog import RECIPES, find_recipe
 from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.study import Study
 from clearprop.training import Evaluation, Event, FitConfig, Run, evaluate, open_run, train
@@ -21,6 +21,15 @@ RECIPE = "recipe"
 
 OWN_ERRORS = ("training error", "development error", "test error")
 """Of the final numbers of a run, the errors of its loss."""
+
+
+class RunOptions(TypedDict, total=False):
+    """Arguments of `clearprop.training.fit` that do not depend on the recipe."""
+
+    folder: Path | str | None
+    resume: bool
+    progress: bool
+    on_event: Callable[[Event], None] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +95,7 @@ class Experiment:
             self.config(folder=folder, resume=resume, progress=progress, on_event=on_event)
         )
 
-    def config(self, **options: Any) -> FitConfig:
+    def config(self, **options: Unpack[RunOptions]) -> FitConfig:
         """Return what `clearprop.training.fit` is asked for, with further options of it."""
         return FitConfig(
             self.model(),
@@ -98,7 +107,9 @@ class Experiment:
             **options,
         )
 
-    def fork(self, parent: Path, step: int, values: Mapping[str, Any], **options: Any) -> Run:
+    def fork(
+        self, parent: Path, step: int, values: Mapping[str, object], **options: Unpack[RunOptions]
+    ) -> Run:
         """Train on from a state that the run in a folder kept, with other values of the recipe.
 
         Args:
@@ -112,7 +123,7 @@ class Experiment:
         """
         return open_run(parent, self.config()).leave(step, self.changed(values).config(**options))
 
-    def changed(self, values: Mapping[str, Any]) -> Experiment:
+    def changed(self, values: Mapping[str, object]) -> Experiment:
         """Return the experiment with other values of its recipe, and the same data.
 
         Raises:
@@ -152,7 +163,7 @@ class Experiment:
         return evaluate(model, part, self.loss, self.splits.preprocessor)
 
 
-def prepare(name: str, values: Mapping[str, Any] | None = None) -> Experiment:
+def prepare(name: str, values: Mapping[str, object] | None = None) -> Experiment:
     """Return a recipe by name with its data loaded and split.
 
     Args:
@@ -189,8 +200,8 @@ def of_one_run(name: str) -> type[Recipe]:
     return kind
 
 
-def of_run(config: Mapping[str, Any], where: str) -> Experiment:
-    """Return the experiment that a run's configuration tells of, with the same data and split.
+def of_run(config: Mapping[str, object], where: str) -> Experiment:
+    """Return the experiment that a run's configuration describes, with the same data and split.
 
     Args:
         config: what `clearprop.training.read_run` gives.
@@ -201,7 +212,8 @@ def of_run(config: Mapping[str, Any], where: str) -> Experiment:
     """
     name, values = recipe_of(config, where)
     experiment = prepare(name, values)
-    before = config.get("data", {}).get("fingerprint")
+    asked = _section(config, "data")
+    before = asked.get("fingerprint")
     train = experiment.splits.train
     now = Split(train.name, train.inputs, train.targets, train).fingerprint()
     if before is not None and before != now:
@@ -209,25 +221,34 @@ def of_run(config: Mapping[str, Any], where: str) -> Experiment:
             "the data is no longer what the run was trained on",
             where=where,
             given=experiment.data_line,
-            expected=f"{config['data'].get('examples')} training examples of "
-            f"{config['data'].get('name')}, unchanged",
-            fix="put the data back as it was; to judge the model on other data: "
+            expected=f"{asked.get('examples')} training examples of {asked.get('name')}, unchanged",
+            fix="put the data back as it was; to evaluate the model on other data: "
             "clearprop evaluate RUN --data FILE",
         )
     return experiment
 
 
-def recipe_of(config: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
-    """Return name and values of the recipe that a run's configuration tells of.
+def is_of_recipe(config: Mapping[str, object]) -> bool:
+    """Return whether a recipe started the run of a configuration."""
+    return bool(_section(_section(config, "notes"), RECIPE))
+
+
+def recipe_of(config: Mapping[str, object], where: str) -> tuple[str, dict[str, object]]:
+    """Return name and values of the recipe that a run's configuration describes.
 
     Raises:
         RunError: the run was not started by a recipe.
     """
-    note = config.get("notes", {}).get(RECIPE)
-    if not isinstance(note, dict) or note.get("name") not in RECIPES:
+    note = _section(_section(config, "notes"), RECIPE)
+    if note.get("name") not in RECIPES:
         raise RunError(
             "this run was not started by a recipe, so its data and model are not known here",
             where=where,
             fix="go on with it in Python: cp.fit(..., folder=..., resume=True)",
         )
-    return str(note["name"]), dict(note.get("values", {}))
+    return str(note["name"]), dict(_section(note, "values"))
+
+
+def _section(config: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = config.get(name)
+    return found if isinstance(found, Mapping) else {}

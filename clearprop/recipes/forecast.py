@@ -1,11 +1,11 @@
-"""The recipe ``forecast``: what comes next in a series, judged beside two naive forecasts.
+"""The recipe ``forecast``: what comes next in a series, compared with two naive forecasts.
 
 Shape letters: N windows, T values in a window, P values to predict.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,6 @@ from clearprop.glass.style import Drawing, canvas, drawn, line
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Chosen, Count, NetworkRecipe, Rate, ScheduleName
 from clearprop.training import History, predict
-
-Numbers = NDArray[np.floating[Any]]
 
 
 class ForecastRecipe(NetworkRecipe):
@@ -129,7 +127,7 @@ class ForecastRecipe(NetworkRecipe):
         return self.season or (known.season if known else None)
 
 
-def persistence(windows: Numbers, horizon: int) -> Numbers:
+def persistence(windows: NDArray[np.floating], horizon: int) -> NDArray[np.floating]:
     """Return the forecast that all stays as it was last: (N, T) windows to (N, P).
 
     >>> persistence(np.array([[1.0, 2.0, 3.0]]), 2).tolist()
@@ -138,7 +136,7 @@ def persistence(windows: Numbers, horizon: int) -> Numbers:
     return np.repeat(windows[:, -1:], horizon, axis=1)
 
 
-def seasonal(windows: Numbers, horizon: int, season: int) -> Numbers:
+def seasonal(windows: NDArray[np.floating], horizon: int, season: int) -> NDArray[np.floating]:
     """Return the forecast that all comes round: (N, T) windows to (N, P), the last season again.
 
     >>> seasonal(np.array([[1.0, 2.0, 3.0]]), 3, 2).tolist()
@@ -148,7 +146,7 @@ def seasonal(windows: Numbers, horizon: int, season: int) -> Numbers:
     return last[:, np.arange(horizon) % season]
 
 
-def root_mean_square(errors: Numbers) -> float:
+def root_mean_square(errors: NDArray[np.floating]) -> float:
     """Return the root of the mean square."""
     return float(np.sqrt(np.mean(np.square(errors))))
 
@@ -170,15 +168,15 @@ def draw_forecast(model: nn.Module, splits: Splits) -> Drawing:
     )
 
 
-def _raw(splits: Splits) -> tuple[Numbers, Numbers]:
+def _raw(splits: Splits) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return test windows (N, T) of the first feature and what followed (N, P), as they were."""
     assert splits.test is not None
     preprocessor = splits.preprocessor
     windows = splits.test.inputs[..., 0] * preprocessor.spread[0] + preprocessor.center[0]
-    return windows, splits.test.targets
+    return windows, splits.test.targets.astype(np.float32)
 
 
-def _forecast(model: nn.Module, splits: Splits) -> Numbers:
+def _forecast(model: nn.Module, splits: Splits) -> NDArray[np.floating]:
     assert splits.test is not None
     scaled = predict(model, splits.test.inputs)
-    return splits.preprocessor.restored_targets(scaled)  # type: ignore[no-any-return]
+    return np.asarray(splits.preprocessor.restored_targets(scaled))

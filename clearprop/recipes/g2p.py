@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
@@ -82,7 +83,7 @@ class G2PRecipe(TranscribingRecipe):
             dropout=self.dropout,
         )
 
-    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], Any]:
+    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], NDArray[np.generic]]:
         """Return the words of a text file, one a line, and their letters.
 
         Raises:
@@ -99,7 +100,7 @@ class G2PRecipe(TranscribingRecipe):
             raise DataError("the file is empty", where=str(path), expected="a word in each line")
         return words, spelled(preprocessor, words)
 
-    def longest(self, preprocessor: Preprocessor, given: Any) -> int:
+    def longest(self, preprocessor: Preprocessor, given: NDArray[np.generic]) -> int:
         """Return how many phonemes are written at most: long words may have many."""
         return max(super().longest(preprocessor, given), 2 * int(given.shape[1]))
 
@@ -164,9 +165,7 @@ def pronounce(
     return [tuple(sounds.tokens[number] for number in row) for row in told]
 
 
-def spelled(
-    preprocessor: Preprocessor, words: Sequence[str]
-) -> np.ndarray[Any, np.dtype[np.int32]]:
+def spelled(preprocessor: Preprocessor, words: Sequence[str]) -> NDArray[np.int32]:
     """Return words as numbers of letters, (N, S).
 
     Raises:

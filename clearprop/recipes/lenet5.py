@@ -13,7 +13,7 @@ SIZES = (28, 32)
 
 
 class LeNet5Recipe(NetworkRecipe):
-    """LeNet-5 on Fashion-MNIST unless told otherwise.
+    """LeNet-5 on Fashion-MNIST by default.
 
     Pictures of 28 x 28 or 32 x 32 are taken as they are; smaller ones that fit a whole number of
     times, such as the 8 x 8 digits, are enlarged.

@@ -14,7 +14,7 @@ from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, Sch
 
 
 class MLPRecipe(NetworkRecipe):
-    """A multi-layer perceptron: Fashion-MNIST with 256 and 128 hidden units unless told otherwise.
+    """A multi-layer perceptron: Fashion-MNIST with 256 and 128 hidden units by default.
 
     Classes are learned with cross-entropy, numbers with half the squared error.
 

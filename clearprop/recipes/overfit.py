@@ -35,13 +35,13 @@ class Parts:
 
     Attributes:
         train: inputs and targets to learn from.
-        dev: to judge by after each pass, and to stop by.
-        test: to judge by at the end.
+        dev: the development data, for evaluation after each epoch and for early stopping.
+        test: the data of the evaluation at the end.
     """
 
-    train: tuple[NDArray[Any], NDArray[Any]]
-    dev: tuple[NDArray[Any], NDArray[Any]]
-    test: tuple[NDArray[Any], NDArray[Any]]
+    train: tuple[NDArray[np.generic], NDArray[np.generic]]
+    dev: tuple[NDArray[np.generic], NDArray[np.generic]]
+    test: tuple[NDArray[np.generic], NDArray[np.generic]]
 
     @property
     def inputs(self) -> int:
@@ -67,18 +67,18 @@ class OverfitStudy(Study):
 
     The network has two hidden layers of far more weights than there are numbers in the examples.
     Everything is repeated for several seeds, each with examples, order and first weights of its
-    own, and judged on examples that no run has seen.
+    own, and evaluated on examples that no run has seen.
 
     Attributes:
         data: a table of numbers, or small pictures, in classes or with a number to predict.
         examples: to learn from.
         width: units of a hidden layer.
-        epochs: passes over the examples.
+        epochs: how often all examples are used.
         learning_rate: of Adam.
         dropout: part of the units left out in a step.
         weight_decay: by which, times the rate, every weight shrinks in a step.
         noise: deviation of the noise that augmentation adds to the scaled inputs.
-        patience: passes without a better development error after which to stop.
+        patience: epochs without a better development error after which to stop.
         seeds: how often all is done anew.
     """
 
@@ -119,7 +119,7 @@ class OverfitStudy(Study):
 
         Args:
             way: one of `WAYS`.
-            parts: to learn from and to judge by.
+            parts: training, development and test data.
             dataset: that they come from.
             seed: of first weights and orders.
             progress: whether to show it.
@@ -185,7 +185,7 @@ def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
         class_names=dataset.class_names,
     )
 
-    def scaled(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def scaled(rows: NDArray[np.intp]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         part = dataset.take(rows)
         targets = part.targets
         if dataset.task == "regression":
@@ -229,7 +229,7 @@ def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
 
 @drawn
 def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
-    """Draw training and development error over the passes, the disease beside each remedy."""
+    """Draw training and development error by epoch, without a remedy and with each."""
     figure, axes = axes_grid(1, len(WAYS), width=12.0, height=3.4, sharey=True)
     for way, axis in zip(WAYS, axes, strict=True):
         for trial in found[way]:

@@ -25,7 +25,7 @@ MOST_TURNS = 500_000
 class PerceptronRecipe(Recipe):
     """Rosenblatt's perceptron, one example at a time: w += eta (t - y) x.
 
-    It tells one class from all others: iris setosa from the rest unless told otherwise; ``and``,
+    It tells one class from all others: iris setosa from the rest by default; ``and``,
     ``or`` and ``xor`` are data sets too.
 
     Attributes:
@@ -190,7 +190,10 @@ def _not_found(inputs: NDArray[np.float32], train: Dataset, wrong: int, epochs: 
             f"{len(rows) - ones} of {names[0]!r}: no plane has that point on both sides",
         ]
     lines += [f"  {line}" for line in inequalities(inputs[rows], labels[rows])]
-    return [*lines, *(f"  {line}" for line in _contradiction(inputs, labels, rows, conflict))]
+    return [
+        *lines,
+        *(f"  {line}" for line in _contradiction(inputs, labels.astype(np.int32), rows, conflict)),
+    ]
 
 
 def _contradiction(

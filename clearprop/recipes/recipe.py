@@ -1,11 +1,11 @@
-"""What every recipe knows: its data, its model, its loss and its learning rule."""
+"""What every recipe defines: its data, its model, its loss and its optimizer."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -17,8 +17,9 @@ from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
 from clearprop.recipes.configuration import Configuration, OrNone
 from clearprop.training import History, Record
+from clearprop.training.augmentation import Augment
 from clearprop.training.recording import EVERY
-from clearprop.training.snapshots import LOG
+from clearprop.training.snapshots import LOG, Given
 
 
 def _known_rule(name: str) -> str:
@@ -72,15 +73,28 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
 
 
+class FitOptions(TypedDict, total=False):
+    """Arguments of `fit` that a recipe may give."""
+
+    epochs: int
+    batch_size: int | None
+    seed: int
+    record: Record | None
+    snapshots: Given
+    average: float | None
+    patience: int | None
+    augment: Augment | None
+
+
 class Recipe(Configuration):
     """An experiment by name: a subclass says what it trains on, what, and how.
 
     Attributes:
         data: what to train on.
-        epochs: passes over the training examples; none chooses by their number.
+        epochs: how often all training examples are used; none chooses by their number.
         batch_size: examples of a step; likewise.
         learning_rate: eta; where a schedule changes it, its highest value.
-        seed: of the split, the first values, the orders and dropout.
+        seed: of the split, the initial values, the orders and dropout.
         record: patterns of layers and parameters, such as layers.*, whose statistics are recorded.
         record_every: steps from one recorded step to the next.
         snapshots: steps of which the whole state is kept, for `clearprop fork`; one number for
@@ -108,8 +122,8 @@ class Recipe(Configuration):
     def settled(self, examples: int) -> Self:
         """Return the recipe with the numbers filled in that depend on the number of examples.
 
-        Large sets are taken in batches of 64, ``passes`` times over; small ones in batches of 32,
-        and so often that there are some ``small_steps``, within 100 passes.
+        Large sets: batches of 64 and ``passes`` epochs. Small sets: batches of 32 and enough
+        epochs for about ``small_steps`` steps, but at most 100 epochs.
         """
         batch_size = self.batch_size or (64 if examples >= LARGE else min(32, examples))
         steps = -(-examples // batch_size)
@@ -148,12 +162,12 @@ class Recipe(Configuration):
 
     @abstractmethod
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule for a run of so many steps."""
+        """Return the optimizer for a run of so many steps."""
 
-    def fit_options(self) -> dict[str, Any]:
-        """Return what `fit` is told beside data, model, loss and learning rule."""
+    def fit_options(self) -> FitOptions:
+        """Return the arguments of `fit` other than data, model, loss and optimizer."""
         return {
-            "epochs": self.epochs,
+            "epochs": self.epochs or 0,
             "batch_size": self.batch_size,
             "seed": self.seed,
             "record": Record(self.record, every=self.record_every) if self.record else None,
@@ -185,7 +199,7 @@ class NetworkRecipe(Recipe):
             to nothing), "one-cycle" (rises over the first part, then falls so).
         warmup: the part of the run over which "one-cycle" rises.
         weight_decay: by which every weight shrinks in a step, times the rate; 0 for none.
-        average: decay of a running average of the weights, which is then what is judged and kept;
+        average: decay of a running average of the weights, which is then evaluated and kept;
             none for the weights as they are.
         patience: epochs without a better development error after which to stop, keeping the best.
     """
@@ -202,17 +216,17 @@ class NetworkRecipe(Recipe):
         return "squared_error" if dataset.task == "regression" else "cross_entropy"
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule with its schedule and weight decay."""
+        """Return the optimizer with its schedule and weight decay."""
         rule = optim.create(self.optimizer, self.rate(steps))
         if not self.weight_decay:
             return rule
         return optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
 
-    def fit_options(self) -> dict[str, Any]:
-        """Return what `fit` is told beside data, model, loss and learning rule."""
+    def fit_options(self) -> FitOptions:
+        """Return the arguments of `fit` other than data, model, loss and optimizer."""
         return {**super().fit_options(), "average": self.average, "patience": self.patience}
 
-    def rate(self, steps: int) -> Any:
+    def rate(self, steps: int) -> float | optim.Schedule:
         """Return the learning rate of a run of so many steps: a number, or a schedule."""
         highest = self.learning_rate
         if self.schedule == "constant" or steps < 2:

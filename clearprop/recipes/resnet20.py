@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
@@ -12,6 +12,7 @@ from clearprop.recipes.recipe import (
     Activation,
     Count,
     Decay,
+    FitOptions,
     NetworkRecipe,
     Rate,
     RuleName,
@@ -24,7 +25,7 @@ DIGITS = ("mnist", "digits")
 
 
 class ResNet20Recipe(NetworkRecipe):
-    """ResNet-20 on Fashion-MNIST, unless told otherwise.
+    """ResNet-20 on Fashion-MNIST, by default.
 
     Pictures smaller than 32 x 32 are enlarged where they go into it several times, and get a
     border; larger ones are taken as they are.
@@ -62,8 +63,8 @@ class ResNet20Recipe(NetworkRecipe):
             return self
         return self.model_copy(update={"mirror": dataset.name not in DIGITS})
 
-    def fit_options(self) -> dict[str, Any]:
-        """Return what `fit` is told, with changed pictures unless told otherwise."""
+    def fit_options(self) -> FitOptions:
+        """Return the arguments of `fit`, with augmented pictures unless `augment` is false."""
         mirrored = [] if self.mirror is False else [Flip()]
         changes = [*mirrored, Shift(2)] if self.augment else None
         return {**super().fit_options(), "augment": changes}

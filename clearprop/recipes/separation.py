@@ -6,7 +6,6 @@ Shape letters: N examples, F features.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,7 @@ class Separation:
     conflict: NDArray[np.float64] | None = None
 
 
-def separate(inputs: NDArray[Any], labels: NDArray[Any]) -> Separation:
+def separate(inputs: NDArray[np.generic], labels: NDArray[np.generic]) -> Separation:
     """Decide whether w x + b >= 0 can hold for label 1 and w x + b < 0 for label 0.
 
     Either such w and b exist, or there are weights u_i >= 0 that sum to 1 in each class with
@@ -98,7 +97,7 @@ class Margin:
         return int((self.radius / self.gamma) ** 2 + 1e-6)
 
 
-def margin(inputs: NDArray[Any], labels: NDArray[Any]) -> Margin | None:
+def margin(inputs: NDArray[np.generic], labels: NDArray[np.generic]) -> Margin | None:
     """Return radius and margin of two classes, or None where no plane parts them, or none is known.
 
     The widest plane is perpendicular to the point nearest to 0 of all mixtures of the examples,
@@ -136,7 +135,7 @@ def margin(inputs: NDArray[Any], labels: NDArray[Any]) -> Margin | None:
     return Margin(radius, gamma) if gamma > 0 else None
 
 
-def inequalities(inputs: NDArray[Any], labels: NDArray[Any]) -> list[str]:
+def inequalities(inputs: NDArray[np.generic], labels: NDArray[np.generic]) -> list[str]:
     """Return what each example asks of the weights, as lines.
 
     >>> x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])

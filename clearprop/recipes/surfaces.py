@@ -12,6 +12,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 
 from clearprop import data, ops
@@ -156,6 +157,6 @@ SURFACES: Mapping[str, Callable[[], Surface]] = MappingProxyType(
 """What makes each surface, by its name."""
 
 
-def _standard(column: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _standard(column: Any) -> NDArray[np.float64]:
     values = np.asarray(column, np.float64).reshape(-1)
     return np.asarray((values - values.mean()) / values.std())

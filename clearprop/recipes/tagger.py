@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class TaggerRecipe(NetworkRecipe):
     clip: Annotated[Rate | None, OrNone] = 1.0
 
     def settled(self, examples: int) -> Self:
-        """Return the recipe with so many passes that there are some 600 steps, within 30."""
+        """Return the recipe with enough epochs for about 600 steps, at most 30."""
         return self.model_copy(update=few_passes(self, super().settled(examples), examples))
 
     def dataset(self) -> tuple[Dataset, str]:
@@ -73,7 +73,7 @@ class TaggerRecipe(NetworkRecipe):
         return LOSS
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule, given gradients that are cut to a longest norm."""
+        """Return the optimizer, with gradients clipped to a largest norm."""
         return clipped(super().learning_rule(steps), self.clip)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
@@ -88,7 +88,7 @@ class TaggerRecipe(NetworkRecipe):
         )
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
-        """Return the share of right tags of the test part, and that of each word's usual tag."""
+        """Return the accuracy on the test part, of the network and of the usual tags."""
         if splits.test is None:
             return {}
         return {
@@ -116,19 +116,19 @@ class TaggerRecipe(NetworkRecipe):
         return [line, "a sentence of the test part:", f"  {' '.join(shown[:16])} ..."]
 
 
-def answers(model: nn.Module, part: Dataset) -> NDArray[Any]:
+def answers(model: nn.Module, part: Dataset) -> NDArray[np.generic]:
     """Return the number of the tag that a model gives to each word of a prepared part, (N, T)."""
     return np.asarray(predict(model, part.inputs).argmax(axis=-1))
 
 
-def right_tags(told: NDArray[Any], part: Dataset) -> float:
-    """Return the share of the counted words of a part that are tagged rightly."""
+def right_tags(told: NDArray[np.generic], part: Dataset) -> float:
+    """Return the fraction of the counted words of a part whose tag is right."""
     counted = part.targets >= 0
     return float((told == part.targets)[counted].mean())
 
 
 def usual_tags(splits: Splits) -> float:
-    """Return the share of right tags where each word gets the one it has most often in training.
+    """Return the fraction of right tags where each word gets its most frequent training tag.
 
     Words that training does not know share one entry, "<unk>", which has a usual tag too.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from clearprop.recipes.characters import clipped
 from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
 from clearprop.training import History, evaluate
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 STEPS = 600
 
@@ -43,7 +46,7 @@ class TextClassifyRecipe(NetworkRecipe):
     clip: Annotated[Rate | None, OrNone] = 1.0
 
     def settled(self, examples: int) -> Self:
-        """Return the recipe with so many passes that there are some `STEPS` steps, within 30."""
+        """Return the recipe with enough epochs for about `STEPS` steps, at most 30."""
         return self.model_copy(update=few_passes(self, super().settled(examples), examples))
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -70,7 +73,7 @@ class TextClassifyRecipe(NetworkRecipe):
         )
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule, given gradients that are cut to a longest norm."""
+        """Return the optimizer, with gradients clipped to a largest norm."""
         return clipped(super().learning_rule(steps), self.clip)
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
@@ -92,9 +95,9 @@ class TextClassifyRecipe(NetworkRecipe):
 
 
 def few_passes(given: NetworkRecipe, settled: NetworkRecipe, examples: int) -> dict[str, int]:
-    """Return batch size and passes of a recipe for texts: some `STEPS` steps, within 30 passes.
+    """Return batch size and epochs of a recipe for texts: about `STEPS` steps, at most 30 epochs.
 
-    Words are many and texts few: more passes only learn the training texts by heart.
+    There are many words and few texts: more epochs would only memorize the training texts.
     """
     batch_size = settled.batch_size or 1
     steps = -(-examples // batch_size)
@@ -121,7 +124,7 @@ def weighed_words(splits: Splits) -> float:
     return float(classic.score(seen, splits.test.targets))
 
 
-def counts(part: Dataset, words: int) -> Any:
+def counts(part: Dataset, words: int) -> csr_array:
     """Return how often each known word occurs in each text, sparse (N, words)."""
     from scipy.sparse import csr_array
 
@@ -131,7 +134,7 @@ def counts(part: Dataset, words: int) -> Any:
 
 
 def unknown_share(part: Dataset) -> float:
-    """Return which share of the words of a part stand as "<unk>"."""
+    """Return the fraction of the words of a part that are "<unk>"."""
     return float((part.inputs == 1).sum() / max(1, (part.inputs > 0).sum()))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import nn, optim
 from clearprop.data import Dataset, Preprocessor, Splits
@@ -68,7 +69,7 @@ class TranscribingRecipe(NetworkRecipe):
         return "sequence_cross_entropy"
 
     def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the learning rule, given gradients that are cut to a longest norm."""
+        """Return the optimizer, with gradients clipped to a largest norm."""
         return clipped(super().learning_rule(steps), self.clip)
 
     def answers(self, model: Any, part: Dataset, beams: int = 1) -> list[list[int]]:
@@ -83,14 +84,14 @@ class TranscribingRecipe(NetworkRecipe):
         return transcribe(model, given, length=length, beams=beams, first=first, last=last)
 
     @abstractmethod
-    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], Any]:
+    def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], NDArray[np.generic]]:
         """Return the new examples of a file: what each is called, and what a model reads of them.
 
         Raises:
             DataError: the file is empty, damaged, or of another kind.
         """
 
-    def longest(self, preprocessor: Preprocessor, given: Any) -> int:
+    def longest(self, preprocessor: Preprocessor, given: NDArray[np.generic]) -> int:
         """Return how many tokens are written at most about new examples."""
         return int(preprocessor.parts[self.written].input_shape[0])
 
@@ -123,7 +124,7 @@ class TranscribingRecipe(NetworkRecipe):
         return [(name, tokens.decode(row)) for name, row in zip(names, told, strict=True)]
 
     def rates(self, answers: Sequence[Sequence[int]], part: Dataset) -> dict[str, float]:
-        """Return how wrong answers are: edits a wanted token, and the share not all right."""
+        """Return the error rates of predictions: edits per token, and wrong sequences."""
         wanted = references(part)
         return {
             f"{self.token} error rate": token_error_rate(answers, wanted),

@@ -70,13 +70,13 @@ class TransferStudy(Study):
 
     Attributes:
         data: pictures in at least four classes.
-        known: share of the classes that the trunk learns, the first ones.
+        known: fraction of the classes that the trunk learns, the first ones.
         examples: of these classes, to learn the trunk from, each shifted anew at every step.
         epochs: over them.
         samples: of each other class, for each point of the comparison; ``--set samples=2,10``.
         few_epochs: over the samples.
         repeats: how often each point is drawn anew.
-        test_examples: of the other classes, to judge by.
+        test_examples: of the other classes, for evaluation.
 
     >>> TransferStudy.of({"samples": "2,5"}).samples
     (2, 5)

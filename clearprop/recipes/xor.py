@@ -18,7 +18,7 @@ class XorRecipe(NetworkRecipe):
     """A 2-8-1 network with logistic output learns XOR, all four rows in every step.
 
     With ``--set hidden_size=2`` it is the smallest that can, the lectures' 2-2-1 network, which
-    gets there from some first values only: try a few seeds.
+    gets there from some initial values only: try a few seeds.
 
     Attributes:
         activation: of the hidden units.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clearprop.cli.diagnosing import show
+from clearprop.cli.inspection import show_diagnosis
 from clearprop.glass.diagnosis import diagnose
 from clearprop.nn import Linear, Sequential, initializers
 from tests.cli.conftest import Command, is_clear
@@ -44,5 +44,5 @@ def test_on_a_terminal_it_is_drawn(
     same = initializers.constant(0.1)
     model = Sequential([Linear(4, 8, weight_init=same), "tanh", Linear(8, 3, weight_init=same)])
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    show(diagnose(model))
+    show_diagnosis(diagnose(model))
     assert "Units begin alike" in capsys.readouterr().out

@@ -219,7 +219,7 @@ def _name(
 
 @drawn
 def over_picture(
-    weights: NDArray[np.floating], image: NDArray[np.floating], words: Sequence[str], title: str
+    weights: NDArray[np.floating], image: NDArray[np.generic], words: Sequence[str], title: str
 ) -> Drawing:
     """Draw a picture once a word, darkened where the network looked for that word.
 

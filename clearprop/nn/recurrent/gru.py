@@ -15,7 +15,7 @@ from clearprop.errors import unknown_name
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
 from clearprop.nn.recurrent.cell import Cell, by_gate
-from clearprop.nn.recurrent.layer import Options, Recurrent
+from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
 
 RESETS = ("after", "before")
 
@@ -134,7 +134,7 @@ class GRU(Recurrent[Array, GRUGates]):
         *,
         reset: str = "after",
         recurrent_dropout: float = 0.0,
-        **options: Unpack[Options],
+        **options: Unpack[RecurrentOptions],
     ) -> None:
         def make(inputs: int) -> GRUCell:
             return GRUCell(inputs, hidden_size, reset=reset, dropout=recurrent_dropout)

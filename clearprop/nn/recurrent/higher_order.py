@@ -18,7 +18,7 @@ from clearprop.nn.checks import positive_sizes
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
 from clearprop.nn.recurrent.cell import Cell
-from clearprop.nn.recurrent.layer import Options, Recurrent
+from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
 from clearprop.nn.recurrent.rnn import NONLINEARITIES
 
 
@@ -119,7 +119,7 @@ class HigherOrderRNN(Recurrent[tuple[Array, ...], None]):
         order: int = 2,
         nonlinearity: str = "tanh",
         recurrent_dropout: float = 0.0,
-        **options: Unpack[Options],
+        **options: Unpack[RecurrentOptions],
     ) -> None:
         def make(inputs: int) -> HigherOrderRNNCell:
             return HigherOrderRNNCell(

@@ -27,7 +27,7 @@ MERGES = ("concatenate", "sum")
 STARTS = ("zero", "learned")
 
 
-class Options(TypedDict, total=False):
+class RecurrentOptions(TypedDict, total=False):
     """The arguments by name of every recurrent layer; see `Recurrent`."""
 
     layers: int

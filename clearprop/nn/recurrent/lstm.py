@@ -14,7 +14,7 @@ from clearprop import ops
 from clearprop.nn.fields import Array, Initializer, parameter
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
 from clearprop.nn.recurrent.cell import Cell, by_gate
-from clearprop.nn.recurrent.layer import Options, Recurrent
+from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
 
 
 class LSTMState(NamedTuple):
@@ -153,7 +153,7 @@ class LSTM(Recurrent[LSTMState, LSTMGates]):
         peepholes: bool = False,
         forget_bias: float = 1.0,
         recurrent_dropout: float = 0.0,
-        **options: Unpack[Options],
+        **options: Unpack[RecurrentOptions],
     ) -> None:
         def make(inputs: int) -> LSTMCell:
             return LSTMCell(

@@ -15,7 +15,7 @@ from clearprop.errors import unknown_name
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
 from clearprop.nn.recurrent.cell import Cell
-from clearprop.nn.recurrent.layer import Options, Recurrent
+from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
 
 NONLINEARITIES = ("tanh", "relu")
 
@@ -99,7 +99,7 @@ class RNN(Recurrent[Array, None]):
         *,
         nonlinearity: str = "tanh",
         recurrent_dropout: float = 0.0,
-        **options: Unpack[Options],
+        **options: Unpack[RecurrentOptions],
     ) -> None:
         def make(inputs: int) -> RNNCell:
             return RNNCell(

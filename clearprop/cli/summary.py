@@ -26,7 +26,7 @@ WIDTH = 110
 LONGEST_VALUE = 24
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_summary(arguments: argparse.Namespace) -> int:
     """Show the layers of a model; returns the exit code."""
     shape = None if arguments.input_shape is None else _shape(arguments.input_shape)
     if arguments.MODEL in RECIPES and issubclass(kind := find_recipe(arguments.MODEL), Study):

@@ -20,7 +20,7 @@ from clearprop.training.run_folder import read_config
 WHERE = "clearprop worked"
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_worked(arguments: argparse.Namespace) -> int:
     """Write a handout, or mark a filled one; returns the exit code."""
     if arguments.grade is not None:
         return _grade(arguments)
@@ -126,7 +126,7 @@ def _example(text: str, place: Path) -> Any:
             fix="give the numbers as the model takes them: --input 0.35,0.9",
         )
     inputs = data.load_inputs(text, preprocessor)
-    if isinstance(inputs, dict) or not len(inputs):
+    if not len(inputs):
         raise DataError("there is no example of numbers in the file", where=text)
     return np.asarray(inputs)[:1]
 

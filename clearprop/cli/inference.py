@@ -1,4 +1,4 @@
-"""``clearprop predict``: a trained model's answers for new examples, as CSV."""
+"""``clearprop evaluate`` and ``clearprop predict``: a trained model on held-out or new data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,24 +14,123 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import data, nn
-from clearprop.cli.evaluating import named
-from clearprop.cli.output import complain
+from clearprop.cli.output import aligned, complain, say
 from clearprop.cli.runs import existing_run, trained
-from clearprop.data import Preprocessor
+from clearprop.data import Dataset, Preprocessor
+from clearprop.data.catalog import options_of
 from clearprop.data.new_texts import reads_words
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.experiment import of_one_run, recipe_of
+from clearprop.glass.wording import percent
+from clearprop.recipes.choice import described
+from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
-from clearprop.training import evaluate, predict
+from clearprop.training import Evaluation, evaluate, predict
 from clearprop.training.files import write_atomically
 from clearprop.training.run_folder import read_config
+
+MOST_CLASSES = 20
+OF_ITS_DATA = ("name", "folder", "limit", "dev", "test")
+"""Options of a run that say which data to take, not how to read it."""
+
+
+def run_evaluate(arguments: argparse.Namespace) -> int:
+    """Evaluate a model and print the result; returns the exit code."""
+    folder = existing_run(arguments.RUN)
+    config = read_config(folder)
+    model, preprocessor = trained(folder)
+    parts: list[tuple[str, Dataset]] = []
+    if arguments.data is None:
+        if arguments.target is not None:
+            raise ConfigurationError("--target goes with --data", where="clearprop evaluate")
+        experiment = of_run(config, str(folder))
+        loss, line = experiment.loss, experiment.data_line
+        splits = experiment.splits
+        held_out = (("development", splits.dev), ("test", splits.test))
+        parts = [(name, part) for name, part in held_out if part is not None]
+        parts = parts or [("training", splits.train)]
+    else:
+        other = other_data(arguments.data, arguments.target, config)
+        loss, line = str(config["loss"]), described(other)
+        parts = [("all", other) if other.test is None else ("test", other.test)]
+        parts = [(name, part.prepared(preprocessor)) for name, part in parts]
+    judged = [(name, evaluate(model, part, loss, preprocessor)) for name, part in parts]
+    say(f"data  {line}\n")
+    say("\n".join(evaluation_table(judged, f"{parts[0][1].noun}s")))
+    return 0
+
+
+def shown_error(error: float, task: str) -> str:
+    """Return an error as text: a percentage of wrong predictions, or a number.
+
+    >>> shown_error(0.5, "classification"), shown_error(12.3456, "regression")
+    ('50.00 %', '12.35')
+    """
+    return percent(error) if task == "classification" else f"{error:.4g}"
+
+
+def other_data(name: str, target: str | None, config: Mapping[str, object]) -> Dataset:
+    """Return another data set as the recipe of a run takes it, not yet prepared.
+
+    The data options of the run apply to this data too, as far as it is of the same kind: columns
+    keep their meaning and windows their length. Another target can be named.
+
+    Raises:
+        ClearpropError: the data is missing, or not what the model was trained on.
+    """
+    if not is_of_recipe(config):
+        return data.load(name, target=target) if target else data.load(name)
+    recipe, values = recipe_of(config, name)
+    choice = values.get("data")
+    choice = choice if isinstance(choice, dict) else {}
+    before = {key: value for key, value in choice.items() if key not in OF_ITS_DATA}
+    options = {
+        key: value
+        for key, value in {**before, "target": target or before.get("target")}.items()
+        if value
+    }
+    known = options_of(name, options)
+    asked = ("target",) if target else ()
+    kept = {key: value for key, value in options.items() if key in (*known, *asked)}
+    chosen = of_one_run(recipe).of({**values, "data": {"name": name, **kept}})
+    return chosen.dataset()[0]
+
+
+def evaluation_table(judged: list[tuple[str, Evaluation]], noun: str = "examples") -> list[str]:
+    """Return how a model does on some parts, as lines; of classes also one by one.
+
+    Args:
+        judged: the parts by name.
+        noun: what an example is, in the plural.
+    """
+    is_class = judged[0][1].confusion is not None
+    shares = judged[0][1].error_name.find("error rate") >= 0
+    task = "classification" if shares else "regression"
+    head = ("part", noun, "objective", judged[0][1].error_name)
+    rows = [head + (("accuracy",) if is_class else ())]
+    for name, one in judged:
+        row = (name, f"{one.examples:,}", f"{one.objective:.4f}", shown_error(one.error, task))
+        rows.append(row + ((percent(one.accuracy),) if one.accuracy is not None else ()))
+    lines = aligned(rows)
+    name, last = judged[-1]
+    names = last.class_names
+    if last.confusion is None or names is None or len(names) > MOST_CLASSES:
+        return lines
+    classes = [(f"{name}, by class", noun, "right", "most often taken for")]
+    for label, (of_class, counts) in enumerate(zip(names, last.confusion, strict=True)):
+        total, right = int(counts.sum()), int(counts[label])
+        wrong = counts.copy()
+        wrong[label] = 0
+        other = names[int(wrong.argmax())] if wrong.any() else ""
+        classes.append((of_class, f"{total:,}", percent(right / total) if total else "-", other))
+    return [*lines, "", *aligned(classes)]
+
 
 Words: TypeAlias = Sequence[Sequence[str]]
 """The words of some texts."""
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_predict(arguments: argparse.Namespace) -> int:
     """Write predictions; returns the exit code."""
     if (arguments.input is None) == (arguments.data is None):
         raise ConfigurationError(
@@ -52,14 +151,14 @@ def run(arguments: argparse.Namespace) -> int:
         inputs, words = _new(arguments.input, preprocessor)
         outputs = predict(model, inputs, preprocessor)
     else:
-        dataset = named(arguments.data, arguments.target, config)
+        dataset = other_data(arguments.data, arguments.target, config)
         part = (dataset.test or dataset).prepared(preprocessor)
         outputs = evaluate(model, part, loss, preprocessor).outputs
         words = _words(part)
     if outputs.ndim == 3 and words is not None:
         text = as_tags(outputs, words, preprocessor.class_names or ())
     else:
-        # Of a text that goes on, the answer is what follows its last place.
+        # Of a text that goes on, the prediction is what follows its last place.
         last = outputs[:, -1] if outputs.ndim == 3 else outputs
         text = as_csv(last, loss, preprocessor.class_names)
     return _write(text, len(outputs), arguments.output)
@@ -96,7 +195,7 @@ def _transcripts(
         )
     new: Path | data.Dataset = Path(place)
     if arguments.data is not None:
-        dataset = named(arguments.data, arguments.target, config)
+        dataset = other_data(arguments.data, arguments.target, config)
         new = (dataset.test or dataset).prepared(preprocessor)
     rows = kind.of(values).transcripts(model, preprocessor, new)
     table = io.StringIO()
@@ -122,7 +221,7 @@ def _words(part: data.Dataset) -> Words | None:
     return [[vocabulary.tokens[token] for token in row if token] for row in part.inputs]
 
 
-def as_tags(outputs: NDArray[Any], words: Words, names: tuple[str, ...]) -> str:
+def as_tags(outputs: NDArray[np.generic], words: Words, names: tuple[str, ...]) -> str:
     """Return a tag for each word of each text as a table: number of the text, word, answer.
 
     >>> as_tags(np.array([[[0.0, 1.0], [1.0, 0.0]]]), [["go"]], ("noun", "verb")).splitlines()
@@ -138,7 +237,7 @@ def as_tags(outputs: NDArray[Any], words: Words, names: tuple[str, ...]) -> str:
     return table.getvalue()
 
 
-def as_csv(outputs: NDArray[Any], loss: nn.Loss, names: tuple[str, ...] | None) -> str:
+def as_csv(outputs: NDArray[np.generic], loss: nn.Loss, names: tuple[str, ...] | None) -> str:
     """Return outputs as a table: the answers, and of classes how probable each is.
 
     >>> as_csv(np.array([[0.0, 1e3]]), nn.find_loss("cross_entropy"), ("rain", "sun")).splitlines()

@@ -1,4 +1,4 @@
-"""``clearprop data list``: the data sets that have a name."""
+"""``clearprop data list`` and ``clearprop data show``: the data sets, and what is in one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clearprop import data
 from clearprop.cli.output import aligned, say
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_list(arguments: argparse.Namespace) -> int:
     """List the data sets; returns the exit code."""
     rows = [("name", "kind", "examples x shape", "licence")]
     rows += [(row.name, row.kind, row.size, row.licence) for row in data.list()]
@@ -16,4 +16,11 @@ def run(arguments: argparse.Namespace) -> int:
     say()
     say("Files and folders do as well: tables (.csv, .tsv, .parquet), arrays (.npz), texts (.txt),")
     say("pictures in a folder for each class, idx files in a folder.")
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """Describe a data set; returns the exit code."""
+    options = {"target": arguments.target} if arguments.target is not None else {}
+    say(str(data.describe(data.load(arguments.NAME, **options))))
     return 0

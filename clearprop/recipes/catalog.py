@@ -1,0 +1,72 @@
+"""The table of recipes: the name of each, its class, and what it shows in one line.
+
+Nothing heavy is imported to list the names; `find_recipe` imports the recipe that is wanted.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from clearprop.errors import unknown_name
+
+if TYPE_CHECKING:
+    from clearprop.recipes.recipe import Recipe
+    from clearprop.recipes.study import Study
+
+
+class Entry(NamedTuple):
+    """One line of the table of recipes.
+
+    Attributes:
+        kind: name of the class. Its module has the name of the recipe, with ``_`` for ``-``.
+        summary: what it shows, in one line.
+    """
+
+    kind: str
+    summary: str
+
+
+RECIPES: dict[str, Entry] = {
+    "perceptron": Entry("PerceptronRecipe", "one neuron learns by Rosenblatt's rule"),
+    "xor": Entry("XorRecipe", "a small network solves what one neuron cannot"),
+    "mlp": Entry("MLPRecipe", "fully connected layers, for pictures and tables"),
+    "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
+    "resnet20": Entry("ResNet20Recipe", "a residual network, for small pictures"),
+    "alexnet": Entry("AlexNetRecipe", "the network of 2012, for pictures of 227 x 227"),
+    "char-gpt": Entry("CharGPTRecipe", "a text character by character, by a small GPT"),
+    "transfer": Entry(
+        "TransferStudy", "what was learned of some classes helps with few samples of others"
+    ),
+    "descent": Entry("DescentStudy", "the path of every optimizer down a surface, drawn"),
+    "overfit": Entry("OverfitStudy", "a network too large for its examples, and four remedies"),
+    "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
+    "char-rnn": Entry("CharRNNRecipe", "a text character by character, by a recurrent network"),
+    "char-lstm": Entry("CharLSTMRecipe", "a text character by character, by an LSTM"),
+    "tagger": Entry("TaggerRecipe", "a tag for every word: names in programs, or your own"),
+    "text-classify": Entry("TextClassifyRecipe", "which class a text is of, by its words"),
+    "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
+    "caption": Entry("CaptionRecipe", "a picture of digits in a row, told in words"),
+    "forecast": Entry("ForecastRecipe", "what comes next in a series, by any memory"),
+}
+
+
+def find_recipe(name: str) -> type[Recipe] | type[Study]:
+    """Return a recipe, or a study of several runs, by its name.
+
+    Raises:
+        ConfigurationError: there is none of that name; the nearest is suggested.
+
+    >>> find_recipe("lenet5")(epochs=3).epochs
+    3
+    >>> find_recipe("lenet")
+    Traceback (most recent call last):
+    clearprop.errors.ConfigurationError: unknown recipe 'lenet'
+      expected: one of ...
+      fix:      did you mean 'lenet5'?
+    """
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES)
+    module = importlib.import_module(f"clearprop.recipes.{name.replace('-', '_')}")
+    kind: type[Recipe] | type[Study] = getattr(module, RECIPES[name].kind)
+    return kind
