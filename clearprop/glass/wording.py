@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -99,7 +100,7 @@ def without_folders(value: Any) -> Any:
     return value
 
 
-def flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flat(config: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
     """Return nested configuration as rows of dotted name and text, without what was not set.
 
     >>> flat({"settings": {"epochs": 3, "patience": None}, "loss": "cross_entropy"})

@@ -20,7 +20,6 @@ from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of 
 from clearprop.glass.diagnosis.facts import (
     Facts,
     Given,
-    LossLike,
     Remembered,
     Trained,
     facts_of_model,
@@ -29,6 +28,7 @@ from clearprop.glass.diagnosis.facts import (
 from clearprop.glass.diagnosis.finding import Diagnosis, Finding
 from clearprop.glass.diagnosis.kinds import KINDS, SYMPTOMS
 from clearprop.glass.diagnosis.rules import MOST_OF_A_NOTE, NEEDS, RULES
+from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.training_data import Development
 

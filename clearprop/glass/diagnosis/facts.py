@@ -6,7 +6,7 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, neighbours
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
+from clearprop.nn.recording import LossLike
 from clearprop.training import History, NonFinite, Stopped, load, load_preprocessor, read_run
 from clearprop.training.initial_values import Change, changes
 from clearprop.training.model_inputs import ModelInputs
@@ -28,8 +29,7 @@ from clearprop.training.run_folder import MODEL
 from clearprop.training.training_data import Development, Split, TrainingData, arrays_split, gather
 
 Numbers = NDArray[Any]
-Given = Splits | Dataset | tuple[Any, Any] | None
-LossLike = str | nn.Loss | Callable[[Any, Any], Any]
+Given = Splits | Dataset | tuple[object, object] | None
 
 PERCEPTRON = "perceptron"
 """The loss of Rosenblatt's rule, which corrects and does not descend."""
@@ -39,7 +39,7 @@ class Trained(Protocol):
     """What a run tells; a `clearprop.training.Run` and the report's subject are such."""
 
     @property
-    def model(self) -> Any:
+    def model(self) -> nn.Module | None:
         """The model as the run left it."""
 
     @property
@@ -146,7 +146,7 @@ class Facts:
         return self.run.history
 
     @property
-    def judged(self) -> NDArray[Any] | None:
+    def judged(self) -> NDArray[np.floating] | None:
         """The development error after every pass; None where nothing was held out."""
         if self.history is None or not np.isfinite(self.history.development_error).any():
             return None

@@ -14,7 +14,7 @@ SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that stand in the call where they are not what they are by default."""
 
 
-def fit_line(facts: Facts, **changed: Any) -> str:
+def fit_line(facts: Facts, **changed: object) -> str:
     """Return the call of `fit` that a run was, with some arguments changed; None leaves one out.
 
     ``optimizer`` and other values that are code are given as `Code`.

@@ -71,17 +71,17 @@ def rate_too_high(facts: Facts) -> Finding | None:
     objective = history.objective if history is not None else np.zeros(0)
     rough = roughness(objective) if len(objective) >= 4 else 0.0
     shape = objective_shape(objective)
-    broke = facts.run.non_finite is not None
+    failure = facts.run.non_finite
     signs = {"climb": climbed / PEAK if climbed == climbed else 0.0, "roughness": rough / ROUGH}
     if shape == "rose":
         signs["rise"] = float(objective[-1] / np.nanmin(objective))
     sign = max(signs, key=lambda name: signs[name])
-    if not signs[sign] >= 1 and not broke:
+    if not signs[sign] >= 1 and failure is None:
         return None
     rate = fix.rate_of(facts)
     said = f"The learning rate was {number(rate)}. " if rate else ""
-    if broke and not signs[sign] >= 1:
-        said += f"Within {count(facts.run.non_finite.step, 'step')} a number was no longer finite."  # type: ignore[union-attr]
+    if failure is not None and not signs[sign] >= 1:
+        said += f"Within {count(failure.step, 'step')} a number was no longer finite."
     elif sign == "climb":
         said += (f"{_first_losses(facts, steps)} {number(first)}; later the mean of {steps} steps "
                  f"was {number(highest)}, {number(climbed, 2)} times as much.")  # fmt: skip
@@ -91,14 +91,14 @@ def rate_too_high(facts: Facts) -> Finding | None:
     else:
         assert history is not None
         said += _unrest(history, rough)
-    learned = facts.learned and not broke and shape != "rose"
+    learned = facts.learned and failure is None and shape != "rose"
     return found(
         "rate_too_high",
         "",
         {**({"learning rate": rate} if rate else {}), "climb": climbed, "roughness": rough},
         said,
         fix.fit_line(facts, learning_rate=fix.lower_rate(facts)),
-        0.7 if broke and signs[sign] < 1 else strength(signs[sign], 1, 10),
+        0.7 if failure is not None and signs[sign] < 1 else strength(signs[sign], 1, 10),
         "note" if learned else "fault",
     )
 

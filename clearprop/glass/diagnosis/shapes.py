@@ -6,7 +6,7 @@ Shape letters: E passes made.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ LIKE_TRAINING, WELL_BELOW = 0.1, 0.5
 below it."""
 
 
-def objective_shape(objective: NDArray[Any]) -> Shape:
+def objective_shape(objective: NDArray[np.floating]) -> Shape:
     """Return the shape of an objective, (E,).
 
     >>> import numpy as np
@@ -129,7 +129,7 @@ def chance(share: float, n: int) -> float:
     return max(chance_deviation(share, n), 1.5 / n) if n else 0.0
 
 
-def roughness(objective: NDArray[Any]) -> float:
+def roughness(objective: NDArray[np.floating]) -> float:
     """Return the sum of all rises over the whole fall: 0 for a curve that only falls, or rests.
 
     >>> import numpy as np
@@ -146,7 +146,9 @@ def roughness(objective: NDArray[Any]) -> float:
     return rises / fall if fall > 0 else math.inf
 
 
-def peak(losses: NDArray[Any], width: int = 5, first: int | None = None) -> tuple[float, float]:
+def peak(
+    losses: NDArray[np.floating], width: int = 5, first: int | None = None
+) -> tuple[float, float]:
     """Return the mean loss of the first steps, and the highest mean of ``width`` steps.
 
     Args:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop.glass.equations.expression import SHOWN_TERMS, Expression
 
@@ -23,7 +25,7 @@ class Operand:
         constant: whether it came from outside the pass, such as a target.
     """
 
-    array: Any
+    array: jax.Array | NDArray[np.generic]
     entry: Callable[[Index], Expression]
     constant: bool = False
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 SHOWN_TERMS = 8
 """Terms of a long sum that are written out; what is left of it is one number."""
@@ -119,7 +120,7 @@ class Function:
         slope: (x, y) -> the derivative as a formula; None where it has no one argument.
     """
 
-    compute: Callable[..., Any]
+    compute: Callable[..., object]
     slope: Callable[[Expression, Expression], Expression] | None = None
 
 
@@ -230,7 +231,7 @@ def long_sum(terms: Sequence[Expression], shown: int | None = SHOWN_TERMS) -> Ex
     return Apply("+", (*(terms[i] for i in sorted(kept)), rest))
 
 
-def largest(values: Any, number: int) -> list[int]:
+def largest(values: ArrayLike, number: int) -> list[int]:
     """Return the places of the entries that are largest in absolute value, not numbers first.
 
     >>> largest(np.array([1.0, -3.0, 2.0]), 2)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop.autodiff import OPERATIONS
 from clearprop.glass.equations.application import Application, Index
@@ -52,7 +53,7 @@ def source(application: Application, index: Index) -> Expression:
     raise AssertionError(f"{name} gave an entry that it was not given")
 
 
-def sources(application: Application) -> Any:
+def sources(application: Application) -> NDArray[np.integer]:
     """Return the number, from 1, of the entry that stands at every place of the output."""
     name = application.operation
     numbered: list[Any] = []

@@ -58,11 +58,11 @@ def write(expression: Expression, notation: Notation, numbers: Write | None = No
     >>> write(1 - w * x, TEXT, lambda symbol: str(symbol.amount))
     '1 - 3.0 * (-2.0)'
     """
-    return _Writer(notation, numbers).write(expression, SUM, first=True)
+    return _TermWriter(notation, numbers).write(expression, SUM, first=True)
 
 
 @dataclass(frozen=True)
-class _Writer:
+class _TermWriter:
     notation: Notation
     numbers: Write | None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ SMALLEST, LARGEST = 1e-4, 1e7
 """Between these a number is written without a power of ten."""
 
 
-def plain(x: Any) -> float:
+def plain(x: object) -> float:
     """Return an entry of an array as the shortest decimal number that rounds to it.
 
     >>> plain(np.float32(0.1))

@@ -45,10 +45,10 @@ def parse(text: str, lookup: Callable[[str], float]) -> Expression:
     """
     if len(text) > LONGEST:
         raise DataError("a formula is too long", given=f"{len(text)} characters")
-    return _Parser(text, lookup).whole()
+    return _ExpressionParser(text, lookup).whole()
 
 
-class _Parser:
+class _ExpressionParser:
     def __init__(self, text: str, lookup: Callable[[str], float]) -> None:
         self.text = text
         self.lookup = lookup

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import nn, tree
 from clearprop.autodiff import Tape, Traced
@@ -20,6 +21,7 @@ from clearprop.errors import ConfigurationError, ModelError, ShapeError
 from clearprop.glass.equations.naming import Given, check_names, name_function, name_model
 from clearprop.glass.equations.numbers import plain
 from clearprop.glass.equations.scalars import Place, Scalars, on_tape
+from clearprop.nn.recording import LossLike
 
 MOST_PARAMETERS = 200
 """Weights and biases of a network that is worked out by hand."""
@@ -42,7 +44,7 @@ class Pass:
     result: str
 
 
-def exact_array(array: Any) -> Any:
+def exact_array(array: object) -> NDArray[np.generic]:
     """Return an array in double precision, every entry the shortest number that it stands for.
 
     >>> print(exact_array(np.float32([0.1]))[0])
@@ -54,18 +56,18 @@ def exact_array(array: Any) -> Any:
     return np.array([plain(v) for v in values.ravel()], np.float64).reshape(values.shape)
 
 
-def exact(array: Any) -> Any:
+def exact(array: object) -> jax.Array:
     """Return `exact_array` as an array of JAX; it stays exact where double precision is on."""
     return jnp.asarray(exact_array(array))
 
 
 def pass_of_model(
     model: nn.Module,
-    x: Any,
-    target: Any,
-    loss: str | nn.Loss | Callable[[Any, Any], Any],
+    x: object,
+    target: object,
+    loss: LossLike,
     renamed: Mapping[str, str],
-    changed: Mapping[str, Any] | None = None,
+    changed: Mapping[str, object] | None = None,
 ) -> Pass:
     """Run a small model on an example.
 
@@ -154,7 +156,7 @@ def _entries(boxed: Mapping[str, Any]) -> dict[Place, str]:
 
 
 def pass_of_function(
-    function: Callable[..., Any], values: Mapping[str, float], renamed: Mapping[str, str]
+    function: Callable[..., object], values: Mapping[str, float], renamed: Mapping[str, str]
 ) -> Pass:
     """Run a function of named numbers, gate by gate.
 

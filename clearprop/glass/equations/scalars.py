@@ -10,13 +10,14 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clearprop.autodiff import Node, Tape, sweep
+from clearprop.autodiff import Node, Tape, Traced, sweep
+from clearprop.autodiff.shapes import ArrayLike
 from clearprop.autodiff.sweep import errors_of_inputs
 from clearprop.errors import ShapeError
 from clearprop.glass.equations.application import Application, Index, Operand
@@ -87,7 +88,7 @@ class Expansion:
         targets: arrays that are recognized as targets where they enter as constants.
     """
 
-    def __init__(self, tape: Tape, result: Any, targets: Any = None) -> None:
+    def __init__(self, tape: Tape, result: Traced, targets: ArrayLike | None = None) -> None:
         check_size(tape)
         self.tape = tape
         self.result = result
@@ -97,7 +98,7 @@ class Expansion:
         self.scalars: dict[Place, Scalar] = {}
         self.target_places: list[Place] = []
 
-    def run(self, outputs: Any = ()) -> Scalars:
+    def run(self, outputs: object = ()) -> Scalars:
         """Return the numbers that the result depends on."""
         for n, node in enumerate(self.tape.nodes):
             for k in range(len(node.outputs) - 1, -1, -1):
@@ -125,7 +126,7 @@ class Expansion:
         """Return where the number that an entry is was computed."""
         found = self.known[n, k, at]
         assert isinstance(found, Symbol)
-        return found.key  # type: ignore[return-value]
+        return place_of(found)
 
     def _expand(self, n: int, k: int, node: Node) -> None:
         values = np.asarray(node.outputs[k])
@@ -232,7 +233,7 @@ class Expansion:
             for where in itertools.product(*map(range, array.shape)):
                 entry = use.operand(i).entry(where)
                 if isinstance(entry, Symbol) and (array[where] != 0 or entry.key in spoken_of):
-                    place: Place = entry.key  # type: ignore[assignment]
+                    place = place_of(entry)
                     before = found.get(place, (0.0, i, where))
                     found[place] = (before[0] + float(array[where]), *before[1:])
         return found
@@ -248,8 +249,13 @@ class Expansion:
             scalar = self.scalars[place]
             waiting += list(scalar.slopes)
             if scalar.formula is not None:
-                waiting += [s.key for s in symbols(scalar.formula)]  # type: ignore[misc]
+                waiting += [place_of(s) for s in symbols(scalar.formula)]
         return found
+
+
+def place_of(symbol: Symbol) -> Place:
+    """Return the place of the number that a symbol of an expanded formula stands for."""
+    return cast(Place, symbol.key)
 
 
 def check_size(tape: Tape) -> None:
@@ -277,7 +283,9 @@ def _equal(x: float, y: float) -> bool:
     return math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) or (math.isnan(x) and math.isnan(y))
 
 
-def on_tape(compute: Callable[[Tape], tuple[Any, Any]], targets: Any = None) -> Scalars:
+def on_tape(
+    compute: Callable[[Tape], tuple[Traced, object]], targets: ArrayLike | None = None
+) -> Scalars:
     """Run a pass in double precision and return its numbers.
 
     Args:

@@ -21,8 +21,9 @@ from clearprop.glass.equations.expression import (
 from clearprop.glass.equations.naming import RATE
 from clearprop.glass.equations.numbers import significant
 from clearprop.glass.equations.passes import Pass, exact_array, pass_of_function, pass_of_model
-from clearprop.glass.equations.scalars import Place, Scalar
+from clearprop.glass.equations.scalars import Place, Scalar, place_of
 from clearprop.glass.equations.sheet import LECTURE_DIGITS, GateRow, Line, Section, Sheet
+from clearprop.nn.recording import LossLike
 
 if TYPE_CHECKING:
     from clearprop.glass.equations.grading import Grade
@@ -102,11 +103,11 @@ class WorkedSolution:
 
 
 def worked_solution(
-    model: nn.Module | Callable[..., Any],
-    x: Any,
-    target: Any = None,
+    model: nn.Module | Callable[..., object],
+    x: object,
+    target: object = None,
     learning_rate: float | None = None,
-    loss: str | nn.Loss | Callable[[Any, Any], Any] = "squared_error",
+    loss: LossLike = "squared_error",
     *,
     digits: int = LECTURE_DIGITS,
     title: str | None = None,
@@ -144,6 +145,7 @@ def worked_solution(
         first = _of_function(model, x, target, renamed)
         again = None
         if learning_rate is not None:
+            assert isinstance(x, Mapping)
             stepped = {name: x[name] - learning_rate * e for name, e in _errors(first).items()}
             again = pass_of_function(model, stepped, renamed)
         heading = title or "A function, gate by gate"
@@ -155,7 +157,7 @@ def worked_solution(
         changed = _stepped(model, first, learning_rate)
         again = pass_of_model(model, x, target, loss, renamed, changed)
         heading = title or "One step of a network"
-    sheet = _Writer(first, again, learning_rate, digits).sheet(heading)
+    sheet = _SheetWriter(first, again, learning_rate, digits).sheet(heading)
     return WorkedSolution(sheet.numbered())
 
 
@@ -174,7 +176,7 @@ def check_step(learning_rate: float | None, digits: int) -> None:
 
 
 def _of_function(
-    function: Callable[..., Any], x: Any, target: Any, renamed: Mapping[str, str]
+    function: Callable[..., object], x: object, target: object, renamed: Mapping[str, str]
 ) -> Pass:
     if not isinstance(x, Mapping):
         raise ConfigurationError(
@@ -205,7 +207,7 @@ def _stepped(model: nn.Module, first: Pass, rate: float) -> dict[str, Any]:
 # --- writing it down -----------------------------------------------------------------------------
 
 
-class _Writer:
+class _SheetWriter:
     """Makes the sections of a handout from the numbers of two passes."""
 
     def __init__(self, first: Pass, again: Pass | None, rate: float | None, digits: int) -> None:
@@ -254,7 +256,7 @@ class _Writer:
         def name(symbol: Symbol) -> Expression | None:
             if symbol.key is None:
                 return None
-            place: Place = symbol.key  # type: ignore[assignment]
+            place = place_of(symbol)
             return Symbol(f"{names[place]}{mark if self._changes(place) else ''}", symbol.value)
 
         return substitute(expression, name)
