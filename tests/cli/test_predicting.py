@@ -14,6 +14,7 @@ from clearprop import data, nn
 from clearprop.recipes import prepare
 from clearprop.recipes.experiment import Experiment
 from clearprop.training import save
+from clearprop.training.run_folder import FORMAT
 from tests.cli.conftest import Command, is_clear
 
 
@@ -49,7 +50,7 @@ def untrained(name: str, folder: Path, **values: Any) -> tuple[Experiment, nn.Mo
     folder.mkdir()
     save(model, folder / "model.safetensors", experiment.splits.preprocessor)
     note = {"name": name, "values": experiment.recipe.model_dump(mode="json")}
-    config = {"format": 1, "loss": experiment.loss, "notes": {"recipe": note}}
+    config = {"format": FORMAT, "loss": experiment.loss, "notes": {"recipe": note}}
     (folder / "config.json").write_text(json.dumps(config))
     return experiment, model
 
@@ -78,7 +79,9 @@ def test_captions_of_a_named_set_are_written_not_read_off(
     experiment, model = untrained("caption", tmp_path / "run", **values)
     (tmp_path / "one.txt").write_text("no picture")
     assert is_clear(clearprop("predict", "run", "--input", "one.txt"), "one.txt")
-    part = data.load("digit-captions").take(np.arange(3)).prepared(experiment.splits.preprocessor)
+    part = (
+        data.load("digit-captions").take(np.arange(3)).preprocessed(experiment.splits.preprocessor)
+    )
     told = experiment.recipe.answers(model, part)  # type: ignore[attr-defined]
     words = part.vocabularies["targets"]
     rows = list(
