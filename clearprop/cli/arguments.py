@@ -19,8 +19,8 @@ CLOSE = 0.75
 """An option at least this similar to a known one is a slip; any other is taken for a key."""
 
 
-class CommandOptions(TypedDict, total=False):
-    """CommandOptions of argparse's ``add_argument`` that the commands use."""
+class ArgparseOptions(TypedDict, total=False):
+    """ArgparseOptions of argparse's ``add_argument`` that the commands use."""
 
     action: str
     default: object
@@ -42,7 +42,7 @@ class Argument:
 
     name: str
     about: str
-    options: CommandOptions = field(default_factory=CommandOptions)
+    options: ArgparseOptions = field(default_factory=ArgparseOptions)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
+class _CommandParser(argparse.ArgumentParser):
     """Raises what argparse would print."""
 
     def error(self, message: str) -> NoReturn:
@@ -248,8 +248,8 @@ def _command(given: Sequence[str]) -> tuple[str, Sequence[str]]:
     raise unknown_name("command", first, list(dict.fromkeys(c.split()[0] for c in COMMANDS)))
 
 
-def _parser(name: str, command: Command) -> _Parser:
-    parser = _Parser(
+def _parser(name: str, command: Command) -> _CommandParser:
+    parser = _CommandParser(
         prog=f"clearprop {name}",
         description=f"{command.about[0].upper()}{command.about[1:]}.",
         epilog=command.more,

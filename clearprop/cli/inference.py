@@ -53,7 +53,7 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
         other = other_data(arguments.data, arguments.target, config)
         loss, line = str(config["loss"]), described(other)
         parts = [("all", other) if other.test is None else ("test", other.test)]
-        parts = [(name, part.prepared(preprocessor)) for name, part in parts]
+        parts = [(name, part.preprocessed(preprocessor)) for name, part in parts]
     judged = [(name, evaluate(model, part, loss, preprocessor)) for name, part in parts]
     say(f"data  {line}\n")
     say("\n".join(evaluation_table(judged, f"{parts[0][1].noun}s")))
@@ -152,7 +152,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
         outputs = predict(model, inputs, preprocessor)
     else:
         dataset = other_data(arguments.data, arguments.target, config)
-        part = (dataset.test or dataset).prepared(preprocessor)
+        part = (dataset.test or dataset).preprocessed(preprocessor)
         outputs = evaluate(model, part, loss, preprocessor).outputs
         words = _words(part)
     if outputs.ndim == 3 and words is not None:
@@ -196,7 +196,7 @@ def _transcripts(
     new: Path | data.Dataset = Path(place)
     if arguments.data is not None:
         dataset = other_data(arguments.data, arguments.target, config)
-        new = (dataset.test or dataset).prepared(preprocessor)
+        new = (dataset.test or dataset).preprocessed(preprocessor)
     rows = kind.of(values).transcripts(model, preprocessor, new)
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([("example", "answer"), *rows])

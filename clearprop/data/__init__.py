@@ -12,9 +12,9 @@ from clearprop.data.catalog import available as list
 from clearprop.data.columns import Column
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
 from clearprop.data.description import Description, describe
+from clearprop.data.fitted_columns import FittedColumn
 from clearprop.data.idx import read_idx
 from clearprop.data.new_texts import NewTexts, new_texts
-from clearprop.data.prepared_columns import PreparedColumn
 from clearprop.data.preprocessor import Preprocessor
 from clearprop.data.texts import decode_text, encode_text
 from clearprop.data.vocabulary import Vocabulary
@@ -25,8 +25,8 @@ __all__ = [
     "Column",
     "Dataset",
     "Description",
+    "FittedColumn",
     "NewTexts",
-    "PreparedColumn",
     "Preprocessor",
     "Row",
     "Splits",

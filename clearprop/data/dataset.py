@@ -251,13 +251,13 @@ class Dataset:
         )
         held_test = self.test or (self.take(rows.test) if len(rows.test) else None)
         return Splits(
-            train=train.prepared(preprocessor),
-            dev=self.take(rows.dev).prepared(preprocessor) if len(rows.dev) else None,
-            test=held_test.prepared(preprocessor) if held_test is not None else None,
+            train=train.preprocessed(preprocessor),
+            dev=self.take(rows.dev).preprocessed(preprocessor) if len(rows.dev) else None,
+            test=held_test.preprocessed(preprocessor) if held_test is not None else None,
             preprocessor=preprocessor,
         )
 
-    def prepared(self, preprocessor: Preprocessor) -> Dataset:
+    def preprocessed(self, preprocessor: Preprocessor) -> Dataset:
         """Return this set as a preprocessor keeps it: encoded inputs, labels by its class names.
 
         Raises:

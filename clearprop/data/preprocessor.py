@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.columns import Column
-from clearprop.data.prepared_columns import (
-    PreparedColumn,
+from clearprop.data.fitted_columns import (
+    FittedColumn,
     encode_columns,
     features_of,
     fit_columns,
@@ -86,7 +86,7 @@ class Preprocessor:
     input_shape: tuple[int, ...]
     center: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
-    columns: tuple[PreparedColumn, ...] = ()
+    columns: tuple[FittedColumn, ...] = ()
     task: Task = "classification"
     class_names: tuple[str, ...] | None = None
     target_center: tuple[float, ...] = ()
@@ -370,7 +370,7 @@ def _of_record(record: dict[str, Any]) -> Preprocessor:
     if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
         raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
     columns = tuple(
-        PreparedColumn(c["name"], c["fill"], _strings(c["categories"])) for c in record["columns"]
+        FittedColumn(c["name"], c["fill"], _strings(c["categories"])) for c in record["columns"]
     )
     # Records of before there were inputs by name have none of the last three.
     return Preprocessor(

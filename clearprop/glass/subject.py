@@ -248,7 +248,7 @@ def gather(
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
     part, examples = _judging(data)
     if isinstance(examples, Dataset) and examples.preprocessor is None and preprocessor is not None:
-        examples = examples.prepared(preprocessor)
+        examples = examples.preprocessed(preprocessor)
     names = getattr(examples, "class_names", None) or getattr(preprocessor, "class_names", None)
     return Subject(
         name=folder.resolve().name if folder is not None else "",

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 
-from clearprop import models, nn, optim
+from clearprop import models, nn
 from clearprop.data import Dataset, Splits
 from clearprop.data.catalog import TEXT_SUFFIXES
 from clearprop.data.ngram import counted_bits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.models.generation import LanguageModel, generate
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
 from clearprop.training import History, evaluate
 
 State = TypeVar("State")
@@ -28,13 +27,12 @@ SAMPLE = 300
 TEMPERATURE = 0.7
 
 
-class CharacterRecipe(NetworkRecipe):
+class CharacterRecipe(SequenceRecipe):
     """A network that predicts the next character of a text; ``--data FILE`` takes any text.
 
     Attributes:
         layers: number of layers.
         dropout: rate in training.
-        clip: the longest step of the gradient, as its norm over all weights; none for any.
     """
 
     preferred: ClassVar[tuple[str, ...]] = ("python-topics",)
@@ -42,10 +40,8 @@ class CharacterRecipe(NetworkRecipe):
     small_steps: ClassVar[int] = 1_200
 
     learning_rate: Rate = 0.004
-    schedule: ScheduleName = "one-cycle"
     layers: Count = 1
     dropout: Decay = 0.0
-    clip: Annotated[Rate | None, OrNone] = 1.0
 
     def dataset(self) -> tuple[Dataset, str]:
         """Return the text in windows of `SEQUENCE_LENGTH` characters, unless it is said how many.
@@ -58,9 +54,7 @@ class CharacterRecipe(NetworkRecipe):
             name is None or name in self.preferred or Path(name).suffix.lower() in TEXT_SUFFIXES
         )
         if self.data.sequence_length is None and is_text:
-            choice = self.data.model_copy(update={"sequence_length": SEQUENCE_LENGTH})
-            loaded, line = choice.load(self.preferred)
-            return self.adapted(loaded), line
+            return self.loaded(self.data.model_copy(update={"sequence_length": SEQUENCE_LENGTH}))
         return super().dataset()
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -79,10 +73,6 @@ class CharacterRecipe(NetworkRecipe):
         """Return cross-entropy at every character."""
         return LOSS
 
-    def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the optimizer, with gradients clipped to a largest norm."""
-        return clipped(super().learning_rule(steps), self.clip)
-
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         """Return the bits that a character of the test part takes, and what counting needs."""
         return bits_per_character(model, splits)
@@ -92,11 +82,6 @@ class CharacterRecipe(NetworkRecipe):
         assert isinstance(model, models.RecurrentLanguageModel)
         text = sampled(model, splits, SAMPLE, seed=self.seed)
         return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]
-
-
-def clipped(rule: optim.Optimizer, longest: float | None) -> optim.Optimizer:
-    """Return an optimizer whose gradients are clipped to a largest norm over all weights."""
-    return rule if longest is None else optim.chain(optim.clip_by_global_norm(longest), rule)
 
 
 def bits_per_character(model: nn.Module, splits: Splits) -> dict[str, float]:

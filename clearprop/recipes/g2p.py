@@ -59,9 +59,7 @@ class G2PRecipe(TranscribingRecipe):
         """Return the data set, of `WORDS` words unless it is said how many, and what it is."""
         if self.data.limit is not None or self.data.name not in (None, *self.preferred):
             return super().dataset()
-        choice = self.data.model_copy(update={"limit": WORDS})
-        loaded, line = choice.load(self.preferred)
-        return self.adapted(loaded), line
+        return self.loaded(self.data.model_copy(update={"limit": WORDS}))
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for the letters and sounds of this data."""

@@ -132,7 +132,11 @@ class Recipe(Configuration):
 
     def dataset(self) -> tuple[Dataset, str]:
         """Return the data set, and a line that says which it is."""
-        loaded, line = self.data.load(self.preferred)
+        return self.loaded(self.data)
+
+    def loaded(self, choice: DataChoice) -> tuple[Dataset, str]:
+        """Return the data set of a choice as this recipe takes it, and a line that says which."""
+        loaded, line = choice.load(self.preferred)
         return self.adapted(loaded), line
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -235,3 +239,21 @@ class NetworkRecipe(Recipe):
             return schedules.cosine(highest, steps)
         rise = max(1, round(self.warmup * steps))
         return schedules.warmup(rise, schedules.cosine(highest, max(1, steps - rise)), start=0.04)
+
+
+class SequenceRecipe(NetworkRecipe):
+    """A network that reads or writes sequences, and how it is trained.
+
+    Attributes:
+        clip: the longest step of the gradient, as its norm over all weights; none for any.
+    """
+
+    schedule: ScheduleName = "one-cycle"
+    clip: Annotated[Rate | None, OrNone] = 1.0
+
+    def learning_rule(self, steps: int) -> optim.Optimizer:
+        """Return the optimizer, with gradients clipped to a largest norm."""
+        rule = super().learning_rule(steps)
+        return (
+            rule if self.clip is None else optim.chain(optim.clip_by_global_norm(self.clip), rule)
+        )

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import models, nn, optim
+from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.characters import LOSS, clipped
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.characters import LOSS
+from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
 from clearprop.recipes.text_classify import compared, few_passes, unknown_share
 from clearprop.training import History, predict
 
 
-class TaggerRecipe(NetworkRecipe):
+class TaggerRecipe(SequenceRecipe):
     """A bidirectional LSTM tags words; ``--data FILE`` takes a word and its tag a line.
 
     Attributes:
@@ -27,7 +26,6 @@ class TaggerRecipe(NetworkRecipe):
         hidden_size: units of both ways of reading together.
         layers: of the LSTM.
         dropout: rate on the embeddings and before the last layer.
-        clip: the longest step of the gradient, as its norm over all weights; none for any.
 
     >>> TaggerRecipe(layers=2).layers
     2
@@ -36,12 +34,10 @@ class TaggerRecipe(NetworkRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("python-names",)
 
     learning_rate: Rate = 0.01
-    schedule: ScheduleName = "one-cycle"
     embedding_features: Count = 64
     hidden_size: Count = 128
     layers: Count = 1
     dropout: Decay = 0.3
-    clip: Annotated[Rate | None, OrNone] = 1.0
 
     def settled(self, examples: int) -> Self:
         """Return the recipe with enough epochs for about 600 steps, at most 30."""
@@ -51,9 +47,7 @@ class TaggerRecipe(NetworkRecipe):
         """Return the data set; of files that may hold other things, words and tags are read."""
         name = self.data.name
         if name is not None and Path(name).suffix.lower() in (".txt", ".tsv"):
-            choice = self.data.model_copy(update={"tags": True})
-            loaded, line = choice.load(self.preferred)
-            return self.adapted(loaded), line
+            return self.loaded(self.data.model_copy(update={"tags": True}))
         return super().dataset()
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -71,10 +65,6 @@ class TaggerRecipe(NetworkRecipe):
     def loss(self, dataset: Dataset) -> str:
         """Return cross-entropy at every word."""
         return LOSS
-
-    def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the optimizer, with gradients clipped to a largest norm."""
-        return clipped(super().learning_rule(steps), self.clip)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for these words and tags."""

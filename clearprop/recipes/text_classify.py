@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
-from clearprop import models, nn, optim
+from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.characters import clipped
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, SequenceRecipe
 from clearprop.training import History, evaluate
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 STEPS = 600
 
 
-class TextClassifyRecipe(NetworkRecipe):
+class TextClassifyRecipe(SequenceRecipe):
     """Texts by their words: a folder for each label, or a table with a column of texts.
 
     Attributes:
@@ -29,7 +27,6 @@ class TextClassifyRecipe(NetworkRecipe):
         embedding_features: of a word.
         hidden_size: features of a text, but for "bag".
         dropout: rate on the embeddings and before the last layer.
-        clip: the longest step of the gradient, as its norm over all weights; none for any.
 
     >>> TextClassifyRecipe(network="cnn").network
     'cnn'
@@ -38,12 +35,10 @@ class TextClassifyRecipe(NetworkRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("docstrings",)
 
     learning_rate: Rate = 0.003
-    schedule: ScheduleName = "one-cycle"
     network: Literal["bag", "cnn", "lstm"] = "cnn"
     embedding_features: Count = 64
     hidden_size: Count = 96
     dropout: Decay = 0.5
-    clip: Annotated[Rate | None, OrNone] = 1.0
 
     def settled(self, examples: int) -> Self:
         """Return the recipe with enough epochs for about `STEPS` steps, at most 30."""
@@ -71,10 +66,6 @@ class TextClassifyRecipe(NetworkRecipe):
             hidden_size=self.hidden_size,
             dropout=self.dropout,
         )
-
-    def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the optimizer, with gradients clipped to a largest norm."""
-        return clipped(super().learning_rule(steps), self.clip)
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         """Return the accuracy of a classic that knows no order of the words, on the test part."""

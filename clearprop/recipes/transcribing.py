@@ -5,33 +5,30 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn, optim
+from clearprop import nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.vocabulary import BEGIN, END, Vocabulary
 from clearprop.errors import ConfigurationError
 from clearprop.models.transcription import transcribe
-from clearprop.recipes.characters import clipped
-from clearprop.recipes.configuration import OrNone
 from clearprop.recipes.error_rates import sequence_error_rate, token_error_rate
-from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
 
 MOST = 2_000
 """How many examples of the test part are written out for the measures."""
 
 
-class TranscribingRecipe(NetworkRecipe):
+class TranscribingRecipe(SequenceRecipe):
     """A network that writes a sequence about what it was given.
 
     Attributes:
         embedding_features: of a token.
         hidden_size: units of the decoder.
         dropout: rate on embeddings and before the last layer.
-        clip: the longest step of the gradient, as its norm over all weights; none for any.
         beams: of the search beside the greedy one.
     """
 
@@ -45,11 +42,9 @@ class TranscribingRecipe(NetworkRecipe):
     """What one answer is called."""
 
     learning_rate: Rate = 0.004
-    schedule: ScheduleName = "one-cycle"
     embedding_features: Count = 64
     hidden_size: Count = 128
     dropout: Decay = 0.1
-    clip: Annotated[Rate | None, OrNone] = 1.0
     beams: Count = 4
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -67,10 +62,6 @@ class TranscribingRecipe(NetworkRecipe):
     def loss(self, dataset: Dataset) -> str:
         """Return cross-entropy over the places that count."""
         return "sequence_cross_entropy"
-
-    def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the optimizer, with gradients clipped to a largest norm."""
-        return clipped(super().learning_rule(steps), self.clip)
 
     def answers(self, model: Any, part: Dataset, beams: int = 1) -> list[list[int]]:
         """Return what a model writes about each example of a part, as numbers of tokens."""

@@ -173,7 +173,7 @@ def _prepared(dataset: Dataset, preprocessor: Preprocessor | None) -> Dataset:
     if preprocessor is None or dataset.preprocessor == preprocessor:
         return dataset
     if dataset.preprocessor is None:
-        return dataset.prepared(preprocessor)
+        return dataset.preprocessed(preprocessor)
     # Bytes are kept as they are, whichever preprocessor they passed through; tokens are too where
     # the same number is the same token.
     before = dataset.preprocessor

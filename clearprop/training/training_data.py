@@ -144,7 +144,7 @@ def _of_splits(splits: Splits, dev: Development) -> TrainingData:
     part: Split | None = None
     match dev:
         case Dataset():
-            part = _of_dataset(dev.prepared(splits.preprocessor))
+            part = _of_dataset(dev.preprocessed(splits.preprocessor))
         case None:
             part = _of_dataset(splits.dev) if splits.dev is not None else None
         case 0:

@@ -79,7 +79,9 @@ def test_captions_of_a_named_set_are_written_not_read_off(
     experiment, model = untrained("caption", tmp_path / "run", **values)
     (tmp_path / "one.txt").write_text("no picture")
     assert is_clear(clearprop("predict", "run", "--input", "one.txt"), "one.txt")
-    part = data.load("digit-captions").take(np.arange(3)).prepared(experiment.splits.preprocessor)
+    part = (
+        data.load("digit-captions").take(np.arange(3)).preprocessed(experiment.splits.preprocessor)
+    )
     told = experiment.recipe.answers(model, part)  # type: ignore[attr-defined]
     words = part.vocabularies["targets"]
     rows = list(

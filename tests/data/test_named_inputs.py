@@ -123,7 +123,7 @@ def test_tokens_beyond_the_vocabulary_and_missing_names():
         preprocessor.encode({"source": np.zeros((1, 3), np.int32)})
     plain = Dataset("p", np.ones((3, 2)), np.arange(3), "regression")
     with pytest.raises(ShapeError, match="one input without a name"):
-        plain.prepared(preprocessor)
+        plain.preprocessed(preprocessor)
 
 
 def test_words_that_training_does_not_know_are_unknown_and_other_sets_are_renumbered():
@@ -146,7 +146,7 @@ def test_words_that_training_does_not_know_are_unknown_and_other_sets_are_renumb
         np.array([0, 1]),
         "classification",
         vocabularies={"inputs": other_words},
-    ).prepared(parts.preprocessor)
+    ).preprocessed(parts.preprocessor)
     assert other.inputs.tolist() == [[3, 1], [3, 1]]
     closed = Dataset(
         "closed", np.array([[2], [3]]), np.arange(2), "regression", vocabularies={"inputs": LETTERS}
@@ -159,4 +159,4 @@ def test_words_that_training_does_not_know_are_unknown_and_other_sets_are_renumb
     with pytest.raises(DataError, match="the token 'y' is not one"):
         Dataset(
             "s", np.array([[1], [1]]), np.arange(2), "regression", vocabularies={"inputs": strange}
-        ).prepared(less)
+        ).preprocessed(less)

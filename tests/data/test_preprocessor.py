@@ -32,7 +32,7 @@ def test_categories_that_training_never_saw_become_zeros():
     raw, columns = table([[1, 0], [2, 0], [3, 2], [4, 2], [5, 1]])
     whole = Dataset("t", raw, np.arange(5.0), "regression", columns=columns)
     preprocessor = Preprocessor.fit(raw[:4], columns=columns, scaling="none")
-    prepared = whole.prepared(preprocessor)
+    prepared = whole.preprocessed(preprocessor)
     assert prepared.inputs[4].tolist() == [5, 0, 0]
     assert prepared.feature_names == ("age", "color=blue", "color=red")
 
@@ -125,10 +125,10 @@ def test_labels_of_another_file_follow_the_class_names_of_training():
     trained = Dataset("a", np.eye(2), np.array([0, 1]), "classification", ("cat", "dog"))
     preprocessor = trained.split(dev=0, test=0).preprocessor
     other = Dataset("b", np.eye(2), np.array([0, 1]), "classification", ("dog", "cat"))
-    assert other.prepared(preprocessor).targets.tolist() == [1, 0]
+    assert other.preprocessed(preprocessor).targets.tolist() == [1, 0]
     strange = Dataset("c", np.eye(2), np.array([0, 1]), "classification", ("dog", "eel"))
     with pytest.raises(DataError, match="'eel' is not one that the model was trained on"):
-        strange.prepared(preprocessor)
+        strange.preprocessed(preprocessor)
 
 
 def test_inputs_of_another_shape():

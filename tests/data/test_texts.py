@@ -91,12 +91,12 @@ def test_a_text_is_judged_in_the_characters_that_the_model_knows(file, tmp_path)
     preprocessor = data.load(file, sequence_length=16).split().preprocessor
     other = tmp_path / "other.txt"
     other.write_text("the fox " * 20)
-    part = data.load(other, sequence_length=16).prepared(preprocessor)
+    part = data.load(other, sequence_length=16).preprocessed(preprocessor)
     assert decode_text(part.inputs[0], preprocessor.class_names) == "the fox the fox "
     assert decode_text(part.targets[0], preprocessor.class_names) == "he fox the fox t"
     other.write_text("the fox & I " * 20)
     with pytest.raises(DataError, match="the token '&' is not one that the model"):
-        data.load(other, sequence_length=16).prepared(preprocessor)
+        data.load(other, sequence_length=16).preprocessed(preprocessor)
 
 
 def test_the_topics_of_python_are_a_text():

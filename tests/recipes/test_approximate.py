@@ -73,7 +73,12 @@ def test_the_study_tells_and_draws() -> None:
         "Error by width",
     ]
     assert found.measures["relu, 4 units"] < found.measures["relu, 1 units"]
-    assert all(drawing.png().startswith(b"\x89PNG") for drawing in found.drawings)
+    _, fits, errors = (drawing.figure for drawing in found.drawings)
+    assert [axes.get_title(loc="left") for axes in fits.axes] == [
+        "1 relu unit", "4 relu units", "1 sigmoid unit", "4 sigmoid units"
+    ]  # fmt: skip
+    drawn = [y for line in errors.axes[0].lines for y in line.get_ydata()]
+    np.testing.assert_allclose(drawn, list(found.measures.values()))
 
 
 def test_two_columns_of_a_file_are_approximated(tmp_path: Path) -> None:

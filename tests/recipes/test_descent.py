@@ -55,7 +55,13 @@ def test_a_function_of_ones_own_is_compared_and_drawn() -> None:
         "Paths down the bowl",
         "Height by step on the bowl",
     ]
-    assert all(drawing.png().startswith(b"\x89PNG") for drawing in found.drawings)
+    paths, heights = (drawing.figure.axes[0] for drawing in found.drawings)
+    for path in paths.lines[:2]:
+        np.testing.assert_array_equal(path.get_xydata()[0], bowl.start)
+        assert len(path.get_xydata()) == 41
+    for height in heights.lines:
+        assert height.get_ydata()[0] == pytest.approx(2.0)
+        assert height.get_ydata()[-1] < 2.0
     rows = found.lines[3:]
     assert rows[0].split() == ["rule", "best", "rate", "steps", "height", "at", "the", "end"]
 

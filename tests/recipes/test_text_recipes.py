@@ -111,7 +111,7 @@ def test_new_sentences_are_tagged_word_by_word(
 def test_the_usual_tag_is_that_of_the_training_part() -> None:
     known, other = Tagged(("a", "b"), ("X", "Y")), Tagged(("b", "new"), ("X", "Y"))
     train = tagged([known] * 3 + [other], "train").split(dev=0, test=0)
-    test = tagged([other, Tagged(("a", "b"), ("X", "Y"))], "test").prepared(train.preprocessor)
+    test = tagged([other, Tagged(("a", "b"), ("X", "Y"))], "test").preprocessed(train.preprocessor)
     # "a" is X, "b" mostly Y, and "<unk>", which "new" is for being seen once, Y.
     assert usual_tags(replace(train, test=test)) == 3 / 4
 

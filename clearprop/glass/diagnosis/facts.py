@@ -336,7 +336,7 @@ def _parts(
     if isinstance(data, Dataset) and (data.preprocessor is not None or preprocessor is not None):
         ours = _whole(data, dev, loss, config) if data.preprocessor is None else None
         if ours is None:
-            ready = data if preprocessor is None else data.prepared(preprocessor)
+            ready = data if preprocessor is None else data.preprocessed(preprocessor)
             part = Split(ready.name, ready.inputs, ready.targets, ready)
             return {
                 _role(part, config): part,

@@ -90,7 +90,7 @@ def examples_for(
         data, preprocessor = data.train, data.preprocessor
     if isinstance(data, Dataset):
         if preprocessor is not None and data.preprocessor is None:
-            data = data.prepared(preprocessor)
+            data = data.preprocessed(preprocessor)
         preprocessor = data.preprocessor
         inputs, targets = rows_of(data.inputs, np.arange(len(data))), data.targets
     elif isinstance(data, tuple | list) and len(data) == 2:

@@ -16,7 +16,7 @@ from clearprop.errors import DataError
 
 
 @dataclass(frozen=True)
-class PreparedColumn:
+class FittedColumn:
     """What the training rows say about one column of a table.
 
     Args:
@@ -31,7 +31,7 @@ class PreparedColumn:
     categories: tuple[str, ...] | None = None
 
 
-def fit_columns(raw: NDArray[np.generic], columns: Sequence[Column]) -> tuple[PreparedColumn, ...]:
+def fit_columns(raw: NDArray[np.generic], columns: Sequence[Column]) -> tuple[FittedColumn, ...]:
     """Return what rows, float (N, C) with NaN for what is missing, say about each column.
 
     Raises:
@@ -40,7 +40,7 @@ def fit_columns(raw: NDArray[np.generic], columns: Sequence[Column]) -> tuple[Pr
     return tuple(_fit_column(column, raw[:, index]) for index, column in enumerate(columns))
 
 
-def _fit_column(column: Column, values: NDArray[np.generic]) -> PreparedColumn:
+def _fit_column(column: Column, values: NDArray[np.generic]) -> FittedColumn:
     present = values[~np.isnan(values)]
     if not present.size:
         raise DataError(
@@ -48,16 +48,16 @@ def _fit_column(column: Column, values: NDArray[np.generic]) -> PreparedColumn:
             fix=f"leave it out: ignore=[{column.name!r}]",
         )
     if column.categories is None:
-        return PreparedColumn(column.name, float(np.median(present)))
+        return FittedColumn(column.name, float(np.median(present)))
     codes, counts = np.unique(present.astype(np.intp), return_counts=True)
     names = [column.categories[code] for code in codes]
-    return PreparedColumn(column.name, names[int(np.argmax(counts))], tuple(names))
+    return FittedColumn(column.name, names[int(np.argmax(counts))], tuple(names))
 
 
-def features_of(column: PreparedColumn) -> list[str]:
+def features_of(column: FittedColumn) -> list[str]:
     """Return the names of the encoded features of a column.
 
-    >>> features_of(PreparedColumn("color", "red", ("blue", "red")))
+    >>> features_of(FittedColumn("color", "red", ("blue", "red")))
     ['color=blue', 'color=red']
     """
     if column.categories is None:
@@ -66,7 +66,7 @@ def features_of(column: PreparedColumn) -> list[str]:
 
 
 def encode_columns(
-    raw: NDArray[np.generic], columns: Sequence[PreparedColumn]
+    raw: NDArray[np.generic], columns: Sequence[FittedColumn]
 ) -> NDArray[np.float64]:
     """Return rows with gaps filled and categories as 0/1 features, float (N, F)."""
     parts: list[NDArray[np.float64]] = []
