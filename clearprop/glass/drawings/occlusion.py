@@ -216,8 +216,8 @@ def occlusion(
         figure,
         f"Where it is orange, a patch of {patch} x {patch} lowers the score of class "
         f"{found.label}, which is {number(found.score)} for the whole picture; where it "
-        f"is blue, it raises it. The greatest drop, {number(greatest)}, is that of the patch at row "
-        f"{found.rows[top]}, column {found.columns[left]}.",
+        f"is blue, it raises it. The greatest drop, {number(greatest)}, is that of the patch at "
+        f"row {found.rows[top]}, column {found.columns[left]}.",
     )
 
 
