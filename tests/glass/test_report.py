@@ -144,7 +144,7 @@ def test_the_worst_mistakes_are_wrong_and_as_many_as_there_are(tell: Tell) -> No
     losses = -np.log(np.exp(outputs)[np.arange(len(test)), test.targets] / np.exp(outputs).sum(1))
     assert rows[0] == wrong[losses[wrong].argmax()]
     first = shown(told, "mistakes").all("li")[0]
-    assert first.all("span", "truth")[0].text == f"is {test.class_names[test.targets[rows[0]]]}"
+    assert first.all("span", "truth")[0].text == f"true {test.class_names[test.targets[rows[0]]]}"
 
 
 def test_a_table_of_features_shows_them_in_the_units_of_the_data(tell: Tell) -> None:

@@ -33,7 +33,7 @@ LEAST_BINS, MOST_BINS = 8, 60
 MOST_ROWS = 6
 MOST_STEPS = 12
 OUTSIDE = 0.005
-"""The share of the entries that may lie beyond either end of a histogram."""
+"""The fraction of the entries that may lie beyond either end of a histogram."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,24 +44,24 @@ class Distribution:
         name: of the parameter, or of the layer whose error signal it is.
         steps: of the training, (T,).
         edges: of the bins, (B + 1,).
-        shares: the part of the entries in each bin, (T, B); what lies outside is in none, and in
-            none are the zeros of a bent scale.
+        fractions: of the entries, in each bin, (T, B). Entries outside of all bins, and the zeros
+            of a bent scale, are counted in no bin.
         deviation: standard deviation of the entries, (T,).
-        zeros: the part of the entries that are exactly 0, (T,).
+        zeros: the fraction of the entries that are exactly 0, (T,).
         bend: where a bent scale goes over from even to logarithmic; None for an even one.
     """
 
     name: str
     steps: NDArray[np.int64]
     edges: Floats
-    shares: Floats
+    fractions: Floats
     deviation: Floats
     zeros: Floats
     bend: float | None = None
 
 
 def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = False) -> Distribution:
-    """Return how the entries of arrays are spread, by step, over bins that all steps share.
+    """Return how the entries of arrays are spread, by step, over the same bins for all steps.
 
     Args:
         name: of what they are.
@@ -70,7 +70,7 @@ def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = Fal
             through powers of ten; exact zeros are then counted apart.
 
     >>> spread = distribution("w", {0: np.full(4, 0.1), 5: np.array([-1.0, 1.0])})
-    >>> spread.shares.shape, spread.shares[1].tolist()
+    >>> spread.fractions.shape, spread.fractions[1].tolist()
     ((2, 8), [0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5])
     """
     flat = {step: np.asarray(values, np.float64).ravel() for step, values in arrays.items()}
@@ -90,14 +90,14 @@ def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = Fal
     side = np.linspace(-1 if low < 0 else 0, 1, bins + 1)
     edges = far * side if bend is None else bend * np.sinh(np.arcsinh(far / bend) * side)
     edges[[0, -1]] = far * side[[0, -1]]  # sinh need not give the ends back to the last bit
-    shares = [
+    fractions = [
         np.histogram(values, edges)[0] / max(1, flat[step].size) for step, values in counted.items()
     ]
     return Distribution(
         name,
         np.array(list(flat), np.int64),
         edges,
-        np.array(shares),
+        np.array(fractions),
         np.array([v.std() if v.size else np.nan for v in finite.values()]),
         np.array([(v == 0).mean() if v.size else np.nan for v in flat.values()]),
         bend,
@@ -185,8 +185,8 @@ def histograms(
 ) -> Drawing:
     """Draw how weights, and the error signals at their layers, are spread over training.
 
-    Each line is a histogram of one snapshot, the first at the bottom; all of one panel share their
-    bins, and each line has its own height.
+    Each line is a histogram of one snapshot, the first at the bottom. All lines of a panel have
+    the same bins; each line has its own height.
 
     Args:
         training: a run with snapshots (``fit(..., snapshots=[0, 100, 500])``), or a list of
@@ -222,7 +222,7 @@ def histograms(
                 grid[row * columns + column].set_axis_off()
     figure.supylabel("training step", fontsize=10)
     both = " and error signals" if errors else ""
-    told = (
+    errors_text = (
         " On the right the error signals, on a scale of powers; the percent are exact zeros, of "
         "units that let nothing through. They shrink as the network learns; where they are much "
         "smaller at the first layer than at the last, they vanish on the way."
@@ -233,7 +233,7 @@ def histograms(
         f"Weights{both} over training",
         figure,
         "A line is the histogram at one step, the first at the bottom. Weights that learn widen "
-        f"and wander; a layer whose lines are all alike has not moved.{told} At most "
+        f"and wander; a layer whose lines are all alike has not moved.{errors_text} At most "
         f"{100 * OUTSIDE:g} % of a line lie outside on either side.",
     )
 
@@ -246,10 +246,10 @@ def _ridges(axes: Axes, spread: Distribution, before: str) -> None:
     bend = spread.bend
     edges = spread.edges if bend is None else np.arcsinh(spread.edges / bend)
     middles = (edges[:-1] + edges[1:]) / 2
-    tops = spread.shares.max(axis=1)
+    tops = spread.fractions.max(axis=1)
     count = len(spread.steps)
     for index in range(count - 1, -1, -1):
-        heights = index + 1.5 * spread.shares[index] / (tops[index] or 1.0)
+        heights = index + 1.5 * spread.fractions[index] / (tops[index] or 1.0)
         axes.fill_between(middles, index, heights, color=colors[index], linewidth=0,
                           zorder=2 * (count - index))  # fmt: skip
         axes.plot(middles, heights, color="white", linewidth=0.8, zorder=2 * (count - index) + 1)

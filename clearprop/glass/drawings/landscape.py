@@ -1,4 +1,4 @@
-"""The loss around a trained model: heights over a plane through its weights, and the way there.
+"""The loss around a trained model: heights over a plane through the weights, the path of training.
 
 Shape letters: T snapshots, P parameters, S points along a side of the grid, N examples.
 """
@@ -42,7 +42,7 @@ class Landscape:
         steps: of the snapshots, (T,); the last is the model in the middle.
         path: of the snapshots, their nearest points in the plane, (T, 2).
         path_losses: their own losses, (T,), which the plane need not hold.
-        share: the part of the path's squared distances from its end that lies in the plane; None
+        fraction: the part of the path's squared distances from its end that lies in the plane; None
             for a single model.
     """
 
@@ -54,7 +54,7 @@ class Landscape:
     steps: NDArray[np.int64]
     path: Floats
     path_losses: Floats
-    share: float | None
+    fraction: float | None
 
 
 def landscape_of(
@@ -102,7 +102,7 @@ def landscape_of(
     weights = _vectors(model)
     path = [{n: w - weights[n] for n, w in _vectors(m).items()} for _, m in snapshots]
     pair = principal(path) if directions == "pca" else filter_normalized(model, seed)
-    places, share = _projected(path, pair)
+    places, fraction = _projected(path, pair)
     across, up = _coordinates(places, side, reach, directions)
     x, y = examples_for(data, preprocessor)
     chosen = nn.find_loss(loss)
@@ -118,7 +118,7 @@ def landscape_of(
         steps=np.array([step for step, _ in snapshots], np.int64),
         path=places,
         path_losses=np.array(own),
-        share=share,
+        fraction=fraction,
     )
 
 
@@ -209,7 +209,7 @@ def _vectors(model: nn.Module) -> Direction:
 def _projected(
     path: list[Direction], pair: tuple[Direction, Direction]
 ) -> tuple[Floats, float | None]:
-    """Return the nearest points of the plane, (T, 2), and the share of the path that it holds."""
+    """Return the nearest points of the plane, (T, 2), and the fraction of the path in it."""
 
     def product(a: Mapping[str, Floats], b: Mapping[str, Floats]) -> float:
         return float(sum((a[name] * b[name]).sum() for name in a))

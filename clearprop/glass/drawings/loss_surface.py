@@ -33,10 +33,10 @@ def loss_surface(
     seed: int = 0,
     preprocessor: Preprocessor | None = None,
 ) -> Drawing:
-    """Draw the loss over a plane through a model's weights, and the descent that led there.
+    """Draw the loss over a plane through a model's weights, and the path of the training.
 
     The heights are mean losses in evaluation; running statistics of layers stay those of the model
-    in the middle. The path is the descent's shadow: each snapshot's nearest point in the plane.
+    in the middle. The path consists of each snapshot's nearest point in the plane.
 
     Args:
         training: a model, a run with snapshots (``fit(..., snapshots=20)``), or a list of
@@ -88,17 +88,17 @@ def loss_surface(
         ylim=(found.up[0], found.up[-1]),
     )
     told = ""
-    if several and found.share is not None:
+    if several and found.fraction is not None:
         told = (
-            f"The line is the descent as the plane sees it: {percent(found.share)} of the path's "
-            "variance about its end lies in the plane, the rest stands out of the paper. "
+            f"The line is the path of the training, projected on the plane, which holds "
+            f"{percent(found.fraction)} of the variance of the path about its end. "
         )
     kind = "the path's principal directions" if directions == "pca" else "two random directions"
     return Drawing(
         f"Loss surface along {kind}",
         figure,
-        f"Dark is low; the star is the model, with a loss of {number(found.center)}. {told}A wide "
-        "valley forgives small changes of the weights; a narrow one does not.",
+        f"Dark is low; the star is the model, with a loss of {number(found.center)}. {told}In a "
+        "wide valley, small changes of the weights hardly raise the loss; in a narrow one they do.",
     )
 
 

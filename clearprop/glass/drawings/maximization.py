@@ -1,4 +1,4 @@
-"""Activation maximization: the input that a unit answers to most.
+"""Activation maximization: the input for which a unit has its largest value.
 
 Shape letters: U units, H height, W width, C channels, T steps.
 """
@@ -28,7 +28,7 @@ NOISE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Ascent:
-    """What gradient ascent came to.
+    """The result of gradient ascent.
 
     Attributes:
         inputs: for each unit its input, (U, ...).
@@ -44,7 +44,7 @@ class Rules:
     """How the ascent goes: what is taken off keeps the input smooth, and small.
 
     Attributes:
-        rate: length of a step, as a share of the gradient scaled to mean square 1.
+        rate: length of a step, as a fraction of the gradient scaled to mean square 1.
         decay: the part of the input that is taken off at every step.
         blur: the part of every pixel that is replaced by the mean of its four neighbors, each step.
         jitter: by how many pixels at most the picture is shifted before each step, and back after.
@@ -68,7 +68,7 @@ def ascend(
     rules: Rules | None = None,
     seed: int = 0,
 ) -> Ascent:
-    """Return for each unit an input that it answers to strongly, found by gradient ascent.
+    """Return for each unit an input for which its value is large, found by gradient ascent.
 
     x <- x + rate g / sqrt(mean g^2) with g = d unit / d x, then decay, blur and limits; all units
     and all steps in one compiled call, the gradient by clearprop's own back-propagation.
@@ -100,21 +100,21 @@ def ascend(
         raise ShapeError("an input has numbers", given=f"shape={tuple(shape)}")
     start = NOISE * jax.random.normal(jax.random.key(seed), (len(units), *shape))
     outputs = jax.eval_shape(lambda m, a: passed(m, a, layer), model, start).shape[1:]
-    shares = np.stack([_shares(unit, outputs, layer) for unit in units])
+    counted = np.stack([_counted(unit, outputs, layer) for unit in units])
     key = jax.random.key(seed + 1)
-    inputs, values = _ascended(model, start, key, shares, layer, steps, rules)
+    inputs, values = _ascended(model, start, key, counted, layer, steps, rules)
     return Ascent(np.asarray(inputs, np.float64), np.asarray(values, np.float64))
 
 
-def _shares(unit: Unit, outputs: tuple[int, ...], layer: str) -> NDArray[np.float32]:
+def _counted(unit: Unit, outputs: tuple[int, ...], layer: str) -> NDArray[np.float32]:
     """Return how much each entry of a layer's output counts: one unit, or the mean of a channel."""
     place = place_of(unit, outputs, layer)
-    shares = np.zeros(outputs, np.float32)
+    counted = np.zeros(outputs, np.float32)
     if isinstance(unit, tuple):
-        shares[place] = 1.0
+        counted[place] = 1.0
     else:
-        shares[..., place[-1]] = 1.0 / np.prod(outputs[:-1])
-    return shares
+        counted[..., place[-1]] = 1.0 / np.prod(outputs[:-1])
+    return counted
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))
@@ -122,17 +122,17 @@ def _ascended(
     model: nn.Module,
     start: jax.Array,
     key: jax.Array,
-    shares: jax.Array,
+    counted: jax.Array,
     layer: str,
     steps: int,
     rules: Rules,
 ) -> tuple[jax.Array, jax.Array]:
     pictures = start.ndim == 4 and min(start.shape[1:3]) > 1
-    rest = tuple(range(1, shares.ndim))
+    rest = tuple(range(1, counted.ndim))
 
     def values_of(x: jax.Array) -> tuple[jax.Array, jax.Array]:
         # Each row has its own input, and sees no other in evaluation.
-        values = ops.sum(passed(model, x, layer) * shares, axis=rest)
+        values = ops.sum(passed(model, x, layer) * counted, axis=rest)
         return ops.sum(values), values
 
     def step(x: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -149,11 +149,11 @@ def _ascended(
     return last, jnp.concatenate([values, values_of(last)[1][None]])
 
 
-def _blurred(x: jax.Array, share: float) -> jax.Array:
+def _blurred(x: jax.Array, fraction: float) -> jax.Array:
     """Mix every pixel of (U, H, W, C) with its four neighbors; at the edge with itself."""
     wide = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     around = wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1] + wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:]
-    return (1 - share) * x + share * around / 4
+    return (1 - fraction) * x + fraction * around / 4
 
 
 @drawn
@@ -171,7 +171,7 @@ def maximize_activation(
     limits: tuple[float, float] | None = None,
     seed: int = 0,
 ) -> Drawing:
-    """Draw the inputs that some units answer to most, found by gradient ascent from faint noise.
+    """Draw inputs for which some units have large values, found by gradient ascent from noise.
 
     Args:
         model: with values.
@@ -193,7 +193,7 @@ def maximize_activation(
 
     >>> model = nn.Sequential([nn.Conv2d(1, 4, 3), "relu"]).init(0)
     >>> maximize_activation(model, "layers.0", [0, 1], (5, 5, 1), steps=3).title
-    'What 2 units of layers.0 answer to most'
+    'Inputs that maximize 2 units of layers.0'
 
     Source: Simonyan, Vedaldi and Zisserman (2014); jitter as Mordvintsev, Olah and Tyka (2015).
     """
@@ -214,9 +214,8 @@ def maximize_activation(
     names = [f"{u}: {number(v, 2)}" for u, v in zip(units, ends, strict=True)]
     figure, _ = tiled(tiles, names, columns=min(5, len(tiles)), label="input")
     noun = f"unit {units[0]} of {layer}" if len(units) == 1 else f"{len(units)} units of {layer}"
-    answers = "answers" if len(units) == 1 else "answer"
     return Drawing(
-        f"What {noun} {answers} to most",
+        f"Inputs that maximize {noun}",
         figure,
         f"Above each picture the unit and its value after {steps} steps of gradient ascent, from "
         f"{number(float(found.values[0].mean()), 2)} on average. Look for strokes and corners that "

@@ -1,4 +1,4 @@
-"""Where the answer comes from: occlusion of one patch after another, and the slope of the score.
+"""Which parts of an input a prediction depends on: occlusion by a patch, and slopes of the score.
 
 Shape letters: H height, W width, C channels, P places of the patch, K classes.
 """
@@ -67,9 +67,9 @@ def score_of(outputs: jax.Array, label: int) -> jax.Array:
 
 
 def label_of(model: nn.Module, x: Batch, y: ArrayLike | None, threshold: float = 0.0) -> int:
-    """Return the class to be scored: the one given, or the model's answer.
+    """Return the class to be scored: the one given, or the predicted one.
 
-    Of a single output the answer is class 1 at or above the threshold.
+    For a single output class 1 is predicted at or above the threshold.
 
     Raises:
         ConfigurationError: there is no such class.
@@ -109,7 +109,7 @@ def covered(
     Args:
         model: with values; takes (N, H, W, C), gives (N, K).
         x: pictures as the model takes them.
-        y: the class; the model's answer where None.
+        y: the class; the predicted one where None.
         patch: side of the square that covers.
         stride: from one place of it to the next; the last place touches the edge.
         fill: what stands in the patch.
@@ -189,7 +189,7 @@ def occlusion(
     Args:
         model: with values; takes (N, H, W, C) and gives (N, classes).
         x: pictures as the model takes them.
-        y: the class that is scored; the model's answer where None.
+        y: the class that is scored; the predicted one where None.
         patch: side of the square that covers.
         stride: from one place of it to the next.
         fill: what stands in the patch; 0 is the mean of standardized pictures.
@@ -214,10 +214,10 @@ def occlusion(
     return Drawing(
         f"Occlusion for class {found.label}",
         figure,
-        f"Where it is orange a patch of {patch} x {patch} takes from the score of class "
-        f"{found.label}, {number(found.score)} for the whole picture; where it is blue it adds to "
-        f"it. The greatest drop, {number(greatest)}, is that of the patch at row "
-        f"{found.rows[top]}, column {found.columns[left]}.",
+        f"Where it is orange, a patch of {patch} x {patch} lowers the score of class "
+        f"{found.label}, which is {number(found.score)} for the whole picture; where it "
+        f"is blue, it raises it. The greatest drop, {number(greatest)}, is that of the patch at "
+        f"row {found.rows[top]}, column {found.columns[left]}.",
     )
 
 
@@ -251,7 +251,7 @@ def saliency(
     Args:
         model: with values; gives (N, classes).
         x: pictures as the model takes them.
-        y: the class that is scored; the model's answer where None.
+        y: the class that is scored; the predicted one where None.
         example: which of the pictures.
         threshold: of a single output; 0 before the sigmoid, 0.5 after it.
 
@@ -273,8 +273,8 @@ def saliency(
     return Drawing(
         f"Slope of the score of class {label}",
         figure,
-        f"Brighter where it is orange, the picture would be more of class {label}; where it is "
-        "blue, less. It is the slope at this very picture: a step further on it may be another.",
+        f"Brighter pixels raise the score of class {label} where the map is orange, and lower it "
+        "where it is blue. It is the slope at this picture; at another one it may differ.",
     )
 
 

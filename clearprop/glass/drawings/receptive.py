@@ -1,4 +1,4 @@
-"""The receptive field of a unit: what it can see, and what it looks at.
+"""The receptive field of a unit: what can reach it, and what it depends on.
 
 Shape letters: N examples, H height, W width, C channels.
 """
@@ -164,7 +164,7 @@ def receptive_field(
     grid[0].set_title("what can reach it", fontsize=10)
     size = " x ".join(map(str, field.extent))
     whole = " x ".join(map(str, field.reached.shape[:-1] or field.reached.shape))
-    told = f"By its wiring the unit sees {size} of {whole}, framed"
+    seen = f"By its wiring the unit sees {size} of {whole}, framed"
     if field.influence is not None:
         strength = _summed_channels(field.influence)
         image = grid[1].imshow(strength, cmap=rising(), vmin=0, aspect=_aspect(flat),
@@ -173,9 +173,9 @@ def receptive_field(
         grid[1].set_title("what it looks at", fontsize=10)
         bar = figure.colorbar(image, ax=grid, label="mean |d unit / d input|", shrink=0.8)
         bar.outline.set_visible(False)
-        share = (strength > EDGE * strength.max()).sum() / max(1, (flat > 0).sum())
-        told += (
-            f"; over {field.examples} examples {100 * share:.0f} % of that has more than a "
+        fraction = (strength > EDGE * strength.max()).sum() / max(1, (flat > 0).sum())
+        seen += (
+            f"; over {field.examples} examples {100 * fraction:.0f} % of that has more than a "
             "twentieth of the greatest influence" if strength.max() > 0 else
             f"; none of the {field.examples} examples moves it: the unit is dead, or saturated"
         )  # fmt: skip
@@ -184,7 +184,7 @@ def receptive_field(
     return Drawing(
         f"Receptive field of {layer or type(model).__name__}, unit {_named(field.place)}",
         figure,
-        f"{told}. A unit can know nothing of what lies outside the frame.",
+        f"{seen}. The unit does not depend on anything outside the frame.",
     )
 
 

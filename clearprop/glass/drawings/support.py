@@ -1,8 +1,8 @@
 """Which inputs can reach a unit at all: back-propagation of "may depend on" in place of errors.
 
-A model is read from its tape. At each operation the rule of its error signals is asked which
-entries of its inputs the marked entries of its output hang on, at drawn positive values for which
-no unit is silent: what counts is the wiring, not the weights.
+A model is read from its tape. At each operation the rule of its error signals shows on which
+entries of its inputs the marked entries of its output depend, at positive values for which no unit
+is silent: what counts is the wiring, not the weights.
 
 Shape letters: H height, W width, C channels.
 """
@@ -26,7 +26,7 @@ from clearprop.glass.drawings.choice import Unit, passed, place_of
 from clearprop.tree import is_differentiable
 
 Marks = jax.Array
-"""Of a value: which of its entries the unit hangs on, bool."""
+"""Of a value: on which of its entries the unit depends, bool."""
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -45,7 +45,7 @@ def support(model: nn.Module, x: ArrayLike, layer: str, unit: Unit) -> NDArray[n
 
     Raises:
         ConfigurationError: there is no such layer or unit.
-        ModelError: the unit does not hang on the input by any known rule.
+        ModelError: the unit does not depend on the input by any known rule.
         ShapeError: the input is not one array of floating-point numbers.
 
     >>> model = nn.Sequential([nn.Conv2d(1, 4, 3), "relu", nn.MaxPool2d(2)]).init(0)
@@ -75,7 +75,7 @@ def _support(model: nn.Module, x: jax.Array, seed: jax.Array, layer: str) -> jax
     finally:
         tape.closed = True
     if not isinstance(output, Traced) or output.tape is not tape:
-        raise ModelError("this layer does not hang on the input", where=layer)
+        raise ModelError("this layer does not depend on the input", where=layer)
     return _swept(tape, (output.node, output.output), seed)
 
 

@@ -24,7 +24,7 @@ def test_every_entry_is_in_its_bin() -> None:
         entries = np.asarray(nn.parameters(model)["layers.0.weight"]).ravel()
         counts, _ = np.histogram(entries, weights[0].edges)
         assert weights[0].steps[index] == step
-        np.testing.assert_allclose(weights[0].shares[index], counts / entries.size)
+        np.testing.assert_allclose(weights[0].fractions[index], counts / entries.size)
         assert weights[0].deviation[index] == pytest.approx(entries.std(), rel=1e-5)
 
 
@@ -34,7 +34,7 @@ def test_error_signals_are_those_of_an_examples_own_loss() -> None:
     error = np.asarray(capture(PATH[1][1], X, Y, "cross_entropy")["layers.0"].error) * len(X)
     assert errors[0].zeros[1] == pytest.approx((error == 0).mean())
     counts, _ = np.histogram(error[error != 0], errors[0].edges)
-    np.testing.assert_allclose(errors[0].shares[1], counts / error.size, atol=1.5 / error.size)
+    np.testing.assert_allclose(errors[0].fractions[1], counts / error.size, atol=1.5 / error.size)
     drawing = histograms(PATH, data=(X, Y))
     assert drawing.title == "Weights and error signals over training"
     assert all(ink_in(drawing, axes) > 0.05 for axes in range(4))
@@ -44,7 +44,7 @@ def test_a_bent_scale_is_even_in_its_middle_and_reaches_the_ends() -> None:
     sizes = np.concatenate([10.0 ** np.arange(-8.0, 1), [0.0]])
     spread = distribution("error", {0: np.concatenate([sizes, -sizes])}, bent=True)
     assert spread.edges[[0, -1]].tolist() == pytest.approx([-1, 1])
-    assert spread.shares.sum() == pytest.approx(0.9)
+    assert spread.fractions.sum() == pytest.approx(0.9)
     assert spread.zeros[0] == pytest.approx(0.1)
 
 
@@ -52,7 +52,7 @@ def test_a_bent_scale_is_even_in_its_middle_and_reaches_the_ends() -> None:
 def test_arrays_without_a_spread_are_drawn(values: np.ndarray) -> None:
     for bent in (False, True):
         spread = distribution("w", {0: values, 1: values}, bent=bent)
-        assert np.isfinite(spread.shares).all()
+        assert np.isfinite(spread.fractions).all()
         assert (np.diff(spread.edges) > 0).all()
 
 

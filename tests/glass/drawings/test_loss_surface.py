@@ -44,7 +44,7 @@ def test_heights_are_what_evaluate_says() -> None:
     assert found.losses[2, 2] == pytest.approx(judged.objective, rel=1e-5)
     there = moved(MODEL, (found.across[4], found.directions[0]), (found.up[1], found.directions[1]))
     assert found.losses[1, 4] == pytest.approx(evaluate(there, IRIS.train).objective, rel=1e-4)
-    assert found.share is None
+    assert found.fraction is None
 
 
 def test_filters_of_random_directions_are_as_long_as_the_models_own() -> None:
@@ -72,15 +72,15 @@ def test_the_path_is_where_it_is_nearest(directions: Any) -> None:
                       for way in found.directions])  # fmt: skip
     nearest = np.linalg.lstsq(plane.T, ways.T, rcond=None)[0].T
     np.testing.assert_allclose(found.path, nearest, atol=1e-5)
-    assert found.share == pytest.approx(((nearest @ plane) ** 2).sum() / (ways**2).sum())
+    assert found.fraction == pytest.approx(((nearest @ plane) ** 2).sum() / (ways**2).sum())
     assert np.abs(found.path[:, 0]).max() <= found.across[-1]
     losses = [evaluate(m, IRIS.train).objective for _, m in path]
     np.testing.assert_allclose(found.path_losses, losses, rtol=1e-4)
     if directions == "pca":
         np.testing.assert_allclose(plane @ plane.T, np.eye(2), atol=1e-6)
         singular = np.linalg.svd(ways, compute_uv=False)
-        assert found.share == pytest.approx((singular[:2] ** 2).sum() / (singular**2).sum())
-        assert found.share > 0.99
+        assert found.fraction == pytest.approx((singular[:2] ** 2).sum() / (singular**2).sum())
+        assert found.fraction > 0.99
 
 
 def test_the_drawing_names_the_steps() -> None:
