@@ -61,13 +61,13 @@ class Setting:
         hidden: units of each hidden layer.
         activation: of the hidden units.
         initializer: of weights, a name or a function.
-        bias: first values of hidden biases.
-        recurrent: first values of recurrent weights.
+        bias: initial values of hidden biases.
+        recurrent: initial values of recurrent weights.
         optimizer: name of the learning rule.
         rate: its learning rate.
         epochs: passes.
         batch: examples of a step.
-        seed: of first values, orders and the split.
+        seed: of initial values, orders and the split.
         examples: how many of the training examples are kept; None for all.
         held_out: how many of the development examples are kept; None for all.
         change: what is done to the arrays: (train, dev, generator) -> (train, dev).

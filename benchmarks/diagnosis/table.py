@@ -41,7 +41,7 @@ def _row(kind: str, broken: list[dict[str, Any]], healthy: list[dict[str, Any]])
     return [
         len(ours), len(as_fault), len(as_note), len(first), alarms,
         sum(kind in r["notes"] for r in healthy), elsewhere,
-        share(len(as_fault), len(ours)), share(len(as_fault), said),
+        fraction(len(as_fault), len(ours)), fraction(len(as_fault), said),
     ]  # fmt: skip
 
 
@@ -60,21 +60,21 @@ def summary(
     longest = max((s[1] for s in seconds), default=0.0)
     return [
         f"Broken runs: {len(broken)}. Their kind is a fault of {as_fault} (recall "
-        f"{share(as_fault, len(broken))}), a note of {found - as_fault} more, the first finding of "
-        f"{first}; some fault is found in {any_fault}.",
+        f"{fraction(as_fault, len(broken))}), a note of {found - as_fault} more, the first "
+        f"finding of {first}; some fault is found in {any_fault}.",
         f"Healthy runs: {len(healthy)} ({left_out} more did not reach a sensible error and are not "
         f"counted). A fault is alleged of {alarms} (false alarms), a note made of {noted}.",
         f"Faults: {said}. {as_fault} of them are of the kind that the run was broken in (precision "
-        f"{share(as_fault, said)}).",
+        f"{fraction(as_fault, said)}).",
         f"A diagnosis took {sum(s[1] for s in seconds) / max(len(seconds), 1):.2f} s in the mean, "
         f"{longest:.2f} at most.",
     ]
 
 
-def share(part: int, whole: int) -> str:
-    """Return a share as text.
+def fraction(part: int, whole: int) -> str:
+    """Return a fraction as text.
 
-    >>> share(3, 4), share(0, 0)
+    >>> fraction(3, 4), fraction(0, 0)
     ('0.75', '-')
     """
     return f"{part / whole:.2f}" if whole else "-"

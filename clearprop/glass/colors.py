@@ -32,19 +32,21 @@ def diverging(values: NDArray[np.number], limit: float | None = None) -> Pixels:
     values = np.asarray(values, np.float64)
     finite = np.isfinite(values)
     top = largest(values) if limit is None else limit
-    share = np.clip(np.where(finite, values, 0.0) / (top or 1.0), -1.0, 1.0)
-    pixels = np.where((share < 0)[..., None], _ramp(_NEGATIVE, -share), _ramp(_POSITIVE, share))
+    fraction = np.clip(np.where(finite, values, 0.0) / (top or 1.0), -1.0, 1.0)
+    pixels = np.where(
+        (fraction < 0)[..., None], _ramp(_NEGATIVE, -fraction), _ramp(_POSITIVE, fraction)
+    )
     pixels[~finite] = 128
     return pixels.astype(np.uint8)
 
 
-def rising(shares: NDArray[np.floating]) -> Pixels:
+def rising(fractions: NDArray[np.floating]) -> Pixels:
     """Return an RGB picture of numbers from 0 to 1: near white, orange, dark brown.
 
     >>> rising(np.array([0.0, 1.0])).tolist()
     [[247, 247, 245], [92, 28, 2]]
     """
-    return _ramp((*_POSITIVE, _DARKEST), np.clip(shares, 0.0, 1.0)).astype(np.uint8)
+    return _ramp((*_POSITIVE, _DARKEST), np.clip(fractions, 0.0, 1.0)).astype(np.uint8)
 
 
 def largest(values: NDArray[np.number]) -> float:
@@ -67,9 +69,9 @@ def gray(values: NDArray[np.number]) -> Pixels:
 
 
 def _ramp(
-    stops: tuple[tuple[int, int, int], ...], share: NDArray[np.floating]
+    stops: tuple[tuple[int, int, int], ...], fraction: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     colors = np.array(stops, np.float64)
     position = np.linspace(0.0, 1.0, len(stops))
-    channels = [np.interp(share, position, colors[:, i]) for i in range(3)]
+    channels = [np.interp(fraction, position, colors[:, i]) for i in range(3)]
     return np.asarray(np.round(np.stack(channels, axis=-1)), np.float64)

@@ -29,29 +29,29 @@ def number(x: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def percent(share: float) -> str:
-    """Return a share as percent, with as many digits as the commands show.
+def percent(fraction: float) -> str:
+    """Return a fraction as percent, with as many digits as the commands show.
 
     >>> percent(0.5), percent(0.0961), percent(0.9987), percent(1.0), percent(0.00003)
     ('50.00 %', '9.61 %', '99.87 %', '100.00 %', 'under 0.01 %')
     """
-    if not math.isfinite(share):
-        return number(share)
-    if 0 < share < 0.0001:
+    if not math.isfinite(fraction):
+        return number(fraction)
+    if 0 < fraction < 0.0001:
         return "under 0.01 %"
-    if 0.9999 < share < 1:
+    if 0.9999 < fraction < 1:
         return "over 99.99 %"
-    return f"{100 * share:.2f} %"
+    return f"{100 * fraction:.2f} %"
 
 
 def measure(name: str, value: float) -> str:
-    """Return a measured number; one whose name speaks of a share as percent.
+    """Return a measured number; one whose name speaks of a fraction as percent.
 
     >>> measure("phoneme error rate", 0.0971), measure("bits per character", 2.0437)
     ('9.71 %', '2.044')
     """
-    shares = ("rate", "accuracy", "share")
-    return percent(value) if name.endswith(shares) else number(value, digits=4)
+    fractions = ("rate", "accuracy", "fraction")
+    return percent(value) if name.endswith(fractions) else number(value, digits=4)
 
 
 def duration(seconds: float) -> str:

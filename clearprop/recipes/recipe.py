@@ -181,7 +181,7 @@ class Recipe(Configuration):
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         """Return what else is measured on the test part, by name, with what it is compared to.
 
-        A name that ends in "rate", "accuracy" or "share" is shown as a percentage.
+        A name that ends in "rate", "accuracy" or "fraction" is shown as a percentage.
         """
         return {}
 

@@ -84,7 +84,7 @@ class TaggerRecipe(SequenceRecipe):
         return {
             "token accuracy": right_tags(answers(model, splits.test), splits.test),
             "most frequent tag of each word, token accuracy": usual_tags(splits),
-            "words that training does not know, share": unknown_share(splits.test),
+            "words that training does not know, fraction": unknown_share(splits.test),
         }
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:

@@ -74,7 +74,7 @@ class TextClassifyRecipe(SequenceRecipe):
         classic = weighed_words(splits)
         return {
             "TF-IDF with logistic regression, accuracy": classic,
-            "words that training does not know, share": unknown_share(splits.test),
+            "words that training does not know, fraction": unknown_share(splits.test),
         }
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:

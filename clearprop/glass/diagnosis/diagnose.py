@@ -47,8 +47,8 @@ def diagnose(
 
     Of a run the curves, the losses, the weights and how far they went are looked at; with its data
     also one pass of some examples through the network and back, and the examples themselves. Of a
-    model alone what can be known before training: first values, scales and error signals by depth,
-    unscaled inputs, copies, rare classes. Nothing is changed.
+    model alone, what can be known before training: initial values, scales and error signals by
+    depth, unscaled inputs, copies, rare classes. Nothing is changed.
 
     Args:
         run_or_model: what `fit` returned, the folder of a run, or a model, with values or without.
@@ -74,7 +74,7 @@ def diagnose(
     >>> print(found.findings[0].place)
     Units begin alike: layers.0.weight
     >>> found.findings[0].evidence
-    {'share': 1.0, 'units': 8}
+    {'fraction': 1.0, 'units': 8}
     """
     if isinstance(run_or_model, nn.Module):
         return diagnosis(facts_of_model(run_or_model, data, dev, loss))

@@ -114,7 +114,7 @@ class Facts:
         preprocessor: turns kept inputs into the model's.
         class_names: of the labels.
         feature_names: of the entries of an input.
-        fresh: whether the model has its first values.
+        fresh: whether the model has its initial values.
     """
 
     run: Trained | None

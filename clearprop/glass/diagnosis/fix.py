@@ -68,7 +68,7 @@ def lower_rate(facts: Facts) -> float:
 
 
 def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
-    """Return code that gives matrices and kernels of a model new first values.
+    """Return code that gives matrices and kernels of a model new initial values.
 
     Args:
         initializer: its name in `clearprop.nn.initializers`.

@@ -58,15 +58,15 @@ KINDS: dict[str, Kind] = {
     "symmetric_weights": Kind(
         "Units begin alike",
         "Units with equal weights compute equal values, receive equal error signals and make equal "
-        "steps, so they stay equal for ever: a layer of them is one unit. This is why first values "
-        "are drawn at random.",
+        "steps, so they stay equal for ever: a layer of them is one unit. This is why initial "
+        "values are drawn at random.",
         (*SYMPTOMS, *INSIDE, "initial_scale"),
     ),
     "initial_scale": Kind(
-        "First values of the wrong size",
+        "Initial values of the wrong size",
         "Each layer multiplies the size of the signal by about the deviation of its weights times "
         "the root of its number of inputs. Away from one, signals shrink or grow from layer to "
-        "layer, forward and back alike: the range of the first values is the key, which Glorot's "
+        "layer, forward and back alike: the range of the initial values is the key, which Glorot's "
         "rule keeps.",
         (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
     ),
@@ -81,7 +81,7 @@ KINDS: dict[str, Kind] = {
         "Learning rate too low",
         "The way that weights go is at most the number of steps times their length. Where the "
         "steps are tiny the objective falls in a straight, gentle line, and the run is over "
-        "before the weights have left their first values.",
+        "before the weights have left their initial values.",
         ("underfitting",),
     ),
     "dead_units": Kind(
@@ -129,8 +129,8 @@ KINDS: dict[str, Kind] = {
     "never_moved": Kind(
         "A layer never moves",
         "Weights move only by their gradient, the error signal that arrives times what came in. "
-        "Where none arrives (the way is cut, or the layer is frozen) they keep their first values, "
-        "and the layer is a random mapping.",
+        "Where none arrives (the way is cut, or the layer is frozen) they keep their initial "
+        "values, and the layer is a random mapping.",
         SYMPTOMS,
     ),
     "bfloat16_underflow": Kind(
@@ -155,7 +155,7 @@ KINDS: dict[str, Kind] = {
     "class_imbalance": Kind(
         "A class is rare",
         "The objective is a mean over examples, so a class of few has little say in it: always "
-        "naming the frequent one is cheap, and the share of wrong answers hides it.",
+        "naming the frequent one is cheap, and the fraction of wrong answers hides it.",
         ("underfitting", "overfitting"),
     ),
     "overfitting": Kind(
@@ -172,7 +172,7 @@ KINDS: dict[str, Kind] = {
     ),
     "development_noise": Kind(
         "The development error is a rough measure",
-        "A share of wrong answers among n examples is itself drawn by chance: its deviation is "
+        "A fraction of wrong answers among n examples is itself drawn by chance: its deviation is "
         "sqrt(p (1 - p) / n). Runs that differ by less than the interval cannot be told apart, and "
         "choosing the best epoch among many picks luck.",
     ),

@@ -29,16 +29,17 @@ where it began; batches of healthy runs stay below twice."""
 
 PEAK_STEPS, STEADY_BATCH = 5, 16
 """Steps of such a mean. The loss of a batch of sixteen is a mean already, and where the rate is too
-high that of the first step alone is of the first values; smaller batches' first losses are luck, so
-the first mean is of as many steps as the later ones, a tenth of a pass if that is more."""
+high, the loss of the first step alone is that of the initial values. The first losses of smaller
+batches are luck, so the first mean is of as many steps as the later ones, or a tenth of an epoch if
+that is more."""
 
 ROUGH = 0.5
 """All rises of the objective over its whole fall. What is left of batch noise in a pass's mean is
 below a tenth of the fall."""
 
 HARDLY_WENT = 0.05
-"""How far all weights went over the deviation of their first values. Runs that learn go a fifth of
-it or further."""
+"""How far all weights went over the deviation of their initial values. Runs that learn go a fifth
+of it or further."""
 
 LITTLE_SKILL = 0.5
 """Half of the way from one answer for all to none wrong."""
@@ -138,7 +139,7 @@ def _first_losses(facts: Facts, steps: int) -> str:
 
 @rule("rate_too_low", "history")
 def rate_too_low(facts: Facts) -> Finding | None:
-    """The weights have hardly left their first values, and little is learned."""
+    """The weights have hardly left their initial values, and little is learned."""
     history = facts.history
     assert history is not None
     if facts.skill is not None and facts.skill > LITTLE_SKILL:
@@ -160,7 +161,7 @@ def rate_too_low(facts: Facts) -> Finding | None:
         "",
         {"distance": ratio, "steps": steps, **({"learning rate": rate} if rate else {})},
         f"In {count(steps, 'step')} {said} the weights went {percent(ratio)} of the deviation of "
-        f"their first values, and the objective from {number(float(history.objective[0]))} to "
+        f"their initial values, and the objective from {number(float(history.objective[0]))} to "
         f"{number(float(history.objective[-1]))}.",
         fix.fit_line(facts, learning_rate=larger),
         0.5 + 0.4 * (strength(ratio, HARDLY_WENT, HARDLY_WENT / 100) - 0.5) if ratio else 0.9,
@@ -226,7 +227,7 @@ def underfitting(facts: Facts) -> Finding | None:
         return None
     training, reference = float(history.training_error[-1]), facts.reference
     text = percent if facts.task == "classification" else number
-    # Where all targets are equal, one answer is right for all, and no share of its error is known.
+    # Where all targets are equal, one prediction is right for all: its error is 0.
     if reference is None or not facts.baseline:
         if skill > LITTLE_SKILL / 2 or shape in ("one", "falling") or training == 0:
             return None
@@ -276,7 +277,7 @@ def development_noise(facts: Facts) -> Finding | None:
         "development examples",
         {"examples": n, "low": low, "high": high, "error": float(errors[-1])},
         f"Of {count(n, 'development example')} {percent(float(errors[-1]))} are wrong: nineteen "
-        f"times in twenty the true share lies between {percent(low)} and {percent(high)}.",
+        f"times in twenty the true fraction lies between {percent(low)} and {percent(high)}.",
         "# hold out more, or take the mean of several seeds\n"
         "splits = dataset.split(dev=0.2)\n"
         f'runs = [cp.fit(model, data, "{facts.loss_name}", seed=seed) for seed in range(5)]',
@@ -306,16 +307,16 @@ def unfinished(facts: Facts) -> Finding | None:
     )
 
 
-def interval(share: float, n: int) -> tuple[float, float]:
-    """Return between which shares the true one lies nineteen times in twenty, by Wilson (1927).
+def interval(fraction: float, n: int) -> tuple[float, float]:
+    """Return between which fractions the true one lies nineteen times in twenty, by Wilson (1927).
 
     >>> low, high = interval(0.1, 20)
     >>> print(f"{low:.3f} {high:.3f}")
     0.028 0.301
     """
     z = 1.96
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    middle = (fraction + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 

@@ -159,21 +159,21 @@ def leaking_duplicates(facts: Facts) -> Finding | None:
     if train is None or dev is None:
         return None
     known, counts = np.unique(train, return_counts=True)
-    share = float(np.isin(dev, known).mean())
+    fraction = float(np.isin(dev, known).mean())
     twins = float(counts[counts > 1].sum() / len(train))
-    copies = round(share * len(dev))
-    if share < LEAK or share <= 2 * twins or copies < 2:
+    copies = round(fraction * len(dev))
+    if fraction < LEAK or fraction <= 2 * twins or copies < 2:
         return None
     return found(
         "leaking_duplicates",
         "development examples",
-        {"share": share, "copies": copies, "twins within training": twins},
-        f"{count(copies, 'development example')} of {len(dev):,} ({percent(share)}) "
+        {"fraction": fraction, "copies": copies, "twins within training": twins},
+        f"{count(copies, 'development example')} of {len(dev):,} ({percent(fraction)}) "
         f"{'stands' if copies == 1 else 'stand'} in the training part too; within the training "
         f"part {percent(twins)} have a twin.",
         "import numpy as np\n_, kept = np.unique(inputs, axis=0, return_index=True)\n"
         "inputs, targets = inputs[kept], targets[kept]  # before they are split",
-        strength(share, LEAK, 0.5),
+        strength(fraction, LEAK, 0.5),
     )
 
 
@@ -268,7 +268,7 @@ def _rows(part: Split) -> NDArray[Any] | None:
 
 
 def _recall(facts: Facts, label: int) -> float | None:
-    """Return which share of a class is recognized; None where it is not known.
+    """Return which fraction of a class is recognized; None where it is not known.
 
     Of development examples where there are some: a few training examples are learned by heart.
     """

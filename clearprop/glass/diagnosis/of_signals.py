@@ -45,19 +45,19 @@ def dead_units(facts: Facts) -> Finding | None:
     if not worst:
         return None
     worst.sort(key=lambda one: -one[0])
-    share, units, signal = worst[0]
+    fraction, units, signal = worst[0]
     assert facts.signals is not None
-    fault = share >= MANY_DEAD and not facts.learned
+    fault = fraction >= MANY_DEAD and not facts.learned
     lower = _slower(facts)
     change = fix.other_activation([s.path for *_, s in worst], "leaky_relu")
     return found(
         "dead_units",
         named(s.label for *_, s in worst),
-        {"share": share, "units": units, "examples": facts.signals.examples},
-        f"{round(share * units)} of {units} units of {signal.label} are zero for each of "
+        {"fraction": fraction, "units": units, "examples": facts.signals.examples},
+        f"{round(fraction * units)} of {units} units of {signal.label} are zero for each of "
         f"{facts.signals.examples} examples.",
         f"{change}\n{lower}".strip(),
-        strength(share, SOME_DEAD, 1.0),
+        strength(fraction, SOME_DEAD, 1.0),
         "fault" if fault else "note",
     )
 
@@ -71,21 +71,21 @@ def saturated_units(facts: Facts) -> Finding | None:
         at_end = is_saturated(kind, signal.value) if kind in SQUASHING else None
         if at_end is None or not at_end.size or at_end.shape[-1] < FEWEST_UNITS:
             continue
-        share = float(at_end.mean())
-        if share >= MOSTLY_SATURATED:
-            worst.append((share, signal))
+        fraction = float(at_end.mean())
+        if fraction >= MOSTLY_SATURATED:
+            worst.append((fraction, signal))
     if not worst:
         return None
     worst.sort(key=lambda one: -one[0])
-    share, signal = worst[0]
+    fraction, signal = worst[0]
     return found(
         "saturated_units",
         named(s.label for _, s in worst),
-        {"share": share},
-        f"{percent(share)} of the outputs of {signal.label} ({signal.kind}) are at the ends of the "
-        "curve, where it is all but flat.",
+        {"fraction": fraction},
+        f"{percent(fraction)} of the outputs of {signal.label} ({signal.kind}) are at the ends of "
+        "the curve, where it is almost flat.",
         f"{fix.new_weights('glorot_uniform')}\n{_slower(facts)}".strip(),
-        strength(share, MOSTLY_SATURATED, 0.98),
+        strength(fraction, MOSTLY_SATURATED, 0.98),
         "note" if facts.learned else "fault",
     )
 

@@ -83,8 +83,8 @@ def symmetric_weights(facts: Facts) -> Finding | None:
     every = _matrices(facts)
     last = _last_path(facts, [path for path, _ in every])
     for place, (path, w) in enumerate(every):
-        share = _alike(w.reshape(-1, w.shape[-1]).T)
-        if share <= MANY_ALIKE or path == last:
+        fraction = _alike(w.reshape(-1, w.shape[-1]).T)
+        if fraction <= MANY_ALIKE or path == last:
             continue
         if facts.run is None and place + 1 < len(every):
             above = every[place + 1][1]
@@ -92,19 +92,19 @@ def symmetric_weights(facts: Facts) -> Finding | None:
             rows = np.moveaxis(above, -2, 0).reshape(above.shape[-2], -1)
             if not (_alike(rows) > MANY_ALIKE if same_units else above.std() == 0):
                 continue
-        found_alike.append((share, path, w.shape[-1]))
+        found_alike.append((fraction, path, w.shape[-1]))
     if not found_alike:
         return None
     found_alike.sort(reverse=True)
-    share, path, units = found_alike[0]
+    fraction, path, units = found_alike[0]
     paths = [p for _, p, _ in found_alike]
     return found(
         "symmetric_weights",
         named(paths),
-        {"share": share, "units": units},
-        f"Of the {units} units of {path} {percent(share)} have the weights of another unit.",
+        {"fraction": fraction, "units": units},
+        f"Of the {units} units of {path} {percent(fraction)} have the weights of another unit.",
         fix.new_weights("glorot_uniform", paths),
-        strength(share, MANY_ALIKE, 1.0),
+        strength(fraction, MANY_ALIKE, 1.0),
     )
 
 
@@ -140,7 +140,7 @@ def initial_scale(facts: Facts) -> Finding | None:
         "initial_scale",
         named(p for *_, p in worst),
         {"ratio": ratio, "layers": len(worst)},
-        f"The first values of {path} {when} {how} beside what Glorot's, He's and LeCun's rules "
+        f"The initial values of {path} {when} {how} beside what Glorot's, He's and LeCun's rules "
         f"give a layer of this shape{_others(len(worst))}.",
         fix.new_weights("glorot_uniform"),
         strength(ratio, limit, certain),
@@ -177,7 +177,7 @@ def never_moved(facts: Facts) -> Finding | None:
             "never_moved",
             named(layers),
             {"parameters": len(asked)},
-            f"{named(asked)} kept {'its' if len(asked) == 1 else 'their'} first values, as "
+            f"{named(asked)} kept {'its' if len(asked) == 1 else 'their'} initial values, as "
             "freeze asked for.",
             fix.fit_line(facts, freeze=None),
             0.5,
@@ -210,7 +210,7 @@ def bfloat16_underflow(facts: Facts) -> Finding | None:
     return found(
         "bfloat16_underflow",
         named(narrow),
-        {"share": lost, "parameters": len(narrow)},
+        {"fraction": lost, "parameters": len(narrow)},
         f"The weights are kept in bfloat16. {percent(lost)} of {how}.",
         "import jax, jax.numpy as jnp\nmodel = jax.tree.map(\n"
         "    lambda w: w.astype(jnp.float32) if w.dtype == jnp.bfloat16 else w, model)\n"
@@ -221,19 +221,19 @@ def bfloat16_underflow(facts: Facts) -> Finding | None:
 
 
 def _lost(facts: Facts, narrow: dict[str, Any]) -> tuple[float, str]:
-    """Return the share of steps that are rounded away, and of what it is the share."""
+    """Return the fraction of steps that are rounded away, and of what it is the fraction."""
     if facts.changes:
         sizes = np.array([facts.changes[p].size for p in narrow if p in facts.changes], float)
         still = np.array([facts.changes[p].still for p in narrow if p in facts.changes])
-        return float((sizes * still).sum() / sizes.sum()), "them have their first values still"
+        return float((sizes * still).sum() / sizes.sum()), "them have their initial values still"
     rate = fix.rate_of(facts) or 0.001
     flat = np.concatenate([np.abs(np.asarray(w, np.float64)).ravel() for w in narrow.values()])
-    share = float((rate < flat * HALF_SPACING).mean())
-    return share, f"them are so large that a step of {number(rate)} is rounded away"
+    fraction = float((rate < flat * HALF_SPACING).mean())
+    return fraction, f"them are so large that a step of {number(rate)} is rounded away"
 
 
 def _alike(units: np.ndarray) -> float:
-    """Return the share of units, (units, weights), that have the weights of another one."""
+    """Return the fraction of units, (units, weights), that have the weights of another one."""
     if len(units) < 2:
         return 0.0
     size = float(np.median(np.abs(units).max(axis=1))) or float(np.abs(units).max()) or 1.0

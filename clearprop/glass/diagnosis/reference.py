@@ -27,7 +27,7 @@ class Reference:
     """What each example's nearest neighbors say of it.
 
     Attributes:
-        error: share of wrong answers, or root mean square error, when neighbors answer.
+        error: fraction of wrong answers, or root mean square error, when neighbors answer.
         strength: by how many deviations neighbors agree more than chance would have it.
         examples: N.
     """
@@ -72,8 +72,8 @@ def _of_classes(y: NDArray[Any], told: NDArray[Any]) -> Reference:
     classes = int(y.max()) + 1
     votes = np.stack([(told == k).sum(axis=1) for k in range(classes)], axis=1)
     error = float((votes.argmax(axis=1) != y).mean())
-    shares = np.bincount(y, minlength=classes) / len(y)
-    by_chance = float((shares**2).sum())
+    fractions = np.bincount(y, minlength=classes) / len(y)
+    by_chance = float((fractions**2).sum())
     agreement = float((told == y[:, None]).mean())
     # Neighbors of neighbors are neighbors, so the five are counted as one.
     deviation = np.sqrt(max(by_chance * (1 - by_chance), 1e-12) / len(y))

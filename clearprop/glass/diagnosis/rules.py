@@ -19,7 +19,7 @@ NEEDS = {
     "train": "the training examples were not given",
     "dev": "no development examples are known",
     "judged": "no development examples were held out",
-    "changes": "the first values were not noted",
+    "changes": "the initial values were not stored",
 }
 """What a rule may need to know, and what is said where it is not known."""
 
@@ -77,8 +77,8 @@ def strength(value: float, threshold: float, certain: float) -> float:
         return 0.5
     if not math.isfinite(value) or value <= 0 or threshold <= 0:
         return 1.0
-    share = math.log(value / threshold) / math.log(certain / threshold)
-    return 0.5 + 0.5 * min(max(share, 0.0), 1.0)
+    fraction = math.log(value / threshold) / math.log(certain / threshold)
+    return 0.5 + 0.5 * min(max(fraction, 0.0), 1.0)
 
 
 def found(

@@ -111,22 +111,22 @@ def best_of(history: History, stopped: Stopped | None = None) -> tuple[int, int]
     return int(np.lexsort((objectives, errors))[0]), int(known[-1])
 
 
-def chance_deviation(share: float, n: int) -> float:
-    """Return the deviation of a share of n examples: sqrt(p (1 - p) / n); 0 where n is not known.
+def chance_deviation(fraction: float, n: int) -> float:
+    """Return the deviation of a fraction of n examples, sqrt(p (1 - p) / n); 0 for an unknown n.
 
     >>> chance_deviation(0.5, 100)
     0.05
     """
-    return math.sqrt(max(share * (1 - share), 0.0) / n) if n else 0.0
+    return math.sqrt(max(fraction * (1 - fraction), 0.0) / n) if n else 0.0
 
 
-def chance(share: float, n: int) -> float:
-    """Return what chance alone may add to a share of n examples: a deviation, or the first of them.
+def chance(fraction: float, n: int) -> float:
+    """Return what chance alone may add to a fraction of n examples: a deviation, or 1.5 examples.
 
     >>> chance(0.0, 100), chance(0.5, 100)
     (0.015, 0.05)
     """
-    return max(chance_deviation(share, n), 1.5 / n) if n else 0.0
+    return max(chance_deviation(fraction, n), 1.5 / n) if n else 0.0
 
 
 def roughness(objective: NDArray[np.floating]) -> float:

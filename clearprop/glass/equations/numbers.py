@@ -83,6 +83,8 @@ def fitting(
     >>> write, result = fitting(x * x, 4 / 9)
     >>> write(x), result
     ('0.6666667', '0.444444')
+    >>> fitting(Symbol("y", 0.065409), 0.065409)[1]
+    '0.065409'
     """
     exact = evaluate(expression, lambda symbol: symbol.value)
     if not (math.isfinite(exact) and math.isfinite(value)):
@@ -97,8 +99,8 @@ def fitting(
         result = at_quantum(value, exponent)
         if abs(exact - float(result)) <= 0.499 * 10.0**exponent:
             break
-    if float(result) == value:
-        result = significant(value, MOST_DIGITS - 1)
+    if float(result) == value:  # then without zeros behind it
+        result = significant(value, digits + 1)
     for precision in range(digits, MOST_DIGITS + 1):
         written = _written_with(precision)
         printed = _as_printed(expression, written)

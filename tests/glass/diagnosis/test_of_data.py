@@ -95,7 +95,7 @@ def test_copies_in_the_development_part(digits: Parts) -> None:
     leaking = (np.concatenate([x, dev_x[:20]]), np.concatenate([y, dev_y[:20]]))
     finding = of("leaking_duplicates", diagnose(MODEL, leaking, dev=(dev_x, dev_y)))
     assert finding.evidence["copies"] == 20
-    assert finding.evidence["share"] == pytest.approx(20 / len(dev_y))
+    assert finding.evidence["fraction"] == pytest.approx(20 / len(dev_y))
 
 
 def test_twins_that_the_data_itself_has_are_no_leak() -> None:

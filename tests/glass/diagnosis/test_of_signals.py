@@ -75,7 +75,7 @@ def test_dead_units(digits: Parts) -> None:
     model = network(64, 32, 10, bias_init=initializers.constant(-30.0)).init(0)
     finding = of("dead_units", diagnose(model, digits[0]))
     assert finding.where == "layers.1"
-    assert finding.evidence["share"] == 1
+    assert finding.evidence["fraction"] == 1
     assert "32 of 32 units" in finding.sentence
     after = fixed(finding.fix, model=model, data=digits[0])["model"]
     assert "dead_units" not in diagnose(after, digits[0]).kinds
@@ -93,7 +93,7 @@ def test_saturated_units(activation: str, digits: Parts) -> None:
     model = network(64, 32, 10, activation=activation, bias_init=initializers.uniform(60.0))
     finding = of("saturated_units", diagnose(model, digits[0]))
     assert finding.where == "layers.1"
-    assert finding.evidence["share"] > 0.6
+    assert finding.evidence["fraction"] > 0.6
 
 
 def test_a_vanishing_error_signal(digits: Parts) -> None:

@@ -28,7 +28,7 @@ def test_units_that_begin_alike(value: float, digits: Parts) -> None:
     model = network(64, 32, 10, weight_init=initializers.constant(value)).init(0)
     finding = of("symmetric_weights", diagnose(model, digits[0]))
     assert finding.where == "layers.0.weight"
-    assert finding.evidence == {"share": 1.0, "units": 32}
+    assert finding.evidence == {"fraction": 1.0, "units": 32}
     after = fixed(finding.fix, model=model)["model"]
     assert "symmetric_weights" not in diagnose(after, digits[0]).kinds
 
@@ -47,7 +47,7 @@ def test_units_that_are_alike_after_training_began_so(trained: Any) -> None:
     alike = np.repeat(np.array(run.model[0].weight)[:, :1], 8, axis=1)
     model = tree.replace(run.model, {"layers.0.weight": alike})
     found = diagnose(dataclasses.replace(run, model=model))
-    assert of("symmetric_weights", found).evidence["share"] == 1
+    assert of("symmetric_weights", found).evidence["fraction"] == 1
 
 
 @pytest.mark.parametrize(("deviation", "word"), [(1e-4, "small"), (3.0, "large")])
@@ -134,4 +134,4 @@ def test_units_alike_are_those_that_have_a_twin(digits: Parts) -> None:
     above[:20] = np.repeat(above[:10], 2, axis=0)
     twins = tree.replace(model, {"layers.0.weight": weight, "layers.2.weight": above})
     finding = of("symmetric_weights", diagnose(twins, digits[0]))
-    assert finding.evidence["share"] == pytest.approx(20 / 32)
+    assert finding.evidence["fraction"] == pytest.approx(20 / 32)
