@@ -26,7 +26,8 @@ CHUNK_BYTES = 1 << 24
 class Readable(Protocol):
     """An open file of bytes, compressed or not."""
 
-    def read(self, size: int = ..., /) -> bytes: ...
+    def read(self, size: int = ..., /) -> bytes:
+        """Return that many bytes, or as many as are left."""
 
 
 def read_idx(path: str | Path) -> NDArray[np.generic]:
