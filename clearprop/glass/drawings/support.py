@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn
-from clearprop.autodiff import OPERATIONS, Tape, Traced
-from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff import OPERATIONS, Tape
 from clearprop.autodiff.tape import Node, Value, strip
 from clearprop.errors import ModelError, ShapeError
 from clearprop.glass.drawings.choice import Unit, passed, place_of
+from clearprop.nn.recording import recorded
 from clearprop.tree import is_differentiable
 
 Marks = jax.Array
@@ -68,15 +68,12 @@ def support(model: nn.Module, x: ArrayLike, layer: str, unit: Unit) -> NDArray[n
 # Run once: optimizing it would take longer than it saves.
 @partial(jax.jit, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0})
 def _support(model: nn.Module, x: jax.Array, seed: jax.Array, layer: str) -> jax.Array:
-    tape = Tape()
-    try:
-        with teach_misuse():
-            output: object = passed(model, tape.variable(x), layer)
-    finally:
-        tape.closed = True
-    if not isinstance(output, Traced) or output.tape is not tape:
+    with recorded() as recording:
+        output = passed(model, recording.variables(x), layer)
+    place = recording.place(output)
+    if place is None:
         raise ModelError("this layer does not depend on the input", where=layer)
-    return _swept(tape, (output.node, output.output), seed)
+    return _swept(recording.tape, place, seed)
 
 
 def _swept(tape: Tape, place: tuple[int, int], seed: Marks) -> Marks:
