@@ -272,8 +272,8 @@ def skeleton(model: nn.Module) -> nn.Module:
 def in_precision(values: Tree, precision: str | None) -> Tree:
     """Return a tree with its floating arrays in a precision; their errors are converted back.
 
-    >>> in_precision({"w": jnp.ones(2), "n": jnp.arange(2)}, "bfloat16")["w"].dtype
-    dtype('bfloat16')
+    >>> in_precision({"w": jnp.ones(2), "n": jnp.arange(2)}, "bfloat16")["w"].dtype.name
+    'bfloat16'
     """
     if precision is None:
         return values

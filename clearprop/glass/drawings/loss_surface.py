@@ -56,6 +56,7 @@ def loss_surface(
         ConfigurationError: unknown directions, an even side, too short a path for "pca", no data.
         ModelError: a model has no values or another architecture.
 
+    >>> from clearprop import nn
     >>> model = nn.Linear(2, 1).init(0)
     >>> loss_surface(model, (np.eye(2), np.ones((2, 1))), "squared_error", side=5).title
     'Loss surface along two random directions'
