@@ -123,6 +123,15 @@ def test_the_proof_that_no_plane_separates_xor() -> None:
     assert drawing.title == "No linear boundary separates the classes"
 
 
+def test_a_ring_marks_each_wrong_prediction() -> None:
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])
+    drawing = linear_boundary(points, [0, 1, 1, 0], [1.0, 0.0], -1.5)
+    (rings,) = [
+        c for c in drawing.figure.axes[0].collections if c.get_label() == "wrong prediction"
+    ]
+    np.testing.assert_array_equal(rings.get_offsets(), points[[1, 3]])
+
+
 def test_edgewise_both_classes_meet_in_one_point_too() -> None:
     iris = data.load("iris")
     labels = (iris.targets == 2).astype(int)

@@ -40,6 +40,20 @@ def test_error_signals_are_those_of_an_examples_own_loss() -> None:
     assert all(ink_in(drawing, axes) > 0.05 for axes in range(4))
 
 
+def test_the_lines_of_a_panel_are_its_histograms() -> None:
+    weights, _ = distributions_of(PATH)
+    drawing = histograms(PATH)
+    for axes, spread in zip(drawing.figure.axes, weights, strict=True):
+        assert axes.get_title(loc="left") == spread.name
+        lines = [line.get_xydata() for line in axes.lines if len(line.get_xydata()) > 2]
+        # The last snapshot is drawn first, behind the others.
+        for index, line in enumerate(reversed(lines)):
+            heights = spread.fractions[index] / spread.fractions[index].max()
+            np.testing.assert_allclose((line[:, 1] - index) / 1.5, heights, atol=1e-6)
+            np.testing.assert_allclose(line[:, 0], (spread.edges[:-1] + spread.edges[1:]) / 2)
+        assert len(lines) == len(PATH)
+
+
 def test_a_bent_scale_is_even_in_its_middle_and_reaches_the_ends() -> None:
     sizes = np.concatenate([10.0 ** np.arange(-8.0, 1), [0.0]])
     spread = distribution("error", {0: np.concatenate([sizes, -sizes])}, bent=True)

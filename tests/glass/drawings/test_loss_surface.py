@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from clearprop import data, models, nn, tree
 from clearprop.errors import ConfigurationError, ModelError
@@ -87,6 +88,19 @@ def test_the_drawing_names_the_steps() -> None:
     drawing = loss_surface(a_path(), IRIS, directions="pca", side=5)
     assert {"step 0", "step 30"} <= {text.get_text() for text in drawing.figure.axes[0].texts}
     assert ink_in(drawing) > 0.95
+
+
+def test_the_drawing_holds_the_path_and_the_heights(monkeypatch: pytest.MonkeyPatch) -> None:
+    heights: list[Any] = []
+    monkeypatch.setattr(Axes, "contourf", lambda _, *given, **__: heights.extend(given))
+    drawing = loss_surface(a_path(), IRIS, directions="pca", side=5)
+    found = landscape_of(a_path(), IRIS, directions="pca", side=5)
+    for given, expected in zip(heights, (found.across, found.up, found.losses), strict=True):
+        np.testing.assert_allclose(given, expected, rtol=1e-5)
+    lines = drawing.figure.axes[0].lines
+    assert len(lines) == 2  # a white edge, and the line itself
+    for line in lines:
+        np.testing.assert_allclose(line.get_xydata(), found.path, atol=1e-6)
 
 
 def test_surfaces_that_cannot_be_are_refused() -> None:

@@ -9,6 +9,7 @@ from clearprop import nn
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.glass import maximize_activation
 from clearprop.glass.drawings.maximization import Rules, ascend
+from clearprop.glass.wording import number
 
 CNN = nn.Sequential([nn.Conv2d(1, 3, 3), "tanh", nn.Flatten(), nn.Linear(108, 4)]).init(0)
 
@@ -29,6 +30,16 @@ def test_a_channel_is_its_whole_map_and_a_place_one_unit() -> None:
     # Nothing but the unit's own field is moved from the noise, which decays.
     outside = np.abs(found.inputs[1][4:])
     assert outside.max() < 0.05 < np.abs(found.inputs[1][:3]).max()
+
+
+def test_the_drawing_shows_the_inputs_with_their_values() -> None:
+    found = ascend(CNN, "layers.3", [2, 0], (8, 8, 1), steps=5)
+    drawing = maximize_activation(CNN, "layers.3", [2, 0], (8, 8, 1), steps=5)
+    for axes, unit, x, value in zip(
+        drawing.figure.axes, (2, 0), found.inputs, found.values[-1], strict=False
+    ):
+        np.testing.assert_allclose(axes.images[0].get_array(), x[..., 0], atol=1e-6)
+        assert axes.get_title() == f"{unit}: {number(value, 2)}"
 
 
 def test_limits_and_inputs_that_are_no_pictures() -> None:

@@ -60,7 +60,11 @@ def test_slopes_are_those_of_jax() -> None:
     np.testing.assert_allclose(
         slopes_of(CNN, X, 3, example=2), jax.grad(score)(X[2:3])[0], atol=1e-6
     )
-    assert saliency(CNN, X, 3).title == "Slope of the score of class 3"
+    drawing = saliency(CNN, X, 3, example=2)
+    assert drawing.title == "Slope of the score of class 3"
+    seen, slopes = (axes.images[0].get_array() for axes in drawing.figure.axes[:2])
+    np.testing.assert_allclose(seen, X[2].mean(axis=2), atol=1e-6)
+    np.testing.assert_allclose(slopes, slopes_of(CNN, X, 3, example=2).sum(axis=2), atol=1e-6)
 
 
 def test_what_cannot_be_covered_is_refused() -> None:
