@@ -49,7 +49,7 @@ def give_operators() -> None:
     for method in (_astype, _ravel, _reshape, _transpose):
         setattr(Traced, method.__name__.removeprefix("_"), method)
     setattr(Traced, "T", property(_transpose))  # noqa: B010 - an attribute of the class is no Value
-    setattr(Traced, "__getitem__", elementary.getitem)  # noqa: B010
+    setattr(Traced, "__getitem__", elementary.getitem)  # noqa: B010 - likewise
 
 
 def _binary(function: Function) -> Binary:
