@@ -18,8 +18,9 @@ from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Run
+from clearprop.training.checkpoint import StateFolder
 from clearprop.training.run_folder import SNAPSHOTS, read_config
-from clearprop.training.snapshots import SnapshotFolder, check_kept
+from clearprop.training.snapshots import check_kept
 
 INTERRUPTED = 130
 
@@ -155,7 +156,7 @@ def run_fork(arguments: argparse.Namespace) -> int:
             where="clearprop fork",
             fix=f"clearprop fork {parent} --step N",
         )
-    check_kept(arguments.step, SnapshotFolder(parent / SNAPSHOTS).steps)
+    check_kept(arguments.step, StateFolder(parent / SNAPSHOTS).steps)
     experiment = of_run(read_config(parent), str(parent))
     values = assigned(arguments.values)
     changed = experiment.changed(values)

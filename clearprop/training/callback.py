@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
+import numpy as np
+
 from clearprop.data import Batch
 from clearprop.training.algorithm import Array, TrainState
 
@@ -46,15 +48,28 @@ class Position:
         """Return the position that a checkpoint holds as plain data."""
         return cls(**cast("dict[str, Any]", dict(record)))
 
+    def sum_begun(self, size: int) -> None:
+        """Sum up the numbers of the steps of the current epoch, each of ``size`` examples."""
+        if self.begun_objective:
+            self.objective = size * float(np.sum(self.begun_objective))
+            self.error = float(np.sum(self.begun_error))
 
-class NextStep(NamedTuple):
-    """The step that comes next; its examples are ``order[start : start + size]``.
+    def spread_sums(self, size: int) -> None:
+        """Give each step of the current epoch the mean of its sums, where no numbers are known."""
+        count = self.step_in_epoch
+        if count and not self.begun_objective:
+            self.begun_objective = [self.objective / (count * size)] * count
+            self.begun_error = [self.error / count] * count
+
+
+class Portion(NamedTuple):
+    """The examples of a call; those of its first step are ``order[start : start + size]``.
 
     Attributes:
         data: the examples, on the devices.
         order: int32, the rows of the data in their order.
-        start: where in the order the step begins.
-        size: number of its examples.
+        start: where in the order the call begins.
+        size: examples of each of its steps.
     """
 
     data: Batch
@@ -69,5 +84,5 @@ class Callback(Protocol):
     def next_after(self, step: int) -> int | None:
         """Return the next step, after this one, before which it looks; None where there is none."""
 
-    def before_step(self, state: TrainState, position: Position, upcoming: NextStep | None) -> None:
+    def before_step(self, state: TrainState, position: Position, upcoming: Portion | None) -> None:
         """Look at the state, if this is such a step; ``upcoming`` is None after the last step."""

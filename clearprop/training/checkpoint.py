@@ -1,11 +1,13 @@
-"""Checkpoints: named arrays with a record in one safetensors file, and the checkpoints of a run."""
+"""Named arrays with a record in one safetensors file, and the states of a run in such files."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +20,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from clearprop import tree
 from clearprop.errors import CheckpointError
+from clearprop.training.callback import Position
 from clearprop.training.files import disk_errors, write_atomically
 
 Tree = TypeVar("Tree")
@@ -95,11 +98,11 @@ def _checksum(array: NDArray[Any]) -> int:
 
 
 class SavedState(NamedTuple):
-    """What a checkpoint holds.
+    """A state of training that was kept.
 
     Attributes:
-        arrays: by path within the training state.
-        record: the rest, in plain types: step, epoch and sums of the current epoch.
+        arrays: by path within the state.
+        record: its position in the run, as plain data.
         file: its name.
     """
 
@@ -108,72 +111,94 @@ class SavedState(NamedTuple):
     file: str
 
 
-class Checkpoints:
-    """The checkpoints of one run.
+class StateFolder:
+    """States of one run in files, one for each step.
 
     Args:
-        folder: where they stand; made if missing.
-        keep: how many of the latest to keep, at least 1; the best one is kept besides.
+        path: of the folder; it is made with the first of them.
     """
 
-    def __init__(self, folder: Path, keep: int = 2) -> None:
-        self.folder = folder
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of the states that are kept, in their order."""
+        names = [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
+        return tuple(sorted(int(found[1]) for name in names if (found := _NAME.fullmatch(name))))
+
+    def add(self, state: object, position: Position) -> str:
+        """Write one more, in one stroke, and return the name of its file.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        with disk_errors(self.path):
+            self.path.mkdir(exist_ok=True)
+        file = self._file(position.step)
+        save_arrays(file, tree.flatten_with_paths(jax.device_get(state)), asdict(position))
+        return file.name
+
+    def load(self, step: int) -> SavedState:
+        """Return the state of a step.
+
+        Raises:
+            CheckpointError: there is none, or its file is damaged.
+        """
+        file = self._file(step)
+        return SavedState(*load_arrays(file), file.name)
+
+    def remove(self, steps: Iterable[int]) -> None:
+        """Delete the states of some steps."""
+        for step in steps:
+            self._file(step).unlink(missing_ok=True)
+
+    def _file(self, step: int) -> Path:
+        return self.path / f"step-{step:012d}.safetensors"
+
+
+class Checkpoints(StateFolder):
+    """The states from which a run can be resumed.
+
+    Args:
+        path: of the folder.
+        keep: how many of the latest are kept, at least 1; the best one is kept besides.
+    """
+
+    def __init__(self, path: Path, keep: int = 2) -> None:
+        super().__init__(path)
         self.keep = keep
-        with disk_errors(folder):
-            folder.mkdir(exist_ok=True)
 
-    def save(
-        self, state: object, record: Mapping[str, object], best_step: int | None = None
-    ) -> str:
-        """Write a checkpoint and return its name; older ones go once it is whole.
-
-        Args:
-            state: a tree of arrays.
-            record: plain values, ``step`` among them.
-            best_step: the step of a checkpoint to keep for being the best.
+    def add(self, state: object, position: Position) -> str:
+        """Write a checkpoint and return its name; older ones are deleted once it is whole.
 
         Raises:
             RunError: the disk is full; the earlier checkpoints are still there.
         """
-        name = f"step-{record['step']:012d}.safetensors"
-        arrays = tree.flatten_with_paths(jax.device_get(state))
-        save_arrays(self.folder / name, arrays, record)
-        self._drop_old(best_step)
+        name = super().add(state, position)
+        self.remove(step for step in self.steps[: -self.keep] if step != position.best_step)
         return name
 
     def latest(self) -> SavedState | None:
         """Return the latest checkpoint that is whole, or None where there is none.
 
-        One that was cut off or damaged is passed over in favor of the one before it.
+        A damaged one is passed over, and the one before it is returned.
 
         Raises:
             CheckpointError: there are checkpoints, and none of them is whole.
         """
-        files = self._files()
-        for _, path in reversed(files):
-            try:
-                arrays, record = load_arrays(path)
-            except CheckpointError:
-                continue
-            if "step" in record:
-                return SavedState(arrays, record, path.name)
-        if files:
+        for step in reversed(self.steps):
+            with contextlib.suppress(CheckpointError):
+                if "step" in (saved := self.load(step)).record:
+                    return saved
+        if self.steps:
             raise CheckpointError(
                 "none of the checkpoints is whole, so the run cannot go on",
-                where=str(self.folder),
-                given=", ".join(path.name for _, path in files[-3:]),
+                where=str(self.path),
+                given=", ".join(self._file(step).name for step in self.steps[-3:]),
                 fix="put a whole one back, or begin a new run in another folder",
             )
         return None
-
-    def _files(self) -> list[tuple[int, Path]]:
-        matches = ((_NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
-        return sorted((int(match[1]), path) for match, path in matches if match)
-
-    def _drop_old(self, best_step: int | None) -> None:
-        for step, path in self._files()[: -self.keep]:
-            if step != best_step:
-                path.unlink(missing_ok=True)
 
 
 def restore(template: Tree, arrays: Mapping[str, NDArray[np.generic]], where: str) -> Tree:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from clearprop.backend import replicated, sharded
 from clearprop.data import Batch
 from clearprop.training.algorithm import Algorithm, Array, Arrays, Measured, Numeric, TrainState
+from clearprop.training.callback import Portion
 from clearprop.training.execution_plan import ExecutionPlan
 
 EVALUATION_BATCH = 512
@@ -109,11 +110,8 @@ class CompiledSteps:
     def steps(
         self,
         state: TrainState,
-        data: Batch,
-        order: Array,
-        start: int,
+        portion: Portion,
         count: int,
-        size: int,
         *,
         guarded: bool = False,
     ) -> tuple[TrainState, Measured]:
@@ -121,18 +119,15 @@ class CompiledSteps:
 
         Args:
             state: before them.
-            data: the examples, on the devices.
-            order: int32 (N,), the order of the examples in the epoch.
-            start: where in the order to begin.
+            portion: the examples.
             count: how many steps.
-            size: B.
             guarded: whether the state stays as it is from the first step on whose loss or
                 gradient is not finite. This is slower: only a broken call is made so again.
 
         Returns:
             The state after them, and what each step measured, (``count``,) each.
         """
-        single = self.plan.unrolled
+        (data, order, start, size), single = portion, self.plan.unrolled
         limit, repeats = (1, count) if single else (self.plan.steps_per_call, 1)
         measured = []
         for i in range(repeats):

@@ -6,7 +6,7 @@ Shape letters: N examples, E epochs, K steps of a call, B batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -14,22 +14,9 @@ from numpy.typing import NDArray
 
 from clearprop.data import Batch, batches, epoch_order
 from clearprop.training.algorithm import Array
+from clearprop.training.callback import Portion
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.training_data import Split
-
-
-class Portion(NamedTuple):
-    """The examples of one call.
-
-    Attributes:
-        data: the examples, on the devices.
-        order: int32, the rows of the data in their order.
-        start: where in the order the call begins.
-    """
-
-    data: Batch
-    order: Array
-    start: int
 
 
 class Feed:
@@ -79,16 +66,18 @@ class Feed:
         return np.stack(every).astype(np.int32)
 
     def _make(self, epoch: int, step: int, count: int) -> Portion:
+        start = step * self._batch_size
+        size = min(self._batch_size, len(self.part) - start)
         if self.resident is None:
-            return self._from_stream(epoch, step, count)
+            return self._from_stream(epoch, step, count, size)
         if epoch not in self._orders:
             order = epoch_order(len(self.part), self._seed, epoch).astype(np.int32)
             # The epoch before is kept too: a call of it may have to be made again.
             last = {e: o for e, o in self._orders.items() if e == epoch - 1}
             self._orders = {**last, epoch: self._compiled.put(order)}
-        return Portion(self.resident, self._orders[epoch], step * self._batch_size)
+        return Portion(self.resident, self._orders[epoch], start, size)
 
-    def _from_stream(self, epoch: int, step: int, count: int) -> Portion:
+    def _from_stream(self, epoch: int, step: int, count: int, size: int) -> Portion:
         if self._stream is None or self._stream[:2] != (epoch, step):
             assert self.part.dataset is not None
             stream = batches(
@@ -105,7 +94,7 @@ class Feed:
         self._stream = (epoch, step + count, stream)
         pool = jax.tree.map(lambda *parts: np.concatenate(parts), *(Batch(*one) for one in taken))
         order = np.arange(len(pool.targets), dtype=np.int32)
-        return Portion(self._compiled.put(pool), cast(Array, self._compiled.put(order)), 0)
+        return Portion(self._compiled.put(pool), cast(Array, self._compiled.put(order)), 0, size)
 
 
 def on_devices(part: Split, compiled: CompiledSteps) -> Batch:

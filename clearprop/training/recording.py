@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from clearprop import tree
 from clearprop.errors import ConfigurationError
 from clearprop.training.algorithm import TrainState
-from clearprop.training.callback import NextStep, Position
+from clearprop.training.callback import Portion, Position
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.files import refuse, shown_size
 from clearprop.training.observation import Observed, Observer, Recordable
@@ -169,7 +169,7 @@ class Recorder:
         """Return the first recorded step after a step."""
         return (step // self._every + 1) * self._every
 
-    def before_step(self, state: TrainState, position: Position, upcoming: NextStep | None) -> None:
+    def before_step(self, state: TrainState, position: Position, upcoming: Portion | None) -> None:
         """Record the step ahead, if it is due."""
         if upcoming is None or position.step % self._every:
             return

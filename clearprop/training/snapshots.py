@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,15 +15,13 @@ import numpy as np
 from clearprop import tree
 from clearprop.errors import ConfigurationError
 from clearprop.training.algorithm import TrainState
-from clearprop.training.callback import NextStep, Position
-from clearprop.training.checkpoint import SavedState, load_arrays, save_arrays
-from clearprop.training.files import disk_errors, refuse, shown_size
+from clearprop.training.callback import Portion, Position
+from clearprop.training.checkpoint import SavedState
+from clearprop.training.files import refuse, shown_size
 
 LOG = "log"
 Given = int | str | Iterable[int] | None
 """What `fit` takes: steps, every how many of them, "log", or nothing."""
-
-_NAME = re.compile(r"step-(\d{12})\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -150,13 +147,13 @@ def check_kept(step: int, known: Sequence[int]) -> None:
 
 
 class SnapshotStore(Protocol):
-    """What keeps snapshots."""
+    """Keeps snapshots: `SnapshotsInMemory`, or a `StateFolder`."""
 
     @property
     def steps(self) -> tuple[int, ...]:
         """The steps of those that there are, in their order."""
 
-    def add(self, state: TrainState, position: Position) -> None:
+    def add(self, state: TrainState, position: Position) -> object:
         """Keep one more."""
 
     def load(self, step: int) -> SavedState:
@@ -186,55 +183,6 @@ class SnapshotsInMemory:
         return kept._replace(arrays={path: np.array(x) for path, x in kept.arrays.items()})
 
 
-class SnapshotFolder:
-    """Keeps snapshots in files.
-
-    Args:
-        path: of the folder; it is made with the first of them.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """The steps of those that there are, in their order."""
-        if not self._path.is_dir():
-            return ()
-        names = (_NAME.fullmatch(path.name) for path in self._path.iterdir())
-        return tuple(sorted(int(name[1]) for name in names if name))
-
-    def add(self, state: TrainState, position: Position) -> None:
-        """Keep one more, in one stroke.
-
-        Raises:
-            RunError: the disk is full.
-        """
-        with disk_errors(self._path):
-            self._path.mkdir(exist_ok=True)
-        arrays = tree.flatten_with_paths(jax.device_get(state))
-        save_arrays(self._file(position.step), arrays, asdict(position))
-
-    def load(self, step: int) -> SavedState:
-        """Return one that there is.
-
-        Raises:
-            CheckpointError: its file is damaged.
-        """
-        file = self._file(step)
-        arrays, record = load_arrays(file)
-        return SavedState(arrays, record, file.name)
-
-    def rewind(self, step: int) -> None:
-        """Forget those after a step: a resumed run makes them again."""
-        for later in self.steps:
-            if later > step:
-                self._file(later).unlink(missing_ok=True)
-
-    def _file(self, step: int) -> Path:
-        return self._path / f"step-{step:012d}.safetensors"
-
-
 class Snapshotter:
     """Keeps the state of a run at the steps that were asked for.
 
@@ -252,7 +200,7 @@ class Snapshotter:
         later = bisect_right(self._steps, step)
         return self._steps[later] if later < len(self._steps) else None
 
-    def before_step(self, state: TrainState, position: Position, upcoming: NextStep | None) -> None:
+    def before_step(self, state: TrainState, position: Position, upcoming: Portion | None) -> None:
         """Keep the state, if that of this step is wanted."""
         at = bisect_right(self._steps, position.step)
         if at and self._steps[at - 1] == position.step:

@@ -18,13 +18,13 @@ from clearprop.errors import ConfigurationError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Arrays, TrainState
 from clearprop.training.callback import Position
-from clearprop.training.checkpoint import SavedState, load_arrays, restore
+from clearprop.training.checkpoint import SavedState, StateFolder, load_arrays, restore
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, differences
 from clearprop.training.run import Run
 from clearprop.training.run_folder import FROZEN, SNAPSHOTS, read_config
 from clearprop.training.run_setup import RunSetup
-from clearprop.training.snapshots import SnapshotFolder, SnapshotStore, check_kept
+from clearprop.training.snapshots import SnapshotStore, check_kept
 
 OTHER_LOSSES = ("loss", "settings.label_smoothing", "data.")
 """Changes after which earlier measurements cannot be compared with later ones."""
@@ -199,7 +199,7 @@ def time_machine(folder: Path | str, config: FitConfig, train: Train) -> TimeMac
     frozen = setup.frozen
     if file.is_file():
         frozen = {name: jnp.asarray(x) for name, x in load_arrays(file)[0].items()}
-    return TimeMachine(setup, SnapshotFolder(path / SNAPSHOTS), written, frozen, path, train)
+    return TimeMachine(setup, StateFolder(path / SNAPSHOTS), written, frozen, path, train)
 
 
 def _carried(model: nn.Module, arrays: Arrays, seed: int) -> nn.Module:

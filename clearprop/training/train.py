@@ -17,7 +17,7 @@ from clearprop import backend, tree
 from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.training.algorithm import Arrays
 from clearprop.training.callback import Position
-from clearprop.training.checkpoint import SavedState, load_arrays, restore, save_arrays
+from clearprop.training.checkpoint import SavedState, StateFolder, load_arrays, restore, save_arrays
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.events import Checkpointed, EpochDone, Event, StepsDone, Stopped
 from clearprop.training.execution_plan import ExecutionPlan, of_config
@@ -43,7 +43,6 @@ from clearprop.training.run_folder import (
 )
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.snapshots import (
-    SnapshotFolder,
     SnapshotsInMemory,
     SnapshotStore,
     Snapshotter,
@@ -186,12 +185,12 @@ class _Started:
             interrupted=interrupted,
         )
         if folder is not None and saved is not None:
-            file = str(folder.checkpoints.folder / saved.file)
+            file = str(folder.checkpoints.path / saved.file)
             trainer.restore(restore(trainer.state, saved.arrays, file), saved.record)
         elif fork is not None:
             trainer.restore(compiled.put(fork.state), asdict(fork.position))
             if folder is not None:  # a fork that is killed early begins again from here
-                folder.checkpoints.save(trainer.state, asdict(trainer.position))
+                folder.checkpoints.add(trainer.state, trainer.position)
         if folder is not None and self.resumed:
             setup.check_space(folder.path, self.first, trainer.position)
             folder.rewind_losses(trainer.position.step - self.first)
@@ -219,8 +218,8 @@ class _Started:
         if setup.snapshots is not None:
             self.snapshots = SnapshotsInMemory()
             if folder is not None:
-                self.snapshots = kept_states = SnapshotFolder(folder.path / SNAPSHOTS)
-                kept_states.rewind(position.step)
+                self.snapshots = states = StateFolder(folder.path / SNAPSHOTS)
+                states.remove(step for step in states.steps if step > position.step)
             steps = setup.snapshots.steps(setup.last_step(position))
             trainer.callbacks.append(Snapshotter(steps, self.snapshots))
 
@@ -286,7 +285,7 @@ def _latest(folder: RunFolder) -> SavedState | None:
     if saved is None and any(isinstance(e, Checkpointed) for e in read_events(folder.path)):
         raise CheckpointError(
             "the checkpoints of this run are missing, so it cannot continue",
-            where=str(folder.checkpoints.folder),
+            where=str(folder.checkpoints.path),
             fix="put the last one back, or start a new run in another folder",
         )
     return saved

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 
 import jax
 import numpy as np
@@ -20,10 +19,10 @@ from clearprop.data import Batch
 from clearprop.errors import RunError
 from clearprop.training import events
 from clearprop.training.algorithm import Measured, TrainState
-from clearprop.training.callback import Callback, NextStep, Position
+from clearprop.training.callback import Callback, Portion, Position
 from clearprop.training.compiled_steps import CompiledSteps, Epochs, Span, all_finite
 from clearprop.training.evaluation import Score, score_split
-from clearprop.training.feed import Feed, Portion, on_devices
+from clearprop.training.feed import Feed, on_devices
 from clearprop.training.run_folder import RunFolder
 from clearprop.training.training_data import TrainingData
 
@@ -83,7 +82,6 @@ class Trainer:
         self._interrupted = interrupted
         self._offset = 0
         self._saved_at, self._saved_step, self._save_seconds = time.perf_counter(), 0, 0.0
-        self._rate = 0.0
 
     @property
     def steps_per_epoch(self) -> int:
@@ -94,6 +92,11 @@ class Trainer:
         """Continue from a checkpoint: its state, and its position as plain data."""
         self.state = state
         self.position = position = Position.of(record)
+        if self.compiled.plan.epochs_per_call:  # the run may have begun with another plan
+            position.spread_sums(self._size)
+        else:
+            position.sum_begun(self._size)
+            position.begun_objective = position.begun_error = ()
         self._saved_step = position.step
         done = position.epoch * self.steps_per_epoch + position.step_in_epoch
         self._offset = position.step - done
@@ -144,7 +147,7 @@ class Trainer:
 
     # --- callbacks -------------------------------------------------------------------------------
 
-    def _call_back(self, upcoming: NextStep | None) -> None:
+    def _call_back(self, upcoming: Portion | None) -> None:
         for callback in self.callbacks:
             callback.before_step(self.state, self.position, upcoming)
 
@@ -156,55 +159,48 @@ class Trainer:
 
     # --- calls of some steps ---------------------------------------------------------------------
 
-    def _next_call(self, epoch: int, step: int) -> tuple[int, int, int, int]:
-        """Return epoch, first step, number of steps and batch size of the call at a position."""
+    def _next_call(self, epoch: int, step: int) -> tuple[int, int, int]:
+        """Return epoch, first step and number of steps of the call at a position."""
         if step >= self.steps_per_epoch:
             epoch, step = epoch + 1, 0
-        full, rest = divmod(len(self._data.train), self._size)
-        if step < full:
-            most = min(self.compiled.plan.steps_per_call, full - step)
-            return epoch, step, int(min(most, self._steps_to_callback(epoch, step))), self._size
-        return epoch, step, 1, rest
+        full = len(self._data.train) // self._size
+        if step >= full:  # a smaller batch is a call of its own
+            return epoch, step, 1
+        most = min(self.compiled.plan.steps_per_call, full - step)
+        return epoch, step, int(min(most, self._steps_to_callback(epoch, step)))
 
     def _train_steps(self) -> Iterator[events.Event]:
         began, position = time.perf_counter(), self.position
-        epoch, step, count, size = self._next_call(position.epoch, position.step_in_epoch)
+        epoch, step, count = self._next_call(position.epoch, position.step_in_epoch)
         portion = self._feed.portion(epoch, step, count)
-        self._call_back(NextStep(*portion, size))
+        self._call_back(portion)
         before = self.state
-        after, measured = self.compiled.steps(before, *portion, count, size)
+        after, measured = self.compiled.steps(before, portion, count)
         upcoming = self._next_call(epoch, step + count)
         if upcoming[0] < self.epochs:
-            self._feed.prepare(*upcoming[:3])
-        losses, errors = np.asarray(measured.objective), np.asarray(measured.error)
-        if np.isfinite(losses).all() and all_finite(after.parameters):
+            self._feed.prepare(*upcoming)
+        if np.isfinite(np.asarray(measured.objective)).all() and all_finite(after.parameters):
             self.state = after
             self.compiled.give_back(before)
         else:
-            losses, errors = self._until_not_finite(before, portion, count, size)
-        yield from self._took(losses, errors, size, time.perf_counter() - began)
+            measured = self._until_not_finite(before, portion, count)
+        yield from self._took(measured, portion.size, time.perf_counter() - began)
 
-    def _took(
-        self, losses: Numbers, errors: Numbers, size: int, seconds: float
-    ) -> Iterator[events.Event]:
-        """Add steps of the current epoch to the position; yields what has happened."""
-        position = self.position
-        position.step += len(losses)
-        position.step_in_epoch += len(losses)
+    def _took(self, measured: Measured, size: int, seconds: float) -> Iterator[events.Event]:
+        """Add steps of the current epoch to its sums; yields what has happened."""
+        position, (losses, errors) = self.position, map(np.asarray, measured)
         position.objective += float(losses.sum(dtype=np.float64)) * size
         position.error += float(errors.sum(dtype=np.float64))
-        position.seconds += seconds
         if len(losses):
-            mean = float(losses.mean(dtype=np.float64))
-            yield events.StepsDone(position.step, position.epoch + 1, mean, seconds, losses)
+            yield self._steps_done(losses, seconds)
         if self.non_finite is not None:
             yield self.non_finite
         elif position.step_in_epoch == self.steps_per_epoch:
             yield self._end_epoch()
 
     def _end_epoch(self) -> events.EpochDone:
-        began, position, N = time.perf_counter(), self.position, len(self._data.train)
-        objective = metric = position.objective / N
+        began, position = time.perf_counter(), self.position
+        objective = metric = position.objective / len(self._data.train)
         score = None
         if self._data.dev is not None:
             arrays = self.compiled.algorithm.evaluated(self.state)
@@ -213,36 +209,8 @@ class Trainer:
         before = self.state
         self.state, rate = self.compiled.end_epoch(before, metric, objective)
         self.compiled.give_back(before)
-        self._rate = float(rate)
-        event = self._epoch_done(
-            position.objective / N,
-            float(self.compiled.algorithm.finish(np.float64(position.error / N))),
-            score,
-            position.seconds + time.perf_counter() - began,
-        )
-        position.objective = position.error = 0.0
-        return event
-
-    def _epoch_done(
-        self, objective: float, error: float, score: Score | None, seconds: float
-    ) -> events.EpochDone:
-        position = self.position
-        position.epoch += 1
-        position.step_in_epoch = 0
-        position.seconds = 0.0
-        position.begun_objective = position.begun_error = ()
-        position.development_error = score.error if score is not None else None
-        return events.EpochDone(
-            epoch=position.epoch,
-            step=position.step,
-            objective=objective,
-            training_error=error,
-            development_error=position.development_error,
-            development_objective=score.objective if score is not None else None,
-            learning_rate=self._rate,
-            seconds=seconds,
-            examples_per_second=len(self._data.train) / max(seconds, 1e-9),
-        )
+        position.seconds += time.perf_counter() - began
+        return self._epoch_done(score, float(rate))
 
     # --- calls of whole epochs -------------------------------------------------------------------
 
@@ -261,8 +229,9 @@ class Trainer:
         assert data is not None
         if self.callbacks:
             start = first * self._size
-            size = min(self._size, orders.shape[1] - start)
-            self._call_back(NextStep(data, placed[0], start, size))
+            self._call_back(
+                Portion(data, placed[0], start, min(self._size, orders.shape[1] - start))
+            )
         span = Span(first, end - (count - 1) * steps, count, self._begun())
         after, measured = compiled.epochs(before, data, self._dev, placed, span, self._size)
         measured = jax.device_get(measured)
@@ -282,45 +251,63 @@ class Trainer:
 
     def _begun(self) -> Measured:
         """Return what the steps taken of the current epoch measured, as columns of a call."""
-        columns = []
-        for known in (self.position.begun_objective, self.position.begun_error):
-            column = np.zeros(self.steps_per_epoch, np.float32)
-            column[: len(known)] = known
-            columns.append(column)
-        return Measured(*columns)
+        known = self.position.begun_objective, self.position.begun_error
+        missing = self.steps_per_epoch - self.position.step_in_epoch
+        return Measured(*(np.pad(np.asarray(column, np.float32), (0, missing)) for column in known))
 
     def _epoch_begun(self, measured: Measured, each: float) -> events.StepsDone:
+        losses, errors = map(np.asarray, measured)
+        new = losses[self.position.step_in_epoch :]
+        self.position.begun_objective, self.position.begun_error = losses.tolist(), errors.tolist()
+        return self._steps_done(new, each * len(new))
+
+    def _epoch_trained(self, e: int, measured: Epochs, each: float) -> Iterator[events.Event]:
+        position, N = self.position, len(self._data.train)
+        losses, errors = (np.asarray(part[e]) for part in measured.steps)
+        new = losses[position.step_in_epoch :]
+        yield self._steps_done(new, each * len(new))
+        sizes = np.full(len(losses), float(self._size))
+        sizes[-1] = (N - 1) % self._size + 1
+        position.objective = float(losses @ sizes)
+        position.error = float(errors.sum(dtype=np.float64))
+        score = None
+        if self._data.dev is not None:
+            n = len(self._data.dev)
+            error = self.compiled.algorithm.finish(np.float64(measured.development.error[e]) / n)
+            score = Score(float(measured.development.objective[e]) / n, float(error))
+        yield self._epoch_done(score, float(measured.learning_rate[e]))
+
+    # --- what has happened -----------------------------------------------------------------------
+
+    def _steps_done(self, losses: Numbers, seconds: float) -> events.StepsDone:
         position = self.position
-        losses = np.asarray(measured.objective)[position.step_in_epoch :]
         position.step += len(losses)
         position.step_in_epoch += len(losses)
-        position.begun_objective = measured.objective.tolist()
-        position.begun_error = measured.error.tolist()
-        seconds = each * len(losses)
         position.seconds += seconds
         mean = float(losses.mean(dtype=np.float64))
         return events.StepsDone(position.step, position.epoch + 1, mean, seconds, losses)
 
-    def _epoch_trained(self, e: int, measured: Epochs, each: float) -> Iterator[events.Event]:
-        position, finish = self.position, self.compiled.algorithm.finish
-        losses = np.asarray(measured.steps.objective[e])
-        errors = np.asarray(measured.steps.error[e])
-        N = len(self._data.train)
-        sizes = np.full(len(losses), float(self._size))
-        sizes[-1] = (N - 1) % self._size + 1
-        score = None
-        if self._data.dev is not None:
-            n = len(self._data.dev)
-            error = float(finish(np.float64(measured.development.error[e]) / n))
-            score = Score(float(measured.development.objective[e]) / n, error)
-        new = losses[position.step_in_epoch :]
-        position.step += len(new)
-        self._rate = float(measured.learning_rate[e])
-        seconds = each * len(new)
-        mean = float(new.mean(dtype=np.float64))
-        yield events.StepsDone(position.step, position.epoch + 1, mean, seconds, new)
-        error = float(finish(np.float64(errors.sum(dtype=np.float64) / N)))
-        yield self._epoch_done(float(losses @ sizes) / N, error, score, seconds + position.seconds)
+    def _epoch_done(self, score: Score | None, rate: float) -> events.EpochDone:
+        """End the epoch whose sums and seconds the position has."""
+        position, N = self.position, len(self._data.train)
+        error = float(self.compiled.algorithm.finish(np.float64(position.error / N)))
+        event = events.EpochDone(
+            epoch=position.epoch + 1,
+            step=position.step,
+            objective=position.objective / N,
+            training_error=error,
+            development_error=score.error if score is not None else None,
+            development_objective=score.objective if score is not None else None,
+            learning_rate=rate,
+            seconds=position.seconds,
+            examples_per_second=N / max(position.seconds, 1e-9),
+        )
+        position.epoch += 1
+        position.step_in_epoch = 0
+        position.objective = position.error = position.seconds = 0.0
+        position.begun_objective = position.begun_error = ()
+        position.development_error = event.development_error
+        return event
 
     # --- when a number is not finite -------------------------------------------------------------
 
@@ -331,18 +318,18 @@ class Trainer:
         self.state = before
         position, B = self.position, self._size
         full, rest = divmod(len(self._data.train), B)
-        position.objective = B * float(np.sum(position.begun_objective))
-        position.error = float(np.sum(position.begun_error))
+        position.sum_begun(B)
         for order in orders:
             begun = position.step_in_epoch
             for start, count, size in ((begun * B, full - begun, B), (full * B, 1, rest)):
                 if not count * size:
                     continue
-                portion = Portion(data, self.compiled.put(order), start)
-                losses, errors = self._until_not_finite(self.state, portion, count, size)
+                portion = Portion(data, self.compiled.put(order), start, size)
+                measured = self._until_not_finite(self.state, portion, count)
+                losses, errors = map(np.asarray, measured)
                 position.begun_objective = [*position.begun_objective, *losses.tolist()]
                 position.begun_error = [*position.begun_error, *errors.tolist()]
-                yield from self._took(losses, errors, size, 0.0)
+                yield from self._took(measured, size, 0.0)
                 if self.non_finite is not None:
                     return
         raise RunError(
@@ -350,16 +337,14 @@ class Trainer:
             fix="check the memory and the cooling of the machine",
         )
 
-    def _until_not_finite(
-        self, before: TrainState, portion: Portion, count: int, size: int
-    ) -> tuple[Numbers, Numbers]:
+    def _until_not_finite(self, before: TrainState, portion: Portion, count: int) -> Measured:
         """Make a call again, guarded: the state is then the last one that was finite."""
         compiled = self.compiled
-        self.state, measured = compiled.steps(before, *portion, count, size, guarded=True)
+        self.state, measured = compiled.steps(before, portion, count, guarded=True)
         made = int(self.state.step) - int(before.step)
         if made < count:
-            start = portion.start + made * size
-            rows = np.asarray(portion.order)[start : start + size]
+            start = portion.start + made * portion.size
+            rows = np.asarray(portion.order)[start : start + portion.size]
             batch = Batch(*(np.asarray(part)[rows] for part in portion.data))
             state, frozen, batch, key = jax.device_put(
                 (self.state, compiled.frozen, batch, compiled.key), compiled.first_device
@@ -367,7 +352,7 @@ class Trainer:
             place, cause = compiled.algorithm.find_origin(state, frozen, batch, key)
             step, epoch = int(self.state.step) + 1, self.position.epoch + 1
             self.non_finite = events.NonFinite(step, epoch, place, cause)
-        return np.asarray(measured.objective)[:made], np.asarray(measured.error)[:made]
+        return Measured(*(np.asarray(part)[:made] for part in measured))
 
     # --- checkpoints -----------------------------------------------------------------------------
 
@@ -384,7 +369,7 @@ class Trainer:
         if position.step_in_epoch == 0 and error is not None and (best is None or error < best):
             position.best_step, position.best_error = position.step, error
         folder.sync()
-        name = folder.checkpoints.save(self.state, asdict(position), position.best_step)
+        name = folder.checkpoints.add(self.state, position)
         self._saved_at = time.perf_counter()
         self._save_seconds, self._saved_step = self._saved_at - began, position.step
         return events.Checkpointed(position.step, name)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from clearprop.errors import CheckpointError, RunError
+from clearprop.training.callback import Position
 from clearprop.training.checkpoint import (
     Checkpoints,
     check_architecture,
@@ -30,11 +31,11 @@ def state(value: float = 1.0) -> dict[str, Any]:
 
 def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "checkpoints")
-    name = checkpoints.save(state(1 / 3), {"step": 7, "objective": 0.1 + 0.2})
+    name = checkpoints.add(state(1 / 3), Position(step=7, objective=0.1 + 0.2))
     saved = checkpoints.latest()
     assert saved is not None
     assert saved.file == name
-    assert saved.record == {"step": 7, "objective": 0.1 + 0.2}
+    assert (saved.record["step"], saved.record["objective"]) == (7, 0.1 + 0.2)
     back = restore(state(0.0), saved.arrays, name)
     for old, new in zip(*(map(np.asarray, _leaves(s)) for s in (state(1 / 3), back)), strict=True):
         assert old.dtype == new.dtype
@@ -51,7 +52,7 @@ def _leaves(tree: Any) -> list[Any]:
 def test_the_last_few_and_the_best_are_kept(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "c", keep=2)
     for step in (10, 20, 30, 40, 50):
-        checkpoints.save(state(), {"step": step}, best_step=20 if step >= 20 else None)
+        checkpoints.add(state(), Position(step=step, best_step=20 if step >= 20 else None))
     steps = sorted(int(p.name[5:17]) for p in (tmp_path / "c").iterdir())
     assert steps == [20, 40, 50]
 
@@ -59,8 +60,8 @@ def test_the_last_few_and_the_best_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, damage: str) -> None:
     checkpoints = Checkpoints(tmp_path / "c")
-    first = checkpoints.save(state(1.0), {"step": 10})
-    last = tmp_path / "c" / checkpoints.save(state(2.0), {"step": 20})
+    first = checkpoints.add(state(1.0), Position(step=10))
+    last = tmp_path / "c" / checkpoints.add(state(2.0), Position(step=20))
     content = last.read_bytes()
     if damage == "cut":
         last.write_bytes(content[: len(content) // 2])
@@ -77,6 +78,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, damage
 
 def test_a_half_written_temporary_file_is_no_checkpoint(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "c")
+    (tmp_path / "c").mkdir()
     (tmp_path / "c" / ".step-000000000010.safetensors.123.tmp").write_bytes(b"half")
     assert checkpoints.latest() is None
 
@@ -85,7 +87,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints = Checkpoints(tmp_path / "c", keep=1)
-    checkpoints.save(state(1.0), {"step": 10})
+    checkpoints.add(state(1.0), Position(step=10))
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -93,7 +95,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
         with pytest.raises(RunError, match="the disk is full"):
-            checkpoints.save(state(2.0), {"step": 20})
+            checkpoints.add(state(2.0), Position(step=20))
     saved = checkpoints.latest()
     assert saved is not None
     assert saved.record["step"] == 10

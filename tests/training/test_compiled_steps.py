@@ -39,7 +39,7 @@ def ran(of: RunSetup, plan: ExecutionPlan, steps: int) -> tuple[TrainState, np.n
     for start in range(0, steps, plan.steps_per_call):
         count = min(plan.steps_per_call, steps - start)
         before = state
-        state, measured = compiled.steps(before, *feed.portion(0, start, count), count, BATCH)
+        state, measured = compiled.steps(before, feed.portion(0, start, count), count)
         compiled.give_back(before)
         losses.append(np.asarray(measured.objective))
     return jax.device_get(state), np.concatenate(losses)
@@ -135,11 +135,11 @@ def test_a_state_that_was_given_stays_whole(digits: data.Splits, perceptron: nn.
     feed = Feed(of.data.train, compiled, BATCH, seed=0)
     before = compiled.put(of.state())
     copy = bits(jax.device_get(before))
-    after, _ = compiled.steps(before, *feed.portion(0, 0, 4), 4, BATCH)
+    after, _ = compiled.steps(before, feed.portion(0, 0, 4), 4)
     assert bits(jax.device_get(before)) == copy
     assert bits(jax.device_get(after)) != copy
     compiled.give_back(before)
-    compiled.steps(after, *feed.portion(0, 4, 4), 4, BATCH)
+    compiled.steps(after, feed.portion(0, 4, 4), 4)
     assert all(x.is_deleted() for x in before.parameters.values())
 
 
@@ -163,8 +163,8 @@ def test_whole_passes_are_their_steps_and_evaluations(
     full, rest = divmod(len(train), BATCH)
     for epoch in range(2):
         portion = feed.portion(epoch, 0, full)
-        stepped, _ = compiled.steps(stepped, *portion, full, BATCH)
-        stepped, _ = compiled.steps(stepped, *portion[:2], full * BATCH, 1, rest)
+        stepped, _ = compiled.steps(stepped, portion, full)
+        stepped, _ = compiled.steps(stepped, portion._replace(start=full * BATCH, size=rest), 1)
         sums = compiled.evaluate(of.algorithm.evaluated(stepped), judges)
         assert float(noted.development.error[epoch]) == float(sums.error)
         n = len(dev)
