@@ -59,6 +59,17 @@ def test_a_fork_without_a_change_is_its_parent(options: dict[str, Any], step: in
             assert np.array_equal(getattr(fork.history, name), ends)
 
 
+@pytest.mark.parametrize(("own", "of_fork"), [(None, 3), (3, None)])
+def test_a_fork_within_an_epoch_may_have_another_plan(own: int | None, of_fork: int | None) -> None:
+    run = trained(snapshots=[6], steps_per_call=own)
+    fork = run.fork(6, steps_per_call=of_fork)
+    plans = [one.config["plan"]["epochs_per_call"] > 0 for one in (run, fork)]
+    assert plans == [own is None, of_fork is None]
+    for name in ("objective", "training_error"):  # of whole epochs, the steps before it too
+        expected = getattr(run.history, name)[1:]
+        np.testing.assert_allclose(getattr(fork.history, name), expected, rtol=1e-5)
+
+
 def test_a_fork_with_a_change_goes_another_way() -> None:
     run = trained(snapshots=[5])
     slower = run.fork(5, learning_rate=1e-5)
