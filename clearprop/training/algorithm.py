@@ -10,7 +10,7 @@ Shape letters: B batch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -199,6 +199,7 @@ class ForwardPass(NamedTuple):
     statistics: Arrays
 
 
+@runtime_checkable
 class Differentiable(Protocol):
     """An algorithm whose step is the gradient of a loss: its pass can be recorded."""
 
@@ -218,3 +219,8 @@ class Differentiable(Protocol):
 
     def measure(self, outputs: Array, targets: Numeric) -> tuple[Array, Array]:
         """Return loss and error of each example, (B,) each."""
+
+    def updates(
+        self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array, gradients: Arrays
+    ) -> tuple[Arrays, object]:
+        """Return the updates of the parameters, and the next state of the optimizer."""

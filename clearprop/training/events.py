@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,10 +145,7 @@ class Stopped:
 
 Event = RunStarted | StepsDone | EpochDone | Checkpointed | NonFinite | Stopped
 
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (RunStarted, StepsDone, EpochDone, Checkpointed, NonFinite, Stopped)
-}
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_line(event: Event) -> str:

@@ -22,9 +22,8 @@ from clearprop import tree
 from clearprop.data import Batch
 from clearprop.nn.definitions import is_saturated
 from clearprop.nn.recording import recorded
-from clearprop.training.algorithm import Array, Arrays, TrainState
+from clearprop.training.algorithm import Array, Arrays, Differentiable, TrainState
 from clearprop.training.compiled_steps import CompiledSteps
-from clearprop.training.supervised import SupervisedLearning
 
 ROOT = "model"
 """The name of the output of the whole model."""
@@ -73,7 +72,7 @@ class _Seen(NamedTuple):
 
 
 def recordables(
-    algorithm: SupervisedLearning, state: TrainState, frozen: Arrays, batch: Batch
+    algorithm: Differentiable, state: TrainState, frozen: Arrays, batch: Batch
 ) -> list[Recordable]:
     """Return everything that can be recorded of a step, without computing the step."""
     found: list[Recordable] = []
@@ -98,7 +97,7 @@ class Observer:
 
     def __init__(
         self,
-        algorithm: SupervisedLearning,
+        algorithm: Differentiable,
         compiled: CompiledSteps,
         chosen: Sequence[Recordable],
         arrays: bool,
@@ -146,7 +145,7 @@ class Observer:
 
 
 def _looked(
-    algorithm: SupervisedLearning, state: TrainState, frozen: Arrays, batch: Batch, key: Array
+    algorithm: Differentiable, state: TrainState, frozen: Arrays, batch: Batch, key: Array
 ) -> tuple[list[_Seen], Arrays]:
     """Return every recordable of a step with its arrays, and the updates of the parameters."""
     step_key = jax.random.fold_in(key, state.step)

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from clearprop import tree
 from clearprop.errors import ConfigurationError
-from clearprop.training.algorithm import TrainState
+from clearprop.training.algorithm import Differentiable, TrainState
 from clearprop.training.callback import Portion, Position
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.files import refuse, shown_size
 from clearprop.training.observation import Observed, Observer, Recordable
 from clearprop.training.recordings import Layout
-from clearprop.training.supervised import SupervisedLearning
 
 EVERY = 50
 """With it the statistics of every layer cost about 8 % of the training time of LeNet-5."""
@@ -156,7 +155,7 @@ class Recorder:
         self,
         record: Record,
         layout: Layout,
-        algorithm: SupervisedLearning,
+        algorithm: Differentiable,
         compiled: CompiledSteps,
         keep: Callable[[NDArray[np.void]], None],
     ) -> None:

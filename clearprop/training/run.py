@@ -89,6 +89,10 @@ class History:
 class Machine(Protocol):
     """Goes back to the states of a run that were kept."""
 
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps at which the state was kept, in their order."""
+
     def at(self, step: int) -> nn.Module:
         """Return the model as it was after so many steps."""
 

@@ -17,7 +17,7 @@ import jax
 from clearprop import backend, nn, optim, tree
 from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
-from clearprop.training.algorithm import Algorithm, Arrays, TrainState
+from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
 from clearprop.training.callback import Position
 from clearprop.training.checkpoint import check_architecture
 from clearprop.training.execution_plan import ExecutionPlan
@@ -28,7 +28,6 @@ from clearprop.training.recording import ARRAYS, Record, check_size
 from clearprop.training.recordings import Layout
 from clearprop.training.run_folder import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
-from clearprop.training.supervised import SupervisedLearning
 from clearprop.training.training_data import TrainingData, gather
 
 
@@ -137,9 +136,9 @@ class RunSetup:
         """
         if self.record is None:
             return None
-        if not isinstance(self.algorithm, SupervisedLearning):
+        if not isinstance(self.algorithm, Differentiable):
             raise ConfigurationError(
-                "only supervised learning can be recorded",
+                "only an algorithm whose step is the gradient of a loss can be recorded",
                 where="record",
                 given=type(self.algorithm).__name__,
             )

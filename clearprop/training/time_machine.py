@@ -18,11 +18,10 @@ from clearprop.errors import ConfigurationError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Arrays, TrainState
 from clearprop.training.callback import Position
-from clearprop.training.checkpoint import SavedState, StateFolder, load_arrays, restore
+from clearprop.training.checkpoint import SavedState, restore
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, differences
 from clearprop.training.run import Run
-from clearprop.training.run_folder import FROZEN, SNAPSHOTS, read_config
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.snapshots import SnapshotStore, check_kept
 
@@ -176,30 +175,6 @@ class TimeMachine:
     def _state(self, step: int) -> TrainState:
         saved = self._saved(step)
         return restore(self._setup.state(), saved.arrays, saved.file)
-
-
-def time_machine(folder: Path | str, config: FitConfig, train: Train) -> TimeMachine:
-    """Return the time machine of a run in a folder.
-
-    Args:
-        folder: of the run.
-        config: of the run: the arguments of `fit`, with the same data.
-        train: trains a fork.
-
-    Raises:
-        RunError: there is no run in the folder.
-        ConfigurationError: the run had another configuration; the difference is named.
-        CheckpointError: its model is of another architecture.
-    """
-    path = Path(folder)
-    written = read_config(path)
-    setup = RunSetup.of(replace(config, folder=None, resume=False))
-    setup.check_same(written, str(path))
-    file = path / FROZEN
-    frozen = setup.frozen
-    if file.is_file():
-        frozen = {name: jnp.asarray(x) for name, x in load_arrays(file)[0].items()}
-    return TimeMachine(setup, StateFolder(path / SNAPSHOTS), written, frozen, path, train)
 
 
 def _carried(model: nn.Module, arrays: Arrays, seed: int) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import jax
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop import backend, tree
 from clearprop.errors import CheckpointError, NonFiniteError
-from clearprop.training.algorithm import Arrays
+from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.callback import Position
 from clearprop.training.checkpoint import SavedState, StateFolder, load_arrays, restore, save_arrays
 from clearprop.training.compiled_steps import CompiledSteps
@@ -47,8 +47,7 @@ from clearprop.training.snapshots import (
     SnapshotStore,
     Snapshotter,
 )
-from clearprop.training.supervised import SupervisedLearning
-from clearprop.training.time_machine import ForkPoint, TimeMachine, time_machine
+from clearprop.training.time_machine import ForkPoint, TimeMachine
 from clearprop.training.trainer import Trainer
 
 TRAINING = 1
@@ -112,7 +111,12 @@ def open_run(folder: Path | str, config: FitConfig) -> TimeMachine:
         ConfigurationError: the run had another configuration; the difference is named.
         CheckpointError: its model is of another architecture.
     """
-    return time_machine(folder, config, train)
+    path = Path(folder)
+    written = read_config(path)
+    setup = RunSetup.of(replace(config, folder=None, resume=False))
+    setup.check_same(written, str(path))
+    frozen = _read_frozen(path) or setup.frozen
+    return TimeMachine(setup, StateFolder(path / SNAPSHOTS), written, frozen, path, train)
 
 
 class KeptEvents:
@@ -173,17 +177,7 @@ class _Started:
         self.frozen = self._frozen(setup)
         mesh = backend.mesh(self.plan.devices)
         compiled = CompiledSteps(setup.algorithm, self.plan, mesh, self.frozen, key)
-        trainer = Trainer(
-            compiled,
-            setup.data,
-            setup.state(),
-            epochs=config.epochs,
-            batch_size=setup.batch_size,
-            seed=config.seed,
-            folder=folder,
-            checkpoint_every=config.checkpoint_every,
-            interrupted=interrupted,
-        )
+        trainer = Trainer(setup, compiled, folder, interrupted)
         if folder is not None and saved is not None:
             file = str(folder.checkpoints.path / saved.file)
             trainer.restore(restore(trainer.state, saved.arrays, file), saved.record)
@@ -200,16 +194,15 @@ class _Started:
     def _frozen(self, setup: RunSetup) -> Arrays:
         if self.folder is None or not setup.frozen:
             return setup.frozen
-        path = self.folder.path / FROZEN
-        if self.resumed and path.is_file():
-            return {name: jnp.asarray(x) for name, x in load_arrays(path)[0].items()}
-        save_arrays(path, setup.frozen, {})
-        return setup.frozen
+        written = _read_frozen(self.folder.path) if self.resumed else {}
+        if not written:
+            save_arrays(self.folder.path / FROZEN, setup.frozen, {})
+        return written or setup.frozen
 
     def _add_callbacks(self, setup: RunSetup, trainer: Trainer) -> None:
         position, folder = trainer.position, self.folder
         algorithm, layout = setup.algorithm, setup.layout
-        if setup.record and layout and isinstance(algorithm, SupervisedLearning):
+        if setup.record and layout and isinstance(algorithm, Differentiable):
             keep = self.rows.append
             if folder is not None:
                 keep = folder.rows(layout, setup.record.rows(self.first, position.step)).add
@@ -277,6 +270,13 @@ def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
     setup.check_space(path, first, fork.position if fork is not None else Position())
     folder = RunFolder.create(path, config) if path is not None else None
     return _Started(plan, config, folder, False, first)
+
+
+def _read_frozen(folder: Path) -> Arrays:
+    """Return the parameters of a run that are not trained; none where it was begun without."""
+    file = folder / FROZEN
+    arrays = load_arrays(file)[0] if file.is_file() else {}
+    return {path: jnp.asarray(x) for path, x in arrays.items()}
 
 
 def _latest(folder: RunFolder) -> SavedState | None:

@@ -24,7 +24,7 @@ from clearprop.training.compiled_steps import CompiledSteps, Epochs, Span, all_f
 from clearprop.training.evaluation import Score, score_split
 from clearprop.training.feed import Feed, on_devices
 from clearprop.training.run_folder import RunFolder
-from clearprop.training.training_data import TrainingData
+from clearprop.training.run_setup import RunSetup
 
 CHECKPOINT_SECONDS = 10.0
 CHECKPOINT_FRACTION = 0.02
@@ -37,17 +37,13 @@ class Trainer:
     """A run in progress.
 
     Args:
-        compiled: the compiled calls of the algorithm.
-        data: the examples.
-        state: before the first step.
-        epochs: how many to train.
-        batch_size: B.
-        seed: of the orders of the examples.
+        setup: what is trained.
+        compiled: the compiled calls of its algorithm.
         folder: where checkpoints are written; None writes none.
-        checkpoint_every: steps after which a checkpoint is due; None goes by time.
         interrupted: says whether to stop after the current call.
 
     Attributes:
+        state: of training, after the last call.
         callbacks: look at the state before some of the steps.
         position: where in the run the training is.
         non_finite: the event of a number that was not finite; None where all were.
@@ -55,38 +51,26 @@ class Trainer:
 
     def __init__(
         self,
+        setup: RunSetup,
         compiled: CompiledSteps,
-        data: TrainingData,
-        state: TrainState,
-        *,
-        epochs: int,
-        batch_size: int,
-        seed: int,
         folder: RunFolder | None = None,
-        checkpoint_every: int | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.compiled = compiled
-        self.state: TrainState = compiled.put(state)
+        self.state: TrainState = compiled.put(setup.state())
         self.position = Position()
-        self.epochs = epochs
         self.callbacks: list[Callback] = []
         self.non_finite: events.NonFinite | None = None
-        self._data = data
-        self._size = batch_size
-        self._feed = Feed(data.train, compiled, batch_size, seed)
-        dev = data.dev
+        self._epochs, self._checkpoint_every = setup.config.epochs, setup.config.checkpoint_every
+        self._data, self._size = setup.data, setup.batch_size
+        self._steps_per_epoch = setup.steps_per_epoch
+        self._feed = Feed(setup.data.train, compiled, setup.batch_size, setup.config.seed)
+        dev = setup.data.dev
         self._dev = on_devices(dev, compiled) if dev is not None and not dev.streamed else None
         self._folder = folder
-        self._checkpoint_every = checkpoint_every
         self._interrupted = interrupted
         self._offset = 0
         self._saved_at, self._saved_step, self._save_seconds = time.perf_counter(), 0, 0.0
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps of an epoch; the last may have fewer examples."""
-        return -(-len(self._data.train) // self._size)
 
     def restore(self, state: TrainState, record: Mapping[str, object]) -> None:
         """Continue from a checkpoint: its state, and its position as plain data."""
@@ -98,7 +82,7 @@ class Trainer:
             position.sum_begun(self._size)
             position.begun_objective = position.begun_error = ()
         self._saved_step = position.step
-        done = position.epoch * self.steps_per_epoch + position.step_in_epoch
+        done = position.epoch * self._steps_per_epoch + position.step_in_epoch
         self._offset = position.step - done
 
     def __iter__(self) -> Iterator[events.Event]:
@@ -127,7 +111,7 @@ class Trainer:
             return "non-finite"
         if bool(self.state.early_stopping.stopped):
             return "early"
-        if self.position.epoch >= self.epochs:
+        if self.position.epoch >= self._epochs:
             return "finished"
         return "interrupted" if self._interrupted() else None
 
@@ -135,8 +119,8 @@ class Trainer:
         data = self._data
         return events.RunStarted(
             step=self.position.step,
-            epochs=self.epochs,
-            steps_per_epoch=self.steps_per_epoch,
+            epochs=self._epochs,
+            steps_per_epoch=self._steps_per_epoch,
             batch_size=self._size,
             examples=len(data.train),
             development_examples=len(data.dev) if data.dev is not None else 0,
@@ -153,7 +137,7 @@ class Trainer:
 
     def _steps_to_callback(self, epoch: int, step: int) -> float:
         """Return how many steps there are from a position to the next callback."""
-        here = self._offset + epoch * self.steps_per_epoch + step
+        here = self._offset + epoch * self._steps_per_epoch + step
         nexts = [callback.next_after(here) for callback in self.callbacks]
         return min((at - here for at in nexts if at is not None), default=math.inf)
 
@@ -161,7 +145,7 @@ class Trainer:
 
     def _next_call(self, epoch: int, step: int) -> tuple[int, int, int]:
         """Return epoch, first step and number of steps of the call at a position."""
-        if step >= self.steps_per_epoch:
+        if step >= self._steps_per_epoch:
             epoch, step = epoch + 1, 0
         full = len(self._data.train) // self._size
         if step >= full:  # a smaller batch is a call of its own
@@ -177,7 +161,7 @@ class Trainer:
         before = self.state
         after, measured = self.compiled.steps(before, portion, count)
         upcoming = self._next_call(epoch, step + count)
-        if upcoming[0] < self.epochs:
+        if upcoming[0] < self._epochs:
             self._feed.prepare(*upcoming)
         if np.isfinite(np.asarray(measured.objective)).all() and all_finite(after.parameters):
             self.state = after
@@ -195,7 +179,7 @@ class Trainer:
             yield self._steps_done(losses, seconds)
         if self.non_finite is not None:
             yield self.non_finite
-        elif position.step_in_epoch == self.steps_per_epoch:
+        elif position.step_in_epoch == self._steps_per_epoch:
             yield self._end_epoch()
 
     def _end_epoch(self) -> events.EpochDone:
@@ -217,8 +201,8 @@ class Trainer:
     def _train_epochs(self, most: int) -> Iterator[events.Event]:
         began = time.perf_counter()
         position, compiled = self.position, self.compiled
-        steps, first = self.steps_per_epoch, position.step_in_epoch
-        end = (self.epochs - position.epoch) * steps
+        steps, first = self._steps_per_epoch, position.step_in_epoch
+        end = (self._epochs - position.epoch) * steps
         to_callback = first + self._steps_to_callback(position.epoch, first)
         end = int(min(most * steps, end, to_callback))
         count = -(-end // steps)
@@ -252,7 +236,7 @@ class Trainer:
     def _begun(self) -> Measured:
         """Return what the steps taken of the current epoch measured, as columns of a call."""
         known = self.position.begun_objective, self.position.begun_error
-        missing = self.steps_per_epoch - self.position.step_in_epoch
+        missing = self._steps_per_epoch - self.position.step_in_epoch
         return Measured(*(np.pad(np.asarray(column, np.float32), (0, missing)) for column in known))
 
     def _epoch_begun(self, measured: Measured, each: float) -> events.StepsDone:
