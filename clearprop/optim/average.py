@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from clearprop.optim import bounds
+from clearprop import bounds
 from clearprop.optim.optimizer import (
     Optimizer,
     Tree,

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from clearprop import bounds
 from clearprop.errors import ConfigurationError
-from clearprop.optim import bounds
 from clearprop.optim.optimizer import (
     NoState,
     Optimizer,

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from clearprop.optim import bounds
+from clearprop import bounds
 from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
 from clearprop.optim.schedules import Rate, as_schedule
 

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
+from clearprop import bounds
 from clearprop.errors import ConfigurationError
-from clearprop.optim import bounds
 from clearprop.optim.conjugate_gradients import solve
 from clearprop.optim.optimizer import (
     BatchObjective,

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from clearprop import bounds
 from clearprop.errors import ConfigurationError
-from clearprop.optim import bounds
 from clearprop.optim.optimizer import Optimizer, Tree, register_transformation, scaled
 
 

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from clearprop import bounds
 from clearprop.errors import ConfigurationError
-from clearprop.optim import bounds
 from clearprop.optim.configuration import Configured, named, rebuild
 
 P = ParamSpec("P")

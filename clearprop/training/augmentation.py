@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from clearprop import bounds
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 
 Array = jax.Array
@@ -116,7 +117,7 @@ class Shift(Augmentation):
     fill: Fill = "edge"
 
     def __post_init__(self) -> None:
-        _at_least("Shift", 1, pixels=self.pixels)
+        bounds.whole(self.pixels, "pixels", where="Shift")
         _fillable("Shift", self.fill)
 
     def __call__(self, key: Array, x: Array) -> Array:
@@ -142,7 +143,7 @@ class Flip(Augmentation):
     def __post_init__(self) -> None:
         if self.axis not in ("horizontal", "vertical"):
             raise unknown_name("axis", str(self.axis), ["horizontal", "vertical"], where="Flip")
-        _share("Flip", chance=self.chance)
+        bounds.chance(self.chance, "chance", where="Flip")
 
     def __call__(self, key: Array, x: Array) -> Array:
         (B, *_), axis = _pictures("Flip", x), 1 if self.axis == "vertical" else 2
@@ -166,7 +167,7 @@ class Crop(Augmentation):
     smallest: float = 0.8
 
     def __post_init__(self) -> None:
-        _share("Crop", smallest=self.smallest)
+        bounds.chance(self.smallest, "smallest", where="Crop")
 
     def __call__(self, key: Array, x: Array) -> Array:
         B, H, W = _pictures("Crop", x)
@@ -199,7 +200,7 @@ class Rotate(Augmentation):
     fill: Fill = "edge"
 
     def __post_init__(self) -> None:
-        _positive("Rotate", degrees=self.degrees)
+        bounds.positive(self.degrees, "degrees", where="Rotate")
         _fillable("Rotate", self.fill)
 
     def __call__(self, key: Array, x: Array) -> Array:
@@ -241,7 +242,7 @@ class Cutout(Augmentation):
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _at_least("Cutout", 1, size=self.size)
+        bounds.whole(self.size, "size", where="Cutout")
 
     def __call__(self, key: Array, x: Array) -> Array:
         B, H, W = _pictures("Cutout", x)
@@ -265,7 +266,7 @@ class Noise(Augmentation):
     deviation: float = 0.1
 
     def __post_init__(self) -> None:
-        _positive("Noise", deviation=self.deviation)
+        bounds.positive(self.deviation, "deviation", where="Noise")
 
     def __call__(self, key: Array, x: Array) -> Array:
         return x + self.deviation * jax.random.normal(key, x.shape, x.dtype)
@@ -317,12 +318,12 @@ class Mixup(Augmentation):
     alpha: float = 0.2
 
     def __post_init__(self) -> None:
-        _positive("Mixup", alpha=self.alpha)
+        bounds.positive(self.alpha, "alpha", where="Mixup")
 
     def mixing(self, key: Array, examples: int) -> Mixing:
         """Return how a batch is mixed."""
-        of_share, of_partners = jax.random.split(key)
-        fraction = jax.random.beta(of_share, self.alpha, self.alpha)
+        of_fraction, of_partners = jax.random.split(key)
+        fraction = jax.random.beta(of_fraction, self.alpha, self.alpha)
         return Mixing(jax.random.permutation(of_partners, examples), fraction)
 
     def __call__(self, key: Array, x: Array) -> Array:
@@ -381,32 +382,6 @@ def _read(x: Array, rows: Array, columns: Array, fill: Fill) -> Array:
     return _filled(y, inside, fill)
 
 
-def _at_least(where: str, lowest: int, **numbers: int) -> None:
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise ConfigurationError(
-                f"{name} is a whole number from {lowest} up", where=where, given=f"{name}={value!r}"
-            )
-
-
-def _positive(where: str, **numbers: float) -> None:
-    for name, value in numbers.items():
-        if not 0 < value < float("inf"):
-            raise ConfigurationError(
-                f"{name} is a positive number", where=where, given=f"{name}={value!r}"
-            )
-
-
-def _share(where: str, **numbers: float) -> None:
-    for name, value in numbers.items():
-        if not 0 < value <= 1:
-            raise ConfigurationError(
-                f"{name} is above 0 and at most 1", where=where, given=f"{name}={value!r}"
-            )
-
-
 def _fillable(where: str, fill: Fill) -> None:
-    if fill != "edge" and not (isinstance(fill, int | float) and abs(fill) < float("inf")):
-        raise ConfigurationError(
-            'fill is "edge" or a number after scaling', where=where, given=f"fill={fill!r}"
-        )
+    if fill != "edge":
+        bounds.number(fill, "fill", where=where)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from clearprop import nn, optim
+from clearprop import bounds, nn, optim
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Algorithm
@@ -109,14 +109,8 @@ class FitConfig:
         """
         for name, lowest in LOWEST.items():
             value = getattr(self, name)
-            if value is None and name not in ("epochs", "seed"):
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-                raise ConfigurationError(
-                    f"{name} is out of range",
-                    given=f"{name}={value!r}",
-                    expected=f"a whole number from {lowest} up",
-                )
+            if value is not None or name in ("epochs", "seed"):
+                bounds.whole(value, name, lowest)
         if self.precision is not None and self.precision not in PRECISIONS:
             raise unknown_name("precision", str(self.precision), PRECISIONS)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import tree
+from clearprop import bounds, tree
 from clearprop.errors import ConfigurationError
 from clearprop.training.algorithm import Differentiable, TrainState
 from clearprop.training.callback import Portion, Position
@@ -80,15 +80,8 @@ class Record:
                 expected="'statistics' or 'arrays'",
             )
         for name, value in (("every", every), ("limit", limit)):
-            if value is None and name == "limit":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigurationError(
-                    f"{name} is out of range",
-                    where="record",
-                    given=f"{name}={value!r}",
-                    expected="a whole number from 1 up",
-                )
+            if value is not None or name == "every":
+                bounds.whole(value, name, where="record")
         object.__setattr__(self, "patterns", chosen)
         object.__setattr__(self, "what", what)
         object.__setattr__(self, "every", every)
