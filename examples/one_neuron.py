@@ -20,4 +20,4 @@ model = cp.models.Perceptron(2).init(0)
 x, target = cp.data.load("and").inputs[:1], cp.data.load("and").targets[:1]
 loss = cp.nn.find_loss("perceptron")
 value, gradient = cp.value_and_grad(lambda model: loss(model(x), target))(model)
-print("the prediction for (0, 0) is 1, which is wrong: the bias gets the error", float(gradient.neuron.bias[0]))
+print("for (0, 0) it predicts 1, which is wrong: the bias gets the error", gradient.neuron.bias[0])

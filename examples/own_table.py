@@ -14,7 +14,7 @@ import clearprop as cp
 
 
 def write_table(path: Path) -> None:
-    """Write the table that this example reads: age, sex, body mass, and the disease a year later."""
+    """Write the table of this example: age, sex, body mass, and the disease a year later."""
     patients = cp.data.load("diabetes")
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -43,9 +43,9 @@ def main() -> None:
             folder=folder / "run",
             progress=False,
         )
-        evaluation = cp.evaluate(run.model, parts.test, "squared_error", run.preprocessor)
+        found = cp.evaluate(run.model, parts.test, "squared_error", run.preprocessor)
         always_the_mean = parts.test.targets.std()
-        print(f"{evaluation.error_name} {evaluation.error:.1f}; guessing the mean: {always_the_mean:.1f}")
+        print(f"{found.error_name} {found.error:.1f}; guessing the mean: {always_the_mean:.1f}")
 
         (folder / "new.csv").write_text("body mass,sex,age\n0.08,woman,0.02\n-0.05,man,\n")
         new = cp.data.load_inputs(folder / "new.csv", run.preprocessor)
