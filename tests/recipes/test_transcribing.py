@@ -50,7 +50,7 @@ def test_what_it_writes_is_measured(name: str) -> None:
     answers = experiment.recipe.answers(run.model, part)
     pairs = list(zip(answers, references(part), strict=True))
     assert found[f"greedy {whole} error rate"] == np.mean([told != right for told, right in pairs])
-    # After one epoch the network is still bad, and the error rate has to show this.
+    # A network of one epoch is not there yet, and no one should believe that it is.
     assert found[f"greedy {whole} error rate"] > 0.5
 
 
