@@ -1,4 +1,4 @@
-"""What every test stands on: one platform, drawn examples that repeat, no network."""
+"""Settings for all tests: one platform, random examples that repeat, no network."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from numpy.random import Generator
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 
-# JAX compiles on the first example of a shape, so a deadline would fail on speed, not on truth.
+# JAX compiles at the first example of a shape, so a deadline would only measure the compiler.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# Almost every example compiles: `make test` draws a few, `make test-all` many.
+# Almost every example compiles, so `make test` draws a few, and `make test-all` draws many.
 settings.register_profile("local", _common, max_examples=12)
 settings.register_profile("ci", _common, max_examples=12, derandomize=True, print_blob=True)
 settings.register_profile("thorough", _common, max_examples=200)
@@ -37,23 +37,23 @@ def _only_this_machine(event: str, arguments: tuple[object, ...]) -> None:
     host = address[0]
     if host == "localhost" or ipaddress.ip_address(host).is_loopback:
         return
-    raise AssertionError(f"a test tried to reach {host}: tests do without a network")
+    raise AssertionError(f"a test tried to reach {host}: tests must not use a network")
 
 
 sys.addaudithook(_only_this_machine)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name bytes by their length: a gzip header tells the time, and every process collects."""
+    """Name bytes by their length: the time in a gzip header differs between the processes."""
     return f"{len(val)}bytes" if isinstance(val, bytes) else None
 
 
 _first_states: dict[int, tuple[Generator, Any]] = {}
-"""The random generators of test modules, each with its state after the import."""
+"""The random generators of the test modules, each with its state after the import."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Remember the state of every random generator that stands in a test module."""
+    """Store the state of every random generator that a test module defines."""
     for module in {id(m): m for item in items if (m := getattr(item, "module", None))}.values():
         for value in vars(module).values():
             if isinstance(value, Generator):
@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Give every test the same random numbers, in whatever order the tests run."""
+    """Give a test the same random numbers in any order of the tests."""
     module = getattr(item, "module", None)
     for value in vars(module).values() if module is not None else ():
         if id(value) in _first_states:
@@ -71,12 +71,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 MOST_MEMORY = 2 * 2**30
-"""Of one process: several run at once, on machines of 8 GiB too."""
+"""Bytes for one process: several processes run at once, also on machines with 8 GiB."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _programs_let_go() -> Iterator[None]:
-    """Forget the compiled programs of a file's tests once they take too much memory."""
+    """Delete the compiled programs after a test file if they take too much memory."""
     yield
     statm = Path("/proc/self/statm")
     if (
@@ -90,5 +90,5 @@ def _programs_let_go() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _own_corner(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the data folder of the person who runs the tests out of them."""
+    """Hide the data folder of the person who runs the tests."""
     monkeypatch.delenv("CLEARPROP_DATA", raising=False)

@@ -1,4 +1,4 @@
-"""The benchmarks run; how fast anything is, no test says."""
+"""The benchmarks run; no test asserts a time."""
 
 import io
 import json

@@ -1,6 +1,7 @@
-"""The floors of the package, read from its sources: what may import and call what.
+"""The floors of the package: tests read the sources and check imports and calls.
 
-import-linter (`make floors`) holds the order of the floors; here stand the rules it cannot say.
+import-linter (`make floors`) checks the order of the floors. This file checks the rules that
+import-linter cannot express.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
 
 
 def imports_root(source: str) -> list[str]:
-    """Return the imports that run through ``clearprop`` itself instead of one of its modules."""
+    """Return the imports from ``clearprop`` itself instead of from one of its modules."""
     found = []
     for module, name in imports(ast.parse(source)):
         is_submodule = name is not None and (
@@ -60,7 +61,7 @@ def imports_root(source: str) -> list[str]:
 
 
 def jax_derivatives(source: str) -> list[str]:
-    """Return the derivatives that a source takes from JAX, however it imports it."""
+    """Return the derivatives that a source takes from JAX, by any form of import."""
     tree = ast.parse(source)
     found = [
         name
@@ -92,7 +93,7 @@ def forbidden_imports(source: str, forbidden: set[str]) -> list[str]:
 
 
 def runs_content(source: str) -> list[str]:
-    """Return the calls by which the content of a file or a string would be run."""
+    """Return the calls that would run the content of a file or a string."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
@@ -108,13 +109,13 @@ def runs_content(source: str) -> list[str]:
 
 
 def findings(find: Callable[[str], list[str]], *, without: Path | None = None) -> dict[str, object]:
-    """Return what a rule finds, by module."""
+    """Return the findings of a rule, by module."""
     found = {path: find(path.read_text(encoding="utf-8")) for path in MODULES if path != without}
     return {str(path.relative_to(PACKAGE)): what for path, what in found.items() if what}
 
 
 def circle(imports: dict[str, set[str]]) -> list[str]:
-    """Return modules that import each other in a circle; empty where there are none."""
+    """Return the modules of one import circle, or an empty list if there is none."""
     try:
         graphlib.TopologicalSorter(imports).prepare()
     except graphlib.CycleError as error:
@@ -123,7 +124,7 @@ def circle(imports: dict[str, set[str]]) -> list[str]:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    """Imports inside functions and for type checking count: a reader meets them all the same."""
+    """Imports inside functions and for type checking count, because a reader has to follow them."""
     grimp = pytest.importorskip("grimp", reason="import-linter, which brings grimp, is missing")
     graph = grimp.build_graph("clearprop", cache_dir=None)
     assert circle({m: graph.find_modules_directly_imported_by(m) for m in graph.modules}) == []
@@ -135,11 +136,11 @@ def test_the_circle_rule_sees() -> None:
 
 
 BY_NAME = {"__init__.py", "cli/arguments.py", "recipes/__init__.py", "recipes/catalog.py"}
-"""What loads modules when they are asked for: the public names, the commands and the recipes."""
+"""Files that load modules on demand: for the public names, the commands and the recipes."""
 
 
 def test_modules_are_imported_by_statements() -> None:
-    """A module that is imported by its name in a string is in no graph of imports."""
+    """The import graph does not contain a module that is imported by its name in a string."""
     found = findings(lambda source: [] if "import_module" not in source else ["import_module"])
     assert set(found) <= BY_NAME
 
@@ -205,7 +206,7 @@ def test_the_content_rule_sees(source: str, found: list[str]) -> None:
 
 
 def loaded_by(statement: str, *modules: str) -> list[str]:
-    """Return those of the modules that a fresh interpreter has loaded after the statement."""
+    """Return which of the modules a new interpreter has loaded after the statement."""
     program = f"import sys\n{statement}\nprint(*(m for m in {modules!r} if m in sys.modules))"
     process = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],

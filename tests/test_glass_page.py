@@ -1,4 +1,4 @@
-"""docs/glass.md does what it says: its five commands, run one after the other, and its code."""
+"""The five commands and the code of docs/glass.md do what the page says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def blocks(kind: str) -> list[str]:
 
 
 def plain(line: str) -> str:
-    """Return a line without its numbers and spaces: they may differ from machine to machine."""
+    """Return a line without its numbers and spaces, which may differ between machines."""
     return " ".join(re.sub(r"\d[\d.,]*", "#", line).split())
 
 
@@ -42,7 +42,7 @@ def test_five_commands_lead_to_the_cause(
         assert program == "clearprop"
         assert main(arguments) == 0
         told = capsys.readouterr()
-        said.append(told.out + told.err)  # progress goes to the second
+        said.append(told.out + told.err)  # the second stream has the progress
         lines = [plain(line) for line in said[-1].splitlines()]
         for line in expected.splitlines():
             assert any(plain(line) in printed for printed in lines), line

@@ -1,4 +1,4 @@
-"""The house around the package: that its documents, its metadata and its files keep their word."""
+"""Documents, metadata and files: they agree with the package and keep the rules of the house."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def by_path(paths: list[Path]) -> list[object]:
 
 
 def findings(find: Callable[[str], list[str]], files: list[Path]) -> dict[str, list[str]]:
-    """Return what a rule finds, by file."""
+    """Return the findings of a rule, by file."""
     found = {file: find(file.read_text(encoding="utf-8")) for file in files}
     return {str(file.relative_to(ROOT)): what for file, what in found.items() if what}
 
@@ -59,7 +59,7 @@ FENCE = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(lesson: str) -> Iterator[tuple[str, str]]:
-    """Yield each python block with the text block that shows its output ("" where none follows)."""
+    """Yield each Python block with the text block of its output, or "" if none follows."""
     found = [(match[1], match[2], match.start(), match.end()) for match in FENCE.finditer(lesson)]
     for index, (language, body, _, end) in enumerate(found):
         if language != "python":
@@ -74,7 +74,7 @@ def blocks(lesson: str) -> Iterator[tuple[str, str]]:
 
 
 LONG_LESSON = "36-classifying-texts"
-"""It trains for a quarter of a minute; `make test-all` runs it too."""
+"""It trains for a quarter of a minute, so only `make test-all` runs it."""
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_the_rule_that_the_map_shows_is_the_one_in_the_source() -> None:
 
 
 def test_the_activation_that_the_map_adds_works() -> None:
-    # In a process of its own: the table of operations is one for the whole process.
+    # This needs a process of its own: a process has only one table of operations.
     program = f"""
 import doctest
 import jax.numpy as jnp
@@ -251,7 +251,7 @@ def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> 
 
 
 def too_long(source: str) -> list[str]:
-    """Return what is longer than a noun's file or a screen's function; signatures do not count."""
+    """Return what is too long: the file, or functions; signatures do not count."""
     lines = source.count("\n")
     found = [f"{lines} lines"] if lines > LONGEST_FILE else []
     for node in ast.walk(ast.parse(source)):
@@ -267,7 +267,7 @@ def test_what_is_public_says_what_it_is() -> None:
 
 
 def lacking(row: Operation[..., Any]) -> list[str]:
-    """Return what the docstring of an operation does not say."""
+    """Return the parts that are missing in the docstring of an operation."""
     text = inspect.getdoc(row) or ""
     asked = {
         "equation in code style": r"``[^`]*=[^`]*``",
@@ -318,7 +318,7 @@ LAYER_PARTS = {
 
 
 def missing_parts(made: object, parts: set[str]) -> list[str]:
-    """Return the parts that the docstring of a layer or of an optimizer does not have."""
+    """Return the parts that are missing in the docstring of a layer or an optimizer."""
     text = inspect.getdoc(made) or ""
     return sorted(part for part in parts if not re.search(LAYER_PARTS[part], text, re.MULTILINE))
 

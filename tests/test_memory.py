@@ -1,4 +1,4 @@
-"""Memory is judged by what a container grants, where it grants less than the machine has."""
+"""Free memory is that of the container, if its limit is lower than the machine's memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GB = 10**9
 
 
 def system(root: Path, own: str, files: dict[str, str], available: int = 40 * GB) -> Path:
-    """Write what a Linux system tells of its memory."""
+    """Write the files in which a Linux system reports its memory."""
     told = {
         "proc/meminfo": f"MemTotal: 99999999 kB\nMemAvailable: {available // 1024} kB\n",
         "proc/self/cgroup": own,

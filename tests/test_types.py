@@ -1,4 +1,4 @@
-"""The types of the package, read from its sources: that public signatures say what they take."""
+"""The types of the package: tests read the sources and check the public annotations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TREES = {module_of(path): ast.parse(path.read_text(encoding="utf-8")) for path i
 OF_ANY_DTYPE = {"NDArray[Any]", "np.dtype[Any]"}
 
 MOST_ANY = 0.02
-"""Of all public annotations, the fraction that may leave the type open."""
+"""The fraction of all public annotations that may contain Any."""
 
 MOST_IGNORES = 15
 
@@ -33,7 +33,7 @@ def is_public(name: str) -> bool:
 
 
 def annotations(body: list[ast.stmt], where: str = "") -> Iterator[tuple[str, ast.expr]]:
-    """Yield the annotations of public arguments, results and attributes, with their places."""
+    """Yield the annotations of public arguments, results and attributes, with their positions."""
     for node in body:
         if isinstance(node, ast.ClassDef) and is_public(node.name):
             yield from annotations(node.body, f"{where}{node.name}.")
@@ -56,9 +56,9 @@ def annotations(body: list[ast.stmt], where: str = "") -> Iterator[tuple[str, as
 
 
 def names_in(annotation: ast.expr) -> set[str]:
-    """Return the names that an annotation mentions, also inside of quotes.
+    """Return the names in an annotation, also those in quotes.
 
-    An array of any dtype, ``NDArray[Any]``, is a type that says what is given: its Any is left out.
+    ``NDArray[Any]`` is an array of any dtype. This is a useful type, so its Any does not count.
     """
     found = set[str]()
     waiting: list[ast.AST] = [annotation]
@@ -81,7 +81,7 @@ def names_in(annotation: ast.expr) -> set[str]:
 
 
 def aliases(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return what may be a type alias: capitalized names that are assigned at the top."""
+    """Return possible type aliases: capitalized names that are assigned at the top level."""
     found = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -98,7 +98,7 @@ def aliases(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def open_names(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
-    """Return for each module ``Any`` and the aliases there, its own or imported, that hide it."""
+    """Return for each module ``Any`` and the names of aliases that hide it."""
     found = {module: {"Any"} for module in trees}
     own = {module: aliases(tree) for module, tree in trees.items()}
     imported = {
@@ -122,7 +122,7 @@ def open_names(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
 
 
 def left_open(trees: dict[str, ast.Module]) -> tuple[list[str], int]:
-    """Return the public annotations that leave the type open, and how many there are of all."""
+    """Return the public annotations that contain Any, and the number of all annotations."""
     hidden, found, number = open_names(trees), [], 0
     for module, tree in trees.items():
         for place, annotation in annotations(tree.body):

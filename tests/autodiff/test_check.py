@@ -1,4 +1,4 @@
-"""The gradient checker finds what is wrong, and says where."""
+"""The gradient checker finds a wrong rule, and says where it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products with Jacobian and Gauss-Newton matrix equal those with the matrices written out."""
+"""Products with the Jacobian and the Gauss-Newton matrix equal those with the full matrices."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_the_sigmoid_gate_by_gate() -> None:
     inputs = [round(e, 2) for gate, _, e in gates if gate == "input"]
     assert inputs == pytest.approx([-0.20, 0.39, -0.39, -0.59, 0.20])
     assert rounded("reciprocal") == [(0.73, 1.0)]
-    assert rounded("exp") == [(0.37, -0.53)]  # what comes back through the +1 gate
+    assert rounded("exp") == [(0.37, -0.53)]  # the error signal behind the +1 gate
     names = [gate for gate, _, _ in gates]
     assert names[-3:] == ["exp", "add", "reciprocal"]
     through_reciprocal, through_exp = gates[-2], gates[-4]
@@ -76,9 +76,9 @@ def test_the_sigmoid_gate_by_gate() -> None:
 
 
 def test_the_network_of_two_hidden_units() -> None:
-    """The lecture leaves four of the new weights as '?', and rounds on the way to the others."""
+    """The lecture prints four of the new weights as '?', and rounds the others on the way."""
     x, target = jnp.array([0.35, 0.9]), 0.5
-    hidden = jnp.array([[0.1, 0.8], [0.4, 0.6]])  # a row a unit
+    hidden = jnp.array([[0.1, 0.8], [0.4, 0.6]])  # one row for each unit
     output = jnp.array([0.3, 0.9])
 
     def network(hidden: Any, output: Any) -> tuple[Any, Any]:
@@ -100,7 +100,7 @@ def test_the_network_of_two_hidden_units() -> None:
 
 
 def test_finite_differences_agree_with_the_tape_in_gradient_descent() -> None:
-    """Descending f(x, y) = (x - 1)^2 + 10 (y - x^2)^2 by either gradient gives one path."""
+    """Descent on f(x, y) = (x - 1)^2 + 10 (y - x^2)^2 takes the same path with both gradients."""
 
     def f(p: Any) -> Any:
         return (p[0] - 1) ** 2 + 10 * (p[1] - p[0] ** 2) ** 2

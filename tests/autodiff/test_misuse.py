@@ -1,4 +1,4 @@
-"""Where a gradient would be lost in silence, an error says so and names the fix."""
+"""If a gradient would be lost silently, an error says so and names the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tape and the sweep: what is recorded, what is kept, how errors are summed and cast."""
+"""The tape and the sweep: recorded nodes, kept values, and how errors are summed and cast."""
 
 from __future__ import annotations
 

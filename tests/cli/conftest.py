@@ -24,7 +24,7 @@ IRIS = (
 
 
 class Answer(NamedTuple):
-    """What a command answered."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -38,7 +38,7 @@ Command = Callable[..., Answer]
 def clearprop(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Command:
-    """Run a command of the command line in this process, in a folder of its own."""
+    """Run a command in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Answer:
@@ -51,7 +51,7 @@ def clearprop(
 
 @pytest.fixture(scope="session")
 def _iris_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Train once for all tests that need some run; returns its folder and what was said."""
+    """Train once for all tests that need a run; return its folder and its output."""
     folder = tmp_path_factory.mktemp("iris") / "run"
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
@@ -61,7 +61,7 @@ def _iris_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture
 def iris_run(_iris_once: tuple[Path, str], tmp_path: Path) -> str:
-    """Put a run into the folder ``run`` of the test's own folder; returns what was said of it."""
+    """Copy a run into the folder ``run`` of the test; return the output of its training."""
     shutil.copytree(_iris_once[0], tmp_path / "run")
     return _iris_once[1]
 
@@ -72,7 +72,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Command:
-    """Run a command as a process of its own, as a person would."""
+    """Run a command as a process of its own, as a user does."""
 
     def run(*arguments: str) -> Answer:
         done = subprocess.run(
@@ -89,7 +89,7 @@ def shell(tmp_path: Path) -> Command:
 
 
 def is_clear(answer: Answer, *parts: str) -> bool:
-    """Say whether an answer is the clear end of bad input: exit code 2, no traceback, the parts."""
+    """Say whether bad input ended with exit code 2, a message with the parts, no traceback."""
     assert answer.code == 2, answer
     assert "Traceback" not in answer.err
     for part in parts:

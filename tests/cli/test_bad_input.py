@@ -1,4 +1,4 @@
-"""What is wrong in data, values and folders ends with a clear message, exit code 2, and no harm."""
+"""Wrong data, values and folders end with a clear message and exit code 2, and change nothing."""
 
 from __future__ import annotations
 

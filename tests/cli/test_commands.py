@@ -1,4 +1,4 @@
-"""What the commands do when all is well."""
+"""The commands, with correct input."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_report_writes_it_again(clearprop: Command, iris_run: str) -> None:
 
 
 def write_house_prices(path: Path) -> None:
-    """Write the diabetes set as a table with a category and gaps, as tables are."""
+    """Write the diabetes set as a table with a category and empty cells, like a real table."""
     bunch = data.load("diabetes")
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

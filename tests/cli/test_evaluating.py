@@ -1,4 +1,4 @@
-"""Other data than that of the run is read as the run read its own."""
+"""``clearprop evaluate``: other data is read in the same way as the data of the run."""
 
 from __future__ import annotations
 

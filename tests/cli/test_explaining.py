@@ -1,4 +1,4 @@
-"""``clearprop explain``: the page of a pass, and its table."""
+"""``clearprop explain``: the page and the table of a pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``clearprop fork``: from a run whose states were kept to a new one that names its parent."""
+"""``clearprop fork``: a new run starts at a kept state of its parent, and names the parent."""
 
 from __future__ import annotations
 

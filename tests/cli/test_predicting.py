@@ -1,4 +1,4 @@
-"""Predictions for rows in a file, of a model that was not trained on a table."""
+"""``clearprop predict``: rows of a file, for a model that was not trained on a table."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_model_of_a_truth_table_takes_rows_of_a_file(clearprop: Command, tmp_p
 
 
 def untrained(name: str, folder: Path, **values: Any) -> tuple[Experiment, nn.Module]:
-    """Write the folder of a run whose model has its first values."""
+    """Write the folder of a run whose model has its initial values."""
     experiment = prepare(name, values)
     model = experiment.model().init(0)
     folder.mkdir()

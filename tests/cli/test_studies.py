@@ -1,4 +1,4 @@
-"""A study has no one model: what commands for runs say of its folder."""
+"""A study has no single model: commands for runs say so when they get its folder."""
 
 from __future__ import annotations
 

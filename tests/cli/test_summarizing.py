@@ -1,4 +1,4 @@
-"""What `clearprop summary` says of the keys of a recipe."""
+"""``clearprop summary``: the keys of a recipe."""
 
 from __future__ import annotations
 

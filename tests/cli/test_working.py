@@ -1,4 +1,4 @@
-"""`clearprop worked`: handouts, exercises and their marks, from the command line."""
+"""``clearprop worked``: handouts, exercises and their marking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of idx format, made on the spot."""
+"""Files in the idx format, made for the tests."""
 
 import gzip
 import struct

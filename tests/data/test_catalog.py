@@ -112,7 +112,7 @@ def test_inputs_for_a_prediction_from_the_wrong_kind_of_file(tmp_path):
 
 
 def test_digits_learn_linearly():
-    """The whole path, from name to prepared batches: least squares on real digits."""
+    """All steps from a name to prepared batches: least squares on real digits."""
     parts = data.load("digits").split(dev=0.2, test=0)
     design, held = (
         np.c_[np.ones(len(p)), parts.preprocessor.scaled(p.inputs).reshape(len(p), -1)]

@@ -16,7 +16,7 @@ from clearprop.errors import DataError
 
 @pytest.fixture(autouse=True)
 def no_installed_sets(monkeypatch, tmp_path):
-    """Keep the sets of this machine, and its cache, out of every test that does not name them."""
+    """Hide the data sets and the cache of this machine."""
     monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path / "cache")
     for known in (MNIST, FASHION_MNIST):
         bare = replace(known, installed=(), mirrors=("http://127.0.0.1:9/",))
@@ -30,7 +30,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path):
-    """A folder that is offered at an address of this machine."""
+    """Serve a folder at an address of this machine."""
     folder = tmp_path / "served"
     folder.mkdir()
     handler = functools.partial(QuietHandler, directory=str(folder))

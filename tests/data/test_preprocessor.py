@@ -24,7 +24,7 @@ def test_missing_numbers_take_the_median_and_missing_categories_the_most_frequen
     preprocessor = Preprocessor.fit(raw, columns=columns, scaling="none")
     assert preprocessor.feature_names == ("age", "color=blue", "color=red")
     arranged = raw.copy()
-    arranged[:, 1] = [0, 1, 1, NAN]  # as codes into the two names that training saw
+    arranged[:, 1] = [0, 1, 1, NAN]  # as codes: positions among the two names that training saw
     assert preprocessor.apply(arranged).tolist() == [[1, 1, 0], [3, 0, 1], [100, 0, 1], [3, 0, 1]]
 
 

@@ -20,14 +20,14 @@ from tests.glass.page import Element, read
 
 @pytest.fixture(autouse=True, scope="package")
 def _compiled_soon() -> Iterator[None]:
-    """Compile passes soon: almost every test of `explain` compiles one of its own."""
+    """Compile without optimization: almost every test of `explain` compiles a pass of its own."""
     program.OPTIONS["xla_backend_optimization_level"] = 0
     yield
     program.OPTIONS.clear()
 
 
 class Told(NamedTuple):
-    """A run with its data, its report as text, and the same read back."""
+    """A run with its data, its report as text, and the parsed report."""
 
     run: Run
     data: Any
@@ -111,7 +111,7 @@ KINDS: dict[str, Callable[[Path], tuple[Run, Any]]] = {
 
 @pytest.fixture(scope="session")
 def tell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Told]:
-    """Give a function that makes the run and the report of a kind of data, once."""
+    """Return a function that makes the run and the report of a kind of data, once."""
     known: dict[str, Told] = {}
 
     def told(kind: str) -> Told:
@@ -127,5 +127,5 @@ def tell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Told]:
 
 @pytest.fixture(scope="session", params=KINDS)
 def every(request: pytest.FixtureRequest, tell: Callable[[str], Told]) -> Told:
-    """Give the run and the report of each kind of data in turn."""
+    """Return the run and the report of each kind of data in turn."""
     return tell(request.param)

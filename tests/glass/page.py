@@ -86,7 +86,7 @@ def read(html: str) -> tuple[Element, list[str]]:
 
 
 def ink_in(drawing: Drawing, axes: int = 0) -> float:
-    """Return which fraction of the pixels inside some axes of a drawing's PNG file is not white."""
+    """Return the fraction of pixels inside some axes of a PNG file that are not white."""
     with Image.open(io.BytesIO(drawing.png())) as picture:
         pixels = np.asarray(picture.convert("RGB"))
     height, width = pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""Data space as it is drawn: boundaries, hidden half-planes, planes and proofs."""
+"""Drawings of data space: decision boundaries, hidden half-planes, sections and proofs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_each_hidden_unit_has_its_line() -> None:
     drawing = decision_boundary(solved(), XOR)
     assert "2 hidden half-planes" in drawing.title
     lines = contours(drawing)
-    # The heaviest unit comes first; both weigh the same here, so the order is theirs.
+    # The unit with the largest weight comes first; here both are equal, so they keep their order.
     for points, total in zip(lines[:2], (0.5, 1.5), strict=True):
         np.testing.assert_allclose(points.sum(axis=1), total, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""What a capture shows is what jax.grad computes."""
+"""The error signals of a capture equal those of jax.grad."""
 
 from __future__ import annotations
 

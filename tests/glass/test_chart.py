@@ -1,4 +1,4 @@
-"""Charts place what they are given, and name their axes in round numbers."""
+"""Charts place their points correctly, and label their axes with round numbers."""
 
 from __future__ import annotations
 

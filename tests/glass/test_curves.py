@@ -1,4 +1,4 @@
-"""What the learning curves say in words follows from their shapes."""
+"""The sentences about the learning curves follow from the shapes of the curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words and years stand where they belong; places of sequences are told apart by their labels."""
+"""Words and years are at their place; labels distinguish the positions of sequences."""
 
 from __future__ import annotations
 

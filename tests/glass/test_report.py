@@ -1,4 +1,4 @@
-"""A report says what the run says, and stands alone."""
+"""A report contains the numbers of the run, and needs no other file."""
 
 from __future__ import annotations
 

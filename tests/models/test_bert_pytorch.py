@@ -1,4 +1,4 @@
-"""BERT with its heads beside the same formulas in PyTorch: same outputs, same gradients."""
+"""BERT and its heads have the same outputs and gradients as the same formulas in PyTorch."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_outputs_and_gradients(head: Any, dtype: str) -> None:
     inner = BERT(9, 6, WIDTH, layers=2, heads=HEADS, pooled=head is classes)
     model = MaskedWords(inner) if head is words else TextClassifier(inner, 3)
     with jax.enable_x64(dtype == "float64"):
-        # First weights are too small to tell one formula from another. Much larger ones saturate
-        # softmaxes, whose gradients are then small differences of large numbers: at ten times, two
-        # single-precision orders of summation differ by more than the bound, whoever sums.
+        # Initial weights are too small to distinguish one formula from another. Much larger weights
+        # saturate the softmaxes, so gradients become small differences of large numbers: at ten
+        # times, two orders of summation in single precision differ by more than the bound.
         larger = {"float32": 3, "float64": 10}[dtype]
         model = jax.tree.map(lambda w: larger * w, model.init(0, dtype=dtype))
         ours = nn.parameters(model)
@@ -89,7 +89,7 @@ def test_outputs_and_gradients(head: Any, dtype: str) -> None:
     pairs |= {path: (gradients[path], w.grad) for path, w in theirs.items()}
     for path, (a, b) in pairs.items():
         b = b.detach().numpy()
-        # A bias of the keys changes no softmax: its gradient is 0 but for rounding.
+        # A bias of the keys changes no softmax: its gradient is 0, apart from rounding.
         least = largest if path.endswith("key.bias") else 1e-3
         error = np.abs(np.asarray(a) - b).max()
         assert error <= WITHIN[dtype] * max(np.abs(b).max(), least), path

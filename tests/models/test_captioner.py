@@ -68,7 +68,7 @@ def test_equal_things_at_two_places_are_told_apart() -> None:
     model = small()
     x = {"image": jnp.ones((1, 8, 24, 1)), "words": jnp.array([[2]])}
     values = model.begin(x["image"]).memory.values
-    middle = np.asarray(values)[0, 2:4]  # no border is near
+    middle = np.asarray(values)[0, 2:4]  # far from the border
     assert np.abs(middle[0] - middle[1]).max() > 0
 
 

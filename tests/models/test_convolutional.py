@@ -1,4 +1,4 @@
-"""Convolutional networks: published counts, neurons, odd sizes, and what they refuse."""
+"""Convolutional networks: published counts, neurons, odd sizes, and errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from clearprop.models.resnet import BasicBlock, PaddedShortcut
 
 
 def parameters(model: nn.Module) -> int:
-    # Models without values: nothing is allocated to count them.
+    # The models have no values, so counting allocates nothing.
     assert not nn.is_initialized(model)
     return sum(weights.size for weights in nn.parameters(model).values())
 
@@ -59,7 +59,7 @@ def test_alexnets_neurons_layer_by_layer() -> None:
         "output": (1000,),
     }
     assert {path: rows[path].output_shape for path in shapes} == shapes
-    # The lecture and the paper print 253,440 for the first.
+    # The lecture and the paper print 253,440 for the first layer.
     assert [int(np.prod(shape)) for shape in shapes.values()] == [
         290_400,
         186_624,
@@ -83,7 +83,7 @@ def test_resnet50_has_the_paper_s_shapes_and_operations() -> None:
         (14, 14, 1024),
         (7, 7, 2048),
     ]
-    # 4.1 thousand million multiply-adds, each two operations.
+    # 4.1 thousand million multiply-adds of two operations each.
     products = sum(row.operations for row in summary.layers if row.kind in ("Conv2d", "Linear"))
     assert products == pytest.approx(2 * 4.09e9, rel=0.01)
 

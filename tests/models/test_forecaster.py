@@ -1,4 +1,4 @@
-"""Forecasters: the first forecast, and the shortest windows."""
+"""Forecasters: the first forecast and the shortest windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPT beside a small twin written in PyTorch: same weights, logits and all gradients."""
+"""GPT and a small twin in PyTorch have the same weights, logits and gradients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 
 def twin(w: dict[str, Any], tokens: Any) -> Any:
-    """Compute the logits from tensors that are named as our parameters are."""
+    """Compute the logits from tensors with the names of our parameters."""
 
     def linear(x: Any, path: str) -> Any:
         return x @ w[f"{path}.weight"] + w[f"{path}.bias"]
@@ -45,7 +45,7 @@ def twin(w: dict[str, Any], tokens: Any) -> Any:
         )
         x = x + linear(h, f"{at}.feedforward.output")
     x = norm(x, "norm")
-    # The same rows twice: looked up, and as the output.
+    # The same rows are used twice: for looking up tokens, and for the output.
     return x @ (w["output.weight"] if "output.weight" in w else w["embedding.weight"].T)
 
 
@@ -74,7 +74,7 @@ def test_logits_and_gradients(dtype: str, tied: bool) -> None:
         gradients = jax.jit(grad(objective))(values)
         largest = max(float(jnp.abs(g).max()) for g in gradients.values())
         for path, ours in gradients.items():
-            # In exact arithmetic the gradient of the keys' bias is 0.
+            # In exact arithmetic the gradient of the bias of the keys is 0.
             scale = largest if path.endswith("key.bias") else 1e-3
             compare(ours, theirs[path].grad, dtype, scale)
 

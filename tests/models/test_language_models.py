@@ -214,7 +214,7 @@ def test_berts_heads() -> None:
         words({"words": TOKENS})
     assert TextClassifier(bert, 3).init(0)(TOKENS).shape == (2, 3)
     changed = words.bert(TOKENS.at[:, 4].set(8))
-    assert not np.allclose(changed[:, 0], words.bert(TOKENS)[:, 0])  # it reads both ways
+    assert not np.allclose(changed[:, 0], words.bert(TOKENS)[:, 0])  # it reads in both directions
     with pytest.raises(ModelError, match="pooled"):
         TextClassifier(BERT(9, 12, 8, layers=1, heads=2, pooled=False), 3)
 
@@ -238,14 +238,14 @@ def test_a_step_of_the_transformer_is_its_whole() -> None:
 
 
 def every_sequence(model: Transformer, source: Any, length: int, penalty: float) -> Any:
-    """Return the best of all sequences that end, by trying them all."""
+    """Try all sequences that end, and return the best one."""
     words = [w for w in range(7) if w != 3]
     found = [(*body, 3) for n in range(length) for body in itertools.product(words, repeat=n)]
     rows = np.zeros((len(found), length), np.int32)
     for row, sequence in zip(rows, found, strict=True):
         row[: len(sequence)] = sequence
     inputs = np.concatenate([np.full((len(rows), 1), 2), rows[:, :-1]], axis=1)
-    # Fed with tokens instead of padding after the end, which counts nowhere.
+    # The input after the end is tokens instead of padding; it has no effect.
     sources = np.repeat(np.asarray(source), len(rows), axis=0)
     model = model.replace(padding=-1)
     p = np.asarray(ops.log_softmax(model({"source": jnp.asarray(sources), "target": inputs})))

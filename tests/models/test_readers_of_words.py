@@ -1,4 +1,4 @@
-"""What classifies texts and what tags words: filling up has no influence at all."""
+"""Text classifiers and taggers: padding has no influence at all."""
 
 from __future__ import annotations
 

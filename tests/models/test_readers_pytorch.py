@@ -1,4 +1,4 @@
-"""Models that read words beside PyTorch: same weights, same outputs and gradients."""
+"""Models that read words have the same outputs and gradients as in PyTorch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dtype(request: pytest.FixtureRequest) -> Any:
 
 
 def recurrent(weights: Weights, path: str, x: Any, kind: Any, *, masked: bool) -> Any:
-    """Return what PyTorch's layer of a kind reads in x (B, T, D) with the weights below a path."""
+    """Return the outputs of PyTorch's layer for x (B, T, D), with the weights below a path."""
     cells = {name: w for name, w in weights.items() if name.startswith(f"{path}.")}
     both = any("backward_cells" in name for name in cells)
     layers = len([name for name in cells if name.endswith(".bias")]) // (2 if both else 1)

@@ -1,4 +1,4 @@
-"""A language model that reads on from its state."""
+"""A language model that continues from its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Residual networks and AlexNet beside PyTorch: same weights, same outputs, errors, statistics."""
+"""Residual networks and AlexNet: outputs, errors and statistics equal PyTorch's."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class TorchAlexNet(torch.nn.Module):  # type: ignore[misc, name-defined]
         for name in ("hidden1", "hidden2", "output"):
             layer = getattr(model, name)
             setattr(self, name, torch.nn.Linear(layer.in_features, layer.out_features))
-        # PyTorch takes the mean over the channels where the paper takes the sum.
+        # PyTorch takes the mean over the channels; the paper takes the sum.
         self.norm = torch.nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
         self.pool = torch.nn.MaxPool2d(3, 2)
 
@@ -103,7 +103,7 @@ class TorchAlexNet(torch.nn.Module):  # type: ignore[misc, name-defined]
         x = self.pool(self.norm(torch.relu(self.conv2(x))))
         x = torch.relu(self.conv4(torch.relu(self.conv3(x))))
         x = self.pool(torch.relu(self.conv5(x)))
-        x = x.permute(0, 2, 3, 1).flatten(1)  # flattened with channels last, as here
+        x = x.permute(0, 2, 3, 1).flatten(1)  # flattened with channels last, as in clearprop
         return self.output(torch.relu(self.hidden2(torch.relu(self.hidden1(x)))))
 
 
@@ -116,13 +116,13 @@ THEIR_NAMES = {
 
 
 def theirs(path: str) -> str:
-    """Return PyTorch's name of an array."""
+    """Return PyTorch's name for an array."""
     *layer, name = path.split(".")
     return ".".join([*layer, THEIR_NAMES.get(name, name)])
 
 
 def turned(x: Any) -> np.ndarray:
-    """Bring a kernel or a matrix to PyTorch's order, or back."""
+    """Change the axes of a kernel or a matrix to PyTorch's order, or back."""
     x = np.asarray(x)
     return x.transpose(3, 2, 0, 1) if x.ndim == 4 else x.T
 
@@ -178,7 +178,7 @@ def precision(request: pytest.FixtureRequest) -> Any:
 BOTH = pytest.mark.parametrize(
     "precision", [pytest.param("float32", marks=pytest.mark.slow), "float64"], indirect=True
 )
-"""Large networks in double precision, which sees every slip; in single precision the small ones."""
+"""Large networks use double precision, which shows every mistake; small ones single precision."""
 
 
 @BOTH
@@ -192,7 +192,7 @@ def test_resnet8(precision: tuple[str, float]) -> None:
 
 def check_small(precision: tuple[str, float], depth: int, shortcut: str) -> None:
     dtype, tolerance = precision
-    # A quarter of the width: all of the structure, few numbers that could differ by rounding.
+    # A quarter of the width has the whole structure, and fewer numbers that differ by rounding.
     model = small_resnet(depth, channels=1, width=4, shortcut=shortcut).init(0, dtype=dtype)
     x = np.random.default_rng(0).normal(size=(4, 12, 12, 1)).astype(dtype)
     compare(model, Network(model), x, tolerance)

@@ -1,4 +1,4 @@
-"""Sequence to sequence: what filling up may not do, step by step, and what it cannot take."""
+"""Sequence to sequence: padding has no influence, single steps, and errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def small(attention: str = "dot", dtype: Any = jnp.float32, **options: Any) -> S
 
 
 def objective(model: Seq2Seq, x: dict[str, Any]) -> Any:
-    """Return the loss of the places that count: what stands in the target, read back to front."""
+    """Return the loss of the positions that count; the target is the input in reverse order."""
     labels = jnp.flip(x["target"], axis=1)
     losses = ops.softmax_cross_entropy(model(x), labels)
     return ops.sum(ops.where(x["target"] > 0, losses, 0.0))

@@ -1,4 +1,4 @@
-"""Sequence to sequence and captions beside PyTorch: same weights, same outputs, same gradients."""
+"""Sequence to sequence and captions: outputs and gradients equal PyTorch's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOURCE = np.array([[5, 4, 3, 6], [7, 3, 0, 0], [8, 0, 0, 0]])
 
 
 def same_weights(theirs: dict[str, Any], additive: bool) -> dict[str, tuple[str, ...]]:
-    """Return for weights of the twin which of ours they are, one below the other where two."""
+    """Return our weights for weights of the twin; two are stacked below each other."""
     table = {
         "decoder.cell.weight_ih": ("decoder.cell.weight", "decoder.reading.weight"),
         "decoder.cell.weight_hh": ("decoder.cell.recurrent_weight",),

@@ -1,4 +1,4 @@
-"""Layers of convolutional networks: what they refuse, edges, and the same as PyTorch's."""
+"""Layers of convolutional networks: errors, edge cases, and comparison with PyTorch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_mean_of_all_places_shares_the_error_out() -> None:
 def test_response_normalization_needs_a_middle() -> None:
     with pytest.raises(ConfigurationError, match="middle channel"):
         nn.LocalResponseNorm(4)
-    x = jnp.abs(normal(2, 3, 3, 2))  # fewer channels than the window has
+    x = jnp.abs(normal(2, 3, 3, 2))  # fewer channels than the window
     expected = x / (2 + 1e-4 * (x**2).sum(-1, keepdims=True)) ** 0.75
     np.testing.assert_allclose(nn.LocalResponseNorm(5)(x), expected, rtol=1e-6)
 

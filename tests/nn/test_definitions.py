@@ -1,4 +1,4 @@
-"""Saturated by the output and saturated by the slope are one definition."""
+"""Saturation by the output and saturation by the slope agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delays and memory blocks equal their sums, written out."""
+"""Delays and memory blocks equal their written sums."""
 
 from __future__ import annotations
 

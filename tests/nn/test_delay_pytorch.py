@@ -27,7 +27,7 @@ def convolved(x: Any, kernel: Any, before: int, after: int, groups: int = 1) -> 
 
 
 def time_delay(w: dict[str, Any], x: Any, path: str = "") -> Any:
-    # Newest first here, oldest first in a convolution.
+    # clearprop has the newest step first, a convolution the oldest.
     taps = w[f"{path}linear.weight"].view(3, D, H).flip(0)
     return convolved(x, taps.permute(2, 1, 0), 2, 0) + w[f"{path}linear.bias"]
 

@@ -1,4 +1,4 @@
-"""First values are those that `jax.random` draws, to rounding, whichever of the two draws them."""
+"""Initial values equal those of `jax.random` up to rounding, in both implementations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First values have the means and variances that are stated."""
+"""Initial values have the stated means and variances."""
 
 from __future__ import annotations
 

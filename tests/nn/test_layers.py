@@ -1,4 +1,4 @@
-"""Layers: values as defined, the same as PyTorch's where it has them, statistics by name."""
+"""Layers: values as defined and as in PyTorch, and statistics by name."""
 
 import jax
 import jax.numpy as jnp
@@ -69,7 +69,7 @@ def test_batch_norm_statistics_go_in_and_come_out_by_name():
     assert jnp.allclose(statistics["layers.0.running_variance"], 0.9 + 0.1 * unbiased, atol=1e-5)
     assert jnp.allclose(y.mean(0), 0, atol=1e-5)
     assert jnp.allclose(y.var(0), 1, atol=1e-3)
-    assert jnp.array_equal(model[0].running_mean, jnp.zeros(3))  # nothing changed in secret
+    assert jnp.array_equal(model[0].running_mean, jnp.zeros(3))  # nothing in the layer has changed
     changed = tree.replace(model, statistics)
     assert not jnp.allclose(changed(x), model(x))
 
@@ -95,7 +95,7 @@ def test_weight_norm_parts_length_from_direction():
     _, gradient = value_and_grad(lambda w: ops.sum(ops.square(tree.replace(layer, w)(x))))(
         nn.parameters(layer)
     )
-    # The direction's gradient stands at right angles to the direction (Salimans and Kingma, eq. 3).
+    # The gradient of the direction is perpendicular to it (Salimans and Kingma, eq. 3).
     along = (gradient["layer.weight"] * layer.layer.weight).sum(0)
     assert jnp.allclose(along, 0, atol=1e-4)
     assert "gain" in gradient
@@ -249,7 +249,7 @@ def test_dropout_drops_the_same_units_forward_and_backward(where):
         return ops.sum(y), y
 
     (_, y), gradient = value_and_grad(run, has_aux=True)(jnp.ones((4, 200)))
-    # y = m x / (1 - p), so that the gradient is m / (1 - p): the same mask, entry by entry
+    # y = m x / (1 - p), so the gradient is m / (1 - p), with the same mask in every entry
     assert jnp.array_equal(y, gradient)
     assert 0.4 < float((y == 0).mean()) < 0.6
 

@@ -1,4 +1,4 @@
-"""Losses: values, error signals and the errors that people read."""
+"""Losses: values, error signals and the reported errors."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Modules: frozen trees with paths, roles and reproducible first values."""
+"""Modules: frozen trees with paths, roles and reproducible initial values."""
 
 import jax
 import jax.numpy as jnp
@@ -121,7 +121,7 @@ def test_gradients_by_path_reach_every_parameter():
 
     gradients = grad(loss)(nn.parameters(model))
     assert gradients.keys() == nn.parameters(model).keys()
-    # batch norm takes the mean away, so the bias before tanh still matters but the sum does not
+    # batch norm subtracts the mean, so the bias before tanh still matters but the sum does not
     assert all(jnp.isfinite(g).all() for g in gradients.values())
     assert float(jnp.abs(gradients["hidden.weight"]).max()) > 0
 
@@ -172,7 +172,7 @@ def test_what_is_no_layer_is_refused():
 )
 def test_initial_variances_are_as_stated(initializer, variance):
     values = initializer(jax.random.key(0), (300, 200), jnp.float32)
-    # 60,000 draws: the sample variance is within a few per cent of the stated one.
+    # With 60,000 draws the sample variance is within a few per cent of the stated one.
     assert float(values.var()) == pytest.approx(variance, rel=0.03)
     assert abs(float(values.mean())) < 0.02 * variance**0.5
 

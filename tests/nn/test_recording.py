@@ -1,4 +1,4 @@
-"""A recording holds every layer's call, and the error signals that jax.grad computes."""
+"""A recording contains every call of a layer, and the error signals that jax.grad computes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clearprop.nn.recording import check_examples, record_model, recorded
 
 
 class Twice(nn.Module):
-    """One activation that is called two times."""
+    """One activation that is called twice."""
 
     activation: nn.Activation
 

@@ -1,4 +1,4 @@
-"""Recurrent layers: every kind, its masks, states, truncation and edges."""
+"""Recurrent layers: every kind with its masks, states, truncation and edge cases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def close(ours: Any, theirs: Any, within: float = 1e-5) -> None:
 
 
 def by_hand(layer: Any, x: Any, state: Any = None) -> Any:
-    """Return y of one direction and layer, a step at a time in Python."""
+    """Return y of one direction and layer, computed step by step in Python."""
     cell = layer.cells[0]
     state = cell.zero_state(x.shape[0], dtype=x.dtype) if state is None else state
     shown = []
@@ -207,7 +207,7 @@ def test_dropout_draws_anew_at_every_step() -> None:
 
 
 def test_recurrent_dropout_draws_anew_at_every_step() -> None:
-    """h_t = relu(1 + dropped(h_{t-1}) 0.5 / 2): a step's factor is 0 or 1 by its own draw."""
+    """h_t = relu(1 + dropped(h_{t-1}) 0.5 / 2): each step draws its own factor 0 or 1."""
     layer = nn.RNN(1, 64, recurrent_dropout=0.5, nonlinearity="relu").init(0)
     (cell,) = layer.cells
     cell = cell.replace(weight=jnp.ones((1, 64)), recurrent_weight=jnp.eye(64) * 0.25)
@@ -372,7 +372,7 @@ def test_a_layer_that_is_not_there_is_not_watched() -> None:
 @pytest.mark.skipif(len(devices()) < 2, reason="one device only")
 @pytest.mark.parametrize("kind", KINDS)
 def test_sharded_sequences_stay_where_they_are(kind: str) -> None:
-    """Only sums of weights' errors go between devices, not what was kept of the examples."""
+    """Devices exchange only sums of the errors of weights, not the values of the examples."""
     model = KINDS[kind](D, H).init(0)
     x = jax.device_put(jnp.concatenate([X, X])[:4], sharded(mesh(2)))
     step = jax.jit(grad(lambda model, x: model(x).sum()))

@@ -1,4 +1,4 @@
-"""Recurrent layers beside PyTorch's: the same weights, outputs, states and all gradients."""
+"""Recurrent layers have the same outputs, states and gradients as PyTorch's."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def arrays_of(twin: Any) -> dict[str, Any]:
 
 
 def gradients_of(twin: Any, dtype: str, layer: Any) -> dict[str, Any]:
-    """Return PyTorch's gradients under our paths: both biases get that of their sum."""
+    """Return PyTorch's gradients under our paths; both biases get the gradient of their sum."""
     found = {name: value.grad.numpy() for name, value in twin.named_parameters()}
     halved = {k: v if "bias_hh" not in k else np.zeros_like(v) for k, v in found.items()}
     of_inputs = nn.parameters(from_pytorch(layer, halved))
     if isinstance(layer, nn.GRU):
-        # The candidate's recurrent bias stands apart here, and has a gradient of its own.
+        # The recurrent bias of the candidate is a parameter of its own here, with its own gradient.
         swapped = nn.parameters(from_pytorch(layer, found))
         names = [path for path in of_inputs if path.endswith("candidate_bias")]
         of_inputs |= {path: swapped[path] for path in names}
@@ -54,7 +54,7 @@ def gradients_of(twin: Any, dtype: str, layer: Any) -> dict[str, Any]:
 
 
 def flat(state: Any) -> list[Any]:
-    """Return our states in PyTorch's order: (layer, direction) in front, hidden before cell."""
+    """Return our states in PyTorch's order: (layer, direction) first, hidden before cell."""
     if isinstance(state, nn.LSTMState):
         return [state]
     return [each for part in state for each in flat(part)] if isinstance(state, tuple) else [state]
@@ -135,7 +135,7 @@ def test_a_given_state_goes_on_like_pytorchs() -> None:
 
 @pytest.mark.parametrize("kind", ["tanh", "lstm", "gru"])
 def test_onnx_order_of_gates(kind: str) -> None:
-    """PyTorch's rows, put into the order that ONNX prescribes, give PyTorch's outputs."""
+    """PyTorch's rows in the order of ONNX give PyTorch's outputs."""
     _, twin = twins(kind, "float32", 1, True)
     order = {"tanh": [0], "lstm": [0, 3, 1, 2], "gru": [1, 0, 2]}[kind]  # of i,f,g,o and r,z,n
     state = arrays_of(twin)
@@ -197,7 +197,7 @@ def test_what_pytorch_lacks_is_as_its_equations_say(kind: str, dtype: str) -> No
     with jax.enable_x64(dtype == "float64"):
         begun = make().init(0, dtype=dtype)
         drawn = np.random.default_rng(2)
-        layer = tree.replace(begun, {  # no weight is 0: peepholes and biases begin there
+        layer = tree.replace(begun, {  # no weight is 0; peepholes and biases are 0 initially
             path: jnp.asarray(drawn.standard_normal(w.shape) / 2, dtype)
             for path, w in nn.parameters(begun).items()
         })  # fmt: skip

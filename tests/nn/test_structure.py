@@ -1,4 +1,4 @@
-"""Architectures as data: what is written is what is read, and nothing is ever run."""
+"""Architectures as data: reading returns what was written, and runs nothing."""
 
 import json
 

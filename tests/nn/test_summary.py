@@ -1,4 +1,4 @@
-"""Summaries: shapes, parameters and operations, without computing a value."""
+"""Summaries: shapes, parameters and operations, without computing values."""
 
 import jax.numpy as jnp
 import pytest

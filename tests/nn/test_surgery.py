@@ -1,4 +1,4 @@
-"""Features of any layer of an unmodified model, and other layers in the place of its own."""
+"""Features of any layer of an unmodified model, and replacing layers."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ def pictures(number=5):
 def test_features_are_what_the_layer_gives():
     model, x = LeNet5().init(0), pictures()
     expected = model.pool1(model.activation(model.conv1(x)))
-    # 2 at a time: the last part is a smaller one
+    # 2 at a time, so the last part is smaller
     np.testing.assert_allclose(
         nn.features(model, x, "pool1", batch_size=2), expected, rtol=1e-5, atol=1e-6
     )

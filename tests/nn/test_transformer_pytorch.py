@@ -1,4 +1,4 @@
-"""Attention and transformer blocks beside PyTorch's: same weights, outputs and all gradients."""
+"""Attention and transformer blocks have the same outputs and gradients as PyTorch's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dtype(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def assert_close(ours: Any, theirs: Any, dtype: str, scale: float = 1e-3) -> None:
-    """Compare to so many parts of the largest entry, or of ``scale`` if that is larger."""
+    """Compare with a tolerance relative to the largest entry, or to ``scale`` if it is larger."""
     theirs = theirs.detach().numpy() if isinstance(theirs, torch.Tensor) else np.asarray(theirs)
     assert ours.shape == theirs.shape
     assert str(ours.dtype) == dtype
@@ -35,7 +35,7 @@ def assert_close(ours: Any, theirs: Any, dtype: str, scale: float = 1e-3) -> Non
 
 
 def filled(model: nn.Module, dtype: str) -> nn.Module:
-    """Give a model weights and biases of no special values."""
+    """Give a model random weights and biases, none of which is a special value."""
     random = np.random.default_rng(0)
     shapes = {path: w.shape for path, w in nn.parameters(model).items()}
     values = {p: jnp.asarray(0.3 * random.normal(size=s), dtype) for p, s in shapes.items()}
@@ -125,9 +125,9 @@ def compare_gradients(model: nn.Module, loss: Any, theirs: dict[str, Any], dtype
     assert set(ours) == set(theirs)
     largest = max(float(np.abs(gradient).max()) for gradient in ours.values())
     for path, gradient in ours.items():
-        # Softmax does not change when all scores of a query grow alike: the gradient of the keys'
-        # bias is 0, and what stands there is rounding of the others.
-        # Otherwise rounding is that of the sums which small gradients are the rest of.
+        # Softmax does not change when all scores of a query grow equally: the gradient of the keys'
+        # bias is 0, apart from rounding.
+        # Small gradients are differences of large sums, so the rounding of these sums counts.
         scale = largest if path.endswith("key.bias") else largest / 100
         assert_close(gradient, theirs[path], dtype, scale)
 

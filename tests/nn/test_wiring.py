@@ -1,4 +1,4 @@
-"""Partial and lateral connections: wired as said, differentiated right, and trained."""
+"""Partial and lateral connections: right wiring, right gradients, and training."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_inhibition_sharpens() -> None:
     layer = Lateral(3, 3, rounds=60, lateral_init=constant(-0.5)).init(0)
     layer = tree.replace(layer, {"forward.weight": jnp.eye(3)})
     y = np.asarray(layer(jnp.array([[1.0, 0.9, 0.2]])))[0]
-    assert y[2] == 0  # held down altogether
+    assert y[2] == 0  # completely inhibited
     assert y[0] / y[1] > 1.3  # 1.11 before
 
 

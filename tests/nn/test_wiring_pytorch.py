@@ -1,4 +1,4 @@
-"""Partial and lateral layers beside the same wiring in PyTorch."""
+"""Partial and lateral layers, compared with the same wiring in PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The case table: for every operation with a rule, ways to call it on drawn inputs.
+"""The case table: ways to call every operation with a rule on random inputs.
 
 A case is a function of a `Draw` that returns (function, inputs): the function takes the floating
 inputs alone and calls the operation on them. It is written once and checked by test_rules.py at
@@ -23,7 +23,7 @@ Made = tuple[Callable[..., Any], list[np.ndarray]]
 
 @dataclass(frozen=True)
 class Draw:
-    """Draws shapes by hypothesis and numbers by a drawn seed."""
+    """Draws shapes by Hypothesis, and numbers by a seed that Hypothesis draws."""
 
     draw: Callable[[st.SearchStrategy[Any]], Any]
     random: np.random.Generator
@@ -48,7 +48,7 @@ class Draw:
         return (low + (high - low) * self.random.permutation(places)).reshape(tuple(shape))
 
     def axis(self, shape: Sequence[int]) -> Any:
-        """Draw what a reduction takes: None, an axis, or two."""
+        """Draw the axes of a reduction: None, one axis, or two."""
         rank = len(shape)
         choices: list[Any] = [None, *range(-rank, rank)]
         if rank > 1:
@@ -56,7 +56,7 @@ class Draw:
         return self.choice(*choices)
 
     def broadcastable(self, count: int) -> list[tuple[int, ...]]:
-        """Draw shapes that fit together: some lack axes, some have 1 where others do not."""
+        """Draw shapes that broadcast: some have fewer axes, some have axes of size 1."""
         whole = self.shape()
         shapes = []
         for _ in range(count):
@@ -178,7 +178,7 @@ for _name in ("sum", "mean", "max", "min", "var", "prod", "logsumexp"):
 
 @case("var", "std")
 def _(d: Draw) -> Made:
-    # One number has no deviation, and the root no slope at 0.
+    # A single number has no deviation, and the root has no slope at 0.
     shape = (d.integer(2, 4), d.integer(2, 4))
     axis, ddof = d.axis(shape), d.choice(0, 1)
     return (

@@ -1,4 +1,4 @@
-"""Attention: its weights, and that what is hidden has no influence at all."""
+"""Attention: its weights; hidden positions have no influence at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolution: the lectures' numbers, other libraries, and how the formulations agree."""
+"""Convolution: the lectures' numbers, other libraries, and agreement of all formulations."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_curve_detector_sees_the_curve_and_nothing_else() -> None:
 
 def test_sobel_pair_finds_edges_of_either_direction() -> None:
     across = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    # The lecture prints -1 -2 -1 in the last row; with that sign a plain surface would answer.
+    # The lecture prints -1 -2 -1 in the last row, which does not give 0 for a plain surface.
     down = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
     assert np.array_equal(down, across.T)
     step = np.tile([0, 0, 0, 1, 1, 1], (6, 1))
@@ -131,7 +131,7 @@ def test_true_convolution_flips_the_kernel() -> None:
 
 @dataclass(frozen=True)
 class Problem:
-    """A drawn convolution with its arrays."""
+    """A random convolution with its arrays."""
 
     x: np.ndarray
     kernel: np.ndarray

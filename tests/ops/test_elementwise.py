@@ -1,4 +1,4 @@
-"""Arithmetic: ties, edges of functions, broadcasting and its errors."""
+"""Arithmetic: ties, edge cases, broadcasting and its errors."""
 
 from __future__ import annotations
 

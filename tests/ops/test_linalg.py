@@ -1,4 +1,4 @@
-"""Products of matrices: values, the one product of a weight's gradient, counts and errors."""
+"""Matrix products: values, gradients of weights as a single product, counts and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalization: moments, invariance, statistics that carry errors, and misfits."""
+"""Normalization: moments, invariance, error signals through statistics, and wrong shapes."""
 
 from __future__ import annotations
 

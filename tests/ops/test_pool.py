@@ -1,4 +1,4 @@
-"""Pooling: the lecture's example, PyTorch, and where the errors go."""
+"""Pooling: the lecture's example, comparison with PyTorch, and the paths of the errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pools(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
     sizes = [max(n, w) for n, w in zip(each(1, 7), window, strict=True)]
     shape = (draw(st.sampled_from([1, 2, 17])), *sizes, draw(st.integers(1, 2)))
     random = np.random.default_rng(draw(st.integers(0, 1000)))
-    # Few different numbers, so that windows hold equal ones.
+    # Few different numbers, so that windows contain equal ones.
     x = random.integers(0, 4, shape).astype(np.float64)
     return x, {"window": window, "stride": stride, "padding": padding}
 

@@ -38,12 +38,12 @@ OURS = {
     name: row for name, row in OPERATIONS.items() if row.forward.__module__.startswith("clearprop.")
 }
 STEP = 1e-5
-# A test's function runs once: what the compiler would win is less than what it takes.
+# A test's function runs once, so optimizing it takes longer than it saves.
 COMPILED = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def cases_of(names: Iterable[str]) -> list[Any]:
-    """Return every case of the named operations once, under the first name that it has."""
+    """Return every case of the named operations once, under its first name."""
     cases: dict[Callable[[Draw], Made], str] = {}
     for name in sorted(names):
         for number, make in enumerate(CASES.get(name, [])):
@@ -82,7 +82,7 @@ def check_derivatives(
     directions, others = ([random.standard_normal(x.shape) for x in inputs] for _ in range(2))
 
     def scalar(xs: list[Any]) -> Any:
-        # Not linear in the output, so that the error signal too depends on the inputs.
+        # Not linear in the output, so the error signal also depends on the inputs.
         leaves = jax.tree.leaves(function(*xs))
         return sum((y * (0.5 * w * y + w)).sum() for y, w in zip(leaves, weights, strict=True))
 
@@ -123,7 +123,7 @@ def check_derivatives(
 
 @pytest.mark.parametrize("make", cases_of([name for name, row in OURS.items() if row.stacks]))
 def test_a_rule_that_stacks_holds_for_all_steps_of_a_scan(make: Callable[[Draw], Made]) -> None:
-    """Some inputs stay as they are, others change from step to step."""
+    """Some inputs are the same in all steps, others change from step to step."""
 
     @settings(max_examples=max(1, settings.default.max_examples // 25))
     @given(st.data())

@@ -1,4 +1,4 @@
-"""`scan`: its own reverse rule equals JAX's through `jax.lax.scan`, at every order."""
+"""`scan`: its reverse rule equals JAX's derivative of `jax.lax.scan`, at every order."""
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +82,7 @@ def test_second_and_third_order():
 
 
 def test_recurrent_weights_gradient_is_one_product_after_the_loop():
-    """Inside the backward loop stands one product (the error through the weight), not two."""
+    """The backward loop contains one product (the error through the weight), not two."""
 
     def loops(jaxpr):
         for equation in jaxpr.eqns:
@@ -116,7 +116,7 @@ def test_recurrent_weights_gradient_is_one_product_after_the_loop():
 
 
 def test_error_that_cannot_wait_is_summed_in_the_loop():
-    """A constant used where the rule does not stack (the left factor) is right all the same."""
+    """The gradient is right for a constant where the rule does not stack (the left factor)."""
     w = weights()
 
     def ours(a):
@@ -311,7 +311,7 @@ def test_checkpoint_and_lift_inside_the_body(wrap):
     def plain(h, x, into, again):
         return jnp.tanh(x @ into + h @ again)
 
-    fixed = {"x": w["x"]}  # an input that carries no gradient
+    fixed = {"x": w["x"]}  # an input without a gradient
     close(
         grad(lambda v: run(ops.scan, wrap(cell), {**v, **fixed}).sum())(w),
         jax.grad(lambda v: run(jax.lax.scan, plain, {**v, **fixed}).sum())(w),

@@ -1,4 +1,4 @@
-"""Shape operations: values, and errors that say what does not fit."""
+"""Shape operations: values, and error messages for wrong shapes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_values_are_those_of_numpy(
     )
     np.testing.assert_array_equal(ours(X), expected)
     places = jnp.arange(float(expected.size)).reshape(expected.shape)
-    # The error of what only moves: every entry gets the sum of the errors where it stands.
+    # The operation only moves entries: each gets the sum of the errors at its new places.
     gradient = grad(lambda x: (ours(x) * places).sum())(X)
     total = np.zeros(25)
     moved = np.asarray(ours(X + 1)) - np.asarray(ours(X * 0))

@@ -1,4 +1,4 @@
-"""A real loss to descend, and the ways to descend it: clearprop's, NumPy's, PyTorch's, Optax's."""
+"""A real loss, and its descent with clearprop, NumPy, PyTorch and Optax."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Gradient = Callable[[Flat, int], Flat]
 class LogisticRegression:
     """Mini-batches of the breast-cancer set, and the gradient of their mean log loss by hand.
 
-    A point is the vector of 30 weights and one bias; as a tree it is the dict of both.
+    A point is the vector of 30 weights and one bias; as a tree it is a dict of both.
     """
 
     def __init__(self) -> None:

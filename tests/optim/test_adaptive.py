@@ -1,4 +1,4 @@
-"""Adagrad, Adadelta and RMSprop against their papers, PyTorch and Optax."""
+"""Adagrad, Adadelta and RMSprop, compared with their papers, PyTorch and Optax."""
 
 from __future__ import annotations
 
@@ -112,14 +112,14 @@ def test_centered_rmsprop_with_momentum_is_the_rule_of_its_docstring(
 def test_the_path_is_that_of_pytorch(
     rule: optim.Optimizer, name: str, options: dict[str, Any], follow: Any, follow_torch: Any
 ) -> None:
-    # The variance of a centered mean is a difference: both sides lose a few digits in it.
+    # The centered variance is a difference, so both sides lose a few digits.
     rtol = 1e-8 if options.get("centered") else 1e-11
     assert_allclose(follow(rule), follow_torch(name, **options), rtol=rtol, atol=1e-13)
 
 
 def test_the_path_is_that_of_optax(follow: Any, follow_optax: Any) -> None:
     optax = pytest.importorskip("optax")
-    # Optax adds epsilon under the root: the rules agree where it is nothing beside the sums.
+    # Optax adds epsilon under the root: both agree if epsilon is negligible beside the sums.
     for rule, peer in [
         (
             optim.adagrad(0.1, epsilon=0, initial_accumulator=0.1),

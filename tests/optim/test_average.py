@@ -67,7 +67,7 @@ def test_without_an_average_the_parameters_are_evaluated_as_they_are() -> None:
 
 
 def test_the_average_of_narrow_parameters_is_kept_in_float32() -> None:
-    # In bfloat16 a thousandth of the way from 1 to 2 would be rounded away at every update.
+    # In bfloat16 every update by a thousandth of the distance from 1 to 2 would be rounded to 0.
     rule = optim.average_parameters(0.999)
     parameters = {"w": jnp.ones(1, jnp.bfloat16), "count": jnp.int32(7)}
     state, update = rule.init(parameters), jax.jit(rule.update)

@@ -1,4 +1,4 @@
-"""Chains: order, state by name, the rate of the whole."""
+"""Chains: order, state by name, and the learning rate of the chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configurations: what is recorded, what cannot be, and rules that users add."""
+"""Configurations: recorded and not recordable optimizers, and optimizers of users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conjugate gradients solve what they should, in as many iterations as they should."""
+"""Conjugate gradients find the solution in the expected number of iterations."""
 
 from __future__ import annotations
 

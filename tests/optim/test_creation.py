@@ -1,4 +1,4 @@
-"""`create`: names, options and what it says of wrong ones."""
+"""`create`: names, options, and error messages for wrong ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weight decay: by way of the gradient and beside it, and who is spared."""
+"""Weight decay: as part of the gradient, decoupled from it, and parameters without decay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain descent, momentum and Nesterov's, against their papers, PyTorch and Optax."""
+"""Plain descent, momentum and Nesterov's, compared with their papers, PyTorch and Optax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hessian-free optimization: Newton's step where the objective is a parabola, and its parts."""
+"""Hessian-free optimization: its parts, and Newton's step for a parabola."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_parabola_is_solved_as_damping_goes() -> None:
 
 
 def test_damping_rises_where_the_parabola_promises_too_much_and_the_step_is_shortened() -> None:
-    # The true curvature is five times what the products say.
+    # The true curvature is five times that of the products.
     value, objective = _parabola(5.0)
     rule = optim.hessian_free(damping=1e-3)
     w = {"w": jnp.array([5.0, 5.0, -5.0])}
@@ -62,7 +62,7 @@ def test_damping_rises_where_the_parabola_promises_too_much_and_the_step_is_shor
 
 
 def test_damping_rises_where_the_solution_is_no_descent() -> None:
-    # One iteration from so far off ends where the parabola is higher than where it began.
+    # From this distance one iteration ends at a higher point of the parabola.
     value, objective = _parabola()
     rule = optim.hessian_free(damping=1e-3, iterations=1)
     w = {"w": jnp.linalg.solve(A, B) + 0.1}

@@ -1,4 +1,4 @@
-"""Adam and AdamW against their papers, PyTorch and Optax."""
+"""Adam and AdamW, compared with their papers, PyTorch and Optax."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_adamw_follows_a_schedule_in_rule_and_decay(follow: Any, follow_torch: A
 
 
 def test_the_first_correction_keeps_its_digits_in_float32() -> None:
-    # 1 - beta2^1 taken as a difference in float32 is wrong by 1 part in 77,000 for beta2 = 0.999.
+    # In float32 the difference 1 - beta2^1 has an error of 1 in 77,000 for beta2 = 0.999.
     parameters = {"w": jnp.zeros(1)}
     rule = optim.adam(1.0, beta1=0, beta2=0.99999, epsilon=0)
     updates, _ = rule.update({"w": jnp.full(1, 0.25)}, rule.init(parameters), parameters)

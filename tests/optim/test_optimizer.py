@@ -1,4 +1,4 @@
-"""What holds for every optimizer: dtypes, compilation, donation, states, trees that do not fit."""
+"""Properties of every optimizer: dtypes, compilation, donation, states, wrong trees."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def start(dtype: Any = "float32") -> dict[str, jax.Array]:
 
 
 def slope(parameters: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    """The gradient of sum(w^4) / 4 + sum(w): not the same in any two elements."""
+    """The gradient of sum(w^4) / 4 + sum(w): no two elements are equal."""
     return {path: w**3 + 1 for path, w in parameters.items()}
 
 

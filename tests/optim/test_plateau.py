@@ -1,4 +1,4 @@
-"""The rate that falls on a plateau, against PyTorch's."""
+"""The learning rate that decreases on a plateau, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_updates_are_those_of_the_smaller_rate() -> None:
 
 
 def test_the_threshold_asks_for_better_below_zero_too() -> None:
-    # PyTorch's best * (1 - threshold) lies on the worse side of a negative best.
+    # For a negative best value, PyTorch's best * (1 - threshold) is worse than the best.
     assert scales([-1.0, -1.0, -1.0], factor=0.5, patience=0, threshold=0.1)[-1] == 0.125
 
 

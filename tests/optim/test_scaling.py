@@ -1,4 +1,4 @@
-"""Scaling and clipping against NumPy and PyTorch."""
+"""Scaling and clipping, compared with NumPy and PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules against their closed forms and PyTorch's."""
+"""Schedules, compared with their closed forms and with PyTorch's."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_value_out_of_range_is_an_error(make: Callable[[], Schedule]) -> None:
 
 
 def test_rates_stay_exact_over_a_long_run() -> None:
-    # Update numbers are whole in float32 up to 2^24.
+    # float32 represents the numbers of updates exactly up to 2^24.
     schedule = schedules.step(1.0, every=1_000_000, factor=0.5)
     numbers = np.array([999_999, 1_000_000, 9_999_999, 10_000_000])
     assert schedule(numbers).tolist() == [1, 0.5, 0.5**9, 0.5**10]

@@ -1,4 +1,4 @@
-"""What the recipes promise on whole sets: how much of an untouched test part they get right."""
+"""The recipes reach the promised accuracy on the test part of whole data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One hidden layer comes nearer with every unit: the lecture's six, and trained ones."""
+"""One hidden layer approximates better with more units: the lecture's six, and trained ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe char-gpt: its windows, its numbers and what it writes."""
+"""The recipe char-gpt: its windows, its numbers and its generated text."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ PICTURES = ("fashion-mnist", "mnist", "digits")
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine without picture sets and without a network; returns its data folder."""
+    """Simulate a machine without picture sets and without a network; return its data folder."""
     monkeypatch.setattr(mnist, "_places", lambda known: [tmp_path / known.name])
 
     def unreachable(known: mnist.IdxSet) -> None:

@@ -99,7 +99,7 @@ def test_every_key_is_read(name: str) -> None:
     modules = {inspect.getmodule(base) for base in kind.__mro__ if issubclass(base, Configuration)}
     text = "\n".join(inspect.getsource(module) for module in modules if module is not None)
     unread = {key for key in kind.model_fields if not re.search(rf"\bself\.{key}\b", text)}
-    # Every study has a seed; that of descent draws nothing.
+    # Every study has a seed; descent draws nothing with it.
     assert unread <= ({"seed"} if name == "descent" else set())
 
 

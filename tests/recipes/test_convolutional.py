@@ -1,4 +1,4 @@
-"""The recipes of convolutional networks: what they build, take and refuse; transfer end to end."""
+"""The recipes of convolutional networks: models, inputs and errors; a whole run of transfer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of descent: each is the rule's own, and the study says what came of it."""
+"""Paths of descent: each path is that of its optimizer, and the study reports the results."""
 
 from __future__ import annotations
 

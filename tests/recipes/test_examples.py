@@ -1,4 +1,4 @@
-"""The examples run, and say what they promise."""
+"""The examples run, and print the expected text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe ``forecast``: better than what costs nothing, with every network, on any series."""
+"""The recipe ``forecast``: better than simple forecasts, with every network, on any series."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_column_of_a_table_of_ones_own(tmp_path: Path) -> None:
     assert experiment.splits.train.inputs.shape[1:] == (24, 1)
     run = experiment.train(progress=False)
     found = experiment.recipe.measures(run.model, experiment.splits)
-    # The last stretch of the same numbers, judged without the recipe.
+    # The last part of the same numbers, evaluated without the recipe.
     test = experiment.splits.test
     assert test is not None
     first = len(numbers) - len(test) - 3 + 1

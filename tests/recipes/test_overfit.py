@@ -1,4 +1,4 @@
-"""The overfit study shows the disease, and remedies that are better."""
+"""The study ``overfit`` shows overfitting, and remedies that reduce the error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every recipe trains on real data, and says what came of it."""
+"""Every recipe trains on real data, and reports its results."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_the_perceptron_draws_its_plane_and_counts_its_corrections(
     assert isinstance(recipe, PerceptronRecipe)
     done = recipe.corrections(splits.train, splits.preprocessor)
     assert done is not None
-    # Counted over again, the run is the one that was trained.
+    # Counting the corrections repeats the training, and gives the same weights.
     weights = np.asarray(nn.parameters(run.model)["neuron.weight"])[:, 0]
     np.testing.assert_allclose(done.weights, weights, rtol=1e-4, atol=1e-5)
     measures = recipe.measures(run.model, splits)
@@ -291,7 +291,7 @@ def test_data_that_has_changed_since_is_noticed(tmp_path: Path) -> None:
     file.write_text("a,b,c\n" + "\n".join(rows[:-1]))
     with pytest.raises(RunError, match="no longer what the run was trained on") as caught:
         of_run(read_run(tmp_path / "run").config, "run")
-    # Commands without --data show this too.
+    # Commands without --data show this, too.
     assert caught.value.fix is not None
     assert "clearprop evaluate RUN --data" in caught.value.fix
 

@@ -1,4 +1,4 @@
-"""Studies: what is written, and what they refuse."""
+"""Studies: the written files, and errors."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from clearprop.recipes.study import Findings, Study
 
 
 class Halves(Study):
-    """Halves one number again and again.
+    """Halves a number repeatedly.
 
     Attributes:
         steps: how often.

@@ -1,4 +1,4 @@
-"""The recipes that read texts: small runs on files, what they measure, and raw texts predicted."""
+"""The recipes that read texts: small runs on files, their measures, predictions for raw texts."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_usual_tag_is_that_of_the_training_part() -> None:
     known, other = Tagged(("a", "b"), ("X", "Y")), Tagged(("b", "new"), ("X", "Y"))
     train = tagged([known] * 3 + [other], "train").split(dev=0, test=0)
     test = tagged([other, Tagged(("a", "b"), ("X", "Y"))], "test").preprocessed(train.preprocessor)
-    # "a" is X, "b" mostly Y, and "<unk>", which "new" is for being seen once, Y.
+    # "a" is X, "b" is mostly Y. "new" occurs once in training, so it is "<unk>", which is Y.
     assert usual_tags(replace(train, test=test)) == 3 / 4
 
 

@@ -1,4 +1,4 @@
-"""The recipes that read one thing and write another: words to sounds, pictures to words."""
+"""The recipes ``g2p`` and ``caption``: words to sounds, pictures to words."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from clearprop import data, nn, ops
 
 @pytest.fixture(scope="session", autouse=True)
 def compilations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep what XLA compiles: most runs here make the same programs, each a second of work."""
+    """Store compiled programs: most runs use the same ones, and each takes a second to compile."""
     folder = tmp_path_factory.mktemp("compilations")
     settings = {
         "jax_compilation_cache_dir": str(folder),

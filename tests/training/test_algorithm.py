@@ -1,4 +1,4 @@
-"""A second algorithm under the same trainer: two groups of parameters that move in turn."""
+"""A second algorithm in the same trainer: two groups of parameters are updated in turn."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FIRST, SECOND = "layers.1.", "layers.3."
 
 @dataclass(frozen=True, eq=False)
 class InTurn:
-    """Gradient descent that moves the first layer at even steps and the second at odd ones.
+    """Gradient descent that updates the first layer at even steps and the second at odd ones.
 
     Its optimizer state is a tree of two states, and only one of them changes in a step.
     """

@@ -1,4 +1,4 @@
-"""Augmentations do what they say, batch-parallel, and only in training."""
+"""Augmentations are right, work on whole batches, and are used only in training."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_rotation_turns_about_the_middle() -> None:
     x = jnp.broadcast_to(jnp.asarray(right, jnp.float32), (30, 11, 11))
     turned = np.asarray(Rotate(20.0)(KEY, x))
     middle = turned[:, 3:8, 3:8]
-    # A linear picture stays linear: its slope turns by the angle.
+    # A linear picture stays linear: its slope is rotated by the angle.
     cosine, sine = middle[:, 2, 3] - middle[:, 2, 2], middle[:, 3, 2] - middle[:, 2, 2]
     np.testing.assert_allclose(cosine**2 + sine**2, 1, rtol=1e-4)
     degrees = np.rad2deg(np.arctan2(sine, cosine))

@@ -1,4 +1,4 @@
-"""One step is right, and every way of making many steps makes the same ones."""
+"""One step is right, and every division of the steps into calls takes the same steps."""
 
 from __future__ import annotations
 

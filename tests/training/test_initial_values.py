@@ -1,4 +1,4 @@
-"""What a run notes of its first values tells how far its parameters went."""
+"""From its stored initial values a run computes how far its parameters have moved."""
 
 from __future__ import annotations
 

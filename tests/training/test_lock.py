@@ -60,7 +60,7 @@ def test_the_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> Non
 
 
 def test_of_many_that_ask_at_once_one_gets_it(tmp_path: Path) -> None:
-    # What an older process left behind must not let two in.
+    # The lock file of an older process must not admit two processes.
     (tmp_path / "lock").write_text('{"host": "he')
     others = [
         subprocess.Popen(

@@ -29,7 +29,7 @@ class LogarithmInALoop(nn.Module):
 
 
 class RootOfNothing(nn.Module):
-    """sqrt((x - x)^2): 0 forward, and infinity times 0 going back."""
+    """sqrt((x - x)^2): 0 in the forward pass, infinity times 0 in the backward pass."""
 
     def __call__(self, x: Any) -> Any:
         return x + ops.sqrt(ops.square(x - x * 1.0))
@@ -78,7 +78,7 @@ def test_the_weights_are_those_before_the_step() -> None:
     from clearprop.data import epoch_order
 
     spoiled = x.copy()
-    spoiled[epoch_order(EXAMPLES, 0, 1)[9]] = -1.0  # in the third step of the second pass
+    spoiled[epoch_order(EXAMPLES, 0, 1)[9]] = -1.0  # in the third step of the second epoch
     first = fit(model, (x, y), epochs=1, batch_size=4, progress=False)
     assert np.isfinite(first.losses).all()
     with pytest.raises(DivergedError) as caught:

@@ -35,7 +35,7 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
         "stopped early: the development error no longer fell, after 30 steps; the model is that of "
         "epoch 2"
     )
-    # Passes that follow each other within two seconds share a line; the last is always told.
+    # Epochs within two seconds of each other share a line; the last one is always printed.
     assert [line.split()[1] for line in lines[1:-1]] == ["1/3", "3/3"]
     assert "development error 30.00 %" in lines[1]
 

@@ -1,4 +1,4 @@
-"""What is recorded is true, changes no bit of the training, and is refused where too large."""
+"""Recordings are right, change no bit of the training, and are an error if they are too large."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def normalized() -> nn.Module:
 
 
 class Reader(nn.Module):
-    """An LSTM that reads the rows of a picture."""
+    """An LSTM that reads the rows of a picture step by step."""
 
     lstm: nn.LSTM
     output: nn.Linear
@@ -85,7 +85,7 @@ def same(one: Run, other: Run) -> bool:
 
 
 SELDOM = {"gpt", "lenet5", "normalization and dropout"}
-"""These take ten seconds each, and the kinds that they stand for are among the others too."""
+"""These take ten seconds each, and the other cases contain the same kinds of layers."""
 
 
 @pytest.mark.optimized

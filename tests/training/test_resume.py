@@ -1,4 +1,4 @@
-"""A run that was killed and resumed ends as one that was never killed, bit for bit."""
+"""A run that was killed and resumed ends bit for bit like one that was never killed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_process_killed_at_random_moments(tmp_path: Path, compilations: Path) 
         before = losses.stat().st_size if losses.exists() else 0
         child = start(folder, compilations)
         while child.poll() is None and kills < 3:
-            if losses.exists() and losses.stat().st_size > before:  # it trains: kill it soon
+            if losses.exists() and losses.stat().st_size > before:  # it is training: kill it soon
                 time.sleep(chance.uniform(0, 0.15))
                 child.kill()
                 break
@@ -86,7 +86,7 @@ def test_a_process_killed_at_random_moments(tmp_path: Path, compilations: Path) 
 
 
 class Crash(BaseException):
-    """Not an error that anything would catch."""
+    """An exception that no code catches."""
 
 
 def model() -> nn.Module:
@@ -213,7 +213,7 @@ def test_a_signal_ends_the_run_well(
     run = fit(model(), digits, folder=tmp_path / "run", on_event=_once(ask), **options)
     assert signal.getsignal(number) is before
     assert run.stopped.reason == "interrupted"
-    assert run.stopped.step == 65  # 45 steps make a pass: calls end at 44, 45, 55, 65
+    assert run.stopped.step == 65  # an epoch has 45 steps; calls end at 44, 45, 55, 65
     assert len(run.losses) == 65
     fit(model(), digits, folder=tmp_path / "straight", **options)
     fit(model(), digits, folder=tmp_path / "run", resume=True, **options)
@@ -226,7 +226,7 @@ def test_a_second_signal_ends_it_at_once(digits: data.Splits) -> None:
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
 
-    # A shell starts what runs in its background with this signal ignored.
+    # A shell starts background processes with this signal ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):

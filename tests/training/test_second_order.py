@@ -1,4 +1,4 @@
-"""Hessian-free training through `fit`: it resumes bit for bit and beats momentum pass by pass."""
+"""Hessian-free training by `fit`: it resumes bit for bit and beats momentum in each epoch."""
 
 from __future__ import annotations
 

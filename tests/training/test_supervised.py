@@ -1,4 +1,4 @@
-"""Mixed precision: layers in bfloat16, what is learned in float32."""
+"""Mixed precision: layers compute in bfloat16, parameters stay in float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A state that was kept is the one that was; a fork without a change is its parent, bit for bit."""
+"""A kept state is the state of the run; a fork without a change equals its parent bit for bit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_snapshots_change_no_bit_and_are_the_states_that_were(options: dict[str,
 )
 def test_a_fork_without_a_change_is_its_parent(options: dict[str, Any], step: int) -> None:
     run = trained(snapshots=[step], **options)
-    for _ in range(2):  # a fork leaves the snapshot as it was
+    for _ in range(2):  # a fork does not change the snapshot
         fork = run.fork(step)
         assert fork.losses.tobytes() == run.losses[step:].tobytes()
         assert arrays(fork.model) == arrays(run.model)
@@ -79,14 +79,14 @@ def test_a_fork_with_a_change_goes_another_way() -> None:
     assert slower.change == "learning_rate 1e-05 from step 5 on"
     names = ["as it was", slower.change, f"{slower.change} (2)"]
     assert list(run.history_with(slower, slower)) == names
-    assert len(run.fork(5, batch_size=8).losses) == 3 * 8  # the pass under way begins anew
+    assert len(run.fork(5, batch_size=8).losses) == 3 * 8  # the current epoch begins again
     x, y = pictures()
     assert len(run.fork(5, data=(x[:32], y[:32]), dev=0).losses) == 3 * 2
 
 
 def test_the_end_of_a_fork_is_counted_in_its_own_steps() -> None:
-    run = trained(snapshots=[8, 14])  # 4 passes of 4 steps
-    larger = run.fork(14, batch_size=58)  # its last pass anew, in a single step
+    run = trained(snapshots=[8, 14])  # 4 epochs of 4 steps
+    larger = run.fork(14, batch_size=58)  # its last epoch again, in a single step
     assert (larger.losses.shape, larger.history.step.tolist()) == ((1,), [15])
     smaller = run.fork(8, batch_size=8, snapshots=[8, 24])
     assert smaller.machine is not None
@@ -110,7 +110,7 @@ def test_a_fork_of_larger_batches_is_resumed(tmp_path: Path) -> None:
 )
 def test_the_best_of_a_fork_is_one_of_its_own_passes(changed: dict[str, Any]) -> None:
     run = trained(snapshots=[8], optimizer="sgd", learning_rate=1e-30)
-    fork = run.fork(8, **changed)  # nothing is learned: no pass is better than the one before
+    fork = run.fork(8, **changed)  # nothing is learned: no epoch is better than the one before
     assert fork.stopped.best_epoch == 3
     thawed = trained(snapshots=[8], keep_best=True, freeze=["layers.1"]).fork(8, freeze=[])
     assert (thawed.stopped.best_epoch or 0) >= 3
@@ -128,7 +128,7 @@ def test_a_run_that_stopped_early_goes_on_only_with_a_change() -> None:
 def test_a_pass_of_a_fork_has_the_losses_of_one_kind() -> None:
     run = trained(snapshots=[6], optimizer="sgd", learning_rate=1e-30)
     fork = run.fork(6, label_smoothing=0.5)
-    assert len(fork.losses) == 3 * 4  # the pass under way begins anew
+    assert len(fork.losses) == 3 * 4  # the current epoch begins again
     assert fork.history.objective[0] == pytest.approx(fork.history.objective[-1], rel=1e-6)
 
 

@@ -18,7 +18,7 @@ from clearprop.training.training_data import arrays_split
 
 
 class TwoBranches(nn.Module):
-    """Numbers through one layer, tokens through a table, and both into the answer."""
+    """Numbers go through a layer, tokens through a table, and the output uses both."""
 
     numbers: nn.Linear
     table: nn.Embedding
@@ -34,7 +34,7 @@ def model() -> TwoBranches:
 
 
 def examples() -> tuple[dict[str, np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
-    """Wine: twelve columns as numbers, the last one cut into steps as a token."""
+    """Wine: twelve columns as numbers, and the last column in intervals as a token."""
     wine = load_wine()
     last = np.digitize(wine.data[:, 12], [400, 500, 600, 700, 900, 1200])
     numbers = (wine.data[:, :12] - wine.data[:, :12].mean(0)) / wine.data[:, :12].std(0)

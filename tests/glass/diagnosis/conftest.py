@@ -1,4 +1,4 @@
-"""Small networks and data, and what is done with a fix."""
+"""Small networks and data, and functions that apply a fix."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def network(*sizes: int, activation: str = "relu", **options: Any) -> nn.Sequent
 
 
 def of(kind: str, found: Diagnosis) -> Any:
-    """Return the finding of a kind, after a look at all of them."""
+    """Check all findings, and return the finding of one kind."""
     for finding in found:
         assert finding.kind in KINDS
         assert 0 < finding.weight <= 1
@@ -70,7 +70,7 @@ def fixed(fix: str, **names: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def trained(iris: Splits, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
-    """Train a small network on iris, in a folder; what is the same is trained once."""
+    """Train a small network on iris, in a folder; equal settings are trained once."""
     known: dict[str, Run] = {}
 
     def make(**changed: Any) -> Run:

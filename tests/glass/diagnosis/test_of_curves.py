@@ -1,4 +1,4 @@
-"""What the curves give away: rates, over- and underfitting, rough measures, and broken-off runs."""
+"""Findings of the curves: rates, over- and underfitting, coarse errors, interrupted runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dead and saturated units and fading error signals are found where they were made, and fixed."""
+"""Dead and saturated units and vanishing error signals are found at their place, and fixed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LastStep(nn.Module):
 
 
 def reader(gain: float, nonlinearity: str = "tanh", last: bool = True) -> nn.Sequential:
-    """A recurrent reader of rows; its recurrent weights are so many times what they should be."""
+    """A recurrent network that reads rows; its recurrent weights are multiplied by a factor."""
     layers = [nn.RNN(8, 16, nonlinearity=nonlinearity), *([LastStep()] if last else [])]
     model = nn.Sequential([*layers, nn.Linear(16, 10)]).init(0)
     path = "layers.0.cells.0.recurrent_weight"

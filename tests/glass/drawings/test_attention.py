@@ -1,4 +1,4 @@
-"""Attention maps: the weights of the layers' own passes, recomputed, with the right names."""
+"""Attention maps: the weights equal recomputed ones, and the names are right."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_where_a_captioner_looks_is_drawn_over_its_picture() -> None:
 
 
 class Own(nn.Module):
-    """A user's own model, which attends without a layer."""
+    """A user's own model, which computes attention without a layer."""
 
     layer: nn.Linear
 

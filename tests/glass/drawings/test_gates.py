@@ -1,4 +1,4 @@
-"""Gates over time, against an LSTM and a GRU in NumPy."""
+"""Gates over time, compared with an LSTM and a GRU in NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histograms over training: the entries are counted, and the error signals are the layers'."""
+"""Histograms over training: the counts are right, and the error signals are those of the layers."""
 
 from __future__ import annotations
 

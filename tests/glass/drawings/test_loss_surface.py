@@ -1,4 +1,4 @@
-"""Loss surfaces: heights, directions and paths, each recomputed another way."""
+"""Loss surfaces: heights, directions and paths, each compared with a second computation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Printed equations read back: Python's own syntax tree, with a short list of what may stand in it.
+"""Reading printed equations back, with Python's syntax tree and a short list of allowed nodes.
 
-Nothing of clearprop's is used here, so that it cannot agree with itself.
+This file uses no code of clearprop, so an error of clearprop cannot hide itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 
 
 def evaluate(text: str) -> float:
-    """Return what an arithmetic formula comes to."""
+    """Return the value of an arithmetic formula."""
     return number(ast.parse(text.strip().replace("^", "**"), mode="eval").body)
 
 
@@ -76,6 +76,6 @@ def right_sides(text: str) -> list[list[str]]:
 
 
 def holds(sides: list[str]) -> bool:
-    """Say whether the side with numbers comes to the printed result, within its rounding."""
+    """Say whether the side with numbers equals the printed result, within its rounding."""
     printed = sides[-1]
     return abs(evaluate(sides[-2]) - float(printed)) <= 0.5001 * last_unit(printed)

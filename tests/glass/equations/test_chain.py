@@ -1,4 +1,4 @@
-"""The equations of a node hold as they are printed, and say the numbers of the pass."""
+"""The equations of a node hold as they are printed, and contain the numbers of the pass."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_every_equation_holds_as_printed(network: Callable[[], Glass]) -> None:
 
 
 def is_one_symbol(side: str) -> bool:
-    """Whether an entry is only handed on: the number is the result itself."""
+    """Say whether an entry is only passed on, so that the number is the result itself."""
     return re.fullmatch(r"-?[A-Za-z]\w*(\[[\d,]*\])?(/d\w+(\[[\d,]*\])?)?", side) is not None
 
 

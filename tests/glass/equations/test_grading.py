@@ -1,4 +1,4 @@
-"""A filled exercise is marked by its own numbers, and told what went wrong."""
+"""The marking of a filled exercise uses the exercise's own numbers, and names each mistake."""
 
 from __future__ import annotations
 

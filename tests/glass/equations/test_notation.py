@@ -1,4 +1,4 @@
-"""What is written can be read again: by Python's arithmetic and by the parser of the grader."""
+"""Written numbers and formulas can be read by Python and by the parser of the marking."""
 
 from __future__ import annotations
 

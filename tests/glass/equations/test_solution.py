@@ -1,4 +1,4 @@
-"""A worked solution says the lectures' numbers, those of `cp.grad` and those of small steps."""
+"""The numbers of a worked solution are those of the lectures, `cp.grad` and small steps."""
 
 from __future__ import annotations
 

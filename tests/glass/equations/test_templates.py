@@ -1,4 +1,4 @@
-"""Every operation's formula gives what it computed; the formula's derivative is the rule's."""
+"""Every formula gives the values of its operation, and its derivative equals the gradient rule."""
 
 from __future__ import annotations
 

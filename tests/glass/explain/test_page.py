@@ -1,4 +1,4 @@
-"""The page of a pass holds its numbers, cut where it says so, and stands alone."""
+"""The page of a pass contains its numbers, says where they are cut, and needs no other file."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_page_is_sound_and_needs_nothing(small: Glass, tmp_path: Path) -> No
     boxes = [b for b in root.all("button") if "data-node" in b.attributes]
     assert sorted(int(b.attributes["data-node"]) for b in boxes) == list(range(len(small)))
     reached = [b.attributes["tabindex"] for b in boxes].count("0")
-    assert reached == len(groups(small))  # by the tab key, once a layer
+    assert reached == len(groups(small))  # once for each layer, by the tab key
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)|@import|url\(", page)
     assert "innerHTML" not in page
     with pytest.raises(RunError):

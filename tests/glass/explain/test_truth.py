@@ -20,7 +20,7 @@ SOON = {"xla_backend_optimization_level": 0}
 
 
 class Added(Tape):
-    """A tape on which a zero is added to every value, for JAX to differentiate by."""
+    """A tape that adds a zero to every value, so that JAX can differentiate by it."""
 
     __slots__ = ("zeros",)
 
@@ -65,7 +65,7 @@ def drawn(*shape: int) -> Any:
 def case(name: str) -> tuple[nn.Module, Any, Any, str]:
     if name == "mlp":
         return models.MLP((3, 5, 4, 2)), drawn(4, 3), np.array([0, 1, 1, 0]), "cross_entropy"
-    if name == "lenet5":  # of equal largest entries JAX's pool shares the error; tanh has few
+    if name == "lenet5":  # JAX divides the error among equal maxima; tanh has few
         return (
             models.LeNet5(activation="tanh"),
             drawn(2, 28, 28, 1),

@@ -1,4 +1,4 @@
-"""Why a gradient is what it is: told right of networks that were broken on purpose, and of none."""
+"""`why`: the reasons are right for networks broken on purpose, and for healthy ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def drawn(*shape: int) -> Any:
 
 
 def seen(model: Any, classes: int = 3, **changed: Any) -> Glass:
-    """Explain an MLP of 4 inputs whose arrays were changed, for 8 drawn examples."""
+    """Explain an MLP of 4 inputs whose arrays were changed, for 8 random examples."""
     paths = {path.replace("__", "."): value for path, value in changed.items()}
     return explain(tree.replace(model, paths), drawn(8, 4), RANDOM.integers(0, classes, 8))
 

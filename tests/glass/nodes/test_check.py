@@ -1,4 +1,4 @@
-"""Every error signal that `explain` shows is what small steps measure, at every node."""
+"""Every error signal that `explain` shows equals a finite difference, at every node."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def drawn(*shape: int) -> Any:
 
 
 def checked(glass: Glass, entries: int = 1) -> None:
-    """Check the entry of the largest error of every node, and some drawn ones."""
+    """Check the entry with the largest error of every node, and some random entries."""
     for node in glass:
         if node.error is None or not node.error.size:
             continue

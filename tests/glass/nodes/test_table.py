@@ -1,4 +1,4 @@
-"""Tables and structure of a pass, where all of it fits into memory and where it does not."""
+"""Tables and structure of a pass that fits into memory, and of one that does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of recurrent layers step by step are those of a loop written out, as JAX sees it."""
+"""The states of recurrent layers, step by step, equal those of a written loop in JAX."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drawn(*shape: int) -> Any:
 
 
 def moved(state: Any, by: Any) -> Any:
-    """Add to a state; what is added to an LSTM's cell reaches the hidden state of the same step."""
+    """Add to a state. A change of an LSTM's cell reaches the hidden state of the same step."""
     if not isinstance(state, tuple):
         return state + by
     (h, c), (on_h, on_c) = state, by
