@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.bundled import BUNDLED, bundled
+from clearprop.data.bundled import BUNDLED, load_bundled
 from clearprop.data.dataset import Dataset
 from clearprop.data.randomness import permutation
 from clearprop.data.vocabulary import WRITING, Vocabulary, padded
@@ -48,7 +48,7 @@ def load_captions(*, limit: int = PICTURES) -> Dataset:
         raise ConfigurationError(
             "a limit is at least 1", where="digit-captions", given=f"limit={limit}"
         )
-    digits = bundled("digits")
+    digits = load_bundled("digits")
     pictures, labels = np.asarray(digits.inputs)[..., 0], digits.targets
     dealt = np.array_split(permutation(len(labels), 0), GROUPS)
     # Raw bits are fixed by NumPy's compatibility policy; what a Generator draws is not.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -108,26 +109,23 @@ FASHION_MNIST = IdxSet(
 IDX_SETS = {MNIST.name: MNIST, FASHION_MNIST.name: FASHION_MNIST}
 
 
-def load_idx_set(known: IdxSet, folder: str | Path | None = None) -> Dataset:
+def load_idx_set(name: str, folder: str | Path | None = None) -> Dataset:
     """Return 60,000 training pictures, bytes (N, 28, 28, 1), and the official 10,000 as ``test``.
 
-    Looked for in ``folder`` and nowhere else if it is given; otherwise in $CLEARPROP_DATA or its
-    subfolder of the set's name, in the user's cache, where a system package puts it, and at last on
-    the network.
+    The files are looked for in ``folder`` only, if it is given. Otherwise they are looked for in
+    $CLEARPROP_DATA or its subfolder of the set's name, in the user's cache, and where a system
+    package puts them; if they are in none of these, they are downloaded.
+
+    Args:
+        name: "mnist" or "fashion-mnist".
+        folder: where the files are.
 
     Raises:
         DataError: files are missing and cannot be downloaded, or are damaged.
     """
-    files = _found(known, folder)
-    if files is None:
-        files = _downloaded(known)
-    return read_idx_set(
-        files,
-        name=known.name,
-        class_names=known.class_names,
-        source=known.source,
-        licence=known.licence,
-    )
+    known = IDX_SETS[name]
+    files = _found(known, folder) or _downloaded(known)
+    return read_idx_set(files, name, known.class_names, source=known.source, licence=known.licence)
 
 
 def at_hand(known: IdxSet) -> bool:
@@ -149,9 +147,9 @@ def idx_files(folder: Path) -> dict[str, Path]:
 
 def read_idx_set(
     files: dict[str, Path],
-    *,
     name: str,
     class_names: tuple[str, ...] | None = None,
+    *,
     source: str = "idx files",
     licence: str = "not stated",
 ) -> Dataset:
@@ -160,25 +158,12 @@ def read_idx_set(
     Raises:
         DataError: a file is damaged, or pictures and labels do not fit together.
     """
-    test = Dataset(
-        f"{name} (test)",
-        *_read_part(files[TEST_IMAGES], files[TEST_LABELS], class_names),
-        "classification",
-        class_names=class_names,
-        source=source,
-        licence=licence,
+    make = partial(
+        Dataset, task="classification", class_names=class_names, source=source, licence=licence
     )
-    inputs, targets = _read_part(files[TRAIN_IMAGES], files[TRAIN_LABELS], class_names)
-    return Dataset(
-        name,
-        inputs,
-        targets,
-        "classification",
-        class_names=class_names,
-        source=source,
-        licence=licence,
-        test=test,
-    )
+    train = _read_part(files[TRAIN_IMAGES], files[TRAIN_LABELS], class_names)
+    test = _read_part(files[TEST_IMAGES], files[TEST_LABELS], class_names)
+    return make(name, *train, test=make(f"{name} (test)", *test))
 
 
 def _read_part(

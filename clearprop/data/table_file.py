@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CSV_SUFFIXES = (".csv", ".tsv")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+TABLE_SUFFIXES = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
 SEPARATORS = (",", ";", "\t", "|")
 
 
