@@ -17,7 +17,6 @@ from clearprop.data.idx import read_idx
 from clearprop.data.named_sets import Row
 from clearprop.data.new_texts import NewTexts, new_texts
 from clearprop.data.preprocessor import Preprocessor
-from clearprop.data.texts import decode_text, encode_text
 from clearprop.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -35,9 +34,7 @@ __all__ = [
     "Vocabulary",
     "batches",
     "batches_per_epoch",
-    "decode_text",
     "describe",
-    "encode_text",
     "epoch_order",
     "list",
     "load",

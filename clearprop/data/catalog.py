@@ -18,6 +18,7 @@ from clearprop.data.new_texts import check_suffix, new_texts, reads_words
 from clearprop.data.preprocessor import Preprocessor, Task
 from clearprop.data.pronunciations import Pronunciations
 from clearprop.data.table_file import TABLE_SUFFIXES
+from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ConfigurationError, DataError, nearest, unknown_name
 
 TEXT_SUFFIXES = (".txt", ".text", ".md")
@@ -216,7 +217,8 @@ def _folder_loader(path: Path) -> Loader:
 
 def _last_window(path: Path, preprocessor: Preprocessor) -> NDArray[np.int32]:
     text = texts.read_text(path)[-preprocessor.input_shape[0] :]
-    return texts.encode_text(text, preprocessor.class_names or (), where=str(path))[None]
+    characters = Vocabulary(preprocessor.class_names or (), "character")
+    return characters.encode(text, where=str(path))[None]
 
 
 def _missing(path: Path) -> DataError:

@@ -22,7 +22,7 @@ from clearprop.data.checks import (
 )
 from clearprop.data.columns import Column, recode
 from clearprop.data.encoded import encoded_inputs
-from clearprop.data.preprocessor import INPUTS, Preprocessor, Scaling, Task
+from clearprop.data.preprocessor import INPUTS, Preprocessor, Task
 from clearprop.data.sources import Indices, Inputs, Rows, by_name, rows_of, size_in_bytes
 from clearprop.data.splitting import (
     SplitRows,
@@ -32,6 +32,7 @@ from clearprop.data.splitting import (
     shuffled,
     stratified,
 )
+from clearprop.data.statistics import Scaling
 from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ClearpropError, DataError, unknown_name
 
