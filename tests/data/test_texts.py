@@ -99,7 +99,7 @@ def test_a_text_is_judged_in_the_characters_that_the_model_knows(file, tmp_path)
     assert decoded(part.inputs[0], preprocessor) == "the fox the fox "
     assert decoded(part.targets[0], preprocessor) == "he fox the fox t"
     other.write_text("the fox & I " * 20)
-    with pytest.raises(DataError, match="the token '&' is not one that the model"):
+    with pytest.raises(DataError, match="not trained on the token '&'"):
         data.load(other, sequence_length=16).preprocessed(preprocessor)
 
 
