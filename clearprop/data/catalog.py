@@ -1,4 +1,4 @@
-"""Every data set by name or path: ``load``, ``list`` and ``describe``."""
+"""Loads every data set, by its name or from a path."""
 
 from __future__ import annotations
 
@@ -24,13 +24,20 @@ from clearprop.errors import ConfigurationError, DataError, nearest, unknown_nam
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES, *tagged_texts.SUFFIXES)
 
-TABLE_OPTIONS = ("target", "task", "ignore", "categorical", "numeric")
-ROWS_OPTIONS = ("target", "text", "sequence_length")
-SERIES_OPTIONS = ("target", "window", "horizon")
-TAG_OPTIONS = ("tags", "sequence_length")
+Loader: TypeAlias = tuple[tuple[str, ...], Callable[..., Dataset]]
+"""The options of a kind of data, and the function that loads a path with them."""
 
-Loader: TypeAlias = tuple[str, tuple[str, ...], Callable[..., Dataset]]
-"""The name of a kind of data, its options, and the function that loads it with them."""
+KINDS: dict[str, Loader] = {
+    "a folder of idx files": ((), lambda path: read_idx_set(idx_files(path), path.name)),
+    "a folder of texts": (("sequence_length",), labelled_texts.load_folder),
+    "a folder of pictures": (("size", "channels", "stream"), pictures.load_pictures),
+    "a text with tags": (("tags", "sequence_length"), tagged_texts.load_tagged),
+    "a series": (("target", "window", "horizon"), series.load_series_file),
+    "a table of texts": (("target", "text", "sequence_length"), labelled_texts.load_rows),
+    "a table": (("target", "task", "ignore", "categorical", "numeric"), tables.load_table),
+    "a .npz file": (("task",), arrays.load_arrays),
+    "a text": (("sequence_length", "stride"), texts.load_text),
+}
 
 
 class LoadOptions(TypedDict, total=False):
@@ -139,10 +146,10 @@ def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[s
 
 
 def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.generic]:
-    """Return new examples from a file, raw, as ``preprocessor.apply`` takes them: for a prediction.
+    """Return raw examples from a file for a prediction, as ``preprocessor.apply`` takes them.
 
-    A table may lack the target; a text becomes one example (1, T) of its last T characters. For a
-    model of words each line is a text or a sentence; `new_texts` says which words are unknown.
+    A table does not need the target. A text becomes one example (1, T), its last T characters. For
+    a model of words each line is a text or a sentence; `new_texts` says which words are unknown.
 
     Raises:
         DataError: the file is missing, damaged, or not of the kind that the model was trained on.
@@ -157,7 +164,9 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
         return new_texts(path, preprocessor).tokens
     if preprocessor.kind == "tokens":
         check_suffix(path, TEXT_SUFFIXES, "a text")
-        return _last_window(path, preprocessor)
+        text = texts.read_text(path)[-preprocessor.input_shape[0] :]
+        characters = Vocabulary(preprocessor.class_names or (), "character")
+        return characters.encode(text, where=str(path))[None]
     if path.suffix.lower() == ".npz":
         return arrays.read_inputs(path)
     if preprocessor.kind == "bytes" and len(preprocessor.input_shape) == 3:
@@ -168,57 +177,42 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     raise _unreadable_kind(path, ".npz files and tables" if of_columns else ".npz files")
 
 
-def _loader(name_or_path: str | Path, given: Mapping[str, object]) -> Loader:
+def _loader(
+    name_or_path: str | Path, given: Mapping[str, object]
+) -> tuple[str, tuple[str, ...], Callable[..., Dataset]]:
     row = NAMED.get(str(name_or_path).lower().replace("_", "-"))
     if row is not None and isinstance(name_or_path, str):
         return row.name, row.options, row.load
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        return _folder_loader(path)
-    suffix = path.suffix.lower()
     if not path.exists():
-        if suffix or len(path.parts) > 1:
+        if path.suffix or len(path.parts) > 1:
             raise _missing(path)
         raise unknown_name("data set", str(name_or_path), NAMED)
-    return _file_loader(path, suffix, given)
-
-
-def _file_loader(path: Path, suffix: str, given: Mapping[str, object]) -> Loader:
-    is_table = suffix in TABLE_SUFFIXES
-    options: tuple[str, ...]
-    read: Callable[..., Dataset]
-    if suffix in tagged_texts.SUFFIXES or given.get("tags"):
-        kind, options, read = "a text with tags", TAG_OPTIONS, tagged_texts.load_tagged
-    elif is_table and ("window" in given or "horizon" in given):
-        kind, options, read = "a series", SERIES_OPTIONS, series.load_series_file
-    elif is_table and "text" in given:
-        kind, options, read = "a table of texts", ROWS_OPTIONS, labelled_texts.load_rows
-    elif is_table:
-        kind, options, read = "a table", TABLE_OPTIONS, tables.load_table
-    elif suffix == ".npz":
-        kind, options, read = "a .npz file", ("task",), arrays.load_arrays
-    elif suffix in TEXT_SUFFIXES:
-        kind, options, read = "a text", ("sequence_length", "stride"), texts.load_text
-    else:
-        raise _unreadable_kind(path, f"{', '.join(KNOWN_SUFFIXES)}, or a folder of pictures")
+    kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
+    options, read = KINDS[kind]
     return kind, options, partial(read, path)
 
 
-def _folder_loader(path: Path) -> Loader:
-    files = idx_files(path)
-    if len(files) == len(STEMS):
-        return "a folder of idx files", (), partial(read_idx_set, files, path.name)
-    if labelled_texts.is_folder_of_texts(path):
-        read = partial(labelled_texts.load_folder, path)
-        return "a folder of texts", ("sequence_length",), read
-    options = ("size", "channels", "stream")
-    return "a folder of pictures", options, partial(pictures.load_pictures, path)
+def _folder_kind(path: Path) -> str:
+    if len(idx_files(path)) == len(STEMS):
+        return "a folder of idx files"
+    has_texts = labelled_texts.is_folder_of_texts(path)
+    return "a folder of texts" if has_texts else "a folder of pictures"
 
 
-def _last_window(path: Path, preprocessor: Preprocessor) -> NDArray[np.int32]:
-    text = texts.read_text(path)[-preprocessor.input_shape[0] :]
-    characters = Vocabulary(preprocessor.class_names or (), "character")
-    return characters.encode(text, where=str(path))[None]
+def _file_kind(path: Path, given: Mapping[str, object]) -> str:
+    suffix = path.suffix.lower()
+    if suffix in tagged_texts.SUFFIXES or given.get("tags"):
+        return "a text with tags"
+    if suffix in TABLE_SUFFIXES:
+        if "window" in given or "horizon" in given:
+            return "a series"
+        return "a table of texts" if "text" in given else "a table"
+    if suffix == ".npz":
+        return "a .npz file"
+    if suffix in TEXT_SUFFIXES:
+        return "a text"
+    raise _unreadable_kind(path, f"{', '.join(KNOWN_SUFFIXES)}, or a folder of pictures")
 
 
 def _missing(path: Path) -> DataError:

@@ -231,8 +231,7 @@ def _found(known: IdxSet, folder: str | Path | None) -> dict[str, Path] | None:
 
 
 def _downloaded(known: IdxSet) -> dict[str, Path]:
-    named = os.environ.get("CLEARPROP_DATA")
-    folder = (Path(named) if named else cache_folder()) / known.name
+    folder = Path(os.environ.get("CLEARPROP_DATA") or cache_folder()) / known.name
     try:
         return {
             stem: download(

@@ -215,8 +215,13 @@ def _common_form(
     first = size
     all_gray = True
     for path in paths:
-        own_size, gray = _form(path)
-        all_gray = all_gray and gray
+        with _opened(path) as picture:
+            own_size = picture.height, picture.width
+            oriented = picture.format in ORIENTED_FORMATS
+            if oriented and picture.getexif().get(EXIF_ORIENTATION, 1) in TURNED:
+                own_size = picture.width, picture.height
+            is_gray = _checked_depth(path, picture) == 16 or picture.mode in GRAY_MODES
+        all_gray = all_gray and is_gray
         first = first or own_size
         if size is None and own_size != first:
             raise DataError(
@@ -227,16 +232,6 @@ def _common_form(
                 fix=f"stretch all to one size: size=({first[0]}, {first[1]})",
             )
     return first or (0, 0), channels or (1 if all_gray else 3)
-
-
-def _form(path: Path) -> tuple[tuple[int, int], bool]:
-    with _opened(path) as picture:
-        height, width = picture.height, picture.width
-        oriented = picture.format in ORIENTED_FORMATS
-        if oriented and picture.getexif().get(EXIF_ORIENTATION, 1) in TURNED:
-            height, width = width, height
-        gray = _checked_depth(path, picture) == 16 or picture.mode in GRAY_MODES
-        return (height, width), gray
 
 
 @contextmanager

@@ -7,15 +7,14 @@ predict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.checks import check_at_least_one
-from clearprop.data.dataset import Dataset
+from clearprop.data.dataset import About, Dataset
 from clearprop.data.installed import data_file
 from clearprop.data.table_file import TableFile, read_table_file
 from clearprop.data.tables import read_column
@@ -86,16 +85,16 @@ def load_series(name: str, *, window: int | None = None, horizon: int = HORIZON)
     path = data_file(name, "statsmodels", "series", "datasets", name, f"{name}.csv")
     table = read_table_file(path)
     values, filled = _numbers(table, known.column)
-    source = f"{known.source}{_filled_words(filled)}"
-    made = windows(
+    return windows(
         values,
         window or known.window,
         horizon,
         name=name,
         column=known.column,
         moments=_moments(table, known.moments),
+        source=f"{known.source}{filled}",
+        licence=known.licence,
     )
-    return replace(made, source=source, licence=known.licence)
 
 
 def load_series_file(
@@ -113,9 +112,15 @@ def load_series_file(
     target = table.column(target, "the series")
     values, filled = _numbers(table, target)
     when = next((name for name in table.frame.columns if name.lower() in MOMENTS), None)
-    moments = None if when in (None, target) else _moments(table, str(when))
-    made = windows(values, window, horizon, name=path.name, column=target, moments=moments)
-    return replace(made, source=f"{path}{_filled_words(filled)}")
+    return windows(
+        values,
+        window,
+        horizon,
+        name=path.name,
+        column=target,
+        moments=None if when in (None, target) else _moments(table, str(when)),
+        source=f"{path}{filled}",
+    )
 
 
 def windows(
@@ -126,6 +131,7 @@ def windows(
     name: str = "series",
     column: str = "value",
     moments: Sequence[str] | None = None,
+    **about: Unpack[About],
 ) -> Dataset:
     """Return a series in windows, each with the values that follow it.
 
@@ -137,9 +143,10 @@ def windows(
         values: (V,), in time order.
         window: T.
         horizon: H.
-        name: of the data set.
+        name: the name of the data set.
         column: what the values are.
         moments: when each value was measured, (V,); a row is named by the moments it predicts.
+        about: further fields of the data set, such as its source.
 
     Raises:
         ConfigurationError: a window or horizon below 1.
@@ -167,6 +174,7 @@ def windows(
         feature_names=(column,),
         gap=window + horizon - 1,
         row_names=None if moments is None else _spans(moments[window:], horizon),
+        **about,
     )
 
 
@@ -186,18 +194,13 @@ def _moments(table: TableFile, column: str) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _filled_words(filled: int) -> str:
-    if not filled:
-        return ""
-    return f"; {filled} missing values filled by straight lines between their neighbors"
-
-
-def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], int]:
-    """Return a column as numbers with its gaps filled, and the number of gaps."""
+def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], str]:
+    """Return a column as numbers with its gaps filled, and a remark on the gaps for the source."""
     values, _ = read_column(table, column, as_numbers=True)
     missing = np.isnan(values)
     if missing.all():
         raise DataError("the series has no value", where=table.where(0, column))
     places = np.arange(len(values))
     values[missing] = np.interp(places[missing], places[~missing], values[~missing])
-    return values, int(missing.sum())
+    words = "missing values filled by straight lines between their neighbors"
+    return values, f"; {missing.sum()} {words}" if missing.any() else ""

@@ -40,7 +40,15 @@ def center_and_spread(values: NDArray[np.generic], scaling: Scaling) -> Pair:
         low, high = numbers.min(axis=0), numbers.max(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
             mean, deviation = numbers.mean(axis=0), numbers.std(axis=0)
-        _check_overflow(low, high, deviation)
+        wide = np.isfinite(low) & np.isfinite(high) & ~np.isfinite(deviation)
+        if wide.any():
+            column = int(wide.argmax())
+            raise DataError(
+                "the numbers are too large for a standard deviation",
+                given=f"{low[column]:.3g} to {high[column]:.3g} in entry {column} of the last axis",
+                expected="numbers whose squares are below 1.8e308",
+                fix="divide them by a power of ten, or remove the wrong values",
+            )
         # Rounding can make the deviation of equal numbers slightly larger than 0.
         deviation = np.where(low == high, 0.0, deviation)
     if scaling == "none":
@@ -50,20 +58,6 @@ def center_and_spread(values: NDArray[np.generic], scaling: Scaling) -> Pair:
     else:
         center, spread = mean, deviation
     return tuple(center.tolist()), tuple(np.where(spread == 0, 1.0, spread).tolist())
-
-
-def _check_overflow(
-    low: NDArray[np.float64], high: NDArray[np.float64], deviation: NDArray[np.float64]
-) -> None:
-    wide = np.isfinite(low) & np.isfinite(high) & ~np.isfinite(deviation)
-    if wide.any():
-        column = int(wide.argmax())
-        raise DataError(
-            "the numbers are too large for a standard deviation",
-            given=f"{low[column]:.3g} to {high[column]:.3g} in entry {column} of the last axis",
-            expected="numbers whose squares are below 1.8e308",
-            fix="divide them by a power of ten, or remove the wrong values",
-        )
 
 
 def _of_bytes(table: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:

@@ -132,7 +132,8 @@ def _read_csv(path: Path) -> TableFile:
     expected = "comma-separated values with a header"
     try:
         header = _header(path)
-        separator = _separator(path, header)
+        is_tsv = path.suffix.lower() == ".tsv"
+        separator = "\t" if is_tsv else max(SEPARATORS, key=header.count)
         _check_names(path, header, separator)
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
@@ -162,12 +163,6 @@ def _read_csv(path: Path) -> TableFile:
 def _header(path: Path) -> str:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return next((line for line in file if line.strip()), "").strip("\r\n")
-
-
-def _separator(path: Path, header: str) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    return max(SEPARATORS, key=header.count)
 
 
 def _check_names(path: Path, header: str, separator: str) -> None:
