@@ -7,16 +7,16 @@
 """
 
 from clearprop.data.batching import Batch, batches, batches_per_epoch, epoch_order
-from clearprop.data.catalog import Row, load, load_inputs
+from clearprop.data.catalog import LoadOptions, load, load_inputs
 from clearprop.data.catalog import available as list
 from clearprop.data.columns import Column
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
 from clearprop.data.description import Description, describe
 from clearprop.data.fitted_columns import FittedColumn
 from clearprop.data.idx import read_idx
+from clearprop.data.named_sets import Row
 from clearprop.data.new_texts import NewTexts, new_texts
 from clearprop.data.preprocessor import Preprocessor
-from clearprop.data.texts import decode_text, encode_text
 from clearprop.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Dataset",
     "Description",
     "FittedColumn",
+    "LoadOptions",
     "NewTexts",
     "Preprocessor",
     "Row",
@@ -33,9 +34,7 @@ __all__ = [
     "Vocabulary",
     "batches",
     "batches_per_epoch",
-    "decode_text",
     "describe",
-    "encode_text",
     "epoch_order",
     "list",
     "load",

@@ -1,4 +1,4 @@
-"""Batches in an order that seed and epoch decide, from memory or streamed from disk.
+"""Batches from memory or from disk, in an order that depends on seed and epoch.
 
 Shape letters: N examples, B batch size.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ BATCHES_AHEAD = 4
 
 
 class Batch(NamedTuple):
-    """Examples that are seen together: inputs (B, ...), not yet scaled, and targets (B, ...).
+    """Examples of one step: inputs (B, ...), not yet scaled, and targets (B, ...).
 
     Several inputs by name are a dict of such arrays.
     """
@@ -31,7 +32,7 @@ class Batch(NamedTuple):
 
 
 def epoch_order(length: int, seed: int, epoch: int) -> Indices:
-    """Return the rows of one epoch in their order, (N,): every row once.
+    """Return the order of the rows in one epoch, (N,); every row occurs once.
 
     Raises:
         ConfigurationError: seed or epoch is negative.
@@ -43,7 +44,7 @@ def epoch_order(length: int, seed: int, epoch: int) -> Indices:
 
 
 def batches_per_epoch(length: int, batch_size: int, *, drop_remainder: bool = True) -> int:
-    """Return how many batches an epoch has.
+    """Return the number of batches in an epoch.
 
     Raises:
         ConfigurationError: the batch size is not positive, or larger than the data.
@@ -78,22 +79,22 @@ def batches(
 ) -> Iterator[Batch]:
     """Return the batches of one epoch, from ``start_batch`` on.
 
-    The order is the same whether the set is in memory or streamed, and depends on ``seed`` and
-    ``epoch`` alone, so that (epoch, batch) is all that a resumed run needs. Streamed sets are read
-    ahead by Grain in threads.
+    The order depends on ``seed`` and ``epoch`` alone, and is the same for sets in memory and
+    streamed sets; a resumed run needs only the numbers of epoch and batch. Grain reads streamed
+    sets ahead in threads.
 
     Args:
         dataset: a part of ``Splits``, or any data set.
         batch_size: examples in a batch.
-        seed: of the order.
-        epoch: from 0 up; each has its own order.
+        seed: the seed of the order.
+        epoch: from 0 up; each epoch has its own order.
         start_batch: how many batches of the epoch to leave out.
-        shuffle: False takes the rows as they stand.
-        drop_remainder: False yields a smaller last batch where the rows do not divide.
+        shuffle: False takes the rows in their own order.
+        drop_remainder: False yields a smaller last batch if rows are left over.
 
     Raises:
-        ConfigurationError: a batch size of 0 or larger than the data, a start that is negative or
-            past the end, a negative seed, or Grain is needed and not installed.
+        ConfigurationError: the batch size is 0 or larger than the data, ``start_batch`` is negative
+            or past the end, the seed is negative, or Grain is needed and not installed.
 
     >>> data = Dataset("ten", np.arange(10.0)[:, None], np.arange(10.0), "regression")
     >>> [batch.inputs.ravel().tolist() for batch in batches(data, 4, shuffle=False, start_batch=1)]
@@ -118,21 +119,21 @@ def batches(
     return (plan[index] for index in range(start_batch, count))
 
 
+@dataclass(frozen=True, eq=False)
 class BatchPlan:
-    """The batches of one epoch by number: what Grain reads, and what memory is read by.
+    """The batches of one epoch by number; Grain and `batches` read from it.
 
     Args:
-        dataset: where the rows come from.
-        order: the rows in their order, (N,).
+        dataset: the source of the rows.
+        order: the order of the rows, (N,).
         batch_size: rows in a batch.
         count: batches in the epoch.
     """
 
-    def __init__(self, dataset: Dataset, order: Indices, batch_size: int, count: int) -> None:
-        self.dataset = dataset
-        self.order = order
-        self.batch_size = batch_size
-        self.count = count
+    dataset: Dataset
+    order: Indices
+    batch_size: int
+    count: int
 
     def __len__(self) -> int:
         return self.count
@@ -147,7 +148,7 @@ def _streamed(plan: BatchPlan, start_batch: int) -> Iterator[Batch]:
         import grain
     except ImportError as error:
         raise ConfigurationError(
-            "this data set is read batch by batch, for which Grain is needed",
+            "this data set is read batch by batch, which needs Grain",
             where=plan.dataset.name,
             given="grain is not installed",
             fix="pip install 'clearprop[stream]', or hold all in memory: stream=False",

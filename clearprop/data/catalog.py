@@ -1,119 +1,49 @@
-"""Every data set by name or path: ``load``, ``list`` and ``describe``."""
+"""Loads every data set, by its name or from a path."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import arrays, labelled_texts, pictures, series, tables, tagged_texts, texts
-from clearprop.data.bundled import BUNDLED, bundled
 from clearprop.data.dataset import Dataset
-from clearprop.data.description import shape_words
-from clearprop.data.mnist import IDX_SETS, STEMS, idx_files, load_idx_set, read_idx_set
-from clearprop.data.new_texts import new_texts, reads_words
+from clearprop.data.mnist import STEMS, idx_files, read_idx_set
+from clearprop.data.named_sets import NAMED, Row
+from clearprop.data.new_texts import check_suffix, new_texts, reads_words
 from clearprop.data.preprocessor import Preprocessor, Task
-from clearprop.data.sequence_sets import SEQUENCE_SETS
-from clearprop.data.table_file import CSV_SUFFIXES, PARQUET_SUFFIXES
-from clearprop.data.truth_tables import GATES, truth_table
+from clearprop.data.pronunciations import Pronunciations
+from clearprop.data.table_file import TABLE_SUFFIXES
+from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ConfigurationError, DataError, nearest, unknown_name
 
-TABLE_SUFFIXES = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES, *tagged_texts.SUFFIXES)
 
-TABLE_OPTIONS = ("target", "task", "ignore", "categorical", "numeric")
-ROWS_OPTIONS = ("target", "text", "sequence_length")
-SERIES_OPTIONS = ("target", "window", "horizon")
-TAG_OPTIONS = ("tags", "sequence_length")
+Loader: TypeAlias = tuple[tuple[str, ...], Callable[..., Dataset]]
+"""The options of a kind of data, and the function that loads a path with them."""
 
-Loader: TypeAlias = tuple[str, tuple[str, ...], Callable[..., Dataset]]
-"""What a kind of data is called, its options, and what loads it with them."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the list of named data sets."""
-
-    name: str
-    kind: str
-    size: str
-    source: str
-    licence: str
+KINDS: dict[str, Loader] = {
+    "a folder of idx files": ((), lambda path: read_idx_set(idx_files(path), path.name)),
+    "a folder of texts": (("sequence_length",), labelled_texts.load_folder),
+    "a folder of pictures": (("size", "channels", "stream"), pictures.load_pictures),
+    "a text with tags": (("tags", "sequence_length"), tagged_texts.load_tagged),
+    "a series": (("target", "window", "horizon"), series.load_series_file),
+    "a table of texts": (("target", "text", "sequence_length"), labelled_texts.load_rows),
+    "a table": (("target", "task", "ignore", "categorical", "numeric"), tables.load_table),
+    "a .npz file": (("task",), arrays.load_arrays),
+    "a text": (("sequence_length", "stride"), texts.load_text),
+}
 
 
-def available() -> tuple[Row, ...]:
-    """Return a row for each data set that has a name here; nothing is loaded.
+class LoadOptions(TypedDict, total=False):
+    """The options of `load`; None is the same as an option that is not given.
 
-    >>> [row.name for row in available()][:2]
-    ['digits', 'iris']
-    """
-    rows = [
-        Row(
-            name,
-            about.task,
-            f"{about.examples} x {shape_words(about.shape)}",
-            about.source,
-            about.licence,
-        )
-        for name, about in BUNDLED.items()
-    ]
-    rows += [
-        Row(name, "classification", "60000 + 10000 x 28x28x1", about.source, about.licence)
-        for name, about in IDX_SETS.items()
-    ]
-    rows += [
-        Row(
-            name,
-            "classification",
-            f"{len(values)} x {len(values) // 2}",
-            "truth table",
-            "public domain",
-        )
-        for name, values in GATES.items()
-    ]
-    rows += [
-        Row(name, about.task, about.size, about.source, about.licence)
-        for name, about in SEQUENCE_SETS.items()
-    ]
-    return tuple(rows)
-
-
-def load(
-    name_or_path: str | Path,
-    *,
-    folder: str | Path | None = None,
-    target: str | None = None,
-    task: Task | None = None,
-    ignore: Sequence[str] | None = None,
-    categorical: Sequence[str] | None = None,
-    numeric: Sequence[str] | None = None,
-    size: int | tuple[int, int] | None = None,
-    channels: int | None = None,
-    sequence_length: int | None = None,
-    stride: int | None = None,
-    window: int | None = None,
-    horizon: int | None = None,
-    text: str | None = None,
-    tags: bool | None = None,
-    limit: int | None = None,
-    stress: bool | None = None,
-    pronunciations: Literal["first", "all"] | None = None,
-    stream: bool | None = None,
-) -> Dataset:
-    """Return a data set by its name, or from a file or folder.
-
-    Names: see ``clearprop.data.list()``. Files: ``.csv``, ``.tsv``, ``.parquet`` (tables), ``.npz``
-    (arrays), ``.txt`` (text), ``.conll``, ``.tags``, ``.iob`` (words with their tags). Folders:
-    pictures or ``.txt`` files by class, or the four idx files of MNIST's kind.
-
-    Args:
-        name_or_path: what to load.
+    Attributes:
         folder: MNIST and Fashion-MNIST: where the idx files are.
         target: tables: the column to predict.
         task: tables and arrays: "classification" or "regression", where the guess is wrong.
@@ -122,17 +52,58 @@ def load(
         numeric: tables: columns to take as numbers.
         size: pictures: height and width to stretch to.
         channels: pictures: 1 for gray, 3 for color.
-        sequence_length: text: characters in a window; labelled and tagged texts: words of a text
-            that are taken.
-        stride: text: characters from the beginning of a window to the next one's.
+        sequence_length: text: characters in a window; labelled and tagged texts: words to take of
+            each text.
+        stride: text: characters from the beginning of a window to the beginning of the next.
         window: series: values in a window; with it a table's ``target`` column is a series.
         horizon: series: values to predict.
-        text: tables: the column of texts, from which to predict the target.
-        tags: ``.txt`` and ``.tsv``: True reads a word and its tag a line.
+        text: tables: the column of texts from which to predict the target.
+        tags: ``.txt`` and ``.tsv``: True reads one word and its tag from each line.
         limit: cmudict, digit-captions: how many examples to take.
         stress: cmudict: True distinguishes vowels by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
         stream: pictures: True to read batch by batch, False to hold all in memory.
+    """
+
+    folder: str | Path | None
+    target: str | None
+    task: Task | None
+    ignore: Sequence[str] | None
+    categorical: Sequence[str] | None
+    numeric: Sequence[str] | None
+    size: int | tuple[int, int] | None
+    channels: int | None
+    sequence_length: int | None
+    stride: int | None
+    window: int | None
+    horizon: int | None
+    text: str | None
+    tags: bool | None
+    limit: int | None
+    stress: bool | None
+    pronunciations: Pronunciations | None
+    stream: bool | None
+
+
+def available() -> tuple[Row, ...]:
+    """Return a row for each data set that has a name; nothing is loaded.
+
+    >>> [row.name for row in available()][:2]
+    ['digits', 'iris']
+    """
+    return tuple(NAMED.values())
+
+
+def load(name_or_path: str | Path, **options: Unpack[LoadOptions]) -> Dataset:
+    """Return a data set by its name, or from a file or folder.
+
+    Names: see ``clearprop.data.list()``. Files: ``.csv``, ``.tsv``, ``.parquet`` (tables), ``.npz``
+    (arrays), ``.txt`` (text), ``.conll``, ``.tags``, ``.iob`` (words with their tags). Folders:
+    pictures or ``.txt`` files by class, or the four idx files of MNIST's kind.
+
+    Args:
+        name_or_path: what to load.
+        options: see `LoadOptions`.
 
     Raises:
         ConfigurationError: an unknown name, or an option that this kind of data does not have.
@@ -141,26 +112,6 @@ def load(
     >>> load("iris").class_names
     ('setosa', 'versicolor', 'virginica')
     """
-    options = {
-        "folder": folder,
-        "target": target,
-        "task": task,
-        "ignore": ignore,
-        "categorical": categorical,
-        "numeric": numeric,
-        "size": size,
-        "channels": channels,
-        "sequence_length": sequence_length,
-        "stride": stride,
-        "window": window,
-        "horizon": horizon,
-        "text": text,
-        "tags": tags,
-        "limit": limit,
-        "stress": stress,
-        "pronunciations": pronunciations,
-        "stream": stream,
-    }
     given = {name: value for name, value in options.items() if value is not None}
     kind, accepted, loader = _loader(name_or_path, given)
     for option in given:
@@ -171,7 +122,8 @@ def load(
                 given=f"{option}={given[option]!r}",
                 expected=f"one of {', '.join(accepted)}" if accepted else "no options",
             )
-    if task is not None and task not in ("classification", "regression"):
+    task = options.get("task")
+    if task not in (None, "classification", "regression"):
         raise unknown_name("task", task, ("classification", "regression"))
     return loader(**given)
 
@@ -194,10 +146,10 @@ def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[s
 
 
 def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.generic]:
-    """Return new examples from a file, raw, as ``preprocessor.apply`` takes them: for a prediction.
+    """Return raw examples from a file for a prediction, as ``preprocessor.apply`` takes them.
 
-    A table may lack the target; a text becomes one example (1, T) of its last T characters. For a
-    model of words each line is a text or a sentence; `new_texts` says which words are unknown.
+    A table does not need the target. A text becomes one example (1, T), its last T characters. For
+    a model of words each line is a text or a sentence; `new_texts` says which words are unknown.
 
     Raises:
         DataError: the file is missing, damaged, or not of the kind that the model was trained on.
@@ -206,13 +158,15 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     if not path.exists():
         raise _missing(path)
     if preprocessor.kind == "table":
-        _check_suffix(path, TABLE_SUFFIXES, "a table")
+        check_suffix(path, TABLE_SUFFIXES, "a table")
         return tables.read_inputs(path, preprocessor)
     if reads_words(preprocessor):
         return new_texts(path, preprocessor).tokens
     if preprocessor.kind == "tokens":
-        _check_suffix(path, TEXT_SUFFIXES, "a text")
-        return _last_window(path, preprocessor)
+        check_suffix(path, TEXT_SUFFIXES, "a text")
+        text = texts.read_text(path)[-preprocessor.input_shape[0] :]
+        characters = Vocabulary(preprocessor.class_names or (), "character")
+        return characters.encode(text, where=str(path))[None]
     if path.suffix.lower() == ".npz":
         return arrays.read_inputs(path)
     if preprocessor.kind == "bytes" and len(preprocessor.input_shape) == 3:
@@ -223,72 +177,42 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     raise _unreadable_kind(path, ".npz files and tables" if of_columns else ".npz files")
 
 
-def _loader(name_or_path: str | Path, given: Mapping[str, object]) -> Loader:
-    name = str(name_or_path).lower().replace("_", "-")
-    if isinstance(name_or_path, str):
-        if name in BUNDLED:
-            return name, (), lambda: bundled(name)
-        if name in GATES:
-            return name, (), lambda: truth_table(name)
-        if name in IDX_SETS:
-            known = IDX_SETS[name]
-            return name, ("folder",), lambda folder=None: load_idx_set(known, folder)
-        if name in SEQUENCE_SETS:
-            return name, SEQUENCE_SETS[name].options, SEQUENCE_SETS[name].load
+def _loader(
+    name_or_path: str | Path, given: Mapping[str, object]
+) -> tuple[str, tuple[str, ...], Callable[..., Dataset]]:
+    row = NAMED.get(str(name_or_path).lower().replace("_", "-"))
+    if row is not None and isinstance(name_or_path, str):
+        return row.name, row.options, row.load
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        return _folder_loader(path)
-    suffix = path.suffix.lower()
     if not path.exists():
-        if suffix or len(path.parts) > 1:
+        if path.suffix or len(path.parts) > 1:
             raise _missing(path)
-        names = [row.name for row in available()]
-        raise unknown_name("data set", str(name_or_path), names)
-    return _file_loader(path, suffix, given)
+        raise unknown_name("data set", str(name_or_path), NAMED)
+    kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
+    options, read = KINDS[kind]
+    return kind, options, partial(read, path)
 
 
-def _file_loader(path: Path, suffix: str, given: Mapping[str, object]) -> Loader:
-    is_table = suffix in TABLE_SUFFIXES
-    options: tuple[str, ...]
-    read: Callable[..., Dataset]
+def _folder_kind(path: Path) -> str:
+    if len(idx_files(path)) == len(STEMS):
+        return "a folder of idx files"
+    has_texts = labelled_texts.is_folder_of_texts(path)
+    return "a folder of texts" if has_texts else "a folder of pictures"
+
+
+def _file_kind(path: Path, given: Mapping[str, object]) -> str:
+    suffix = path.suffix.lower()
     if suffix in tagged_texts.SUFFIXES or given.get("tags"):
-        kind, options, read = "a text with tags", TAG_OPTIONS, tagged_texts.load_tagged
-    elif is_table and ("window" in given or "horizon" in given):
-        kind, options, read = "a series", SERIES_OPTIONS, series.load_series_file
-    elif is_table and "text" in given:
-        kind, options, read = "a table of texts", ROWS_OPTIONS, labelled_texts.load_rows
-    elif is_table:
-        kind, options, read = "a table", TABLE_OPTIONS, tables.load_table
-    elif suffix == ".npz":
-        kind, options, read = "a .npz file", ("task",), arrays.load_arrays
-    elif suffix in TEXT_SUFFIXES:
-        kind, options, read = "a text", ("sequence_length", "stride"), texts.load_text
-    else:
-        raise _unreadable_kind(path, f"{', '.join(KNOWN_SUFFIXES)}, or a folder of pictures")
-    return kind, options, functools.partial(read, path)
-
-
-def _folder_loader(path: Path) -> Loader:
-    files = idx_files(path)
-    if len(files) == len(STEMS):
-        return "a folder of idx files", (), lambda: read_idx_set(files, name=path.name)
-    if labelled_texts.is_folder_of_texts(path):
-        options = ("sequence_length",)
-        return (
-            "a folder of texts",
-            options,
-            lambda **given: labelled_texts.load_folder(path, **given),
-        )
-    return (
-        "a folder of pictures",
-        ("size", "channels", "stream"),
-        lambda **given: pictures.load_pictures(path, **given),
-    )
-
-
-def _last_window(path: Path, preprocessor: Preprocessor) -> NDArray[np.int32]:
-    text = texts.read_text(path)[-preprocessor.input_shape[0] :]
-    return texts.encode_text(text, preprocessor.class_names or (), where=str(path))[None]
+        return "a text with tags"
+    if suffix in TABLE_SUFFIXES:
+        if "window" in given or "horizon" in given:
+            return "a series"
+        return "a table of texts" if "text" in given else "a table"
+    if suffix == ".npz":
+        return "a .npz file"
+    if suffix in TEXT_SUFFIXES:
+        return "a text"
+    raise _unreadable_kind(path, f"{', '.join(KNOWN_SUFFIXES)}, or a folder of pictures")
 
 
 def _missing(path: Path) -> DataError:
@@ -299,15 +223,6 @@ def _missing(path: Path) -> DataError:
         where=str(path),
         fix=f"did you mean {str(path.parent / close)!r}?" if close else None,
     )
-
-
-def _check_suffix(path: Path, suffixes: Sequence[str], kind: str) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise DataError(
-            f"the model was trained on {kind}",
-            where=str(path),
-            expected=f"a file that ends in {', '.join(suffixes)}",
-        )
 
 
 def _unreadable_kind(path: Path, expected: str) -> DataError:

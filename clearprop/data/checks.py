@@ -1,22 +1,24 @@
-"""What every data set must satisfy, with the message that names the example at fault.
+"""Checks of examples and options; their messages name the first wrong example.
 
 Shape letters: N examples, K classes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.sources import Inputs, Named
-from clearprop.errors import DataError
+from clearprop.errors import ConfigurationError, DataError
 
 
 def check_lengths(name: str, inputs: Inputs, targets: NDArray[np.generic]) -> None:
-    """Raise unless there is at least one example and one target for each.
+    """Raise unless there is at least one example, and one target for each example.
 
     Raises:
-        DataError: the counts differ or are 0.
+        DataError: the numbers of examples and targets differ, or they are 0.
     """
     if len(inputs) != len(targets):
         raise DataError(
@@ -29,10 +31,10 @@ def check_lengths(name: str, inputs: Inputs, targets: NDArray[np.generic]) -> No
 
 
 def check_names(name: str, inputs: Named) -> None:
-    """Raise unless inputs by name have names, and all of them the same number of examples.
+    """Raise unless every input has a name, and all inputs have the same number of examples.
 
     Raises:
-        DataError: no input, a name that is no text, or counts that differ.
+        DataError: there is no input, a name is not a text, or the numbers of examples differ.
     """
     if not inputs or not all(isinstance(key, str) and key for key in inputs):
         raise DataError(
@@ -50,32 +52,105 @@ def check_names(name: str, inputs: Named) -> None:
         )
 
 
-def check_tokens(name: str, inputs: Inputs, tokens: int) -> None:
-    """Raise unless inputs are whole numbers below the size of their vocabulary.
+def check_none(
+    wrong: NDArray[np.bool_], values: NDArray[np.generic], problem: str, **about: str | None
+) -> None:
+    """Raise if a value is wrong; the message names the first wrong value and its example.
+
+    Args:
+        wrong: (N, ...), True where a value is wrong.
+        values: (N, ...), the values themselves.
+        problem: what is wrong with such a value.
+        about: further parts of the error: ``where``, ``expected``, ``fix``.
 
     Raises:
-        DataError: other numbers, or a token that the vocabulary does not have.
+        DataError: a value is wrong.
     """
-    if inputs.dtype.kind not in "iu":
-        raise DataError("tokens are whole numbers", where=name, given=f"an array of {inputs.dtype}")
-    if not isinstance(inputs, np.ndarray):
-        return
-    wrong = np.less(inputs, 0) | np.greater_equal(inputs, tokens)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        inside = f", at {place[1:]}" if len(place) > 1 else ""
+        given = f"{values[place]} in example {place[0]}{inside}"
+        raise DataError(problem, given=given, **about)
+
+
+def check_at_least_one(where: str | None = None, **sizes: int | None) -> None:
+    """Raise unless every size that is given is at least 1.
+
+    Args:
+        where: the place that the error names.
+        sizes: the sizes by the names of their options; None is not checked.
+
+    Raises:
+        ConfigurationError: a size is below 1, or a truth value.
+    """
+    for name, size in sizes.items():
+        if size is not None and (isinstance(size, bool) or size < 1):
+            raise ConfigurationError(
+                f"{name} must be at least 1", where=where, given=f"{name}={size}"
+            )
+
+
+def check_classes(names: Sequence[str], where: str | None) -> None:
+    """Raise unless there are two classes or more.
+
+    Raises:
+        DataError: there is one class.
+    """
+    if len(names) < 2:
         raise DataError(
+            "there is only one class, so there is nothing to learn",
+            where=where,
+            given=f"every target is {names[0]!r}",
+            expected="two classes or more",
+        )
+
+
+def check_one_label_each(targets: NDArray[np.generic], where: str) -> None:
+    """Raise unless the targets are one label for each example, (N,).
+
+    Raises:
+        DataError: the targets have more axes or none.
+    """
+    if targets.ndim != 1:
+        raise DataError(
+            "there must be one label for each example",
+            where=where,
+            given=f"targets of shape {targets.shape}",
+            expected="(examples,)",
+            fix="turn one-hot rows into labels: targets.argmax(axis=1)",
+        )
+
+
+def check_tokens(name: str, inputs: Inputs, tokens: int) -> None:
+    """Raise unless the inputs are whole numbers below the size of their vocabulary.
+
+    Raises:
+        DataError: the inputs are other numbers, or a token is not in the vocabulary.
+    """
+    if inputs.dtype.kind not in "iu":
+        raise DataError(
+            "tokens must be whole numbers", where=name, given=f"an array of {inputs.dtype}"
+        )
+    if isinstance(inputs, np.ndarray):
+        check_none(
+            np.less(inputs, 0) | np.greater_equal(inputs, tokens),
+            inputs,
             "a token is not in the vocabulary",
             where=name,
-            given=f"{inputs[place]} in example {place[0]}",
             expected=f"from 0 to {tokens - 1}",
         )
 
 
 def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
-    """Raise unless the inputs are finite numbers, (N, ...); NaN passes where values may be missing.
+    """Raise unless the inputs are finite numbers, (N, ...).
+
+    Args:
+        name: the place that the error names.
+        inputs: what is checked.
+        may_miss_values: True allows NaN.
 
     Raises:
-        DataError: no axis for one example, nothing in it, no numbers, or a number not finite.
+        DataError: an example has no axis, is empty or is not made of finite numbers.
     """
     if len(inputs.shape) < 2:
         raise DataError(
@@ -83,7 +158,7 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
             where=name,
             given=f"inputs of shape {inputs.shape}",
             expected="(examples, features) or (examples, height, width, channels)",
-            fix="one number for each example is inputs[:, None]",
+            fix="add an axis if an example is one number: inputs[:, None]",
         )
     if 0 in inputs.shape:
         raise DataError(
@@ -93,16 +168,13 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
             expected="at least one number for each example",
         )
     if inputs.dtype.kind not in "biuf":
-        raise DataError("inputs must be numbers", where=name, given=f"an array of {inputs.dtype}")
-    if not isinstance(inputs, np.ndarray) or inputs.dtype.kind != "f":
-        return
-    bad = np.isinf(inputs) if may_miss_values else ~np.isfinite(inputs)
-    if bad.any():
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
+        raise DataError(f"inputs must be numbers, not {inputs.dtype}", where=name)
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f":
+        check_none(
+            np.isinf(inputs) if may_miss_values else ~np.isfinite(inputs),
+            inputs,
             "an input is not a finite number",
             where=name,
-            given=f"{inputs[place]} in example {place[0]}, at {place[1:]}",
             fix="fill or drop it, or load a CSV or Parquet table, whose gaps are filled",
         )
 
@@ -110,12 +182,13 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
 def checked_labels(
     name: str, task: str, targets: NDArray[np.number], class_names: tuple[str, ...] | None
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return labels as int32 with the names of their classes, numerals where they have none.
+    """Return labels as int32, and the names of their classes: "0", "1", ... unless given.
 
-    Of a text -1 is a label too, of a place that is not counted.
+    In a text the label -1 marks a place that is not counted.
 
     Raises:
-        DataError: labels are no integers, not one for each example, out of range or of one class.
+        DataError: a label is not an integer or out of range, an example has not exactly one label,
+            or there is only one class.
 
     >>> checked_labels("gate", "classification", np.array([0, 1]), None)
     (array([0, 1], dtype=int32), ('0', '1'))
@@ -123,84 +196,57 @@ def checked_labels(
     if targets.dtype.kind not in "iu":
         fix = "targets.astype('int32')" if targets.dtype.kind in "bf" else None
         if targets.dtype.kind == "f" and not np.array_equal(targets, np.round(targets)):
-            fix = "numbers to predict are task='regression'"
+            fix = "task='regression', if numbers are to be predicted"
         raise DataError(
-            f"the targets of {task} are whole-number labels",
+            f"the targets of {task} must be whole-number labels",
             where=name,
             given=f"an array of {targets.dtype}",
             expected="integers from 0 to classes - 1",
             fix=fix,
         )
-    if task == "classification" and targets.ndim != 1:
-        raise DataError(
-            "labels must be one number for each example",
-            where=name,
-            given=f"targets of shape {targets.shape}",
-            expected="(examples,)",
-            fix="one-hot rows become labels by targets.argmax(axis=1)",
-        )
+    if task == "classification":
+        check_one_label_each(targets, name)
     if class_names is None:
-        class_names = tuple(str(label) for label in range(max(int(targets.max()) + 1, 1)))
-    _check_range(name, targets, class_names, -1 if task == "text" else 0)
+        class_names = tuple(map(str, range(max(int(targets.max()) + 1, 1))))
+    lowest = -1 if task == "text" else 0
+    check_none(
+        (targets < lowest) | (targets >= len(class_names)),
+        targets,
+        "a label is out of range",
+        where=name,
+        expected=f"from 0 to {len(class_names) - 1}, for {len(class_names)} classes"
+        + (", or -1 where a place is not counted" if lowest else ""),
+        fix="count labels from 0, and name every class",
+    )
+    check_classes(class_names, name)
     return targets.astype(np.int32, copy=False), class_names
-
-
-def _check_range(
-    name: str, targets: NDArray[np.number], class_names: tuple[str, ...], lowest: int
-) -> None:
-    wrong = (targets < lowest) | (targets >= len(class_names))
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(
-            "a label is out of range",
-            where=name,
-            given=f"{targets[place]} in example {place[0]}",
-            expected=f"from 0 to {len(class_names) - 1}, for {len(class_names)} classes"
-            + (", or -1 where none counts" if lowest else ""),
-            fix="count labels from 0, and name every class",
-        )
-    if len(class_names) < 2:
-        raise DataError(
-            "there is only one class, so there is nothing to learn",
-            where=name,
-            given=f"every label is {class_names[0]!r}",
-            expected="two classes or more",
-        )
 
 
 def checked_numbers(name: str, targets: NDArray[np.generic]) -> NDArray[np.float32]:
     """Return regression targets as float32 (N, outputs).
 
     Raises:
-        DataError: a target is no finite number.
+        DataError: a target is not a finite number, or too large for float32.
 
     >>> checked_numbers("line", np.array([1, 2])).tolist()
     [[1.0], [2.0]]
     """
     if targets.dtype.kind not in "biuf":
-        raise DataError(
-            "the targets of regression are numbers",
-            where=name,
-            given=f"an array of {targets.dtype}",
-        )
-    bad = ~np.isfinite(targets)
-    if bad.any():
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
-            "a target is not a finite number",
-            where=name,
-            given=f"{targets[place]} in example {place[0]}",
-            fix="drop the rows whose target is unknown",
-        )
-    large = np.abs(targets.astype(np.float64)) > np.finfo(np.float32).max
-    if large.any():
-        place = tuple(int(i) for i in np.argwhere(large)[0])
-        raise DataError(
-            "a target is too large for single precision",
-            where=name,
-            given=f"{targets[place]} in example {place[0]}",
-            expected="numbers below 3.4e38",
-            fix="divide the targets by a power of ten, or drop the row",
-        )
+        raise DataError(f"regression targets must be numbers, not {targets.dtype}", where=name)
+    check_none(
+        ~np.isfinite(targets),
+        targets,
+        "a target is not a finite number",
+        where=name,
+        fix="drop the rows whose target is unknown",
+    )
+    check_none(
+        np.abs(targets.astype(np.float64)) > np.finfo(np.float32).max,
+        targets,
+        "a target is too large for single precision",
+        where=name,
+        expected="numbers below 3.4e38",
+        fix="divide the targets by a power of ten, or drop the row",
+    )
     columns = targets[:, None] if targets.ndim == 1 else targets
     return columns.astype(np.float32, copy=False)

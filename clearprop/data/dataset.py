@@ -1,4 +1,4 @@
-"""A data set: inputs, targets and what is known of them; and its three parts.
+"""Data sets: inputs, targets and facts about them; and the three parts of a split.
 
 Shape letters: N examples, K classes.
 """
@@ -6,32 +6,18 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.checks import (
-    check_inputs,
-    check_lengths,
-    check_names,
-    check_tokens,
-    checked_labels,
-    checked_numbers,
-)
+from clearprop.data import checks, splitting
 from clearprop.data.columns import Column, recode
 from clearprop.data.encoded import encoded_inputs
-from clearprop.data.preprocessor import INPUTS, Preprocessor, Scaling, Task
+from clearprop.data.preprocessor import INPUTS, Preprocessor, Task
 from clearprop.data.sources import Indices, Inputs, Rows, by_name, rows_of, size_in_bytes
-from clearprop.data.splitting import (
-    SplitRows,
-    check_fractions,
-    grouped,
-    in_order,
-    shuffled,
-    stratified,
-)
+from clearprop.data.statistics import Scaling
 from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ClearpropError, DataError, unknown_name
 
@@ -39,7 +25,7 @@ STREAM_LIMIT_BYTES = 2 * 2**30
 
 
 class About(TypedDict, total=False):
-    """Fields of a data set beside its examples, for what makes one."""
+    """Fields of a data set that the functions which make one pass on."""
 
     source: str
     licence: str
@@ -53,34 +39,35 @@ class Dataset:
     """Examples with their targets.
 
     Args:
-        name: what it is called in messages and reports.
+        name: the name in messages and reports.
         inputs: (N, ...) numbers; pictures are (N, height, width, channels), best as uint8. A table
-            is float (N, columns) with NaN for what is missing and codes for categories. Several
+            is float (N, columns) with NaN for missing values and codes for categories. Several
             inputs of an example are a dict of arrays by name, ``{"source": ..., "target": ...}``.
         targets: classification: int32 labels (N,) from 0 to K-1. Regression: float32 (N, outputs);
-            (N,) is taken as one output. Text: int32 labels (N, T), one for each place; -1 where
-            none counts.
+            (N,) is taken as one output. Text: int32 labels (N, T), one for each place; -1 marks a
+            place that is not counted.
         task: "classification", "regression" or "text".
-        class_names: names of the labels, or the vocabulary of a text; the numerals where None.
-        feature_names: names of the entries of the last axis, where they have names.
-        source: where it comes from.
-        licence: under which terms.
-        test: the official held-out part, where the set has one.
-        columns: names and categories of a table whose inputs may have missing values.
+        class_names: names of the labels, or the vocabulary of a text; None takes "0", "1", ...
+        feature_names: names of the entries of the last axis, if they have names.
+        source: where the data comes from.
+        licence: under which terms it may be used.
+        test: the official test part, if there is one.
+        columns: names and categories of a table, whose inputs may have missing values.
         scaling: how ``split`` scales the inputs by default.
         stream: True to read batches from disk or host memory, False to keep all on the device; None
             decides by size.
-        preprocessor: what the inputs were encoded by; None while they are raw.
-        vocabularies: of inputs that are tokens, by their names ("inputs" where they have none), and
-            of "targets" that are.
-        groups: int (N,): examples of the same number stay in the same part of a split.
-        gap: of windows of a series, whose rows stay in order: how many windows lie between two
-            parts, so that no two parts share a number. None where rows are no such windows.
-        text_column: of texts from a table: the column that they stood in.
-        row_names: what each example is called, such as the year that a window predicts.
+        preprocessor: the preprocessor that encoded the inputs; None for raw inputs.
+        vocabularies: the vocabularies of inputs that are tokens, by the name of the input
+            ("inputs" for one without a name), and of targets that are tokens ("targets").
+        groups: int (N,): examples with the same number stay in the same part of a split.
+        gap: for windows of a text or series, how many windows a split leaves out between two parts,
+            so that no two parts share a value; None if the rows are not such windows.
+        text_column: for texts from a table, the column of the texts.
+        row_names: the name of each example, such as the year that a window predicts.
 
     Raises:
-        DataError: no rows, counts that differ, missing or infinite numbers, labels out of range.
+        DataError: there are no rows, the numbers of inputs and targets differ, a number is missing
+            or infinite, or a label is out of range.
 
     >>> data = Dataset("gate", np.array([[0.0], [1.0]]), np.array([1, 0]), "classification")
     >>> data.class_names, data.targets.dtype, len(data)
@@ -96,15 +83,16 @@ class Dataset:
     source: str = "made in memory"
     licence: str = "not stated"
     test: Dataset | None = None
-    columns: tuple[Column, ...] | None = field(default=None, kw_only=True)
-    scaling: Scaling = field(default="standard", kw_only=True)
-    stream: bool | None = field(default=None, kw_only=True)
-    preprocessor: Preprocessor | None = field(default=None, kw_only=True)
-    vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict, kw_only=True)
-    groups: NDArray[np.generic] | None = field(default=None, kw_only=True)
-    gap: int | None = field(default=None, kw_only=True)
-    text_column: str | None = field(default=None, kw_only=True)
-    row_names: tuple[str, ...] | None = field(default=None, kw_only=True)
+    _: KW_ONLY
+    columns: tuple[Column, ...] | None = None
+    scaling: Scaling = "standard"
+    stream: bool | None = None
+    preprocessor: Preprocessor | None = None
+    vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict)
+    groups: NDArray[np.generic] | None = None
+    gap: int | None = None
+    text_column: str | None = None
+    row_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -112,22 +100,22 @@ class Dataset:
         if self.scaling not in get_args(Scaling):
             raise unknown_name("scaling", self.scaling, get_args(Scaling))
         if by_name(self.inputs):
-            check_names(self.name, self.inputs)
+            checks.check_names(self.name, self.inputs)
         for name, inputs in self._each_input():
             where = self.name if name == INPUTS else f"{self.name}, {name}"
-            check_lengths(where, inputs, self.targets)
-            check_inputs(where, inputs, may_miss_values=self.columns is not None)
+            checks.check_lengths(where, inputs, self.targets)
+            checks.check_inputs(where, inputs, may_miss_values=self.columns is not None)
             if name in self.vocabularies:
-                check_tokens(where, inputs, len(self.vocabularies[name]))
+                checks.check_tokens(where, inputs, len(self.vocabularies[name]))
         if self.groups is not None:
-            check_lengths(self.name, self.groups, self.targets)
+            checks.check_lengths(self.name, self.groups, self.targets)
         if self.row_names is not None:
-            check_lengths(self.name, np.asarray(self.row_names), self.targets)
+            checks.check_lengths(self.name, np.asarray(self.row_names), self.targets)
         targets, class_names = np.asarray(self.targets), self.class_names
         if self.task == "regression":
-            targets = checked_numbers(self.name, targets)
+            targets = checks.checked_numbers(self.name, targets)
         else:
-            targets, class_names = checked_labels(self.name, self.task, targets, class_names)
+            targets, class_names = checks.checked_labels(self.name, self.task, targets, class_names)
         object.__setattr__(self, "targets", targets)
         object.__setattr__(self, "class_names", class_names)
 
@@ -144,7 +132,7 @@ class Dataset:
 
     @property
     def noun(self) -> str:
-        """What an example is: "example", "text", "sentence" or "window" (of a text or series).
+        """The word for an example: "example", "text", "sentence" or "window" (of a text or series).
 
         >>> Dataset("r", np.zeros((3, 2)), np.zeros(3), "regression").noun
         'example'
@@ -158,7 +146,7 @@ class Dataset:
 
     @property
     def input_shape(self) -> Any:
-        """The shape of one example; of several inputs by name, a dict of shapes."""
+        """The shape of one example; a dict of shapes for several inputs by name."""
         shapes = {name: tuple(inputs.shape[1:]) for name, inputs in self._each_input()}
         return shapes if by_name(self.inputs) else shapes[INPUTS]
 
@@ -169,7 +157,7 @@ class Dataset:
 
     @property
     def streamed(self) -> bool:
-        """Whether batches are fetched one by one rather than from a copy on the device."""
+        """Whether batches are read one by one, and not from a copy on the device."""
         for _, inputs in self._each_input():
             if not isinstance(inputs, np.ndarray) or isinstance(inputs, np.memmap):
                 return True
@@ -181,22 +169,18 @@ class Dataset:
         """Return the data set of these rows; a streamed set is not copied.
 
         Raises:
-            DataError: no rows are asked for.
+            DataError: there are no rows.
         """
-        inputs: Any
-        if not self.streamed:
-            inputs = rows_of(self.inputs, rows)
-        elif by_name(self.inputs):
-            inputs = {name: Rows(source, rows) for name, source in self._each_input()}
-        else:
-            inputs = Rows(self.inputs, rows)
+        views: Any = {name: Rows(source, rows) for name, source in self._each_input()}
+        if not by_name(self.inputs):
+            views = views[INPUTS]
         groups = None if self.groups is None else self.groups[rows]
         names = self.row_names
         if names is not None:
             names = tuple(names[i] for i in np.arange(len(self))[rows])
         return replace(
             self,
-            inputs=inputs,
+            inputs=views if self.streamed else rows_of(self.inputs, rows),
             targets=self.targets[rows],
             groups=groups,
             row_names=names,
@@ -212,20 +196,21 @@ class Dataset:
         shuffle: bool | None = None,
         scaling: Scaling | None = None,
     ) -> Splits:
-        """Return training, development and test part, preprocessed as the training part says.
+        """Return training, development and test part, preprocessed.
 
-        Classification is stratified; groups stay whole; windows of a series stay in order, with a
-        gap between the parts. An official test part is the test part, and ``test`` is then
-        not used. With 0 a part is None.
+        The preprocessor is fitted on the training part. Classes have the same fraction in all
+        parts, groups stay in one part, and windows of a series stay in order, with a gap between
+        the parts. If there is an official test part, it is taken and ``test`` is not used. A part
+        with the fraction 0 is None.
 
         Args:
             dev: fraction of the examples for evaluation while training.
             test: fraction of the examples for evaluation at the end.
             seed: decides which examples; the same on every machine.
-            shuffle: False takes train, dev and test in the order of the rows, as a series needs;
-                None shuffles all but texts without groups and series.
-            scaling: "standard" (mean 0, deviation 1), "unit" (0 to 1) or "none"; None takes the
-                data set's own.
+            shuffle: False takes train, dev and test in the order of the rows; None does so only for
+                series and for texts without groups.
+            scaling: "standard" (mean 0, deviation 1), "unit" (0 to 1) or "none"; None takes that of
+                the data set.
 
         Raises:
             ConfigurationError: fractions outside [0, 1) or a negative seed.
@@ -236,7 +221,7 @@ class Dataset:
         >>> len(parts.train), len(parts.dev), len(parts.test)
         (14, 4, 2)
         """
-        check_fractions(dev, test)
+        splitting.check_fractions(dev, test)
         rows = self._rows_of_parts(dev, 0.0 if self.test is not None else test, seed, shuffle)
         train = self.take(rows.train)
         preprocessor = Preprocessor.fit(
@@ -258,11 +243,11 @@ class Dataset:
         )
 
     def preprocessed(self, preprocessor: Preprocessor) -> Dataset:
-        """Return this set as a preprocessor keeps it: encoded inputs, labels by its class names.
+        """Return this set with encoded inputs, and with labels by the preprocessor's class names.
 
         Raises:
             ShapeError: the examples have another shape than the preprocessor was fitted on.
-            DataError: a column or a class is not known to the preprocessor.
+            DataError: the preprocessor does not have a column or a class of this set.
         """
         if self.preprocessor == preprocessor:
             return self
@@ -286,18 +271,19 @@ class Dataset:
             return sorted(self.inputs.items())
         return [(INPUTS, self.inputs)]
 
-    def _rows_of_parts(self, dev: float, test: float, seed: int, shuffle: bool | None) -> SplitRows:
+    def _rows_of_parts(
+        self, dev: float, test: float, seed: int, shuffle: bool | None
+    ) -> splitting.SplitRows:
         if shuffle is None:
-            is_running = self.task == "text" and self.groups is None
-            shuffle = self.gap is None and not is_running
+            shuffle = self.gap is None and (self.task != "text" or self.groups is not None)
         try:
             if not shuffle:
-                return in_order(len(self), dev, test, self.gap or 0)
+                return splitting.in_order(len(self), dev, test, self.gap or 0)
             if self.groups is not None:
-                return grouped(self.groups, dev, test, seed)
+                return splitting.grouped(self.groups, dev, test, seed)
             if self.task == "classification":
-                return stratified(self.targets, dev, test, seed)
-            return shuffled(len(self), dev, test, seed)
+                return splitting.stratified(self.targets, dev, test, seed)
+            return splitting.shuffled(len(self), dev, test, seed)
         except ClearpropError as error:
             error.where = self.name
             raise
@@ -311,7 +297,7 @@ class Dataset:
         if unseen.any():
             lost = old[int(self.targets[unseen][0])]
             raise DataError(
-                f"the class {lost!r} is not one that the model was trained on",
+                f"the model was not trained on the class {lost!r}",
                 where=self.name,
                 expected=f"one of {', '.join(new)}",
             )
@@ -320,7 +306,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three parts of a data set, encoded, and the preprocessor that the training part gave.
+    """The three encoded parts of a data set, and the preprocessor of the training part.
 
     A batch of ``part.inputs`` becomes a model's input by ``preprocessor.scaled(batch)``.
     """

@@ -1,4 +1,4 @@
-"""What there is to know of a data set at a glance.
+"""A summary of a data set: sizes, classes and features.
 
 Shape letters: N examples.
 """
@@ -12,46 +12,46 @@ from typing import Any
 import numpy as np
 
 from clearprop.data.dataset import Dataset
+from clearprop.data.preprocessor import TARGETS
 
 
 @dataclass(frozen=True)
 class Description:
-    """What there is to know of a data set at a glance; ``str`` gives it as lines."""
+    """A summary of a data set; ``str`` gives it as lines.
 
-    name: str
-    task: str
-    examples: int
-    test_examples: int
-    input_shape: Sequence[int] | Mapping[str, Sequence[int]]
-    dtype: str
-    megabytes: float
-    streamed: bool
+    Attributes:
+        dataset: the data set.
+        classes: the name of each class, and how many labels it has.
+        target_range: the least and the greatest target of a regression.
+        features: the name of each feature or input of tokens, and a summary of it.
+    """
+
+    dataset: Dataset
     classes: tuple[tuple[str, int], ...]
     target_range: tuple[float, float] | None
     features: tuple[tuple[str, str], ...]
-    source: str
-    licence: str
 
     def __str__(self) -> str:
-        test = f" + {self.test_examples} official test" if self.test_examples else ""
-        where = "read batch by batch" if self.streamed else "held in memory"
+        data = self.dataset
+        test = f" + {len(data.test)} official test" if data.test is not None else ""
+        where = "read batch by batch" if data.streamed else "held in memory"
         lines = [
-            f"{self.name}: {self.task}",
-            f"  examples:  {self.examples}{test}",
-            f"  input:     {shape_words(self.input_shape)} of {self.dtype}, "
-            f"{self.megabytes:.1f} MB, {where}",
+            f"{data.name}: {data.task}",
+            f"  examples:  {len(data)}{test}",
+            f"  input:     {shape_words(data.input_shape)} of {_dtypes(data.inputs)}, "
+            f"{data.size_in_bytes / 1e6:.1f} MB, {where}",
         ]
-        if self.task == "text" and max(len(name) for name, _ in self.classes) == 1:
+        if data.task == "text" and max(len(name) for name, _ in self.classes) == 1:
             lines.append(f"  alphabet:  {len(self.classes)} characters")
         elif self.classes:
             shown = [
-                (name, count) for name, count in self.classes if count or len(self.classes) < 9
+                f"{name} {count}" for name, count in self.classes if count or len(self.classes) < 9
             ]
-            lines.append(f"  classes:   {', '.join(f'{name} {count}' for name, count in shown)}")
+            lines.append(f"  classes:   {', '.join(shown)}")
         if self.target_range is not None:
             lines.append(f"  target:    from {self.target_range[0]:g} to {self.target_range[1]:g}")
         lines += [f"  {name}: {summary}" for name, summary in self.features]
-        return "\n".join([*lines, f"  source:    {self.source}", f"  licence:   {self.licence}"])
+        return "\n".join([*lines, f"  source:    {data.source}", f"  licence:   {data.licence}"])
 
 
 def describe(dataset: Dataset) -> Description:
@@ -68,33 +68,23 @@ def describe(dataset: Dataset) -> Description:
       source:    the definition of the gate
       licence:   public domain
     """
-    names = dataset.class_names or ()
-    labels = dataset.targets.ravel()
-    counts = np.bincount(labels[labels >= 0], minlength=len(names)) if names else ()
-    is_number = dataset.task == "regression"
-    return Description(
-        name=dataset.name,
-        task=dataset.task,
-        examples=len(dataset),
-        test_examples=len(dataset.test) if dataset.test is not None else 0,
-        input_shape=dataset.input_shape,
-        dtype=_dtypes(dataset.inputs),
-        megabytes=dataset.size_in_bytes / 1e6,
-        streamed=dataset.streamed,
-        classes=tuple((name, int(count)) for name, count in zip(names, counts, strict=True)),
-        target_range=(float(dataset.targets.min()), float(dataset.targets.max()))
-        if is_number
-        else None,
-        features=(*_features(dataset), *_known_words(dataset)),
-        source=dataset.source,
-        licence=dataset.licence,
-    )
+    targets = dataset.targets
+    if dataset.class_names is None:
+        limits = float(targets.min()), float(targets.max())
+        return Description(dataset, (), limits, _features(dataset))
+    counts = np.bincount(targets[targets >= 0], minlength=len(dataset.class_names)).tolist()
+    classes = tuple(zip(dataset.class_names, counts, strict=True))
+    return Description(dataset, classes, None, _features(dataset))
 
 
 def _features(dataset: Dataset) -> tuple[tuple[str, str], ...]:
     inputs = dataset.inputs
     if dataset.feature_names is None or not isinstance(inputs, np.ndarray) or inputs.ndim != 2:
-        return ()
+        return tuple(
+            (name, f"{len(vocabulary)} different {vocabulary.level}s")
+            for name, vocabulary in sorted(dataset.vocabularies.items())
+            if name != TARGETS
+        )
     columns = dataset.columns or (None,) * inputs.shape[1]
     summaries: list[tuple[str, str]] = []
     for name, column, values in zip(dataset.feature_names, columns, inputs.T, strict=True):
@@ -111,14 +101,6 @@ def _features(dataset: Dataset) -> tuple[tuple[str, str], ...]:
     return tuple(summaries)
 
 
-def _known_words(dataset: Dataset) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name, f"{len(vocabulary)} different {vocabulary.level}s")
-        for name, vocabulary in sorted(dataset.vocabularies.items())
-        if name != "targets"
-    )
-
-
 def _dtypes(inputs: Any) -> str:
     if isinstance(inputs, Mapping):
         return ", ".join(str(inputs[name].dtype) for name in sorted(inputs))
@@ -126,7 +108,7 @@ def _dtypes(inputs: Any) -> str:
 
 
 def shape_words(shape: Sequence[int] | Mapping[str, Sequence[int]]) -> str:
-    """Return the shape of an example as people write it.
+    """Return the shape of an example in words.
 
     >>> shape_words((28, 28, 1)), shape_words({"image": (12, 48, 1), "words": (6,)})
     ('28x28x1', 'image 12x48x1, words 6')

@@ -1,8 +1,9 @@
-"""Which library a docstring is from: labelled texts that are always at hand."""
+"""Docstrings of the installed libraries, each labelled with its library."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ MOST_CHARACTERS = 2000
 SOURCE = "docstrings in the sources of the installed libraries, as they are on this machine"
 LICENCE = "BSD-3-Clause (NumPy, SciPy, scikit-learn), Apache-2.0 (JAX)"
 
-# What a library is called, in words and in its examples, would give the answer away.
+# A docstring that contains the name of its library would be too easy to classify.
 _NAMES = re.compile(
     r"(?<![^\W_])(?:jax[^\W_]*|jnp|numpy|np|scipy|sklearn|scikit-learn|scikit|xla|lax)(?![^\W_])",
     re.IGNORECASE,
@@ -36,33 +37,22 @@ def load_docstrings(*, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
     """Return docstrings of NumPy, SciPy, scikit-learn and JAX, with the library that each is from.
 
     They are read from the source files, which are parsed and never run. The names of the libraries
-    are taken out; a text that occurs twice is taken once; texts of one file are one group, so that
-    a split does not tear them apart. Which texts there are depends on the versions installed.
+    are removed, and a text that occurs twice is taken once. The texts of one file are one group: a
+    split keeps them in the same part. The texts depend on the installed versions.
 
     Args:
-        sequence_length: words of a text that are taken.
+        sequence_length: how many words of each text are taken.
 
     Raises:
         DataError: a library has no sources here.
     """
-    texts: list[str] = []
-    labels: list[str] = []
-    files: list[str] = []
     seen: set[str] = set()
-    for name, package in LIBRARIES.items():
-        found = 0
-        for file in _source_files(name, package):
-            for text in docstrings_of(file.read_text(encoding="utf-8", errors="replace")):
-                plain = without_names(text[:MOST_CHARACTERS])
-                if found == LIBRARY_TEXTS or plain in seen or len(plain.split()) < LEAST_WORDS:
-                    continue
-                seen.add(plain)
-                texts.append(plain)
-                labels.append(name)
-                files.append(str(file))
-                found += 1
-            if found == LIBRARY_TEXTS:
-                break
+    found = [
+        (text, name, str(file))
+        for name, package in LIBRARIES.items()
+        for text, file in itertools.islice(_new_texts(name, package, seen), LIBRARY_TEXTS)
+    ]
+    texts, labels, files = zip(*found, strict=True)
     _, groups = np.unique(files, return_inverse=True)
     return labelled(
         texts,
@@ -75,8 +65,20 @@ def load_docstrings(*, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
     )
 
 
+def _new_texts(name: str, package: str, seen: set[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the long texts of a library that are not among the seen ones, with their files."""
+    for file in _source_files(name, package):
+        for text in docstrings_of(file.read_text(encoding="utf-8", errors="replace")):
+            plain = without_names(text[:MOST_CHARACTERS])
+            if plain not in seen and len(plain.split()) >= LEAST_WORDS:
+                seen.add(plain)
+                yield plain, file
+
+
 def docstrings_of(source: str) -> Iterator[str]:
-    r"""Yield the docstrings of a file's functions, methods and classes; none where it is damaged.
+    r"""Yield the docstrings of the functions, methods and classes in a file.
+
+    A file that cannot be parsed yields none.
 
     >>> list(docstrings_of('def f():\n    "What it does."'))
     ['What it does.']
@@ -106,17 +108,20 @@ def without_names(text: str) -> str:
 
 def _source_files(name: str, package: str) -> Iterator[Path]:
     folder = folder_of(package)
-    files = sorted(folder.rglob("*.py")) if folder is not None else []
-    files = [
-        file
-        for file in files
-        if not _NOT_SEARCHED.intersection(file.relative_to(folder or file).parts)
-    ]
+    files = (
+        []
+        if folder is None
+        else sorted(
+            file
+            for file in folder.rglob("*.py")
+            if not _NOT_SEARCHED.intersection(file.relative_to(folder).parts)
+        )
+    )
     if not files:
         raise DataError(
             f"the sources of {name} are not on this machine",
             where="docstrings",
             fix="name another set of labelled texts: a folder, or a table with a column of texts",
         )
-    # Drawn over the whole library: one folder alone would speak of one subject.
-    yield from (files[row] for row in permutation(len(files), 0))
+    # The files are drawn from the whole library, because one folder alone has few subjects.
+    return (files[row] for row in permutation(len(files), 0))

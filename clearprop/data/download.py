@@ -1,4 +1,4 @@
-"""One download, checked and shown: the only place of the package that reaches the network."""
+"""Downloads with a checksum and a progress bar; no other module of the package uses the network."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ CHUNK_BYTES = 1 << 16
 
 
 def cache_folder() -> Path:
-    """Return the user's cache folder of clearprop, as the operating system has it."""
+    """Return the user's cache folder of clearprop; it depends on the operating system."""
     import pooch
 
     return Path(pooch.os_cache("clearprop"))
 
 
 def download(addresses: Sequence[str], target: Path, *, sha256: str) -> Path:
-    """Fetch a file from the first address that has it right; a right file is not fetched again.
+    """Download a file from the first address that gives it with the right checksum.
 
-    The file appears under its name only when whole and checked.
+    A file that is already there with this checksum is not downloaded again. A file gets its name
+    only when it is complete and checked.
 
     Raises:
         DataError: no address gave the file, or it cannot be written.
@@ -50,10 +51,8 @@ def download(addresses: Sequence[str], target: Path, *, sha256: str) -> Path:
                     ),
                 )
             return Path(fetched)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # requests' errors are OSErrors, a wrong sum a ValueError
+        # An error of requests is an OSError, a wrong checksum a ValueError.
+        except (OSError, ValueError) as error:
             failures.append(f"{address}: {_first_line(error)}")
     raise DataError(
         f"{target.name} could not be downloaded",
@@ -65,9 +64,8 @@ def download(addresses: Sequence[str], target: Path, *, sha256: str) -> Path:
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValueError) and "hash" in str(error):
         return "the checksum is wrong, so the file was not kept"
-    return (
-        f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
-    )
+    reason = str(error).splitlines()[0] if str(error) else "no reason given"
+    return f"{type(error).__name__}: {reason}"
 
 
 @contextmanager
@@ -82,7 +80,7 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def _progress(name: str) -> Iterator[RichBar | bool]:
-    """Yield the progress bar that pooch should drive, or False with one plain line."""
+    """Yield the progress bar for pooch; without a terminal print one line and yield False."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         sys.stderr.write(f"downloading {name}\n")
         yield False
@@ -96,35 +94,26 @@ def _progress(name: str) -> Iterator[RichBar | bool]:
 
 
 class RichBar:
-    """A rich progress bar with the four members that pooch asks of one.
+    """A rich progress bar with the four members that pooch needs.
 
     Args:
         progress: rich's display.
-        name: what is being fetched.
+        name: the name of the file.
     """
 
     def __init__(self, progress: Progress, name: str) -> None:
+        self.total = 0
+        """How many bytes there are; pooch sets it."""
         self._progress = progress
         self._task = progress.add_task(name, total=None)
-        self._total = 0
-
-    @property
-    def total(self) -> int:
-        """How many bytes there are."""
-        return self._total
-
-    @total.setter
-    def total(self, count: int) -> None:
-        self._total = count
-        self._progress.update(self._task, total=count or None)
 
     def update(self, count: int) -> None:
         """Advance by so many bytes."""
-        self._progress.update(self._task, advance=count)
+        self._progress.update(self._task, total=self.total or None, advance=count)
 
     def reset(self) -> None:
         """Go back to the start."""
         self._progress.update(self._task, completed=0)
 
     def close(self) -> None:
-        """End the bar; the display that owns it closes itself."""
+        """End the bar; its display closes itself."""

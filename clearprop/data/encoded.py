@@ -1,4 +1,4 @@
-"""Rows that are encoded when they are asked for.
+"""Rows that are encoded when they are read.
 
 Shape letters: N examples.
 """
@@ -6,6 +6,7 @@ Shape letters: N examples.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,33 +19,24 @@ from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ClearpropError, DataError, ShapeError
 
 
+@dataclass(frozen=True, eq=False)
 class EncodedRows:
-    """A source whose rows are encoded when they are asked for.
+    """A source whose rows are encoded when they are read.
 
     Args:
         source: raw rows.
-        preprocessor: what encodes them.
-        columns: the columns of the raw rows, where they are a table.
-        vocabularies: that of the raw tokens and that of the preprocessor, where they are tokens.
-        where: what an error should name.
+        preprocessor: encodes them.
+        columns: the columns of the raw rows, if they are a table.
+        renumbering: the vocabulary of raw tokens, and the number of each of them in that of the
+            preprocessor, -1 for an unknown one; None if no token changes its number.
+        where: the place that an error names.
     """
 
-    def __init__(
-        self,
-        source: Inputs,
-        preprocessor: Preprocessor,
-        columns: tuple[Column, ...] | None = None,
-        vocabularies: tuple[Vocabulary, Vocabulary] | None = None,
-        where: str | None = None,
-    ) -> None:
-        self.source = source
-        self.preprocessor = preprocessor
-        self.columns = columns
-        self.vocabularies = None
-        if vocabularies is not None and vocabularies[0] != vocabularies[1]:
-            self.vocabularies = vocabularies
-            self._numbers = vocabularies[0].numbers_in(vocabularies[1])
-        self.where = where
+    source: Inputs
+    preprocessor: Preprocessor
+    columns: tuple[Column, ...] | None = None
+    renumbering: tuple[Vocabulary, NDArray[np.int32]] | None = None
+    where: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,22 +58,18 @@ class EncodedRows:
         try:
             if self.preprocessor.raw_columns is not None and self.columns is not None:
                 raw = arrange(raw, self.columns, self.preprocessor.raw_columns)
-            if self.vocabularies is not None:
-                raw = self._renumbered(raw, self.vocabularies[0])
+            if self.renumbering is not None:
+                vocabulary, numbers = self.renumbering
+                unknown = raw[numbers[raw] < 0]
+                if unknown.size:
+                    token = vocabulary.tokens[int(unknown[0])]
+                    raise DataError(f"the model was not trained on the token {token!r}")
+                raw = numbers[raw]
             encoded: NDArray[np.generic] = self.preprocessor.encode(raw)
             return encoded
         except ClearpropError as error:
             error.where = error.where or self.where
             raise
-
-    def _renumbered(self, raw: NDArray[np.generic], old: Vocabulary) -> NDArray[np.int32]:
-        tokens: NDArray[np.int32] = self._numbers[raw]
-        if (tokens < 0).any():
-            raise DataError(
-                f"the token {old.tokens[int(raw[tokens < 0][0])]!r} is not one that the model was "
-                "trained on"
-            )
-        return tokens
 
 
 def encoded_inputs(
@@ -91,35 +79,34 @@ def encoded_inputs(
     vocabularies: Mapping[str, Vocabulary],
     where: str,
 ) -> EncodedRows | dict[str, EncodedRows]:
-    """Return inputs that are encoded when asked for; of several by name, each by its name.
+    """Return inputs that are encoded when they are read; a dict for several inputs by name.
 
     Args:
-        inputs: raw.
-        preprocessor: what encodes them.
-        columns: of a table.
-        vocabularies: of the raw tokens, by the names of the inputs.
-        where: what an error should name.
+        inputs: raw inputs.
+        preprocessor: encodes them.
+        columns: the columns of a table.
+        vocabularies: those of the raw tokens, by the names of the inputs.
+        where: the place that an error names.
 
     Raises:
-        ShapeError: inputs by name have other names than the preprocessor knows.
+        ShapeError: the inputs have other names than the preprocessor knows.
     """
 
-    def pair(name: str) -> tuple[Vocabulary, Vocabulary] | None:
-        if name not in vocabularies or name not in preprocessor.vocabularies:
-            return None
-        return vocabularies[name], preprocessor.vocabularies[name]
+    def renumbering(name: str) -> tuple[Vocabulary, NDArray[np.int32]] | None:
+        old, new = vocabularies.get(name), preprocessor.vocabularies.get(name)
+        return None if old is None or new is None or old == new else (old, old.numbers_in(new))
 
     if preprocessor.kind != "named" and not isinstance(inputs, Mapping):
-        return EncodedRows(inputs, preprocessor, columns, pair(INPUTS), where)
+        return EncodedRows(inputs, preprocessor, columns, renumbering(INPUTS), where)
     names = sorted(inputs) if isinstance(inputs, Mapping) else ["one input without a name"]
     if not isinstance(inputs, Mapping) or names != sorted(preprocessor.parts):
         raise ShapeError(
-            "these inputs are not those that the model was trained on",
+            "the inputs have other names than in training",
             where=where,
             given=", ".join(names),
             expected=", ".join(sorted(preprocessor.parts)) or "one input without a name",
         )
     return {
-        name: EncodedRows(inputs[name], preprocessor.parts[name], None, pair(name), where)
+        name: EncodedRows(inputs[name], preprocessor.parts[name], None, renumbering(name), where)
         for name in names
     }

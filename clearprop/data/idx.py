@@ -1,4 +1,4 @@
-"""The idx format of MNIST: a magic number, big-endian sizes, then the numbers themselves.
+"""The idx format of MNIST: a magic number, sizes and the numbers themselves.
 
 Layout: two zero bytes, one byte for the type of number, one for the number of axes, a big-endian
 32-bit size for each axis, then the numbers in row order. Source: http://yann.lecun.com/exdb/mnist/.
@@ -10,8 +10,8 @@ import gzip
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +21,14 @@ from clearprop.errors import DataError
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK_BYTES = 1 << 24
-
-
-class Readable(Protocol):
-    """An open file of bytes, compressed or not."""
-
-    def read(self, size: int = ..., /) -> bytes:
-        """Return that many bytes, or as many as are left."""
+COPY_AGAIN = "copy or download it again"
 
 
 def read_idx(path: str | Path) -> NDArray[np.generic]:
     """Return the array that an idx file holds, compressed by gzip or not, in native byte order.
 
     Raises:
-        DataError: the file is missing, no idx file, cut off, too long or damaged.
+        DataError: the file is missing, is not an idx file, is cut off, too long or damaged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -51,22 +45,16 @@ def read_idx(path: str | Path) -> NDArray[np.generic]:
             return _read(stream, path)
     except FileNotFoundError as error:
         raise DataError("there is no such file", where=str(path)) from error
-    except EOFError as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        what = "cut off" if isinstance(error, EOFError) else "damaged"
         raise DataError(
-            "the compressed file is cut off", where=str(path), fix="copy or download it again"
-        ) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            "the compressed file is damaged",
-            where=str(path),
-            given=str(error),
-            fix="copy or download it again",
+            f"the compressed file is {what}", where=str(path), given=str(error), fix=COPY_AGAIN
         ) from error
     except OSError as error:
         raise DataError("the file cannot be read", where=str(path), given=str(error)) from error
 
 
-def _read(stream: Readable, path: Path) -> NDArray[np.generic]:
+def _read(stream: BufferedIOBase, path: Path) -> NDArray[np.generic]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
         raise DataError(
@@ -74,7 +62,7 @@ def _read(stream: Readable, path: Path) -> NDArray[np.generic]:
             where=str(path),
             given=f"first bytes {magic.hex(' ') or 'none: the file is empty'}",
             expected="00 00, a type (08 is bytes) and the number of axes, such as 00 00 08 03",
-            fix="take the files of MNIST's own format, named like train-images-idx3-ubyte",
+            fix="use files in the format of MNIST, named like train-images-idx3-ubyte",
         )
     axes = magic[3]
     header = stream.read(4 * axes)
@@ -84,7 +72,7 @@ def _read(stream: Readable, path: Path) -> NDArray[np.generic]:
             where=str(path),
             given=f"{4 + len(header)} bytes",
             expected=f"{4 + 4 * axes} bytes of header for {axes} axes",
-            fix="copy or download it again",
+            fix=COPY_AGAIN,
         )
     shape = struct.unpack(f">{axes}I", header)
     dtype = np.dtype(TYPES[magic[2]])
@@ -97,14 +85,14 @@ def _read(stream: Readable, path: Path) -> NDArray[np.generic]:
             where=str(path),
             given=f"{found} bytes after the header",
             expected=f"{expected} bytes for the shape {shape} that the header announces",
-            fix="copy or download it again",
+            fix=COPY_AGAIN,
         )
     array = np.frombuffer(payload, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_at_most(stream: Readable, count: int) -> bytearray:
-    # A damaged header can announce any size, so memory grows only with what is really there.
+def _read_at_most(stream: BufferedIOBase, count: int) -> bytearray:
+    # A damaged header can announce any size, so memory grows only with the bytes that are read.
     payload = bytearray()
     while len(payload) < count:
         part = stream.read(min(CHUNK_BYTES, count - len(payload)))

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import About, Dataset
 from clearprop.data.labels import labels_and_names
 from clearprop.data.pictures import SUFFIXES as PICTURES
 from clearprop.data.preprocessor import INPUTS
-from clearprop.data.table_file import read_table_file
+from clearprop.data.table_file import TableFile, read_table_file
 from clearprop.data.texts import read_text
 from clearprop.data.vocabulary import Vocabulary, split
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.errors import DataError
 
 SEQUENCE_LENGTH = 100
 SUFFIX = ".txt"
@@ -70,16 +71,8 @@ def load_rows(
         DataError: the file is damaged, a cell is empty, or there is one label only.
     """
     table = read_table_file(path)
-    if target is None:
-        others = [name for name in table.frame.columns if name != text]
-        raise ConfigurationError(
-            "which column is the label?",
-            where=str(path),
-            expected=f"one of {', '.join(others)}",
-            fix=f"target={others[-1]!r}" if others else None,
-        )
-    table.check_column(text, "the text")
-    table.check_column(target, "the target")
+    text = table.column(text, "the text")
+    target = table.column(target, "the label", besides=text)
     cells = {name: _cells(table, name) for name in (text, target)}
     return labelled(
         cells[text],
@@ -105,9 +98,7 @@ def read_texts(path: Path, column: str | None) -> list[str]:
             raise DataError("the file is empty", where=str(path), expected="a text in each line")
         return lines
     table = read_table_file(path)
-    name = column or "text"
-    table.check_column(name, "the text")
-    return _cells(table, name)
+    return _cells(table, table.column(column or "text", "the text"))
 
 
 def labelled(
@@ -137,10 +128,7 @@ def labelled(
     >>> made.inputs.tolist(), made.targets.tolist(), made.class_names
     ([[5, 3, 0], [2, 4, 2]], [0, 1], ('+', '-'))
     """
-    if isinstance(sequence_length, bool) or sequence_length < 1:
-        raise ConfigurationError(
-            "a text is read to its first word at least", given=f"sequence_length={sequence_length}"
-        )
+    check_at_least_one(name, sequence_length=sequence_length)
     words = [split(text, "word")[:sequence_length] for text in texts]
     for row, found in enumerate(words):
         if not found:
@@ -163,15 +151,11 @@ def labelled(
     )
 
 
-def _cells(table: Any, column: str) -> list[str]:
+def _cells(table: TableFile, column: str) -> list[str]:
     import polars as pl
 
-    cells = table.frame[column].cast(pl.String)
-    empty = cells.is_null() | (cells.str.strip_chars() == "")
-    if empty.any():
-        row = int(empty.arg_max() or 0)
-        raise DataError(
-            "the cell is empty", where=table.where(row, column), fix="leave the row out"
-        )
-    found: list[str] = cells.to_list()
-    return found
+    cells = table.frame[column].cast(pl.String).fill_null("")
+    table.check_none(
+        cells.str.strip_chars() == "", column, "the cell is empty", fix="leave the row out"
+    )
+    return cells.to_list()

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: found on this machine, else downloaded once and checked.
+"""MNIST and Fashion-MNIST: read from this machine, or downloaded once and checked.
 
 Shape letters: N examples.
 """
@@ -6,8 +6,9 @@ Shape letters: N examples.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,24 +24,25 @@ TRAIN_LABELS = "train-labels-idx1-ubyte"
 TEST_IMAGES = "t10k-images-idx3-ubyte"
 TEST_LABELS = "t10k-labels-idx1-ubyte"
 STEMS = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+FOUR_FILES = f"the four files {', '.join(f'{stem}.gz' for stem in STEMS)}"
 # Where Debian and Ubuntu install the package dataset-fashion-mnist.
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
 @dataclass(frozen=True)
 class IdxSet:
-    """Where a set of four idx files is found and what its labels mean.
+    """The places of a set of four idx files, and the meaning of its labels.
 
     Args:
-        name: its name here.
-        class_names: of the labels 0 to 9.
-        source: where it comes from.
-        licence: under which terms.
-        folders: names of the subfolders it is usually kept in.
-        installed: folders that a system package puts it in.
-        mirrors: addresses of folders that offer the compressed files.
+        name: the name that ``load`` takes.
+        class_names: the names of the labels 0 to 9.
+        source: where the set comes from.
+        licence: under which terms it may be used.
+        folders: the usual names of its subfolder.
+        installed: folders where a system package installs it.
+        mirrors: addresses of folders with the compressed files.
         checksums: SHA-256 of each compressed file, by its stem.
-        package: the system package that brings it.
+        package: the system package that contains it.
     """
 
     name: str
@@ -91,7 +93,7 @@ FASHION_MNIST = IdxSet(
     licence="MIT",
     folders=("fashion-mnist", "fashion_mnist", "FashionMNIST", "FashionMNIST/raw"),
     installed=(DEBIAN_FOLDER,),
-    # The second speaks no https; the checksums decide what is accepted.
+    # The second address has no https; the checksums decide which files are accepted.
     mirrors=(
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -108,35 +110,32 @@ FASHION_MNIST = IdxSet(
 IDX_SETS = {MNIST.name: MNIST, FASHION_MNIST.name: FASHION_MNIST}
 
 
-def load_idx_set(known: IdxSet, folder: str | Path | None = None) -> Dataset:
+def load_idx_set(name: str, folder: str | Path | None = None) -> Dataset:
     """Return 60,000 training pictures, bytes (N, 28, 28, 1), and the official 10,000 as ``test``.
 
-    Looked for in ``folder`` and nowhere else if it is given; otherwise in $CLEARPROP_DATA or its
-    subfolder of the set's name, in the user's cache, where a system package puts it, and at last on
-    the network.
+    The files are looked for in ``folder`` only, if it is given. Otherwise they are looked for in
+    $CLEARPROP_DATA or its subfolder of the set's name, in the user's cache, and where a system
+    package puts them; if they are in none of these, they are downloaded.
+
+    Args:
+        name: "mnist" or "fashion-mnist".
+        folder: where the files are.
 
     Raises:
         DataError: files are missing and cannot be downloaded, or are damaged.
     """
-    files = _found(known, folder)
-    if files is None:
-        files = _downloaded(known)
-    return read_idx_set(
-        files,
-        name=known.name,
-        class_names=known.class_names,
-        source=known.source,
-        licence=known.licence,
-    )
+    known = IDX_SETS[name]
+    files = _found(known, folder) or _downloaded(known)
+    return read_idx_set(files, name, known.class_names, source=known.source, licence=known.licence)
 
 
 def at_hand(known: IdxSet) -> bool:
-    """Say whether a set is somewhere on this machine, so that nothing has to be downloaded."""
+    """Return whether a set is on this machine, so that nothing has to be downloaded."""
     return any(len(idx_files(place)) == len(STEMS) for place in _places(known))
 
 
 def idx_files(folder: Path) -> dict[str, Path]:
-    """Return a folder's idx files by stem, compressed or not, dots or hyphens in their names."""
+    """Return the idx files of a folder by stem, compressed or not, named with dots or hyphens."""
     found: dict[str, Path] = {}
     for stem in STEMS:
         dotted = stem.replace("-idx", ".idx")
@@ -149,9 +148,9 @@ def idx_files(folder: Path) -> dict[str, Path]:
 
 def read_idx_set(
     files: dict[str, Path],
-    *,
     name: str,
     class_names: tuple[str, ...] | None = None,
+    *,
     source: str = "idx files",
     licence: str = "not stated",
 ) -> Dataset:
@@ -160,25 +159,12 @@ def read_idx_set(
     Raises:
         DataError: a file is damaged, or pictures and labels do not fit together.
     """
-    test = Dataset(
-        f"{name} (test)",
-        *_read_part(files[TEST_IMAGES], files[TEST_LABELS], class_names),
-        "classification",
-        class_names=class_names,
-        source=source,
-        licence=licence,
+    make = partial(
+        Dataset, task="classification", class_names=class_names, source=source, licence=licence
     )
-    inputs, targets = _read_part(files[TRAIN_IMAGES], files[TRAIN_LABELS], class_names)
-    return Dataset(
-        name,
-        inputs,
-        targets,
-        "classification",
-        class_names=class_names,
-        source=source,
-        licence=licence,
-        test=test,
-    )
+    train = _read_part(files[TRAIN_IMAGES], files[TRAIN_LABELS], class_names)
+    test = _read_part(files[TEST_IMAGES], files[TEST_LABELS], class_names)
+    return make(name, *train, test=make(f"{name} (test)", *test))
 
 
 def _read_part(
@@ -216,46 +202,36 @@ def _check_bytes(path: Path, array: NDArray[np.generic], axes: int, expected: st
         )
 
 
-def _found(known: IdxSet, folder: str | Path | None) -> dict[str, Path] | None:
-    if folder is not None:
-        return _complete(Path(folder), known)
-    incomplete: Path | None = None
-    for place in _places(known):
-        files = idx_files(place)
-        if len(files) == len(STEMS):
-            return files
-        if files and incomplete is None:
-            incomplete = place
-    return None if incomplete is None else _complete(incomplete, known)
-
-
-def _places(known: IdxSet) -> Iterable[Path]:
-    named = os.environ.get("CLEARPROP_DATA")
+def _places(known: IdxSet, folder: str | Path | None = None) -> Iterator[Path]:
+    named = folder or os.environ.get("CLEARPROP_DATA")
     if named:
         yield Path(named)
         yield from (Path(named) / sub for sub in known.folders)
-    yield cache_folder() / known.name
-    yield from known.installed
+    if folder is None:
+        yield cache_folder() / known.name
+        yield from known.installed
 
 
-def _complete(folder: Path, known: IdxSet) -> dict[str, Path]:
-    for place in (folder, *(folder / sub for sub in known.folders)):
-        files = idx_files(place)
+def _found(known: IdxSet, folder: str | Path | None) -> dict[str, Path] | None:
+    found = {place: idx_files(place) for place in _places(known, folder)}
+    for files in found.values():
         if len(files) == len(STEMS):
             return files
-    missing = [f"{stem}.gz" for stem in STEMS if stem not in idx_files(folder)]
+    if folder is None and not any(found.values()):
+        return None
+    place = next((place for place, files in found.items() if files), Path(folder or ""))
+    missing = [f"{stem}.gz" for stem in STEMS if stem not in found[place]]
     raise DataError(
-        f"{known.name} is not complete here" if folder.is_dir() else "there is no such folder",
-        where=str(folder),
-        given=f"missing: {', '.join(missing)}" if folder.is_dir() else None,
-        expected=f"the four files {', '.join(f'{stem}.gz' for stem in STEMS)}, .gz or unpacked",
+        f"{known.name} is not complete here" if place.is_dir() else "there is no such folder",
+        where=str(place),
+        given=f"missing: {', '.join(missing)}" if place.is_dir() else None,
+        expected=f"{FOUR_FILES}, .gz or unpacked",
         fix=f"put them there, from {known.mirrors[0]}",
     )
 
 
 def _downloaded(known: IdxSet) -> dict[str, Path]:
-    named = os.environ.get("CLEARPROP_DATA")
-    folder = (Path(named) if named else cache_folder()) / known.name
+    folder = Path(os.environ.get("CLEARPROP_DATA") or cache_folder()) / known.name
     try:
         return {
             stem: download(
@@ -267,9 +243,9 @@ def _downloaded(known: IdxSet) -> dict[str, Path]:
         }
     except DataError as error:
         package = f"; or install the package {known.package}" if known.package else ""
-        error.expected = f"the four files {', '.join(f'{stem}.gz' for stem in STEMS)} in {folder}"
+        error.expected = f"{FOUR_FILES} in {folder}"
         error.fix = (
-            f"bring them from {known.mirrors[0]} into that folder, or name their folder: "
+            f"copy them from {known.mirrors[0]} into that folder, or name their folder: "
             f"folder=..., or CLEARPROP_DATA{package}"
         )
         raise

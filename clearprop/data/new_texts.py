@@ -6,6 +6,7 @@ Shape letters: N texts, T words of the longest, or so many as the model reads.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.labelled_texts import read_texts
 from clearprop.data.preprocessor import INPUTS, Preprocessor
-from clearprop.data.table_file import CSV_SUFFIXES, PARQUET_SUFFIXES
+from clearprop.data.table_file import TABLE_SUFFIXES
 from clearprop.data.tagged_texts import SUFFIXES, read_sentences
 from clearprop.errors import ConfigurationError, DataError
 
@@ -61,6 +62,20 @@ def reads_words(preprocessor: Preprocessor) -> bool:
     return vocabulary is not None and vocabulary.level != "character"
 
 
+def check_suffix(path: Path, suffixes: Sequence[str], kind: str) -> None:
+    """Raise unless the ending of a file is one of those that fit the model.
+
+    Raises:
+        DataError: the ending is another one.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise DataError(
+            f"the model was trained on {kind}",
+            where=str(path),
+            expected=f"a file that ends in {', '.join(suffixes)}",
+        )
+
+
 def new_texts(path: str | Path, preprocessor: Preprocessor) -> NewTexts:
     """Return new texts from a file.
 
@@ -78,13 +93,8 @@ def new_texts(path: str | Path, preprocessor: Preprocessor) -> NewTexts:
             "this model does not read words", where=str(path), given=f"inputs: {preprocessor.kind}"
         )
     tags = preprocessor.task == "text"
-    suffixes = (TEXT, *(SUFFIXES if tags else (*CSV_SUFFIXES, *PARQUET_SUFFIXES)))
-    if path.suffix.lower() not in suffixes:
-        raise DataError(
-            "the model was trained on texts",
-            where=str(path),
-            expected=f"a file that ends in {', '.join(suffixes)}",
-        )
+    suffixes = (TEXT, *(SUFFIXES if tags else TABLE_SUFFIXES))
+    check_suffix(path, suffixes, "texts")
     vocabulary = preprocessor.vocabularies[INPUTS]
     if tags:
         texts = read_sentences(path)

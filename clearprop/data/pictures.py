@@ -1,11 +1,12 @@
-"""Folders of pictures, one subfolder for each class, read when a batch needs them if they are many.
+"""Folders of pictures with one subfolder for each class; large sets are read batch by batch.
 
 Shape letters: N pictures, H height, W width, C channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset
+from clearprop.data.labels import labels_by_name
 from clearprop.data.sources import Indices, size_in_bytes
 from clearprop.errors import ConfigurationError, DataError
 
@@ -25,11 +28,11 @@ SUFFIXES = frozenset(
 )
 GRAY_MODES = frozenset(("1", "L", "LA"))
 
-# Pillow reads 16 bits a pixel as I;16, and those of some formats and versions as I.
+# Pillow reads 16 bits a pixel as I;16, but as I in some formats and versions.
 SIXTEEN_BIT_MODES = frozenset(("I;16", "I;16L", "I;16B", "I;16N"))
 SIXTEEN_BIT_FORMATS = frozenset(("PNG", "PPM"))
 
-# Cameras write these; to ask any other format for its orientation would decode the whole picture.
+# Cameras write these formats. Reading the orientation of others would decode the whole picture.
 ORIENTED_FORMATS = frozenset(("JPEG", "MPO", "TIFF", "WEBP"))
 EXIF_ORIENTATION = 0x0112
 TURNED = frozenset((5, 6, 7, 8))
@@ -37,11 +40,11 @@ TURNED = frozenset((5, 6, 7, 8))
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """Picture files as rows, bytes (N, H, W, C), each decoded when it is asked for.
+    """Picture files as rows, bytes (N, H, W, C); each is decoded when it is read.
 
     Args:
         paths: the files.
-        size: height and width that every picture is brought to.
+        size: the height and width to which every picture is stretched.
         channels: 1 for gray, 3 for color.
     """
 
@@ -78,12 +81,13 @@ def load_pictures(
 ) -> Dataset:
     """Return a folder of pictures, ``folder/class/picture.png``, bytes (N, H, W, C).
 
-    With subfolders ``train`` and ``test`` that hold the classes, ``test`` is the official part.
+    If the folder has subfolders ``train`` and ``test`` with the classes in them, ``test`` is the
+    official test part.
 
     Args:
         folder: the folder.
-        size: height and width, or one number for both, that every picture is stretched to; by
-            default all pictures must be of one size already.
+        size: height and width, or one number for both, to which every picture is stretched; by
+            default all pictures must have the same size already.
         channels: 1 for gray, 3 for color; by default gray if every picture is.
         stream: True to decode pictures batch by batch, False to decode all now; by default they are
             decoded now if they fit into 2 GiB.
@@ -92,66 +96,54 @@ def load_pictures(
         ConfigurationError: a size or number of channels that no picture can have.
         DataError: no classes, an empty class, a damaged picture, or sizes that differ.
     """
-    size = _checked_size(size)
+    size = (size, size) if isinstance(size, int) else size
+    if size is not None:
+        check_at_least_one(str(folder), height=size[0], width=size[1])
     if channels not in (None, 1, 3):
         raise ConfigurationError(
             "a picture has 1 channel (gray) or 3 (color)", given=f"channels={channels}"
         )
-    parts = [folder / "train", folder / "test"]
-    has_test = all(part.is_dir() for part in parts) and not _pictures_in(parts[0])
-    root = parts[0] if has_test else folder
+    train, test = folder / "train", folder / "test"
+    has_test = train.is_dir() and test.is_dir() and not _pictures_in(train)
+    root = train if has_test else folder
     classes = _classes(root)
-    _check_classes(root, classes)
-    paths, labels = _listed(root, classes)
-    size, channels = _common_form(paths, size, channels)
-    names = tuple(classes)
-    test = None
-    if has_test:
-        strange = sorted(set(_classes(parts[1])) - set(classes))
-        if strange:
-            raise DataError(
-                "a class of the test part is not in the training part",
-                where=str(parts[1] / strange[0]),
-                expected=f"one of {', '.join(classes)}",
-            )
-        present = [name for name in classes if (parts[1] / name).is_dir()]
-        test_paths, test_labels = _listed(parts[1], present)
-        renumber = np.array([classes.index(name) for name in present])
-        _common_form(test_paths, size, channels)
-        test = _dataset(
-            f"{folder.name} (test)",
-            PictureFiles(test_paths, size, channels),
-            renumber[test_labels],
-            names,
-            stream=stream,
+    if len(classes) < 2:
+        raise DataError(
+            "there is only one class" if classes else "there are no classes",
+            where=str(root),
+            given=f"subfolders: {', '.join(classes) or 'none'}",
+            expected="a subfolder of pictures for each of two classes or more",
+            fix="put the pictures of each class into a subfolder of the class's name",
         )
-    files = PictureFiles(paths, size, channels)
-    return _dataset(folder.name, files, labels, names, stream=stream, test=test)
+    paths, labels = _listed(root, classes)
+    form = _common_form(paths, size, channels)
+    held_out = None
+    if has_test:
+        test_paths, test_labels = _listed(test, classes)
+        _common_form(test_paths, *form)
+        files = PictureFiles(test_paths, *form)
+        held_out = _dataset(f"{folder.name} (test)", files, test_labels, classes, stream)
+    return _dataset(folder.name, PictureFiles(paths, *form), labels, classes, stream, test=held_out)
 
 
 def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
-    """Return one picture upright, bytes (H, W, C); of 16 bits a pixel the upper 8 are kept.
+    """Return one picture upright, bytes (H, W, C); the upper 8 of 16 bits a pixel are kept.
 
     Raises:
-        DataError: the file is missing or no whole picture, or has 32 bits or floats a pixel.
+        DataError: the file is missing or damaged, or has 32 bits or floats a pixel.
     """
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as picture:
-            oriented = picture.format in ORIENTED_FORMATS
-            upright = ImageOps.exif_transpose(picture) if oriented else picture
-            if _checked_depth(path, picture) == 16:
-                # Pillow would cut all above 255 off instead of leaving the low bits out.
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            plain = upright.convert("L" if channels == 1 else "RGB")
-            if (plain.height, plain.width) != size:
-                plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            return np.asarray(plain, np.uint8).reshape(*size, channels)
-    except DataError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _damaged(path, error) from error
+    with _opened(path) as picture:
+        oriented = picture.format in ORIENTED_FORMATS
+        upright = ImageOps.exif_transpose(picture) if oriented else picture
+        if _checked_depth(path, picture) == 16:
+            # Pillow would cut all values above 255 off instead of dropping the low bits.
+            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+        plain = upright.convert("L" if channels == 1 else "RGB")
+        if (plain.height, plain.width) != size:
+            plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        return np.asarray(plain, np.uint8).reshape(*size, channels)
 
 
 def read_inputs(path: Path, shape: Sequence[int]) -> NDArray[np.uint8]:
@@ -171,8 +163,7 @@ def _dataset(
     name: str,
     files: PictureFiles,
     labels: NDArray[np.integer],
-    class_names: tuple[str, ...],
-    *,
+    classes: Sequence[str],
     stream: bool | None,
     test: Dataset | None = None,
 ) -> Dataset:
@@ -182,45 +173,22 @@ def _dataset(
         inputs=files[np.arange(len(files))] if decode_now else files,
         targets=labels,
         task="classification",
-        class_names=class_names,
+        class_names=tuple(classes),
         source="a folder of pictures",
         test=test,
         stream=stream,
     )
 
 
-def _checked_size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    height, width = (size, size) if isinstance(size, int) else size
-    if height < 1 or width < 1:
-        raise ConfigurationError(
-            "a picture is at least one pixel high and wide",
-            given=f"size={size}",
-            fix="size=32, or size=(height, width)",
-        )
-    return height, width
-
-
 def _classes(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
-
-
-def _check_classes(folder: Path, classes: Sequence[str]) -> None:
-    if len(classes) < 2:
-        raise DataError(
-            "there is only one class" if classes else "there are no classes",
-            where=str(folder),
-            given=f"subfolders: {', '.join(classes) or 'none'}",
-            expected="a subfolder of pictures for each of two classes or more",
-            fix="put the pictures of each class into a subfolder of the class's name",
-        )
 
 
 def _listed(root: Path, classes: Sequence[str]) -> tuple[tuple[Path, ...], NDArray[np.int32]]:
     paths: list[Path] = []
     labels: list[int] = []
-    for label, name in enumerate(classes):
+    for name in _classes(root):
+        (label,) = labels_by_name([name], classes, where=str(root / name))
         pictures = _pictures_in(root / name)
         if not pictures:
             raise DataError(
@@ -243,65 +211,59 @@ def _pictures_in(folder: Path) -> list[Path]:
 def _common_form(
     paths: Sequence[Path], size: tuple[int, int] | None, channels: int | None
 ) -> tuple[tuple[int, int], int]:
-    """Return the size and channels that all pictures share, from their headers alone."""
+    """Return the common size and channels of all pictures, read from their headers."""
     first = size
     all_gray = True
     for path in paths:
-        own_size, gray = _form(path)
-        all_gray = all_gray and gray
+        with _opened(path) as picture:
+            own_size = picture.height, picture.width
+            oriented = picture.format in ORIENTED_FORMATS
+            if oriented and picture.getexif().get(EXIF_ORIENTATION, 1) in TURNED:
+                own_size = picture.width, picture.height
+            is_gray = _checked_depth(path, picture) == 16 or picture.mode in GRAY_MODES
+        all_gray = all_gray and is_gray
         first = first or own_size
         if size is None and own_size != first:
             raise DataError(
                 "pictures differ in size",
                 where=str(path),
                 given=f"{own_size[0]} x {own_size[1]} pixels (height x width)",
-                expected=f"{first[0]} x {first[1]}, as the first picture has",
+                expected=f"{first[0]} x {first[1]}, the size of the first picture",
                 fix=f"stretch all to one size: size=({first[0]}, {first[1]})",
             )
     return first or (0, 0), channels or (1 if all_gray else 3)
 
 
-def _form(path: Path) -> tuple[tuple[int, int], bool]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture; an error of Pillow becomes one that names the file."""
     from PIL import Image
 
     try:
         with Image.open(path) as picture:
-            height, width = picture.height, picture.width
-            if picture.format in ORIENTED_FORMATS and _orientation(picture) in TURNED:
-                height, width = width, height
-            gray = _checked_depth(path, picture) == 16 or picture.mode in GRAY_MODES
-            return (height, width), gray
+            yield picture
     except DataError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _damaged(path, error) from error
+        raise DataError(
+            "the picture cannot be read",
+            where=str(path),
+            given=str(error),
+            fix="replace the file, or remove it",
+        ) from error
 
 
 def _checked_depth(path: Path, picture: Image.Image) -> int:
     """Return the bits of a channel, 8 or 16."""
-    if picture.mode in SIXTEEN_BIT_MODES:
-        return 16
-    if picture.mode == "I" and picture.format in SIXTEEN_BIT_FORMATS:
+    is_wide = picture.mode == "I" and picture.format in SIXTEEN_BIT_FORMATS
+    if is_wide or picture.mode in SIXTEEN_BIT_MODES:
         return 16
     if picture.mode in ("I", "F"):
         raise DataError(
-            "which numbers of the picture are black and white is not known",
+            "it is not known which numbers of the picture are black and white",
             where=str(path),
             given="whole numbers of 32 bits" if picture.mode == "I" else "floating-point numbers",
             expected="8 or 16 bits a pixel and channel",
             fix="scale it to 0..255 and save it with 8 bits, or give the arrays as a .npz file",
         )
     return 8
-
-
-def _orientation(picture: Image.Image) -> int:
-    return int(picture.getexif().get(EXIF_ORIENTATION, 1))
-
-
-def _damaged(path: Path, error: BaseException) -> DataError:
-    return DataError(
-        "the picture cannot be read",
-        where=str(path),
-        given=str(error),
-        fix="replace the file, or remove it",
-    )

@@ -1,4 +1,4 @@
-"""What turns raw inputs into the numbers a model sees, fitted on the training part only.
+"""Turns raw inputs into the inputs of a model; it is fitted on the training part only.
 
 Shape letters: N examples, C columns of a table, F last axis (features, or channels of an image).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -15,19 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.columns import Column
-from clearprop.data.fitted_columns import (
-    FittedColumn,
-    encode_columns,
-    features_of,
-    fit_columns,
-)
+from clearprop.data.fitted_columns import FittedColumn, encode_columns, features_of, fit_columns
 from clearprop.data.sources import Inputs, Named, by_name, evenly_spaced
-from clearprop.data.statistics import center_and_spread
+from clearprop.data.statistics import Scaling, center_and_spread
 from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ClearpropError, DataError, ShapeError, kind_of
 
 Task: TypeAlias = Literal["classification", "regression", "text"]
-Scaling: TypeAlias = Literal["standard", "unit", "none"]
 Kind: TypeAlias = Literal["numbers", "bytes", "table", "tokens", "named"]
 
 if TYPE_CHECKING:
@@ -37,7 +31,7 @@ Numbers: TypeAlias = "NDArray[np.number] | jax.Array"
 """Numbers in memory or on a device."""
 
 INPUTS, TARGETS = "inputs", "targets"
-"""Under which names the vocabularies stand of inputs that have no name, and of targets."""
+"""The names of the vocabularies of inputs without a name, and of targets."""
 
 # Statistics of a set that is too large for memory come from this many of its training rows.
 SAMPLE_ROWS = 20_000
@@ -45,34 +39,36 @@ SAMPLE_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """How raw inputs become a model's inputs; a record that is saved beside the model.
+    """How raw inputs become a model's inputs; it is saved with the model.
 
-    Every statistic in it comes from the training rows alone. The names of the classes and the
-    vocabulary of a text do not: they say what the task is and fix the size of the model.
+    All its statistics come from the training rows alone. The names of the classes and the
+    characters of a text come from all rows, because they define the task and the size of the model.
 
-    It acts in two steps, so that pictures can stay bytes in memory:
+    It works in two steps, so that pictures can stay bytes in memory:
 
-    1. ``encode``, once, on the host: missing values filled, categories one-hot, numbers
-       standardized in double precision. Bytes and tokens stay as they are.
-    2. ``scaled``, on each batch, on any device: ``x = kept * scale + shift`` in float32, which
-       standardizes bytes and leaves everything else unchanged.
+    1. ``encode``, once, on the host: it fills missing values, turns categories into one-hot
+       features and standardizes numbers in double precision. Bytes and tokens stay as they are.
+    2. ``scaled``, on each batch, on any device: ``x = kept * scale + shift`` in float32. This
+       standardizes bytes and leaves all other inputs unchanged.
 
-    Several inputs by name have a preprocessor each, and everything goes in and comes out by name.
+    If an example has several inputs by name, each has its own preprocessor in ``parts``, and all
+    methods take and return dicts by name.
 
     Args:
         kind: "bytes" (uint8, such as pictures), "numbers", "table", "tokens" or "named".
-        input_shape: the shape of one raw example; of several by name, () here.
-        center: what is subtracted: a number for each entry of the encoded inputs' last axis.
-        spread: what it is then divided by.
+        input_shape: the shape of one raw example; () for several inputs by name.
+        center: the numbers to subtract, one for each entry of the last axis of encoded inputs.
+        spread: the numbers to divide by afterwards.
         columns: the columns of a table.
         task: what the targets are.
         class_names: names of the labels 0, 1, ...; for text, the vocabulary.
         target_center: mean of each regression target in training.
         target_spread: standard deviation of each regression target in training.
-        parts: the preprocessor of each input, where they are several by name.
-        vocabularies: of inputs that are tokens, by their names ("inputs" where they have none), and
-            of "targets" that are; of words, those that the training part made known.
-        text_column: of texts from a table: the column that they stood in.
+        parts: the preprocessor of each input, if there are several by name.
+        vocabularies: the vocabularies of inputs that are tokens, by the name of the input
+            ("inputs" for one without a name), and of targets that are tokens ("targets"). Those of
+            words hold only words of the training part.
+        text_column: for texts from a table, the column of the texts.
 
     >>> pixels = np.array([[0], [100], [200]], np.uint8)
     >>> preprocessor = Preprocessor.fit(pixels, scaling="unit")
@@ -108,49 +104,40 @@ class Preprocessor:
         vocabularies: Mapping[str, Vocabulary] | None = None,
         text_column: str | None = None,
     ) -> Preprocessor:
-        """Return the preprocessor that these rows, the training rows, call for.
+        """Return the preprocessor that is fitted on the training rows.
 
         Args:
             inputs: (N, ...); with ``columns`` float (N, C), NaN where a value is missing. Several
-                by name are prepared one by one; whole numbers among these are tokens.
-            targets: float (N, outputs) for regression, whose center and spread are noted.
-            columns: names and categories of a table's columns.
+                inputs by name are fitted one by one; those of whole numbers are tokens.
+            targets: float (N, outputs) for regression, of which mean and deviation are kept.
+            columns: names and categories of the columns of a table.
             scaling: "standard" (mean 0, deviation 1), "unit" (from 0 to 1) or "none".
             task: what the targets are; "text" takes the inputs as tokens.
-            class_names: kept in the record.
-            vocabularies: of the inputs and targets that are tokens; inputs that have one are.
-            text_column: kept in the record.
+            class_names: kept as they are.
+            vocabularies: by the names of inputs and targets; an input with one is tokens.
+            text_column: kept as it is.
 
         Raises:
-            DataError: a column of a table has no value at all in these rows.
+            DataError: a column of a table has no value in these rows.
         """
-        known = learned(vocabularies or {}, inputs)
-        common = cls(
-            "tokens",
-            (),
+        known = _learned(vocabularies or {}, inputs)
+        if isinstance(inputs, Mapping):
+            parts = {
+                name: _fit_input(inputs[name], None, scaling, inputs[name].dtype.kind in "ib")
+                for name in sorted(inputs)
+            }
+            fitted = cls("named", (), parts=parts)
+        else:
+            fitted = _fit_input(inputs, columns, scaling, task == "text" or INPUTS in known)
+        if task == "regression" and targets is not None:
+            center, spread = center_and_spread(targets, "standard")
+            fitted = replace(fitted, target_center=center, target_spread=spread)
+        return replace(
+            fitted,
             task=task,
             class_names=class_names,
             vocabularies=known,
             text_column=text_column,
-        )
-        if task == "regression" and targets is not None:
-            center, spread = center_and_spread(targets, "standard")
-            common = replace(common, target_center=center, target_spread=spread)
-        if isinstance(inputs, Mapping):
-            parts = {
-                name: _fit_input(inputs[name], None, scaling, _is_tokens(inputs[name]))
-                for name in sorted(inputs)
-            }
-            return replace(common, kind="named", parts=parts)
-        tokens = task == "text" or INPUTS in known
-        one = _fit_input(inputs, columns, scaling, tokens)
-        return replace(
-            common,
-            kind=one.kind,
-            input_shape=one.input_shape,
-            center=one.center,
-            spread=one.spread,
-            columns=one.columns,
         )
 
     def __repr__(self) -> str:
@@ -177,7 +164,7 @@ class Preprocessor:
 
     @property
     def encoded_shape(self) -> Any:
-        """The shape of one example as the model sees it; of several by name, a dict of shapes."""
+        """The shape of one example as the model sees it; a dict of shapes for inputs by name."""
         if self.kind == "named":
             return {name: part.encoded_shape for name, part in self.parts.items()}
         if self.kind == "table":
@@ -203,7 +190,7 @@ class Preprocessor:
 
         Args:
             raw: (N, ...) of ``input_shape``; a table's categories are codes into ``raw_columns``.
-                Several by name come and go as a dict.
+                A dict for several inputs by name.
 
         Raises:
             ShapeError: one example does not have ``input_shape``, or a name is missing.
@@ -224,8 +211,7 @@ class Preprocessor:
     def scaled(self, kept: Any) -> Any:
         """Return a batch of kept numbers as the model sees it: step 2, ``kept * scale + shift``.
 
-        Works on NumPy and on JAX arrays, inside a compiled step too. Tokens pass as they are.
-        Several by name come and go as a dict.
+        It works on NumPy and on JAX arrays, also inside a compiled step. Tokens stay as they are.
         """
         if self.kind == "named":
             return {name: part.scaled(kept[name]) for name, part in self._named(kept)}
@@ -263,17 +249,17 @@ class Preprocessor:
         names = sorted(given) if by_name(given) else None
         if names != sorted(self.parts):
             raise ShapeError(
-                "the inputs have not the names that the preprocessor was fitted on",
+                "the inputs do not have the names that the preprocessor was fitted on",
                 given=", ".join(names) if names is not None else kind_of(given),
                 expected=f"inputs by name: {', '.join(sorted(self.parts))}",
             )
         return sorted(self.parts.items())
 
     def _check_shape(self, raw: NDArray[np.generic]) -> None:
-        # A model of sequences takes them at any length.
+        # A model of sequences takes sequences of any length.
         if self.kind != "tokens" and tuple(raw.shape[1:]) != self.input_shape:
             raise ShapeError(
-                "these inputs are not of the shape that the preprocessor was fitted on",
+                "the inputs do not have the shape that the preprocessor was fitted on",
                 given=f"examples of shape {tuple(raw.shape[1:])}",
                 expected=f"examples of shape {self.input_shape}",
                 fix="add the batch axis: inputs[None]" if raw.shape == self.input_shape else None,
@@ -286,7 +272,7 @@ class Preprocessor:
                 "the model was trained on bytes",
                 given=f"{raw.dtype} from {raw.min()} to {raw.max()}",
                 expected="whole numbers from 0 to 255",
-                fix="give the raw pixels, not scaled ones",
+                fix="pass the raw pixels, not scaled ones",
             )
         return kept
 
@@ -300,10 +286,10 @@ class Preprocessor:
 
         Args:
             text: what ``to_json`` returned.
-            where: the file that an error should name.
+            where: the file that an error names.
 
         Raises:
-            DataError: the text is damaged or of another make.
+            DataError: the text is damaged or not such a record.
         """
         try:
             return _of_record(json.loads(text))
@@ -316,22 +302,15 @@ class Preprocessor:
             ) from problem
 
 
-def learned(
+def _learned(
     vocabularies: Mapping[str, Vocabulary], inputs: Inputs | Named
 ) -> dict[str, Vocabulary]:
-    """Return the vocabularies of a data set, those of inputs as far as these rows know them."""
     known = dict(vocabularies)
-    for name, vocabulary in vocabularies.items():
-        if name != TARGETS:
-            rows = inputs[name] if isinstance(inputs, Mapping) else inputs
-            known[name] = vocabulary.learned(
-                rows[np.arange(len(rows))].astype(np.int32, copy=False)
-            )
+    for name in vocabularies.keys() - {TARGETS}:
+        source = inputs[name] if isinstance(inputs, Mapping) else inputs
+        rows = source[np.arange(len(source))]
+        known[name] = vocabularies[name].learned(rows.astype(np.int32, copy=False))
     return known
-
-
-def _is_tokens(inputs: Inputs) -> bool:
-    return inputs.dtype.kind in "ib"
 
 
 def _fit_input(
@@ -341,60 +320,41 @@ def _fit_input(
     if tokens:
         return Preprocessor("tokens", shape)
     raw = inputs if isinstance(inputs, np.ndarray) else evenly_spaced(inputs, SAMPLE_ROWS)
-    if columns is not None:
-        return _fit_table(Preprocessor("table", shape), raw, columns, scaling)
-    center, spread = center_and_spread(raw, scaling)
-    kind: Kind = "bytes" if raw.dtype == np.uint8 else "numbers"
-    return Preprocessor(kind, shape, center=center, spread=spread)
-
-
-def _fit_table(
-    common: Preprocessor, raw: NDArray[np.generic], columns: tuple[Column, ...], scaling: Scaling
-) -> Preprocessor:
-    prepared = fit_columns(raw, columns)
-    center, spread = center_and_spread(encode_columns(raw, prepared), scaling)
+    if columns is None:
+        kind: Kind = "bytes" if raw.dtype == np.uint8 else "numbers"
+        return Preprocessor(kind, shape, *center_and_spread(raw, scaling))
+    fitted = fit_columns(raw, columns)
+    center, spread = center_and_spread(encode_columns(raw, fitted), scaling)
     # A 0/1 feature of a category stays 0 and 1.
-    is_number = [column.categories is None for column in prepared for _ in features_of(column)]
-    return replace(
-        common,
-        columns=prepared,
+    is_number = [column.categories is None for column in fitted for _ in features_of(column)]
+    return Preprocessor(
+        "table",
+        shape,
         center=tuple(c if n else 0.0 for c, n in zip(center, is_number, strict=True)),
         spread=tuple(s if n else 1.0 for s, n in zip(spread, is_number, strict=True)),
+        columns=fitted,
     )
 
 
 def _of_record(record: dict[str, Any]) -> Preprocessor:
-    unknown = record.keys() - {field.name for field in fields(Preprocessor)}
-    if unknown:
-        raise ValueError(f"unknown entries {sorted(unknown)}")
     if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
         raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
-    columns = tuple(
-        FittedColumn(c["name"], c["fill"], _strings(c["categories"])) for c in record["columns"]
-    )
-    # Records of before there were inputs by name have none of the last three.
-    return Preprocessor(
-        kind=record["kind"],
-        input_shape=tuple(int(size) for size in record["input_shape"]),
-        center=_floats(record["center"]),
-        spread=_floats(record["spread"]),
-        columns=columns,
-        task=record["task"],
-        class_names=_strings(record["class_names"]),
-        target_center=_floats(record["target_center"]),
-        target_spread=_floats(record["target_spread"]),
-        parts={name: _of_record(part) for name, part in record.get("parts", {}).items()},
-        vocabularies={
-            name: Vocabulary.of_record(known)
-            for name, known in record.get("vocabularies", {}).items()
+    floats = ("center", "spread", "target_center", "target_spread")
+    checked: dict[str, Any] = {
+        **{name: tuple(map(float, record[name])) for name in floats},
+        "input_shape": tuple(map(int, record["input_shape"])),
+        "columns": tuple(
+            FittedColumn(c["name"], c["fill"], _strings(c["categories"])) for c in record["columns"]
+        ),
+        "class_names": _strings(record["class_names"]),
+        "parts": {name: _of_record(part) for name, part in record["parts"].items()},
+        "vocabularies": {
+            name: Vocabulary(tuple(map(str, known["tokens"])), known["level"])
+            for name, known in record["vocabularies"].items()
         },
-        text_column=record.get("text_column"),
-    )
-
-
-def _floats(values: list[float]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+    }
+    return Preprocessor(**(record | checked))
 
 
 def _strings(values: list[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(str(value) for value in values)
+    return None if values is None else tuple(map(str, values))

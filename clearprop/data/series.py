@@ -1,4 +1,4 @@
-"""Series of numbers in windows: what was, and what comes next.
+"""Series of numbers in windows, each with the values that follow it.
 
 Shape letters: V values of a series, N windows, T values in a window, F features (1), H values to
 predict.
@@ -7,39 +7,37 @@ predict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.dataset import Dataset
+from clearprop.data.checks import check_at_least_one
+from clearprop.data.dataset import About, Dataset
 from clearprop.data.installed import data_file
 from clearprop.data.table_file import TableFile, read_table_file
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.data.tables import read_column
+from clearprop.errors import DataError
 
 WINDOW, HORIZON = 24, 1
-MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?")
 MOMENTS = ("date", "time", "datetime", "timestamp", "year", "month", "week", "day")
-"""Columns of a table of one's own, in small letters, that say when a value was measured."""
+"""Names of columns, in lower case, that say when a value of a user's table was measured."""
 
 
 class Series(NamedTuple):
-    """What is known of a named series before it is loaded.
+    """What is known about a named series before it is loaded.
 
     Attributes:
-        parts: folders and file within the package statsmodels.
-        column: of that file.
-        moments: the column that says when.
-        season: after how many values it comes round again.
+        column: the column of the file that holds the values.
+        moments: the column that says when each value was measured.
+        season: the number of values after which the series repeats.
         window: T, unless it is given.
-        size: in words.
-        source: where it comes from.
-        licence: under which terms.
+        size: the number of values, in words.
+        source: where the series comes from.
+        licence: under which terms it may be used.
     """
 
-    parts: tuple[str, ...]
     column: str
     moments: str
     season: int
@@ -51,7 +49,6 @@ class Series(NamedTuple):
 
 SERIES = {
     "sunspots": Series(
-        ("datasets", "sunspots", "sunspots.csv"),
         "SUNACTIVITY",
         "YEAR",
         11,
@@ -61,7 +58,6 @@ SERIES = {
         "public domain",
     ),
     "co2": Series(
-        ("datasets", "co2", "co2.csv"),
         "co2",
         "date",
         52,
@@ -78,7 +74,7 @@ def load_series(name: str, *, window: int | None = None, horizon: int = HORIZON)
 
     Args:
         name: "sunspots" or "co2".
-        window: T; None takes the series' own, 24 years or 104 weeks.
+        window: T; None takes 24 years for sunspots, 104 weeks for co2.
         horizon: H.
 
     Raises:
@@ -86,18 +82,19 @@ def load_series(name: str, *, window: int | None = None, horizon: int = HORIZON)
         DataError: statsmodels is not installed, or the series is too short for one window.
     """
     known = SERIES[name]
-    table = read_table_file(data_file(name, "statsmodels", "series", *known.parts))
+    path = data_file(name, "statsmodels", "series", "datasets", name, f"{name}.csv")
+    table = read_table_file(path)
     values, filled = _numbers(table, known.column)
-    source = f"{known.source}{_filled_words(filled)}"
-    made = windows(
+    return windows(
         values,
         window or known.window,
         horizon,
         name=name,
         column=known.column,
         moments=_moments(table, known.moments),
+        source=f"{known.source}{filled}",
+        licence=known.licence,
     )
-    return replace(made, source=source, licence=known.licence)
 
 
 def load_series_file(
@@ -105,26 +102,25 @@ def load_series_file(
 ) -> Dataset:
     """Return a column of a CSV, TSV or Parquet file in windows; its rows are in time order.
 
-    A missing value is filled by a straight line between its neighbors, which the source says.
+    A missing value is filled by a straight line between its neighbors; ``source`` says how many.
 
     Raises:
-        ConfigurationError: there is no such column, none is named, or a window is below 1.
-        DataError: the file is damaged, a cell is no number, or the series is too short.
+        ConfigurationError: there is no such column, no column is named, or a window is below 1.
+        DataError: the file is damaged, a cell is not a number, or the series is too short.
     """
     table = read_table_file(path)
-    if target is None:
-        raise ConfigurationError(
-            "which column is the series?",
-            where=str(path),
-            expected=f"one of {', '.join(table.frame.columns)}",
-            fix=f"target={table.frame.columns[-1]!r}",
-        )
-    table.check_column(target, "the series")
+    target = table.column(target, "the series")
     values, filled = _numbers(table, target)
     when = next((name for name in table.frame.columns if name.lower() in MOMENTS), None)
-    moments = None if when in (None, target) else _moments(table, str(when))
-    made = windows(values, window, horizon, name=path.name, column=target, moments=moments)
-    return replace(made, source=f"{path}{_filled_words(filled)}")
+    return windows(
+        values,
+        window,
+        horizon,
+        name=path.name,
+        column=target,
+        moments=None if when in (None, target) else _moments(table, str(when)),
+        source=f"{path}{filled}",
+    )
 
 
 def windows(
@@ -135,20 +131,22 @@ def windows(
     name: str = "series",
     column: str = "value",
     moments: Sequence[str] | None = None,
+    **about: Unpack[About],
 ) -> Dataset:
     """Return a series in windows, each with the values that follow it.
 
-    Window i holds the values i to i + T - 1, and its targets are the H values from i + T on. Split,
-    the windows stay in order, and between two parts T + H - 1 of them are left out: no value that
-    judges was seen in training, as input or as target.
+    Window i holds the values i to i + T - 1, and its targets are the H values from i + T on. A
+    split keeps the windows in order and leaves out T + H - 1 windows between two parts, so that no
+    value of the evaluation data is in the training data, as input or as target.
 
     Args:
         values: (V,), in time order.
         window: T.
         horizon: H.
-        name: of the data set.
+        name: the name of the data set.
         column: what the values are.
-        moments: when each was measured, (V,); an example is called after those that it foretells.
+        moments: when each value was measured, (V,); a row is named by the moments it predicts.
+        about: further fields of the data set, such as its source.
 
     Raises:
         ConfigurationError: a window or horizon below 1.
@@ -158,11 +156,7 @@ def windows(
     >>> made.inputs[..., 0].tolist(), made.targets.tolist()
     ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [[3.0, 4.0], [4.0, 5.0]])
     """
-    for option, size in (("window", window), ("horizon", horizon)):
-        if isinstance(size, bool) or size < 1:
-            raise ConfigurationError(
-                f"a {option} holds at least one value", where=name, given=f"{option}={size}"
-            )
+    check_at_least_one(name, window=window, horizon=horizon)
     if len(values) < window + horizon:
         raise DataError(
             "the series is too short for one window",
@@ -180,11 +174,12 @@ def windows(
         feature_names=(column,),
         gap=window + horizon - 1,
         row_names=None if moments is None else _spans(moments[window:], horizon),
+        **about,
     )
 
 
 def _spans(moments: Sequence[str], horizon: int) -> tuple[str, ...]:
-    """Return for each window the moments from the first to the last that it foretells."""
+    """Return for each window the first and last moment that it predicts."""
     if horizon == 1:
         return tuple(moments)
     starts = range(len(moments) - horizon + 1)
@@ -192,49 +187,20 @@ def _spans(moments: Sequence[str], horizon: int) -> tuple[str, ...]:
 
 
 def _moments(table: TableFile, column: str) -> tuple[str, ...]:
-    """Return a column as text, days without hyphens (20010929) with them."""
+    """Return a column as text; days such as 20010929 get hyphens."""
     cells = [str(cell).strip() for cell in table.frame[column]]
     if all(len(cell) == 8 and cell.isdecimal() for cell in cells):
         return tuple(f"{cell[:4]}-{cell[4:6]}-{cell[6:]}" for cell in cells)
     return tuple(cells)
 
 
-def _filled_words(filled: int) -> str:
-    if not filled:
-        return ""
-    return f"; {filled} missing values filled by straight lines between their neighbors"
-
-
-def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], int]:
-    """Return a column as numbers, its gaps filled, and how many there were."""
-    import polars as pl
-
-    cells = table.frame[column]
-    if not cells.dtype.is_numeric():
-        text = cells.cast(pl.String).str.strip_chars()
-        marked = text.str.to_lowercase().is_in(list(MISSING_MARKS)).fill_null(True)
-        numbers = text.set(marked, None).cast(pl.Float64, strict=False)
-        wrong = numbers.is_null() & ~marked
-        if wrong.any():
-            row = int(wrong.arg_max() or 0)
-            raise DataError(
-                "a value of the series is no number",
-                where=table.where(row, column),
-                given=repr(text[row])[:80],
-                fix="correct the cell, or leave it empty where the value is missing",
-            )
-        cells = numbers
-    values = np.array(cells.cast(pl.Float64).to_numpy(), np.float64)
-    infinite = np.isinf(values)
-    if infinite.any():
-        raise DataError(
-            "a value of the series is infinite",
-            where=table.where(int(infinite.argmax()), column),
-            fix="correct the cell, or leave it empty where the value is missing",
-        )
+def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], str]:
+    """Return a column as numbers with its gaps filled, and a remark on the gaps for the source."""
+    values, _ = read_column(table, column, as_numbers=True)
     missing = np.isnan(values)
     if missing.all():
         raise DataError("the series has no value", where=table.where(0, column))
     places = np.arange(len(values))
     values[missing] = np.interp(places[missing], places[~missing], values[~missing])
-    return values, int(missing.sum())
+    words = "missing values filled by straight lines between their neighbors"
+    return values, f"; {missing.sum()} {words}" if missing.any() else ""

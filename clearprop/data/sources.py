@@ -1,4 +1,4 @@
-"""Where examples come from: arrays in memory, or rows fetched only when a batch needs them.
+"""Sources of examples: arrays in memory, or rows that are read when a batch needs them.
 
 Shape letters: N examples; the shape of one example follows.
 """
@@ -6,6 +6,7 @@ Shape letters: N examples; the shape of one example follows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ Indices: TypeAlias = NDArray[np.intp]
 
 
 class Source(Protocol):
-    """Rows by index: what a lazily read data set offers in place of an array."""
+    """Rows by index: what a data set that is not in memory has in place of an array."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -32,20 +33,20 @@ class Source(Protocol):
 
 Inputs: TypeAlias = NDArray[np.generic] | Source
 Named: TypeAlias = Mapping[str, Inputs]
-"""Several inputs of one example by name, each with the same N in front."""
+"""Several inputs of one example by name; all have the same N."""
 
 
+@dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows of a source, in a chosen order; nothing is copied until a batch asks for it.
+    """Some rows of a source, in a chosen order; nothing is copied before a batch needs it.
 
     >>> view = Rows(np.arange(10) * 2, np.array([3, 1]))
     >>> len(view), view[np.array([0, 1])].tolist()
     (2, [6, 2])
     """
 
-    def __init__(self, source: Inputs, indices: Indices) -> None:
-        self.source = source
-        self.indices = indices
+    source: Inputs
+    indices: Indices
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,7 +66,7 @@ class Rows:
 
 
 def size_in_bytes(inputs: Inputs) -> int:
-    """Return how much memory all rows would take at once.
+    """Return the memory that all rows together take.
 
     >>> size_in_bytes(np.zeros((10, 3), np.float32))
     120
@@ -74,7 +75,7 @@ def size_in_bytes(inputs: Inputs) -> int:
 
 
 def by_name(inputs: object) -> bool:
-    """Return whether inputs are several by name.
+    """Return whether an example has several inputs by name.
 
     >>> by_name({"source": np.zeros((2, 3))}), by_name(np.zeros((2, 3)))
     (True, False)
@@ -83,7 +84,7 @@ def by_name(inputs: object) -> bool:
 
 
 def rows_of(inputs: Any, rows: Indices | slice) -> Any:
-    """Return some rows of inputs, of each by its name where they are several.
+    """Return some rows of inputs; a dict for several inputs by name.
 
     >>> rows_of({"b": np.arange(4), "a": -np.arange(4)}, np.array([3, 1]))
     {'a': array([-3, -1]), 'b': array([3, 1])}
@@ -94,7 +95,7 @@ def rows_of(inputs: Any, rows: Indices | slice) -> Any:
 
 
 def evenly_spaced(inputs: Inputs, most: int) -> NDArray[np.generic]:
-    """Return at most that many rows, spread evenly over the source: a sample for statistics.
+    """Return at most ``most`` rows, spread evenly over the source: a sample for statistics.
 
     >>> evenly_spaced(np.arange(10), 4).tolist()
     [0, 3, 6, 9]

@@ -1,4 +1,4 @@
-"""Which rows are for training, which for evaluation while training (dev), which at the end (test).
+"""Splits of rows: training, evaluation while training (dev) and evaluation at the end (test).
 
 Shape letters: N examples, K classes.
 """
@@ -24,7 +24,7 @@ class SplitRows(NamedTuple):
 
 
 def check_fractions(dev: float, test: float) -> None:
-    """Raise unless both are fractions that leave something to train on.
+    """Raise unless both are fractions, and their sum leaves rows for training.
 
     Raises:
         ConfigurationError: a fraction outside [0, 1), or the two together reach 1.
@@ -46,13 +46,15 @@ def check_fractions(dev: float, test: float) -> None:
 
 
 def in_order(length: int, dev: float, test: float, gap: int = 0) -> SplitRows:
-    """Return the first rows to train, the next as dev and the last as test: for text and series.
+    """Return the first rows for training, the next as dev and the last as test.
+
+    This is for the windows of a text or a series.
 
     Args:
         length: N.
-        dev: the fraction of the rows to hold out for judging while training.
-        test: the fraction to hold out for judging at the end.
-        gap: rows between two parts that belong to none, where neighbors share numbers.
+        dev: the fraction of the rows to hold out for evaluation while training.
+        test: the fraction to hold out for evaluation at the end.
+        gap: how many rows between two parts are left out, because they share values with both.
 
     Raises:
         ConfigurationError: the fractions are unusable.
@@ -64,17 +66,15 @@ def in_order(length: int, dev: float, test: float, gap: int = 0) -> SplitRows:
     [[0, 1, 2, 3, 4], [6, 7], [9]]
     """
     check_fractions(dev, test)
-    rows = np.arange(length)
-    held_test, held_dev = _wanted(length, test), _wanted(length, dev)
-    lost = gap * (bool(held_test) + bool(held_dev))
-    _check_enough(length - lost, held_dev, held_test, dev, test)
+    held_test, held_dev = round(length * test), round(length * dev)
     before_test = length - held_test - (gap if held_test else 0)
     before_dev = before_test - held_dev - (gap if held_dev else 0)
-    return SplitRows(
-        rows[:before_dev],
-        rows[before_test - held_dev : before_test],
-        rows[length - held_test :],
-    )
+    part_of = np.full(length, -1, np.int8)
+    part_of[: max(before_dev, 0)] = 0
+    part_of[before_test - held_dev : before_test] = 1
+    part_of[length - held_test :] = 2
+    what = f"{length} examples" + (f" with gaps of {gap} between the parts" if gap else "")
+    return _parts(part_of, dev, test, what)
 
 
 def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
@@ -93,12 +93,12 @@ def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
 
 
 def grouped(groups: NDArray[np.generic], dev: float, test: float, seed: int) -> SplitRows:
-    """Return three random parts near their fractions; each group stays whole.
+    """Return three random parts of about the wanted sizes; each group stays in one part.
 
     Args:
         groups: int, (N,), the group of each row, such as the file that it comes from.
-        dev: the fraction of the rows to hold out for judging while training.
-        test: the fraction to hold out for judging at the end.
+        dev: the fraction of the rows to hold out for evaluation while training.
+        test: the fraction to hold out for evaluation at the end.
         seed: decides which groups.
 
     Raises:
@@ -115,38 +115,28 @@ def grouped(groups: NDArray[np.generic], dev: float, test: float, seed: int) -> 
     part_of_group = np.zeros(len(sizes), np.int8)
     free = permutation(len(sizes), seed)
     for part, fraction in ((2, test), (1, dev)):
-        wanted, held, passed = _wanted(length, fraction), 0, []
+        wanted, held, passed = round(length * fraction), 0, []
         for group in free:
-            # A group is taken where that brings the part nearer to its size.
+            # A group is taken if it brings the part nearer to its wanted size.
             if 2 * (wanted - held) > sizes[group]:
                 part_of_group[group] = part
                 held += int(sizes[group])
             else:
                 passed.append(group)
         free = np.array(passed, np.intp)
-    part_of = part_of_group[group_of]
-    rows = [np.flatnonzero(part_of == part) for part in range(3)]
-    starved = (dev > 0 and not len(rows[1])) or (test > 0 and not len(rows[2]))
-    if starved or not len(rows[0]):
-        raise DataError(
-            f"{len(sizes)} groups are too few to hold some out",
-            given=f"dev={dev}, test={test}, {length} examples",
-            expected="at least one whole group in every part",
-            fix="train on all of them: dev=0, test=0",
-        )
-    return SplitRows(*rows)
+    return _parts(part_of_group[group_of], dev, test, f"{length} examples in {len(sizes)} groups")
 
 
 def stratified(labels: NDArray[np.generic], dev: float, test: float, seed: int) -> SplitRows:
     """Return three disjoint random parts in which every class has the same fraction.
 
-    Shares are whole rows by largest remainder, so the parts have the size that they would have
-    without strata wherever the classes allow it; a class never leaves the training part.
+    The rows of a class are counted out by largest remainder, so that the parts have the same sizes
+    as without strata if the classes allow it. The training part has at least one row of each class.
 
     Args:
         labels: int, (N,), each from 0 to K-1.
-        dev: the fraction of the rows to hold out for judging while training.
-        test: the fraction to hold out for judging at the end.
+        dev: the fraction of the rows to hold out for evaluation while training.
+        test: the fraction to hold out for evaluation at the end.
         seed: decides which rows.
 
     Raises:
@@ -162,8 +152,6 @@ def stratified(labels: NDArray[np.generic], dev: float, test: float, seed: int) 
     classes, class_of, counts = np.unique(labels, return_inverse=True, return_counts=True)
     test_counts = _allot(counts, test, counts - 1)
     dev_counts = _allot(counts, dev, counts - 1 - test_counts)
-    _check_enough(length, int(dev_counts.sum()), int(test_counts.sum()), dev, test)
-
     order = permutation(length, seed)
     part_of = np.zeros(length, np.int8)
     for index in range(len(classes)):
@@ -171,30 +159,28 @@ def stratified(labels: NDArray[np.generic], dev: float, test: float, seed: int) 
         held_test, held_dev = test_counts[index], dev_counts[index]
         part_of[members[:held_test]] = 2
         part_of[members[held_test : held_test + held_dev]] = 1
-    return SplitRows(*(np.flatnonzero(part_of == part) for part in range(3)))
-
-
-def _wanted(length: int, fraction: float) -> int:
-    return round(length * fraction)
+    return _parts(part_of, dev, test, f"{length} examples")
 
 
 def _allot(counts: Indices, fraction: float, most: Indices) -> Indices:
-    shares = counts * fraction
-    allotted: Indices = np.minimum(np.floor(shares).astype(np.intp), most)
-    missing = _wanted(int(counts.sum()), fraction) - int(allotted.sum())
-    for index in np.argsort(-(shares - np.floor(shares)), kind="stable"):
+    exact = counts * fraction
+    allotted: Indices = np.minimum(np.floor(exact).astype(np.intp), most)
+    missing = round(int(counts.sum()) * fraction) - int(allotted.sum())
+    for index in np.argsort(-(exact - np.floor(exact)), kind="stable"):
         if missing > 0 and allotted[index] < most[index]:
             allotted[index] += 1
             missing -= 1
     return allotted
 
 
-def _check_enough(length: int, held_dev: int, held_test: int, dev: float, test: float) -> None:
-    starved = (dev > 0 and not held_dev) or (test > 0 and not held_test)
-    if starved or held_dev + held_test >= length:
+def _parts(part_of: NDArray[np.int8], dev: float, test: float, what: str) -> SplitRows:
+    parts = SplitRows(*(np.flatnonzero(part_of == part) for part in range(3)))
+    starved = (dev > 0 and not len(parts.dev)) or (test > 0 and not len(parts.test))
+    if starved or not len(parts.train):
         raise DataError(
-            f"{length} examples are too few to hold some out",
+            f"{what} are too few to hold some out",
             given=f"dev={dev}, test={test}",
-            expected="at least one example in every part, and every class in training",
+            expected="at least one example or whole group in every part",
             fix="train on all of them: dev=0, test=0",
         )
+    return parts

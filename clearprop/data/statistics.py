@@ -1,29 +1,28 @@
-"""Centers and spreads over all axes but the last, of bytes without a float copy of them.
+"""Centers and spreads over all axes but the last; bytes are not copied to floats.
 
 Shape letters: N examples, F entries of the last axis.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import DataError
 
-Pair = tuple[tuple[float, ...], tuple[float, ...]]
+Scaling: TypeAlias = Literal["standard", "unit", "none"]
+Pair: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def center_and_spread(
-    values: NDArray[np.generic], scaling: Literal["standard", "unit", "none"]
-) -> Pair:
-    """Return what to subtract and what to divide by, for each entry of the last axis.
+def center_and_spread(values: NDArray[np.generic], scaling: Scaling) -> Pair:
+    """Return the numbers to subtract and to divide by, for each entry of the last axis.
 
     "standard": mean and standard deviation. "unit": the least value and the range. "none": 0 and 1.
-    Where the spread is 0 it is taken as 1, so that a constant stays finite. Bytes of shape (N, F)
-    are pixels in a row and share one center: a pixel that is almost always black would otherwise be
-    blown up.
+    A spread of 0 becomes 1, so that a constant stays finite. Bytes of shape (N, F) are pixels in a
+    row and have one common center and spread: an own spread would enlarge a pixel that is almost
+    always black.
 
     Raises:
         DataError: the numbers are so large that their squares overflow.
@@ -41,8 +40,16 @@ def center_and_spread(
         low, high = numbers.min(axis=0), numbers.max(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
             mean, deviation = numbers.mean(axis=0), numbers.std(axis=0)
-        _check_overflow(low, high, deviation)
-        # The deviation of equal numbers can come out as rounding dust instead of 0.
+        wide = np.isfinite(low) & np.isfinite(high) & ~np.isfinite(deviation)
+        if wide.any():
+            column = int(wide.argmax())
+            raise DataError(
+                "the numbers are too large for a standard deviation",
+                given=f"{low[column]:.3g} to {high[column]:.3g} in entry {column} of the last axis",
+                expected="numbers whose squares are below 1.8e308",
+                fix="divide them by a power of ten, or remove the wrong values",
+            )
+        # Rounding can make the deviation of equal numbers slightly larger than 0.
         deviation = np.where(low == high, 0.0, deviation)
     if scaling == "none":
         center, spread = np.zeros_like(mean), np.ones_like(mean)
@@ -53,22 +60,8 @@ def center_and_spread(
     return tuple(center.tolist()), tuple(np.where(spread == 0, 1.0, spread).tolist())
 
 
-def _check_overflow(
-    low: NDArray[np.float64], high: NDArray[np.float64], deviation: NDArray[np.float64]
-) -> None:
-    wide = np.isfinite(low) & np.isfinite(high) & ~np.isfinite(deviation)
-    if wide.any():
-        column = int(wide.argmax())
-        raise DataError(
-            "the numbers are too large for a standard deviation",
-            given=f"{low[column]:.3g} to {high[column]:.3g} in entry {column} of the last axis",
-            expected="numbers whose squares are below 1.8e308",
-            fix="divide them by a power of ten, or remove the wrong values",
-        )
-
-
 def _of_bytes(table: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
-    # A histogram of 256 bins says all of it, exactly, and needs no float copy of the pictures.
+    # A histogram of 256 bins gives all four exactly, without a float copy of the pictures.
     histogram = np.zeros((table.shape[1], 256), np.int64)
     rows = 1 << 20
     for start in range(0, len(table), rows):

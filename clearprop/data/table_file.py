@@ -1,4 +1,4 @@
-"""CSV and Parquet files as columns of text or numbers, and the line that an error should name.
+"""CSV and Parquet files as columns of text or numbers; errors name the line in the file.
 
 Shape letters: N rows, C columns.
 """
@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clearprop.errors import ConfigurationError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -19,46 +22,91 @@ if TYPE_CHECKING:
 
 CSV_SUFFIXES = (".csv", ".tsv")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+TABLE_SUFFIXES = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
+LONGEST_SHOWN = 60
 SEPARATORS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """The rows of a file and how to say where a row stands in it.
+    """The rows of a file, and the place of each row in it.
 
     Args:
         path: the file.
         frame: its rows; every column of a CSV file is text. Empty lines are left out.
-        where: the place of row i and a column, for messages.
+        where: returns the place of row i and a column, for messages.
     """
 
     path: Path
     frame: polars.DataFrame
     where: Callable[[int, str], str] = field(repr=False)
 
-    def check_column(self, name: str, what: str) -> None:
-        """Raise unless the file has this column.
+    def column(self, name: str | None, what: str, besides: str | None = None) -> str:
+        """Return the name of a column, if the file has it.
+
+        Args:
+            name: the name that was given; None where none was.
+            what: what the column is for, such as "the target".
+            besides: a column that is used for something else.
 
         Raises:
-            ConfigurationError: it has not; the nearest name is suggested.
+            ConfigurationError: there is no such column, or no name was given.
         """
-        names = self.frame.columns
-        if name not in names:
+        names = [known for known in self.frame.columns if known != besides]
+        if name in names:
+            return name
+        if name is None:
+            problem, fix = f"which column is {what}?", f"target={names[-1]!r}" if names else None
+        else:
             close = nearest(name, names)
-            raise ConfigurationError(
-                f"there is no column {name!r} to be {what}",
-                where=str(self.path),
-                expected=f"one of {', '.join(names)}",
-                fix=f"did you mean {close!r}?" if close else None,
-            )
+            problem = f"there is no column {name!r} to be {what}"
+            fix = f"did you mean {close!r}?" if close else None
+        raise ConfigurationError(
+            problem, where=str(self.path), expected=f"one of {', '.join(names)}", fix=fix
+        )
+
+    def check_none(
+        self,
+        wrong: polars.Series | NDArray[np.bool_],
+        column: str,
+        problem: str,
+        values: polars.Series | None = None,
+        **about: str | None,
+    ) -> None:
+        """Raise if a cell is wrong; the message names the place of the first such cell.
+
+        Args:
+            wrong: (N,), True where the cell of a row is wrong.
+            column: the name of the column.
+            problem: what is wrong with such a cell.
+            values: (N,), the cells, if the message should repeat the wrong one.
+            about: further parts of the error: ``expected``, ``fix``.
+
+        Raises:
+            DataError: a cell is wrong.
+        """
+        mask = np.asarray(wrong)
+        if mask.any():
+            row = int(mask.argmax())
+            given = None if values is None else shown(str(values[row]))
+            raise DataError(problem, where=self.where(row, column), given=given, **about)
+
+
+def shown(cell: str) -> str:
+    """Return a cell as a message repeats it, at most 60 characters of it.
+
+    >>> shown("three")
+    "'three'"
+    """
+    return repr(cell if len(cell) <= LONGEST_SHOWN else f"{cell[:LONGEST_SHOWN]}...")
 
 
 def read_table_file(path: Path) -> TableFile:
     """Return the rows of a CSV, TSV or Parquet file.
 
     Raises:
-        DataError: the file is empty, damaged, not UTF-8, has no rows, a name twice, or a row with
-            more or fewer cells than the header.
+        DataError: the file is empty, damaged or not UTF-8, or it has no rows; two columns have the
+            same name, or a row has more or fewer cells than the header.
     """
     table = _read_parquet(path) if path.suffix.lower() in PARQUET_SUFFIXES else _read_csv(path)
     if table.frame.width == 0 or table.frame.height == 0:
@@ -84,7 +132,8 @@ def _read_csv(path: Path) -> TableFile:
     expected = "comma-separated values with a header"
     try:
         header = _header(path)
-        separator = _separator(path, header)
+        is_tsv = path.suffix.lower() == ".tsv"
+        separator = "\t" if is_tsv else max(SEPARATORS, key=header.count)
         _check_names(path, header, separator)
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
@@ -100,7 +149,7 @@ def _read_csv(path: Path) -> TableFile:
             raise _not_utf8(path) from error
         raise _unreadable(path, error, expected) from error
     frame = frame.rename({old: old.strip() for old in frame.columns})
-    # polars fills a short row with nulls, which would pass off a file cut off as missing values.
+    # polars fills a short row with nulls: a file that is cut off would look like missing values.
     if frame.width and frame[:, -1].null_count():
         _check_cells(path, separator)
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
@@ -116,12 +165,6 @@ def _header(path: Path) -> str:
         return next((line for line in file if line.strip()), "").strip("\r\n")
 
 
-def _separator(path: Path, header: str) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    return max(SEPARATORS, key=header.count)
-
-
 def _check_names(path: Path, header: str, separator: str) -> None:
     names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -130,16 +173,16 @@ def _check_names(path: Path, header: str, separator: str) -> None:
             "two columns have the same name",
             where=f"{path}, line 1",
             given=", ".join(repr(name) for name in twice),
-            fix="name every column differently in the header",
+            fix="give every column its own name in the header",
         )
 
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line where each record begins and its cells, the header first, no empty lines."""
+    """Yield the first line and the cells of each record, the header first, without empty lines."""
     with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         reader = csv.reader(file, delimiter=separator)
         begins = 1
-        # What this reader cannot follow, such as a zero byte, polars may have read all the same.
+        # polars may have read what this reader cannot read, such as a zero byte.
         with contextlib.suppress(csv.Error):
             for cells in reader:
                 if any(cells):
@@ -164,7 +207,7 @@ def _check_cells(path: Path, separator: str) -> None:
                 where=f"{path}, line {line}",
                 given=f"{len(cells)} cells",
                 expected=f"{len(header)} cells, separated by {separator!r}",
-                fix="complete the row; was the file cut off, or a text with commas not quoted?",
+                fix="complete the row; was the file cut off, or are quotes missing around a comma?",
             )
 
 
@@ -180,5 +223,5 @@ def _unreadable(path: Path, error: Exception, expected: str) -> DataError:
         where=str(path),
         given=str(error).splitlines()[0] if str(error) else type(error).__name__,
         expected=expected,
-        fix="is it complete, and of the kind that its name says?",
+        fix="check that it is complete and of the kind that its name says",
     )

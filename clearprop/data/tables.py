@@ -1,11 +1,11 @@
-"""Tables as data sets: which columns are numbers, which are categories, and what the target is.
+"""Tables as data sets: their columns are numbers or categories, and one column is the target.
 
 Shape letters: N rows, C columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,23 +16,20 @@ from clearprop.data.columns import Column, arrange, check_present
 from clearprop.data.dataset import Dataset
 from clearprop.data.labels import labels_and_names, task_of
 from clearprop.data.preprocessor import Preprocessor, Task
-from clearprop.data.table_file import TableFile, read_table_file
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.data.table_file import TableFile, read_table_file, shown
+from clearprop.errors import DataError
 
 if TYPE_CHECKING:
     import polars
 
-# What spreadsheets and statistics programs write where a value is not known.
+# Spreadsheets and statistics programs write these where a value is not known.
 MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?")
 
-# A text column is a number column with mistakes where at least this fraction reads as numbers.
-NUMBER_SHARE = 0.5
+# If at least this fraction of a text column reads as numbers, it is taken as a column of numbers.
+NUMBER_FRACTION = 0.5
 
-# One 0/1 feature for each category: more than this is a name or a number of a person or a thing.
+# Each category becomes a 0/1 feature; a column with more texts than this likely holds names.
 MOST_CATEGORIES = 1000
-
-# Characters of a cell that a message repeats.
-LONGEST_SHOWN = 60
 
 
 def load_table(
@@ -44,40 +41,30 @@ def load_table(
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
 ) -> Dataset:
-    """Return a CSV or Parquet file as a data set; NaN marks what is missing among the inputs.
+    """Return a CSV or Parquet file as a data set; a missing input becomes NaN.
 
     Args:
         path: the file, with a header.
         target: the name of the column to predict.
         task: "classification" or "regression"; by default text, truth values and few distinct whole
-            numbers are classes, everything else is a number to predict.
+            numbers are classes, and everything else is a number to predict.
         ignore: columns to leave out, such as a row number.
-        categorical: columns to take as categories though they look like numbers.
-        numeric: columns to take as numbers though most of them does not read as such.
+        categorical: columns to take as categories although they look like numbers.
+        numeric: columns to take as numbers although most of their cells do not read as numbers.
 
     Raises:
         ConfigurationError: a column named here is not in the file, or no target is named.
-        DataError: the file is damaged or empty, a number column holds text, a target is missing or
-            not finite, or there is only one class.
+        DataError: the file is damaged or empty, a column of numbers holds text, a target is missing
+            or not finite, or there is only one class.
     """
     file = read_table_file(path)
-    if target is None:
-        raise ConfigurationError(
-            "which column is the target?",
-            where=str(path),
-            expected=f"one of {', '.join(file.frame.columns)}",
-            fix=f"target={file.frame.columns[-1]!r}",
-        )
-    for names, what in (
-        ((target,), "the target"),
-        (ignore, "ignored"),
-        (categorical, "categorical"),
-        (numeric, "numeric"),
-    ):
+    target = file.column(target, "the target")
+    for names, what in ((ignore, "ignored"), (categorical, "categorical"), (numeric, "numeric")):
         for name in names:
-            file.check_column(name, what)
+            file.column(name, what)
     targets, class_names, task = _targets(file, target, task)
-    inputs, columns = _inputs(file, {target, *ignore}, set(categorical), set(numeric))
+    are_numbers = dict.fromkeys(categorical, False) | dict.fromkeys(numeric, True)
+    inputs, columns = _inputs(file, {target, *ignore}, are_numbers)
     return Dataset(
         name=path.name,
         inputs=inputs,
@@ -91,107 +78,105 @@ def load_table(
 
 
 def read_inputs(path: Path, preprocessor: Preprocessor) -> NDArray[np.float64]:
-    """Return the rows of a new table, with or without its target, as a preprocessor's raw inputs.
+    """Return the rows of a new table as raw inputs of a preprocessor; a target is not needed.
 
     Raises:
-        DataError: a column is missing, or holds text where numbers were trained on.
+        DataError: a column is missing, or holds text although it held numbers in training.
     """
     file = read_table_file(path)
     wanted = preprocessor.raw_columns or ()
     check_present(file.frame.columns, wanted, where=str(path))
-    names = {column.name for column in wanted}
-    categorical = {column.name for column in wanted if column.categories is not None}
-    unused = set(file.frame.columns) - names
-    inputs, columns = _inputs(file, unused, categorical, names - categorical)
+    are_numbers = {column.name: column.categories is None for column in wanted}
+    inputs, columns = _inputs(file, set(file.frame.columns) - are_numbers.keys(), are_numbers)
     return arrange(inputs, columns, wanted)
 
 
 def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:
-    """Return the rows of a table of numbers alone, (N, C), its columns in their order.
+    """Return the rows of a table of numbers, (N, C), its columns in their order.
 
-    For a model that was not trained on a table, and so knows no columns by name.
+    This is for a model that was not trained on a table, and so does not know columns by name.
 
     Raises:
-        DataError: there are not so many columns, or one holds text.
+        DataError: the table has another number of columns, or a column holds text.
     """
     file = read_table_file(path)
     names = file.frame.columns
     if len(names) != columns:
         shown = [*names[:8], *(["..."] if names[8:] else [])]
         raise DataError(
-            "the model takes its inputs in their order, and the table has not as many columns",
+            "the table has another number of columns than the model has inputs",
             where=str(path),
             given=f"{len(names)} columns: {', '.join(shown)}",
             expected=f"{columns} columns of numbers, without a target",
         )
-    return np.stack([_column(file, name, as_numbers=True)[0] for name in names], axis=1)
+    return np.stack([read_column(file, name, as_numbers=True)[0] for name in names], axis=1)
 
 
 def _inputs(
-    file: TableFile, unused: set[str], categorical: set[str], numeric: set[str]
+    file: TableFile, unused: set[str], are_numbers: Mapping[str, bool]
 ) -> tuple[NDArray[np.float64], tuple[Column, ...]]:
     names = [name for name in file.frame.columns if name not in unused]
     if not names:
         raise DataError("no column is left to learn from", where=str(file.path))
-    parts: list[NDArray[np.float64]] = []
-    columns: list[Column] = []
-    for name in names:
-        as_numbers = None if name not in categorical | numeric else name in numeric
-        values, categories = _column(file, name, as_numbers)
-        parts.append(values)
-        columns.append(Column(name, categories))
-    return np.stack(parts, axis=1), tuple(columns)
+    parts = [read_column(file, name, are_numbers.get(name)) for name in names]
+    columns = tuple(
+        Column(name, categories) for name, (_, categories) in zip(names, parts, strict=True)
+    )
+    return np.stack([values for values, _ in parts], axis=1), columns
 
 
-def _column(
-    file: TableFile, name: str, as_numbers: bool | None
+def read_column(
+    file: TableFile, name: str, as_numbers: bool | None = None
 ) -> tuple[NDArray[np.float64], tuple[str, ...] | None]:
+    """Return a column as numbers or codes, float64 (N,), and the categories of the codes.
+
+    Args:
+        file: the table.
+        name: the column.
+        as_numbers: True reads numbers, False categories; None reads numbers where most cells are.
+
+    Returns:
+        The numbers, NaN where one is missing, and None; or the codes and the names they stand for.
+
+    Raises:
+        DataError: a cell is not a finite number, or there are too many categories.
+    """
     import polars as pl
 
     values = file.frame[name]
     kind = values.dtype
-    if kind.is_numeric() or kind == pl.Boolean:
-        if as_numbers is not False:
-            return _finite(file, name, values.cast(pl.Float64)), None
-        values = _as_text(values)
-    elif kind not in (pl.String, pl.Categorical, pl.Null) and not isinstance(kind, pl.Enum):
+    if (kind.is_numeric() or kind == pl.Boolean) and as_numbers is not False:
+        numbers = values.cast(pl.Float64)
+    elif not (
+        kind.is_numeric()
+        or kind in (pl.Boolean, pl.String, pl.Categorical, pl.Null)
+        or isinstance(kind, pl.Enum)
+    ):
         raise DataError(
             f"a column of type {kind} is neither numbers nor categories",
             where=f"{file.path}, column {name!r}",
             fix=f"turn it into numbers, or leave it out: ignore=[{name!r}]",
         )
-    values = _without_missing_marks(values.cast(pl.String))
-    numbers = values.cast(pl.Float64, strict=False)
-    present = values.len() - values.null_count()
-    readable = numbers.len() - numbers.null_count()
-    if as_numbers is None:
-        as_numbers = readable >= NUMBER_SHARE * present
-    if not as_numbers:
-        return _categories(file, name, values)
-    if readable < present:
-        row = int((values.is_not_null() & numbers.is_null()).arg_max() or 0)
-        raise DataError(
+    else:
+        values = _without_missing_marks(values)
+        numbers = values.cast(pl.Float64, strict=False)
+        present, readable = values.count(), numbers.count()
+        if not (readable >= NUMBER_FRACTION * present if as_numbers is None else as_numbers):
+            return _categories(file, name, values)
+        file.check_none(
+            values.is_not_null() & numbers.is_null(),
+            name,
             "text in a column of numbers",
-            where=file.where(row, name),
-            given=_shown(values[row]),
+            values,
             expected="a number, or nothing where it is missing",
-            fix=f"correct the cell; if all are names: categorical=[{name!r}]",
+            fix="correct the cell"
+            + ("" if as_numbers else f"; if all cells are names: categorical=[{name!r}]"),
         )
-    return _finite(file, name, numbers), None
-
-
-def _finite(file: TableFile, name: str, numbers: polars.Series) -> NDArray[np.float64]:
     array = np.array(numbers.to_numpy(), np.float64)
-    infinite = np.isinf(array)
-    if infinite.any():
-        row = int(infinite.argmax())
-        raise DataError(
-            "an infinite number",
-            where=file.where(row, name),
-            given=str(array[row]),
-            fix="correct the cell, or leave it empty",
-        )
-    return array
+    file.check_none(
+        np.isinf(array), name, "an infinite number", fix="correct the cell, or leave it empty"
+    )
+    return array, None
 
 
 def _categories(
@@ -204,7 +189,7 @@ def _categories(
         raise DataError(
             f"{len(categories)} different texts are too many for categories",
             where=f"{file.path}, column {name!r}",
-            given=f"such as {_shown(categories[0])} and {_shown(categories[-1])}",
+            given=f"such as {shown(categories[0])} and {shown(categories[-1])}",
             expected=f"at most {MOST_CATEGORIES}",
             fix=f"leave it out: ignore=[{name!r}]",
         )
@@ -219,54 +204,40 @@ def _targets(
 
     values = file.frame[name]
     if not values.dtype.is_numeric():
-        values = _without_missing_marks(_as_text(values))
-    missing = values.is_null() | (values.is_nan() if values.dtype.is_float() else False)
-    if missing.any():
-        row = int(missing.arg_max() or 0)
-        raise DataError(
-            "the target is missing",
-            where=file.where(row, name),
-            fix="drop the rows whose target is not known",
-        )
+        values = _without_missing_marks(values)
+    file.check_none(
+        values.is_null() | (values.is_nan() if values.dtype.is_float() else False),
+        name,
+        "the target is missing",
+        fix="drop the rows whose target is not known",
+    )
     if values.dtype == pl.String:
         numbers = values.cast(pl.Float64, strict=False)
-        if not numbers.null_count():
+        readable = numbers.drop_nulls()
+        # Classes such as "1", "2", "x" are few; measurements with a wrong cell among them are many.
+        are_measured = len(readable) > 0.9 * len(numbers) and readable.n_unique() > 20
+        if len(readable) == len(numbers):
             values = numbers
-        elif task == "regression" or _mostly_numbers(numbers):
-            row = int(numbers.is_null().arg_max() or 0)
-            raise DataError(
+        elif task == "regression" or are_measured:
+            file.check_none(
+                numbers.is_null(),
+                name,
                 "text among the numbers to predict" if task is None else "text to predict",
-                where=file.where(row, name),
-                given=_shown(values[row]),
+                values,
                 fix="correct the cell" if task is None else "task='classification'",
             )
     array = values.to_numpy()
-    if array.dtype.kind == "f" and np.isinf(array).any():
-        row = int(np.isinf(array).argmax())
-        raise DataError("the target is infinite", where=file.where(row, name))
+    if array.dtype.kind == "f":
+        file.check_none(np.isinf(array), name, "the target is infinite")
     task = task or task_of(array)
     if task == "regression":
         return array, None, task
     return *labels_and_names(array, where=f"{file.path}, column {name!r}"), task
 
 
-def _mostly_numbers(numbers: polars.Series) -> bool:
-    # Classes such as "1", "2", "x" are few; measurements with a slip in them are many.
-    readable = numbers.drop_nulls()
-    return len(readable) > 0.9 * len(numbers) and readable.n_unique() > 20
-
-
-def _shown(cell: str) -> str:
-    return repr(cell if len(cell) <= LONGEST_SHOWN else f"{cell[:LONGEST_SHOWN]}...")
-
-
-def _as_text(values: polars.Series) -> polars.Series:
+def _without_missing_marks(values: polars.Series) -> polars.Series:
     import polars as pl
 
-    return values.cast(pl.String)
-
-
-def _without_missing_marks(values: polars.Series) -> polars.Series:
-    stripped = values.str.strip_chars()
+    stripped = values.cast(pl.String).str.strip_chars()
     marked = stripped.str.to_lowercase().is_in(list(MISSING_MARKS))
     return stripped.set(marked.fill_null(False), None)

@@ -1,4 +1,4 @@
-"""Words and their tags: files with a word and its tag a line.
+"""Words and their tags: files with one word and its tag in each line.
 
 Shape letters: N sentences, T words of the longest.
 """
@@ -11,11 +11,12 @@ from typing import NamedTuple, Unpack
 
 import numpy as np
 
+from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import About, Dataset
 from clearprop.data.labelled_texts import read_texts
 from clearprop.data.preprocessor import INPUTS
 from clearprop.data.texts import read_text
-from clearprop.data.vocabulary import Vocabulary, padded
+from clearprop.data.vocabulary import Vocabulary
 from clearprop.errors import ConfigurationError, DataError
 
 SUFFIXES = (".conll", ".tags", ".iob")
@@ -37,15 +38,15 @@ def load_tagged(
 
     Args:
         path: see `read_tagged`.
-        tags: True; False is no way to read such a file.
-        sequence_length: T; what follows of a longer sentence is cut off.
+        tags: must be True, because such a file is read in no other way.
+        sequence_length: T; a longer sentence is cut.
 
     Raises:
         ConfigurationError: a length below 1, or tags=False.
         DataError: the file is empty, not UTF-8, or a line has no tag.
     """
     if not tags:
-        raise ConfigurationError("this file is one of tags", where=str(path), given="tags=False")
+        raise ConfigurationError("this file has tags", where=str(path), given="tags=False")
     sentences = read_tagged(path)
     groups = np.arange(len(sentences))
     return tagged(sentences, path.name, sequence_length, source=str(path), groups=groups)
@@ -54,11 +55,11 @@ def load_tagged(
 def read_tagged(path: Path) -> list[Tagged]:
     """Return the sentences of a file.
 
-    Each line is a word and, last, its tag, parted by a tab or by spaces; columns between the two
-    are not read. An empty line ends a sentence, and so does ``-DOCSTART-``, which is left out.
+    A line begins with a word and ends with its tag; a tab or spaces separate them. Columns between
+    the two are not read. An empty line ends a sentence, and so does a line ``-DOCSTART-``.
 
     Raises:
-        DataError: the file is empty, not UTF-8, or a line has a word and no tag.
+        DataError: the file is empty or not UTF-8, or a line has a word without a tag.
     """
     found: list[Tagged] = []
     words: list[str] = []
@@ -75,7 +76,7 @@ def read_tagged(path: Path) -> list[Tagged]:
                 "the line has no tag" if cells[0] else "the line has no word",
                 where=f"{path}, line {number}",
                 given=repr(line[:LONGEST_SHOWN]),
-                expected="a word and its tag, parted by a tab or a space",
+                expected="a word and its tag, separated by a tab or a space",
             )
         words.append(cells[0])
         tags.append(cells[-1])
@@ -87,7 +88,7 @@ def read_tagged(path: Path) -> list[Tagged]:
 
 
 def read_sentences(path: Path) -> list[list[str]]:
-    """Return new sentences to tag: the lines of a text, words parted by spaces, or a tagged file.
+    """Return new sentences to tag: the lines of a text file, or the sentences of a tagged file.
 
     Raises:
         DataError: the file is empty, damaged or not UTF-8.
@@ -103,32 +104,26 @@ def tagged(
     sequence_length: int = SEQUENCE_LENGTH,
     **about: Unpack[About],
 ) -> Dataset:
-    """Return sentences as words, int32 (N, T), with a label for each, -1 behind their ends.
+    """Return sentences as words, int32 (N, T), and a label for each word, -1 behind the end.
 
     Raises:
         ConfigurationError: a length below 1.
-        DataError: there is one tag only.
+        DataError: there is only one tag.
 
     >>> made = tagged([Tagged(("I", "see"), ("pronoun", "verb")), Tagged(("go",), ("verb",))], "me")
     >>> made.inputs.tolist(), made.targets.tolist(), made.class_names
     ([[2, 4], [3, 0]], [[0, 1], [1, -1]], ('pronoun', 'verb'))
     """
-    if isinstance(sequence_length, bool) or sequence_length < 1:
-        raise ConfigurationError(
-            "a sentence is read to its first word at least",
-            given=f"sequence_length={sequence_length}",
-        )
+    check_at_least_one(name, sequence_length=sequence_length)
     words = Vocabulary.from_texts((sentence.words for sentence in sentences), "symbol")
-    tags = sorted({tag for sentence in sentences for tag in sentence.tags})
-    number = {tag: index for index, tag in enumerate(tags)}
+    tags = Vocabulary(tuple(sorted({tag for sentence in sentences for tag in sentence.tags})))
     length = min(sequence_length, max(len(sentence.words) for sentence in sentences))
-    labels = [np.array([number[t] for t in sentence.tags], np.int32) for sentence in sentences]
     return Dataset(
         name,
         words.encode_all([sentence.words for sentence in sentences], length),
-        padded(labels, length, filling=-1),
+        tags.encode_all([sentence.tags for sentence in sentences], length, filling=-1),
         "text",
-        class_names=tuple(tags),
+        class_names=tags.tokens,
         vocabularies={INPUTS: words},
         **about,
     )

@@ -1,4 +1,4 @@
-"""Vocabularies: which token is which number, learned from texts and kept beside the model.
+"""Vocabularies: the number of each token, learned from texts and saved with the model.
 
 Shape letters: N texts, T places of the longest.
 """
@@ -10,23 +10,24 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.errors import ConfigurationError, DataError, unknown_name
+from clearprop.data.checks import check_at_least_one
+from clearprop.errors import DataError, unknown_name
 
 Level: TypeAlias = Literal["character", "word", "symbol"]
 
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<bos>", "<eos>"
 READING = (PAD, UNKNOWN)
-"""The special tokens of what a model reads: filling up, and what it has not met."""
+"""The special tokens of texts that a model reads: one for filling up, one for unknown tokens."""
 WRITING = (PAD, UNKNOWN, BEGIN, END)
-"""The special tokens of what a model writes: a beginning and an end besides."""
+"""The special tokens of texts that a model writes: also a beginning and an end."""
 
 LEAST_COUNT = 2
-"""How often a word must occur in training to get a number of its own."""
+"""A word must occur this often in the training part to get its own number."""
 MOST_WORDS = 20_000
 SHOWN = 6
 
@@ -35,18 +36,19 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|_+|([^\w\s])\1*")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens and their numbers: the number of a token is its place.
+    """Tokens and their numbers: the number of a token is its place in ``tokens``.
 
-    A text is taken apart in one of three ways. "character": every character. "word": runs of
-    letters and digits in lower case, apostrophes within them included (``don't``), and runs of one
-    other visible sign (``...``). "symbol": what white space parts, as it stands.
+    A text is split into tokens in one of three ways. "character": every character is a token.
+    "word": a token is a run of letters and digits in lower case, with apostrophes inside it
+    (``don't``), or a run of one other visible sign (``...``). "symbol": white space separates the
+    tokens, which stay as they are.
 
     Args:
-        tokens: all of them, the special ones first.
-        level: how a text is taken apart.
+        tokens: all tokens, the special ones first.
+        level: how a text is split.
 
     Raises:
-        DataError: no tokens, or one of them twice.
+        DataError: there are no tokens, or a token occurs twice.
 
     >>> words = Vocabulary.from_texts(["to be, or not to be"], "word")
     >>> words.tokens
@@ -77,22 +79,22 @@ class Vocabulary:
         limit: int | None = None,
         specials: tuple[str, ...] = READING,
     ) -> Vocabulary:
-        """Return the vocabulary of texts, the most frequent tokens first, equals by the alphabet.
+        """Return the vocabulary of texts, the most frequent tokens first.
+
+        Tokens that are equally frequent stand in the order of the alphabet.
 
         Args:
             texts: texts, or sequences of tokens.
-            level: how a text is taken apart.
+            level: how a text is split.
             minimum: how often a token must occur.
             limit: how many tokens to keep, special ones not counted; None keeps all.
-            specials: the special tokens to begin with.
+            specials: the special tokens, which come first.
 
         Raises:
             ConfigurationError: a minimum or limit below 1.
             DataError: no token is left.
         """
-        for name, value in (("minimum", minimum), ("limit", limit)):
-            if value is not None and value < 1:
-                raise ConfigurationError(f"{name} is at least 1", given=f"{name}={value}")
+        check_at_least_one(minimum=minimum, limit=limit)
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(split(text, level) if isinstance(text, str) else text)
@@ -103,7 +105,7 @@ class Vocabulary:
         ][:limit]
         if not kept:
             raise DataError(
-                "no token is left for a vocabulary",
+                "no token is left for the vocabulary",
                 given=f"{len(counts)} different tokens, each fewer than {minimum} times"
                 if counts
                 else "texts without a token",
@@ -125,7 +127,7 @@ class Vocabulary:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is for reading only and knows "<unk>", so that it may leave words out."""
+        """Whether it may leave words out: it is for reading only and has "<unk>"."""
         return UNKNOWN in self.numbers and BEGIN not in self.numbers
 
     def split(self, text: str) -> list[str]:
@@ -154,10 +156,10 @@ class Vocabulary:
             text: a text, or its tokens.
             begin: put "<bos>" before it.
             end: put "<eos>" after it.
-            where: what an error should name.
+            where: the place that an error names.
 
         Raises:
-            DataError: a token is not in the vocabulary, and there is no "<unk>" to stand for it.
+            DataError: a token is not in the vocabulary, and the vocabulary has no "<unk>".
         """
         tokens = self._tokens_of(text)
         default = self.numbers.get(UNKNOWN, -1)
@@ -182,26 +184,33 @@ class Vocabulary:
         *,
         begin: bool = False,
         end: bool = False,
+        filling: int | None = None,
     ) -> NDArray[np.int32]:
-        """Return the numbers of several texts, int32 (N, T), filled up with "<pad>" at their ends.
+        """Return the numbers of several texts, int32 (N, T); shorter texts are filled up.
 
         Args:
             texts: texts, or sequences of tokens.
-            length: T; longer texts are cut. None takes the longest.
-            begin: put "<bos>" before each.
-            end: put "<eos>" after each.
+            length: T; longer texts are cut. None takes the length of the longest text.
+            begin: put "<bos>" before each text.
+            end: put "<eos>" after each text.
+            filling: the number behind the end of a text, such as -1 for targets, where it is not
+                counted; None takes the number of "<pad>".
 
         >>> Vocabulary(("<pad>", "a", "b"), "character").encode_all(["ab", "b"]).tolist()
         [[1, 2], [2, 0]]
         """
-        return padded(
-            [self.encode(text, begin=begin, end=end) for text in texts], length, self._special(PAD)
-        )
+        rows = [self.encode(text, begin=begin, end=end) for text in texts]
+        length = max(map(len, rows), default=0) if length is None else length
+        filling = self._special(PAD) if filling is None else filling
+        filled = np.full((len(rows), length), filling, np.int32)
+        for place, row in zip(filled, rows, strict=True):
+            place[: len(row)] = row[:length]
+        return filled
 
     def decode(self, numbers: Sequence[int] | NDArray[np.integer]) -> str:
         """Return the text of numbers up to "<eos>", without "<pad>", "<bos>" and negative labels.
 
-        Characters are joined as they are, words and symbols with one space between them.
+        Words and symbols are joined with one space between them, characters without one.
         """
         found: list[str] = []
         for number in np.asarray(numbers).ravel().tolist():
@@ -215,13 +224,13 @@ class Vocabulary:
         return ("" if self.level == "character" else " ").join(found)
 
     def learned(self, numbers: NDArray[np.integer]) -> Vocabulary:
-        """Return the tokens of an open vocabulary that occur in training rows; others are unknown.
+        """Return an open vocabulary without the tokens that the training rows do not contain.
 
-        A word must occur `LEAST_COUNT` times in them, a character once; of the words the
-        `MOST_WORDS` most frequent are kept.
+        A word must occur `LEAST_COUNT` times in these rows, a character once. At most the
+        `MOST_WORDS` most frequent tokens are kept. A vocabulary that is not open stays as it is.
 
         Args:
-            numbers: the training rows in the numbers of this vocabulary.
+            numbers: the training rows, in the numbers of this vocabulary.
         """
         if not self.is_open:
             return self
@@ -234,7 +243,9 @@ class Vocabulary:
         return Vocabulary(names, self.level)
 
     def numbers_in(self, other: Vocabulary) -> NDArray[np.int32]:
-        """Return, for each token of this vocabulary, its number in another; -1 where it has none.
+        """Return the number of each token of this vocabulary in another one.
+
+        A token that the other one lacks gets the number of its "<unk>", or -1 without "<unk>".
 
         >>> letters = Vocabulary(("a", "b"), "character")
         >>> letters.numbers_in(Vocabulary(("b",), "character")).tolist()
@@ -243,15 +254,6 @@ class Vocabulary:
         default = other.numbers.get(UNKNOWN, -1)
         return np.array([other.numbers.get(token, default) for token in self.tokens], np.int32)
 
-    def as_record(self) -> dict[str, object]:
-        """Return it in plain types, as JSON takes it."""
-        return {"tokens": list(self.tokens), "level": self.level}
-
-    @classmethod
-    def of_record(cls, record: dict[str, Any]) -> Vocabulary:
-        """Return the vocabulary that `as_record` gave."""
-        return cls(tuple(str(token) for token in record["tokens"]), record["level"])
-
     def _tokens_of(self, text: str | Sequence[str]) -> Sequence[str]:
         return self.split(text) if isinstance(text, str) else text
 
@@ -259,14 +261,14 @@ class Vocabulary:
         if token not in self.numbers:
             raise DataError(
                 f"this vocabulary has no {token}",
-                expected="one made with the special tokens that the task needs",
+                expected="a vocabulary with the special tokens that the task needs",
                 fix="Vocabulary.from_texts(..., specials=WRITING)",
             )
         return self.numbers[token]
 
 
 def split(text: str, level: Level) -> list[str]:
-    """Return the tokens of a text, as a vocabulary of that level takes it apart.
+    """Return the tokens of a text, as a vocabulary of that level splits it.
 
     >>> split("Don't panic!", "word")
     ["don't", 'panic', '!']
@@ -278,20 +280,3 @@ def split(text: str, level: Level) -> list[str]:
     if level == "symbol":
         return text.split()
     return [found[0] for found in _WORD.finditer(text.lower())]
-
-
-def padded(
-    rows: Sequence[NDArray[np.int32]], length: int | None = None, filling: int = 0
-) -> NDArray[np.int32]:
-    """Return rows of unequal length as one array (N, T), filled up at their ends.
-
-    Args:
-        rows: the rows.
-        length: T; longer rows are cut. None takes the longest.
-        filling: 0 for inputs; -1 for targets, where it is not counted.
-    """
-    length = max((len(row) for row in rows), default=0) if length is None else length
-    filled = np.full((len(rows), length), filling, np.int32)
-    for place, row in zip(filled, rows, strict=True):
-        place[: len(row)] = row[:length]
-    return filled

@@ -133,7 +133,7 @@ def test_damaged_numbers_inside(tmp_path):
 def test_one_array_alone(tmp_path):
     np.save(tmp_path / "one.npy", np.eye(3))
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
-    with pytest.raises(DataError, match=r"no \.npz file"):
+    with pytest.raises(DataError, match=r"not a \.npz file"):
         data.load(tmp_path / "one.npz")
 
 

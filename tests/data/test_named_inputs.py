@@ -156,7 +156,7 @@ def test_words_that_training_does_not_know_are_unknown_and_other_sets_are_renumb
     less = Preprocessor.fit(
         np.array([[0]]), task="text", vocabularies={"inputs": Vocabulary(("a", "b"), "character")}
     )
-    with pytest.raises(DataError, match="the token 'y' is not one"):
+    with pytest.raises(DataError, match="not trained on the token 'y'"):
         Dataset(
             "s", np.array([[1], [1]]), np.arange(2), "regression", vocabularies={"inputs": strange}
         ).preprocessed(less)

@@ -127,7 +127,7 @@ def test_labels_of_another_file_follow_the_class_names_of_training():
     other = Dataset("b", np.eye(2), np.array([0, 1]), "classification", ("dog", "cat"))
     assert other.preprocessed(preprocessor).targets.tolist() == [1, 0]
     strange = Dataset("c", np.eye(2), np.array([0, 1]), "classification", ("dog", "eel"))
-    with pytest.raises(DataError, match="'eel' is not one that the model was trained on"):
+    with pytest.raises(DataError, match="not trained on the class 'eel'"):
         strange.preprocessed(preprocessor)
 
 

@@ -4,10 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearprop import data
-from clearprop.data import Preprocessor, decode_text, encode_text
+from clearprop.data import Preprocessor, Vocabulary
 from clearprop.errors import ConfigurationError, DataError
 
 LINES = "the quick brown fox jumps over the lazy dog\nÄpfel, 数字 und 🦊\n" * 20
+
+
+def decoded(tokens, made):
+    return made.vocabularies["inputs"].decode(tokens)
 
 
 @pytest.fixture
@@ -22,8 +26,8 @@ def test_targets_are_the_inputs_moved_on_by_one(file):
     assert text.task == "text"
     assert text.inputs.dtype == text.targets.dtype == np.int32
     assert text.inputs.shape == text.targets.shape == ((len(LINES) - 1) // 16, 16)
-    assert decode_text(text.inputs[0], text.class_names) == LINES[:16]
-    assert decode_text(text.targets, text.class_names) == LINES[1 : text.targets.size + 1]
+    assert decoded(text.inputs[0], text) == LINES[:16]
+    assert decoded(text.targets, text) == LINES[1 : text.targets.size + 1]
     assert "🦊" in text.class_names
 
 
@@ -43,7 +47,7 @@ def test_new_text_for_a_prediction(file, tmp_path):
     new = tmp_path / "new.txt"
     new.write_text("so lazy", encoding="utf-8")
     tokens = preprocessor.apply(data.load_inputs(new, preprocessor))
-    assert decode_text(tokens, preprocessor.class_names) == "so lazy"
+    assert decoded(tokens, preprocessor) == "so lazy"
     new.write_text("so lazy, 7", encoding="utf-8")
     with pytest.raises(DataError, match=r"(?s)new\.txt: the character '7'.*position 9"):
         data.load_inputs(new, preprocessor)
@@ -52,8 +56,8 @@ def test_new_text_for_a_prediction(file, tmp_path):
 @given(st.text(min_size=1, max_size=40))
 def test_encoding_returns(text):
     text = text.encode("utf-8", "ignore").decode("utf-8")
-    vocabulary = sorted(set(text))
-    assert decode_text(encode_text(text, vocabulary), vocabulary) == text
+    vocabulary = Vocabulary(tuple(sorted(set(text))), "character")
+    assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
 @pytest.mark.parametrize("content", ["", "a", "short"])
@@ -69,11 +73,11 @@ def test_one_character_only_and_bad_bytes_and_length(tmp_path):
     path.write_text("a" * 100)
     with pytest.raises(DataError, match="only one class"):
         data.load(path)
+    with pytest.raises(ConfigurationError, match="sequence_length=0"):
+        data.load(path, sequence_length=0)
     path.write_bytes(b"abc\xff")
     with pytest.raises(DataError, match="0xff at position 3"):
         data.load(path)
-    with pytest.raises(ConfigurationError, match="sequence_length=0"):
-        data.load(path, sequence_length=0)
 
 
 def test_windows_that_overlap_are_not_shared_between_the_parts(file):
@@ -92,10 +96,10 @@ def test_a_text_is_judged_in_the_characters_that_the_model_knows(file, tmp_path)
     other = tmp_path / "other.txt"
     other.write_text("the fox " * 20)
     part = data.load(other, sequence_length=16).preprocessed(preprocessor)
-    assert decode_text(part.inputs[0], preprocessor.class_names) == "the fox the fox "
-    assert decode_text(part.targets[0], preprocessor.class_names) == "he fox the fox t"
+    assert decoded(part.inputs[0], preprocessor) == "the fox the fox "
+    assert decoded(part.targets[0], preprocessor) == "he fox the fox t"
     other.write_text("the fox & I " * 20)
-    with pytest.raises(DataError, match="the token '&' is not one that the model"):
+    with pytest.raises(DataError, match="not trained on the token '&'"):
         data.load(other, sequence_length=16).preprocessed(preprocessor)
 
 
@@ -103,4 +107,4 @@ def test_the_topics_of_python_are_a_text():
     topics = data.load("python-topics", sequence_length=100)
     assert topics.inputs.size > 300_000
     assert "Python 3." in topics.source
-    assert decode_text(topics.inputs[0], topics.class_names).startswith('The "assert" statement')
+    assert decoded(topics.inputs[0], topics).startswith('The "assert" statement')

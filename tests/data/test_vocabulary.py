@@ -1,11 +1,12 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearprop.data.vocabulary import WRITING, Vocabulary, padded
+from clearprop.data.vocabulary import WRITING, Vocabulary
 from clearprop.errors import ConfigurationError, DataError
 
 
@@ -51,13 +52,14 @@ def test_characters_return_and_so_does_the_record(texts):
     letters = Vocabulary.from_texts(texts, "character")
     for text in texts:
         assert letters.decode(letters.encode(text)) == text
-    assert Vocabulary.of_record(json.loads(json.dumps(letters.as_record()))) == letters
+    record = json.loads(json.dumps(asdict(letters)))
+    assert Vocabulary(tuple(record["tokens"]), record["level"]) == letters
 
 
 def test_rows_are_filled_up_and_cut():
-    rows = [np.array([1, 2, 3], np.int32), np.array([4], np.int32)]
-    assert padded(rows, 2, -1).tolist() == [[1, 2], [4, -1]]
-    assert padded([]).shape == (0, 0)
+    letters = Vocabulary(("<pad>", "a", "b"), "character")
+    assert letters.encode_all(["aba", "b"], 2, filling=-1).tolist() == [[1, 2], [2, -1]]
+    assert letters.encode_all([]).shape == (0, 0)
 
 
 @pytest.mark.parametrize(
