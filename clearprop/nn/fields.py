@@ -65,18 +65,19 @@ def parameter(
     return cast(Array, Parameter(shape, initializer, dtype))
 
 
-def static(*, default: object = MISSING) -> Any:
-    """Declare a field as configuration: no array, the same for the life of the module."""
-    return _field("static", default)
+def static(*, default: object = MISSING, kw_only: bool = False) -> Any:
+    """Declare a field as configuration: it holds no array and never changes.
+
+    Args:
+        default: the value of the argument when the module is made; MISSING where it must be given.
+        kw_only: whether the argument is given by name only.
+    """
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={"role": "static"})
 
 
-def statistic(*, default: object = MISSING) -> Any:
+def statistic() -> Any:
     """Declare a field as a statistic: an array that training updates but does not learn."""
-    return _field("statistic", default)
-
-
-def _field(role: str, default: object) -> object:
-    return dataclasses.field(default=default, metadata={"role": role})
+    return dataclasses.field(metadata={"role": "statistic"})
 
 
 def roles(owner: object) -> dict[str, str]:
