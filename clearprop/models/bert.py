@@ -120,8 +120,7 @@ class BERT(nn.Module):
         """Return tanh(y_1 W + b) of the first place of each text, (B, T, D) -> (B, D)."""
         if self.pooler is None:
             raise ModelError("this BERT was made without its pooler", fix="BERT(pooled=True)")
-        pooled: Array = ops.tanh(self.pooler(y[:, 0]))
-        return pooled
+        return ops.tanh(self.pooler(y[:, 0]))
 
 
 class MaskedWords(nn.Module):

@@ -77,7 +77,7 @@ class _Conv(Module):
 
     def __call__(self, x: Array) -> Array:
         self._check(x)
-        y: Array = ops.convolution(
+        return ops.convolution(
             x,
             self.weight,
             self.bias,
@@ -86,7 +86,6 @@ class _Conv(Module):
             dilation=self.dilation,
             groups=self.groups,
         )
-        return y
 
     def _check(self, x: Array) -> None:
         if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
@@ -212,7 +211,7 @@ class _ConvTranspose(_Conv, init=False):
 
     def __call__(self, x: Array) -> Array:
         self._check(x)
-        y: Array = ops.convolution_transpose(
+        return ops.convolution_transpose(
             x,
             self.weight,
             self.bias,
@@ -222,7 +221,6 @@ class _ConvTranspose(_Conv, init=False):
             dilation=self.dilation,
             groups=self.groups,
         )
-        return y
 
 
 class ConvTranspose1d(_ConvTranspose, init=False):

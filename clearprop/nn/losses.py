@@ -59,8 +59,7 @@ class Loss:
 def _by_example(values: Array) -> Array:
     """Sum over all axes but the batch."""
     axes = tuple(range(1, len(values.shape)))
-    total: Array = ops.sum(values, axis=axes) if axes else values
-    return total
+    return ops.sum(values, axis=axes) if axes else values
 
 
 def _like(outputs: Array, targets: Array) -> Array:
@@ -112,8 +111,7 @@ def _probabilities(labels: Array, classes: int, smoothing: float) -> Array:
 def _of_classes(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
     if smoothing:
         targets = _probabilities(jnp.asarray(targets), outputs.shape[-1], smoothing)
-    losses: Array = ops.softmax_cross_entropy(outputs, targets)
-    return losses
+    return ops.softmax_cross_entropy(outputs, targets)
 
 
 def _of_sides(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
@@ -351,8 +349,7 @@ def _adopt(function: Callable[[Array, Array], Array]) -> Loss:
         return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
 
     def error(outputs: Array, targets: Array) -> Array:
-        values: Array = stop_gradient(per_example(outputs, targets))
-        return values
+        return stop_gradient(per_example(outputs, targets))
 
     return Loss(getattr(function, "__name__", "loss"), per_example, error, "loss", "regression")
 

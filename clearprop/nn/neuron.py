@@ -83,8 +83,7 @@ class Neuron(Module):
         self.inputs = inputs
 
     def __call__(self, x: Array) -> Array:
-        y: Array = self.function(self.total(x))
-        return y
+        return self.function(self.total(x))
 
     def total(self, x: Array) -> Array:
         """Return the total input z = b + w x, (...,)."""

@@ -89,7 +89,11 @@ class MaxPool2d(_MaxPool):
 
     Shapes: x (batch, height, width, channels), y (batch, height', width', channels).
 
-    Arguments and errors are those of `MaxPool1d`.
+    The arguments are those of `MaxPool1d`.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
 
     >>> import jax.numpy as jnp
     >>> x = jnp.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
@@ -113,7 +117,11 @@ class MaxPool3d(_MaxPool):
 
     Shapes: x (batch, depth, height, width, channels), y (batch, depth', height', width', channels).
 
-    Arguments and errors are those of `MaxPool1d`.
+    The arguments are those of `MaxPool1d`.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
 
     >>> MaxPool3d(2)(jnp.ones((1, 4, 4, 4, 1))).shape
     (1, 2, 2, 2, 1)
@@ -158,7 +166,11 @@ class AvgPool2d(_AvgPool):
 
     Shapes: x (batch, height, width, channels), y (batch, height', width', channels).
 
-    Arguments and errors are those of `AvgPool1d`.
+    The arguments are those of `AvgPool1d`.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
 
     >>> import jax.numpy as jnp
     >>> print(AvgPool2d(2)(jnp.arange(4.0).reshape(1, 2, 2, 1)).item())
@@ -180,7 +192,11 @@ class AvgPool3d(_AvgPool):
 
     Shapes: x (batch, depth, height, width, channels), y (batch, depth', height', width', channels).
 
-    Arguments and errors are those of `AvgPool1d`.
+    The arguments are those of `AvgPool1d`.
+
+    Raises:
+        ConfigurationError: a size is not positive.
+        ShapeError: x has another number of axes.
 
     >>> AvgPool3d(2)(jnp.ones((1, 4, 4, 4, 1))).shape
     (1, 2, 2, 2, 1)

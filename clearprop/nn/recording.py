@@ -84,8 +84,7 @@ class Recording:
 
     def variables(self, values: Tree) -> Tree:
         """Return a tree with every floating-point leaf boxed: its error signal can be asked for."""
-        boxed: Tree = Variables(self.tape, values).tree
-        return boxed
+        return Variables(self.tape, values).tree
 
     def sweep(self, objective: Value, keep: object = None, passed: bool = False) -> None:
         """Compute the error signals dE/dvalue, by one pass backward from the objective E.

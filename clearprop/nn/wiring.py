@@ -187,8 +187,7 @@ class Lateral(Module):
             return self._unless_stopped(y, new), None
 
         # In the first round y is zero.
-        last: Array = ops.scan(round_of, first, length=self.rounds - 1)[0]
-        return last
+        return ops.scan(round_of, first, length=self.rounds - 1)[0]
 
     def _unless_stopped(self, y: Array, new: Array) -> Array:
         if self.tolerance is None:

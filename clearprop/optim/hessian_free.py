@@ -188,8 +188,7 @@ def _squares(batch: BatchObjective, state: HessianFreeState, averaging: float) -
     key = jax.random.fold_in(jax.random.key(0), state.step)
     signs = jax.random.rademacher(key, (batch.examples,), jnp.float32)
     drawn = ravel_pytree(batch.pulled(signs / math.sqrt(batch.examples)))[0]
-    mean: Array = averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
-    return mean
+    return averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
 
 
 def _lowest(

@@ -186,7 +186,6 @@ def _with(layer: Layer, values: dict[str, Numbers]) -> Layer:
                 given=str(array.shape),
                 expected=str(tuple(known[path].shape)) if path in known else "no such array",
             )
-    made: Layer = tree.replace(
+    return tree.replace(
         layer, {path: jnp.asarray(array, known[path].dtype) for path, array in values.items()}
     )
-    return made
