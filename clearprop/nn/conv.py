@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar, TypedDict, Unpack, cast
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
@@ -13,6 +13,17 @@ from clearprop.nn.module import Module
 
 Size = int | tuple[int, ...]
 Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
+
+
+class ConvOptions(TypedDict, total=False):
+    """The arguments by name that every convolution layer takes, beside its padding."""
+
+    stride: Size
+    dilation: Size
+    groups: int
+    bias: bool
+    weight_init: Initializer
+    bias_init: Initializer
 
 
 class _Conv(Module):
@@ -178,7 +189,7 @@ class Conv3d(_Conv, init=False):
 class _ConvTranspose(_Conv, init=False):
     """Base of the transposed convolution layers."""
 
-    output_padding: int | tuple[int, ...] = static()
+    output_padding: Size = static()
 
     def __init__(
         self,
@@ -186,27 +197,11 @@ class _ConvTranspose(_Conv, init=False):
         out_channels: int,
         kernel_size: Size,
         *,
-        stride: Size = 1,
-        padding: int | tuple[int, ...] = 0,
-        output_padding: int | tuple[int, ...] = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        weight_init: Initializer = glorot_uniform,
-        bias_init: Initializer = zeros,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        **options: Unpack[ConvOptions],
     ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            bias=bias,
-            weight_init=weight_init,
-            bias_init=bias_init,
-        )
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding, **options)
         self.output_padding = output_padding
 
     def __call__(self, x: Array) -> Array:
@@ -216,7 +211,7 @@ class _ConvTranspose(_Conv, init=False):
             self.weight,
             self.bias,
             stride=self.stride,
-            padding=cast("int | tuple[int, ...]", self.padding),
+            padding=cast("Size", self.padding),
             output_padding=self.output_padding,
             dilation=self.dilation,
             groups=self.groups,

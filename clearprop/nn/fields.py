@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 Array = jax.Array
-Initializer = Callable[[Array, tuple[int, ...], DTypeLike], Array]
+Shape = tuple[int, ...]
+Initializer = Callable[[Array, Shape, DTypeLike], Array]
 """(key, shape, dtype) -> the initial values of a parameter."""
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Parameter:
         dtype: of the entries.
     """
 
-    shape: tuple[int, ...]
+    shape: Shape
     initializer: Initializer
     dtype: DTypeLike = jnp.float32
 
@@ -45,9 +46,7 @@ class Parameter:
         return math.prod(self.shape)
 
 
-def parameter(
-    shape: tuple[int, ...], initializer: Initializer, dtype: DTypeLike = jnp.float32
-) -> Array:
+def parameter(shape: Shape, initializer: Initializer, dtype: DTypeLike = jnp.float32) -> Array:
     """Declare an array of a new layer, for a field of the type Array.
 
     Until `Module.init` makes the array, the field holds a `Parameter`, which has its shape and

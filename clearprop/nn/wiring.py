@@ -19,7 +19,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.nn import draws
 from clearprop.nn.activation import Activation
 from clearprop.nn.checks import last_axis, positive_sizes
-from clearprop.nn.fields import Array, Initializer, parameter, static
+from clearprop.nn.fields import Array, Initializer, Shape, parameter, static
 from clearprop.nn.initializers import zeros
 from clearprop.nn.linear import Linear
 from clearprop.nn.module import Module
@@ -300,7 +300,7 @@ def _glorot_of(wired: Connections) -> Initializer:
     into, out_of = wired.sum(axis=0), wired.sum(axis=1)
     limits = np.sqrt(6 / (into[None] + out_of[:, None])).T[wired.T]
 
-    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+    def make(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
         return draws.uniform(key, shape, dtype, -1.0, 1.0) * jnp.asarray(limits, dtype)
 
     return make

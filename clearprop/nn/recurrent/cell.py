@@ -17,7 +17,7 @@ from clearprop.errors import ShapeError
 from clearprop.nn import draws
 from clearprop.nn.checks import last_axis, positive_sizes, probability
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.fields import Array, Initializer, Shape, static
 from clearprop.nn.module import Module
 
 State = TypeVar("State")
@@ -123,7 +123,7 @@ def by_gate(initializer: Initializer, gates: int) -> Initializer:
     True
     """
 
-    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+    def make(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // gates)
         keys = draws.split(key, gates)
         return draws.joined([initializer(gate_key, one, dtype) for gate_key in keys], axis=-1)

@@ -15,7 +15,7 @@ from clearprop import ops
 from clearprop.errors import unknown_name
 from clearprop.nn import draws
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.fields import Array, Initializer, parameter, static
+from clearprop.nn.fields import Array, Initializer, Shape, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
@@ -71,7 +71,7 @@ class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
         if nonlinearity not in NONLINEARITIES:
             raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "HigherOrderRNNCell")
 
-        def stacked(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+        def stacked(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
             square = (hidden_size, hidden_size)
             each = [recurrent_init(k, square, dtype) for k in draws.split(key, order)]
             return draws.joined(each, axis=0) / math.sqrt(order)

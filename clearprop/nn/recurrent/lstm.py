@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop import ops
-from clearprop.nn.fields import Array, Initializer, parameter
+from clearprop.nn.fields import Array, Initializer, Shape, parameter
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
 from clearprop.nn.recurrent.cell import Cell, by_gate
 from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
@@ -89,7 +89,7 @@ class LSTMCell(Cell[LSTMState, LSTMGates]):
     ) -> None:
         self._begin(input_size, hidden_size, dropout)
 
-        def first_bias(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+        def first_bias(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
             return jnp.zeros(shape, dtype).at[hidden_size : 2 * hidden_size].set(forget_bias)
 
         units = 4 * hidden_size
