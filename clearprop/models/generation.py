@@ -14,8 +14,7 @@ import jax.numpy as jnp
 from clearprop import backend
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.search import State
-
-Array = jax.Array
+from clearprop.nn.fields import Array
 
 
 class LanguageModel(Protocol[State]):

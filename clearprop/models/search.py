@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.errors import ConfigurationError, ShapeError
-
-Array = jax.Array
+from clearprop.nn.fields import Array
 
 State = TypeVar("State")
 Step = Callable[[State, Array], tuple[Array, State]]

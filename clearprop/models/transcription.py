@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop.errors import ConfigurationError
 from clearprop.models.search import State, Step, beam_search
-
-Array = jax.Array
+from clearprop.nn.fields import Array
 
 BATCH = 256
 """Number of inputs in a batch; the last batch is padded."""

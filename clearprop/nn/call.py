@@ -22,9 +22,9 @@ import jax
 from clearprop.autodiff import layer_path, stop_gradient
 from clearprop.autodiff.composite import rebuilt
 from clearprop.errors import ClearpropError, ModelError
+from clearprop.nn.fields import Array
 from clearprop.ops.scan import steps_under_way
 
-Array = jax.Array
 Layer = TypeVar("Layer")
 Output = TypeVar("Output")
 

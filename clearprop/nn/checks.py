@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.fields import Array, Size
 
 
-def positive_sizes(layer: str, **sizes: int | tuple[int, ...]) -> None:
+def positive_sizes(layer: str, **sizes: Size) -> None:
     """Check that every size is a positive whole number.
 
     Raises:
@@ -39,7 +39,7 @@ def probability(layer: str, **rates: float) -> None:
             )
 
 
-def last_axis(x: jax.Array, size: int, fix: str | None = None) -> None:
+def last_axis(x: Array, size: int, fix: str | None = None) -> None:
     """Check that the last axis of an input has the layer's number of features.
 
     Raises:
@@ -54,7 +54,7 @@ def last_axis(x: jax.Array, size: int, fix: str | None = None) -> None:
         )
 
 
-def sequences(x: jax.Array, mask: jax.Array | None, features: int | None = None) -> None:
+def sequences(x: Array, mask: Array | None, features: int | None = None) -> None:
     """Check that x is a batch of sequences (B, T, D), and the mask bool (B, T) or None.
 
     Raises:

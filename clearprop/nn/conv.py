@@ -7,11 +7,10 @@ from typing import ClassVar, TypedDict, Unpack, cast
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.fields import Array, Initializer, parameter, static
+from clearprop.nn.fields import Array, Initializer, Size, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
 from clearprop.nn.module import Module
 
-Size = int | tuple[int, ...]
 Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
 
 

@@ -20,6 +20,8 @@ from jax.typing import DTypeLike
 
 Array = jax.Array
 Shape = tuple[int, ...]
+Size = int | tuple[int, ...]
+"""One number for all axes, or one for each."""
 Initializer = Callable[[Array, Shape, DTypeLike], Array]
 """(key, shape, dtype) -> the initial values of a parameter."""
 

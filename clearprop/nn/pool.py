@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.fields import Array, static
+from clearprop.nn.fields import Array, Size, static
 from clearprop.nn.module import Module
-
-Size = int | tuple[int, ...]
 
 
 class _Pool(Module):

@@ -23,11 +23,11 @@ from clearprop.autodiff.misuse import teach_misuse
 from clearprop.autodiff.sweep import Place
 from clearprop.autodiff.transforms import Variables
 from clearprop.errors import ModelError, ShapeError
+from clearprop.nn.fields import Array
 from clearprop.nn.losses import Loss, find_loss
 from clearprop.nn.module import Module, apply, is_initialized, parameters
 
 Tree = TypeVar("Tree")
-Array = jax.Array
 LossLike = str | Loss | Callable[[Array, Array], Array]
 """The name of a loss, a `Loss`, or a function (outputs, targets) -> value of E."""
 

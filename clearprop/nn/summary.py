@@ -12,12 +12,11 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop.autodiff import stop_gradient
-from clearprop.nn.fields import Parameter
+from clearprop.nn.fields import Parameter, Shape
 from clearprop.nn.module import Module, apply, modules, parameters
 from clearprop.nn.recording import LayerCall, recorded
 from clearprop.tree import replace
 
-Shape: TypeAlias = tuple[int, ...]
 Inputs: TypeAlias = jax.ShapeDtypeStruct | dict[str, jax.ShapeDtypeStruct]
 
 
@@ -41,7 +40,7 @@ class LayerSummary:
     name: str
     kind: str
     calls: int
-    output_shape: tuple[int, ...]
+    output_shape: Shape
     parameters: int
     operations: int
     depth: int
@@ -203,5 +202,5 @@ def _own_parameters(model: Module, called: list[str]) -> Counter[str]:
     return own
 
 
-def _sizes(shape: tuple[int, ...]) -> str:
+def _sizes(shape: Shape) -> str:
     return " x ".join(map(str, shape)) or "scalar"

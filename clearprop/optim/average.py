@@ -10,14 +10,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import (
-    Optimizer,
-    Tree,
-    apply,
-    register_transformation,
-    scaled,
-    zeros_like,
-)
+from clearprop.optim.arithmetic import scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, apply, register_transformation
 
 
 class AverageState(NamedTuple):

@@ -11,14 +11,8 @@ from jax import Array
 
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import (
-    NoState,
-    Optimizer,
-    State,
-    Tree,
-    register_transformation,
-    scaled,
-)
+from clearprop.optim.arithmetic import scaled
+from clearprop.optim.optimizer import NoState, Optimizer, State, Tree, register_transformation
 from clearprop.tree import flatten_with_paths, match
 
 
@@ -129,12 +123,12 @@ def decoupled_weight_decay(
 
     def update(gradients: Tree, state: State, parameters: Tree) -> tuple[Tree, State]:
         factor = weight_decay * optimizer.learning_rate(state)
-
-        def decayed(delta: Array, w: Array, chosen: bool) -> Array:
-            return delta - scaled(factor, w.astype(delta.dtype)) if chosen else delta
-
         updates, state = optimizer.update(gradients, state, parameters)
-        return jax.tree.map(decayed, updates, parameters, decays(parameters)), state
+
+        def decayed(delta: Array, w: Array) -> Array:
+            return delta - scaled(factor, w.astype(delta.dtype))
+
+        return _where(decays(parameters), decayed, updates, parameters), state
 
     return replace(optimizer, init=init, update=update)
 
@@ -150,12 +144,16 @@ def _penalty(
         return NoState()
 
     def update(gradients: Tree, state: NoState, parameters: Tree) -> tuple[Tree, NoState]:
-        def penalized(g: Array, w: Array, chosen: bool) -> Array:
-            return changed(g, w) if chosen else g
-
-        return jax.tree.map(penalized, gradients, parameters, chosen(parameters)), state
+        return _where(chosen(parameters), changed, gradients, parameters), state
 
     return Optimizer(init, update)
+
+
+def _where(
+    chosen: Tree, changed: Callable[[Array, Array], Array], values: Tree, parameters: Tree
+) -> Tree:
+    """Return ``changed(value, parameter)`` for the chosen leaves, and the other values as given."""
+    return jax.tree.map(lambda x, w, yes: changed(x, w) if yes else x, values, parameters, chosen)
 
 
 def _chosen(exclude: Sequence[str], min_ndim: int) -> Callable[[Tree], Tree]:

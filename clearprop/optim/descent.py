@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
-from clearprop.optim.schedules import Rate, as_schedule
+from clearprop.optim.arithmetic import scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, rated, register_optimizer
+from clearprop.optim.schedules import Rate
 
 
 class SgdState(NamedTuple):
@@ -55,16 +56,11 @@ def sgd(learning_rate: Rate = 0.01) -> Optimizer:
 
     Source: Robbins and Monro (1951), *A stochastic approximation method*.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
-
-    def init(parameters: Tree) -> SgdState:
-        return SgdState(jnp.zeros((), jnp.int32))
-
-    def update(gradients: Tree, state: SgdState, parameters: Tree) -> tuple[Tree, SgdState]:
-        factor = -rate(state.step)
-        return jax.tree.map(lambda g: scaled(factor, g), gradients), SgdState(state.step + 1)
-
-    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+    return rated(
+        learning_rate,
+        lambda parameters: SgdState(jnp.zeros((), jnp.int32)),
+        lambda factor, gradients, state: (scaled(factor, gradients), state),
+    )
 
 
 @register_optimizer
@@ -96,16 +92,7 @@ def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     rate is constant. When it changes, Polyak's velocity still holds the old rates, this one does
     not.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
-    kept = bounds.decay(momentum, "momentum")
-
-    def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
-        velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
-        updates = jax.tree.map(lambda v: scaled(factor, v), velocity)
-        return updates, MomentumState(state.step + 1, velocity)
-
-    return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
+    return _with_velocity(learning_rate, momentum, looks_ahead=False)
 
 
 @register_optimizer
@@ -136,17 +123,21 @@ def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     ahead to, w = theta + momentum * u, where the gradient is wanted: the same path at a constant
     rate.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
+    return _with_velocity(learning_rate, momentum, looks_ahead=True)
+
+
+def _with_velocity(learning_rate: Rate, momentum: float, looks_ahead: bool) -> Optimizer:
     kept = bounds.decay(momentum, "momentum")
 
-    def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
-        velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
-        updates = jax.tree.map(lambda v, g: scaled(factor, g + kept * v), velocity, gradients)
-        return updates, MomentumState(state.step + 1, velocity)
+    def init(parameters: Tree) -> MomentumState:
+        return MomentumState(jnp.zeros((), jnp.int32), zeros_like(parameters))
 
-    return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
+    def grown(velocity: Tree, gradients: Tree) -> Tree:
+        return jax.tree.map(lambda v, g: g + kept * v, velocity, gradients)
 
+    def change(factor: Array, gradients: Tree, state: MomentumState) -> tuple[Tree, MomentumState]:
+        velocity = grown(state.velocity, gradients)
+        direction = grown(velocity, gradients) if looks_ahead else velocity
+        return scaled(factor, direction), state._replace(velocity=velocity)
 
-def _at_rest(parameters: Tree) -> MomentumState:
-    return MomentumState(jnp.zeros((), jnp.int32), zeros_like(parameters))
+    return rated(learning_rate, init, change)

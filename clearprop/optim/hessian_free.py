@@ -20,14 +20,9 @@ from jax.flatten_util import ravel_pytree
 
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
+from clearprop.optim.arithmetic import zeros_like
 from clearprop.optim.conjugate_gradients import solve
-from clearprop.optim.optimizer import (
-    BatchObjective,
-    Optimizer,
-    Tree,
-    register_second_order,
-    zeros_like,
-)
+from clearprop.optim.optimizer import BatchObjective, Optimizer, Tree, register_second_order
 
 RAISED, LOWERED = 3 / 2, 2 / 3
 """Damping is multiplied by these where the parabola predicts the objective badly, or well."""

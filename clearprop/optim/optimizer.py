@@ -18,7 +18,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from clearprop.errors import ShapeError
+from clearprop.optim.arithmetic import accumulated
 from clearprop.optim.configuration import Configured, named
+from clearprop.optim.schedules import Rate, as_schedule
 from clearprop.tree import flatten_with_paths, is_differentiable
 
 P = ParamSpec("P")
@@ -131,6 +133,26 @@ def apply(parameters: Parameters, updates: Tree) -> Parameters:
     return result
 
 
+def rated(
+    learning_rate: Rate, init: Init, change: Callable[[Array, Tree, State], tuple[Tree, State]]
+) -> Optimizer:
+    """Return an optimizer with a learning rate, whose state counts the updates in ``step``.
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        init: ``init(parameters) -> state``.
+        change: ``change(-learning_rate(t), gradients, state) -> (updates, new state)``; the new
+            state may keep the old step.
+    """
+    rate = as_schedule(learning_rate)
+
+    def update(gradients: Tree, state: State, parameters: Tree) -> tuple[Tree, State]:
+        updates, after = change(-rate(state.step), gradients, state)
+        return updates, after._replace(step=state.step + 1)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+
+
 def register_optimizer(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
     """Register a function that makes a complete optimizer, so that `create` finds it by name.
 
@@ -150,16 +172,6 @@ def register_second_order(make: Callable[P, Optimizer]) -> Callable[P, Optimizer
     return named("second-order optimizer")(_prepared(make))
 
 
-def scaled(factor: ArrayLike, leaf: Array) -> Array:
-    """Return ``factor * leaf`` in the leaf's dtype, whatever the factor's dtype is."""
-    return jnp.asarray(factor, leaf.dtype) * leaf
-
-
-def zeros_like(parameters: Tree) -> Tree:
-    """Return zeros for running sums: in the parameters' dtype, but at least float32."""
-    return jax.tree.map(lambda x: jnp.zeros_like(x, _accumulated(x)), parameters)
-
-
 def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
     @functools.wraps(make)
     def preparing(*args: P.args, **kwargs: P.kwargs) -> Optimizer:
@@ -171,18 +183,16 @@ def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
         def update(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree]:
             return made.update(*_fitting(gradients, state, parameters))
 
+        made_on = made.update_on
+        if made_on is None:
+            return replace(made, init=init, update=update)
+
         def update_on(
             gradients: Tree, state: Tree, parameters: Tree, objective: BatchObjective
         ) -> tuple[Tree, Tree]:
-            assert made.update_on is not None
-            return made.update_on(*_fitting(gradients, state, parameters), objective)
+            return made_on(*_fitting(gradients, state, parameters), objective)
 
-        return replace(
-            made,
-            init=init,
-            update=update,
-            update_on=None if made.update_on is None else update_on,
-        )
+        return replace(made, init=init, update=update, update_on=update_on)
 
     return preparing
 
@@ -190,16 +200,12 @@ def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
 def _fitting(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree, Tree]:
     parameters = _trainable(parameters)
     _check_fit(gradients, parameters)
-    gradients = jax.tree.map(lambda g, x: jnp.asarray(g, _accumulated(x)), gradients, parameters)
+    gradients = jax.tree.map(lambda g, x: jnp.asarray(g, accumulated(x)), gradients, parameters)
     return gradients, state, parameters
 
 
 def _trainable(parameters: Tree) -> Tree:
     return jax.tree.map(lambda x: jnp.asarray(x) if is_differentiable(x) else None, parameters)
-
-
-def _accumulated(leaf: Array) -> Any:
-    return jnp.promote_types(leaf.dtype, jnp.float32)
 
 
 def _check_fit(gradients: Tree, parameters: Tree) -> None:

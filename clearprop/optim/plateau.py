@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
 from clearprop.errors import ConfigurationError
 from clearprop.optim import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, register_transformation, scaled
+from clearprop.optim.arithmetic import scaled
+from clearprop.optim.optimizer import Optimizer, Tree, register_transformation
 
 
 class PlateauState(NamedTuple):
@@ -97,7 +97,7 @@ def reduce_on_plateau(
         )
 
     def update(updates: Tree, state: PlateauState, parameters: Tree) -> tuple[Tree, PlateauState]:
-        return jax.tree.map(lambda d: scaled(state.scale, d), updates), state
+        return scaled(state.scale, updates), state
 
     def observe(state: PlateauState, metric: ArrayLike) -> PlateauState:
         value = jnp.asarray(metric, state.best.dtype)
