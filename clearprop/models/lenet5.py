@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array
 
 
@@ -65,11 +66,9 @@ class LeNet5(nn.Module):
             raise ConfigurationError(
                 "LeNet-5 takes pictures of 28 x 28 or 32 x 32", where="LeNet5", given=str(size)
             )
-        if pooling not in ("max", "average"):
-            raise ConfigurationError(
-                "pooling must be 'max' or 'average'", where="LeNet5", given=repr(pooling)
-            )
-        pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
+        pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+        one_of("LeNet5", pools, pooling=pooling)
+        pool = pools[pooling]
         he = nn.initializers.he_normal
         self.conv1 = nn.Conv2d(channels, 6, 5, padding=(32 - size) // 2, weight_init=he)
         self.pool1 = pool(2)

@@ -11,7 +11,8 @@ from typing import Literal
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.errors import ConfigurationError
+from clearprop.nn.checks import last_axis, one_of
 from clearprop.nn.fields import Array, static
 
 Form = Literal["threshold", "bias"]
@@ -86,8 +87,7 @@ class McCullochPitts(nn.Module):
         Raises:
             ConfigurationError: there is no such gate; no single neuron can compute "xor".
         """
-        if name not in GATES:
-            raise unknown_name("gate", name, GATES, where="McCullochPitts.gate")
+        one_of("McCullochPitts.gate", GATES, gate=name)
         weights, threshold = GATES[name]
         return cls(weights, threshold, form=form)
 
@@ -97,12 +97,7 @@ class McCullochPitts(nn.Module):
         return -self.threshold
 
     def __call__(self, x: Array) -> Array:
-        if not x.shape or x.shape[-1] != len(self.weights):
-            raise ShapeError(
-                "the neuron has one weight for each input",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {len(self.weights)})",
-            )
+        last_axis(x, len(self.weights))
         z = ops.sum(x * jnp.asarray(self.weights, x.dtype), axis=-1)
         if self.form == "bias":
             y = ops.binary_step(z + self.bias)
@@ -130,8 +125,7 @@ class McCullochPitts(nn.Module):
     def _check(self) -> None:
         if not self.weights:
             raise ConfigurationError("a neuron needs an input", where="McCullochPitts")
-        if self.form not in ("threshold", "bias"):
-            raise unknown_name("form", self.form, ("threshold", "bias"), where="McCullochPitts")
+        one_of("McCullochPitts", ("threshold", "bias"), form=self.form)
         for place in self.inhibitory:
             if not 0 <= place < len(self.weights):
                 raise ConfigurationError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, static
 
 Unit = Callable[[Array], Array] | str
@@ -289,10 +290,7 @@ def shortcut_for(in_channels: int, channels: int, stride: int, kind: str) -> nn.
     Raises:
         ConfigurationError: the kind is unknown.
     """
-    if kind not in ("projection", "padding"):
-        raise ConfigurationError(
-            "a shortcut must be 'projection' or 'padding'", where="ResNet", given=repr(kind)
-        )
+    one_of("ResNet", ("projection", "padding"), shortcut=kind)
     if stride == 1 and in_channels == channels:
         return None
     if kind == "padding":

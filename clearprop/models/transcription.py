@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.errors import ConfigurationError
 from clearprop.models.search import State, Step, beam_search
+from clearprop.nn.checks import positive_sizes
 from clearprop.nn.fields import Array
 
 BATCH = 256
@@ -88,9 +88,7 @@ def transcribe(
     Raises:
         ConfigurationError: a length or a number of beams below 1.
     """
-    for name, number in (("length", length), ("beams", beams)):
-        if number < 1:
-            raise ConfigurationError(f"{name} must be positive", given=str(number))
+    positive_sizes("transcribe", length=length, beams=beams)
     n, found = len(given), []
     size = min(n, BATCH)
     for start in range(0, n, max(size, 1)):

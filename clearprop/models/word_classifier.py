@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import unknown_name
 from clearprop.models.checks import check_tokens, half, shared
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, static
 
 PADDING = 0
@@ -72,9 +72,7 @@ class WordClassifier(nn.Module):
         widths: Sequence[int] = (3, 4, 5),
         dropout: float = 0.0,
     ) -> None:
-        readers = ("bag", "cnn", "lstm")
-        if network not in readers:
-            raise unknown_name("network", network, readers)
+        one_of("WordClassifier", ("bag", "cnn", "lstm"), network=network)
         self.embedding = nn.Embedding(
             words, embedding_features, weight_init=nn.initializers.normal(0.1)
         )

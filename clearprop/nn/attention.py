@@ -17,11 +17,12 @@ from jax.typing import DTypeLike
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import positive_sizes, sequences
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
+from clearprop.nn.masks import counted
 from clearprop.nn.module import Module
 from clearprop.nn.positions import rotate
 
@@ -205,8 +206,7 @@ class MultiHeadAttention(Module):
         if memory is None:
             memory = x
         elif mask is not None and len(mask.shape) == 2:
-            # Hidden places may hold any numbers, NaN too, so they are removed before any product.
-            memory = ops.where(mask[:, :, None], memory, jnp.zeros((), memory.dtype))
+            memory = counted(memory, mask)
         q, k, v = self._split(x, memory)
         q, k = self._turned(q, 0), self._turned(k, 0)
         y = self._attend(q, k, v, self._mask(mask, x, memory))
@@ -271,15 +271,8 @@ class MultiHeadAttention(Module):
 
     def _split(self, x: Array, memory: Array) -> tuple[Array, Array, Array]:
         """Return queries (B, K, H / K, T, E), keys and values (B, K, 1, S, E)."""
-        for name, value in (("input", x), ("memory", memory)):
-            if len(value.shape) != 3 or not value.shape[1]:
-                raise ShapeError(
-                    f"the {name} is not a batch of sequences"
-                    if len(value.shape) != 3
-                    else "a sequence is empty",
-                    given=f"{name} {tuple(value.shape)}",
-                    expected="(batch, at least one place, features)",
-                )
+        sequences(x, None, least=1)
+        sequences(memory, None, name="memory", least=1)
         q, k, v = self._projected(x, memory)
         q = self._by_head(q, self.heads)
         k = self._by_head(k, self.key_value_heads)

@@ -33,11 +33,10 @@ class Dropout(Module):
     training ("inverted" dropout) is the same in expectation and leaves evaluation alone.
     """
 
-    rate: float = static()
+    rate: float = static(default=0.5)
 
-    def __init__(self, rate: float = 0.5) -> None:
-        probability("Dropout", rate=rate)
-        self.rate = rate
+    def __post_init__(self) -> None:
+        probability("Dropout", rate=self.rate)
 
     def __call__(self, x: Array) -> Array:
         call = current()

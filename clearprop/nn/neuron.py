@@ -10,9 +10,8 @@ from types import MappingProxyType
 
 from clearprop import ops
 from clearprop.autodiff import grad
-from clearprop.errors import ShapeError
 from clearprop.nn.activation import Activation
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import last_axis, positive_sizes
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
 from clearprop.nn.module import Module
@@ -87,13 +86,7 @@ class Neuron(Module):
 
     def total(self, x: Array) -> Array:
         """Return the total input z = b + w x, (...,)."""
-        if not x.shape or x.shape[-1] != self.inputs:
-            raise ShapeError(
-                "the neuron has one weight for each input",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.inputs})",
-                fix=f"nn.Neuron({x.shape[-1] if x.shape else 1})",
-            )
+        last_axis(x, self.inputs, f"nn.Neuron({x.shape[-1] if x.shape else 1})")
         return (ops.matmul(x, self.weight) + self.bias)[..., 0]
 
     def slope(self, x: Array) -> Array:

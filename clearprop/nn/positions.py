@@ -95,11 +95,13 @@ class SinusoidalPositions(Module):
 
     features: int = static()
 
-    def __init__(self, features: int) -> None:
-        positive_sizes("SinusoidalPositions", features=features)
-        if features % 2:
-            raise ConfigurationError("sines and cosines come in pairs", given=f"{features=}")
-        self.features = features
+    def __post_init__(self) -> None:
+        positive_sizes("SinusoidalPositions", features=self.features)
+        if self.features % 2:
+            raise ConfigurationError(
+                "the number of features must be even, because sines and cosines come in pairs",
+                given=f"features={self.features}",
+            )
 
     def __call__(self, x: Array, start: int | Array = 0) -> Array:
         places = start + jnp.arange(x.shape[-2])

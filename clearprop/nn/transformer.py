@@ -6,11 +6,11 @@ Shapes: B examples, T places, S places of the memory, D features, F hidden featu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypedDict, Unpack
+from typing import ClassVar, TypedDict, Unpack
 
-from clearprop.errors import ConfigurationError
 from clearprop.nn.activation import Activation
 from clearprop.nn.attention import Cache, MultiHeadAttention, Place
+from clearprop.nn.checks import one_of
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.initializers import glorot_uniform
@@ -28,10 +28,7 @@ def normalization(kind: str, features: int, epsilon: float = 1e-5) -> Module:
     >>> normalization("rms", 8)
     RMSNorm(scale=<8, no values yet>, features=8, epsilon=1e-05)
     """
-    if kind not in NORMALIZATIONS:
-        raise ConfigurationError(
-            "unknown normalization", given=repr(kind), expected=" or ".join(NORMALIZATIONS)
-        )
+    one_of("normalization", NORMALIZATIONS, kind=kind)
     return NORMALIZATIONS[kind](features, epsilon=epsilon)
 
 
@@ -332,7 +329,32 @@ def _extended(
     return _sublayer(block, block.attention_norm, attend, x), after
 
 
-class TransformerEncoder(Module):
+class _Stack(Module):
+    """Base of the encoder and the decoder: blocks of the class `block`, and a normalization."""
+
+    block: ClassVar[Callable[..., Module]]
+
+    blocks: tuple[Module, ...]
+    norm: Module
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        *,
+        layers: int,
+        hidden_features: int | None = None,
+        **options: Unpack[EncoderOptions],
+    ) -> None:
+        self.blocks = tuple(
+            type(self).block(features, heads, hidden_features, **options) for _ in range(layers)
+        )
+        self.norm = normalization(
+            options.get("norm", "layer"), features, options.get("epsilon", 1e-5)
+        )
+
+
+class TransformerEncoder(_Stack, init=False):
     """Blocks one after the other, and a normalization: y = N(block_n(... block_1(x))).
 
     Shapes: x (B, T, D), y the same; the mask is that of `MultiHeadAttention`.
@@ -356,23 +378,7 @@ class TransformerEncoder(Module):
     """
 
     blocks: tuple[TransformerBlock, ...]
-    norm: Module
-
-    def __init__(
-        self,
-        features: int,
-        heads: int,
-        *,
-        layers: int,
-        hidden_features: int | None = None,
-        **options: Unpack[EncoderOptions],
-    ) -> None:
-        self.blocks = tuple(
-            TransformerBlock(features, heads, hidden_features, **options) for _ in range(layers)
-        )
-        self.norm = normalization(
-            options.get("norm", "layer"), features, options.get("epsilon", 1e-5)
-        )
+    block = TransformerBlock
 
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
         for block in self.blocks:
@@ -381,7 +387,7 @@ class TransformerEncoder(Module):
         return y
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(_Stack, init=False):
     """Blocks that also attend to a memory, then a norm: y = N(block_n(... block_1(x, m) ..., m)).
 
     Shapes: x (B, T, D), memory m (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.
@@ -406,23 +412,7 @@ class TransformerDecoder(Module):
     """
 
     blocks: tuple[DecoderBlock, ...]
-    norm: Module
-
-    def __init__(
-        self,
-        features: int,
-        heads: int,
-        *,
-        layers: int,
-        hidden_features: int | None = None,
-        **options: Unpack[BlockOptions],
-    ) -> None:
-        self.blocks = tuple(
-            DecoderBlock(features, heads, hidden_features, **options) for _ in range(layers)
-        )
-        self.norm = normalization(
-            options.get("norm", "layer"), features, options.get("epsilon", 1e-5)
-        )
+    block = DecoderBlock
 
     def __call__(
         self,

@@ -108,9 +108,9 @@ def test_what_cannot_be_wired(make: object, words: str) -> None:
 
 
 def test_misfitting_inputs_are_named() -> None:
-    with pytest.raises(ShapeError, match="not as long"):
+    with pytest.raises(ShapeError, match="one entry for each input"):
         PartiallyConnected(WIRED).init(0)(jnp.ones((2, 5)))
-    with pytest.raises(ShapeError, match="not as long"):
+    with pytest.raises(ShapeError, match="one entry for each input"):
         Lateral(6, 3).init(0)(jnp.ones((2, 5)))
     assert PartiallyConnected(WIRED).init(0)(jnp.ones((0, 6))).shape == (0, 4)
     assert Lateral(6, 3).init(0)(jnp.ones((0, 6))).shape == (0, 3)

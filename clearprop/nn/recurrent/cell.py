@@ -17,7 +17,8 @@ from clearprop.errors import ShapeError
 from clearprop.nn import draws
 from clearprop.nn.checks import last_axis, positive_sizes, probability
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.fields import Array, Initializer, Shape, static
+from clearprop.nn.fields import Array, Initializer, Shape, parameter, static
+from clearprop.nn.initializers import zeros
 from clearprop.nn.module import Module
 
 State = TypeVar("State")
@@ -52,13 +53,26 @@ class Cell(Module, Generic[State, Gates]):
     recurrent_weight: Array
     bias: Array
 
-    def _begin(self, input_size: int, hidden_size: int, dropout: float) -> None:
+    def _begin(
+        self,
+        input_size: int,
+        hidden_size: int,
+        dropout: float,
+        gates: int,
+        weight_init: Initializer,
+        recurrent_init: Initializer,
+        bias_init: Initializer = zeros,
+    ) -> None:
         kind = type(self).__name__
         positive_sizes(kind, input_size=input_size, hidden_size=hidden_size)
         probability(kind, dropout=dropout)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.dropout = Dropout(dropout) if dropout else None
+        units = gates * hidden_size
+        self.weight = parameter((input_size, units), by_gate(weight_init, gates))
+        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, gates))
+        self.bias = parameter((units,), bias_init)
 
     def project(self, x: Array) -> Array:
         """Return x W + b, what the input adds to every gate, (..., G), of x (..., D)."""
@@ -122,6 +136,8 @@ def by_gate(initializer: Initializer, gates: int) -> Initializer:
     >>> bool(jnp.allclose(weight[:, 3:6].T @ weight[:, 3:6], jnp.eye(3), atol=1e-5))
     True
     """
+    if gates == 1:
+        return initializer
 
     def make(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // gates)
