@@ -5,13 +5,14 @@ Shapes: B examples, T tokens, D features, V tokens of the vocabulary, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ModelError, ShapeError
 from clearprop.models.checks import check_tokens
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.fields import Array
 
 EPSILON = 1e-12
@@ -71,7 +72,7 @@ class BERT(nn.Module):
         heads: int = 12,
         hidden: int | None = None,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         pooled: bool = True,
         padding: int | None = 0,
     ) -> None:

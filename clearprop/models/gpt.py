@@ -6,7 +6,6 @@ Shapes: B examples, T tokens, D features, V tokens of the vocabulary, L places o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple, overload
 
 import jax
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 from clearprop import nn, ops
 from clearprop.errors import ShapeError
 from clearprop.models.checks import check_tokens
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array
 
@@ -96,7 +96,7 @@ class GPT(nn.Module):
         key_value_heads: int | None = None,
         positions: str = "learned",
         norm: str = "layer",
-        activation: Callable[[Array], Array] | str = "gelu_tanh",
+        activation: ActivationLike = "gelu_tanh",
         dropout: float = 0.0,
         bias: bool = True,
         tied: bool = True,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array
 
@@ -59,7 +58,7 @@ class LeNet5(nn.Module):
         classes: int = 10,
         *,
         size: int = 28,
-        activation: Callable[[Array], Array] | str = ops.relu,
+        activation: ActivationLike = ops.relu,
         pooling: str = "max",
     ) -> None:
         if size not in (28, 32):

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, static
 
-Unit = Callable[[Array], Array] | str
 he = nn.initializers.he_normal
 
 
@@ -42,7 +42,7 @@ class BasicBlock(nn.Module):
         channels: int,
         stride: int = 1,
         shortcut: str = "projection",
-        activation: Unit = ops.relu,
+        activation: ActivationLike = ops.relu,
     ) -> None:
         self.conv1 = conv(in_channels, channels, 3, stride)
         self.norm1 = nn.BatchNorm(channels)
@@ -81,7 +81,7 @@ class Bottleneck(nn.Module):
         channels: int,
         stride: int = 1,
         shortcut: str = "projection",
-        activation: Unit = ops.relu,
+        activation: ActivationLike = ops.relu,
     ) -> None:
         self.conv1 = conv(in_channels, channels, 1)
         self.norm1 = nn.BatchNorm(channels)
@@ -170,7 +170,7 @@ class ResNet(nn.Module):
         classes: int = 1000,
         large: bool = True,
         shortcut: str = "projection",
-        activation: Unit = ops.relu,
+        activation: ActivationLike = ops.relu,
     ) -> None:
         if not depths or len(depths) != len(widths) or min(depths) < 1:
             raise ConfigurationError(
@@ -230,7 +230,7 @@ def small_resnet(
     *,
     width: int = 16,
     shortcut: str = "padding",
-    activation: Unit = ops.relu,
+    activation: ActivationLike = ops.relu,
 ) -> ResNet:
     """Return the residual network for 32 x 32 pictures: three stages of 16, 32 and 64 channels.
 

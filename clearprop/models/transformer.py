@@ -7,7 +7,7 @@ write at most, N rows of a search.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from clearprop import nn, ops
 from clearprop.models.checks import check_pair, check_tokens
 from clearprop.models.search import Beams, beam_search
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.fields import Array
 
 
@@ -87,7 +88,7 @@ class Transformer(nn.Module):
         heads: int = 8,
         hidden: int | None = None,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "relu",
+        activation: ActivationLike = "relu",
         norm_first: bool = True,
         padding: int = 0,
     ) -> None:

@@ -26,7 +26,7 @@ def positive_sizes(layer: str, **sizes: Size) -> None:
                 )
 
 
-def one_of(layer: str, known: Collection[str], **choices: str) -> None:
+def one_of(layer: str | None, known: Collection[str], **choices: str) -> None:
     """Check that every choice is a known name.
 
     Raises:

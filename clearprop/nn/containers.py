@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from clearprop import ops
 from clearprop.errors import ModelError, ShapeError
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.fields import Array, static
 from clearprop.nn.module import Module
 
-Layer = Module | Callable[[Array], Array] | str
+Layer = Module | ActivationLike
 
 
 def as_module(layer: Layer) -> Module:

@@ -303,19 +303,19 @@ def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
         if loss not in LOSSES:
             raise unknown_name("loss", loss, LOSSES)
         return LOSSES[loss]
-    return _adopt(loss)
 
-
-def _adopt(function: Callable[[Array, Array], Array]) -> Loss:
     def per_example(outputs: Array, targets: Array) -> Array:
-        values = function(outputs, targets)
+        values = loss(outputs, targets)
         # A function that returns the mean of the batch: every example gets the mean.
         return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
 
-    def error(outputs: Array, targets: Array) -> Array:
-        return stop_gradient(per_example(outputs, targets))
-
-    return Loss(getattr(function, "__name__", "loss"), per_example, error, "loss", "regression")
+    return Loss(
+        getattr(loss, "__name__", "loss"),
+        per_example,
+        lambda outputs, targets: stop_gradient(per_example(outputs, targets)),
+        "loss",
+        "regression",
+    )
 
 
 def _width(y: Array) -> int:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from clearprop import ops
 from clearprop.autodiff import grad
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.checks import last_axis, positive_sizes
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
@@ -71,7 +71,7 @@ class Neuron(Module):
     def __init__(
         self,
         inputs: int,
-        kind: Callable[[Array], Array] | str = "sigmoid",
+        kind: ActivationLike = "sigmoid",
         *,
         weight_init: Initializer = glorot_uniform,
     ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypedDict, Unpack
 
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.attention import Cache, MultiHeadAttention, Place
 from clearprop.nn.checks import one_of
 from clearprop.nn.dropout import Dropout
@@ -37,7 +37,7 @@ class BlockOptions(TypedDict, total=False):
 
     norm_first: bool
     dropout: float
-    activation: Callable[[Array], Array] | str
+    activation: ActivationLike
     norm: str
     epsilon: float
     bias: bool
@@ -88,7 +88,7 @@ class FeedForward(Module):
         features: int,
         hidden_features: int,
         *,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         dropout: float = 0.0,
         bias: bool = True,
         weight_init: Initializer = glorot_uniform,
@@ -153,7 +153,7 @@ class TransformerBlock(Module):
         causal: bool = False,
         norm_first: bool = True,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         norm: str = "layer",
         epsilon: float = 1e-5,
         key_value_heads: int | None = None,
@@ -245,7 +245,7 @@ class DecoderBlock(Module):
         memory_features: int | None = None,
         norm_first: bool = True,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         norm: str = "layer",
         epsilon: float = 1e-5,
         bias: bool = True,

@@ -6,7 +6,6 @@ Shape letters: B batch, I inputs, H units, C connections.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +16,7 @@ from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError
 from clearprop.nn import draws
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.checks import last_axis, positive_sizes
 from clearprop.nn.fields import Array, Initializer, Shape, parameter, static
 from clearprop.nn.initializers import zeros
@@ -153,7 +152,7 @@ class Lateral(Module):
         in_features: int,
         units: int,
         *,
-        activation: Callable[[Array], Array] | str = ops.relu,
+        activation: ActivationLike = ops.relu,
         rounds: int = 5,
         tolerance: float | None = None,
         lateral_init: Initializer | None = None,
