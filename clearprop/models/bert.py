@@ -1,4 +1,4 @@
-"""BERT: a transformer that reads a text in both directions; fills in words and classifies texts.
+"""BERT: a transformer that reads texts in both directions, fills in words and classifies texts.
 
 Shapes: B examples, T tokens, D features, V tokens of the vocabulary, C classes.
 """
@@ -24,10 +24,11 @@ class BERT(nn.Module):
 
         tokens                                          (B, T)
         words + positions + segments, normalized        (B, T, D)
-        blocks, each place seeing all that count        (B, T, D)
+        blocks: each place attends to all that count    (B, T, D)
 
-    It takes tokens, or a dict ``{"segments": ..., "tokens": ...}``: which of two texts (0 or 1) a
-    token belongs to; all belong to the first otherwise. The defaults are bert-base's.
+    The input is an array of tokens, or a dict ``{"segments": ..., "tokens": ...}``. Segments say to
+    which of two texts (0 or 1) each token belongs; without them all tokens belong to text 0. The
+    defaults are those of bert-base.
 
     Args:
         vocabulary: V.

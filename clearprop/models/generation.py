@@ -37,7 +37,7 @@ def choose(
 ) -> Array:
     """Draw the next token of each row: p = softmax(logits / temperature) over the likely ones.
 
-    ``top_k`` leaves the k likeliest tokens; ``top_p`` the smallest set of the likeliest tokens
+    ``top_k`` keeps the k likeliest tokens, ``top_p`` the smallest set of the likeliest tokens
     whose probabilities, after temperature and ``top_k``, sum to at least p. Their
     probabilities are then normalized. Without a key, or with ``top_k=1``, the likeliest token is
     taken.

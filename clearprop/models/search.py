@@ -32,7 +32,7 @@ class Beams(NamedTuple):
         tokens: int32 (B, K, L): without the first token and with the last one; 0 after it.
         lengths: int32 (B, K): how many tokens, the last one included.
         scores: float32 (B, K): log-probability / lengths ** penalty; -inf where there is no
-        sequence.
+            sequence.
     """
 
     tokens: Array

@@ -24,7 +24,7 @@ BATCH = 256
 class Writer(Protocol[State]):
     """A model that `transcribe` can use: it reads an input, then writes token by token.
 
-    `Seq2Seq`, `Captioner` and `Transformer` are such.
+    `Seq2Seq`, `Captioner` and `Transformer` are such models.
     """
 
     def begin(self, given: Array, length: int, /) -> State:
@@ -75,7 +75,7 @@ def transcribe(
     first: int = 2,
     last: int = 3,
 ) -> list[list[int]]:
-    """Return the sequence that a model writes for each input, up to but without ``last``.
+    """Return the sequence that a model writes for each input, without ``last`` and what follows it.
 
     Args:
         model: with values in its parameters.

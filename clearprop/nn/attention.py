@@ -1,4 +1,4 @@
-"""Attention layers: each place of a sequence reads from other places, weighted by how they fit.
+"""Attention layers: each place of a sequence reads from the places whose keys fit its query.
 
 Shapes: B examples, T queries, S keys, D features, H heads, K heads of keys and values, E = D / H
 features of a head, L places of a cache.
@@ -33,9 +33,9 @@ Place = int | Array
 class Attention(Module):
     """The lecture's attention: Z = softmax(XA (XB)^T) XC, one head without bias.
 
-    Every place of the output is a mean of the values XC. A value weighs more the better its key XB
-    fits the query XA of the place. ``scaled`` divides the scores by sqrt(l), so that they do not
-    grow with the number of features.
+    Every place of the output is a weighted mean of the values XC. The weight of a value is larger
+    when its key XB fits the query XA of the place better. ``scaled`` divides the scores by sqrt(l),
+    so that they do not grow with the number of features.
 
     Shapes: X (..., n, d), A and B (d, l), C (d, o), Z (..., n, o). A mask is bool, True where a key
     counts, and broadcasts to (..., n, n).
@@ -353,7 +353,7 @@ def _check_room(x: Array, mask: Array | None, cache: Cache, start: Place) -> Non
         )
     if mask is not None and tuple(mask.shape) != (x.shape[0], places):
         raise ShapeError(
-            "with a cache, the mask says which places of the cache count",
+            "with a cache, the mask must say which places of the cache count",
             given=f"mask {tuple(mask.shape)}",
             expected=str((x.shape[0], places)),
         )

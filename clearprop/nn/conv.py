@@ -218,7 +218,7 @@ class _ConvTranspose(_Conv, init=False):
 
 
 class ConvTranspose1d(_ConvTranspose, init=False):
-    """A window painted at every place of a series: y[t] = b + sum of all x[j] w[i] that reach t.
+    """A window added at every place of a series: y[t] = b + sum of all x[j] w[i] that reach t.
 
     x[j] w[i] reaches t = s j + d i - p, for stride s, padding p and dilation d.
 
@@ -240,7 +240,7 @@ class ConvTranspose1d(_ConvTranspose, init=False):
 
 
 class ConvTranspose2d(_ConvTranspose, init=False):
-    """A window painted at every place of an image: y[t] = b + sum of x[j] w[i] over s j + i = t.
+    """A window added at every place of an image: y[t] = b + sum of x[j] w[i] over s j + i = t.
 
     i, j and t have two coordinates; padding and dilation act along each axis as in
     `ConvTranspose1d`. The output has the shape of the input of a `Conv2d` with the same numbers.
@@ -263,7 +263,7 @@ class ConvTranspose2d(_ConvTranspose, init=False):
 
 
 class ConvTranspose3d(_ConvTranspose, init=False):
-    """A window painted at every place of a volume: y[t] = b + sum of x[j] w[i] over s j + i = t.
+    """A window added at every place of a volume: y[t] = b + sum of x[j] w[i] over s j + i = t.
 
     i, j and t have three coordinates; padding and dilation act along each axis as in
     `ConvTranspose1d`.

@@ -30,7 +30,7 @@ class Dropout(Module):
     [1.0, 1.0, 1.0, 1.0]
 
     Source: Srivastava et al. (2014). The paper scales the weights after training; dividing during
-    training ("inverted" dropout) is the same in expectation and leaves evaluation alone.
+    training ("inverted" dropout) is the same in expectation and does not change evaluation.
     """
 
     rate: float = static(default=0.5)

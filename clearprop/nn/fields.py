@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What an array of a layer will be, before `Module.init` makes it.
+    """The description of an array that `Module.init` will make.
 
     Attributes:
         shape: sizes along each axis.
@@ -82,7 +82,7 @@ def statistic() -> Any:
 
 
 def roles(owner: object) -> dict[str, str]:
-    """Return what each field of a module or of its class holds, by the field's name.
+    """Return the role of each field of a module or of a module class, by name.
 
     The roles are "parameter" (arrays and modules), "statistic" and "static".
 
@@ -115,7 +115,7 @@ def rebuild(cls: type[T], contents: Mapping[str, object]) -> T:
     return module
 
 
-# What JAX keeps of a module beside its leaves: their names, and the static fields.
+# What JAX keeps of a module beside its leaves: the names of their fields, and the static fields.
 _Static = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
 
 

@@ -45,7 +45,7 @@ class _Freeze(type):
 
 
 def _check_declared(module: object) -> None:
-    """Raise where ``__init__`` sets an attribute that is no field: copies would not have it."""
+    """Raise where ``__init__`` sets an attribute that is not a field: copies would not have it."""
     known = roles(module)
     strange = [name for name in vars(module) if name not in known]
     if strange:
@@ -168,7 +168,7 @@ class Hook(Protocol):
     def __call__(
         self, path: str, module: Module, inputs: tuple[object, ...], output: object
     ) -> None:
-        """Take note of one layer's call."""
+        """Receive one call of a layer."""
 
 
 _hook: contextvars.ContextVar[Hook | None] = contextvars.ContextVar("hook", default=None)
@@ -185,13 +185,14 @@ def apply(
 
     Args:
         model: a module whose parameters have values.
-        inputs: what the model takes.
+        inputs: the inputs of the model.
         training: whether dropout drops and batch norm uses the batch's own statistics.
         key: a JAX random key, needed by layers that draw random numbers in training.
         hook: receives every layer call.
 
     Returns:
-        ``(output, statistics)``; `tree.replace(model, statistics)` is the model to go on with.
+        ``(output, statistics)``; `tree.replace(model, statistics)` puts the new statistics into the
+        model.
 
     Raises:
         ModelError: a parameter has no values yet, or a layer needs a key and there is none.

@@ -90,6 +90,6 @@ class Neuron(Module):
         return (ops.matmul(x, self.weight) + self.bias)[..., 0]
 
     def slope(self, x: Array) -> Array:
-        """Return dy/dz at the total input of x, as the tape has it, (...,)."""
+        """Return dy/dz at the total input of x, by automatic differentiation, (...,)."""
         slopes: Array = grad(lambda z: self.function(z).sum())(self.total(x))
         return slopes

@@ -118,8 +118,8 @@ class TransformerBlock(Module):
         heads: of the attention.
         hidden_features: F; 4 D when None.
         causal: whether a place attends only to itself and to earlier places.
-        norm_first: which of the two orders.
-        dropout: rate after both parts, inside the network and of the attention's weights.
+        norm_first: whether to normalize first.
+        dropout: rate after both parts, inside the network, and on the weights of the attention.
         activation: of the network.
         norm: "layer" or "rms".
         epsilon: of the normalization.

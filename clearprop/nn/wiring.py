@@ -24,11 +24,11 @@ from clearprop.nn.linear import Linear
 from clearprop.nn.module import Module
 
 Connections = NDArray[np.bool_]
-"""Which input (row) goes to which unit (column), (I, H)."""
+"""Whether each input (row) is connected to each unit (column), (I, H)."""
 
 
 class PartiallyConnected(Module):
-    """A layer in which some inputs go to some units only: y = x W + b.
+    """A layer in which each unit is connected to some of the inputs: y = x W + b.
 
     W is zero where there is no connection. Only the weights of connections are learned, saved and
     counted. Initial values are Glorot's for the existing connections:
@@ -74,7 +74,7 @@ class PartiallyConnected(Module):
     ) -> None:
         wired = _checked(connections)
         self.in_features, self.out_features = wired.shape
-        # Text is plain data for a saved model, and Python keeps its hash, which every call needs.
+        # A string can be saved as plain data, and Python keeps its hash, which every call needs.
         self.pattern = np.packbits(wired.T).tobytes().hex()
         first = weight_init or _glorot_of(wired)
         self.weight = parameter((int(wired.sum()),), first)
@@ -82,7 +82,7 @@ class PartiallyConnected(Module):
 
     @property
     def connections(self) -> Connections:
-        """Which input goes to which unit, (I, H)."""
+        """Whether each input (row) is connected to each unit (column), (I, H)."""
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(self.pattern), np.uint8))
         size = self.in_features * self.out_features
         return bits[:size].astype(bool).reshape(self.out_features, self.in_features).T
@@ -196,7 +196,7 @@ class Lateral(Module):
 
 
 def windows(size: tuple[int, ...], window: int, stride: int = 1) -> Connections:
-    """Return connections in which each unit sees a window of a line, a picture or a block.
+    """Return connections in which each unit sees a window of a sequence, a picture or a volume.
 
     A convolution has the same connections, but shares its weights over all places. This is the
     locally connected layer.
@@ -254,7 +254,7 @@ def blocks(inputs: int, units: int, groups: int) -> Connections:
 
 
 def scattered(inputs: int, units: int, each: int, seed: int = 0) -> Connections:
-    """Return connections in which each unit has so many inputs, drawn at random.
+    """Return connections from ``each`` inputs, drawn at random, to every unit.
 
     >>> scattered(64, 10, each=8).sum(axis=0).tolist()
     [8, 8, 8, 8, 8, 8, 8, 8, 8, 8]
@@ -262,7 +262,7 @@ def scattered(inputs: int, units: int, each: int, seed: int = 0) -> Connections:
     positive_sizes("scattered", inputs=inputs, units=units, each=each)
     if each > inputs:
         raise ConfigurationError(
-            "a unit cannot have more inputs than there are",
+            "a unit cannot have more connections than there are inputs",
             where="scattered",
             given=f"each={each} of {inputs}",
         )

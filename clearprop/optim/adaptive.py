@@ -1,7 +1,7 @@
 """Optimizers that divide each parameter's gradient by the size of its past gradients.
 
-In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
-products, roots and quotients are taken element by element.
+In the equations w are the parameters, g the gradient of the loss at w, and t the number of updates
+made so far. Products, roots and quotients are taken element by element.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clearprop.optim.schedules import Rate
 
 
 class AdagradState(NamedTuple):
-    """What `adagrad` remembers.
+    """The state of `adagrad`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -31,7 +31,7 @@ class AdagradState(NamedTuple):
 
 
 class AdadeltaState(NamedTuple):
-    """What `adadelta` remembers.
+    """The state of `adadelta`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -45,7 +45,7 @@ class AdadeltaState(NamedTuple):
 
 
 class RmspropState(NamedTuple):
-    """What `rmsprop` remembers.
+    """The state of `rmsprop`.
 
     Attributes:
         step: the number of updates made, int32.

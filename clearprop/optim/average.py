@@ -15,7 +15,7 @@ from clearprop.optim.optimizer import Optimizer, Tree, apply, register_transform
 
 
 class AverageState(NamedTuple):
-    """What `average_parameters` remembers.
+    """The state of `average_parameters`.
 
     Attributes:
         step: the number of updates made, int32.

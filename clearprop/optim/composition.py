@@ -20,17 +20,17 @@ from clearprop.optim.optimizer import (
 
 @register_transformation
 def chain(*parts: Optimizer) -> Optimizer:
-    """Compose optimizers: each takes what the one before it gave for the gradients.
+    """Compose optimizers: each takes the output of the one before it as its gradients.
 
     updates = part_n(... part_2(part_1(gradients)))
 
-    The state is a dict by the parts' names (a repeated name counts on: ``scale``, ``scale_2``);
+    The state is a dict by the parts' names (a repeated name gets a number: ``scale``, ``scale_2``);
     parts without a state have no entry. The learning rate is the product of the parts' rates.
 
     Raises:
-        ConfigurationError: there is no part; one that must come last (it averages the parameters,
-            so it needs the final updates) does not; or one stands before an optimizer that
-            uses the objective itself, which changed gradients would not fit.
+        ConfigurationError: there is no part. A part that averages the parameters is not the last
+            one, and does not get the final updates. An optimizer that uses the objective itself is
+            not the first one, and gets gradients that do not fit the objective.
 
     >>> import jax.numpy as jnp
     >>> from clearprop.optim import clip_by_value, sgd
@@ -61,8 +61,8 @@ def chain(*parts: Optimizer) -> Optimizer:
             raise ConfigurationError(
                 f"{part.name} must come first in a chain",
                 given=", ".join(str(p.name) for p in parts),
-                fix="leave out what stands before it: it sees the objective itself, and changed "
-                "gradients would be those of another",
+                fix="remove the parts before it: it uses the objective itself, and changed "
+                "gradients do not fit the objective",
             )
     keys = _unique([part.name or "custom" for part in parts])
 

@@ -150,7 +150,7 @@ def build(name: str, options: Mapping[str, object], expected: type[T]) -> T:
     if not isinstance(made, expected):
         raise ConfigurationError(
             f"{name!r} makes a {type(made).__name__.lower()}",
-            expected=f"the name of what makes a {expected.__name__.lower()}",
+            expected=f"the name of a function that makes a {expected.__name__.lower()}",
         )
     return made
 

@@ -79,7 +79,7 @@ def add_l1_penalty(strength: float, *, exclude: Sequence[str] = (), min_ndim: in
 def decoupled_weight_decay(
     optimizer: Optimizer, weight_decay: float, *, exclude: Sequence[str] = (), min_ndim: int = 0
 ) -> Optimizer:
-    """Let the weights decay beside any optimizer, whose scaling then does not change the decay.
+    """Let the weights decay separately from an optimizer, whose scaling does not change the decay.
 
     w <- w + update of the optimizer - learning_rate(t) * weight_decay * w
 
@@ -113,7 +113,7 @@ def decoupled_weight_decay(
             "decoupled weight decay is for optimizers that need gradients alone",
             where="optimizer",
             given=repr(optimizer),
-            fix="leave the decay out: damping holds the weights back",
+            fix="leave the decay out: the damping already limits the change of the weights",
         )
     decays = _chosen(exclude, min_ndim)
 
@@ -125,8 +125,8 @@ def decoupled_weight_decay(
         factor = weight_decay * optimizer.learning_rate(state)
         updates, state = optimizer.update(gradients, state, parameters)
 
-        def decayed(delta: Array, w: Array) -> Array:
-            return delta - scaled(factor, w.astype(delta.dtype))
+        def decayed(update: Array, w: Array) -> Array:
+            return update - scaled(factor, w.astype(update.dtype))
 
         return _where(decays(parameters), decayed, updates, parameters), state
 

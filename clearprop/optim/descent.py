@@ -1,6 +1,7 @@
 """Gradient descent and its two accelerations: one rate for every parameter.
 
-In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far.
+In the equations w are the parameters, g the gradient of the loss at w, and t the number of updates
+made so far.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from clearprop.optim.schedules import Rate
 
 
 class SgdState(NamedTuple):
-    """What `sgd` remembers: the number of updates made, int32."""
+    """The state of `sgd`: the number of updates made, int32."""
 
     step: Array
 
 
 class MomentumState(NamedTuple):
-    """What `momentum` and `nesterov` remember.
+    """The state of `momentum` and `nesterov`.
 
     Attributes:
         step: the number of updates made, int32.

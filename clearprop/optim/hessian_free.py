@@ -33,7 +33,7 @@ EXPONENT = 0.75
 
 
 class HessianFreeState(NamedTuple):
-    """What `hessian_free` remembers.
+    """The state of `hessian_free`.
 
     Attributes:
         step: the number of updates made, int32.

@@ -1,7 +1,7 @@
 """Adam and AdamW: momentum divided by the size of past gradients, both corrected for their start.
 
-In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
-products, roots and quotients are taken element by element.
+In the equations w are the parameters, g the gradient of the loss at w, and t the number of updates
+made so far. Products, roots and quotients are taken element by element.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clearprop.optim.schedules import Rate
 
 
 class AdamState(NamedTuple):
-    """What `adam` and `adamw` remember.
+    """The state of `adam` and `adamw`.
 
     Attributes:
         step: the number of updates made, int32.

@@ -27,7 +27,7 @@ P = ParamSpec("P")
 Tree: TypeAlias = object
 """A pytree of arrays."""
 State: TypeAlias = Any
-"""What one optimizer remembers: a pytree with its own named fields, such as `AdamState`."""
+"""The state of an optimizer: a pytree with its own named fields, such as `AdamState`."""
 Parameters = TypeVar("Parameters")
 
 Init = Callable[[Tree], State]
@@ -80,7 +80,7 @@ class Optimizer(Configured):
         update: ``update(gradients, state, parameters) -> (updates, new state)``. The updates are
             added to the parameters (see `apply`). They, like the state, have the parameters' dtype,
             or float32 where that is narrower (bfloat16, float16).
-        learning_rate: ``learning_rate(state) -> rate`` of the update to come.
+        learning_rate: ``learning_rate(state) -> rate`` of the next update.
         observe: ``observe(state, metric) -> new state``: takes a number that the training loop
             measured, such as the development error after an epoch (see `reduce_on_plateau`).
         averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
@@ -107,27 +107,27 @@ class Optimizer(Configured):
 
     @property
     def keeps_average(self) -> bool:
-        """Whether `averaged` gives anything but the parameters as they are."""
+        """Whether `averaged` returns an average instead of the parameters themselves."""
         return self.averaged is not _as_they_are
 
 
 def apply(parameters: Parameters, updates: Tree) -> Parameters:
     """Return the parameters moved by the updates, in the parameters' own dtypes.
 
-    w <- w + delta
+    w <- w + update
 
-    The sum is taken in the updates' dtype and rounded once. Leaves whose delta is None (integers,
+    The sum is taken in the updates' dtype and rounded once. Leaves whose update is None (integers,
     random keys) stay as they are.
 
     >>> apply({"w": jnp.ones(2, jnp.bfloat16)}, {"w": jnp.full(2, 0.5, jnp.float32)})
     {'w': Array([1.5, 1.5], dtype=bfloat16)}
     """
 
-    def moved(delta: Array | None, leaf: Any) -> Any:
-        if delta is None:
+    def moved(update: Array | None, leaf: Any) -> Any:
+        if update is None:
             return leaf
         leaf = jnp.asarray(leaf)
-        return (leaf.astype(delta.dtype) + delta).astype(leaf.dtype)
+        return (leaf.astype(update.dtype) + update).astype(leaf.dtype)
 
     result: Parameters = jax.tree.map(moved, updates, parameters, is_leaf=lambda x: x is None)
     return result
@@ -216,7 +216,7 @@ def _check_fit(gradients: Tree, parameters: Tree) -> None:
             "gradients and parameters are different trees",
             where=path,
             given="a gradient without its parameter" if path in given else "no gradient",
-            expected="for each floating-point parameter one gradient",
+            expected="one gradient for each floating-point parameter",
         )
     for path, gradient in given.items():
         if jnp.shape(gradient) != expected[path].shape:

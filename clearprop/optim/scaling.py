@@ -16,7 +16,7 @@ from clearprop.optim.schedules import Rate
 
 
 class ScheduleState(NamedTuple):
-    """What `scale_by_learning_rate` remembers: the number of updates made, int32."""
+    """The state of `scale_by_learning_rate`: the number of updates made, int32."""
 
     step: Array
 
@@ -43,7 +43,7 @@ def scale(factor: float) -> Optimizer:
 def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
     """Turn a direction of ascent into updates: the last part of an optimizer made from parts.
 
-    delta = -learning_rate(t) * g
+    update = -learning_rate(t) * g
 
     Args:
         learning_rate: a number above 0, or a schedule.

@@ -324,7 +324,7 @@ def test_weights_of_another_size_are_refused() -> None:
         from_pytorch(nn.GRU(D, H + 1), state)
     with pytest.raises(ModelError, match="has no 'weight_ih_l1'"):
         from_pytorch(nn.GRU(D, H, layers=2), state)
-    with pytest.raises(ModelError, match="no cell of PyTorch"):
+    with pytest.raises(ModelError, match="not a cell of PyTorch"):
         from_pytorch(nn.HigherOrderRNN(D, H), state)
     with pytest.raises(ModelError, match="is one layer"):
         from_onnx(nn.GRU(D, H, layers=2), np.zeros((1, 3 * H, D)), np.zeros((1, 3 * H, H)))

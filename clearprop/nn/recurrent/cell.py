@@ -28,17 +28,17 @@ Gates = TypeVar("Gates")
 class Cell(Module, Generic[State, Gates]):
     """One step of a recurrence: s_t = cell(x_t, s_{t-1}).
 
-    What the input adds to the gates depends on no state, so a layer computes it for all steps in
-    one product: s_t = step(project(x_t), s_{t-1}) with project(x) = x W + b.
+    What the input adds to the gates does not depend on the state, so a layer computes it for all
+    steps in one product: s_t = step(project(x_t), s_{t-1}) with project(x) = x W + b.
 
-    A cell defines `look` and `zero_state`. A state is an array, or a tuple of arrays of which the
-    first is what the cell shows to the outside.
+    A cell defines `look` and `zero_state`. A state is an array, or a tuple of arrays whose
+    first array is the output of the cell.
 
     In your own loop, `ops.scan(lambda s, x: 2 * (cell(x, s),), cell.zero_state(B), xs)` carries the
     state from step to step and returns all states. Dropout draws new numbers at every step.
 
     Attributes:
-        dropout: of the hidden state before the recurrent product; None for none.
+        dropout: of the hidden state before the recurrent product; None without dropout.
         input_size: D.
         hidden_size: H.
         weight: W, (D, G).
@@ -91,7 +91,7 @@ class Cell(Module, Generic[State, Gates]):
         """Return the state of zeros, of arrays (*batch, H)."""
 
     def hidden(self, state: State) -> Array:
-        """Return what of a state the cell shows to the outside, (B, H)."""
+        """Return the part of a state that is the output of the cell, (B, H)."""
         shown: Array = jax.tree.leaves(state)[0]
         return shown
 
