@@ -137,12 +137,12 @@ class Transformer(nn.Module):
         after = state._replace(caches=caches, length=state.length + 1)
         return ops.log_softmax(self.output(y[:, 0])), after
 
-    def translate(self, source: Array, length: int, *, beams: int = 4, penalty: float = 1.0) -> Beams:
+    def translate(
+        self, source: Array, length: int, *, beams: int = 4, penalty: float = 1.0
+    ) -> Beams:
         """Return the likeliest targets of sources (B, S) by `beam_search`; one beam is greedy."""
-        state = self.begin(source, length)
-        return beam_search(
-            self.step, state, batch=len(source), length=length, beams=beams, penalty=penalty
-        )
+        state, options = self.begin(source, length), {"batch": len(source), "length": length}
+        return beam_search(self.step, state, beams=beams, penalty=penalty, **options)
 
     def _vectors(self, embedding: nn.Embedding, tokens: Array, start: Any = 0) -> Array:
         check_tokens(tokens)

@@ -208,7 +208,6 @@ class MultiHeadAttention(Module):
         elif mask is not None and len(mask.shape) == 2:
             memory = counted(memory, mask)
         q, k, v = self._split(x, memory)
-        q, k = self._turned(q, 0), self._turned(k, 0)
         y = self._attend(q, k, v, self._mask(mask, x, memory))
         return self.output(self._merged(y))
 
@@ -235,8 +234,7 @@ class MultiHeadAttention(Module):
         ((1, 3, 8), (1, 2, 8))
         """
         _check_room(x, mask, cache, start)
-        q, k, v = self._split(x, x)
-        q, k = self._turned(q, start), self._turned(k, start)
+        q, k, v = self._split(x, x, start)
         B, K, L, E = cache.keys.shape
         T = x.shape[1]
         here = tuple(jnp.asarray(place, jnp.int32) for place in (0, 0, start, 0))
@@ -258,7 +256,6 @@ class MultiHeadAttention(Module):
         """Return the attention weights of each query on each key, by head: (B, H, T, S)."""
         memory = x if memory is None else memory
         q, k, _ = self._split(x, memory)
-        q, k = self._turned(q, 0), self._turned(k, 0)
         seen = self._mask(mask, x, memory)
         by_group = ops.attention_weights(q, k, seen, causal=self.causal, scale=self.scale)
         shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
@@ -269,7 +266,7 @@ class MultiHeadAttention(Module):
         shape = (batch, self.key_value_heads, length, self.features // self.heads)
         return Cache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
-    def _split(self, x: Array, memory: Array) -> tuple[Array, Array, Array]:
+    def _split(self, x: Array, memory: Array, start: Place = 0) -> tuple[Array, Array, Array]:
         """Return queries (B, K, H / K, T, E), keys and values (B, K, 1, S, E)."""
         sequences(x, None, least=1)
         sequences(memory, None, name="memory", least=1)
@@ -277,6 +274,8 @@ class MultiHeadAttention(Module):
         q = self._by_head(q, self.heads)
         k = self._by_head(k, self.key_value_heads)
         v = self._by_head(v, self.key_value_heads)
+        if self.rotary:
+            q, k = (rotate(y, start + jnp.arange(y.shape[-2])) for y in (q, k))
         return q, k, v
 
     def _projected(self, x: Array, memory: Array) -> Sequence[Array]:
@@ -301,15 +300,9 @@ class MultiHeadAttention(Module):
         return ops.transpose(parted, axes=(0, 2, 3, 1, 4))
 
     def _merged(self, y: Array) -> Array:
-        B, T = y.shape[0], y.shape[-2]
-        if len(y.shape) == 4:
-            together = ops.transpose(y, axes=(0, 2, 1, 3))
-        else:
-            together = ops.transpose(y, axes=(0, 3, 1, 2, 4))
-        return ops.reshape(together, shape=(B, T, self.features))
-
-    def _turned(self, x: Array, start: Place) -> Array:
-        return rotate(x, start + jnp.arange(x.shape[-2])) if self.rotary else x
+        axes = (0, 2, 1, 3) if len(y.shape) == 4 else (0, 3, 1, 2, 4)
+        shape = (y.shape[0], y.shape[-2], self.features)
+        return ops.reshape(ops.transpose(y, axes=axes), shape=shape)
 
     def _attend(self, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
         if current().training and self.dropout.rate:

@@ -160,7 +160,10 @@ def summary(
     jax.eval_shape(run, shaped, _inputs(input_shape, dtype))
     order = [path for path in modules(model) if path in called]
     order += [path for path in called if path not in order]  # layers that were made during the call
-    own = _own_parameters(model, order)
+    # The numbers of an inner layer that is never called count for the called layer around it.
+    learned: Counter[str] = Counter()
+    for path, leaf in parameters(model).items():
+        learned[_around(path, order)] += leaf.size
     layers = tuple(
         LayerSummary(
             path=path,
@@ -168,7 +171,7 @@ def summary(
             kind=called[path].kind,
             calls=called[path].number,
             output_shape=shapes[path],
-            parameters=own[path],
+            parameters=learned[path],
             operations=counted[path],
             depth=_depth(path, order),
         )
@@ -198,17 +201,6 @@ def _around(path: str, called: list[str]) -> str:
 
 def _depth(path: str, called: list[str]) -> int:
     return 0 if not path else 1 + _depth(_around(path, called), called)
-
-
-def _own_parameters(model: Module, called: list[str]) -> Counter[str]:
-    """Count the learned numbers of each called layer.
-
-    The numbers of an inner layer that is never called count for the called layer around it.
-    """
-    own: Counter[str] = Counter()
-    for path, leaf in parameters(model).items():
-        own[_around(path, called)] += leaf.size
-    return own
 
 
 def _sizes(shape: Shape) -> str:

@@ -49,18 +49,19 @@ def chain(*parts: Optimizer) -> Optimizer:
         raise ConfigurationError(
             "a chain needs parts", expected="chain(clip_by_value(1), sgd(0.1))"
         )
+    given = ", ".join(str(part.name) for part in parts)
     for part in parts[:-1]:
         if part.keeps_average:
             raise ConfigurationError(
                 f"{part.name} must come last in a chain",
-                given=", ".join(str(p.name) for p in parts),
+                given=given,
                 fix="move it to the end: the parameters that it averages need the final updates",
             )
     for part in parts[1:]:
         if part.update_on is not None:
             raise ConfigurationError(
                 f"{part.name} must come first in a chain",
-                given=", ".join(str(p.name) for p in parts),
+                given=given,
                 fix="remove the parts before it: it uses the objective itself, and changed "
                 "gradients do not fit the objective",
             )
@@ -78,11 +79,11 @@ def chain(*parts: Optimizer) -> Optimizer:
     ) -> tuple[Tree, Tree]:
         new_state, updates = dict(state), gradients
         for key, part in zip(keys, parts, strict=True):
-            given = updates, state.get(key, NoState()), parameters
+            before = state.get(key, NoState())
             if objective is not None and part.update_on is not None:
-                updates, new = part.update_on(*given, objective)
+                updates, new = part.update_on(updates, before, parameters, objective)
             else:
-                updates, new = part.update(*given)
+                updates, new = part.update(updates, before, parameters)
             if key in state:
                 new_state[key] = new
         return updates, new_state
