@@ -78,7 +78,24 @@ class McCullochPitts(nn.Module):
         self.threshold = float(threshold)
         self.inhibitory = tuple(int(place) for place in inhibitory)
         self.form = form
-        self._check()
+        if not self.weights:
+            raise ConfigurationError("a neuron needs an input", where="McCullochPitts")
+        one_of("McCullochPitts", ("threshold", "bias"), form=self.form)
+        for place in self.inhibitory:
+            if not 0 <= place < len(self.weights):
+                raise ConfigurationError(
+                    "there is no such input",
+                    where="McCullochPitts",
+                    given=f"inhibitory={self.inhibitory} of {len(self.weights)} inputs",
+                    expected=f"places from 0 to {len(self.weights) - 1}",
+                )
+            if self.weights[place]:
+                raise ConfigurationError(
+                    "an inhibitory input silences the neuron and is not weighed",
+                    where="McCullochPitts",
+                    given=f"weight {self.weights[place]:g} at place {place}",
+                    expected="weight 0 there",
+                )
 
     @classmethod
     def gate(cls, name: str, form: Form = "threshold") -> McCullochPitts:
@@ -121,23 +138,3 @@ class McCullochPitts(nn.Module):
         against = min(0.0, self.threshold - most) - 1.0
         weights = [against if i in self.inhibitory else w for i, w in enumerate(self.weights)]
         return McCullochPitts(weights, self.threshold, form=self.form)
-
-    def _check(self) -> None:
-        if not self.weights:
-            raise ConfigurationError("a neuron needs an input", where="McCullochPitts")
-        one_of("McCullochPitts", ("threshold", "bias"), form=self.form)
-        for place in self.inhibitory:
-            if not 0 <= place < len(self.weights):
-                raise ConfigurationError(
-                    "there is no such input",
-                    where="McCullochPitts",
-                    given=f"inhibitory={self.inhibitory} of {len(self.weights)} inputs",
-                    expected=f"places from 0 to {len(self.weights) - 1}",
-                )
-            if self.weights[place]:
-                raise ConfigurationError(
-                    "an inhibitory input silences the neuron and is not weighed",
-                    where="McCullochPitts",
-                    given=f"weight {self.weights[place]:g} at place {place}",
-                    expected="weight 0 there",
-                )

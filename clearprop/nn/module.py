@@ -364,10 +364,9 @@ def _settle(before: Any, made: Any) -> Any:
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, Parameter):
-        return f"<{'x'.join(map(str, value.shape)) or 'scalar'}, no values yet>"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"<{'x'.join(map(str, value.shape)) or 'scalar'} {value.dtype}>"
+        kind = ", no values yet" if isinstance(value, Parameter) else f" {value.dtype}"
+        return f"<{'x'.join(map(str, value.shape)) or 'scalar'}{kind}>"
     if isinstance(value, tuple) and any(isinstance(child, Module) for child in value):
         inner = "\n".join(f"  {child!r},".replace("\n", "\n  ") for child in value)
         return f"(\n{inner}\n)"

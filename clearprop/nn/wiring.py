@@ -76,8 +76,7 @@ class PartiallyConnected(Module):
         self.in_features, self.out_features = wired.shape
         # A string can be saved as plain data, and Python keeps its hash, which every call needs.
         self.pattern = np.packbits(wired.T).tobytes().hex()
-        first = weight_init or _glorot_of(wired)
-        self.weight = parameter((int(wired.sum()),), first)
+        self.weight = parameter((int(wired.sum()),), weight_init or _glorot_of(wired))
         self.bias = parameter((wired.shape[1],), zeros) if bias else None
 
     @property
