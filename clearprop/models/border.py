@@ -1,4 +1,4 @@
-"""A border around pictures, which gives them the size that a network takes."""
+"""A border around pictures, so that they get the size that a network needs."""
 
 from __future__ import annotations
 

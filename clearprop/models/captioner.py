@@ -22,7 +22,7 @@ class Captioner(nn.Module):
     """Writes words about a picture, and attends to places of the picture for each word.
 
     It takes ``{"image": (B, height, width, C), "words": (B, T)}``, the word before each place, and
-    gives logits (B, T, K) of the word that follows. To write a caption, call `begin` with the
+    returns logits (B, T, K) of the word that follows. To write a caption, call `begin` with the
     picture and `step` for each word.
 
     For pictures of 28 x 140 and ``channels=(16, 32, 64)``:

@@ -31,7 +31,7 @@ def check_tokens(tokens: Array, most: int | None = None) -> None:
 
 
 def named_shapes(x: object) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of arrays by name, sorted; nothing for any other input."""
+    """Return the shapes of the arrays of a dict by name, sorted; {} for any other input."""
     return {name: tuple(x[name].shape) for name in sorted(x)} if isinstance(x, Mapping) else {}
 
 

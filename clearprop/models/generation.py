@@ -78,7 +78,7 @@ def generate(
     top_p: float | None = None,
     stop: int | None = None,
 ) -> Array:
-    """Continue each prompt by ``length`` tokens; the state of the model keeps what was read.
+    """Continue each prompt by ``length`` tokens, with a model that keeps a state.
 
     The prompt is read at once, then a compiled loop writes token after token. The same seed gives
     the same text; without one the likeliest token is taken at each step.
@@ -97,7 +97,7 @@ def generate(
         int32 (B, T + L): the prompts and what follows them.
 
     Raises:
-        ShapeError: the prompt is empty, or does not fit the model's context with what follows it.
+        ShapeError: the prompt is empty, or prompt and new tokens are longer than the context.
         ConfigurationError: a number is out of its range.
 
     >>> from clearprop.models.gpt import GPT

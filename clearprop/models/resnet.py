@@ -235,7 +235,7 @@ def small_resnet(
     """Return the residual network for 32 x 32 pictures: three stages of 16, 32 and 64 channels.
 
     Args:
-        depth: layers with weights on the longest way, 6 n + 2: 20, 32, 44, 56, 110.
+        depth: layers with weights on the longest path, 6 n + 2: 20, 32, 44, 56, 110.
         channels: of the pictures.
         classes: K.
         width: channels of the first stage.

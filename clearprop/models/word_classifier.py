@@ -27,7 +27,7 @@ class WordClassifier(nn.Module):
 
         words                         (B, T)
         embedding, dropout            (B, T, D)
-        reader, over what counts      (B, C)
+        reader, of words that count   (B, C)
         dropout, linear: logits       (B, K)
 
     Word 0 is padding and has no influence at all: the scores of a text do not depend on the longest
@@ -109,7 +109,7 @@ class MeanOfWords(nn.Module):
 
 
 class WindowsOfWords(nn.Module):
-    """For each width the maximum of each feature over all windows of so many words.
+    """For each width the maximum of each feature over all windows of that width.
 
     y = max_t relu(conv(x))_t over the places t that count. A window reaches beyond the ends of a
     text, where it sees zeros.

@@ -139,18 +139,18 @@ _current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", d
 
 
 def under_way() -> Call | None:
-    """Return the call that is under way, or None."""
+    """Return the current call, or None outside a call."""
     return _current.get()
 
 
 def current() -> Call:
-    """Return the call that is under way; outside a call, a new one for evaluation."""
+    """Return the current call; outside a call, a new one for evaluation."""
     return _current.get() or Call({})
 
 
 @contextmanager
 def entered(call: Call, note_copy: Callable[[object, object], None]) -> Iterator[None]:
-    """Make a call the one that is under way.
+    """Make a call the current one inside the block.
 
     Args:
         call: the call.

@@ -15,7 +15,7 @@ Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
 
 
 class ConvOptions(TypedDict, total=False):
-    """The arguments by name that every convolution layer takes, beside its padding."""
+    """The arguments by name of every convolution layer, except the padding."""
 
     stride: Size
     dilation: Size

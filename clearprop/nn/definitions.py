@@ -81,7 +81,8 @@ def is_dead(outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
 # --- near zero -----------------------------------------------------------------------------------
 
 FEW_ZEROS = 0.005
-"""A smaller fraction of zeros is not reported, because float32 gives some zeros by chance."""
+"""Fraction of entries that are exactly 0. A smaller fraction is not reported, because float32 has
+some zeros by chance."""
 
 TINY, HUGE = 1e-4, 1e4
 """Norms of an error signal that are tiny and huge, relative to the norm at the model's output."""

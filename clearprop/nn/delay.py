@@ -79,7 +79,7 @@ class TappedDelayLine(Module):
     >>> TappedDelayLine(2)(jnp.array([[[1.0], [2.0], [3.0]]]))[0].tolist()
     [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]]
 
-    Source: the lectures' non-recurrent way to keep history.
+    Source: the lectures' memory without recurrent connections.
     """
 
     taps: int = static()
@@ -189,7 +189,7 @@ class MemoryBlock(Module):
 
 
 class FSMN(Module):
-    """A layer with a memory block beside it: h = f(x V + b), y = f(h W + m M + d), m = memory(h).
+    """A layer with a memory of its units: h = f(x V + b), y = f(h W + m M + d), m = memory(h).
 
     It keeps history without feedback: all steps are computed at once, and an error signal passes
     through one layer, not through all steps.

@@ -108,7 +108,7 @@ def orthogonal(key: Array, shape: Shape, dtype: DTypeLike) -> Array:
 
 
 def split(key: Array, number: int) -> list[Array]:
-    """Return so many new keys made from a key: those of `jax.random.split`."""
+    """Return a number of new keys made from a key: those of `jax.random.split`."""
     words = _words(key, (number,), jnp.float32)
     if words is None:
         return list(jax.random.split(key, number))

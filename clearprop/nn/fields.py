@@ -1,4 +1,4 @@
-"""The fields of a module: what each holds, and how they become the leaves of a JAX tree.
+"""The fields of a module: their roles, and how they become the leaves of a JAX tree.
 
 A module's fields are of three kinds. Plain fields hold arrays (parameters), other modules, or
 tuples and dicts of them. `statistic` fields hold arrays that training updates but does not learn.
@@ -95,7 +95,7 @@ def roles(owner: object) -> dict[str, str]:
 
 
 def values(module: object) -> dict[str, object]:
-    """Return what the fields of a module hold, by the field's name."""
+    """Return the contents of the fields of a module, by name."""
     return {name: getattr(module, name) for name in roles(module)}
 
 

@@ -1,6 +1,6 @@
 """Losses: the functions that training minimizes, averaged over the examples of a batch.
 
-A `Loss` computes the loss of each example and the error that is reported beside it, such as a
+A `Loss` computes the loss of each example and the error that is reported with it, such as a
 misclassification. The three learning curves (objective, training error, development error) are
 computed from these two.
 
@@ -25,7 +25,7 @@ from clearprop.nn.fields import Array
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss, and the error that is reported beside it.
+    """A loss, and the error that is reported with it.
 
     Attributes:
         name: by which `fit` and the command line find it.

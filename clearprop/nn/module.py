@@ -1,7 +1,7 @@
 """`Module`: a layer or model as a frozen tree of arrays, layers and configuration.
 
-`fields` says what the fields of a module hold, and `call` what a layer knows while its model is
-called. This file joins the two: every ``__call__`` of a module runs inside a `Call`.
+`fields` defines the fields of a module, and `call` what a layer knows while its model is called.
+This file joins the two: every ``__call__`` of a module runs inside a `Call`.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def record_model(
 
     Args:
         model: with values in its parameters.
-        x: its input, (B, ...), or a tree of such.
+        x: the input of the model: an array (B, ...), or a tree of such arrays.
         y: the targets, as the loss takes them.
         loss: the loss whose value is E.
         training: whether layers behave as in training.

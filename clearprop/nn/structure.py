@@ -16,7 +16,7 @@ from clearprop.nn.initializers import zeros
 from clearprop.nn.module import Module, class_name
 
 Structure: TypeAlias = dict[str, "Structure"] | list["Structure"] | str | int | float | bool | None
-"""What JSON can hold."""
+"""A value that JSON can represent."""
 
 
 def to_structure(value: object) -> Structure:

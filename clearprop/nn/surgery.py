@@ -42,7 +42,7 @@ def replace_layer(model: Model, path: str, layer: Module) -> Model:
     A new layer has no values yet; ``init`` gives values to its parameters and changes no others.
 
     Raises:
-        ConfigurationError: there is no layer at the path; the nearest is suggested.
+        ConfigurationError: there is no layer at the path; the nearest path is suggested.
         ModelError: the path is that of the model itself.
 
     >>> from clearprop.nn.containers import Sequential
@@ -68,7 +68,7 @@ def features(
 
     Args:
         model: with values in its parameters.
-        x: inputs as the model takes them, (N, ...), or a dict of such arrays.
+        x: the inputs of the model: an array (N, ...), or a dict of such arrays.
         path: of a layer, as `modules` and the summary name it; ``""`` is the model.
         batch_size: the number of examples that are computed at once.
         flat: whether to return one row of numbers for each example.

@@ -33,7 +33,7 @@ def normalization(kind: str, features: int, epsilon: float = 1e-5) -> Module:
 
 
 class BlockOptions(TypedDict, total=False):
-    """The arguments by name that every block takes; see `TransformerBlock`."""
+    """The arguments by name of every block; see `TransformerBlock`."""
 
     norm_first: bool
     dropout: float
@@ -44,7 +44,7 @@ class BlockOptions(TypedDict, total=False):
 
 
 class EncoderOptions(BlockOptions, total=False):
-    """The arguments by name that `TransformerBlock` takes beside these."""
+    """All arguments by name of `TransformerBlock`: those of every block and its own."""
 
     causal: bool
     key_value_heads: int | None

@@ -194,7 +194,7 @@ def rmsprop(
     Source: Tieleman and Hinton (2012), *Neural networks for machine learning*, lecture 6.5, which
     has neither epsilon nor momentum; centered as Graves (2013), *Generating sequences with
     recurrent neural networks*, equations 38-41. As PyTorch, whose decay (alpha) is 0.99 and rate
-    0.01 where nothing is said; Graves and Optax add epsilon under the root. The variance s - m^2 is
+    0.01 by default. Graves and Optax add epsilon under the root. The variance s - m^2 is
     kept from falling below zero by rounding.
     """
     rho = bounds.decay(decay, "decay")

@@ -33,7 +33,7 @@ def average_parameters(decay: float = 0.999) -> Optimizer:
     a(t) = sum_i decay^(t-i) w(i) / sum_i decay^(t-i),  i = 1 ... t, w(i) the parameters after
     update i
 
-    The updates pass unchanged. `Optimizer.averaged` of the chain gives the average.
+    The updates are not changed. `Optimizer.averaged` of the chain returns the average.
 
     Args:
         decay: from 0 to below 1; the average reaches back over about 1 / (1 - decay) updates.

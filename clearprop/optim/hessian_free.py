@@ -40,7 +40,8 @@ class HessianFreeState(NamedTuple):
         damping: lambda of the next update.
         direction: the last point of the conjugate gradients of the last update, shaped as the
             parameters.
-        squares: running mean of the squared gradients of single examples, likewise.
+        squares: running mean of the squared gradients of single examples, shaped as the
+            parameters.
         iterations: of the conjugate gradients of the last update, int32.
         ratio: the fall of the objective in the last update, divided by the predicted fall.
     """

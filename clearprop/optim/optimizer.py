@@ -84,7 +84,7 @@ class Optimizer(Configured):
         observe: ``observe(state, metric) -> new state``: takes a number that the training loop
             measured, such as the development error after an epoch (see `reduce_on_plateau`).
         averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
-            average where one is kept (see `average_parameters`), else the parameters as they are.
+            average where one is kept (see `average_parameters`), else the given parameters.
         update_on: ``update_on(gradients, state, parameters, objective)`` replaces ``update`` in an
             optimizer that needs more of the objective than its gradient (see `hessian_free`); None
             in all others.
@@ -117,7 +117,7 @@ def apply(parameters: Parameters, updates: Tree) -> Parameters:
     w <- w + update
 
     The sum is taken in the updates' dtype and rounded once. Leaves whose update is None (integers,
-    random keys) stay as they are.
+    random keys) are not changed.
 
     >>> apply({"w": jnp.ones(2, jnp.bfloat16)}, {"w": jnp.full(2, 0.5, jnp.float32)})
     {'w': Array([1.5, 1.5], dtype=bfloat16)}

@@ -25,8 +25,8 @@ P = ParamSpec("P")
 class Schedule(Configured):
     """A learning rate that depends on the number of updates made so far.
 
-    Called with a number of updates (an integer, or an array of them), it gives the rate as an array
-    of the same shape in the default floating dtype.
+    Called with a number of updates (an integer, or an array of them), it returns the rate as an
+    array of the same shape in the default floating dtype.
 
     Attributes:
         function: the rate of an array of update numbers (floating, whole-numbered).
