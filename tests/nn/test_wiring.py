@@ -96,7 +96,7 @@ def test_the_wiring_survives_a_file(tmp_path: Path) -> None:
         (lambda: PartiallyConnected(np.eye(3, 4, dtype=bool)), "a unit has no input"),
         (lambda: windows((4, 4), 5), "window is larger"),
         (lambda: blocks(4, 2, 3), "every group needs"),
-        (lambda: scattered(4, 2, 5), "more inputs than there are"),
+        (lambda: scattered(4, 2, 5), "more connections than there are inputs"),
         (lambda: Lateral(4, 1), "at least two units"),
         (lambda: Lateral(4, 2, rounds=0), "rounds must be"),
         (lambda: Lateral(4, 2, tolerance=0.0), "tolerance must be"),
