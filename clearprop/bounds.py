@@ -1,11 +1,13 @@
 """The ranges of options: each function returns a value that is in its range, and raises otherwise.
 
-``name`` is the name of the option, and ``where`` what it belongs to, as errors name it.
+``name`` is the name of the option. ``where`` is what it belongs to; without it an error names the
+option alone, and `optim.configuration.named` puts the name of the optimizer before it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import SupportsFloat
 
 from clearprop.errors import ConfigurationError
@@ -29,92 +31,53 @@ def number(value: object, name: str, where: str | None = None) -> float:
 
 
 def positive(value: object, name: str, where: str | None = None) -> float:
-    """Return a number above zero.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
-    result = number(value, name, where)
-    if result <= 0:
-        raise _out_of_range(value, name, where, "a number above 0")
-    return result
+    """Return a number above zero; raise a ConfigurationError for any other value."""
+    return _within(value, name, where, lambda x: x > 0, "a number above 0")
 
 
 def not_negative(value: object, name: str, where: str | None = None) -> float:
-    """Return a number that is zero or above.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
-    result = number(value, name, where)
-    if result < 0:
-        raise _out_of_range(value, name, where, "a number of 0 or above")
-    return result
+    """Return a number that is zero or above; raise a ConfigurationError for any other value."""
+    return _within(value, name, where, lambda x: x >= 0, "a number of 0 or above")
 
 
 def decay(value: object, name: str, where: str | None = None) -> float:
-    """Return the decay of a running average: from 0 to below 1.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
-    result = number(value, name, where)
-    if not 0 <= result < 1:
-        raise _out_of_range(value, name, where, "a number from 0 to below 1")
-    return result
-
-
-def chance(value: object, name: str, where: str | None = None) -> float:
-    """Return a number above 0 and at most 1.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
-    result = number(value, name, where)
-    if not 0 < result <= 1:
-        raise _out_of_range(value, name, where, "a number above 0 and at most 1")
-    return result
+    """Return the decay of a running average, a number from 0 to below 1, or raise an error."""
+    return _within(value, name, where, lambda x: 0 <= x < 1, "a number from 0 to below 1")
 
 
 def fraction(value: object, name: str, where: str | None = None) -> float:
-    """Return a number between 0 and 1.
+    """Return a number above 0 and below 1; raise a ConfigurationError for any other value."""
+    return _within(value, name, where, lambda x: 0 < x < 1, "a number above 0 and below 1")
 
-    Raises:
-        ConfigurationError: it is not one.
-    """
-    result = number(value, name, where)
-    if not 0 < result < 1:
-        raise _out_of_range(value, name, where, "a number above 0 and below 1")
-    return result
+
+def chance(value: object, name: str, where: str | None = None) -> float:
+    """Return a number above 0 and at most 1; raise a ConfigurationError for any other value."""
+    return _within(value, name, where, lambda x: 0 < x <= 1, "a number above 0 and at most 1")
 
 
 def count(value: object, name: str, least: int = 0) -> int:
-    """Return a whole number that is not below ``least``; 3.0 is one too.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
-    result = number(value, name)
-    if result != int(result):
-        raise _out_of_range(value, name, None, f"a whole number from {least} up")
-    return whole(int(result), name, least)
+    """Return a whole number that is not below ``least``; 3.0 is one too."""
+    expected = f"a whole number of {least} or above"
+    return int(_within(value, name, None, lambda x: x == int(x) and x >= least, expected))
 
 
 def whole(value: object, name: str, least: int = 1, where: str | None = None) -> int:
-    """Return an integer that is not below ``least``.
-
-    Raises:
-        ConfigurationError: it is not one.
-    """
+    """Return an integer that is not below ``least``; raise a ConfigurationError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise _out_of_range(value, name, where, f"a whole number from {least} up")
+        raise _out_of_range(value, name, where, f"a whole number of {least} or above")
     return value
+
+
+def _within(
+    value: object, name: str, where: str | None, holds: Callable[[float], bool], expected: str
+) -> float:
+    result = number(value, name, where)
+    if not holds(result):
+        raise _out_of_range(value, name, where, expected)
+    return result
 
 
 def _out_of_range(value: object, name: str, where: str | None, expected: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{name} is out of range",
-        where=where or name,
-        given=repr(value),
-        expected=expected,
+        f"{name} is out of range", where=where or name, given=repr(value), expected=expected
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.fields import Array
 
 
@@ -76,7 +75,7 @@ class AlexNet(nn.Module):
         normalize: bool = True,
         hidden_size: int = 4096,
         dropout: float = 0.5,
-        activation: Callable[[Array], Array] | str = ops.relu,
+        activation: ActivationLike = ops.relu,
     ) -> None:
         if groups not in (1, 2):
             raise ConfigurationError("groups must be 1 or 2", where="AlexNet", given=f"{groups=}")

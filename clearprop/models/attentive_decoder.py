@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ShapeError, unknown_name
+from clearprop.models.checks import check_tokens
+from clearprop.nn.checks import one_of, sequences
 from clearprop.nn.fields import Array
 
 
@@ -154,8 +155,7 @@ class AttentiveDecoder(nn.Module):
         attention: str = "dot",
         dropout: float = 0.0,
     ) -> None:
-        if attention not in ("additive", "dot"):
-            raise unknown_name("attention", attention, ("additive", "dot"), "AttentiveDecoder")
+        one_of("AttentiveDecoder", ("additive", "dot"), attention=attention)
         self.embedding = nn.Embedding(tokens, embedding_features)
         self.start = nn.Linear(summary_features, hidden_size)
         self.cell = nn.LSTMCell(embedding_features, hidden_size)
@@ -180,12 +180,7 @@ class AttentiveDecoder(nn.Module):
         Raises:
             ShapeError: the memory has no place.
         """
-        if len(values.shape) != 3 or not values.shape[1]:
-            raise ShapeError(
-                "the memory has no place to attend to",
-                given=f"a memory of shape {tuple(values.shape)}",
-                expected="(batch, places, features) with at least one place",
-            )
+        sequences(values, None, name="memory", least=1)
         B, _, M = values.shape
         cells = self.start(summary)
         context = jnp.zeros((B, M), values.dtype)
@@ -198,43 +193,33 @@ class AttentiveDecoder(nn.Module):
 
     def write(self, tokens: Array, state: Writing) -> tuple[Array, Array, Writing]:
         """Return logits (B, T, K), attention (B, T, S), and the state after the last token."""
-        if len(tokens.shape) != 2 or not tokens.shape[1]:
-            raise ShapeError(
-                "the decoder needs at least one token",
-                given=f"tokens of shape {tuple(tokens.shape)}",
-                expected="(batch, time) with at least one token, such as <bos>",
-            )
-        memory = state.memory
+        check_tokens(tokens)
 
         def body(before: tuple[nn.LSTMState, Array], projected: Array) -> tuple[Any, Any]:
-            now = Writing(before[0], before[1], memory)
-            (recurrent, context), weights = self._read_on(projected, now)
-            return (recurrent, context), (recurrent.hidden, context, weights)
+            after, weights = self._read_on(projected, Writing(*before, state.memory))
+            return after[:2], (after.recurrent.hidden, after.context, weights)
 
         projected = ops.moveaxis(self._projected(tokens), 1, 0)
-        (recurrent, context), written = ops.scan(body, (state.recurrent, state.context), projected)
+        last, written = ops.scan(body, (state.recurrent, state.context), projected)
         units, contexts, weights = (ops.moveaxis(y, 0, 1) for y in written)
-        return self._logits(units, contexts), weights, Writing(recurrent, context, memory)
+        return self._logits(units, contexts), weights, Writing(*last, state.memory)
 
     def step(self, state: Writing, tokens: Array) -> tuple[Array, Writing]:
         """Return log-probabilities (B, K) of the token after one more token (B,), and the state."""
-        (recurrent, context), _ = self._read_on(self._projected(tokens), state)
-        logits = self._logits(recurrent.hidden, context)
-        return ops.log_softmax(logits), Writing(recurrent, context, state.memory)
+        after, _ = self._read_on(self._projected(tokens), state)
+        return ops.log_softmax(self._logits(after.recurrent.hidden, after.context)), after
 
     def _projected(self, tokens: Array) -> Array:
         """Return what the tokens add to the gates, for all steps at once: it needs no state."""
         return self.cell.project(self.dropout(self.embedding(tokens)))
 
-    def _read_on(
-        self, projected: Array, state: Writing
-    ) -> tuple[tuple[nn.LSTMState, Array], Array]:
-        """Return recurrent state and context after one more token, and the attention weights."""
+    def _read_on(self, projected: Array, state: Writing) -> tuple[Writing, Array]:
+        """Return the state after one more token, and the attention weights."""
         memory = state.memory
         recurrent = self.cell.step(projected + self.reading(state.context), state.recurrent)
         weights = ops.masked_softmax(self.score(recurrent.hidden, memory.keys), memory.mask)
         context = ops.sum(ops.expand_dims(weights, axis=-1) * memory.values, axis=1)
-        return (recurrent, context), weights
+        return Writing(recurrent, context, memory), weights
 
     def _logits(self, units: Array, context: Array) -> Array:
         hidden = ops.tanh(self.combined(ops.concatenate([units, context], axis=-1)))

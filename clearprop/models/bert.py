@@ -1,17 +1,18 @@
-"""BERT: a transformer that reads a text in both directions; fills in words and classifies texts.
+"""BERT: a transformer that reads texts in both directions, fills in words and classifies texts.
 
 Shapes: B examples, T tokens, D features, V tokens of the vocabulary, C classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 
 from clearprop import nn, ops
 from clearprop.errors import ModelError, ShapeError
 from clearprop.models.checks import check_tokens
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.fields import Array
 
 EPSILON = 1e-12
@@ -23,10 +24,11 @@ class BERT(nn.Module):
 
         tokens                                          (B, T)
         words + positions + segments, normalized        (B, T, D)
-        blocks, each place seeing all that count        (B, T, D)
+        blocks: each place attends to all that count    (B, T, D)
 
-    It takes tokens, or a dict ``{"segments": ..., "tokens": ...}``: which of two texts (0 or 1) a
-    token belongs to; all belong to the first otherwise. The defaults are bert-base's.
+    The input is an array of tokens, or a dict ``{"segments": ..., "tokens": ...}``. Segments say to
+    which of two texts (0 or 1) each token belongs; without them all tokens belong to text 0. The
+    defaults are those of bert-base.
 
     Args:
         vocabulary: V.
@@ -71,7 +73,7 @@ class BERT(nn.Module):
         heads: int = 12,
         hidden: int | None = None,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         pooled: bool = True,
         padding: int | None = 0,
     ) -> None:
@@ -120,8 +122,7 @@ class BERT(nn.Module):
         """Return tanh(y_1 W + b) of the first place of each text, (B, T, D) -> (B, D)."""
         if self.pooler is None:
             raise ModelError("this BERT was made without its pooler", fix="BERT(pooled=True)")
-        pooled: Array = ops.tanh(self.pooler(y[:, 0]))
-        return pooled
+        return ops.tanh(self.pooler(y[:, 0]))
 
 
 class MaskedWords(nn.Module):

@@ -1,4 +1,4 @@
-"""A border around pictures, which gives them the size that a network takes."""
+"""A border around pictures, so that they get the size that a network needs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ class Border(nn.Module):
 
     size: int = static()
 
-    def __init__(self, size: int) -> None:
-        positive_sizes("Border", size=size)
-        self.size = size
+    def __post_init__(self) -> None:
+        positive_sizes("Border", size=self.size)
 
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != 4 or max(x.shape[1:3]) > self.size:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.attentive_decoder import AttentiveDecoder, Writing
+from clearprop.models.checks import named_shapes
 from clearprop.nn.fields import Array, static
 
 
@@ -21,7 +22,7 @@ class Captioner(nn.Module):
     """Writes words about a picture, and attends to places of the picture for each word.
 
     It takes ``{"image": (B, height, width, C), "words": (B, T)}``, the word before each place, and
-    gives logits (B, T, K) of the word that follows. To write a caption, call `begin` with the
+    returns logits (B, T, K) of the word that follows. To write a caption, call `begin` with the
     picture and `step` for each word.
 
     For pictures of 28 x 140 and ``channels=(16, 32, 64)``:
@@ -129,16 +130,15 @@ class Captioner(nn.Module):
         return ops.reshape(weights, shape=(*weights.shape[:2], rows, columns))
 
     def _check(self, x: Any) -> None:
-        names = sorted(x) if isinstance(x, Mapping) else None
-        given = {name: tuple(x[name].shape) for name in names or ()}
-        if names == ["image", "words"]:
+        given = named_shapes(x)
+        if list(given) == ["image", "words"]:
             self._check_image(x["image"])
             words = given["words"]
             if len(words) == 2 and words[0] == given["image"][0] and x["words"].dtype.kind in "iu":
                 return
         raise ShapeError(
             f"the model takes pictures of {self._size} with the words before each place",
-            given=", ".join(f"{name} {shape}" for name, shape in given.items()) or type(x).__name__,
+            given=str(given or type(x).__name__),
             expected="by name: image and, as whole numbers, words (batch, T)",
         )
 

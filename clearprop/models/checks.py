@@ -30,16 +30,20 @@ def check_tokens(tokens: Array, most: int | None = None) -> None:
         )
 
 
+def named_shapes(x: object) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays of a dict by name, sorted; {} for any other input."""
+    return {name: tuple(x[name].shape) for name in sorted(x)} if isinstance(x, Mapping) else {}
+
+
 def check_pair(x: Mapping[str, Array]) -> None:
     """Check that the inputs are a source and a target for each of B sequences.
 
     Raises:
         ShapeError: they are something else.
     """
-    names = sorted(x) if isinstance(x, Mapping) else None
-    given = {name: tuple(x[name].shape) for name in names or ()}
+    given = named_shapes(x)
     fitting = (
-        names == ["source", "target"]
+        list(given) == ["source", "target"]
         and all(len(shape) == 2 and shape[1] for shape in given.values())
         and given["source"][0] == given["target"][0]
         and all(x[name].dtype.kind in "iu" for name in x)
@@ -47,7 +51,7 @@ def check_pair(x: Mapping[str, Array]) -> None:
     if not fitting:
         raise ShapeError(
             "the model takes a source and a target",
-            given=", ".join(f"{name} {shape}" for name, shape in given.items()) or type(x).__name__,
+            given=str(given or type(x).__name__),
             expected="whole numbers by name: source (batch, S) and target (batch, T), each with "
             "at least one place",
         )

@@ -26,9 +26,8 @@ class Enlarge(nn.Module):
 
     factor: int = static()
 
-    def __init__(self, factor: int) -> None:
-        positive_sizes("Enlarge", factor=factor)
-        self.factor = factor
+    def __post_init__(self) -> None:
+        positive_sizes("Enlarge", factor=self.factor)
 
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != 4:

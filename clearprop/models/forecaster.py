@@ -5,11 +5,21 @@ Shape letters: B batch, T values in a window, F features, H hidden units, P valu
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from clearprop import nn
-from clearprop.errors import ShapeError, unknown_name
+from clearprop.nn.checks import one_of, sequences
 from clearprop.nn.fields import Array, static
 
-NETWORKS = ("time-delay", "fsmn", "rnn", "higher-order", "lstm", "gru")
+NETWORKS: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "time-delay": lambda F, H, memory: nn.Sequential([nn.TimeDelay(F, H, taps=memory), "relu"]),
+    "fsmn": lambda F, H, memory: nn.FSMN(F, H, look_back=memory - 1),
+    "rnn": lambda F, H, memory: nn.RNN(F, H),
+    "higher-order": lambda F, H, memory: nn.HigherOrderRNN(F, H, order=3),
+    "lstm": lambda F, H, memory: nn.LSTM(F, H),
+    "gru": lambda F, H, memory: nn.GRU(F, H),
+}
+"""(F, H, values to look back over) -> the network that reads a window."""
 
 
 class Forecaster(nn.Module):
@@ -51,35 +61,11 @@ class Forecaster(nn.Module):
         hidden_size: int = 32,
         memory: int = 24,
     ) -> None:
+        one_of("Forecaster", NETWORKS, network=network)
         self.network = network
-        self.reader = _reader(network, features, hidden_size, memory)
+        self.reader = NETWORKS[network](features, hidden_size, memory)
         self.output = nn.Linear(hidden_size, horizon, weight_init=nn.initializers.zeros)
 
     def __call__(self, x: Array) -> Array:
-        if len(x.shape) != 3 or not x.shape[1]:
-            raise ShapeError(
-                "the model takes a batch of windows",
-                given=f"input {tuple(x.shape)}",
-                expected="(batch, time, features), at least one value",
-                fix="x[None] for one window" if len(x.shape) == 2 else None,
-            )
-        hidden = self.reader(x)[:, -1]
-        return x[:, -1, :1] + self.output(hidden)
-
-
-def _reader(network: str, features: int, hidden_size: int, memory: int) -> nn.Module:
-    if network == "time-delay":
-        return nn.Sequential(
-            [nn.TimeDelay(features, hidden_size, taps=memory), nn.Activation("relu")]
-        )
-    if network == "fsmn":
-        return nn.FSMN(features, hidden_size, look_back=memory - 1)
-    if network == "rnn":
-        return nn.RNN(features, hidden_size)
-    if network == "higher-order":
-        return nn.HigherOrderRNN(features, hidden_size, order=3)
-    if network == "lstm":
-        return nn.LSTM(features, hidden_size)
-    if network == "gru":
-        return nn.GRU(features, hidden_size)
-    raise unknown_name("network", network, NETWORKS, "Forecaster")
+        sequences(x, None, least=1)
+        return x[:, -1, :1] + self.output(self.reader(x)[:, -1])

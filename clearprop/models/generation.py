@@ -14,8 +14,7 @@ import jax.numpy as jnp
 from clearprop import backend
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.models.search import State
-
-Array = jax.Array
+from clearprop.nn.fields import Array
 
 
 class LanguageModel(Protocol[State]):
@@ -38,7 +37,7 @@ def choose(
 ) -> Array:
     """Draw the next token of each row: p = softmax(logits / temperature) over the likely ones.
 
-    ``top_k`` leaves the k likeliest tokens; ``top_p`` the smallest set of the likeliest tokens
+    ``top_k`` keeps the k likeliest tokens, ``top_p`` the smallest set of the likeliest tokens
     whose probabilities, after temperature and ``top_k``, sum to at least p. Their
     probabilities are then normalized. Without a key, or with ``top_k=1``, the likeliest token is
     taken.
@@ -79,7 +78,7 @@ def generate(
     top_p: float | None = None,
     stop: int | None = None,
 ) -> Array:
-    """Continue each prompt by ``length`` tokens; the state of the model keeps what was read.
+    """Continue each prompt by ``length`` tokens, with a model that keeps a state.
 
     The prompt is read at once, then a compiled loop writes token after token. The same seed gives
     the same text; without one the likeliest token is taken at each step.
@@ -98,7 +97,7 @@ def generate(
         int32 (B, T + L): the prompts and what follows them.
 
     Raises:
-        ShapeError: the prompt is empty, or does not fit the model's context with what follows it.
+        ShapeError: the prompt is empty, or prompt and new tokens are longer than the context.
         ConfigurationError: a number is out of its range.
 
     >>> from clearprop.models.gpt import GPT

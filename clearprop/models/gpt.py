@@ -6,15 +6,16 @@ Shapes: B examples, T tokens, D features, V tokens of the vocabulary, L places o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ShapeError
 from clearprop.models.checks import check_tokens
+from clearprop.nn.activation import ActivationLike
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array
 
 
@@ -95,7 +96,7 @@ class GPT(nn.Module):
         key_value_heads: int | None = None,
         positions: str = "learned",
         norm: str = "layer",
-        activation: Callable[[Array], Array] | str = "gelu_tanh",
+        activation: ActivationLike = "gelu_tanh",
         dropout: float = 0.0,
         bias: bool = True,
         tied: bool = True,
@@ -103,7 +104,12 @@ class GPT(nn.Module):
     ) -> None:
         small = nn.initializers.normal(0.02)
         self.embedding = nn.Embedding(vocabulary, width, weight_init=small)
-        self.positions = _positions(positions, context, width)
+        one_of("GPT", ("learned", "sinusoidal", "rotary"), positions=positions)
+        self.positions = None
+        if positions == "learned":
+            self.positions = nn.LearnedPositions(context, width)
+        elif positions == "sinusoidal":
+            self.positions = nn.SinusoidalPositions(width)
         self.dropout = nn.Dropout(dropout)
         self.blocks = tuple(
             nn.TransformerBlock(
@@ -176,15 +182,3 @@ class GPT(nn.Module):
         if self.output is not None:
             return self.output(x)
         return ops.matmul(x, ops.transpose(self.embedding.weight))
-
-
-def _positions(kind: str, context: int, width: int) -> nn.Module | None:
-    if kind == "learned":
-        return nn.LearnedPositions(context, width)
-    if kind == "sinusoidal":
-        return nn.SinusoidalPositions(width)
-    if kind == "rotary":
-        return None
-    raise ConfigurationError(
-        "unknown positions", given=repr(kind), expected="learned, sinusoidal or rotary"
-    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.activation import ActivationLike
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array
 
 
@@ -58,18 +58,16 @@ class LeNet5(nn.Module):
         classes: int = 10,
         *,
         size: int = 28,
-        activation: Callable[[Array], Array] | str = ops.relu,
+        activation: ActivationLike = ops.relu,
         pooling: str = "max",
     ) -> None:
         if size not in (28, 32):
             raise ConfigurationError(
                 "LeNet-5 takes pictures of 28 x 28 or 32 x 32", where="LeNet5", given=str(size)
             )
-        if pooling not in ("max", "average"):
-            raise ConfigurationError(
-                "pooling must be 'max' or 'average'", where="LeNet5", given=repr(pooling)
-            )
-        pool = nn.MaxPool2d if pooling == "max" else nn.AvgPool2d
+        pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+        one_of("LeNet5", pools, pooling=pooling)
+        pool = pools[pooling]
         he = nn.initializers.he_normal
         self.conv1 = nn.Conv2d(channels, 6, 5, padding=(32 - size) // 2, weight_init=he)
         self.pool1 = pool(2)

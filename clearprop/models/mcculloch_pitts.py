@@ -11,7 +11,8 @@ from typing import Literal
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.errors import ConfigurationError
+from clearprop.nn.checks import last_axis, one_of
 from clearprop.nn.fields import Array, static
 
 Form = Literal["threshold", "bias"]
@@ -77,7 +78,24 @@ class McCullochPitts(nn.Module):
         self.threshold = float(threshold)
         self.inhibitory = tuple(int(place) for place in inhibitory)
         self.form = form
-        self._check()
+        if not self.weights:
+            raise ConfigurationError("a neuron needs an input", where="McCullochPitts")
+        one_of("McCullochPitts", ("threshold", "bias"), form=self.form)
+        for place in self.inhibitory:
+            if not 0 <= place < len(self.weights):
+                raise ConfigurationError(
+                    "there is no such input",
+                    where="McCullochPitts",
+                    given=f"inhibitory={self.inhibitory} of {len(self.weights)} inputs",
+                    expected=f"places from 0 to {len(self.weights) - 1}",
+                )
+            if self.weights[place]:
+                raise ConfigurationError(
+                    "an inhibitory input silences the neuron and is not weighed",
+                    where="McCullochPitts",
+                    given=f"weight {self.weights[place]:g} at place {place}",
+                    expected="weight 0 there",
+                )
 
     @classmethod
     def gate(cls, name: str, form: Form = "threshold") -> McCullochPitts:
@@ -86,8 +104,7 @@ class McCullochPitts(nn.Module):
         Raises:
             ConfigurationError: there is no such gate; no single neuron can compute "xor".
         """
-        if name not in GATES:
-            raise unknown_name("gate", name, GATES, where="McCullochPitts.gate")
+        one_of("McCullochPitts.gate", GATES, gate=name)
         weights, threshold = GATES[name]
         return cls(weights, threshold, form=form)
 
@@ -97,12 +114,7 @@ class McCullochPitts(nn.Module):
         return -self.threshold
 
     def __call__(self, x: Array) -> Array:
-        if not x.shape or x.shape[-1] != len(self.weights):
-            raise ShapeError(
-                "the neuron has one weight for each input",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {len(self.weights)})",
-            )
+        last_axis(x, len(self.weights))
         z = ops.sum(x * jnp.asarray(self.weights, x.dtype), axis=-1)
         if self.form == "bias":
             y = ops.binary_step(z + self.bias)
@@ -126,24 +138,3 @@ class McCullochPitts(nn.Module):
         against = min(0.0, self.threshold - most) - 1.0
         weights = [against if i in self.inhibitory else w for i, w in enumerate(self.weights)]
         return McCullochPitts(weights, self.threshold, form=self.form)
-
-    def _check(self) -> None:
-        if not self.weights:
-            raise ConfigurationError("a neuron needs an input", where="McCullochPitts")
-        if self.form not in ("threshold", "bias"):
-            raise unknown_name("form", self.form, ("threshold", "bias"), where="McCullochPitts")
-        for place in self.inhibitory:
-            if not 0 <= place < len(self.weights):
-                raise ConfigurationError(
-                    "there is no such input",
-                    where="McCullochPitts",
-                    given=f"inhibitory={self.inhibitory} of {len(self.weights)} inputs",
-                    expected=f"places from 0 to {len(self.weights) - 1}",
-                )
-            if self.weights[place]:
-                raise ConfigurationError(
-                    "an inhibitory input silences the neuron and is not weighed",
-                    where="McCullochPitts",
-                    given=f"weight {self.weights[place]:g} at place {place}",
-                    expected="weight 0 there",
-                )

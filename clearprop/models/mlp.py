@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.fields import Array
 
 
@@ -37,8 +38,8 @@ class MLP(nn.Module):
         self,
         sizes: Sequence[int],
         *,
-        activation: Callable[[Array], Array] | str = ops.relu,
-        output: Callable[[Array], Array] | str | None = None,
+        activation: ActivationLike = ops.relu,
+        output: ActivationLike | None = None,
         dropout: float = 0.0,
     ) -> None:
         if len(sizes) < 2:

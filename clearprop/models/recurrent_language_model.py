@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import overload
 
 from clearprop import nn
-from clearprop.errors import unknown_name
 from clearprop.models.checks import check_tokens
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array
 
-CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN"}
+CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 
 
 class RecurrentLanguageModel(nn.Module):
@@ -66,13 +66,12 @@ class RecurrentLanguageModel(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
     ) -> None:
-        if cell not in CELLS:
-            raise unknown_name("cell", cell, CELLS)
+        one_of("RecurrentLanguageModel", CELLS, cell=cell)
         self.embedding = nn.Embedding(
             vocabulary, embedding_features, weight_init=nn.initializers.normal(0.1)
         )
         between = dropout if layers > 1 else 0.0
-        self.recurrent = getattr(nn, CELLS[cell])(
+        self.recurrent = CELLS[cell](
             embedding_features, hidden_size, layers=layers, dropout=between
         )
         self.output = nn.Linear(hidden_size, vocabulary)

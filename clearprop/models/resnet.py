@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
+from clearprop.nn.activation import ActivationLike
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, static
 
-Unit = Callable[[Array], Array] | str
 he = nn.initializers.he_normal
 
 
@@ -41,7 +42,7 @@ class BasicBlock(nn.Module):
         channels: int,
         stride: int = 1,
         shortcut: str = "projection",
-        activation: Unit = ops.relu,
+        activation: ActivationLike = ops.relu,
     ) -> None:
         self.conv1 = conv(in_channels, channels, 3, stride)
         self.norm1 = nn.BatchNorm(channels)
@@ -80,7 +81,7 @@ class Bottleneck(nn.Module):
         channels: int,
         stride: int = 1,
         shortcut: str = "projection",
-        activation: Unit = ops.relu,
+        activation: ActivationLike = ops.relu,
     ) -> None:
         self.conv1 = conv(in_channels, channels, 1)
         self.norm1 = nn.BatchNorm(channels)
@@ -169,7 +170,7 @@ class ResNet(nn.Module):
         classes: int = 1000,
         large: bool = True,
         shortcut: str = "projection",
-        activation: Unit = ops.relu,
+        activation: ActivationLike = ops.relu,
     ) -> None:
         if not depths or len(depths) != len(widths) or min(depths) < 1:
             raise ConfigurationError(
@@ -229,12 +230,12 @@ def small_resnet(
     *,
     width: int = 16,
     shortcut: str = "padding",
-    activation: Unit = ops.relu,
+    activation: ActivationLike = ops.relu,
 ) -> ResNet:
     """Return the residual network for 32 x 32 pictures: three stages of 16, 32 and 64 channels.
 
     Args:
-        depth: layers with weights on the longest way, 6 n + 2: 20, 32, 44, 56, 110.
+        depth: layers with weights on the longest path, 6 n + 2: 20, 32, 44, 56, 110.
         channels: of the pictures.
         classes: K.
         width: channels of the first stage.
@@ -289,10 +290,7 @@ def shortcut_for(in_channels: int, channels: int, stride: int, kind: str) -> nn.
     Raises:
         ConfigurationError: the kind is unknown.
     """
-    if kind not in ("projection", "padding"):
-        raise ConfigurationError(
-            "a shortcut must be 'projection' or 'padding'", where="ResNet", given=repr(kind)
-        )
+    one_of("ResNet", ("projection", "padding"), shortcut=kind)
     if stride == 1 and in_channels == channels:
         return None
     if kind == "padding":

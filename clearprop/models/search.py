@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.errors import ConfigurationError, ShapeError
-
-Array = jax.Array
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array
 
 State = TypeVar("State")
 Step = Callable[[State, Array], tuple[Array, State]]
@@ -32,7 +32,7 @@ class Beams(NamedTuple):
         tokens: int32 (B, K, L): without the first token and with the last one; 0 after it.
         lengths: int32 (B, K): how many tokens, the last one included.
         scores: float32 (B, K): log-probability / lengths ** penalty; -inf where there is no
-        sequence.
+            sequence.
     """
 
     tokens: Array
@@ -95,11 +95,7 @@ def beam_search(
     Source: Graves (2012); the division by a power of the length as in Wu et al. (2016), without
     their constants.
     """
-    for name, number in (("batch", batch), ("length", length), ("beams", beams)):
-        if number < 1:
-            raise ConfigurationError(
-                f"{name} must be positive", where="beam_search", given=str(number)
-            )
+    positive_sizes("beam_search", batch=batch, length=length, beams=beams)
     if not penalty >= 0:
         raise ConfigurationError(
             "the penalty must be 0 or more", where="beam_search", given=f"penalty={penalty}"
@@ -186,12 +182,20 @@ def _top(scores: Array, count: int) -> tuple[Array, Array]:
 
 
 def _best(these: Beams, those: Beams, count: int) -> Beams:
-    both = [jnp.concatenate(pair, axis=1) for pair in zip(these, those, strict=True)]
-    scores, places = _top(both[2], count)
+    both = _together(these, those)
+    scores, places = _top(both.scores, count)
+    return _taken(both, places)._replace(scores=scores)
+
+
+def _together(these: Beams, those: Beams) -> Beams:
+    return Beams(*(jnp.concatenate(pair, axis=1) for pair in zip(these, those, strict=True)))
+
+
+def _taken(beams: Beams, places: Array) -> Beams:
     return Beams(
-        jnp.take_along_axis(both[0], places[:, :, None], axis=1),
-        jnp.take_along_axis(both[1], places, axis=1),
-        scores,
+        jnp.take_along_axis(beams.tokens, places[:, :, None], axis=1),
+        jnp.take_along_axis(beams.lengths, places, axis=1),
+        jnp.take_along_axis(beams.scores, places, axis=1),
     )
 
 
@@ -202,14 +206,8 @@ def _finish(search: _Search[State], penalty: float) -> Beams:
         jnp.full(search.sums.shape, search.step, jnp.int32),
         search.sums / search.step.astype(jnp.float32) ** penalty,
     )
-    both = [jnp.concatenate(pair, axis=1) for pair in zip(search.ended, alive, strict=True)]
-    scores = both[2]
+    both = _together(search.ended, alive)
     beams = search.sums.shape[1]
     goes_on = jnp.arange(2 * beams) >= beams
-    kind = jnp.where(jnp.isneginf(scores), 2, goes_on.astype(jnp.int32))
-    order = jnp.lexsort((-scores, kind), axis=1)[:, :beams]
-    return Beams(
-        jnp.take_along_axis(both[0], order[:, :, None], axis=1),
-        jnp.take_along_axis(both[1], order, axis=1),
-        jnp.take_along_axis(scores, order, axis=1),
-    )
+    kind = jnp.where(jnp.isneginf(both.scores), 2, goes_on.astype(jnp.int32))
+    return _taken(both, jnp.lexsort((-both.scores, kind), axis=1)[:, :beams])

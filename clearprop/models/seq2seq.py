@@ -21,7 +21,7 @@ class Seq2Seq(nn.Module):
     """A bidirectional LSTM reads; an LSTM with attention to its outputs writes.
 
     It takes ``{"source": (B, S), "target": (B, T)}``, whole numbers in which 0 is padding, and
-    gives logits (B, T, K): at each place of the target, the token that follows. In training the
+    returns logits (B, T, K): at each place of the target, the token that follows. In training the
     target holds the correct tokens before each place (teacher forcing). To write a sequence, call
     `begin` with the source and `step` for each token.
 

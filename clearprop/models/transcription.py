@@ -13,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.errors import ConfigurationError
 from clearprop.models.search import State, Step, beam_search
-
-Array = jax.Array
+from clearprop.nn.checks import positive_sizes
+from clearprop.nn.fields import Array
 
 BATCH = 256
 """Number of inputs in a batch; the last batch is padded."""
@@ -25,7 +24,7 @@ BATCH = 256
 class Writer(Protocol[State]):
     """A model that `transcribe` can use: it reads an input, then writes token by token.
 
-    `Seq2Seq`, `Captioner` and `Transformer` are such.
+    `Seq2Seq`, `Captioner` and `Transformer` are such models.
     """
 
     def begin(self, given: Array, length: int, /) -> State:
@@ -76,7 +75,7 @@ def transcribe(
     first: int = 2,
     last: int = 3,
 ) -> list[list[int]]:
-    """Return the sequence that a model writes for each input, up to but without ``last``.
+    """Return the sequence that a model writes for each input, without ``last`` and what follows it.
 
     Args:
         model: with values in its parameters.
@@ -89,9 +88,7 @@ def transcribe(
     Raises:
         ConfigurationError: a length or a number of beams below 1.
     """
-    for name, number in (("length", length), ("beams", beams)):
-        if number < 1:
-            raise ConfigurationError(f"{name} must be positive", given=str(number))
+    positive_sizes("transcribe", length=length, beams=beams)
     n, found = len(given), []
     size = min(n, BATCH)
     for start in range(0, n, max(size, 1)):

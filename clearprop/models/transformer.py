@@ -7,7 +7,7 @@ write at most, N rows of a search.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from clearprop import nn, ops
 from clearprop.models.checks import check_pair, check_tokens
 from clearprop.models.search import Beams, beam_search
+from clearprop.nn.activation import ActivationLike
 from clearprop.nn.fields import Array
 
 
@@ -87,7 +88,7 @@ class Transformer(nn.Module):
         heads: int = 8,
         hidden: int | None = None,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "relu",
+        activation: ActivationLike = "relu",
         norm_first: bool = True,
         padding: int = 0,
     ) -> None:
@@ -136,12 +137,12 @@ class Transformer(nn.Module):
         after = state._replace(caches=caches, length=state.length + 1)
         return ops.log_softmax(self.output(y[:, 0])), after
 
-    def answer(self, source: Array, length: int, *, beams: int = 4, penalty: float = 1.0) -> Beams:
-        """Write the likeliest targets of a source (B, S) by `beam_search`; one beam is greedy."""
-        state = self.begin(source, length)
-        return beam_search(
-            self.step, state, batch=len(source), length=length, beams=beams, penalty=penalty
-        )
+    def translate(
+        self, source: Array, length: int, *, beams: int = 4, penalty: float = 1.0
+    ) -> Beams:
+        """Return the likeliest targets of sources (B, S) by `beam_search`; one beam is greedy."""
+        state, options = self.begin(source, length), {"batch": len(source), "length": length}
+        return beam_search(self.step, state, beams=beams, penalty=penalty, **options)
 
     def _vectors(self, embedding: nn.Embedding, tokens: Array, start: Any = 0) -> Array:
         check_tokens(tokens)

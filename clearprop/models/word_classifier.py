@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from clearprop import nn, ops
-from clearprop.errors import unknown_name
 from clearprop.models.checks import check_tokens, half, shared
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, static
 
 PADDING = 0
@@ -27,7 +27,7 @@ class WordClassifier(nn.Module):
 
         words                         (B, T)
         embedding, dropout            (B, T, D)
-        reader, over what counts      (B, C)
+        reader, of words that count   (B, C)
         dropout, linear: logits       (B, K)
 
     Word 0 is padding and has no influence at all: the scores of a text do not depend on the longest
@@ -72,9 +72,7 @@ class WordClassifier(nn.Module):
         widths: Sequence[int] = (3, 4, 5),
         dropout: float = 0.0,
     ) -> None:
-        readers = ("bag", "cnn", "lstm")
-        if network not in readers:
-            raise unknown_name("network", network, readers)
+        one_of("WordClassifier", ("bag", "cnn", "lstm"), network=network)
         self.embedding = nn.Embedding(
             words, embedding_features, weight_init=nn.initializers.normal(0.1)
         )
@@ -111,7 +109,7 @@ class MeanOfWords(nn.Module):
 
 
 class WindowsOfWords(nn.Module):
-    """For each width the maximum of each feature over all windows of so many words.
+    """For each width the maximum of each feature over all windows of that width.
 
     y = max_t relu(conv(x))_t over the places t that count. A window reaches beyond the ends of a
     text, where it sees zeros.

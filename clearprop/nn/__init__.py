@@ -15,6 +15,7 @@ from clearprop.nn.conv import (
 )
 from clearprop.nn.delay import FSMN, Delay, MemoryBlock, TappedDelayLine, TimeDelay
 from clearprop.nn.dropout import Dropout
+from clearprop.nn.encoder_decoder import TransformerDecoder, TransformerEncoder
 from clearprop.nn.fields import Parameter, parameter, static, statistic
 from clearprop.nn.linear import Embedding, Linear
 from clearprop.nn.losses import (
@@ -58,13 +59,7 @@ from clearprop.nn.recurrent import (
 from clearprop.nn.structure import from_structure, to_structure
 from clearprop.nn.summary import LayerSummary, Summary, summary
 from clearprop.nn.surgery import features, layer_at, replace_layer
-from clearprop.nn.transformer import (
-    DecoderBlock,
-    FeedForward,
-    TransformerBlock,
-    TransformerDecoder,
-    TransformerEncoder,
-)
+from clearprop.nn.transformer import DecoderBlock, FeedForward, TransformerBlock
 from clearprop.nn.weight_norm import WeightNorm
 from clearprop.nn.wiring import Lateral, PartiallyConnected
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clearprop import ops
-from clearprop.errors import ModelError, unknown_name
+from clearprop.errors import ModelError
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, static
 from clearprop.nn.module import Module
+
+ActivationLike = Callable[[Array], Array] | str
+"""An operation, or its name in `ops.ACTIVATIONS`."""
 
 
 class Activation(Module):
@@ -34,10 +38,9 @@ class Activation(Module):
 
     function: Callable[[Array], Array] = static()
 
-    def __init__(self, function: Callable[[Array], Array] | str) -> None:
+    def __init__(self, function: ActivationLike) -> None:
         if isinstance(function, str):
-            if function not in ops.ACTIVATIONS:
-                raise unknown_name("activation", function, ops.ACTIVATIONS)
+            one_of(None, ops.ACTIVATIONS, activation=function)
             function = ops.ACTIVATIONS[function]
         if not callable(function):
             raise ModelError(

@@ -1,4 +1,4 @@
-"""Attention layers: each place of a sequence reads from other places, weighted by how they fit.
+"""Attention layers: each place of a sequence reads from the places whose keys fit its query.
 
 Shapes: B examples, T queries, S keys, D features, H heads, K heads of keys and values, E = D / H
 features of a head, L places of a cache.
@@ -17,11 +17,12 @@ from jax.typing import DTypeLike
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.checks import positive_sizes, sequences
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.initializers import glorot_uniform
 from clearprop.nn.linear import Linear
+from clearprop.nn.masks import counted
 from clearprop.nn.module import Module
 from clearprop.nn.positions import rotate
 
@@ -32,9 +33,9 @@ Place = int | Array
 class Attention(Module):
     """The lecture's attention: Z = softmax(XA (XB)^T) XC, one head without bias.
 
-    Every place of the output is a mean of the values XC. A value weighs more the better its key XB
-    fits the query XA of the place. ``scaled`` divides the scores by sqrt(l), so that they do not
-    grow with the number of features.
+    Every place of the output is a weighted mean of the values XC. The weight of a value is larger
+    when its key XB fits the query XA of the place better. ``scaled`` divides the scores by sqrt(l),
+    so that they do not grow with the number of features.
 
     Shapes: X (..., n, d), A and B (d, l), C (d, o), Z (..., n, o). A mask is bool, True where a key
     counts, and broadcasts to (..., n, n).
@@ -205,10 +206,8 @@ class MultiHeadAttention(Module):
         if memory is None:
             memory = x
         elif mask is not None and len(mask.shape) == 2:
-            # Hidden places may hold any numbers, NaN too, so they are removed before any product.
-            memory = ops.where(mask[:, :, None], memory, jnp.zeros((), memory.dtype))
+            memory = counted(memory, mask)
         q, k, v = self._split(x, memory)
-        q, k = self._turned(q, 0), self._turned(k, 0)
         y = self._attend(q, k, v, self._mask(mask, x, memory))
         return self.output(self._merged(y))
 
@@ -235,8 +234,7 @@ class MultiHeadAttention(Module):
         ((1, 3, 8), (1, 2, 8))
         """
         _check_room(x, mask, cache, start)
-        q, k, v = self._split(x, x)
-        q, k = self._turned(q, start), self._turned(k, start)
+        q, k, v = self._split(x, x, start)
         B, K, L, E = cache.keys.shape
         T = x.shape[1]
         here = tuple(jnp.asarray(place, jnp.int32) for place in (0, 0, start, 0))
@@ -258,7 +256,6 @@ class MultiHeadAttention(Module):
         """Return the attention weights of each query on each key, by head: (B, H, T, S)."""
         memory = x if memory is None else memory
         q, k, _ = self._split(x, memory)
-        q, k = self._turned(q, 0), self._turned(k, 0)
         seen = self._mask(mask, x, memory)
         by_group = ops.attention_weights(q, k, seen, causal=self.causal, scale=self.scale)
         shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
@@ -269,21 +266,16 @@ class MultiHeadAttention(Module):
         shape = (batch, self.key_value_heads, length, self.features // self.heads)
         return Cache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
-    def _split(self, x: Array, memory: Array) -> tuple[Array, Array, Array]:
+    def _split(self, x: Array, memory: Array, start: Place = 0) -> tuple[Array, Array, Array]:
         """Return queries (B, K, H / K, T, E), keys and values (B, K, 1, S, E)."""
-        for name, value in (("input", x), ("memory", memory)):
-            if len(value.shape) != 3 or not value.shape[1]:
-                raise ShapeError(
-                    f"the {name} is not a batch of sequences"
-                    if len(value.shape) != 3
-                    else "a sequence is empty",
-                    given=f"{name} {tuple(value.shape)}",
-                    expected="(batch, at least one place, features)",
-                )
+        sequences(x, None, least=1)
+        sequences(memory, None, name="memory", least=1)
         q, k, v = self._projected(x, memory)
         q = self._by_head(q, self.heads)
         k = self._by_head(k, self.key_value_heads)
         v = self._by_head(v, self.key_value_heads)
+        if self.rotary:
+            q, k = (rotate(y, start + jnp.arange(y.shape[-2])) for y in (q, k))
         return q, k, v
 
     def _projected(self, x: Array, memory: Array) -> Sequence[Array]:
@@ -308,15 +300,9 @@ class MultiHeadAttention(Module):
         return ops.transpose(parted, axes=(0, 2, 3, 1, 4))
 
     def _merged(self, y: Array) -> Array:
-        B, T = y.shape[0], y.shape[-2]
-        if len(y.shape) == 4:
-            together = ops.transpose(y, axes=(0, 2, 1, 3))
-        else:
-            together = ops.transpose(y, axes=(0, 3, 1, 2, 4))
-        return ops.reshape(together, shape=(B, T, self.features))
-
-    def _turned(self, x: Array, start: Place) -> Array:
-        return rotate(x, start + jnp.arange(x.shape[-2])) if self.rotary else x
+        axes = (0, 2, 1, 3) if len(y.shape) == 4 else (0, 3, 1, 2, 4)
+        shape = (y.shape[0], y.shape[-2], self.features)
+        return ops.reshape(ops.transpose(y, axes=axes), shape=shape)
 
     def _attend(self, q: Array, k: Array, v: Array, seen: Array | None) -> Array:
         if current().training and self.dropout.rate:
@@ -360,7 +346,7 @@ def _check_room(x: Array, mask: Array | None, cache: Cache, start: Place) -> Non
         )
     if mask is not None and tuple(mask.shape) != (x.shape[0], places):
         raise ShapeError(
-            "with a cache, the mask says which places of the cache count",
+            "with a cache, the mask must say which places of the cache count",
             given=f"mask {tuple(mask.shape)}",
             expected=str((x.shape[0], places)),
         )

@@ -1,10 +1,10 @@
-"""One call of a model: what its layers need to know that is in no array and no argument.
+"""One call of a model, and what its layers know while it runs.
 
-While a model is called, every layer knows its path, whether it is in training, and its random key;
-new values of running statistics are collected by path. `apply` makes a `Call`, and returns what it
-collected. Outside a call nothing is kept.
+While a model is called, every layer knows its path, its random key, and whether it is in training.
+The call collects the new values of running statistics by path. `apply` makes a `Call` and returns
+these values. Outside a call they are not kept.
 
-A call knows a layer by its identity alone, so this file needs nothing of `Module`.
+A call identifies a layer by its ``id``, so this file does not need `Module`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import jax
 from clearprop.autodiff import layer_path, stop_gradient
 from clearprop.autodiff.composite import rebuilt
 from clearprop.errors import ClearpropError, ModelError
+from clearprop.nn.fields import Array
 from clearprop.ops.scan import steps_under_way
 
-Array = jax.Array
 Layer = TypeVar("Layer")
 Output = TypeVar("Output")
 
 
 @dataclass
 class Call:
-    """The surroundings of one model call.
+    """The state of one call of a model, which all its layers share.
 
     Attributes:
         names: path of every layer, by the layer's identity.
@@ -69,7 +69,7 @@ class Call:
         return layer
 
     def update(self, layer: object, **statistics: Array) -> None:
-        """Note new values of a layer's statistics, to be returned by `apply`."""
+        """Keep new values of a layer's statistics; `apply` returns them."""
         path = self.path_of(layer)
         for name, value in statistics.items():
             plain = stop_gradient(value).astype(getattr(layer, name).dtype)
@@ -132,25 +132,25 @@ class Call:
 _uses: contextvars.ContextVar[Mapping[str, int]] = contextvars.ContextVar(
     "uses", default=MappingProxyType({})
 )
-"""How many keys each layer has drawn in this call. It is no field of `Call`, because a function
+"""How many keys each layer has drawn in this call. It is not a field of `Call`, because a function
 that is traced twice (`scan`, `checkpoint`) must find the same numbers both times."""
 
 _current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
 
 
 def under_way() -> Call | None:
-    """Return the call that is under way, or None."""
+    """Return the current call, or None outside a call."""
     return _current.get()
 
 
 def current() -> Call:
-    """Return the call that is under way; outside any, an evaluation that nobody reads."""
+    """Return the current call; outside a call, a new one for evaluation."""
     return _current.get() or Call({})
 
 
 @contextmanager
 def entered(call: Call, note_copy: Callable[[object, object], None]) -> Iterator[None]:
-    """Make a call the one that is under way.
+    """Make a call the current one inside the block.
 
     Args:
         call: the call.

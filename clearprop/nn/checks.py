@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import jax
+from collections.abc import Collection
+
 import jax.numpy as jnp
 
-from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.nn.fields import Array, Size
 
 
-def positive_sizes(layer: str, **sizes: int | tuple[int, ...]) -> None:
+def positive_sizes(layer: str, **sizes: Size) -> None:
     """Check that every size is a positive whole number.
 
     Raises:
@@ -22,6 +24,19 @@ def positive_sizes(layer: str, **sizes: int | tuple[int, ...]) -> None:
                 raise ConfigurationError(
                     f"{name} must be a positive whole number", where=layer, given=repr(given)
                 )
+
+
+def one_of(layer: str | None, known: Collection[str], **choices: str) -> None:
+    """Check that every choice is a known name.
+
+    Raises:
+        ConfigurationError: one is not.
+
+    >>> one_of("GRUCell", ("after", "before"), reset="after")
+    """
+    for kind, name in choices.items():
+        if name not in known:
+            raise unknown_name(kind, name, known, layer)
 
 
 def probability(layer: str, **rates: float) -> None:
@@ -39,7 +54,7 @@ def probability(layer: str, **rates: float) -> None:
             )
 
 
-def last_axis(x: jax.Array, size: int, fix: str | None = None) -> None:
+def last_axis(x: Array, size: int, fix: str | None = None) -> None:
     """Check that the last axis of an input has the layer's number of features.
 
     Raises:
@@ -47,29 +62,39 @@ def last_axis(x: jax.Array, size: int, fix: str | None = None) -> None:
     """
     if not x.shape or x.shape[-1] != size:
         raise ShapeError(
-            "the last axis of the input is not as long as the layer has inputs",
+            "the last axis of the input must have one entry for each input of the layer",
             given=f"input {tuple(x.shape)}",
             expected=f"(..., {size})",
             fix=fix,
         )
 
 
-def sequences(x: jax.Array, mask: jax.Array | None, features: int | None = None) -> None:
+def sequences(
+    x: Array, mask: Array | None, features: int | None = None, name: str = "input", least: int = 0
+) -> None:
     """Check that x is a batch of sequences (B, T, D), and the mask bool (B, T) or None.
+
+    Args:
+        x: the sequences.
+        mask: True for the steps that count.
+        features: D; any number when None.
+        name: of x, for the message.
+        least: the smallest T.
 
     Raises:
         ShapeError: x or the mask has another shape, or the mask another dtype.
     """
-    if len(x.shape) != 3 or features not in (None, x.shape[-1]):
+    if len(x.shape) != 3 or features not in (None, x.shape[-1]) or x.shape[1] < least:
+        steps = f"{least} or more steps" if least else "time"
         raise ShapeError(
-            "the layer takes a batch of sequences",
-            given=f"input {tuple(x.shape)}",
-            expected=f"(batch, time, {'features' if features is None else features})",
+            f"the {name} must be a batch of sequences",
+            given=f"{name} {tuple(x.shape)}",
+            expected=f"(batch, {steps}, {'features' if features is None else features})",
             fix="x[None] for one sequence" if len(x.shape) == 2 else None,
         )
     if mask is not None and (tuple(mask.shape) != tuple(x.shape[:2]) or mask.dtype != jnp.bool_):
         raise ShapeError(
-            "a mask says for every step of every sequence whether it counts",
+            "the mask must say for every step of every sequence whether it counts",
             given=f"{mask.dtype} {tuple(mask.shape)}",
             expected=f"bool {tuple(x.shape[:2])}",
         )

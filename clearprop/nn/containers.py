@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from clearprop import ops
 from clearprop.errors import ModelError, ShapeError
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.fields import Array, static
 from clearprop.nn.module import Module
 
-Layer = Module | Callable[[Array], Array] | str
+Layer = Module | ActivationLike
 
 
 def as_module(layer: Layer) -> Module:
@@ -25,13 +25,13 @@ class Sequential(Module):
 
     Activations may be given as operations or by name.
 
-    Shapes: x as the first layer takes it, y as the last layer gives it.
+    Shapes: x as the first layer takes it, y as the last layer returns it.
 
     Args:
         layers: f_1 to f_n.
 
     Raises:
-        ModelError: the argument is no list, or an entry is no layer.
+        ModelError: the argument is not a list, or an entry is not a layer.
 
     >>> import jax.numpy as jnp
     >>> from clearprop.nn.linear import Linear

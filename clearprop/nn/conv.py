@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar, TypedDict, Unpack, cast
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.fields import Array, Initializer, parameter, static
+from clearprop.nn.fields import Array, Initializer, Size, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
 from clearprop.nn.module import Module
 
-Size = int | tuple[int, ...]
 Padding = int | str | tuple[int, ...] | tuple[tuple[int, int], ...]
+
+
+class ConvOptions(TypedDict, total=False):
+    """The arguments by name of every convolution layer, except the padding."""
+
+    stride: Size
+    dilation: Size
+    groups: int
+    bias: bool
+    weight_init: Initializer
+    bias_init: Initializer
 
 
 class _Conv(Module):
@@ -77,7 +87,7 @@ class _Conv(Module):
 
     def __call__(self, x: Array) -> Array:
         self._check(x)
-        y: Array = ops.convolution(
+        return ops.convolution(
             x,
             self.weight,
             self.bias,
@@ -86,7 +96,6 @@ class _Conv(Module):
             dilation=self.dilation,
             groups=self.groups,
         )
-        return y
 
     def _check(self, x: Array) -> None:
         if len(x.shape) != self.axes + 2 or x.shape[-1] != self.in_channels:
@@ -179,7 +188,7 @@ class Conv3d(_Conv, init=False):
 class _ConvTranspose(_Conv, init=False):
     """Base of the transposed convolution layers."""
 
-    output_padding: int | tuple[int, ...] = static()
+    output_padding: Size = static()
 
     def __init__(
         self,
@@ -187,46 +196,29 @@ class _ConvTranspose(_Conv, init=False):
         out_channels: int,
         kernel_size: Size,
         *,
-        stride: Size = 1,
-        padding: int | tuple[int, ...] = 0,
-        output_padding: int | tuple[int, ...] = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        weight_init: Initializer = glorot_uniform,
-        bias_init: Initializer = zeros,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        **options: Unpack[ConvOptions],
     ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            bias=bias,
-            weight_init=weight_init,
-            bias_init=bias_init,
-        )
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding, **options)
         self.output_padding = output_padding
 
     def __call__(self, x: Array) -> Array:
         self._check(x)
-        y: Array = ops.convolution_transpose(
+        return ops.convolution_transpose(
             x,
             self.weight,
             self.bias,
             stride=self.stride,
-            padding=cast("int | tuple[int, ...]", self.padding),
+            padding=cast("Size", self.padding),
             output_padding=self.output_padding,
             dilation=self.dilation,
             groups=self.groups,
         )
-        return y
 
 
 class ConvTranspose1d(_ConvTranspose, init=False):
-    """A window painted at every place of a series: y[t] = b + sum of all x[j] w[i] that reach t.
+    """A window added at every place of a series: y[t] = b + sum of all x[j] w[i] that reach t.
 
     x[j] w[i] reaches t = s j + d i - p, for stride s, padding p and dilation d.
 
@@ -248,7 +240,7 @@ class ConvTranspose1d(_ConvTranspose, init=False):
 
 
 class ConvTranspose2d(_ConvTranspose, init=False):
-    """A window painted at every place of an image: y[t] = b + sum of x[j] w[i] over s j + i = t.
+    """A window added at every place of an image: y[t] = b + sum of x[j] w[i] over s j + i = t.
 
     i, j and t have two coordinates; padding and dilation act along each axis as in
     `ConvTranspose1d`. The output has the shape of the input of a `Conv2d` with the same numbers.
@@ -271,7 +263,7 @@ class ConvTranspose2d(_ConvTranspose, init=False):
 
 
 class ConvTranspose3d(_ConvTranspose, init=False):
-    """A window painted at every place of a volume: y[t] = b + sum of x[j] w[i] over s j + i = t.
+    """A window added at every place of a volume: y[t] = b + sum of x[j] w[i] over s j + i = t.
 
     i, j and t have three coordinates; padding and dilation act along each axis as in
     `ConvTranspose1d`.

@@ -1,4 +1,4 @@
-"""The definitions of saturated, dead, near zero, vanishing and exploding, one of each.
+"""The definitions of saturated, dead, near zero, vanishing and exploding, each in one place.
 
 Recordings of a training, `diagnose`, `explain` and the report all take them from here.
 
@@ -81,13 +81,14 @@ def is_dead(outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
 # --- near zero -----------------------------------------------------------------------------------
 
 FEW_ZEROS = 0.005
-"""Fraction of entries that are exactly 0: fewer are not shown, as float32 gives some by chance."""
+"""Fraction of entries that are exactly 0. A smaller fraction is not reported, because float32 has
+some zeros by chance."""
 
 TINY, HUGE = 1e-4, 1e4
 """Norms of an error signal that are tiny and huge, relative to the norm at the model's output."""
 
 NEAR_ZERO, TOO_LARGE = 1e-9, 1e3
-"""Norms of an error signal that are tiny and huge whatever the norm at the model's output is."""
+"""Norms of an error signal that are tiny and huge for every norm at the model's output."""
 
 # --- vanishing and exploding ---------------------------------------------------------------------
 

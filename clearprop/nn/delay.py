@@ -9,18 +9,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax.numpy as jnp
-
 from clearprop import ops
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.errors import ConfigurationError
 from clearprop.nn.activation import Activation
-from clearprop.nn.checks import positive_sizes, sequences
+from clearprop.nn.checks import one_of, positive_sizes, sequences
 from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import normal
 from clearprop.nn.linear import Linear
+from clearprop.nn.masks import counted
 from clearprop.nn.module import Module
-
-MEMORIES = ("vector", "scalar")
 
 
 def delayed(x: Array, steps: int) -> Array:
@@ -58,15 +55,14 @@ class Delay(Module):
     Source: the lectures' y = z^-1(x), which is k = 1.
     """
 
-    steps: int = static()
+    steps: int = static(default=1)
 
-    def __init__(self, steps: int = 1) -> None:
-        positive_sizes("Delay", steps=steps)
-        self.steps = steps
+    def __post_init__(self) -> None:
+        positive_sizes("Delay", steps=self.steps)
 
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
-        x, mask = _checked(x, mask)
-        return _counted(delayed(x, self.steps), mask)
+        x = _checked(x, mask)
+        return counted(delayed(x, self.steps), mask)
 
 
 class TappedDelayLine(Module):
@@ -83,19 +79,18 @@ class TappedDelayLine(Module):
     >>> TappedDelayLine(2)(jnp.array([[[1.0], [2.0], [3.0]]]))[0].tolist()
     [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]]
 
-    Source: the lectures' non-recurrent way to keep history.
+    Source: the lectures' memory without recurrent connections.
     """
 
     taps: int = static()
 
-    def __init__(self, taps: int) -> None:
-        positive_sizes("TappedDelayLine", taps=taps)
-        self.taps = taps
+    def __post_init__(self) -> None:
+        positive_sizes("TappedDelayLine", taps=self.taps)
 
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
-        x, mask = _checked(x, mask)
+        x = _checked(x, mask)
         line = ops.concatenate([delayed(x, k) for k in range(self.taps)], axis=-1)
-        return _counted(line, mask)
+        return counted(line, mask)
 
 
 class TimeDelay(Module):
@@ -133,7 +128,7 @@ class TimeDelay(Module):
         self.linear = Linear(taps * in_features, out_features, bias=bias)
 
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
-        return _counted(self.linear(self.line(x, mask)), mask)
+        return counted(self.linear(self.line(x, mask)), mask)
 
 
 class MemoryBlock(Module):
@@ -176,8 +171,7 @@ class MemoryBlock(Module):
                 raise ConfigurationError(
                     f"{name} is a number of steps, 0 for none", where="MemoryBlock", given=str(size)
                 )
-        if memory not in MEMORIES:
-            raise unknown_name("memory", memory, MEMORIES, "MemoryBlock")
+        one_of("MemoryBlock", ("vector", "scalar"), memory=memory)
         count = look_back + 1 + look_ahead
         width = features if memory == "vector" else 1
         self.coefficients = parameter((count, width), normal(1 / math.sqrt(count)))
@@ -186,16 +180,16 @@ class MemoryBlock(Module):
         self.look_ahead = look_ahead
 
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
-        x, mask = _checked(x, mask, self.features)
+        x = _checked(x, mask, self.features)
         delays = (*range(self.look_back + 1), *range(-1, -self.look_ahead - 1, -1))
         total: Any = 0.0
         for row, steps in enumerate(delays):
             total = total + delayed(x, steps) * self.coefficients[row]
-        return _counted(total, mask)
+        return counted(total, mask)
 
 
 class FSMN(Module):
-    """A layer with a memory block beside it: h = f(x V + b), y = f(h W + m M + d), m = memory(h).
+    """A layer with a memory of its units: h = f(x V + b), y = f(h W + m M + d), m = memory(h).
 
     It keeps history without feedback: all steps are computed at once, and an error signal passes
     through one layer, not through all steps.
@@ -245,21 +239,12 @@ class FSMN(Module):
         self.activation = Activation(activation)
 
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
-        x, mask = _checked(x, mask)
+        x = _checked(x, mask)
         hidden = self.activation(self.input(x))
         both = self.direct(hidden) + self.remembered(self.memory(hidden, mask))
-        return _counted(self.activation(both), mask)
+        return counted(self.activation(both), mask)
 
 
-def _checked(
-    x: Array, mask: Array | None, features: int | None = None
-) -> tuple[Array, Array | None]:
-    """Return the sequence with zeros at the steps that the mask hides."""
+def _checked(x: Array, mask: Array | None, features: int | None = None) -> Array:
     sequences(x, mask, features)
-    return _counted(x, mask), mask
-
-
-def _counted(x: Array, mask: Array | None) -> Array:
-    if mask is None:
-        return x
-    return ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
+    return counted(x, mask)

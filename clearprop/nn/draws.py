@@ -1,10 +1,10 @@
 """Random numbers for initial values, drawn without compiling a program for every shape.
 
-`jax.random` compiles a program for each shape, which takes a third of a second or more on a
-processor: a network of some twenty layers needed ten seconds before its first step. Here NumPy
-draws the same numbers. The random bits are exactly those of Threefry, the generator of JAX's keys;
-the floating-point numbers made from them differ by rounding at most. Large arrays, keys of other
-generators and keys that are being traced go to `jax.random`.
+`jax.random` compiles a program for each shape, which takes a third of a second or more on a CPU.
+A network of about twenty layers needed ten seconds before its first step. Here NumPy draws the same
+numbers. The random bits are exactly those of Threefry, the generator of JAX's keys. The
+floating-point numbers made from them differ by rounding at most. `jax.random` still draws large
+arrays, and all arrays for keys of other generators and for keys that are being traced.
 
 Source: Salmon et al. (2011), *Parallel random numbers: as easy as 1, 2, 3* (Threefry-2x32 of 20
 rounds).
@@ -22,7 +22,8 @@ from jax.typing import DTypeLike
 from numpy.typing import NDArray
 from scipy import special
 
-Array = jax.Array
+from clearprop.nn.fields import Array, Shape
+
 Words = NDArray[np.uint32]
 
 LARGE = 2**20
@@ -33,7 +34,7 @@ PARITY = np.uint32(0x1BD11BDA)
 
 
 def uniform(
-    key: Array, shape: tuple[int, ...], dtype: DTypeLike, low: float = 0.0, high: float = 1.0
+    key: Array, shape: Shape, dtype: DTypeLike = jnp.float32, low: float = 0.0, high: float = 1.0
 ) -> Array:
     """Return draws from U[low, high) of a floating type; those of `jax.random.uniform`.
 
@@ -47,7 +48,9 @@ def uniform(
     return jnp.asarray(_uniform(words, shape, dtype, low, high))
 
 
-def normal(key: Array, shape: tuple[int, ...], dtype: DTypeLike, deviation: float = 1.0) -> Array:
+def normal(
+    key: Array, shape: Shape, dtype: DTypeLike = jnp.float32, deviation: float = 1.0
+) -> Array:
     """Return draws from N(0, deviation^2): those of `jax.random.normal`, times the deviation.
 
     >>> key = jax.random.key(0)
@@ -61,7 +64,11 @@ def normal(key: Array, shape: tuple[int, ...], dtype: DTypeLike, deviation: floa
 
 
 def truncated_normal(
-    key: Array, shape: tuple[int, ...], dtype: DTypeLike, bound: float, deviation: float = 1.0
+    key: Array,
+    shape: Shape,
+    dtype: DTypeLike = jnp.float32,
+    bound: float = 2.0,
+    deviation: float = 1.0,
 ) -> Array:
     """Return draws from N(0, 1) between -bound and bound, times the deviation.
 
@@ -78,7 +85,7 @@ def truncated_normal(
     return jnp.asarray(np.clip(drawn, -inside, inside) * kind(deviation))
 
 
-def orthogonal(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+def orthogonal(key: Array, shape: Shape, dtype: DTypeLike) -> Array:
     """Return a matrix with orthonormal rows or columns, drawn uniformly.
 
     The last axis is the columns, all other axes together are the rows. The factorization is done
@@ -101,7 +108,7 @@ def orthogonal(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
 
 
 def split(key: Array, number: int) -> list[Array]:
-    """Return keys that follow from a key; those of `jax.random.split`."""
+    """Return a number of new keys made from a key: those of `jax.random.split`."""
     words = _words(key, (number,), jnp.float32)
     if words is None:
         return list(jax.random.split(key, number))
@@ -109,7 +116,7 @@ def split(key: Array, number: int) -> list[Array]:
     return [jax.random.wrap_key_data(jnp.asarray(pair), impl="threefry2x32") for pair in pairs]
 
 
-def filled(key: Array, shape: tuple[int, ...], dtype: DTypeLike, value: float) -> Array:
+def filled(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32, value: float = 0.0) -> Array:
     """Return an array of one number; the key only shows whether the call is being traced."""
     if _words(key, shape, dtype) is None:
         return jnp.full(shape, value, dtype)
@@ -123,7 +130,7 @@ def joined(parts: list[Array], axis: int) -> Array:
     return jnp.asarray(np.concatenate([np.asarray(part) for part in parts], axis=axis))
 
 
-def _words(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Words | None:
+def _words(key: Array, shape: Shape, dtype: DTypeLike) -> Words | None:
     """Return a key's two words, or None where `jax.random` draws the numbers."""
     wide = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
     here = (np.float32, np.float64) if wide else (np.float32,)
@@ -131,6 +138,7 @@ def _words(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Words | None
         return None
     small = math.prod(shape) < LARGE and key.shape == ()
     threefry = str(jax.random.key_impl(key)) == "threefry2x32"
+    # JAX makes the attributes of its configuration when it runs, so mypy does not know this one.
     partitionable: bool = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]
     if not small or not threefry or not partitionable:
         return None
@@ -153,9 +161,7 @@ def _threefry(key: Words, count: int) -> tuple[Words, Words]:
     return left, right
 
 
-def _uniform(
-    words: Words, shape: tuple[int, ...], dtype: DTypeLike, low: float, high: float
-) -> NDArray[Any]:
+def _uniform(words: Words, shape: Shape, dtype: DTypeLike, low: float, high: float) -> NDArray[Any]:
     """Fill the mantissas of numbers in [1, 2) with random bits; scale them to [low, high)."""
     kind = np.dtype(dtype).type
     left, right = _threefry(words, math.prod(shape))
@@ -169,7 +175,7 @@ def _uniform(
     return np.asarray(np.maximum(kind(low), spread).reshape(shape))
 
 
-def _normal(words: Words, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+def _normal(words: Words, shape: Shape, dtype: DTypeLike) -> NDArray[Any]:
     kind = np.dtype(dtype).type
     above = np.nextafter(kind(-1), kind(0))
     drawn = special.erfinv(_uniform(words, shape, dtype, above, 1.0))

@@ -30,14 +30,13 @@ class Dropout(Module):
     [1.0, 1.0, 1.0, 1.0]
 
     Source: Srivastava et al. (2014). The paper scales the weights after training; dividing during
-    training ("inverted" dropout) is the same in expectation and leaves evaluation alone.
+    training ("inverted" dropout) is the same in expectation and does not change evaluation.
     """
 
-    rate: float = static()
+    rate: float = static(default=0.5)
 
-    def __init__(self, rate: float = 0.5) -> None:
-        probability("Dropout", rate=rate)
-        self.rate = rate
+    def __post_init__(self) -> None:
+        probability("Dropout", rate=self.rate)
 
     def __call__(self, x: Array) -> Array:
         call = current()

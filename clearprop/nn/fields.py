@@ -1,4 +1,4 @@
-"""The fields of a module: what each holds, and how they become the leaves of a JAX tree.
+"""The fields of a module: their roles, and how they become the leaves of a JAX tree.
 
 A module's fields are of three kinds. Plain fields hold arrays (parameters), other modules, or
 tuples and dicts of them. `statistic` fields hold arrays that training updates but does not learn.
@@ -19,7 +19,10 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 Array = jax.Array
-Initializer = Callable[[Array, tuple[int, ...], DTypeLike], Array]
+Shape = tuple[int, ...]
+Size = int | tuple[int, ...]
+"""One number for all axes, or one for each."""
+Initializer = Callable[[Array, Shape, DTypeLike], Array]
 """(key, shape, dtype) -> the initial values of a parameter."""
 
 T = TypeVar("T")
@@ -27,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What an array of a layer will be, before `Module.init` makes it.
+    """The description of an array that `Module.init` will make.
 
     Attributes:
         shape: sizes along each axis.
@@ -35,7 +38,7 @@ class Parameter:
         dtype: of the entries.
     """
 
-    shape: tuple[int, ...]
+    shape: Shape
     initializer: Initializer
     dtype: DTypeLike = jnp.float32
 
@@ -45,9 +48,7 @@ class Parameter:
         return math.prod(self.shape)
 
 
-def parameter(
-    shape: tuple[int, ...], initializer: Initializer, dtype: DTypeLike = jnp.float32
-) -> Array:
+def parameter(shape: Shape, initializer: Initializer, dtype: DTypeLike = jnp.float32) -> Array:
     """Declare an array of a new layer, for a field of the type Array.
 
     Until `Module.init` makes the array, the field holds a `Parameter`, which has its shape and
@@ -65,22 +66,23 @@ def parameter(
     return cast(Array, Parameter(shape, initializer, dtype))
 
 
-def static(*, default: object = MISSING) -> Any:
-    """Declare a field as configuration: no array, the same for the life of the module."""
-    return _field("static", default)
+def static(*, default: object = MISSING, kw_only: bool = False) -> Any:
+    """Declare a field as configuration: it holds no array and never changes.
+
+    Args:
+        default: the value of the argument when the module is made; MISSING where it must be given.
+        kw_only: whether the argument is given by name only.
+    """
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={"role": "static"})
 
 
-def statistic(*, default: object = MISSING) -> Any:
+def statistic() -> Any:
     """Declare a field as a statistic: an array that training updates but does not learn."""
-    return _field("statistic", default)
-
-
-def _field(role: str, default: object) -> object:
-    return dataclasses.field(default=default, metadata={"role": role})
+    return dataclasses.field(metadata={"role": "statistic"})
 
 
 def roles(owner: object) -> dict[str, str]:
-    """Return what each field of a module or of its class holds, by the field's name.
+    """Return the role of each field of a module or of a module class, by name.
 
     The roles are "parameter" (arrays and modules), "statistic" and "static".
 
@@ -93,7 +95,7 @@ def roles(owner: object) -> dict[str, str]:
 
 
 def values(module: object) -> dict[str, object]:
-    """Return what the fields of a module hold, by the field's name."""
+    """Return the contents of the fields of a module, by name."""
     return {name: getattr(module, name) for name in roles(module)}
 
 
@@ -113,7 +115,7 @@ def rebuild(cls: type[T], contents: Mapping[str, object]) -> T:
     return module
 
 
-# What JAX keeps of a module beside its leaves: their names, and the static fields.
+# What JAX keeps of a module beside its leaves: the names of their fields, and the static fields.
 _Static = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
 
 

@@ -69,9 +69,9 @@ class Embedding(Module):
 
     Raises:
         ConfigurationError: a size is not positive.
-        ShapeError: x holds no integers. Numbers outside the table raise nothing: negative numbers
-            count from the end, others read the nearest row (see `ops.take`). `data` checks words
-            before they reach a model.
+        ShapeError: x does not hold integers. Numbers outside the table raise no error: negative
+            numbers count from the end, others read the nearest row (see `ops.take`). `data` checks
+            words before they reach a model.
 
     >>> import jax.numpy as jnp
     >>> Embedding(1000, 16).init(0)(jnp.array([[3, 1, 4]])).shape

@@ -1,6 +1,6 @@
 """Losses: the functions that training minimizes, averaged over the examples of a batch.
 
-A `Loss` computes the loss of each example and the error that is reported beside it, such as a
+A `Loss` computes the loss of each example and the error that is reported with it, such as a
 misclassification. The three learning curves (objective, training error, development error) are
 computed from these two.
 
@@ -25,19 +25,20 @@ from clearprop.nn.fields import Array
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss, and the error that is reported beside it.
+    """A loss, and the error that is reported with it.
 
     Attributes:
-        name: as `fit` and the command line know it.
+        name: by which `fit` and the command line find it.
         per_example: (outputs, targets) -> one number an example, shape (batch,).
-        error: (outputs, targets) -> one number an example whose mean is the error, such as 1 for a
-            wrong class; never differentiated.
-        error_name: what that mean is called.
+        error: (outputs, targets) -> one number an example, such as 1 for a wrong class. Their mean
+            is the reported error. It is never differentiated.
+        error_name: the name of this mean.
         task: "classification" or "regression".
-        finish: turns the mean of `error` into what is reported (a root, for root mean square).
-        threshold: for one output, the value from which on the predicted class is 1; None where the
-            predicted class is the largest of K outputs, and for regression.
-        skips_negative: whether places with a negative label are not counted.
+        finish: computes the reported error from the mean of `error`: the square root for the root
+            mean square error, else the mean itself.
+        threshold: for one output, the smallest value for which the predicted class is 1; None where
+            the predicted class is the largest of K outputs, and for regression.
+        skips_negative: whether places with a negative label are left out.
         smoothing: the fraction of every target that is spread over all classes; see `smoothed`.
     """
 
@@ -59,8 +60,7 @@ class Loss:
 def _by_example(values: Array) -> Array:
     """Sum over all axes but the batch."""
     axes = tuple(range(1, len(values.shape)))
-    total: Array = ops.sum(values, axis=axes) if axes else values
-    return total
+    return ops.sum(values, axis=axes) if axes else values
 
 
 def _like(outputs: Array, targets: Array) -> Array:
@@ -88,7 +88,7 @@ def _wrong_side(threshold: float) -> Callable[[Array, Array], Array]:
     def wrong(outputs: Array, targets: Array) -> Array:
         plain = stop_gradient(outputs)
         truth = _like(plain, targets) > 0.5
-        misses: Array = ((plain >= threshold) != truth).astype(jnp.float32)
+        misses = ((plain >= threshold) != truth).astype(jnp.float32)
         return misses.reshape(plain.shape[0], -1).mean(1)
 
     return wrong
@@ -102,7 +102,7 @@ def _square(outputs: Array, targets: Array) -> Array:
 def _probabilities(labels: Array, classes: int, smoothing: float) -> Array:
     """Return labels or probabilities as smoothed probabilities (..., K)."""
     if jnp.issubdtype(labels.dtype, jnp.floating):
-        probabilities: Array = labels
+        probabilities = labels
     else:
         known = (labels >= 0) & (labels < classes)
         probabilities = jnp.where(known[..., None], jax.nn.one_hot(labels, classes), jnp.nan)
@@ -112,8 +112,7 @@ def _probabilities(labels: Array, classes: int, smoothing: float) -> Array:
 def _of_classes(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
     if smoothing:
         targets = _probabilities(jnp.asarray(targets), outputs.shape[-1], smoothing)
-    losses: Array = ops.softmax_cross_entropy(outputs, targets)
-    return losses
+    return ops.softmax_cross_entropy(outputs, targets)
 
 
 def _of_sides(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
@@ -153,17 +152,24 @@ def _wrong_places(outputs: Array, targets: Array) -> Array:
 def _divergence(outputs: Array, targets: Array) -> Array:
     targets = _like(outputs, targets)
     own = jax.scipy.special.xlogy(targets, targets).sum(-1)
-    losses: Array = ops.softmax_cross_entropy(outputs, targets)
-    return _by_example(losses + own)
+    return _by_example(ops.softmax_cross_entropy(outputs, targets) + own)
 
 
-cross_entropy = Loss(
-    "cross_entropy",
-    per_example=_of_classes,
-    error=_wrong_class,
-    error_name="error rate",
-    task="classification",
-)
+def _of_two_classes(
+    name: str, per_example: Callable[[Array, Array], Array], threshold: float
+) -> Loss:
+    """Return a loss for targets 0 and 1; the predicted class is 1 from the threshold on."""
+    wrong = _wrong_side(threshold)
+    return Loss(name, per_example, wrong, "error rate", "classification", threshold=threshold)
+
+
+def _of_numbers(name: str, per_example: Callable[[Array, Array], Array]) -> Loss:
+    """Return a loss for regression; the reported error is the root mean square error."""
+    error = "root mean square error"
+    return Loss(name, per_example, _square, error, "regression", finish=jnp.sqrt)
+
+
+cross_entropy = Loss("cross_entropy", _of_classes, _wrong_class, "error rate", "classification")
 """-log softmax(z)[t]: outputs z (batch, classes) before softmax, targets class numbers or
 probabilities. Its error signal is y - t."""
 
@@ -175,79 +181,42 @@ sequence_cross_entropy = Loss(
     task="classification",
     skips_negative=True,
 )
-"""Cross-entropy at every place of a sequence: outputs (B, T, K), targets int (B, T). A negative
-target is not counted; an example's loss is the mean over its counted places, 0 without any."""
+"""Cross-entropy at every place of a sequence: outputs (B, T, K), targets int (B, T). Places with a
+negative target are not counted. The loss of an example is the mean over its counted places, or 0
+where no place is counted."""
 
-kl_divergence = Loss(
-    "kl_divergence",
-    per_example=_divergence,
-    error=_wrong_class,
-    error_name="error rate",
-    task="classification",
-)
+kl_divergence = Loss("kl_divergence", _divergence, _wrong_class, "error rate", "classification")
 """sum_k t_k log(t_k / y_k) with y = softmax(z): outputs z before softmax, targets probabilities,
-(batch, K) each. Its error signal is y - t, as that of cross-entropy, from which it differs by the
-entropy of the targets: it is 0 where y = t."""
+(batch, K) each. Its error signal is y - t, as that of cross-entropy. The two losses differ by the
+entropy of the targets, so that this one is 0 where y = t."""
 
-binary_cross_entropy = Loss(
-    "binary_cross_entropy",
-    per_example=_of_sides,
-    error=_wrong_side(0.0),
-    error_name="error rate",
-    task="classification",
-    threshold=0.0,
-)
+binary_cross_entropy = _of_two_classes("binary_cross_entropy", _of_sides, threshold=0.0)
 """-t log y - (1 - t) log(1 - y) with y = sigmoid(z): outputs z before the sigmoid."""
 
-squared_error = Loss(
-    "squared_error",
-    per_example=lambda y, t: _by_example(ops.squared_error(y, _like(y, t))),
-    error=_square,
-    error_name="root mean square error",
-    task="regression",
-    finish=jnp.sqrt,
+squared_error = _of_numbers(
+    "squared_error", lambda y, t: _by_example(ops.squared_error(y, _like(y, t)))
 )
 """sum (y - t)^2 / 2, as in the lectures: its error signal is y - t."""
 
-mean_squared_error = Loss(
+mean_squared_error = _of_numbers(
     "mean_squared_error",
-    per_example=lambda y, t: _by_example(ops.square(y - _like(y, t))) / max(1, _width(y)),
-    error=_square,
-    error_name="root mean square error",
-    task="regression",
-    finish=jnp.sqrt,
+    lambda y, t: _by_example(ops.square(y - _like(y, t))) / max(1, _width(y)),
 )
 """The mean of (y - t)^2 over all entries, as in PyTorch and Keras."""
 
-binary_squared_error = Loss(
-    "binary_squared_error",
-    per_example=squared_error.per_example,
-    error=_wrong_side(0.5),
-    error_name="error rate",
-    task="classification",
-    threshold=0.5,
+binary_squared_error = _of_two_classes(
+    "binary_squared_error", squared_error.per_example, threshold=0.5
 )
 """sum (y - t)^2 / 2 for outputs y in (0, 1) and targets 0 or 1: the loss of the first networks."""
 
-
-log_loss = Loss(
-    "log_loss",
-    per_example=lambda y, t: _by_example(ops.log_loss(y, _like(y, t))),
-    error=_wrong_side(0.5),
-    error_name="error rate",
-    task="classification",
-    threshold=0.5,
+log_loss = _of_two_classes(
+    "log_loss", lambda y, t: _by_example(ops.log_loss(y, _like(y, t))), threshold=0.5
 )
-"""-t log y - (1 - t) log(1 - y) for outputs y in (0, 1) of a network that ends in a sigmoid;
+"""-t log y - (1 - t) log(1 - y) for outputs y in (0, 1) of a network that ends in a sigmoid.
 `binary_cross_entropy` takes the values before the sigmoid, and never overflows."""
 
-hinge = Loss(
-    "hinge",
-    per_example=lambda z, t: _by_example(ops.hinge(z, 2 * _like(z, t) - 1)),
-    error=_wrong_side(0.0),
-    error_name="error rate",
-    task="classification",
-    threshold=0.0,
+hinge = _of_two_classes(
+    "hinge", lambda z, t: _by_example(ops.hinge(z, 2 * _like(z, t) - 1)), threshold=0.0
 )
 """max(0, 1 - z) where the target is 1, max(0, 1 + z) where it is 0: the loss of a support
 vector machine, for targets 0 and 1."""
@@ -258,14 +227,7 @@ def _rosenblatt(z: Array, targets: Array) -> Array:
     return _by_example((predicted - _like(z, targets)) * z)
 
 
-perceptron = Loss(
-    "perceptron",
-    per_example=_rosenblatt,
-    error=_wrong_side(0.0),
-    error_name="error rate",
-    task="classification",
-    threshold=0.0,
-)
+perceptron = _of_two_classes("perceptron", _rosenblatt, threshold=0.0)
 """(y - t) z with y = 1 where z >= 0, else 0: outputs z before the threshold. Its error signal is
 y - t, so that gradient descent on one example is Rosenblatt's rule w += eta (t - y) x."""
 
@@ -341,20 +303,19 @@ def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
         if loss not in LOSSES:
             raise unknown_name("loss", loss, LOSSES)
         return LOSSES[loss]
-    return _adopt(loss)
 
-
-def _adopt(function: Callable[[Array, Array], Array]) -> Loss:
     def per_example(outputs: Array, targets: Array) -> Array:
-        values: Array = function(outputs, targets)
+        values = loss(outputs, targets)
         # A function that returns the mean of the batch: every example gets the mean.
         return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
 
-    def error(outputs: Array, targets: Array) -> Array:
-        values: Array = stop_gradient(per_example(outputs, targets))
-        return values
-
-    return Loss(getattr(function, "__name__", "loss"), per_example, error, "loss", "regression")
+    return Loss(
+        getattr(loss, "__name__", "loss"),
+        per_example,
+        lambda outputs, targets: stop_gradient(per_example(outputs, targets)),
+        "loss",
+        "regression",
+    )
 
 
 def _width(y: Array) -> int:

@@ -1,7 +1,7 @@
 """`Module`: a layer or model as a frozen tree of arrays, layers and configuration.
 
-`fields` says what the fields of a module hold, and `call` what a layer knows while its model is
-called. This file joins the two: every ``__call__`` of a module runs inside a `Call`.
+`fields` defines the fields of a module, and `call` what a layer knows while its model is called.
+This file joins the two: every ``__call__`` of a module runs inside a `Call`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Freeze(type):
 
 
 def _check_declared(module: object) -> None:
-    """Raise where ``__init__`` sets an attribute that is no field: copies would not have it."""
+    """Raise where ``__init__`` sets an attribute that is not a field: copies would not have it."""
     known = roles(module)
     strange = [name for name in vars(module) if name not in known]
     if strange:
@@ -91,6 +91,7 @@ class Module(metaclass=_Freeze):
         super().__init_subclass__()
         dataclass(init=init and "__init__" not in vars(cls), eq=False, repr=False)(cls)
         if "__call__" in cls.__dict__:
+            # mypy forbids assignment to a method; the wrapper has the signature of the method.
             cls.__call__ = _called(cls.__call__)  # type: ignore[method-assign]
         Module.classes[class_name(cls)] = cls
         register(cls)
@@ -167,7 +168,7 @@ class Hook(Protocol):
     def __call__(
         self, path: str, module: Module, inputs: tuple[object, ...], output: object
     ) -> None:
-        """Take note of one layer's call."""
+        """Receive one call of a layer."""
 
 
 _hook: contextvars.ContextVar[Hook | None] = contextvars.ContextVar("hook", default=None)
@@ -184,13 +185,14 @@ def apply(
 
     Args:
         model: a module whose parameters have values.
-        inputs: what the model takes.
+        inputs: the inputs of the model.
         training: whether dropout drops and batch norm uses the batch's own statistics.
         key: a JAX random key, needed by layers that draw random numbers in training.
         hook: receives every layer call.
 
     Returns:
-        ``(output, statistics)``; `tree.replace(model, statistics)` is the model to go on with.
+        ``(output, statistics)``; `tree.replace(model, statistics)` puts the new statistics into the
+        model.
 
     Raises:
         ModelError: a parameter has no values yet, or a layer needs a key and there is none.
@@ -362,10 +364,9 @@ def _settle(before: Any, made: Any) -> Any:
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, Parameter):
-        return f"<{'x'.join(map(str, value.shape)) or 'scalar'}, no values yet>"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"<{'x'.join(map(str, value.shape)) or 'scalar'} {value.dtype}>"
+        kind = ", no values yet" if isinstance(value, Parameter) else f" {value.dtype}"
+        return f"<{'x'.join(map(str, value.shape)) or 'scalar'}{kind}>"
     if isinstance(value, tuple) and any(isinstance(child, Module) for child in value):
         inner = "\n".join(f"  {child!r},".replace("\n", "\n  ") for child in value)
         return f"(\n{inner}\n)"

@@ -10,9 +10,8 @@ from types import MappingProxyType
 
 from clearprop import ops
 from clearprop.autodiff import grad
-from clearprop.errors import ShapeError
-from clearprop.nn.activation import Activation
-from clearprop.nn.checks import positive_sizes
+from clearprop.nn.activation import Activation, ActivationLike
+from clearprop.nn.checks import last_axis, positive_sizes
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, zeros
 from clearprop.nn.module import Module
@@ -72,7 +71,7 @@ class Neuron(Module):
     def __init__(
         self,
         inputs: int,
-        kind: Callable[[Array], Array] | str = "sigmoid",
+        kind: ActivationLike = "sigmoid",
         *,
         weight_init: Initializer = glorot_uniform,
     ) -> None:
@@ -83,21 +82,14 @@ class Neuron(Module):
         self.inputs = inputs
 
     def __call__(self, x: Array) -> Array:
-        y: Array = self.function(self.total(x))
-        return y
+        return self.function(self.total(x))
 
     def total(self, x: Array) -> Array:
         """Return the total input z = b + w x, (...,)."""
-        if not x.shape or x.shape[-1] != self.inputs:
-            raise ShapeError(
-                "the neuron has one weight for each input",
-                given=f"input {tuple(x.shape)}",
-                expected=f"(..., {self.inputs})",
-                fix=f"nn.Neuron({x.shape[-1] if x.shape else 1})",
-            )
+        last_axis(x, self.inputs, f"nn.Neuron({x.shape[-1] if x.shape else 1})")
         return (ops.matmul(x, self.weight) + self.bias)[..., 0]
 
     def slope(self, x: Array) -> Array:
-        """Return dy/dz at the total input of x, as the tape has it, (...,)."""
+        """Return dy/dz at the total input of x, by automatic differentiation, (...,)."""
         slopes: Array = grad(lambda z: self.function(z).sum())(self.total(x))
         return slopes

@@ -6,8 +6,6 @@ and the output back to bfloat16.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from clearprop import ops
@@ -197,26 +195,20 @@ class LocalResponseNorm(Module):
     Source: Krizhevsky, Sutskever and Hinton (2012), with their n, k, alpha and beta.
     """
 
-    size: int = static()
-    alpha: float = static()
-    beta: float = static()
-    k: float = static()
+    size: int = static(default=5)
+    alpha: float = static(default=1e-4, kw_only=True)
+    beta: float = static(default=0.75, kw_only=True)
+    k: float = static(default=2.0, kw_only=True)
 
-    def __init__(
-        self, size: int = 5, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0
-    ) -> None:
-        positive_sizes("LocalResponseNorm", size=size)
-        if size % 2 == 0:
+    def __post_init__(self) -> None:
+        positive_sizes("LocalResponseNorm", size=self.size)
+        if self.size % 2 == 0:
             raise ConfigurationError(
                 "size must be odd, so that the window has a middle channel",
                 where="LocalResponseNorm",
-                given=f"size={size}",
-                fix=f"size={size + 1}",
+                given=f"size={self.size}",
+                fix=f"size={self.size + 1}",
             )
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
 
     def __call__(self, x: Array) -> Array:
         channels, reach = x.shape[-1], self.size // 2
@@ -232,5 +224,5 @@ def _widened(x: Array) -> Array:
     return x if x.dtype == wide else ops.astype(x, wide)
 
 
-def _narrowed(y: Array, like: Any) -> Array:
+def _narrowed(y: Array, like: Array) -> Array:
     return ops.astype(y, like.dtype) if like.dtype.itemsize < 4 else y

@@ -7,14 +7,13 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
-from clearprop.nn.fields import Array, static
+from clearprop.nn.fields import Array, Size, static
 from clearprop.nn.module import Module
-
-Size = int | tuple[int, ...]
 
 
 class _Pool(Module):
@@ -24,16 +23,12 @@ class _Pool(Module):
     operation: ClassVar[Callable[..., Any]]
 
     window: Size = static()
-    stride: Size | None = static()
-    padding: Size | str = static()
+    stride: Size | None = static(default=None, kw_only=True)
+    padding: Size | str = static(default=0, kw_only=True)
 
-    def __init__(
-        self, window: Size, *, stride: Size | None = None, padding: Size | str = 0
-    ) -> None:
-        positive_sizes(type(self).__name__, window=window, stride=stride or window)
-        self.window = window
-        self.stride = stride
-        self.padding = padding
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        positive_sizes(kind, window=self.window, stride=self.stride or self.window)
 
     def __call__(self, x: Array) -> Array:
         if len(x.shape) != self.axes + 2:
@@ -43,13 +38,22 @@ class _Pool(Module):
                 given=f"input {tuple(x.shape)}",
                 expected=f"(batch, {'size, ' * self.axes}channels)",
             )
-        pool = type(self).operation
         window = (self.window,) * self.axes if isinstance(self.window, int) else self.window
-        pooled: Array = pool(x, window=window, stride=self.stride, padding=self.padding)
+        pooled: Array = type(self).operation(
+            x, window=window, stride=self.stride, padding=self.padding
+        )
         return pooled
 
 
-class MaxPool1d(_Pool, init=False):
+class _MaxPool(_Pool):
+    operation = ops.max_pool
+
+
+class _AvgPool(_Pool):
+    operation = ops.average_pool
+
+
+class MaxPool1d(_MaxPool):
     """The largest value of each window along one axis, channel by channel.
 
     y[j] = max over i of x[s j + i - p], stride s, padding p.
@@ -72,10 +76,9 @@ class MaxPool1d(_Pool, init=False):
     """
 
     axes = 1
-    operation = ops.max_pool
 
 
-class MaxPool2d(_Pool, init=False):
+class MaxPool2d(_MaxPool):
     """The largest value of each window of an image, channel by channel.
 
     y[i, j] = max over (a, b) of x[s i + a - p, s j + b - p], stride s, padding p.
@@ -84,10 +87,7 @@ class MaxPool2d(_Pool, init=False):
 
     Shapes: x (batch, height, width, channels), y (batch, height', width', channels).
 
-    Args:
-        window: k, one number for all axes or one for each.
-        stride: s; the window when None.
-        padding: p, or the name of a padding that `ops.max_pool` knows.
+    The arguments are those of `MaxPool1d`.
 
     Raises:
         ConfigurationError: a size is not positive.
@@ -103,10 +103,9 @@ class MaxPool2d(_Pool, init=False):
     """
 
     axes = 2
-    operation = ops.max_pool
 
 
-class MaxPool3d(_Pool, init=False):
+class MaxPool3d(_MaxPool):
     """The largest value of each window of a volume, channel by channel.
 
     y[i, j, k] = max over (a, b, c) of x[s i + a - p, s j + b - p, s k + c - p]
@@ -116,10 +115,7 @@ class MaxPool3d(_Pool, init=False):
 
     Shapes: x (batch, depth, height, width, channels), y (batch, depth', height', width', channels).
 
-    Args:
-        window: k, one number for all axes or one for each.
-        stride: s; the window when None.
-        padding: p, or the name of a padding that `ops.max_pool` knows.
+    The arguments are those of `MaxPool1d`.
 
     Raises:
         ConfigurationError: a size is not positive.
@@ -132,10 +128,9 @@ class MaxPool3d(_Pool, init=False):
     """
 
     axes = 3
-    operation = ops.max_pool
 
 
-class AvgPool1d(_Pool, init=False):
+class AvgPool1d(_AvgPool):
     """The mean of each window along one axis, channel by channel.
 
     y[j] = mean over i of x[s j + i - p], stride s, padding p.
@@ -158,10 +153,9 @@ class AvgPool1d(_Pool, init=False):
     """
 
     axes = 1
-    operation = ops.average_pool
 
 
-class AvgPool2d(_Pool, init=False):
+class AvgPool2d(_AvgPool):
     """The mean of each window of an image, channel by channel.
 
     y[i, j] = mean over (a, b) of x[s i + a - p, s j + b - p], stride s, padding p.
@@ -170,10 +164,7 @@ class AvgPool2d(_Pool, init=False):
 
     Shapes: x (batch, height, width, channels), y (batch, height', width', channels).
 
-    Args:
-        window: k, one number for all axes or one for each.
-        stride: s; the window when None.
-        padding: p, or the name of a padding that `ops.average_pool` knows.
+    The arguments are those of `AvgPool1d`.
 
     Raises:
         ConfigurationError: a size is not positive.
@@ -187,10 +178,9 @@ class AvgPool2d(_Pool, init=False):
     """
 
     axes = 2
-    operation = ops.average_pool
 
 
-class AvgPool3d(_Pool, init=False):
+class AvgPool3d(_AvgPool):
     """The mean of each window of a volume, channel by channel.
 
     y[i, j, k] = mean over (a, b, c) of x[s i + a - p, s j + b - p, s k + c - p]
@@ -200,10 +190,7 @@ class AvgPool3d(_Pool, init=False):
 
     Shapes: x (batch, depth, height, width, channels), y (batch, depth', height', width', channels).
 
-    Args:
-        window: k, one number for all axes or one for each.
-        stride: s; the window when None.
-        padding: p, or the name of a padding that `ops.average_pool` knows.
+    The arguments are those of `AvgPool1d`.
 
     Raises:
         ConfigurationError: a size is not positive.
@@ -216,7 +203,6 @@ class AvgPool3d(_Pool, init=False):
     """
 
     axes = 3
-    operation = ops.average_pool
 
 
 class GlobalAvgPool(Module):
@@ -279,9 +265,8 @@ class AdaptiveAvgPool(Module):
 
     parts: Size = static()
 
-    def __init__(self, parts: Size) -> None:
-        positive_sizes("AdaptiveAvgPool", parts=parts)
-        self.parts = parts
+    def __post_init__(self) -> None:
+        positive_sizes("AdaptiveAvgPool", parts=self.parts)
 
     def __call__(self, x: Array) -> Array:
         axes = _places(x)
@@ -298,7 +283,7 @@ class AdaptiveAvgPool(Module):
         return x
 
 
-def _weights(size: int, parts: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _weights(size: int, parts: int) -> NDArray[np.float64]:
     """Return the weight of each entry in the mean of each part, (size, parts)."""
     weights = np.zeros((size, parts))
     for i in range(parts):

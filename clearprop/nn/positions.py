@@ -1,8 +1,8 @@
-"""Places of a sequence as numbers: sinusoidal, learned and rotary.
+"""The places of a sequence as vectors: sinusoidal, learned and rotary positions.
 
 Attention alone ignores the order of its keys; positions add the order to the features.
 
-Shapes: B examples, T places, D features (even where they go in pairs).
+Shapes: B examples, T places, D features (an even number where they form pairs).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def angles(places: Array, features: int, base: float = BASE) -> Array:
 
 
 def sinusoidal(places: Array, features: int) -> Array:
-    """Return places as waves: p_2i = sin(angle_i), p_2i+1 = cos(angle_i), shape (..., D).
+    """Return waves of the places: p_2i = sin(angle_i), p_2i+1 = cos(angle_i), shape (..., D).
 
     >>> print([f"{wave:.2f}" for wave in sinusoidal(jnp.array(1), 2)])
     ['0.84', '0.54']
@@ -95,11 +95,13 @@ class SinusoidalPositions(Module):
 
     features: int = static()
 
-    def __init__(self, features: int) -> None:
-        positive_sizes("SinusoidalPositions", features=features)
-        if features % 2:
-            raise ConfigurationError("sines and cosines come in pairs", given=f"{features=}")
-        self.features = features
+    def __post_init__(self) -> None:
+        positive_sizes("SinusoidalPositions", features=self.features)
+        if self.features % 2:
+            raise ConfigurationError(
+                "the number of features must be even, because sines and cosines come in pairs",
+                given=f"features={self.features}",
+            )
 
     def __call__(self, x: Array, start: int | Array = 0) -> Array:
         places = start + jnp.arange(x.shape[-2])
@@ -138,7 +140,7 @@ class LearnedPositions(Module):
         begun = 0 if isinstance(start, jax.core.Tracer) else int(start)
         if self.length < begun + T:
             raise ShapeError(
-                "the sequence has more places than there are positions",
+                "the sequence has more places than the layer has positions",
                 given=f"input {tuple(x.shape)}" + (f", from place {begun} on" if begun else ""),
                 expected=f"at most {self.length} places",
                 fix="cut the sequence, or make the model with a longer context",

@@ -1,7 +1,7 @@
-"""One pass through layers, recorded: the tape, every layer's call, and every error signal.
+"""The recording of one pass: its tape, the call of every layer, and every error signal.
 
-A `Recording` serves everything that looks inside a pass: `summary`, the recordings of a training,
-the search for the first number that is not finite, `capture` and `explain`.
+Everything that looks inside a pass uses a `Recording`: `summary`, the recordings of a training, the
+search for the first number that is not finite, `capture` and `explain`.
 
 Shape letters: B examples.
 """
@@ -23,11 +23,11 @@ from clearprop.autodiff.misuse import teach_misuse
 from clearprop.autodiff.sweep import Place
 from clearprop.autodiff.transforms import Variables
 from clearprop.errors import ModelError, ShapeError
+from clearprop.nn.fields import Array
 from clearprop.nn.losses import Loss, find_loss
 from clearprop.nn.module import Module, apply, is_initialized, parameters
 
 Tree = TypeVar("Tree")
-Array = jax.Array
 LossLike = str | Loss | Callable[[Array, Array], Array]
 """The name of a loss, a `Loss`, or a function (outputs, targets) -> value of E."""
 
@@ -55,7 +55,7 @@ class LayerCall:
 
 
 class Recording:
-    """One pass as it was computed, and its error signals after `sweep`.
+    """One recorded pass, and its error signals after `sweep`.
 
     It is a hook for `nn.apply`, which calls it after every layer. `recorded` makes one, and closes
     its tape at the end of the pass.
@@ -77,23 +77,22 @@ class Recording:
     def __call__(
         self, path: str, module: object, inputs: tuple[object, ...], output: object
     ) -> None:
-        """Record one layer's call, but not one in a backward pass that computes layers again."""
+        """Record a call of a layer, except where a backward pass computes layers again."""
         if not self.tape.closed:
             self._times[path] += 1
             self.calls.append(LayerCall(path, layer_kind(module), self._times[path], output))
 
     def variables(self, values: Tree) -> Tree:
-        """Return a tree with every floating-point leaf boxed: its error signal can be asked for."""
-        boxed: Tree = Variables(self.tape, values).tree
-        return boxed
+        """Return a tree with every floating-point leaf boxed, so that it gets an error signal."""
+        return Variables(self.tape, values).tree
 
     def sweep(self, objective: Value, keep: object = None, passed: bool = False) -> None:
-        """Compute the error signals dE/dvalue, by one pass backward from the objective E.
+        """Compute the error signals dE/dvalue by one backward pass from the objective E.
 
         Args:
-            objective: E, a scalar. Where it does not depend on a variable nothing is computed.
+            objective: E, a scalar. If it depends on no variable, nothing is computed.
             keep: a tree of the values whose error signals are wanted; None keeps all.
-            passed: whether what each node passes to each input is kept too.
+            passed: whether to keep also what each node passes to each of its inputs.
         """
         if not isinstance(objective, Traced) or self.place(objective) is None:
             return
@@ -119,7 +118,7 @@ class Recording:
     def error(self, values: Tree) -> Tree:
         """Return the error signals of a tree of values, each with the shape of its value.
 
-        It is 0 where no error signal arrives, None where none can: at integers and constants.
+        An error signal is 0 where none arrives. It is None for integers and constants.
         """
         errors: Tree = jax.tree.map(self._error, values)
         return errors
@@ -133,7 +132,7 @@ class Recording:
 
 @contextmanager
 def recorded(tape: Tape | None = None) -> Iterator[Recording]:
-    """Give the recording of what is computed inside the block; afterwards its tape is closed.
+    """Record what is computed inside the block, and close the tape at its end.
 
     >>> from clearprop.nn import Linear
     >>> model = Linear(2, 1).init(0)
@@ -160,7 +159,7 @@ class ModelPass:
         recording: of it.
         parameters: the boxed parameters by path.
         inputs: the model's input, its floating-point arrays boxed.
-        end_of_model: how many nodes the tape had when the model had computed its output.
+        end_of_model: the number of nodes on the tape after the output of the model.
         objective: E.
     """
 
@@ -185,9 +184,9 @@ def record_model(
 
     Args:
         model: with values in its parameters.
-        x: its input, (B, ...), or a tree of such.
+        x: the input of the model: an array (B, ...), or a tree of such arrays.
         y: the targets, as the loss takes them.
-        loss: whose value is E.
+        loss: the loss whose value is E.
         training: whether layers behave as in training.
         key: a JAX random key, for layers that draw random numbers in training.
         tape: to record on; a new one unless given.
@@ -205,7 +204,7 @@ def record_model(
 
 
 def check_examples(model: Module, x: object) -> None:
-    """Raise unless a model has values and its input is a batch.
+    """Check that a model has values and that its input is a batch.
 
     Raises:
         ModelError: the parameters have no values yet.

@@ -5,19 +5,18 @@ Only classes that are already loaded are looked up by name; a file can never cau
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TypeAlias
 
 import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.errors import CheckpointError, ModelError, nearest
-from clearprop.nn.fields import Parameter, rebuild, roles
+from clearprop.nn.fields import Parameter, rebuild, roles, values
 from clearprop.nn.initializers import zeros
 from clearprop.nn.module import Module, class_name
 
 Structure: TypeAlias = dict[str, "Structure"] | list["Structure"] | str | int | float | bool | None
-"""What JSON can hold."""
+"""A value that JSON can represent."""
 
 
 def to_structure(value: object) -> Structure:
@@ -32,7 +31,7 @@ def to_structure(value: object) -> Structure:
     {'class': 'Dropout', 'fields': {'rate': 0.5}}
     """
     if isinstance(value, Module):
-        fields = {f.name: to_structure(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {name: to_structure(content) for name, content in values(value).items()}
         return {"class": class_name(type(value)), "fields": fields}
     if isinstance(value, ops.Operation):
         return {"operation": value.name}
@@ -102,14 +101,8 @@ def _module(name: str, fields: dict[str, object], where: str) -> Module:
             given=", ".join(sorted(fields)),
             expected=", ".join(sorted(known)),
         )
-    values = {
-        key: _checked(_read(child, f"{where}.{key}"), known[key], f"{where}.{key}")
-        for key, child in fields.items()
-    }
-    return rebuild(cls, values)
-
-
-def _checked(value: object, role: str, where: str) -> object:
-    if role == "static" and isinstance(value, Parameter | Module):
-        raise CheckpointError("a static field holds an array", where=where)
-    return value
+    contents = {key: _read(child, f"{where}.{key}") for key, child in fields.items()}
+    for key, value in contents.items():
+        if known[key] == "static" and isinstance(value, Parameter | Module):
+            raise CheckpointError("a static field holds an array", where=f"{where}.{key}")
+    return rebuild(cls, contents)

@@ -1,4 +1,4 @@
-"""The summary of a model: layers, output shapes, parameters and operations per example."""
+"""The summary of a model: its layers, their output shapes, parameters and operations."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop.autodiff import stop_gradient
-from clearprop.nn.fields import Parameter
+from clearprop.nn.fields import Parameter, Shape
 from clearprop.nn.module import Module, apply, modules, parameters
 from clearprop.nn.recording import LayerCall, recorded
 from clearprop.tree import replace
 
-Shape: TypeAlias = tuple[int, ...]
 Inputs: TypeAlias = jax.ShapeDtypeStruct | dict[str, jax.ShapeDtypeStruct]
 
 
@@ -29,19 +28,19 @@ class LayerSummary:
         path: of the layer; the model itself has ``""``.
         name: the path relative to the layer around it.
         kind: the layer's class, or the activation's name.
-        calls: how often one pass calls the layer.
-        output_shape: of one example, without the batch axis, at the layer's last call.
-        parameters: how many learned numbers this layer has, those of inner layers not counted.
-        operations: arithmetic operations for one example, those of inner layers not counted; a
-            multiply-add is two.
-        depth: how many layers the layer is inside of.
+        calls: how many times one pass calls the layer.
+        output_shape: the shape of the output of the last call, without the batch axis.
+        parameters: the number of learned numbers of this layer, without those of inner layers.
+        operations: the number of arithmetic operations for one example, without those of inner
+            layers. A multiply-add counts as two operations.
+        depth: the number of called layers around this layer.
     """
 
     path: str
     name: str
     kind: str
     calls: int
-    output_shape: tuple[int, ...]
+    output_shape: Shape
     parameters: int
     operations: int
     depth: int
@@ -49,7 +48,13 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """The layers of a model in the order in which they are called."""
+    """The summary of a model: one row for each layer, outer layers before inner ones.
+
+    Attributes:
+        name: the class of the model.
+        input_shape: the shape of one example, or the shapes of several inputs by name.
+        layers: the rows.
+    """
 
     name: str
     input_shape: Shape | Mapping[str, Shape]
@@ -57,12 +62,12 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Learned numbers in the whole model."""
+        """The number of learned numbers of the whole model."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def operations(self) -> int:
-        """Arithmetic operations of one forward pass of one example."""
+        """The number of arithmetic operations in one forward pass of one example."""
         return sum(layer.operations for layer in self.layers)
 
     def __str__(self) -> str:
@@ -105,13 +110,13 @@ def summary(
 
     Args:
         model: with or without values in its parameters.
-        input_shape: of one example, without the batch axis; of several inputs by name, a shape for
-            each name.
-        dtype: of the input, such as ``jnp.int32`` for token ids; of several inputs a dtype for
-            each name.
+        input_shape: the shape of one example, without the batch axis. For a model with several
+            named inputs, a dict with one shape for each name.
+        dtype: the dtype of the input, such as ``jnp.int32`` for tokens, or a dict with one dtype
+            for each name.
 
     Raises:
-        ShapeError: the shapes do not fit the model. The message names the first layer where not.
+        ShapeError: the input does not fit the model. The message names the layer where it fails.
 
     >>> from clearprop import nn
     >>> print(summary(nn.Sequential([nn.Linear(2, 8), "tanh", nn.Linear(8, 1)]), (2,)))
@@ -136,7 +141,7 @@ def summary(
     shapes: dict[str, Shape] = {}
 
     def run(values: Module, x: Inputs) -> object:
-        # On a tape every operation is written down with its layer, Python's operators too.
+        # The tape records every operation with the path of its layer, also Python's operators.
         with recorded() as recording:
             boxed = replace(values, recording.variables(parameters(values)))
             output = apply(boxed, recording.variables(x), hook=recording)[0]
@@ -145,7 +150,7 @@ def summary(
                 result = node.outputs if len(node.outputs) > 1 else node.outputs[0]
                 counted[node.layer] += node.operation.count(result, node.inputs, node.parameters)
         for call in recording.calls:
-            # A layer with a memory returns its last state behind its output.
+            # A recurrent layer may return a tuple: its output, then its last state.
             first = call.output
             if isinstance(first, tuple) and first:
                 first = first[0]
@@ -154,8 +159,11 @@ def summary(
 
     jax.eval_shape(run, shaped, _inputs(input_shape, dtype))
     order = [path for path in modules(model) if path in called]
-    order += [path for path in called if path not in order]  # layers made on the way
-    own = _own_parameters(model, order)
+    order += [path for path in called if path not in order]  # layers that were made during the call
+    # The numbers of an inner layer that is never called count for the called layer around it.
+    learned: Counter[str] = Counter()
+    for path, leaf in parameters(model).items():
+        learned[_around(path, order)] += leaf.size
     layers = tuple(
         LayerSummary(
             path=path,
@@ -163,7 +171,7 @@ def summary(
             kind=called[path].kind,
             calls=called[path].number,
             output_shape=shapes[path],
-            parameters=own[path],
+            parameters=learned[path],
             operations=counted[path],
             depth=_depth(path, order),
         )
@@ -176,7 +184,7 @@ def summary(
 def _inputs(
     shape: Shape | Mapping[str, Shape], dtype: DTypeLike | Mapping[str, DTypeLike]
 ) -> Inputs:
-    """Return the shapes and types of a batch of one example."""
+    """Return the shapes and dtypes of a batch with one example."""
     if not isinstance(shape, Mapping):
         return jax.ShapeDtypeStruct((1, *shape), dtype)
     types = dict.fromkeys(shape, dtype) if not isinstance(dtype, Mapping) else dtype
@@ -184,7 +192,7 @@ def _inputs(
 
 
 def _around(path: str, called: list[str]) -> str:
-    """Return the path of the innermost called layer around one."""
+    """Return the path of the innermost called layer that contains the layer at a path."""
     outer = path.rpartition(".")[0]
     while outer and outer not in called:
         outer = outer.rpartition(".")[0]
@@ -195,13 +203,5 @@ def _depth(path: str, called: list[str]) -> int:
     return 0 if not path else 1 + _depth(_around(path, called), called)
 
 
-def _own_parameters(model: Module, called: list[str]) -> Counter[str]:
-    """Count the learned numbers of each called layer, with those of uncalled layers inside it."""
-    own: Counter[str] = Counter()
-    for path, leaf in parameters(model).items():
-        own[_around(path, called)] += leaf.size
-    return own
-
-
-def _sizes(shape: tuple[int, ...]) -> str:
+def _sizes(shape: Shape) -> str:
     return " x ".join(map(str, shape)) or "scalar"

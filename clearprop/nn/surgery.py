@@ -1,4 +1,4 @@
-"""Features of any layer of a model, and models with other layers in them, such as a new head.
+"""The output of any layer of a model, and models with a replaced layer, such as a new head.
 
 The model itself is never changed. To train a new head alone, give `fit` the paths of all other
 layers: ``freeze=[...]``.
@@ -39,10 +39,10 @@ def layer_at(model: Module, path: str) -> Module:
 def replace_layer(model: Model, path: str, layer: Module) -> Model:
     """Return the model with another layer at a path; all others keep their values.
 
-    A new layer has no values yet; ``init`` gives values to its parameters and leaves all others.
+    A new layer has no values yet; ``init`` gives values to its parameters and changes no others.
 
     Raises:
-        ConfigurationError: there is no layer at the path; the nearest is suggested.
+        ConfigurationError: there is no layer at the path; the nearest path is suggested.
         ModelError: the path is that of the model itself.
 
     >>> from clearprop.nn.containers import Sequential
@@ -67,18 +67,18 @@ def features(
     Where the layer is used several times in a pass, the last output is returned.
 
     Args:
-        model: with values; it stays as it is.
-        x: inputs as the model takes them, (N, ...), or a dict of such arrays.
+        model: with values in its parameters.
+        x: the inputs of the model: an array (N, ...), or a dict of such arrays.
         path: of a layer, as `modules` and the summary name it; ``""`` is the model.
-        batch_size: examples at a time.
-        flat: whether to return one row of numbers an example, as other classifiers take them.
+        batch_size: the number of examples that are computed at once.
+        flat: whether to return one row of numbers for each example.
 
     Returns:
         (N, ...) as the layer's output, or (N, features).
 
     Raises:
-        ConfigurationError: there is no such layer, the nearest path is suggested; or a batch of no
-            examples.
+        ConfigurationError: there is no such layer (the nearest path is suggested), or the batch
+            size is below 1.
         ModelError: the model does not use this layer, or its output is not one array.
         ShapeError: there are no inputs.
 
@@ -120,7 +120,7 @@ def features(
             raise ModelError(
                 "the output of this layer is not one array",
                 where=path,
-                given="no use of the layer" if part is None else type(part).__name__,
+                given="a layer that is never called" if part is None else type(part).__name__,
                 fix="take the layer that contains it",
             )
         parts.append(np.asarray(part, np.float32))

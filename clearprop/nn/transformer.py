@@ -5,12 +5,12 @@ Shapes: B examples, T places, S places of the memory, D features, F hidden featu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypedDict, Unpack
+from collections.abc import Callable
+from typing import TypedDict
 
-from clearprop.errors import ConfigurationError
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.attention import Cache, MultiHeadAttention, Place
+from clearprop.nn.checks import one_of
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, Initializer, static
 from clearprop.nn.initializers import glorot_uniform
@@ -28,26 +28,23 @@ def normalization(kind: str, features: int, epsilon: float = 1e-5) -> Module:
     >>> normalization("rms", 8)
     RMSNorm(scale=<8, no values yet>, features=8, epsilon=1e-05)
     """
-    if kind not in NORMALIZATIONS:
-        raise ConfigurationError(
-            "unknown normalization", given=repr(kind), expected=" or ".join(NORMALIZATIONS)
-        )
+    one_of("normalization", NORMALIZATIONS, kind=kind)
     return NORMALIZATIONS[kind](features, epsilon=epsilon)
 
 
 class BlockOptions(TypedDict, total=False):
-    """The arguments by name that every block takes; see `TransformerBlock`."""
+    """The arguments by name of every block; see `TransformerBlock`."""
 
     norm_first: bool
     dropout: float
-    activation: Callable[[Array], Array] | str
+    activation: ActivationLike
     norm: str
     epsilon: float
     bias: bool
 
 
 class EncoderOptions(BlockOptions, total=False):
-    """The arguments by name that `TransformerBlock` takes beside these."""
+    """All arguments by name of `TransformerBlock`: those of every block and its own."""
 
     causal: bool
     key_value_heads: int | None
@@ -91,7 +88,7 @@ class FeedForward(Module):
         features: int,
         hidden_features: int,
         *,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         dropout: float = 0.0,
         bias: bool = True,
         weight_init: Initializer = glorot_uniform,
@@ -121,8 +118,8 @@ class TransformerBlock(Module):
         heads: of the attention.
         hidden_features: F; 4 D when None.
         causal: whether a place attends only to itself and to earlier places.
-        norm_first: which of the two orders.
-        dropout: rate after both parts, inside the network and of the attention's weights.
+        norm_first: whether to normalize first.
+        dropout: rate after both parts, inside the network, and on the weights of the attention.
         activation: of the network.
         norm: "layer" or "rms".
         epsilon: of the normalization.
@@ -156,7 +153,7 @@ class TransformerBlock(Module):
         causal: bool = False,
         norm_first: bool = True,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         norm: str = "layer",
         epsilon: float = 1e-5,
         key_value_heads: int | None = None,
@@ -248,7 +245,7 @@ class DecoderBlock(Module):
         memory_features: int | None = None,
         norm_first: bool = True,
         dropout: float = 0.0,
-        activation: Callable[[Array], Array] | str = "gelu",
+        activation: ActivationLike = "gelu",
         norm: str = "layer",
         epsilon: float = 1e-5,
         bias: bool = True,
@@ -330,123 +327,3 @@ def _extended(
         return y
 
     return _sublayer(block, block.attention_norm, attend, x), after
-
-
-class TransformerEncoder(Module):
-    """Blocks one after the other, and a normalization: y = N(block_n(... block_1(x))).
-
-    Shapes: x (B, T, D), y the same; the mask is that of `MultiHeadAttention`.
-
-    Args:
-        features: D.
-        heads: of the attention.
-        layers: how many blocks.
-        hidden_features: F; 4 D when None.
-        options: of each `TransformerBlock`.
-
-    Raises:
-        ConfigurationError: a size is not positive, or the heads do not divide the features.
-        ShapeError: the inputs or masks do not fit, or a sequence is empty.
-
-    >>> import jax.numpy as jnp
-    >>> TransformerEncoder(8, 2, layers=2).init(0)(jnp.ones((1, 5, 8))).shape
-    (1, 5, 8)
-
-    Source: Vaswani et al. (2017), whose encoder has no normalization after the last block.
-    """
-
-    blocks: tuple[TransformerBlock, ...]
-    norm: Module
-
-    def __init__(
-        self,
-        features: int,
-        heads: int,
-        *,
-        layers: int,
-        hidden_features: int | None = None,
-        **options: Unpack[EncoderOptions],
-    ) -> None:
-        self.blocks = tuple(
-            TransformerBlock(features, heads, hidden_features, **options) for _ in range(layers)
-        )
-        self.norm = normalization(
-            options.get("norm", "layer"), features, options.get("epsilon", 1e-5)
-        )
-
-    def __call__(self, x: Array, mask: Array | None = None) -> Array:
-        for block in self.blocks:
-            x = block(x, mask)
-        y: Array = self.norm(x)
-        return y
-
-
-class TransformerDecoder(Module):
-    """Blocks that also attend to a memory, then a norm: y = N(block_n(... block_1(x, m) ..., m)).
-
-    Shapes: x (B, T, D), memory m (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.
-
-    Args:
-        features: D.
-        heads: of the attention.
-        layers: how many blocks.
-        hidden_features: F; 4 D when None.
-        options: of each `DecoderBlock`.
-
-    Raises:
-        ConfigurationError: a size is not positive, or the heads do not divide the features.
-        ShapeError: the inputs or masks do not fit, or a sequence is empty.
-
-    >>> import jax.numpy as jnp
-    >>> decoder = TransformerDecoder(8, 2, layers=2).init(0)
-    >>> decoder(jnp.ones((1, 5, 8)), jnp.ones((1, 3, 8))).shape
-    (1, 5, 8)
-
-    Source: Vaswani et al. (2017), whose decoder has no normalization after the last block.
-    """
-
-    blocks: tuple[DecoderBlock, ...]
-    norm: Module
-
-    def __init__(
-        self,
-        features: int,
-        heads: int,
-        *,
-        layers: int,
-        hidden_features: int | None = None,
-        **options: Unpack[BlockOptions],
-    ) -> None:
-        self.blocks = tuple(
-            DecoderBlock(features, heads, hidden_features, **options) for _ in range(layers)
-        )
-        self.norm = normalization(
-            options.get("norm", "layer"), features, options.get("epsilon", 1e-5)
-        )
-
-    def __call__(
-        self,
-        x: Array,
-        memory: Array,
-        mask: Array | None = None,
-        memory_mask: Array | None = None,
-    ) -> Array:
-        for block in self.blocks:
-            x = block(x, memory, mask, memory_mask)
-        y: Array = self.norm(x)
-        return y
-
-    def extend(
-        self,
-        x: Array,
-        memory: Array,
-        caches: Sequence[Cache],
-        start: Place = 0,
-        memory_mask: Array | None = None,
-    ) -> tuple[Array, tuple[Cache, ...]]:
-        """Return y for the next places, and the caches with them, one for each block."""
-        after = []
-        for block, before in zip(self.blocks, caches, strict=True):
-            x, cache = block.extend(x, memory, before, start, memory_mask)
-            after.append(cache)
-        return self.norm(x), tuple(after)

@@ -47,7 +47,7 @@ class WeightNorm(Module):
         self.gain = parameter((weight.shape[-1],), ones)
 
     def after_init(self) -> Self:
-        """Return the layer with the gain at the length of the direction."""
+        """Return the layer with a gain that is the length of its weight v."""
         v = _weight_of(self.layer)
         axes = tuple(range(len(v.shape) - 1))
         return self.replace(gain=ops.sqrt(ops.sum(ops.square(v), axis=axes)))

@@ -6,7 +6,6 @@ Shape letters: B batch, I inputs, H units, C connections.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,19 +16,19 @@ from clearprop import ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError
 from clearprop.nn import draws
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.checks import last_axis, positive_sizes
-from clearprop.nn.fields import Array, Initializer, parameter, static
+from clearprop.nn.fields import Array, Initializer, Shape, parameter, static
 from clearprop.nn.initializers import zeros
 from clearprop.nn.linear import Linear
 from clearprop.nn.module import Module
 
 Connections = NDArray[np.bool_]
-"""Which input (row) goes to which unit (column), (I, H)."""
+"""Whether each input (row) is connected to each unit (column), (I, H)."""
 
 
 class PartiallyConnected(Module):
-    """A layer in which some inputs go to some units only: y = x W + b.
+    """A layer in which each unit is connected to some of the inputs: y = x W + b.
 
     W is zero where there is no connection. Only the weights of connections are learned, saved and
     counted. Initial values are Glorot's for the existing connections:
@@ -75,15 +74,14 @@ class PartiallyConnected(Module):
     ) -> None:
         wired = _checked(connections)
         self.in_features, self.out_features = wired.shape
-        # Text is plain data for a saved model, and Python keeps its hash, which every call needs.
+        # A string can be saved as plain data, and Python keeps its hash, which every call needs.
         self.pattern = np.packbits(wired.T).tobytes().hex()
-        first = weight_init or _glorot_of(wired)
-        self.weight = parameter((int(wired.sum()),), first)
+        self.weight = parameter((int(wired.sum()),), weight_init or _glorot_of(wired))
         self.bias = parameter((wired.shape[1],), zeros) if bias else None
 
     @property
     def connections(self) -> Connections:
-        """Which input goes to which unit, (I, H)."""
+        """Whether each input (row) is connected to each unit (column), (I, H)."""
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(self.pattern), np.uint8))
         size = self.in_features * self.out_features
         return bits[:size].astype(bool).reshape(self.out_features, self.in_features).T
@@ -153,7 +151,7 @@ class Lateral(Module):
         in_features: int,
         units: int,
         *,
-        activation: Callable[[Array], Array] | str = ops.relu,
+        activation: ActivationLike = ops.relu,
         rounds: int = 5,
         tolerance: float | None = None,
         lateral_init: Initializer | None = None,
@@ -187,8 +185,7 @@ class Lateral(Module):
             return self._unless_stopped(y, new), None
 
         # In the first round y is zero.
-        last: Array = ops.scan(round_of, first, length=self.rounds - 1)[0]
-        return last
+        return ops.scan(round_of, first, length=self.rounds - 1)[0]
 
     def _unless_stopped(self, y: Array, new: Array) -> Array:
         if self.tolerance is None:
@@ -198,7 +195,7 @@ class Lateral(Module):
 
 
 def windows(size: tuple[int, ...], window: int, stride: int = 1) -> Connections:
-    """Return connections in which each unit sees a window of a line, a picture or a block.
+    """Return connections in which each unit sees a window of a sequence, a picture or a volume.
 
     A convolution has the same connections, but shares its weights over all places. This is the
     locally connected layer.
@@ -256,7 +253,7 @@ def blocks(inputs: int, units: int, groups: int) -> Connections:
 
 
 def scattered(inputs: int, units: int, each: int, seed: int = 0) -> Connections:
-    """Return connections in which each unit has so many inputs, drawn at random.
+    """Return connections from ``each`` inputs, drawn at random, to every unit.
 
     >>> scattered(64, 10, each=8).sum(axis=0).tolist()
     [8, 8, 8, 8, 8, 8, 8, 8, 8, 8]
@@ -264,7 +261,7 @@ def scattered(inputs: int, units: int, each: int, seed: int = 0) -> Connections:
     positive_sizes("scattered", inputs=inputs, units=units, each=each)
     if each > inputs:
         raise ConfigurationError(
-            "a unit cannot have more inputs than there are",
+            "a unit cannot have more connections than there are inputs",
             where="scattered",
             given=f"each={each} of {inputs}",
         )
@@ -301,7 +298,7 @@ def _glorot_of(wired: Connections) -> Initializer:
     into, out_of = wired.sum(axis=0), wired.sum(axis=1)
     limits = np.sqrt(6 / (into[None] + out_of[:, None])).T[wired.T]
 
-    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+    def make(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
         return draws.uniform(key, shape, dtype, -1.0, 1.0) * jnp.asarray(limits, dtype)
 
     return make

@@ -1,7 +1,7 @@
 """Optimizers that divide each parameter's gradient by the size of its past gradients.
 
-In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
-products, roots and quotients are taken element by element.
+In the equations w are the parameters, g the gradient of the loss at w, and t the number of updates
+made so far. Products, roots and quotients are taken element by element.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
-from clearprop.optim.schedules import Rate, as_schedule
+from clearprop.optim.arithmetic import running_mean, running_square, scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, rated, register_optimizer
+from clearprop.optim.schedules import Rate
 
 
 class AdagradState(NamedTuple):
-    """What `adagrad` remembers.
+    """The state of `adagrad`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -30,7 +31,7 @@ class AdagradState(NamedTuple):
 
 
 class AdadeltaState(NamedTuple):
-    """What `adadelta` remembers.
+    """The state of `adadelta`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -44,7 +45,7 @@ class AdadeltaState(NamedTuple):
 
 
 class RmspropState(NamedTuple):
-    """What `rmsprop` remembers.
+    """The state of `rmsprop`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -87,7 +88,6 @@ def adagrad(
     stochastic optimization*, figure 1, with the diagonal matrix; epsilon is its delta. As PyTorch
     (whose lr_decay a schedule replaces); Optax adds epsilon under the root and starts s at 0.1.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
     epsilon = bounds.not_negative(epsilon, "epsilon")
     initial = bounds.not_negative(initial_accumulator, "initial_accumulator")
 
@@ -95,15 +95,16 @@ def adagrad(
         squared_sum = jax.tree.map(lambda x: jnp.full_like(x, initial), zeros_like(parameters))
         return AdagradState(jnp.zeros((), jnp.int32), squared_sum)
 
-    def update(gradients: Tree, state: AdagradState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
+    def change(factor: Array, gradients: Tree, state: AdagradState) -> tuple[Tree, AdagradState]:
         squared_sum = jax.tree.map(lambda s, g: s + g * g, state.squared_sum, gradients)
         updates = jax.tree.map(
-            lambda s, g: scaled(factor, g) / (jnp.sqrt(s) + epsilon), squared_sum, gradients
+            lambda s, g: scaled(factor, g) / (jnp.sqrt(s) + epsilon),
+            squared_sum,
+            gradients,
         )
-        return updates, AdagradState(state.step + 1, squared_sum)
+        return updates, state._replace(squared_sum=squared_sum)
 
-    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+    return rated(learning_rate, init, change)
 
 
 @register_optimizer
@@ -133,31 +134,28 @@ def adadelta(learning_rate: Rate = 1.0, *, decay: float = 0.95, epsilon: float =
     Source: Zeiler (2012), *ADADELTA: An adaptive learning rate method*, algorithm 1. The learning
     rate is an addition that PyTorch and Optax have too.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
     rho = bounds.decay(decay, "decay")
     epsilon = bounds.positive(epsilon, "epsilon")
 
     def init(parameters: Tree) -> AdadeltaState:
         return AdadeltaState(
-            jnp.zeros((), jnp.int32), zeros_like(parameters), zeros_like(parameters)
+            jnp.zeros((), jnp.int32),
+            zeros_like(parameters),
+            zeros_like(parameters),
         )
 
-    def update(gradients: Tree, state: AdadeltaState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
-        s = jax.tree.map(
-            lambda s, g: rho * s + (1 - rho) * (g * g), state.squared_gradient, gradients
-        )
+    def change(factor: Array, gradients: Tree, state: AdadeltaState) -> tuple[Tree, AdadeltaState]:
+        s = running_square(rho, state.squared_gradient, gradients)
         d = jax.tree.map(
             lambda r, s, g: jnp.sqrt((r + epsilon) / (s + epsilon)) * g,
             state.squared_delta,
             s,
             gradients,
         )
-        r = jax.tree.map(lambda r, d: rho * r + (1 - rho) * (d * d), state.squared_delta, d)
-        updates = jax.tree.map(lambda d: scaled(factor, d), d)
-        return updates, AdadeltaState(state.step + 1, s, r)
+        r = running_square(rho, state.squared_delta, d)
+        return scaled(factor, d), AdadeltaState(state.step, s, r)
 
-    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+    return rated(learning_rate, init, change)
 
 
 @register_optimizer
@@ -196,10 +194,9 @@ def rmsprop(
     Source: Tieleman and Hinton (2012), *Neural networks for machine learning*, lecture 6.5, which
     has neither epsilon nor momentum; centered as Graves (2013), *Generating sequences with
     recurrent neural networks*, equations 38-41. As PyTorch, whose decay (alpha) is 0.99 and rate
-    0.01 where nothing is said; Graves and Optax add epsilon under the root. The variance s - m^2 is
+    0.01 by default. Graves and Optax add epsilon under the root. The variance s - m^2 is
     kept from falling below zero by rounding.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
     rho = bounds.decay(decay, "decay")
     epsilon = bounds.not_negative(epsilon, "epsilon")
     kept = bounds.decay(momentum, "momentum")
@@ -212,19 +209,15 @@ def rmsprop(
             velocity=zeros_like(parameters) if kept else None,
         )
 
-    def update(gradients: Tree, state: RmspropState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
-        s = jax.tree.map(
-            lambda s, g: rho * s + (1 - rho) * (g * g), state.squared_gradient, gradients
-        )
+    def change(factor: Array, gradients: Tree, state: RmspropState) -> tuple[Tree, RmspropState]:
+        s = running_square(rho, state.squared_gradient, gradients)
         m, variance = None, s
         if centered:
-            m = jax.tree.map(lambda m, g: rho * m + (1 - rho) * g, state.mean_gradient, gradients)
+            m = running_mean(rho, state.mean_gradient, gradients)
             variance = jax.tree.map(lambda s, m: jnp.maximum(s - m * m, 0), s, m)
         v = jax.tree.map(lambda g, s: g / (jnp.sqrt(s) + epsilon), gradients, variance)
         if kept:
             v = jax.tree.map(lambda old, new: kept * old + new, state.velocity, v)
-        updates = jax.tree.map(lambda v: scaled(factor, v), v)
-        return updates, RmspropState(state.step + 1, s, m, v if kept else None)
+        return scaled(factor, v), RmspropState(state.step, s, m, v if kept else None)
 
-    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+    return rated(learning_rate, init, change)

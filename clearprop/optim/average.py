@@ -10,18 +10,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop import bounds
-from clearprop.optim.optimizer import (
-    Optimizer,
-    Tree,
-    apply,
-    register_transformation,
-    scaled,
-    zeros_like,
-)
+from clearprop.optim.arithmetic import scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, apply, register_transformation
 
 
 class AverageState(NamedTuple):
-    """What `average_parameters` remembers.
+    """The state of `average_parameters`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -39,7 +33,7 @@ def average_parameters(decay: float = 0.999) -> Optimizer:
     a(t) = sum_i decay^(t-i) w(i) / sum_i decay^(t-i),  i = 1 ... t, w(i) the parameters after
     update i
 
-    The updates pass unchanged. `Optimizer.averaged` of the chain gives the average.
+    The updates are not changed. `Optimizer.averaged` of the chain returns the average.
 
     Args:
         decay: from 0 to below 1; the average reaches back over about 1 / (1 - decay) updates.

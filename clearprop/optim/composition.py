@@ -20,17 +20,17 @@ from clearprop.optim.optimizer import (
 
 @register_transformation
 def chain(*parts: Optimizer) -> Optimizer:
-    """Compose optimizers: each takes what the one before it gave for the gradients.
+    """Compose optimizers: each takes the output of the one before it as its gradients.
 
     updates = part_n(... part_2(part_1(gradients)))
 
-    The state is a dict by the parts' names (a repeated name counts on: ``scale``, ``scale_2``);
+    The state is a dict by the parts' names (a repeated name gets a number: ``scale``, ``scale_2``);
     parts without a state have no entry. The learning rate is the product of the parts' rates.
 
     Raises:
-        ConfigurationError: there is no part; one that must come last (it averages the parameters,
-            so it needs the final updates) does not; or one stands before an optimizer that
-            uses the objective itself, which changed gradients would not fit.
+        ConfigurationError: there is no part. A part that averages the parameters is not the last
+            one, and does not get the final updates. An optimizer that uses the objective itself is
+            not the first one, and gets gradients that do not fit the objective.
 
     >>> import jax.numpy as jnp
     >>> from clearprop.optim import clip_by_value, sgd
@@ -49,20 +49,21 @@ def chain(*parts: Optimizer) -> Optimizer:
         raise ConfigurationError(
             "a chain needs parts", expected="chain(clip_by_value(1), sgd(0.1))"
         )
+    given = ", ".join(str(part.name) for part in parts)
     for part in parts[:-1]:
         if part.keeps_average:
             raise ConfigurationError(
                 f"{part.name} must come last in a chain",
-                given=", ".join(str(p.name) for p in parts),
+                given=given,
                 fix="move it to the end: the parameters that it averages need the final updates",
             )
     for part in parts[1:]:
         if part.update_on is not None:
             raise ConfigurationError(
                 f"{part.name} must come first in a chain",
-                given=", ".join(str(p.name) for p in parts),
-                fix="leave out what stands before it: it sees the objective itself, and changed "
-                "gradients would be those of another",
+                given=given,
+                fix="remove the parts before it: it uses the objective itself, and changed "
+                "gradients do not fit the objective",
             )
     keys = _unique([part.name or "custom" for part in parts])
 
@@ -78,11 +79,11 @@ def chain(*parts: Optimizer) -> Optimizer:
     ) -> tuple[Tree, Tree]:
         new_state, updates = dict(state), gradients
         for key, part in zip(keys, parts, strict=True):
-            given = updates, state.get(key, NoState()), parameters
+            before = state.get(key, NoState())
             if objective is not None and part.update_on is not None:
-                updates, new = part.update_on(*given, objective)
+                updates, new = part.update_on(updates, before, parameters, objective)
             else:
-                updates, new = part.update(*given)
+                updates, new = part.update(updates, before, parameters)
             if key in state:
                 new_state[key] = new
         return updates, new_state

@@ -90,7 +90,10 @@ def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
                 option = (error.where or "").rpartition(".")[2]
                 error.where = f"{name}.{option}" if option in signature.parameters else name
                 raise
-            return replace(made, name=name, options=_frozen(bound.arguments))
+            # An optimizer does not change, so it keeps a list of options as a tuple.
+            given = bound.arguments.items()
+            options = {key: tuple(x) if isinstance(x, list) else x for key, x in given}
+            return replace(made, name=name, options=MappingProxyType(options))
 
         if name in _BUILDERS:
             raise ConfigurationError(
@@ -147,7 +150,7 @@ def build(name: str, options: Mapping[str, object], expected: type[T]) -> T:
     if not isinstance(made, expected):
         raise ConfigurationError(
             f"{name!r} makes a {type(made).__name__.lower()}",
-            expected=f"the name of what makes a {expected.__name__.lower()}",
+            expected=f"the name of a function that makes a {expected.__name__.lower()}",
         )
     return made
 
@@ -165,11 +168,6 @@ def rebuild(config: Mapping[str, object], expected: type[T]) -> T:
             "a configuration has no name", given=str(dict(config)), expected='{"name": "adam", ...}'
         )
     return build(name, options, expected)
-
-
-def _frozen(options: Mapping[str, object]) -> Mapping[str, object]:
-    values = {k: tuple(x) if isinstance(x, list) else x for k, x in options.items()}
-    return MappingProxyType(values)
 
 
 def _find(name: str) -> _Builder:

@@ -19,7 +19,7 @@ SMALLEST = 1e-37
 """The search stops where the squared residual is not above this number."""
 
 LOOKED_BACK, LEAST_LOOKED_BACK = 0.1, 10
-"""Progress is measured over this fraction of the iterations made, and over at least so many."""
+"""Progress is measured over this fraction of the iterations made, but at least over this number."""
 
 
 class Solution(NamedTuple):

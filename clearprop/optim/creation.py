@@ -67,7 +67,7 @@ def create(
     if options:
         raise ConfigurationError(
             "options need the name of an optimizer, and this is an optimizer",
-            given=f"{', '.join(options)} beside {optimizer!r}",
+            given=f"{', '.join(options)} with {optimizer!r}",
             fix="give them where the optimizer is made",
         )
     if isinstance(optimizer, Optimizer):

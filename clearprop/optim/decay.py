@@ -11,14 +11,8 @@ from jax import Array
 
 from clearprop import bounds
 from clearprop.errors import ConfigurationError
-from clearprop.optim.optimizer import (
-    NoState,
-    Optimizer,
-    State,
-    Tree,
-    register_transformation,
-    scaled,
-)
+from clearprop.optim.arithmetic import scaled
+from clearprop.optim.optimizer import NoState, Optimizer, State, Tree, register_transformation
 from clearprop.tree import flatten_with_paths, match
 
 
@@ -85,7 +79,7 @@ def add_l1_penalty(strength: float, *, exclude: Sequence[str] = (), min_ndim: in
 def decoupled_weight_decay(
     optimizer: Optimizer, weight_decay: float, *, exclude: Sequence[str] = (), min_ndim: int = 0
 ) -> Optimizer:
-    """Let the weights decay beside any optimizer, whose scaling then does not change the decay.
+    """Let the weights decay separately from an optimizer, whose scaling does not change the decay.
 
     w <- w + update of the optimizer - learning_rate(t) * weight_decay * w
 
@@ -119,7 +113,7 @@ def decoupled_weight_decay(
             "decoupled weight decay is for optimizers that need gradients alone",
             where="optimizer",
             given=repr(optimizer),
-            fix="leave the decay out: damping holds the weights back",
+            fix="leave the decay out: the damping already limits the change of the weights",
         )
     decays = _chosen(exclude, min_ndim)
 
@@ -129,12 +123,12 @@ def decoupled_weight_decay(
 
     def update(gradients: Tree, state: State, parameters: Tree) -> tuple[Tree, State]:
         factor = weight_decay * optimizer.learning_rate(state)
-
-        def decayed(delta: Array, w: Array, chosen: bool) -> Array:
-            return delta - scaled(factor, w.astype(delta.dtype)) if chosen else delta
-
         updates, state = optimizer.update(gradients, state, parameters)
-        return jax.tree.map(decayed, updates, parameters, decays(parameters)), state
+
+        def decayed(update: Array, w: Array) -> Array:
+            return update - scaled(factor, w.astype(update.dtype))
+
+        return _where(decays(parameters), decayed, updates, parameters), state
 
     return replace(optimizer, init=init, update=update)
 
@@ -150,12 +144,16 @@ def _penalty(
         return NoState()
 
     def update(gradients: Tree, state: NoState, parameters: Tree) -> tuple[Tree, NoState]:
-        def penalized(g: Array, w: Array, chosen: bool) -> Array:
-            return changed(g, w) if chosen else g
-
-        return jax.tree.map(penalized, gradients, parameters, chosen(parameters)), state
+        return _where(chosen(parameters), changed, gradients, parameters), state
 
     return Optimizer(init, update)
+
+
+def _where(
+    chosen: Tree, changed: Callable[[Array, Array], Array], values: Tree, parameters: Tree
+) -> Tree:
+    """Return ``changed(value, parameter)`` for the chosen leaves, and the other values as given."""
+    return jax.tree.map(lambda x, w, yes: changed(x, w) if yes else x, values, parameters, chosen)
 
 
 def _chosen(exclude: Sequence[str], min_ndim: int) -> Callable[[Tree], Tree]:

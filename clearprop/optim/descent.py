@@ -1,6 +1,7 @@
 """Gradient descent and its two accelerations: one rate for every parameter.
 
-In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far.
+In the equations w are the parameters, g the gradient of the loss at w, and t the number of updates
+made so far.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop import bounds
-from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
-from clearprop.optim.schedules import Rate, as_schedule
+from clearprop.optim.arithmetic import scaled, zeros_like
+from clearprop.optim.optimizer import Optimizer, Tree, rated, register_optimizer
+from clearprop.optim.schedules import Rate
 
 
 class SgdState(NamedTuple):
-    """What `sgd` remembers: the number of updates made, int32."""
+    """The state of `sgd`: the number of updates made, int32."""
 
     step: Array
 
 
 class MomentumState(NamedTuple):
-    """What `momentum` and `nesterov` remember.
+    """The state of `momentum` and `nesterov`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -55,16 +57,11 @@ def sgd(learning_rate: Rate = 0.01) -> Optimizer:
 
     Source: Robbins and Monro (1951), *A stochastic approximation method*.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
-
-    def init(parameters: Tree) -> SgdState:
-        return SgdState(jnp.zeros((), jnp.int32))
-
-    def update(gradients: Tree, state: SgdState, parameters: Tree) -> tuple[Tree, SgdState]:
-        factor = -rate(state.step)
-        return jax.tree.map(lambda g: scaled(factor, g), gradients), SgdState(state.step + 1)
-
-    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+    return rated(
+        learning_rate,
+        lambda parameters: SgdState(jnp.zeros((), jnp.int32)),
+        lambda factor, gradients, state: (scaled(factor, gradients), state),
+    )
 
 
 @register_optimizer
@@ -96,16 +93,7 @@ def momentum(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     rate is constant. When it changes, Polyak's velocity still holds the old rates, this one does
     not.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
-    kept = bounds.decay(momentum, "momentum")
-
-    def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
-        velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
-        updates = jax.tree.map(lambda v: scaled(factor, v), velocity)
-        return updates, MomentumState(state.step + 1, velocity)
-
-    return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
+    return _with_velocity(learning_rate, momentum, looks_ahead=False)
 
 
 @register_optimizer
@@ -136,17 +124,21 @@ def nesterov(learning_rate: Rate = 0.01, momentum: float = 0.9) -> Optimizer:
     ahead to, w = theta + momentum * u, where the gradient is wanted: the same path at a constant
     rate.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
+    return _with_velocity(learning_rate, momentum, looks_ahead=True)
+
+
+def _with_velocity(learning_rate: Rate, momentum: float, looks_ahead: bool) -> Optimizer:
     kept = bounds.decay(momentum, "momentum")
 
-    def update(gradients: Tree, state: MomentumState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
-        velocity = jax.tree.map(lambda v, g: g + kept * v, state.velocity, gradients)
-        updates = jax.tree.map(lambda v, g: scaled(factor, g + kept * v), velocity, gradients)
-        return updates, MomentumState(state.step + 1, velocity)
+    def init(parameters: Tree) -> MomentumState:
+        return MomentumState(jnp.zeros((), jnp.int32), zeros_like(parameters))
 
-    return Optimizer(_at_rest, update, learning_rate=lambda state: rate(state.step))
+    def grown(velocity: Tree, gradients: Tree) -> Tree:
+        return jax.tree.map(lambda v, g: g + kept * v, velocity, gradients)
 
+    def change(factor: Array, gradients: Tree, state: MomentumState) -> tuple[Tree, MomentumState]:
+        velocity = grown(state.velocity, gradients)
+        direction = grown(velocity, gradients) if looks_ahead else velocity
+        return scaled(factor, direction), state._replace(velocity=velocity)
 
-def _at_rest(parameters: Tree) -> MomentumState:
-    return MomentumState(jnp.zeros((), jnp.int32), zeros_like(parameters))
+    return rated(learning_rate, init, change)

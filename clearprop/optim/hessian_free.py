@@ -20,14 +20,9 @@ from jax.flatten_util import ravel_pytree
 
 from clearprop import bounds
 from clearprop.errors import ConfigurationError
+from clearprop.optim.arithmetic import zeros_like
 from clearprop.optim.conjugate_gradients import solve
-from clearprop.optim.optimizer import (
-    BatchObjective,
-    Optimizer,
-    Tree,
-    register_second_order,
-    zeros_like,
-)
+from clearprop.optim.optimizer import BatchObjective, Optimizer, Tree, register_second_order
 
 RAISED, LOWERED = 3 / 2, 2 / 3
 """Damping is multiplied by these where the parabola predicts the objective badly, or well."""
@@ -38,14 +33,15 @@ EXPONENT = 0.75
 
 
 class HessianFreeState(NamedTuple):
-    """What `hessian_free` remembers.
+    """The state of `hessian_free`.
 
     Attributes:
         step: the number of updates made, int32.
         damping: lambda of the next update.
         direction: the last point of the conjugate gradients of the last update, shaped as the
             parameters.
-        squares: running mean of the squared gradients of single examples, likewise.
+        squares: running mean of the squared gradients of single examples, shaped as the
+            parameters.
         iterations: of the conjugate gradients of the last update, int32.
         ratio: the fall of the objective in the last update, divided by the predicted fall.
     """
@@ -188,8 +184,7 @@ def _squares(batch: BatchObjective, state: HessianFreeState, averaging: float) -
     key = jax.random.fold_in(jax.random.key(0), state.step)
     signs = jax.random.rademacher(key, (batch.examples,), jnp.float32)
     drawn = ravel_pytree(batch.pulled(signs / math.sqrt(batch.examples)))[0]
-    mean: Array = averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
-    return mean
+    return averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
 
 
 def _lowest(

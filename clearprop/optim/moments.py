@@ -1,7 +1,7 @@
 """Adam and AdamW: momentum divided by the size of past gradients, both corrected for their start.
 
-In the equations w are the parameters, g the gradient of the loss at w, t the updates made so far;
-products, roots and quotients are taken element by element.
+In the equations w are the parameters, g the gradient of the loss at w, and t the number of updates
+made so far. Products, roots and quotients are taken element by element.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop import bounds
+from clearprop.optim.arithmetic import running_mean, running_square, scaled, zeros_like
 from clearprop.optim.decay import decoupled_weight_decay
-from clearprop.optim.optimizer import Optimizer, Tree, register_optimizer, scaled, zeros_like
-from clearprop.optim.schedules import Rate, as_schedule
+from clearprop.optim.optimizer import Optimizer, Tree, rated, register_optimizer
+from clearprop.optim.schedules import Rate
 
 
 class AdamState(NamedTuple):
-    """What `adam` and `adamw` remember.
+    """The state of `adam` and `adamw`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -75,7 +76,6 @@ def adam(
     whose moments are not corrected; here, as in PyTorch, they are. Optax takes the largest of the
     corrected second moments.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
     beta1 = bounds.decay(beta1, "beta1")
     beta2 = bounds.decay(beta2, "beta2")
     epsilon = bounds.not_negative(epsilon, "epsilon")
@@ -88,15 +88,13 @@ def adam(
             largest_second_moment=zeros_like(parameters) if amsgrad else None,
         )
 
-    def update(gradients: Tree, state: AdamState, parameters: Tree) -> tuple[Tree, AdamState]:
+    def change(factor: Array, gradients: Tree, state: AdamState) -> tuple[Tree, AdamState]:
         step = state.step + 1
         # Both corrections and the rate are scalars, so an element costs one root and one quotient.
-        factor = -rate(state.step) / _one_minus_power(beta1, step)
+        factor = factor / _one_minus_power(beta1, step)
         root_correction = jax.lax.rsqrt(_one_minus_power(beta2, step))
-        m = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first_moment, gradients)
-        v = jax.tree.map(
-            lambda v, g: beta2 * v + (1 - beta2) * (g * g), state.second_moment, gradients
-        )
+        m = running_mean(beta1, state.first_moment, gradients)
+        v = running_square(beta2, state.second_moment, gradients)
         largest = jax.tree.map(jnp.maximum, state.largest_second_moment, v) if amsgrad else None
         updates = jax.tree.map(
             lambda m, v: scaled(factor, m) / (scaled(root_correction, jnp.sqrt(v)) + epsilon),
@@ -105,7 +103,7 @@ def adam(
         )
         return updates, AdamState(step, m, v, largest)
 
-    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+    return rated(learning_rate, init, change)
 
 
 @register_optimizer

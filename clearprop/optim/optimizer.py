@@ -18,14 +18,16 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from clearprop.errors import ShapeError
+from clearprop.optim.arithmetic import accumulated
 from clearprop.optim.configuration import Configured, named
+from clearprop.optim.schedules import Rate, as_schedule
 from clearprop.tree import flatten_with_paths, is_differentiable
 
 P = ParamSpec("P")
 Tree: TypeAlias = object
 """A pytree of arrays."""
 State: TypeAlias = Any
-"""What one optimizer remembers: a pytree with its own named fields, such as `AdamState`."""
+"""The state of an optimizer: a pytree with its own named fields, such as `AdamState`."""
 Parameters = TypeVar("Parameters")
 
 Init = Callable[[Tree], State]
@@ -78,11 +80,11 @@ class Optimizer(Configured):
         update: ``update(gradients, state, parameters) -> (updates, new state)``. The updates are
             added to the parameters (see `apply`). They, like the state, have the parameters' dtype,
             or float32 where that is narrower (bfloat16, float16).
-        learning_rate: ``learning_rate(state) -> rate`` of the update to come.
+        learning_rate: ``learning_rate(state) -> rate`` of the next update.
         observe: ``observe(state, metric) -> new state``: takes a number that the training loop
             measured, such as the development error after an epoch (see `reduce_on_plateau`).
         averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
-            average where one is kept (see `average_parameters`), else the parameters as they are.
+            average where one is kept (see `average_parameters`), else the given parameters.
         update_on: ``update_on(gradients, state, parameters, objective)`` replaces ``update`` in an
             optimizer that needs more of the objective than its gradient (see `hessian_free`); None
             in all others.
@@ -105,30 +107,50 @@ class Optimizer(Configured):
 
     @property
     def keeps_average(self) -> bool:
-        """Whether `averaged` gives anything but the parameters as they are."""
+        """Whether `averaged` returns an average instead of the parameters themselves."""
         return self.averaged is not _as_they_are
 
 
 def apply(parameters: Parameters, updates: Tree) -> Parameters:
     """Return the parameters moved by the updates, in the parameters' own dtypes.
 
-    w <- w + delta
+    w <- w + update
 
-    The sum is taken in the updates' dtype and rounded once. Leaves whose delta is None (integers,
-    random keys) stay as they are.
+    The sum is taken in the updates' dtype and rounded once. Leaves whose update is None (integers,
+    random keys) are not changed.
 
     >>> apply({"w": jnp.ones(2, jnp.bfloat16)}, {"w": jnp.full(2, 0.5, jnp.float32)})
     {'w': Array([1.5, 1.5], dtype=bfloat16)}
     """
 
-    def moved(delta: Array | None, leaf: Any) -> Any:
-        if delta is None:
+    def moved(update: Array | None, leaf: Any) -> Any:
+        if update is None:
             return leaf
         leaf = jnp.asarray(leaf)
-        return (leaf.astype(delta.dtype) + delta).astype(leaf.dtype)
+        return (leaf.astype(update.dtype) + update).astype(leaf.dtype)
 
     result: Parameters = jax.tree.map(moved, updates, parameters, is_leaf=lambda x: x is None)
     return result
+
+
+def rated(
+    learning_rate: Rate, init: Init, change: Callable[[Array, Tree, State], tuple[Tree, State]]
+) -> Optimizer:
+    """Return an optimizer with a learning rate, whose state counts the updates in ``step``.
+
+    Args:
+        learning_rate: a number above 0, or a schedule.
+        init: ``init(parameters) -> state``.
+        change: ``change(-learning_rate(t), gradients, state) -> (updates, new state)``; the new
+            state may keep the old step.
+    """
+    rate = as_schedule(learning_rate)
+
+    def update(gradients: Tree, state: State, parameters: Tree) -> tuple[Tree, State]:
+        updates, after = change(-rate(state.step), gradients, state)
+        return updates, after._replace(step=state.step + 1)
+
+    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
 
 
 def register_optimizer(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
@@ -150,16 +172,6 @@ def register_second_order(make: Callable[P, Optimizer]) -> Callable[P, Optimizer
     return named("second-order optimizer")(_prepared(make))
 
 
-def scaled(factor: ArrayLike, leaf: Array) -> Array:
-    """Return ``factor * leaf`` in the leaf's dtype, whatever the factor's dtype is."""
-    return jnp.asarray(factor, leaf.dtype) * leaf
-
-
-def zeros_like(parameters: Tree) -> Tree:
-    """Return zeros for running sums: in the parameters' dtype, but at least float32."""
-    return jax.tree.map(lambda x: jnp.zeros_like(x, _accumulated(x)), parameters)
-
-
 def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
     @functools.wraps(make)
     def preparing(*args: P.args, **kwargs: P.kwargs) -> Optimizer:
@@ -171,18 +183,16 @@ def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
         def update(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree]:
             return made.update(*_fitting(gradients, state, parameters))
 
+        made_on = made.update_on
+        if made_on is None:
+            return replace(made, init=init, update=update)
+
         def update_on(
             gradients: Tree, state: Tree, parameters: Tree, objective: BatchObjective
         ) -> tuple[Tree, Tree]:
-            assert made.update_on is not None
-            return made.update_on(*_fitting(gradients, state, parameters), objective)
+            return made_on(*_fitting(gradients, state, parameters), objective)
 
-        return replace(
-            made,
-            init=init,
-            update=update,
-            update_on=None if made.update_on is None else update_on,
-        )
+        return replace(made, init=init, update=update, update_on=update_on)
 
     return preparing
 
@@ -190,16 +200,12 @@ def _prepared(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
 def _fitting(gradients: Tree, state: Tree, parameters: Tree) -> tuple[Tree, Tree, Tree]:
     parameters = _trainable(parameters)
     _check_fit(gradients, parameters)
-    gradients = jax.tree.map(lambda g, x: jnp.asarray(g, _accumulated(x)), gradients, parameters)
+    gradients = jax.tree.map(lambda g, x: jnp.asarray(g, accumulated(x)), gradients, parameters)
     return gradients, state, parameters
 
 
 def _trainable(parameters: Tree) -> Tree:
     return jax.tree.map(lambda x: jnp.asarray(x) if is_differentiable(x) else None, parameters)
-
-
-def _accumulated(leaf: Array) -> Any:
-    return jnp.promote_types(leaf.dtype, jnp.float32)
 
 
 def _check_fit(gradients: Tree, parameters: Tree) -> None:
@@ -210,7 +216,7 @@ def _check_fit(gradients: Tree, parameters: Tree) -> None:
             "gradients and parameters are different trees",
             where=path,
             given="a gradient without its parameter" if path in given else "no gradient",
-            expected="for each floating-point parameter one gradient",
+            expected="one gradient for each floating-point parameter",
         )
     for path, gradient in given.items():
         if jnp.shape(gradient) != expected[path].shape:

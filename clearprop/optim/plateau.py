@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
 from clearprop import bounds
 from clearprop.errors import ConfigurationError
-from clearprop.optim.optimizer import Optimizer, Tree, register_transformation, scaled
+from clearprop.optim.arithmetic import scaled
+from clearprop.optim.optimizer import Optimizer, Tree, register_transformation
 
 
 class PlateauState(NamedTuple):
-    """What `reduce_on_plateau` remembers: scalars that travel with the checkpoint.
+    """The state of `reduce_on_plateau`: scalars that travel with the checkpoint.
 
     Attributes:
         scale: the factor on the learning rate.
@@ -42,11 +42,11 @@ def reduce_on_plateau(
 ) -> Optimizer:
     """Reduce the learning rate when a metric no longer improves; follows an optimizer in a chain.
 
-    delta <- scale * delta; after more than ``patience`` observations in a row that are no better
+    update <- scale * update; after more than ``patience`` observations in a row that are no better
     than the best, scale <- max(min_scale, factor * scale)
 
-    The training loop hands each measurement to `Optimizer.observe` of the chain; between them the
-    compiled step only multiplies.
+    The training loop gives each measurement to `Optimizer.observe` of the chain. The compiled step
+    only multiplies by the scale.
 
     Args:
         factor: the rate is multiplied by it at each reduction, between 0 and 1.
@@ -97,7 +97,7 @@ def reduce_on_plateau(
         )
 
     def update(updates: Tree, state: PlateauState, parameters: Tree) -> tuple[Tree, PlateauState]:
-        return jax.tree.map(lambda d: scaled(state.scale, d), updates), state
+        return scaled(state.scale, updates), state
 
     def observe(state: PlateauState, metric: ArrayLike) -> PlateauState:
         value = jnp.asarray(metric, state.best.dtype)

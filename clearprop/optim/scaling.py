@@ -10,12 +10,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop import bounds
-from clearprop.optim.optimizer import NoState, Optimizer, Tree, register_transformation, scaled
-from clearprop.optim.schedules import Rate, as_schedule
+from clearprop.optim.arithmetic import scaled
+from clearprop.optim.optimizer import NoState, Optimizer, Tree, rated, register_transformation
+from clearprop.optim.schedules import Rate
 
 
 class ScheduleState(NamedTuple):
-    """What `scale_by_learning_rate` remembers: the number of updates made, int32."""
+    """The state of `scale_by_learning_rate`: the number of updates made, int32."""
 
     step: Array
 
@@ -42,7 +43,7 @@ def scale(factor: float) -> Optimizer:
 def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
     """Turn a direction of ascent into updates: the last part of an optimizer made from parts.
 
-    delta = -learning_rate(t) * g
+    update = -learning_rate(t) * g
 
     Args:
         learning_rate: a number above 0, or a schedule.
@@ -57,16 +58,11 @@ def scale_by_learning_rate(learning_rate: Rate) -> Optimizer:
 
     Source: Optax's part of that name.
     """
-    rate = as_schedule(learning_rate, "learning_rate")
-
-    def init(parameters: Tree) -> ScheduleState:
-        return ScheduleState(jnp.zeros((), jnp.int32))
-
-    def update(gradients: Tree, state: ScheduleState, parameters: Tree) -> tuple[Tree, Tree]:
-        factor = -rate(state.step)
-        return jax.tree.map(lambda g: scaled(factor, g), gradients), ScheduleState(state.step + 1)
-
-    return Optimizer(init, update, learning_rate=lambda state: rate(state.step))
+    return rated(
+        learning_rate,
+        lambda parameters: ScheduleState(jnp.zeros((), jnp.int32)),
+        lambda factor, gradients, state: (scaled(factor, gradients), state),
+    )
 
 
 @register_transformation
@@ -108,11 +104,7 @@ def clip_by_global_norm(max_norm: float) -> Optimizer:
     """
     max_norm = bounds.positive(max_norm, "max_norm")
 
-    def shortened(gradients: Tree) -> Tree:
-        factor = jnp.minimum(1, max_norm / global_norm(gradients))
-        return jax.tree.map(lambda g: scaled(factor, g), gradients)
-
-    return _stateless(shortened)
+    return _stateless(lambda g: scaled(jnp.minimum(1, max_norm / global_norm(g)), g))
 
 
 def global_norm(tree: Tree) -> Array:

@@ -25,8 +25,8 @@ P = ParamSpec("P")
 class Schedule(Configured):
     """A learning rate that depends on the number of updates made so far.
 
-    Called with a number of updates (an integer, or an array of them), it gives the rate as an array
-    of the same shape in the default floating dtype.
+    Called with a number of updates (an integer, or an array of them), it returns the rate as an
+    array of the same shape in the default floating dtype.
 
     Attributes:
         function: the rate of an array of update numbers (floating, whole-numbered).
@@ -177,14 +177,7 @@ def cosine(initial: float, steps: int, final: float = 0.0) -> Schedule:
     Source: Loshchilov and Hutter (2017), *SGDR: Stochastic gradient descent with warm restarts*,
     equation 5, without the restarts. PyTorch's CosineAnnealingLR rises again after ``steps``.
     """
-    initial = bounds.positive(initial, "initial")
-    steps = bounds.count(steps, "steps", least=1)
-    final = bounds.not_negative(final, "final")
-
-    def rate(t: Array) -> Array:
-        return final + (initial - final) * (1 + jnp.cos(jnp.pi * jnp.minimum(t / steps, 1))) / 2
-
-    return Schedule(rate)
+    return _falling(initial, steps, final, lambda x: (1 + jnp.cos(jnp.pi * x)) / 2)
 
 
 @schedule
@@ -201,15 +194,8 @@ def polynomial(initial: float, steps: int, power: float = 1.0, final: float = 0.
 
     Source: Keras's PolynomialDecay, whose end is ``final`` and whose default is not 0 but 0.0001.
     """
-    initial = bounds.positive(initial, "initial")
-    steps = bounds.count(steps, "steps", least=1)
     power = bounds.positive(power, "power")
-    final = bounds.not_negative(final, "final")
-
-    def rate(t: Array) -> Array:
-        return final + (initial - final) * (1 - jnp.minimum(t / steps, 1)) ** power
-
-    return Schedule(rate)
+    return _falling(initial, steps, final, lambda x: (1 - x) ** power)
 
 
 @schedule
@@ -240,3 +226,12 @@ def warmup(steps: int, then: Rate, start: float = 0.0) -> Schedule:
         return jnp.where(t < steps, rising, following(jnp.maximum(t - steps, 0)))
 
     return Schedule(rate)
+
+
+def _falling(initial: float, steps: int, final: float, curve: Callable[[Array], Array]) -> Schedule:
+    """Return the fall from ``initial`` to ``final`` along a curve from 1 at 0 to 0 at 1."""
+    initial = bounds.positive(initial, "initial")
+    steps = bounds.count(steps, "steps", least=1)
+    final = bounds.not_negative(final, "final")
+    fall = initial - final
+    return Schedule(lambda t: final + fall * curve(jnp.minimum(t / steps, 1)))

@@ -20,7 +20,7 @@ def test_the_first_forecast_is_persistence(network: str) -> None:
         last = np.asarray(x[:, -1, :1])
         np.testing.assert_array_equal(model(x), np.broadcast_to(last, (len(x), 2)))
     for wrong in (X[:, :0], X[0]):
-        with pytest.raises(ShapeError, match="batch of windows"):
+        with pytest.raises(ShapeError, match="batch of sequences"):
             model(wrong)
 
 

@@ -200,7 +200,7 @@ def test_double_precision_writes_and_searches() -> None:
         written = generate(model, prompt, 2)
         assert int(written[0, 2]) == int(model(prompt)[0, -1].argmax())
         searcher = Transformer(9, 7, 8, layers=1, heads=2).init(0, dtype=jnp.float64)
-        assert searcher.answer(prompt, 2, beams=2).tokens.shape == (1, 2, 2)
+        assert searcher.translate(prompt, 2, beams=2).tokens.shape == (1, 2, 2)
 
 
 def test_berts_heads() -> None:
@@ -260,7 +260,7 @@ def every_sequence(model: Transformer, source: Any, length: int, penalty: float)
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_a_wide_search_finds_the_best_of_all(penalty: float) -> None:
     model = translator()
-    found = model.answer(TOKENS[:1], 3, beams=49, penalty=penalty)
+    found = model.translate(TOKENS[:1], 3, beams=49, penalty=penalty)
     best, score = every_sequence(model, TOKENS[:1], 3, penalty)
     length = int(found.lengths[0, 0])
     assert tuple(found.tokens[0, 0, :length].tolist()) == best
@@ -271,7 +271,7 @@ def test_a_wide_search_finds_the_best_of_all(penalty: float) -> None:
 
 def test_one_beam_is_greedy() -> None:
     model = translator()
-    found = jax.jit(lambda model, source: model.answer(source, 6, beams=1))(model, TOKENS)
+    found = jax.jit(lambda model, source: model.translate(source, 6, beams=1))(model, TOKENS)
     for row, (tokens, length) in enumerate(
         zip(found.tokens[:, 0], found.lengths[:, 0], strict=True)
     ):

@@ -77,7 +77,7 @@ def test_nothing_is_learned_and_all_is_saved() -> None:
 
 
 def test_what_it_refuses() -> None:
-    with pytest.raises(ShapeError, match="one weight for each input"):
+    with pytest.raises(ShapeError, match="one entry for each input"):
         McCullochPitts.gate("and")(jnp.ones((2, 3)))
     with pytest.raises(ConfigurationError, match="unknown gate 'xor'"):
         McCullochPitts.gate("xor")

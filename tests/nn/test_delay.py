@@ -101,5 +101,5 @@ def test_what_cannot_be_is_refused() -> None:
         nn.Delay()(X[0])
     with pytest.raises(ShapeError, match="batch of sequences"):
         nn.MemoryBlock(4, look_back=1).init(0)(X)
-    with pytest.raises(ShapeError, match="mask says"):
+    with pytest.raises(ShapeError, match="mask must say"):
         nn.Delay()(X, MASK.T)

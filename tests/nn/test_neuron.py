@@ -60,7 +60,7 @@ def test_the_gradient_is_that_of_the_oracle() -> None:
 
 
 def test_what_a_neuron_refuses() -> None:
-    with pytest.raises(ShapeError, match="one weight for each input"):
+    with pytest.raises(ShapeError, match="one entry for each input"):
         nn.Neuron(3).init(0)(jnp.ones((4, 2)))
     with pytest.raises(ConfigurationError, match="unknown activation"):
         nn.Neuron(2, "binary")

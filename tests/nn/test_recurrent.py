@@ -299,11 +299,11 @@ def test_what_cannot_be_is_refused(wrong: Any, told: str) -> None:
     [
         (lambda layer: layer(X[0]), "batch of sequences"),
         (lambda layer: layer(X[..., :1]), "batch of sequences"),
-        (lambda layer: layer(X, mask=MASK[:, :2]), "mask says for every step"),
-        (lambda layer: layer(X, mask=MASK.astype("int32")), "mask says for every step"),
+        (lambda layer: layer(X, mask=MASK[:, :2]), "mask must say for every step"),
+        (lambda layer: layer(X, mask=MASK.astype("int32")), "mask must say for every step"),
         (lambda layer: layer(X, jnp.zeros((B, H))), "does not fit LSTMCell"),
         (lambda layer: layer(X, layer.zero_state(B + 1)), "does not fit LSTMCell"),
-        (lambda layer: layer.cells[0](X[:, 0, :1]), "as long as the layer has inputs"),
+        (lambda layer: layer.cells[0](X[:, 0, :1]), "one entry for each input"),
         (lambda layer: nn.LSTM(D, H, layers=2).init(0)(X, ()), "tuple of 2 layers"),
     ],
 )
@@ -324,7 +324,7 @@ def test_weights_of_another_size_are_refused() -> None:
         from_pytorch(nn.GRU(D, H + 1), state)
     with pytest.raises(ModelError, match="has no 'weight_ih_l1'"):
         from_pytorch(nn.GRU(D, H, layers=2), state)
-    with pytest.raises(ModelError, match="no cell of PyTorch"):
+    with pytest.raises(ModelError, match="not a cell of PyTorch"):
         from_pytorch(nn.HigherOrderRNN(D, H), state)
     with pytest.raises(ModelError, match="is one layer"):
         from_onnx(nn.GRU(D, H, layers=2), np.zeros((1, 3 * H, D)), np.zeros((1, 3 * H, H)))

@@ -96,7 +96,7 @@ def test_the_wiring_survives_a_file(tmp_path: Path) -> None:
         (lambda: PartiallyConnected(np.eye(3, 4, dtype=bool)), "a unit has no input"),
         (lambda: windows((4, 4), 5), "window is larger"),
         (lambda: blocks(4, 2, 3), "every group needs"),
-        (lambda: scattered(4, 2, 5), "more inputs than there are"),
+        (lambda: scattered(4, 2, 5), "more connections than there are inputs"),
         (lambda: Lateral(4, 1), "at least two units"),
         (lambda: Lateral(4, 2, rounds=0), "rounds must be"),
         (lambda: Lateral(4, 2, tolerance=0.0), "tolerance must be"),
@@ -108,9 +108,9 @@ def test_what_cannot_be_wired(make: object, words: str) -> None:
 
 
 def test_misfitting_inputs_are_named() -> None:
-    with pytest.raises(ShapeError, match="not as long"):
+    with pytest.raises(ShapeError, match="one entry for each input"):
         PartiallyConnected(WIRED).init(0)(jnp.ones((2, 5)))
-    with pytest.raises(ShapeError, match="not as long"):
+    with pytest.raises(ShapeError, match="one entry for each input"):
         Lateral(6, 3).init(0)(jnp.ones((2, 5)))
     assert PartiallyConnected(WIRED).init(0)(jnp.ones((0, 6))).shape == (0, 4)
     assert Lateral(6, 3).init(0)(jnp.ones((0, 6))).shape == (0, 3)

@@ -40,8 +40,8 @@ def test_an_optimizer_and_its_configuration_are_optimizers() -> None:
         (lambda: optim.create("clip_by_value", limit=1.0), "unknown optimizer"),
         (lambda: optim.create("momentum", momentun=0.9), "did you mean 'momentum'"),
         (lambda: optim.create("sgd", momentum=0.9), "unknown option 'momentum'"),
-        (lambda: optim.create(optim.sgd(), learning_rate=0.1), "learning_rate beside sgd"),
-        (lambda: optim.create({"name": "sgd"}, momentum=0.1), "momentum beside"),
+        (lambda: optim.create(optim.sgd(), learning_rate=0.1), "learning_rate with sgd"),
+        (lambda: optim.create({"name": "sgd"}, momentum=0.1), "momentum with"),
         (lambda: optim.create(None), "not an optimizer"),  # type: ignore[arg-type]
     ],
 )

@@ -17,7 +17,8 @@ from clearprop.errors import ShapeError
 from clearprop.nn import draws
 from clearprop.nn.checks import last_axis, positive_sizes, probability
 from clearprop.nn.dropout import Dropout
-from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.fields import Array, Initializer, Shape, parameter, static
+from clearprop.nn.initializers import zeros
 from clearprop.nn.module import Module
 
 State = TypeVar("State")
@@ -27,17 +28,17 @@ Gates = TypeVar("Gates")
 class Cell(Module, Generic[State, Gates]):
     """One step of a recurrence: s_t = cell(x_t, s_{t-1}).
 
-    What the input adds to the gates depends on no state, so a layer computes it for all steps in
-    one product: s_t = step(project(x_t), s_{t-1}) with project(x) = x W + b.
+    What the input adds to the gates does not depend on the state, so a layer computes it for all
+    steps in one product: s_t = step(project(x_t), s_{t-1}) with project(x) = x W + b.
 
-    A cell defines `look` and `zero_state`. A state is an array, or a tuple of arrays of which the
-    first is what the cell shows to the outside.
+    A cell defines `look` and `zero_state`. A state is an array, or a tuple of arrays whose
+    first array is the output of the cell.
 
     In your own loop, `ops.scan(lambda s, x: 2 * (cell(x, s),), cell.zero_state(B), xs)` carries the
     state from step to step and returns all states. Dropout draws new numbers at every step.
 
     Attributes:
-        dropout: of the hidden state before the recurrent product; None for none.
+        dropout: of the hidden state before the recurrent product; None without dropout.
         input_size: D.
         hidden_size: H.
         weight: W, (D, G).
@@ -52,13 +53,26 @@ class Cell(Module, Generic[State, Gates]):
     recurrent_weight: Array
     bias: Array
 
-    def _begin(self, input_size: int, hidden_size: int, dropout: float) -> None:
+    def _begin(
+        self,
+        input_size: int,
+        hidden_size: int,
+        dropout: float,
+        gates: int,
+        weight_init: Initializer,
+        recurrent_init: Initializer,
+        bias_init: Initializer = zeros,
+    ) -> None:
         kind = type(self).__name__
         positive_sizes(kind, input_size=input_size, hidden_size=hidden_size)
         probability(kind, dropout=dropout)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.dropout = Dropout(dropout) if dropout else None
+        units = gates * hidden_size
+        self.weight = parameter((input_size, units), by_gate(weight_init, gates))
+        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, gates))
+        self.bias = parameter((units,), bias_init)
 
     def project(self, x: Array) -> Array:
         """Return x W + b, what the input adds to every gate, (..., G), of x (..., D)."""
@@ -77,7 +91,7 @@ class Cell(Module, Generic[State, Gates]):
         """Return the state of zeros, of arrays (*batch, H)."""
 
     def hidden(self, state: State) -> Array:
-        """Return what of a state the cell shows to the outside, (B, H)."""
+        """Return the part of a state that is the output of the cell, (B, H)."""
         shown: Array = jax.tree.leaves(state)[0]
         return shown
 
@@ -122,8 +136,10 @@ def by_gate(initializer: Initializer, gates: int) -> Initializer:
     >>> bool(jnp.allclose(weight[:, 3:6].T @ weight[:, 3:6], jnp.eye(3), atol=1e-5))
     True
     """
+    if gates == 1:
+        return initializer
 
-    def make(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+    def make(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // gates)
         keys = draws.split(key, gates)
         return draws.joined([initializer(gate_key, one, dtype) for gate_key in keys], axis=-1)

@@ -5,19 +5,18 @@ Shape letters: B batch, T steps, D input features, H hidden units.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple, Unpack
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop import ops
-from clearprop.errors import unknown_name
+from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, Initializer, parameter, static
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.recurrent.cell import Cell, by_gate
+from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
-
-RESETS = ("after", "before")
 
 
 class GRUGates(NamedTuple):
@@ -73,14 +72,9 @@ class GRUCell(Cell[Array, GRUGates]):
         weight_init: Initializer = glorot_uniform,
         recurrent_init: Initializer = orthogonal,
     ) -> None:
-        self._begin(input_size, hidden_size, dropout)
-        if reset not in RESETS:
-            raise unknown_name("reset", reset, RESETS, "GRUCell")
+        self._begin(input_size, hidden_size, dropout, 3, weight_init, recurrent_init)
+        one_of("GRUCell", ("after", "before"), reset=reset)
         self.reset = reset
-        units = 3 * hidden_size
-        self.weight = parameter((input_size, units), by_gate(weight_init, 3))
-        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 3))
-        self.bias = parameter((units,), zeros)
         self.candidate_bias = parameter((hidden_size,), zeros) if reset == "after" else None
 
     def look(self, projected: Array, state: Array) -> tuple[Array, GRUGates]:
@@ -136,9 +130,9 @@ class GRU(Recurrent[Array, GRUGates]):
         recurrent_dropout: float = 0.0,
         **options: Unpack[RecurrentOptions],
     ) -> None:
-        def make(inputs: int) -> GRUCell:
-            return GRUCell(inputs, hidden_size, reset=reset, dropout=recurrent_dropout)
-
+        make = functools.partial(
+            GRUCell, hidden_size=hidden_size, reset=reset, dropout=recurrent_dropout
+        )
         self._build(make, input_size, **options)
 
     def gates(self, x: Array) -> GRUGates:

@@ -5,6 +5,7 @@ Shape letters: B batch, T steps, D input features, H hidden units, K order.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Unpack
 
@@ -12,11 +13,10 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop import ops
-from clearprop.errors import unknown_name
 from clearprop.nn import draws
-from clearprop.nn.checks import positive_sizes
-from clearprop.nn.fields import Array, Initializer, parameter, static
-from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
+from clearprop.nn.checks import one_of, positive_sizes
+from clearprop.nn.fields import Array, Initializer, Shape, parameter, static
+from clearprop.nn.initializers import glorot_uniform, orthogonal
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
 from clearprop.nn.recurrent.rnn import NONLINEARITIES
@@ -66,21 +66,18 @@ class HigherOrderRNNCell(Cell[tuple[Array, ...], None]):
         weight_init: Initializer = glorot_uniform,
         recurrent_init: Initializer = orthogonal,
     ) -> None:
-        self._begin(input_size, hidden_size, dropout)
+        self._begin(input_size, hidden_size, dropout, 1, weight_init, recurrent_init)
         positive_sizes("HigherOrderRNNCell", order=order)
-        if nonlinearity not in NONLINEARITIES:
-            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "HigherOrderRNNCell")
+        one_of("HigherOrderRNNCell", NONLINEARITIES, nonlinearity=nonlinearity)
 
-        def stacked(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+        def stacked(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
             square = (hidden_size, hidden_size)
             each = [recurrent_init(k, square, dtype) for k in draws.split(key, order)]
             return draws.joined(each, axis=0) / math.sqrt(order)
 
         self.order = order
         self.nonlinearity = nonlinearity
-        self.weight = parameter((input_size, hidden_size), weight_init)
         self.recurrent_weight = parameter((order * hidden_size, hidden_size), stacked)
-        self.bias = parameter((hidden_size,), zeros)
 
     def look(self, projected: Array, state: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
         """Return (h_t, ..., h_{t-K+1}), and no gates."""
@@ -121,13 +118,11 @@ class HigherOrderRNN(Recurrent[tuple[Array, ...], None]):
         recurrent_dropout: float = 0.0,
         **options: Unpack[RecurrentOptions],
     ) -> None:
-        def make(inputs: int) -> HigherOrderRNNCell:
-            return HigherOrderRNNCell(
-                inputs,
-                hidden_size,
-                order=order,
-                nonlinearity=nonlinearity,
-                dropout=recurrent_dropout,
-            )
-
+        make = functools.partial(
+            HigherOrderRNNCell,
+            hidden_size=hidden_size,
+            order=order,
+            nonlinearity=nonlinearity,
+            dropout=recurrent_dropout,
+        )
         self._build(make, input_size, **options)

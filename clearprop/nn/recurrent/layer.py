@@ -15,16 +15,14 @@ from jax.typing import DTypeLike
 
 from clearprop import ops
 from clearprop.autodiff import stop_gradient
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.checks import positive_sizes, sequences
+from clearprop.errors import ConfigurationError, ShapeError
+from clearprop.nn.checks import one_of, positive_sizes, sequences
 from clearprop.nn.dropout import Dropout
 from clearprop.nn.fields import Array, parameter, static
 from clearprop.nn.initializers import zeros
+from clearprop.nn.masks import counted
 from clearprop.nn.module import Module
 from clearprop.nn.recurrent.cell import Cell, Gates, State, check_state
-
-MERGES = ("concatenate", "sum")
-STARTS = ("zero", "learned")
 
 
 class RecurrentOptions(TypedDict, total=False):
@@ -101,10 +99,8 @@ class Recurrent(Module, Generic[State, Gates]):
     ) -> None:
         kind = type(self).__name__
         positive_sizes(kind, layers=layers, **({} if truncate is None else {"truncate": truncate}))
-        if merge not in MERGES:
-            raise unknown_name("merge", merge, MERGES, kind)
-        if start not in STARTS:
-            raise unknown_name("start", start, STARTS, kind)
+        one_of(kind, ("concatenate", "sum"), merge=merge)
+        one_of(kind, ("zero", "learned"), start=start)
         if dropout and layers == 1:
             raise ConfigurationError(
                 "dropout acts between layers, and there is only one layer",
@@ -203,11 +199,8 @@ class Recurrent(Module, Generic[State, Gates]):
     def _by_time(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
         """Return x (T, B, D) and the mask (T, B, 1)."""
         sequences(x, mask, self.cells[0].input_size)
-        # Hidden steps may hold any numbers, NaN too, so they are removed before any product.
-        if mask is not None:
-            x = ops.where(jnp.asarray(mask)[:, :, None], x, jnp.zeros((), x.dtype))
-            mask = jnp.asarray(mask).T[:, :, None]
-        return ops.moveaxis(x, 1, 0), mask
+        by_time = None if mask is None else jnp.asarray(mask).T[:, :, None]
+        return ops.moveaxis(counted(x, mask), 1, 0), by_time
 
     def _along(
         self,

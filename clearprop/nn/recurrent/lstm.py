@@ -5,15 +5,16 @@ Shape letters: B batch, T steps, D input features, H hidden units.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple, Unpack
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop import ops
-from clearprop.nn.fields import Array, Initializer, parameter
+from clearprop.nn.fields import Array, Initializer, Shape, parameter
 from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
-from clearprop.nn.recurrent.cell import Cell, by_gate
+from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
 
 
@@ -87,15 +88,10 @@ class LSTMCell(Cell[LSTMState, LSTMGates]):
         weight_init: Initializer = glorot_uniform,
         recurrent_init: Initializer = orthogonal,
     ) -> None:
-        self._begin(input_size, hidden_size, dropout)
-
-        def first_bias(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+        def first_bias(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Array:
             return jnp.zeros(shape, dtype).at[hidden_size : 2 * hidden_size].set(forget_bias)
 
-        units = 4 * hidden_size
-        self.weight = parameter((input_size, units), by_gate(weight_init, 4))
-        self.recurrent_weight = parameter((hidden_size, units), by_gate(recurrent_init, 4))
-        self.bias = parameter((units,), first_bias)
+        self._begin(input_size, hidden_size, dropout, 4, weight_init, recurrent_init, first_bias)
         self.peepholes = parameter((3, hidden_size), zeros) if peepholes else None
 
     def look(self, projected: Array, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
@@ -155,15 +151,13 @@ class LSTM(Recurrent[LSTMState, LSTMGates]):
         recurrent_dropout: float = 0.0,
         **options: Unpack[RecurrentOptions],
     ) -> None:
-        def make(inputs: int) -> LSTMCell:
-            return LSTMCell(
-                inputs,
-                hidden_size,
-                peepholes=peepholes,
-                forget_bias=forget_bias,
-                dropout=recurrent_dropout,
-            )
-
+        make = functools.partial(
+            LSTMCell,
+            hidden_size=hidden_size,
+            peepholes=peepholes,
+            forget_bias=forget_bias,
+            dropout=recurrent_dropout,
+        )
         self._build(make, input_size, **options)
 
     def gates(self, x: Array) -> LSTMGates:

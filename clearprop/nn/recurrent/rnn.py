@@ -5,15 +5,16 @@ Shape letters: B batch, T steps, D input features, H hidden units.
 
 from __future__ import annotations
 
+import functools
 from typing import Unpack
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop import ops
-from clearprop.errors import unknown_name
-from clearprop.nn.fields import Array, Initializer, parameter, static
-from clearprop.nn.initializers import glorot_uniform, orthogonal, zeros
+from clearprop.nn.checks import one_of
+from clearprop.nn.fields import Array, Initializer, static
+from clearprop.nn.initializers import glorot_uniform, orthogonal
 from clearprop.nn.recurrent.cell import Cell
 from clearprop.nn.recurrent.layer import Recurrent, RecurrentOptions
 
@@ -57,13 +58,9 @@ class RNNCell(Cell[Array, None]):
         weight_init: Initializer = glorot_uniform,
         recurrent_init: Initializer = orthogonal,
     ) -> None:
-        self._begin(input_size, hidden_size, dropout)
-        if nonlinearity not in NONLINEARITIES:
-            raise unknown_name("nonlinearity", nonlinearity, NONLINEARITIES, "RNNCell")
+        self._begin(input_size, hidden_size, dropout, 1, weight_init, recurrent_init)
+        one_of("RNNCell", NONLINEARITIES, nonlinearity=nonlinearity)
         self.nonlinearity = nonlinearity
-        self.weight = parameter((input_size, hidden_size), weight_init)
-        self.recurrent_weight = parameter((hidden_size, hidden_size), recurrent_init)
-        self.bias = parameter((hidden_size,), zeros)
 
     def look(self, projected: Array, state: Array) -> tuple[Array, None]:
         """Return h_t = f(projected + h_{t-1} U), and no gates."""
@@ -101,9 +98,7 @@ class RNN(Recurrent[Array, None]):
         recurrent_dropout: float = 0.0,
         **options: Unpack[RecurrentOptions],
     ) -> None:
-        def make(inputs: int) -> RNNCell:
-            return RNNCell(
-                inputs, hidden_size, nonlinearity=nonlinearity, dropout=recurrent_dropout
-            )
-
+        make = functools.partial(
+            RNNCell, hidden_size=hidden_size, nonlinearity=nonlinearity, dropout=recurrent_dropout
+        )
         self._build(make, input_size, **options)

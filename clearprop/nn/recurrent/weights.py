@@ -1,4 +1,4 @@
-"""Weights from elsewhere: PyTorch's state dictionaries and ONNX's tensors as arrays of a layer.
+"""Weights of other frameworks: PyTorch's state dictionaries and ONNX's tensors in a layer.
 
 Shape letters: D input features, H hidden units, G gates, L layer, R directions (ONNX).
 
@@ -40,7 +40,7 @@ Layer = TypeVar("Layer", bound=Recurrent[Any, Any])
 Numbers = NDArray[np.floating]
 
 ONNX_ORDERS = {RNNCell: (0,), LSTMCell: (0, 2, 3, 1), GRUCell: (1, 0, 2)}
-"""For each gate here, which of ONNX's rows it is."""
+"""For each gate of a cell, the number of its rows in ONNX."""
 
 ONNX_PEEPHOLES = (0, 2, 1)
 
@@ -136,7 +136,7 @@ def from_onnx(
         order = ONNX_ORDERS.get(type(cell))
         if order is None or len(weights) != len(ways):
             raise ModelError(
-                "these tensors are not of this layer",
+                "these tensors do not fit this layer",
                 given=f"W {weights.shape} for {len(ways)} directions of {type(cell).__name__}",
             )
         halves = np.split(biases[direction], 2)
@@ -162,9 +162,9 @@ def _ordered(rows: Numbers, order: tuple[int, ...]) -> Numbers:
 def _of_cell(
     cell: Cell[Any, Any], into: Numbers, again: Numbers, bias: Numbers, recurrent_bias: Numbers
 ) -> dict[str, Numbers]:
-    """Return a cell's arrays by name, from rows of gates in the order of here."""
+    """Return a cell's arrays by name, from rows of gates in the order of the cell."""
     if not isinstance(cell, RNNCell | LSTMCell | GRUCell):
-        raise ModelError(f"{type(cell).__name__} is no cell of PyTorch or ONNX")
+        raise ModelError(f"{type(cell).__name__} is not a cell of PyTorch or ONNX")
     found = {"weight": into.T, "recurrent_weight": again.T, "bias": bias + recurrent_bias}
     if isinstance(cell, GRUCell) and cell.reset == "after":
         both = 2 * cell.hidden_size
@@ -186,7 +186,6 @@ def _with(layer: Layer, values: dict[str, Numbers]) -> Layer:
                 given=str(array.shape),
                 expected=str(tuple(known[path].shape)) if path in known else "no such array",
             )
-    made: Layer = tree.replace(
+    return tree.replace(
         layer, {path: jnp.asarray(array, known[path].dtype) for path, array in values.items()}
     )
-    return made

@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_refused() -> None:
     model = model.init(0)
     with pytest.raises(ShapeError, match="batch of examples"):
         explain(model, jnp.ones((0, 2)), jnp.ones((0, 1)), "squared_error")
-    with pytest.raises(ShapeError, match="not as long"):
+    with pytest.raises(ShapeError, match="one entry for each input"):
         explain(model, jnp.ones((1, 3)), jnp.ones((1, 1)), "squared_error")
     with pytest.raises(ShapeError):
         explain(model, one, jnp.ones((2, 1)), "squared_error")
