@@ -140,9 +140,9 @@ def _is_input(leaf: Any) -> bool:
 
     An array that carries no gradient is an input too: it may belong to the trace of a loop's body.
     """
-    if type(leaf) is Traced:
-        return True
-    return isinstance(leaf, jax.Array) and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
+    return isinstance(leaf, jax.Array | Traced) and not jnp.issubdtype(
+        leaf.dtype, jax.dtypes.extended
+    )
 
 
 def _call_flat(

@@ -176,7 +176,7 @@ def _apply(row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[
         for observer in _observers:
             observer(cast(AnyOperation, row), inputs, cast(Output, output), parameters)
         return output
-    raw = tuple(x.value if type(x) is Traced and x.tape is tape else x for x in inputs)
+    raw = tuple(tape.below(x) for x in inputs)
     return tape.record(row, inputs, raw, _apply(row, raw, parameters), parameters)
 
 
@@ -221,6 +221,18 @@ class Tape:
         self.nodes.append(Node(None, (), (value,), (), {}, layer_path.get()))
         return Traced(value, self, len(self.nodes) - 1, 0)
 
+    def place(self, value: object) -> tuple[int, int] | None:
+        """Return (node, output) of a value of this tape; None for any other value."""
+        if type(value) is Traced and value.tape is self:
+            return value.node, value.output
+        return None
+
+    def below(self, value: X) -> X:
+        """Return a value without the box of this tape; a value of another tape is unchanged."""
+        if isinstance(value, Traced) and value.tape is self:
+            return cast(X, value.value)
+        return value
+
     def record(
         self,
         operation: Operation[..., R],
@@ -240,9 +252,7 @@ class Tape:
                 fix="return the value from the differentiated function (has_aux=True) instead of "
                 "storing it outside",
             )
-        parents = tuple(
-            (x.node, x.output) if type(x) is Traced and x.tape is self else None for x in inputs
-        )
+        parents = tuple(map(self.place, inputs))
         several = isinstance(output, tuple)
         outputs = cast("tuple[Value, ...]", output if several else (output,))
         row = cast(AnyOperation, operation)

@@ -41,9 +41,7 @@ class Variables(Generic[Tree]):
             for x in leaves
         ]
         self.tree: Tree = jax.tree.unflatten(self.structure, self.boxed)
-        self.places: list[Place | None] = [
-            (x.node, x.output) if type(x) is Traced else None for x in self.boxed
-        ]
+        self.places = [tape.place(x) for x in self.boxed]
 
     def gradient(self, errors: Mapping[Place, Value]) -> Tree:
         """Return the tree of gradients: zeros for unused leaves, None for those without one."""
@@ -121,14 +119,15 @@ def value_and_grad(
             value, aux = result if has_aux else (result, None)
             value = _scalar(value)
             errors: dict[Place, Value] = {}
-            if type(value) is Traced and value.tape is tape:
+            if tape.place(value) is not None:
                 wanted = {p for v in variables for p in v.places if p is not None}
                 one = jnp.ones((), value.dtype)
                 errors = sweep(tape, [(value, one)], keep=wanted)
                 value = value.value
             gradients = tuple(v.gradient(errors) for v in variables)
         gradient = gradients[0] if isinstance(argnums, int) else gradients
-        return ((value, _below(tape, aux)), gradient) if has_aux else (value, gradient)
+        aux = jax.tree.map(tape.below, aux)
+        return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return differentiated
 
@@ -190,7 +189,7 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
             )
         seeds = []
         for leaf, e in zip(leaves, error_leaves, strict=True):
-            if e is None or type(leaf) is not Traced or leaf.tape is not tape:
+            if e is None or tape.place(leaf) is None:
                 continue
             if tuple(jnp.shape(e) if type(e) is not Traced else e.shape) != leaf.shape:
                 raise ShapeError(
@@ -203,8 +202,8 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
             errors = sweep(tape, seeds, keep=wanted)
         return tuple(v.gradient(errors) for v in variables)
 
-    plain = _below(tape, output)
-    return (plain, pull_back, _below(tape, aux)) if has_aux else (plain, pull_back)
+    output, aux = jax.tree.map(tape.below, (output, aux))
+    return (output, pull_back, aux) if has_aux else (output, pull_back)
 
 
 def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
@@ -321,8 +320,3 @@ def _scalar(value: Any) -> Any:
             fix="average or sum the output first, or use vjp or jacobian",
         )
     return value
-
-
-def _below(tape: Tape, tree: Any) -> Any:
-    """Return a tree with the values of a finished tape taken out of their boxes."""
-    return jax.tree.map(lambda x: x.value if type(x) is Traced and x.tape is tape else x, tree)

@@ -25,15 +25,12 @@ from clearprop.ops.loop_parts import (
     in_front,
     is_array,
     live_variables,
-    only_parents,
     part,
-    place_of,
+    passing_to,
     scattered,
     shape_of,
     shapes,
-    unboxed,
     with_arrays,
-    without_parents,
     zeros,
 )
 
@@ -114,7 +111,7 @@ class Derivation:
 
         def box(values: Values, moving: Sequence[bool]) -> tuple[Values, list[Place | None]]:
             boxed = [tape.variable(v) if m else v for v, m in zip(values, moving, strict=True)]
-            return boxed, [place_of(v, tape) for v in boxed]
+            return boxed, [*map(tape.place, boxed)]
 
         # After the first step every floating carry can depend on a moving constant.
         floating = [bool(jnp.issubdtype(v.dtype, jnp.floating)) for v in carry]
@@ -129,10 +126,10 @@ class Derivation:
             constants=c_places,
             carry=h_places,
             xs=i_places,
-            new=[unboxed(v, tape) for v in new],
-            ys=[unboxed(v, tape) for v in ys],
-            new_places=[place_of(v, tape) for v in new],
-            ys_places=[place_of(v, tape) for v in ys],
+            new=[*map(tape.below, new)],
+            ys=[*map(tape.below, ys)],
+            new_places=[*map(tape.place, new)],
+            ys_places=[*map(tape.place, ys)],
         )
 
     def _plan(self) -> None:
@@ -355,8 +352,8 @@ class Derivation:
                 if waiting:
                     later, (*_, where) = distinct([*later, *here.values()])
                     self.waiting.append((index, tuple(waiting), where))
-                node = without_parents(node, waiting)
-                pass_back(node, arrived, errors)
+                rest = {*range(len(node.inputs))} - {*waiting}
+                pass_back(passing_to(node, rest), arrived, errors)
         self.summed = sorted(fixed)
 
         def of_input(place: Place | None, shape: jax.ShapeDtypeStruct) -> Value:
@@ -391,8 +388,7 @@ class Derivation:
         errors = dict(zip(self.summed, totals, strict=True))
         stacked = self._nodes(known, steps)
         for index, positions, where in self.waiting:
-            node = only_parents(stacked[index], positions)
-            pass_back(node, [later[where]], errors)
+            pass_back(passing_to(stacked[index], positions), [later[where]], errors)
         for index in sorted(self.fixed_nodes, reverse=True):
             node = stacked[index]
             arrived = [errors.get((index, k)) for k in range(len(node.outputs))]

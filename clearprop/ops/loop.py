@@ -44,8 +44,8 @@ def run_loop(loop: ScanLoop, constants: Values, carry: Values, xs: Values) -> tu
         return _run_plain(loop, constants, carry, xs)
     tape = max(tapes, key=lambda t: t.level)
     sizes = (len(constants), len(carry), len(xs))
-    raw = tuple(v.value if type(v) is Traced and v.tape is tape else v for v in inputs)
-    moving = [type(v) is Traced and v.tape is tape for v in inputs]
+    raw = tuple(map(tape.below, inputs))
+    moving = [tape.place(v) is not None for v in inputs]
     row = LoopRow(Derivation(loop, run_loop, part(raw, sizes), part(moving, sizes)))
     outputs = tape.record(row, inputs, raw, row.forward(*raw), {})
     ends = len(carry), len(carry) + row.derivation.number_of_ys

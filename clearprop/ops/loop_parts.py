@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -12,7 +12,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Var, jaxpr_as_fun
 
 from clearprop.autodiff.shapes import Array
 from clearprop.autodiff.sweep import Place
-from clearprop.autodiff.tape import Node, Tape, Traced, Value
+from clearprop.autodiff.tape import Node, Value
 
 Item = TypeVar("Item")
 Values: TypeAlias = list[Value]
@@ -112,16 +112,6 @@ def scattered(values: Values, places: Sequence[int], size: int) -> list[Value | 
     return [found.get(i) for i in range(size)]
 
 
-def place_of(value: object, tape: Tape) -> Place | None:
-    """Return the place of a value on a tape; None where it has none."""
-    return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
-
-
-def unboxed(value: Value, tape: Tape) -> Value:
-    """Return what a value is at the levels below a tape."""
-    return value.value if type(value) is Traced and value.tape is tape else value
-
-
 def shape_of(value: Value) -> jax.ShapeDtypeStruct:
     """Return the shape and dtype of a value."""
     return jax.ShapeDtypeStruct(value.shape, value.dtype)
@@ -170,15 +160,9 @@ def with_arrays(node: Node, value: Callable[[int], Value]) -> Node:
     )
 
 
-def without_parents(node: Node, positions: Sequence[int]) -> Node:
-    """Return a node that passes no error to some of its inputs."""
-    kept = tuple(None if i in positions else p for i, p in enumerate(node.parents))
-    return replace(node, parents=kept)
-
-
-def only_parents(node: Node, positions: Sequence[int]) -> Node:
-    """Return a node that passes errors to some of its inputs alone."""
-    kept = tuple(p if i in positions else None for i, p in enumerate(node.parents))
+def passing_to(node: Node, inputs: Collection[int]) -> Node:
+    """Return a node that passes errors to these inputs alone."""
+    kept = tuple(p if i in inputs else None for i, p in enumerate(node.parents))
     return replace(node, parents=kept)
 
 
