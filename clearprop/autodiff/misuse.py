@@ -1,4 +1,4 @@
-"""Replaces JAX's error about a traced value by a message that names the fix."""
+"""Replaces JAX's error about a traced value with a message that names the fix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAME_NAME = frozenset(
         """,
     )
 )
-"""The functions of JAX that `clearprop.ops`, one floor above, has under the same name."""
+"""Functions of JAX for which `clearprop.ops`, one floor above, has an operation of that name."""
 
 OTHER_NAME = {
     "dot": "matmul",
@@ -47,7 +47,7 @@ OTHER_NAME = {
 
 @contextmanager
 def teach_misuse() -> Iterator[None]:
-    """Replace an error of JAX about a traced value by one that names the operation to use."""
+    """Replace an error of JAX about a traced value with one that names the operation to use."""
     try:
         yield
     except ClearpropError:
@@ -57,7 +57,7 @@ def teach_misuse() -> Iterator[None]:
             "a value that is being differentiated was used inside a jax.lax loop, jit or vmap "
             "that began within the differentiated function",
             fix="use ops.scan for recurrence, or take the gradient inside the transformed "
-            "function, or adopt that function whole with clearprop.lift(function)",
+            "function, or make that function one operation with clearprop.lift(function)",
         ) from error
     except TypeError as error:
         if "Traced" not in str(error):
@@ -78,7 +78,7 @@ def _taught(error: TypeError) -> TracedValueError:
         given=call or str(error).splitlines()[0],
         fix=f"use clearprop.ops.{ours}"
         if ours
-        else f"adopt the function as one operation with {lift}, or write it in clearprop.ops",
+        else f"make the function one operation with {lift}, or write it in clearprop.ops",
     )
 
 
@@ -91,7 +91,7 @@ def _user_call(error: BaseException) -> tuple[str | None, str]:
         if frame.colno is None or frame.end_colno is None:
             return place, (frame.line or "").strip()
         line = linecache.getline(frame.filename, frame.lineno or 0).encode()
-        # Of a call over several lines only the first line is shown.
+        # Only the first line of a longer call is shown.
         end = frame.end_colno if frame.lineno == frame.end_lineno else None
         return place, line[frame.colno : end].decode(errors="replace").rstrip()
     return None, ""

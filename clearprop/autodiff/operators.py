@@ -1,7 +1,7 @@
 """The operators and methods of arrays, for values that are being differentiated.
 
-Each is an elementary operation. Those are written for traced values, so they stand above the class
-`Traced`, and `give_operators` sets them on it.
+Each is an elementary operation. The elementary operations need the class `Traced`, so the class
+cannot name them itself: `give_operators` sets them on it.
 """
 
 from __future__ import annotations

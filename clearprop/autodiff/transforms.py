@@ -1,4 +1,4 @@
-"""The transformations: functions in, their derivatives out."""
+"""The transformations: they take functions and return their derivatives."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from clearprop.autodiff.elementary import reshape, stack
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff.shapes import shape_of
 from clearprop.autodiff.sweep import Place, sweep
-from clearprop.autodiff.tape import Tape, Traced, Value, capturing, stop_gradient
+from clearprop.autodiff.tape import Tape, Traced, Value, capturing
 from clearprop.errors import ConfigurationError, ShapeError, TracedValueError
 from clearprop.tree import is_differentiable
 
@@ -26,7 +27,7 @@ class Variables(Generic[Tree]):
 
     Attributes:
         tree: the argument with its boxed leaves.
-        places: where each leaf stands on the tape; None for one that carries no gradient.
+        places: the place of each leaf on the tape; None for one that carries no gradient.
     """
 
     def __init__(self, tape: Tape, tree: Tree) -> None:
@@ -44,7 +45,7 @@ class Variables(Generic[Tree]):
         self.places = [tape.place(x) for x in self.boxed]
 
     def gradient(self, errors: Mapping[Place, Value]) -> Tree:
-        """Return the tree of gradients: zeros for unused leaves, None for those without one."""
+        """Return the tree of gradients: zeros at unused leaves, None at those without gradient."""
         leaves: list[Value | None] = [
             None
             if place is None
@@ -59,7 +60,7 @@ class Variables(Generic[Tree]):
 
 @contextmanager
 def _taping() -> Iterator[Tape]:
-    """Yield a tape, and close it at the end of the block: it then takes no more nodes."""
+    """Yield a tape, and close it at the end of the block: it takes no nodes afterwards."""
     tape = Tape()
     try:
         with teach_misuse():
@@ -71,18 +72,18 @@ def _taping() -> Iterator[Tape]:
 def value_and_grad(
     function: Callable[..., object], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return a function that gives the value of ``function`` and its gradient.
+    """Return a function that computes the value of ``function`` and its gradient.
 
     The gradient of a scalar E with respect to a tree of arrays w is the tree of dE/dw, each of the
     shape and dtype of its w. Leaves that carry no gradient (integers, booleans, random keys,
-    strings) reach the function as they are, and have None for a gradient.
+    strings) reach the function unchanged, and their gradient is None.
 
     Args:
-        function: built from clearprop operations and Python operators; gives a floating scalar, or
-            ``(scalar, anything)`` with ``has_aux``.
+        function: built from clearprop operations and Python operators; returns a floating-point
+            scalar, or ``(scalar, anything)`` with ``has_aux``.
         argnums: which positional arguments to differentiate; with a sequence the gradient is a
             tuple.
-        has_aux: whether the function returns something beside its value.
+        has_aux: whether the function returns ``(value, anything)``.
 
     Raises:
         ShapeError: the value is not a scalar.
@@ -135,7 +136,7 @@ def value_and_grad(
 def grad(
     function: Callable[..., object], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return a function that gives the gradient of ``function``; see `value_and_grad`.
+    """Return a function that computes the gradient of ``function``; see `value_and_grad`.
 
     >>> print(grad(lambda x: x**2 + 3)(5.0))
     10.0
@@ -191,10 +192,10 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
         for leaf, e in zip(leaves, error_leaves, strict=True):
             if e is None or tape.place(leaf) is None:
                 continue
-            if tuple(jnp.shape(e) if type(e) is not Traced else e.shape) != leaf.shape:
+            if shape_of(e) != leaf.shape:
                 raise ShapeError(
                     "an error signal does not have the shape of its output",
-                    given=str(jnp.shape(e)),
+                    given=str(shape_of(e)),
                     expected=str(leaf.shape),
                 )
             seeds.append((leaf, e if hasattr(e, "dtype") else jnp.asarray(e, leaf.dtype)))
@@ -209,7 +210,7 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
 def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
     """Return the product H v of the Hessian of a scalar function with a vector.
 
-    H v is the gradient of <gradient, v>: the gradient rules are differentiated themselves.
+    H v is the gradient of <gradient, v>: the gradient rules themselves are differentiated.
 
     Args:
         function: a scalar function of one tree.
@@ -233,11 +234,11 @@ def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
     for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True):
         if type(x) is not Traced and not is_differentiable(x):
             continue
-        if jnp.shape(stop_gradient(x)) != jnp.shape(stop_gradient(v)):
+        if shape_of(x) != shape_of(v):
             raise ShapeError(
                 "the vector does not have the shape of the inputs",
-                given=str(jnp.shape(stop_gradient(v))),
-                expected=str(jnp.shape(stop_gradient(x))),
+                given=str(shape_of(v)),
+                expected=str(shape_of(x)),
             )
         directions.append(v)
     product: Tree = grad(slope)(inputs)
@@ -265,7 +266,7 @@ def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
 
 
 def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[..., Any]:
-    """Return a function that gives the Jacobian: d output / d input, entry by entry.
+    """Return a function that computes the Jacobian: d output / d input for every pair of entries.
 
     For an output of shape S and an input leaf of shape T the result has shape S + T. For trees the
     result is a tree like the output, and each of its leaves is a tree like the input.
@@ -304,7 +305,7 @@ def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> A
     if not any(type(x) is Traced for x in jax.tree.leaves(first)):
         rows = jax.vmap(row)(units)
         return jax.tree.map(lambda r: r.reshape(*shape, *r.shape[1:]), rows)
-    # vmap cannot handle a value of an outer differentiation, so the rows are made one by one.
+    # vmap cannot handle a value of an outer differentiation: the rows are computed one by one.
     every = [first, *(row(unit) for unit in units[1:])]
     return jax.tree.map(lambda *r: reshape(stack(*r), shape=(*shape, *r[0].shape)), *every)
 
