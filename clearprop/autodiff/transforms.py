@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -36,9 +35,7 @@ class Variables(Generic[Tree]):
         if capture is not None:  # a closure's value inside a loop's body is a constant of the loop
             leaves = [capture(x) for x in leaves]
         self.boxed = [
-            tape.variable(x if type(x) is Traced else jnp.asarray(x))
-            if type(x) is Traced or is_differentiable(x)
-            else x
+            tape.variable(x if type(x) is Traced else jnp.asarray(x)) if _carries_gradient(x) else x
             for x in leaves
         ]
         self.tree: Tree = jax.tree.unflatten(self.structure, self.boxed)
@@ -58,15 +55,8 @@ class Variables(Generic[Tree]):
         return gradient
 
 
-@contextmanager
-def _taping() -> Iterator[Tape]:
-    """Yield a tape, and close it at the end of the block: it takes no nodes afterwards."""
-    tape = Tape()
-    try:
-        with teach_misuse():
-            yield tape
-    finally:
-        tape.closed = True
+def _carries_gradient(leaf: object) -> bool:
+    return type(leaf) is Traced or is_differentiable(leaf)
 
 
 def value_and_grad(
@@ -102,33 +92,28 @@ def value_and_grad(
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        with _taping() as tape:
+        for place in places:
+            if not -len(args) <= place < len(args):
+                raise TypeError(f"there is no positional argument {place} to differentiate")
+        chosen = [args[place] for place in places]
+        if not any(map(_carries_gradient, jax.tree.leaves(chosen))):
+            raise TracedValueError(
+                "no differentiated argument has a floating-point leaf",
+                given=f"argnums={argnums}",
+                fix="convert the numbers to float32, or choose other arguments",
+            )
+
+        def of_chosen(*boxed: Any) -> Any:
             inputs = list(args)
-            variables = []
-            for place in places:
-                if not -len(args) <= place < len(args):
-                    raise TypeError(f"there is no positional argument {place} to differentiate")
-                variables.append(Variables(tape, args[place]))
-                inputs[place] = variables[-1].tree
-            if not any(v.places.count(None) < len(v.places) for v in variables):
-                raise TracedValueError(
-                    "no differentiated argument has a floating-point leaf",
-                    given=f"argnums={argnums}",
-                    fix="convert the numbers to float32, or choose other arguments",
-                )
-            result: Any = function(*inputs, **kwargs)
-            value, aux = result if has_aux else (result, None)
-            value = _scalar(value)
-            errors: dict[Place, Value] = {}
-            if tape.place(value) is not None:
-                wanted = {p for v in variables for p in v.places if p is not None}
-                one = jnp.ones((), value.dtype)
-                errors = sweep(tape, [(value, one)], keep=wanted)
-                value = value.value
-            gradients = tuple(v.gradient(errors) for v in variables)
+            for place, x in zip(places, boxed, strict=True):
+                inputs[place] = x
+            return function(*inputs, **kwargs)
+
+        output, pull_back, *aux = vjp(of_chosen, *chosen, has_aux=has_aux)
+        value = _scalar(output)
+        gradients = pull_back(jnp.ones((), value.dtype))
         gradient = gradients[0] if isinstance(argnums, int) else gradients
-        aux = jax.tree.map(tape.below, aux)
-        return ((value, aux), gradient) if has_aux else (value, gradient)
+        return ((value, *aux), gradient) if has_aux else (value, gradient)
 
     return differentiated
 
@@ -173,10 +158,14 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
     >>> print(output, *pull_back(jnp.ones(())))
     -12.0 -3.0 4.0
     """
-    with _taping() as tape:
-        variables = [Variables(tape, x) for x in inputs]
-        result: Any = function(*(v.tree for v in variables))
-        output, aux = result if has_aux else (result, None)
+    tape = Tape()
+    variables = [Variables(tape, x) for x in inputs]
+    try:
+        with teach_misuse():
+            result: Any = function(*(v.tree for v in variables))
+    finally:
+        tape.closed = True
+    output, aux = result if has_aux else (result, None)
     leaves, structure = jax.tree.flatten(output)
     wanted = {p for v in variables for p in v.places if p is not None}
 
@@ -232,7 +221,7 @@ def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
 
     directions: list[Value] = []
     for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True):
-        if type(x) is not Traced and not is_differentiable(x):
+        if not _carries_gradient(x):
             continue
         if shape_of(x) != shape_of(v):
             raise ShapeError(
