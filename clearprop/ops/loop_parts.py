@@ -1,4 +1,4 @@
-"""The parts of a loop's reverse rule: the loop, traces of its body, and functions on both."""
+"""The parts of a loop's gradient rule: the loop, traces of its body, and functions of both."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from clearprop.autodiff.tape import Node, Value
 Item = TypeVar("Item")
 Values: TypeAlias = list[Value]
 
+Like: TypeAlias = "Value | jax.ShapeDtypeStruct"
+"""A value, or only its shape and dtype."""
+
 Body: TypeAlias = Callable[[Values, Values, Values], tuple[Values, Values]]
 """(constants, carry, x) -> (carry, y), each a list of arrays."""
 
@@ -29,8 +32,8 @@ class ScanLoop:
         body: of one step. Its constants are the same at every step.
         steps: how many steps there are.
         reverse: whether the last step comes first.
-        turns: whether transposes of constants are taken before the loop: the loop of an error
-            signal is full of them.
+        turns: whether constants are transposed before the loop. The loop of an error signal
+            transposes many.
     """
 
     body: Body
@@ -45,7 +48,7 @@ Run: TypeAlias = Callable[[ScanLoop, Values, Values, Values], tuple[Values, Valu
 
 @dataclass
 class Trace:
-    """The body's computation at one step, as a tape recorded it.
+    """The computation of the body at one step, as a tape recorded it.
 
     Attributes:
         nodes: what was recorded.
@@ -68,7 +71,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Known:
-    """The values from which the body's tape is put together again (None: not needed)."""
+    """The values from which the nodes of the body's tape are made again (None: not needed)."""
 
     constants: Values
     fixed: Values
@@ -78,7 +81,8 @@ class Known:
 
 @dataclass(frozen=True)
 class Back:
-    """The errors that one step back gives: of its inputs, of fixed values, and those that wait.
+    """The errors that one backward step computes: of its inputs, of fixed values, and those that
+    wait.
 
     ``states`` are the total errors of the carry that the step returned.
     """
@@ -112,24 +116,19 @@ def scattered(values: Values, places: Sequence[int], size: int) -> list[Value | 
     return [found.get(i) for i in range(size)]
 
 
-def shape_of(value: Value) -> jax.ShapeDtypeStruct:
-    """Return the shape and dtype of a value."""
-    return jax.ShapeDtypeStruct(value.shape, value.dtype)
-
-
 def shapes(values: Sequence[Value]) -> list[jax.ShapeDtypeStruct]:
     """Return shapes and dtypes of values."""
-    return [shape_of(value) for value in values]
+    return [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in values]
 
 
-def in_front(value: Value | jax.ShapeDtypeStruct, steps: int) -> jax.ShapeDtypeStruct:
-    """Return the shape of the values of all steps, stacked in front."""
+def in_front(value: Like, steps: int) -> jax.ShapeDtypeStruct:
+    """Return the shape and dtype of the values of all steps, stacked in front."""
     return jax.ShapeDtypeStruct((steps, *value.shape), value.dtype)
 
 
-def zeros(shape: Value | jax.ShapeDtypeStruct) -> Array:
-    """Return an error signal of zeros, with a given shape and dtype."""
-    return jnp.zeros(shape.shape, shape.dtype)
+def zeros(like: Like) -> Array:
+    """Return an error signal of zeros with the shape and dtype of a value."""
+    return jnp.zeros(like.shape, like.dtype)
 
 
 def is_array(value: object) -> bool:
@@ -139,7 +138,7 @@ def is_array(value: object) -> bool:
 
 def arrays_of(node: Node) -> Values:
     """Return every array of a node in a fixed order: inputs, outputs, parameters."""
-    leaves = [*node.inputs, *node.outputs, *jax.tree.leaves(node.parameters)]
+    leaves = jax.tree.leaves((node.inputs, node.outputs, node.parameters))
     return [value for value in leaves if is_array(value)]
 
 
@@ -153,11 +152,9 @@ def with_arrays(node: Node, value: Callable[[int], Value]) -> Node:
     def put(leaf: Value) -> Value:
         return value(rank) if is_array(leaf) else leaf
 
-    inputs = tuple(put(leaf) for leaf in node.inputs)
-    outputs = tuple(put(leaf) for leaf in node.outputs)
-    return replace(
-        node, inputs=inputs, outputs=outputs, parameters=jax.tree.map(put, node.parameters)
-    )
+    arrays = (node.inputs, node.outputs, node.parameters)
+    inputs, outputs, parameters = jax.tree.map(put, arrays)
+    return replace(node, inputs=inputs, outputs=outputs, parameters=parameters)
 
 
 def passing_to(node: Node, inputs: Collection[int]) -> Node:
@@ -185,15 +182,13 @@ def live_variables(jaxpr: Jaxpr) -> set[Var]:
 
 
 def turned_before(
-    body: Body,
-    constants: Values,
-    carry: Values,
-    x: Values,
+    body: Body, constants: Values, carry: Values, x: Values
 ) -> Callable[[Values, Values], tuple[Values, Values]]:
-    """Return a body as (carry, x) -> (carry, y), with transposes of constants taken beforehand.
+    """Return a body as (carry, x) -> (carry, y) that transposes constants before the loop.
 
-    The error signal of a product with W is a product with W^T. In the loop, XLA reads W column by
-    column at every step: (16, 1024) by (256, 1024)^T took 100 us, and 69 us with W^T stored once.
+    The error signal of a product with W is a product with W^T. Inside the loop XLA would read W
+    column by column at every step: (16, 1024) by (256, 1024)^T took 100 us, and 69 us with W^T
+    stored once.
     """
 
     def step(h: Values, x: Values) -> tuple[Values, Values]:

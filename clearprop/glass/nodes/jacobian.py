@@ -10,8 +10,8 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff import Node, Operation
-from clearprop.autodiff.tape import Output
+from clearprop.autodiff import Node
+from clearprop.autodiff.tape import AnyOperation
 from clearprop.glass.nodes.graph import Entry, Spec, entry_of
 from clearprop.glass.nodes.program import product_with
 from clearprop.glass.nodes.values import Values
@@ -73,9 +73,10 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
     row = spec.row
     if row is None:
         return values.product(spec, i, vector, transposed)
+    operation = cast(AnyOperation, row)
     leaves, structure = jax.tree.flatten(values.parameters(spec))
     moving = [hasattr(leaf, "dtype") for leaf in leaves]
-    # Only what is the same for all examples may be part of the compiled function.
+    # The compiled function serves all examples, so it may hold only what is the same for all.
     fixed = [None if moves else leaf for moves, leaf in zip(moving, leaves, strict=True)]
 
     def product(
@@ -84,14 +85,8 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
         rest = iter(arrays)
         every = [next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)]
         parameters = jax.tree.unflatten(structure, every)
-        node = Node(
-            cast(Operation[..., Output], row),
-            inputs,
-            outputs,
-            (None,) * len(inputs),
-            parameters,
-            spec.layer,
-        )
+        parents = (None,) * len(inputs)
+        node = Node(operation, inputs, outputs, parents, parameters, spec.layer)
         return product_with(node, spec.output, i, vector, transposed)
 
     inputs = tuple(_number(x) for x in values.inputs(spec))
@@ -112,8 +107,7 @@ def local_derivative(values: Values, spec: Spec, i: int) -> Array | Jacobian | N
         return None
     if row is None or row.stacks is not True:
         return Jacobian(values, spec, i)
-    assert row.errors is not None
-    rule = row.errors[i]
+    rule = (row.errors or ())[i]
     assert rule is not None
     ones = jnp.ones(spec.shape, spec.dtype)
     derivative = cast(Array, rule(ones, values[spec.value], *inputs, **values.parameters(spec)))
