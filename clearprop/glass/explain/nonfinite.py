@@ -21,15 +21,15 @@ BACKWARD = {
     "layer_norm": "it divides by the deviation of its input",
     "batch_norm": "it divides by the deviation of its input",
 }
-"""By what the rules of some operations divide."""
+"""Why the rule of an operation can leave the finite numbers, by the operation."""
 
 
 def origin(glass: Nodes, node: GlassNode | None = None) -> Origin | None:
     """Return where the numbers that are not finite come from; None where all numbers are finite.
 
-    If E is not finite, the forward pass is searched, from E back through values that are not
-    finite; so a mask of minus infinity that does not reach E is not blamed. If E is finite, the
-    backward pass is searched, in its order.
+    If E is not finite, the forward pass is searched: from E back through values that are not
+    finite. So a mask of minus infinity that does not reach E is not the origin. If E is finite, the
+    backward pass is searched in its order.
 
     Args:
         glass: the pass.
@@ -54,8 +54,8 @@ def origin(glass: Nodes, node: GlassNode | None = None) -> Origin | None:
 
 
 def _broken_sources(node: GlassNode) -> list[GlassNode]:
-    sources = [node.glass.nodes[i] for i in sorted({i for i in node.sources if i is not None})]
-    return [source for source in sources if source.summary.nonfinite]
+    indices = sorted({i for i in node.sources if i is not None})
+    return [node.glass.nodes[i] for i in indices if node.glass.nodes[i].summary.nonfinite]
 
 
 def _descendants(node: GlassNode) -> set[int]:
@@ -79,12 +79,11 @@ def _forward_reason(node: GlassNode) -> str:
     ]  # fmt: skip
     if constants:
         return f"its input {constants[0]}, a constant such as a target, is not finite"
-    cause = _cause(node)
-    return f"{cause}; {_ranges(node)}" if cause else f"its result is too large; {_ranges(node)}"
+    return f"{_cause(node) or 'its result is too large'}; {_ranges(node)}"
 
 
 def _cause(node: GlassNode) -> str:
-    """Return why an operation has no finite result; "" where no special case is known."""
+    """Return why an operation has no finite result; "" if the reason is not one of these."""
     arrays = [np.asarray(x) for x in node.input_values if x is not None]
     kind, x = node.operation, arrays[0]
     if kind in ("log", "sqrt", "rsqrt", "log1p"):

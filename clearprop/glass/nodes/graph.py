@@ -281,6 +281,15 @@ def _labels(node: Node) -> list[str | None]:
     ]
 
 
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as text.
+
+    >>> shape_text((2, 3)), shape_text(())
+    ('2x3', 'scalar')
+    """
+    return "x".join(map(str, shape)) or "scalar"
+
+
 def entry_of(shape: tuple[int, ...], index: Entry, where: str) -> tuple[int, ...]:
     """Return the index of an entry, counted from the front.
 

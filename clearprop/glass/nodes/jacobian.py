@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from clearprop.autodiff import Node
 from clearprop.autodiff.tape import AnyOperation
-from clearprop.glass.nodes.graph import Entry, Spec, entry_of
+from clearprop.glass.nodes.graph import Entry, Spec, entry_of, shape_text
 from clearprop.glass.nodes.program import product_with
 from clearprop.glass.nodes.values import Values
 
@@ -56,8 +56,8 @@ class Jacobian:
         return found
 
     def __repr__(self) -> str:
-        sizes = ["x".join(map(str, s)) or "scalar" for s in (self._spec.shape, self._in_shape)]
-        return f"<Jacobian of {self.name} by input {self.input}: {sizes[0]} by {sizes[1]}>"
+        sizes = f"{shape_text(self._spec.shape)} by {shape_text(self._in_shape)}"
+        return f"<Jacobian of {self.name} by input {self.input}: {sizes}>"
 
 
 def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed: bool) -> Array:

@@ -14,7 +14,7 @@ import jax
 from clearprop.errors import ConfigurationError, nearest
 from clearprop.glass.nodes.array_summary import NOTHING, ArraySummary
 from clearprop.glass.nodes.check import Check, check
-from clearprop.glass.nodes.graph import Entry, Link, Spec
+from clearprop.glass.nodes.graph import Entry, Link, Spec, shape_text
 from clearprop.glass.nodes.jacobian import Jacobian, local_derivative
 from clearprop.glass.nodes.table import Table, TableRow
 from clearprop.glass.nodes.through_time import ThroughTime
@@ -174,8 +174,7 @@ class GlassNode:
         return check(self.glass.values, self.spec, index)
 
     def __repr__(self) -> str:
-        shape = "x".join(map(str, self.shape)) or "scalar"
-        return f"<{self.name} {shape}>"
+        return f"<{self.name} {shape_text(self.shape)}>"
 
 
 class Selection(tuple[GlassNode, ...]):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clearprop.glass.nodes.array_summary import ArraySummary
+from clearprop.glass.nodes.graph import shape_text
 
 HEADINGS = ("name", "shape", "mean", "min", "max", "zeros", "|error|", "note")
 """Of the columns: mean, min, max and fraction of zeros of the value, mean size of the error."""
@@ -44,7 +45,7 @@ class TableRow:
         value = self.value
         return (
             self.name,
-            "x".join(map(str, self.shape)) or "scalar",
+            shape_text(self.shape),
             *(f"{x:.4g}" for x in (value.mean, value.smallest, value.largest)),
             f"{value.zeros:.1%}" if value.zeros else "",
             "" if self.error is None else f"{self.error.size:.4g}",
