@@ -11,27 +11,17 @@ from pathlib import Path
 
 import jax
 
+from clearprop.autodiff.operation import OPERATIONS
 from clearprop.errors import ClearpropError, TracedValueError
 
 _LIBRARIES = (str(Path(jax.__file__).parent),)
 
-SAME_NAME = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        abs add argmax argmin astype broadcast_to clip concatenate cos cumsum divide dot einsum
-        elu erf exp expand_dims expm1 flip floor gather gelu identity leaky_relu log log1p
-        log_softmax logsumexp matmul max maximum mean min minimum moveaxis multiply negative
-        one_hot outer pad power prod reciprocal relu reshape round rsqrt scan scatter_add
-        sigmoid sign silu sin softmax softplus split sqrt square squeeze stack std stop_gradient
-        subtract sum take take_along_axis tanh transpose var where
-        """,
-    )
+COMPOSED = frozenset(
+    {"dot", "expand_dims", "gather", "moveaxis", "outer", "scan", "squeeze", "stop_gradient"}
 )
-"""Functions of JAX for which `clearprop.ops`, one floor above, has an operation of that name."""
+"""The functions of `clearprop.ops`, one floor above, that are no row of the rule table."""
 
 OTHER_NAME = {
-    "dot": "matmul",
     "true_divide": "divide",
     "amax": "max",
     "amin": "min",
@@ -69,7 +59,7 @@ def _taught(error: TypeError) -> TracedValueError:
     place, call = _user_call(error)
     name = re.match(r"(?:\w+\.)*(\w+)\s*\(", call)
     function = name.group(1) if name else ""
-    ours = function if function in SAME_NAME else OTHER_NAME.get(function)
+    ours = function if function in {*OPERATIONS, *COMPOSED} else OTHER_NAME.get(function)
     lift = f"clearprop.lift({call.split('(')[0].strip()})" if name else "clearprop.lift(function)"
     return TracedValueError(
         "a value that is being differentiated was passed to a function without a gradient rule, so "

@@ -261,14 +261,12 @@ class Tape:
         self.nodes.append(Node(row, values, outputs, parents, parameters, layer_path.get()))
         index = len(self.nodes) - 1
         boxed = tuple(
-            Traced(value, self, index, k) if _is_floating(value) else value
+            value
+            if value is None or not jnp.issubdtype(value.dtype, jnp.floating)
+            else Traced(value, self, index, k)
             for k, value in enumerate(outputs)
         )
         return cast(R, boxed if several else boxed[0])
-
-
-def _is_floating(value: Value | None) -> bool:
-    return value is not None and bool(jnp.issubdtype(value.dtype, jnp.floating))
 
 
 Unary: TypeAlias = "Callable[[Traced], Value]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -247,11 +248,9 @@ def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
     >>> print(inner_product({"w": jnp.array([1.0, 2.0])}, [jnp.array([3.0, 4.0])]))
     11.0
     """
-    total: Value | None = None
-    for leaf, direction in zip(jax.tree.leaves(tree), directions, strict=True):
-        summand = sum_over(leaf * direction)
-        total = summand if total is None else total + summand
-    return total
+    pairs = zip(jax.tree.leaves(tree), directions, strict=True)
+    summands: list[Value] = [sum_over(leaf * direction) for leaf, direction in pairs]
+    return functools.reduce(operator.add, summands) if summands else None
 
 
 def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[..., Any]:

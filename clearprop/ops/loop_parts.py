@@ -158,7 +158,7 @@ def with_arrays(node: Node, value: Callable[[int], Value]) -> Node:
 
 
 def passing_to(node: Node, inputs: Collection[int]) -> Node:
-    """Return a node that passes errors to these inputs alone."""
+    """Return a node that passes errors only to these inputs."""
     kept = tuple(p if i in inputs else None for i, p in enumerate(node.parents))
     return replace(node, parents=kept)
 

@@ -1,4 +1,4 @@
-"""`scan`: one body applied along a sequence, with its own reverse rule.
+"""`scan`: one body applied along a sequence, with its own gradient rule.
 
 The tape cannot record the steps of `jax.lax.scan`, so a loop is one operation. Its rule is derived
 from the body, which is traced once:
@@ -104,7 +104,7 @@ def scan(
     captured: list[Traced] = []
     clock = _Clock()
     numbers = jnp.arange(steps)
-    capture_level = Tape().level  # any tape opened from here on is the loop's own
+    capture_level = Tape().level  # every later tape is of the loop
     jax.eval_shape(
         lambda c, x: [strip(leaf) for part in flat(None, c, x) for leaf in part],
         [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in carry_leaves],

@@ -1,4 +1,4 @@
-"""One code, eager and compiled: jit, vmap, lax.scan bodies and sharded arrays."""
+"""The same code runs eager and compiled: jit, vmap, bodies of lax.scan and sharded arrays."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ SHARDED = """
 
 
 def test_a_batch_that_is_sharded_over_devices() -> None:
-    """In a process of its own: the number of devices is fixed with the first use of JAX."""
+    """Runs in a separate process: the first use of JAX fixes the number of devices."""
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(SHARDED)],

@@ -1,4 +1,4 @@
-"""lift adopts JAX functions; checkpoint forgets and recomputes."""
+"""`lift` wraps JAX functions; `checkpoint` drops values and computes them again."""
 
 from __future__ import annotations
 

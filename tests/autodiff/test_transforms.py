@@ -1,4 +1,4 @@
-"""value_and_grad, grad, vjp, hvp and jacobian: trees, broadcasting, nesting and refusals."""
+"""value_and_grad, grad, vjp, hvp and jacobian: trees, broadcasting, nesting and errors."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_an_inner_gradient_of_an_outer_value() -> None:
 
 
 def test_jax_can_differentiate_what_clearprop_gave() -> None:
-    """The gradient is made of plain JAX operations, so the oracle may stand outside."""
+    """The gradient consists of plain JAX operations, so `jax.grad` may be applied outside it."""
     ours = jax.grad(grad(lambda y: ops.tanh(y) ** 2))(0.4)
     assert float(ours) == pytest.approx(float(jax.grad(jax.grad(lambda y: jnp.tanh(y) ** 2))(0.4)))
 

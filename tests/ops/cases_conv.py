@@ -1,4 +1,4 @@
-"""The cases of convolution and pooling. The rows of their errors are reached at second order."""
+"""The cases of convolution and pooling. Second order also tests the operations of their errors."""
 
 from __future__ import annotations
 

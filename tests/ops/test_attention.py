@@ -1,4 +1,4 @@
-"""Attention: its weights, and that what is hidden has no influence at all."""
+"""Attention: its weights, and hidden entries without any influence."""
 
 from __future__ import annotations
 

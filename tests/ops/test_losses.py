@@ -1,4 +1,4 @@
-"""Losses: values, rules as the lectures have them, far-out logits and misfits."""
+"""Losses: values, the rules of the lectures, large logits, and shapes that do not fit."""
 
 from __future__ import annotations
 

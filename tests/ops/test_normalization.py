@@ -1,4 +1,4 @@
-"""Normalization: moments, invariance, statistics that carry errors, and misfits."""
+"""Normalization: moments, invariance, statistics with errors, and shapes that do not fit."""
 
 from __future__ import annotations
 

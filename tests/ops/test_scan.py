@@ -1,4 +1,4 @@
-"""`scan`: its own reverse rule equals JAX's through `jax.lax.scan`, at every order."""
+"""`scan`: its gradient rule equals that of `jax.lax.scan`, at every order."""
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +82,7 @@ def test_second_and_third_order():
 
 
 def test_recurrent_weights_gradient_is_one_product_after_the_loop():
-    """Inside the backward loop stands one product (the error through the weight), not two."""
+    """The backward loop contains one product (the error through the weight), not two."""
 
     def loops(jaxpr):
         for equation in jaxpr.eqns:
@@ -116,7 +116,7 @@ def test_recurrent_weights_gradient_is_one_product_after_the_loop():
 
 
 def test_error_that_cannot_wait_is_summed_in_the_loop():
-    """A constant used where the rule does not stack (the left factor) is right all the same."""
+    """The gradient of a constant is also right where the rule does not stack (the left factor)."""
     w = weights()
 
     def ours(a):

@@ -105,7 +105,7 @@ def _error_of_placed(error: Any, z: Any, x: Any, *arrays: Any, index: Any, shape
     return (_getitem(error, *arrays, index=index), *(None for _ in arrays))
 
 
-@operation(joint=_error_of_placed, count=count_nothing, name="place")
+@operation(joint=_error_of_placed, count=count_nothing)
 def place_at(x: Array, *arrays: Array, index: Index, shape: tuple[int, ...]) -> Array:
     """Add x into zeros of a shape at an index: the rule of `getitem`."""
     if not arrays:

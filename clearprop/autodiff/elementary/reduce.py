@@ -104,8 +104,7 @@ def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: b
 
 @operation(errors=(_error_of_extreme,), count=count_inputs)
 def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Largest entry: ``z = max_i x_i``. It alone gets the error, in equal parts where several are
-    largest.
+    """Largest entry: ``z = max_i x_i``. Only it gets the error; equal ones get equal parts.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
@@ -123,8 +122,7 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @operation(errors=(_error_of_extreme,), count=count_inputs)
 def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Smallest entry: ``z = min_i x_i``. It alone gets the error, in equal parts where several are
-    smallest.
+    """Smallest entry: ``z = min_i x_i``. Only it gets the error; equal ones get equal parts.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 

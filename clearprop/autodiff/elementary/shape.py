@@ -110,7 +110,7 @@ def broadcast_to(x: ArrayLike, shape: Sequence[int]) -> Array:
 
 
 def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
-    """Insert axes of size 1: ``z[0, i] = x[i]``. They stand at ``axis`` in the result.
+    """Insert axes of size 1: ``z[0, i] = x[i]``. ``axis`` gives their places in the result.
 
     Shapes: x of any shape, z of the same with sizes of 1 inserted.
 

@@ -16,10 +16,10 @@ BACKWARD = {
     "reciprocal": "the derivative of 1 / x is -1 / x^2",
     "rsqrt": "the derivative of x^(-1/2) is -x^(-3/2) / 2",
     "sqrt": "the derivative of sqrt x is 1 / (2 sqrt x), without bound at 0",
-    "std": "the derivative of a deviation divides by it, and it is 0",
+    "std": "the derivative of a standard deviation divides by it, and it is 0",
     "kl_divergence": "the derivative of log q is 1 / q",
-    "layer_norm": "it divides by the deviation of its input",
-    "batch_norm": "it divides by the deviation of its input",
+    "layer_norm": "it divides by the standard deviation of its input",
+    "batch_norm": "it divides by the standard deviation of its input",
 }
 """Why the rule of an operation can leave the finite numbers, by the operation."""
 
@@ -49,7 +49,7 @@ def origin(glass: Nodes, node: GlassNode | None = None) -> Origin | None:
     if found is None:
         return None
     cause = BACKWARD.get(found.operation, "what it passes back is too large")
-    text = f"in the backward pass {found.operation} leaves the finite numbers: {cause}"
+    text = f"in the backward pass the result of {found.operation} is not finite: {cause}"
     return Origin(found.name, "backward", f"{text}; {_ranges(found)}")
 
 
@@ -72,7 +72,7 @@ def _descendants(node: GlassNode) -> set[int]:
 def _forward_reason(node: GlassNode) -> str:
     if node.operation in ("parameter", "input"):
         count, size = node.summary.nonfinite, int(np.prod(node.shape))
-        return f"{count} of its {size} numbers are not finite to begin with"
+        return f"{count} of its {size} numbers are not finite from the start"
     constants = [
         i for i, x in enumerate(node.input_values)
         if node.sources[i] is None and _strange(x) and node.operation != "where"

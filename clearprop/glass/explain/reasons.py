@@ -81,7 +81,7 @@ def _factors(hop: Hop) -> str:
     if numbers.zeros == 1:
         return f"{what} {verb} all 0: it passes nothing"
     if hop.node.operation == "multiply" and numbers.zeros > 0.5:
-        return f"masked: {numbers.zeros:.0%} of what it multiplies with is 0"
+        return f"masked: {numbers.zeros:.0%} of the numbers that it multiplies by are 0"
     if hop.passed == 0:
         return f"what arrives and {what} cancel out"
     return f"{what} {'have' if weights else 'has'} a mean size of {numbers.size:.2g}"
@@ -115,14 +115,14 @@ def _certain(hop: Hop) -> str:
 
 def _spread(hop: Hop) -> str:
     entries = max(1, _size(hop.source) // max(1, _size(hop.node)))
-    return f"a mean over {entries} entries passes each 1/{entries} of the error"
+    return f"a mean over {entries} entries passes 1/{entries} of the error to each"
 
 
 def _scaled(hop: Hop) -> str:
     if hop.source.operation == "parameter":
         return _passed_on(hop)
     deviation = float(np.std(_input(hop, 0)))
-    return f"it divides by the deviation of its input, {deviation:.2g}"
+    return f"it divides by the standard deviation of its input, {deviation:.2g}"
 
 
 def _looped(hop: Hop) -> str:
@@ -153,7 +153,7 @@ _WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
     (SOFTMAXES, _certain),
     (("mean",), _spread),
     (NORMALIZATIONS, _scaled),
-    (CHOOSING, lambda _: "only the chosen entry of each gets an error"),
+    (CHOOSING, lambda _: "only the chosen entries get an error"),
     (READING, lambda hop: f"{_size(hop.node)} of {_size(hop.source)} entries are read"),
     (("scan",), _looped),
     (("squared_error",), _missed),

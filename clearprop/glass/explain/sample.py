@@ -86,19 +86,18 @@ def _panels(
     R, C = values.shape[first], values.shape[second]
     rest = [axis for axis in range(values.ndim) if axis not in (first, second)]
     # The last other axis (channels, units or heads) gives the panels, side by side.
+    along = rest[-1] if rest else None
     rows, columns = _fitting(R, C, room)
-    shown: dict[int, Any] = {first: slice(rows), second: slice(columns)}
-    said = {first: _slice(rows, R), second: _slice(columns, C)}
-    grids = []
-    panels = values.shape[rest[-1]] if rest else 1
+    panels = 1 if along is None else values.shape[along]
     many = min(panels, MOST_PANELS, max(1, room // max(1, rows * columns)))
-    if many > 1:
-        said[rest[-1]] = _slice(many, panels)
+    said = {first: _slice(rows, R), second: _slice(columns, C)}
+    if along is not None and many > 1:
+        said[along] = _slice(many, panels)
+    shown: dict[int, Any] = {first: slice(rows), second: slice(columns)}
+    grids = []
     for number in range(many):
-        place = tuple(
-            shown.get(axis, number if axis == rest[-1] else 0) for axis in range(values.ndim)
-        )
-        grids.append(values[place] if values.size else np.zeros((0, 0)))
+        place = (shown.get(a, number if a == along else 0) for a in range(values.ndim))
+        grids.append(values[tuple(place)] if values.size else np.zeros((0, 0)))
     whole = (rows, columns) == (R, C) and sum(g.size for g in grids) == values.size
     cut = "" if whole else f"[{', '.join(said.get(a, '0') for a in range(values.ndim))}]"
     return grids, cut

@@ -137,7 +137,7 @@ def _at_output(node: GlassNode) -> float:
 def _unread(node: GlassNode) -> str:
     if not node.users:
         return "nothing reads it, or only as a constant (step, argmax, stop_gradient)."
-    return f"what reads it ({node.users[0].name}) is not read further."
+    return f"nothing on the way to E reads the result of {node.users[0].name}."
 
 
 def _not_finite(node: GlassNode, place: tuple[int, ...] | None, size: float) -> Why:
@@ -149,7 +149,7 @@ def _not_finite(node: GlassNode, place: tuple[int, ...] | None, size: float) -> 
 
 
 def _besides(node: GlassNode, hops: list[Hop], culprit: str | None) -> list[str]:
-    """Return remarks on the path: loops on it, and what is not finite."""
+    """Return remarks on the path: its loops, and numbers that are not finite."""
     loops = [h for h in hops if h.node.steps and h.node.name != culprit and h.arrived]
     found = [f"In {hop.node.name} {describe(hop)}." for hop in loops]
     if node.glass.nodes[-1].summary.nonfinite and (first := origin(node.glass)) is not None:
@@ -162,7 +162,7 @@ def _besides(node: GlassNode, hops: list[Hop], culprit: str | None) -> list[str]
 def _zero(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
     for hop in hops:
         if hop.blocks:
-            return hop.node.name, f"It dies in {hop.node.name}: {describe(hop)}."
+            return hop.node.name, f"It becomes 0 in {hop.node.name}: {describe(hop)}."
     if not hops or hops[0].arrived == 0:
         return None, "E passes nothing back: the error signal of its inputs is 0."
     return None, "What the operations that read it pass back cancels out."
@@ -175,10 +175,10 @@ def _tiny(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
         return _dominant(inside, "shrinks", lambda hop: -_log_of_factor(hop))
     loss = [hop for hop in hops if hop.node.layer == "loss"]
     if not loss:
-        return None, "E passes next to nothing back."
+        return None, "E passes almost nothing back."
     worst = min(loss, key=lambda hop: hop.factor)
-    text = f"Next to nothing leaves the loss, as the outputs are nearly right: in {worst.node.name}"
-    return worst.node.name, f"{text} {describe(worst)}."
+    text = "The loss passes almost nothing back, because the outputs are nearly right"
+    return worst.node.name, f"{text}: in {worst.node.name} {describe(worst)}."
 
 
 def _huge(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:

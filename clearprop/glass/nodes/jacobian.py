@@ -72,7 +72,8 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
     """
     row = spec.row
     if row is None:
-        return values.product(spec, i, vector, transposed)
+        assert spec.place is not None
+        return values.program.product(values.given, spec.place, i, vector, transposed)
     operation = cast(AnyOperation, row)
     leaves, structure = jax.tree.flatten(values.parameters(spec))
     moving = [hasattr(leaf, "dtype") for leaf in leaves]

@@ -107,11 +107,6 @@ class Values:
         """Return the array of a slot; anything else as it is."""
         return self[given] if isinstance(given, Slot) else given
 
-    def product(self, spec: Spec, i: int, vector: Array, transposed: bool) -> Array:
-        """Return a vector's product with a Jacobian: see `Program.product`."""
-        assert spec.place is not None
-        return self.program.product(self.given, spec.place, i, vector, transposed)
-
     def _make_room(self, part: range) -> None:
         sizes = self.program.sizes
         needed = sum(sizes[n] for n in part)

@@ -422,8 +422,8 @@ def _check_groups(x: Any, kernel: Any, groups: int, where: str) -> None:
             f"{tuple(kernel.shape)}, which is made for "
             + (f"{inner}" if groups == 1 else f"{groups} groups of {inner}"),
             expected=f"a kernel (*window, {channels // groups}, features)",
-            fix="channels stand last: x.transpose(0, 2, 3, 1) brings (batch, channels, height, "
-            "width) there"
+            fix="channels are the last axis: x.transpose(0, 2, 3, 1) moves them there from (batch, "
+            "channels, height, width)"
             if len(x.shape) == 4 and x.shape[1] == inner * groups
             else None,
         )

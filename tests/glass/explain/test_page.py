@@ -1,4 +1,4 @@
-"""The page of a pass holds its numbers, cut where it says so, and stands alone."""
+"""The page of a pass holds its numbers, says where it cuts them, and needs no other file."""
 
 from __future__ import annotations
 

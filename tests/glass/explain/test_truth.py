@@ -1,4 +1,4 @@
-"""Every value and every error signal of every node is what JAX computes by itself."""
+"""Every value and every error signal of every node equals what JAX computes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOON = {"xla_backend_optimization_level": 0}
 
 
 class Added(Tape):
-    """A tape on which a zero is added to every value, for JAX to differentiate by."""
+    """A tape that adds a zero to every value; JAX differentiates with respect to these zeros."""
 
     __slots__ = ("zeros",)
 

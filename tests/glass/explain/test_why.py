@@ -1,4 +1,4 @@
-"""Why a gradient is what it is: told right of networks that were broken on purpose, and of none."""
+"""`why` names the cause in networks that were broken on purpose, and none in healthy ones."""
 
 from __future__ import annotations
 

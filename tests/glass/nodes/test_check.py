@@ -1,4 +1,4 @@
-"""Every error signal that `explain` shows is what small steps measure, at every node."""
+"""Every error signal that `explain` shows agrees with small steps, at every node."""
 
 from __future__ import annotations
 

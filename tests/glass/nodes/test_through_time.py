@@ -1,4 +1,4 @@
-"""The states of recurrent layers step by step are those of a loop written out, as JAX sees it."""
+"""The states of recurrent layers at every step equal those of a Python loop under JAX."""
 
 from __future__ import annotations
 
