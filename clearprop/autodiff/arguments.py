@@ -1,4 +1,4 @@
-"""How a call's arguments are parted: the arrays that carry error signals, and the parameters."""
+"""Splits the arguments of a call into arrays that carry error signals, and parameters."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Split: TypeAlias = Callable[
 
 
 def splitter(forward: Callable[..., object]) -> Split:
-    """Return a function that parts a call's arguments into array inputs and static parameters.
+    """Return a function that splits a call's arguments into array inputs and static parameters.
 
     Array inputs are those that the forward function annotates as ``Array`` (or ``Array | None``).
-    They come first, or stand together as ``*arrays: Array``, which a caller may also give as one
-    list. All other arguments are static parameters.
+    They are the first parameters, or one parameter ``*arrays: Array``, which a caller may also
+    give as one list. All other arguments are static parameters.
 
     Raises:
         TypeError: an array input follows a static parameter.
@@ -43,15 +43,13 @@ def splitter(forward: Callable[..., object]) -> Split:
     def split(
         args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[tuple[object, ...], dict[str, object]]:
-        given = len(args)
-        if given == number:
+        if len(args) == number:  # most calls
             return args, dict(kwargs)
-        if given > number:
-            if given > number + len(static):
-                signature.bind(*args, **kwargs)  # raises Python's own message
-            return args[:number], {**dict(zip(static, args[number:], strict=False)), **kwargs}
-        inputs, parameters = list(args), dict(kwargs)
-        for parameter in arrays[given:]:
+        if len(args) > number + len(static):
+            signature.bind(*args, **kwargs)  # raises Python's own message
+        inputs = list(args[:number])
+        parameters = {**dict(zip(static, args[number:], strict=False)), **kwargs}
+        for parameter in arrays[len(args) :]:
             if parameter.name in parameters:
                 inputs.append(parameters.pop(parameter.name))
             elif parameter.default is not parameter.empty:

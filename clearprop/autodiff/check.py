@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clearprop.autodiff.transforms import grad, value_and_grad
+from clearprop.autodiff.transforms import grad
 from clearprop.errors import ConfigurationError
 from clearprop.tree import flatten_with_paths, is_differentiable, replace
 
@@ -48,9 +48,10 @@ def check_gradients(
 ) -> list[GradientCheck]:
     """Compare the gradient of a scalar function with finite differences, in double precision.
 
-    Each compared entry of each input x takes the central difference
-    (f(x + h) - f(x - h)) / 2h with h = ``step`` (relative to entries above 1). For ``order`` 2 the
-    same is done to <gradient, v> with a random direction v, which checks the rules of the rules.
+    For each compared entry of each input x the central difference is
+    (f(x + h) - f(x - h)) / 2h with h = ``step``, which is relative for entries above 1. For
+    ``order`` 2 the function <gradient, v> with a random direction v is compared in the same way.
+    This checks the derivatives of the gradient rules.
 
     Args:
         function: a scalar function built from clearprop operations.
@@ -62,7 +63,7 @@ def check_gradients(
         seed: of the random choice of entries and directions.
 
     Returns:
-        all comparisons, the one with the largest error first.
+        all comparisons, sorted by their errors, the largest first.
 
     Raises:
         AssertionError: an entry differs by more than the tolerance; the message names the entry and
@@ -77,7 +78,9 @@ def check_gradients(
         raise ConfigurationError("gradients are checked at order 1 or 2", given=f"order={order}")
     random = np.random.default_rng(seed)
     with jax.enable_x64(True):
-        doubled = jax.tree.map(_double, inputs)
+        doubled = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, jnp.float64) if is_differentiable(leaf) else leaf, inputs
+        )
         checks = _compare(function, doubled, 1, entries, step, random)
         if order == 2:
             directions = {
@@ -102,10 +105,6 @@ def check_gradients(
     return checks
 
 
-def _double(leaf: Any) -> Any:
-    return jnp.asarray(leaf, jnp.float64) if is_differentiable(leaf) else leaf
-
-
 def _compare(
     function: Callable[..., Any],
     inputs: tuple[Any, ...],
@@ -114,9 +113,7 @@ def _compare(
     step: float,
     random: np.random.Generator,
 ) -> list[GradientCheck]:
-    value, gradient = value_and_grad(lambda tree: function(*tree))(inputs)
-    del value
-    gradients = flatten_with_paths(gradient)
+    gradients = flatten_with_paths(grad(lambda tree: function(*tree))(inputs))
     checks = []
     for path, leaf in flatten_with_paths(inputs).items():
         if not is_differentiable(leaf):

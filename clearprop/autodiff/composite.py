@@ -1,4 +1,4 @@
-"""Operations made from whole functions: `lift` adopts a JAX function, `checkpoint` saves memory."""
+"""Operations made from whole functions: `lift` wraps a JAX function, `checkpoint` saves memory."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ Tree = TypeVar("Tree")
 rebuilt: contextvars.ContextVar[Callable[[object, object], None] | None] = contextvars.ContextVar(
     "rebuilt", default=None
 )
-"""Called with a tree (a layer) and with the copy, with other values, that is called instead."""
+"""Called with a tree (a layer) and with its copy with other values, which is called instead."""
 
 
 def lift(function: Callable[P, R]) -> Callable[P, R]:
-    """Adopt a JAX function as one operation: its rule is the one that JAX derives.
+    """Turn a JAX function into one operation, whose gradient rule JAX derives.
 
-    The function may use anything that `jax.vjp` can differentiate; trees go in and out, and every
-    order of derivative works. Traced values must come in as arguments, not through a closure.
+    The function may use everything that `jax.vjp` can differentiate. Its arguments and its result
+    may be trees, and every order of derivative works. Traced values must be arguments of the
+    function: it cannot read them through a closure.
 
     >>> from clearprop.autodiff import grad
     >>> print(grad(lift(jnp.sinh))(0.0))
@@ -70,11 +71,11 @@ def _vjp_of_jax(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
 
 
 def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
-    """Return the same function with less memory: the tape keeps its inputs alone.
+    """Return the same function with less memory: the tape keeps only its inputs.
 
-    The backward pass computes the inside again. Values inside that depend on the differentiated
-    arguments must come in as arguments; where ``function`` is itself a tree (a layer), its own
-    arrays count as arguments.
+    The backward pass computes the function again. Values that depend on the differentiated
+    arguments must be arguments of the function. Where ``function`` is itself a tree (a layer), its
+    own arrays count as arguments.
 
     >>> from clearprop.autodiff import grad
     >>> print(grad(checkpoint(lambda x: x * x * x))(2.0))
@@ -87,7 +88,7 @@ def checkpoint(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
         inputs, put_back = _inputs_of((function if is_tree else None, args, kwargs))
-        # The backward pass computes the inside in the context (layer path, training mode, random
+        # The backward pass calls the function in the context (layer path, training mode, random
         # key) of the forward pass.
         surroundings = contextvars.copy_context()
 
@@ -121,7 +122,7 @@ def _vjp_of_tape(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]
 
 
 def _inputs_of(tree: Tree) -> tuple[list[Value], Callable[[Sequence[Value]], Tree]]:
-    """Return the inputs among a tree's leaves, and what puts other values in their places."""
+    """Return the inputs among a tree's leaves, and a function that replaces them in the tree."""
     leaves, structure = jax.tree.flatten(tree)
     places = [i for i, leaf in enumerate(leaves) if _is_input(leaf)]
 
@@ -140,9 +141,9 @@ def _is_input(leaf: Any) -> bool:
 
     An array that carries no gradient is an input too: it may belong to the trace of a loop's body.
     """
-    if type(leaf) is Traced:
-        return True
-    return isinstance(leaf, jax.Array) and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
+    return isinstance(leaf, jax.Array | Traced) and not jnp.issubdtype(
+        leaf.dtype, jax.dtypes.extended
+    )
 
 
 def _call_flat(
@@ -180,6 +181,6 @@ def _call_flat(
 
 @operation(errors=(lambda error, y, x: error,))
 def barrier(x: Array) -> Array:
-    """Return x as it is; the compiler reuses no computation from before this point after it."""
+    """Return x. After this point the compiler reuses no value that was computed before it."""
     same: Array = jax.lax.optimization_barrier(x)
     return same

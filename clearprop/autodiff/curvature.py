@@ -22,8 +22,8 @@ Outputs = TypeVar("Outputs")
 def jvp(function: Callable[[Tree], Outputs], at: Tree, vector: Tree) -> tuple[Outputs, Outputs]:
     """Return the output of a function and the product J v of its Jacobian with a vector.
 
-    The pull-back e -> e J is linear in e, so that the gradient of <e J, v> by e is J v: reverse
-    mode twice makes forward mode.
+    The pull-back e -> e J is linear in e, so the gradient of <e J, v> by e is J v. Reverse mode
+    is applied twice, and gives the result of forward mode.
 
     Args:
         function: a function of one tree, built from clearprop operations.
@@ -61,7 +61,7 @@ def gauss_newton(
     """Return the product with the Gauss-Newton matrix ``G = J^T H J`` of loss(function(w)).
 
     J is the Jacobian of the function, H the Hessian of the loss by the function's outputs. Where
-    the loss is convex in the outputs G is positive semi-definite, which the Hessian is not. The
+    the loss is convex in the outputs, G is positive semi-definite; the Hessian may not be. The
     function is computed once; a product costs about three times as much.
 
     Args:

@@ -1,4 +1,4 @@
-"""Replaces JAX's error about a traced value by a message that names the fix."""
+"""Replaces JAX's error about a traced value with a message that names the fix."""
 
 from __future__ import annotations
 
@@ -11,27 +11,17 @@ from pathlib import Path
 
 import jax
 
+from clearprop.autodiff.operation import OPERATIONS
 from clearprop.errors import ClearpropError, TracedValueError
 
 _LIBRARIES = (str(Path(jax.__file__).parent),)
 
-SAME_NAME = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        abs add argmax argmin astype broadcast_to clip concatenate cos cumsum divide dot einsum
-        elu erf exp expand_dims expm1 flip floor gather gelu identity leaky_relu log log1p
-        log_softmax logsumexp matmul max maximum mean min minimum moveaxis multiply negative
-        one_hot outer pad power prod reciprocal relu reshape round rsqrt scan scatter_add
-        sigmoid sign silu sin softmax softplus split sqrt square squeeze stack std stop_gradient
-        subtract sum take take_along_axis tanh transpose var where
-        """,
-    )
+COMPOSED = frozenset(
+    {"dot", "expand_dims", "gather", "moveaxis", "outer", "scan", "squeeze", "stop_gradient"}
 )
-"""The functions of JAX that `clearprop.ops`, one floor above, has under the same name."""
+"""The functions of `clearprop.ops`, one floor above, that are no row of the rule table."""
 
 OTHER_NAME = {
-    "dot": "matmul",
     "true_divide": "divide",
     "amax": "max",
     "amin": "min",
@@ -47,7 +37,7 @@ OTHER_NAME = {
 
 @contextmanager
 def teach_misuse() -> Iterator[None]:
-    """Replace an error of JAX about a traced value by one that names the operation to use."""
+    """Replace an error of JAX about a traced value with one that names the operation to use."""
     try:
         yield
     except ClearpropError:
@@ -57,7 +47,7 @@ def teach_misuse() -> Iterator[None]:
             "a value that is being differentiated was used inside a jax.lax loop, jit or vmap "
             "that began within the differentiated function",
             fix="use ops.scan for recurrence, or take the gradient inside the transformed "
-            "function, or adopt that function whole with clearprop.lift(function)",
+            "function, or make that function one operation with clearprop.lift(function)",
         ) from error
     except TypeError as error:
         if "Traced" not in str(error):
@@ -69,7 +59,7 @@ def _taught(error: TypeError) -> TracedValueError:
     place, call = _user_call(error)
     name = re.match(r"(?:\w+\.)*(\w+)\s*\(", call)
     function = name.group(1) if name else ""
-    ours = function if function in SAME_NAME else OTHER_NAME.get(function)
+    ours = function if function in {*OPERATIONS, *COMPOSED} else OTHER_NAME.get(function)
     lift = f"clearprop.lift({call.split('(')[0].strip()})" if name else "clearprop.lift(function)"
     return TracedValueError(
         "a value that is being differentiated was passed to a function without a gradient rule, so "
@@ -78,7 +68,7 @@ def _taught(error: TypeError) -> TracedValueError:
         given=call or str(error).splitlines()[0],
         fix=f"use clearprop.ops.{ours}"
         if ours
-        else f"adopt the function as one operation with {lift}, or write it in clearprop.ops",
+        else f"make the function one operation with {lift}, or write it in clearprop.ops",
     )
 
 
@@ -91,7 +81,7 @@ def _user_call(error: BaseException) -> tuple[str | None, str]:
         if frame.colno is None or frame.end_colno is None:
             return place, (frame.line or "").strip()
         line = linecache.getline(frame.filename, frame.lineno or 0).encode()
-        # Of a call over several lines only the first line is shown.
+        # Only the first line of a longer call is shown.
         end = frame.end_colno if frame.lineno == frame.end_lineno else None
         return place, line[frame.colno : end].decode(errors="replace").rstrip()
     return None, ""

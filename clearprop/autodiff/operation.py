@@ -1,6 +1,7 @@
 """The rule table: one row for each operation, with its forward function and its gradient rules.
 
-A row reads as the lecture writes it, *(error signal, output, inputs) -> error signal of the input*:
+A rule takes what the lecture's equation takes, and returns the error signal of the input:
+*(error signal, output, inputs) -> error signal of the input*.
 
     @operation(errors=(lambda error, y, x: error * y * (1 - y),))
     def sigmoid(x: Array) -> Array:
@@ -32,9 +33,9 @@ def operation(
     """Turn a forward function on JAX arrays into an operation of the rule table.
 
     Parameters annotated ``Array`` are its array inputs and come first; the others are static.
-    Give ``errors`` (one rule for each input), or ``joint`` (one for all), or neither where no
-    error passes. The row is named after the forward function, or ``name``. See `Operation` for the
-    other arguments.
+    Give ``errors`` (one rule for each input) or ``joint`` (one rule for all inputs); give neither
+    if no error signal passes. The row has the name of the forward function unless ``name`` is
+    given. See `Operation` for the other arguments.
 
     Raises:
         ValueError: another operation has that name.

@@ -1,7 +1,7 @@
 """The operators and methods of arrays, for values that are being differentiated.
 
-Each is an elementary operation. Those are written for traced values, so they stand above the class
-`Traced`, and `give_operators` sets them on it.
+Each is an elementary operation. The elementary operations need the class `Traced`, so the class
+cannot name them itself: `give_operators` sets them on it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from jax.typing import DTypeLike
-
 from clearprop.autodiff import elementary
 from clearprop.autodiff.shapes import Axis
-from clearprop.autodiff.tape import Binary, Function, Operand, Traced, Unary, Value
+from clearprop.autodiff.tape import Binary, Function, Operand, Traced, Value
 
 BINARY: dict[str, Function] = {
     "add": elementary.add,
@@ -25,8 +23,13 @@ BINARY: dict[str, Function] = {
 }
 """The operation of each operator with two operands: ``x + y`` is ``x.__add__(y)``."""
 
-UNARY: dict[str, Function] = {"neg": elementary.negative, "abs": elementary.abs}
-"""The operation of each operator with one operand: ``-x`` is ``x.__neg__()``."""
+METHODS: dict[str, Function] = {
+    "__neg__": elementary.negative,
+    "__abs__": elementary.abs,
+    "__getitem__": elementary.getitem,
+    "astype": elementary.astype,
+}
+"""The operation of each method that takes the arguments of the operation."""
 
 REDUCTIONS: dict[str, Function] = {
     "sum": elementary.sum,
@@ -34,29 +37,36 @@ REDUCTIONS: dict[str, Function] = {
     "max": elementary.max,
     "min": elementary.min,
 }
-"""The operation of each method that makes one entry of many."""
+"""The operation of each method that reduces many entries to one."""
 
 
 def give_operators() -> None:
     """Set the operators and methods of arrays on `Traced`."""
     for name, function in BINARY.items():
-        setattr(Traced, f"__{name}__", _binary(function))
+        setattr(Traced, f"__{name}__", _method(function))
         setattr(Traced, f"__r{name}__", _reflected(function))
-    for name, function in UNARY.items():
-        setattr(Traced, f"__{name}__", _unary(function))
+    for name, function in METHODS.items():
+        setattr(Traced, name, _method(function))
     for name, function in REDUCTIONS.items():
         setattr(Traced, name, _reduction(function))
-    for method in (_astype, _ravel, _reshape, _transpose):
+    for method in (_ravel, _reshape, _transpose):
         setattr(Traced, method.__name__.removeprefix("_"), method)
     setattr(Traced, "T", property(_transpose))  # noqa: B010 - an attribute of the class is no Value
-    setattr(Traced, "__getitem__", elementary.getitem)  # noqa: B010 - likewise
 
 
-def _binary(function: Function) -> Binary:
-    def applied(x: Traced, other: Operand) -> Value:
-        return function(x, other)
+def _method(function: Function) -> Function:
+    def applied(x: Traced, *args: object, **kwargs: object) -> Value:
+        return function(x, *args, **kwargs)
 
     return applied
+
+
+def _reduction(function: Function) -> Function:
+    # Both parameters are always written on the tape: the glass shows them.
+    def reduced(x: Traced, axis: Axis = None, keepdims: bool = False) -> Value:
+        return function(x, axis=axis, keepdims=keepdims)
+
+    return reduced
 
 
 def _reflected(function: Function) -> Binary:
@@ -64,25 +74,6 @@ def _reflected(function: Function) -> Binary:
         return function(other, x)
 
     return applied
-
-
-def _unary(function: Function) -> Unary:
-    def applied(x: Traced) -> Value:
-        return function(x)
-
-    return applied
-
-
-def _reduction(function: Function) -> Function:
-    def reduced(x: Traced, axis: Axis = None, keepdims: bool = False) -> Value:
-        return function(x, axis=axis, keepdims=keepdims)
-
-    return reduced
-
-
-def _astype(x: Traced, dtype: DTypeLike) -> Value:
-    convert: Function = elementary.astype
-    return convert(x, dtype=dtype)
 
 
 def _ravel(x: Traced) -> Value:

@@ -52,7 +52,7 @@ def check_broadcast(name: str, *arrays: object) -> None:
       given:    (3, 2) and (2, 3)
       expected: equal sizes along each axis, counted from the last, or 1
     """
-    # Most calls are of equal shapes or with a number: they cost a comparison.
+    # In most calls the shapes are equal or one side is a number: one comparison decides.
     if len({shape for x in arrays if (shape := getattr(x, "shape", ()))}) < 2:
         return
     shapes = [shape_of(x) for x in arrays]

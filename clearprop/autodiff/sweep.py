@@ -16,7 +16,7 @@ reshape: Function = elementary.reshape
 sum_over: Function = elementary.sum
 
 Place: TypeAlias = tuple[int, int]
-"""(node, output): where a value stands on a tape."""
+"""(node, output): the place of a value on a tape."""
 
 
 def sweep(
@@ -27,9 +27,9 @@ def sweep(
 ) -> dict[Place, Value]:
     """Return the error signals of the kept places, given those of the outputs.
 
-    The nodes are visited once, last to first. Each rule is given the error signal of its output
-    and returns the errors of its inputs. The sweep sums these over broadcast axes, casts them to
-    the input's dtype and adds them up where a value was used more than once.
+    Every node is visited once, from the last to the first. Each rule takes the error signal of its
+    output and returns the errors of its inputs. The sweep sums these over broadcast axes, casts
+    them to the input's dtype, and adds them up where a value was used more than once.
 
     Args:
         tape: what was recorded.

@@ -1,12 +1,13 @@
 """The tape: which operations were computed, in order, with all that the backward pass needs.
 
 A `Tape` lives while one function is being differentiated. Values that depend on that function's
-inputs are boxed as `Traced`; each `Operation` on them writes one `Node`. Differentiation nests: a
-younger tape has a higher level, and it stores values of the older levels, which may themselves be
-`Traced`. So the gradient rules, written in clearprop's operations, can be differentiated again.
+inputs are boxed as `Traced`; each `Operation` on them writes one `Node`. Differentiations can be
+nested: a younger tape has a higher level, and it stores values of the older levels, which may
+themselves be `Traced`. So the gradient rules, which are written in clearprop's operations, can be
+differentiated again.
 
-The four classes know each other (a node holds its operation, a value its tape, and an operation
-records itself on the tape of its inputs), which is why they share a file.
+The four classes need each other, so they share a file: a node holds its operation, a value holds
+its tape, and an operation records itself on the tape of its inputs.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ Output: TypeAlias = "Value | tuple[Value, ...]"
 """What an operation returns: one value, or several."""
 
 Operand: TypeAlias = "ArrayLike | Traced"
-"""The other side of an operator: a value or a number."""
+"""The other operand of an operator: a value or a number."""
 
 ErrorRule: TypeAlias = "Callable[..., Value]"
 """(error, output, *inputs, **parameters) -> the error signal of one input."""
 
 JointRule: TypeAlias = "Callable[..., Sequence[Value | None]]"
-"""(error, output, *inputs, **parameters) -> the error signals of all inputs (None: none)."""
+"""(error, output, *inputs, **parameters) -> the error signal of each input, or None."""
 
 Function: TypeAlias = "Callable[..., Value]"
 """An operation as a function of values; its own signature names the arrays that it computes on."""
@@ -57,7 +58,7 @@ CountRule: TypeAlias = Callable[..., int]
 """(output, *inputs, **parameters) -> how many arithmetic operations one application takes."""
 
 layer_path: contextvars.ContextVar[str] = contextvars.ContextVar("layer_path", default="")
-"""Path of the layer that is being called, written into every node (set by the floor above)."""
+"""Path of the layer that is being called. `nn` sets it, and every node stores it."""
 
 capturing: contextvars.ContextVar[Callable[[object], object] | None] = contextvars.ContextVar(
     "capturing", default=None
@@ -68,13 +69,13 @@ _levels = itertools.count()
 
 
 class Operation(Generic[P, R_co]):
-    """A row of the rule table, callable as the function that it was made from.
+    """A row of the rule table. It is called like the function from which it was made.
 
     Attributes:
         name: of the row in the table, in messages and in summaries.
         forward: the computation on plain JAX arrays.
         errors: for each array input its gradient rule, or None where that input gets no error.
-        joint: one rule for all inputs, where they are best computed together.
+        joint: one rule for all inputs, for operations that compute these errors together.
         stacks: whether an input's rule also holds when the error, the output and the other inputs
             carry one more leading axis (true of elementwise operations, and of the right factor
             of a product over the last axes); one bool for all inputs or one for each. `scan`
@@ -176,7 +177,7 @@ def _apply(row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[
         for observer in _observers:
             observer(cast(AnyOperation, row), inputs, cast(Output, output), parameters)
         return output
-    raw = tuple(x.value if type(x) is Traced and x.tape is tape else x for x in inputs)
+    raw = tuple(tape.below(x) for x in inputs)
     return tape.record(row, inputs, raw, _apply(row, raw, parameters), parameters)
 
 
@@ -192,10 +193,10 @@ def observe(observer: Observer) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation as it was applied: its inputs and outputs, and where its inputs come from.
+    """One operation as it was applied: its inputs and outputs, and the nodes of its inputs.
 
-    ``parents[i]`` is ``(node, output)`` where input ``i`` came from the same tape, else None.
-    A variable (an input of the differentiated function) is a node without operation.
+    ``parents[i]`` is ``(node, output)`` if input ``i`` is a value of the same tape, else None.
+    A variable (an input of the differentiated function) is a node without an operation.
     """
 
     operation: AnyOperation | None
@@ -207,7 +208,7 @@ class Node:
 
 
 class Tape:
-    """The record of one forward pass: nodes in the order in which they were computed."""
+    """The record of one forward pass: its nodes in the order of computation."""
 
     __slots__ = ("closed", "level", "nodes")
 
@@ -221,6 +222,18 @@ class Tape:
         self.nodes.append(Node(None, (), (value,), (), {}, layer_path.get()))
         return Traced(value, self, len(self.nodes) - 1, 0)
 
+    def place(self, value: object) -> tuple[int, int] | None:
+        """Return (node, output) of a value of this tape; None for any other value."""
+        if type(value) is Traced and value.tape is self:
+            return value.node, value.output
+        return None
+
+    def below(self, value: X) -> X:
+        """Return a value without the box of this tape; a value of another tape is unchanged."""
+        if isinstance(value, Traced) and value.tape is self:
+            return cast(X, value.value)
+        return value
+
     def record(
         self,
         operation: Operation[..., R],
@@ -229,10 +242,10 @@ class Tape:
         output: R,
         parameters: dict[str, object],
     ) -> R:
-        """Write one node and return the operation's output, boxed where it can carry a gradient.
+        """Write one node, and return the operation's output with its floating-point values boxed.
 
         Raises:
-            TracedValueError: the differentiation that this tape belongs to has ended.
+            TracedValueError: the differentiation of this tape has ended.
         """
         if self.closed:
             raise TracedValueError(
@@ -240,9 +253,7 @@ class Tape:
                 fix="return the value from the differentiated function (has_aux=True) instead of "
                 "storing it outside",
             )
-        parents = tuple(
-            (x.node, x.output) if type(x) is Traced and x.tape is self else None for x in inputs
-        )
+        parents = tuple(map(self.place, inputs))
         several = isinstance(output, tuple)
         outputs = cast("tuple[Value, ...]", output if several else (output,))
         row = cast(AnyOperation, operation)
@@ -250,14 +261,12 @@ class Tape:
         self.nodes.append(Node(row, values, outputs, parents, parameters, layer_path.get()))
         index = len(self.nodes) - 1
         boxed = tuple(
-            Traced(value, self, index, k) if _is_floating(value) else value
+            value
+            if value is None or not jnp.issubdtype(value.dtype, jnp.floating)
+            else Traced(value, self, index, k)
             for k, value in enumerate(outputs)
         )
         return cast(R, boxed if several else boxed[0])
-
-
-def _is_floating(value: Value | None) -> bool:
-    return value is not None and bool(jnp.issubdtype(value.dtype, jnp.floating))
 
 
 Unary: TypeAlias = "Callable[[Traced], Value]"
@@ -274,8 +283,8 @@ class Reduction(Protocol):
 class Traced:
     """A value that is being differentiated: an array with its place on a tape.
 
-    It behaves as an array under Python operators and under every clearprop operation. Where its
-    gradient would be lost in silence (``float(x)``, ``numpy.sin(x)``, ``x[0] = 1``), it refuses.
+    Python operators and clearprop operations take it as an array. It raises an error where its
+    gradient would be lost without notice: ``float(x)``, ``numpy.sin(x)``, ``x[0] = 1``.
     """
 
     __slots__ = ("node", "output", "tape", "value")
@@ -309,7 +318,7 @@ class Traced:
 
     @property
     def at(self) -> NoReturn:
-        """Refused: a traced value is not updated in place."""
+        """An error: a traced value is not updated in place."""
         raise _in_place()
 
     def __len__(self) -> int:
@@ -329,8 +338,8 @@ class Traced:
 
     __hash__ = None  # type: ignore[assignment]  # == compares entry by entry, as arrays do
 
-    # The operators and methods of arrays are operations. These stand above this file, and
-    # operators.py gives them to this class.
+    # The operators and methods of arrays are operations. Operations need this class, so
+    # operators.py sets them on it.
     __add__: ClassVar[Binary]
     __radd__: ClassVar[Binary]
     __sub__: ClassVar[Binary]
@@ -378,7 +387,7 @@ class Traced:
     def __ne__(self, other: object) -> Array:  # type: ignore[override]  # as arrays compare
         return cast(Array, strip(self) != strip(other))
 
-    # What would lose the gradient in silence is refused.
+    # These would lose the gradient without notice.
     def __setitem__(self, index: object, value: object) -> NoReturn:
         raise _in_place()
 
@@ -398,7 +407,7 @@ class Traced:
         raise _lost("complex()")
 
     def item(self) -> NoReturn:
-        """Refused: a Python number carries no gradient."""
+        """An error: a Python number carries no gradient."""
         raise _lost("item()")
 
     def __bool__(self) -> bool:
@@ -406,7 +415,7 @@ class Traced:
 
 
 def strip(value: Traced | X) -> Array | X:
-    """Return the plain array inside a value, through every level of differentiation."""
+    """Return the plain array of a value, without the boxes of any level."""
     plain: Value | X = value
     while type(plain) is Traced:
         plain = plain.value
@@ -414,7 +423,7 @@ def strip(value: Traced | X) -> Array | X:
 
 
 def stop_gradient(tree: Tree) -> Tree:
-    """Return the plain arrays of a tree: every differentiation takes them as constants.
+    """Return a tree with plain arrays: every differentiation treats them as constants.
 
     >>> from clearprop.autodiff import grad
     >>> print(grad(lambda x: x * stop_gradient(x))(3.0))
@@ -434,6 +443,6 @@ def _in_place() -> TracedValueError:
 def _lost(use: str) -> TracedValueError:
     return TracedValueError(
         f"{use} on a value that is being differentiated would lose its gradient",
-        fix="stay with clearprop's operations; for a look at the number use stop_gradient(x), or "
-        "return it from the differentiated function with has_aux=True",
+        fix="use clearprop's operations; to look at the number use stop_gradient(x), or return it "
+        "from the differentiated function with has_aux=True",
     )

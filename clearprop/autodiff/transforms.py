@@ -1,10 +1,10 @@
-"""The transformations: functions in, their derivatives out."""
+"""The transformations: they take functions and return their derivatives."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from clearprop.autodiff.elementary import reshape, stack
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff.shapes import shape_of
 from clearprop.autodiff.sweep import Place, sweep
-from clearprop.autodiff.tape import Tape, Traced, Value, capturing, stop_gradient
+from clearprop.autodiff.tape import Tape, Traced, Value, capturing
 from clearprop.errors import ConfigurationError, ShapeError, TracedValueError
 from clearprop.tree import is_differentiable
 
@@ -26,7 +27,7 @@ class Variables(Generic[Tree]):
 
     Attributes:
         tree: the argument with its boxed leaves.
-        places: where each leaf stands on the tape; None for one that carries no gradient.
+        places: the place of each leaf on the tape; None for one that carries no gradient.
     """
 
     def __init__(self, tape: Tape, tree: Tree) -> None:
@@ -35,18 +36,14 @@ class Variables(Generic[Tree]):
         if capture is not None:  # a closure's value inside a loop's body is a constant of the loop
             leaves = [capture(x) for x in leaves]
         self.boxed = [
-            tape.variable(x if type(x) is Traced else jnp.asarray(x))
-            if type(x) is Traced or is_differentiable(x)
-            else x
+            tape.variable(x if type(x) is Traced else jnp.asarray(x)) if _carries_gradient(x) else x
             for x in leaves
         ]
         self.tree: Tree = jax.tree.unflatten(self.structure, self.boxed)
-        self.places: list[Place | None] = [
-            (x.node, x.output) if type(x) is Traced else None for x in self.boxed
-        ]
+        self.places = [tape.place(x) for x in self.boxed]
 
     def gradient(self, errors: Mapping[Place, Value]) -> Tree:
-        """Return the tree of gradients: zeros for unused leaves, None for those without one."""
+        """Return the tree of gradients: zeros at unused leaves, None at those without gradient."""
         leaves: list[Value | None] = [
             None
             if place is None
@@ -59,32 +56,25 @@ class Variables(Generic[Tree]):
         return gradient
 
 
-@contextmanager
-def _taping() -> Iterator[Tape]:
-    """Yield a tape, and close it at the end of the block: it then takes no more nodes."""
-    tape = Tape()
-    try:
-        with teach_misuse():
-            yield tape
-    finally:
-        tape.closed = True
+def _carries_gradient(leaf: object) -> bool:
+    return type(leaf) is Traced or is_differentiable(leaf)
 
 
 def value_and_grad(
     function: Callable[..., object], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return a function that gives the value of ``function`` and its gradient.
+    """Return a function that computes the value of ``function`` and its gradient.
 
     The gradient of a scalar E with respect to a tree of arrays w is the tree of dE/dw, each of the
     shape and dtype of its w. Leaves that carry no gradient (integers, booleans, random keys,
-    strings) reach the function as they are, and have None for a gradient.
+    strings) reach the function unchanged, and their gradient is None.
 
     Args:
-        function: built from clearprop operations and Python operators; gives a floating scalar, or
-            ``(scalar, anything)`` with ``has_aux``.
+        function: built from clearprop operations and Python operators; returns a floating-point
+            scalar, or ``(scalar, anything)`` with ``has_aux``.
         argnums: which positional arguments to differentiate; with a sequence the gradient is a
             tuple.
-        has_aux: whether the function returns something beside its value.
+        has_aux: whether the function returns ``(value, anything)``.
 
     Raises:
         ShapeError: the value is not a scalar.
@@ -103,32 +93,28 @@ def value_and_grad(
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        with _taping() as tape:
+        for place in places:
+            if not -len(args) <= place < len(args):
+                raise TypeError(f"there is no positional argument {place} to differentiate")
+        chosen = [args[place] for place in places]
+        if not any(map(_carries_gradient, jax.tree.leaves(chosen))):
+            raise TracedValueError(
+                "no differentiated argument has a floating-point leaf",
+                given=f"argnums={argnums}",
+                fix="convert the numbers to float32, or choose other arguments",
+            )
+
+        def of_chosen(*boxed: Any) -> Any:
             inputs = list(args)
-            variables = []
-            for place in places:
-                if not -len(args) <= place < len(args):
-                    raise TypeError(f"there is no positional argument {place} to differentiate")
-                variables.append(Variables(tape, args[place]))
-                inputs[place] = variables[-1].tree
-            if not any(v.places.count(None) < len(v.places) for v in variables):
-                raise TracedValueError(
-                    "no differentiated argument has a floating-point leaf",
-                    given=f"argnums={argnums}",
-                    fix="convert the numbers to float32, or choose other arguments",
-                )
-            result: Any = function(*inputs, **kwargs)
-            value, aux = result if has_aux else (result, None)
-            value = _scalar(value)
-            errors: dict[Place, Value] = {}
-            if type(value) is Traced and value.tape is tape:
-                wanted = {p for v in variables for p in v.places if p is not None}
-                one = jnp.ones((), value.dtype)
-                errors = sweep(tape, [(value, one)], keep=wanted)
-                value = value.value
-            gradients = tuple(v.gradient(errors) for v in variables)
+            for place, x in zip(places, boxed, strict=True):
+                inputs[place] = x
+            return function(*inputs, **kwargs)
+
+        output, pull_back, *aux = vjp(of_chosen, *chosen, has_aux=has_aux)
+        value = _scalar(output)
+        gradients = pull_back(jnp.ones((), value.dtype))
         gradient = gradients[0] if isinstance(argnums, int) else gradients
-        return ((value, _below(tape, aux)), gradient) if has_aux else (value, gradient)
+        return ((value, *aux), gradient) if has_aux else (value, gradient)
 
     return differentiated
 
@@ -136,7 +122,7 @@ def value_and_grad(
 def grad(
     function: Callable[..., object], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """Return a function that gives the gradient of ``function``; see `value_and_grad`.
+    """Return a function that computes the gradient of ``function``; see `value_and_grad`.
 
     >>> print(grad(lambda x: x**2 + 3)(5.0))
     10.0
@@ -173,10 +159,14 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
     >>> print(output, *pull_back(jnp.ones(())))
     -12.0 -3.0 4.0
     """
-    with _taping() as tape:
-        variables = [Variables(tape, x) for x in inputs]
-        result: Any = function(*(v.tree for v in variables))
-        output, aux = result if has_aux else (result, None)
+    tape = Tape()
+    variables = [Variables(tape, x) for x in inputs]
+    try:
+        with teach_misuse():
+            result: Any = function(*(v.tree for v in variables))
+    finally:
+        tape.closed = True
+    output, aux = result if has_aux else (result, None)
     leaves, structure = jax.tree.flatten(output)
     wanted = {p for v in variables for p in v.places if p is not None}
 
@@ -190,12 +180,12 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
             )
         seeds = []
         for leaf, e in zip(leaves, error_leaves, strict=True):
-            if e is None or type(leaf) is not Traced or leaf.tape is not tape:
+            if e is None or tape.place(leaf) is None:
                 continue
-            if tuple(jnp.shape(e) if type(e) is not Traced else e.shape) != leaf.shape:
+            if shape_of(e) != leaf.shape:
                 raise ShapeError(
                     "an error signal does not have the shape of its output",
-                    given=str(jnp.shape(e)),
+                    given=str(shape_of(e)),
                     expected=str(leaf.shape),
                 )
             seeds.append((leaf, e if hasattr(e, "dtype") else jnp.asarray(e, leaf.dtype)))
@@ -203,14 +193,14 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
             errors = sweep(tape, seeds, keep=wanted)
         return tuple(v.gradient(errors) for v in variables)
 
-    plain = _below(tape, output)
-    return (plain, pull_back, _below(tape, aux)) if has_aux else (plain, pull_back)
+    output, aux = jax.tree.map(tape.below, (output, aux))
+    return (output, pull_back, aux) if has_aux else (output, pull_back)
 
 
 def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
     """Return the product H v of the Hessian of a scalar function with a vector.
 
-    H v is the gradient of <gradient, v>: the gradient rules are differentiated themselves.
+    H v is the gradient of <gradient, v>: the gradient rules themselves are differentiated.
 
     Args:
         function: a scalar function of one tree.
@@ -232,13 +222,13 @@ def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
 
     directions: list[Value] = []
     for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True):
-        if type(x) is not Traced and not is_differentiable(x):
+        if not _carries_gradient(x):
             continue
-        if jnp.shape(stop_gradient(x)) != jnp.shape(stop_gradient(v)):
+        if shape_of(x) != shape_of(v):
             raise ShapeError(
                 "the vector does not have the shape of the inputs",
-                given=str(jnp.shape(stop_gradient(v))),
-                expected=str(jnp.shape(stop_gradient(x))),
+                given=str(shape_of(v)),
+                expected=str(shape_of(x)),
             )
         directions.append(v)
     product: Tree = grad(slope)(inputs)
@@ -258,15 +248,13 @@ def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
     >>> print(inner_product({"w": jnp.array([1.0, 2.0])}, [jnp.array([3.0, 4.0])]))
     11.0
     """
-    total: Value | None = None
-    for leaf, direction in zip(jax.tree.leaves(tree), directions, strict=True):
-        summand = sum_over(leaf * direction)
-        total = summand if total is None else total + summand
-    return total
+    pairs = zip(jax.tree.leaves(tree), directions, strict=True)
+    summands: list[Value] = [sum_over(leaf * direction) for leaf, direction in pairs]
+    return functools.reduce(operator.add, summands) if summands else None
 
 
 def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[..., Any]:
-    """Return a function that gives the Jacobian: d output / d input, entry by entry.
+    """Return a function that computes the Jacobian: d output / d input for every pair of entries.
 
     For an output of shape S and an input leaf of shape T the result has shape S + T. For trees the
     result is a tree like the output, and each of its leaves is a tree like the input.
@@ -305,7 +293,7 @@ def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> A
     if not any(type(x) is Traced for x in jax.tree.leaves(first)):
         rows = jax.vmap(row)(units)
         return jax.tree.map(lambda r: r.reshape(*shape, *r.shape[1:]), rows)
-    # vmap cannot handle a value of an outer differentiation, so the rows are made one by one.
+    # vmap cannot handle a value of an outer differentiation: the rows are computed one by one.
     every = [first, *(row(unit) for unit in units[1:])]
     return jax.tree.map(lambda *r: reshape(stack(*r), shape=(*shape, *r[0].shape)), *every)
 
@@ -321,8 +309,3 @@ def _scalar(value: Any) -> Any:
             fix="average or sum the output first, or use vjp or jacobian",
         )
     return value
-
-
-def _below(tape: Tape, tree: Any) -> Any:
-    """Return a tree with the values of a finished tape taken out of their boxes."""
-    return jax.tree.map(lambda x: x.value if type(x) is Traced and x.tape is tape else x, tree)

@@ -1,4 +1,4 @@
-"""The operations: functions on arrays, each with the rule of its error signal beside it."""
+"""The operations: functions on arrays, each with its gradient rule in the same file."""
 
 from clearprop.autodiff import OPERATIONS, Operation, Value, elementary, stop_gradient
 from clearprop.autodiff.elementary import *  # noqa: F403 - named on their own floor
@@ -11,7 +11,7 @@ from clearprop.ops.attention import (
     causal_mask,
     masked_softmax,
 )
-from clearprop.ops.conv import *  # noqa: F403
+from clearprop.ops.conv import *  # noqa: F403 - likewise
 from clearprop.ops.elementwise import (
     clip,
     cos,

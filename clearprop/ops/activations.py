@@ -1,4 +1,4 @@
-"""Activation functions: each one's equation, forward, rule and example in one place.
+"""Activation functions, each with its equation, forward function, rule and example.
 
 To add one, write it here like the others, and name it in ``__all__``. Then it is ``ops.NAME`` and
 ``nn.Activation("NAME")``, and tests/ops/test_activations.py checks its derivatives of first and
@@ -128,7 +128,7 @@ def tanh(x: ArrayLike) -> Array:
 
 @activation(lambda error, y, x: where(x > 0, error, 0.0))
 def relu(x: ArrayLike) -> Array:
-    """Rectified linear unit: ``y = max(x, 0)``, with ``dy/dx = 1`` for x > 0 and 0 elsewhere.
+    """Rectified linear unit: ``y = max(x, 0)``, with ``dy/dx = 1`` for x > 0, else 0.
 
     Shapes: x of any shape, y of the same.
 
@@ -214,9 +214,8 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
 def gelu_tanh(x: ArrayLike) -> Array:
     """Gaussian error linear unit by tanh: ``y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
 
-    It is ``gelu`` with ``approximate=True``, as an activation of its own, which GPT-2 uses. Its
-    derivative, with t the tanh, is ``dy/dx = (1 + t) / 2 + x (1 - t^2) sqrt(2/pi) (1 + 0.134145
-    x^2) / 2``.
+    It is ``gelu`` with ``approximate=True`` as a separate activation; GPT-2 uses it. With t for the
+    tanh, its derivative is ``dy/dx = (1 + t) / 2 + x (1 - t^2) sqrt(2/pi) (1 + 0.134145 x^2) / 2``.
 
     Shapes: x of any shape, y of the same.
 
@@ -263,7 +262,7 @@ def softplus(x: ArrayLike) -> Array:
 
 
 def _widened(x: Array) -> Array:
-    """Return numbers narrower than float32 in float32: sums of powers need its digits."""
+    """Return numbers narrower than float32 as float32: sums of powers need its digits."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
@@ -275,7 +274,7 @@ def _error_of_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
 def softmax(x: Array, axis: int = -1) -> Array:
     """Probabilities from scores: ``y_i = e^(x_i) / sum_j e^(x_j)``.
 
-    Its derivative is ``dy_i/dx_j = y_i (d_ij - y_j)``. The largest score is taken out first, so
+    Its derivative is ``dy_i/dx_j = y_i (d_ij - y_j)``. The largest score is subtracted first, so
     that nothing overflows.
 
     Shapes: x of any shape, y of the same.
@@ -312,7 +311,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     >>> print(log_softmax(jnp.array([0.0, 0.0])).round(3))
     [-0.693 -0.693]
 
-    Source: `jax.nn.log_softmax`; sums of narrow numbers are made in float32.
+    Source: `jax.nn.log_softmax`; numbers narrower than float32 are summed in float32.
     """
     check_axis("log_softmax", x, axis)
     return jax.nn.log_softmax(_widened(x), axis=axis).astype(x.dtype)

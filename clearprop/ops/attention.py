@@ -30,7 +30,7 @@ def _error_of_scores(error: Any, y: Any, x: Any, mask: Any, axis: int = -1) -> A
 def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
     """Softmax over the entries that the mask shows: ``y_i = e^(x_i) / sum of e^(x_j) shown``.
 
-    Hidden entries are exactly 0 and pass no error; where all are hidden all are 0.
+    Hidden entries are exactly 0 and pass no error; if all entries are hidden, all are 0.
 
     Shapes: x of any shape, a mask that broadcasts to it, y of the shape of x.
 
@@ -53,10 +53,9 @@ def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
 
 
 def causal_mask(queries: int, keys: int) -> Array:
-    """Return the mask by which a query sees its own and earlier places: ``m[t, s] = s - S <= t -
-    T``.
+    """Return the mask that shows a query its own and earlier places: ``m[t, s] = s - S <= t - T``.
 
-    Queries and keys end together.
+    The last query and the last key are at the same place.
 
     Shapes: T queries and S keys give (T, S), bool.
 
@@ -97,7 +96,7 @@ def _errors_of_attend(
 
 
 def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
-    """Return the mask that joins both kinds, or None where every query sees every key."""
+    """Return both masks combined, or None if every query sees every key."""
     if not causal:
         return mask
     order = causal_mask(query.shape[-2], key.shape[-2])
@@ -105,7 +104,7 @@ def _seen(query: Any, key: Any, mask: Any, causal: bool) -> Any:
 
 
 def _reached(choose: Any, mask: Any, x: Any) -> Any:
-    """Return keys or values, with zeros where no query sees them: 0 times NaN would be NaN."""
+    """Return keys or values; those that no query sees become 0, because 0 times NaN is NaN."""
     if mask is None:
         return x
     reached = jnp.any(jnp.atleast_2d(mask), axis=-2)[..., None]
@@ -131,7 +130,7 @@ def attend(
 ) -> tuple[Array, Array]:
     """Average values by attention, and give the weights: ``W = softmax(scale Q K^T)``, ``Y = W V``.
 
-    With G the error of Y and P = G V^T (and the error of W, where it is used as well), its rule is
+    Let G be the error of Y and P = G V^T, plus the error of W where W is used. Then its rule is
 
         error of V = W^T G
         S = W (P - sum over keys of P W)    softmax's Jacobian: y_i (d_ij - y_j)
@@ -152,8 +151,8 @@ def attend(
     >>> print(y.ravel(), weights.ravel())
     [2. 2.] [0.5 0.5 0.5 0.5]
 
-    Source: Vaswani et al. 2017, *Attention is all you need*; one operation, so that only the
-    weights are kept.
+    Source: Vaswani et al. 2017, *Attention is all you need*; it is one operation, so that the tape
+    keeps only the weights.
     """
     _check_fit(query, key, value, mask)
     scores = jnp.matmul(query * jnp.asarray(scale, query.dtype), jnp.swapaxes(key, -1, -2))
@@ -230,9 +229,7 @@ def attention_weights(
 
 
 def _scale(query: Any, scale: float | None) -> float:
-    if scale is not None:
-        return scale
-    return 1 / math.sqrt(max(1, *query.shape[-1:]))
+    return 1 / math.sqrt(max(1, *query.shape[-1:])) if scale is None else scale
 
 
 def attention(
@@ -246,8 +243,8 @@ def attention(
 ) -> Array:
     """Average the values by attention: ``Y = softmax(scale Q K^T) V``.
 
-    Hidden places have no influence at all; a query that sees no key gets zeros. See
-    `attention_weights` for the arguments.
+    Hidden places have no influence; a query that sees no key gets zeros. See `attention_weights`
+    for the arguments.
 
     Shapes: Q (..., T, D), K (..., S, D), V (..., S, V), Y (..., T, V).
 

@@ -1,4 +1,4 @@
-"""The reverse rule of a loop, derived from its body."""
+"""The gradient rule of a loop, derived from its body."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from clearprop.autodiff.tape import Function, Node, Tape, Value
 from clearprop.ops.loop_parts import (
     Back,
     Known,
+    Like,
     Run,
     ScanLoop,
     Trace,
@@ -25,15 +26,11 @@ from clearprop.ops.loop_parts import (
     in_front,
     is_array,
     live_variables,
-    only_parents,
     part,
-    place_of,
+    passing_to,
     scattered,
-    shape_of,
     shapes,
-    unboxed,
     with_arrays,
-    without_parents,
     zeros,
 )
 
@@ -42,7 +39,7 @@ reshape: Function = elementary.reshape
 
 
 class Derivation:
-    """How a loop is differentiated: which values its body's rules need, and where they come from.
+    """How a loop is differentiated: which values its body's rules need, and where these come from.
 
     Args:
         loop: the loop.
@@ -51,13 +48,15 @@ class Derivation:
         moving: for each of these values, whether its error is wanted.
 
     Attributes:
-        source: for every candidate of the body's tape where the backward pass finds it: it is a
-            "constant" or a leaf of the "x", it is "fixed" (the same at every step: computed once),
-            it is "saved" (the forward loop returns it, stacked over time), or "unused".
+        source: where the backward pass finds each candidate of the body's tape. A "constant" and a
+            leaf of the "x" are inputs; a "fixed" value is the same at every step and is computed
+            once; the forward loop returns a "saved" value, stacked over time; no rule reads an
+            "unused" one.
         loop_saved, loop_xs: which saved values and which xs the backward loop reads.
         fixed_nodes: nodes of the body's tape that are the same at every step.
         summed: places of fixed values whose errors are summed inside the backward loop.
-        waiting: (node, its inputs, which error) whose rule is applied once, after that loop.
+        waiting: (node, inputs, number of the error) of each rule that is applied once, after that
+            loop.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class Derivation:
 
         def box(values: Values, moving: Sequence[bool]) -> tuple[Values, list[Place | None]]:
             boxed = [tape.variable(v) if m else v for v, m in zip(values, moving, strict=True)]
-            return boxed, [place_of(v, tape) for v in boxed]
+            return boxed, [*map(tape.place, boxed)]
 
         # After the first step every floating carry can depend on a moving constant.
         floating = [bool(jnp.issubdtype(v.dtype, jnp.floating)) for v in carry]
@@ -129,10 +128,10 @@ class Derivation:
             constants=c_places,
             carry=h_places,
             xs=i_places,
-            new=[unboxed(v, tape) for v in new],
-            ys=[unboxed(v, tape) for v in ys],
-            new_places=[place_of(v, tape) for v in new],
-            ys_places=[place_of(v, tape) for v in ys],
+            new=[*map(tape.below, new)],
+            ys=[*map(tape.below, ys)],
+            new_places=[*map(tape.place, new)],
+            ys_places=[*map(tape.place, ys)],
         )
 
     def _plan(self) -> None:
@@ -181,8 +180,8 @@ class Derivation:
     def _prune(self) -> None:
         """Keep only the saved values that a rule uses, and pass only these to the backward loop."""
         candidates = self.skeleton.candidates
-        saved = [shape_of(candidates[i]) for i in self.saved]
-        fixed = [shape_of(candidates[i]) for i in self.fixed]
+        saved = shapes([candidates[i] for i in self.saved])
+        fixed = shapes([candidates[i] for i in self.fixed])
         errors = shapes(self.skeleton.new), shapes(self.skeleton.ys)
         sizes = len(saved), len(self.shapes[2])
 
@@ -203,7 +202,7 @@ class Derivation:
 
         given = fixed, self.shapes[0]
         loop_saved, self.loop_xs = used(in_loop, saved, self.shapes[2], *given, errors)
-        totals = [shape_of(self._value_at(place)) for place in self.summed]
+        totals = shapes([*map(self._value_at, self.summed)])
         later = [in_front(self._value_at((node, 0)), 1) for node in self.waiting_nodes()]
         once = [[in_front(v, 1) for v in values] for values in (saved, self.shapes[2])]
         after_saved, _ = used(after, *once, *given, totals, later)
@@ -251,8 +250,8 @@ class Derivation:
     ) -> tuple[Values, Values]:
         """Return the carry after every step, and its error signal, stacked in front.
 
-        The error signal is the total: it includes what comes back from later steps and what comes
-        from the outputs of the step itself.
+        The error signal is the total: the errors from later steps and those from the outputs of the
+        step itself.
         """
         constants, carry, xs = part(inputs, self.sizes)
 
@@ -306,12 +305,12 @@ class Derivation:
             )
             back = self._step_back(known, now_carry, now_ys)
             totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
-            # The error of an input and one that waits are often the same: the loop returns it once.
+            # An error of an input is often also one that waits: the loop returns it once.
             of_states = [] if states is None else back.states
             different, where[:] = distinct([back.xs[i] for i in wanted] + back.later + of_states)
             return back.carry + totals, different
 
-        empty = [zeros(shape_of(self._value_at(place))) for place in self.summed]
+        empty = [zeros(self._value_at(place)) for place in self.summed]
         sequences = [saved[i] for i in self.loop_saved] + [xs[i] for i in self.loop_xs]
         backwards = replace(self.loop, body=body, reverse=not self.loop.reverse, turns=True)
         last, different = self.run(
@@ -328,7 +327,7 @@ class Derivation:
         return [*constant_errors, *first_carry, *x_errors]
 
     def _step_back(self, known: Known, carry: Values, ys: Values) -> Back:
-        """Apply the body's rules at one step; return apart the errors that wait for the end."""
+        """Apply the body's rules at one step; the errors for the waiting rules are in ``later``."""
         plan = self.skeleton
         nodes = self._nodes(known)
         errors: dict[Place, Value] = {}
@@ -337,7 +336,6 @@ class Derivation:
             if place is not None:
                 accumulate(errors, place, error)
         fixed: dict[Place, Value] = {}
-        found: dict[Place, Value] = {}
         whole: dict[Place, Value] = {}
         later: Values = []
         self.waiting = []
@@ -348,33 +346,29 @@ class Derivation:
             whole.update(here)
             if index in self.fixed_nodes:
                 fixed.update(here)
-            elif node.operation is None:
-                found.update(here)
-            elif here:
+            elif node.operation is not None and here:
                 waiting = self._waiting(node)
                 if waiting:
                     later, (*_, where) = distinct([*later, *here.values()])
                     self.waiting.append((index, tuple(waiting), where))
-                node = without_parents(node, waiting)
-                pass_back(node, arrived, errors)
+                rest = {*range(len(node.inputs))} - {*waiting}
+                pass_back(passing_to(node, rest), arrived, errors)
         self.summed = sorted(fixed)
 
-        def of_input(place: Place | None, shape: jax.ShapeDtypeStruct) -> Value:
-            return found[place] if place is not None and place in found else zeros(shape)
+        def at_places(places: list[Place | None], likes: Sequence[Like]) -> Values:
+            pairs = zip(places, likes, strict=True)
+            return [whole[p] if p is not None and p in whole else zeros(x) for p, x in pairs]
 
         return Back(
-            carry=[of_input(p, s) for p, s in zip(plan.carry, self.shapes[1], strict=True)],
-            xs=[of_input(p, s) for p, s in zip(plan.xs, self.shapes[2], strict=True)],
+            carry=at_places(plan.carry, self.shapes[1]),
+            xs=at_places(plan.xs, self.shapes[2]),
             fixed=fixed,
             later=later,
-            states=[
-                whole.get(p, zeros(shape_of(new))) if p is not None else zeros(shape_of(new))
-                for p, new in zip(plan.new_places, plan.new, strict=True)
-            ],
+            states=at_places(plan.new_places, plan.new),
         )
 
     def _waiting(self, node: Node) -> list[int]:
-        """Return the inputs that are the same at every step, with a rule for all at once."""
+        """Return the inputs that are the same at every step and whose rule holds for all steps."""
         operation = node.operation
         if operation is None or operation.joint is not None or len(node.outputs) != 1:
             return []
@@ -387,12 +381,11 @@ class Derivation:
     def _after_loop(
         self, known: Known, totals: Values, later: Values, steps: int
     ) -> list[Value | None]:
-        """Return the errors of the constants: apply the waiting and then the fixed rules."""
+        """Apply the waiting rules and those of fixed nodes; return the errors of the constants."""
         errors = dict(zip(self.summed, totals, strict=True))
         stacked = self._nodes(known, steps)
         for index, positions, where in self.waiting:
-            node = only_parents(stacked[index], positions)
-            pass_back(node, [later[where]], errors)
+            pass_back(passing_to(stacked[index], positions), [later[where]], errors)
         for index in sorted(self.fixed_nodes, reverse=True):
             node = stacked[index]
             arrived = [errors.get((index, k)) for k in range(len(node.outputs))]
@@ -405,7 +398,7 @@ class Derivation:
         ]
 
     def _nodes(self, known: Known, steps: int | None = None) -> list[Node]:
-        """Return the nodes of the body with their values, of one step or of all steps stacked."""
+        """Return the body's nodes with the values of one step, or of all steps stacked in front."""
         sources = iter(zip(self.source, self.skeleton.candidates, strict=True))
 
         def value(rank: int) -> Value:
@@ -415,10 +408,10 @@ class Derivation:
             if kind == "fixed":
                 return known.fixed[index]
             if kind == "unused":
-                return zeros(shape_of(like) if steps is None else in_front(like, steps))
+                return zeros(like if steps is None else in_front(like, steps))
             found = (known.saved if kind == "saved" else known.xs)[index]
             if found is None:
-                return zeros(shape_of(like))
+                return zeros(like)
             if steps is None or len(like.shape) >= rank:
                 return found
             # Broadcasting aligns the last axes: the axis of time must stay the first.

@@ -47,7 +47,7 @@ def expm1(x: ArrayLike) -> Array:
 
 @operation(errors=(lambda error, z, x: error / (1 + x),), stacks=True)
 def log1p(x: ArrayLike) -> Array:
-    """Logarithm of one more, exact near 0: ``z = log(1 + x)``, with ``dz/dx = 1 / (1 + x)``.
+    """Logarithm of 1 + x, exact near 0: ``z = log(1 + x)``, with ``dz/dx = 1 / (1 + x)``.
 
     Shapes: x of any shape, z of the same.
 
@@ -73,11 +73,7 @@ def sqrt(x: ArrayLike) -> Array:
     return jnp.sqrt(x)
 
 
-def _error_of_rsqrt(error: Any, z: Any, x: Any) -> Any:
-    return -0.5 * error * z * z * z
-
-
-@operation(errors=(_error_of_rsqrt,), stacks=True)
+@operation(errors=(lambda error, z, x: -0.5 * error * z * z * z,), stacks=True)
 def rsqrt(x: ArrayLike) -> Array:
     """Reciprocal of the square root: ``z = x^(-1/2)``, with ``dz/dx = -z^3 / 2``.
 
@@ -183,7 +179,7 @@ def _to_chosen(error: Any, this: Any, other: Any) -> Any:
     stacks=True,
 )
 def maximum(x: ArrayLike, y: ArrayLike) -> Array:
-    """Larger of two: ``z = max(x, y)``. The error goes to the larger one, by halves to equal ones.
+    """Larger of two: ``z = max(x, y)``. The larger gets the error; two equal ones get half each.
 
     Shapes: x and y broadcast as in NumPy; z has the shape to which they broadcast.
 
@@ -193,7 +189,7 @@ def maximum(x: ArrayLike, y: ArrayLike) -> Array:
     >>> print(maximum(2.0, 3.0))
     3.0
 
-    Source: NumPy's `maximum`; the halves are as in JAX.
+    Source: NumPy's `maximum`; equal entries as in JAX.
     """
     check_broadcast("maximum", x, y)
     return jnp.maximum(x, y)
@@ -207,8 +203,7 @@ def maximum(x: ArrayLike, y: ArrayLike) -> Array:
     stacks=True,
 )
 def minimum(x: ArrayLike, y: ArrayLike) -> Array:
-    """Smaller of two: ``z = min(x, y)``. The error goes to the smaller one, by halves to equal
-    ones.
+    """Smaller of two: ``z = min(x, y)``. The smaller gets the error; two equal ones get half each.
 
     Shapes: x and y broadcast as in NumPy; z has the shape to which they broadcast.
 
@@ -218,7 +213,7 @@ def minimum(x: ArrayLike, y: ArrayLike) -> Array:
     >>> print(minimum(2.0, 3.0))
     2.0
 
-    Source: NumPy's `minimum`; the halves are as in JAX.
+    Source: NumPy's `minimum`; equal entries as in JAX.
     """
     check_broadcast("minimum", x, y)
     return jnp.minimum(x, y)
@@ -278,7 +273,7 @@ def clip(x: ArrayLike, low: float | None = None, high: float | None = None) -> A
 
 @operation(stacks=True)
 def floor(x: ArrayLike) -> Array:
-    """Round down: ``z = the largest whole number that is not above x``. It passes no error.
+    """Round down: ``z = the largest whole number up to x``. It passes no error.
 
     Shapes: x of any shape, z of the same.
 
@@ -292,7 +287,7 @@ def floor(x: ArrayLike) -> Array:
 
 @operation(stacks=True)
 def round(x: ArrayLike) -> Array:
-    """Round: ``z = the whole number nearest to x``, halves to the even one. It passes no error.
+    """Round: ``z = the whole number nearest to x``, between two the even one. It passes no error.
 
     Shapes: x of any shape, z of the same.
 

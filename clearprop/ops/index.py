@@ -1,7 +1,7 @@
 """Reading slices by an array of indices, and adding into them.
 
-Reading and adding are each other's rules: an entry that was read gets its error back at its index,
-and one that was read twice gets both errors.
+Each is the rule of the other: the error of an entry that was read is added at its index, and an
+entry that was read twice gets both errors.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def take(x: Array, indices: ArrayLike, axis: int = 0) -> Array:
     """Read whole slices along one axis: ``z[s] = x[indices[s]]``.
 
     An embedding is ``take(table, words)``. The error of a slice is the sum over all places where it
-    was read. Negative indices count from the end, as in NumPy; one outside the axis is no error,
-    eager or compiled: it reads the nearest end.
+    was read. Negative indices count from the end, as in NumPy. An index outside the axis raises no
+    error, eager or compiled: it reads the nearest end.
 
     Shapes: x (..., n, ...), indices (whole numbers) of any shape S; in z, S replaces the axis of n.
     A table (V, D) gives S + (D,).
@@ -59,10 +59,9 @@ gather = take
 
 def _along_axis(indices: Any, shape: tuple[int, ...], axis: int) -> list[Any]:
     """Return the full index of `take_along_axis`: a range along every axis but one."""
-    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    grid = [
-        np.zeros_like(g) if shape[i] == 1 and i != axis % len(shape) else g
-        for i, g in enumerate(grid)
+    ranges = np.ogrid[tuple(slice(n) for n in indices.shape)]
+    grid: list[Any] = [
+        np.zeros_like(g) if n == 1 else g for n, g in zip(shape, ranges, strict=True)
     ]
     grid[axis % len(shape)] = indices
     return grid
@@ -75,7 +74,7 @@ def _error_of_taken_along(error: Any, z: Any, x: Any, indices: Any, axis: int = 
 
 @operation(errors=(_error_of_taken_along, None), count=count_nothing)
 def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
-    """Read one place per row: ``z[..., k] = x[..., indices[..., k]]`` along the axis.
+    """Read entries of each row: ``z[..., k] = x[..., indices[..., k]]`` along the axis.
 
     Shapes: x and indices have the same rank, and equal sizes along the other axes; z has the shape
     of indices.
@@ -104,7 +103,7 @@ def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
 
 
 def _inside(indices: Any, shape: tuple[int, ...]) -> Array:
-    """Say which places are on the first axis, as a mask that broadcasts with the addend."""
+    """Return a mask of the indices inside the first axis, which broadcasts with the addend."""
     places = jnp.asarray(stop_gradient(indices))
     inside = (places >= -shape[0]) & (places < shape[0])
     return inside.reshape(inside.shape + (1,) * (len(shape) - 1))
@@ -118,7 +117,7 @@ def _error_of_addend(error: Any, z: Any, x: Any, indices: Any, addend: Any) -> A
 def scatter_add(x: Array, indices: ArrayLike, addend: ArrayLike) -> Array:
     """Add into a copy of x: ``z = x``, then ``z[indices[i]] += addend[i]`` for every i.
 
-    A slice that is named twice gets both addends. An index outside names none: its addend changes
+    A slice whose index occurs twice gets both addends. The addend of an index outside changes
     nothing and gets no error.
 
     Shapes: x (n, ...), indices (whole numbers) of shape S, addend of shape S + x.shape[1:] or one
@@ -136,7 +135,7 @@ def scatter_add(x: Array, indices: ArrayLike, addend: ArrayLike) -> Array:
 def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike | None = None) -> Array:
     """Write labels as unit vectors: ``z[..., k] = 1 if labels[...] = k else 0``.
 
-    A label outside gives zeros. It passes no error.
+    A label outside 0 to ``classes - 1`` gives zeros. It passes no error.
 
     Shapes: labels of any shape S (whole numbers), z of shape S + (classes,).
 

@@ -26,15 +26,9 @@ def dot(x: Array, y: Array) -> Array:
     >>> print(dot(jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])))
     11.0
 
-    Source: NumPy's `dot`, for vectors alone.
+    Source: NumPy's `dot`, only for vectors.
     """
-    if len(x.shape) != 1 or len(y.shape) != 1:
-        raise ShapeError(
-            "dot multiplies two vectors",
-            where="dot",
-            given=f"{tuple(x.shape)} and {tuple(y.shape)}",
-            fix="use matmul for matrices",
-        )
+    _check_vectors("dot", x, y, fix="use matmul for matrices")
     return matmul(x, y)
 
 
@@ -52,13 +46,18 @@ def outer(x: Array, y: Array) -> Array:
 
     Source: NumPy's `outer`.
     """
+    _check_vectors("outer", x, y)
+    return expand_dims(x, 1) * expand_dims(y, 0)
+
+
+def _check_vectors(name: str, x: Array, y: Array, fix: str | None = None) -> None:
     if len(x.shape) != 1 or len(y.shape) != 1:
         raise ShapeError(
-            "outer multiplies two vectors",
-            where="outer",
+            f"{name} multiplies two vectors",
+            where=name,
             given=f"{tuple(x.shape)} and {tuple(y.shape)}",
+            fix=fix,
         )
-    return expand_dims(x, 1) * expand_dims(y, 0)
 
 
 def einsum(subscripts: str, *arrays: Array) -> Array:
@@ -82,8 +81,8 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
     terms, output = _explicit(subscripts, arrays)
     operands = list(arrays)
     sizes = _sizes(subscripts, terms, arrays)
-    # A letter that occurs twice in one term is a diagonal: the same as a product with the unit
-    # matrix, which has a rule already.
+    # A letter that occurs twice in one term takes a diagonal. A product with the unit matrix gives
+    # the same, and it has a rule already.
     spare = iter(sorted(set(string.ascii_letters) - set("".join(terms))))
     for i, term in enumerate(list(terms)):
         for place, letter in enumerate(term):
@@ -96,12 +95,12 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
 
 
 def _explicit(subscripts: str, arrays: tuple[Array, ...]) -> tuple[list[str], str]:
-    """Return every term and the output in letters alone."""
+    """Return every term and the output as letters, without ``...``."""
     left, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     letters = left.replace(".", "").replace(",", "") + output.replace(".", "")
     if len(terms) != len(arrays) or not all(c in string.ascii_letters for c in letters):
-        raise _misfit(subscripts, arrays, "one term of letters an array")
+        raise _misfit(subscripts, arrays, "one term of letters for each array")
     if not arrow:
         once = Counter(c for c in left if c.isalpha())
         output = ("..." if "..." in left else "") + "".join(
@@ -164,10 +163,7 @@ def _errors_of_einsum(error: Any, z: Any, *arrays: Any, subscripts: str) -> list
 
 def _count_einsum(z: Any, *arrays: Any, subscripts: str) -> int:
     terms = subscripts.partition("->")[0].split(",")
-    sizes: dict[str, int] = {}
-    for term, x in zip(terms, arrays, strict=True):
-        for letter, size in zip(term, x.shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
+    sizes = _sizes(subscripts, terms, arrays)
     return math.prod(sizes.values()) * (2 if len(terms) > 1 else 1)
 
 

@@ -12,7 +12,7 @@ from clearprop.ops.loop_parts import ScanLoop, Values, part, turned_before
 
 
 class LoopRow(Operation[..., tuple[Value, ...]]):
-    """The operation that one loop is: it knows how the loop is differentiated."""
+    """The operation of one loop, with the derivation of its gradient rule."""
 
     def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
@@ -36,7 +36,7 @@ def run_loop(loop: ScanLoop, constants: Values, carry: Values, xs: Values) -> tu
     """Run a loop on values that may be traced, and record it on the youngest of their tapes.
 
     Returns:
-        the last carry, and the outputs of all steps stacked in front.
+        the last carry, and the outputs of all steps, stacked in front.
     """
     inputs = (*constants, *carry, *xs)
     tapes = [value.tape for value in inputs if type(value) is Traced]
@@ -44,12 +44,12 @@ def run_loop(loop: ScanLoop, constants: Values, carry: Values, xs: Values) -> tu
         return _run_plain(loop, constants, carry, xs)
     tape = max(tapes, key=lambda t: t.level)
     sizes = (len(constants), len(carry), len(xs))
-    raw = tuple(v.value if type(v) is Traced and v.tape is tape else v for v in inputs)
-    moving = [type(v) is Traced and v.tape is tape for v in inputs]
+    raw = tuple(map(tape.below, inputs))
+    moving = [tape.place(v) is not None for v in inputs]
     row = LoopRow(Derivation(loop, run_loop, part(raw, sizes), part(moving, sizes)))
     outputs = tape.record(row, inputs, raw, row.forward(*raw), {})
-    ends = len(carry), len(carry) + row.derivation.number_of_ys
-    return list(outputs[: ends[0]]), list(outputs[ends[0] : ends[1]])
+    last, ys = part(outputs, (len(carry), row.derivation.number_of_ys))
+    return last, ys
 
 
 def _run_plain(

@@ -1,8 +1,8 @@
-"""The parts of a loop's reverse rule: the loop, traces of its body, and functions on both."""
+"""The parts of a loop's gradient rule: the loop, traces of its body, and functions of both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -12,10 +12,13 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Var, jaxpr_as_fun
 
 from clearprop.autodiff.shapes import Array
 from clearprop.autodiff.sweep import Place
-from clearprop.autodiff.tape import Node, Tape, Traced, Value
+from clearprop.autodiff.tape import Node, Value
 
 Item = TypeVar("Item")
 Values: TypeAlias = list[Value]
+
+Like: TypeAlias = "Value | jax.ShapeDtypeStruct"
+"""A value, or only its shape and dtype."""
 
 Body: TypeAlias = Callable[[Values, Values, Values], tuple[Values, Values]]
 """(constants, carry, x) -> (carry, y), each a list of arrays."""
@@ -29,8 +32,8 @@ class ScanLoop:
         body: of one step. Its constants are the same at every step.
         steps: how many steps there are.
         reverse: whether the last step comes first.
-        turns: whether transposes of constants are taken before the loop: the loop of an error
-            signal is full of them.
+        turns: whether constants are transposed before the loop. The loop of an error signal
+            transposes many.
     """
 
     body: Body
@@ -45,7 +48,7 @@ Run: TypeAlias = Callable[[ScanLoop, Values, Values, Values], tuple[Values, Valu
 
 @dataclass
 class Trace:
-    """The body's computation at one step, as a tape recorded it.
+    """The computation of the body at one step, as a tape recorded it.
 
     Attributes:
         nodes: what was recorded.
@@ -68,7 +71,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Known:
-    """The values from which the body's tape is put together again (None: not needed)."""
+    """The values from which the nodes of the body's tape are made again (None: not needed)."""
 
     constants: Values
     fixed: Values
@@ -78,7 +81,8 @@ class Known:
 
 @dataclass(frozen=True)
 class Back:
-    """The errors that one step back gives: of its inputs, of fixed values, and those that wait.
+    """The errors that one backward step computes: of its inputs, of fixed values, and those that
+    wait.
 
     ``states`` are the total errors of the carry that the step returned.
     """
@@ -112,34 +116,19 @@ def scattered(values: Values, places: Sequence[int], size: int) -> list[Value | 
     return [found.get(i) for i in range(size)]
 
 
-def place_of(value: object, tape: Tape) -> Place | None:
-    """Return the place of a value on a tape; None where it has none."""
-    return (value.node, value.output) if type(value) is Traced and value.tape is tape else None
-
-
-def unboxed(value: Value, tape: Tape) -> Value:
-    """Return what a value is at the levels below a tape."""
-    return value.value if type(value) is Traced and value.tape is tape else value
-
-
-def shape_of(value: Value) -> jax.ShapeDtypeStruct:
-    """Return the shape and dtype of a value."""
-    return jax.ShapeDtypeStruct(value.shape, value.dtype)
-
-
 def shapes(values: Sequence[Value]) -> list[jax.ShapeDtypeStruct]:
     """Return shapes and dtypes of values."""
-    return [shape_of(value) for value in values]
+    return [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in values]
 
 
-def in_front(value: Value | jax.ShapeDtypeStruct, steps: int) -> jax.ShapeDtypeStruct:
-    """Return the shape of the values of all steps, stacked in front."""
+def in_front(value: Like, steps: int) -> jax.ShapeDtypeStruct:
+    """Return the shape and dtype of the values of all steps, stacked in front."""
     return jax.ShapeDtypeStruct((steps, *value.shape), value.dtype)
 
 
-def zeros(shape: Value | jax.ShapeDtypeStruct) -> Array:
-    """Return an error signal of zeros, with a given shape and dtype."""
-    return jnp.zeros(shape.shape, shape.dtype)
+def zeros(like: Like) -> Array:
+    """Return an error signal of zeros with the shape and dtype of a value."""
+    return jnp.zeros(like.shape, like.dtype)
 
 
 def is_array(value: object) -> bool:
@@ -149,7 +138,7 @@ def is_array(value: object) -> bool:
 
 def arrays_of(node: Node) -> Values:
     """Return every array of a node in a fixed order: inputs, outputs, parameters."""
-    leaves = [*node.inputs, *node.outputs, *jax.tree.leaves(node.parameters)]
+    leaves = jax.tree.leaves((node.inputs, node.outputs, node.parameters))
     return [value for value in leaves if is_array(value)]
 
 
@@ -163,22 +152,14 @@ def with_arrays(node: Node, value: Callable[[int], Value]) -> Node:
     def put(leaf: Value) -> Value:
         return value(rank) if is_array(leaf) else leaf
 
-    inputs = tuple(put(leaf) for leaf in node.inputs)
-    outputs = tuple(put(leaf) for leaf in node.outputs)
-    return replace(
-        node, inputs=inputs, outputs=outputs, parameters=jax.tree.map(put, node.parameters)
-    )
+    arrays = (node.inputs, node.outputs, node.parameters)
+    inputs, outputs, parameters = jax.tree.map(put, arrays)
+    return replace(node, inputs=inputs, outputs=outputs, parameters=parameters)
 
 
-def without_parents(node: Node, positions: Sequence[int]) -> Node:
-    """Return a node that passes no error to some of its inputs."""
-    kept = tuple(None if i in positions else p for i, p in enumerate(node.parents))
-    return replace(node, parents=kept)
-
-
-def only_parents(node: Node, positions: Sequence[int]) -> Node:
-    """Return a node that passes errors to some of its inputs alone."""
-    kept = tuple(p if i in positions else None for i, p in enumerate(node.parents))
+def passing_to(node: Node, inputs: Collection[int]) -> Node:
+    """Return a node that passes errors only to these inputs."""
+    kept = tuple(p if i in inputs else None for i, p in enumerate(node.parents))
     return replace(node, parents=kept)
 
 
@@ -201,15 +182,13 @@ def live_variables(jaxpr: Jaxpr) -> set[Var]:
 
 
 def turned_before(
-    body: Body,
-    constants: Values,
-    carry: Values,
-    x: Values,
+    body: Body, constants: Values, carry: Values, x: Values
 ) -> Callable[[Values, Values], tuple[Values, Values]]:
-    """Return a body as (carry, x) -> (carry, y), with transposes of constants taken beforehand.
+    """Return a body as (carry, x) -> (carry, y) that transposes constants before the loop.
 
-    The error signal of a product with W is a product with W^T. In the loop, XLA reads W column by
-    column at every step: (16, 1024) by (256, 1024)^T took 100 us, and 69 us with W^T stored once.
+    The error signal of a product with W is a product with W^T. Inside the loop XLA would read W
+    column by column at every step: (16, 1024) by (256, 1024)^T took 100 us, and 69 us with W^T
+    stored once.
     """
 
     def step(h: Values, x: Values) -> tuple[Values, Values]:

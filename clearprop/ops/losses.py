@@ -1,7 +1,7 @@
 """Losses, per example or per entry; the caller takes the mean over a batch.
 
-Fused losses take logits: then nothing overflows, and the error signal is output less target. ``t``
-stands for the target, ``z`` for logits, ``y`` for probabilities.
+Losses that include the softmax or the sigmoid take logits: nothing overflows, and the error signal
+is the output minus the target. ``t`` is the target, ``z`` are logits, ``y`` are probabilities.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _error_of_labels(error: Any, loss: Any, logits: Any, labels: Any) -> Any:
 def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     """Cross-entropy of softmax, per example: ``L = -sum_k t_k log y_k`` with ``y = softmax(z)``.
 
-    Its rule is ``dL/dz = y - t``. A class outside 0 to K-1 gives NaN, so that it is noticed.
+    Its rule is ``dL/dz = y - t``. A class outside 0 to K-1 gives NaN, so that nobody overlooks it.
 
     Shapes: logits (..., K); labels either classes 0 to K-1 (...), or probabilities (..., K); L
     (...).
@@ -63,7 +63,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     >>> softmax_cross_entropy(jnp.zeros((2, 4)), jnp.array([0, 3])).round(3)
     Array([1.386, 1.386], dtype=float32)
 
-    Source: lecture P; the two functions are one operation for accuracy and speed.
+    Source: lecture P; softmax and cross-entropy are one operation for accuracy and speed.
     """
     expected = logits.shape[:-1] if _are_classes(labels) else logits.shape
     if not logits.shape or shape_of(labels) != expected:
@@ -95,7 +95,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
 def sigmoid_binary_cross_entropy(logits: Array, labels: Array) -> Array:
     """Log loss of a sigmoid, per entry: ``L = -t log y - (1 - t) log(1 - y)``, ``y = sigmoid(z)``.
 
-    Its rule is ``dL/dz = y - t``. Labels are 0, 1 or between.
+    Its rule is ``dL/dz = y - t``. Labels are from 0 to 1.
 
     Shapes: both arrays of one shape; L has the same.
 
@@ -131,7 +131,7 @@ def squared_error(output: Array, target: Array) -> Array:
     >>> print(squared_error(jnp.array([1.0, 3.0]), jnp.array([0.0, 1.0])))
     [0.5 2. ]
 
-    Source: lecture P; the half makes the error signal output less target.
+    Source: lecture P; with the factor 1/2 the error signal is the output minus the target.
     """
     _check_same("squared_error", output, target)
     return 0.5 * jnp.square(output - target)
@@ -156,8 +156,8 @@ def _error_of_target(error: Any, loss: Any, y: Any, t: Any) -> Any:
 def log_loss(output: Array, target: Array) -> Array:
     """Log loss of a probability, per entry: ``L = -t log y - (1 - t) log(1 - y)``.
 
-    0 log 0 counts as 0. Its rule is ``dL/dy = (y - t) / (y (1 - y))``, which has no bound where y
-    is near 0 or 1 and wrong: train through `sigmoid_binary_cross_entropy`, which takes logits.
+    0 log 0 counts as 0. Its rule is ``dL/dy = (y - t) / (y (1 - y))``. It has no bound where y is
+    near 0 or 1 and wrong: train with `sigmoid_binary_cross_entropy`, which takes logits.
 
     Shapes: both arrays of one shape; L has the same.
 
@@ -232,7 +232,7 @@ def hinge(score: Array, target: Array) -> Array:
 def zero_one(logits: Array, labels: Array) -> Array:
     """Zero-one loss, per example: ``L = 0 where the largest logit is the label's, else 1``.
 
-    It is reported, not trained on: no error passes.
+    It is for reports, not for training: no error passes.
 
     Shapes: logits (..., K), labels (...), L (...).
 

@@ -1,7 +1,7 @@
 """Normalization: inputs shifted and scaled to mean 0 and variance 1, weights to a length.
 
-``xh`` in the equations is the normalized input (x - mean) / sqrt(variance + epsilon), and g the
-error signal of xh. All rules come from one: over the n numbers of one mean and variance, the
+In the equations ``xh`` is the normalized input (x - mean) / sqrt(variance + epsilon), and g is the
+error signal of xh. All rules follow from one. Over the n numbers of one mean and variance, the
 error of x is (g - mean(g) - xh mean(g xh)) / sqrt(variance + epsilon).
 """
 
@@ -111,7 +111,7 @@ def _errors_of_batch_norm(
 def batch_norm(
     x: Array, scale: Array | None = None, shift: Array | None = None, epsilon: float = 1e-5
 ) -> tuple[Array, Array, Array]:
-    """Normalize each feature over the batch: ``y = scale xh + shift``; with the mean and the
+    """Normalize each feature over the batch: ``y = scale xh + shift``; also return mean and
     variance.
 
     ``xh = (x - mean) / sqrt(variance + epsilon)``. The mean and the (biased) variance are taken
@@ -145,9 +145,9 @@ def batch_norm(
 
 
 def weight_norm(direction: Array, gain: Array) -> Array:
-    """Make a weight of a direction and a length, per output unit: ``w = gain v / |v|``.
+    """Compute a weight from a direction and a length, per output unit: ``w = gain v / |v|``.
 
-    A direction of zeros has no length: w is 0 there, |v| counts as 1, and v learns from there.
+    If v is all zeros, |v| counts as 1: w is 0, and v still gets an error.
 
     Shapes: v (..., out) with |v| taken over all axes but the last; gain (out,); w of the shape of
     v.

@@ -1,7 +1,7 @@
 """Pooling: the largest entry or the mean of each window, channel by channel.
 
-The place of a window's largest entry does not change under a small step. So the rule of `max_pool`
-writes the error into the windows at fixed places, and the rule of writing is reading there.
+A small step does not change which entry of a window is the largest. So the rule of `max_pool` adds
+the error into the windows at fixed places, and the rule of this operation reads at these places.
 
 Shapes: x (batch, *sizes, channels), y (batch, *places, channels), with one to three axes of sizes.
 """
@@ -44,10 +44,9 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
         padding=padding,
         where=where,
     )
-    geometry.check(where)
     if any(max(pair) >= taps for pair, taps in zip(geometry.padding, taps, strict=True)):
         raise ConfigurationError(
-            "a window would hold padding alone",
+            "a window would hold only padding",
             where=where,
             given=f"padding={geometry.padding}, window={taps}",
             expected="less padding than the window has entries",
@@ -57,7 +56,7 @@ def _resolve(x: Any, window: Size, stride: Size | None, padding: Padding, where:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Windows over an array, in the layout that is fastest for its shape.
+    """Windows over an array, in the layout that is fastest for the array's shape.
 
     Attributes:
         geometry: sizes, strides and padding of the windows.
@@ -72,11 +71,11 @@ class _Windows:
         return cls(geometry, 0 if batch_last_pays(x.shape[0], x.shape[-1] // 2) else 1)
 
     def enter(self, x: Array) -> Array:
-        """Bring (b, sizes, f) to the layout."""
+        """Return an array (b, sizes, f) in the layout."""
         return x if self.first else jnp.moveaxis(x, 0, -1)
 
     def leave(self, x: Array) -> Array:
-        """Bring an array in the layout back to (b, sizes, f)."""
+        """Return an array in the layout as (b, sizes, f)."""
         return x if self.first else jnp.moveaxis(x, -1, 0)
 
     @property
@@ -93,7 +92,7 @@ class _Windows:
 
     @property
     def within(self) -> tuple[int, ...]:
-        """The axes of `blocks` that run within a window."""
+        """The axes of `blocks` that count the entries of a window."""
         return tuple(self.first + 1 + 2 * i for i in range(len(self.geometry.window)))
 
     def blocks(self, x: Array) -> Array:
@@ -106,7 +105,7 @@ class _Windows:
         return x[kept].reshape(*before, *pairs, *after)
 
     def unblocked(self, blocks: Array) -> Array:
-        """Undo `blocks`, with zeros for what no window covers."""
+        """Undo `blocks`; entries that no window covers are 0."""
         g, axes = self.geometry, len(self.geometry.window)
         covered = [n * w for n, w in zip(g.outputs, g.window, strict=True)]
         before, after = blocks.shape[: self.first], blocks.shape[self.first + 2 * axes :]
@@ -131,7 +130,7 @@ class _Windows:
         return padded[(slice(None),) * self.first + tuple(spans)]
 
     def into(self, y: Array, offset: tuple[int, ...]) -> Array:
-        """Return zeros of the input's shape with y at one offset of every window."""
+        """Return zeros in the input's shape, with y at one offset of every window."""
         g = self.geometry
         none = (0, 0, 0)
         spans = []
@@ -199,8 +198,7 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
 
 @operation(count=lambda y, x, *_, **__: math.prod(x.shape))
 def first_largest(x: Array, y: Array, geometry: Geometry) -> Array:
-    """Return which entry of each window is its largest, y: ``z = first i with x[s j + i - p] =
-    y[j]``.
+    """Return which entry of each window is its largest, y: ``z = first i with x[s j+i-p] = y[j]``.
 
     Shapes: x (batch, *sizes, channels), y and z (batch, *places, channels); z holds numbers of
     places within a window.
@@ -215,8 +213,9 @@ def first_largest(x: Array, y: Array, geometry: Geometry) -> Array:
     w = _Windows.over(x, geometry)
     entries, largest = w.enter(x), w.enter(y)
     if w.disjoint:
-        blocks = w.blocks(entries)
-        parts = [_cell(blocks, w, offset) for offset in w.offsets]
+        blocks, every = w.blocks(entries), slice(None)
+        pairs = [itertools.chain.from_iterable((every, o) for o in offset) for offset in w.offsets]
+        parts = [blocks[(every,) * w.first + tuple(index)] for index in pairs]
     else:
         padded = w.padded(entries, -jnp.inf)
         parts = [w.at(padded, offset) for offset in w.offsets]
@@ -224,13 +223,6 @@ def first_largest(x: Array, y: Array, geometry: Geometry) -> Array:
     for number in range(len(parts) - 2, -1, -1):
         place = jnp.where(parts[number] == largest, number, place)
     return w.leave(place)
-
-
-def _cell(blocks: Array, w: _Windows, offset: tuple[int, ...]) -> Array:
-    index: list[Any] = [slice(None)] * blocks.ndim
-    for axis, o in zip(w.within, offset, strict=True):
-        index[axis] = o
-    return blocks[tuple(index)]
 
 
 def _error_of_written(passed: Any, dx: Any, y: Any, place: Any, geometry: Geometry) -> Any:

@@ -1,7 +1,7 @@
 """Reductions over axes.
 
-``axis`` is a number, a tuple of them or None for all; ``keepdims`` leaves axes of size 1. A rule
-first gives the error of the smaller output the shape that broadcasts against the input (`kept`).
+``axis`` is a number, a tuple of numbers, or None for all axes; ``keepdims`` leaves axes of size 1.
+A rule first reshapes the error of the output so that it broadcasts against the input (`kept`).
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _error_of_std(
 
 @operation(errors=(_error_of_std,), count=lambda z, x, **_: 4 * math.prod(x.shape))
 def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """Standard deviation: ``z = sqrt(sum_i (x_i - mean)^2 / (n - ddof))``. Its slope has no bound
-    at 0.
+    """Standard deviation: ``z = sqrt(sum_i (x_i - mean)^2 / (n - ddof))``. Near 0 its derivative
+    has no bound.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
@@ -83,10 +83,11 @@ def _product_of_others(x: Any, axis: int) -> Any:
 
 
 def _product_before(x: Any, axis: int) -> Any:
+    """Return for every entry the product of those before it; each round doubles its length."""
     if not x.shape[axis]:
         return x
-    product, reach, size = _shifted(x, 1, axis), 1, x.shape[axis]
-    while reach < size:
+    product, reach = _shifted(x, 1, axis), 1
+    while reach < x.shape[axis]:
         product = product * _shifted(product, reach, axis)
         reach *= 2
     return product
@@ -102,17 +103,11 @@ def _shifted(x: Any, by: int, axis: int) -> Any:
 def _error_of_prod(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     if x.shape == ():
         return error
-    if isinstance(axis, int):
-        return kept(error, x, axis) * _product_of_others(x, axis % len(x.shape))
     # Over several axes: reduce one axis after the other, and multiply the parts.
-    total = kept(error, x, axis)
-    axes = axes_of(x, axis)
-    smaller, partial = x, []
-    for a in axes:
-        partial.append(_product_of_others(smaller, a))
+    total, smaller = kept(error, x, axis), x
+    for a in axes_of(x, axis):
+        total = total * _product_of_others(smaller, a)
         smaller = prod(smaller, axis=a, keepdims=True)
-    for others in partial:
-        total = total * others
     return total
 
 
@@ -128,7 +123,7 @@ def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> print(prod(jnp.array([2.0, 3.0, 4.0])))
     24.0
 
-    Source: NumPy's `prod`; no division, so that a factor of 0 has its finite error.
+    Source: NumPy's `prod`; the rule does not divide by x, so the error of a factor 0 is finite.
     """
     check_axes("prod", x, axis)
     return jnp.prod(x, axis=axis, keepdims=keepdims)
@@ -170,8 +165,8 @@ def _error_of_logsumexp(
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Logarithm of a sum of exponentials, without overflow: ``z = log sum_i e^(x_i)``.
 
-    The largest entry is taken out before the exponential. The derivative is softmax: ``dz/dx_i =
-    e^(x_i - z)``.
+    The largest entry is subtracted before the exponential. The derivative is the softmax: ``dz/dx_i
+    = e^(x_i - z)``.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
@@ -189,7 +184,7 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @operation(count=count_inputs)
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Place of the largest entry: ``z = argmax_i x_i``, the first of several. It passes no error.
+    """Index of the largest entry: ``z = argmax_i x_i``, the first of several. It passes no error.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
@@ -207,7 +202,7 @@ def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Arr
 
 @operation(count=count_inputs)
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Place of the smallest entry: ``z = argmin_i x_i``, the first of several. It passes no error.
+    """Index of the smallest entry: ``z = argmin_i x_i``, the first of several. It passes no error.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 

@@ -1,11 +1,11 @@
-"""`scan`: one body applied along a sequence, with its own reverse rule.
+"""`scan`: one body applied along a sequence, with its own gradient rule.
 
-The tape cannot see into `jax.lax.scan`, so a loop is one operation. Its rule is derived from the
-body, which is traced once:
+The tape cannot record the steps of `jax.lax.scan`, so a loop is one operation. Its rule is derived
+from the body, which is traced once:
 
-* forward, the loop returns the values that the body's rules need, stacked over time;
-* backward, a second loop runs from the last step to the first and applies the body's rules;
-* the error of an input that is the same at every step (a recurrent weight) is computed after that
+* The forward loop also returns the values that the body's rules need, stacked over time.
+* A second loop, backward, runs from the last step to the first and applies the body's rules.
+* The error of an input that is the same at every step (a recurrent weight) is computed after that
   loop: the rule is applied once to the stacked values, so that its gradient is one matrix product.
 
 The backward loop is itself a `scan`, so every order of derivative works.
@@ -52,7 +52,7 @@ def scan(
         carry: a tree of arrays.
         xs: a tree of arrays with T entries in front, or None.
         length: T, needed where there are no xs.
-        reverse: whether to go from the last step to the first; y_t is still at place t.
+        reverse: whether the last step comes first; y_t is still at place t.
 
     Returns:
         the last carry and the stacked y.
@@ -104,7 +104,7 @@ def scan(
     captured: list[Traced] = []
     clock = _Clock()
     numbers = jnp.arange(steps)
-    capture_level = Tape().level  # any tape opened from here on is the loop's own
+    capture_level = Tape().level  # every later tape is of the loop
     jax.eval_shape(
         lambda c, x: [strip(leaf) for part in flat(None, c, x) for leaf in part],
         [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in carry_leaves],

@@ -1,10 +1,11 @@
-"""Joining, cutting, padding and reordering arrays: the numbers stay as they are.
+"""Operations that join, cut, pad and reorder arrays, and change no number.
 
-Every rule moves the error signal back to where its number came from.
+Every rule moves each error signal back to the place of its number.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from clearprop.errors import ShapeError
 
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
-    """Move one axis to another place: ``z[j, i] = x[i, j]``; the others keep their order.
+    """Move one axis to another place: ``z[j, i] = x[i, j]``; the other axes keep their order.
 
     Shapes: x of any shape, z of the same sizes in another order.
 
@@ -39,7 +40,7 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
 
 
 def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
-    """Drop axes of size 1: ``z[i] = x[0, i]``. Those named are dropped, or all when None.
+    """Drop axes of size 1: ``z[i] = x[0, i]``. ``axis`` names them; None drops all of size 1.
 
     Shapes: x of any shape, z of the same without the dropped sizes.
 
@@ -53,10 +54,9 @@ def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """
     shape = tuple(x.shape)
     if axis is None:
-        axes = {i for i, n in enumerate(shape) if n == 1}
-    else:
-        named = (axis,) if isinstance(axis, int) else axis
-        axes = {check_axis("squeeze", x, a) for a in named}
+        axis = [i for i, n in enumerate(shape) if n == 1]
+    named = (axis,) if isinstance(axis, int) else axis
+    axes = {check_axis("squeeze", x, a) for a in named}
     if any(shape[a] != 1 for a in axes):
         raise ShapeError(
             "only axes of size 1 can be dropped", where="squeeze", given=f"{axis} of {shape}"
@@ -65,13 +65,9 @@ def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
 
 
 def _pieces(error: Any, z: Any, *arrays: Any, axis: int = 0) -> list[Any]:
-    pieces, start = [], 0
     before = (slice(None),) * (axis % len(z.shape))
-    for x in arrays:
-        stop = start + x.shape[axis]
-        pieces.append(getitem(error, (*before, slice(start, stop))))
-        start = stop
-    return pieces
+    ends = itertools.accumulate((x.shape[axis] for x in arrays), initial=0)
+    return [getitem(error, (*before, slice(*span))) for span in itertools.pairwise(ends)]
 
 
 @operation(joint=_pieces, count=count_nothing)
@@ -90,7 +86,7 @@ def concatenate(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
 
     Source: NumPy's `concatenate`.
     """
-    joined = cast("tuple[Array, ...]", arrays)  # a list is one call's arrays by now
+    joined = cast("tuple[Array, ...]", arrays)  # `splitter` has unpacked a list
     check_alike("concatenate", joined, axis)
     return jnp.concatenate(joined, axis=axis)
 

@@ -1,4 +1,4 @@
-"""Keeping a result in memory that the compiler would otherwise compute several times."""
+"""`stored` keeps a result in memory that the compiler would otherwise compute several times."""
 
 from __future__ import annotations
 

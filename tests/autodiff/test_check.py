@@ -1,4 +1,4 @@
-"""The gradient checker finds a wrong rule, and says where it is."""
+"""The gradient checker finds wrong gradients and says where they are."""
 
 from __future__ import annotations
 

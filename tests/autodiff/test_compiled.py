@@ -1,4 +1,4 @@
-"""The same code works eagerly and compiled: jit, vmap, bodies of lax.scan, sharded arrays."""
+"""The same code runs eager and compiled: jit, vmap, bodies of lax.scan and sharded arrays."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ SHARDED = """
 
 
 def test_a_batch_that_is_sharded_over_devices() -> None:
-    """This needs a process of its own: the first use of JAX fixes the number of devices."""
+    """Runs in a separate process: the first use of JAX fixes the number of devices."""
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(SHARDED)],

@@ -1,4 +1,4 @@
-"""`lift` makes operations of JAX functions; `checkpoint` drops values and computes them again."""
+"""`lift` wraps JAX functions; `checkpoint` drops values and computes them again."""
 
 from __future__ import annotations
 

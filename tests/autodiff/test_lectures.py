@@ -76,7 +76,7 @@ def test_the_sigmoid_gate_by_gate() -> None:
 
 
 def test_the_network_of_two_hidden_units() -> None:
-    """The lecture prints four of the new weights as '?', and rounds the others on the way."""
+    """The lecture prints '?' for four of the new weights, and rounds while computing the others."""
     x, target = jnp.array([0.35, 0.9]), 0.5
     hidden = jnp.array([[0.1, 0.8], [0.4, 0.6]])  # one row for each unit
     output = jnp.array([0.3, 0.9])
@@ -100,7 +100,7 @@ def test_the_network_of_two_hidden_units() -> None:
 
 
 def test_finite_differences_agree_with_the_tape_in_gradient_descent() -> None:
-    """Descent on f(x, y) = (x - 1)^2 + 10 (y - x^2)^2 takes the same path with both gradients."""
+    """Both gradients of f(x, y) = (x - 1)^2 + 10 (y - x^2)^2 give the same path of descent."""
 
     def f(p: Any) -> Any:
         return (p[0] - 1) ** 2 + 10 * (p[1] - p[0] ** 2) ** 2

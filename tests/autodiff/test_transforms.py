@@ -148,7 +148,7 @@ def test_an_inner_gradient_of_an_outer_value() -> None:
 
 
 def test_jax_can_differentiate_what_clearprop_gave() -> None:
-    """The gradient consists of plain JAX operations, so JAX can differentiate it for comparison."""
+    """The gradient consists of plain JAX operations, so `jax.grad` may be applied outside it."""
     ours = jax.grad(grad(lambda y: ops.tanh(y) ** 2))(0.4)
     assert float(ours) == pytest.approx(float(jax.grad(jax.grad(lambda y: jnp.tanh(y) ** 2))(0.4)))
 

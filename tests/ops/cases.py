@@ -42,13 +42,13 @@ class Draw:
         return tuple(self.draw(st.lists(st.integers(1, side), min_size=low, max_size=high)))
 
     def array(self, shape: Sequence[int], low: float = -2.0, high: float = 2.0) -> np.ndarray:
-        """Draw distinct numbers that lie apart, so that no step of a difference crosses a kink."""
+        """Draw distinct numbers with gaps, so that no step of a difference crosses a kink."""
         size = int(np.prod(shape))
         places = (np.arange(size) + self.random.uniform(0.55, 0.95)) / max(size, 1)
         return (low + (high - low) * self.random.permutation(places)).reshape(tuple(shape))
 
     def axis(self, shape: Sequence[int]) -> Any:
-        """Draw the axes of a reduction: None, one axis, or two."""
+        """Draw the ``axis`` of a reduction: None, one axis, or two."""
         rank = len(shape)
         choices: list[Any] = [None, *range(-rank, rank)]
         if rank > 1:
@@ -273,7 +273,7 @@ INDICES: list[Any] = [
 ]
 
 
-@case("getitem", "place")
+@case("getitem", "place_at")
 def _(d: Draw) -> Made:
     index = d.choice(*INDICES)
     return lambda x: x[index] if type(x).__name__ == "Traced" else ops.getitem(x, index), [
@@ -281,10 +281,12 @@ def _(d: Draw) -> Made:
     ]
 
 
-@case("place")
+@case("place_at")
 def _(d: Draw) -> Made:
     rows = np.array([2, 0, 2])
-    return lambda x: OPERATIONS["place"](x, rows, index=("array",), shape=(4, 3)), [d.array((3, 3))]
+    return lambda x: OPERATIONS["place_at"](x, rows, index=("array",), shape=(4, 3)), [
+        d.array((3, 3))
+    ]
 
 
 @case("take")

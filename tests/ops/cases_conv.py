@@ -1,4 +1,4 @@
-"""The cases of convolution and pooling. Second-order checks also reach the rows of their errors."""
+"""The cases of convolution and pooling. Second order also tests the operations of their errors."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_the_values_of_the_lectures() -> None:
 
 
 def test_six_relus_approximate_a_cubic() -> None:
-    """Lecture S: Z(x) stands for x^3 + x^2 - x - 1 on [-2, 2]."""
+    """Lecture S: Z(x) is x^3 + x^2 - x - 1 on [-2, 2]."""
     relu = ops.relu
 
     def z(x: float) -> float:

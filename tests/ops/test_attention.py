@@ -1,4 +1,4 @@
-"""Attention: its weights; hidden positions have no influence at all."""
+"""Attention: its weights, and hidden entries without any influence."""
 
 from __future__ import annotations
 

@@ -407,7 +407,7 @@ IMAGE, KERNEL = np.ones((2, 8, 8, 4), np.float32), np.ones((3, 3, 4, 6), np.floa
         ),
         (
             ShapeError,
-            "channels stand last",
+            "channels are the last axis",
             lambda: ops.convolution(IMAGE.transpose(0, 3, 1, 2), KERNEL),
         ),
         (ShapeError, "groups do not divide", lambda: ops.convolution(IMAGE, KERNEL, groups=3)),

@@ -1,4 +1,4 @@
-"""Indexing: every kind of NumPy's indices, repeated positions, and positions out of range."""
+"""Indexing: every kind of index that NumPy has, repeated places, and places outside."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_place_outside_is_told(index: Any) -> None:
 
 
 def test_a_slice_is_cut_and_padded_not_gathered() -> None:
-    """XLA's gather and scatter are slow, and an LSTM splits its gates by slices in every step."""
+    """XLA gathers and scatters slowly; an LSTM slices out its gates in every step."""
     program = str(jax.make_jaxpr(grad(lambda x: x[:, 1:3, ::2].sum()))(X))
     assert "scatter" not in program
     assert "gather" not in program

@@ -1,4 +1,4 @@
-"""Losses: values, the rules of the lectures, very large logits, and wrong shapes."""
+"""Losses: values, the rules of the lectures, large logits, and shapes that do not fit."""
 
 from __future__ import annotations
 

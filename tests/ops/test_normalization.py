@@ -1,4 +1,4 @@
-"""Normalization: moments, invariance, error signals through statistics, and wrong shapes."""
+"""Normalization: moments, invariance, statistics with errors, and shapes that do not fit."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ IMAGE = np.ones((2, 4, 4, 1), np.float32)
         (ConfigurationError, "window must be at least 1", lambda: ops.average_pool(IMAGE, 0)),
         (ConfigurationError, "stride must be at least 1", lambda: ops.max_pool(IMAGE, 2, 0)),
         (ConfigurationError, "2 axes", lambda: ops.max_pool(IMAGE, (2, 2, 2))),
-        (ConfigurationError, "padding alone", lambda: ops.max_pool(IMAGE, 2, 2, 2)),
+        (ConfigurationError, "only padding", lambda: ops.max_pool(IMAGE, 2, 2, 2)),
     ],
 )
 def test_bad_input_is_explained(error: type[ClearpropError], words: str, call: Any) -> None:

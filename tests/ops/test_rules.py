@@ -123,7 +123,7 @@ def check_derivatives(
 
 @pytest.mark.parametrize("make", cases_of([name for name, row in OURS.items() if row.stacks]))
 def test_a_rule_that_stacks_holds_for_all_steps_of_a_scan(make: Callable[[Draw], Made]) -> None:
-    """Some inputs are the same in all steps, others change from step to step."""
+    """Some inputs are the same at every step, others change."""
 
     @settings(max_examples=max(1, settings.default.max_examples // 25))
     @given(st.data())

@@ -1,4 +1,4 @@
-"""`scan`: its reverse rule equals JAX's derivative of `jax.lax.scan`, at every order."""
+"""`scan`: its gradient rule equals that of `jax.lax.scan`, at every order."""
 
 import jax
 import jax.numpy as jnp
@@ -116,7 +116,7 @@ def test_recurrent_weights_gradient_is_one_product_after_the_loop():
 
 
 def test_error_that_cannot_wait_is_summed_in_the_loop():
-    """The gradient is right for a constant where the rule does not stack (the left factor)."""
+    """The gradient of a constant is also right where the rule does not stack (the left factor)."""
     w = weights()
 
     def ours(a):

@@ -1,7 +1,7 @@
-"""The elementary operations: those of Python's operators on traced values and of the sweep.
+"""The elementary operations: those that Python's operators on traced values and the sweep use.
 
-They stand on this floor because differentiation itself is made of them. `clearprop.ops` exports
-them beside all others.
+Differentiation itself needs them, so they are on this floor. `clearprop.ops` exports them together
+with all others.
 """
 
 from clearprop.autodiff.elementary.arithmetic import (

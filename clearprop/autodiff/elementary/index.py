@@ -1,7 +1,7 @@
 """Reading entries of an array by index, and adding entries into zeros at an index.
 
-Each is the other's rule: an entry that was read gets its error back at its index, and one that
-was read twice gets both errors.
+Each is the rule of the other: the error of an entry that was read is added at its index, and an
+entry that was read twice gets both errors.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from clearprop.errors import ShapeError
 Index: TypeAlias = tuple[object, ...]
 
 HOLE = "array"
-"""Stands in a static index where an array of indices belongs."""
+"""Marks the places of arrays in a static index."""
 
 
 def getitem(x: Array, index: object) -> Array:
-    """Read entries: ``z = x[index]``, for every index that NumPy knows.
+    """Read entries: ``z = x[index]``, for every kind of index that NumPy has.
 
     Arrays in the index are inputs (without error); numbers, slices, None and ``...`` are static. An
-    index array beyond the end reads the last entry.
+    index array that points beyond the end reads the last entry.
 
     Shapes: x of any shape; z has the shape that NumPy gives the result.
 
@@ -40,7 +40,7 @@ def getitem(x: Array, index: object) -> Array:
     >>> print(getitem(jnp.arange(6.0).reshape(2, 3), (0, slice(None, None, 2))))
     [0. 2.]
 
-    Source: NumPy's indexing; places outside, which NumPy refuses in an index array, are as in JAX.
+    Source: NumPy's indexing; an index array may point outside, as in JAX, which NumPy forbids.
     """
     parts = index if isinstance(index, tuple) else (index,)
     parts = tuple(place for part in parts for place in _places(stop_gradient(part)))
@@ -105,7 +105,7 @@ def _error_of_placed(error: Any, z: Any, x: Any, *arrays: Any, index: Any, shape
     return (_getitem(error, *arrays, index=index), *(None for _ in arrays))
 
 
-@operation(joint=_error_of_placed, count=count_nothing, name="place")
+@operation(joint=_error_of_placed, count=count_nothing)
 def place_at(x: Array, *arrays: Array, index: Index, shape: tuple[int, ...]) -> Array:
     """Add x into zeros of a shape at an index: the rule of `getitem`."""
     if not arrays:
@@ -114,14 +114,14 @@ def place_at(x: Array, *arrays: Array, index: Index, shape: tuple[int, ...]) -> 
 
 
 def read_at(x: Array, index: Index) -> Array:
-    """Return x[index], where a place outside reads the nearest end."""
-    # The mode is that of `place_at`: a place outside is read from, and gives its error to, the end.
+    """Return x[index]; a place outside reads the nearest end."""
+    # The mode is that of `place_at`: a place outside reads from the end and gives its error to it.
     return x.at[index].get(mode="clip")
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """A static index as one slice with steps: XLA cuts and pads far faster than it gathers."""
+    """A static index as one slice with steps: XLA slices and pads far faster than it gathers."""
 
     shape: tuple[int, ...]
     starts: tuple[int, ...]
@@ -178,7 +178,7 @@ class _Cut:
 
 
 def _with_every_axis(shape: tuple[int, ...], index: tuple[Any, ...]) -> list[Any]:
-    """Put the slices that ``...`` and a short index leave out."""
+    """Return an index with the slices that ``...`` and a short index stand for."""
     given = sum(part is not None and part is not Ellipsis for part in index)
     if given > len(shape):
         raise ShapeError(

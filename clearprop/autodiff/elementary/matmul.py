@@ -29,9 +29,9 @@ def _error_of_left(error: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _error_of_right(error: Any, z: Any, x: Any, y: Any) -> Any:
-    # One product over all leading axes: the sum over examples, and over the steps of a scan, is the
-    # product's own. The axes are not merged before it: where the examples are sharded over devices
-    # and are not the first axis, every device would have to gather them all.
+    # One product over all leading axes also sums over examples and over the steps of a scan. The
+    # axes are not merged before it: where the examples are sharded over devices and are not the
+    # first axis, every device would have to gather them all.
     if len(y.shape) == 2:
         return outer_sum(x, error)
     if len(y.shape) == 1:
@@ -120,7 +120,7 @@ def outer_sum(x: Array, y: Array) -> Array:
     leading = tuple(range(len(x.shape) - 1))
     over_rows = (leading, leading), ((), ())
     if _reads_slowly(x, y):
-        # Without the barrier XLA would see that this is x^T y and compute that.
+        # Without the barrier XLA would recognize x^T y and compute it directly.
         turned: Array = jax.lax.optimization_barrier(jax.lax.dot_general(y, x, over_rows))
         return turned.T
     return jax.lax.dot_general(x, y, over_rows)
@@ -129,9 +129,10 @@ def outer_sum(x: Array, y: Array) -> Array:
 def _reads_slowly(x: Any, y: Any) -> bool:
     """Say whether y^T x is faster to compute on a processor.
 
-    The product reads x column by column. Where its rows lie a large power of 2 apart in memory, few
-    lines of the cache hold them all: (1024, 1024)^T (1024, 256) took 5.3 ms, the other way round
-    3.4 ms, and less than 0.5 ms to transpose. At widths of 256, 512 or 784 there was no difference.
+    The product reads x column by column. If its rows are a large power of 2 apart in memory, few
+    lines of the cache hold them all: (1024, 1024)^T (1024, 256) took 5.3 ms, the product in the
+    other order 3.4 ms, and its transpose less than 0.5 ms. There was no difference at widths of
+    256, 512 or 784.
     """
     return bool(
         jax.default_backend() == "cpu"

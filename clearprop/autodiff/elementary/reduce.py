@@ -1,8 +1,7 @@
 """Sums, means and extremes over axes.
 
 ``axis`` is a number, a tuple of numbers, or None for all axes; ``keepdims`` leaves axes of size 1.
-A rule first gives the error of the smaller output the shape that broadcasts against the input
-(`kept`).
+A rule first reshapes the error of the output so that it broadcasts against the input (`kept`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from clearprop.autodiff.tape import Value, stop_gradient
 
 
 def axes_of(x: Shaped, axis: Axis) -> tuple[int, ...]:
-    """Return the axes that are meant, counted from the front."""
+    """Return the axes as numbers counted from the front."""
     rank = len(x.shape)
     if axis is None:
         return tuple(range(rank))
@@ -27,13 +26,13 @@ def axes_of(x: Shaped, axis: Axis) -> tuple[int, ...]:
 
 
 def kept(value: Array, x: Shaped, axis: Axis) -> Array:
-    """Give an output of the reduction of x the shape that it has with ``keepdims``."""
+    """Return the output of a reduction of x in the shape that it has with ``keepdims``."""
     axes = axes_of(x, axis)
     return reshape(value, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
 
 def terms(x: Shaped, axis: Axis) -> int:
-    """Return how many entries of x go into one entry of the output."""
+    """Return how many entries of x one entry of the output is computed from."""
     return math.prod(x.shape[a] for a in axes_of(x, axis))
 
 
@@ -105,8 +104,7 @@ def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: b
 
 @operation(errors=(_error_of_extreme,), count=count_inputs)
 def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Largest entry: ``z = max_i x_i``. It alone gets the error, in equal parts where several are
-    largest.
+    """Largest entry: ``z = max_i x_i``. Only it gets the error; equal ones get equal parts.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
@@ -124,8 +122,7 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @operation(errors=(_error_of_extreme,), count=count_inputs)
 def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Smallest entry: ``z = min_i x_i``. It alone gets the error, in equal parts where several are
-    smallest.
+    """Smallest entry: ``z = min_i x_i``. Only it gets the error; equal ones get equal parts.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 

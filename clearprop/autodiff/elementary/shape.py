@@ -1,6 +1,6 @@
-"""Shapes, axes and number types, changed without changing a number.
+"""Operations that change shapes, axes and number types, and no number.
 
-Every rule moves the error signal back to where its number came from.
+Every rule moves each error signal back to the place of its number.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def _back_to_shape(error: Any, z: Any, x: Any, *parameters: Any, **named: Any) -
 
 @operation(errors=(_back_to_shape,), count=count_nothing)
 def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Array:
-    """Give the same entries, in the same order, another shape: ``z.ravel() = x.ravel()``.
+    """Change the shape; the entries keep their order: ``z.ravel() = x.ravel()``.
 
-    Shapes: x of any shape, z of the given one. One size may be -1: it takes what is left.
+    Shapes: x of any shape, z of the given one. One size may be -1: it follows from the others.
 
     Raises:
         ShapeError: the shape holds another number of entries.
@@ -110,7 +110,7 @@ def broadcast_to(x: ArrayLike, shape: Sequence[int]) -> Array:
 
 
 def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
-    """Insert axes of size 1: ``z[0, i] = x[i]``. They stand at ``axis`` in the result.
+    """Insert axes of size 1: ``z[0, i] = x[i]``. ``axis`` gives their places in the result.
 
     Shapes: x of any shape, z of the same with sizes of 1 inserted.
 
@@ -152,13 +152,13 @@ def stack(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
 
     Source: NumPy's `stack`.
     """
-    joined = cast("tuple[Array, ...]", arrays)  # a list is one call's arrays by now
+    joined = cast("tuple[Array, ...]", arrays)  # `splitter` has unpacked a list
     check_alike("stack", joined, None)
     return jnp.stack(joined, axis=axis)
 
 
 def check_alike(name: str, arrays: Sequence[Shaped], axis: int | None) -> None:
-    """Check that there are arrays, and that they have one shape, save along an axis.
+    """Check that there are arrays, and that they have one shape, except along an axis.
 
     Raises:
         ShapeError: there is no array, or two shapes differ.

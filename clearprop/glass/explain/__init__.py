@@ -1,4 +1,4 @@
-"""`explain`: every number of one pass through a model and back, by name, and the reasons for it."""
+"""`explain`: every number of one pass through a model and back, by name, and why it is so."""
 
 from clearprop.glass.explain.glass import Glass, explain
 from clearprop.glass.explain.why import Step, Why

@@ -40,9 +40,9 @@ def explain(
 ) -> Glass:
     """Return one pass through a model and back as a graph in which every number can be read.
 
-    Each value v of the pass has a node with its error signal dE/dv, where E is the mean loss of
-    the examples. The model needs no change; it is traced once. The whole pass, forward and
-    backward, is one compiled call, which is kept for the next examples of the same shapes.
+    Each value v of the pass has a node with its error signal dE/dv; E is the mean loss of the
+    examples. The model needs no change; it is traced once. The whole pass, forward and backward, is
+    one compiled call, which is kept for the next examples of the same shapes.
 
     Args:
         model: with values in its parameters.
@@ -77,7 +77,7 @@ def explain(
     glass = Glass(Values(program, arrays))
     found = nn.LOSSES.get(loss) if isinstance(loss, str) else loss
     output = glass.structure.layers.get("")
-    # What the targets of a loss of the user's own mean is not known.
+    # Only the targets of a loss of clearprop have a known meaning.
     if output is not None and any(found is known for known in nn.LOSSES.values()):
         targets, shape = np.asarray(y), glass.structure.nodes[output].shape
         check_labels(
@@ -101,8 +101,8 @@ class Glass(Nodes):
     def why(self, name: str, index: Entry | None = None) -> Why:
         """Return why the gradient of a parameter, or the error signal of a node, has its size.
 
-        The verdict is "zero", "tiny", "huge", "not a number", "not connected" or "healthy"; with it
-        come the operations on the way back from E and the one that is the cause. See
+        The result has a verdict ("zero", "tiny", "huge", "not a number", "not connected" or
+        "healthy"), the operations on the way back from E, and the one that is the cause. See
         `clearprop.glass.explain.why`.
 
         Args:
@@ -148,7 +148,7 @@ class Glass(Nodes):
 
         Args:
             node: or its name.
-            index: of one entry; None takes the entry with the largest error signal.
+            index: of one entry; None takes the one with the largest error signal.
 
         Raises:
             ConfigurationError: there is no such node, or the name is a pattern of several.
@@ -180,10 +180,11 @@ class Glass(Nodes):
     ) -> str | Path:
         """Return a page with every number of the pass; or write it to a file and return its path.
 
-        The page is one HTML file that needs no network. It shows the graph by layers, and for each
-        node its value, its error signal, its local derivatives, what it passes back, its equations,
-        and for a parameter why its gradient has its size. A part of a large array is marked as a
-        part. For a pass of hundreds of nodes only values and error signals are shown.
+        The page is one HTML file that needs no network. It shows the graph by layers. For each node
+        it shows the value, the error signal, the local derivatives, what the node passes back and
+        its equations, and for a parameter why its gradient has its size. Of a large array it shows
+        a part, and says which. For a pass of hundreds of nodes it shows only values and error
+        signals.
 
         Args:
             path: of the file.
@@ -191,7 +192,7 @@ class Glass(Nodes):
             opened: the node that is shown first, or a pattern; E unless given.
 
         Raises:
-            ConfigurationError: there is no such node; the nearest names are suggested.
+            ConfigurationError: there is no such node; the message suggests the nearest name.
             RunError: the disk is full, or there is no such folder.
         """
         text = page(self, title, opened)

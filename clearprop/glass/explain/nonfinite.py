@@ -16,20 +16,20 @@ BACKWARD = {
     "reciprocal": "the derivative of 1 / x is -1 / x^2",
     "rsqrt": "the derivative of x^(-1/2) is -x^(-3/2) / 2",
     "sqrt": "the derivative of sqrt x is 1 / (2 sqrt x), without bound at 0",
-    "std": "the derivative of a deviation divides by it, and it is 0",
+    "std": "the derivative of a standard deviation divides by it, and it is 0",
     "kl_divergence": "the derivative of log q is 1 / q",
-    "layer_norm": "it divides by the deviation of its input",
-    "batch_norm": "it divides by the deviation of its input",
+    "layer_norm": "it divides by the standard deviation of its input",
+    "batch_norm": "it divides by the standard deviation of its input",
 }
-"""By what the rules of some operations divide."""
+"""Why the rule of an operation can leave the finite numbers, by the operation."""
 
 
 def origin(glass: Nodes, node: GlassNode | None = None) -> Origin | None:
     """Return where the numbers that are not finite come from; None where all numbers are finite.
 
-    If E is not finite, the forward pass is searched, from E back through values that are not
-    finite; so a mask of minus infinity that does not reach E is not blamed. If E is finite, the
-    backward pass is searched, in its order.
+    If E is not finite, the forward pass is searched: from E back through values that are not
+    finite. So a mask of minus infinity that does not reach E is not the origin. If E is finite, the
+    backward pass is searched in its order.
 
     Args:
         glass: the pass.
@@ -49,13 +49,13 @@ def origin(glass: Nodes, node: GlassNode | None = None) -> Origin | None:
     if found is None:
         return None
     cause = BACKWARD.get(found.operation, "what it passes back is too large")
-    text = f"in the backward pass {found.operation} leaves the finite numbers: {cause}"
+    text = f"in the backward pass the result of {found.operation} is not finite: {cause}"
     return Origin(found.name, "backward", f"{text}; {_ranges(found)}")
 
 
 def _broken_sources(node: GlassNode) -> list[GlassNode]:
-    sources = [node.glass.nodes[i] for i in sorted({i for i in node.sources if i is not None})]
-    return [source for source in sources if source.summary.nonfinite]
+    indices = sorted({i for i in node.sources if i is not None})
+    return [node.glass.nodes[i] for i in indices if node.glass.nodes[i].summary.nonfinite]
 
 
 def _descendants(node: GlassNode) -> set[int]:
@@ -72,19 +72,18 @@ def _descendants(node: GlassNode) -> set[int]:
 def _forward_reason(node: GlassNode) -> str:
     if node.operation in ("parameter", "input"):
         count, size = node.summary.nonfinite, int(np.prod(node.shape))
-        return f"{count} of its {size} numbers are not finite to begin with"
+        return f"{count} of its {size} numbers are not finite from the start"
     constants = [
         i for i, x in enumerate(node.input_values)
         if node.sources[i] is None and _strange(x) and node.operation != "where"
     ]  # fmt: skip
     if constants:
         return f"its input {constants[0]}, a constant such as a target, is not finite"
-    cause = _cause(node)
-    return f"{cause}; {_ranges(node)}" if cause else f"its result is too large; {_ranges(node)}"
+    return f"{_cause(node) or 'its result is too large'}; {_ranges(node)}"
 
 
 def _cause(node: GlassNode) -> str:
-    """Return why an operation has no finite result; "" where no special case is known."""
+    """Return why an operation has no finite result; "" if the reason is not one of these."""
     arrays = [np.asarray(x) for x in node.input_values if x is not None]
     kind, x = node.operation, arrays[0]
     if kind in ("log", "sqrt", "rsqrt", "log1p"):

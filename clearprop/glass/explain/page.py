@@ -21,6 +21,7 @@ from clearprop.glass.explain.sample import layouts, sampled
 from clearprop.glass.explain.why import why
 from clearprop.glass.nodes.array_summary import ArraySummary
 from clearprop.glass.nodes.check import largest_entry
+from clearprop.glass.nodes.graph import shape_text
 from clearprop.glass.nodes.jacobian import Jacobian
 from clearprop.glass.nodes.node import GlassNode, Nodes
 from clearprop.glass.page import environment, version
@@ -34,16 +35,18 @@ DETAILED, WRITTEN = 150, 60
 """Up to how many nodes a page shows what each passes back, and Jacobians and equations."""
 
 CHECKED, CHECKED_WHOLE = 60, 20
-"""Up to how many nodes the gradients, and all error signals, are checked by small steps."""
+"""Up to how many nodes small steps check the gradients, and all error signals."""
+
+ABOUT = {"parameter": "Training changes it.", "input": "The input of the model."}
 
 LARGEST_ROW = 200_000
-"""Up to how many entries of an input a row of its Jacobian is computed."""
+"""Up to how many entries of an input the page shows a row of the Jacobian."""
 
 LEAST_SECTIONS, MOST_GROUPS = 8, 24
-"""Into how many sections the layers of a deep network are grouped, if their paths allow it."""
+"""Smallest and largest number of sections of a deep network, if the paths of its layers allow."""
 
 OPEN = 100
-"""Up to how many nodes all layers of a page are open at the beginning."""
+"""Up to how many nodes a page first shows all layers open."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class LayerGroup:
     """The nodes of one layer, as the page shows them.
 
     Attributes:
-        path: of the layer; "input", "model" or "loss" for nodes outside of a layer.
+        path: of the layer; "input", "model" or "loss" for nodes that are in no layer.
         nodes: its parameters and operations, in the order of computation.
         bar: length of the bar of its error signal, from 0 to 1, on a logarithmic scale.
         size: mean absolute error signal of its output, as text; "" where it carries none.
@@ -114,7 +117,7 @@ def notebook(glass: Nodes) -> str:
 
 
 def groups(glass: Nodes) -> list[LayerGroup]:
-    """Return the nodes by layers in the order of computation; a layer called twice comes twice."""
+    """Return the nodes by layers in the order of computation, with one group for each call."""
     runs: list[tuple[str, list[GlassNode]]] = []
     for node in glass:
         if node.operation != "parameter":
@@ -147,7 +150,7 @@ def _error_size(node: GlassNode) -> float:
 
 
 def _sections(found: list[LayerGroup]) -> list[tuple[str, list[LayerGroup]]]:
-    """Return many layers in sections by the beginning of their paths; a few in one section."""
+    """Return many layers in sections by the start of their paths, and few in one section."""
     if len(found) <= MOST_GROUPS:
         return [("", found)]
     grouped = [_grouped(found, depth) for depth in range(1, 7)]
@@ -187,21 +190,19 @@ def details(glass: Nodes) -> dict[str, object]:
 
 def _node(node: GlassNode, room: int, known: dict[int, str], whole: bool) -> dict[str, Any]:
     layout = known.get(node.index, "")
-    value = _shown(node.value)
-    error = node.error
     found: dict[str, Any] = {
         "name": node.name,
         "operation": node.operation,
-        "shape": _shape(node.shape),
+        "shape": shape_text(node.shape),
         "dtype": str(node.dtype),
-        "value": {"stats": _stats(node.summary), **sampled(value, room, layout)},
+        "value": _array(node.summary, _shown(node.value), room, layout),
         "error": None,
         "parameters": [[key, _text(given)] for key, given in node.parameters.items()],
         "users": [user.index for user in node.users],
         "inputs": [_constant_or_link(x, room) for x in node.inputs],
     }
-    if error is not None and (summary := node.error_summary) is not None:
-        found["error"] = {"stats": _stats(summary), **sampled(error, room, layout)}
+    if (error := node.error) is not None and (summary := node.error_summary) is not None:
+        found["error"] = _array(summary, error, room, layout)
     if whole:
         place = _largest_place(node)
         for i, given in enumerate(found["inputs"]):
@@ -219,13 +220,14 @@ def _derivative(
         return {}
     source = node.inputs[i]
     layout = known.get(getattr(source, "index", -1), "")
-    found = {"passed": {"stats": _stats(node.passed_summary(i)), **sampled(passed, room, layout)}}
+    found = {"passed": _array(node.passed_summary(i), passed, room, layout)}
     local = node.local(i)
     if isinstance(local, Jacobian):
         is_large = np.size(passed) > LARGEST_ROW or len(node.glass) > WRITTEN
         if is_large or not np.size(node.value):
             return found
-        found["row"] = {"of": _index(place), **sampled(local.row(place), room, layout)}
+        of = f"[{', '.join(map(str, place))}]" if place else ""
+        found["row"] = {"of": of, **sampled(local.row(place), room, layout)}
     elif local is not None:
         found["local"] = sampled(local, room, known.get(node.index, ""))
     return found
@@ -260,10 +262,10 @@ def _constant_or_link(given: Any, room: int) -> dict[str, Any]:
         return {"node": given.index}
     if given is None or not np.shape(given):
         return {"constant": "none" if given is None else _text(given)}
-    return {"constant": f"constant {_shape(np.shape(given))}", **sampled(_shown(given), room)}
+    return {"constant": f"constant {shape_text(np.shape(given))}", **sampled(_shown(given), room)}
 
 
-def _stats(summary: ArraySummary) -> list[list[str]]:
+def _array(summary: ArraySummary, array: ArrayLike, room: int, layout: str) -> dict[str, Any]:
     rows = [
         ["mean", number(summary.mean, 4)],
         ["smallest", number(summary.smallest, 4)],
@@ -271,7 +273,9 @@ def _stats(summary: ArraySummary) -> list[list[str]]:
         ["mean size", number(summary.size, 4)],
         ["zeros", percent(summary.zeros) if summary.zeros else "none"],
     ]
-    return [*rows, ["not finite", f"{summary.nonfinite:,}"]] if summary.nonfinite else rows
+    if summary.nonfinite:
+        rows.append(["not finite", f"{summary.nonfinite:,}"])
+    return {"stats": rows, **sampled(array, room, layout)}
 
 
 def _shown(value: ArrayLike) -> NDArray[np.float64]:
@@ -283,26 +287,18 @@ def _shown(value: ArrayLike) -> NDArray[np.float64]:
 
 
 def _about(name: str) -> str:
-    if name in ("parameter", "input"):
-        return {"parameter": "Training changes it.", "input": "The input of the model."}[name]
+    if name in ABOUT:
+        return ABOUT[name]
     row = OPERATIONS.get(name)
     text = inspect.getdoc(row.forward) if row is not None else None
     return (text or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "scalar"
-
-
-def _index(place: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, place))}]" if place else ""
 
 
 def _text(given: Any) -> str:
     if isinstance(given, float):
         return number(given, 6)
     if hasattr(given, "shape") and given.shape:
-        return f"array {_shape(tuple(given.shape))}"
+        return f"array {shape_text(given.shape)}"
     return str(given)[:80]
 
 

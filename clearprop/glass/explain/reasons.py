@@ -35,17 +35,22 @@ def describe(hop: Hop) -> str:
     row = hop.node.spec.row
     if row is not None and row.stacks is True and len(hop.node.sources) == 1:
         return _slopes(hop)
+    return _passed_on(hop)
+
+
+def _passed_on(hop: Hop) -> str:
     return f"it passes on {hop.factor:.2g} of what arrives"
 
 
 def _slopes(hop: Hop) -> str:
-    """Say how large the slope of an activation is at its inputs."""
+    """Describe the slope of an activation at its inputs."""
     kind, local = hop.node.operation, hop.node.local(hop.input)
     assert isinstance(local, jax.Array)  # the operation is elementwise
-    derivative = _within(local, hop.before)
-    sizes, many = np.abs(derivative), _many(derivative, hop.before)
+    sizes = np.abs(_within(local, hop.before))
     dead = float(np.mean(sizes == 0))
     if kind == "relu" and dead == 1:
+        where = "units" if hop.before is None else "units on the path of this entry"
+        many = "its unit is" if len(sizes) == 1 else f"all {len(sizes)} of its {where} are"
         return f"{many} below zero: it passes nothing"
     if kind == "relu":
         return f"{dead:.0%} of its units are below zero"
@@ -53,44 +58,45 @@ def _slopes(hop: Hop) -> str:
     saturated = float(np.mean(sizes < SATURATED_SLOPE * steepest))
     if saturated >= 0.5:
         part = "all" if saturated == 1 else f"{saturated:.0%}"
-        return f"{part} of its units are saturated: its local derivative is {_most(sizes)}"
+        largest = float(sizes.max(initial=0))
+        most = f"at most {largest:.2g}" if largest else "0"
+        return f"{part} of its units are saturated: its local derivative is {most}"
     text = f"its local derivative is {sizes.mean():.2g} on average"
     return text + (", and never more than 1/4" if kind == "sigmoid" else "")
 
 
 def _factors(hop: Hop) -> str:
-    """Say by what a product multiplies the error signal."""
+    """Describe by what a product multiplies the error signal."""
     # The factors are the first two inputs; a third is added.
     others = [x for k, x in enumerate(hop.node.inputs[:2]) if k != hop.input]
     if len(others) != 1:
-        return f"it passes on {hop.factor:.2g} of what arrives"
-    other = others[0]
+        return _passed_on(hop)
     numbers = summary_of(_input(hop, 1 - hop.input))
-    weights = getattr(other, "operation", "") == "parameter"
-    what = "its weights" if weights else "its input" if _is_parameter(hop.source) else "the factor"
+    weights = getattr(others[0], "operation", "") == "parameter"
+    of_parameter = hop.source.operation == "parameter"
+    what = "its weights" if weights else "its input" if of_parameter else "the factor"
+    verb = "are" if weights else "is"
     if hop.before is not None and hop.after is not None and not np.any(np.asarray(hop.after)):
-        return f"{what} is 0 wherever it meets this entry".replace("weights is", "weights are")
+        return f"{what} {verb} 0 wherever this entry is multiplied"
     if numbers.zeros == 1:
-        return f"{what} {'are' if weights else 'is'} all 0: it passes nothing"
+        return f"{what} {verb} all 0: it passes nothing"
     if hop.node.operation == "multiply" and numbers.zeros > 0.5:
-        return f"masked: {numbers.zeros:.0%} of what it multiplies with is 0"
+        return f"masked: {numbers.zeros:.0%} of the numbers that it multiplies by are 0"
     if hop.passed == 0:
         return f"what arrives and {what} cancel out"
-    verb = "have" if weights else "has"
-    return f"{what} {verb} a mean size of {numbers.size:.2g}"
+    return f"{what} {'have' if weights else 'has'} a mean size of {numbers.size:.2g}"
 
 
 def _masked(hop: Hop) -> str:
-    condition = np.asarray(hop.node.input_values[0 if hop.node.operation == "where" else 1])
-    taken = ~condition if hop.node.operation == "where" and hop.input == 2 else condition
+    is_where = hop.node.operation == "where"
+    condition = np.asarray(hop.node.input_values[0 if is_where else 1])
+    taken = ~condition if is_where and hop.input == 2 else condition
     return f"masked: {1 - float(np.mean(taken != 0)):.0%} of the entries are not chosen"
 
 
 def _divided(hop: Hop) -> str:
-    divisor = summary_of(_input(hop, -1))
-    if hop.input == 0:
-        return f"it is divided by numbers of mean size {divisor.size:.2g}"
-    return f"it is the divisor, of mean size {divisor.size:.2g}"
+    what = "it is divided by numbers" if hop.input == 0 else "it is the divisor,"
+    return f"{what} of mean size {summary_of(_input(hop, -1)).size:.2g}"
 
 
 def _certain(hop: Hop) -> str:
@@ -109,22 +115,14 @@ def _certain(hop: Hop) -> str:
 
 def _spread(hop: Hop) -> str:
     entries = max(1, _size(hop.source) // max(1, _size(hop.node)))
-    return f"a mean over {entries} entries passes each 1/{entries} of the error"
+    return f"a mean over {entries} entries passes 1/{entries} of the error to each"
 
 
 def _scaled(hop: Hop) -> str:
-    if _is_parameter(hop.source):
-        return f"it passes on {hop.factor:.2g} of what arrives"
+    if hop.source.operation == "parameter":
+        return _passed_on(hop)
     deviation = float(np.std(_input(hop, 0)))
-    return f"it divides by the deviation of its input, {deviation:.2g}"
-
-
-def _chosen(hop: Hop) -> str:
-    return "only the chosen entry of each gets an error"
-
-
-def _read(hop: Hop) -> str:
-    return f"{_size(hop.node)} of {_size(hop.source)} entries are read"
+    return f"it divides by the standard deviation of its input, {deviation:.2g}"
 
 
 def _looped(hop: Hop) -> str:
@@ -138,7 +136,7 @@ def _summed(hop: Hop) -> str:
     entries = max(1, _size(hop.node) // max(1, _size(hop.source)))
     if entries > 1 and hop.factor < CANCELLING:
         return f"what arrives at {entries} entries cancels out in their sum"
-    return f"it passes on {hop.factor:.2g} of what arrives"
+    return _passed_on(hop)
 
 
 def _missed(hop: Hop) -> str:
@@ -155,8 +153,8 @@ _WORDS: tuple[tuple[tuple[str, ...], Callable[[Hop], str]], ...] = (
     (SOFTMAXES, _certain),
     (("mean",), _spread),
     (NORMALIZATIONS, _scaled),
-    (CHOOSING, _chosen),
-    (READING, _read),
+    (CHOOSING, lambda _: "only the chosen entries get an error"),
+    (READING, lambda hop: f"{_size(hop.node)} of {_size(hop.source)} entries are read"),
     (("scan",), _looped),
     (("squared_error",), _missed),
 )
@@ -173,22 +171,6 @@ def _within(array: ArrayLike, reach: Array | None) -> NDArray[np.float64]:
         return numbers.ravel()
     entries: NDArray[np.float64] = np.broadcast_to(numbers, reach.shape)[np.asarray(reach) != 0]
     return entries
-
-
-def _many(entries: NDArray[np.float64], reach: Array | None) -> str:
-    if len(entries) == 1:
-        return "its unit is"
-    where = "units" if reach is None else "units on the path of this entry"
-    return f"all {len(entries)} of its {where} are"
-
-
-def _most(sizes: NDArray[np.float64]) -> str:
-    largest = float(sizes.max(initial=0))
-    return f"at most {largest:.2g}" if largest else "0"
-
-
-def _is_parameter(node: GlassNode) -> bool:
-    return node.operation == "parameter"
 
 
 def _size(node: GlassNode) -> int:

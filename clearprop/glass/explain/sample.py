@@ -1,4 +1,4 @@
-"""Arrays reduced to what a page can show, and which part of each that is.
+"""The part of an array that a page can show, and which part it is.
 
 Shape letters: R rows and C columns of a panel, P panels.
 """
@@ -17,11 +17,11 @@ from clearprop.glass.colors import largest
 from clearprop.glass.nodes.node import GlassNode
 
 EXACT = 64
-"""Up to how many entries are written as numbers; more are 16-bit fractions of the largest."""
+"""Up to how many entries are written as numbers; larger arrays are 16-bit fractions."""
 
 FRACTIONS = 32_000
 NAN, PLUS, MINUS = -32_768, 32_767, -32_767
-"""The codes of entries that are not finite numbers."""
+"""The codes of entries that are not finite."""
 
 MOST_PANELS = 12
 GRIDS: dict[str, tuple[int, int]] = {"picture": (1, 2), "kernel": (0, 1)}
@@ -29,7 +29,7 @@ GRIDS: dict[str, tuple[int, int]] = {"picture": (1, 2), "kernel": (0, 1)}
 
 
 def sampled(array: ArrayLike, room: int, layout: str = "") -> dict[str, Any]:
-    """Return an array as plain data: panels of numbers, the part that they show, and the largest.
+    """Return an array as plain data: panels of numbers, which part they show, the largest size.
 
     Args:
         array: of any shape and real type.
@@ -85,29 +85,26 @@ def _panels(
     first, second = GRIDS.get(layout, (values.ndim - 2, values.ndim - 1))
     R, C = values.shape[first], values.shape[second]
     rest = [axis for axis in range(values.ndim) if axis not in (first, second)]
-    # The panels of one axis are side by side: channels, units or heads.
+    # The last other axis (channels, units or heads) gives the panels, side by side.
     along = rest[-1] if rest else None
     rows, columns = _fitting(R, C, room)
-    many = 1
-    if along is not None:
-        many = min(values.shape[along], MOST_PANELS, max(1, room // max(1, rows * columns)))
-    place: list[Any] = [0] * values.ndim
-    place[first], place[second] = slice(rows), slice(columns)
+    panels = 1 if along is None else values.shape[along]
+    many = min(panels, MOST_PANELS, max(1, room // max(1, rows * columns)))
+    said = {first: _slice(rows, R), second: _slice(columns, C)}
+    if along is not None and many > 1:
+        said[along] = _slice(many, panels)
+    shown: dict[int, Any] = {first: slice(rows), second: slice(columns)}
     grids = []
     for number in range(many):
-        if along is not None:
-            place[along] = number
+        place = (shown.get(a, number if a == along else 0) for a in range(values.ndim))
         grids.append(values[tuple(place)] if values.size else np.zeros((0, 0)))
-    said = {first: _slice(rows, R), second: _slice(columns, C)}
-    if along is not None:
-        said[along] = _slice(many, values.shape[along]) if many > 1 else "0"
     whole = (rows, columns) == (R, C) and sum(g.size for g in grids) == values.size
     cut = "" if whole else f"[{', '.join(said.get(a, '0') for a in range(values.ndim))}]"
     return grids, cut
 
 
 def _fitting(R: int, C: int, room: int) -> tuple[int, int]:
-    """Return how many rows and columns fit, as square as the array allows.
+    """Return how many rows and columns fit, as near to a square as the array allows.
 
     >>> _fitting(10, 10, 200), _fitting(1000, 1000, 400), _fitting(4, 1000, 400)
     ((10, 10), (20, 20), (4, 100))

@@ -1,6 +1,6 @@
 """The path of an error signal from E back to a node, operation by operation.
 
-Shape letters: none; a reach has the shape of the value that it belongs to.
+Shape letters: none; a reach has the shape of its value.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Array = jax.Array
 
 @dataclass(frozen=True, eq=False)
 class Hop:
-    """One operation on the path: what arrived at its output, what it passed to one input.
+    """One operation on the path: what arrived at its output, and what it passed to one input.
 
     Attributes:
-        node: the operation's output; of several the one with the largest error signal.
+        node: the operation's output; of several outputs the one with the largest error signal.
         input: the number of the input on the path.
         arrived: norm of the error signals of the operation's outputs.
         passed: norm of what it passed to the input.
-        before, after: by how much the input's and the output's entries change with the chosen
-            entry: the product of the local derivatives so far; None for the whole node.
+        before, after: by how much the entries of the input and of the output change with the
+            chosen entry: the product of the local derivatives so far; None for the whole node.
     """
 
     node: GlassNode
@@ -44,7 +44,7 @@ class Hop:
 
     @property
     def factor(self) -> float:
-        """The passed norm over the arrived one; 0 where nothing arrived."""
+        """The norm passed on divided by the norm that arrived; 0 if nothing arrived."""
         if math.isinf(self.arrived):
             return 1.0 if math.isinf(self.passed) else 0.0
         return self.passed / self.arrived if self.arrived else 0.0
@@ -65,27 +65,26 @@ class Hop:
 def trail(node: GlassNode, start: Array | None = None) -> list[Hop]:
     """Return the path along which most of the error signal came, from E back to the node.
 
-    If no error signal came, the path leads through an operation that got one and passed nothing.
+    If no error signal came, the path leads through an operation that got one but passed nothing.
 
     Args:
         node: where the path ends.
-        start: a change of the node's value that is 0 except at the chosen entry; None for all.
+        start: a change of the node's value that is 0 except at the chosen entry; None for all
+            entries.
     """
     path = _blocked(node, start) if norm(node.error, start) == 0 else []
-    # Behind the operation that blocks, the error signal of all entries is followed.
+    # From an operation that blocks to E, the path follows the error signal of all entries.
     at, reach = (path[-1].node, None) if path else (node, start)
-    blocked = bool(path)
     while hops := [*_hops(at, reach)]:
-        best = max(hops, key=lambda hop: (hop.passed, hop.arrived))
-        path.append(best)
-        at, reach = best.node, None if blocked else best.after
+        path.append(max(hops, key=lambda hop: (hop.passed, hop.arrived)))
+        at, reach = path[-1].node, path[-1].after
     return path[::-1]
 
 
 def norm(error: ArrayLike | None, reach: ArrayLike | None = None) -> float:
     """Return the norm of an error signal, or of its entries where a reach is not 0.
 
-    It is infinite where an entry is infinite or NaN.
+    It is infinite if an entry is infinite or NaN.
 
     >>> norm(np.array([3.0, 4.0, 5.0]), np.array([1, 1, 0])), norm(np.array([np.nan]))
     (5.0, inf)
@@ -108,7 +107,7 @@ def _whole(summary: ArraySummary) -> float:
 
 
 def _blocked(node: GlassNode, start: Array | None) -> list[Hop]:
-    """Return the path from a node without error signal to the operation that blocks most."""
+    """Return the path from a node with an error signal of 0 to the operation that blocks most."""
     seen = {node.index}
     open_paths: deque[tuple[GlassNode, Array | None, list[Hop]]] = deque([(node, start, [])])
     blocked: list[list[Hop]] = []

@@ -30,7 +30,7 @@ class Step:
 
     Attributes:
         name, operation: of the node.
-        factor: the norm of what it passed on over the norm of what arrived at it.
+        factor: the norm of what it passed on, divided by the norm of what arrived at it.
         norm: of what it passed on.
     """
 
@@ -49,8 +49,8 @@ class Why:
         index: the chosen entry; None for all.
         verdict: "zero", "tiny", "huge", "not a number", "healthy" or "not connected".
         norm: of its error signal.
-        steps: the operations from E back to the node, along the path on which most of it came.
-        culprit: name of the node that is the cause; None where no node stands out.
+        steps: the operations on the path, from E back to the node.
+        culprit: name of the node that is the cause; None if no node stands out.
         reason: the cause in a sentence.
     """
 
@@ -75,13 +75,14 @@ class Why:
 def why(node: GlassNode, index: Entry | None = None) -> Why:
     """Return why the error signal of a node, or of one of its entries, has its size.
 
-    The path is followed on which most of the error signal came, from E back to the node. Every
-    operation on it changes the norm by a factor; the operation, or the kind of operation, that
-    changes it most is the cause. If the error signal is 0, the path leads through the operation
-    that passed nothing; if it is not a number, the first operation that is not finite is named.
+    The path is the one on which most of the error signal came, from E back to the node. Every
+    operation on it changes the norm by a factor. The operation, or the kind of operation, that
+    changes the norm most is the cause. If the error signal is 0, the path leads through the
+    operation that passed nothing. If it is not a number, the first operation whose result is not
+    finite is named.
 
-    A norm is tiny below 1e-4 of the norm at the model's output, or below 1e-9; huge above 1e4 of
-    it, or above 1e3: see `clearprop.nn.definitions`.
+    A norm is tiny below 1e-4 of the norm at the model's output, or below 1e-9. It is huge above
+    1e4 of that norm, or above 1e3. See `clearprop.nn.definitions`.
 
     Args:
         node: of a pass.
@@ -100,22 +101,19 @@ def why(node: GlassNode, index: Entry | None = None) -> Why:
         place = entry_of(node.shape, index, node.name)
         start = jnp.zeros(node.shape, node.dtype).at[place].set(1)
     size = norm(error, start)
-    if not math.isfinite(size) or np.isnan(size):
+    if not math.isfinite(size):
         return _not_finite(node, place, size)
     if not node.is_reached:
         text = "No operation that passes errors leads from it to E: " + _unread(node)
         return Why(node.name, place, "not connected", 0.0, (), None, text)
     hops = trail(node, start)
     steps = tuple(Step(h.node.name, h.node.operation, h.factor, h.passed) for h in hops)
-    verdict = _verdict(node, size, math.sqrt(_entries(node, start)))
+    # One entry is compared as if all entries had its size.
+    entries = 1.0 if start is None else float(np.prod(node.shape))
+    verdict = _verdict(node, size, math.sqrt(entries))
     culprit, reason = _REASONS[verdict](node, hops, size)
     reason = " ".join([reason, *_besides(node, hops, culprit)])
     return Why(node.name, place, verdict, size, steps, culprit, reason)
-
-
-def _entries(node: GlassNode, start: Array | None) -> float:
-    """Return the number of entries, by which the norm of one entry is scaled; 1 for all."""
-    return 1.0 if start is None else float(np.prod(node.shape))
 
 
 def _verdict(node: GlassNode, size: float, factor: float) -> str:
@@ -139,7 +137,7 @@ def _at_output(node: GlassNode) -> float:
 def _unread(node: GlassNode) -> str:
     if not node.users:
         return "nothing reads it, or only as a constant (step, argmax, stop_gradient)."
-    return f"what reads it ({node.users[0].name}) is not read further."
+    return f"nothing on the way to E reads the result of {node.users[0].name}."
 
 
 def _not_finite(node: GlassNode, place: tuple[int, ...] | None, size: float) -> Why:
@@ -151,16 +149,12 @@ def _not_finite(node: GlassNode, place: tuple[int, ...] | None, size: float) -> 
 
 
 def _besides(node: GlassNode, hops: list[Hop], culprit: str | None) -> list[str]:
-    """Return remarks on the path: loops on it, and what is not finite."""
-    found = []
-    for hop in hops:
-        if hop.node.steps and hop.node.name != culprit and hop.arrived:
-            text = describe(hop)
-            found.append(f"In {hop.node.name} {text}.")
+    """Return remarks on the path: its loops, and numbers that are not finite."""
+    loops = [h for h in hops if h.node.steps and h.node.name != culprit and h.arrived]
+    found = [f"In {hop.node.name} {describe(hop)}." for hop in loops]
     if node.glass.nodes[-1].summary.nonfinite and (first := origin(node.glass)) is not None:
         found.append(f"But E is not finite: {first.place}: {first.reason}.")
-    elif any(math.isinf(hop.passed) for hop in hops):
-        worst = next(hop for hop in hops if math.isinf(hop.passed))
+    elif worst := next((hop for hop in hops if math.isinf(hop.passed)), None):
         found.append(f"What {worst.node.name} passes on is not finite.")
     return found
 
@@ -168,7 +162,7 @@ def _besides(node: GlassNode, hops: list[Hop], culprit: str | None) -> list[str]
 def _zero(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
     for hop in hops:
         if hop.blocks:
-            return hop.node.name, f"It dies in {hop.node.name}: {describe(hop)}."
+            return hop.node.name, f"It becomes 0 in {hop.node.name}: {describe(hop)}."
     if not hops or hops[0].arrived == 0:
         return None, "E passes nothing back: the error signal of its inputs is 0."
     return None, "What the operations that read it pass back cancels out."
@@ -181,10 +175,10 @@ def _tiny(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
         return _dominant(inside, "shrinks", lambda hop: -_log_of_factor(hop))
     loss = [hop for hop in hops if hop.node.layer == "loss"]
     if not loss:
-        return None, "E passes next to nothing back."
+        return None, "E passes almost nothing back."
     worst = min(loss, key=lambda hop: hop.factor)
-    text = f"Next to nothing leaves the loss, as the outputs are nearly right: in {worst.node.name}"
-    return worst.node.name, f"{text} {describe(worst)}."
+    text = "The loss passes almost nothing back, because the outputs are nearly right"
+    return worst.node.name, f"{text}: in {worst.node.name} {describe(worst)}."
 
 
 def _huge(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
@@ -193,10 +187,8 @@ def _huge(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
     if inside and size / at_output > at_output:
         return _dominant(inside, "grows", _log_of_factor)
     worst = max(hops, key=lambda hop: hop.factor)
-    return (
-        worst.node.name,
-        f"It is already huge where it leaves the loss, in {worst.node.name}: {describe(worst)}.",
-    )
+    text = f"It is already huge where it leaves the loss, in {worst.node.name}"
+    return worst.node.name, f"{text}: {describe(worst)}."
 
 
 def _healthy(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:

@@ -1,4 +1,4 @@
-"""An array in a few numbers, from the array itself or inside a compiled call."""
+"""An array in a few numbers, computed by NumPy or inside a compiled call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ArraySummary(NamedTuple):
 
 
 NOTHING = ArraySummary(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0)
-"""The summary of an error signal that does not arrive: it is 0."""
+"""The summary of an error signal of 0: none arrives."""
 
 
 def summary_of(array: ArrayLike) -> ArraySummary:

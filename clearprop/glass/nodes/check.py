@@ -41,8 +41,8 @@ class Check:
         error: from back-propagation.
         numeric: the central difference (E(v + h) - E(v - h)) / 2h in double precision.
         difference: |error - numeric|.
-        agrees: whether rounding explains the difference; at a kink, whether the error lies between
-            the slopes of the two sides.
+        agrees: whether rounding explains the difference; at a kink, whether the error is between
+            the slopes of both sides.
         below, above: slopes of E on both sides, (E(v) - E(v - h)) / h and (E(v + h) - E(v)) / h.
         note: a remark, such as that E has a kink here; "" for none.
     """
@@ -65,17 +65,17 @@ class Check:
 def check(values: Values, spec: Spec, index: Entry | None = None) -> Check:
     """Compare an entry of a node's error signal with a finite difference of E.
 
-    Model and loss are computed again in double precision with that entry of the node's value
-    changed up and down; everything that depends on it follows. Several step sizes are tried, and
-    the one at which the difference changes least is used. Constants of the model (targets, masks,
-    the results of `stop_gradient`) keep their values. Inside a loop or a `checkpoint` they cannot
-    be kept: where error signals are stopped there, as by ``truncate=``, small steps show the whole
-    slope.
+    Model and loss are computed again in double precision, with that entry of the node's value a
+    little larger and a little smaller. Several step sizes are tried, and the one at which the
+    difference changes least is used. Constants of the model (targets, masks, the results of
+    `stop_gradient`) keep their values. Constants inside a loop or a `checkpoint` cannot be kept. If
+    error signals are stopped there, as with ``truncate=``, small steps show the slope without this
+    stop.
 
     Args:
         values: of the pass.
         spec: of a node that carries an error.
-        index: the entry; None for that with the largest error signal.
+        index: the entry; None for the one with the largest error signal.
 
     Raises:
         ConfigurationError: the node carries no error, or has no such entry.
@@ -105,7 +105,7 @@ def check(values: Values, spec: Spec, index: Entry | None = None) -> Check:
 
 
 def largest_entry(errors: Floats) -> tuple[int, ...]:
-    """Return the index of the largest entry; the first that is not finite counts as the largest."""
+    """Return the index of the largest entry; an entry that is not finite counts as the largest."""
     sizes = np.where(np.isfinite(errors), np.abs(errors), np.inf)
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(sizes)), errors.shape))
 
@@ -155,7 +155,7 @@ class Nudged(Tape):
         place: (node, output) of the value, traced integers.
         entry: the index of the entry in the flat array.
         by: by how much it is changed.
-        still: the tape of the unchanged pass; constants are taken from it.
+        still: the tape of the unchanged pass, which has the constants.
     """
 
     __slots__ = ("_by", "_entry", "_place", "_still")
@@ -206,7 +206,10 @@ class Nudged(Tape):
 def _objectives(values: Values, place: Place, entry: int, steps: Floats) -> Floats:
     """Return E, and E with the entry changed up and down by each step, in double precision."""
     with jax.enable_x64(True):
-        arrays = [_doubled(a) for a in values.given]
+        arrays = [
+            jnp.asarray(a, jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a
+            for a in values.given
+        ]
         by = jnp.asarray(np.concatenate([[0.0], steps, -steps]))
         return np.asarray(_moved_objective(values.program)(arrays, place, entry, by))
 
@@ -231,11 +234,6 @@ def _moved_objective(program: Program) -> Callable[..., Array]:
 
     # It runs a few times, so a short compilation is worth more than fast code.
     return jax.jit(moved, compiler_options={"xla_backend_optimization_level": 0})
-
-
-def _doubled(array: Array) -> Array:
-    dtype = array.dtype
-    return jnp.asarray(array, jnp.float64) if jnp.issubdtype(dtype, jnp.floating) else array
 
 
 def _otherwise() -> ModelError:

@@ -1,10 +1,11 @@
-"""The graph of one pass: every node by name, and where the compiled call returns its numbers.
+"""The graph of one pass: every node by name, with the places of its numbers in the compiled call.
 
-It holds no array: it is the same for all passes of one model with inputs of the same shapes.
+It holds no array. All passes of one model with inputs of the same shapes have the same graph.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -29,14 +30,14 @@ Entry = int | Sequence[int]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One array that the traced pass can return, by its number."""
+    """The number of an array that the traced pass can return."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An input that is the value of a node, by the node's index."""
+    """The index of a node whose value is an input of another node."""
 
     index: int
 
@@ -62,8 +63,9 @@ class Spec:
         outputs: how many outputs the operation has.
         inputs: a `Link` to a node, the `Slot` of an array, a number or None.
         parameters: the static parameters of the operation; an array among them is a `Slot`.
-        passed: the slots of what it passes to each input; None where nothing is passed.
-        is_row: whether the operation is a row of the rule table; one made of a function is not.
+        passed: the slot of what it passes to each input; None where it passes nothing.
+        is_row: whether the operation is a row of the rule table. A loop, a ``checkpoint`` and a
+            lifted function are not.
         steps: how many steps a loop over time takes; 0 for other operations.
     """
 
@@ -91,14 +93,18 @@ class Spec:
 
     @property
     def row(self) -> Operation[..., object] | None:
-        """The row of the rule table; None for an operation that is made of a function."""
+        """The row of the rule table; None for an operation that is not a row of it."""
         return OPERATIONS[self.operation] if self.is_row else None
 
+    def sent(self, i: int) -> Slot | None:
+        """Return the slot of what it passes to its input i; None if it passes nothing."""
+        return self.passed[i] if self.passed else None
+
     def check_input(self, i: int) -> None:
-        """Raise where there is no input i.
+        """Check that the node has an input i.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: it has not.
         """
         if not 0 <= i < len(self.inputs):
             raise ConfigurationError(
@@ -130,7 +136,7 @@ class Graph:
 
 @dataclass
 class Slots:
-    """Collects the arrays that leave a traced pass, each once."""
+    """Collects the arrays that a traced pass returns, each of them once."""
 
     arrays: list[Array] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
@@ -147,20 +153,8 @@ class Slots:
         return self.add(value) if hasattr(value, "shape") and hasattr(value, "dtype") else value
 
 
-class Names:
-    """Makes every name unique: the second node of a name gets ``#2``."""
-
-    def __init__(self) -> None:
-        self._used: dict[str, int] = {}
-
-    def make(self, name: str) -> str:
-        """Return the name, numbered where it was used before."""
-        self._used[name] = self._used.get(name, 0) + 1
-        return name if self._used[name] == 1 else f"{name}#{self._used[name]}"
-
-
 class Builder:
-    """Makes the graph of a pass whose error signals are computed.
+    """Builds the graph of a pass whose error signals are computed.
 
     Args:
         made: the pass, swept with ``passed=True``.
@@ -173,7 +167,7 @@ class Builder:
         self.slots = Slots()
         self._made = made
         self._nodes_on_tape = made.recording.tape.nodes
-        self._names = Names()
+        self._times = Counter[str]()
         self._nodes: list[Spec] = []
         self._at: dict[Place, int] = {}
         self._unboxed: dict[int, int] = {}  # id of an array without error -> its node
@@ -202,18 +196,24 @@ class Builder:
             tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.slots.arrays),
         )
 
+    def _unique(self, name: str) -> str:
+        """Return the name; the second node of a name gets ``#2``."""
+        self._times[name] += 1
+        return name if self._times[name] == 1 else f"{name}#{self._times[name]}"
+
     def _leaf(self, name: str, layer: str, kind: str, leaf: Array) -> None:
-        place, value = self._made.recording.place(leaf), self._made.recording.value(leaf)
+        recording = self._made.recording
+        place, value = recording.place(leaf), recording.value(leaf)
         if place is None:
             self._unboxed[id(value)] = len(self._nodes)
-        self._append(value, place, name=self._names.make(name), layer=layer, operation=kind)
+        self._append(value, place, name=self._unique(name), layer=layer, operation=kind)
 
     def _operation(self, number: int) -> None:
         node, passed = self._nodes_on_tape[number], self._made.recording.passed
         assert node.operation is not None
         kind = node.operation.name
         layer = node.layer if number < self._made.end_of_model else "loss"
-        name = self._names.make(f"{layer or 'model'}/{kind}")
+        name = self._unique(f"{layer or 'model'}/{kind}")
         sent = tuple(
             self.slots.add(passed[number, i]) if (number, i) in passed else None
             for i in range(len(node.inputs))
@@ -270,7 +270,7 @@ class Builder:
 
 
 def _labels(node: Node) -> list[str | None]:
-    """Return the labels of an operation's outputs, without those that only a loop's rule reads."""
+    """Return the labels of an operation's outputs, except those that only a loop's rule reads."""
     if not isinstance(node.operation, LoopRow):
         several = len(node.outputs) > 1
         return [str(k) if several else None for k in range(len(node.outputs))]
@@ -279,6 +279,15 @@ def _labels(node: Node) -> list[str | None]:
     return [
         label if size == 1 else f"{label}.{k}" for label, size in sizes.items() for k in range(size)
     ]
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as text.
+
+    >>> shape_text((2, 3)), shape_text(())
+    ('2x3', 'scalar')
+    """
+    return "x".join(map(str, shape)) or "scalar"
 
 
 def entry_of(shape: tuple[int, ...], index: Entry, where: str) -> tuple[int, ...]:

@@ -10,9 +10,9 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff import Node, Operation
-from clearprop.autodiff.tape import Output
-from clearprop.glass.nodes.graph import Entry, Spec, entry_of
+from clearprop.autodiff import Node
+from clearprop.autodiff.tape import AnyOperation
+from clearprop.glass.nodes.graph import Entry, Spec, entry_of, shape_text
 from clearprop.glass.nodes.program import product_with
 from clearprop.glass.nodes.values import Values
 
@@ -56,8 +56,8 @@ class Jacobian:
         return found
 
     def __repr__(self) -> str:
-        sizes = ["x".join(map(str, s)) or "scalar" for s in (self._spec.shape, self._in_shape)]
-        return f"<Jacobian of {self.name} by input {self.input}: {sizes[0]} by {sizes[1]}>"
+        sizes = f"{shape_text(self._spec.shape)} by {shape_text(self._in_shape)}"
+        return f"<Jacobian of {self.name} by input {self.input}: {sizes}>"
 
 
 def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed: bool) -> Array:
@@ -72,10 +72,12 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
     """
     row = spec.row
     if row is None:
-        return values.product(spec, i, vector, transposed)
+        assert spec.place is not None
+        return values.program.product(values.given, spec.place, i, vector, transposed)
+    operation = cast(AnyOperation, row)
     leaves, structure = jax.tree.flatten(values.parameters(spec))
     moving = [hasattr(leaf, "dtype") for leaf in leaves]
-    # Only what is the same for all examples may be part of the compiled function.
+    # The compiled function serves all examples, so it may hold only what is the same for all.
     fixed = [None if moves else leaf for moves, leaf in zip(moving, leaves, strict=True)]
 
     def product(
@@ -84,14 +86,8 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
         rest = iter(arrays)
         every = [next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)]
         parameters = jax.tree.unflatten(structure, every)
-        node = Node(
-            cast(Operation[..., Output], row),
-            inputs,
-            outputs,
-            (None,) * len(inputs),
-            parameters,
-            spec.layer,
-        )
+        parents = (None,) * len(inputs)
+        node = Node(operation, inputs, outputs, parents, parameters, spec.layer)
         return product_with(node, spec.output, i, vector, transposed)
 
     inputs = tuple(_number(x) for x in values.inputs(spec))
@@ -112,8 +108,7 @@ def local_derivative(values: Values, spec: Spec, i: int) -> Array | Jacobian | N
         return None
     if row is None or row.stacks is not True:
         return Jacobian(values, spec, i)
-    assert row.errors is not None
-    rule = row.errors[i]
+    rule = (row.errors or ())[i]
     assert rule is not None
     ones = jnp.ones(spec.shape, spec.dtype)
     derivative = cast(Array, rule(ones, values[spec.value], *inputs, **values.parameters(spec)))

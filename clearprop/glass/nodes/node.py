@@ -1,4 +1,4 @@
-"""One node of a pass: what was computed, from what, and the error signal that came back.
+"""One node of a pass: its value, its inputs, and its error signal.
 
 Shape letters: none; a node has the shape of its value.
 """
@@ -14,7 +14,7 @@ import jax
 from clearprop.errors import ConfigurationError, nearest
 from clearprop.glass.nodes.array_summary import NOTHING, ArraySummary
 from clearprop.glass.nodes.check import Check, check
-from clearprop.glass.nodes.graph import Entry, Link, Spec
+from clearprop.glass.nodes.graph import Entry, Link, Spec, shape_text
 from clearprop.glass.nodes.jacobian import Jacobian, local_derivative
 from clearprop.glass.nodes.table import Table, TableRow
 from clearprop.glass.nodes.through_time import ThroughTime
@@ -27,9 +27,9 @@ class GlassNode:
     """A value of one pass: a parameter, an input, or the output of an operation.
 
     The arrays are computed when they are read. A loop over time (``scan``), a ``checkpoint``
-    and a lifted JAX function have one node for each output: the operations inside have no nodes,
-    and their error signals arrive at the inputs. The outputs of a loop are its last state,
-    ``....last``, and its output at every step, time on the first axis, ``....y``;
+    and a lifted JAX function have one node for each output. The operations inside have no nodes;
+    what they pass back arrives at the inputs of the node. The outputs of a loop are its last state,
+    ``....last``, and its output at every step, ``....y``, with time on the first axis.
     `Glass.through_time` returns the state and its error signal after every step.
 
     Attributes:
@@ -83,12 +83,12 @@ class GlassNode:
 
     def passed_summary(self, i: int = 0) -> ArraySummary:
         """What this node passes to its input i, in a few numbers."""
-        slot = self.spec.passed[i] if self.spec.passed else None
+        slot = self.spec.sent(i)
         return NOTHING if slot is None else self.glass.values.summary(slot)
 
     @property
     def is_reached(self) -> bool:
-        """Whether an error signal can come back to it from E, through operations that pass one."""
+        """Whether operations that pass error signals connect it with E."""
         return self.spec.error is not None
 
     @property
@@ -106,12 +106,12 @@ class GlassNode:
 
     @property
     def sources(self) -> tuple[int | None, ...]:
-        """The indices of its inputs' nodes, None for a constant; no array is computed."""
+        """The indices of its inputs' nodes, None for a constant."""
         return tuple(x.index if type(x) is Link else None for x in self.spec.inputs)
 
     def passes(self, i: int) -> bool:
-        """Say whether it passes an error signal, even of 0, to its input i; computes no array."""
-        return bool(self.spec.passed) and self.spec.passed[i] is not None
+        """Say whether it passes an error signal, even one of 0, to its input i."""
+        return self.spec.sent(i) is not None
 
     @property
     def steps(self) -> int:
@@ -129,16 +129,6 @@ class GlassNode:
         return tuple(self.glass.nodes[s.index] for s in self.glass.values.siblings(self.spec))
 
     @property
-    def is_row(self) -> bool:
-        """Whether its operation is a row of the rule table; one made of a function is not."""
-        return self.spec.is_row
-
-    @property
-    def place(self) -> tuple[int, int] | None:
-        """(node, output) on the tape; None for an input that carries no error."""
-        return self.spec.place
-
-    @property
     def parameters(self) -> dict[str, object]:
         """The static parameters of the operation, such as ``axis``."""
         return self.glass.values.parameters(self.spec)
@@ -146,9 +136,9 @@ class GlassNode:
     def local(self, i: int = 0) -> Array | Jacobian | None:
         """Return the local derivative dy/dx_i.
 
-        For an elementwise operation it is the array of the derivatives of each entry of y, shaped
-        like y. For any other it is a `Jacobian`, whose rows and columns are computed when they are
-        read. None where the operation passes nothing to this input.
+        For an elementwise operation it is an array: the derivative of each entry of y, in the shape
+        of y. For any other operation it is a `Jacobian`, whose rows and columns are computed when
+        they are read. It is None if the operation passes nothing to this input.
 
         Args:
             i: which input.
@@ -161,9 +151,9 @@ class GlassNode:
     def passed(self, i: int = 0) -> Array | None:
         """Return what this node passes to its input i: its error signal times dy/dx_i.
 
-        It has the shape of that input, summed over the axes along which the input was broadcast.
-        An operation with several outputs passes one sum for all of them. None for a constant, and
-        where nothing is passed.
+        It has the shape of that input: it is summed over the axes along which the input was
+        broadcast. An operation with several outputs passes one sum for all of them. The result is
+        None for a constant, and if nothing is passed.
 
         Args:
             i: which input.
@@ -172,20 +162,19 @@ class GlassNode:
             ConfigurationError: there is no such input.
         """
         self.spec.check_input(i)
-        slot = self.spec.passed[i] if self.spec.passed else None
+        slot = self.spec.sent(i)
         return None if slot is None else self.glass.values[slot]
 
     def check(self, index: Entry | None = None) -> Check:
         """Compare an entry of the error signal with how E changes when that entry is changed.
 
-        It is computed in double precision; None takes the entry with the largest error signal.
-        See `clearprop.glass.nodes.check`.
+        E is computed in double precision. The index None takes the entry with the largest error
+        signal. See `clearprop.glass.nodes.check`.
         """
         return check(self.glass.values, self.spec, index)
 
     def __repr__(self) -> str:
-        shape = "x".join(map(str, self.shape)) or "scalar"
-        return f"<{self.name} {shape}>"
+        return f"<{self.name} {shape_text(self.shape)}>"
 
 
 class Selection(tuple[GlassNode, ...]):
@@ -207,10 +196,10 @@ class Nodes:
     """The nodes of one pass by name.
 
     ``nodes["layers.0/matmul"]`` is a node, ``nodes["layers.0"]`` the node of that layer's output,
-    ``nodes["layers.*"]`` a `Selection` of nodes. A parameter has its path for a name, an input is
-    ``input`` or ``input.NAME``, an operation ``LAYER/OPERATION``: ``model/...`` in the model's own
-    call, ``loss/...`` after it. The second of a name is ``...#2``; an operation of several outputs
-    has a node for each, ``....0``, ``....1``.
+    ``nodes["layers.*"]`` a `Selection` of nodes. The name of a parameter is its path, that of an
+    input ``input`` or ``input.NAME``, that of an operation ``LAYER/OPERATION``: ``model/...`` if
+    the model itself computes it, ``loss/...`` if the loss does. The second node of a name is
+    ``...#2``. An operation with several outputs has a node for each, ``....0``, ``....1``.
 
     Attributes:
         nodes: parameters, inputs, then operations in the order of computation; the last is E.
@@ -251,14 +240,20 @@ class Nodes:
             found = Selection(node for node in self.nodes if fnmatchcase(node.name, name))
             if found:
                 return found
-        raise self._unknown(name)
+        close = nearest(name, self._by_name)
+        first = [*self._by_name][:8]
+        raise ConfigurationError(
+            f"no node of this pass is called {name!r}",
+            expected=f"names such as {', '.join(first)}; or a pattern such as '*/matmul'",
+            fix=f"did you mean {close!r}?" if close else "glass.table() lists all names",
+        )
 
     def through_time(self, name: str) -> ThroughTime:
         """Return the state of a loop after every step, with its error signals.
 
         Args:
-            name: of the loop's node, or of a recurrent layer. A layer with several loops (two
-                directions, stacked cells) is not enough: the node's name says which.
+            name: of the loop's node, or of a recurrent layer with one loop. In a layer with several
+                loops (two directions, stacked cells) give the name of a node.
 
         Raises:
             ConfigurationError: there is no such node, or it is not a loop.
@@ -270,8 +265,8 @@ class Nodes:
             if not loops and node is not None:
                 raise ConfigurationError("the node is not a loop over time", where=node.name)
             node = loops[0] if loops else self[name]
-        assert node.place is not None
-        found = self.values.program.through_time(self.values.given, node.place[0])
+        assert node.spec.place is not None
+        found = self.values.program.through_time(self.values.given, node.spec.place[0])
         return ThroughTime(node.name.rpartition(".")[0], *map(tuple, found))
 
     def __iter__(self) -> Iterator[GlassNode]:
@@ -282,12 +277,3 @@ class Nodes:
 
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
-
-    def _unknown(self, name: str) -> ConfigurationError:
-        close = nearest(name, self._by_name)
-        first = [*self._by_name][:8]
-        return ConfigurationError(
-            f"no node of this pass is called {name!r}",
-            expected=f"names such as {', '.join(first)}; or a pattern such as '*/matmul'",
-            fix=f"did you mean {close!r}?" if close else "glass.table() lists all names",
-        )

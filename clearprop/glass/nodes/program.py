@@ -1,4 +1,4 @@
-"""The compiled pass: traced once for a model and shapes; each call computes the arrays asked for.
+"""The compiled pass: traced once for a model and shapes; each call computes the wanted arrays.
 
 Shape letters: B examples.
 """
@@ -44,7 +44,7 @@ USUAL_MEMORY = 8 * 2**30
 
 @dataclass(frozen=True)
 class Signature:
-    """The key of a program: two passes with equal signatures differ in their numbers alone.
+    """The key of a program: two passes with equal signatures differ only in their numbers.
 
     Attributes:
         structure: of the tree of model, input, targets and key, static fields included.
@@ -62,7 +62,7 @@ class Signature:
 
 
 class Program:
-    """A traced pass: its compiled calls take the arrays of a pass and return those asked for.
+    """A traced pass: its compiled calls take the arrays of a pass and return the wanted ones.
 
     Attributes:
         graph: the nodes and the slots of their numbers.
@@ -102,14 +102,16 @@ class Program:
             for v, number in numbers.items()
             if not isinstance(v, int) and v in given
         }
-        self.sizes = [self._bytes(slot) for slot in self._first]
-        for number in self.given:
-            self.sizes[number] = 0
+        shape_of = [self.graph.shapes[slot] for slot in self._first]
+        self.sizes = [
+            0 if number in self.given else int(shape.size * shape.dtype.itemsize)
+            for number, shape in enumerate(shape_of)
+        ]
         self.size = sum(self.sizes)
         self._jitted: dict[Hashable, Callable[..., Any]] = {}
 
     def jitted(self, key: Hashable, function: Callable[P, R]) -> Callable[P, R]:
-        """Return a function compiled, or what was compiled before under an equal key.
+        """Return a function compiled, or the one that was compiled before under an equal key.
 
         Args:
             key: equal for functions that compute the same for every example.
@@ -128,13 +130,6 @@ class Program:
         shape = self.graph.shapes[self._first[number]].shape
         turns = len(shape) == 4 and batch_last_pays(shape[0], shape[3])
         return turns and number not in self.given
-
-    def _as_held(self, number: int, array: Array) -> Array:
-        return jnp.transpose(array, (1, 2, 3, 0)) if self.is_turned(number) else array
-
-    def _bytes(self, slot: int) -> int:
-        shape = self.graph.shapes[slot]
-        return int(shape.size * shape.dtype.itemsize)
 
     def run(self, arrays: Sequence[Array], tape: Tape | None = None) -> ModelPass:
         """Run model and loss under a tape."""
@@ -157,7 +152,11 @@ class Program:
 
         def some(*given: Array) -> list[Array]:
             every = self._function(*given)
-            return [self._as_held(number, every[self._first[number]]) for number in rest]
+            found = {number: every[self._first[number]] for number in rest}
+            return [
+                jnp.transpose(array, (1, 2, 3, 0)) if self.is_turned(number) else array
+                for number, array in found.items()
+            ]
 
         if rest:
             found |= zip(rest, self.jitted(rest, some)(*given), strict=True)

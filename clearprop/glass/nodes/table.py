@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clearprop.glass.nodes.array_summary import ArraySummary
+from clearprop.glass.nodes.graph import shape_text
 
 HEADINGS = ("name", "shape", "mean", "min", "max", "zeros", "|error|", "note")
 """Of the columns: mean, min, max and fraction of zeros of the value, mean size of the error."""
@@ -32,7 +33,7 @@ class TableRow:
 
     @property
     def note(self) -> str:
-        """How many entries are not finite numbers; "" where all are finite."""
+        """How many entries are not finite numbers; "" if all are finite."""
         parts = (("values", self.value), ("errors", self.error))
         return ", ".join(
             f"{s.nonfinite} {what} not finite" for what, s in parts if s and s.nonfinite
@@ -44,7 +45,7 @@ class TableRow:
         value = self.value
         return (
             self.name,
-            "x".join(map(str, self.shape)) or "scalar",
+            shape_text(self.shape),
             *(f"{x:.4g}" for x in (value.mean, value.smallest, value.largest)),
             f"{value.zeros:.1%}" if value.zeros else "",
             "" if self.error is None else f"{self.error.size:.4g}",
@@ -66,8 +67,8 @@ class Table:
         return len(self.rows)
 
     def __str__(self) -> str:
-        lines = [self._headings, *self._cells]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(self._headings))]
+        lines = self._lines
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
                 cell.ljust(width) if k in (0, 1, len(HEADINGS) - 1) else cell.rjust(width)
@@ -79,10 +80,11 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(text)}</th>" for text in self._headings)
+        headings, *rows = self._lines
+        head = "".join(f"<th>{html.escape(text)}</th>" for text in headings)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
-            for cells in self._cells
+            for cells in rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -90,7 +92,7 @@ class Table:
         """Return the rows as comma-separated text, with all digits of the numbers."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        fields = ("mean", "smallest", "largest", "size", "norm", "zeros", "nonfinite")
+        fields = ArraySummary._fields
         parts = [f"{part}_{name}" for part in ("value", "error") for name in fields]
         writer.writerow(["name", "operation", "shape", *parts])
         for row in self.rows:
@@ -100,13 +102,7 @@ class Table:
         return text.getvalue()
 
     @property
-    def _headings(self) -> tuple[str, ...]:
-        return HEADINGS if self._noted else HEADINGS[:-1]
-
-    @property
-    def _cells(self) -> list[tuple[str, ...]]:
-        return [row.cells if self._noted else row.cells[:-1] for row in self.rows]
-
-    @property
-    def _noted(self) -> bool:
-        return any(row.note for row in self.rows)
+    def _lines(self) -> list[tuple[str, ...]]:
+        """The headings and the rows as text, without the notes if no row has one."""
+        lines = [HEADINGS, *(row.cells for row in self.rows)]
+        return lines if any(row.note for row in self.rows) else [line[:-1] for line in lines]

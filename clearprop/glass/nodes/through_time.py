@@ -1,4 +1,4 @@
-"""The state of a loop step by step, and the error signal that reached it through time.
+"""The state of a loop after each step, and its error signal.
 
 Shape letters: T steps, B examples, H units.
 """
@@ -22,8 +22,8 @@ class ThroughTime:
         name: of the loop.
         values: each array of the state after every step, (T, B, H) in a recurrent layer; for an
             LSTM the hidden state and the cell.
-        errors: dE/dvalue of each: the sum of what comes back through the later steps and of what
-            comes from the step's own outputs.
+        errors: dE/dvalue of each: the sum of what later steps pass back and of what comes from the
+            outputs of the step itself.
     """
 
     name: str
@@ -41,10 +41,10 @@ class ThroughTime:
 
     @property
     def factor(self) -> float:
-        """The factor by which one step changes the norm on the way back: the geometric mean.
+        """The factor by which one step changes the norm on the way back, as a geometric mean.
 
-        It is taken from the step with the largest error signal to the step farthest from it; NaN
-        where there is only one step or no finite error signal.
+        The mean is over the steps from the one with the largest error signal to the one farthest
+        from it. It is NaN if there is only one step or no finite error signal.
         """
         norms = self.norms
         if len(norms) < 2 or not np.isfinite(norms).all() or not norms.any():

@@ -1,4 +1,4 @@
-"""The numbers of one pass: computed when they are first read, all at once where memory allows."""
+"""The numbers of one pass: computed when they are first read, all at once if memory allows."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 class Values:
     """The arrays of one pass by slot.
 
-    Where all of them fit into the memory budget, the first access computes them all in one call.
-    Where they do not, they are divided into parts that fit. A part is computed when one of its
-    arrays is read, and the parts that were read longest ago are dropped.
+    If all of them fit into the memory budget, the first access computes them all in one call. If
+    they do not, they are divided into parts that fit. A part is computed when one of its arrays is
+    read, and the parts that were not read for the longest time are dropped.
 
     Attributes:
         program: the traced pass.
@@ -68,7 +68,7 @@ class Values:
         return self._kept[part]
 
     def summary(self, slot: Slot) -> ArraySummary:
-        """Return an array in a few numbers; where not all arrays fit, none is kept for this."""
+        """Return an array in a few numbers; if not all arrays fit, no array is kept for this."""
         number = self.program.variable_of[slot.number]
         if number not in self._summaries:
             if number in self.program.given:
@@ -87,7 +87,7 @@ class Values:
         return jnp.zeros(spec.shape, spec.dtype) if spec.carries_error else None
 
     def inputs(self, spec: Spec) -> tuple[Array | float | None, ...]:
-        """Return what a node was computed from: arrays, numbers or None."""
+        """Return the values of a node's inputs: arrays, numbers or None."""
         nodes = self.program.graph.nodes
         return tuple(
             self.plain(nodes[x.index].value if isinstance(x, Link) else x) for x in spec.inputs
@@ -106,11 +106,6 @@ class Values:
     def plain(self, given: T | Slot) -> T | Array:
         """Return the array of a slot; anything else as it is."""
         return self[given] if isinstance(given, Slot) else given
-
-    def product(self, spec: Spec, i: int, vector: Array, transposed: bool) -> Array:
-        """Return a vector's product with a Jacobian: see `Program.product`."""
-        assert spec.place is not None
-        return self.program.product(self.given, spec.place, i, vector, transposed)
 
     def _make_room(self, part: range) -> None:
         sizes = self.program.sizes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import jax
 
 from clearprop.errors import ConfigurationError, unknown_name
@@ -21,10 +19,10 @@ LONGEST_PATCH = 32
 
 
 def batch_last_pays(batch: int, channels: int) -> bool:
-    """Say whether arrays are best laid out with their examples last in memory.
+    """Say whether the layout with the examples last in memory is faster.
 
-    A processor works on 8 or 16 numbers of the innermost axis at a time, so that this axis must be
-    long. The products of `tiles` have this layout, and pooling between them should have it too.
+    A processor computes 8 or 16 numbers of the innermost axis at a time, so this axis must be long.
+    The products of `tiles` have this layout, and pooling between them should have it too.
     """
     return jax.default_backend() == "cpu" and batch >= FEWEST_EXAMPLES and channels < FEW_CHANNELS
 
@@ -32,10 +30,10 @@ def batch_last_pays(batch: int, channels: int) -> bool:
 def choose(
     asked: str, geometry: Geometry, batch: int, channels: int, features: int, groups: int
 ) -> str:
-    """Return the formulation for these shapes, the one asked for unless that is "auto".
+    """Return the formulation that the user asked for, or for "auto" the fastest for these shapes.
 
     Raises:
-        ConfigurationError: the one asked for is unknown, or cannot compute this convolution.
+        ConfigurationError: that formulation is unknown, or cannot compute this convolution.
     """
     if asked not in FORMULATIONS:
         raise unknown_name("formulation", asked, FORMULATIONS, where="convolution")
@@ -86,7 +84,5 @@ def _fastest(geometry: Geometry, batch: int, channels: int, features: int, group
 def _tables_stay_small(geometry: Geometry, channels: int, features: int) -> bool:
     """Say whether the tables of `tiles` stay small: they become constants of the program."""
     tile = tiles.choose_tile(geometry, channels, features)
-    axes = zip(tile, geometry.window, geometry.stride, geometry.dilation, strict=True)
-    column = math.prod(len(tiles.seen_by_tile(*axis)) for axis in axes) * channels
-    counts = math.prod(-(-n // t) for n, t in zip(geometry.outputs, tile, strict=True))
-    return column * max(counts, math.prod(tile) * features) <= MOST_TABLE_ENTRIES
+    counts, column, row = tiles.product_sizes(geometry, channels, features, tile)
+    return column * max(counts, row) <= MOST_TABLE_ENTRIES

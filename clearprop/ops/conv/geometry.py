@@ -1,7 +1,7 @@
 """The geometry of windows: sizes, strides, padding and dilation of convolutions and pools.
 
-Along one axis of n entries, a window of f taps that stand d apart (dilation), moved by s (stride)
-over an axis lengthened by p in all (padding), stops at (n + p - d (f - 1) - 1) // s + 1 places.
+A window has f taps that are d apart (dilation), and moves by s (stride) along an axis of n entries
+and p entries of padding at both ends together. It stops at (n + p - d (f - 1) - 1) // s + 1 places.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Geometry:
     """How a window moves over an input; each attribute has one entry for each axis.
 
     Attributes:
-        sizes: the input's.
+        sizes: of the input.
         window: taps of the window.
         stride: from one place of the window to the next.
         padding: zeros (before, after) the input.
@@ -51,17 +51,25 @@ class Geometry:
 
         Raises:
             ConfigurationError: a stride, dilation or padding that is not allowed.
+            ShapeError: the window does not fit into the input; the message has the arithmetic.
         """
         axes = len(sizes)
         strides = per_axis(stride, axes, name="stride", where=where)
         dilations = per_axis(dilation, axes, name="dilation", where=where)
         taps = tuple(window)
         pairs = pad_pairs(padding, sizes, taps, strides, dilations, where=where)
+        rows = zip(sizes, taps, strides, pairs, dilations, strict=True)
+        for axis, (n, f, s, p, d) in enumerate(rows):
+            try:
+                output_size(n, f, stride=s, padding=p, dilation=d)
+            except ShapeError as error:
+                error.where = where if axes == 1 else f"{where}, spatial axis {axis}"
+                raise
         return cls(tuple(sizes), taps, strides, pairs, dilations)
 
     @property
     def reach(self) -> tuple[int, ...]:
-        """Entries from the first to the last tap of the window, both included."""
+        """How many entries the window spans, from its first tap to its last."""
         pairs = zip(self.window, self.dilation, strict=True)
         return tuple(d * (f - 1) + 1 for f, d in pairs)
 
@@ -78,20 +86,6 @@ class Geometry:
         """Entries of the window."""
         return math.prod(self.window)
 
-    def check(self, where: str) -> None:
-        """Check that the window fits into the input along every axis.
-
-        Raises:
-            ShapeError: it does not; the message has the arithmetic.
-        """
-        rows = zip(self.sizes, self.window, self.stride, self.padding, self.dilation, strict=True)
-        for axis, (n, f, s, p, d) in enumerate(rows):
-            try:
-                output_size(n, f, stride=s, padding=p, dilation=d)
-            except ShapeError as error:
-                error.where = where if len(self.sizes) == 1 else f"{where}, spatial axis {axis}"
-                raise
-
 
 def output_size(
     size: int,
@@ -103,14 +97,14 @@ def output_size(
 ) -> int:
     """Return at how many places a window stops along an axis.
 
-    n = (size + before + after - dilation (window - 1) - 1) // stride + 1, which is
-    d - f + 1 for stride 1 and no padding.
+    The number is (size + before + after - dilation (window - 1) - 1) // stride + 1, which is
+    size - window + 1 for stride 1, dilation 1 and no padding.
 
     Args:
         size: entries of the axis.
         window: taps of the window or kernel.
         stride: entries from one place to the next.
-        padding: zeros on either side, or (before, after).
+        padding: zeros at each end, or (before, after).
         dilation: entries from one tap to the next.
 
     Raises:
@@ -145,10 +139,10 @@ def output_size(
 
 
 def per_axis(value: Size, axes: int, *, name: str, where: str) -> tuple[int, ...]:
-    """Return one number for each axis, given one for all or one for each.
+    """Return one number for each axis, from one number for all axes or one for each.
 
     Raises:
-        ConfigurationError: there is another count of numbers, or one is below 1.
+        ConfigurationError: there are more or fewer numbers than axes, or one is below 1.
 
     >>> per_axis(2, 3, name="stride", where="max_pool")
     (2, 2, 2)
@@ -177,8 +171,8 @@ def pad_pairs(
 ) -> Pairs:
     """Return the zeros (before, after) each axis.
 
-    "same" gives ceil(size / stride) places: 1 / stride of the input, whatever the window; an odd
-    zero goes to the end.
+    "same" gives ceil(size / stride) places, for every window; if the number of zeros is odd, the
+    end gets one more.
 
     Raises:
         ConfigurationError: the padding has another form, or is below 0.
@@ -195,15 +189,11 @@ def pad_pairs(
             totals = [max((-(-n // s) - 1) * s + d * (f - 1) + 1 - n, 0) for n, f, s, d in rows]
             return tuple((total // 2, total - total // 2) for total in totals)
         raise _no_padding(padding, axes, where)
-    given: Sequence[int | tuple[int, int]]
-    given = (padding,) * axes if isinstance(padding, int) else tuple(padding)
-    pairs: list[tuple[int, int]] = []
-    for entry in given:
-        before, after = (entry, entry) if isinstance(entry, int) else entry
-        pairs.append((before, after))
+    given = [padding] * axes if isinstance(padding, int) else padding
+    pairs = tuple((entry, entry) if isinstance(entry, int) else entry for entry in given)
     if len(pairs) != axes or any(min(pair) < 0 for pair in pairs):
         raise _no_padding(padding, axes, where)
-    return tuple(pairs)
+    return pairs
 
 
 def _below_one(name: str, value: int, where: str | None = None) -> ConfigurationError:

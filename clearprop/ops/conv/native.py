@@ -10,33 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from clearprop.autodiff.shapes import Array
-from clearprop.ops.conv.geometry import Geometry, Pairs
-
-
-def _convolve(
-    x: Array,
-    kernel: Array,
-    *,
-    dimensions: lax.ConvDimensionNumbers,
-    padding: Pairs,
-    stride: tuple[int, ...] | None = None,
-    spread: tuple[int, ...] | None = None,
-    dilation: tuple[int, ...] | None = None,
-    groups: int = 1,
-    batch_groups: int = 1,
-) -> Array:
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        window_strides=stride or (1,) * len(padding),
-        padding=padding,
-        lhs_dilation=spread,
-        rhs_dilation=dilation,
-        dimension_numbers=dimensions,
-        feature_group_count=groups,
-        batch_group_count=batch_groups,
-    )
-
+from clearprop.ops.conv.geometry import Geometry
 
 Product = Callable[[Array, Array, Geometry, int], Array]
 
@@ -46,8 +20,8 @@ FEW_GROUPS = 4
 def _group_by_group(product: Product) -> Product:
     """Return a product of two arrays, with groups in their last axes, computed group by group.
 
-    XLA's fast convolution for processors takes no groups: the convolutions of AlexNet take half the
-    time when their groups are computed one by one.
+    XLA's fast convolution for processors does not support groups: the convolutions of AlexNet take
+    half the time when their groups are computed one by one.
     """
 
     @functools.wraps(product)
@@ -60,23 +34,22 @@ def _group_by_group(product: Product) -> Product:
     return grouped
 
 
-def _channels_last(axes: int) -> tuple[int, ...]:
-    return (0, axes + 1, *range(1, axes + 1))
+def _channels_last(axes: int) -> lax.ConvDimensionNumbers:
+    array = (0, axes + 1, *range(1, axes + 1))
+    return lax.ConvDimensionNumbers(array, (axes + 1, axes, *range(axes)), array)
 
 
 @_group_by_group
 def forward(x: Array, kernel: Array, geometry: Geometry, groups: int) -> Array:
     """Return the convolution of x (b, sizes, f) and kernel (window, f / groups, f')."""
-    axes = len(geometry.sizes)
-    last = _channels_last(axes)
-    return _convolve(
+    return lax.conv_general_dilated(
         x,
         kernel,
-        dimensions=lax.ConvDimensionNumbers(last, (axes + 1, axes, *range(axes)), last),
-        padding=geometry.padding,
-        stride=geometry.stride,
-        dilation=geometry.dilation,
-        groups=groups,
+        geometry.stride,
+        geometry.padding,
+        rhs_dilation=geometry.dilation,
+        dimension_numbers=_channels_last(len(geometry.sizes)),
+        feature_group_count=groups,
     )
 
 
@@ -98,17 +71,15 @@ def input_error(error: Array, kernel: Array, geometry: Geometry, groups: int) ->
         # XLA accepts negative padding for this, but its simplifier then swaps the operands of some
         # convolutions wrongly, which ends the process.
         kept.append(slice(max(-first, 0), max(-first, 0) + size))
-    channels_last = _channels_last(axes)
-    whole = _convolve(
+    whole = lax.conv_general_dilated(
         error,
         turned,
-        dimensions=lax.ConvDimensionNumbers(
-            channels_last, (axes + 1, axes, *range(axes)), channels_last
-        ),
-        padding=tuple(padding),
-        spread=g.stride,
-        dilation=g.dilation,
-        groups=groups,
+        (1,) * axes,
+        padding,
+        lhs_dilation=g.stride,
+        rhs_dilation=g.dilation,
+        dimension_numbers=_channels_last(axes),
+        feature_group_count=groups,
     )
     return whole[(slice(None), *kept)]
 
@@ -123,15 +94,13 @@ def kernel_error(x: Array, error: Array, geometry: Geometry, groups: int) -> Arr
         # Entries that the last place of the window does not reach are cut off.
         after = (outputs - 1) * stride + reach - size - before
         padding.append((before, after))
-    spatial = tuple(range(1, axes + 1))
-    return _convolve(
+    array = (axes + 1, 0, *range(1, axes + 1))
+    return lax.conv_general_dilated(
         x,
         error,
-        dimensions=lax.ConvDimensionNumbers(
-            (axes + 1, 0, *spatial), (axes + 1, 0, *spatial), (axes, axes + 1, *range(axes))
-        ),
-        padding=tuple(padding),
-        stride=g.dilation,
-        dilation=g.stride,
-        batch_groups=groups,
+        g.dilation,
+        padding,
+        rhs_dilation=g.stride,
+        dimension_numbers=lax.ConvDimensionNumbers(array, array, (axes, axes + 1, *range(axes))),
+        batch_group_count=groups,
     )

@@ -1,8 +1,8 @@
 """Convolution over one, two or three axes: the rows of the table.
 
 Convolution is linear in its input and in its kernel. The error of the input is linear in the error
-and the kernel, and the error of the kernel in the input and the error. The rules of each of these
-three products are the other two, so that every order of derivative is made of the same three.
+and the kernel. The error of the kernel is linear in the input and the error. The gradient rules of
+each of these three products are the other two, so every order of derivative uses the same three.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ConvolutionOptions(TypedDict, total=False):
 
 
 def _count(y: Any, x: Any, kernel: Any, bias: Any = None, *_: Any, **__: Any) -> int:
-    """Count a multiplication and an addition for every tap of every output, and the bias's one."""
+    """Count a multiplication and an addition for every tap of every output, and one for a bias."""
     return _products(y.shape, kernel.shape) + (0 if bias is None else math.prod(y.shape))
 
 
@@ -83,13 +83,13 @@ def convolution(
         kernel: its rank says over how many axes it slides.
         bias: added to every place.
         stride: entries from one place to the next, one for all axes or one for each.
-        padding: zeros at either side, a number or (before, after) for each axis; "same" gives
-            ceil(size / stride) places, "valid" is none.
+        padding: zeros at each end, a number or (before, after) for each axis; "same" gives
+            ceil(size / stride) places, "valid" adds no zeros.
         dilation: entries from one tap of the kernel to the next.
         groups: into how many groups the channels are cut; a group sees no other group.
-        formulation: how it and its errors are computed: "native" (XLA), "patches", "pointwise" or
-            "tiles" (matrix products); "auto" takes the fastest for the shapes. The results agree up
-            to rounding.
+        formulation: how the convolution and its errors are computed: "native" (XLA), "patches",
+            "pointwise" or "tiles" (matrix products); "auto" takes the fastest for the shapes. The
+            results agree up to rounding.
 
     Raises:
         ShapeError: the ranks, the channels or the window do not fit, with the arithmetic.
@@ -250,7 +250,7 @@ def true_convolution(
 ) -> Array:
     """Slide the flipped kernel, as mathematics and signal processing define convolution.
 
-    ``y[b, j] = sum over i of x[b, j - i] kernel[i]``, up to where the places begin.
+    ``y[b, j] = sum over i of x[b, j - i] kernel[i]``, where padding and stride determine the j.
 
     Shapes: those of `convolution`.
 
@@ -276,12 +276,12 @@ def convolution_transpose(
     dilation: Size = 1,
     groups: int = 1,
 ) -> Array:
-    """Paint the kernel at every place, weighted by the input: a convolution run backwards.
+    """Add a copy of the kernel at every place, times the input: a convolution in reverse.
 
     ``y[b, s j + d i - p, f'] += x[b, j, f] kernel[i, f, f']``
 
-    Along each axis it gives (n - 1) s - 2 p + d (window - 1) + 1 + output_padding places. It is the
-    error of the input of a `convolution` with these parameters, and so undoes its shapes.
+    Along each axis y has (n - 1) s - 2 p + d (window - 1) + 1 + output_padding places. It is the
+    error of the input of a `convolution` with these parameters, so it reverses its shapes.
 
     Shapes: x (batch, *sizes, channels), kernel (*window, channels / groups, features), y (batch,
     *places, features).
@@ -291,7 +291,7 @@ def convolution_transpose(
         kernel: as of `convolution`.
         bias: (features,), added to every place.
         stride: places from one copy of the kernel to the next.
-        padding: places cut off at either side.
+        padding: places cut off at each end.
         output_padding: places added at the end, fewer than the stride or the dilation.
         dilation: places from one tap of the kernel to the next.
         groups: into how many groups the channels are cut; a group sees no other group.
@@ -348,7 +348,7 @@ def convolution_transpose(
 
 
 def _swap_channels(kernel: Any, groups: int) -> Any:
-    """(window, f / g, f') -> (window, f' / g, f): the kernel of the convolution run backwards."""
+    """(window, f / g, f') -> (window, f' / g, f): the kernel of the convolution in reverse."""
     *window, inner, features = kernel.shape
     axes = len(window)
     parted = reshape(kernel, shape=(*window, inner, groups, features // groups))
@@ -378,7 +378,6 @@ def _resolve(
         dilation=dilation,
         where=where,
     )
-    geometry.check(where)
     way = choose(formulation, geometry, x.shape[0], x.shape[-1], kernel.shape[-1], groups)
     return geometry, groups, way
 
@@ -423,8 +422,8 @@ def _check_groups(x: Any, kernel: Any, groups: int, where: str) -> None:
             f"{tuple(kernel.shape)}, which is made for "
             + (f"{inner}" if groups == 1 else f"{groups} groups of {inner}"),
             expected=f"a kernel (*window, {channels // groups}, features)",
-            fix="channels stand last: x.transpose(0, 2, 3, 1) brings (batch, channels, height, "
-            "width) there"
+            fix="channels are the last axis: x.transpose(0, 2, 3, 1) moves them there from (batch, "
+            "channels, height, width)"
             if len(x.shape) == 4 and x.shape[1] == inner * groups
             else None,
         )

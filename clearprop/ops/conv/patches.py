@@ -6,7 +6,8 @@ product of the rows with the kernel:
     y (b, places, f') = rows (b, places, k f) @ kernel (k f, f')
 
 The examples stay first in memory, so that the next layer can use XLA's convolution without a
-transpose. It is faster in a network's first layer, where copies are few and XLA is slow.
+transpose. This is faster in the first layer of a network, where few numbers are copied and XLA's
+convolution is slow.
 
 Letters: b examples, f input channels, f' output channels, k taps of the window.
 """

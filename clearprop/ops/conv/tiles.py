@@ -1,15 +1,15 @@
 """Convolution as one matrix product, for many small examples with few channels.
 
 Computed one window at a time, such a convolution is a product of small matrices, which is slow. Two
-things fix that. The examples are the last axis in memory, so that every step, from padding to
-pooling, runs along them. And a tile of t places is computed at once: the inputs that any of them
-sees form one column, and the kernel becomes a matrix with a shifted copy of itself for each place
-(a Toeplitz matrix), with zeros where a place does not see an input:
+changes make it fast. The examples are the last axis in memory, so that every step, from padding to
+pooling, runs along them. And a tile of t places is computed at once: all inputs that these places
+see form one column, and the kernel becomes a matrix with one shifted copy of the kernel for each
+place (a Toeplitz matrix), with zeros where a place does not see an input:
 
     tile (t f', Y, b) = matrix (t f', k f) @ patches (k f, Y, b)
 
-Larger tiles multiply more zeros and copy fewer inputs. The three products of a convolution and its
-derivatives use the same patches and matrix, which the compiler computes once.
+Larger tiles multiply more zeros and copy fewer inputs. A convolution and its derivatives are three
+products of the same patches and the same matrix, which the compiler computes once.
 
 Letters: b examples, f input channels, f' output channels, t places of a tile, Y tiles, k inputs
 that a tile sees, a taps of the kernel, h places of the input. Each of t, Y, k, a, h runs over all
@@ -166,12 +166,12 @@ def _keep(place: Table, index: Table) -> Table:
 
 
 def _within(outer: Table, size: int, inner: Table) -> Table:
-    """Return the index of an inner place within an outer one, NOWHERE where that is."""
+    """Return the index of an inner place within an outer one; NOWHERE stays NOWHERE."""
     return _keep(outer, outer * size + inner)
 
 
 def _together(parts: Sequence[Table], sizes: Sequence[int]) -> Table:
-    """Return (p, q), flattened over the axes, from one (p, q) for each axis."""
+    """Return one table (p, q), flattened over the axes, from a table (p, q) of each axis."""
     index = np.zeros((1, 1), np.int64)
     for part, size in zip(parts, sizes, strict=True):
         outer, inner = index[:, None, :, None], part[None, :, None, :]
@@ -181,7 +181,7 @@ def _together(parts: Sequence[Table], sizes: Sequence[int]) -> Table:
 
 
 def choose_tile(geometry: Geometry, channels: int, features: int) -> tuple[int, ...]:
-    """Return the tile that costs least: multiplications of zeros against copies of inputs.
+    """Return the tile that costs least: large tiles multiply zeros, small tiles copy inputs.
 
     >>> image = Geometry((14, 14), (5, 5), (1, 1), ((0, 0), (0, 0)), (1, 1))
     >>> choose_tile(image, channels=6, features=16)
@@ -196,19 +196,26 @@ def choose_tile(geometry: Geometry, channels: int, features: int) -> tuple[int, 
     )
 
 
-def _cost(geometry: Geometry, channels: int, features: int, tile: tuple[int, ...]) -> float:
+def product_sizes(
+    geometry: Geometry, channels: int, features: int, tile: tuple[int, ...]
+) -> tuple[int, int, int]:
+    """Return how many tiles there are, and how many inputs and outputs each of them has."""
     g = geometry
     tiles = math.prod(-(-n // t) for n, t in zip(g.outputs, tile, strict=True))
     axes = zip(tile, g.window, g.stride, g.dilation, strict=True)
     column = math.prod(len(seen_by_tile(*axis)) for axis in axes) * channels
-    row = math.prod(tile) * features
+    return tiles, column, math.prod(tile) * features
+
+
+def _cost(geometry: Geometry, channels: int, features: int, tile: tuple[int, ...]) -> float:
+    tiles, column, row = product_sizes(geometry, channels, features, tile)
     # SHORT_SIDE: products of small matrices are slower. COPY: how many multiplications take as long
     # as copying one number.
     return tiles * ((row + SHORT_SIDE) * (column + SHORT_SIDE) + COPY * (row + column))
 
 
 def _gather(x: Array, index: Table) -> Array:
-    """Read rows of x; zeros from NOWHERE."""
+    """Read rows of x; the row at NOWHERE is zeros."""
     flat = index.reshape(-1)
     missing = flat < 0
     rows = x.at[np.where(missing, 0, flat).astype(np.int32)].get(mode="promise_in_bounds")
@@ -286,8 +293,8 @@ def bias_error(error: Array) -> Array:
     """Return the sum of the error over all but the features.
 
     The compiler repeats the computation of an error in each fused loop that reads it, unless one of
-    these is a sum; and it sums over many examples fastest where they are first in memory. So the
-    sum runs over the places, and a product adds up the examples.
+    these is a sum. It sums over many examples fastest if they are first in memory. So the sum is
+    over the places, and a product adds up the examples.
     """
     sums = error.sum(axis=tuple(range(1, error.ndim - 1)))
     return jnp.ones(sums.shape[0], sums.dtype) @ sums

@@ -1,4 +1,4 @@
-"""What `explain` shows is what jax.grad computes, by the names that it gives."""
+"""The numbers that `explain` shows are those of jax.grad, and each has its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a pass contains its numbers, says where they are cut, and needs no other file."""
+"""The page of a pass holds its numbers, says where it cuts them, and needs no other file."""
 
 from __future__ import annotations
 

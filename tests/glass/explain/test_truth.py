@@ -1,4 +1,4 @@
-"""Every value and every error signal of every node is what JAX computes by itself."""
+"""Every value and every error signal of every node equals what JAX computes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOON = {"xla_backend_optimization_level": 0}
 
 
 class Added(Tape):
-    """A tape that adds a zero to every value, so that JAX can differentiate by it."""
+    """A tape that adds a zero to every value; JAX differentiates with respect to these zeros."""
 
     __slots__ = ("zeros",)
 
@@ -83,7 +83,7 @@ def case(name: str) -> tuple[nn.Module, Any, Any, str]:
 def of_jax(glass: Glass) -> dict[Place, Any]:
     """Return the gradient of E with respect to a zero added to the value of every node."""
     program, given = glass.values.program, glass.values.given
-    places = {n.place: n for n in glass if n.place is not None and n.carries_error}
+    places = {n.spec.place: n for n in glass if n.spec.place is not None and n.carries_error}
     zeros = {place: jnp.zeros(n.shape, n.dtype) for place, n in places.items()}
 
     def objective(zeros: dict[Place, Any], given: Any) -> Any:
@@ -100,9 +100,9 @@ def test_every_error_signal_is_what_jax_grad_gives(name: str) -> None:
     expected = of_jax(glass)
     assert len(expected) >= 13
     for node in glass:
-        if node.place in expected:
+        if node.spec.place in expected:
             np.testing.assert_allclose(
-                node.error, expected[node.place], rtol=2e-4, atol=1e-6, err_msg=node.name
+                node.error, expected[node.spec.place], rtol=2e-4, atol=1e-6, err_msg=node.name
             )
 
     def objective(weights: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""`why`: the reasons are right for networks broken on purpose, and for healthy ones."""
+"""`why` names the cause in networks that were broken on purpose, and none in healthy ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error signal that `explain` shows equals a finite difference, at every node."""
+"""Every error signal that `explain` shows agrees with small steps, at every node."""
 
 from __future__ import annotations
 

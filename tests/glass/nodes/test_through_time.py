@@ -1,4 +1,4 @@
-"""The states of recurrent layers, step by step, equal those of a written loop in JAX."""
+"""The states of recurrent layers at every step equal those of a Python loop under JAX."""
 
 from __future__ import annotations
 
