@@ -1,10 +1,14 @@
 """The geometry of decision boundaries: fields that are zero on them, and lines of hidden units.
 
-Shape letters: N examples, F features, H units, K classes.
+Shape letters: N examples, F features, H units, K classes, S points along a side of a grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +17,42 @@ from clearprop import nn
 MOST_UNITS = 12
 
 Floats = NDArray[np.float64]
+
+
+class Surface(NamedTuple):
+    """A grid over two inputs of a model, and the model's outputs on it.
+
+    Attributes:
+        inputs: points as the model takes them, (S, S, F): the first shown input grows along the
+            second axis, the second shown input along the first axis.
+        outputs: of the model, (S, S, K).
+    """
+
+    inputs: Floats
+    outputs: Floats
+
+
+def outputs_over(model: nn.Module, points: Floats, shown: Sequence[int], side: int) -> Surface:
+    """Return a model's outputs on a grid around some points; other inputs have their mean.
+
+    Args:
+        model: takes rows of numbers.
+        points: inputs as the model takes them, (N, F).
+        shown: the numbers of the two inputs that the grid spans.
+        side: S.
+    """
+    across, up = np.linspace(*frame(points[:, shown]), side).T
+    inputs = np.tile(points.mean(axis=0), (side, side, 1))
+    inputs[..., shown] = np.stack(np.meshgrid(across, up), axis=-1)
+    outputs = forward(model, inputs.reshape(side * side, -1).astype(np.float32))
+    return Surface(inputs, np.asarray(outputs, np.float64).reshape(side, side, -1))
+
+
+@jax.jit
+def forward(model: nn.Module, x: jax.Array) -> jax.Array:
+    """Return the outputs of a model in evaluation, compiled."""
+    outputs: jax.Array = model(x)
+    return outputs
 
 
 def margins(outputs: Floats, threshold: float = 0.0) -> list[Floats]:

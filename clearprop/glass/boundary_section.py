@@ -5,24 +5,27 @@ Shape letters: N examples, S points along a side of the grid.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from clearprop import nn
-from clearprop.glass.boundary import first_units, frame, heaviest, margins
+from clearprop.data.sources import evenly_spaced
+from clearprop.glass.boundary import (
+    Floats,
+    first_units,
+    forward,
+    heaviest,
+    margins,
+    outputs_over,
+)
 from clearprop.glass.chart import Chart
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
-from clearprop.glass.subject import Subject
+from clearprop.glass.subject import Subject, restored_inputs
 from clearprop.glass.wording import number
-
-Floats = NDArray[np.float64]
-ToRaw = Callable[[Floats], Floats]
+from clearprop.training.model_inputs import ModelInputs
 
 SIDE = 121
 MOST_POINTS = 600
@@ -54,38 +57,42 @@ class BoundarySection:
 
 def boundary_section(subject: Subject) -> BoundarySection | None:
     """Return a drawing for inputs of one or two numbers, or None for all others."""
-    if subject.input_shape == (2,) and subject.evaluation.outputs.ndim == 2:
-        return _two_inputs(subject)
     outputs = subject.evaluation.outputs
-    if subject.input_shape == (1,) and outputs.ndim == 2 and outputs.shape[1] == 1:
+    if outputs.ndim != 2:
+        return None
+    if subject.input_shape == (2,):
+        return _two_inputs(subject)
+    if subject.input_shape == (1,) and outputs.shape[1] == 1:
         return _one_input(subject)
     return None
 
 
+def _examples(subject: Subject) -> tuple[NDArray[np.intp], Floats]:
+    """Return the drawn examples: their numbers, and their inputs as the model takes them."""
+    rows = evenly_spaced(np.arange(len(subject)), MOST_POINTS).astype(np.intp)
+    return rows, np.asarray(subject.model_examples(rows)[0], np.float64)
+
+
 def _two_inputs(subject: Subject) -> BoundarySection:
-    rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
-    points = np.asarray(subject.model_examples(rows)[0], np.float64)
-    to_raw = _to_raw(subject, points, rows)
-    low, high = frame(points)
-    side = [np.linspace(low[i], high[i], SIDE) for i in range(2)]
-    grid = np.stack(np.meshgrid(side[0], side[1][::-1]), axis=-1)  # row 0 is the top
-    outputs = np.asarray(_forward(subject.model, grid.reshape(-1, 2).astype(np.float32)))
-    field, levels = _field(subject, outputs.reshape(SIDE, SIDE, -1))
-    raw_low, raw_high = to_raw(low), to_raw(high)
+    rows, points = _examples(subject)
+    surface = outputs_over(subject.model, points, (0, 1), SIDE)
+    raw = restored_inputs(surface.inputs, subject.preprocessor)
+    names = subject.feature_name(0), subject.feature_name(1)
     chart = Chart(
-        (float(raw_low[0]), float(raw_high[0])),
-        (float(raw_low[1]), float(raw_high[1])),
-        f"The prediction over {subject.feature_name(0)} and {subject.feature_name(1)}, with the "
-        "decision boundary and the examples",
+        (float(raw[0, 0, 0]), float(raw[-1, -1, 0])),
+        (float(raw[0, 0, 1]), float(raw[-1, -1, 1])),
+        f"The prediction over {names[0]} and {names[1]}, with the decision boundary and the "
+        "examples",
         width=480,
         height=450,
     )
+    field, levels = _field(subject, surface.outputs[::-1])  # row 0 of a picture is its top
     _paint(chart, field)
-    chart.axes(subject.feature_name(0), subject.feature_name(1), grid=False)
-    lines = _unit_lines(subject, chart, low, high, to_raw)
+    chart.axes(*names, grid=False)
+    lines = _unit_lines(subject, chart, surface.inputs)
     for level in levels:
         _contour(chart, level)
-    _dots(subject, chart, rows, to_raw(points))
+    _dots(subject, chart, rows, restored_inputs(points, subject.preprocessor))
     classifies = subject.evaluation.confusion is not None
     look = (
         "The heavy line is the decision boundary. Each mark shows the true class; one with "
@@ -105,25 +112,8 @@ def _two_inputs(subject: Subject) -> BoundarySection:
     )
 
 
-@jax.jit
-def _forward(model: nn.Module, x: jax.Array) -> jax.Array:
-    outputs: jax.Array = model(x)
-    return outputs
-
-
-def _to_raw(subject: Subject, points: Floats, rows: NDArray[np.intp]) -> ToRaw:
-    """Return the map from the model's inputs to the units of the data, entry by entry."""
-    raw = np.asarray(subject.raw_inputs(rows), np.float64)
-    width = points.max(axis=0) - points.min(axis=0)
-    wide = np.where(width > 0, width, 1.0)
-    scale = np.where(width > 0, (raw.max(axis=0) - raw.min(axis=0)) / wide, 1.0)
-    shift = raw.min(axis=0) - points.min(axis=0) * scale
-    return lambda x: np.asarray(x) * scale + shift
-
-
 def _field(subject: Subject, outputs: Floats) -> tuple[NDArray[np.uint8], list[Floats]]:
     """Return the colors of all points, and the fields whose zero lines are boundaries."""
-    outputs = outputs.astype(np.float64)
     if subject.evaluation.confusion is None:
         values = outputs[..., 0]
         return _pale(values - (values.max() + values.min()) / 2), []
@@ -176,16 +166,16 @@ def _is_crossed(field: Floats) -> NDArray[np.bool_]:
     return np.asarray(together.any(axis=0) & ~together.all(axis=0))
 
 
-def _unit_lines(subject: Subject, chart: Chart, low: Floats, high: Floats, to_raw: ToRaw) -> bool:
+def _unit_lines(subject: Subject, chart: Chart, grid: Floats) -> bool:
     """Draw where the units of the first layer change sign; say whether there are such lines."""
     units = first_units(subject.model)
     if units is None:
         return False
     weight, bias = units
     for unit in heaviest(weight):
-        ends = _clipped(weight[:, unit], float(bias[unit]), low, high)
+        ends = _clipped(weight[:, unit], float(bias[unit]), grid[0, 0], grid[-1, -1])
         if ends is not None:
-            places = to_raw(np.array(ends))
+            places = restored_inputs(np.array(ends), subject.preprocessor)
             xs, ys = chart.px(places[:, 0]), chart.py(places[:, 1])
             line = f"M{xs[0]:.1f} {ys[0]:.1f}L{xs[1]:.1f} {ys[1]:.1f}"
             chart.parts.append(
@@ -215,63 +205,40 @@ def _clipped(w: Floats, b: float, low: Floats, high: Floats) -> list[tuple[float
     return distinct[:2] if len(distinct) >= 2 else None
 
 
-def _dots(subject: Subject, chart: Chart, rows: NDArray[np.intp], raw: Floats) -> None:
+def _dots(subject: Subject, chart: Chart, rows: NDArray[np.intp], raw: NDArray[np.number]) -> None:
     classifies = subject.evaluation.confusion is not None
-    for row, (x, y) in zip(rows, raw, strict=True):
+    radius = 8 if len(rows) <= 8 else 4
+    for row, x, y in zip(rows, *raw.T.tolist(), strict=True):
         px, py = float(chart.px(x)), float(chart.py(y))
         truth = int(subject.truths[row]) if classifies else 0
-        wrong = classifies and int(subject.predictions[row]) != truth
-        said = f"true {subject.class_name(truth)}" if classifies else "example"
-        word = f"({number(float(x))}, {number(float(y))}): {said}"
-        radius = 8 if len(rows) <= 8 else 4
-        kind = f"place class{truth % SHAPES}"
-        chart.parts.append(marked(px, py, truth % SHAPES, radius, kind, word))
-        if wrong:
+        name = f"true {subject.class_name(truth)}" if classifies else "example"
+        word = f"({number(x)}, {number(y)}): {name}"
+        shape = truth % SHAPES
+        chart.point(px, py, f"place class{shape}", word, radius, shape)
+        if classifies and subject.predictions[row] != truth:
             chart.point(px, py, "ring", word, radius + 4)
 
 
-def marked(px: float, py: float, shape: int, r: float, kind: str, word: str) -> str:
-    """Return the mark of a class: disk, square, triangle, diamond, cross or down triangle."""
-    points = {
-        1: f"M{px - r:.1f} {py - r:.1f}h{2 * r:g}v{2 * r:g}h{-2 * r:g}Z",
-        2: f"M{px:.1f} {py - 1.2 * r:.1f}l{1.2 * r:g} {2.1 * r:g}h{-2.4 * r:g}Z",
-        3: f"M{px:.1f} {py - 1.3 * r:.1f}l{1.3 * r:g} {1.3 * r:g}l{-1.3 * r:g} {1.3 * r:g}"
-        f"l{-1.3 * r:g} {-1.3 * r:g}Z",
-        4: f"M{px - r / 3:.1f} {py - r:.1f}h{r / 1.5:.2f}v{r / 1.5:.2f}h{r / 1.5:.2f}"
-        f"v{r / 1.5:.2f}h{-r / 1.5:.2f}v{r / 1.5:.2f}h{-r / 1.5:.2f}v{-r / 1.5:.2f}"
-        f"h{-r / 1.5:.2f}v{-r / 1.5:.2f}h{r / 1.5:.2f}Z",
-        5: f"M{px:.1f} {py + 1.2 * r:.1f}l{1.2 * r:g} {-2.1 * r:g}h{-2.4 * r:g}Z",
-    }
-    title = f"<title>{escape(word)}</title>" if word else ""
-    if shape not in points:
-        return f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{r:g}">{title}</circle>'
-    return f'<path class="{kind}" d="{points[shape]}">{title}</path>'
-
-
 def _one_input(subject: Subject) -> BoundarySection:
-    rows = np.unique(np.linspace(0, len(subject) - 1, min(len(subject), MOST_POINTS)).astype(int))
-    points = np.asarray(subject.model_examples(rows)[0], np.float64)
-    to_raw = _to_raw(subject, points, rows)
-    low, high = float(points.min()), float(points.max())
-    xs = np.linspace(low, high, 400)
-    outputs = np.asarray(_forward(subject.model, xs[:, None].astype(np.float32)), np.float64)
-    if subject.preprocessor is not None and subject.preprocessor.target_center:
-        outputs = np.asarray(subject.preprocessor.restored_targets(outputs))
-    raw_xs, ys = to_raw(xs[:, None])[:, 0], outputs[:, 0]
+    rows, points = _examples(subject)
+    line = np.linspace(points.min(), points.max(), 400)[:, None]
+    outputs = np.asarray(forward(subject.model, line.astype(np.float32)), np.float64)
+    ys = np.asarray(ModelInputs(subject.preprocessor).restored(outputs))[:, 0]
+    xs, places = (restored_inputs(x, subject.preprocessor)[:, 0] for x in (line, points))
     targets = np.asarray(subject.targets, np.float64).reshape(len(subject), -1)[rows, 0]
     bottom, top = min(ys.min(), targets.min()), max(ys.max(), targets.max())
     room = float(top - bottom) * 0.06 or 1.0
     chart = Chart(
-        (float(raw_xs[0]), float(raw_xs[-1])),
+        (float(xs[0]), float(xs[-1])),
         (float(bottom) - room, float(top) + room),
         f"The output of the network as a function of {subject.feature_name(0)}, with the examples",
         width=560,
         height=340,
     )
     chart.axes(subject.feature_name(0), "output")
-    for x, y in zip(to_raw(points)[:, 0], targets, strict=True):
+    for x, y in zip(places, targets, strict=True):
         chart.point(float(chart.px(x)), float(chart.py(y)), "dot", f"{number(x)}: {number(y)}", 3)
-    chart.line(raw_xs, ys, "development")
+    chart.line(xs, ys, "development")
     look = (
         "The line is the output of the network, the dots are the examples. Look for bends that "
         "the line misses, and for oscillations between the dots."

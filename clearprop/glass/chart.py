@@ -45,6 +45,30 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [t for t in found if low * 0.999 <= t <= high * 1.001]
 
 
+def mark(px: float, py: float, kind: str, word: str = "", r: float = 4, shape: int = 0) -> Markup:
+    """Return a mark as SVG: disk, square, triangle, diamond, cross or down triangle, 0 to 5.
+
+    >>> mark(8, 8, "dot")
+    Markup('<circle class="dot" cx="8.0" cy="8.0" r="4"></circle>')
+    """
+    arm = f"{r / 1.5:.2f}"
+    path = {
+        1: f"M{px - r:.1f} {py - r:.1f}h{2 * r:g}v{2 * r:g}h{-2 * r:g}Z",
+        2: f"M{px:.1f} {py - 1.2 * r:.1f}l{1.2 * r:g} {2.1 * r:g}h{-2.4 * r:g}Z",
+        3: f"M{px:.1f} {py - 1.3 * r:.1f}l{1.3 * r:g} {1.3 * r:g}l{-1.3 * r:g} {1.3 * r:g}"
+        f"l{-1.3 * r:g} {-1.3 * r:g}Z",
+        4: f"M{px - r / 3:.1f} {py - r:.1f}h{arm}v{arm}h{arm}v{arm}h-{arm}v{arm}h-{arm}v-{arm}"
+        f"h-{arm}v-{arm}h{arm}Z",
+        5: f"M{px:.1f} {py + 1.2 * r:.1f}l{1.2 * r:g} {-2.1 * r:g}h{-2.4 * r:g}Z",
+    }.get(shape)
+    title = f"<title>{escape(word)}</title>" if word else ""
+    if path is None:
+        return Markup(
+            f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{r:g}">{title}</circle>'
+        )
+    return Markup(f'<path class="{kind}" d="{path}">{title}</path>')
+
+
 @dataclass
 class Chart:
     """A picture with two axes, drawn element by element and then taken as `svg`.
@@ -123,12 +147,11 @@ class Chart:
             for a, b, word in zip(xs, ys, words, strict=True):
                 self.point(a, b, f"mark {kind}", word, 3)
 
-    def point(self, px: float, py: float, kind: str, word: str = "", radius: float = 4) -> None:
-        """Draw a disk at a place given in pixels, with words for the pointer."""
-        title = f"<title>{escape(word)}</title>" if word else ""
-        self.parts.append(
-            f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{radius:g}">{title}</circle>'
-        )
+    def point(
+        self, px: float, py: float, kind: str, word: str = "", radius: float = 4, shape: int = 0
+    ) -> None:
+        """Draw a mark at a place given in pixels, with words for the pointer; see `mark`."""
+        self.parts.append(mark(px, py, kind, word, radius, shape))
 
     def band(self, x: Points, low: Points, high: Points, kind: str) -> None:
         """Fill the room between two lines."""

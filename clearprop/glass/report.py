@@ -14,7 +14,8 @@ import numpy as np
 
 from clearprop import backend, nn
 from clearprop.errors import ClearpropError, ConfigurationError
-from clearprop.glass.boundary_section import boundary_section, marked
+from clearprop.glass.boundary_section import boundary_section
+from clearprop.glass.chart import mark
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.example_trace import example_trace
@@ -137,7 +138,7 @@ def render(
             configuration=_configuration(subject.config),
             machine=_machine(subject.config),
             spent=_spent(subject),
-            marked=marked,
+            mark=mark,
             written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
             version=version(),
         )

@@ -201,11 +201,8 @@ class Subject:
     def raw_inputs(self, rows: NDArray[np.intp]) -> NDArray[np.number]:
         """Return some examples in the units of the data."""
         kept = np.asarray(self.inputs[rows])
-        preprocessor = self.preprocessor
-        if preprocessor is None or preprocessor.kind not in ("numbers", "table"):
-            return kept
-        spread, center = np.asarray(preprocessor.spread), np.asarray(preprocessor.center)
-        return np.asarray(kept * spread + center) if spread.size else kept
+        is_raw = self.preprocessor is not None and self.preprocessor.kind == "bytes"
+        return kept if is_raw else restored_inputs(kept, self.preprocessor)
 
     @property
     def _pair(self) -> tuple[Any, Any]:
@@ -215,6 +212,18 @@ class Subject:
     @property
     def _prepared(self) -> ModelInputs:
         return ModelInputs(self.preprocessor)
+
+
+def restored_inputs(
+    seen: NDArray[np.number], preprocessor: Preprocessor | None
+) -> NDArray[np.number]:
+    """Return inputs as the model takes them, (..., F), in the units of the data.
+
+    The columns of a table's categories have no unit: they stay 0 and 1.
+    """
+    if preprocessor is None or not preprocessor.spread:
+        return seen
+    return np.asarray(seen * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center))
 
 
 def gather(

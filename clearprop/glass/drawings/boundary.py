@@ -6,19 +6,20 @@ Shape letters: N examples, F features, S points along a side of the grid, H unit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn
 from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.data.sources import evenly_spaced
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.glass.boundary import Floats, first_units, frame, heaviest, margins
+from clearprop.glass.boundary import Floats, first_units, frame, heaviest, margins, outputs_over
 from clearprop.glass.drawings.choice import ready
-from clearprop.glass.drawings.snapshots import ExampleData
+from clearprop.glass.drawings.snapshots import ExampleData, examples_for
 from clearprop.glass.style import COLORS, INK, MARKERS, SOFT, Drawing, canvas, drawn, line
+from clearprop.glass.subject import restored_inputs
 
 SIDE = 161
 MOST_POINTS = 1500
@@ -65,125 +66,46 @@ def decision_boundary(
     'Decision boundary and 6 hidden half-planes'
     """
     ready(model)
-    space = _space_of(data, preprocessor)
-    rows, shown = space.rows, _columns(features, space.features)
-    _check_space(rows, shown)
-    points = rows[:, shown]
-    low, high = frame(points)
-    across, up = (np.linspace(low[i], high[i], SIDE) for i in range(2))
-    grid = np.tile(rows.mean(axis=0), (SIDE * SIDE, 1))
-    grid[:, shown] = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    seen = _as_seen(grid, space.preprocessor)
-    outputs = np.asarray(jax.jit(lambda model, x: model(x))(model, seen), np.float64)
-    fields = margins(outputs.reshape(SIDE, SIDE, -1), threshold)
+    inputs, targets = (np.asarray(part) for part in examples_for(data, preprocessor))
+    examples = data.train if isinstance(data, Splits) else data
+    names: Sequence[str] | None = None
+    classes: Sequence[str] | None = None
+    if isinstance(examples, Dataset):
+        preprocessor = examples.preprocessor or preprocessor
+        names, classes = examples.feature_names, examples.class_names
+    if names is None or inputs.shape[1:] != (len(names),):
+        names = [f"x{i + 1}" for i in range(inputs.shape[-1])]
+    labels = _labels(targets)
+    shown = _shown(features, inputs, names)
+    seen = np.asarray(inputs, np.float64)
+    surface = outputs_over(model, seen, shown, SIDE)
+    fields = margins(surface.outputs, threshold)
+    grid = restored_inputs(surface.inputs, preprocessor)[..., shown]
+    across, up, low, high = grid[0, :, 0], grid[:, 0, 1], grid[0, 0], grid[-1, -1]
     figure, axes = canvas(width=6.0, height=5.0)
-    box = (low[0], high[0], low[1], high[1])
     # Outputs after a sigmoid differ by 1 at most: their colors would be too pale.
     colors = _tinted([field * (4 if threshold else 1) for field in fields])
-    axes.imshow(colors, extent=box, origin="lower", aspect="auto", interpolation="bilinear")
+    axes.imshow(colors, extent=(low[0], high[0], low[1], high[1]), origin="lower", aspect="auto",
+                interpolation="bilinear")  # fmt: skip
     units = first_units(model)
     if units is not None:
-        totals = (seen @ units[0] + units[1]).reshape(SIDE, SIDE, -1)
+        totals = surface.inputs @ units[0] + units[1]
         for index, unit in enumerate(heaviest(units[0])):
             style = line(index)
             axes.contour(across, up, totals[..., unit], levels=[0], linewidths=1.2,
                          colors=[style["color"]], linestyles=[style["linestyle"]])  # fmt: skip
     for field in fields:
         axes.contour(across, up, field, levels=[0], colors=[INK], linewidths=2.6)
-    _scatter(axes, points, space.labels, space.classes)
-    names = space.features or [f"x{i + 1}" for i in range(rows.shape[1])]
+    _scatter(axes, restored_inputs(seen, preprocessor)[:, shown], labels, classes)
     _label(axes, low, high, [names[i] for i in shown])
     hidden = 0 if units is None else units[0].shape[1]
-    section = rows.shape[1] > 2
     return Drawing(
         f"Decision boundary and {hidden} hidden half-planes" if hidden else "Decision boundary",
         figure,
         "The heavy line is the decision boundary."
         + (" At each thin line one unit of the first layer changes sides." if hidden else "")
-        + (f" {SECTION}" if section else ""),
+        + (f" {SECTION}" if inputs.shape[1] > 2 else ""),
     )
-
-
-class _Space(NamedTuple):
-    """Examples in the units of the data, (N, F), and what is known of them."""
-
-    rows: Floats
-    labels: NDArray[np.intp]
-    preprocessor: Preprocessor | None
-    features: Sequence[str] | None
-    classes: Sequence[str] | None
-
-
-def _space_of(data: ExampleData, preprocessor: Preprocessor | None) -> _Space:
-    features: Sequence[str] | None = None
-    classes: Sequence[str] | None = None
-    if isinstance(data, Splits):
-        preprocessor, data = data.preprocessor, data.train
-    if isinstance(data, Dataset):
-        features, classes = data.feature_names, data.class_names
-        inputs, targets = np.asarray(data.inputs[np.arange(len(data))]), np.asarray(data.targets)
-        if data.preprocessor is not None:
-            inputs, preprocessor = _restored(inputs, data.preprocessor)
-    else:
-        inputs, targets = (np.asarray(part) for part in data)
-    if features is not None and inputs.ndim == 2 and len(features) != inputs.shape[1]:
-        features = None  # of a table before its categories became columns
-    labels = targets.reshape(len(targets), -1)
-    if labels.shape[1] != 1 or not np.array_equal(labels, np.rint(labels)):
-        raise ConfigurationError(
-            "a decision boundary separates classes",
-            given=f"targets {targets.shape} of {targets.dtype}",
-            expected="one class number an example",
-        )
-    rows = np.asarray(inputs, np.float64)
-    return _Space(rows, labels[:, 0].astype(np.intp), preprocessor, features, classes)
-
-
-def _restored(
-    kept: NDArray[np.number], preprocessor: Preprocessor
-) -> tuple[NDArray[np.number], Preprocessor | None]:
-    """Return examples in the units of the data, with what scales them again.
-
-    Of a table with categories, the columns that the model sees stay as they are.
-    """
-    if preprocessor.kind not in ("numbers", "table"):
-        return kept, preprocessor
-    if any(column.categories for column in preprocessor.columns) or not preprocessor.spread:
-        return kept, None
-    return kept * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center), preprocessor
-
-
-def _columns(features: Sequence[int | str] | None, names: Sequence[str] | None) -> list[int]:
-    if features is None:
-        return [0, 1]
-    found = []
-    for feature in features:
-        if isinstance(feature, str):
-            if feature not in (names or ()):
-                raise unknown_name("feature", feature, names or ())
-            found.append(list(names or ()).index(feature))
-        else:
-            found.append(int(feature))
-    return found
-
-
-def _check_space(rows: Floats, features: Sequence[int]) -> None:
-    if rows.ndim != 2 or rows.shape[1] < 2 or not len(rows):
-        raise ShapeError(
-            "a decision boundary is drawn for rows of two inputs at least",
-            given=f"inputs {rows.shape}",
-            expected="(N, 2), or (N, F) and two of the F features",
-        )
-    if (
-        len(features) != 2
-        or len(set(features)) != 2
-        or not all(0 <= i < rows.shape[1] for i in features)
-    ):
-        raise ConfigurationError(
-            "a decision boundary is drawn over two different inputs",
-            given=f"features={tuple(features)}",
-            expected=f"two numbers from 0 to {rows.shape[1] - 1}",
-        )
 
 
 SECTION = (
@@ -192,12 +114,39 @@ SECTION = (
 )
 
 
-def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> NDArray[np.float32]:
-    if preprocessor is None:
-        return np.asarray(raw, np.float32)
-    # Points between the examples are no bytes, even where the examples are.
-    scale = preprocessor.scaled if preprocessor.kind == "bytes" else preprocessor.apply
-    return np.asarray(scale(raw), np.float32)
+def _labels(targets: NDArray[np.number]) -> NDArray[np.intp]:
+    labels = targets.reshape(len(targets), -1)
+    if labels.shape[1] != 1 or not np.array_equal(labels, np.rint(labels)):
+        raise ConfigurationError(
+            "a decision boundary separates classes",
+            given=f"targets {targets.shape} of {targets.dtype}",
+            expected="one class number for each example",
+        )
+    return labels[:, 0].astype(np.intp)
+
+
+def _shown(
+    features: Sequence[int | str] | None, inputs: NDArray[np.number], names: Sequence[str]
+) -> list[int]:
+    """Return the numbers of the two inputs to draw over."""
+    if inputs.ndim != 2 or inputs.shape[1] < 2:
+        raise ShapeError(
+            "a decision boundary needs rows of two inputs at least",
+            given=f"inputs {inputs.shape}",
+            expected="(N, 2), or (N, F) and two of the F features",
+        )
+    found = []
+    for feature in (0, 1) if features is None else features:
+        if isinstance(feature, str) and feature not in names:
+            raise unknown_name("feature", feature, names)
+        found.append(list(names).index(feature) if isinstance(feature, str) else int(feature))
+    if len(found) != 2 or found[0] == found[1] or not 0 <= min(found) <= max(found) < len(names):
+        raise ConfigurationError(
+            "a decision boundary is drawn over two different inputs",
+            given=f"features={tuple(found)}",
+            expected=f"two numbers from 0 to {len(names) - 1}",
+        )
+    return found
 
 
 @drawn
@@ -245,18 +194,14 @@ def linear_boundary(
         far = np.abs(total).max() + 1
         axes.contourf(across, up, total, levels=[-far, 0, far], colors=COLORS[:2], alpha=0.13)
         axes.contour(across, up, total, levels=[0], colors=[INK], linewidths=2.2)
-    kept = _thinned(len(points), conflict)
+    kept = evenly_spaced(np.arange(len(points)), MOST_POINTS).astype(np.intp)
+    if conflict is not None:
+        kept = np.union1d(kept, np.flatnonzero(conflict > 1e-9))
     _scatter(axes, places[kept], truth[kept], class_names)
     rings = kept[wrong[kept]]
     if len(rings):
-        axes.scatter(
-            places[rings, 0],
-            places[rings, 1],
-            s=130,
-            facecolors="none",
-            edgecolors=INK,
-            label="wrong prediction",
-        )
+        axes.scatter(places[rings, 0], places[rings, 1], s=130, facecolors="none", edgecolors=INK,
+                     label="wrong prediction")  # fmt: skip
     if conflict is not None:
         _meeting(axes, places, truth, np.asarray(conflict))
     _label(axes, low, high, names)
@@ -312,13 +257,8 @@ def _seen_edgewise(
     )
 
 
-def _thinned(n: int, conflict: NDArray[np.floating] | None) -> NDArray[np.intp]:
-    kept = np.linspace(0, n - 1, min(n, MOST_POINTS)).astype(np.intp)
-    return np.unique(kept if conflict is None else np.append(kept, np.flatnonzero(conflict > 1e-9)))
-
-
 def _scatter(
-    axes: Axes, places: Floats, truth: NDArray[np.number], names: Sequence[str] | None
+    axes: Axes, places: NDArray[np.number], truth: NDArray[np.number], names: Sequence[str] | None
 ) -> None:
     for label in np.unique(truth).astype(int):
         name = names[label] if names else str(label)
@@ -338,10 +278,9 @@ def _meeting(axes: Axes, places: Floats, truth: NDArray[np.number], conflict: Fl
                  label="a mixture of both")  # fmt: skip
 
 
-def _label(axes: Axes, low: Floats, high: Floats, names: Sequence[str] | None) -> None:
-    named = names or ("x1", "x2")
-    axes.set(xlabel=named[0], ylabel=named[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    if not named[1]:
+def _label(axes: Axes, low: Floats, high: Floats, names: Sequence[str]) -> None:
+    axes.set(xlabel=names[0], ylabel=names[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    if not names[1]:
         axes.set_yticks([])
     axes.grid(visible=False)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)

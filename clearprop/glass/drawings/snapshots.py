@@ -96,6 +96,7 @@ def examples_for(
     elif isinstance(data, tuple | list) and len(data) == 2:
         given, targets = data[0], np.asarray(data[1])
         inputs = given if by_name(given) else np.asarray(given)
+        inputs = inputs if preprocessor is None else preprocessor.encode(inputs)
     else:
         raise ConfigurationError(
             "these are no examples",
