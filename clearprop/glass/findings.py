@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearprop.glass.page import environment, version
+from clearprop.glass.page import render_page
+from clearprop.glass.pictures import png_address
 from clearprop.glass.style import Drawing, page_width
 from clearprop.glass.wording import flat, without_folders
 from clearprop.training.files import write_atomically
@@ -33,9 +32,8 @@ class Picture:
 
 def picture(drawing: Drawing) -> Picture:
     """Return a drawing as a page holds it."""
-    data = drawing.png()
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    return Picture(drawing.title, drawing.caption, source, page_width(data))
+    png = drawing.png()
+    return Picture(drawing.title, drawing.caption, png_address(png), page_width(png))
 
 
 def write_findings(
@@ -58,14 +56,12 @@ def write_findings(
     Raises:
         RunError: the disk is full.
     """
-    page = environment().get_template("findings.html")
-    text = page.render(
+    page = render_page(
+        "findings.html",
         title=title,
         lines=list(lines),
         pictures=[picture(drawing) for drawing in drawings],
         configuration=flat(without_folders(dict(configuration or {}))),
-        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        version=version(),
     )
-    write_atomically(path, text)
+    write_atomically(path, page)
     return path

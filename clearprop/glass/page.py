@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 from importlib import metadata
 
 import jinja2
+
+
+def render_page(template: str, **values: object) -> str:
+    """Return a page from a template, with the version of clearprop and the time of writing."""
+    written = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    page = environment().get_template(template)
+    return page.render(values, written=written, version=version())
 
 
 def environment() -> jinja2.Environment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.example_trace import example_trace
 from clearprop.glass.findings import picture
-from clearprop.glass.page import environment, version
+from clearprop.glass.page import render_page, version
 from clearprop.glass.predictions import confusion_section, fit_section, mistakes_section
 from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Judging, Subject, gather
@@ -113,35 +112,30 @@ def render(
     """Return the report of a subject as the text of an HTML page."""
     judged = subject.is_judged
     found = diagnosis_of(subject, subject.data, subject.loss)
-    return (
-        environment()
-        .get_template("report.html")
-        .render(
-            title=title or _title(subject),
-            subject=subject,
-            result=_result(subject),
-            ending=_ending(subject),
-            trouble=_trouble(subject),
-            remarks=list(remarks),
-            figures=[*_figures(subject), *_measures(measures or {})],
-            drawings=[picture(drawing) for drawing in drawings],
-            diagnosis=found,
-            curves=curves_section(subject, [finding.kind for finding in found.faults]),
-            confusion=confusion_section(subject) if judged else None,
-            fit=fit_section(subject) if judged else None,
-            mistakes=mistakes_section(subject) if judged else None,
-            boundary=boundary_section(subject) if judged else None,
-            filters=filter_pictures(subject),
-            weights=weight_table(subject),
-            trace=example_trace(subject) if judged else None,
-            layers=_layers(subject),
-            configuration=_configuration(subject.config),
-            machine=_machine(subject.config),
-            spent=_spent(subject),
-            mark=mark,
-            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            version=version(),
-        )
+    return render_page(
+        "report.html",
+        title=title or _title(subject),
+        subject=subject,
+        result=_result(subject),
+        ending=_ending(subject),
+        trouble=_trouble(subject),
+        remarks=list(remarks),
+        figures=[*_figures(subject), *_measures(measures or {})],
+        drawings=[picture(drawing) for drawing in drawings],
+        diagnosis=found,
+        curves=curves_section(subject, [finding.kind for finding in found.faults]),
+        confusion=confusion_section(subject) if judged else None,
+        fit=fit_section(subject) if judged else None,
+        mistakes=mistakes_section(subject) if judged else None,
+        boundary=boundary_section(subject) if judged else None,
+        filters=filter_pictures(subject),
+        weights=weight_table(subject),
+        trace=example_trace(subject) if judged else None,
+        layers=_layers(subject),
+        configuration=_configuration(subject.config),
+        machine=_machine(subject.config),
+        spent=_spent(subject),
+        mark=mark,
     )
 
 

@@ -6,7 +6,6 @@ and in gray.
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 import io
@@ -20,6 +19,7 @@ import numpy as np
 
 from clearprop.errors import unknown_name
 from clearprop.glass import colors
+from clearprop.glass.pictures import png_address
 from clearprop.training.files import write_atomically
 
 if TYPE_CHECKING:
@@ -110,13 +110,14 @@ class Drawing:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return what a notebook shows: the picture, under its title and above its caption."""
         png = self.png()
-        data = base64.b64encode(png).decode("ascii")
+        address = png_address(png)
         title, caption = html.escape(self.title), html.escape(self.caption)
         page = (
             f'<figure style="margin:0"><strong>{title}</strong><br>'
-            f'<img src="data:image/png;base64,{data}" alt="{title}" width="{page_width(png)}">'
+            f'<img src="{address}" alt="{title}" width="{page_width(png)}">'
             f"<figcaption>{caption}</figcaption></figure>"
         )
+        data = address.partition(",")[2]
         return {"text/plain": repr(self), "text/html": page, "image/png": data}
 
     def __repr__(self) -> str:
