@@ -84,18 +84,24 @@ def first_units(model: nn.Module) -> tuple[Floats, Floats] | None:
     None where the first layer with parameters is not fully or partially connected, or is all there
     is: its lines are then the boundary itself.
     """
-    leaves = [
-        layer
-        for layer in nn.modules(model).values()
-        if nn.parameters(layer)
-        and not any(path and nn.parameters(inner) for path, inner in nn.modules(layer).items())
-    ]
-    if len(leaves) < 2 or not isinstance(leaves[0], nn.Linear | nn.PartiallyConnected):
+    layers = weighted_layers(model)
+    if len(layers) < 2 or not isinstance(layers[0][1], nn.Linear | nn.PartiallyConnected):
         return None
-    first = leaves[0]
+    first = layers[0][1]
     weight = first.matrix() if isinstance(first, nn.PartiallyConnected) else first.weight
     bias = np.zeros(first.out_features) if first.bias is None else first.bias
     return np.asarray(weight, np.float64), np.asarray(bias, np.float64)
+
+
+def weighted_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return path and layer of every layer with parameters that holds no other such layer."""
+    found = {path: m for path, m in nn.modules(model).items() if nn.parameters(m)}
+    around = {path for path in found for inner in found if inner != path and _is_in(inner, path)}
+    return [(path, layer) for path, layer in found.items() if path not in around]
+
+
+def _is_in(inner: str, path: str) -> bool:
+    return inner.startswith(f"{path}.") if path else True
 
 
 def frame(points: Floats) -> tuple[Floats, Floats]:
@@ -105,6 +111,6 @@ def frame(points: Floats) -> tuple[Floats, Floats]:
     return low - room, high + room
 
 
-def heaviest(weights: Floats) -> NDArray[np.intp]:
-    """Return the numbers of the units (F, H) with the longest weight vectors, at most 12."""
-    return np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:MOST_UNITS]
+def heaviest(weights: Floats, most: int = MOST_UNITS) -> NDArray[np.intp]:
+    """Return the numbers of the units (F, H) with the longest weight vectors, longest first."""
+    return np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:most]

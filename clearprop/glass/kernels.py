@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clearprop.glass.boundary import heaviest
 from clearprop.glass.wording import count
 
 MOST_FILTERS = 32
@@ -73,7 +74,7 @@ def of_units(weight: ArrayLike, shape: Sequence[int]) -> Kernels:
     'weights of 10 units on 8 x 8 pixels'
     """
     values = np.asarray(weight, np.float64)
-    strongest = np.argsort(-np.linalg.norm(values, axis=0), kind="stable")[:MOST_FILTERS]
+    strongest = heaviest(values, MOST_FILTERS)
     tiles = values[:, strongest].T.reshape(-1, *shape)
     note = f"weights of {count(values.shape[1], 'unit')} on {shape[0]} x {shape[1]} pixels"
     if len(strongest) < values.shape[1]:

@@ -22,6 +22,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.data.sources import by_name
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
+from clearprop.glass.wording import number
 from clearprop.nn.recording import LossLike
 from clearprop.training import (
     Evaluation,
@@ -49,7 +50,7 @@ class Subject:
     Attributes:
         name: of the run folder; "" where the run was not written.
         model: as the run left it.
-        curves: the three curves.
+        history: the three curves, epoch by epoch.
         losses: mean loss of every step's batch.
         stopped: why the run ended; None while it goes on, or was killed.
         non_finite: where a number stopped being finite, if one did.
@@ -109,7 +110,7 @@ class Subject:
 
     @functools.cached_property
     def is_judged(self) -> bool:
-        """Whether there are examples, and the model's outputs for them are finite."""
+        """Whether there are evaluation examples whose outputs are all finite."""
         return len(self) > 0 and bool(np.isfinite(self.evaluation.outputs).all())
 
     @functools.cached_property
@@ -123,7 +124,7 @@ class Subject:
             return np.asarray(powers / powers.sum(axis=1, keepdims=True))
         if self.loss.name not in ("binary_cross_entropy", "binary_squared_error"):
             return None
-        # What a chance below e^-500 exactly is, nobody sees; exp of more overflows.
+        # A probability below e^-500 is shown as 0, and exp of much more than 500 overflows.
         one = outputs if self.loss.threshold == 0.5 else 1 / (1 + np.exp(-outputs.clip(-500, 500)))
         return np.concatenate([1 - one, one], axis=1).clip(0, 1)
 
@@ -145,9 +146,9 @@ class Subject:
 
     @functools.cached_property
     def losses_by_example(self) -> NDArray[np.float64]:
-        """The loss (N,) of each judging example."""
+        """The loss (N,) of each evaluation example."""
         outputs, targets = (
-            jnp.asarray(self._prepared.targets(np.asarray(part)))
+            jnp.asarray(ModelInputs(self.preprocessor).targets(np.asarray(part)))
             for part in (self.evaluation.outputs, self.targets)
         )
         losses = np.asarray(self.loss.per_example(outputs, targets), np.float64)
@@ -164,7 +165,7 @@ class Subject:
         return str(row) + (f" ({names[row]})" if names is not None else "")
 
     def text(self, row: int) -> str | None:
-        """Return an example that is a text in words, as far as the model knows these; else None."""
+        """Return an example that is a text, in the words that the model knows; else None."""
         if not isinstance(self.examples, Dataset) or INPUTS not in self.examples.vocabularies:
             return None
         return self.examples.vocabularies[INPUTS].decode(self.inputs[row])
@@ -174,6 +175,19 @@ class Subject:
         names = self.class_names
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
+    def prediction_texts(self, row: int) -> tuple[str, str]:
+        """Return what is predicted for an example, and what is true: classes or numbers."""
+        if self.evaluation.confusion is not None:
+            return (
+                self.class_name(int(self.predictions[row])),
+                self.class_name(int(self.truths[row])),
+            )
+        predicted, true = (
+            ", ".join(number(v) for v in np.asarray(values[row], np.float64).ravel()[:4])
+            for values in (self.evaluation.outputs, self.targets)
+        )
+        return predicted, true
+
     def feature_name(self, i: int) -> str:
         """Return what an entry of an input is called."""
         names = self.feature_names
@@ -181,11 +195,11 @@ class Subject:
 
     def model_examples(self, rows: NDArray[np.intp]) -> tuple[object, jax.Array]:
         """Return some examples as the model and the loss see them."""
-        return self._prepared.examples(self.inputs, self.targets, rows)
+        return ModelInputs(self.preprocessor).examples(self.inputs, self.targets, rows)
 
     @functools.cached_property
     def brightest(self) -> int:
-        """The largest byte among some examples: pictures of 16 grays are stretched to be seen."""
+        """The largest byte among some examples; pictures of 16 grays are shown brighter by it."""
         rows = np.arange(min(len(self), 256))
         return int(np.asarray(self.inputs[rows]).max())
 
@@ -208,10 +222,6 @@ class Subject:
     def _pair(self) -> tuple[Any, Any]:
         assert isinstance(self.examples, tuple)
         return self.examples
-
-    @property
-    def _prepared(self) -> ModelInputs:
-        return ModelInputs(self.preprocessor)
 
 
 def restored_inputs(
@@ -237,7 +247,7 @@ def gather(
         run: what `fit` returned, or the folder of a run that has ended.
         data: the ``Splits`` of the run, of which the last held-out part is evaluated; one of their
             parts; a raw ``Dataset``; or (inputs, targets) as the model and the loss take them.
-        loss: where the run's own cannot be found by its name.
+        loss: the run's loss, where it has no name in `nn.LOSSES`.
 
     Raises:
         RunError: the folder holds no run.
@@ -291,7 +301,7 @@ def _judging(data: Judging) -> tuple[str, Dataset | Pair | None]:
     if isinstance(data, tuple) and len(data) == 2:
         return "given", (np.asarray(data[0]), np.asarray(data[1]))
     raise ConfigurationError(
-        "this is no data to judge a run by",
+        "a run cannot be evaluated on this data",
         given=kind_of(data),
         expected="the Splits of the run, one of their parts, or (inputs, targets)",
     )
@@ -303,7 +313,7 @@ def _loss(config: Mapping[str, Any], given: LossLike | None) -> nn.Loss:
     name = config.get("loss", "")
     if name not in nn.LOSSES:
         raise ConfigurationError(
-            "the loss of this run is a function of its author's, which a folder cannot hold",
+            "the loss of this run is a function of the user's, which a folder cannot hold",
             given=repr(name),
             fix="write_report(run, data, loss=function)",
         )

@@ -99,5 +99,5 @@ def test_of_rosenblatts_rule_no_descent_is_expected(of: Callable[..., Subject]) 
     assert "From epoch 3 on no training example is wrong" in " ".join(reading(found))
     never = dataclasses.replace(of([0.5, 0.6, 0.4], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]), loss=rule)
     (said,) = reading(never)
-    assert "goes on correcting" in said
+    assert "corrects the weights" in said
     assert "larger network" not in said
