@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from clearprop.data.sources import evenly_spaced
@@ -38,21 +38,19 @@ CLASS_COLORS = ((11, 63, 117), (194, 87, 12), (47, 125, 91), (122, 74, 158), (85
 
 @dataclass(frozen=True)
 class BoundarySection:
-    """A drawing of the inputs' space.
+    """A drawing of all inputs of a model with one or two of them.
 
     Attributes:
         chart: the drawing.
         title: what it is.
         look: what to look for in it.
         classes: the classes with the number of their mark, for the legend.
-        lines: whether the lines of the hidden units are drawn.
     """
 
     chart: Markup
     title: str
     look: str
     classes: tuple[tuple[str, int], ...]
-    lines: bool
 
 
 def boundary_section(subject: Subject) -> BoundarySection | None:
@@ -89,7 +87,7 @@ def _two_inputs(subject: Subject) -> BoundarySection:
     field, levels = _field(subject, surface.outputs[::-1])  # row 0 of a picture is its top
     _paint(chart, field)
     chart.axes(*names, grid=False)
-    lines = _unit_lines(subject, chart, surface.inputs)
+    has_units = _unit_lines(subject, chart, surface.inputs)
     for level in levels:
         _contour(chart, level)
     _dots(subject, chart, rows, restored_inputs(points, subject.preprocessor))
@@ -100,7 +98,7 @@ def _two_inputs(subject: Subject) -> BoundarySection:
         if classifies
         else "The color is the output of the network: blue below its middle value, orange above."
     )
-    if lines:
+    if has_units:
         look += " A thin line is where one unit of the first layer changes from off to on."
     labels = sorted(set(subject.truths[rows].tolist())) if classifies else []
     return BoundarySection(
@@ -108,7 +106,6 @@ def _two_inputs(subject: Subject) -> BoundarySection:
         "Decision boundary" if classifies else "The output over both inputs",
         look,
         tuple((subject.class_name(k), k % SHAPES) for k in labels),
-        lines,
     )
 
 
@@ -167,27 +164,23 @@ def _is_crossed(field: Floats) -> NDArray[np.bool_]:
 
 
 def _unit_lines(subject: Subject, chart: Chart, grid: Floats) -> bool:
-    """Draw where the units of the first layer change sign; say whether there are such lines."""
+    """Draw where the units of the first layer change sign; say whether there are such units."""
     units = first_units(subject.model)
     if units is None:
         return False
     weight, bias = units
-    for unit in heaviest(weight):
-        ends = _clipped(weight[:, unit], float(bias[unit]), grid[0, 0], grid[-1, -1])
+    for unit in heaviest(weight).tolist():
+        w, b = weight[:, unit], float(bias[unit])
+        ends = _clipped(w, b, grid[0, 0], grid[-1, -1])
         if ends is not None:
             places = restored_inputs(np.array(ends), subject.preprocessor)
             xs, ys = chart.px(places[:, 0]), chart.py(places[:, 1])
             line = f"M{xs[0]:.1f} {ys[0]:.1f}L{xs[1]:.1f} {ys[1]:.1f}"
+            equation = f"{number(float(w[0]))} x1 + {number(float(w[1]))} x2 + {number(b)} = 0"
             chart.parts.append(
-                f'<path class="unit" d="{line}">'
-                f"<title>unit {int(unit)}: {escape(_equation(weight[:, unit], bias[unit]))}"
-                "</title></path>"
+                f'<path class="unit" d="{line}"><title>unit {unit}: {equation}</title></path>'
             )
     return True
-
-
-def _equation(w: Floats, b: float) -> str:
-    return f"{number(float(w[0]))} x1 + {number(float(w[1]))} x2 + {number(float(b))} = 0"
 
 
 def _clipped(w: Floats, b: float, low: Floats, high: Floats) -> list[tuple[float, float]] | None:
@@ -243,4 +236,4 @@ def _one_input(subject: Subject) -> BoundarySection:
         "The line is the output of the network, the dots are the examples. Look for bends that "
         "the line misses, and for oscillations between the dots."
     )
-    return BoundarySection(chart.svg, "The learned function", look, (), False)
+    return BoundarySection(chart.svg, "The learned function", look, ())

@@ -39,12 +39,11 @@ class ConfusionCell:
 
 @dataclass(frozen=True)
 class ConfusionRow:
-    """One true class: its cells, the number of its examples, its recall and its precision.
+    """One true class: its cells, its recall and its precision.
 
     Attributes:
         name: of the class.
         cells: one for each predicted class.
-        examples: how many there are.
         recall: fraction of its examples that are predicted as this class; a dash without examples.
         precision: fraction of the predictions of this class that are right; a dash where the class
             is never predicted.
@@ -52,7 +51,6 @@ class ConfusionRow:
 
     name: str
     cells: tuple[ConfusionCell, ...]
-    examples: int
     recall: str
     precision: str
 
@@ -192,7 +190,7 @@ def _confusion_rows(
         )
         predicted_so = int(table[:, true].sum())
         recall, precision = _fraction(right, examples), _fraction(right, predicted_so)
-        rows.append(ConfusionRow(names[true], cells, examples, recall, precision))
+        rows.append(ConfusionRow(names[true], cells, recall, precision))
     return tuple(rows)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from clearprop import backend, nn
+from clearprop import nn
 from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.glass.boundary_section import boundary_section
 from clearprop.glass.chart import mark
@@ -34,7 +32,7 @@ NAME = "report.html"
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of the report's head: what it is, its value, and a remark."""
+    """One number of the report's head: its name, its value, and a remark."""
 
     label: str
     value: str
@@ -52,13 +50,13 @@ def write_report(
     measures: Mapping[str, float] | None = None,
     drawings: Sequence[Drawing] = (),
 ) -> Path:
-    """Write the report of a run as one HTML file, in one stroke, and return where it is.
+    """Write the report of a run as one HTML file, as a whole or not at all, and return its path.
 
-    The file needs no network and no other file. It shows what a diagnosis has found, the three
-    learning curves, the predictions, the worst mistakes, what its layers look for, one
-    example's way through the network with the error signal of every layer, the layers, the
-    configuration and the machine; for inputs of two numbers the decision boundary too. What does
-    not fit the data is left out.
+    The file needs no network and no other file. It shows the findings of a diagnosis, the three
+    learning curves, the predictions, the worst mistakes, what the layers look for, the trace of
+    one example with the error signal of every layer, the layers, the configuration and the
+    machine; for inputs of one or two numbers it also shows the function or the decision boundary.
+    A section that does not fit the data is left out.
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
@@ -92,27 +90,13 @@ def write_report(
         folder = run.folder if isinstance(run, Run) else Path(run)
         if folder is None:
             raise ConfigurationError(
-                "this run was written nowhere, so its report has no place",
+                "this run has no folder, so its report needs a path",
                 fix="write_report(run, data, path='report.html')",
             )
         path = folder / NAME
-    page = render(subject, title=title, remarks=remarks, measures=measures or {}, drawings=drawings)
-    write_atomically(Path(path), page)
-    return Path(path)
-
-
-def render(
-    subject: Subject,
-    *,
-    title: str | None = None,
-    remarks: Sequence[str] = (),
-    measures: Mapping[str, float] | None = None,
-    drawings: Sequence[Drawing] = (),
-) -> str:
-    """Return the report of a subject as the text of an HTML page."""
     judged = subject.is_judged
     found = diagnosis_of(subject, subject.data, subject.loss)
-    return render_page(
+    page = render_page(
         "report.html",
         title=title or _title(subject),
         subject=subject,
@@ -137,6 +121,8 @@ def render(
         spent=_spent(subject),
         mark=mark,
     )
+    write_atomically(Path(path), page)
+    return Path(path)
 
 
 def _title(subject: Subject) -> str:
@@ -155,12 +141,10 @@ def _result(subject: Subject) -> str:
     of = f"{subject.part} {nouns}" if subject.part != "given" else f"{nouns} given"
     if judged.accuracy is not None and judged.examples == 1:
         right = "right" if judged.accuracy == 1 else "wrong"
-        return (
-            f"The prediction for the only one of the {of} is {right}, which says next to nothing."
-        )
+        return f"The prediction for the only one of the {of} is {right}, which says almost nothing."
     few = ""
     if judged.examples < FEW:
-        few = f" {judged.examples} {nouns} are few: another {judged.examples} may well differ."
+        few = f" {judged.examples} {nouns} are few: others may give another result."
     if judged.accuracy is not None:
         right = percent(judged.accuracy)
         return f"{right} of the predictions for {judged.examples:,} {of} are right.{few}"
@@ -171,11 +155,11 @@ def _result(subject: Subject) -> str:
 def _ending(subject: Subject) -> str:
     stopped = subject.stopped
     if stopped is None:
-        return "The run has not ended: it goes on, or was cut off. It can be resumed."
+        return "The run has not ended: it is still training, or was cut off. It can be resumed."
     after = f"after {count(stopped.epoch, 'epoch')}"
     words = {
         "finished": f"Trained for {count(stopped.epoch, 'epoch')}",
-        "early": f"Stopped early {after}, as the development error had not fallen for long",
+        "early": f"Stopped early {after}, as the development error no longer fell",
         "interrupted": f"Interrupted {after}; it can be resumed",
         "non-finite": f"Broken off {after}",
     }
@@ -189,11 +173,11 @@ def _trouble(subject: Subject) -> str:
     found = subject.non_finite
     if found is None:
         if len(subject) and not subject.is_judged:
-            return "The network's outputs are not finite, so there is nothing to show of them."
+            return "The network's outputs are not finite, so no predictions are shown."
         return ""
     return (
-        f"In step {found.step:,} (epoch {found.epoch}) a number stopped being finite, at "
-        f"{found.place}: {found.cause}. A smaller learning rate is the first thing to try."
+        f"In step {found.step:,} (epoch {found.epoch}) a number was not finite for the first time, "
+        f"at {found.place}: {found.cause}. Try a smaller learning rate first."
     )
 
 
@@ -222,23 +206,17 @@ def _figures(subject: Subject) -> list[Figure]:
 
 
 def _layers(subject: Subject) -> nn.Summary | None:
-    shape = subject.input_shape or tuple(_noted_shape(subject.config))
-    if not shape:
+    preprocessor = subject.preprocessor
+    shape = subject.input_shape or (preprocessor.encoded_shape if preprocessor else ())
+    if not shape or isinstance(shape, dict):
         return None
     tokens = len(subject) and np.asarray(subject.inputs[:1]).dtype.kind in "iu"
-    prepared = subject.preprocessor is not None and subject.preprocessor.kind != "tokens"
+    prepared = preprocessor is not None and preprocessor.kind != "tokens"
     try:
         dtype = np.int32 if tokens and not prepared else np.float32
         return nn.summary(subject.model, shape, dtype=dtype)
     except ClearpropError:
         return None
-
-
-def _noted_shape(config: Mapping[str, Any]) -> Sequence[int]:
-    preprocessor = config.get("preprocessor") or {}
-    if preprocessor.get("kind") == "table":
-        return (len(preprocessor.get("center", ())),)
-    return preprocessor.get("input_shape", ()) or ()
 
 
 def _configuration(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -267,27 +245,18 @@ def _measures(measures: Mapping[str, float]) -> list[Figure]:
 
 
 def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is known of the machine that trained: no names of people, no folders."""
-    noted = config.get("machine") or {
-        **backend.describe(backend.mesh()),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "cores": backend.usable_cores(),
-    }
+    """Return what the run noted of its machine: no names of people, no folders."""
+    noted = config["machine"]
     labels = {
         "python": "Python",
         "jax": "JAX",
         "cores": "processor cores",
         "platform": "platform",
         "kind": "kind of device",
-        "devices": "devices that shared a batch",
+        "devices": "devices for each batch",
         "system": "system",
     }
-    rows = [("clearprop", version())]
-    rows += [(labels[key], str(noted[key])) for key in labels if key in noted]
-    if "jax" not in noted:
-        rows.append(("JAX", jax.__version__))
-    return rows
+    return [("clearprop", version()), *((labels[key], str(noted[key])) for key in labels)]
 
 
 def _spent(subject: Subject) -> list[tuple[str, str]]:

@@ -15,8 +15,6 @@ import pytest
 from clearprop import data, glass, models, nn
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.glass import report, write_report
-from clearprop.glass.report import render
-from clearprop.glass.subject import gather
 from clearprop.glass.wording import number, percent
 from clearprop.training import DivergedError, evaluate, fit
 from tests.glass.conftest import KINDS, Told
@@ -122,7 +120,7 @@ def test_the_confusion_matrix_is_that_of_the_judging_part(tell: Tell, kind: str,
     )
     rows = shown(told, "confusion").all("tbody")[0].all("tr")
     table = [
-        [int(c.text) for c in row.all("td") if "share" not in c.attributes["class"]] for row in rows
+        [int(c.text) for c in row.all("td") if "rate" not in c.attributes["class"]] for row in rows
     ]
     assert judged.confusion is not None
     assert table == judged.confusion.tolist()
@@ -257,13 +255,13 @@ def test_title_and_remarks_stand_in_the_head(tell: Tell, tmp_path: Path) -> None
     assert page.all("pre", "remarks")[0].text == "no plane at all"
 
 
-def test_paths_of_the_configuration_are_cut_to_their_last_part(tell: Tell) -> None:
-    subject = gather(tell("iris").run)
-    subject.config["notes"] = {"source": "/srv/somebody/rows.csv", "home": "~/x.csv"}
+def test_paths_of_the_configuration_are_cut_to_their_last_part(tell: Tell, tmp_path: Path) -> None:
+    run = tell("iris").run
+    run.config["notes"] = {"source": "/srv/somebody/rows.csv", "home": "~/x.csv"}
     try:
-        html = render(subject)
+        html = write_report(run, path=tmp_path / "r.html").read_text(encoding="utf-8")
     finally:
-        del subject.config["notes"]
+        del run.config["notes"]
     assert "somebody" not in html
     assert "rows.csv" in html
 

@@ -212,14 +212,13 @@ def histograms(
     tall = max(1.1, min(2.4, 0.24 * lines + 0.6))
     figure, grid = axes_grid(rows, columns, width=6.4 if columns == 2 else 4.6,
                           height=rows * (tall + 0.25) + 0.3)  # fmt: skip
-    for column, spreads in enumerate((weights, errors)[:columns]):
-        for row in range(rows):
-            if row < len(spreads):
-                _ridges(
-                    grid[row * columns + column], spreads[row], "error signal at " if column else ""
-                )
-            else:
-                grid[row * columns + column].set_axis_off()
+    for place, axes in enumerate(grid):
+        row, column = divmod(place, columns)
+        spreads = (weights, errors)[column]
+        if row < len(spreads):
+            _ridges(axes, spreads[row], "error signal at " if column else "")
+        else:
+            axes.set_axis_off()
     figure.supylabel("training step", fontsize=10)
     both = " and error signals" if errors else ""
     errors_text = (

@@ -111,7 +111,7 @@ def test_surfaces_that_cannot_be_are_refused() -> None:
         loss_surface(MODEL, pair, side=4)
     with pytest.raises(ConfigurationError, match="three snapshots at least"):
         loss_surface(MODEL, pair, directions="pca")
-    with pytest.raises(ConfigurationError, match="no training to look at"):
+    with pytest.raises(ConfigurationError, match="not a training that can be drawn"):
         loss_surface([], pair)
     with pytest.raises(ConfigurationError, match="no examples"):
         loss_surface(MODEL, "iris")
