@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
+from clearprop.glass.capture import outer_layers
 
 MOST_UNITS = 12
 
@@ -58,8 +59,8 @@ def forward(model: nn.Module, x: jax.Array) -> jax.Array:
 def margins(outputs: Floats, threshold: float = 0.0) -> list[Floats]:
     """Return the fields whose zero lines are decision boundaries.
 
-    One output is above or below the threshold; of two classes there is one boundary, of more one
-    around each class: its output less the greatest of the others.
+    A single output has its boundary at the threshold. Two outputs have one boundary; more outputs
+    have one around each class, whose field is its output less the greatest of the others.
 
     Args:
         outputs: (..., K).
@@ -81,8 +82,8 @@ def margins(outputs: Floats, threshold: float = 0.0) -> list[Floats]:
 def first_units(model: nn.Module) -> tuple[Floats, Floats] | None:
     """Return weights (F, H) and biases (H,) of the first layer, where others follow it.
 
-    None where the first layer with parameters is not fully or partially connected, or is all there
-    is: its lines are then the boundary itself.
+    Return None where the first layer with parameters is not fully or partially connected, or is
+    the only one: then its lines are the boundary itself.
     """
     layers = weighted_layers(model)
     if len(layers) < 2 or not isinstance(layers[0][1], nn.Linear | nn.PartiallyConnected):
@@ -96,12 +97,8 @@ def first_units(model: nn.Module) -> tuple[Floats, Floats] | None:
 def weighted_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return path and layer of every layer with parameters that holds no other such layer."""
     found = {path: m for path, m in nn.modules(model).items() if nn.parameters(m)}
-    around = {path for path in found for inner in found if inner != path and _is_in(inner, path)}
-    return [(path, layer) for path, layer in found.items() if path not in around]
-
-
-def _is_in(inner: str, path: str) -> bool:
-    return inner.startswith(f"{path}.") if path else True
+    outer = outer_layers(found)
+    return [(path, layer) for path, layer in found.items() if path not in outer]
 
 
 def frame(points: Floats) -> tuple[Floats, Floats]:

@@ -138,7 +138,7 @@ def _paint(chart: Chart, pixels: NDArray[np.uint8]) -> None:
 
 
 def _contour(chart: Chart, field: Floats) -> None:
-    """Draw the zero line of a field by marching squares: one short stroke in each cell it meets."""
+    """Draw the zero line of a field by marching squares: a short line in each cell."""
     columns = np.linspace(chart.left, chart.width - chart.right, field.shape[1])
     rows = np.linspace(chart.top, chart.height - chart.bottom, field.shape[0])
     strokes = []
@@ -173,7 +173,7 @@ def _unit_lines(subject: Subject, chart: Chart, grid: Floats) -> bool:
         w, b = weight[:, unit], float(bias[unit])
         ends = _clipped(w, b, grid[0, 0], grid[-1, -1])
         if ends is not None:
-            places = restored_inputs(np.array(ends), subject.preprocessor)
+            places = restored_inputs(ends, subject.preprocessor)
             xs, ys = chart.px(places[:, 0]), chart.py(places[:, 1])
             line = f"M{xs[0]:.1f} {ys[0]:.1f}L{xs[1]:.1f} {ys[1]:.1f}"
             equation = f"{number(float(w[0]))} x1 + {number(float(w[1]))} x2 + {number(b)} = 0"
@@ -183,19 +183,14 @@ def _unit_lines(subject: Subject, chart: Chart, grid: Floats) -> bool:
     return True
 
 
-def _clipped(w: Floats, b: float, low: Floats, high: Floats) -> list[tuple[float, float]] | None:
-    """Return where the line w x + b = 0 enters and leaves a box, or None."""
-    found: list[tuple[float, float]] = []
-    for axis in (0, 1):
-        other = 1 - axis
-        if w[other] == 0:
-            continue
-        for edge in (low[axis], high[axis]):
-            at = -(b + w[axis] * edge) / w[other]
-            if low[other] <= at <= high[other]:
-                found.append((edge, at) if axis == 0 else (at, edge))
-    distinct = [p for i, p in enumerate(found) if not any(np.allclose(p, q) for q in found[:i])]
-    return distinct[:2] if len(distinct) >= 2 else None
+def _clipped(w: Floats, b: float, low: Floats, high: Floats) -> Floats | None:
+    """Return where the line w x + b = 0 enters and leaves a box, (2, 2), or None."""
+    along = np.array([-w[1], w[0]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        foot = -b * w / (w @ w)
+        times = np.sort([(low - foot) / along, (high - foot) / along], axis=0)
+    first, last = times[0].max(), times[1].min()
+    return foot + np.outer([first, last], along) if first < last else None
 
 
 def _dots(subject: Subject, chart: Chart, rows: NDArray[np.intp], raw: NDArray[np.number]) -> None:

@@ -284,23 +284,15 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
     if first.error_value == 0:
         return f"No error signal reaches {first.name}, so this layer cannot learn."
     factor = last.error_value / first.error_value
+    way = f"On the way from {last.name} back to {first.name} the error signal"
+    times = f"{number(max(factor, 1 / factor), 2)} times"
     if factor >= VANISHES:
-        return (
-            f"On the way from {last.name} back to {first.name} the error signal shrinks "
-            f"{number(factor, 2)} times: it vanishes, and the first layers hardly learn."
-        )
+        return f"{way} shrinks {times}: it vanishes, and the first layers hardly learn."
     if factor <= 1 / EXPLODES:
-        return (
-            f"On the way from {last.name} back to {first.name} the error signal grows "
-            f"{number(1 / factor, 2)} times: it explodes. Clip it, or start from smaller weights."
-        )
+        return f"{way} grows {times}: it explodes. Clip it, or start from smaller weights."
+    change = f"becomes {times} {'smaller' if factor > 1 else 'larger'}"
     if 2 / 3 < factor < 3 / 2:
         change = "keeps its size"
-    elif factor > 1:
-        change = f"becomes {number(factor, 2)} times smaller"
-    else:
-        change = f"becomes {number(1 / factor, 2)} times larger"
     return (
-        f"On the way from {last.name} back to {first.name} the error signal {change}: it arrives. "
-        "Factors of thousands would mean that it vanishes or explodes."
+        f"{way} {change}: it arrives. Factors of thousands would mean that it vanishes or explodes."
     )

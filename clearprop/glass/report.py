@@ -20,7 +20,7 @@ from clearprop.glass.findings import picture
 from clearprop.glass.page import render_page, version
 from clearprop.glass.predictions import confusion_section, fit_section, mistakes_section
 from clearprop.glass.style import Drawing
-from clearprop.glass.subject import Judging, Subject, gather
+from clearprop.glass.subject import EvaluationData, Subject, gather
 from clearprop.glass.weights import filter_pictures, weight_table
 from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
 from clearprop.nn.recording import LossLike
@@ -41,7 +41,7 @@ class Figure:
 
 def write_report(
     run: Run | Path | str,
-    data: Judging = None,
+    data: EvaluationData = None,
     path: Path | str | None = None,
     *,
     title: str | None = None,
@@ -94,7 +94,7 @@ def write_report(
                 fix="write_report(run, data, path='report.html')",
             )
         path = folder / NAME
-    judged = subject.is_judged
+    evaluated = subject.is_evaluated
     found = diagnosis_of(subject, subject.data, subject.loss)
     page = render_page(
         "report.html",
@@ -104,17 +104,17 @@ def write_report(
         ending=_ending(subject),
         trouble=_trouble(subject),
         remarks=list(remarks),
-        figures=[*_figures(subject), *_measures(measures or {})],
+        figures=_figures(subject, measures or {}),
         drawings=[picture(drawing) for drawing in drawings],
         diagnosis=found,
         curves=curves_section(subject, [finding.kind for finding in found.faults]),
-        confusion=confusion_section(subject) if judged else None,
-        fit=fit_section(subject) if judged else None,
-        mistakes=mistakes_section(subject) if judged else None,
-        boundary=boundary_section(subject) if judged else None,
+        confusion=confusion_section(subject) if evaluated else None,
+        fit=fit_section(subject) if evaluated else None,
+        mistakes=mistakes_section(subject) if evaluated else None,
+        boundary=boundary_section(subject) if evaluated else None,
         filters=filter_pictures(subject),
         weights=weight_table(subject),
-        trace=example_trace(subject) if judged else None,
+        trace=example_trace(subject) if evaluated else None,
         layers=_layers(subject),
         configuration=_configuration(subject.config),
         machine=_machine(subject.config),
@@ -136,20 +136,20 @@ def _title(subject: Subject) -> str:
 def _result(subject: Subject) -> str:
     if not len(subject):
         return ""
-    judged = subject.evaluation
+    evaluation = subject.evaluation
     nouns = f"{subject.noun}s"
     of = f"{subject.part} {nouns}" if subject.part != "given" else f"{nouns} given"
-    if judged.accuracy is not None and judged.examples == 1:
-        right = "right" if judged.accuracy == 1 else "wrong"
+    if evaluation.accuracy is not None and evaluation.examples == 1:
+        right = "right" if evaluation.accuracy == 1 else "wrong"
         return f"The prediction for the only one of the {of} is {right}, which says almost nothing."
     few = ""
-    if judged.examples < FEW:
-        few = f" {judged.examples} {nouns} are few: others may give another result."
-    if judged.accuracy is not None:
-        right = percent(judged.accuracy)
-        return f"{right} of the predictions for {judged.examples:,} {of} are right.{few}"
-    error = error_text(subject, judged.error)
-    return f"The {judged.error_name} on the {judged.examples:,} {of} is {error}.{few}"
+    if evaluation.examples < FEW:
+        few = f" {evaluation.examples} {nouns} are few: others may give another result."
+    if evaluation.accuracy is not None:
+        right = percent(evaluation.accuracy)
+        return f"{right} of the predictions for {evaluation.examples:,} {of} are right.{few}"
+    error = error_text(subject, evaluation.error)
+    return f"The {evaluation.error_name} on the {evaluation.examples:,} {of} is {error}.{few}"
 
 
 def _ending(subject: Subject) -> str:
@@ -172,7 +172,7 @@ def _ending(subject: Subject) -> str:
 def _trouble(subject: Subject) -> str:
     found = subject.non_finite
     if found is None:
-        if len(subject) and not subject.is_judged:
+        if len(subject) and not subject.is_evaluated:
             return "The network's outputs are not finite, so no predictions are shown."
         return ""
     return (
@@ -181,15 +181,15 @@ def _trouble(subject: Subject) -> str:
     )
 
 
-def _figures(subject: Subject) -> list[Figure]:
+def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
     found = []
     if len(subject):
-        judged = subject.evaluation
-        accuracy = judged.accuracy
-        value = percent(accuracy) if accuracy is not None else error_text(subject, judged.error)
-        label = "accuracy" if accuracy is not None else judged.error_name
-        name = subject.part if subject.part != "given" else "given"
-        found.append(Figure(f"{name} {label}", value, f"of {count(judged.examples, subject.noun)}"))
+        evaluation = subject.evaluation
+        label, value = evaluation.error_name, error_text(subject, evaluation.error)
+        if evaluation.accuracy is not None:
+            label, value = "accuracy", percent(evaluation.accuracy)
+        of = f"of {count(evaluation.examples, subject.noun)}"
+        found.append(Figure(f"{subject.part} {label}", value, of))
     history, best = subject.history, best_epoch(subject)
     if best is not None and (history.epoch == best).any():
         error = float(history.development_error[history.epoch == best][0])
@@ -202,7 +202,7 @@ def _figures(subject: Subject) -> list[Figure]:
         seconds = float(np.nansum(history.seconds))
         steps = count(int(history.step[-1]), "step")
         found.append(Figure("training time", duration(seconds), steps))
-    return found
+    return found + [Figure(name, measure(name, value)) for name, value in measures.items()]
 
 
 def _layers(subject: Subject) -> nn.Summary | None:
@@ -224,24 +224,20 @@ def _configuration(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str,
     notes = dict(plain.get("notes", {}))
     recipe = notes.pop("recipe", None)
     values = recipe.get("values", {}) if isinstance(recipe, dict) else {}
-    sections = [
-        ("Recipe", values),
-        ("Settings", plain.get("settings", {})),
-        ("Loss", {"loss": plain["loss"]} if "loss" in plain else {}),
-        ("Optimizer", plain.get("optimizer", {})),
-        ("Data", plain.get("data", {})),
-        ("Plan of the compiled calls", plain.get("plan", {})),
-        ("Notes", notes),
-    ]
-    return [
-        (name, flat(rows if isinstance(rows, dict) else {"": rows}))
-        for name, rows in sections
-        if rows
-    ]
-
-
-def _measures(measures: Mapping[str, float]) -> list[Figure]:
-    return [Figure(name, measure(name, value)) for name, value in measures.items()]
+    sections = {
+        "Recipe": values,
+        "Settings": plain.get("settings"),
+        "Loss": {"loss": plain.get("loss")},
+        "Optimizer": plain.get("optimizer"),
+        "Data": plain.get("data"),
+        "Plan of the compiled calls": plain.get("plan"),
+        "Notes": notes,
+    }
+    found = {
+        name: flat(section if isinstance(section, dict) else {"": section})
+        for name, section in sections.items()
+    }
+    return [(name, rows) for name, rows in found.items() if rows]
 
 
 def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:

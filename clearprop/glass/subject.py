@@ -40,7 +40,8 @@ from clearprop.training.model_inputs import ModelInputs
 Pair: TypeAlias = tuple[object, object]
 """Inputs and targets as the model and the loss take them."""
 
-Judging: TypeAlias = Splits | Dataset | Pair | None
+EvaluationData: TypeAlias = Splits | Dataset | Pair | None
+"""Where the evaluation examples come from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Subject:
     class_names: tuple[str, ...] | None
     feature_names: tuple[str, ...] | None
     data_name: str
-    data: Judging = None
+    data: EvaluationData = None
 
     def __len__(self) -> int:
         return 0 if self.examples is None else len(self.targets)
@@ -109,7 +110,7 @@ class Subject:
         return evaluate(self.model, self.examples, self.loss, self.preprocessor)
 
     @functools.cached_property
-    def is_judged(self) -> bool:
+    def is_evaluated(self) -> bool:
         """Whether there are evaluation examples whose outputs are all finite."""
         return len(self) > 0 and bool(np.isfinite(self.evaluation.outputs).all())
 
@@ -238,7 +239,7 @@ def restored_inputs(
 
 def gather(
     run: Run | Path | str,
-    data: Judging = None,
+    data: EvaluationData = None,
     loss: LossLike | None = None,
 ) -> Subject:
     """Return what a report on a run is about.
@@ -265,7 +266,7 @@ def gather(
         model, preprocessor = load(folder), load_preprocessor(folder)
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
-    part, examples = _judging(data)
+    part, examples = _evaluation_part(data)
     if isinstance(examples, Dataset) and examples.preprocessor is None and preprocessor is not None:
         examples = examples.preprocessed(preprocessor)
     names = getattr(examples, "class_names", None) or getattr(preprocessor, "class_names", None)
@@ -288,7 +289,7 @@ def gather(
     )
 
 
-def _judging(data: Judging) -> tuple[str, Dataset | Pair | None]:
+def _evaluation_part(data: EvaluationData) -> tuple[str, Dataset | Pair | None]:
     if data is None:
         return "", None
     if isinstance(data, Splits):

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from clearprop import nn
 from clearprop.autodiff.tape import Traced
 from clearprop.errors import ConfigurationError, ModelError, ShapeError, kind_of
+from clearprop.glass.colors import stretched
 
 Examples: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
 """Inputs of a model with the examples in front, (N, ...), or several such inputs by name."""
@@ -204,12 +205,6 @@ def pixels_of(x: ArrayLike) -> NDArray[np.float64]:
     if values.ndim == 3 and values.shape[2] == 3:
         return stretched(values)
     return values.mean(axis=2) if values.ndim == 3 else flat(values)
-
-
-def stretched(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return numbers stretched over 0 to 1."""
-    low = values.min()
-    return np.asarray((values - low) / ((values.max() - low) or 1.0))
 
 
 def flat(values: NDArray[np.float64]) -> NDArray[np.float64]:

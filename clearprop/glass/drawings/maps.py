@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.errors import ModelError
+from clearprop.glass.colors import stretched
 from clearprop.glass.drawings.choice import (
     Examples,
     examples_of,
@@ -19,7 +20,6 @@ from clearprop.glass.drawings.choice import (
     outputs_of,
     pixels_of,
     ready,
-    stretched,
 )
 from clearprop.glass.drawings.tiles import show, tiled
 from clearprop.glass.style import Drawing, canvas, drawn

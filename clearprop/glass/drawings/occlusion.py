@@ -108,19 +108,7 @@ def covered(
 ) -> Occluded:
     """Return how the score of a class drops with a patch over each place of one picture.
 
-    Args:
-        model: with values; takes (N, H, W, C), gives (N, K).
-        x: pictures as the model takes them.
-        y: the class; the predicted one where None.
-        patch: side of the square that covers.
-        stride: from one place of the patch to the next; the last place touches the edge.
-        fill: the value of the covered pixels.
-        example: which of the pictures.
-        threshold: of a single output; 0 before the sigmoid, 0.5 after it.
-
-    Raises:
-        ConfigurationError: patch or stride is out of range, or there is no such class or example.
-        ShapeError: the inputs are no pictures, or the model gives no scores.
+    The arguments and errors are those of `occlusion`.
     """
     ready(model)
     one = one_example(x, example, "occlusion")
@@ -141,12 +129,13 @@ def covered(
     rows, columns = (_places(size, patch, stride) for size in (height, width))
     corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
     whole = float(score_of(outputs_of(model, one, ""), label)[0])
-    scores = []
-    for start in range(0, len(corners), BATCH):
-        # The last batch is filled up, so that one compiled program does for all.
-        batch = corners[np.minimum(np.arange(start, start + min(BATCH, len(corners))),
-                                   len(corners) - 1)]  # fmt: skip
-        scores.append(np.asarray(_covered_scores(model, one, batch, patch, fill, label)))
+    # Batches of one size, so that one compiled program does for all: the last place fills the last.
+    count = min(BATCH, len(corners))
+    filled = corners[np.minimum(np.arange(len(corners) + -len(corners) % count), len(corners) - 1)]
+    scores = [
+        np.asarray(_covered_scores(model, one, batch, patch, fill, label))
+        for batch in filled.reshape(-1, count, 2)
+    ]
     drops = whole - np.concatenate(scores)[: len(corners)].astype(np.float64)
     total, times = np.zeros((2, height, width))
     for (top, left), drop in zip(corners, drops, strict=True):

@@ -59,14 +59,19 @@ class Field:
     @property
     def box(self) -> tuple[tuple[int, int], ...]:
         """The first and the last index that it reaches along each axis but the last."""
-        marks = self.reached.any(axis=-1) if self.reached.ndim > 1 else self.reached
-        found = [np.unique(indices) for indices in np.nonzero(marks)]
-        return tuple((int(i[0]), int(i[-1])) if len(i) else (0, -1) for i in found)
+        marks = self.reached if self.reached.ndim == 1 else np.asarray(self.reached.any(axis=-1))
+        return box_of(marks)
 
     @property
     def extent(self) -> tuple[int, ...]:
         """How many entries the box has along each axis."""
         return tuple(last - first + 1 for first, last in self.box)
+
+
+def box_of(marks: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """Return the first and the last marked index along each axis; 0 and -1 where none is marked."""
+    found = [np.unique(indices) for indices in np.nonzero(marks)]
+    return tuple((int(i[0]), int(i[-1])) if len(i) else (0, -1) for i in found)
 
 
 def field_of(model: nn.Module, x: Examples | tuple[int, ...], layer: str, unit: Unit) -> Field:
@@ -169,7 +174,7 @@ def receptive_field(
             "twentieth of the greatest influence" if strength.max() > 0 else
             f"; none of the {field.examples} examples moves it: the unit is dead, or saturated"
         )  # fmt: skip
-    for axes in grid:
+    for axes in grid if marks.any() else ():
         _frame(axes, marks)
     place = field.place if len(field.place) > 1 else field.place[0]
     return Drawing(
@@ -187,10 +192,8 @@ def _frame(axes: Axes, marks: NDArray[np.bool_]) -> None:
     """Frame the marked pixels of an image by their box."""
     from matplotlib.patches import Rectangle
 
-    rows, columns = (np.flatnonzero(marks.any(axis=1 - i)) for i in range(2))
-    if len(rows):
-        corner = (columns[0] - 0.5, rows[0] - 0.5)
-        size = (columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
-        axes.add_patch(
-            Rectangle(corner, *size, fill=False, edgecolor=COLORS[0], linewidth=2.2, clip_on=False)
-        )
+    (top, bottom), (left, right) = box_of(marks)
+    axes.add_patch(
+        Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1, fill=False,
+                  edgecolor=COLORS[0], linewidth=2.2, clip_on=False)
+    )  # fmt: skip

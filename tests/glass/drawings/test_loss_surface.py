@@ -109,7 +109,7 @@ def test_surfaces_that_cannot_be_are_refused() -> None:
         loss_surface(MODEL, pair, directions="randam")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="an odd side from 3"):
         loss_surface(MODEL, pair, side=4)
-    with pytest.raises(ConfigurationError, match="three snapshots at least"):
+    with pytest.raises(ConfigurationError, match="at least three snapshots"):
         loss_surface(MODEL, pair, directions="pca")
     with pytest.raises(ConfigurationError, match="not a training that can be drawn"):
         loss_surface([], pair)
