@@ -1,4 +1,4 @@
-"""Inputs of one or two numbers, drawn: decision boundary, hidden units, fitted curve.
+"""The report's drawings over one or two inputs: decision boundary, hidden units, fitted curve.
 
 Shape letters: N examples, S points along a side of the grid.
 """
@@ -33,7 +33,7 @@ SHAPES = 6
 WHITE = 247.0
 CLASS_COLORS = ((11, 63, 117), (194, 87, 12), (47, 125, 91), (122, 74, 158), (85, 96, 107),
                 (163, 51, 106))  # fmt: skip
-"""As in report.css, where the marks get them."""
+"""The colors of the marks in report.css."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class BoundarySection:
 
     Attributes:
         chart: the drawing.
-        title: what it is.
-        look: what to look for in it.
+        title: of the drawing.
+        look: what to look for.
         classes: the classes with the number of their mark, for the legend.
     """
 
@@ -124,7 +124,7 @@ def _field(subject: Subject, outputs: Floats) -> tuple[NDArray[np.uint8], list[F
 
 
 def _pale(field: Floats) -> NDArray[np.uint8]:
-    # Not in full color, so that marks and lines stand out.
+    # Colors are pale, so that marks and lines stand out.
     return diverging(field, 1.7 * largest(field))
 
 

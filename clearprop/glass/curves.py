@@ -23,20 +23,20 @@ MARKED_POINTS = 40
 BINS = 200
 LOG_RANGE = 20.0
 FEW = 30
-"""Held-out examples below which their error is only a hint."""
+"""With fewer held-out examples, their error is only a hint."""
 
 
 @dataclass(frozen=True)
 class CurvesSection:
-    """What the report shows of the learning curves.
+    """The part of the report about the learning curves.
 
     Attributes:
         objective: the chart of the loss.
         error: the chart of training and development error.
         reading: what the shapes of the curves say, sentence by sentence.
         rows: the numbers of some epochs, (epoch, objective, training, development) as text.
-        has_development: whether anything was held out.
-        error_name: what the error is called.
+        has_development: whether there are development examples.
+        error_name: of the loss.
     """
 
     objective: Markup
@@ -67,7 +67,7 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
 
 
 def best_epoch(subject: Subject) -> int | None:
-    """Return the epoch with the lowest development error; the objective decides ties."""
+    """Return the epoch with the lowest development error; of equal ones, the lowest objective."""
     places = best_of(subject.history, subject.stopped)
     return int(subject.history.epoch[places[0]]) if places is not None else None
 
@@ -233,7 +233,7 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
 def _of_corrections(subject: Subject) -> list[str]:
     """Return what the training error of Rosenblatt's rule says.
 
-    The rule corrects and does not descend: no learning rate is too high for it, or too low.
+    The rule does not descend a gradient, so no learning rate is too high or too low for it.
     """
     errors = subject.history.training_error
     wrong = np.flatnonzero(~(errors == 0))

@@ -75,7 +75,7 @@ class LayerFlow:
         name: of the layer.
         kind: its class or activation.
         value: mean absolute output.
-        zeros: fraction of outputs that are exactly 0, which shows silent units; "" for few.
+        zeros: fraction of outputs that are exactly 0, which shows silent units; "" where it is low.
         pull: mean absolute gradient over mean absolute weight; "" for a layer without weights.
         error: mean absolute error signal of one example.
         error_value: the same as a number.
@@ -105,7 +105,7 @@ class ExampleTrace:
         layers: from the input to the output.
         flow: mean sizes of outputs and error signals over many examples.
         examples: how many examples those are.
-        reading: what the sizes of the error signals mean, in a sentence.
+        reading: a sentence about the sizes of the error signals.
         decades: the error signals of the shortest and the longest bar.
     """
 

@@ -1,4 +1,4 @@
-"""The page of a study: what was found, as text and pictures, in one HTML file."""
+"""The page of a study: its findings as text and pictures, in one HTML file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from clearprop.training.files import write_atomically
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing as a page holds it.
+    """A drawing inside a page.
 
     Attributes:
-        title: a few words.
+        title: of the drawing.
         caption: what to look for.
-        source: the picture itself, as a data URL.
+        source: the picture as a data address.
         width: in CSS pixels.
     """
 
@@ -31,7 +31,7 @@ class Picture:
 
 
 def picture(drawing: Drawing) -> Picture:
-    """Return a drawing as a page holds it."""
+    """Return a drawing for a page."""
     png = drawing.png()
     return Picture(drawing.title, drawing.caption, png_address(png), page_width(png))
 
@@ -44,14 +44,14 @@ def write_findings(
     drawings: Sequence[Drawing] = (),
     configuration: Mapping[str, object] | None = None,
 ) -> Path:
-    """Write lines and pictures as one HTML file that needs no network, and return its place.
+    """Write lines and pictures as one HTML file that needs no network, and return its path.
 
     Args:
         path: of the file.
-        title: what was studied.
-        lines: what was found; they keep their columns.
+        title: of the study.
+        lines: the findings, shown with their columns.
         drawings: pictures with their captions.
-        configuration: what was asked for.
+        configuration: the settings of the study.
 
     Raises:
         RunError: the disk is full.

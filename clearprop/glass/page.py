@@ -1,4 +1,4 @@
-"""What every page has in common: its templates, and the version that wrote it."""
+"""The parts that all pages have in common: templates, the time of writing, and the version."""
 
 from __future__ import annotations
 

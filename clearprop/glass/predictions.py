@@ -57,11 +57,11 @@ class ConfusionRow:
 
 @dataclass(frozen=True)
 class ConfusionSection:
-    """What the report shows of right and wrong classes.
+    """The part of the report about right and wrong classes.
 
     Attributes:
-        rows: one for each true class, of many the most frequent.
-        counted: how many examples the whole matrix counts, and which.
+        rows: one for each true class; where there are many, the most frequent ones.
+        counted: which examples the whole matrix counts, and how many.
         pairs: the most frequent mistakes in words.
         names: of the classes.
         note: which classes of how many are shown; "" where all are.
@@ -76,7 +76,7 @@ class ConfusionSection:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One example with a wrong or poor prediction, as a picture, a text or values."""
+    """One example with a wrong or inaccurate prediction, as a picture, a text or values."""
 
     picture: str
     text: str
@@ -89,13 +89,13 @@ class Mistake:
 
 @dataclass(frozen=True)
 class MistakesSection:
-    """What the report shows of the worst mistakes.
+    """The part of the report about the worst mistakes.
 
     Attributes:
         mistakes: the worst first.
-        noun: what an example is.
+        noun: for one example.
         columns: names of their values, where they are neither pictures nor texts.
-        wrong: how many there are in all; None for regression.
+        wrong: the number of all wrong predictions; None for regression.
         pixelated: whether the pictures are small enough to show single pixels.
     """
 
@@ -108,7 +108,7 @@ class MistakesSection:
 
 @dataclass(frozen=True)
 class FitSection:
-    """What the report shows of predicted numbers: the chart, and what is explained."""
+    """The part of the report about predicted numbers: chart, explained variance, largest error."""
 
     chart: Markup
     explained: str
@@ -116,9 +116,9 @@ class FitSection:
 
 
 def confusion_section(subject: Subject) -> ConfusionSection | None:
-    """Return the confusion matrix, or None where the task is no classification.
+    """Return the confusion matrix, or None where the task is not a classification.
 
-    Of sequences each place that has a label counts.
+    In sequences each place with a label counts.
     """
     table = subject.evaluation.confusion
     of_places = table is None
@@ -182,7 +182,7 @@ def _confusion_rows(
     for place, (true, counts) in enumerate(zip(kept, shown, strict=True)):
         examples, right = int(counts.sum()), int(counts[place])
         cells = tuple(
-            # Mistakes are fewer than right predictions: they have a color scale of their own.
+            # Mistakes have a color scale of their own, because they are few.
             ConfusionCell(int(n), float(n / max(1, examples)), True)
             if predicted == place
             else ConfusionCell(int(n), float(np.sqrt(n / most)), False)
@@ -263,7 +263,7 @@ def _values(subject: Subject, row: int) -> tuple[str, ...]:
 
 def _columns(subject: Subject) -> tuple[str, ...]:
     width = min(int(np.prod(subject.input_shape)), SHOWN_FEATURES)
-    if _is_series(subject):  # the end of a window says more of what comes next than its beginning
+    if _is_series(subject):  # the end of a window matters most for the next value
         return tuple(f"{back} before" for back in range(width, 0, -1))
     return tuple(subject.feature_name(i) for i in range(width))
 
@@ -273,7 +273,7 @@ def _is_series(subject: Subject) -> bool:
 
 
 def fit_section(subject: Subject) -> FitSection | None:
-    """Return predicted against true numbers, or None where the task is no regression."""
+    """Return predicted against true numbers, or None where the task is not a regression."""
     evaluation = subject.evaluation
     if evaluation.confusion is not None or subject.loss.task != "regression":
         return None

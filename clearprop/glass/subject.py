@@ -1,4 +1,4 @@
-"""What a report is about: a run, its model, and the examples on which it is evaluated.
+"""The subject of a report: a run, its model, and the examples on which it is evaluated.
 
 Shape letters: N examples, K classes.
 """
@@ -54,17 +54,17 @@ class Subject:
         history: the three curves, epoch by epoch.
         losses: mean loss of every step's batch.
         stopped: why the run ended; None while it goes on, or was killed.
-        non_finite: where a number stopped being finite, if one did.
-        config: what was asked for.
+        non_finite: where a number was not finite for the first time; None where all were.
+        config: the settings of the run.
         preprocessor: turns raw inputs into the model's; None where plain arrays were given.
-        loss: what was minimized.
+        loss: that was minimized.
         part: which the evaluation examples are: "test", "development", "training" or "given"; ""
             where there are none.
         examples: the evaluation examples as they are kept; None where there are none.
         class_names: of the labels.
         feature_names: of the entries of an input.
         data_name: of the data set.
-        data: what was given, whole.
+        data: all data that was given.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Subject:
 
     @functools.cached_property
     def evaluation(self) -> Evaluation:
-        """How the model does on the evaluation examples."""
+        """The errors of the model on the evaluation examples."""
         assert self.examples is not None
         return evaluate(self.model, self.examples, self.loss, self.preprocessor)
 
@@ -157,7 +157,7 @@ class Subject:
 
     @property
     def noun(self) -> str:
-        """What an example is: "example", "text", "sentence" or "window"."""
+        """The noun for one example: "example", "text", "sentence" or "window"."""
         return self.examples.noun if isinstance(self.examples, Dataset) else "example"
 
     def called(self, row: int) -> str:
@@ -172,7 +172,7 @@ class Subject:
         return self.examples.vocabularies[INPUTS].decode(self.inputs[row])
 
     def class_name(self, label: int) -> str:
-        """Return what a class is called."""
+        """Return the name of a class."""
         names = self.class_names
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
@@ -190,12 +190,12 @@ class Subject:
         return predicted, true
 
     def feature_name(self, i: int) -> str:
-        """Return what an entry of an input is called."""
+        """Return the name of an entry of an input."""
         names = self.feature_names
         return names[i] if names is not None and i < len(names) else f"x{i + 1}"
 
     def model_examples(self, rows: NDArray[np.intp]) -> tuple[object, jax.Array]:
-        """Return some examples as the model and the loss see them."""
+        """Return some examples as the model and the loss take them."""
         return ModelInputs(self.preprocessor).examples(self.inputs, self.targets, rows)
 
     @functools.cached_property
@@ -242,7 +242,7 @@ def gather(
     data: EvaluationData = None,
     loss: LossLike | None = None,
 ) -> Subject:
-    """Return what a report on a run is about.
+    """Return the subject of a report on a run.
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.

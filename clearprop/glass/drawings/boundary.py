@@ -39,23 +39,22 @@ def decision_boundary(
 ) -> Drawing:
     """Draw the decision boundary of a classifier over two inputs, and its hidden units' lines.
 
-    The color is the predicted class at each point, the heavy line is the decision boundary, and
-    each thin line is where one unit of the first layer has the total input w x + b = 0: with a
-    threshold there, the unit says on which side of that line a point lies. Of a model with more
-    inputs a section is drawn, through the mean of all others; examples lie before or behind it.
+    The color is the predicted class at each point, and the heavy line is the decision boundary. On
+    each thin line the total input w x + b of one unit of the first layer is 0: its sign shows on
+    which side of that line a point lies. For a model with more than two inputs the drawing is a
+    section, on which all other inputs have their mean.
 
     Args:
         model: takes rows of numbers and gives one output, or one for each class.
         data: a data set, its splits (of which the training part is drawn), or (x, labels).
-        features: the two inputs to draw over, by number or by name; the first two where None. Of
-            more inputs it is a section through the mean of the others.
+        features: the two inputs to draw over, by number or by name; the first two where None.
         threshold: of a single output; 0 before the sigmoid, 0.5 after it.
         preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
-        ConfigurationError: there are no such features, or the targets are no classes.
+        ConfigurationError: there are no such features, or the targets are not classes.
         ModelError: the model has no values.
-        ShapeError: the inputs are no rows of two numbers at least.
+        ShapeError: the inputs are not rows of at least two numbers.
 
     >>> from clearprop import models
     >>> from clearprop.data import load
@@ -109,8 +108,8 @@ def decision_boundary(
 
 
 SECTION = (
-    "It is a section: all other inputs have their mean, so that an example may seem to lie on the "
-    "wrong side although its predicted class is right."
+    "It is a section: all other inputs have their mean, so an example with a right prediction may "
+    "seem to lie on the wrong side."
 )
 
 
@@ -160,19 +159,20 @@ def linear_boundary(
     feature_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Drawing:
-    """Draw two classes and a linear boundary w x + b = 0, with the proof where none separates them.
+    """Draw two classes and a linear boundary w x + b = 0, or the proof that none separates them.
 
-    With one or two inputs the drawing shows everything. With more, the boundary is seen from its
-    edge: the horizontal axis is the distance from it, (w x + b) / |w|, the vertical axis is the
-    direction along it in which the examples differ most. An example on the wrong side in the
-    drawing is on the wrong side of the boundary.
+    With one or two inputs the drawing shows all of them. With more inputs, the horizontal axis is
+    the distance from the boundary, (w x + b) / |w|, and the vertical axis is the direction along
+    the boundary in which the examples differ most. So an example on the wrong side in the drawing
+    is on the wrong side of the boundary.
 
     Args:
         inputs: the examples, (N, F).
         labels: 0 or 1, (N,).
         weights: w, (F,).
         bias: b.
-        conflict: weights of the examples, (N,), by which the mean of each class is the same point.
+        conflict: weights of the examples, (N,), with which both classes have the same mean; None
+            where a boundary may separate the classes.
         feature_names: of the inputs.
         class_names: of the two labels.
 
@@ -211,14 +211,14 @@ def linear_boundary(
     return Drawing(
         "No linear boundary separates the classes",
         figure,
-        "The star is a weighted mean of the examples of either class that are joined to it. It "
-        "would have to lie on both sides of a linear boundary, so there is none. The heavy line "
+        "The star is a weighted mean of the examples that are joined to it, for each class alone. "
+        "It would have to lie on both sides of a linear boundary, so there is none. The heavy line "
         "is the last boundary of the perceptron; a ring marks a wrong prediction.",
     )
 
 
 def _tinted(fields: list[Floats]) -> Floats:
-    """Return colors of the classes, (S, S, 3), fuller where the prediction is surer."""
+    """Return colors of the classes, (S, S, 3), stronger where the margin is larger."""
     from matplotlib.colors import to_rgb
 
     scores = [-fields[0], fields[0]] if len(fields) == 1 else fields
@@ -246,7 +246,7 @@ def _seen_edgewise(
         return points @ directions.T, named, np.zeros(2), b
     unit = w / length
     along = centered - np.outer(centered @ unit, unit)
-    # Nearly flat sets leave nothing along the boundary; the second axis is then nearly constant.
+    # Where all examples lie on one line across the boundary, the second axis is nearly constant.
     spread = np.linalg.svd(along, full_matrices=False)[2][0]
     places = np.column_stack([points @ unit + b / length, centered @ spread])
     return (
