@@ -85,7 +85,11 @@ def _two_inputs(subject: Subject) -> BoundarySection:
         height=450,
     )
     field, levels = _field(subject, surface.outputs[::-1])  # row 0 of a picture is its top
-    _paint(chart, field)
+    (left, right), (bottom, top) = chart.px(chart.x), chart.py(chart.y)
+    chart.parts.append(
+        f'<image class="signal" x="{left:g}" y="{top:g}" width="{right - left:g}" '
+        f'height="{bottom - top:g}" preserveAspectRatio="none" href="{data_address(field)}"/>'
+    )
     chart.axes(*names, grid=False)
     has_units = _unit_lines(subject, chart, surface.inputs)
     for level in levels:
@@ -128,21 +132,15 @@ def _pale(field: Floats) -> NDArray[np.uint8]:
     return diverging(field, 1.7 * largest(field))
 
 
-def _paint(chart: Chart, pixels: NDArray[np.uint8]) -> None:
-    wide = chart.width - chart.left - chart.right
-    high = chart.height - chart.top - chart.bottom
-    chart.parts.append(
-        f'<image class="signal" x="{chart.left:g}" y="{chart.top:g}" width="{wide:g}" '
-        f'height="{high:g}" preserveAspectRatio="none" href="{data_address(pixels)}"/>'
-    )
-
-
 def _contour(chart: Chart, field: Floats) -> None:
     """Draw the zero line of a field by marching squares: a short line in each cell."""
-    columns = np.linspace(chart.left, chart.width - chart.right, field.shape[1])
-    rows = np.linspace(chart.top, chart.height - chart.bottom, field.shape[0])
+    (left, right), (bottom, top) = chart.px(chart.x), chart.py(chart.y)
+    columns = np.linspace(left, right, field.shape[1])
+    rows = np.linspace(top, bottom, field.shape[0])
     strokes = []
-    for i, j in np.argwhere(_is_crossed(field)):
+    on = field >= 0
+    cells = np.stack([on[:-1, :-1], on[:-1, 1:], on[1:, 1:], on[1:, :-1]])
+    for i, j in np.argwhere(cells.any(axis=0) & ~cells.all(axis=0)):
         corners = [(i, j), (i, j + 1), (i + 1, j + 1), (i + 1, j)]
         crossings = []
         for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
@@ -155,12 +153,6 @@ def _contour(chart: Chart, field: Floats) -> None:
         strokes += [f"M{p}L{q}" for p, q in zip(crossings[::2], crossings[1::2], strict=True)]
     if strokes:
         chart.parts.append(f'<path class="boundary" d="{"".join(strokes)}"/>')
-
-
-def _is_crossed(field: Floats) -> NDArray[np.bool_]:
-    on = field >= 0
-    together = np.stack([on[:-1, :-1], on[:-1, 1:], on[1:, 1:], on[1:, :-1]])
-    return np.asarray(together.any(axis=0) & ~together.all(axis=0))
 
 
 def _unit_lines(subject: Subject, chart: Chart, grid: Floats) -> bool:

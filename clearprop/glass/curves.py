@@ -204,21 +204,22 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
     """
     if subject.loss.name == "perceptron":
         return _of_corrections(subject)
+    held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
+    remark = ""
     if not np.isfinite(subject.history.development_error).any():
-        return [
-            _of_objective(subject.history.objective, "more epochs may help", faults),
+        remark = (
             "No examples were held out, so the curves cannot show whether the network learned "
-            "the rule or memorized the examples.",
-        ]
+            "the rule or memorized the examples."
+        )
+    elif held_out == 1:
+        remark = (
+            f"The development part is a single {subject.noun}: its error says nothing about "
+            "others, and nothing about overfitting. Hold out more."
+        )
+    if remark:
+        return [_of_objective(subject.history.objective, "more epochs may help", faults), remark]
     best, end = best_of(subject.history, subject.stopped) or (0, 0)
     waited = end - best
-    held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
-    if held_out == 1:
-        return [
-            _of_objective(subject.history.objective, "more epochs may help", faults),
-            f"The development part is a single {subject.noun}: its error says nothing about "
-            "others, and nothing about overfitting. Hold out more.",
-        ]
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
     objective = _of_objective(subject.history.objective, hope, faults)
     said = [objective, *_of_errors(subject, waited, faults)]

@@ -104,15 +104,12 @@ def weight_table(subject: Subject) -> WeightTable | None:
     inputs = np.sort(heaviest(weight.T, MOST_INPUTS))
     units = np.sort(heaviest(weight, MOST_UNITS))
     limit = largest(weight) or 1.0
+    digits = ".2f" if limit >= 0.1 else ".1g"
     rows = tuple(
         (
             subject.feature_name(int(i)),
-            tuple((_short(w, limit), float(w / limit)) for w in weight[i, units]),
+            tuple((format(w, digits), float(w / limit)) for w in weight[i, units]),
         )
         for i in inputs
     )
     return WeightTable(path, rows, len(units), weight.shape[1], len(weight) - len(inputs))
-
-
-def _short(weight: float, limit: float) -> str:
-    return f"{weight:.2f}" if limit >= 0.1 else f"{weight:.1g}"

@@ -5,7 +5,7 @@ Shape letters: T snapshots, B bins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -87,7 +87,8 @@ def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = Fal
     # An even number of bins around zero, so that both sides can be compared.
     most = max((v.size for v in counted.values()), default=0)
     bins = int(np.clip(2 * most ** (1 / 3), LEAST_BINS, MOST_BINS)) // 2 * 2
-    bend = max(_middle(counted.values()), far / 1e6) if bent else None
+    medians = [float(np.median(np.abs(v))) for v in counted.values() if v.size]
+    bend = max(min(medians, default=0.0), far / 1e6) if bent else None
     side = np.linspace(-1 if low < 0 else 0, 1, bins + 1)
     edges = far * side if bend is None else bend * np.sinh(np.arcsinh(far / bend) * side)
     edges[[0, -1]] = far * side[[0, -1]]  # sinh(arcsinh(x)) may differ in the last bit
@@ -103,11 +104,6 @@ def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = Fal
         np.array([(v == 0).mean() if v.size else np.nan for v in flat.values()]),
         bend,
     )
-
-
-def _middle(arrays: Iterable[Floats]) -> float:
-    """Return the smallest of the median sizes of some arrays."""
-    return min((float(np.median(np.abs(v))) for v in arrays if v.size), default=0.0)
 
 
 def distributions_of(
