@@ -14,12 +14,12 @@ from clearprop.glass.curves import best_epoch, curves_section, reading
 from clearprop.glass.subject import Subject, gather
 from clearprop.nn import find_loss
 from clearprop.training import History
-from tests.glass.conftest import Told
+from tests.glass.conftest import Reported
 
 
 @pytest.fixture
-def of(tell: Callable[[str], Told]) -> Callable[..., Subject]:
-    base = gather(tell("iris").run)
+def of(report_of: Callable[[str], Reported]) -> Callable[..., Subject]:
+    base = gather(report_of("iris").run)
 
     def subject(objective: Any, training: Any, development: Any = None) -> Subject:
         n = len(objective)

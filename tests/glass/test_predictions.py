@@ -1,4 +1,4 @@
-"""Words and years stand where they belong; places of sequences are told apart by their labels."""
+"""Predictions in a report: words and years are named, and labeled places of sequences count."""
 
 from __future__ import annotations
 

@@ -84,12 +84,12 @@ def map_of(
 
     Raises:
         ConfigurationError: there is no such layer; the nearest is suggested.
-        ModelError: nothing attends in this model, or this layer does not.
+        ModelError: the model has no attention layer, or this layer is of another kind.
     """
     found = attention_of(model, one_example(x, example, "attention maps"))
     if not found:
         raise ModelError(
-            "nothing attends in this model",
+            "this model has no attention layer",
             given=type(model).__name__,
             expected="a MultiHeadAttention, an Attention or an AttentiveDecoder in it",
         )
@@ -99,7 +99,7 @@ def map_of(
     if path not in nn.modules(model):
         raise unknown_name("attention layer", path, found)
     raise ModelError(
-        "this layer does not attend",
+        "this layer is no attention layer",
         where=path,
         given=type(nn.layer_at(model, path)).__name__,
         expected=" or ".join(map(repr, found)),
@@ -129,7 +129,7 @@ def attention_maps(
 
     Raises:
         ConfigurationError: there is no such layer or example; the nearest path is suggested.
-        ModelError: nothing attends in this model, or this layer does not.
+        ModelError: the model has no attention layer, or this layer is of another kind.
         ShapeError: the inputs do not fit the model.
 
     >>> model = models.GPT(7, 16, 8, layers=2, heads=2).init(0)

@@ -1,4 +1,4 @@
-"""The states of a model along its training, and the examples that it is looked at with."""
+"""The states of a model along its training, and the examples for its drawings."""
 
 from __future__ import annotations
 
