@@ -199,7 +199,7 @@ def _transcripts(
         new = (dataset.test or dataset).preprocessed(preprocessor)
     rows = kind.of(values).transcripts(model, preprocessor, new)
     table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([("example", "answer"), *rows])
+    csv.writer(table, lineterminator="\n").writerows([("example", "prediction"), *rows])
     return table.getvalue(), len(rows)
 
 
@@ -222,26 +222,26 @@ def _words(part: data.Dataset) -> Words | None:
 
 
 def as_tags(outputs: NDArray[np.generic], words: Words, names: tuple[str, ...]) -> str:
-    """Return a tag for each word of each text as a table: number of the text, word, answer.
+    """Return a tag for each word of each text as a table: number of the text, word, predicted tag.
 
     >>> as_tags(np.array([[[0.0, 1.0], [1.0, 0.0]]]), [["go"]], ("noun", "verb")).splitlines()
-    ['text,word,answer', '1,go,verb']
+    ['text,word,prediction', '1,go,verb']
     """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["text", "word", "answer"])
-    answers = np.asarray(outputs).argmax(axis=-1)
-    for number, (text, row) in enumerate(zip(words, answers, strict=True), start=1):
-        for word, answer in zip(text, row, strict=False):
-            writer.writerow([number, word, names[answer]])
+    writer.writerow(["text", "word", "prediction"])
+    predictions = np.asarray(outputs).argmax(axis=-1)
+    for number, (text, row) in enumerate(zip(words, predictions, strict=True), start=1):
+        for word, prediction in zip(text, row, strict=False):
+            writer.writerow([number, word, names[prediction]])
     return table.getvalue()
 
 
 def as_csv(outputs: NDArray[np.generic], loss: nn.Loss, names: tuple[str, ...] | None) -> str:
-    """Return outputs as a table: the answers, and of classes how probable each is.
+    """Return outputs as a table: the predictions, and the probability of each class.
 
     >>> as_csv(np.array([[0.0, 1e3]]), nn.find_loss("cross_entropy"), ("rain", "sun")).splitlines()
-    ['answer,rain,sun', 'sun,0,1']
+    ['prediction,rain,sun', 'sun,0,1']
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -254,18 +254,18 @@ def _rows(
 ) -> Iterator[list[str]]:
     if loss.task != "classification" or names is None:
         width = outputs.shape[1] if outputs.ndim > 1 else 1
-        yield ["answer"] if width == 1 else [f"answer{index + 1}" for index in range(width)]
+        yield ["prediction"] if width == 1 else [f"prediction{index + 1}" for index in range(width)]
         yield from ([f"{value:.7g}" for value in row] for row in outputs.reshape(-1, width))
         return
     if loss.threshold is not None:
-        answers = (outputs[:, 0] >= loss.threshold).astype(int)
+        predictions = (outputs[:, 0] >= loss.threshold).astype(int)
     else:
-        answers = outputs.argmax(axis=1)
+        predictions = outputs.argmax(axis=1)
     chances = _chances(outputs, loss)
-    yield ["answer", *(names if chances is not None else ())]
-    for index, answer in enumerate(answers):
+    yield ["prediction", *(names if chances is not None else ())]
+    for index, prediction in enumerate(predictions):
         row = [] if chances is None else [f"{chance:.7g}" for chance in chances[index]]
-        yield [names[answer], *row]
+        yield [names[prediction], *row]
 
 
 def _chances(outputs: NDArray[np.float64], loss: nn.Loss) -> NDArray[np.float64] | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from clearprop.glass.wording import number
 
 FEWEST_DECADES = 3
-"""With fewer powers of ten on the scale, small differences would look large."""
+"""On a scale with fewer powers of ten, small differences look large."""
 
 
 class Bars(NamedTuple):

@@ -1,25 +1,66 @@
 """The geometry of decision boundaries: fields that are zero on them, and lines of hidden units.
 
-Shape letters: N examples, F features, H units, K classes.
+Shape letters: N examples, F features, H units, K classes, S points along a side of a grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
+from clearprop.glass.capture import outer_layers
 
 MOST_UNITS = 12
 
 Floats = NDArray[np.float64]
 
 
+class Surface(NamedTuple):
+    """A grid over two inputs of a model, and the model's outputs on it.
+
+    Attributes:
+        inputs: points as the model takes them, (S, S, F): the first shown input grows along the
+            second axis, the second shown input along the first axis.
+        outputs: of the model, (S, S, K).
+    """
+
+    inputs: Floats
+    outputs: Floats
+
+
+def outputs_over(model: nn.Module, points: Floats, shown: Sequence[int], side: int) -> Surface:
+    """Return a model's outputs on a grid around some points; other inputs have their mean.
+
+    Args:
+        model: takes rows of numbers.
+        points: inputs as the model takes them, (N, F).
+        shown: the numbers of the two inputs that the grid spans.
+        side: S.
+    """
+    across, up = np.linspace(*frame(points[:, shown]), side).T
+    inputs = np.tile(points.mean(axis=0), (side, side, 1))
+    inputs[..., shown] = np.stack(np.meshgrid(across, up), axis=-1)
+    outputs = forward(model, inputs.reshape(side * side, -1).astype(np.float32))
+    return Surface(inputs, np.asarray(outputs, np.float64).reshape(side, side, -1))
+
+
+@jax.jit
+def forward(model: nn.Module, x: jax.Array) -> jax.Array:
+    """Return the outputs of a model in evaluation, compiled."""
+    outputs: jax.Array = model(x)
+    return outputs
+
+
 def margins(outputs: Floats, threshold: float = 0.0) -> list[Floats]:
     """Return the fields whose zero lines are decision boundaries.
 
-    One output is above or below the threshold; of two classes there is one boundary, of more one
-    around each class: its output less the greatest of the others.
+    A single output has its boundary at the threshold. Two outputs have one boundary; more outputs
+    have one around each class, whose field is its output less the greatest of the others.
 
     Args:
         outputs: (..., K).
@@ -41,21 +82,23 @@ def margins(outputs: Floats, threshold: float = 0.0) -> list[Floats]:
 def first_units(model: nn.Module) -> tuple[Floats, Floats] | None:
     """Return weights (F, H) and biases (H,) of the first layer, where others follow it.
 
-    None where the first layer with parameters is not fully or partially connected, or is all there
-    is: its lines are then the boundary itself.
+    Return None where the first layer with parameters is not fully or partially connected, or is
+    the only one: then its lines are the boundary itself.
     """
-    leaves = [
-        layer
-        for layer in nn.modules(model).values()
-        if nn.parameters(layer)
-        and not any(path and nn.parameters(inner) for path, inner in nn.modules(layer).items())
-    ]
-    if len(leaves) < 2 or not isinstance(leaves[0], nn.Linear | nn.PartiallyConnected):
+    layers = weighted_layers(model)
+    if len(layers) < 2 or not isinstance(layers[0][1], nn.Linear | nn.PartiallyConnected):
         return None
-    first = leaves[0]
+    first = layers[0][1]
     weight = first.matrix() if isinstance(first, nn.PartiallyConnected) else first.weight
     bias = np.zeros(first.out_features) if first.bias is None else first.bias
     return np.asarray(weight, np.float64), np.asarray(bias, np.float64)
+
+
+def weighted_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return path and layer of every layer with parameters that holds no other such layer."""
+    found = {path: m for path, m in nn.modules(model).items() if nn.parameters(m)}
+    outer = outer_layers(found)
+    return [(path, layer) for path, layer in found.items() if path not in outer]
 
 
 def frame(points: Floats) -> tuple[Floats, Floats]:
@@ -65,6 +108,6 @@ def frame(points: Floats) -> tuple[Floats, Floats]:
     return low - room, high + room
 
 
-def heaviest(weights: Floats) -> NDArray[np.intp]:
-    """Return the numbers of the units (F, H) with the longest weight vectors, at most 12."""
-    return np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:MOST_UNITS]
+def heaviest(weights: Floats, most: int = MOST_UNITS) -> NDArray[np.intp]:
+    """Return the numbers of the units (F, H) with the longest weight vectors, longest first."""
+    return np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:most]

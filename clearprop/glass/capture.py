@@ -6,7 +6,7 @@ Shape letters: B examples.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ Array = jax.Array
 Numbers = NDArray[np.float32]
 
 FORM = (nn.Flatten, nn.Reshape, nn.Dropout, nn.Sequential)
-"""Layers that pass their input on as it is or in another shape, or only hold other layers."""
+"""Layers that return their input as it is or in another shape, or only hold other layers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,9 @@ class LayerCapture:
     Attributes:
         path: of the layer; the model itself has ``""``.
         kind: the layer's class, or the activation's name.
-        call: which call of the layer in this pass it is, from 1.
-        value: the output, an array, or a tree of arrays where a layer has several.
-        error: dE/d output, shaped like the value; zeros where the output does not reach E, None
+        call: the number of the call of this layer in the pass, from 1.
+        value: the output: an array, or a tree of arrays where a layer has several.
+        error: dE/d output, shaped like the value; zeros where E does not depend on the output, None
             where there is no error signal (integers, values inside a compiled loop).
     """
 
@@ -108,11 +108,11 @@ def capture(model: nn.Module, x: object, y: Array, loss: LossLike) -> Capture:
     """Return every layer's output and error signal, and every gradient, for some examples.
 
     The error signal of an output h is dE/dh, where E is the mean loss of the examples. So with B
-    examples the error signal of each is 1/B of that with this example alone. The model is called
-    as in evaluation, and needs no change.
+    examples, the error signal of each is 1/B of its error signal alone. The model is called as in
+    evaluation, and needs no change.
 
     A capture is a JAX tree: under ``jax.jit`` (with ``static_argnums=3``) one compiled call
-    computes the same numbers, which is faster for a model with many layers.
+    computes the same numbers, and is faster for a model with many layers.
 
     Args:
         model: with values in its parameters.
@@ -160,7 +160,7 @@ class LayerSignal:
     """The outputs and error signals of one call of a layer that holds no other layer.
 
     Attributes:
-        label: the layer's path; for a layer that is called several times with the layer before it.
+        label: the layer's path; with the layer before it, where the layer is called several times.
         path: of the layer.
         kind: the layer's class, or the activation's name.
         module: the layer; None for a layer that is made during the pass.
@@ -192,19 +192,18 @@ def inner_layers(model: nn.Module, seen: Capture) -> list[LayerSignal]:
     ['layers.1', 'layers.2']
     """
     known = nn.modules(model)
-    paths = {layer.path for layer in seen}
-    around = {path for path in paths for p in paths if p != path and p.startswith(_below(path))}
+    outer = outer_layers({layer.path for layer in seen})
     calls = Counter(layer.path for layer in seen)
     found, before = [], "the input"
     for layer in seen:
         module = known.get(layer.path)
-        if layer.path in around or isinstance(module, FORM) or not jax.tree.leaves(layer.value):
+        if layer.path in outer or isinstance(module, FORM) or not jax.tree.leaves(layer.value):
             continue
         path = layer.path or layer.kind
         label = path if calls[layer.path] == 1 else f"{path} after {before}"
         if not isinstance(module, nn.Activation):
             before = path
-        # Of a layer that returns its state too, the output is the first.
+        # A layer that returns its state too has its output in the first place.
         value = plain(jax.tree.leaves(layer.value)[0])
         error = jax.tree.leaves(layer.error, is_leaf=lambda leaf: leaf is None)[0]
         error = None if error is None else plain(error)
@@ -212,8 +211,17 @@ def inner_layers(model: nn.Module, seen: Capture) -> list[LayerSignal]:
     return found
 
 
-def _below(path: str) -> str:
-    return f"{path}." if path else ""
+def outer_layers(paths: Collection[str]) -> set[str]:
+    """Return those of some layers' paths that hold others of them.
+
+    >>> sorted(outer_layers(["", "layers.0", "layers.0.cell", "layers.1"]))
+    ['', 'layers.0']
+    """
+    return {
+        path
+        for path in paths
+        if any(inner != path and inner.startswith(f"{path}." if path else "") for inner in paths)
+    }
 
 
 def plain(array: Array) -> Numbers:
@@ -222,7 +230,7 @@ def plain(array: Array) -> Numbers:
     return np.asarray(array.astype(jnp.float32) if is_floating else array)
 
 
-# It runs a few times, so optimizing it would take longer than it saves.
+# It runs only a few times, so optimizing it takes longer than it saves.
 compiled_capture = jax.jit(
     capture, static_argnums=3, compiler_options={"xla_backend_optimization_level": 0}
 )

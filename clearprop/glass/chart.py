@@ -16,7 +16,7 @@ Points = NDArray[np.number]
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Return round numbers from low to high, not more than so many.
+    """Return round numbers from low to high, at most a given count.
 
     >>> ticks(0, 10, most=6), ticks(0.13, 0.97, most=5)
     ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [0.2, 0.4, 0.6, 0.8])
@@ -45,14 +45,38 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [t for t in found if low * 0.999 <= t <= high * 1.001]
 
 
+def mark(px: float, py: float, kind: str, word: str = "", r: float = 4, shape: int = 0) -> Markup:
+    """Return a mark as SVG: disk, square, triangle, diamond, cross or down triangle, 0 to 5.
+
+    >>> mark(8, 8, "dot")
+    Markup('<circle class="dot" cx="8.0" cy="8.0" r="4"></circle>')
+    """
+    arm = f"{r / 1.5:.2f}"
+    path = {
+        1: f"M{px - r:.1f} {py - r:.1f}h{2 * r:g}v{2 * r:g}h{-2 * r:g}Z",
+        2: f"M{px:.1f} {py - 1.2 * r:.1f}l{1.2 * r:g} {2.1 * r:g}h{-2.4 * r:g}Z",
+        3: f"M{px:.1f} {py - 1.3 * r:.1f}l{1.3 * r:g} {1.3 * r:g}l{-1.3 * r:g} {1.3 * r:g}"
+        f"l{-1.3 * r:g} {-1.3 * r:g}Z",
+        4: f"M{px - r / 3:.1f} {py - r:.1f}h{arm}v{arm}h{arm}v{arm}h-{arm}v{arm}h-{arm}v-{arm}"
+        f"h-{arm}v-{arm}h{arm}Z",
+        5: f"M{px:.1f} {py + 1.2 * r:.1f}l{1.2 * r:g} {-2.1 * r:g}h{-2.4 * r:g}Z",
+    }.get(shape)
+    title = f"<title>{escape(word)}</title>" if word else ""
+    if path is None:
+        return Markup(
+            f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{r:g}">{title}</circle>'
+        )
+    return Markup(f'<path class="{kind}" d="{path}">{title}</path>')
+
+
 @dataclass
 class Chart:
-    """A picture with two axes, drawn element by element and then taken as `svg`.
+    """A picture with two axes, drawn element by element; `svg` is the result.
 
     Attributes:
-        x: from where to where the horizontal axis goes.
-        y: from where to where the vertical axis goes.
-        title: what is read out to people who do not see it.
+        x: the ends of the horizontal axis.
+        y: the ends of the vertical axis.
+        title: the description for screen readers.
         log: whether the vertical axis is logarithmic.
         width: of the whole, in pixels of the picture.
         height: of the whole.
@@ -112,7 +136,7 @@ class Chart:
         )
 
     def line(self, x: Points, y: Points, kind: str, marks: Sequence[str] | None = None) -> None:
-        """Draw a line through points that are finite; marks are the words for each of them."""
+        """Draw a line through the finite points; `marks` are texts that points show on hover."""
         known = np.isfinite(y)
         xs, ys = self.px(x[known]), self.py(y[known])
         path = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(xs, ys, strict=True))
@@ -123,15 +147,14 @@ class Chart:
             for a, b, word in zip(xs, ys, words, strict=True):
                 self.point(a, b, f"mark {kind}", word, 3)
 
-    def point(self, px: float, py: float, kind: str, word: str = "", radius: float = 4) -> None:
-        """Draw a disk at a place given in pixels, with words for the pointer."""
-        title = f"<title>{escape(word)}</title>" if word else ""
-        self.parts.append(
-            f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{radius:g}">{title}</circle>'
-        )
+    def point(
+        self, px: float, py: float, kind: str, word: str = "", radius: float = 4, shape: int = 0
+    ) -> None:
+        """Draw a mark at a place given in pixels, with a text to show on hover; see `mark`."""
+        self.parts.append(mark(px, py, kind, word, radius, shape))
 
     def band(self, x: Points, low: Points, high: Points, kind: str) -> None:
-        """Fill the room between two lines."""
+        """Fill the area between two lines."""
         there = [f"{a:.1f} {b:.1f}" for a, b in zip(self.px(x), self.py(high), strict=True)]
         back = [f"{a:.1f} {b:.1f}" for a, b in zip(self.px(x), self.py(low), strict=True)]
         self.parts.append(f'<path class="band {kind}" d="M{"L".join(there + back[::-1])}Z"/>')
@@ -154,7 +177,7 @@ class Chart:
     @property
     def svg(self) -> Markup:
         """The whole as an inline SVG element."""
-        # Every text that comes from outside was escaped as it came in.
+        # Every text from outside was escaped where it was added.
         return Markup(
             f'<svg class="chart" viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
             f'aria-label="{escape(self.title)}">{"".join(self.parts)}</svg>'

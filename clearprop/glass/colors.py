@@ -1,7 +1,7 @@
 """The colors of the pictures: safe for color-blind eyes, and still ordered when printed in gray.
 
-Zero is near white; negative numbers grow dark blue, positive ones orange. The blue end is darker
-than the orange one, so that the two can be told apart in gray.
+Zero is near white; negative numbers become dark blue, positive ones orange. The blue end is darker
+than the orange end, so that the two differ in gray.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def diverging(values: NDArray[np.number], limit: float | None = None) -> Pixels:
         limit: the absolute value that gets the full color; None takes the largest one.
 
     Returns:
-        uint8, shaped like the values with an axis of three; what is not finite is gray.
+        uint8, shaped like the values with a last axis of three; numbers that are not finite are
+        gray.
 
     >>> diverging(np.array([-1.0, 0.0, 1.0])).tolist()
     [[8, 40, 88], [247, 247, 245], [176, 66, 6]]
@@ -62,10 +63,14 @@ def gray(values: NDArray[np.number]) -> Pixels:
     >>> gray(np.array([[[0.0], [2.0]]])).ravel().tolist()
     [0, 255]
     """
+    return np.round(stretched(values) * 255).astype(np.uint8)
+
+
+def stretched(values: NDArray[np.number]) -> NDArray[np.float64]:
+    """Return numbers scaled so that the least becomes 0 and the largest 1."""
     values = np.asarray(values, np.float64)
-    low = float(values.min())
-    width = float(values.max()) - low
-    return np.round((values - low) / (width or 1.0) * 255).astype(np.uint8)
+    low = values.min()
+    return np.asarray((values - low) / ((values.max() - low) or 1.0))
 
 
 def _ramp(

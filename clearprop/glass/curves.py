@@ -13,6 +13,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from clearprop.data.sources import evenly_spaced
 from clearprop.glass.chart import Chart
 from clearprop.glass.diagnosis.shapes import WAITED, best_of, chance, gap, objective_shape
 from clearprop.glass.subject import Subject
@@ -22,20 +23,20 @@ MARKED_POINTS = 40
 BINS = 200
 LOG_RANGE = 20.0
 FEW = 30
-"""Held-out examples below which their error is only a hint."""
+"""With fewer held-out examples, their error is only a hint."""
 
 
 @dataclass(frozen=True)
 class CurvesSection:
-    """What the report shows of the learning curves.
+    """The part of the report about the learning curves.
 
     Attributes:
         objective: the chart of the loss.
         error: the chart of training and development error.
         reading: what the shapes of the curves say, sentence by sentence.
         rows: the numbers of some epochs, (epoch, objective, training, development) as text.
-        has_development: whether anything was held out.
-        error_name: what the error is called.
+        has_development: whether there are development examples.
+        error_name: of the loss.
     """
 
     objective: Markup
@@ -53,22 +54,20 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
         subject: the run.
         faults: the kinds that its diagnosis has found.
     """
-    history = subject.history
-    if not len(history):
+    if not len(subject.history):
         return None
-    has_development = bool(np.isfinite(history.development_error).any())
     return CurvesSection(
         objective=_objective_chart(subject),
         error=_error_chart(subject),
         reading=tuple(reading(subject, faults)),
         rows=tuple(_rows(subject)),
-        has_development=has_development,
+        has_development=bool(np.isfinite(subject.history.development_error).any()),
         error_name=subject.loss.error_name,
     )
 
 
 def best_epoch(subject: Subject) -> int | None:
-    """Return the epoch with the lowest development error; the objective decides ties."""
+    """Return the epoch with the lowest development error; of equal ones, the lowest objective."""
     places = best_of(subject.history, subject.stopped)
     return int(subject.history.epoch[places[0]]) if places is not None else None
 
@@ -80,108 +79,96 @@ def error_text(subject: Subject, value: float) -> str:
 
 def _objective_chart(subject: Subject) -> Markup:
     history = subject.history
-    last = float(history.epoch[-1])
-    batches = _spread_of_batches(subject)
-    shown = [history.objective, history.development_objective, *batches[1:]]
-    span, log = _range(shown)
+    places, low, high = _spread_of_batches(subject)
+    span, log = _range([history.objective, history.development_objective, low, high])
+    last = int(history.epoch[-1])
     chart = Chart(
-        (0.0, last),
+        (0.0, float(last)),
         span,
-        f"Objective over {count(int(last), 'epoch')}: {number(history.objective[0])} at first, "
+        f"Objective over {count(last, 'epoch')}: {number(history.objective[0])} at first, "
         f"{number(history.objective[-1])} at last",
         log,
         right=106,
     )
     chart.axes("epoch", f"objective ({subject.loss.name.replace('_', ' ')})")
-    if len(batches[0]):
-        chart.band(*batches, "batches")
-    ends = [_draw(chart, subject, history.objective, "training", "training", middle=True)]
-    if np.isfinite(history.development_objective).any():
-        ends.append(
-            _draw(chart, subject, history.development_objective, "development", "development")
-        )
-    chart.end_labels([end for end in ends if end is not None])
+    if len(places):
+        chart.band(places, low, high, "batches")
+    _draw(chart, history.epoch, history.objective, history.development_objective)
     return chart.svg
 
 
 def _error_chart(subject: Subject) -> Markup:
     history = subject.history
-    last = float(history.epoch[-1])
-    shares = subject.loss.task == "classification"
-    factor = 100.0 if shares else 1.0
+    is_fraction = subject.loss.task == "classification"
+    factor = 100.0 if is_fraction else 1.0
     training, development = history.training_error * factor, history.development_error * factor
-    span, log = _range([training, development], from_zero=shares)
-    chart = Chart(
-        (0.0, last),
-        span,
-        f"Training and development {subject.loss.error_name} over {count(int(last), 'epoch')}",
-        log,
-        right=106,
-    )
-    chart.axes("epoch", subject.loss.error_name, unit=" %" if shares else "")
+    span, log = _range([training, development], from_zero=is_fraction)
+    last = int(history.epoch[-1])
+    title = f"Training and development {subject.loss.error_name} over {count(last, 'epoch')}"
+    chart = Chart((0.0, float(last)), span, title, log, right=106)
+    chart.axes("epoch", subject.loss.error_name, unit=" %" if is_fraction else "")
     best = best_epoch(subject)
-    at_best = development[history.epoch == best] if best is not None else np.zeros(0)
-    if best is not None and len(at_best) and math.isfinite(at_best[0]):
-        px, py = float(chart.px(best)), float(chart.py(at_best[0]))
-        low = chart.height - chart.bottom
-        chart.parts.append(f'<path class="best" d="M{px:.1f} {chart.top:g}V{low:g}"/>')
+    lowest = development[history.epoch == best]
+    if best is not None and np.isfinite(lowest).any():
+        px, py = float(chart.px(best)), float(chart.py(lowest[0]))
+        bottom = chart.height - chart.bottom
+        chart.parts.append(f'<path class="best" d="M{px:.1f} {chart.top:g}V{bottom:g}"/>')
         chart.point(px, py, "ring", f"best epoch: {best}", 7)
-        left = px > chart.width * 0.6
-        chart.text(px + (-7 if left else 7), chart.top + 9, f"best: epoch {best}", "name best-name",
-                   "end" if left else "start")  # fmt: skip
-    ends = [_draw(chart, subject, training, "training", "training", middle=True)]
-    if np.isfinite(development).any():
-        ends.append(_draw(chart, subject, development, "development", "development"))
-    chart.end_labels([end for end in ends if end is not None])
+        side, anchor = (-7, "end") if px > chart.width * 0.6 else (7, "start")
+        chart.text(px + side, chart.top + 9, f"best: epoch {best}", "name best-name", anchor)
+    _draw(chart, history.epoch, training, development)
     return chart.svg
 
 
 def _draw(
     chart: Chart,
-    subject: Subject,
-    values: NDArray[np.floating],
-    name: str,
-    kind: str,
-    middle: bool = False,
-) -> tuple[float, str, str] | None:
-    """Draw one curve; what was measured during an epoch is drawn at its middle."""
-    epochs = subject.history.epoch
-    if not np.isfinite(values).any():
-        return None
-    keep = _thinned(len(epochs))
-    xs = epochs[keep] - (0.5 if middle else 0.0)
-    marks = None
-    if len(keep) <= MARKED_POINTS:
-        marks = [f"{name}, epoch {e}: {number(v, 4)}" for e, v in zip(epochs[keep], values[keep],
-                                                                     strict=True)]  # fmt: skip
-    chart.line(xs, values[keep], kind, marks)
-    return float(values[np.isfinite(values)][-1]), name, kind
+    epochs: NDArray[np.integer],
+    training: NDArray[np.floating],
+    development: NDArray[np.floating],
+) -> None:
+    """Draw both curves, each with its name at its end."""
+    ends = []
+    # Training values are measured during an epoch, so they are drawn at its middle.
+    for name, values, back in (("training", training, 0.5), ("development", development, 0.0)):
+        finite = values[np.isfinite(values)]
+        if not len(finite):
+            continue
+        keep = _thinned(len(epochs))
+        marks = None
+        if len(keep) <= MARKED_POINTS:
+            marks = [
+                f"{name}, epoch {epoch}: {number(value, 4)}"
+                for epoch, value in zip(epochs[keep], values[keep], strict=True)
+            ]
+        chart.line(epochs[keep] - back, values[keep], name, marks)
+        ends.append((float(finite[-1]), name, name))
+    chart.end_labels(ends)
 
 
 def _thinned(n: int, most: int = 400) -> NDArray[np.intp]:
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp))
+    return evenly_spaced(np.arange(n), most).astype(np.intp)
 
 
 def _spread_of_batches(
     subject: Subject,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return where, from and to what the losses of single batches went, bin by bin."""
+    """Return for bins of batches the middle epoch, and between which losses most batches are."""
     losses = np.asarray(subject.losses, np.float64)
     history = subject.history
     n = min(len(losses), int(history.step[-1]))
-    nothing = np.zeros(0)
     if n < 4 * len(history) or not np.isfinite(losses[:n]).all():
-        return nothing, nothing, nothing
+        return np.zeros(0), np.zeros(0), np.zeros(0)
     bins = np.array_split(losses[:n], min(BINS, n // 4))
-    ends = np.cumsum([len(b) for b in bins])
-    middles = (ends - np.array([len(b) for b in bins]) / 2) * history.epoch[-1] / history.step[-1]
+    sizes = np.array([len(b) for b in bins])
+    middles = (np.cumsum(sizes) - sizes / 2) * history.epoch[-1] / history.step[-1]
     low, high = (np.array([np.quantile(b, q) for b in bins]) for q in (0.1, 0.9))
     return middles, low, high
 
 
 def _range(
     many: Sequence[NDArray[np.floating]], from_zero: bool = False
-) -> tuple[tuple[float, float], bool]:  # fmt: skip
+) -> tuple[tuple[float, float], bool]:
+    """Return the limits of an axis for some curves, and whether it is logarithmic."""
     values = np.concatenate([v[np.isfinite(v)] for v in many])
     if not len(values):
         return (0.0, 1.0), False
@@ -201,9 +188,9 @@ def _rows(subject: Subject) -> list[tuple[str, str, str, str]]:
             str(history.epoch[i]),
             number(float(history.objective[i]), 4),
             error_text(subject, float(history.training_error[i])),
-            ""
-            if math.isnan(history.development_error[i])
-            else error_text(subject, float(history.development_error[i])),
+            error_text(subject, float(history.development_error[i]))
+            if not math.isnan(history.development_error[i])
+            else "",
         )
         for i in _thinned(len(history), 12)
     ]
@@ -212,33 +199,34 @@ def _rows(subject: Subject) -> list[tuple[str, str, str, str]]:
 def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
     """Return what the shapes of the curves say, sentence by sentence.
 
-    Where a diagnosis has found faults, what to do is left to it: of a network whose units are dead
-    more epochs make no better one.
+    Where a diagnosis has found faults, no advice is given here: for a network with dead units more
+    epochs do not help.
     """
     if subject.loss.name == "perceptron":
         return _of_corrections(subject)
+    held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
+    remark = ""
     if not np.isfinite(subject.history.development_error).any():
-        return [
-            _of_objective(subject.history.objective, "more epochs may help", faults),
+        remark = (
             "No examples were held out, so the curves cannot show whether the network learned "
-            "the rule or the examples by heart.",
-        ]
+            "the rule or memorized the examples."
+        )
+    elif held_out == 1:
+        remark = (
+            f"The development part is a single {subject.noun}: its error says nothing about "
+            "others, and nothing about overfitting. Hold out more."
+        )
+    if remark:
+        return [_of_objective(subject.history.objective, "more epochs may help", faults), remark]
     best, end = best_of(subject.history, subject.stopped) or (0, 0)
     waited = end - best
-    held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
-    if held_out == 1:
-        return [
-            _of_objective(subject.history.objective, "more epochs may help", faults),
-            f"The development part is a single {subject.noun}: its error says nothing about "
-            "others, and nothing about overfitting. Hold out more.",
-        ]
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
     objective = _of_objective(subject.history.objective, hope, faults)
     said = [objective, *_of_errors(subject, waited, faults)]
     if held_out < FEW:
         said.append(
-            f"The development part has {count(held_out, subject.noun)} only: other ones might have "
-            "said something else, so take this as a hint."
+            f"The development part has only {count(held_out, subject.noun)}: others might give "
+            "another result, so take this as a hint."
         )
     return said
 
@@ -246,7 +234,7 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
 def _of_corrections(subject: Subject) -> list[str]:
     """Return what the training error of Rosenblatt's rule says.
 
-    The rule corrects and does not descend: no learning rate is too high for it, or too low.
+    The rule does not descend a gradient, so no learning rate is too high or too low for it.
     """
     errors = subject.history.training_error
     wrong = np.flatnonzero(~(errors == 0))
@@ -254,11 +242,12 @@ def _of_corrections(subject: Subject) -> list[str]:
     if not len(wrong) or wrong[-1] < len(errors) - 1:
         return [
             f"From epoch {settled} on no training example is wrong: a linear boundary separates "
-            "the classes, and Rosenblatt's rule changes the weights no more."
+            "the classes, and Rosenblatt's rule no longer changes the weights."
         ]
     return [
-        f"The training error is {error_text(subject, float(errors[-1]))} at the end: as long as an "
-        "example is wrong, Rosenblatt's rule goes on correcting, and the curves rise and fall. "
+        f"The training error is {error_text(subject, float(errors[-1]))} at the end. As long as "
+        "an example is wrong, Rosenblatt's rule corrects the weights, and the curves rise and "
+        "fall. "
         "They cannot show whether a linear boundary separates the classes; if one does, more "
         "epochs find it. Another learning rate changes no prediction: it only scales the weights."
     ]
@@ -289,21 +278,21 @@ def _of_objective(objective: NDArray[np.float64], hope: str, faults: Sequence[st
 
 
 def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str]:
-    """Return what the errors say; so many epochs have passed since the best one."""
+    """Return what the errors say, where `waited` epochs have passed since the best one."""
     history = subject.history
     best, end = best_of(history, subject.stopped) or (0, 0)
-    development, training = history.development_error, history.training_error
-    at_best, last, last_training = (float(x) for x in (development[best], development[end],
-                                                       training[end]))  # fmt: skip
-    said = (f"The development error is lowest after epoch {int(history.epoch[best])}, at "
-            f"{error_text(subject, at_best)}.")  # fmt: skip
+    at_best, last = history.development_error[[best, end]].tolist()
+    training_at_best, last_training = history.training_error[[best, end]].tolist()
+    lowest = (
+        f"The development error is lowest after epoch {int(history.epoch[best])}, at "
+        f"{error_text(subject, at_best)}."
+    )
     n = int(subject.config.get("data", {}).get("development_examples") or 0)
-    shares = subject.loss.task == "classification"
-    noise = chance(last, n) if shares else 0.0
-    between = gap(last_training, last, at_best, waited, noise, float(training[best]))
+    noise = chance(last, n) if subject.loss.task == "classification" else 0.0
+    between = gap(last_training, last, at_best, waited, noise, training_at_best)
     if between == "grown":
         return [
-            said,
+            lowest,
             f"It has risen to {error_text(subject, last)} in the {count(waited, 'epoch')} since, "
             "while the training error went on falling: the network begins to overfit. Early "
             "stopping, dropout, weight decay or more data help.",
@@ -311,12 +300,12 @@ def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str
     if between == "none":
         more = "a larger network" if waited >= WAITED else "a larger network or more epochs"
         return [
-            said,
+            lowest,
             "The training error is no lower, within a tenth: there is no overfitting yet"
             + ("." if faults else f", so {more} may still gain."),
         ]
     return [
-        said,
+        lowest,
         f"At the end the training error is {error_text(subject, last_training)}, {between} below "
-        "it: the gap is what the network knows about its own examples only.",
+        "it: the gap comes from what the network has learned about its training examples alone.",
     ]

@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.glass.bars import Bars
-from clearprop.glass.capture import (
-    Capture,
-    LayerSignal,
-    compiled_capture,
-    inner_layers,
-)
-from clearprop.glass.colors import diverging, largest
+from clearprop.glass.capture import Capture, LayerSignal, compiled_capture, inner_layers
+from clearprop.glass.colors import Pixels, diverging, largest
 from clearprop.glass.pictures import data_address, is_picture
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, percent
@@ -80,7 +75,7 @@ class LayerFlow:
         name: of the layer.
         kind: its class or activation.
         value: mean absolute output.
-        zeros: fraction of outputs that are exactly 0, which shows silent units; "" for few.
+        zeros: fraction of outputs that are exactly 0, which shows silent units; "" where it is low.
         pull: mean absolute gradient over mean absolute weight; "" for a layer without weights.
         error: mean absolute error signal of one example.
         error_value: the same as a number.
@@ -110,7 +105,7 @@ class ExampleTrace:
         layers: from the input to the output.
         flow: mean sizes of outputs and error signals over many examples.
         examples: how many examples those are.
-        reading: what the sizes of the error signals mean, in a sentence.
+        reading: a sentence about the sizes of the error signals.
         decades: the error signals of the shortest and the longest bar.
     """
 
@@ -174,20 +169,15 @@ def _chosen_example(subject: Subject) -> tuple[int, str]:
 def _prediction(subject: Subject, row: int) -> str:
     if subject.evaluation.outputs.ndim != 2:
         return ""
-    if subject.evaluation.confusion is None:
-        said = np.asarray(subject.evaluation.outputs[row], np.float64).ravel()[:4]
-        true = np.asarray(subject.targets[row], np.float64).ravel()[:4]
-        texts = [", ".join(number(v) for v in x) for x in (said, true)]
-        return f"The network predicts {texts[0]}; true is {texts[1]}."
-    predicted, true = subject.predictions[row], subject.truths[row]
-    text = f"The network predicts {subject.class_name(int(predicted))}"
+    predicted, true = subject.prediction_texts(row)
+    text = f"The network predicts {predicted}"
     if subject.chances is None:
-        return f"{text}; true is {subject.class_name(int(true))}."
-    text += f" ({percent(float(subject.chances[row, predicted]))})"
-    if predicted == true:
+        return f"{text}; true is {true}."
+    chances = subject.chances[row]
+    text += f" ({percent(float(chances[subject.predictions[row]]))})"
+    if subject.predictions[row] == subject.truths[row]:
         return f"{text}, which is right."
-    chance = percent(float(subject.chances[row, true]))
-    return f"{text}; true is {subject.class_name(int(true))} ({chance})."
+    return f"{text}; true is {true} ({percent(float(chances[subject.truths[row]]))})."
 
 
 def _layer_trace(layer: LayerSignal, examples: int) -> LayerTrace | None:
@@ -213,40 +203,37 @@ def _layer_trace(layer: LayerSignal, examples: int) -> LayerTrace | None:
 
 def _maps(values: NDArray[np.float64], what: str) -> SignalPictures:
     limit = largest(values)
-    maps = np.moveaxis(values, -1, 0)[:MOST_MAPS]
-    tiles = tuple(data_address(diverging(each, limit)) for each in maps)
-    size = f"{maps.shape[1]} x {maps.shape[2]}"
-    said = f"{what}: {len(tiles)} maps of {size}, {_span(values)}"
-    return SignalPictures(tiles, number(limit), said, TILE)
+    tiles = [diverging(each, limit) for each in np.moveaxis(values, -1, 0)[:MOST_MAPS]]
+    height, width = values.shape[:2]
+    return _pictures(tiles, values, f"{what}: {len(tiles)} maps of {height} x {width}, ", TILE)
 
 
 def _strip(values: NDArray[np.float64], what: str) -> SignalPictures:
-    limit = largest(values)
     n = len(values)
     width = min(n, CELLS_A_ROW)
     filled = np.zeros(-(-n // width) * width)
     filled[:n] = values
-    pixels = diverging(filled, limit).reshape(-1, width, 3)
-    pixels.reshape(-1, 3)[n:] = 255
-    said = f"{what}: {n} units, {_span(values)}"
-    return SignalPictures((data_address(pixels),), number(limit), said, _strip_width(width))
+    pixels = diverging(filled, largest(values))
+    pixels[n:] = 255
+    tile = pixels.reshape(-1, width, 3)
+    return _pictures([tile], values, f"{what}: {n} units, ", LARGEST_CELL * width)
 
 
 def _rows(values: NDArray[np.float64], what: str) -> SignalPictures:
-    limit = largest(values)
-    pixels = diverging(values[:512, :512], limit)
-    said = f"{what}: {_span(values)}"
+    tile = diverging(values[:512, :512], largest(values))
+    return _pictures([tile], values, f"{what}: ", LARGEST_CELL * tile.shape[1])
+
+
+def _pictures(
+    tiles: list[Pixels], values: NDArray[np.float64], what: str, width: int
+) -> SignalPictures:
+    low, high = number(float(values.min())), number(float(values.max()))
     return SignalPictures(
-        (data_address(pixels),), number(limit), said, _strip_width(pixels.shape[1])
+        tiles=tuple(data_address(tile) for tile in tiles),
+        limit=number(largest(values)),
+        alt=f"{what}{low} to {high}",
+        width=min(STRIP, width),
     )
-
-
-def _strip_width(cells: int) -> int:
-    return min(STRIP, LARGEST_CELL * cells)
-
-
-def _span(values: NDArray[np.float64]) -> str:
-    return f"{number(float(values.min()))} to {number(float(values.max()))}"
 
 
 def _flow(
@@ -293,27 +280,19 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
     if not (np.isfinite(first.error_value) and np.isfinite(last.error_value)):
         return "Some error signals are not finite: training cannot go on from here."
     if last.error_value == 0:
-        return "No error signal comes back at all: the loss of the examples is 0."
+        return "Every error signal is 0, as the loss of the examples is 0."
     if first.error_value == 0:
-        return f"No error signal reaches {first.name}: nothing passes one on, and it cannot learn."
+        return f"No error signal reaches {first.name}, so this layer cannot learn."
     factor = last.error_value / first.error_value
+    way = f"On the way from {last.name} back to {first.name} the error signal"
+    times = f"{number(max(factor, 1 / factor), 2)} times"
     if factor >= VANISHES:
-        return (
-            f"On the way from {last.name} back to {first.name} the error signal shrinks "
-            f"{number(factor, 2)} times: it vanishes, and the first layers hardly learn."
-        )
+        return f"{way} shrinks {times}: it vanishes, and the first layers hardly learn."
     if factor <= 1 / EXPLODES:
-        return (
-            f"On the way from {last.name} back to {first.name} the error signal grows "
-            f"{number(1 / factor, 2)} times: it explodes. Clip it, or start from smaller weights."
-        )
+        return f"{way} grows {times}: it explodes. Clip it, or start from smaller weights."
+    change = f"becomes {times} {'smaller' if factor > 1 else 'larger'}"
     if 2 / 3 < factor < 3 / 2:
         change = "keeps its size"
-    elif factor > 1:
-        change = f"becomes {number(factor, 2)} times smaller"
-    else:
-        change = f"becomes {number(1 / factor, 2)} times larger"
     return (
-        f"On the way from {last.name} back to {first.name} the error signal {change}: it arrives. "
-        "Factors of thousands would mean that it vanishes or explodes."
+        f"{way} {change}: it arrives. Factors of thousands would mean that it vanishes or explodes."
     )

@@ -1,14 +1,13 @@
-"""The page of a study: what was found, as text and pictures, in one HTML file."""
+"""The page of a study: its findings as text and pictures, in one HTML file."""
 
 from __future__ import annotations
 
-import base64
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearprop.glass.page import environment, version
+from clearprop.glass.page import render_page
+from clearprop.glass.pictures import png_address
 from clearprop.glass.style import Drawing, page_width
 from clearprop.glass.wording import flat, without_folders
 from clearprop.training.files import write_atomically
@@ -16,12 +15,12 @@ from clearprop.training.files import write_atomically
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing as a page holds it.
+    """A drawing inside a page.
 
     Attributes:
-        title: a few words.
+        title: of the drawing.
         caption: what to look for.
-        source: the picture itself, as a data URL.
+        source: the picture as a data address.
         width: in CSS pixels.
     """
 
@@ -32,10 +31,9 @@ class Picture:
 
 
 def picture(drawing: Drawing) -> Picture:
-    """Return a drawing as a page holds it."""
-    data = drawing.png()
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    return Picture(drawing.title, drawing.caption, source, page_width(data))
+    """Return a drawing for a page."""
+    png = drawing.png()
+    return Picture(drawing.title, drawing.caption, png_address(png), page_width(png))
 
 
 def write_findings(
@@ -46,26 +44,24 @@ def write_findings(
     drawings: Sequence[Drawing] = (),
     configuration: Mapping[str, object] | None = None,
 ) -> Path:
-    """Write lines and pictures as one HTML file that needs no network, and return its place.
+    """Write lines and pictures as one HTML file that needs no network, and return its path.
 
     Args:
         path: of the file.
-        title: what was studied.
-        lines: what was found; they keep their columns.
+        title: of the study.
+        lines: the findings, shown with their columns.
         drawings: pictures with their captions.
-        configuration: what was asked for.
+        configuration: the settings of the study.
 
     Raises:
         RunError: the disk is full.
     """
-    page = environment().get_template("findings.html")
-    text = page.render(
+    page = render_page(
+        "findings.html",
         title=title,
         lines=list(lines),
         pictures=[picture(drawing) for drawing in drawings],
         configuration=flat(without_folders(dict(configuration or {}))),
-        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        version=version(),
     )
-    write_atomically(path, text)
+    write_atomically(path, page)
     return path

@@ -1,4 +1,4 @@
-"""Which of a layer's weights are looked at as pictures: kernels, and units that see pictures.
+"""The weights that are drawn as pictures: kernels, and units that see pictures.
 
 Shape letters: H height and W width of a kernel, I input channels, O filters or units, N tiles.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clearprop.glass.boundary import heaviest
 from clearprop.glass.wording import count
 
 MOST_FILTERS = 32
@@ -24,8 +25,8 @@ class Kernels:
     Attributes:
         tiles: (N, H, W), or (N, H, W, 3) where the inputs are colors.
         filters: the number of each filter shown.
-        channels: 0 where a tile is a whole filter; else the number of input channels shown, each a
-            row of tiles with one column a filter.
+        channels: 0 where a tile is a whole filter; else the number of input channels shown, each
+            with a row of tiles, one for each filter.
         note: what is shown, and how much of all there is.
     """
 
@@ -51,16 +52,17 @@ def of_convolution(weight: ArrayLike, *, colors: bool = True) -> Kernels:
     note = f"{count(filters, 'filter')} of {height} x {width}"
     columns = min(filters, MOST_FILTERS)
     if inputs == 1 or (inputs == 3 and colors):
+        rows = 0
         tiles = np.moveaxis(values, -1, 0)[:columns]
         tiles = tiles[..., 0] if inputs == 1 else tiles
         note += " x 3 colors" if inputs == 3 else ""
         note += f"; the first {columns} are shown" if columns < filters else ""
-        return Kernels(tiles, tuple(range(columns)), 0, note)
-    rows = min(inputs, MOST_ROWS)
-    tiles = values[:, :, :rows, :columns].transpose(2, 3, 0, 1).reshape(-1, height, width)
-    note += f" over {count(inputs, 'channel')}"
-    if rows * columns < inputs * filters:
-        note += f"; the first {rows} x {columns} kernels are shown"
+    else:
+        rows = min(inputs, MOST_ROWS)
+        tiles = values[:, :, :rows, :columns].transpose(2, 3, 0, 1).reshape(-1, height, width)
+        note += f" over {count(inputs, 'channel')}"
+        if rows * columns < inputs * filters:
+            note += f"; the first {rows} x {columns} kernels are shown"
     return Kernels(tiles, tuple(range(columns)), rows, note)
 
 
@@ -73,7 +75,7 @@ def of_units(weight: ArrayLike, shape: Sequence[int]) -> Kernels:
     'weights of 10 units on 8 x 8 pixels'
     """
     values = np.asarray(weight, np.float64)
-    strongest = np.argsort(-np.linalg.norm(values, axis=0), kind="stable")[:MOST_FILTERS]
+    strongest = heaviest(values, MOST_FILTERS)
     tiles = values[:, strongest].T.reshape(-1, *shape)
     note = f"weights of {count(values.shape[1], 'unit')} on {shape[0]} x {shape[1]} pixels"
     if len(strongest) < values.shape[1]:

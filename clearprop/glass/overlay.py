@@ -1,29 +1,24 @@
-"""The curves of a run and of its forks in one picture: what a change would have made of it."""
+"""The curves of a run and of its forks in one picture: the effect of a change."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clearprop.errors import ConfigurationError
-from clearprop.glass.style import COLORS, DASHES, INK, MARKERS, SOFT, Drawing, axes_grid, drawn
-from clearprop.training import History, Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from clearprop.glass.style import INK, SOFT, Drawing, axes_grid, drawn, marked_line
+from clearprop.training import Run
 
 
 @drawn
 def overlay(run: Run, *forks: Run) -> Drawing:
-    """Draw the objective and the errors of a run, and of its forks from where they left it.
+    """Draw the objective and the error of a run and of its forks.
 
     Args:
         run: the parent.
-        forks: runs that left it, as `Run.fork` gives them.
+        forks: its forks, from `Run.fork`.
 
     Raises:
-        ConfigurationError: there are no forks, or one that left no run.
+        ConfigurationError: there are no forks, or one of the runs is no fork.
 
     >>> import numpy as np
     >>> from clearprop import nn, training
@@ -34,16 +29,20 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     """
     if not forks or any(fork.config.get("parent") is None for fork in forks):
         raise ConfigurationError(
-            "there is no fork to lay over the run",
-            given=f"{len(forks)} runs, of which not every one left another",
+            "there is no fork to draw with the run",
+            given=f"{len(forks)} runs, of which not every one is a fork",
             fix="overlay(run, run.fork(step, learning_rate=...))",
         )
     figure, (left, right) = axes_grid(1, 2, width=9.6, height=3.8)
-    judged = bool(len(run.history)) and bool(np.isfinite(run.history.development_error).any())
-    error = "development_error" if judged else "training_error"
-    for number, (name, curves) in enumerate(run.history_with(*forks).items()):
+    held_out = bool(np.isfinite(run.history.development_error).any())
+    error = "development_error" if held_out else "training_error"
+    for number, (name, history) in enumerate(run.history_with(*forks).items()):
+        style = marked_line(number)
+        if number == 0:
+            style["color"] = INK
         for axes, column in ((left, "objective"), (right, error)):
-            _line(axes, curves, column, number, name)
+            axes.plot(history.step, getattr(history, column), **style, label=name,
+                      markevery=max(1, len(history) // 12))  # fmt: skip
     for fork in forks:
         for axes in (left, right):
             axes.axvline(fork.first_step, color=SOFT, linewidth=0.9, linestyle=(0, (2, 2)))
@@ -54,19 +53,6 @@ def overlay(run: Run, *forks: Run) -> Drawing:
     return Drawing(
         "A run and its forks",
         figure,
-        "Each fork begins where the run was at the dotted line, with its weights and what its "
-        "optimizer remembered; from there on only what is named differs.",
-    )
-
-
-def _line(axes: Axes, history: History, column: str, number: int, name: str) -> None:
-    place = number % len(COLORS)
-    axes.plot(
-        history.step,
-        getattr(history, column),
-        color=COLORS[place] if number else INK,
-        linestyle=DASHES[place],
-        marker=MARKERS[place],
-        markevery=max(1, len(history) // 12),
-        label=name,
+        "Each fork starts at a dotted line with the weights and the optimizer state of the run; "
+        "after it, only the named settings differ.",
     )

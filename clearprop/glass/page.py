@@ -1,10 +1,18 @@
-"""What every page has in common: its templates, and the version that wrote it."""
+"""The parts that all pages have in common: templates, the time of writing, and the version."""
 
 from __future__ import annotations
 
+import datetime
 from importlib import metadata
 
 import jinja2
+
+
+def render_page(template: str, **values: object) -> str:
+    """Return a page from a template, with the version of clearprop and the time of writing."""
+    written = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    page = environment().get_template(template)
+    return page.render(values, written=written, version=version())
 
 
 def environment() -> jinja2.Environment:

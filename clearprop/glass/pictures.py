@@ -1,4 +1,4 @@
-"""Small pictures as text inside a page: PNG files as data addresses."""
+"""Pictures as text inside a page: PNG files as data addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ def data_address(pixels: Pixels) -> str:
     flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(flat)).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return png_address(file.getvalue())
+
+
+def png_address(png: bytes) -> str:
+    """Return a PNG file as a data address."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:
@@ -45,8 +50,8 @@ def mosaic(tiles: Pixels, columns: int, enlarge: int = 8, gap: int = 9) -> Pixel
     n, height, width, _ = large.shape
     rows = -(-n // columns)
     whole = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
-    for i in range(n):
+    for i, tile in enumerate(large):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
-        whole[top : top + height, left : left + width, :3] = large[i]
-        whole[top : top + height, left : left + width, 3] = 255
+        place = whole[top : top + height, left : left + width]
+        place[..., :3], place[..., 3] = tile, 255
     return whole

@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from clearprop.data.sources import evenly_spaced
 from clearprop.glass.chart import Chart
 from clearprop.glass.pictures import data_address, is_picture
 from clearprop.glass.subject import Subject
@@ -23,6 +24,8 @@ SHOWN_FEATURES = 8
 SCATTERED = 800
 LONGEST_TEXT = 160
 OTHERS = "others"
+UNDEFINED = "–"
+"""Stands for the recall of a class without examples, and the precision of one never predicted."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +39,29 @@ class ConfusionCell:
 
 @dataclass(frozen=True)
 class ConfusionRow:
-    """One true class: its cells, the number of its examples, its recall and its precision.
+    """One true class: its cells, its recall and its precision.
 
     Attributes:
         name: of the class.
         cells: one for each predicted class.
-        examples: how many there are.
-        recall: fraction of its examples that are predicted as this class.
-        precision: fraction of the predictions of this class that are right.
+        recall: fraction of its examples that are predicted as this class; a dash without examples.
+        precision: fraction of the predictions of this class that are right; a dash where the class
+            is never predicted.
     """
 
     name: str
     cells: tuple[ConfusionCell, ...]
-    examples: int
     recall: str
     precision: str
 
 
 @dataclass(frozen=True)
 class ConfusionSection:
-    """What the report shows of right and wrong classes.
+    """The part of the report about right and wrong classes.
 
     Attributes:
-        rows: one for each true class, of many the most frequent.
-        counted: how many examples the whole matrix counts, and which.
+        rows: one for each true class; where there are many, the most frequent ones.
+        counted: which examples the whole matrix counts, and how many.
         pairs: the most frequent mistakes in words.
         names: of the classes.
         note: which classes of how many are shown; "" where all are.
@@ -74,7 +76,7 @@ class ConfusionSection:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One example with a wrong or poor prediction, as a picture, a text or values."""
+    """One example with a wrong or inaccurate prediction, as a picture, a text or values."""
 
     picture: str
     text: str
@@ -87,13 +89,13 @@ class Mistake:
 
 @dataclass(frozen=True)
 class MistakesSection:
-    """What the report shows of the worst mistakes.
+    """The part of the report about the worst mistakes.
 
     Attributes:
         mistakes: the worst first.
-        noun: what an example is.
+        noun: for one example.
         columns: names of their values, where they are neither pictures nor texts.
-        wrong: how many there are in all; None for regression.
+        wrong: the number of all wrong predictions; None for regression.
         pixelated: whether the pictures are small enough to show single pixels.
     """
 
@@ -106,7 +108,7 @@ class MistakesSection:
 
 @dataclass(frozen=True)
 class FitSection:
-    """What the report shows of predicted numbers: the chart, and what is explained."""
+    """The part of the report about predicted numbers: chart, explained variance, largest error."""
 
     chart: Markup
     explained: str
@@ -114,9 +116,9 @@ class FitSection:
 
 
 def confusion_section(subject: Subject) -> ConfusionSection | None:
-    """Return the confusion matrix, or None where the task is no classification.
+    """Return the confusion matrix, or None where the task is not a classification.
 
-    Of sequences each place that has a label counts.
+    In sequences each place with a label counts.
     """
     table = subject.evaluation.confusion
     of_places = table is None
@@ -180,17 +182,21 @@ def _confusion_rows(
     for place, (true, counts) in enumerate(zip(kept, shown, strict=True)):
         examples, right = int(counts.sum()), int(counts[place])
         cells = tuple(
-            # Mistakes are fewer than right predictions: they have a color scale of their own.
+            # Mistakes have a color scale of their own, because they are few.
             ConfusionCell(int(n), float(n / max(1, examples)), True)
             if predicted == place
             else ConfusionCell(int(n), float(np.sqrt(n / most)), False)
             for predicted, n in enumerate(counts)
         )
-        named = int(table[:, true].sum())
-        recall = percent(right / examples) if examples else ""
-        precision = percent(right / named) if named else ""
-        rows.append(ConfusionRow(names[true], cells, examples, recall, precision))
+        predicted_so = int(table[:, true].sum())
+        recall, precision = _fraction(right, examples), _fraction(right, predicted_so)
+        rows.append(ConfusionRow(names[true], cells, recall, precision))
     return tuple(rows)
+
+
+def _fraction(part: int, whole: int) -> str:
+    """Return a fraction as text; a dash where the whole is 0, as the fraction is undefined then."""
+    return percent(part / whole) if whole else UNDEFINED
 
 
 def mistakes_section(subject: Subject) -> MistakesSection | None:
@@ -200,10 +206,9 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
         return None
     classifies = subject.evaluation.confusion is not None
     pictures = is_picture(subject.input_shape)
+    candidates = np.arange(len(subject))
     if classifies:
-        candidates = np.flatnonzero(subject.predictions != subject.truths)
-    else:
-        candidates = np.arange(len(subject))
+        candidates = candidates[subject.predictions != subject.truths]
     worst = candidates[np.argsort(-subject.losses_by_example[candidates], kind="stable")]
     worst = worst[: WORST_PICTURES if pictures else WORST_ROWS]
     columns = () if pictures else _columns(subject)
@@ -219,18 +224,14 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
 
 
 def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
+    predicted, truth = subject.prediction_texts(row)
     confidence = ""
-    if subject.evaluation.confusion is not None:
-        truth, predicted = (
-            subject.class_name(int(x[row])) for x in (subject.truths, subject.predictions)
-        )
-        if subject.chances is not None:
-            confidence = percent(float(subject.chances[row, subject.predictions[row]]))
-    else:
+    if subject.evaluation.confusion is None:
         target = np.asarray(subject.targets[row], np.float64).reshape(-1)
         output = np.asarray(subject.evaluation.outputs[row], np.float64).reshape(-1)
-        truth, predicted = (", ".join(number(v) for v in x[:4]) for x in (target, output))
         confidence = number(float(np.sqrt(np.mean((output - target) ** 2))))
+    elif subject.chances is not None:
+        confidence = percent(float(subject.chances[row, subject.predictions[row]]))
     text = None if pictures else subject.text(row)
     return Mistake(
         picture=data_address(subject.picture(row)) if pictures else "",
@@ -262,7 +263,7 @@ def _values(subject: Subject, row: int) -> tuple[str, ...]:
 
 def _columns(subject: Subject) -> tuple[str, ...]:
     width = min(int(np.prod(subject.input_shape)), SHOWN_FEATURES)
-    if _is_series(subject):  # the end of a window says more of what comes next than its beginning
+    if _is_series(subject):  # the end of a window matters most for the next value
         return tuple(f"{back} before" for back in range(width, 0, -1))
     return tuple(subject.feature_name(i) for i in range(width))
 
@@ -272,41 +273,41 @@ def _is_series(subject: Subject) -> bool:
 
 
 def fit_section(subject: Subject) -> FitSection | None:
-    """Return predicted against true numbers, or None where the task is no regression."""
+    """Return predicted against true numbers, or None where the task is not a regression."""
     evaluation = subject.evaluation
     if evaluation.confusion is not None or subject.loss.task != "regression":
         return None
     true = np.asarray(subject.targets, np.float64)
-    said = np.asarray(evaluation.outputs, np.float64)
-    if true.size != said.size:
+    predicted = np.asarray(evaluation.outputs, np.float64)
+    if true.size != predicted.size:
         return None
-    true, said = true.reshape(len(true), -1), said.reshape(len(said), -1)
-    rest = ((said - true) ** 2).sum()
+    true, predicted = (values.reshape(len(true), -1) for values in (true, predicted))
+    errors = predicted - true
+    rest = (errors**2).sum()
     whole = ((true - true.mean(axis=0)) ** 2).sum()
-    worst = int(np.abs(said - true).max(axis=1).argmax())
     return FitSection(
-        chart=_scatter(true[:, 0], said[:, 0]),
+        chart=_scatter(np.stack([true[:, 0], predicted[:, 0]], axis=1)),
         explained=percent(1 - float(rest / whole)) if whole and rest < whole else "nothing",
-        largest=number(float(np.abs(said - true)[worst].max())),
+        largest=number(float(np.abs(errors).max())),
     )
 
 
-def _scatter(true: NDArray[np.float64], said: NDArray[np.float64]) -> Markup:
-    low, high = float(min(true.min(), said.min())), float(max(true.max(), said.max()))
+def _scatter(pairs: NDArray[np.float64]) -> Markup:
+    """Return the chart of pairs (N, 2) of a true and a predicted number."""
+    low, high = float(pairs.min()), float(pairs.max())
     room = (high - low) * 0.05 or 1.0
     span = (low - room, high + room)
     chart = Chart(
         span,
         span,
-        f"Predicted against true values of {count(len(true), 'example')}",
+        f"Predicted against true values of {count(len(pairs), 'example')}",
         width=460,
         height=430,
     )
     chart.axes("true value", "predicted value")
     line = np.array(span)
     chart.line(line, line, "diagonal")
-    rows = np.unique(np.linspace(0, len(true) - 1, min(len(true), SCATTERED)).astype(int))
-    for t, s in zip(true[rows], said[rows], strict=True):
+    for t, s in evenly_spaced(pairs, SCATTERED).tolist():
         word = f"true {number(t)}, predicted {number(s)}"
         chart.point(float(chart.px(t)), float(chart.py(s)), "dot", word, 3)
     return chart.svg

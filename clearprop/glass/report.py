@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from clearprop import backend, nn
+from clearprop import nn
 from clearprop.errors import ClearpropError, ConfigurationError
-from clearprop.glass.boundary_section import boundary_section, marked
+from clearprop.glass.boundary_section import boundary_section
+from clearprop.glass.chart import mark
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.example_trace import example_trace
 from clearprop.glass.findings import picture
-from clearprop.glass.page import environment, version
+from clearprop.glass.page import render_page, version
 from clearprop.glass.predictions import confusion_section, fit_section, mistakes_section
 from clearprop.glass.style import Drawing
-from clearprop.glass.subject import Judging, Subject, gather
+from clearprop.glass.subject import EvaluationData, Subject, gather
 from clearprop.glass.weights import filter_pictures, weight_table
 from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
 from clearprop.nn.recording import LossLike
@@ -34,7 +32,7 @@ NAME = "report.html"
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of the report's head: what it is, its value, and a remark."""
+    """One number of the report's head: its name, its value, and a remark."""
 
     label: str
     value: str
@@ -43,7 +41,7 @@ class Figure:
 
 def write_report(
     run: Run | Path | str,
-    data: Judging = None,
+    data: EvaluationData = None,
     path: Path | str | None = None,
     *,
     title: str | None = None,
@@ -52,13 +50,13 @@ def write_report(
     measures: Mapping[str, float] | None = None,
     drawings: Sequence[Drawing] = (),
 ) -> Path:
-    """Write the report of a run as one HTML file, in one stroke, and return where it is.
+    """Write the report of a run as one HTML file, as a whole or not at all, and return its path.
 
-    The file needs no network and no other file. It shows what a diagnosis has found, the three
-    learning curves, the predictions, the worst mistakes, what its layers look for, one
-    example's way through the network with the error signal of every layer, the layers, the
-    configuration and the machine; for inputs of two numbers the decision boundary too. What does
-    not fit the data is left out.
+    The file needs no network and no other file. It shows the findings of a diagnosis, the three
+    learning curves, the predictions, the worst mistakes, what the layers look for, the trace of
+    one example with the error signal of every layer, the layers, the configuration and the
+    machine; for inputs of one or two numbers it also shows the function or the decision boundary.
+    A section that does not fit the data is left out.
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
@@ -92,56 +90,39 @@ def write_report(
         folder = run.folder if isinstance(run, Run) else Path(run)
         if folder is None:
             raise ConfigurationError(
-                "this run was written nowhere, so its report has no place",
+                "this run has no folder, so its report needs a path",
                 fix="write_report(run, data, path='report.html')",
             )
         path = folder / NAME
-    page = render(subject, title=title, remarks=remarks, measures=measures or {}, drawings=drawings)
+    evaluated = subject.is_evaluated
+    found = diagnosis_of(subject, subject.data, subject.loss)
+    page = render_page(
+        "report.html",
+        title=title or _title(subject),
+        subject=subject,
+        result=_result(subject),
+        ending=_ending(subject),
+        trouble=_trouble(subject),
+        remarks=list(remarks),
+        figures=_figures(subject, measures or {}),
+        drawings=[picture(drawing) for drawing in drawings],
+        diagnosis=found,
+        curves=curves_section(subject, [finding.kind for finding in found.faults]),
+        confusion=confusion_section(subject) if evaluated else None,
+        fit=fit_section(subject) if evaluated else None,
+        mistakes=mistakes_section(subject) if evaluated else None,
+        boundary=boundary_section(subject) if evaluated else None,
+        filters=filter_pictures(subject),
+        weights=weight_table(subject),
+        trace=example_trace(subject) if evaluated else None,
+        layers=_layers(subject),
+        configuration=_configuration(subject.config),
+        machine=_machine(subject.config),
+        spent=_spent(subject),
+        mark=mark,
+    )
     write_atomically(Path(path), page)
     return Path(path)
-
-
-def render(
-    subject: Subject,
-    *,
-    title: str | None = None,
-    remarks: Sequence[str] = (),
-    measures: Mapping[str, float] | None = None,
-    drawings: Sequence[Drawing] = (),
-) -> str:
-    """Return the report of a subject as the text of an HTML page."""
-    judged = subject.is_judged
-    found = diagnosis_of(subject, subject.data, subject.loss)
-    return (
-        environment()
-        .get_template("report.html")
-        .render(
-            title=title or _title(subject),
-            subject=subject,
-            result=_result(subject),
-            ending=_ending(subject),
-            trouble=_trouble(subject),
-            remarks=list(remarks),
-            figures=[*_figures(subject), *_measures(measures or {})],
-            drawings=[picture(drawing) for drawing in drawings],
-            diagnosis=found,
-            curves=curves_section(subject, [finding.kind for finding in found.faults]),
-            confusion=confusion_section(subject) if judged else None,
-            fit=fit_section(subject) if judged else None,
-            mistakes=mistakes_section(subject) if judged else None,
-            boundary=boundary_section(subject) if judged else None,
-            filters=filter_pictures(subject),
-            weights=weight_table(subject),
-            trace=example_trace(subject) if judged else None,
-            layers=_layers(subject),
-            configuration=_configuration(subject.config),
-            machine=_machine(subject.config),
-            spent=_spent(subject),
-            marked=marked,
-            written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            version=version(),
-        )
-    )
 
 
 def _title(subject: Subject) -> str:
@@ -155,32 +136,30 @@ def _title(subject: Subject) -> str:
 def _result(subject: Subject) -> str:
     if not len(subject):
         return ""
-    judged = subject.evaluation
+    evaluation = subject.evaluation
     nouns = f"{subject.noun}s"
     of = f"{subject.part} {nouns}" if subject.part != "given" else f"{nouns} given"
-    if judged.accuracy is not None and judged.examples == 1:
-        right = "right" if judged.accuracy == 1 else "wrong"
-        return (
-            f"The prediction for the only one of the {of} is {right}, which says next to nothing."
-        )
+    if evaluation.accuracy is not None and evaluation.examples == 1:
+        right = "right" if evaluation.accuracy == 1 else "wrong"
+        return f"The prediction for the only one of the {of} is {right}, which says almost nothing."
     few = ""
-    if judged.examples < FEW:
-        few = f" {judged.examples} {nouns} are few: another {judged.examples} may well differ."
-    if judged.accuracy is not None:
-        right = percent(judged.accuracy)
-        return f"{right} of the predictions for {judged.examples:,} {of} are right.{few}"
-    error = error_text(subject, judged.error)
-    return f"The {judged.error_name} on the {judged.examples:,} {of} is {error}.{few}"
+    if evaluation.examples < FEW:
+        few = f" {evaluation.examples} {nouns} are few: others may give another result."
+    if evaluation.accuracy is not None:
+        right = percent(evaluation.accuracy)
+        return f"{right} of the predictions for {evaluation.examples:,} {of} are right.{few}"
+    error = error_text(subject, evaluation.error)
+    return f"The {evaluation.error_name} on the {evaluation.examples:,} {of} is {error}.{few}"
 
 
 def _ending(subject: Subject) -> str:
     stopped = subject.stopped
     if stopped is None:
-        return "The run has not ended: it goes on, or was cut off. It can be resumed."
+        return "The run has not ended: it is still training, or was cut off. It can be resumed."
     after = f"after {count(stopped.epoch, 'epoch')}"
     words = {
         "finished": f"Trained for {count(stopped.epoch, 'epoch')}",
-        "early": f"Stopped early {after}, as the development error had not fallen for long",
+        "early": f"Stopped early {after}, as the development error no longer fell",
         "interrupted": f"Interrupted {after}; it can be resumed",
         "non-finite": f"Broken off {after}",
     }
@@ -193,24 +172,24 @@ def _ending(subject: Subject) -> str:
 def _trouble(subject: Subject) -> str:
     found = subject.non_finite
     if found is None:
-        if len(subject) and not subject.is_judged:
-            return "The network's outputs are not finite, so there is nothing to show of them."
+        if len(subject) and not subject.is_evaluated:
+            return "The network's outputs are not finite, so no predictions are shown."
         return ""
     return (
-        f"In step {found.step:,} (epoch {found.epoch}) a number stopped being finite, at "
-        f"{found.place}: {found.cause}. A smaller learning rate is the first thing to try."
+        f"In step {found.step:,} (epoch {found.epoch}) a number was not finite for the first time, "
+        f"at {found.place}: {found.cause}. Try a smaller learning rate first."
     )
 
 
-def _figures(subject: Subject) -> list[Figure]:
+def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
     found = []
     if len(subject):
-        judged = subject.evaluation
-        accuracy = judged.accuracy
-        value = percent(accuracy) if accuracy is not None else error_text(subject, judged.error)
-        label = "accuracy" if accuracy is not None else judged.error_name
-        name = subject.part if subject.part != "given" else "given"
-        found.append(Figure(f"{name} {label}", value, f"of {count(judged.examples, subject.noun)}"))
+        evaluation = subject.evaluation
+        label, value = evaluation.error_name, error_text(subject, evaluation.error)
+        if evaluation.accuracy is not None:
+            label, value = "accuracy", percent(evaluation.accuracy)
+        of = f"of {count(evaluation.examples, subject.noun)}"
+        found.append(Figure(f"{subject.part} {label}", value, of))
     history, best = subject.history, best_epoch(subject)
     if best is not None and (history.epoch == best).any():
         error = float(history.development_error[history.epoch == best][0])
@@ -223,15 +202,16 @@ def _figures(subject: Subject) -> list[Figure]:
         seconds = float(np.nansum(history.seconds))
         steps = count(int(history.step[-1]), "step")
         found.append(Figure("training time", duration(seconds), steps))
-    return found
+    return found + [Figure(name, measure(name, value)) for name, value in measures.items()]
 
 
 def _layers(subject: Subject) -> nn.Summary | None:
-    shape = subject.input_shape or tuple(_noted_shape(subject.config))
-    if not shape:
+    preprocessor = subject.preprocessor
+    shape = subject.input_shape or (preprocessor.encoded_shape if preprocessor else ())
+    if not shape or isinstance(shape, dict):
         return None
     tokens = len(subject) and np.asarray(subject.inputs[:1]).dtype.kind in "iu"
-    prepared = subject.preprocessor is not None and subject.preprocessor.kind != "tokens"
+    prepared = preprocessor is not None and preprocessor.kind != "tokens"
     try:
         dtype = np.int32 if tokens and not prepared else np.float32
         return nn.summary(subject.model, shape, dtype=dtype)
@@ -239,60 +219,40 @@ def _layers(subject: Subject) -> nn.Summary | None:
         return None
 
 
-def _noted_shape(config: Mapping[str, Any]) -> Sequence[int]:
-    preprocessor = config.get("preprocessor") or {}
-    if preprocessor.get("kind") == "table":
-        return (len(preprocessor.get("center", ())),)
-    return preprocessor.get("input_shape", ()) or ()
-
-
 def _configuration(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     plain = without_folders(config)
     notes = dict(plain.get("notes", {}))
     recipe = notes.pop("recipe", None)
     values = recipe.get("values", {}) if isinstance(recipe, dict) else {}
-    sections = [
-        ("Recipe", values),
-        ("Settings", plain.get("settings", {})),
-        ("Loss", {"loss": plain["loss"]} if "loss" in plain else {}),
-        ("Optimizer", plain.get("optimizer", {})),
-        ("Data", plain.get("data", {})),
-        ("Plan of the compiled calls", plain.get("plan", {})),
-        ("Notes", notes),
-    ]
-    return [
-        (name, flat(rows if isinstance(rows, dict) else {"": rows}))
-        for name, rows in sections
-        if rows
-    ]
-
-
-def _measures(measures: Mapping[str, float]) -> list[Figure]:
-    return [Figure(name, measure(name, value)) for name, value in measures.items()]
+    sections = {
+        "Recipe": values,
+        "Settings": plain.get("settings"),
+        "Loss": {"loss": plain.get("loss")},
+        "Optimizer": plain.get("optimizer"),
+        "Data": plain.get("data"),
+        "Plan of the compiled calls": plain.get("plan"),
+        "Notes": notes,
+    }
+    found = {
+        name: flat(section if isinstance(section, dict) else {"": section})
+        for name, section in sections.items()
+    }
+    return [(name, rows) for name, rows in found.items() if rows]
 
 
 def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is known of the machine that trained: no names of people, no folders."""
-    noted = config.get("machine") or {
-        **backend.describe(backend.mesh()),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "cores": backend.usable_cores(),
-    }
+    """Return what the run noted of its machine: no names of people, no folders."""
+    noted = config["machine"]
     labels = {
         "python": "Python",
         "jax": "JAX",
         "cores": "processor cores",
         "platform": "platform",
         "kind": "kind of device",
-        "devices": "devices that shared a batch",
+        "devices": "devices for each batch",
         "system": "system",
     }
-    rows = [("clearprop", version())]
-    rows += [(labels[key], str(noted[key])) for key in labels if key in noted]
-    if "jax" not in noted:
-        rows.append(("JAX", jax.__version__))
-    return rows
+    return [("clearprop", version()), *((labels[key], str(noted[key])) for key in labels)]
 
 
 def _spent(subject: Subject) -> list[tuple[str, str]]:

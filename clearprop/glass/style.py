@@ -1,12 +1,11 @@
-"""The one style of the pictures that matplotlib draws, and how they leave as files.
+"""The common style of the pictures that matplotlib draws, and how they are saved.
 
-Lines differ in color, dash and marker at once, so that a picture can be read by color-blind eyes
-and in gray.
+Lines differ in color, dash and marker at once, so that color-blind readers can read a picture, and
+so that it can be printed in gray.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 import io
@@ -20,6 +19,7 @@ import numpy as np
 
 from clearprop.errors import unknown_name
 from clearprop.glass import colors
+from clearprop.glass.pictures import png_address
 from clearprop.training.files import write_atomically
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 INK, SOFT, LINE = "#1c232b", "#55606b", "#d5dae0"
 COLORS = ("#155291", "#de6818", "#2f7d5b", "#7a4a9e", "#a3336a", "#55606b", "#b8860b", "#17a2b8")
-"""Of lines, in their order: blue, orange, green, violet, plum, slate, ocher, cyan."""
+"""The colors of lines in order: blue, orange, green, violet, plum, slate, ocher, cyan."""
 Dash: TypeAlias = str | tuple[int, tuple[int, ...]]
 DASHES: tuple[Dash, ...] = (
     "-",
@@ -46,19 +46,19 @@ DASHES: tuple[Dash, ...] = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SURFACE = "cividis"
-"""The color map of heights: even in gray."""
+"""The color map of heights, whose steps look even in gray too."""
 DOTS_PER_INCH = 160
 FORMATS = ("pdf", "png", "svg")
-"""Of files that a drawing can be saved as."""
+"""The formats of files that a drawing can be saved as."""
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A picture with what it is called and what to see in it.
+    """A picture with a title and a caption.
 
     Attributes:
-        title: a few words; they name its file too.
-        figure: as matplotlib drew it.
+        title: a few words, from which the name of its file is made.
+        figure: of matplotlib.
         caption: what to look for.
     """
 
@@ -76,14 +76,14 @@ class Drawing:
         return self._written("png", {"Software": None})
 
     def save(self, path: Path | str) -> Path:
-        """Write the picture as a PNG, SVG or PDF file, and return its place.
+        """Write the picture as a PNG, SVG or PDF file, and return its path.
 
         Args:
-            path: of the file, whose ending says the format; or a folder, in which it gets the name
-                of its title.
+            path: of the file, whose ending sets the format; or a folder, in which the file gets its
+                name from the title.
 
         Raises:
-            ConfigurationError: another format.
+            ConfigurationError: the ending is of another format.
             RunError: the file cannot be written.
         """
         place = Path(path)
@@ -91,7 +91,7 @@ class Drawing:
         kind = place.suffix.lower().removeprefix(".")
         if kind not in FORMATS:
             raise unknown_name("kind of picture", kind, FORMATS, where=place.name)
-        # Neither hour nor program: the same picture is the same file.
+        # No time and no program name, so that the same picture gives the same file.
         date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {"Software": None})
         write_atomically(place, self._written(kind, date))
         return place
@@ -110,13 +110,14 @@ class Drawing:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return what a notebook shows: the picture, under its title and above its caption."""
         png = self.png()
-        data = base64.b64encode(png).decode("ascii")
+        address = png_address(png)
         title, caption = html.escape(self.title), html.escape(self.caption)
         page = (
             f'<figure style="margin:0"><strong>{title}</strong><br>'
-            f'<img src="data:image/png;base64,{data}" alt="{title}" width="{page_width(png)}">'
+            f'<img src="{address}" alt="{title}" width="{page_width(png)}">'
             f"<figcaption>{caption}</figcaption></figure>"
         )
+        data = address.partition(",")[2]
         return {"text/plain": repr(self), "text/html": page, "image/png": data}
 
     def __repr__(self) -> str:
@@ -124,13 +125,13 @@ class Drawing:
 
 
 def page_width(png: bytes) -> int:
-    """Return how wide a drawing's PNG file stands on a page, in CSS pixels."""
+    """Return the width of a drawing's PNG file on a page, in CSS pixels."""
     # Bytes 16 to 19 of a PNG file are its width; 96 CSS pixels are an inch.
     return round(int.from_bytes(png[16:20], "big") * 96 / DOTS_PER_INCH)
 
 
 def drawn(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function draw in the common style of all pictures.
+    """Make a function draw in the common style of all pictures.
 
     >>> @drawn
     ... def parabola():
@@ -152,7 +153,7 @@ def drawn(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def canvas(*, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Axes]:
-    """Return a figure with one pair of axes, to be drawn on within `drawn`.
+    """Return a figure with one pair of axes, for use in a function with `drawn`.
 
     Args:
         width: of the figure in inches.
@@ -171,7 +172,7 @@ def axes_grid(
     sharex: bool = False,
     sharey: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes, row by row, to be drawn on within `drawn`.
+    """Return a figure and its axes, row by row, for use in a function with `drawn`.
 
     Args:
         rows: of axes.
@@ -189,20 +190,20 @@ def axes_grid(
 
 
 class LineStyle(TypedDict):
-    """How one of several lines is drawn, for matplotlib's ``plot``."""
+    """The style of one of several lines, for matplotlib's ``plot``."""
 
     color: str
     linestyle: Dash
 
 
 class MarkedLineStyle(LineStyle):
-    """How a line with marks at its points is drawn."""
+    """The style of a line with marks at its points."""
 
     marker: str
 
 
 def line(index: int) -> LineStyle:
-    """Return color and dash of the line of this number, for matplotlib's ``plot``.
+    """Return color and dash of the line with this number, for matplotlib's ``plot``.
 
     >>> line(1)
     {'color': '#de6818', 'linestyle': '--'}
@@ -211,13 +212,13 @@ def line(index: int) -> LineStyle:
 
 
 def marked_line(index: int) -> MarkedLineStyle:
-    """Return color, dash and marker of the line of this number."""
+    """Return color, dash and marker of the line with this number."""
     return {**line(index), "marker": MARKERS[index % len(MARKERS)]}
 
 
 @functools.cache
 def rising() -> Colormap:
-    """Return the color map of numbers from zero on: the more, the darker."""
+    """Return the color map of numbers from zero on: larger numbers are darker."""
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(colors.rising(np.linspace(0, 1, 256)) / 255, name="rising")

@@ -1,4 +1,4 @@
-"""What a report is about: a run, its model, and the examples on which it is evaluated.
+"""The subject of a report: a run, its model, and the examples on which it is evaluated.
 
 Shape letters: N examples, K classes.
 """
@@ -22,6 +22,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.data.sources import by_name
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
+from clearprop.glass.wording import number
 from clearprop.nn.recording import LossLike
 from clearprop.training import (
     Evaluation,
@@ -39,7 +40,8 @@ from clearprop.training.model_inputs import ModelInputs
 Pair: TypeAlias = tuple[object, object]
 """Inputs and targets as the model and the loss take them."""
 
-Judging: TypeAlias = Splits | Dataset | Pair | None
+EvaluationData: TypeAlias = Splits | Dataset | Pair | None
+"""Where the evaluation examples come from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +51,20 @@ class Subject:
     Attributes:
         name: of the run folder; "" where the run was not written.
         model: as the run left it.
-        curves: the three curves.
+        history: the three curves, epoch by epoch.
         losses: mean loss of every step's batch.
         stopped: why the run ended; None while it goes on, or was killed.
-        non_finite: where a number stopped being finite, if one did.
-        config: what was asked for.
+        non_finite: where a number was not finite for the first time; None where all were.
+        config: the settings of the run.
         preprocessor: turns raw inputs into the model's; None where plain arrays were given.
-        loss: what was minimized.
+        loss: that was minimized.
         part: which the evaluation examples are: "test", "development", "training" or "given"; ""
             where there are none.
         examples: the evaluation examples as they are kept; None where there are none.
         class_names: of the labels.
         feature_names: of the entries of an input.
         data_name: of the data set.
-        data: what was given, whole.
+        data: all data that was given.
     """
 
     name: str
@@ -79,7 +81,7 @@ class Subject:
     class_names: tuple[str, ...] | None
     feature_names: tuple[str, ...] | None
     data_name: str
-    data: Judging = None
+    data: EvaluationData = None
 
     def __len__(self) -> int:
         return 0 if self.examples is None else len(self.targets)
@@ -103,13 +105,13 @@ class Subject:
 
     @functools.cached_property
     def evaluation(self) -> Evaluation:
-        """How the model does on the evaluation examples."""
+        """The errors of the model on the evaluation examples."""
         assert self.examples is not None
         return evaluate(self.model, self.examples, self.loss, self.preprocessor)
 
     @functools.cached_property
-    def is_judged(self) -> bool:
-        """Whether there are examples, and the model's outputs for them are finite."""
+    def is_evaluated(self) -> bool:
+        """Whether there are evaluation examples whose outputs are all finite."""
         return len(self) > 0 and bool(np.isfinite(self.evaluation.outputs).all())
 
     @functools.cached_property
@@ -123,7 +125,7 @@ class Subject:
             return np.asarray(powers / powers.sum(axis=1, keepdims=True))
         if self.loss.name not in ("binary_cross_entropy", "binary_squared_error"):
             return None
-        # What a chance below e^-500 exactly is, nobody sees; exp of more overflows.
+        # A probability below e^-500 is shown as 0, and exp of much more than 500 overflows.
         one = outputs if self.loss.threshold == 0.5 else 1 / (1 + np.exp(-outputs.clip(-500, 500)))
         return np.concatenate([1 - one, one], axis=1).clip(0, 1)
 
@@ -145,9 +147,9 @@ class Subject:
 
     @functools.cached_property
     def losses_by_example(self) -> NDArray[np.float64]:
-        """The loss (N,) of each judging example."""
+        """The loss (N,) of each evaluation example."""
         outputs, targets = (
-            jnp.asarray(self._prepared.targets(np.asarray(part)))
+            jnp.asarray(ModelInputs(self.preprocessor).targets(np.asarray(part)))
             for part in (self.evaluation.outputs, self.targets)
         )
         losses = np.asarray(self.loss.per_example(outputs, targets), np.float64)
@@ -155,7 +157,7 @@ class Subject:
 
     @property
     def noun(self) -> str:
-        """What an example is: "example", "text", "sentence" or "window"."""
+        """The noun for one example: "example", "text", "sentence" or "window"."""
         return self.examples.noun if isinstance(self.examples, Dataset) else "example"
 
     def called(self, row: int) -> str:
@@ -164,28 +166,41 @@ class Subject:
         return str(row) + (f" ({names[row]})" if names is not None else "")
 
     def text(self, row: int) -> str | None:
-        """Return an example that is a text in words, as far as the model knows these; else None."""
+        """Return an example that is a text, in the words that the model knows; else None."""
         if not isinstance(self.examples, Dataset) or INPUTS not in self.examples.vocabularies:
             return None
         return self.examples.vocabularies[INPUTS].decode(self.inputs[row])
 
     def class_name(self, label: int) -> str:
-        """Return what a class is called."""
+        """Return the name of a class."""
         names = self.class_names
         return names[label] if names is not None and 0 <= label < len(names) else str(label)
 
+    def prediction_texts(self, row: int) -> tuple[str, str]:
+        """Return what is predicted for an example, and what is true: classes or numbers."""
+        if self.evaluation.confusion is not None:
+            return (
+                self.class_name(int(self.predictions[row])),
+                self.class_name(int(self.truths[row])),
+            )
+        predicted, true = (
+            ", ".join(number(v) for v in np.asarray(values[row], np.float64).ravel()[:4])
+            for values in (self.evaluation.outputs, self.targets)
+        )
+        return predicted, true
+
     def feature_name(self, i: int) -> str:
-        """Return what an entry of an input is called."""
+        """Return the name of an entry of an input."""
         names = self.feature_names
         return names[i] if names is not None and i < len(names) else f"x{i + 1}"
 
     def model_examples(self, rows: NDArray[np.intp]) -> tuple[object, jax.Array]:
-        """Return some examples as the model and the loss see them."""
-        return self._prepared.examples(self.inputs, self.targets, rows)
+        """Return some examples as the model and the loss take them."""
+        return ModelInputs(self.preprocessor).examples(self.inputs, self.targets, rows)
 
     @functools.cached_property
     def brightest(self) -> int:
-        """The largest byte among some examples: pictures of 16 grays are stretched to be seen."""
+        """The largest byte among some examples; pictures of 16 grays are shown brighter by it."""
         rows = np.arange(min(len(self), 256))
         return int(np.asarray(self.inputs[rows]).max())
 
@@ -201,34 +216,39 @@ class Subject:
     def raw_inputs(self, rows: NDArray[np.intp]) -> NDArray[np.number]:
         """Return some examples in the units of the data."""
         kept = np.asarray(self.inputs[rows])
-        preprocessor = self.preprocessor
-        if preprocessor is None or preprocessor.kind not in ("numbers", "table"):
-            return kept
-        spread, center = np.asarray(preprocessor.spread), np.asarray(preprocessor.center)
-        return np.asarray(kept * spread + center) if spread.size else kept
+        is_raw = self.preprocessor is not None and self.preprocessor.kind == "bytes"
+        return kept if is_raw else restored_inputs(kept, self.preprocessor)
 
     @property
     def _pair(self) -> tuple[Any, Any]:
         assert isinstance(self.examples, tuple)
         return self.examples
 
-    @property
-    def _prepared(self) -> ModelInputs:
-        return ModelInputs(self.preprocessor)
+
+def restored_inputs(
+    seen: NDArray[np.number], preprocessor: Preprocessor | None
+) -> NDArray[np.number]:
+    """Return inputs as the model takes them, (..., F), in the units of the data.
+
+    The columns of a table's categories have no unit: they stay 0 and 1.
+    """
+    if preprocessor is None or not preprocessor.spread:
+        return seen
+    return np.asarray(seen * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center))
 
 
 def gather(
     run: Run | Path | str,
-    data: Judging = None,
+    data: EvaluationData = None,
     loss: LossLike | None = None,
 ) -> Subject:
-    """Return what a report on a run is about.
+    """Return the subject of a report on a run.
 
     Args:
         run: what `fit` returned, or the folder of a run that has ended.
         data: the ``Splits`` of the run, of which the last held-out part is evaluated; one of their
             parts; a raw ``Dataset``; or (inputs, targets) as the model and the loss take them.
-        loss: where the run's own cannot be found by its name.
+        loss: the run's loss, where it has no name in `nn.LOSSES`.
 
     Raises:
         RunError: the folder holds no run.
@@ -246,7 +266,7 @@ def gather(
         model, preprocessor = load(folder), load_preprocessor(folder)
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
-    part, examples = _judging(data)
+    part, examples = _evaluation_part(data)
     if isinstance(examples, Dataset) and examples.preprocessor is None and preprocessor is not None:
         examples = examples.preprocessed(preprocessor)
     names = getattr(examples, "class_names", None) or getattr(preprocessor, "class_names", None)
@@ -269,7 +289,7 @@ def gather(
     )
 
 
-def _judging(data: Judging) -> tuple[str, Dataset | Pair | None]:
+def _evaluation_part(data: EvaluationData) -> tuple[str, Dataset | Pair | None]:
     if data is None:
         return "", None
     if isinstance(data, Splits):
@@ -282,7 +302,7 @@ def _judging(data: Judging) -> tuple[str, Dataset | Pair | None]:
     if isinstance(data, tuple) and len(data) == 2:
         return "given", (np.asarray(data[0]), np.asarray(data[1]))
     raise ConfigurationError(
-        "this is no data to judge a run by",
+        "a run cannot be evaluated on this data",
         given=kind_of(data),
         expected="the Splits of the run, one of their parts, or (inputs, targets)",
     )
@@ -294,7 +314,7 @@ def _loss(config: Mapping[str, Any], given: LossLike | None) -> nn.Loss:
     name = config.get("loss", "")
     if name not in nn.LOSSES:
         raise ConfigurationError(
-            "the loss of this run is a function of its author's, which a folder cannot hold",
+            "the loss of this run is a function of the user's, which a folder cannot hold",
             given=repr(name),
             fix="write_report(run, data, loss=function)",
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearprop import nn
+from clearprop.glass.boundary import heaviest, weighted_layers
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.kernels import Kernels, of_convolution, of_units
 from clearprop.glass.pictures import data_address, is_picture, mosaic
@@ -25,9 +26,10 @@ class FilterPictures:
     Attributes:
         path: of the layer.
         note: what is shown, and how much of all there is.
-        tiles: one picture a filter, as data addresses; none where they are in one table.
-        table: all kernels in one picture, a row an input channel and a column a filter; or "".
-        alt: what is read out to people who do not see it.
+        tiles: a picture of each filter, as data addresses; none where they are in one table.
+        table: all kernels in one picture, with a row for each input channel and a column for each
+            filter; "" where there are tiles.
+        alt: the description for screen readers.
         limit: the weight that has the full color.
     """
 
@@ -41,7 +43,7 @@ class FilterPictures:
 
 @dataclass(frozen=True)
 class WeightTable:
-    """The weights of a first layer on named inputs: a row an input, a column a unit.
+    """The weights of a first layer on named inputs: a row for each input, a column for each unit.
 
     Attributes:
         path: of the layer.
@@ -95,32 +97,19 @@ def _pictures(path: str, kernels: Kernels) -> FilterPictures:
 def weight_table(subject: Subject) -> WeightTable | None:
     """Return a first linear layer's weights on inputs that are a row of numbers, or None."""
     shape = subject.input_shape
-    first = next(
-        ((p, m) for p, m in nn.modules(subject.model).items() if nn.parameters(m) and _is_leaf(m)),
-        None,
-    )
-    if first is None or not isinstance(first[1], nn.Linear) or len(shape) != 1:
+    path, first = next(iter(weighted_layers(subject.model)), ("", None))
+    if not isinstance(first, nn.Linear) or shape != (first.in_features,):
         return None
-    path, weight = first[0], np.asarray(first[1].weight, np.float64)
-    if len(weight) != shape[0]:
-        return None
-    strength = np.linalg.norm(weight, axis=1)
-    inputs = np.sort(np.argsort(-strength, kind="stable")[:MOST_INPUTS])
-    units = np.sort(np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")[:MOST_UNITS])
+    weight = np.asarray(first.weight, np.float64)
+    inputs = np.sort(heaviest(weight.T, MOST_INPUTS))
+    units = np.sort(heaviest(weight, MOST_UNITS))
     limit = largest(weight) or 1.0
+    digits = ".2f" if limit >= 0.1 else ".1g"
     rows = tuple(
         (
             subject.feature_name(int(i)),
-            tuple((_short(w, limit), float(w / limit)) for w in weight[i, units]),
+            tuple((format(w, digits), float(w / limit)) for w in weight[i, units]),
         )
         for i in inputs
     )
     return WeightTable(path, rows, len(units), weight.shape[1], len(weight) - len(inputs))
-
-
-def _short(weight: float, limit: float) -> str:
-    return f"{weight:.2f}" if limit >= 0.1 else f"{weight:.1g}"
-
-
-def _is_leaf(module: nn.Module) -> bool:
-    return len(nn.modules(module)) == 1

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them."""
+"""Numbers, times and settings as text for a reader."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def number(x: float, digits: int = 3) -> str:
-    """Return a number with so many significant digits, plainly written where that is short.
+    """Return a number with some significant digits, without an exponent where that is short.
 
     >>> number(0.123456), number(1234.5), number(0.0000123), number(2.0), number(float("nan"))
     ('0.123', '1,230', '1.23e-05', '2', 'not a number')
@@ -30,7 +30,7 @@ def number(x: float, digits: int = 3) -> str:
 
 
 def percent(fraction: float) -> str:
-    """Return a fraction as percent, with as many digits as the commands show.
+    """Return a fraction as percent, with the digits that the commands show.
 
     >>> percent(0.5), percent(0.0961), percent(0.9987), percent(1.0), percent(0.00003)
     ('50.00 %', '9.61 %', '99.87 %', '100.00 %', 'under 0.01 %')
@@ -45,7 +45,7 @@ def percent(fraction: float) -> str:
 
 
 def measure(name: str, value: float) -> str:
-    """Return a measured number; one whose name speaks of a fraction as percent.
+    """Return a measured number as text, as percent where its name is that of a fraction.
 
     >>> measure("phoneme error rate", 0.0971), measure("bits per character", 2.0437)
     ('9.71 %', '2.044')
@@ -55,7 +55,7 @@ def measure(name: str, value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as one says it.
+    """Return a time in seconds as text.
 
     >>> duration(0.25), duration(9.04), duration(83), duration(7300)
     ('0.25 s', '9.0 s', '1 min 23 s', '2 h 2 min')
@@ -74,7 +74,7 @@ def duration(seconds: float) -> str:
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:
-    """Return a number of things.
+    """Return a number and a noun.
 
     >>> count(1, "epoch"), count(61706, "parameter"), count(2, "class", "classes")
     ('1 epoch', '61,706 parameters', '2 classes')
@@ -83,7 +83,7 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
 
 
 def without_folders(value: Any) -> Any:
-    """Return plain data in which a path of this machine is down to its last part.
+    """Return plain data in which an absolute path is replaced by its last part.
 
     >>> without_folders({"data": "/srv/somebody/rows.csv", "rate": 0.1, "ratio": "1/2"})
     {'data': 'rows.csv', 'rate': 0.1, 'ratio': '1/2'}
@@ -101,7 +101,7 @@ def without_folders(value: Any) -> Any:
 
 
 def flat(config: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested configuration as rows of dotted name and text, without what was not set.
+    """Return nested configuration as rows of dotted name and text, without values not set.
 
     >>> flat({"settings": {"epochs": 3, "patience": None}, "loss": "cross_entropy"})
     [('settings.epochs', '3'), ('loss', 'cross_entropy')]

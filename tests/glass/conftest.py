@@ -26,8 +26,8 @@ def _compiled_soon() -> Iterator[None]:
     program.OPTIONS.clear()
 
 
-class Told(NamedTuple):
-    """A run with its data, its report as text, and the parsed report."""
+class Reported(NamedTuple):
+    """A run with its data, its report as text, and the same read back."""
 
     run: Run
     data: Any
@@ -110,22 +110,22 @@ KINDS: dict[str, Callable[[Path], tuple[Run, Any]]] = {
 
 
 @pytest.fixture(scope="session")
-def tell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Told]:
-    """Return a function that makes the run and the report of a kind of data, once."""
-    known: dict[str, Told] = {}
+def report_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reported]:
+    """Give a function that makes the run and the report of a kind of data, once."""
+    known: dict[str, Reported] = {}
 
-    def told(kind: str) -> Told:
+    def reported(kind: str) -> Reported:
         if kind not in known:
             folder = tmp_path_factory.mktemp("runs") / f"{kind}-1"
             run, examples = KINDS[kind](folder)
             html = write_report(run, examples).read_text(encoding="utf-8")
-            known[kind] = Told(run, examples, html, *read(html))
+            known[kind] = Reported(run, examples, html, *read(html))
         return known[kind]
 
-    return told
+    return reported
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def every(request: pytest.FixtureRequest, tell: Callable[[str], Told]) -> Told:
-    """Return the run and the report of each kind of data in turn."""
-    return tell(request.param)
+def every(request: pytest.FixtureRequest, report_of: Callable[[str], Reported]) -> Reported:
+    """Give the run and the report of each kind of data in turn."""
+    return report_of(request.param)

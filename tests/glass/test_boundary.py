@@ -1,4 +1,4 @@
-"""Drawings of data space: decision boundaries, hidden half-planes, sections and proofs."""
+"""Data space as it is drawn: boundaries, hidden half-planes and proofs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_of_more_inputs_a_section_through_their_mean_is_drawn() -> None:
     np.testing.assert_allclose(points @ weight[:, unit] + bias[unit], 0, atol=1e-3)
 
 
-def test_what_is_no_plane_is_refused() -> None:
+def test_inputs_without_a_boundary_are_refused() -> None:
     model = models.MLP((3, 2, 1)).init(0)
     with pytest.raises(ShapeError, match="two inputs at least"):
         decision_boundary(model, (np.ones((4, 1)), np.zeros(4)))
@@ -115,7 +115,7 @@ def star(drawing: Any) -> np.ndarray:
     return np.asarray(mark.get_offsets()[0])
 
 
-def test_the_proof_that_no_plane_separates_xor() -> None:
+def test_the_proof_that_no_line_separates_xor() -> None:
     conflict = separate(XOR.inputs, XOR.targets).conflict
     drawing = linear_boundary(XOR.inputs, XOR.targets, [0.0, 0.0], 0.0, conflict=conflict)
     np.testing.assert_allclose(star(drawing), [0.5, 0.5])
@@ -147,7 +147,7 @@ def test_edgewise_both_classes_meet_in_one_point_too() -> None:
 
 @pytest.mark.parametrize("features", [1, 2, 3, 5])
 @pytest.mark.parametrize("scale", [0.0, 1.0])
-def test_a_plane_of_any_size_is_drawn(features: int, scale: float) -> None:
+def test_a_boundary_over_any_number_of_inputs_is_drawn(features: int, scale: float) -> None:
     points = np.random.default_rng(0).normal(size=(6, features))
     drawing = linear_boundary(points, [0, 1, 0, 1, 0, 1], scale * np.ones(features), 0.1)
     assert drawing.title == "The decision boundary of the perceptron"

@@ -14,12 +14,12 @@ from clearprop.glass.curves import best_epoch, curves_section, reading
 from clearprop.glass.subject import Subject, gather
 from clearprop.nn import find_loss
 from clearprop.training import History
-from tests.glass.conftest import Told
+from tests.glass.conftest import Reported
 
 
 @pytest.fixture
-def of(tell: Callable[[str], Told]) -> Callable[..., Subject]:
-    base = gather(tell("iris").run)
+def of(report_of: Callable[[str], Reported]) -> Callable[..., Subject]:
+    base = gather(report_of("iris").run)
 
     def subject(objective: Any, training: Any, development: Any = None) -> Subject:
         n = len(objective)
@@ -99,5 +99,5 @@ def test_of_rosenblatts_rule_no_descent_is_expected(of: Callable[..., Subject]) 
     assert "From epoch 3 on no training example is wrong" in " ".join(reading(found))
     never = dataclasses.replace(of([0.5, 0.6, 0.4], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]), loss=rule)
     (said,) = reading(never)
-    assert "goes on correcting" in said
+    assert "corrects the weights" in said
     assert "larger network" not in said

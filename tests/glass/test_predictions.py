@@ -1,4 +1,4 @@
-"""Words and years are at their place; labels distinguish the positions of sequences."""
+"""Predictions in a report: words and years are named, and labeled places of sequences count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import data, models, nn
+from clearprop import data, models, nn, tree
 from clearprop.data import Dataset, Splits, Vocabulary
 from clearprop.data.tagged_texts import Tagged, tagged
 from clearprop.glass import write_report
@@ -126,3 +126,14 @@ def test_worst_forecasts_name_their_years() -> None:
     row, year = int(first.name.split()[0]), first.name.split()[1].strip("()")
     assert int(year) == 1700 + len(data.load("sunspots")) + 24 - len(test) + row
     assert first.values[-1] == f"{test.targets[row - 1, 0]:.3g}"
+
+
+def test_what_is_divided_by_nothing_is_a_dash() -> None:
+    x, y = np.ones((5, 2), np.float32), np.array([0, 0, 0, 1, 1])
+    run = fit(nn.Linear(2, 3), (x, y), epochs=1, batch_size=5, progress=False)
+    first = {"weight": np.zeros((2, 3), np.float32), "bias": np.array([1, 0, 0], np.float32)}
+    subject = dataclasses.replace(gather(run, (x, y)), model=tree.replace(run.model, first))
+    found = confusion_section(subject)
+    assert found is not None
+    assert [row.precision for row in found.rows] == ["60.00 %", "–", "–"]
+    assert [row.recall for row in found.rows] == ["100.00 %", "0.00 %", "–"]

@@ -15,18 +15,16 @@ import pytest
 from clearprop import data, glass, models, nn
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.glass import report, write_report
-from clearprop.glass.report import render
-from clearprop.glass.subject import gather
 from clearprop.glass.wording import number, percent
 from clearprop.training import DivergedError, evaluate, fit
-from tests.glass.conftest import KINDS, Told
+from tests.glass.conftest import KINDS, Reported
 from tests.glass.page import Element, read
 
-Tell = Callable[[str], Told]
+ReportOf = Callable[[str], Reported]
 
 
-def shown(told: Told, identity: str) -> Element:
-    found = told.page.by_id(identity)
+def shown(reported: Reported, identity: str) -> Element:
+    found = reported.page.by_id(identity)
     assert found is not None, identity
     return found
 
@@ -34,7 +32,7 @@ def shown(told: Told, identity: str) -> Element:
 # --- every kind of data --------------------------------------------------------------------------
 
 
-def test_the_structure_is_sound(every: Told) -> None:
+def test_the_structure_is_sound(every: Reported) -> None:
     assert every.faults == []
     names = [e.attributes["id"] for e in every.page.all() if "id" in e.attributes]
     assert len(names) == len(set(names))
@@ -44,7 +42,7 @@ def test_the_structure_is_sound(every: Told) -> None:
     assert len(every.page.all("h1")) == 1
 
 
-def test_nothing_outside_the_file_is_named(every: Told) -> None:
+def test_nothing_outside_the_file_is_named(every: Reported) -> None:
     for element in every.page.all():
         for name in ("src", "href", "srcset", "data", "action"):
             value = element.attributes.get(name, "#")
@@ -56,7 +54,7 @@ def test_nothing_outside_the_file_is_named(every: Told) -> None:
     assert re.findall(r"url\(|https?://|//\w+\.\w+/", every.html) == []
 
 
-def test_who_cannot_see_the_pictures_is_told_what_they_show(every: Told) -> None:
+def test_who_cannot_see_the_pictures_is_told_what_they_show(every: Reported) -> None:
     for image in every.page.all("img"):
         described = image.attributes.get("alt")
         parent = image.parent
@@ -67,26 +65,26 @@ def test_who_cannot_see_the_pictures_is_told_what_they_show(every: Told) -> None
         assert hidden or drawing.attributes.get("aria-label")
 
 
-def test_every_section_says_what_to_look_for(every: Told) -> None:
+def test_every_section_says_what_to_look_for(every: Reported) -> None:
     for section in every.page.all("section"):
         if section.attributes["id"] != "machine":
             assert section.all("p", "look"), section.attributes["id"]
 
 
-def test_the_contents_name_every_section(every: Told) -> None:
+def test_the_contents_name_every_section(every: Reported) -> None:
     sections = [s.attributes["id"] for s in every.page.all("section")]
     links = [a.attributes["href"][1:] for a in every.page.all("nav")[0].all("a")]
     assert links == sections
 
 
-def test_it_is_small_and_names_no_folder(every: Told) -> None:
+def test_it_is_small_and_names_no_folder(every: Reported) -> None:
     assert len(every.html) < 2e6
     assert every.run.folder is not None
     assert str(every.run.folder.parent) not in every.html
     assert every.run.folder.name in every.html
 
 
-def test_the_curves_are_those_of_the_run(every: Told) -> None:
+def test_the_curves_are_those_of_the_run(every: Reported) -> None:
     rows = shown(every, "curves").all("tbody")[0].all("tr")
     history = every.run.history
     for row in rows:
@@ -97,17 +95,17 @@ def test_the_curves_are_those_of_the_run(every: Told) -> None:
     assert len(shown(every, "curves").all("svg")) == 2
 
 
-def test_the_layers_are_those_of_the_model(every: Told) -> None:
+def test_the_layers_are_those_of_the_model(every: Reported) -> None:
     table = shown(every, "layers")
     total = sum(w.size for w in nn.parameters(every.run.model).values())
     assert table.all("tfoot")[0].all("td")[2].text == f"{total:,}"
 
 
-def test_the_machine_is_told_without_names(every: Told) -> None:
-    told = shown(every, "machine").text
+def test_the_machine_is_told_without_names(every: Reported) -> None:
+    reported = shown(every, "machine").text
     machine = every.run.config["machine"]
     for key in ("python", "jax", "kind"):
-        assert str(machine[key]) in told
+        assert str(machine[key]) in reported
 
 
 # --- classification ------------------------------------------------------------------------------
@@ -115,122 +113,139 @@ def test_the_machine_is_told_without_names(every: Told) -> None:
 
 @pytest.mark.parametrize(("kind", "part"), [("digits", "test"), ("iris", "test"), ("colors", "dev"),
                                             ("perceptron", "test"), ("xor", "train")])  # fmt: skip
-def test_the_confusion_matrix_is_that_of_the_judging_part(tell: Tell, kind: str, part: str) -> None:
-    told = tell(kind)
-    judged = evaluate(
-        told.run.model, getattr(told.data, part), told.run.config["loss"], told.run.preprocessor
+def test_the_confusion_matrix_is_that_of_the_evaluated_part(
+    report_of: ReportOf, kind: str, part: str
+) -> None:
+    reported = report_of(kind)
+    evaluation = evaluate(
+        reported.run.model,
+        getattr(reported.data, part),
+        reported.run.config["loss"],
+        reported.run.preprocessor,
     )
-    rows = shown(told, "confusion").all("tbody")[0].all("tr")
+    rows = shown(reported, "confusion").all("tbody")[0].all("tr")
     table = [
-        [int(c.text) for c in row.all("td") if "share" not in c.attributes["class"]] for row in rows
+        [int(c.text) for c in row.all("td") if "rate" not in c.attributes["class"]] for row in rows
     ]
-    assert judged.confusion is not None
-    assert table == judged.confusion.tolist()
-    assert sum(map(sum, table)) == len(getattr(told.data, part))
-    assert judged.accuracy is not None
-    assert percent(judged.accuracy) in shown(told, "result-line").text
-    assert f"{judged.examples:,}" in shown(told, "result-line").text
+    assert evaluation.confusion is not None
+    assert table == evaluation.confusion.tolist()
+    assert sum(map(sum, table)) == len(getattr(reported.data, part))
+    assert evaluation.accuracy is not None
+    assert percent(evaluation.accuracy) in shown(reported, "result-line").text
+    assert f"{evaluation.examples:,}" in shown(reported, "result-line").text
 
 
-def test_the_worst_mistakes_are_wrong_and_as_many_as_there_are(tell: Tell) -> None:
-    told = tell("digits")
-    test = told.data.test
-    outputs = evaluate(told.run.model, test, preprocessor=told.run.preprocessor).outputs
+def test_the_worst_mistakes_are_wrong_and_as_many_as_there_are(report_of: ReportOf) -> None:
+    reported = report_of("digits")
+    test = reported.data.test
+    outputs = evaluate(reported.run.model, test, preprocessor=reported.run.preprocessor).outputs
     wrong = np.flatnonzero(outputs.argmax(axis=1) != test.targets)
-    pictures = shown(told, "mistakes").all("img")
+    pictures = shown(reported, "mistakes").all("img")
     rows = [int(image.attributes["title"].split()[1]) for image in pictures]
     assert len(rows) == min(18, len(wrong))
     assert set(rows) <= set(wrong.tolist())
     losses = -np.log(np.exp(outputs)[np.arange(len(test)), test.targets] / np.exp(outputs).sum(1))
     assert rows[0] == wrong[losses[wrong].argmax()]
-    first = shown(told, "mistakes").all("li")[0]
+    first = shown(reported, "mistakes").all("li")[0]
     assert first.all("span", "truth")[0].text == f"true {test.class_names[test.targets[rows[0]]]}"
 
 
-def test_a_table_of_features_shows_them_in_the_units_of_the_data(tell: Tell) -> None:
-    told = tell("iris")
-    head = [cell.text for cell in shown(told, "mistakes").all("th")]
-    assert head[1:5] == list(told.data.train.feature_names)
+def test_a_table_of_features_shows_them_in_the_units_of_the_data(report_of: ReportOf) -> None:
+    reported = report_of("iris")
+    head = [cell.text for cell in shown(reported, "mistakes").all("th")]
+    assert head[1:5] == list(reported.data.train.feature_names)
     raw = data.load("iris").inputs
-    for row in shown(told, "mistakes").all("tbody")[0].all("tr"):
+    for row in shown(reported, "mistakes").all("tbody")[0].all("tr"):
         values = np.array([float(cell.text) for cell in row.all("td")[1:5]])
         assert np.abs(raw - values).max(axis=1).min() < 0.01
 
 
-def test_names_are_escaped(tell: Tell) -> None:
-    told = tell("colors")
-    assert "red & <green>" not in told.html
-    assert "red &amp; &lt;green&gt;" in told.html
+def test_names_are_escaped(report_of: ReportOf) -> None:
+    reported = report_of("colors")
+    assert "red & <green>" not in reported.html
+    assert "red &amp; &lt;green&gt;" in reported.html
 
 
-def test_filters_and_maps_of_every_layer_are_drawn(tell: Tell) -> None:
-    told = tell("digits")
-    assert len(shown(told, "filters").all("img")) == 4
-    names = [layer.all("h3")[0].text for layer in shown(told, "trace").all("div", "layer")]
+def test_filters_and_maps_of_every_layer_are_drawn(report_of: ReportOf) -> None:
+    reported = report_of("digits")
+    assert len(shown(reported, "filters").all("img")) == 4
+    names = [layer.all("h3")[0].text for layer in shown(reported, "trace").all("div", "layer")]
     assert [name.split()[0] for name in names] == [
         "input", "layers.0", "layers.1", "layers.2", "layers.4",
     ]  # fmt: skip
-    pooled = shown(told, "trace").all("div", "layer")[3]
+    pooled = shown(reported, "trace").all("div", "layer")[3]
     assert [len(p.all("img")) for p in pooled.all("div", "tiles")] == [4, 4]
-    flow = shown(told, "errors").all("tbody")[0].all("tr")
+    flow = shown(reported, "errors").all("tbody")[0].all("tr")
     assert [row.all("th")[0].text for row in flow] == [name.split()[0] for name in names[1:]]
 
 
-def test_an_activation_is_shown_by_its_name(tell: Tell) -> None:
-    told = tell("digits")
-    assert "softplus" in shown(told, "layers").text
-    assert "softplus" in shown(told, "trace").text
+def test_an_activation_is_shown_by_its_name(report_of: ReportOf) -> None:
+    reported = report_of("digits")
+    assert "softplus" in shown(reported, "layers").text
+    assert "softplus" in shown(reported, "trace").text
 
 
 # --- other tasks ---------------------------------------------------------------------------------
 
 
-def test_a_regression_shows_predicted_against_true(tell: Tell) -> None:
-    told = tell("diabetes")
-    points = shown(told, "result").all("circle")
-    assert len(points) == len(told.data.test)
-    judged = evaluate(told.run.model, told.data.test, "squared_error", told.run.preprocessor)
-    assert number(judged.error) in shown(told, "result-line").text
-    true = np.asarray(told.data.test.targets, float).reshape(-1)
-    explained = 1 - ((judged.outputs[:, 0] - true) ** 2).sum() / ((true - true.mean()) ** 2).sum()
-    assert (percent(float(explained)) if explained > 0 else "nothing") in shown(told, "result").text
+def test_a_regression_shows_predicted_against_true(report_of: ReportOf) -> None:
+    reported = report_of("diabetes")
+    points = shown(reported, "result").all("circle")
+    assert len(points) == len(reported.data.test)
+    evaluation = evaluate(
+        reported.run.model, reported.data.test, "squared_error", reported.run.preprocessor
+    )
+    assert number(evaluation.error) in shown(reported, "result-line").text
+    true = np.asarray(reported.data.test.targets, float).reshape(-1)
+    explained = (
+        1 - ((evaluation.outputs[:, 0] - true) ** 2).sum() / ((true - true.mean()) ** 2).sum()
+    )
+    assert (percent(float(explained)) if explained > 0 else "nothing") in shown(
+        reported, "result"
+    ).text
 
 
-def test_two_inputs_are_drawn_with_their_boundary(tell: Tell) -> None:
-    plane = shown(tell("xor"), "boundary")
-    assert len([e for e in plane.all() if "place" in e.attributes.get("class", "")]) == 4 + 2
-    assert len(plane.all("path", "unit")) >= 1
-    assert len(plane.all("image")) == 1
-    told = tell("xor")
-    answers = evaluate(told.run.model, told.data.train, "binary_cross_entropy").outputs[:, 0] >= 0
-    assert len(plane.all("circle", "ring")) == int((answers != told.data.train.targets).sum())
+def test_two_inputs_are_drawn_with_their_boundary(report_of: ReportOf) -> None:
+    drawing = shown(report_of("xor"), "boundary")
+    assert len([e for e in drawing.all() if "place" in e.attributes.get("class", "")]) == 4 + 2
+    assert len(drawing.all("path", "unit")) >= 1
+    assert len(drawing.all("image")) == 1
+    reported = report_of("xor")
+    predictions = (
+        evaluate(reported.run.model, reported.data.train, "binary_cross_entropy").outputs[:, 0] >= 0
+    )
+    assert len(drawing.all("circle", "ring")) == int(
+        (predictions != reported.data.train.targets).sum()
+    )
 
 
-def test_one_input_is_drawn_as_a_curve(tell: Tell) -> None:
-    assert len(shown(tell("cubic"), "boundary").all("circle", "dot")) == 60
+def test_one_input_is_drawn_as_a_curve(report_of: ReportOf) -> None:
+    assert len(shown(report_of("cubic"), "boundary").all("circle", "dot")) == 60
 
 
-def test_other_inputs_have_no_plane(tell: Tell) -> None:
-    assert tell("iris").page.by_id("boundary") is None
-    assert tell("digits").page.by_id("boundary") is None
+def test_other_inputs_have_no_decision_boundary(report_of: ReportOf) -> None:
+    assert report_of("iris").page.by_id("boundary") is None
+    assert report_of("digits").page.by_id("boundary") is None
 
 
 # --- where and from what -------------------------------------------------------------------------
 
 
-def test_a_folder_gives_the_same_report_as_the_run(tell: Tell, tmp_path: Path) -> None:
-    told = tell("iris")
-    assert told.run.folder is not None
-    again = write_report(told.run.folder, told.data, tmp_path / "again.html").read_text("utf-8")
+def test_a_folder_gives_the_same_report_as_the_run(report_of: ReportOf, tmp_path: Path) -> None:
+    reported = report_of("iris")
+    assert reported.run.folder is not None
+    again = write_report(reported.run.folder, reported.data, tmp_path / "again.html").read_text(
+        "utf-8"
+    )
 
     def without_time(html: str) -> str:
         return re.sub(r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC", "", html)
 
-    assert without_time(again) == without_time(told.html)
+    assert without_time(again) == without_time(reported.html)
 
 
-def test_a_folder_is_enough_in_a_new_process(tell: Tell, tmp_path: Path) -> None:
-    folder = tell("perceptron").run.folder
+def test_a_folder_is_enough_in_a_new_process(report_of: ReportOf, tmp_path: Path) -> None:
+    folder = report_of("perceptron").run.folder
     program = (
         f"from clearprop.glass import write_report; write_report({str(folder)!r}, path='r.html')"
     )
@@ -239,31 +254,33 @@ def test_a_folder_is_enough_in_a_new_process(tell: Tell, tmp_path: Path) -> None
     assert "Perceptron" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
-def test_without_data_it_tells_what_the_run_knows(tell: Tell, tmp_path: Path) -> None:
-    run = tell("digits").run
+def test_without_data_it_shows_what_the_run_knows(report_of: ReportOf, tmp_path: Path) -> None:
+    run = report_of("digits").run
     page, faults = read(write_report(run, path=tmp_path / "r.html").read_text(encoding="utf-8"))
     assert faults == []
     sections = [s.attributes["id"] for s in page.all("section")]
     assert sections == ["diagnosis", "curves", "filters", "layers", "configuration", "machine"]
 
 
-def test_title_and_remarks_stand_in_the_head(tell: Tell, tmp_path: Path) -> None:
-    run = tell("iris").run
+def test_title_and_remarks_stand_in_the_head(report_of: ReportOf, tmp_path: Path) -> None:
+    run = report_of("iris").run
     path = write_report(
-        run, path=tmp_path / "r.html", title="A < B", remarks=["no plane", "at all"]
+        run, path=tmp_path / "r.html", title="A < B", remarks=["no boundary", "at all"]
     )
     page, _ = read(path.read_text(encoding="utf-8"))
     assert page.all("h1")[0].text == "A < B"
-    assert page.all("pre", "remarks")[0].text == "no plane at all"
+    assert page.all("pre", "remarks")[0].text == "no boundary at all"
 
 
-def test_paths_of_the_configuration_are_cut_to_their_last_part(tell: Tell) -> None:
-    subject = gather(tell("iris").run)
-    subject.config["notes"] = {"source": "/srv/somebody/rows.csv", "home": "~/x.csv"}
+def test_paths_of_the_configuration_are_cut_to_their_last_part(
+    report_of: ReportOf, tmp_path: Path
+) -> None:
+    run = report_of("iris").run
+    run.config["notes"] = {"source": "/srv/somebody/rows.csv", "home": "~/x.csv"}
     try:
-        html = render(subject)
+        html = write_report(run, path=tmp_path / "r.html").read_text(encoding="utf-8")
     finally:
-        del subject.config["notes"]
+        del run.config["notes"]
     assert "somebody" not in html
     assert "rows.csv" in html
 
@@ -281,7 +298,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_report_that_fails_leaves_the_old_one(
-    tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    report_of: ReportOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "report.html"
     path.write_text("the old one")
@@ -291,7 +308,7 @@ def test_a_report_that_fails_leaves_the_old_one(
 
     monkeypatch.setattr(report, "curves_section", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
-        write_report(tell("iris").run, path=path)
+        write_report(report_of("iris").run, path=path)
     assert path.read_text() == "the old one"
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 

@@ -1,10 +1,11 @@
-"""Attention maps: how much each place looks at each other, head by head.
+"""Attention maps: how much each place of a sequence attends to each other place, head by head.
 
 Shape letters: B examples, G heads, T queries, S keys, R rows and Q columns of a feature map.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -32,8 +33,8 @@ MOST_NAMED = 40
 def attention_of(model: nn.Module, x: Examples) -> dict[str, NDArray[np.float64]]:
     """Return the weights of every attention in one pass, by the layer's path: (B, G, T, S).
 
-    They are those by which the pass itself averaged the values, in evaluation, with its masks.
-    A layer that attends more than once has ``#2`` behind its path the second time.
+    The pass itself averaged its values with these weights, in evaluation, with its masks. The
+    second call of a layer has the name ``path#2``.
 
     Args:
         model: with values.
@@ -54,13 +55,13 @@ def attention_of(model: nn.Module, x: Examples) -> dict[str, NDArray[np.float64]
 @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 def _attended(model: nn.Module, x: Examples) -> dict[str, jax.Array]:
     found: dict[str, jax.Array] = {}
+    calls: Counter[str] = Counter()
 
     def keep(path: str, weights: jax.Array) -> None:
-        # Heads in front of queries and keys; a layer of one head has none.
-        batch, places = weights.shape[0], weights.shape[-2:]
-        again = sum(name.split("#")[0] == path for name in found)
-        name = f"{path}#{again + 1}" if again else path
-        found[name] = weights.reshape(batch, -1, *places)
+        calls[path] += 1
+        name = f"{path}#{calls[path]}" if calls[path] > 1 else path
+        # A layer of one head has no axis of heads.
+        found[name] = weights.reshape(weights.shape[0], -1, *weights.shape[-2:])
 
     def watch(row: AnyOperation, inputs: object, outputs: Any, parameters: object) -> None:
         # A loop's body is traced, not run: it has no values to look at.
@@ -83,26 +84,26 @@ def map_of(
 
     Raises:
         ConfigurationError: there is no such layer; the nearest is suggested.
-        ModelError: nothing attends in this model, or this layer does not.
+        ModelError: the model has no attention layer, or this layer is of another kind.
     """
     found = attention_of(model, one_example(x, example, "attention maps"))
     if not found:
         raise ModelError(
-            "nothing attends in this model",
+            "this model has no attention layer",
             given=type(model).__name__,
             expected="a MultiHeadAttention, an Attention or an AttentiveDecoder in it",
         )
     path = next(iter(found)) if layer is None else layer
-    if path not in found:
-        if path in nn.modules(model):
-            raise ModelError(
-                "this layer does not attend",
-                where=path,
-                given=type(nn.layer_at(model, path)).__name__,
-                expected=" or ".join(map(repr, found)),
-            )
+    if path in found:
+        return path, found[path][0]
+    if path not in nn.modules(model):
         raise unknown_name("attention layer", path, found)
-    return path, found[path][0]
+    raise ModelError(
+        "this layer is no attention layer",
+        where=path,
+        given=type(nn.layer_at(model, path)).__name__,
+        expected=" or ".join(map(repr, found)),
+    )
 
 
 @drawn
@@ -114,13 +115,13 @@ def attention_maps(
     vocabulary: Names = None,
     example: int = 0,
 ) -> Drawing:
-    """Draw how much each place of a sequence looks at each other: a map for each head.
+    """Draw how much each place of a sequence attends to each other place: a map for each head.
 
-    Rows are the places that look, columns those looked at; every row sums to 1. Of a captioner
-    there is the picture once a word instead, with where it looked for that word.
+    Rows are the places that attend, columns the places attended to; every row sums to 1. For a
+    captioner the picture is drawn once for each word, and shows where the model looked for it.
 
     Args:
-        model: with values: with attention layers anywhere in it.
+        model: with values, and with attention layers anywhere in it.
         x: inputs as the model takes them, (N, ...), or several by name.
         layer: path of an attention; the first one in the pass where None.
         vocabulary: names of the tokens: of all of them, or for each input by its name.
@@ -128,7 +129,7 @@ def attention_maps(
 
     Raises:
         ConfigurationError: there is no such layer or example; the nearest path is suggested.
-        ModelError: nothing attends in this model, or this layer does not.
+        ModelError: the model has no attention layer, or this layer is of another kind.
         ShapeError: the inputs do not fit the model.
 
     >>> model = models.GPT(7, 16, 8, layers=2, heads=2).init(0)
@@ -143,12 +144,12 @@ def attention_maps(
     if isinstance(model, models.Captioner):
         reach = model.attention(jax.tree.map(lambda a: a[None], one)).shape[2:]
         return over_picture(weights[0].reshape(-1, *reach), one["image"], rows, title)
-    shown = "Each row sums to 1: it says which places one place takes its values from. "
     look = (
-        "A diagonal looks at itself or its neighbors, an upright stripe is a place that all look "
-        "at, and a row of one pale color looks nowhere in particular."
+        "Each row sums to 1: it shows from which places one place takes its values. On a diagonal, "
+        "places attend to themselves or their neighbors; a vertical stripe is a place that all "
+        "attend to; a row of one pale color attends to all places alike."
     )
-    return over_tokens(weights, rows, columns, title, shown + look)
+    return over_tokens(weights, rows, columns, title, look)
 
 
 @drawn
@@ -183,14 +184,13 @@ def over_tokens(
     wide = min(max(2.2, cell * S + 0.8), 9.0 / across)
     tall = min(max(1.8, cell * T + 0.6), 5.0)
     figure, grid = axes_grid(down, across, width=wide * across + 0.9, height=tall * down + 0.5)
-    # By roots, so that weights of a hundredth are still seen beside those of 1.
+    # Colors grow with the root, so that weights of a hundredth are still visible beside those of 1.
     scale = PowerNorm(0.5, 0, max(float(heads.max()), 1e-9))
-    for index, axes in enumerate(grid):
-        if index >= len(heads):
-            axes.set_axis_off()
-            continue
+    for axes in grid[len(heads) :]:
+        axes.set_axis_off()
+    for index, (axes, head) in enumerate(zip(grid, heads, strict=False)):
         bare(axes)
-        image = axes.imshow(heads[index], cmap=rising(), norm=scale, aspect="auto",
+        image = axes.imshow(head, cmap=rising(), norm=scale, aspect="auto",
                             interpolation="nearest")  # fmt: skip
         if len(heads) > 1:
             axes.set_title(f"head {index}", fontsize=9, weight="normal")
@@ -208,7 +208,7 @@ def over_tokens(
 def _name(
     set_ticks: Callable[..., object], names: Sequence[str], size: int, upright: bool = True
 ) -> None:
-    """Put names on an axis, or every so many numbers where they have none or are too many."""
+    """Put names on an axis; some numbers where there are no names or too many."""
     if names and size <= MOST_NAMED:
         turned = {} if upright else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
         set_ticks(range(size), names, fontsize=8, **turned)
@@ -221,7 +221,7 @@ def _name(
 def over_picture(
     weights: NDArray[np.floating], image: NDArray[np.generic], words: Sequence[str], title: str
 ) -> Drawing:
-    """Draw a picture once a word, darkened where the network looked for that word.
+    """Draw a picture once for each word, darkened where the network looked for that word.
 
     Args:
         weights: (T, R, Q).
@@ -246,16 +246,16 @@ def over_picture(
     return Drawing(
         title,
         figure,
-        "The same picture once a word; the dark places are those that the network looked at when "
-        "it said that word.",
+        "The same picture once for each word; dark places show where the network looked when it "
+        "wrote that word.",
     )
 
 
 def axis_names(one: Batch, size: int, path: str, side: int, vocabulary: Names) -> list[str]:
-    """Return what the places along one axis of a map are called; empty where they are not tokens.
+    """Return names of the places along one axis of a map; none where the places are not tokens.
 
-    Of several inputs by name the one is meant that is as long as the axis; of two such, the memory
-    that a decoder attends to is the source, and an encoder's own places are too.
+    Of several inputs by name, the names come from the input that is as long as the axis. Where
+    source and target both are, the source names the places of an encoder and of a decoder's memory.
 
     Args:
         one: inputs of one example, an array or several by name.
@@ -299,7 +299,7 @@ def axis_names(one: Batch, size: int, path: str, side: int, vocabulary: Names) -
 
 
 def shown(token: str) -> str:
-    """Return a token as it can be seen on an axis.
+    """Return a token as it is shown on an axis, with signs for white space.
 
     >>> shown(" "), shown(chr(10)), shown("word")
     ('␣', '⏎', 'word')

@@ -6,19 +6,20 @@ Shape letters: N examples, F features, S points along a side of the grid, H unit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clearprop import nn
 from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.data.sources import evenly_spaced
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.glass.boundary import Floats, first_units, frame, heaviest, margins
+from clearprop.glass.boundary import Floats, first_units, frame, heaviest, margins, outputs_over
 from clearprop.glass.drawings.choice import ready
-from clearprop.glass.drawings.snapshots import ExampleData
+from clearprop.glass.drawings.snapshots import ExampleData, examples_for
 from clearprop.glass.style import COLORS, INK, MARKERS, SOFT, Drawing, canvas, drawn, line
+from clearprop.glass.subject import restored_inputs
 
 SIDE = 161
 MOST_POINTS = 1500
@@ -38,23 +39,22 @@ def decision_boundary(
 ) -> Drawing:
     """Draw the decision boundary of a classifier over two inputs, and its hidden units' lines.
 
-    The color is the predicted class at each point, the heavy line is the decision boundary, and
-    each thin line is where one unit of the first layer has the total input w x + b = 0: with a
-    threshold there, the unit says on which side of that line a point lies. Of a model with more
-    inputs a section is drawn, through the mean of all others; examples lie before or behind it.
+    The color is the predicted class at each point, and the heavy line is the decision boundary. On
+    each thin line the total input w x + b of one unit of the first layer is 0: its sign shows on
+    which side of that line a point lies. For a model with more than two inputs the drawing is a
+    section, on which all other inputs have their mean.
 
     Args:
         model: takes rows of numbers and gives one output, or one for each class.
         data: a data set, its splits (of which the training part is drawn), or (x, labels).
-        features: the two inputs to draw over, by number or by name; the first two where None. Of
-            more inputs it is a section through the mean of the others.
+        features: the two inputs to draw over, by number or by name; the first two where None.
         threshold: of a single output; 0 before the sigmoid, 0.5 after it.
         preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
-        ConfigurationError: there are no such features, or the targets are no classes.
+        ConfigurationError: there are no such features, or the targets are not classes.
         ModelError: the model has no values.
-        ShapeError: the inputs are no rows of two numbers at least.
+        ShapeError: the inputs are not rows of at least two numbers.
 
     >>> from clearprop import models
     >>> from clearprop.data import load
@@ -65,139 +65,87 @@ def decision_boundary(
     'Decision boundary and 6 hidden half-planes'
     """
     ready(model)
-    space = _space_of(data, preprocessor)
-    rows, shown = space.rows, _columns(features, space.features)
-    _check_space(rows, shown)
-    points = rows[:, shown]
-    low, high = frame(points)
-    across, up = (np.linspace(low[i], high[i], SIDE) for i in range(2))
-    grid = np.tile(rows.mean(axis=0), (SIDE * SIDE, 1))
-    grid[:, shown] = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    seen = _as_seen(grid, space.preprocessor)
-    outputs = np.asarray(jax.jit(lambda model, x: model(x))(model, seen), np.float64)
-    fields = margins(outputs.reshape(SIDE, SIDE, -1), threshold)
+    inputs, targets = (np.asarray(part) for part in examples_for(data, preprocessor))
+    examples = data.train if isinstance(data, Splits) else data
+    names: Sequence[str] | None = None
+    classes: Sequence[str] | None = None
+    if isinstance(examples, Dataset):
+        preprocessor = examples.preprocessor or preprocessor
+        names, classes = examples.feature_names, examples.class_names
+    if names is None or inputs.shape[1:] != (len(names),):
+        names = [f"x{i + 1}" for i in range(inputs.shape[-1])]
+    labels = _labels(targets)
+    shown = _shown(features, inputs, names)
+    seen = np.asarray(inputs, np.float64)
+    surface = outputs_over(model, seen, shown, SIDE)
+    fields = margins(surface.outputs, threshold)
+    grid = restored_inputs(surface.inputs, preprocessor)[..., shown]
+    across, up, low, high = grid[0, :, 0], grid[:, 0, 1], grid[0, 0], grid[-1, -1]
     figure, axes = canvas(width=6.0, height=5.0)
-    box = (low[0], high[0], low[1], high[1])
     # Outputs after a sigmoid differ by 1 at most: their colors would be too pale.
     colors = _tinted([field * (4 if threshold else 1) for field in fields])
-    axes.imshow(colors, extent=box, origin="lower", aspect="auto", interpolation="bilinear")
+    axes.imshow(colors, extent=(low[0], high[0], low[1], high[1]), origin="lower", aspect="auto",
+                interpolation="bilinear")  # fmt: skip
     units = first_units(model)
     if units is not None:
-        totals = (seen @ units[0] + units[1]).reshape(SIDE, SIDE, -1)
+        totals = surface.inputs @ units[0] + units[1]
         for index, unit in enumerate(heaviest(units[0])):
             style = line(index)
             axes.contour(across, up, totals[..., unit], levels=[0], linewidths=1.2,
                          colors=[style["color"]], linestyles=[style["linestyle"]])  # fmt: skip
     for field in fields:
         axes.contour(across, up, field, levels=[0], colors=[INK], linewidths=2.6)
-    _scatter(axes, points, space.labels, space.classes)
-    names = space.features or [f"x{i + 1}" for i in range(rows.shape[1])]
+    _scatter(axes, restored_inputs(seen, preprocessor)[:, shown], labels, classes)
     _label(axes, low, high, [names[i] for i in shown])
     hidden = 0 if units is None else units[0].shape[1]
-    section = rows.shape[1] > 2
     return Drawing(
         f"Decision boundary and {hidden} hidden half-planes" if hidden else "Decision boundary",
         figure,
         "The heavy line is the decision boundary."
         + (" At each thin line one unit of the first layer changes sides." if hidden else "")
-        + (f" {SECTION}" if section else ""),
+        + (f" {SECTION}" if inputs.shape[1] > 2 else ""),
     )
 
 
-class _Space(NamedTuple):
-    """Examples in the units of the data, (N, F), and what is known of them."""
-
-    rows: Floats
-    labels: NDArray[np.intp]
-    preprocessor: Preprocessor | None
-    features: Sequence[str] | None
-    classes: Sequence[str] | None
+SECTION = (
+    "It is a section: all other inputs have their mean, so an example with a right prediction may "
+    "seem to lie on the wrong side."
+)
 
 
-def _space_of(data: ExampleData, preprocessor: Preprocessor | None) -> _Space:
-    features: Sequence[str] | None = None
-    classes: Sequence[str] | None = None
-    if isinstance(data, Splits):
-        preprocessor, data = data.preprocessor, data.train
-    if isinstance(data, Dataset):
-        features, classes = data.feature_names, data.class_names
-        inputs, targets = np.asarray(data.inputs[np.arange(len(data))]), np.asarray(data.targets)
-        if data.preprocessor is not None:
-            inputs, preprocessor = _restored(inputs, data.preprocessor)
-    else:
-        inputs, targets = (np.asarray(part) for part in data)
-    if features is not None and inputs.ndim == 2 and len(features) != inputs.shape[1]:
-        features = None  # of a table before its categories became columns
+def _labels(targets: NDArray[np.number]) -> NDArray[np.intp]:
     labels = targets.reshape(len(targets), -1)
     if labels.shape[1] != 1 or not np.array_equal(labels, np.rint(labels)):
         raise ConfigurationError(
             "a decision boundary separates classes",
             given=f"targets {targets.shape} of {targets.dtype}",
-            expected="one class number an example",
+            expected="one class number for each example",
         )
-    rows = np.asarray(inputs, np.float64)
-    return _Space(rows, labels[:, 0].astype(np.intp), preprocessor, features, classes)
+    return labels[:, 0].astype(np.intp)
 
 
-def _restored(
-    kept: NDArray[np.number], preprocessor: Preprocessor
-) -> tuple[NDArray[np.number], Preprocessor | None]:
-    """Return examples in the units of the data, with what scales them again.
-
-    Of a table with categories, the columns that the model sees stay as they are.
-    """
-    if preprocessor.kind not in ("numbers", "table"):
-        return kept, preprocessor
-    if any(column.categories for column in preprocessor.columns) or not preprocessor.spread:
-        return kept, None
-    return kept * np.asarray(preprocessor.spread) + np.asarray(preprocessor.center), preprocessor
-
-
-def _columns(features: Sequence[int | str] | None, names: Sequence[str] | None) -> list[int]:
-    if features is None:
-        return [0, 1]
-    found = []
-    for feature in features:
-        if isinstance(feature, str):
-            if feature not in (names or ()):
-                raise unknown_name("feature", feature, names or ())
-            found.append(list(names or ()).index(feature))
-        else:
-            found.append(int(feature))
-    return found
-
-
-def _check_space(rows: Floats, features: Sequence[int]) -> None:
-    if rows.ndim != 2 or rows.shape[1] < 2 or not len(rows):
+def _shown(
+    features: Sequence[int | str] | None, inputs: NDArray[np.number], names: Sequence[str]
+) -> list[int]:
+    """Return the numbers of the two inputs to draw over."""
+    if inputs.ndim != 2 or inputs.shape[1] < 2:
         raise ShapeError(
-            "a decision boundary is drawn for rows of two inputs at least",
-            given=f"inputs {rows.shape}",
+            "a decision boundary needs rows of two inputs at least",
+            given=f"inputs {inputs.shape}",
             expected="(N, 2), or (N, F) and two of the F features",
         )
-    if (
-        len(features) != 2
-        or len(set(features)) != 2
-        or not all(0 <= i < rows.shape[1] for i in features)
-    ):
+    found = []
+    for feature in (0, 1) if features is None else features:
+        if isinstance(feature, str) and feature not in names:
+            raise unknown_name("feature", feature, names)
+        found.append(list(names).index(feature) if isinstance(feature, str) else int(feature))
+    if len(found) != 2 or found[0] == found[1] or not 0 <= min(found) <= max(found) < len(names):
         raise ConfigurationError(
             "a decision boundary is drawn over two different inputs",
-            given=f"features={tuple(features)}",
-            expected=f"two numbers from 0 to {rows.shape[1] - 1}",
+            given=f"features={tuple(found)}",
+            expected=f"two numbers from 0 to {len(names) - 1}",
         )
-
-
-SECTION = (
-    "It is a section: all other inputs have their mean, so that an example may seem to lie on the "
-    "wrong side although its predicted class is right."
-)
-
-
-def _as_seen(raw: Floats, preprocessor: Preprocessor | None) -> NDArray[np.float32]:
-    if preprocessor is None:
-        return np.asarray(raw, np.float32)
-    # Points between the examples are no bytes, even where the examples are.
-    scale = preprocessor.scaled if preprocessor.kind == "bytes" else preprocessor.apply
-    return np.asarray(scale(raw), np.float32)
+    return found
 
 
 @drawn
@@ -211,19 +159,20 @@ def linear_boundary(
     feature_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Drawing:
-    """Draw two classes and a linear boundary w x + b = 0, with the proof where none separates them.
+    """Draw two classes and a linear boundary w x + b = 0, or the proof that none separates them.
 
-    With one or two inputs the drawing shows everything. With more, the boundary is seen from its
-    edge: the horizontal axis is the distance from it, (w x + b) / |w|, the vertical axis is the
-    direction along it in which the examples differ most. An example on the wrong side in the
-    drawing is on the wrong side of the boundary.
+    With one or two inputs the drawing shows all of them. With more inputs, the horizontal axis is
+    the distance from the boundary, (w x + b) / |w|, and the vertical axis is the direction along
+    the boundary in which the examples differ most. So an example on the wrong side in the drawing
+    is on the wrong side of the boundary.
 
     Args:
         inputs: the examples, (N, F).
         labels: 0 or 1, (N,).
         weights: w, (F,).
         bias: b.
-        conflict: weights of the examples, (N,), by which the mean of each class is the same point.
+        conflict: weights of the examples, (N,), with which both classes have the same mean; None
+            where a boundary may separate the classes.
         feature_names: of the inputs.
         class_names: of the two labels.
 
@@ -245,18 +194,14 @@ def linear_boundary(
         far = np.abs(total).max() + 1
         axes.contourf(across, up, total, levels=[-far, 0, far], colors=COLORS[:2], alpha=0.13)
         axes.contour(across, up, total, levels=[0], colors=[INK], linewidths=2.2)
-    kept = _thinned(len(points), conflict)
+    kept = evenly_spaced(np.arange(len(points)), MOST_POINTS).astype(np.intp)
+    if conflict is not None:
+        kept = np.union1d(kept, np.flatnonzero(conflict > 1e-9))
     _scatter(axes, places[kept], truth[kept], class_names)
     rings = kept[wrong[kept]]
     if len(rings):
-        axes.scatter(
-            places[rings, 0],
-            places[rings, 1],
-            s=130,
-            facecolors="none",
-            edgecolors=INK,
-            label="wrong prediction",
-        )
+        axes.scatter(places[rings, 0], places[rings, 1], s=130, facecolors="none", edgecolors=INK,
+                     label="wrong prediction")  # fmt: skip
     if conflict is not None:
         _meeting(axes, places, truth, np.asarray(conflict))
     _label(axes, low, high, names)
@@ -266,14 +211,14 @@ def linear_boundary(
     return Drawing(
         "No linear boundary separates the classes",
         figure,
-        "The star is a weighted mean of the examples of either class that are joined to it. It "
-        "would have to lie on both sides of a linear boundary, so there is none. The heavy line "
+        "The star is a weighted mean of the examples that are joined to it, for each class alone. "
+        "It would have to lie on both sides of a linear boundary, so there is none. The heavy line "
         "is the last boundary of the perceptron; a ring marks a wrong prediction.",
     )
 
 
 def _tinted(fields: list[Floats]) -> Floats:
-    """Return colors of the classes, (S, S, 3), fuller where the prediction is surer."""
+    """Return colors of the classes, (S, S, 3), stronger where the margin is larger."""
     from matplotlib.colors import to_rgb
 
     scores = [-fields[0], fields[0]] if len(fields) == 1 else fields
@@ -301,7 +246,7 @@ def _seen_edgewise(
         return points @ directions.T, named, np.zeros(2), b
     unit = w / length
     along = centered - np.outer(centered @ unit, unit)
-    # Nearly flat sets leave nothing along the boundary; the second axis is then nearly constant.
+    # Where all examples lie on one line across the boundary, the second axis is nearly constant.
     spread = np.linalg.svd(along, full_matrices=False)[2][0]
     places = np.column_stack([points @ unit + b / length, centered @ spread])
     return (
@@ -312,13 +257,8 @@ def _seen_edgewise(
     )
 
 
-def _thinned(n: int, conflict: NDArray[np.floating] | None) -> NDArray[np.intp]:
-    kept = np.linspace(0, n - 1, min(n, MOST_POINTS)).astype(np.intp)
-    return np.unique(kept if conflict is None else np.append(kept, np.flatnonzero(conflict > 1e-9)))
-
-
 def _scatter(
-    axes: Axes, places: Floats, truth: NDArray[np.number], names: Sequence[str] | None
+    axes: Axes, places: NDArray[np.number], truth: NDArray[np.number], names: Sequence[str] | None
 ) -> None:
     for label in np.unique(truth).astype(int):
         name = names[label] if names else str(label)
@@ -338,10 +278,9 @@ def _meeting(axes: Axes, places: Floats, truth: NDArray[np.number], conflict: Fl
                  label="a mixture of both")  # fmt: skip
 
 
-def _label(axes: Axes, low: Floats, high: Floats, names: Sequence[str] | None) -> None:
-    named = names or ("x1", "x2")
-    axes.set(xlabel=named[0], ylabel=named[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    if not named[1]:
+def _label(axes: Axes, low: Floats, high: Floats, names: Sequence[str]) -> None:
+    axes.set(xlabel=names[0], ylabel=names[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    if not names[1]:
         axes.set_yticks([])
     axes.grid(visible=False)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from clearprop import nn
 from clearprop.autodiff.tape import Traced
 from clearprop.errors import ConfigurationError, ModelError, ShapeError, kind_of
+from clearprop.glass.colors import stretched
 
 Examples: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
 """Inputs of a model with the examples in front, (N, ...), or several such inputs by name."""
@@ -34,17 +35,17 @@ Unit = int | tuple[int, ...]
 def chosen(
     model: nn.Module, layer: str | None, kinds: tuple[type[Kind], ...], what: str
 ) -> tuple[str, Kind]:
-    """Return path and layer: those asked for, or the first in the model that will do.
+    """Return the path and the layer that were asked for, or the first suitable layer.
 
     Args:
         model: with values.
         layer: a path; None takes the first.
-        kinds: the classes of layers that will do.
-        what: is drawn of them, for messages.
+        kinds: the classes of suitable layers.
+        what: is drawn from them, for messages.
 
     Raises:
         ConfigurationError: there is no such layer; the nearest path is suggested.
-        ModelError: the layer is of another kind, or the model has none that will do.
+        ModelError: the layer is of another kind, or the model has no suitable layer.
 
     >>> model = nn.Sequential([nn.Linear(4, 3), "relu", nn.Linear(3, 2)]).init(0)
     >>> chosen(model, None, (nn.Linear,), "weights")[0]
@@ -78,9 +79,9 @@ def ready(model: nn.Module) -> None:
 
 
 def passed(model: nn.Module, x: Examples | Traced, layer: str) -> jax.Array:
-    """Return what a layer gives in one pass in evaluation, boxed where the inputs are.
+    """Return a layer's output in one pass in evaluation, boxed where the inputs are.
 
-    Of several outputs it is the first.
+    Of several outputs it returns the first.
 
     Args:
         model: with values.
@@ -109,13 +110,19 @@ def passed(model: nn.Module, x: Examples | Traced, layer: str) -> jax.Array:
             "the layer gives no array here",
             where=layer,
             given=f"{len(found)} calls of it in a pass" if given is None else kind_of(given),
-            fix="take the layer that stands around it, or one inside it",
+            fix="take the layer that holds it, or a layer inside it",
         )
     return cast(jax.Array, output)
 
 
 outputs_of = functools.partial(jax.jit, static_argnums=2)(passed)
 """`passed`, compiled."""
+
+
+def output_shape(model: nn.Module, x: Examples, layer: str) -> tuple[int, ...]:
+    """Return the shape of a layer's output for one of some examples, without computing it."""
+    output: jax.Array = jax.eval_shape(lambda m, a: passed(m, a, layer), model, x)
+    return output.shape[1:]
 
 
 def examples_of(x: Examples, what: str) -> Batch:
@@ -128,7 +135,7 @@ def examples_of(x: Examples, what: str) -> Batch:
     leaves = jax.tree.leaves(arrays)
     if not leaves or any(leaf.ndim == 0 or not len(leaf) for leaf in leaves):
         raise ShapeError(
-            f"{what} need an example at least",
+            f"{what} need at least one example",
             given=", ".join(str(tuple(leaf.shape)) for leaf in leaves) or "nothing",
             expected="(N, ...), the examples in front",
             fix="x[None] makes a batch of one example",
@@ -159,8 +166,8 @@ def one_example(x: Examples, example: int, what: str) -> Batch:
 def place_of(unit: Unit, shape: Sequence[int], layer: str) -> tuple[int, ...]:
     """Return all indices of a unit in one example's output.
 
-    Of one number alone the other axes are taken at their middle: a channel of feature maps is
-    looked at in the middle of its map.
+    A single number is the last index, and the other indices are the middle of their axes: of a
+    channel of feature maps the middle unit is taken.
 
     Raises:
         ConfigurationError: there is no such unit.
@@ -196,8 +203,16 @@ def pixels_of(x: ArrayLike) -> NDArray[np.float64]:
     """
     values = np.asarray(x, np.float64)
     if values.ndim == 3 and values.shape[2] == 3:
-        low = values.min()
-        return np.asarray((values - low) / ((values.max() - low) or 1.0))
+        return stretched(values)
+    return values.mean(axis=2) if values.ndim == 3 else flat(values)
+
+
+def flat(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers of one input as an image (height, width), the sum over its channels.
+
+    >>> flat(np.ones((4, 5, 3))).shape, flat(np.ones((7, 2))).shape, flat(np.ones(6)).shape
+    ((4, 5), (2, 7), (1, 6))
+    """
     if values.ndim == 3:
-        return np.asarray(values.mean(axis=2))
+        return np.asarray(values.sum(axis=2))
     return values.T if values.ndim == 2 else values.reshape(1, -1)

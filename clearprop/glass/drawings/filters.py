@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,16 +24,13 @@ KINDS = (nn.Conv2d, nn.Conv1d, nn.Linear)
 
 
 def kernels_of(
-    layer: nn.Conv2d | nn.Conv1d | nn.Linear,
-    shape: Sequence[int] | None = None,
-    *,
-    colors: bool = True,
+    layer: Filters, shape: Sequence[int] | None = None, *, colors: bool = True
 ) -> Kernels:
     """Return the weights of a layer as tiles.
 
-    Of a `nn.Conv2d` its kernels, (H, W, I, O); of a `nn.Conv1d` they are pictures of I rows and W
-    columns; of a `nn.Linear` the weights of each unit, where ``shape`` says which picture it sees,
-    else all of them as one matrix.
+    The kernels of a `nn.Conv2d` have the shape (H, W, I, O); those of a `nn.Conv1d` become pictures
+    of I rows and W columns. The weights of a `nn.Linear` become a picture for each unit, where
+    ``shape`` says which picture the unit sees, else one matrix.
 
     Args:
         layer: with values.
@@ -40,7 +38,7 @@ def kernels_of(
         colors: whether three input channels of a convolution are red, green and blue.
 
     Raises:
-        ShapeError: the layer has not as many inputs as the picture has numbers.
+        ShapeError: the layer does not have as many inputs as the picture has numbers.
 
     >>> kernels_of(nn.Linear(64, 10).init(0), (8, 8)).tiles.shape
     (10, 8, 8)
@@ -52,7 +50,7 @@ def kernels_of(
         kernels = of_convolution(weight.transpose(1, 0, 2)[:, :, None, :])
         size = f"of {weight.shape[0]} steps over {weight.shape[1]} channels"
         note = f"{weight.shape[2]} filters {size}"
-        return Kernels(kernels.tiles, kernels.filters, 0, note)
+        return replace(kernels, channels=0, note=note)
     if shape is None:
         note = f"weights of {weight.shape[1]} units, a column each, on {weight.shape[0]} inputs"
         return Kernels(weight[None], (0,), 0, note)
@@ -70,7 +68,7 @@ def kernels_of(
 def filters(
     model: nn.Module, layer: str | None = None, *, shape: Sequence[int] | None = None
 ) -> Drawing:
-    """Draw what a layer has learned to look for: the kernels of a convolution, or a unit's weights.
+    """Draw what a layer has learned to look for: the kernels of a convolution, or weights of units.
 
     Where a filter's weight is orange, bright input raises its output; where it is blue, it lowers
     it. All tiles have one scale.
@@ -93,24 +91,21 @@ def filters(
     path, found = chosen(model, layer, KINDS, "filters")
     first = chosen(model, None, KINDS, "filters")[0]
     kernels = kernels_of(found, shape, colors=path == first)
-    tiles, names = list(kernels.tiles), [str(i) for i in kernels.filters]
-    if kernels.tiles.ndim == 4:  # zero is middle gray, and each color shows its own weight
-        limit = largest(kernels.tiles) or 1.0
-        tiles = [0.5 + tile / (2 * limit) for tile in tiles]
+    look = "orange weights raise the output where the input is bright, blue ones lower it"
     if kernels.channels:
         figure, axes = table(kernels.tiles, kernels.channels, kernels.filters, "weight")
         axes.set_ylabel("input channel")
+        look = f"each row is an input channel, each column a filter; {look}"
     else:
-        figure, _ = tiled(tiles, names if len(tiles) > 1 else [], label="weight")
-    where = "; each row is an input channel, each column a filter" if kernels.channels else ""
-    colors = (
-        "gray is 0, and a color stands for the weight of that color"
-        if kernels.tiles.ndim == 4
-        else "orange weights raise the output where the input is bright, blue ones lower it"
-    )
+        tiles = kernels.tiles
+        if tiles.ndim == 4:  # zero is middle gray, and each color shows its own weight
+            tiles = 0.5 + tiles / (2 * (largest(tiles) or 1.0))
+            look = "gray is 0, and a color shows the weight of that color"
+        names = [str(i) for i in kernels.filters] if len(tiles) > 1 else []
+        figure, _ = tiled(list(tiles), names, label="weight")
     return Drawing(
         f"Filters of {path or type(found).__name__}",
         figure,
-        f"{kernels.note[0].upper()}{kernels.note[1:]}{where}: {colors}. Edges, spots and strokes "
-        "are what a first layer learns; noise is what it has not.",
+        f"{kernels.note[0].upper()}{kernels.note[1:]}: {look}. A first layer learns edges, spots "
+        "and strokes; a filter that looks like noise has learned nothing.",
     )

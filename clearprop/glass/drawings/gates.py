@@ -20,19 +20,19 @@ from clearprop.glass.drawings.attention import MOST_NAMED, Names, axis_names
 from clearprop.glass.drawings.choice import Batch, Examples, chosen, one_example
 from clearprop.glass.drawings.tiles import bare, show
 from clearprop.glass.style import Drawing, axes_grid, drawn, rising
-from clearprop.nn.recurrent.gru import GRUGates
 from clearprop.nn.recurrent.layer import Recurrent
-from clearprop.nn.recurrent.lstm import LSTMGates
 
 Floats = NDArray[np.float64]
 
 MOST_UNITS = 24
-BETWEEN_0_AND_1 = ("input", "forget", "output", "reset", "update")
+GATES = ("reset", "update", "input", "forget", "output")
+"""Panels of numbers between 0 and 1."""
+PANELS = (*GATES, "candidate", "cell", "hidden")
 
 
 @dataclass(frozen=True, eq=False)
 class Gates:
-    """What a recurrent layer did at every step of one sequence.
+    """The gates and states of a recurrent layer at every step of one sequence.
 
     Attributes:
         path: of the layer.
@@ -61,8 +61,8 @@ def gates_of(
         model: with values: a recurrent layer, or a model with one.
         x: inputs as the model takes them.
         layer: path of an LSTM or GRU; the first one where None.
-        depth: which of the layers that stand one on another in it.
-        backward: the cell that reads from the end.
+        depth: the number of the layer inside it, where several are stacked.
+        backward: whether to take the cell that reads from the end.
         example: which of the inputs.
 
     Raises:
@@ -88,28 +88,14 @@ def gates_of(
         raise ModelError("the layer is not called in a pass of this model", where=named)
     seen: dict[str, Any] = {name: given[0].get(name) for name in ("x", "state", "mask")}
     states, gates = found.watch(**seen, layer=depth, backward=backward)
-    values = _named(states, gates)
+    parts = states._asdict() if isinstance(states, tuple) else {"hidden": states}
+    shown = {**gates._asdict(), **parts}
+    values = {name: np.asarray(shown[name][0], np.float64) for name in PANELS if name in shown}
     mask = seen["mask"]
     counts = np.flatnonzero(np.ones(len(values["hidden"])) if mask is None else np.asarray(mask[0]))
     if not len(counts):
         raise ShapeError("no step of this example counts", where=named, given="0 steps")
     return Gates(named, {name: each[counts] for name, each in values.items()}, counts)
-
-
-def _named(states: Any, gates: Any) -> dict[str, Floats]:
-    if isinstance(gates, LSTMGates):
-        found = {
-            "input": gates.input,
-            "forget": gates.forget,
-            "output": gates.output,
-            "candidate": gates.candidate,
-            "cell": states.cell,
-            "hidden": states.hidden,
-        }
-    else:
-        assert isinstance(gates, GRUGates)
-        found = {**gates._asdict(), "hidden": states}
-    return {name: np.asarray(values[0], np.float64) for name, values in found.items()}
 
 
 @drawn
@@ -130,10 +116,10 @@ def gates(
         model: with values: a recurrent layer, or a model with one.
         x: inputs as the model takes them, (N, ...), or several by name.
         layer: path of an LSTM or GRU; the first one where None.
-        units: which to draw; where None up to 24, those whose hidden value changes most.
+        units: which to draw; where None, up to 24 whose hidden value changes most.
         vocabulary: names of the tokens: of all of them, or for each input by its name.
-        depth: which of the layers that stand one on another in it.
-        backward: the cell that reads from the end.
+        depth: the number of the layer inside it, where several are stacked.
+        backward: whether to take the cell that reads from the end.
         example: which of the inputs.
 
     Raises:
@@ -152,7 +138,6 @@ def gates(
     whole = int(found.steps[-1]) + 1
     names = axis_names(one, _length(one, whole), "encoder", 1, vocabulary)
     names = [names[step] for step in found.steps] if len(names) >= whole else []
-    labelled = bool(names) and T <= 2 * MOST_NAMED
     tall = max(0.55, 0.055 * len(rows) + 0.25)
     figure, grid = axes_grid(
         len(found.values), 1, width=max(6.4, min(11.0, 0.17 * T + 2.0)),
@@ -161,7 +146,7 @@ def gates(
     for axes, (name, values) in zip(grid, found.values.items(), strict=True):
         bare(axes)
         part = values[:, rows].T
-        if name in BETWEEN_0_AND_1:
+        if name in GATES:
             image = axes.imshow(part, cmap=rising(), vmin=0, vmax=1, aspect="auto",
                                 interpolation="nearest")  # fmt: skip
         else:
@@ -171,7 +156,7 @@ def gates(
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=7)
     last = grid[-1]
-    if labelled:
+    if names and T <= 2 * MOST_NAMED:
         last.set_xticks(range(T), names, fontsize=8, rotation=0 if max(map(len, names)) < 3 else 60)
     else:
         step = max(1, T // 10)
@@ -182,14 +167,14 @@ def gates(
     return Drawing(
         f"Gates of {found.path or kind} over {T} steps",
         figure,
-        f"A row is one of {len(rows)} units{'' if len(rows) == H else f' of {H}'}, a column a "
+        f"A row is one of {len(rows)} units{'' if len(rows) == H else f' of {H}'}, a column is a "
         "step. "
         + (
-            "Where forget is dark the cell keeps what it has; where input is dark it takes the "
-            "candidate in; output says how much of it is shown as hidden."
+            "Where forget is dark the cell keeps its value; where input is dark it takes in the "
+            "candidate; output shows how much of the cell becomes the hidden value."
             if lstm
             else "Where update is dark the unit keeps its old value; where reset is pale the "
-            "candidate hears nothing of the past."
+            "candidate does not depend on the past."
         ),
     )
 
@@ -207,6 +192,6 @@ def _rows(units: int | Sequence[int] | None, hidden: Floats) -> NDArray[np.intp]
 
 
 def _length(one: Batch, least: int) -> int:
-    """Return the length of the tokens of an example: the steps that count and the filling."""
+    """Return the length of an example's tokens with their padding."""
     lengths = [len(a) for a in jax.tree.leaves(one) if a.ndim == 1 and len(a) >= least]
     return min(lengths, default=least)

@@ -5,7 +5,7 @@ Shape letters: T snapshots, B bins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,22 +33,23 @@ LEAST_BINS, MOST_BINS = 8, 60
 MOST_ROWS = 6
 MOST_STEPS = 12
 OUTSIDE = 0.005
-"""The fraction of the entries that may lie beyond either end of a histogram."""
+"""The fraction of the entries that may lie outside a histogram, at each end."""
 
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """How the entries of an array are spread, at several steps of a training.
+    """The distribution of the entries of an array at several steps of a training.
 
     Attributes:
-        name: of the parameter, or of the layer whose error signal it is.
+        name: of the parameter, or of the layer for an error signal.
         steps: of the training, (T,).
         edges: of the bins, (B + 1,).
         fractions: of the entries, in each bin, (T, B). Entries outside of all bins, and the zeros
             of a bent scale, are counted in no bin.
         deviation: standard deviation of the entries, (T,).
         zeros: the fraction of the entries that are exactly 0, (T,).
-        bend: where a bent scale goes over from even to logarithmic; None for an even one.
+        bend: the size at which a bent scale changes from linear to logarithmic; None for a linear
+            scale.
     """
 
     name: str
@@ -61,13 +62,13 @@ class Distribution:
 
 
 def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = False) -> Distribution:
-    """Return how the entries of arrays are spread, by step, over the same bins for all steps.
+    """Return the distribution of the entries of arrays by step, over the same bins for all steps.
 
     Args:
-        name: of what they are.
+        name: of the parameter or layer.
         arrays: by step.
-        bent: whether the bins are even in asinh(x / bend), as error signals ask for, which go
-            through powers of ten; exact zeros are then counted apart.
+        bent: whether the bins are even in asinh(x / bend). Error signals need it, because they
+            range over powers of ten. Exact zeros are then counted in no bin.
 
     >>> spread = distribution("w", {0: np.full(4, 0.1), 5: np.array([-1.0, 1.0])})
     >>> spread.fractions.shape, spread.fractions[1].tolist()
@@ -83,13 +84,14 @@ def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = Fal
     ]
     low, high = (min(e[0] for e in ends), max(e[1] for e in ends)) if ends else (0.0, 0.0)
     far = max(abs(low), abs(high)) or 1.0
-    # Around zero, so that both sides can be compared.
+    # An even number of bins around zero, so that both sides can be compared.
     most = max((v.size for v in counted.values()), default=0)
     bins = int(np.clip(2 * most ** (1 / 3), LEAST_BINS, MOST_BINS)) // 2 * 2
-    bend = max(_middle(counted.values()), far / 1e6) if bent else None
+    medians = [float(np.median(np.abs(v))) for v in counted.values() if v.size]
+    bend = max(min(medians, default=0.0), far / 1e6) if bent else None
     side = np.linspace(-1 if low < 0 else 0, 1, bins + 1)
     edges = far * side if bend is None else bend * np.sinh(np.arcsinh(far / bend) * side)
-    edges[[0, -1]] = far * side[[0, -1]]  # sinh need not give the ends back to the last bit
+    edges[[0, -1]] = far * side[[0, -1]]  # sinh(arcsinh(x)) may differ in the last bit
     fractions = [
         np.histogram(values, edges)[0] / max(1, flat[step].size) for step, values in counted.items()
     ]
@@ -104,11 +106,6 @@ def distribution(name: str, arrays: Mapping[int, ArrayLike], *, bent: bool = Fal
     )
 
 
-def _middle(arrays: Iterable[Floats]) -> float:
-    """Return the smallest of the median sizes of some arrays."""
-    return min((float(np.median(np.abs(v))) for v in arrays if v.size), default=0.0)
-
-
 def distributions_of(
     training: Training,
     patterns: Sequence[str] | None = None,
@@ -116,18 +113,18 @@ def distributions_of(
     loss: LossLike = "cross_entropy",
     preprocessor: Preprocessor | None = None,
 ) -> tuple[list[Distribution], list[Distribution]]:
-    """Return the spread of parameters over training, and that of the error signals at their layers.
+    """Return the distributions of parameters, and of the error signals at their layers.
 
     Args:
         training: a run with snapshots, or a list of (step, model).
         patterns: of parameter paths; weights of two axes or more, at most six, where None.
-        data: examples whose error signals are looked at; None for none.
+        data: examples whose error signals are counted; None for none.
         loss: of the error signals.
         preprocessor: of the run, where the data is raw.
 
     Returns:
-        Parameters; and for each of their layers the error signal dE/dh of the layer's output h, of
-        an example's own loss, where there is data.
+        The distributions of parameters; and, where there is data, of the error signal dE/dh of the
+        output h of each of their layers, where E is the loss of one example.
 
     Raises:
         ConfigurationError: a pattern matches no parameter, or there is no training.
@@ -142,9 +139,7 @@ def distributions_of(
         else [path for path, w in known.items() if w.ndim > 1][:MOST_ROWS]
     )
     if not paths:
-        raise ConfigurationError(
-            "there are no weights to look at", expected="a layer with parameters"
-        )
+        raise ConfigurationError("there are no weights to draw", expected="a layer with parameters")
     weights = [
         distribution(path, {step: nn.parameters(model)[path] for step, model in snapshots})
         for path in paths
@@ -165,7 +160,7 @@ def distributions_of(
 
 @partial(jax.jit, static_argnums=3)
 def _errors(model: nn.Module, x: Batch, y: jax.Array, loss: nn.Loss) -> dict[str, jax.Array]:
-    """Return the error signal of every layer with one array, that of an example's own loss."""
+    """Return the error signal, of each example's loss, of every layer with one output array."""
     seen = capture(model, x, y, loss)
     return {
         layer.name: layer.error * layer.error.shape[0]
@@ -183,7 +178,7 @@ def histograms(
     loss: LossLike = "cross_entropy",
     preprocessor: Preprocessor | None = None,
 ) -> Drawing:
-    """Draw how weights, and the error signals at their layers, are spread over training.
+    """Draw the distributions of weights, and of the error signals at their layers, over training.
 
     Each line is a histogram of one snapshot, the first at the bottom. All lines of a panel have
     the same bins; each line has its own height.
@@ -212,19 +207,18 @@ def histograms(
     tall = max(1.1, min(2.4, 0.24 * lines + 0.6))
     figure, grid = axes_grid(rows, columns, width=6.4 if columns == 2 else 4.6,
                           height=rows * (tall + 0.25) + 0.3)  # fmt: skip
-    for column, spreads in enumerate((weights, errors)[:columns]):
-        for row in range(rows):
-            if row < len(spreads):
-                _ridges(
-                    grid[row * columns + column], spreads[row], "error signal at " if column else ""
-                )
-            else:
-                grid[row * columns + column].set_axis_off()
+    for place, axes in enumerate(grid):
+        row, column = divmod(place, columns)
+        spreads = (weights, errors)[column]
+        if row < len(spreads):
+            _ridges(axes, spreads[row], "error signal at " if column else "")
+        else:
+            axes.set_axis_off()
     figure.supylabel("training step", fontsize=10)
     both = " and error signals" if errors else ""
     errors_text = (
-        " On the right the error signals, on a scale of powers; the percent are exact zeros, of "
-        "units that let nothing through. They shrink as the network learns; where they are much "
+        " On the right are the error signals, on a logarithmic scale; the percentages are exact "
+        "zeros, of silent units. Error signals shrink as the network learns; where they are much "
         "smaller at the first layer than at the last, they vanish on the way."
         if errors
         else ""
@@ -232,14 +226,14 @@ def histograms(
     return Drawing(
         f"Weights{both} over training",
         figure,
-        "A line is the histogram at one step, the first at the bottom. Weights that learn widen "
-        f"and wander; a layer whose lines are all alike has not moved.{errors_text} At most "
-        f"{100 * OUTSIDE:g} % of a line lie outside on either side.",
+        "Each line is the histogram at one step, the first at the bottom. Weights that learn "
+        f"spread and move; a layer whose lines are all alike has not learned.{errors_text} At most "
+        f"{100 * OUTSIDE:g} % of the entries lie outside on either side.",
     )
 
 
 def _ridges(axes: Axes, spread: Distribution, before: str) -> None:
-    """Draw a histogram a step, one above the other, darker to brighter."""
+    """Draw a histogram for each step, one above the other, from dark to bright."""
     from matplotlib import colormaps
 
     colors = colormaps[SURFACE](np.linspace(0.05, 0.85, len(spread.steps)))
@@ -269,7 +263,7 @@ def _ridges(axes: Axes, spread: Distribution, before: str) -> None:
 
 
 def _powers(edges: Floats, bend: float) -> Floats:
-    """Return powers of ten to be named on a bent scale: the largest, and one nearer to zero."""
+    """Return powers of ten for the ticks of a bent scale: the largest, and one nearer to zero."""
     top = np.floor(np.log10(edges[-1]))
     near = np.ceil((top + np.log10(bend)) / 2)
     sizes = np.unique([10.0**top, 10.0 ** max(near, top - 3)] if near < top else [10.0**top])

@@ -1,4 +1,4 @@
-"""The loss around a trained model: heights over a plane through the weights, the path of training.
+"""The loss around a trained model on a plane through its weights, and the path of the training.
 
 Shape letters: T snapshots, P parameters, S points along a side of the grid, N examples.
 """
@@ -31,19 +31,19 @@ BATCH = 512
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """Heights of the loss over a plane, and a training's path seen in it.
+    """The loss on a plane through the weights of a model, and the path of the training in it.
 
     Attributes:
         across: coordinates along the first direction, (S,).
-        up: along the second, (S,).
+        up: coordinates along the second direction, (S,).
         losses: mean loss at each point, (S, S): rows go up, columns across.
         directions: the two directions, each an array for every parameter.
         center: the loss of the model in the middle, at (0, 0).
         steps: of the snapshots, (T,); the last is the model in the middle.
-        path: of the snapshots, their nearest points in the plane, (T, 2).
-        path_losses: their own losses, (T,), which the plane need not hold.
-        fraction: the part of the path's squared distances from its end that lies in the plane; None
-            for a single model.
+        path: the point of the plane that is nearest to each snapshot, (T, 2).
+        path_losses: the loss of each snapshot itself, (T,).
+        fraction: of the sum of the path's squared distances from its end, how much lies in the
+            plane; None for a single model.
     """
 
     across: Floats
@@ -76,7 +76,7 @@ def landscape_of(
         loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
         directions: "random" (`filter_normalized`) or "pca" (`principal`).
         side: S, an odd number, so that the middle is the model.
-        reach: along random directions, from -reach to reach; the path is always held.
+        reach: random directions go from -reach to reach, or farther where the path does.
         seed: of the random directions.
         preprocessor: of the run that trained the model, where the data is raw.
 
@@ -93,7 +93,7 @@ def landscape_of(
         raise unknown_name("directions", directions, ("random", "pca"))
     if side < 3 or side % 2 == 0 or not reach > 0:
         raise ConfigurationError(
-            "a surface of this size cannot be drawn",
+            "a loss surface cannot have this size",
             given=f"side={side}, reach={reach}",
             expected="an odd side from 3, a reach above 0",
         )
@@ -108,16 +108,18 @@ def landscape_of(
     chosen = nn.find_loss(loss)
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     heights = losses_at(model, pair, grid, x, y, chosen)
-    own = [float(losses_at(m, pair, np.zeros((1, 2)), x, y, chosen)[0]) for _, m in snapshots]
+    path_losses = np.array(
+        [losses_at(m, pair, np.zeros((1, 2)), x, y, chosen)[0] for _, m in snapshots]
+    )
     return Landscape(
         across=across,
         up=up,
         losses=heights.reshape(side, side),
         directions=pair,
-        center=own[-1],
+        center=float(path_losses[-1]),
         steps=np.array([step for step, _ in snapshots], np.int64),
         path=places,
-        path_losses=np.array(own),
+        path_losses=path_losses,
         fraction=fraction,
     )
 
@@ -125,8 +127,9 @@ def landscape_of(
 def filter_normalized(model: nn.Module, seed: int = 0) -> tuple[Direction, Direction]:
     """Return two random directions whose filters are as long as the model's own.
 
-    d <- d |w| / |d| for the weights w of each filter: those that go into one unit, the last axis of
-    an array; of an embedding, a token's row. Biases, gains and the like, of one axis, stay.
+    d <- d |w| / |d| for the weights w of each filter: the weights of one unit, along the last axis
+    of an array; of an embedding, the row of one token. Parameters of one axis, such as biases and
+    gains, do not change.
 
     Raises:
         ConfigurationError: there are no weights of two axes.
@@ -141,7 +144,7 @@ def filter_normalized(model: nn.Module, seed: int = 0) -> tuple[Direction, Direc
     weights = _vectors(model)
     if not any(w.ndim > 1 and w.any() for w in weights.values()):
         raise ConfigurationError(
-            "there are no weights to go away from",
+            "there are no weights to scale random directions by",
             given=f"{len(weights)} parameters, none of two axes that is not zero",
             fix='directions="pca"',
         )
@@ -155,8 +158,8 @@ def filter_normalized(model: nn.Module, seed: int = 0) -> tuple[Direction, Direc
                 found[path] = np.zeros(w.shape)
                 continue
             axes = (1,) if path.rpartition(".")[0] in by_row else tuple(range(w.ndim - 1))
-            long, own = (np.sqrt((v**2).sum(axis=axes, keepdims=True)) for v in (d, w))
-            found[path] = d * own / long
+            long, wanted = (np.sqrt((v**2).sum(axis=axes, keepdims=True)) for v in (d, w))
+            found[path] = d * wanted / long
         return found
 
     return direction(), direction()
@@ -180,26 +183,23 @@ def principal(path: list[Direction]) -> tuple[Direction, Direction]:
     ([0.6, 0.0, 0.8], [0.0, 1.0, 0.0])
     """
     rows = np.stack([np.concatenate([d.ravel() for d in each.values()]) for each in path])
-    # As many rows as snapshots, and many columns: the small matrix of their products will do.
+    # There are few snapshots and many weights: the small matrix of products is enough.
     values, vectors = np.linalg.eigh(rows @ rows.T)
     if len(path) < 3 or values[-2] <= 1e-12 * values[-1]:
         raise ConfigurationError(
-            "this path has no two principal directions",
+            "the path does not have two principal directions",
             given=f"{len(path)} snapshots" if len(path) < 3 else "snapshots on one line",
-            expected="three snapshots at least, of a training that turned",
+            expected="at least three snapshots that do not lie on one line",
             fix='fit(..., snapshots=20), or directions="random"',
         )
-    found = []
-    for k in (-1, -2):
-        long = rows.T @ vectors[:, k] / np.sqrt(values[k])
-        found.append(_parted(long, path[0]))
-    return found[0], found[1]
+    ends = np.cumsum([w.size for w in path[0].values()])[:-1]
 
+    def direction(k: int) -> Direction:
+        parts = np.split(rows.T @ vectors[:, k] / np.sqrt(values[k]), ends)
+        items = zip(path[0].items(), parts, strict=True)
+        return {name: part.reshape(w.shape) for (name, w), part in items}
 
-def _parted(long: Floats, like: Direction) -> Direction:
-    ends = np.cumsum([w.size for w in like.values()])[:-1]
-    parts = np.split(long, ends)
-    return {n: part.reshape(w.shape) for part, (n, w) in zip(parts, like.items(), strict=True)}
+    return direction(-1), direction(-2)
 
 
 def _vectors(model: nn.Module) -> Direction:
@@ -209,12 +209,12 @@ def _vectors(model: nn.Module) -> Direction:
 def _projected(
     path: list[Direction], pair: tuple[Direction, Direction]
 ) -> tuple[Floats, float | None]:
-    """Return the nearest points of the plane, (T, 2), and the fraction of the path in it."""
+    """Return the nearest points of the plane, (T, 2), and the fraction of the path in the plane."""
 
     def product(a: Mapping[str, Floats], b: Mapping[str, Floats]) -> float:
         return float(sum((a[name] * b[name]).sum() for name in a))
 
-    # Random directions are not quite at right angles: least squares, not two products.
+    # Random directions are not quite orthogonal, so this is a least-squares problem.
     gram = np.array([[product(a, b) for b in pair] for a in pair])
     sides = np.array([[product(way, d) for d in pair] for way in path])
     places = np.linalg.solve(gram, sides.T).T
@@ -226,7 +226,7 @@ def _projected(
 def _coordinates(
     path: Floats, side: int, reach: float, directions: Directions
 ) -> tuple[Floats, Floats]:
-    """Return coordinates with 0 in the middle, which hold the path with some room."""
+    """Return coordinates with 0 in the middle, wide enough for the path."""
     least = reach if directions == "random" else 0.0
     far = np.maximum(1.15 * np.abs(path).max(axis=0), least)
     far = np.where(far > 0, far, far.max() or 1.0)
@@ -241,18 +241,17 @@ def losses_at(
     y: jax.Array,
     loss: nn.Loss,
 ) -> Floats:
-    """Return the mean loss of a model moved to each of some points (P, 2) of a plane.
+    """Return the mean loss of a model moved to each of some points (P, 2) of the plane.
 
     One compiled call a batch of examples moves and evaluates the model point by point.
     """
-    number = len(y)
     total = np.zeros(len(points))
     first, second = ({n: d.astype(np.float32) for n, d in each.items()} for each in pair)
-    for start in range(0, number, BATCH):
+    for start in range(0, len(y), BATCH):
         rows = slice(start, start + BATCH)
         part = jax.tree.map(lambda a, rows=rows: jnp.asarray(a[rows]), (x, y))
         total += np.asarray(_sums(model, first, second, points, *part, loss), np.float64)
-    return total / number
+    return total / len(y)
 
 
 @partial(jax.jit, static_argnames="loss")

@@ -33,22 +33,22 @@ def loss_surface(
     seed: int = 0,
     preprocessor: Preprocessor | None = None,
 ) -> Drawing:
-    """Draw the loss over a plane through a model's weights, and the path of the training.
+    """Draw the loss on a plane through a model's weights, and the path of the training.
 
-    The heights are mean losses in evaluation; running statistics of layers stay those of the model
-    in the middle. The path consists of each snapshot's nearest point in the plane.
+    The heights are mean losses in evaluation, with the running statistics of the model in the
+    middle. The path consists of the point of the plane that is nearest to each snapshot.
 
     Args:
         training: a model, a run with snapshots (``fit(..., snapshots=20)``), or a list of
-            (step, model), the last of which is the middle.
-        data: the examples: a data set, its splits (whose training part counts) or (x, y). Every
-            point costs a pass over all of them: some hundred will do.
+            (step, model); the last model is the middle.
+        data: the examples: a data set, its splits (of which the training part is used) or (x, y).
+            Every point needs all examples once, so a few hundred are enough.
         loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
         directions: "random", two random directions with filters as long as the model's; or "pca",
-            the two in which the path runs farthest.
+            the two directions in which the path goes farthest.
         side: points along a side of the grid, an odd number.
-        reach: along random directions, from -reach to reach; at 1 every filter is changed by its
-            own length. The path is always held.
+        reach: random directions go from -reach to reach, or farther where the path does; at 1 every
+            filter is changed by its own length.
         seed: of the random directions.
         preprocessor: of the run that trained the model, where the data is raw.
 
@@ -81,25 +81,26 @@ def loss_surface(
     elif several:
         _name(axes, f"step {found.steps[0]}", found.path[0], corner)
     _name(axes, name, np.zeros(2), corner)
-    names = ("principal", "principal") if directions == "pca" else ("random", "random")
+    adjective = "principal" if directions == "pca" else "random"
     axes.set(
-        xlabel=f"first {names[0]} direction",
-        ylabel=f"second {names[1]} direction",
+        xlabel=f"first {adjective} direction",
+        ylabel=f"second {adjective} direction",
         xlim=(found.across[0], found.across[-1]),
         ylim=(found.up[0], found.up[-1]),
     )
-    told = ""
+    of_path = ""
     if several and found.fraction is not None:
-        told = (
-            f"The line is the path of the training, projected on the plane, which holds "
+        of_path = (
+            "The line is the path of the training, projected on the plane, which contains "
             f"{percent(found.fraction)} of the variance of the path about its end. "
         )
     kind = "the path's principal directions" if directions == "pca" else "two random directions"
     return Drawing(
         f"Loss surface along {kind}",
         figure,
-        f"Dark is low; the star is the model, with a loss of {number(found.center)}. {told}In a "
-        "wide valley, small changes of the weights hardly raise the loss; in a narrow one they do.",
+        f"Dark is low; the star is the model, with a loss of {number(found.center)}. {of_path}In "
+        "a wide valley, small changes of the weights hardly raise the loss; in a narrow one they "
+        "raise it much.",
     )
 
 
@@ -107,7 +108,7 @@ _PLATE = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none"
 
 
 def _name(axes: Axes, text: str, point: NDArray[np.float64], corner: NDArray[np.float64]) -> None:
-    """Write beside a point, on the side where there is room."""
+    """Write beside a point, on the side with room for it."""
     right, above = point[0] < 0.5 * corner[0], point[1] < -0.5 * corner[1]
     axes.annotate(text, (point[0], point[1]), xytext=(8 if right else -8, 12 if above else -12),
                   textcoords="offset points", ha="left" if right else "right", va="center",
@@ -115,7 +116,7 @@ def _name(axes: Axes, text: str, point: NDArray[np.float64], corner: NDArray[np.
 
 
 def _heights(figure: Figure, axes: Axes, found: Landscape) -> None:
-    """Draw levels of the loss: evenly spread, or by powers where it goes through many."""
+    """Draw levels of the loss, evenly spread, or logarithmic over a wide range."""
     from matplotlib.colors import LogNorm, Normalize
 
     heights = np.ma.MaskedArray(found.losses, mask=~np.isfinite(found.losses))

@@ -17,13 +17,20 @@ from numpy.typing import NDArray
 from clearprop import nn, ops
 from clearprop.autodiff import value_and_grad
 from clearprop.errors import ConfigurationError, ShapeError
-from clearprop.glass.drawings.choice import Unit, passed, place_of, ready
+from clearprop.glass.drawings.choice import (
+    Unit,
+    output_shape,
+    passed,
+    pixels_of,
+    place_of,
+    ready,
+)
 from clearprop.glass.drawings.tiles import tiled
 from clearprop.glass.style import Drawing, drawn
 from clearprop.glass.wording import number
 
 NOISE = 0.01
-"""Deviation of the input that the ascent begins with."""
+"""Standard deviation of the numbers of the first input."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +48,13 @@ class Ascent:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the ascent goes: what is taken off keeps the input smooth, and small.
+    """The rules of an ascent; decay and blur keep the input small and smooth.
 
     Attributes:
         rate: length of a step, as a fraction of the gradient scaled to mean square 1.
-        decay: the part of the input that is taken off at every step.
-        blur: the part of every pixel that is replaced by the mean of its four neighbors, each step.
+        decay: the fraction of the input that is subtracted at every step.
+        blur: the fraction of every pixel that the mean of its four neighbors replaces at every
+            step.
         jitter: by how many pixels at most the picture is shifted before each step, and back after.
         limits: the smallest and the largest number of an input; None for none.
     """
@@ -79,27 +87,27 @@ def ascend(
         units: of the layer; one number of a feature map is its whole channel, averaged.
         shape: of one input.
         steps: T.
-        rules: how the ascent goes.
+        rules: of the ascent.
         seed: of the first input, which is faint noise, and of the jitter.
 
     Raises:
-        ConfigurationError: no such layer or unit, or numbers that cannot be.
+        ConfigurationError: there is no such layer or unit, or a number is out of range.
         ShapeError: inputs of this shape do not fit the model.
     """
     ready(model)
     rules = rules or Rules()
     if steps < 1 or not 0 <= rules.decay < 1 or not 0 <= rules.blur <= 1 or rules.jitter < 0:
         raise ConfigurationError(
-            "an ascent of this kind cannot be",
+            "an ascent cannot have these settings",
             given=f"steps={steps}, {rules}",
             expected="steps from 1, decay from 0 to below 1, blur from 0 to 1, jitter from 0",
         )
     if not units:
         raise ConfigurationError("there is no unit to maximize", given="units=()")
     if not shape or any(size < 1 for size in shape):
-        raise ShapeError("an input has numbers", given=f"shape={tuple(shape)}")
+        raise ShapeError("an input needs numbers", given=f"shape={tuple(shape)}")
     start = NOISE * jax.random.normal(jax.random.key(seed), (len(units), *shape))
-    outputs = jax.eval_shape(lambda m, a: passed(m, a, layer), model, start).shape[1:]
+    outputs = output_shape(model, start, layer)
     counted = np.stack([_counted(unit, outputs, layer) for unit in units])
     key = jax.random.key(seed + 1)
     inputs, values = _ascended(model, start, key, counted, layer, steps, rules)
@@ -181,14 +189,14 @@ def maximize_activation(
         shape: of one input as the model takes it, (28, 28, 1).
         steps: of the ascent.
         rate: length of a step.
-        decay: the part of the input that is taken off at every step (L2).
-        blur: the part of every pixel that its four neighbors replace at every step.
-        jitter: by how many pixels at most the picture is shifted before each step, and back.
+        decay: the fraction of the input that is subtracted at every step (L2).
+        blur: the fraction of every pixel that its four neighbors replace at every step.
+        jitter: by how many pixels at most the picture is shifted before each step, and back after.
         limits: the smallest and the largest number of an input, such as (0, 1).
         seed: of the noise and the jitter.
 
     Raises:
-        ConfigurationError: no such layer or unit, or numbers that cannot be.
+        ConfigurationError: there is no such layer or unit, or a number is out of range.
         ShapeError: inputs of this shape do not fit the model.
 
     >>> model = nn.Sequential([nn.Conv2d(1, 4, 3), "relu"]).init(0)
@@ -202,14 +210,7 @@ def maximize_activation(
         model, layer, units, shape, steps=steps, seed=seed,
         rules=Rules(rate, decay, blur, jitter, limits),
     )  # fmt: skip
-    tiles = []
-    for each in found.inputs:
-        if each.ndim == 3 and each.shape[2] == 3:
-            low = each.min()
-            tiles.append((each - low) / ((each.max() - low) or 1.0))
-        else:
-            flat = each.mean(axis=2) if each.ndim == 3 else each
-            tiles.append(flat.T if flat.ndim == 2 and each.ndim == 2 else np.atleast_2d(flat))
+    tiles = [pixels_of(each) for each in found.inputs]
     ends = found.values[-1]
     names = [f"{u}: {number(v, 2)}" for u, v in zip(units, ends, strict=True)]
     figure, _ = tiled(tiles, names, columns=min(5, len(tiles)), label="input")
@@ -217,7 +218,7 @@ def maximize_activation(
     return Drawing(
         f"Inputs that maximize {noun}",
         figure,
-        f"Above each picture the unit and its value after {steps} steps of gradient ascent, from "
-        f"{number(float(found.values[0].mean()), 2)} on average. Look for strokes and corners that "
-        "the unit stands for; what looks like noise is a direction that no real input takes.",
+        f"Above each picture stand the unit and its value after {steps} steps of gradient ascent, "
+        f"which began at {number(float(found.values[0].mean()), 2)} on average. Look for strokes "
+        "and corners that excite the unit; parts that look like noise occur in no real input.",
     )

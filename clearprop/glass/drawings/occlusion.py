@@ -1,4 +1,4 @@
-"""Which parts of an input a prediction depends on: occlusion by a patch, and slopes of the score.
+"""Which parts of an input a prediction depends on: occlusion by a patch, and gradients of scores.
 
 Shape letters: H height, W width, C channels, P places of the patch, K classes.
 """
@@ -20,7 +20,9 @@ from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.glass.drawings.choice import (
     Batch,
     Examples,
+    flat,
     one_example,
+    output_shape,
     outputs_of,
     pixels_of,
     ready,
@@ -37,13 +39,13 @@ BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Occluded:
-    """What covering a patch of a picture does to a score.
+    """How a score changes when a patch of a picture is covered.
 
     Attributes:
         label: the class that is scored.
         score: of the whole picture.
-        rows: first row of the patch at each place, (R,).
-        columns: first column, (Q,).
+        rows: first row of the patch at each of its places, (R,).
+        columns: first column of the patch at each of its places, (Q,).
         drops: score of the whole picture less that of the covered one, (R, Q).
         by_pixel: mean drop of the patches that cover each pixel, (H, W).
     """
@@ -57,9 +59,9 @@ class Occluded:
 
 
 def score_of(outputs: jax.Array, label: int) -> jax.Array:
-    """Return the score (N,) of a class in outputs (N, K): what the model gives for it.
+    """Return the score (N,) of a class in outputs (N, K): its output.
 
-    Of a single output, class 1 is scored by it and class 0 by its negative.
+    A single output is the score of class 1, and its negative is the score of class 0.
     """
     if outputs.shape[-1] == 1:
         return outputs[:, 0] if label else -outputs[:, 0]
@@ -75,14 +77,14 @@ def label_of(model: nn.Module, x: Batch, y: ArrayLike | None, threshold: float =
         ConfigurationError: there is no such class.
         ShapeError: the model does not give one score a class.
     """
-    shape = jax.eval_shape(lambda m, a: m(a), model, x).shape
-    if len(shape) != 2:
+    shape = output_shape(model, x, "")
+    if len(shape) != 1:
         raise ShapeError(
             "the model gives no score for each class",
-            given=f"outputs {tuple(shape)}",
+            given=f"outputs (batch, {', '.join(map(str, shape))})",
             expected="(batch, classes)",
         )
-    classes = max(2, shape[1])
+    classes = max(2, shape[0])
     if y is None:
         outputs = np.asarray(outputs_of(model, x, ""))[0]
         return int(outputs.argmax()) if len(outputs) > 1 else int(outputs[0] >= threshold)
@@ -104,21 +106,9 @@ def covered(
     example: int = 0,
     threshold: float = 0.0,
 ) -> Occluded:
-    """Return what a patch over each place of one picture does to the score of a class.
+    """Return how the score of a class drops with a patch over each place of one picture.
 
-    Args:
-        model: with values; takes (N, H, W, C), gives (N, K).
-        x: pictures as the model takes them.
-        y: the class; the predicted one where None.
-        patch: side of the square that covers.
-        stride: from one place of it to the next; the last place touches the edge.
-        fill: what stands in the patch.
-        example: which of the pictures.
-        threshold: of a single output; 0 before the sigmoid, 0.5 after it.
-
-    Raises:
-        ConfigurationError: a patch or stride that cannot be, or no such class or example.
-        ShapeError: the inputs are no pictures, or the model gives no scores.
+    The arguments and errors are those of `occlusion`.
     """
     ready(model)
     one = one_example(x, example, "occlusion")
@@ -131,7 +121,7 @@ def covered(
     height, width = one.shape[1:3]
     if not 1 <= patch <= min(height, width) or stride < 1:
         raise ConfigurationError(
-            "such a patch does not go over the picture",
+            "the patch or its stride is out of range",
             given=f"patch={patch}, stride={stride}",
             expected=f"patch from 1 to {min(height, width)}, stride from 1",
         )
@@ -139,18 +129,19 @@ def covered(
     rows, columns = (_places(size, patch, stride) for size in (height, width))
     corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
     whole = float(score_of(outputs_of(model, one, ""), label)[0])
-    scores = []
-    for start in range(0, len(corners), BATCH):
-        # The last batch is filled up, so that there is one program.
-        batch = corners[np.minimum(np.arange(start, start + min(BATCH, len(corners))),
-                                   len(corners) - 1)]  # fmt: skip
-        scores.append(np.asarray(_covered_scores(model, one, batch, patch, fill, label)))
+    # Batches of one size, so that one compiled program does for all: the last place fills the last.
+    count = min(BATCH, len(corners))
+    filled = corners[np.minimum(np.arange(len(corners) + -len(corners) % count), len(corners) - 1)]
+    scores = [
+        np.asarray(_covered_scores(model, one, batch, patch, fill, label))
+        for batch in filled.reshape(-1, count, 2)
+    ]
     drops = whole - np.concatenate(scores)[: len(corners)].astype(np.float64)
     total, times = np.zeros((2, height, width))
     for (top, left), drop in zip(corners, drops, strict=True):
         total[top : top + patch, left : left + patch] += drop
         times[top : top + patch, left : left + patch] += 1
-    # With a stride beyond the patch some pixels are never covered: nothing is known of them.
+    # With a stride beyond the patch some pixels are never covered, so they have no value.
     by_pixel = np.where(times > 0, total / np.maximum(times, 1), np.nan)
     return Occluded(label, whole, rows, columns, drops.reshape(len(rows), -1), by_pixel)
 
@@ -191,13 +182,13 @@ def occlusion(
         x: pictures as the model takes them.
         y: the class that is scored; the predicted one where None.
         patch: side of the square that covers.
-        stride: from one place of it to the next.
-        fill: what stands in the patch; 0 is the mean of standardized pictures.
+        stride: from one place of the patch to the next.
+        fill: the value of the covered pixels; 0 is the mean of standardized pictures.
         example: which of the pictures.
         threshold: of a single output; 0 before the sigmoid, 0.5 after it.
 
     Raises:
-        ConfigurationError: a patch or stride that cannot be, or no such class or example.
+        ConfigurationError: patch or stride is out of range, or there is no such class or example.
         ModelError: the model has no values.
         ShapeError: the inputs are no pictures, or the model gives no scores.
 
@@ -214,21 +205,21 @@ def occlusion(
     return Drawing(
         f"Occlusion for class {found.label}",
         figure,
-        f"Where it is orange, a patch of {patch} x {patch} lowers the score of class "
-        f"{found.label}, which is {number(found.score)} for the whole picture; where it "
-        f"is blue, it raises it. The greatest drop, {number(greatest)}, is that of the patch at "
-        f"row {found.rows[top]}, column {found.columns[left]}.",
+        f"In orange places, a patch of {patch} x {patch} lowers the score of class {found.label}, "
+        f"which is {number(found.score)} for the whole picture; in blue places, it raises the "
+        f"score. The greatest drop, {number(greatest)}, comes from the patch at row "
+        f"{found.rows[top]}, column {found.columns[left]}.",
     )
 
 
 def slopes_of(
     model: nn.Module, x: Examples, y: int | None, example: int = 0, threshold: float = 0.0
-) -> NDArray[np.float64]:
-    """Return d score / d input for one example, shaped like it; see `saliency`."""
+) -> tuple[int, NDArray[np.float64]]:
+    """Return the scored class, and d score / d input for one example; see `saliency`."""
     ready(model)
     one = one_example(x, example, "saliency")
     label = label_of(model, one, y, threshold)
-    return np.asarray(_slopes(model, one, label)[0], np.float64)
+    return label, np.asarray(_slopes(model, one, label)[0], np.float64)
 
 
 @partial(jax.jit, static_argnums=2)
@@ -266,10 +257,8 @@ def saliency(
 
     Source: Simonyan, Vedaldi and Zisserman (2014).
     """
-    slopes = slopes_of(model, x, y, example, threshold)
-    label = label_of(model, one_example(x, example, "saliency"), y, threshold)
-    flat = slopes.sum(axis=2) if slopes.ndim == 3 else pixels_of(slopes)
-    figure = _beside(x, example, flat, "d score / d input", "slope")
+    label, slopes = slopes_of(model, x, y, example, threshold)
+    figure = _beside(x, example, flat(slopes), "d score / d input", "slope")
     return Drawing(
         f"Slope of the score of class {label}",
         figure,

@@ -1,4 +1,4 @@
-"""The receptive field of a unit: what can reach it, and what it depends on.
+"""The receptive field of a unit: which inputs can reach it, and how much it depends on them.
 
 Shape letters: N examples, H height, W width, C channels.
 """
@@ -6,6 +6,7 @@ Shape letters: N examples, H height, W width, C channels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import jax
@@ -20,6 +21,8 @@ from clearprop.glass.drawings.choice import (
     Examples,
     Unit,
     examples_of,
+    flat,
+    output_shape,
     passed,
     pixels_of,
     place_of,
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 BATCH = 64
 EDGE = 0.0455
-"""Of the greatest influence: what is above it belongs to the effective field, as in Luo et al."""
+"""Inputs above this fraction of the greatest influence form the effective field (Luo et al.)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +59,8 @@ class Field:
     @property
     def box(self) -> tuple[tuple[int, int], ...]:
         """The first and the last index that it reaches along each axis but the last."""
-        flat = np.asarray(self.reached.any(axis=-1)) if self.reached.ndim > 1 else self.reached
-        found = []
-        for axis in range(flat.ndim):
-            others = tuple(i for i in range(flat.ndim) if i != axis)
-            rows = np.flatnonzero(flat.any(axis=others))
-            found.append((int(rows[0]), int(rows[-1])) if len(rows) else (0, -1))
-        return tuple(found)
+        marks = self.reached if self.reached.ndim == 1 else np.asarray(self.reached.any(axis=-1))
+        return box_of(marks)
 
     @property
     def extent(self) -> tuple[int, ...]:
@@ -70,8 +68,14 @@ class Field:
         return tuple(last - first + 1 for first, last in self.box)
 
 
+def box_of(marks: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """Return the first and the last marked index along each axis; 0 and -1 where none is marked."""
+    found = [np.unique(indices) for indices in np.nonzero(marks)]
+    return tuple((int(i[0]), int(i[-1])) if len(i) else (0, -1) for i in found)
+
+
 def field_of(model: nn.Module, x: Examples | tuple[int, ...], layer: str, unit: Unit) -> Field:
-    """Return the receptive field of a unit: what can reach it, and how much it does.
+    """Return the receptive field of a unit: which inputs can reach it, and how much they do.
 
     Args:
         model: with values.
@@ -89,51 +93,42 @@ def field_of(model: nn.Module, x: Examples | tuple[int, ...], layer: str, unit: 
     (5, 5)
     """
     ready(model)
-    if isinstance(x, tuple) and all(isinstance(size, int) for size in x):
-        one = jnp.zeros(x, jnp.float32)
-        shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, one[None]).shape[1:]
-        return Field(place_of(unit, shape, layer), support(model, one, layer, unit), None, 0)
-    given = examples_of(x, "receptive fields")
+    shape = tuple(size for size in x if isinstance(size, int)) if isinstance(x, tuple) else ()
+    wiring = shape != () and shape == x
+    given = jnp.zeros((1, *shape)) if wiring else examples_of(x, "receptive fields")
     if not isinstance(given, jax.Array):
         raise ShapeError("a receptive field lies in one array", given=type(x).__name__)
     reached = support(model, given[0], layer, unit)
-    shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, given[:1]).shape[1:]
-    place = place_of(unit, shape, layer)
+    place = place_of(unit, output_shape(model, given[:1], layer), layer)
+    if wiring:
+        return Field(place, reached, None, 0)
     total = np.zeros(given.shape[1:])
     for i in range(0, len(given), BATCH):
         total += np.asarray(_influence(model, given[i : i + BATCH], layer, place))
     return Field(place, reached, total / len(given), len(given))
 
 
-def sensitivity(model: nn.Module, x: jax.Array, layer: str, place: tuple[int, ...]) -> jax.Array:
-    """Return d unit / d input of each example, shaped like the inputs.
-
-    Examples do not see each other in evaluation, so that one sweep gives all of them.
-    """
+@partial(jax.jit, static_argnums=(2, 3))
+def _influence(model: nn.Module, x: jax.Array, layer: str, place: tuple[int, ...]) -> jax.Array:
+    """Return the sum of |d unit / d input| over the examples."""
 
     def units(x: jax.Array) -> jax.Array:
-        output = passed(model, x, layer)
-        return ops.sum(output[(slice(None), *place)])
+        return ops.sum(passed(model, x, layer)[(slice(None), *place)])
 
+    # Examples do not see each other in evaluation, so that one sweep gives the slopes of all.
     slopes: jax.Array = grad(units)(x)
-    return slopes
-
-
-def _summed(model: nn.Module, x: jax.Array, layer: str, place: tuple[int, ...]) -> jax.Array:
-    return jnp.abs(sensitivity(model, x, layer, place)).sum(axis=0)
-
-
-_influence = jax.jit(_summed, static_argnums=(2, 3))
+    return jnp.abs(slopes).sum(axis=0)
 
 
 @drawn
 def receptive_field(
     model: nn.Module, x: Examples | tuple[int, ...], layer: str, unit: Unit = 0
 ) -> Drawing:
-    """Draw what a unit can see of an input, and what it looks at.
+    """Draw which inputs can reach a unit, and how much the unit depends on them.
 
-    Left, framed, is all that can reach it by the wiring; right is the mean of |d unit / d input|
-    over the examples: the effective field, which mostly is smaller and brightest in its middle.
+    The left picture frames all inputs that can reach the unit by the wiring. The right picture is
+    the mean of |d unit / d input| over the examples: the effective field, which is mostly smaller
+    and largest in its middle.
 
     Args:
         model: with values.
@@ -157,49 +152,39 @@ def receptive_field(
     field = field_of(model, x, layer, unit)
     panels = 1 if field.influence is None else 2
     figure, grid = axes_grid(1, panels, width=3.2 * panels, height=3.2)
-    flat = _summed_channels(field.reached.astype(np.float64))
-    picture = 1.0 - (flat > 0) if field.influence is None else pixels_of(np.asarray(x)[0])
+    marks = flat(field.reached.astype(np.float64)) > 0
+    picture = 1.0 - marks if field.influence is None else pixels_of(np.asarray(x)[0])
     bare(grid[0])
-    grid[0].imshow(picture, cmap="gray", aspect=_aspect(flat), interpolation="nearest")
+    grid[0].imshow(picture, cmap="gray", aspect=_aspect(marks), interpolation="nearest")
     grid[0].set_title("what can reach it", fontsize=10)
     size = " x ".join(map(str, field.extent))
     whole = " x ".join(map(str, field.reached.shape[:-1] or field.reached.shape))
     seen = f"By its wiring the unit sees {size} of {whole}, framed"
     if field.influence is not None:
-        strength = _summed_channels(field.influence)
-        image = grid[1].imshow(strength, cmap=rising(), vmin=0, aspect=_aspect(flat),
+        strength = flat(field.influence)
+        image = grid[1].imshow(strength, cmap=rising(), vmin=0, aspect=_aspect(marks),
                                   interpolation="nearest")  # fmt: skip
         bare(grid[1])
         grid[1].set_title("what it looks at", fontsize=10)
         bar = figure.colorbar(image, ax=grid, label="mean |d unit / d input|", shrink=0.8)
         bar.outline.set_visible(False)
-        fraction = (strength > EDGE * strength.max()).sum() / max(1, (flat > 0).sum())
+        fraction = (strength > EDGE * strength.max()).sum() / max(1, marks.sum())
         seen += (
             f"; over {field.examples} examples {100 * fraction:.0f} % of that has more than a "
             "twentieth of the greatest influence" if strength.max() > 0 else
             f"; none of the {field.examples} examples moves it: the unit is dead, or saturated"
         )  # fmt: skip
-    for axes in grid:
-        _frame(axes, flat > 0)
+    for axes in grid if marks.any() else ():
+        _frame(axes, marks)
+    place = field.place if len(field.place) > 1 else field.place[0]
     return Drawing(
-        f"Receptive field of {layer or type(model).__name__}, unit {_named(field.place)}",
+        f"Receptive field of {layer or type(model).__name__}, unit {place}",
         figure,
         f"{seen}. The unit does not depend on anything outside the frame.",
     )
 
 
-def _named(place: tuple[int, ...]) -> str:
-    return str(place[0]) if len(place) == 1 else str(place)
-
-
-def _summed_channels(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return an image of influences: the channels' together, which are one place."""
-    if values.ndim == 3:
-        return np.asarray(values.sum(axis=2))
-    return values.T if values.ndim == 2 else values.reshape(1, -1)
-
-
-def _aspect(image: NDArray[np.number]) -> Aspect:
+def _aspect(image: NDArray[np.generic]) -> Aspect:
     return "equal" if max(image.shape) <= 4 * min(image.shape) else "auto"
 
 
@@ -207,10 +192,8 @@ def _frame(axes: Axes, marks: NDArray[np.bool_]) -> None:
     """Frame the marked pixels of an image by their box."""
     from matplotlib.patches import Rectangle
 
-    rows, columns = (np.flatnonzero(marks.any(axis=1 - i)) for i in range(2))
-    if len(rows):
-        corner = (columns[0] - 0.5, rows[0] - 0.5)
-        size = (columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
-        axes.add_patch(
-            Rectangle(corner, *size, fill=False, edgecolor=COLORS[0], linewidth=2.2, clip_on=False)
-        )
+    (top, bottom), (left, right) = box_of(marks)
+    axes.add_patch(
+        Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1, fill=False,
+                  edgecolor=COLORS[0], linewidth=2.2, clip_on=False)
+    )  # fmt: skip

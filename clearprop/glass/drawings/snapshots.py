@@ -1,9 +1,9 @@
-"""The states of a model along its training, and the examples that it is looked at with."""
+"""The states of a model along its training, and the examples for its drawings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ from clearprop.training import Run
 from clearprop.training.model_inputs import ModelInputs
 
 Snapshots = Sequence[tuple[int, nn.Module]]
-"""Pairs of training steps made and the model then."""
+"""Pairs of a training step and the model after it."""
 
 ExampleData: TypeAlias = Splits | Dataset | tuple[Examples, ArrayLike]
 """Examples: a data set, its splits, or ``(inputs, targets)``."""
@@ -29,10 +29,10 @@ Training = Run | nn.Module | Snapshots
 def snapshots_of(training: Training) -> list[tuple[int, nn.Module]]:
     """Return the models along a training by step: the snapshots of a run, or a model alone.
 
-    A run without snapshots is its model alone.
+    For a run without snapshots it is the last model alone.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: the training is something else.
         ModelError: a model has no values, or another architecture than the others.
 
     >>> model = nn.Linear(2, 1).init(0)
@@ -42,14 +42,16 @@ def snapshots_of(training: Training) -> list[tuple[int, nn.Module]]:
     if isinstance(training, nn.Module):
         training = [(0, training)]
     elif isinstance(training, Run):
-        training = _of_run(training)
+        kept = getattr(training.machine, "steps", ())
+        last = [(len(training.losses), training.model)]
+        training = [(step, training.at(step)) for step in kept] or last
     pairs = list(training) if isinstance(training, Sequence) else []
     if not pairs or not all(
         isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], nn.Module)
         for pair in pairs
     ):
         raise ConfigurationError(
-            "this is no training to look at",
+            "this is not a training that can be drawn",
             given=type(training).__name__,
             expected="a run with snapshots, or a list of (step, model)",
             fix="run = fit(..., snapshots=20)",
@@ -59,27 +61,21 @@ def snapshots_of(training: Training) -> list[tuple[int, nn.Module]]:
     for _, model in found:
         ready(model)
     if any(each != shapes[0] for each in shapes):
-        raise ModelError("the models are not of one architecture")
+        raise ModelError("the models have different architectures")
     return found
-
-
-def _of_run(run: Any) -> list[tuple[int, nn.Module]]:
-    """Return the states of a run that were kept; its model alone where none were."""
-    kept = [(step, run.at(step)) for step in run.machine.steps] if run.machine is not None else []
-    return kept or [(len(run.losses), run.model)]
 
 
 def examples_for(
     data: ExampleData, preprocessor: Preprocessor | None = None
 ) -> tuple[Batch, jax.Array]:
-    """Return inputs and targets as model and loss take them; of splits the training part.
+    """Return inputs and targets as the model and the loss take them; of splits the training part.
 
     Args:
         data: a data set, its splits, or ``(inputs, targets)``.
         preprocessor: of the run that trained the model, where the data is raw.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: the data is something else.
         ShapeError: there are no examples.
 
     >>> x, y = examples_for((np.zeros((3, 2), np.uint8), np.zeros(3, np.int32)))
@@ -96,6 +92,7 @@ def examples_for(
     elif isinstance(data, tuple | list) and len(data) == 2:
         given, targets = data[0], np.asarray(data[1])
         inputs = given if by_name(given) else np.asarray(given)
+        inputs = inputs if preprocessor is None else preprocessor.encode(inputs)
     else:
         raise ConfigurationError(
             "these are no examples",

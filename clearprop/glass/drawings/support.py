@@ -1,8 +1,8 @@
-"""Which inputs can reach a unit at all: back-propagation of "may depend on" in place of errors.
+"""Which inputs can reach a unit at all: back-propagation of marks in place of error signals.
 
-A model is read from its tape. At each operation the rule of its error signals shows on which
-entries of its inputs the marked entries of its output depend, at positive values for which no unit
-is silent: what counts is the wiring, not the weights.
+The model's operations are read from its tape. The gradient rule of each operation shows on which
+entries of its inputs the marked entries of its output depend. The rule is evaluated at positive
+values, for which no unit is silent, because only the wiring counts, not the weights.
 
 Shape letters: H height, W width, C channels.
 """
@@ -21,17 +21,17 @@ from clearprop import nn
 from clearprop.autodiff import OPERATIONS, Tape
 from clearprop.autodiff.tape import Node, Value, strip
 from clearprop.errors import ModelError, ShapeError
-from clearprop.glass.drawings.choice import Unit, passed, place_of
+from clearprop.glass.drawings.choice import Unit, output_shape, passed, place_of
 from clearprop.nn.recording import recorded
 from clearprop.tree import is_differentiable
 
 Marks = jax.Array
-"""Of a value: on which of its entries the unit depends, bool."""
+"""The entries of a value on which the unit depends, bool."""
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 SPREADING = {"max_pool": "average_pool", "max": "mean", "min": "mean"}
-"""Operations that choose one entry, and those that read the same entries without choosing."""
+"""Operations that select one entry, and operations that read all of the same entries."""
 
 
 def support(model: nn.Module, x: ArrayLike, layer: str, unit: Unit) -> NDArray[np.bool_]:
@@ -39,7 +39,7 @@ def support(model: nn.Module, x: ArrayLike, layer: str, unit: Unit) -> NDArray[n
 
     Args:
         model: with values, of which only the wiring counts.
-        x: one input as the model takes it, (H, W, C) or another shape; its values do not matter.
+        x: one input as the model takes it, (H, W, C) or another shape; its values have no effect.
         layer: path of the layer.
         unit: which of its units, as in `receptive_field`.
 
@@ -57,12 +57,13 @@ def support(model: nn.Module, x: ArrayLike, layer: str, unit: Unit) -> NDArray[n
         raise ShapeError(
             "a receptive field lies in an input of floating-point numbers",
             given=str(getattr(x, "dtype", type(x).__name__)),
-            fix="tokens have none: take a layer behind the embedding, or attention_maps",
+            fix="tokens are integers: take a layer after the embedding, or attention_maps",
         )
-    shape = jax.eval_shape(lambda m, a: passed(m, a, layer), model, jnp.asarray(x)[None]).shape
-    seed = np.zeros(shape, np.bool_)
-    seed[(0, *place_of(unit, shape[1:], layer))] = True
-    return np.asarray(_support(model, jnp.asarray(x)[None], seed, layer)[0])
+    batch = jnp.asarray(x)[None]
+    shape = output_shape(model, batch, layer)
+    seed = np.zeros((1, *shape), np.bool_)
+    seed[(0, *place_of(unit, shape, layer))] = True
+    return np.asarray(_support(model, batch, seed, layer)[0])
 
 
 # Run once: optimizing it would take longer than it saves.
@@ -98,13 +99,13 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
               for x, parent in zip(node.inputs, node.parents, strict=True)]  # fmt: skip
     if operation.stacks is True:  # an elementwise operation
         return [None if s is None else _unbroadcast(arrived[0], s) for s in shapes]
-    if operation.name not in OPERATIONS:  # a loop, or a function of the user's own: all may count
+    if operation.name not in OPERATIONS:  # of a loop or a user's function all inputs may count
         return [None if s is None else jnp.ones(s, bool) for s in shapes]
     inputs = tuple(_spread(x) for x in node.inputs)
     rule = OPERATIONS[SPREADING.get(operation.name, operation.name)]
     output = rule.forward(*inputs, **node.parameters)
     several = isinstance(output, tuple)
-    # Equal errors would cancel in a softmax; these do not.
+    # Equal error signals would cancel in a softmax, so they all differ.
     errors = tuple(
         jnp.zeros(value.shape, value.dtype) if mark is None else mark * _spread(value)
         for mark, value in zip(arrived, output if several else (output,), strict=True)
@@ -120,9 +121,9 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
 
 
 def _spread(value: Value) -> jax.Array:
-    """Return numbers from 1 to 2 in the place of an input's; whole numbers and truths as they are.
+    """Return different numbers from 1 to 2 in the shape of a value; integers and bools unchanged.
 
-    They are the multiples of an irrational number, which fall everywhere and nowhere twice.
+    They are the fractional parts of the multiples of an irrational number, so no two are equal.
     """
     plain = strip(value)
     if not is_differentiable(plain):

@@ -1,4 +1,4 @@
-"""Arrays side by side, in the colors of numbers around zero: what several pictures are made of.
+"""Arrays side by side, in the colors of numbers around zero, for several drawings.
 
 Shape letters: N tiles, H height, W width.
 """
@@ -25,9 +25,8 @@ MOST_COLUMNS = 8
 
 
 def bare(axes: Axes) -> None:
-    """Take ticks and grid off axes that show an array; a thin frame stays."""
-    axes.set_xticks([])
-    axes.set_yticks([])
+    """Remove ticks and grid from axes that show an array; a thin frame stays."""
+    axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set(visible=True, color=LINE)
@@ -44,8 +43,8 @@ def show(
     Args:
         axes: of matplotlib.
         values: (H, W), numbers around zero; or (H, W, 3), colors from 0 to 1.
-        limit: the absolute value that has the full color; the largest one unless given.
-        aspect: whether pixels are squares; the style's own where None.
+        limit: the absolute value that has the full color; the largest one where None.
+        aspect: "equal" for square pixels; matplotlib's default where None.
     """
     top = (largest(values) if limit is None else limit) or 1.0
     bare(axes)
@@ -81,15 +80,13 @@ def tiled(
         + 0.1,
     )  # fmt: skip
     limit = max((largest(tile) for tile in tiles if tile.ndim == 2), default=0.0)
+    for axes in grid[len(tiles) :]:
+        axes.set_axis_off()
     image = None
-    for index, axes in enumerate(grid):
-        if index >= len(tiles):
-            axes.set_axis_off()
-            continue
-        drawn = show(axes, tiles[index], limit)
-        image = drawn if tiles[index].ndim == 2 else image
-        if names:
-            axes.set_title(names[index], fontsize=8, weight="normal", loc="center", pad=2)
+    for axes, tile, name in zip(grid, tiles, names or [""] * len(tiles), strict=False):
+        drawn = show(axes, tile, limit)
+        image = drawn if tile.ndim == 2 else image
+        axes.set_title(name, fontsize=8, weight="normal", loc="center", pad=2)
     if label and image is not None:
         bar = figure.colorbar(image, ax=grid, label=label, shrink=min(1.0, 3.2 / (down * side)))
         bar.outline.set_visible(False)
@@ -101,7 +98,7 @@ def table(
 ) -> tuple[Figure, Axes]:
     """Return a figure of one array made of tiles, in rows and columns with numbers, and its axes.
 
-    Many tiles are so drawn in a moment, where axes for each would take seconds.
+    It draws many tiles at once; axes for each tile would take seconds.
 
     Args:
         tiles: (rows times columns, H, W), row by row.
@@ -121,12 +118,13 @@ def table(
         axes.axvline(edge * width - 0.5, color="white", linewidth=gap)
     for edge in range(1, rows):
         axes.axhline(edge * height - 0.5, color="white", linewidth=gap)
-    axes.set_xticks(
-        np.arange(across) * width + (width - 1) / 2, list(map(str, columns)), fontsize=8
-    )
-    axes.set_yticks(
-        np.arange(rows) * height + (height - 1) / 2, list(map(str, range(rows))), fontsize=8
-    )
+    for set_ticks, size, numbers in (
+        (axes.set_xticks, width, columns),
+        (axes.set_yticks, height, range(rows)),
+    ):
+        set_ticks(
+            np.arange(len(numbers)) * size + (size - 1) / 2, list(map(str, numbers)), fontsize=8
+        )
     axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
     bar = figure.colorbar(image, ax=axes, label=label, shrink=min(1.0, 3.2 / tall), pad=0.02)
     bar.outline.set_visible(False)

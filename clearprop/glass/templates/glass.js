@@ -6,11 +6,11 @@
   const panel = document.getElementById("panel");
   const boxes = [...graph.querySelectorAll(".box")];
   const boxOf = new Map(boxes.map((box) => [Number(box.dataset.node), box]));
-  // The tab key stops at each layer once; within it the arrow keys go on.
+  // The tab key stops once at each layer; inside a layer the arrow keys move.
   const firsts = new Set([...graph.querySelectorAll(".boxes")].map((each) => each.querySelector(".box")));
   let chosen = -1;
 
-  // --- elements, without a word of markup made from data -----------------------------------------
+  // --- elements, in which data is text and never markup -----------------------------------------
 
   function make(tag, given = {}, ...children) {
     const element = document.createElement(tag);
@@ -72,7 +72,7 @@
   }
 
   function canvas(part, numbers, limit, width, under, name) {
-    // A long row is wrapped: one line of a hundred units is hard to look at.
+    // A long row is wrapped, because one line of a hundred units is hard to read.
     const wraps = part.rows === 1 && part.columns > 32;
     const columns = wraps ? 32 : part.columns;
     const rows = wraps ? Math.ceil(part.columns / 32) : part.rows;
@@ -149,7 +149,7 @@
     if (given.row) arrays.append(arrayOf(`local derivative of y${given.row.of} by each entry`, given.row, shape));
     if (given.passed) arrays.append(arrayOf(given.local ? "product: error signal times local derivative" : "product with the error signal, handed back", given.passed, shape));
     if (arrays.childNodes.length) hand.append(arrays);
-    else if (given.node !== undefined && data.whole) hand.append(make("p", { class: "note" }, "Nothing is handed back to this input."));
+    else if (given.node !== undefined && data.whole) hand.append(make("p", { class: "note" }, "No error signal goes back to this input."));
     return hand;
   }
 
@@ -158,19 +158,19 @@
     const head = make("p", { class: "look" }, isLeaf ? "" : make("b", {}, node.operation), isLeaf ? "" : `, ${node.shape} ${node.dtype}. `, data.about[node.operation] || "", isLeaf ? ` ${node.shape} ${node.dtype}.` : "");
     const arrays = make("div", { class: "two" }, arrayOf("value", node.value, node.shape));
     if (node.error) arrays.append(arrayOf("error signal dE/dvalue", node.error, node.shape));
-    else arrays.append(make("p", { class: "note" }, "No error signal can arrive here: these are no real numbers."));
+    else arrays.append(make("p", { class: "note" }, "There is no error signal here: these values are not real numbers."));
     const parts = [make("h2", { tabindex: "-1" }, node.name), head, arrays];
     if (node.check) parts.push(make("p", { class: "note" }, `By small steps of E: ${node.check}.`));
-    if (node.why) parts.push(make("h3", {}, "Why its error signal is as it is"), make("pre", { tabindex: "0" }, node.why));
+    if (node.why) parts.push(make("h3", {}, "Why its error signal has this size"), make("pre", { tabindex: "0" }, node.why));
     if (node.inputs.length) {
-      parts.push(make("h3", {}, data.whole ? "What it reads, and what it hands back" : "What it reads"));
+      parts.push(make("h3", {}, data.whole ? "What it reads, and what it passes back" : "What it reads"));
       node.inputs.forEach((given, i) => parts.push(handed(node, given, i)));
     }
     if (node.parameters.length) {
       parts.push(make("p", { class: "note" }, "with ", node.parameters.map(([key, text]) => `${key} = ${text}`).join(", ")));
     }
     if (node.users.length) {
-      parts.push(make("h3", {}, node.users.length > 1 ? "Read by: its error signal is the sum of what they hand back" : "Read by"));
+      parts.push(make("h3", {}, node.users.length > 1 ? "Read by: its error signal is the sum of what they pass back" : "Read by"));
       parts.push(make("ul", { class: "users" }, ...node.users.map((user) => make("li", {}, link(user)))));
     }
     if (node.equations) parts.push(make("h3", {}, "Equations with these numbers"), make("pre", { tabindex: "0" }, node.equations));
@@ -218,7 +218,7 @@
     const a = from.getBoundingClientRect(), b = to.getBoundingClientRect();
     const besides = Math.abs(a.top - b.top) < 8 && a.right <= b.left + 4;
     if (besides && b.left - a.right > 40) {
-      // Over the boxes between the two, which have no part in it.
+      // Around the boxes between the two nodes, which do not belong to the edge.
       const [left, right] = [a.left + a.width * 0.6, b.left + b.width * 0.4].map((x) => (x - origin.left).toFixed(1));
       const [top, over] = [a.top - origin.top, a.top - origin.top - 16].map((y) => y.toFixed(1));
       return `M${left} ${top}C${left} ${over} ${right} ${over} ${right} ${top}`;
@@ -253,7 +253,7 @@
     svg.replaceChildren(...lines);
   }
 
-  // --- hands and keys ----------------------------------------------------------------------------
+  // --- pointer and keys ----------------------------------------------------------------------------
 
   const isSeen = (box) => box.offsetParent !== null && !box.classList.contains("dim");
 

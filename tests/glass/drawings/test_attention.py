@@ -112,7 +112,7 @@ def test_a_users_own_attention_is_seen() -> None:
 
 
 def test_what_does_not_attend_says_what_does() -> None:
-    with pytest.raises(ModelError, match="nothing attends"):
+    with pytest.raises(ModelError, match="no attention layer"):
         attention_maps(nn.Linear(2, 2).init(0), np.ones((1, 2), np.float32))
     with pytest.raises(ModelError, match=r"'blocks\.0\.attention' or 'blocks\.1\.attention'"):
         attention_maps(GPT, TOKENS, "blocks.0.feedforward")

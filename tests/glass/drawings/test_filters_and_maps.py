@@ -51,7 +51,8 @@ def test_maps_are_what_the_layer_gives() -> None:
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32)
     drawing = feature_maps(CNN, x, "layers.1", example=1)
     seen, *maps = shown(drawing)
-    np.testing.assert_allclose(seen, x[1, :, :, 0])
+    gray = (x[1] - x[1].min()) / (x[1].max() - x[1].min())
+    np.testing.assert_allclose(seen, np.repeat(gray, 3, axis=2), atol=1e-6)
     np.testing.assert_allclose(np.stack(maps, -1), nn.features(CNN, x, "layers.1")[1], atol=1e-6)
     units = shown(feature_maps(CNN, x, "layers.4"))
     np.testing.assert_allclose(units[0], CNN(x)[:1], atol=1e-6)
@@ -92,7 +93,7 @@ def test_what_cannot_be_drawn_says_what_can() -> None:
     x = np.ones((2, 8, 8, 1), np.float32)
     with pytest.raises(ConfigurationError, match="0 to 1"):
         feature_maps(CNN, x, "layers.0", example=2)
-    with pytest.raises(ShapeError, match="example at least"):
+    with pytest.raises(ShapeError, match="at least one example"):
         feature_maps(CNN, x[:0], "layers.0")
     with pytest.raises(ShapeError):
         feature_maps(CNN, x[0], "layers.0")

@@ -73,5 +73,5 @@ def test_arrays_without_a_spread_are_drawn(values: np.ndarray) -> None:
 def test_patterns_that_match_nothing_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"did you mean 'layers\.0\.weight'"):
         histograms(PATH, ["layer.0.weight"])
-    with pytest.raises(ConfigurationError, match="no weights to look at"):
+    with pytest.raises(ConfigurationError, match="no weights to draw"):
         histograms([(0, nn.Sequential(["relu"]))])

@@ -13,6 +13,7 @@ from clearprop import data, models, nn, tree
 from clearprop.errors import ConfigurationError, ModelError
 from clearprop.glass import loss_surface
 from clearprop.glass.drawings.landscape import filter_normalized, landscape_of
+from clearprop.glass.drawings.snapshots import examples_for
 from clearprop.training import evaluate
 from tests.glass.page import ink_in
 
@@ -38,11 +39,19 @@ def a_path() -> list[tuple[int, Any]]:
     ]
 
 
+def test_raw_examples_are_prepared_as_in_the_run() -> None:
+    raw = data.load("iris")
+    inputs, targets = np.asarray(raw.inputs)[:5], np.asarray(raw.targets)[:5]
+    x, y = examples_for((inputs, targets), IRIS.preprocessor)
+    np.testing.assert_array_equal(x, IRIS.preprocessor.apply(inputs))
+    np.testing.assert_array_equal(y, targets)
+
+
 def test_heights_are_what_evaluate_says() -> None:
     found = landscape_of(MODEL, IRIS, side=5)
-    judged = evaluate(MODEL, IRIS.train)
-    assert found.center == pytest.approx(judged.objective, rel=1e-5)
-    assert found.losses[2, 2] == pytest.approx(judged.objective, rel=1e-5)
+    objective = evaluate(MODEL, IRIS.train).objective
+    assert found.center == pytest.approx(objective, rel=1e-5)
+    assert found.losses[2, 2] == pytest.approx(objective, rel=1e-5)
     there = moved(MODEL, (found.across[4], found.directions[0]), (found.up[1], found.directions[1]))
     assert found.losses[1, 4] == pytest.approx(evaluate(there, IRIS.train).objective, rel=1e-4)
     assert found.fraction is None
@@ -109,9 +118,9 @@ def test_surfaces_that_cannot_be_are_refused() -> None:
         loss_surface(MODEL, pair, directions="randam")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="an odd side from 3"):
         loss_surface(MODEL, pair, side=4)
-    with pytest.raises(ConfigurationError, match="three snapshots at least"):
+    with pytest.raises(ConfigurationError, match="at least three snapshots"):
         loss_surface(MODEL, pair, directions="pca")
-    with pytest.raises(ConfigurationError, match="no training to look at"):
+    with pytest.raises(ConfigurationError, match="not a training that can be drawn"):
         loss_surface([], pair)
     with pytest.raises(ConfigurationError, match="no examples"):
         loss_surface(MODEL, "iris")

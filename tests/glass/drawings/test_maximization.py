@@ -63,5 +63,5 @@ def test_what_cannot_be_is_refused() -> None:
         maximize_activation(CNN, "layers.3", [], (8, 8, 1))
     with pytest.raises(ShapeError):
         maximize_activation(CNN, "layers.3", 0, (7, 7, 1))
-    with pytest.raises(ShapeError, match="an input has numbers"):
+    with pytest.raises(ShapeError, match="an input needs numbers"):
         maximize_activation(CNN, "layers.3", 0, (8, 0, 1))

@@ -58,13 +58,13 @@ def test_slopes_are_those_of_jax() -> None:
         return CNN(x)[0, 3]
 
     np.testing.assert_allclose(
-        slopes_of(CNN, X, 3, example=2), jax.grad(score)(X[2:3])[0], atol=1e-6
+        slopes_of(CNN, X, 3, example=2)[1], jax.grad(score)(X[2:3])[0], atol=1e-6
     )
     drawing = saliency(CNN, X, 3, example=2)
     assert drawing.title == "Slope of the score of class 3"
     seen, slopes = (axes.images[0].get_array() for axes in drawing.figure.axes[:2])
     np.testing.assert_allclose(seen, X[2].mean(axis=2), atol=1e-6)
-    np.testing.assert_allclose(slopes, slopes_of(CNN, X, 3, example=2).sum(axis=2), atol=1e-6)
+    np.testing.assert_allclose(slopes, slopes_of(CNN, X, 3, example=2)[1].sum(axis=2), atol=1e-6)
 
 
 def test_what_cannot_be_covered_is_refused() -> None:
@@ -90,6 +90,6 @@ def test_a_sigmoid_at_the_end_is_answered_at_a_half() -> None:
         drawing = saliency(model, X, example=example, threshold=0.5)
         assert drawing.title == f"Slope of the score of class {label}"
         np.testing.assert_array_equal(
-            slopes_of(model, X, None, example, 0.5), slopes_of(model, X, label, example)
+            slopes_of(model, X, None, example, 0.5)[1], slopes_of(model, X, label, example)[1]
         )
     assert {int(float(y) >= 0.5) for y in model(X)[:, 0]} == {0, 1}
