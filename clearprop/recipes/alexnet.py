@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field
+from typing import ClassVar, Literal
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
+from clearprop.recipes.configuration import Count, Fraction, Rate
 from clearprop.recipes.pictures import brought_to, check_pictures, some
-from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, RuleName, ScheduleName
+from clearprop.recipes.recipe import Activation, NetworkRecipe, OptimizerName, ScheduleName
 
 SIZE = 227
 
@@ -35,7 +34,7 @@ class AlexNetRecipe(NetworkRecipe):
 
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
 
-    optimizer: RuleName = "momentum"
+    optimizer: OptimizerName = "momentum"
     learning_rate: Rate = 0.005
     schedule: ScheduleName = "one-cycle"
     examples: Count = 300
@@ -43,7 +42,7 @@ class AlexNetRecipe(NetworkRecipe):
     normalize: bool = True
     hidden_size: Count = 4096
     activation: Activation = "relu"
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout: Fraction = 0.5
 
     def settled(self, examples: int) -> AlexNetRecipe:
         """Return the recipe with the numbers filled in: six epochs in batches of 16."""

@@ -24,8 +24,7 @@ from clearprop.errors import ConfigurationError, DataError, unknown_name
 from clearprop.glass.style import INK, SOFT, Drawing, axes_grid, canvas, drawn, line, marked_line
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataSource
-from clearprop.recipes.configuration import Listed
-from clearprop.recipes.recipe import Count, Rate
+from clearprop.recipes.configuration import Count, Listed, Rate
 from clearprop.recipes.study import Findings, Study
 
 Floats = NDArray[np.float64]

@@ -17,8 +17,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.drawings.attention import over_picture
 from clearprop.glass.style import Drawing
 from clearprop.models.transcription import transcribe
-from clearprop.recipes.configuration import Listed
-from clearprop.recipes.recipe import Count
+from clearprop.recipes.configuration import Count, Listed
 from clearprop.recipes.transcribing import (
     TranscribingRecipe,
     references,

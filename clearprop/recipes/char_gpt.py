@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.recipes.characters import CharacterRecipe, sampled
-from clearprop.recipes.recipe import Activation, Count, Decay, Rate
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.recipe import Activation
 from clearprop.training import History
 
 CONTEXT = 128
@@ -33,7 +34,7 @@ class CharGPTRecipe(CharacterRecipe):
     passes: ClassVar[int] = 8
 
     learning_rate: Rate = 0.002
-    weight_decay: Decay = 0.1
+    weight_decay: Fraction = 0.1
     activation: Activation = "gelu_tanh"
     width: Count = 128
     layers: Count = 4

@@ -16,7 +16,8 @@ from clearprop.data.ngram import counted_bits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.models.generation import LanguageModel, generate
-from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.recipe import SequenceRecipe
 from clearprop.training import History, evaluate
 
 State = TypeVar("State")
@@ -41,7 +42,7 @@ class CharacterRecipe(SequenceRecipe):
 
     learning_rate: Rate = 0.004
     layers: Count = 1
-    dropout: Decay = 0.0
+    dropout: Fraction = 0.0
 
     def dataset(self) -> tuple[Dataset, str]:
         """Return the text in windows of `SEQUENCE_LENGTH` characters, unless it is said how many.

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
 from clearprop import data
 from clearprop.data import Dataset, Splits
 from clearprop.data.mnist import IDX_SETS, at_hand
 from clearprop.data.truth_tables import GATES
 from clearprop.errors import DataError
-from clearprop.recipes.configuration import Configuration, Names, OrNone
-
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Size = Annotated[int, Field(ge=1)]
+from clearprop.recipes.configuration import (
+    Configuration,
+    Fraction,
+    Names,
+    OptionalCount,
+    OptionalName,
+    OrNone,
+)
 
 NOT_FETCHED = "could not be downloaded"
 """How the message of a set ends that is nowhere here and could not be fetched either."""
@@ -46,22 +48,22 @@ class DataSource(Configuration):
         pronunciations: cmudict: "first" or "all" of a word.
     """
 
-    name: Annotated[str | None, OrNone] = None
-    target: Annotated[str | None, OrNone] = None
+    name: OptionalName = None
+    target: OptionalName = None
     task: Annotated[Literal["classification", "regression"] | None, OrNone] = None
     ignore: Names = ()
     categorical: Names = ()
     numeric: Names = ()
-    folder: Annotated[str | None, OrNone] = None
-    size: Annotated[Size | None, OrNone] = None
+    folder: OptionalName = None
+    size: OptionalCount = None
     channels: Annotated[Literal[1, 3] | None, OrNone] = None
-    sequence_length: Annotated[Size | None, OrNone] = None
-    stride: Annotated[Size | None, OrNone] = None
-    window: Annotated[Size | None, OrNone] = None
-    horizon: Annotated[Size | None, OrNone] = None
-    text: Annotated[str | None, OrNone] = None
+    sequence_length: OptionalCount = None
+    stride: OptionalCount = None
+    window: OptionalCount = None
+    horizon: OptionalCount = None
+    text: OptionalName = None
     tags: Annotated[bool | None, OrNone] = None
-    limit: Annotated[Size | None, OrNone] = None
+    limit: OptionalCount = None
     stress: Annotated[bool | None, OrNone] = None
     pronunciations: Annotated[Literal["first", "all"] | None, OrNone] = None
 

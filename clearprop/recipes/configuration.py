@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from clearprop.errors import ClearpropError, ConfigurationError, unknown_name
 
@@ -30,6 +30,15 @@ Listed = BeforeValidator(_listed)
 
 OrNone = BeforeValidator(_or_none)
 """Takes ``none`` as None."""
+
+
+Count = Annotated[int, Field(ge=1)]
+OptionalCount = Annotated[Count | None, OrNone]
+OptionalName = Annotated[str | None, OrNone]
+Rate = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Configuration(BaseModel):

@@ -19,8 +19,7 @@ from clearprop import optim
 from clearprop.autodiff import check_gradients, value_and_grad
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.glass.style import INK, Drawing, axes_grid, canvas, drawn, line, marked_line
-from clearprop.recipes.configuration import Listed, OrNone
-from clearprop.recipes.recipe import Count, Rate, Share
+from clearprop.recipes.configuration import Count, Listed, OrNone, PositiveFraction, Rate
 from clearprop.recipes.study import Findings, Study
 from clearprop.recipes.surfaces import SURFACES, Height, Surface, find_surface
 
@@ -89,7 +88,7 @@ class DescentStudy(Study):
     learning_rate: Annotated[Rate | None, OrNone] = None
     start: Annotated[tuple[float, ...], Listed] = ()
     steps: Annotated[Count, Field(le=100_000)] = 300
-    tolerance: Share = 0.01
+    tolerance: PositiveFraction = 0.01
 
     def carry_out(self, progress: bool = True) -> Findings:
         """Descend with each rule; return the table of steps and the pictures."""

@@ -101,7 +101,7 @@ class Experiment:
             self.model(),
             self.splits,
             loss=self.loss,
-            optimizer=self.recipe.learning_rule(self.steps),
+            optimizer=self.recipe.make_optimizer(self.steps),
             notes={RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}},
             **self.recipe.fit_options(),
             **options,

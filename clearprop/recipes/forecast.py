@@ -16,8 +16,8 @@ from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.series import SERIES, WINDOW
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, line
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.recipe import Chosen, Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.configuration import Count, Fraction, OptionalCount, OrNone, Rate
+from clearprop.recipes.recipe import NetworkRecipe, ScheduleName
 from clearprop.training import History, predict
 
 
@@ -47,8 +47,8 @@ class ForecastRecipe(NetworkRecipe):
     season: Annotated[Annotated[int, Field(ge=1)] | None, OrNone] = None
     learning_rate: Rate = 0.003
     schedule: ScheduleName = "cosine"
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    patience: Chosen = 25
+    weight_decay: Fraction = 0.1
+    patience: OptionalCount = 25
 
     def dataset(self) -> tuple[Dataset, str]:
         """Return the series in windows, and a line that says which it is."""

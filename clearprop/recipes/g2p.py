@@ -18,7 +18,7 @@ from clearprop.errors import DataError
 from clearprop.glass.drawings.attention import over_tokens
 from clearprop.glass.style import Drawing
 from clearprop.models.transcription import transcribe
-from clearprop.recipes.recipe import Count
+from clearprop.recipes.configuration import Count
 from clearprop.recipes.transcribing import TranscribingRecipe, references, some, spread_rows
 from clearprop.training import History
 

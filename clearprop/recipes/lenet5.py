@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.recipe import Activation, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.configuration import Fraction, Rate
+from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
 
 SIZES = (28, 32)
 
@@ -30,7 +31,7 @@ class LeNet5Recipe(NetworkRecipe):
     passes: ClassVar[int] = 8
 
     learning_rate: Rate = 0.004
-    weight_decay: Decay = 0.1
+    weight_decay: Fraction = 0.1
     schedule: ScheduleName = "one-cycle"
     pooling: Literal["max", "average"] = "max"
     activation: Activation = "relu"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.configuration import Listed
-from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.configuration import Count, Fraction, Listed, Rate
+from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
 
 
 class MLPRecipe(NetworkRecipe):
@@ -32,7 +30,7 @@ class MLPRecipe(NetworkRecipe):
     learning_rate: Rate = 0.002
     schedule: ScheduleName = "one-cycle"
     hidden_sizes: Annotated[tuple[Count, ...], Listed] = (256, 128)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Fraction = 0.0
     activation: Activation = "relu"
 
     def adapted(self, dataset: Dataset) -> Dataset:

@@ -18,7 +18,7 @@ from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, axes_grid, drawn, line
 from clearprop.recipes.choice import DataSource
-from clearprop.recipes.recipe import Count, Rate, Share
+from clearprop.recipes.configuration import Count, PositiveFraction, Rate
 from clearprop.recipes.study import Findings, Study
 from clearprop.training import History, evaluate, fit
 from clearprop.training.augmentation import Noise
@@ -87,7 +87,7 @@ class OverfitStudy(Study):
     width: Count = 256
     epochs: Count = 200
     learning_rate: Rate = 0.001
-    dropout: Share = 0.5
+    dropout: PositiveFraction = 0.5
     weight_decay: Annotated[float, Field(ge=0)] = 10.0
     noise: Rate = 0.5
     patience: Count = 20

@@ -13,8 +13,8 @@ from clearprop.glass.drawings.boundary import linear_boundary
 from clearprop.glass.style import Drawing
 from clearprop.models.perceptron import Corrections, rosenblatt
 from clearprop.recipes.binary import against_the_rest
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.recipe import Count, Rate, Recipe
+from clearprop.recipes.configuration import Count, OrNone, Rate
+from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.separation import FEW_ROWS, inequalities, margin, separate
 from clearprop.training import History, predict
 
@@ -33,7 +33,7 @@ class PerceptronRecipe(Recipe):
         positive: the class to tell from the rest; by default the first of several, the second of
             two.
 
-    >>> PerceptronRecipe().learning_rule(1)
+    >>> PerceptronRecipe().make_optimizer(1)
     sgd(learning_rate=1.0)
     """
 
@@ -56,7 +56,7 @@ class PerceptronRecipe(Recipe):
         """Return the loss whose gradient is Rosenblatt's rule."""
         return "perceptron"
 
-    def learning_rule(self, steps: int) -> optim.Optimizer:
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
         """Return plain gradient descent."""
         return optim.sgd(self.learning_rate)
 

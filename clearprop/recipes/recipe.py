@@ -7,7 +7,7 @@ import json
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor, Splits
@@ -15,14 +15,23 @@ from clearprop.errors import unknown_name
 from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
-from clearprop.recipes.configuration import Configuration, OrNone
+from clearprop.recipes.configuration import (
+    Configuration,
+    Count,
+    Fraction,
+    OptionalCount,
+    OrNone,
+    PositiveFraction,
+    Rate,
+    Seed,
+)
 from clearprop.training import History, Record
 from clearprop.training.augmentation import Augment
 from clearprop.training.recording import EVERY
 from clearprop.training.snapshots import LOG, Given
 
 
-def _known_rule(name: str) -> str:
+def _known_optimizer(name: str) -> str:
     if name not in optim.optimizer_names():
         raise unknown_name("optimizer", name, optim.optimizer_names())
     return name
@@ -62,13 +71,7 @@ LARGE = 10_000
 
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
 Activation = Annotated[str, AfterValidator(_known_activation)]
-RuleName = Annotated[str, AfterValidator(_known_rule)]
-Count = Annotated[int, Field(ge=1)]
-Chosen = Annotated[Count | None, OrNone]
-Rate = Annotated[float, Field(gt=0)]
-Decay = Annotated[float, Field(ge=0, lt=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+OptimizerName = Annotated[str, AfterValidator(_known_optimizer)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
 
@@ -111,8 +114,8 @@ class Recipe(Configuration):
     """Training steps on a small set, or a few more, unless the epochs are given."""
 
     data: DataChoice = DataChoice()
-    epochs: Chosen = None
-    batch_size: Chosen = None
+    epochs: OptionalCount = None
+    batch_size: OptionalCount = None
     learning_rate: Rate
     seed: Seed = 0
     record: Patterns = ()
@@ -165,7 +168,7 @@ class Recipe(Configuration):
         """Return the name of the loss for this data."""
 
     @abstractmethod
-    def learning_rule(self, steps: int) -> optim.Optimizer:
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
         """Return the optimizer for a run of so many steps."""
 
     def fit_options(self) -> FitOptions:
@@ -208,18 +211,18 @@ class NetworkRecipe(Recipe):
         patience: epochs without a better development error after which to stop, keeping the best.
     """
 
-    optimizer: RuleName = "adam"
+    optimizer: OptimizerName = "adam"
     schedule: ScheduleName = "constant"
-    warmup: Share = 0.15
-    weight_decay: Decay = 0.0
-    average: Annotated[Share | None, OrNone] = None
-    patience: Chosen = None
+    warmup: PositiveFraction = 0.15
+    weight_decay: Fraction = 0.0
+    average: Annotated[PositiveFraction | None, OrNone] = None
+    patience: OptionalCount = None
 
     def loss(self, dataset: Dataset) -> str:
         """Return cross-entropy for classes, half the squared error for numbers."""
         return "squared_error" if dataset.task == "regression" else "cross_entropy"
 
-    def learning_rule(self, steps: int) -> optim.Optimizer:
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
         """Return the optimizer with its schedule and weight decay."""
         rule = optim.create(self.optimizer, self.rate(steps))
         if not self.weight_decay:
@@ -251,9 +254,9 @@ class SequenceRecipe(NetworkRecipe):
     schedule: ScheduleName = "one-cycle"
     clip: Annotated[Rate | None, OrNone] = 1.0
 
-    def learning_rule(self, steps: int) -> optim.Optimizer:
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
         """Return the optimizer, with gradients clipped to a largest norm."""
-        rule = super().learning_rule(steps)
+        rule = super().make_optimizer(steps)
         return (
             rule if self.clip is None else optim.chain(optim.clip_by_global_norm(self.clip), rule)
         )

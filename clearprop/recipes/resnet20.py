@@ -6,16 +6,13 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
-from clearprop.recipes.configuration import OrNone
+from clearprop.recipes.configuration import Count, Fraction, OrNone, Rate
 from clearprop.recipes.pictures import brought_to, check_pictures
 from clearprop.recipes.recipe import (
     Activation,
-    Count,
-    Decay,
     FitOptions,
     NetworkRecipe,
-    Rate,
-    RuleName,
+    OptimizerName,
     ScheduleName,
 )
 from clearprop.training.augmentation import Flip, Shift
@@ -46,9 +43,9 @@ class ResNet20Recipe(NetworkRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
     passes: ClassVar[int] = 12
 
-    optimizer: RuleName = "nesterov"
+    optimizer: OptimizerName = "nesterov"
     learning_rate: Rate = 0.1
-    weight_decay: Decay = 0.005
+    weight_decay: Fraction = 0.005
     schedule: ScheduleName = "one-cycle"
     depth: Count = 20
     width: Count = 16

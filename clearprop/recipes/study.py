@@ -7,14 +7,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from clearprop import glass
 from clearprop.errors import RunError
 from clearprop.glass.style import Drawing
-from clearprop.recipes.configuration import Configuration
+from clearprop.recipes.configuration import Configuration, Seed
 from clearprop.training.files import disk_errors, write_atomically
 
 CONFIG, RESULTS, FIGURES = "config.json", "results.json", "figures"
@@ -42,7 +40,7 @@ class Study(Configuration):
         seed: of everything that is drawn at random.
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
 
     @abstractmethod
     def carry_out(self, progress: bool = True) -> Findings:

@@ -13,7 +13,8 @@ from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.characters import LOSS
-from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.recipe import SequenceRecipe
 from clearprop.recipes.text_classify import compared, few_passes, unknown_share
 from clearprop.training import History, predict
 
@@ -37,7 +38,7 @@ class TaggerRecipe(SequenceRecipe):
     embedding_features: Count = 64
     hidden_size: Count = 128
     layers: Count = 1
-    dropout: Decay = 0.3
+    dropout: Fraction = 0.3
 
     def settled(self, examples: int) -> Self:
         """Return the recipe with enough epochs for about 600 steps, at most 30."""

@@ -10,7 +10,8 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.recipe import Count, Decay, NetworkRecipe, Rate, SequenceRecipe
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.recipe import NetworkRecipe, SequenceRecipe
 from clearprop.training import History, evaluate
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TextClassifyRecipe(SequenceRecipe):
     network: Literal["bag", "cnn", "lstm"] = "cnn"
     embedding_features: Count = 64
     hidden_size: Count = 96
-    dropout: Decay = 0.5
+    dropout: Fraction = 0.5
 
     def settled(self, examples: int) -> Self:
         """Return the recipe with enough epochs for about `STEPS` steps, at most 30."""

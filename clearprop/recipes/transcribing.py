@@ -15,8 +15,9 @@ from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.vocabulary import BEGIN, END, Vocabulary
 from clearprop.errors import ConfigurationError
 from clearprop.models.transcription import transcribe
+from clearprop.recipes.configuration import Count, Fraction, Rate
 from clearprop.recipes.error_rates import sequence_error_rate, token_error_rate
-from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
+from clearprop.recipes.recipe import SequenceRecipe
 
 MOST = 2_000
 """How many examples of the test part are written out for the measures."""
@@ -44,7 +45,7 @@ class TranscribingRecipe(SequenceRecipe):
     learning_rate: Rate = 0.004
     embedding_features: Count = 64
     hidden_size: Count = 128
-    dropout: Decay = 0.1
+    dropout: Fraction = 0.1
     beams: Count = 4
 
     def adapted(self, dataset: Dataset) -> Dataset:

@@ -18,9 +18,8 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, marked_line
 from clearprop.nn.fields import Array
 from clearprop.recipes.choice import DataSource
-from clearprop.recipes.configuration import Listed
+from clearprop.recipes.configuration import Count, Listed, PositiveFraction
 from clearprop.recipes.pictures import brought_to, check_pictures, drawn_evenly
-from clearprop.recipes.recipe import Count, Share
 from clearprop.recipes.study import Findings, Study
 from clearprop.training import fit
 from clearprop.training.augmentation import Shift
@@ -83,7 +82,7 @@ class TransferStudy(Study):
     """
 
     data: DataSource = DataSource()
-    known: Share = 0.7
+    known: PositiveFraction = 0.7
     examples: Count = 12_000
     epochs: Count = 20
     samples: Annotated[tuple[Count, ...], Listed, Field(min_length=1)] = (1, 3, 10)

@@ -10,7 +10,8 @@ import numpy as np
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.recipes.binary import against_the_rest, truth_table_lines
-from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate
+from clearprop.recipes.configuration import Count, Rate
+from clearprop.recipes.recipe import Activation, NetworkRecipe
 from clearprop.training import History, predict
 
 

@@ -201,7 +201,7 @@ def test_the_mlp_predicts_numbers_in_their_units() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adagrad", "rmsprop"])
-def test_other_learning_rules_train_a_recipe(optimizer: str) -> None:
+def test_other_optimizers_train_a_recipe(optimizer: str) -> None:
     rates = {"sgd": 0.3, "nesterov": 0.03, "adagrad": 0.1}
     values = {"optimizer": optimizer, "learning_rate": rates.get(optimizer, 0.02)}
     _, run = trained("mlp", data={"name": "iris"}, hidden_sizes=(8,), epochs=15, **values)
@@ -220,7 +220,7 @@ def test_schedules_over_a_run(schedule: str, expected: tuple[float, ...]) -> Non
     recipe = find_recipe("mlp").of(
         {"schedule": schedule, "learning_rate": 0.1, "optimizer": "sgd", "warmup": 0.2}
     )
-    rule = recipe.learning_rule(100)
+    rule = recipe.make_optimizer(100)
     state = rule.init({"w": np.zeros(1, np.float32)})
     rates = []
     for step in range(101):

@@ -198,11 +198,11 @@ def test_the_same_originals_are_never_in_two_parts() -> None:
 
 
 @pytest.mark.parametrize("name", list(SMALL))
-def test_the_learning_rule_cuts_long_gradients_unless_told_not_to(name: str) -> None:
+def test_the_optimizer_cuts_long_gradients_unless_told_not_to(name: str) -> None:
     recipe: Any = prepare(name, {**SMALL[name], "optimizer": "sgd", "schedule": "constant"}).recipe
     weights = {"w": np.zeros(2, np.float32)}
     gradient = {"w": np.array([30.0, 40.0], np.float32)}
     for clip, length in ((1.0, 1.0), (None, 50.0)):
-        rule = recipe.model_copy(update={"clip": clip, "learning_rate": 1.0}).learning_rule(10)
+        rule = recipe.model_copy(update={"clip": clip, "learning_rate": 1.0}).make_optimizer(10)
         delta, _ = rule.update(gradient, rule.init(weights), weights)
         assert np.linalg.norm(delta["w"]) == pytest.approx(length, rel=1e-5)
