@@ -15,16 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import AfterValidator
 from scipy import special
 
 from clearprop import ops, optim
 from clearprop.autodiff import value_and_grad
-from clearprop.errors import ConfigurationError, DataError, unknown_name
+from clearprop.errors import ConfigurationError, DataError
 from clearprop.glass.style import INK, SOFT, Drawing, axes_grid, canvas, drawn, line, marked_line
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataSource
-from clearprop.recipes.configuration import Count, Listed, Rate
+from clearprop.recipes.configuration import Count, Listed, Rate, one_of
 from clearprop.recipes.study import Findings, Study
 
 Floats = NDArray[np.float64]
@@ -131,12 +130,6 @@ class Fit:
         return len(self.layer.w)
 
 
-def _known(name: str) -> str:
-    if name not in FUNCTIONS:
-        raise unknown_name("function", name, FUNCTIONS)
-    return name
-
-
 class ApproximateStudy(Study):
     """A function of one number is approximated by more and more hidden units.
 
@@ -156,7 +149,7 @@ class ApproximateStudy(Study):
     """
 
     data: DataSource = DataSource()
-    function: Annotated[str, AfterValidator(_known)] = "cubic"
+    function: Annotated[str, one_of("function", FUNCTIONS.keys)] = "cubic"
     units: Annotated[tuple[Unit, ...], Listed] = ("relu", "sigmoid")
     widths: Annotated[tuple[Count, ...], Listed] = (1, 2, 4, 8, 16, 32, 64)
     steps: Count = 2000

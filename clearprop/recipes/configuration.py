@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Self, get_args
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from clearprop.errors import ClearpropError, ConfigurationError, unknown_name
 
+T = TypeVar("T")
 
-def _listed(value: Any) -> Any:
+
+def split_list(value: T, brackets: str = "[]() ") -> T | list[str]:
+    """Return the parts of a text ``a,b``, without brackets around it; any other value unchanged."""
     if not isinstance(value, str):
         return value
-    return [part.strip() for part in value.strip("[]() ").split(",") if part.strip()]
+    return [part.strip() for part in value.strip(brackets).split(",") if part.strip()]
 
 
 def _or_none(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 """Names; ``a,b`` on the command line."""
 
-Listed = BeforeValidator(_listed)
+Listed = BeforeValidator(split_list)
 """Takes ``a,b`` as a list."""
 
 OrNone = BeforeValidator(_or_none)
@@ -39,6 +42,22 @@ Rate = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def one_of(kind: str, names: Callable[[], Iterable[str]]) -> AfterValidator:
+    """Return a check that a value is a known name; its error suggests the nearest one.
+
+    Args:
+        kind: what the names are for, such as "optimizer".
+        names: returns the known names.
+    """
+
+    def check(name: str) -> str:
+        if name not in names():
+            raise unknown_name(kind, name, names())
+        return name
+
+    return AfterValidator(check)
 
 
 class Configuration(BaseModel):

@@ -13,32 +13,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from clearprop import optim
 from clearprop.autodiff import check_gradients, value_and_grad
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.errors import ConfigurationError
 from clearprop.glass.style import INK, Drawing, axes_grid, canvas, drawn, line, marked_line
-from clearprop.recipes.configuration import Count, Listed, OrNone, PositiveFraction, Rate
+from clearprop.recipes.configuration import Count, Listed, OrNone, PositiveFraction, Rate, one_of
+from clearprop.recipes.recipe import OptimizerName
 from clearprop.recipes.study import Findings, Study
 from clearprop.recipes.surfaces import SURFACES, Height, Surface, find_surface
 
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """What each rule is tried with where no rate is given."""
 SIDE = 160
-
-
-def _known(name: str) -> str:
-    if name not in SURFACES:
-        raise unknown_name("surface", name, SURFACES)
-    return name
-
-
-def _known_rules(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if name not in optim.optimizer_names():
-            raise unknown_name("learning rule", name, optim.optimizer_names())
-    return names
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +71,8 @@ class DescentStudy(Study):
     (-4.0, 1.0)
     """
 
-    surface: Annotated[str, AfterValidator(_known)] = "ravine"
-    rules: Annotated[tuple[str, ...], Listed, AfterValidator(_known_rules)] = ()
+    surface: Annotated[str, one_of("surface", SURFACES.keys)] = "ravine"
+    rules: Annotated[tuple[OptimizerName, ...], Listed] = ()
     learning_rate: Annotated[Rate | None, OrNone] = None
     start: Annotated[tuple[float, ...], Listed] = ()
     steps: Annotated[Count, Field(le=100_000)] = 300

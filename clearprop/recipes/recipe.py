@@ -7,11 +7,10 @@ import json
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor, Splits
-from clearprop.errors import unknown_name
 from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
@@ -24,23 +23,13 @@ from clearprop.recipes.configuration import (
     PositiveFraction,
     Rate,
     Seed,
+    one_of,
+    split_list,
 )
 from clearprop.training import History, Record
 from clearprop.training.augmentation import Augment
 from clearprop.training.recording import EVERY
 from clearprop.training.snapshots import LOG, Given
-
-
-def _known_optimizer(name: str) -> str:
-    if name not in optim.optimizer_names():
-        raise unknown_name("optimizer", name, optim.optimizer_names())
-    return name
-
-
-def _known_activation(name: str) -> str:
-    if name not in ops.ACTIVATIONS:
-        raise unknown_name("activation", name, ops.ACTIVATIONS)
-    return name
 
 
 def _patterns(value: Any) -> Any:
@@ -52,7 +41,7 @@ def _patterns(value: Any) -> Any:
     with contextlib.suppress(ValueError):
         if isinstance(listed := json.loads(value), list):
             return listed
-    return [part.strip() for part in value.split(",") if part.strip()]
+    return split_list(value, brackets="")
 
 
 def _steps(value: Any) -> Any:
@@ -62,16 +51,16 @@ def _steps(value: Any) -> Any:
     text = value.strip().lower()
     if text in ("", "none"):
         return None
-    if text == LOG or text.isdecimal():
-        return text if text == LOG else int(text)
-    return [part.strip() for part in text.strip("[]() ").split(",") if part.strip()]
+    if text == LOG:
+        return text
+    return int(text) if text.isdecimal() else split_list(text)
 
 
 LARGE = 10_000
 
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
-Activation = Annotated[str, AfterValidator(_known_activation)]
-OptimizerName = Annotated[str, AfterValidator(_known_optimizer)]
+Activation = Annotated[str, one_of("activation", ops.ACTIVATIONS.keys)]
+OptimizerName = Annotated[str, one_of("optimizer", optim.optimizer_names)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
 
