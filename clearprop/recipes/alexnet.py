@@ -33,6 +33,9 @@ class AlexNetRecipe(NetworkRecipe):
     """
 
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
+    passes: ClassVar[int] = 6
+    small_steps: ClassVar[int] = 0
+    batch_sizes: ClassVar[tuple[int, int]] = (16, 16)
 
     optimizer: OptimizerName = "momentum"
     learning_rate: Rate = 0.005
@@ -43,12 +46,6 @@ class AlexNetRecipe(NetworkRecipe):
     hidden_size: Count = 4096
     activation: Activation = "relu"
     dropout: Fraction = 0.5
-
-    def settled(self, examples: int) -> AlexNetRecipe:
-        """Return the recipe with the numbers filled in: six epochs in batches of 16."""
-        batch_size = self.batch_size or min(16, examples)
-        update = {"epochs": self.epochs or 6, "batch_size": batch_size}
-        return self.model_copy(update=update)
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return some of the data set, which must be one of pictures in classes."""

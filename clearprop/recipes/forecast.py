@@ -52,11 +52,9 @@ class ForecastRecipe(NetworkRecipe):
 
     def dataset(self) -> tuple[Dataset, str]:
         """Return the series in windows, and a line that says which it is."""
-        choice = self.data
-        if choice.target is not None and choice.window is None:
-            choice = choice.model_copy(update={"window": WINDOW})
-        loaded, told = choice.load(self.preferred)
-        return self.adapted(loaded), told
+        if self.data.target is not None and self.data.window is None:
+            return self.loaded(window=WINDOW)
+        return super().dataset()
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return the data set; the recipe is for windows of a series, of a season or more.

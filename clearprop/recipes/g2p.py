@@ -56,7 +56,7 @@ class G2PRecipe(TranscribingRecipe):
         """Return the data set, of `WORDS` words by default, and a line that describes it."""
         if self.data.limit is not None or self.data.name not in (None, *self.preferred):
             return super().dataset()
-        return self.loaded(self.data.model_copy(update={"limit": WORDS}))
+        return self.loaded(limit=WORDS)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for the letters and sounds of this data."""

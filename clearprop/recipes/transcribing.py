@@ -63,10 +63,6 @@ class TranscribingRecipe(SequenceRecipe):
             )
         return dataset
 
-    def loss(self, dataset: Dataset) -> str:
-        """Return cross-entropy over the positions with a label."""
-        return "sequence_cross_entropy"
-
     def predictions(self, model: Any, part: Dataset, beams: int = 1) -> list[list[int]]:
         """Return the sequence of token numbers that a model writes for each example of a part."""
         given = np.asarray(part.inputs[self.given][np.arange(len(part))])
