@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from clearprop import data
-from clearprop.cli.output import aligned, say
+from clearprop.cli.output import say
+from clearprop.recipes.columns import aligned
 
 
 def run_list(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import data, nn
-from clearprop.cli.output import aligned, complain, say
+from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset, Preprocessor
 from clearprop.data.catalog import options_of
@@ -23,6 +23,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.glass.wording import percent
 from clearprop.recipes.choice import described
+from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict

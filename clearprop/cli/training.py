@@ -9,11 +9,12 @@ from pathlib import Path
 from clearprop import nn
 from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import tell, write_report
-from clearprop.cli.output import aligned, complain, say
+from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
+from clearprop.recipes.columns import aligned
 from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
