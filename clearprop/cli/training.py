@@ -66,7 +66,7 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
     ]
     say("\n".join(aligned(rows)))
     try:
-        done = experiment.train(folder, resume=resume)
+        done = experiment.train(folder=folder, resume=resume)
     except RunError as error:
         if error.fix and "resume=True" in error.fix:
             error.fix = f"choose another folder, or go on: clearprop resume {shell_name}"

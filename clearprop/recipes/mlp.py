@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
 
 from clearprop import models, nn
@@ -34,21 +35,19 @@ class MLPRecipe(NetworkRecipe):
     activation: Activation = "relu"
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set; texts are not for this recipe."""
+        """Return the data set, which must not be a text."""
         if dataset.task == "text" or dataset.vocabularies:
             raise ConfigurationError(
                 "the recipe mlp takes pictures, measurements or tables",
                 where=dataset.name,
-                given="texts: numbers of words measure nothing",
+                given="texts, which are no measurements",
                 fix="for labelled texts: clearprop train text-classify",
             )
         return dataset
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network with as many inputs as an example has numbers."""
-        inputs = 1
-        for size in preprocessor.encoded_shape:
-            inputs *= size
+        inputs = math.prod(preprocessor.encoded_shape)
         return models.MLP(
             (inputs, *self.hidden_sizes, outputs), activation=self.activation, dropout=self.dropout
         )
