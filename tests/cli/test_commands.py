@@ -108,7 +108,7 @@ def test_a_table_of_ones_own_from_training_to_prediction(
     (tmp_path / "new.csv").write_text("sex,bmi,age\nf,0.05,0.01\nm,,-0.02\n")
     answer = clearprop("predict", "runs/mlp-1", "--input", "new.csv")
     rows = list(csv.reader(io.StringIO(answer.out)))
-    assert rows[0] == ["answer"]
+    assert rows[0] == ["prediction"]
     assert len(rows) == 3
     assert all(25 < float(row[0]) < 346 for row in rows[1:])
     clearprop("predict", "runs/mlp-1", "--input", "new.csv", "--output", "answers.csv")
@@ -119,11 +119,11 @@ def test_predictions_of_classes_come_with_their_chances(clearprop: Command, iris
     rows = list(csv.DictReader(io.StringIO(clearprop("predict", "run", "--data", "iris").out)))
     assert len(rows) == 150
     for row in rows:
-        chances = {name: float(value) for name, value in row.items() if name != "answer"}
+        chances = {name: float(value) for name, value in row.items() if name != "prediction"}
         assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
-        assert max(chances, key=lambda name: chances[name]) == row["answer"]
+        assert max(chances, key=lambda name: chances[name]) == row["prediction"]
     truths = [data.load("iris").class_names[k] for k in data.load("iris").targets]  # type: ignore[index]
-    right = np.mean([row["answer"] == truth for row, truth in zip(rows, truths, strict=True)])
+    right = np.mean([row["prediction"] == truth for row, truth in zip(rows, truths, strict=True)])
     assert right > 0.8
 
 

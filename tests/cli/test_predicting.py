@@ -25,7 +25,7 @@ def test_a_model_of_a_truth_table_takes_rows_of_a_file(clearprop: Command, tmp_p
 
     def answers(*arguments: str) -> list[str]:
         rows = csv.DictReader(io.StringIO(clearprop("predict", "run", *arguments).out))
-        return [row["answer"] for row in rows]
+        return [row["prediction"] for row in rows]
 
     assert answers("--input", "new.csv") == ["1", "0"]
     assert answers("--data", "all.csv", "--target", "y") == ["0", "1", "1", "0"]
@@ -61,7 +61,7 @@ def test_what_a_model_writes_by_itself(clearprop: Command, tmp_path: Path) -> No
     answer = clearprop("predict", "run", "--input", "words.txt")
     assert answer.code == 0
     rows = list(csv.reader(io.StringIO(answer.out)))
-    assert rows[0] == ["example", "answer"]
+    assert rows[0] == ["example", "prediction"]
     assert [row[0] for row in rows[1:]] == ["house", "Queue"]
     for name, content, part in (
         ("empty.txt", "", "the file is empty"),

@@ -18,7 +18,7 @@ from clearprop.training import Run, read_run
 
 def trained(name: str, folder: Path | None = None, **values: Any) -> tuple[Experiment, Run]:
     experiment = prepare(name, values)
-    return experiment, experiment.train(folder, progress=False)
+    return experiment, experiment.train(folder=folder, progress=False)
 
 
 def accuracy(experiment: Experiment, run: Run) -> float:

@@ -75,7 +75,7 @@ def test_new_texts_are_classified_as_they_stand(
     assert main(["predict", folder, "--input", str(new)]) == 0
     said = capsys.readouterr()
     answers = [line.partition(",")[0] for line in said.out.splitlines()]
-    assert answers == ["answer", "praise", "blame"]
+    assert answers == ["prediction", "praise", "blame"]
     assert "1 of 4 words were not seen in training and are read as <unk>: 'a'" in said.err
     table.write_text("id,verdict\n1,praise\n")
     assert main(["predict", folder, "--input", str(table)]) == 2
@@ -102,7 +102,7 @@ def test_new_sentences_are_tagged_word_by_word(
     assert main(["predict", folder, "--input", str(new)]) == 0
     said = capsys.readouterr()
     rows = said.out.splitlines()
-    assert rows[0] == "text,word,answer"
+    assert rows[0] == "text,word,prediction"
     assert rows[1:5] == ["1,a,DET", "1,run,NOUN", "2,they,PRON", "2,run,VERB"]
     assert rows[5].startswith("2,fast,")
     assert "1 of 5 words were not seen in training and are read as <unk>: 'fast'" in said.err
