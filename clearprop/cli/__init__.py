@@ -1,7 +1,7 @@
 """The command line: ``clearprop train lenet5`` and its companions.
 
-Nothing heavy is imported before a command is known to be well asked for. Exit codes: 0 all is well,
-2 the input or the data is at fault, 130 interrupted.
+A command is imported only after its arguments are checked. Exit codes: 0 for success, 2 for wrong
+input or data, 130 for an interruption.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
     Args:
-        arguments: what follows ``clearprop`` on the command line; those of this process by default.
+        arguments: the words after ``clearprop``, by default those of this process.
 
     >>> main(["data", "list", "extra"])
     2
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain at its exit otherwise.
+        # The reader of the output has closed it. Without this Python would complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL
 

@@ -17,14 +17,14 @@ SIZE = 227
 class AlexNetRecipe(NetworkRecipe):
     """AlexNet on a few hundred pictures of Fashion-MNIST, scaled up, by default.
 
-    A folder of pictures: ``--data FOLDER --set data.size=227``. Smaller pictures are enlarged as
-    often as they go into 227 x 227, and get a border.
+    A folder of pictures: ``--data FOLDER --set data.size=227``. Smaller pictures are enlarged by
+    a whole factor and get a border of zeros.
 
     Attributes:
-        examples: how many pictures to take, drawn at random.
+        examples: number of pictures, drawn at random.
         groups: of the second, fourth and fifth convolution, 2 as in the paper or 1.
         normalize: whether responses are normalized over neighboring channels, as in the paper.
-        hidden_size: units of the two hidden layers behind the convolutions.
+        hidden_size: units of the two hidden layers after the convolutions.
         activation: of the hidden units.
         dropout: probability with which their units are dropped in training.
 
@@ -48,7 +48,7 @@ class AlexNetRecipe(NetworkRecipe):
     dropout: Fraction = 0.5
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return some of the data set, which must be one of pictures in classes."""
+        """Return some examples of the data set, which must hold pictures in classes."""
         height, width, _ = check_pictures(dataset, "alexnet")
         if max(height, width) > SIZE:
             raise ConfigurationError(
@@ -61,7 +61,7 @@ class AlexNetRecipe(NetworkRecipe):
         return some(dataset, self.examples, self.seed)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
-        """Return the network, behind layers that bring small pictures to 227 x 227."""
+        """Return the network, after layers that bring small pictures to 227 x 227."""
         shape = preprocessor.encoded_shape
         network = models.AlexNet(
             shape[-1],

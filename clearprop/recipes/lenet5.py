@@ -16,8 +16,8 @@ SIZES = (28, 32)
 class LeNet5Recipe(NetworkRecipe):
     """LeNet-5 on Fashion-MNIST by default.
 
-    Pictures of 28 x 28 or 32 x 32 are taken as they are; smaller ones that fit a whole number of
-    times, such as the 8 x 8 digits, are enlarged.
+    Pictures of 28 x 28 or 32 x 32 are not changed. Smaller pictures are enlarged if they fit a
+    whole number of times, such as the 8 x 8 digits.
 
     Attributes:
         pooling: "max" or "average".
@@ -37,20 +37,20 @@ class LeNet5Recipe(NetworkRecipe):
     activation: Activation = "relu"
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set, which must be one of square pictures in classes."""
+        """Return the data set, which must hold square pictures in classes."""
         shape = dataset.input_shape
         if dataset.task != "classification" or len(shape) != 3 or enlargement(shape) is None:
             raise ConfigurationError(
                 "the recipe lenet5 takes square pictures in classes",
                 where=dataset.name,
                 given=f"{dataset.task}, examples of shape {'x'.join(map(str, shape))}",
-                expected="pictures of 28x28 or 32x32, or of a size that goes into one of these",
-                fix="of a folder of pictures: --set data.size=32; for other data: train mlp",
+                expected="pictures of 28x28 or 32x32, or of a size that divides 28 or 32",
+                fix="for a folder of pictures: --set data.size=32; for other data: train mlp",
             )
         return dataset
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
-        """Return the network, behind a layer that enlarges the pictures where they are small."""
+        """Return the network, after a layer that enlarges small pictures."""
         height, _, channels = preprocessor.encoded_shape
         factor = enlargement(preprocessor.encoded_shape) or 1
         network = models.LeNet5(
@@ -64,7 +64,7 @@ class LeNet5Recipe(NetworkRecipe):
 
 
 def enlargement(shape: tuple[int, ...]) -> int | None:
-    """Return by how much pictures are to be enlarged for LeNet-5; None where that cannot be.
+    """Return the factor by which to enlarge pictures for LeNet-5; None if there is no factor.
 
     >>> enlargement((28, 28, 1)), enlargement((8, 8, 1)), enlargement((30, 30, 1))
     (1, 4, None)
