@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
-from clearprop.cli.output import complain, for_the_shell, say
+from clearprop.cli.output import complain, for_the_shell
 from clearprop.errors import ClearpropError
 
 WELL, FAULT, INTERRUPTED = 0, 2, 130
@@ -45,4 +45,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WELL
 
 
-__all__ = ["FAULT", "INTERRUPTED", "WELL", "main", "say"]
+__all__ = ["FAULT", "INTERRUPTED", "WELL", "main"]

@@ -8,7 +8,7 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.configuration import Count, Fraction, Rate
-from clearprop.recipes.pictures import brought_to, check_pictures, some
+from clearprop.recipes.pictures import check_pictures, sized, some
 from clearprop.recipes.recipe import Activation, NetworkRecipe, OptimizerName, ScheduleName
 
 SIZE = 227
@@ -72,5 +72,4 @@ class AlexNetRecipe(NetworkRecipe):
             dropout=self.dropout,
             activation=self.activation,
         )
-        before = brought_to(SIZE, shape)
-        return nn.Sequential([*before, network]) if before else network
+        return sized(network, SIZE, shape)

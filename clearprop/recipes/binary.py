@@ -11,6 +11,21 @@ from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError, unknown_name
 
 
+def refuse_texts(dataset: Dataset, recipe: str) -> None:
+    """Check that a data set is not a text, whose token numbers are no measurements.
+
+    Raises:
+        ConfigurationError: the data set is a text.
+    """
+    if dataset.task == "text" or dataset.vocabularies:
+        raise ConfigurationError(
+            f"the recipe {recipe} takes pictures, measurements or tables",
+            where=dataset.name,
+            given="texts, which are no measurements",
+            fix="for labelled texts: clearprop train text-classify",
+        )
+
+
 def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dataset:
     """Return a data set with label 1 for one class and 0 for all others.
 
@@ -35,13 +50,7 @@ def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dat
             where=dataset.name,
             given=f"a data set for {dataset.task}",
         )
-    if dataset.vocabularies:
-        raise ConfigurationError(
-            f"the recipe {recipe} takes measurements",
-            where=dataset.name,
-            given="texts, which are no measurements",
-            fix="for labelled texts: clearprop train text-classify",
-        )
+    refuse_texts(dataset, recipe)
     if positive is None and len(names) == 2:
         return dataset
     chosen = names[0] if positive is None else positive

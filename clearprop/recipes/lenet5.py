@@ -8,6 +8,7 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.recipes.configuration import Fraction, Rate
+from clearprop.recipes.pictures import sized
 from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
 
 SIZES = (28, 32)
@@ -51,16 +52,16 @@ class LeNet5Recipe(NetworkRecipe):
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network, after a layer that enlarges small pictures."""
-        height, _, channels = preprocessor.encoded_shape
-        factor = enlargement(preprocessor.encoded_shape) or 1
+        shape = preprocessor.encoded_shape
+        size = shape[0] * (enlargement(shape) or 1)
         network = models.LeNet5(
-            channels,
+            shape[-1],
             outputs,
-            size=height * factor,
+            size=size,
             activation=self.activation,
             pooling=self.pooling,
         )
-        return network if factor == 1 else nn.Sequential([models.Enlarge(factor), network])
+        return sized(network, size, shape)
 
 
 def enlargement(shape: tuple[int, ...]) -> int | None:

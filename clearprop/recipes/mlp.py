@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
-from clearprop.errors import ConfigurationError
+from clearprop.recipes.binary import refuse_texts
 from clearprop.recipes.configuration import Count, Fraction, Listed, Rate
 from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
 
@@ -36,13 +36,7 @@ class MLPRecipe(NetworkRecipe):
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return the data set, which must not be a text."""
-        if dataset.task == "text" or dataset.vocabularies:
-            raise ConfigurationError(
-                "the recipe mlp takes pictures, measurements or tables",
-                where=dataset.name,
-                given="texts, which are no measurements",
-                fix="for labelled texts: clearprop train text-classify",
-            )
+        refuse_texts(dataset, "mlp")
         return dataset
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:

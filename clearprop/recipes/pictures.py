@@ -62,3 +62,9 @@ def brought_to(size: int, shape: tuple[int, ...]) -> list[nn.Module]:
     if (height * factor, width * factor) != (size, size):
         layers.append(models.Border(size))
     return layers
+
+
+def sized(network: nn.Module, size: int, shape: tuple[int, ...]) -> nn.Module:
+    """Return a network for pictures of ``shape``, after layers that enlarge small ones."""
+    before = brought_to(size, shape) if max(shape[:2]) <= size else []
+    return nn.Sequential([*before, network]) if before else network

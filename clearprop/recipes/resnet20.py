@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.recipes.configuration import Count, Fraction, OrNone, Rate
-from clearprop.recipes.pictures import brought_to, check_pictures
+from clearprop.recipes.pictures import check_pictures, sized
 from clearprop.recipes.recipe import (
     Activation,
     FitOptions,
@@ -82,5 +82,4 @@ class ResNet20Recipe(NetworkRecipe):
             shortcut=self.shortcut,
             activation=self.activation,
         )
-        before = brought_to(SIZE, shape) if max(shape[:2]) <= SIZE else []
-        return nn.Sequential([*before, network]) if before else network
+        return sized(network, SIZE, shape)

@@ -204,7 +204,7 @@ print(hashlib.sha256(outputs.tobytes()).hexdigest(), outputs.shape)
 @pytest.mark.parametrize("recipe", ["mlp", "lenet5"])
 def test_a_saved_model_predicts_the_same_bits_in_a_new_process(recipe: str, tmp_path: Path) -> None:
     experiment = prepare(recipe, {"data": {"name": "digits"}, "epochs": 1})
-    run = experiment.train(tmp_path / "run", progress=False)
+    run = experiment.train(folder=tmp_path / "run", progress=False)
     outputs = predict(run.model, data.load("digits").inputs, experiment.splits.preprocessor)
     done = subprocess.run(
         [sys.executable, "-c", IN_A_NEW_PROCESS, str(tmp_path / "run")],
