@@ -136,7 +136,7 @@ def compare(
         measures[f"{trail.optimizer}: height"] = float(trail.heights[-1])
     lines = [
         f"{surface.name}: {surface.equation}",
-        *_checked(surface, begin),
+        _gradient_line(surface, begin),
         "",
         *_table(trails, goal, tolerance, len(rates) > 1),
     ]
@@ -193,7 +193,7 @@ def _merit(trail: Trail, goal: float) -> tuple[float, float]:
     return (np.inf if arrived is None else arrived), (last if np.isfinite(last) else np.inf)
 
 
-def _checked(surface: Surface, start: tuple[float, ...]) -> list[str]:
+def _gradient_line(surface: Surface, start: tuple[float, ...]) -> str:
     """Return a line with the gradient at the start, by the tape and by small steps."""
     found = check_gradients(
         surface.height, jnp.asarray(start, jnp.float32), order=1, tolerance=np.inf
@@ -203,10 +203,10 @@ def _checked(surface: Surface, start: tuple[float, ...]) -> list[str]:
     small = ", ".join(f"{check.numeric:.6g}" for check in found)
     worst = max(check.error for check in found)
     place = ", ".join(f"{x:g}" for x in start)
-    return [
+    return (
         f"gradient at ({place}) by the tape ({tape}), by small steps ({small}): "
         f"difference {worst:.0e}"
-    ]
+    )
 
 
 def _table(trails: list[Trail], goal: float, tolerance: float, chosen: bool) -> list[str]:
