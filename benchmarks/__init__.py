@@ -1,4 +1,4 @@
-"""Benchmarks: ratios against peers, taken in turn in one run.
+"""Benchmarks: the time of clearprop compared with other libraries, in alternating turns.
 
-``python -m benchmarks`` starts them; README.md says what they measure.
+``python -m benchmarks`` starts them; README.md describes what they measure.
 """

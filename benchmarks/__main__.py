@@ -1,4 +1,4 @@
-"""Time a training step of clearprop and of its peers: ``python -m benchmarks --help``."""
+"""Time a training step of clearprop and of other libraries: ``python -m benchmarks --help``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ QUICK_PARTS = 8
 
 
 def main() -> int:
-    """Measure what was asked for and print it; 1 if clearprop itself failed."""
+    """Measure the chosen configurations and print them; return 1 if clearprop itself failed."""
     options = _options()
-    # So that sides that sleep are ended too.
+    # The exit also ends the processes of sides that sleep.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console, progress = Console(width=118), Console(stderr=True)
     chosen = [CONFIGURATIONS[name] for name in options.only or CONFIGURATIONS]
@@ -75,13 +75,13 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="3 short rounds over an eighth of the examples"
     )
     parser.add_argument("--rounds", type=int, help="turns of every side (7)")
-    parser.add_argument("--seconds", type=float, help="how long a turn lasts at least (1)")
+    parser.add_argument("--seconds", type=float, help="the shortest duration of a turn (1)")
     parser.add_argument(
         "--patience",
         type=float,
         default=10.0,
         metavar="SECONDS",
-        help="how long to wait, each turn, until no other program is busy (10)",
+        help="how long each turn waits until no other program is busy (10)",
     )
     parser.add_argument("--cores", type=int, default=2, help="processor cores of every side (2)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What is measured: networks on real data, each with its goal."""
+"""The configurations of the benchmarks: networks on real data, each with its goal."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Configuration:
-    """One training step, the same for every side.
+    """A training step that is the same for every side.
 
     Attributes:
         name: on the command line.
         title: in the table.
-        network: "mlp", "lenet5", "resnet20", "lstm", "gpt", or "writer", which is a GPT that writes
+        network: "mlp", "lenet5", "resnet20", "lstm", "gpt", or "writer", a GPT that writes a text
             and does not learn.
-        sizes: units a layer of an MLP, from the inputs to the classes; of a GPT vocabulary,
-            context, width, layers and heads; of an LSTM steps,
-            features, units and classes; empty for LeNet-5 and ResNet-20.
+        sizes: for an MLP the units of each layer, from the inputs to the classes; for a GPT
+            vocabulary, context, width, layers and heads; for an LSTM steps, features, units and
+            classes; empty for LeNet-5 and ResNet-20.
         activation: of the hidden units, "tanh", "relu" or "gelu_tanh".
-        data: the real set, by its name in `clearprop.data`.
-        examples: how many of it are used, a multiple of the batch size: every step is a full one.
+        data: the name of the data set in `clearprop.data`.
+        examples: number of examples, a multiple of the batch size, so that every batch is full.
         batch_size: examples of a step.
         optimizer: "sgd" or "adam".
-        learning_rate: of it.
-        check_passes: passes before the first timed round, after which all losses must be alike.
-        goal: time of a step of PyTorch (eager) over clearprop's.
+        learning_rate: of the optimizer.
+        check_passes: epochs before the first timed round; after them all losses must be alike.
+        goal: time of a step of PyTorch (eager) divided by that of clearprop.
     """
 
     name: str
@@ -48,16 +48,16 @@ class Configuration:
 
     @property
     def steps_per_pass(self) -> int:
-        """Steps of one pass over the examples."""
+        """Steps of one epoch."""
         return self.examples // self.batch_size
 
     def shortened(self, parts: int) -> Configuration:
-        """Return the same step over fewer examples, but no pass of less than ten steps."""
+        """Return the configuration with fewer examples, but at least ten steps in an epoch."""
         steps = min(self.steps_per_pass, max(10, self.steps_per_pass // parts))
         return replace(self, examples=steps * self.batch_size)
 
     def to_json(self) -> str:
-        """Return this as text for the process of a side."""
+        """Return the configuration as text for the process of a side."""
         return json.dumps(asdict(self))
 
     @classmethod

@@ -1,7 +1,7 @@
-"""How much of the processor cores other programs take while a side has its turn.
+"""Measure how busy other programs keep the processor cores during a turn.
 
-Threads that wait for each other suffer most: a library that shares each layer out over two threads
-can be fifty times slower beside one busy neighbor, so that a disturbed turn says nothing.
+Threads that wait for each other suffer most: a library that splits each layer over two threads can
+be fifty times slower when one other program is busy. The time of such a turn is useless.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from pathlib import Path
 STAT = Path("/proc/stat")
 
 IDLE = (3, 4)  # idle, and waiting for a disk
-GUEST = 8  # from here on what the columns before have counted already
+GUEST = 8  # these columns are already counted in earlier ones
 
 
 class Watch:
-    """Measures from its making on; None where the system does not tell."""
+    """Measures from its creation on; a value is None if the system does not provide it."""
 
     def __init__(self) -> None:
         self._wall, self._own, self._all = time.perf_counter(), time.process_time(), _busy()
 
     @property
     def own(self) -> float:
-        """Seconds that all threads of this process computed."""
+        """Processor seconds of all threads of this process."""
         return time.process_time() - self._own
 
     def others(self) -> float | None:
-        """Return which part of the cores other programs took, from 0 to 1."""
+        """Return the fraction of the cores that other programs used, from 0 to 1."""
         seconds = time.perf_counter() - self._wall
         own, busy = self.own, _busy()
         if busy is None or self._all is None:
@@ -41,7 +41,7 @@ def _cores() -> set[int]:
 
 
 def _busy() -> float | None:
-    """Return for how many seconds the cores of this process have been busy since they started."""
+    """Return the busy seconds of the cores of this process since the system started."""
     if not STAT.is_file() or not hasattr(os, "sched_getaffinity"):
         return None
     mine = {f"cpu{core}" for core in _cores()}

@@ -1,12 +1,12 @@
-"""What looking inside costs: the time of `explain`, and of recording, over that of a step.
+"""The cost of looking inside: the time of `explain` and of recording, divided by that of a step.
 
     python -m benchmarks.glass [lenet128 gpt] [--passes 8]
 
-Of recording a run: a step's time, where every 50th is recorded whole, over that without.
+For recording, a step of a run that records every 50th step is compared with one without recording.
 
-Both sides take turns in one process: after each pass of a run of `fit`, which uses every core, the
-pass of one batch is explained again and again for as long as that took. Every value and every error
-signal is computed, not only what is looked at. The ratio is that of the medians.
+Both take turns in one process: after each epoch of `fit`, which uses every core, one batch is
+explained repeatedly for the same time. Every value and every error signal is computed. The ratio
+is that of the medians.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from clearprop.training import EpochDone, Event, Record, fit
 from clearprop.training.recording import EVERY
 
 GOAL = 2.0
-"""Times a training step that `explain` may take."""
+"""The largest time of `explain`, in training steps."""
 
 RECORDING_GOAL = 1.15
-"""Times a training step that one may take, on the mean, where every layer is recorded."""
+"""The largest mean time of a step with recording, in steps without recording."""
 
 
 class Cost(NamedTuple):
-    """What one thing costs beside a training step.
+    """The cost of one operation, compared with a training step.
 
     Attributes:
         network: its configuration.
-        what: was measured.
+        what: the operation.
         step: median seconds of a training step.
-        seconds: median seconds of the thing.
-        goal: largest ratio that was promised.
+        seconds: median seconds of the operation.
+        goal: the largest allowed ratio.
     """
 
     network: str
@@ -53,12 +53,12 @@ class Cost(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Its time over a step's."""
+        """Its time divided by that of a step."""
         return self.seconds / self.step
 
 
 class Turns:
-    """Explains a batch after every pass of a run, and keeps the times of both.
+    """Explains a batch after every epoch of a run, and keeps the times of both.
 
     Args:
         configuration: of the run.
@@ -72,7 +72,7 @@ class Turns:
         self.seconds: list[float] = []
 
     def __call__(self, event: Event) -> None:
-        """Take a turn after each pass."""
+        """Take a turn after each epoch."""
         if not isinstance(event, EpochDone):
             return
         self.steps.append(event.seconds / self._steps)
@@ -84,7 +84,7 @@ class Turns:
 
 
 def cost_of_explain(name: str, passes: int) -> Cost:
-    """Return what explaining a batch costs beside a step on it."""
+    """Return the cost of explaining a batch, compared with a training step on it."""
     configuration = CONFIGURATIONS[name].shortened(100)
     with tempfile.TemporaryDirectory() as folder:
         material.write(configuration, Path(folder))
@@ -97,7 +97,7 @@ def cost_of_explain(name: str, passes: int) -> Cost:
     def explained() -> Glass:
         glass = explain(ready, x, y, loss)
         assert glass.values.fits  # one call computes everything
-        assert glass.objective > 0  # and has ended when one number of it is there
+        assert glass.objective > 0  # reading one number waits for the end of the call
         return glass
 
     explained()
@@ -119,9 +119,9 @@ def cost_of_explain(name: str, passes: int) -> Cost:
 
 
 def cost_of_recording(name: str, passes: int) -> Cost:
-    """Return what a step costs where every layer and parameter is recorded, beside one without.
+    """Return the cost of a step that records every layer and parameter.
 
-    Every second pass of one run has one recorded step, and the passes between have none.
+    Every second epoch of one run has one recorded step; the other epochs have none.
     """
     configuration = CONFIGURATIONS[name].shortened(100)
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +154,7 @@ def cost_of_recording(name: str, passes: int) -> Cost:
 
 
 def main() -> None:
-    """Print what looking inside costs."""
+    """Print the cost of looking inside."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("networks", nargs="*", default=["lenet128", "gpt"])
     parser.add_argument("--passes", type=int, default=8)

@@ -1,10 +1,10 @@
-"""Hessian-free optimization against SGD with momentum on a deep autoencoder, pass by pass.
+"""Compare Hessian-free optimization with SGD with momentum on a deep autoencoder, by epoch.
 
     python -m benchmarks.hessian_free
 
 The network is 64-100-50-25-6-25-50-100-64 with sigmoid units, on scikit-learn's handwritten digits;
-the objective is the cross-entropy of the pixels, summed over them. Momentum gets the best of
-several rates. A pass of Hessian-free costs more: processor seconds stand beside it.
+the objective is the cross-entropy of the pixels, summed over them. Momentum is run
+with several rates. An epoch of Hessian-free costs more, so the processor seconds are shown too.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ EXAMPLES = 1700
 
 
 class Way(NamedTuple):
-    """How one rule went.
+    """The result of one optimizer.
 
     Attributes:
-        name: of the rule, with its rate.
-        objective: after each pass.
-        seconds: of the processor, compiling included.
+        name: of the optimizer, with its learning rate.
+        objective: after each epoch.
+        seconds: of the processor, with compilation.
     """
 
     name: str
@@ -58,15 +58,19 @@ def digits() -> NDArray[np.float32]:
 
 
 def descend(
-    name: str, rule: optim.Optimizer, batch_size: int, epochs: int, sizes: tuple[int, ...] = SIZES
+    name: str,
+    optimizer: optim.Optimizer,
+    batch_size: int,
+    epochs: int,
+    sizes: tuple[int, ...] = SIZES,
 ) -> Way:
-    """Train the autoencoder by one rule."""
+    """Train the autoencoder with one optimizer."""
     x, began = digits(), time.process_time()
     run = fit(
         autoencoder(sizes),
         (x, x),
         "binary_cross_entropy",
-        rule,
+        optimizer,
         epochs,
         batch_size=batch_size,
         progress=False,
@@ -77,9 +81,9 @@ def descend(
 def compare(
     epochs: int, rates: tuple[float, ...] = RATES, sizes: tuple[int, ...] = SIZES
 ) -> tuple[Way, list[Way]]:
-    """Return how Hessian-free went, and momentum at every rate."""
-    rule = optim.hessian_free(damping=1.0, iterations=50)
-    ours = descend("hessian-free, batch 850", rule, 850, epochs, sizes)
+    """Return the results of Hessian-free optimization, and of momentum at every rate."""
+    optimizer = optim.hessian_free(damping=1.0, iterations=50)
+    ours = descend("hessian-free, batch 850", optimizer, 850, epochs, sizes)
     others = [
         descend(f"momentum {rate:g}, batch 50", optim.momentum(rate, 0.9), 50, epochs, sizes)
         for rate in rates
@@ -94,7 +98,7 @@ def main() -> None:
     epochs = parser.parse_args().epochs
     ours, others = compare(epochs)
     shown = sorted({1, epochs // 4, epochs // 2, 3 * epochs // 4, epochs} - {0})
-    print(f"{'objective after pass':<26}" + "".join(f"{e:>9}" for e in shown) + f"{'cpu s':>9}")
+    print(f"{'objective after epoch':<26}" + "".join(f"{e:>9}" for e in shown) + f"{'cpu s':>9}")
     for way in (*others, ours):
         points = "".join(f"{way.objective[e - 1]:>9.3f}" for e in shown)
         print(f"{way.name:<26}{points}{way.seconds:>9.1f}")

@@ -1,7 +1,7 @@
-"""The examples and first weights of a configuration, the same numbers for every side.
+"""The examples and initial weights of a configuration, the same for every side.
 
-They go through files: a side runs in a process of its own, and only clearprop's may import
-clearprop, which makes every core a JAX device and so changes JAX for whoever shares the process.
+Files carry them to the process of each side. Only the process of clearprop may import clearprop,
+because the import makes every core a JAX device and so changes JAX for the whole process.
 
 Shape letters: N examples, H height, W width.
 """
@@ -25,15 +25,15 @@ LENET5_SHAPES = [(5, 5, 1, 6), (5, 5, 6, 16), (400, 120), (120, 84), (84, 10)]
 
 @dataclass(frozen=True)
 class Material:
-    """What a side trains on.
+    """The data and the weights of a side.
 
     Attributes:
-        configuration: the step.
-        inputs: float32 (N, features), or (N, H, W, 1) for LeNet-5; standardized. Of a text int32
+        configuration: of the benchmark.
+        inputs: float32 (N, features), or (N, H, W, 1) for LeNet-5; standardized. For a text int32
             (N, T).
-        targets: int32 labels (N,), of a text (N, T).
+        targets: int32 labels (N,), for a text (N, T).
         weights: weight and bias of each layer; matrices (in, out), kernels (H, W, in, out).
-        cores: how many threads a side may use.
+        cores: number of threads that a side may use.
     """
 
     configuration: Configuration
@@ -70,10 +70,10 @@ def read(folder: Path, cores: int) -> Material:
 
 
 def gpt_shapes(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the shapes of a GPT's matrices, as they stand in its material.
+    """Return the shapes of a GPT's matrices, in the order of its material.
 
-    Embedding and positions, and in each block query, key, value, output, and both layers of the
-    feed-forward network; its biases are zero, its normalizations leave as they find.
+    The order is embedding, positions, and in each block query, key, value, output and both layers
+    of the feed-forward network. All biases are 0, all normalizations start as the identity.
     """
     vocabulary, context, width, layers, _ = sizes
     block = [(width, width)] * 4 + [(width, 4 * width), (4 * width, width)]
@@ -88,7 +88,7 @@ def resnet_shapes() -> list[tuple[int, ...]]:
 
 
 def first_weights(configuration: Configuration) -> Weights:
-    """Return Glorot's uniform weights, and biases that are zero."""
+    """Return Glorot's uniform weights, and biases of 0."""
     if configuration.network == "lenet5":
         shapes: list[tuple[int, ...]] = list(LENET5_SHAPES)
     elif configuration.network == "resnet20":
@@ -119,7 +119,7 @@ def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.in
     inputs: NDArray[Any] = np.asarray(dataset.inputs, np.float32)
     targets = np.asarray(dataset.targets, np.int32)
     if configuration.data == "iris":
-        # The two species that a line does not part, by length and width of the petals.
+        # The two species that no line separates, by length and width of the petals.
         rows = targets > 0
         inputs, targets = inputs[rows, 2:], targets[rows] - 1
     inputs, targets = inputs[: configuration.examples], targets[: configuration.examples]
@@ -131,7 +131,7 @@ def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.in
         inputs = np.pad(inputs, ((0, 0), (2, 2), (2, 2), (0, 0)))
     if configuration.network == "lstm":
         inputs = _patches(inputs)
-    # Pictures by one mean and deviation, table columns by their own.
+    # Pictures have one mean and deviation; a table has them for each column.
     axis = 0 if inputs.shape[-1] < 10 and inputs.ndim == 2 else None
     return (inputs - inputs.mean(axis=axis)) / inputs.std(axis=axis), targets
 

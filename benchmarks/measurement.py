@@ -21,26 +21,26 @@ from benchmarks.seat import Seat, SideError, is_installed
 from benchmarks.sides import GOAL, OURS, Side
 
 QUIET = 0.05
-"""What part of the cores other programs may take in a turn that counts."""
+"""The largest fraction of the cores that other programs may use in a turn that counts."""
 
 GLANCE_SECONDS = 0.2
-"""How long to look whether other programs are busy."""
+"""How long one look at other programs takes."""
 
 ALIKE = 0.1
-"""How far from ours a side's loss may be at most, as a fraction."""
+"""The largest relative difference between the loss of a side and that of clearprop."""
 
 
 @dataclass
 class Timing:
-    """What was measured of one side.
+    """The times of one side.
 
     Attributes:
         side: its name.
-        loss: mean of the last pass before the rounds.
-        start_seconds: from the beginning of training until the first pass was made.
-        steps: seconds a step, one for each round, (R,).
-        processor: processor seconds a step of all threads together, (R,).
-        others: the part of the cores that other programs took meanwhile, (R,), where it is known.
+        loss: mean of the last epoch before the rounds.
+        start_seconds: from the start of training to the end of the first epoch.
+        steps: seconds per step in each round, (R,).
+        processor: processor seconds per step of all threads together, (R,).
+        others: the fraction of the cores that other programs used, (R,), if it is known.
     """
 
     side: str
@@ -52,18 +52,18 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """Seconds a step."""
+        """Seconds per step."""
         return statistics.median(self.steps)
 
 
 @dataclass
 class Measurement:
-    """What was measured of one configuration.
+    """The times of all sides for one configuration.
 
     Attributes:
-        configuration: what.
-        timings: of each side that took part, ours first.
-        absent: side -> why it took no part.
+        configuration: that was measured.
+        timings: of each side that took part, clearprop first.
+        absent: side -> why it did not take part.
     """
 
     configuration: Configuration
@@ -71,11 +71,11 @@ class Measurement:
     absent: dict[str, str]
 
     def timing(self, side: str) -> Timing | None:
-        """Return what was measured of a side."""
+        """Return the times of a side, or None if it did not take part."""
         return next((each for each in self.timings if each.side == side), None)
 
     def ratio(self, side: str) -> float:
-        """Return the median of a side over ours: above 1 clearprop is quicker."""
+        """Return the median of a side divided by that of clearprop: above 1 clearprop is faster."""
         ours, theirs = self.timing(OURS), self.timing(side)
         assert ours is not None
         assert theirs is not None
@@ -90,7 +90,7 @@ class Measurement:
         return min(ratios), max(ratios)
 
     def is_alike(self, side: str) -> bool:
-        """Say whether a side's loss has gone down as ours has."""
+        """Return whether a side's loss is near that of clearprop."""
         ours, theirs = self.timing(OURS), self.timing(side)
         assert ours is not None
         assert theirs is not None
@@ -98,18 +98,18 @@ class Measurement:
 
     @property
     def others(self) -> float | None:
-        """The part of the cores that other programs took in the turns that count."""
-        known = [share for timing in self.timings for share in timing.others]
+        """The mean fraction of the cores that other programs used in the turns that count."""
+        known = [fraction for timing in self.timings for fraction in timing.others]
         return statistics.mean(known) if known else None
 
     @property
     def was_quiet(self) -> bool:
-        """Whether other programs let the cores alone, as far as that is known."""
+        """Whether other programs were quiet, as far as it is known."""
         return self.others is None or self.others <= QUIET
 
     @property
     def goal_is_met(self) -> bool | None:
-        """Whether the goal is met; None where PyTorch took no part."""
+        """Whether the goal is met; None if PyTorch did not take part."""
         if self.timing(OURS) is None or self.timing(GOAL) is None:
             return None
         return self.ratio(GOAL) >= self.configuration.goal
@@ -137,7 +137,7 @@ class Measurement:
 
 
 def cores(count: int) -> list[int]:
-    """Return the first so many processor cores that this process may use."""
+    """Return the first ``count`` processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))[:count]
     return list(range(min(count, os.cpu_count() or 1)))
@@ -155,17 +155,17 @@ def measure(
 ) -> Measurement:
     """Measure one configuration.
 
-    Every side starts and compiles in a first turn that is not timed. Then each round gives each of
-    them one turn; the next round begins with another side.
+    In a first turn, which is not timed, every side starts and compiles. Then each round gives one
+    turn to every side; the next round starts with another side.
 
     Args:
-        configuration: what.
-        sides: who; ours among them.
+        configuration: to measure.
+        sides: to measure, clearprop among them.
         rounds: R.
-        seconds: how long a turn lasts at least; passes are whole.
+        seconds: the shortest duration of a turn, which ends with an epoch.
         core_count: processor cores of every side.
-        patience: seconds to wait, each turn, until no other program is busy.
-        say: is told how it goes.
+        patience: seconds that each turn may wait until no other program is busy.
+        say: receives lines about the progress.
     """
     absent: dict[str, str] = {}
     seats: list[Seat] = []
@@ -191,13 +191,13 @@ def measure(
             for r in range(rounds):
                 say(f"round {r + 1} of {rounds}")
                 for seat in _rotated([s for s in seats if s.side.name in timings], r):
-                    told = _quiet_turn(seat, seconds, patience)
-                    steps = told["passes"] * configuration.steps_per_pass
+                    turn = _quiet_turn(seat, seconds, patience)
+                    steps = turn["passes"] * configuration.steps_per_pass
                     timing = timings[seat.side.name]
-                    timing.steps.append(told["seconds"] / steps)
-                    timing.processor.append(told["processor_seconds"] / steps)
-                    if told["others"] is not None:
-                        timing.others.append(told["others"])
+                    timing.steps.append(turn["seconds"] / steps)
+                    timing.processor.append(turn["processor_seconds"] / steps)
+                    if turn["others"] is not None:
+                        timing.others.append(turn["others"])
         finally:
             for seat in seats:
                 seat.close()
@@ -205,25 +205,25 @@ def measure(
 
 
 def configuration_misses(side: Side, configuration: Configuration) -> str | None:
-    """Return why a side takes no part, or None."""
+    """Return why a side does not take part, or None."""
     if not is_installed(side):
         return f"{side.needs} is not installed"
     return side.why_not(configuration)
 
 
 def _quiet_turn(seat: Seat, seconds: float, patience: float) -> dict[str, Any]:
-    """Return what a side told of a turn in which other programs let it alone.
+    """Return the report of a side about a turn without busy other programs.
 
-    After so many seconds of waiting the quietest turn counts.
+    After ``patience`` seconds of waiting the quietest turn counts.
     """
     until = time.monotonic() + patience
     best: dict[str, Any] | None = None
     while True:
         while not _is_quiet() and time.monotonic() < until:
             pass
-        told = seat.turn(seconds)
-        if best is None or told["others"] < best["others"]:
-            best = told
+        turn = seat.turn(seconds)
+        if best is None or turn["others"] < best["others"]:
+            best = turn
         if best["others"] is None or best["others"] <= QUIET or time.monotonic() >= until:
             return best
 

@@ -20,7 +20,7 @@ PACKAGES = ("clearprop", "jax", "torch", "flax", "optax", "keras", "scikit-learn
 
 
 def show(measurement: Measurement, console: Console) -> None:
-    """Print what was measured of one configuration."""
+    """Print the times of one configuration."""
     table = Table(title=measurement.configuration.title, title_justify="left")
     for name in (
         "side",
@@ -53,8 +53,8 @@ def show(measurement: Measurement, console: Console) -> None:
         console.print(f"without {name}: {why}", markup=False, highlight=False)
     if measurement.others is not None and not measurement.was_quiet:
         console.print(
-            f"[bold]Other programs took {measurement.others:.0%} of the cores meanwhile: these "
-            "figures say little.[/bold]"
+            f"[bold]Other programs used {measurement.others:.0%} of the cores: these times are not "
+            "reliable.[/bold]"
         )
     console.print()
 
@@ -78,20 +78,20 @@ def show_goals(measurements: Sequence[Measurement], console: Console) -> None:
 
 
 def show_legend(console: Console) -> None:
-    """Print what the columns are."""
+    """Print the meaning of the columns."""
     console.print(
-        "a step: median of the rounds, everything included that the side does while it trains.\n"
+        "a step: median of the rounds, with everything that the side does during training.\n"
         "processor: the same in processor time, all threads together.\n"
-        "over ours: its median over clearprop's; spread: lowest and highest ratio of a round.\n"
-        "start: from the call until the first pass is made, compiling included; not in the rest.\n"
-        f"loss: mean of the last pass before the rounds; 'differs' is more than {ALIKE:.0%} away.",
+        "over ours: its median divided by that of clearprop; spread: lowest and highest ratio.\n"
+        "start: from the call to the end of the first epoch, with compilation; not in the rest.\n"
+        f"loss: mean of the last epoch before the rounds; 'differs': by more than {ALIKE:.0%}.",
         markup=False,
         highlight=False,
     )
 
 
 def write(measurements: Sequence[Measurement], cores: int, path: Path) -> None:
-    """Write everything that was measured as JSON."""
+    """Write all measurements as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = {
         "machine": {**_machine(), "cores_used": cores},

@@ -1,4 +1,4 @@
-"""Taking turns, seen from the harness: the process of a side, asleep unless it is its turn."""
+"""The process of a side as the harness sees it: stopped unless it has its turn."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class SideError(Exception):
-    """A side ended before its turns did; the text is the end of what it wrote."""
+    """The process of a side ended too early; the text is the end of its log."""
 
 
 class Seat:
-    """A side in a process of its own.
+    """A side in its own process.
 
-    Between its turns the process is stopped, so that no thread of it (a progress bar, a pool that
-    spins) takes time from the others.
+    The process is stopped between its turns, so that none of its threads (such as a progress bar)
+    takes time from the others.
 
     Args:
-        side: who.
-        folder: where the material is.
+        side: to run.
+        folder: of the material.
         cores: the processor cores that it may use.
     """
 
@@ -59,10 +59,10 @@ class Seat:
             os.sched_setaffinity(self._process.pid, cores)
 
     def turn(self, seconds: float) -> dict[str, Any]:
-        """Let the side train for some seconds and return what it tells of them.
+        """Let the side train for some seconds and return its report.
 
         Raises:
-            SideError: it ended instead.
+            SideError: the process ended.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -90,19 +90,19 @@ class Seat:
             pipe.close()
 
     def _signal(self, name: str) -> None:
-        if hasattr(signal, name):  # Windows has neither; there an idle side merely waits
+        if hasattr(signal, name):  # Windows has neither signal; there an idle side only waits
             self._process.send_signal(getattr(signal, name))
 
 
 def is_installed(side: Side) -> bool:
-    """Say whether what a side needs is installed."""
+    """Return whether the library of a side is installed."""
     return find_spec(side.needs) is not None
 
 
 def _environment(side: Side, cores: int) -> dict[str, str]:
     environment = {**os.environ, **dict.fromkeys(THREADS, str(cores)), "JAX_PLATFORMS": "cpu"}
     if side.name == OURS:
-        # The log is no terminal, but the bar belongs to what `fit` does.
+        # The log is not a terminal, but the progress bar is part of the work of `fit`.
         environment["FORCE_COLOR"] = "1"
         environment["COLUMNS"] = "100"
     return environment

@@ -1,8 +1,8 @@
-"""Taking turns, seen from the process of a side.
+"""Turns as the process of a side sees them.
 
-A side trains without end and says when it has made a pass over the examples. When its turn is over
-it is held right there, inside its own loop, until the next one: so a turn has everything that the
-side does between passes, and nothing is compiled anew.
+A side trains without end and reports the end of each epoch. When its turn is over, that call waits
+for the next turn, inside the loop of the side. So a turn includes everything that the side does
+between epochs, and nothing is compiled again.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from benchmarks.disturbance import Watch
 
 
 class Finished(BaseException):
-    """Nobody asks for more turns. No `Exception`, so that no training loop swallows it."""
+    """There are no more turns. Not an `Exception`, so that no training loop catches it."""
 
 
 class Passed(Protocol):
-    """What a side calls after every pass over the examples."""
+    """The function that a side calls after every epoch."""
 
     def __call__(self, loss: float, *, may_pause: bool = True) -> None:
-        """Note a pass.
+        """Note an epoch.
 
         Args:
             loss: mean over its steps.
-            may_pause: whether the turn may end here. A side that makes many passes in one compiled
-                call says yes only at one place of each call, so that calls are counted whole.
+            may_pause: whether the turn may end here. A side with many epochs in one compiled call
+                allows it once per call, so that whole calls are counted.
         """
 
 
 class Turns:
-    """Answers the harness: one line of JSON for each line that it writes.
+    """Replies to the harness: one line of JSON for each line that it writes.
 
-    A line from the harness is the seconds that a turn should last at least; passes are whole.
+    A line from the harness is the shortest duration of a turn in seconds; it ends with an epoch.
 
     Args:
         asks: lines from the harness.
-        answers: lines to it.
-        check_passes: passes of the first turn, which is not timed: it compiles, and its losses
-            show whether the side learns as the others do.
+        answers: lines to the harness.
+        check_passes: epochs of the first turn, which is not timed: it compiles, and its losses
+            show whether the side learns like the others.
     """
 
     def __init__(self, asks: TextIO, answers: TextIO, check_passes: int) -> None:
@@ -60,7 +60,7 @@ class Turns:
         self._next()
 
     def passed(self, loss: float, *, may_pause: bool = True) -> None:
-        """Note a pass; hold the side when its turn is over.
+        """Note an epoch; hold the side when its turn is over.
 
         Raises:
             Finished: there are no more turns.

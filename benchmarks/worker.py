@@ -15,7 +15,7 @@ from benchmarks.turns import Finished, Turns
 def main() -> None:
     """Train one side, turn by turn."""
     folder, name, cores = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    # Only answers may go to the harness; whatever a library prints goes to the log.
+    # Only replies go to the harness; everything that a library prints goes to the log.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     side = sides.find(name)

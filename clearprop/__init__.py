@@ -4,7 +4,7 @@
 >>> print(cp.grad(lambda x: x**2 + 3)(5.0))
 10.0
 
-Importing clearprop is quick: JAX is imported with the first name that needs it.
+Importing clearprop is fast: JAX is imported with the first name that needs it.
 """
 
 from __future__ import annotations

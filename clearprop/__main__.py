@@ -1,4 +1,4 @@
-"""``python -m clearprop``: the command line, where no script is installed."""
+"""``python -m clearprop``: the command line, if the script ``clearprop`` is not installed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Devices, number types and random keys: how clearprop sets up and uses JAX.
 
 Importing this module makes every processor core a JAX device, so that a batch can be sharded over
-the cores as it would be over GPUs. JAX allows that only before its first use. The import also lets
-the system's allocator keep the memory that a step frees, for the next step.
+the cores as it would be over GPUs. JAX allows that only before its first use. The import also tells
+the system's allocator to keep the memory that a step frees for the next step.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +22,13 @@ from clearprop.errors import ConfigurationError
 Array = jax.Array
 
 CPU_DEVICES = "CLEARPROP_CPU_DEVICES"
-"""Environment variable: how many CPU devices to make; 0 leaves JAX as it is."""
+"""Environment variable: the number of CPU devices to make; 0 does not change JAX."""
 
 MOST_CPU_DEVICES = 8
-"""Beyond this many, summing the gradients costs more than another core gives to usual batches."""
+"""With more devices, summing the gradients of a usual batch costs more than a core gains."""
 
 KEEP_MEMORY = "CLEARPROP_KEEP_MEMORY"
-"""Environment variable: 0 leaves the allocator as it is."""
+"""Environment variable: 0 does not change the allocator."""
 
 # Parameters of glibc's mallopt, from its malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
@@ -50,10 +50,10 @@ def usable_cores() -> int:
 
 
 def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
-    """Return how many CPU devices to make, or None where that is left to the user's own setting.
+    """Return the number of CPU devices to make, or None to keep the user's setting of JAX.
 
     Raises:
-        ConfigurationError: CLEARPROP_CPU_DEVICES is not a whole number from 0 up.
+        ConfigurationError: CLEARPROP_CPU_DEVICES is not a whole number of at least 0.
 
     >>> wanted_cpu_devices({"CLEARPROP_CPU_DEVICES": "3"})
     3
@@ -67,8 +67,8 @@ def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
                 "the number of CPU devices is not a number",
                 where=CPU_DEVICES,
                 given=repr(given),
-                expected="a whole number from 0 up",
-                fix=f"unset {CPU_DEVICES}, or set it to 0 to leave JAX as it is",
+                expected="a whole number of at least 0",
+                fix=f"unset {CPU_DEVICES}, or set it to 0 to keep the setting of JAX",
             )
         return int(given) or None
     if "xla_force_host_platform_device_count" in environment.get("XLA_FLAGS", ""):
@@ -77,14 +77,14 @@ def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
 
 
 def keep_memory() -> bool:
-    """Let glibc keep the memory that a compiled call frees; say whether that was done.
+    """Let glibc keep the memory that a compiled call frees; return whether that was done.
 
-    XLA takes the temporary arrays of every call from ``malloc`` and frees them after it. By default
-    glibc returns large ones to the system each time, which clears every page for the next call:
-    this took a fifth of a training step of ResNet-20. With the memory kept, the process stays as
-    large as it was at its largest.
+    XLA allocates the temporary arrays of every call with ``malloc`` and frees them after the call.
+    By default glibc returns large blocks to the system, which clears every page for the next call:
+    this took a fifth of a training step of ResNet-20. With the memory kept, the process never
+    becomes smaller again.
 
-    Nothing is changed with another C library, or where the user has set up the allocator.
+    Nothing changes with another C library, or if the user has configured the allocator.
     """
     settings = os.environ
     chosen = {"MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "LD_PRELOAD"}
@@ -97,16 +97,16 @@ def keep_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    # Every thread can reuse the memory of one arena; only the first arena can hold large blocks.
+    # All threads share one arena, because only the first arena can hold large blocks.
     pairs = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST))
     return all(mallopt(parameter, value) == 1 for parameter, value in pairs)
 
 
 def make_cores_devices() -> bool:
-    """Make each processor core a JAX device; say whether that was done.
+    """Make each processor core a JAX device; return whether that was done.
 
-    A number of devices that the user gave to JAX is kept. When JAX is already in use, nothing is
-    changed: training then runs on the devices that JAX has.
+    A number of devices that the user set in JAX is kept. If JAX is already in use, nothing changes,
+    and training runs on the devices of JAX.
     """
     wanted = wanted_cpu_devices(os.environ)
     given = jax.config.values["jax_num_cpu_devices"]
@@ -124,7 +124,7 @@ make_cores_devices()
 
 
 def key(seed: int | Array) -> Array:
-    """Return the random key of a seed; a key is returned as it is.
+    """Return the random key of a seed; a key is returned unchanged.
 
     Raises:
         ConfigurationError: the seed is not a whole number.
@@ -144,7 +144,7 @@ def key(seed: int | Array) -> Array:
 def float_dtype() -> np.dtype[np.generic]:
     """Return the dtype of parameters, and of inputs that are whole numbers.
 
-    It is float32, or float64 where the user has set ``jax_enable_x64``.
+    It is float32, or float64 if the user has set ``jax_enable_x64``.
 
     >>> print(float_dtype())
     float32
@@ -153,15 +153,15 @@ def float_dtype() -> np.dtype[np.generic]:
 
 
 def devices() -> list[jax.Device]:
-    """Return the devices that training may use: all GPUs or TPUs, else the processor cores."""
+    """Return the devices for training: all GPUs or TPUs, or else the processor cores."""
     return list(jax.devices())
 
 
 def mesh(count: int | None = None) -> Mesh:
-    """Return a mesh over the first ``count`` devices (all of them by default), its axis ``batch``.
+    """Return a mesh over the first ``count`` devices (by default all), with the axis ``batch``.
 
     Raises:
-        ConfigurationError: there are not that many devices.
+        ConfigurationError: there are fewer devices than ``count``.
 
     >>> mesh(1).shape["batch"]
     1
@@ -170,7 +170,7 @@ def mesh(count: int | None = None) -> Mesh:
     count = len(known) if count is None else count
     if not 1 <= count <= len(known):
         raise ConfigurationError(
-            "there are not that many devices",
+            "there are fewer devices than asked for",
             given=f"devices={count}",
             expected=f"a number from 1 to {len(known)} ({known[0].platform})",
             fix=f"set {CPU_DEVICES}={count} before Python starts"
@@ -181,14 +181,13 @@ def mesh(count: int | None = None) -> Mesh:
 
 
 def replicated(over: Mesh) -> NamedSharding:
-    """Return the sharding that gives every device of a mesh the whole array."""
+    """Return the sharding that copies the whole array to every device of a mesh."""
     return NamedSharding(over, PartitionSpec())
 
 
 def sharded(over: Mesh, axis: int = 0) -> NamedSharding:
     """Return the sharding that splits an array's axis over the devices of a mesh."""
-    axes = [*[None] * axis, BATCH]
-    return NamedSharding(over, PartitionSpec(*axes))
+    return NamedSharding(over, PartitionSpec(*[None] * axis, BATCH))
 
 
 def describe(over: Mesh) -> dict[str, str | int]:
@@ -197,10 +196,10 @@ def describe(over: Mesh) -> dict[str, str | int]:
     >>> describe(mesh(1))["devices"]
     1
     """
-    chosen: Sequence[jax.Device] = over.devices.ravel().tolist()
+    first: jax.Device = over.devices.flat[0]
     return {
-        "platform": chosen[0].platform,
-        "kind": chosen[0].device_kind,
-        "devices": len(chosen),
+        "platform": first.platform,
+        "kind": first.device_kind,
+        "devices": over.size,
         "jax": jax.__version__,
     }

@@ -1,4 +1,4 @@
-"""The errors of clearprop: what is wrong, where, what was given and expected, and the fix."""
+"""The errors of clearprop: the problem, its place, the given and the expected value, the fix."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class ClearpropError(Exception):
     """Base of every error that clearprop raises on purpose.
 
     Args:
-        problem: one sentence that says what is wrong.
+        problem: one sentence that describes the problem.
         where: the place, such as a layer path, a file and line, or an option.
-        given: what was found there.
-        expected: what would have been right.
-        fix: what the reader can most likely do about it.
+        given: the wrong value.
+        expected: a right value.
+        fix: the most likely solution.
 
     >>> print(ClearpropError("sizes differ", where="layers.2", given="(3, 4)", fix="use 4 units"))
     layers.2: sizes differ
@@ -38,7 +38,7 @@ class ClearpropError(Exception):
         self.expected = expected
         self.fix = fix
         self.trail: tuple[str, ...] = ()
-        """The layers computed before the error, with their output shapes (set by the model)."""
+        """The layers that ran before the error, with their output shapes (set by the model)."""
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.problem}" if self.where else self.problem
@@ -50,7 +50,7 @@ class ClearpropError(Exception):
 
 
 class ShapeError(ClearpropError, ValueError):
-    """Shapes do not fit together."""
+    """Shapes do not fit each other."""
 
 
 class TracedValueError(ClearpropError, TypeError):
@@ -58,15 +58,15 @@ class TracedValueError(ClearpropError, TypeError):
 
 
 class DataError(ClearpropError, ValueError):
-    """A data set is missing, damaged or not what the task needs."""
+    """A data set is missing, damaged or does not fit the task."""
 
 
 class ConfigurationError(ClearpropError, ValueError):
-    """An option, a name or a value that clearprop does not know or cannot use."""
+    """An option, a name or a value is unknown or cannot be used."""
 
 
 class ModelError(ClearpropError, ValueError):
-    """A model is not ready, or not of the kind that the call needs."""
+    """A model is not ready, or has the wrong kind for the call."""
 
 
 class RunError(ClearpropError, RuntimeError):
@@ -82,11 +82,11 @@ class NonFiniteError(ClearpropError, ArithmeticError):
 
 
 MOST_NAMES, SHOWN_NAMES = 24, 6
-"""Up to MOST_NAMES known names an error lists all; of more it shows SHOWN_NAMES."""
+"""An error lists up to MOST_NAMES known names; of a longer list it shows SHOWN_NAMES."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is closest to ``name``, or None where none is close.
+    """Return the known name that is closest to ``name``, or None if no name is close.
 
     >>> nearest("lenet", ["mlp", "lenet5", "xor"])
     'lenet5'
@@ -110,7 +110,7 @@ def kind_of(value: object) -> str:
 def unknown_name(
     kind: str, name: str, known: Iterable[str], where: str | None = None
 ) -> ConfigurationError:
-    """Return the error for a name that is not among the known ones, with the nearest of them.
+    """Return the error for an unknown name, with the nearest known name as its fix.
 
     >>> print(unknown_name("recipe", "lenet", ["mlp", "lenet5"]))
     unknown recipe 'lenet'
@@ -121,7 +121,7 @@ def unknown_name(
     close = nearest(name, names)
     expected = f"one of {', '.join(names)}" if names else f"no {kind} is known here"
     if len(names) > MOST_NAMES:
-        # The name that was meant is likely among the nearest.
+        # The intended name is probably among the nearest.
         near = difflib.get_close_matches(name.lower(), names, n=SHOWN_NAMES, cutoff=0.3)
         shown = near or names[:SHOWN_NAMES]
         expected = f"one of {len(names)}, such as {', '.join(shown)}"

@@ -1,4 +1,4 @@
-"""How much memory this process may use, and how much is free, inside a container too."""
+"""The memory limit of this process and its free memory, also inside a container."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path("/")
 
 
 class ControlGroup(NamedTuple):
-    """A control group: processes with one limit of memory, such as a container or a batch job.
+    """A control group: processes with one memory limit, such as a container or a batch job.
 
     Attributes:
         limit: bytes that the group may use.
@@ -24,7 +24,7 @@ class ControlGroup(NamedTuple):
 
 
 def total_memory(root: Path = ROOT) -> int | None:
-    """Return how many bytes this process may use at most; None where the system does not say.
+    """Return the largest number of bytes that this process may use; None if it is unknown.
 
     >>> total_memory() is None or total_memory() > 2**20
     True
@@ -36,7 +36,7 @@ def total_memory(root: Path = ROOT) -> int | None:
 
 
 def free_memory(root: Path = ROOT) -> int | None:
-    """Return how many bytes this process can still take; None where the system does not say."""
+    """Return the number of bytes that this process can still use; None if it is unknown."""
     sizes = [max(0, group.limit - group.used) for group in groups(root)]
     sizes += _available(root)
     return min(sizes) if sizes else total_memory(root)
@@ -51,7 +51,7 @@ def _available(root: Path) -> list[int]:
 
 
 def groups(root: Path = ROOT) -> Iterator[ControlGroup]:
-    """Yield the groups with a limit to which this process belongs, the innermost first.
+    """Yield the groups of this process that have a limit, the innermost first.
 
     Linux has two versions of control groups: in version 2 all groups are in one tree, in version 1
     those for memory have a separate tree. Inside a container the names are those of its host, and
@@ -78,7 +78,7 @@ def groups(root: Path = ROOT) -> Iterator[ControlGroup]:
 
 
 def _group(folder: Path, limit: str, used: str) -> ControlGroup | None:
-    # "max" and the largest number of pages stand for no limit.
+    # "max" (not a number) and the largest number of pages mean that there is no limit.
     with contextlib.suppress(OSError, ValueError):
         most = int((folder / limit).read_text(encoding="ascii"))
         if most >= 2**60:
@@ -89,7 +89,7 @@ def _group(folder: Path, limit: str, used: str) -> ControlGroup | None:
 
 
 def _reclaimable(folder: Path) -> int:
-    """Return how many bytes hold cached files that were not used lately."""
+    """Return the number of bytes of cached files that were not used recently."""
     with contextlib.suppress(OSError, ValueError):
         rows = (line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines())
         found = {name: int(value) for name, value in rows}

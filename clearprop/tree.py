@@ -1,7 +1,7 @@
 """Named trees: every leaf of a model or of an optimizer's state has a dotted path.
 
-``layers.0.weight`` names one array in checkpoints, in patterns of frozen parameters, in errors and
-in the glass.
+``layers.0.weight`` is the name of one array in checkpoints, in patterns of frozen parameters, in
+errors and in the glass.
 """
 
 from __future__ import annotations
@@ -51,18 +51,17 @@ def flatten_with_paths(tree: object) -> dict[str, Any]:
 
 
 def replace(tree: Tree, values: Mapping[str, object]) -> Tree:
-    """Return the tree with the named leaves replaced; the other leaves are those of the original.
+    """Return the tree with the named leaves replaced and all other leaves unchanged.
 
     Raises:
-        ConfigurationError: a path names no leaf of the tree.
+        ConfigurationError: a path is not that of a leaf.
 
     >>> replace({"a": 1, "b": [2, 3]}, {"b.1": 7})
     {'a': 1, 'b': [2, 7]}
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
     paths = [path_name(keys) for keys, _ in leaves]
-    unknown = values.keys() - set(paths)
-    if unknown:
+    if unknown := values.keys() - set(paths):
         raise unknown_name("path", min(unknown), paths)
     new_leaves = [values.get(path, leaf) for path, (_, leaf) in zip(paths, leaves, strict=True)]
     replaced: Tree = jax.tree_util.tree_unflatten(structure, new_leaves)
@@ -70,9 +69,9 @@ def replace(tree: Tree, values: Mapping[str, object]) -> Tree:
 
 
 def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Return the paths that any pattern matches (``*``, ``?``, ``[ab]``), in their given order.
+    """Return the paths that match any of the patterns (``*``, ``?``, ``[ab]``), in their order.
 
-    A pattern also matches everything below the path that it names: ``trunk`` selects
+    A pattern that matches a path also matches all paths below it: ``trunk`` selects
     ``trunk.0.weight``.
 
     Raises:
@@ -101,9 +100,9 @@ def match(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
 
 
 def is_differentiable(leaf: object) -> bool:
-    """Say whether a leaf can carry a gradient: a floating-point array or number.
+    """Return whether a leaf can have a gradient: a floating-point array or number.
 
-    Complex numbers cannot: the gradient rules are for real error signals.
+    A complex number cannot, because the gradient rules are for real error signals.
 
     >>> [is_differentiable(leaf) for leaf in (1.5, 2, jnp.ones(3), jnp.arange(3), "relu")]
     [True, False, True, False, False]

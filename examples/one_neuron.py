@@ -15,9 +15,12 @@ for gate in ("and", "xor"):
     for line in experiment.recipe.remarks(run.model, run.history, experiment.splits):
         print(f"  {line}")
 
-# The same by hand: the error signal of the neuron is prediction - target.
+# The same by hand: the error signal at the neuron is output - target.
 model = cp.models.Perceptron(2).init(0)
 x, target = cp.data.load("and").inputs[:1], cp.data.load("and").targets[:1]
 loss = cp.nn.find_loss("perceptron")
 value, gradient = cp.value_and_grad(lambda model: loss(model(x), target))(model)
-print("for (0, 0) it predicts 1, which is wrong: the bias gets the error", gradient.neuron.bias[0])
+print(
+    "the output for (0, 0) is 1, which is wrong: the error signal of the bias is",
+    float(gradient.neuron.bias[0]),
+)

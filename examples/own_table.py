@@ -1,7 +1,7 @@
-"""Your own table: a CSV with categories and empty cells, from training to a prediction.
+"""Your own table: a CSV file with categories and empty cells, from training to a prediction.
 
-Run it with ``python examples/own_table.py``. The table is made from the measurements of patients in
-scikit-learn. Some cells are left empty, as in a real table.
+Run it with ``python examples/own_table.py``. The table holds measurements of patients from
+scikit-learn. Some of its cells are empty, as in many real tables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import clearprop as cp
 
 
 def write_table(path: Path) -> None:
-    """Write the table of this example: age, sex, body mass, and the disease a year later."""
+    """Write the table of this example: age, sex, body mass, and the disease after one year."""
     patients = cp.data.load("diabetes")
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -25,7 +25,7 @@ def write_table(path: Path) -> None:
 
 
 def main() -> None:
-    """Train on the table, save the model, and use it on new rows."""
+    """Train on the table, save the model, and use it for new rows."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_table(folder / "patients.csv")
@@ -43,9 +43,9 @@ def main() -> None:
             folder=folder / "run",
             progress=False,
         )
-        found = cp.evaluate(run.model, parts.test, "squared_error", run.preprocessor)
+        result = cp.evaluate(run.model, parts.test, "squared_error", run.preprocessor)
         always_the_mean = parts.test.targets.std()
-        print(f"{found.error_name} {found.error:.1f}; guessing the mean: {always_the_mean:.1f}")
+        print(f"{result.error_name} {result.error:.1f}; guessing the mean: {always_the_mean:.1f}")
 
         (folder / "new.csv").write_text("body mass,sex,age\n0.08,woman,0.02\n-0.05,man,\n")
         new = cp.data.load_inputs(folder / "new.csv", run.preprocessor)

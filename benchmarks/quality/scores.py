@@ -14,7 +14,7 @@ from benchmarks.quality.transcribers import greedy
 from clearprop import nn
 from clearprop.data import Dataset
 from clearprop.recipes.experiment import Experiment
-from clearprop.recipes.transcribing import MOST, TranscribingRecipe, ends, spread_rows
+from clearprop.recipes.transcribing import MOST, TranscribingRecipe, ends, spread_rows, vocabulary
 
 
 def scores(experiment: Experiment, outputs: NDArray[Any]) -> dict[str, float]:
@@ -56,7 +56,7 @@ def written(experiment: Experiment, network: torch.nn.Module) -> dict[str, float
     if not isinstance(recipe, TranscribingRecipe) or test is None:
         return {}
     part = spread_rows(test, MOST)
-    first, last = ends(part)
+    first, last = ends(vocabulary(part))
     options = {"length": part.targets.shape[1], "first": first, "last": last}
     answers = greedy(network, tensors(experiment, part), **options)
     return {f"greedy {name}": rate for name, rate in recipe.rates(answers, part).items()}

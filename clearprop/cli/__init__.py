@@ -1,7 +1,7 @@
 """The command line: ``clearprop train lenet5`` and its companions.
 
-Nothing heavy is imported before a command is known to be well asked for. Exit codes: 0 all is well,
-2 the input or the data is at fault, 130 interrupted.
+A command is imported only after its arguments are checked. Exit codes: 0 for success, 2 for wrong
+input or data, 130 for an interruption.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
-from clearprop.cli.output import complain, for_the_shell, say
+from clearprop.cli.output import complain, for_the_shell
 from clearprop.errors import ClearpropError
 
 WELL, FAULT, INTERRUPTED = 0, 2, 130
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
     Args:
-        arguments: what follows ``clearprop`` on the command line; those of this process by default.
+        arguments: the words after ``clearprop``, by default those of this process.
 
     >>> main(["data", "list", "extra"])
     2
@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain at its exit otherwise.
+        # The reader of the output has closed it. Without this Python would complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL
 
 
-__all__ = ["FAULT", "INTERRUPTED", "WELL", "main", "say"]
+__all__ = ["FAULT", "INTERRUPTED", "WELL", "main"]

@@ -1,4 +1,4 @@
-"""The commands and their arguments: a table, read without importing what the commands need."""
+"""The table of commands and their arguments; each command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NoReturn, TypedDict
+from typing import NamedTuple, NoReturn, TypedDict
 
 from clearprop.cli.output import say
 from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.recipes import RECIPES
 
 CLOSE = 0.75
-"""An option at least this similar to a known one is a slip; any other is taken for a key."""
+"""An option at least this similar to a known one is a typing error; another one may be a key."""
 
 
 class ArgparseOptions(TypedDict, total=False):
-    """ArgparseOptions of argparse's ``add_argument`` that the commands use."""
+    """The options of argparse's ``add_argument`` that the commands use."""
 
     action: str
     default: object
@@ -30,30 +29,28 @@ class ArgparseOptions(TypedDict, total=False):
     type: Callable[[str], object]
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """An argument of a command.
 
     Attributes:
         name: an option with its dashes, or the name of a positional argument.
-        about: what it is, in a line.
+        about: its help, in one line.
         options: for argparse.
     """
 
     name: str
     about: str
-    options: ArgparseOptions = field(default_factory=ArgparseOptions)
+    options: ArgparseOptions = ArgparseOptions()
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command.
 
     Attributes:
         function: ``module.function`` below `clearprop.cli`: parsed arguments -> exit code.
-        about: what it does, in a line.
+        about: what it does, in one line.
         arguments: in the order of its help.
-        more: what its help says besides.
+        more: text at the end of its help.
     """
 
     function: str
@@ -63,13 +60,15 @@ class Command:
 
 
 _RUN = Argument("RUN", "the folder of a run")
-_DATA = Argument("--data", "a name of `clearprop data list`, a file or a folder", {})
-_TARGET = Argument("--target", "the column of a table that is to be predicted", {"metavar": "NAME"})
+_DATA = Argument("--data", "a name of `clearprop data list`, a file or a folder")
+_TARGET = Argument("--target", "the column of a table to predict", {"metavar": "NAME"})
 _SET = Argument(
     "--set",
     "a value of the recipe, such as epochs=3 or data.test=0.2; can be repeated",
     {"action": "append", "default": [], "metavar": "KEY=VALUE", "dest": "values"},
 )
+_FOLDER = Argument("--folder", "the folder of the new run (runs/RECIPE-NUMBER)", {"metavar": "RUN"})
+_NO_REPORT = Argument("--no-report", "write no report", {"action": "store_true"})
 _RECIPES = "recipes:\n" + "\n".join(f"  {name:14} {row.summary}" for name, row in RECIPES.items())
 
 COMMANDS: dict[str, Command] = {
@@ -81,25 +80,25 @@ COMMANDS: dict[str, Command] = {
             _DATA,
             _TARGET,
             _SET,
-            Argument("--folder", "where to write the run (runs/RECIPE-NUMBER)", {"metavar": "RUN"}),
-            Argument("--no-report", "write no report", {"action": "store_true"}),
+            _FOLDER,
+            _NO_REPORT,
         ),
         f"{_RECIPES}\n\n`clearprop summary RECIPE` shows the model and every key for --set.",
     ),
     "resume": Command(
         "training.run_resume",
-        "go on with a run that was interrupted",
-        (_RUN, Argument("--no-report", "write no report", {"action": "store_true"})),
+        "continue an interrupted run",
+        (_RUN, _NO_REPORT),
     ),
     "fork": Command(
         "training.run_fork",
-        "go on from a state that a run kept, with something changed, as a new run",
+        "start a new run from a snapshot of another run, with changed values",
         (
             _RUN,
-            Argument("--step", "of the state; `--set snapshots=...` had it kept", {"type": int}),
+            Argument("--step", "of the snapshot; `--set snapshots=...` keeps them", {"type": int}),
             _SET,
-            Argument("--folder", "where to write it (runs/RECIPE-NUMBER)", {"metavar": "RUN"}),
-            Argument("--no-report", "write no report", {"action": "store_true"}),
+            _FOLDER,
+            _NO_REPORT,
         ),
     ),
     "evaluate": Command(
@@ -112,23 +111,23 @@ COMMANDS: dict[str, Command] = {
         "write a trained model's predictions for new examples as CSV",
         (
             _RUN,
-            Argument("--input", "a file with new examples, its target may be missing", {}),
-            Argument("--data", "instead: a name of `clearprop data list`; its test part", {}),
+            Argument("--input", "a file with new examples; the target may be missing"),
+            Argument("--data", "or a name of `clearprop data list`, for its test part"),
             _TARGET,
             Argument("--output", "the file to write (standard output)", {"metavar": "FILE"}),
         ),
     ),
     "explain": Command(
         "inspection.run_explain",
-        "show every number of a trained model's pass over one example, forward and backward",
+        "show every number of the forward and backward pass of one example",
         (
             _RUN,
             Argument(
                 "--example",
-                "its number in the test part, or in the last that was held out (0)",
+                "its number in the test part, or in the last held-out part (0)",
                 {"default": "0", "metavar": "N"},
             ),
-            Argument("--node", "a name such as conv1, or a pattern such as '*.weight' (all)", {}),
+            Argument("--node", "a name such as conv1, or a pattern such as '*.weight' (all)"),
             Argument("--output", "the page to write (RUN/explain.html)", {"metavar": "FILE"}),
         ),
     ),
@@ -145,16 +144,16 @@ COMMANDS: dict[str, Command] = {
     ),
     "worked": Command(
         "worked.run_worked",
-        "work a step of a small network out as a handout, or mark an exercise",
+        "write a worked-out training step as a handout, or mark an exercise",
         (
             Argument(
                 "NAME", "2-2-1, gate, a run or a .safetensors file of a small model", {"nargs": "?"}
             ),
-            Argument("--input", "of a model: 0.35,0.9 or a file with an example", {}),
-            Argument("--target", "the right answer, 0.5 or the number of a class", {}),
+            Argument("--input", "for a model: 0.35,0.9 or a file with an example"),
+            Argument("--target", "the target: 0.5, or the number of a class"),
             Argument("--learning-rate", "of the step", {"type": float, "metavar": "RATE"}),
-            Argument("--loss", "of a model (that of its run, or squared_error)", {}),
-            Argument("--digits", "shown, 2 to 12 (4)", {"type": int, "default": 4}),
+            Argument("--loss", "for a model (the loss of its run, or squared_error)"),
+            Argument("--digits", "number of digits, 2 to 12 (4)", {"type": int, "default": 4}),
             Argument("--blank", "leave the answers out", {"action": "store_true"}),
             Argument(
                 "--output",
@@ -175,25 +174,25 @@ COMMANDS: dict[str, Command] = {
     ),
     "report": Command("inspection.run_report", "write the report of a run again", (_RUN,)),
     "diagnose": Command(
-        "inspection.run_diagnose", "say what holds a run back, and how to fix it", (_RUN,)
+        "inspection.run_diagnose", "find problems of a run, and suggest fixes", (_RUN,)
     ),
 }
 
 
 class _CommandParser(argparse.ArgumentParser):
-    """Raises what argparse would print."""
+    """Raises an error instead of printing it."""
 
     def error(self, message: str) -> NoReturn:
         raise ConfigurationError(message, where=self.prog, fix=f"{self.prog} --help")
 
 
 def overview() -> str:
-    """Return the help of the whole.
+    """Return the help of the whole program.
 
     >>> print(overview().splitlines()[0])
     usage: clearprop COMMAND [...]
     """
-    lines = ["usage: clearprop COMMAND [...]", "", "Neural networks that can be seen through."]
+    lines = ["usage: clearprop COMMAND [...]", "", "Neural networks with every value in view."]
     lines += ["", "commands:"]
     for name, command in COMMANDS.items():
         places = " ".join([name, *(a.name for a in command.arguments if a.name[0] != "-")])
@@ -203,11 +202,11 @@ def overview() -> str:
 
 
 def parse(given: Sequence[str]) -> Callable[[], int] | None:
-    """Return what to call, or None where help or the version was all that was asked for.
+    """Return the function to call, or None after printing help or the version.
 
     Raises:
-        ConfigurationError: an unknown command or option (the nearest is suggested), or an argument
-            that is missing.
+        ConfigurationError: a command or option is unknown (the nearest is suggested), or an
+            argument is missing.
     """
     if given[0] in ("-h", "--help", "help") or list(given) in (["data", "-h"], ["data", "--help"]):
         say(overview())
@@ -279,7 +278,7 @@ def _unknown(
     error = unknown_name("option", option, known, where=where)
     if takes_keys and not difflib.get_close_matches(option, known, n=1, cutoff=CLOSE):
         value = stranger.partition("=")[2] or _following(rest, stranger) or "..."
-        error.fix = f"values of a recipe are given so: --set {option.lstrip('-')}={value}"
+        error.fix = f"to set a value of the recipe: --set {option.lstrip('-')}={value}"
     return error
 
 

@@ -1,15 +1,16 @@
-"""``clearprop data list`` and ``clearprop data show``: the data sets, and what is in one."""
+"""``clearprop data list`` and ``clearprop data show``: list the data sets, or describe one."""
 
 from __future__ import annotations
 
 import argparse
 
 from clearprop import data
-from clearprop.cli.output import aligned, say
+from clearprop.cli.output import say
+from clearprop.recipes.columns import aligned
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    """List the data sets; returns the exit code."""
+    """List the data sets; return the exit code."""
     rows = [("name", "kind", "examples x shape", "licence")]
     rows += [(row.name, row.kind, row.size, row.licence) for row in data.list()]
     say("\n".join(aligned(rows)))
@@ -20,7 +21,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    """Describe a data set; returns the exit code."""
+    """Describe a data set; return the exit code."""
     options = {"target": arguments.target} if arguments.target is not None else {}
     say(str(data.describe(data.load(arguments.NAME, **options))))
     return 0

@@ -1,4 +1,4 @@
-"""``clearprop evaluate`` and ``clearprop predict``: a trained model on held-out or new data."""
+"""``clearprop evaluate`` and ``clearprop predict``: use a trained model on other data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import data, nn
-from clearprop.cli.output import aligned, complain, say
+from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset, Preprocessor
 from clearprop.data.catalog import options_of
@@ -23,6 +23,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.glass.wording import percent
 from clearprop.recipes.choice import described
+from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
@@ -31,88 +32,80 @@ from clearprop.training.run_folder import read_config
 
 MOST_CLASSES = 20
 OF_ITS_DATA = ("name", "folder", "limit", "dev", "test")
-"""Options of a run that say which data to take, not how to read it."""
+"""The options that choose the data; the other options say how to read it."""
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
-    """Evaluate a model and print the result; returns the exit code."""
+    """Evaluate a model and print the result; return the exit code."""
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preprocessor = trained(folder)
-    parts: list[tuple[str, Dataset]] = []
     if arguments.data is None:
         if arguments.target is not None:
             raise ConfigurationError("--target goes with --data", where="clearprop evaluate")
         experiment = of_run(config, str(folder))
-        loss, line = experiment.loss, experiment.data_line
-        splits = experiment.splits
+        loss, line, splits = experiment.loss, experiment.data_line, experiment.splits
         held_out = (("development", splits.dev), ("test", splits.test))
         parts = [(name, part) for name, part in held_out if part is not None]
         parts = parts or [("training", splits.train)]
     else:
         other = other_data(arguments.data, arguments.target, config)
         loss, line = str(config["loss"]), described(other)
-        parts = [("all", other) if other.test is None else ("test", other.test)]
-        parts = [(name, part.preprocessed(preprocessor)) for name, part in parts]
-    judged = [(name, evaluate(model, part, loss, preprocessor)) for name, part in parts]
+        name = "all" if other.test is None else "test"
+        parts = [(name, (other.test or other).preprocessed(preprocessor))]
+    results = [(name, evaluate(model, part, loss, preprocessor)) for name, part in parts]
     say(f"data  {line}\n")
-    say("\n".join(evaluation_table(judged, f"{parts[0][1].noun}s")))
+    say("\n".join(evaluation_table(results, f"{parts[0][1].noun}s")))
     return 0
 
 
-def shown_error(error: float, task: str) -> str:
+def shown_error(error: float, *, is_fraction: bool) -> str:
     """Return an error as text: a percentage of wrong predictions, or a number.
 
-    >>> shown_error(0.5, "classification"), shown_error(12.3456, "regression")
+    >>> shown_error(0.5, is_fraction=True), shown_error(12.3456, is_fraction=False)
     ('50.00 %', '12.35')
     """
-    return percent(error) if task == "classification" else f"{error:.4g}"
+    return percent(error) if is_fraction else f"{error:.4g}"
 
 
 def other_data(name: str, target: str | None, config: Mapping[str, object]) -> Dataset:
-    """Return another data set as the recipe of a run takes it, not yet prepared.
+    """Return another data set as the recipe of a run takes it, not yet preprocessed.
 
-    The data options of the run apply to this data too, as far as it is of the same kind: columns
-    keep their meaning and windows their length. Another target can be named.
+    The options of the run that this kind of data has are used again, such as the length of a
+    window. Another target can be named.
 
     Raises:
-        ClearpropError: the data is missing, or not what the model was trained on.
+        ClearpropError: the data is missing, or of another kind than the data of the run.
     """
     if not is_of_recipe(config):
         return data.load(name, target=target) if target else data.load(name)
     recipe, values = recipe_of(config, name)
     choice = values.get("data")
     choice = choice if isinstance(choice, dict) else {}
-    before = {key: value for key, value in choice.items() if key not in OF_ITS_DATA}
-    options = {
-        key: value
-        for key, value in {**before, "target": target or before.get("target")}.items()
-        if value
-    }
-    known = options_of(name, options)
-    asked = ("target",) if target else ()
-    kept = {key: value for key, value in options.items() if key in (*known, *asked)}
+    asked = {"target": target} if target else {}
+    options = {key: value for key, value in choice.items() if value and key not in OF_ITS_DATA}
+    known = options_of(name, options | asked)
+    kept = {key: value for key, value in options.items() if key in known} | asked
     chosen = of_one_run(recipe).of({**values, "data": {"name": name, **kept}})
     return chosen.dataset()[0]
 
 
-def evaluation_table(judged: list[tuple[str, Evaluation]], noun: str = "examples") -> list[str]:
-    """Return how a model does on some parts, as lines; of classes also one by one.
+def evaluation_table(results: list[tuple[str, Evaluation]], noun: str = "examples") -> list[str]:
+    """Return the evaluations of some parts as lines; for the last part also class by class.
 
     Args:
-        judged: the parts by name.
-        noun: what an example is, in the plural.
+        results: the name of each part and its evaluation.
+        noun: the word for examples, in the plural.
     """
-    is_class = judged[0][1].confusion is not None
-    shares = judged[0][1].error_name.find("error rate") >= 0
-    task = "classification" if shares else "regression"
-    head = ("part", noun, "objective", judged[0][1].error_name)
-    rows = [head + (("accuracy",) if is_class else ())]
-    for name, one in judged:
-        row = (name, f"{one.examples:,}", f"{one.objective:.4f}", shown_error(one.error, task))
-        rows.append(row + ((percent(one.accuracy),) if one.accuracy is not None else ()))
+    name, last = results[-1]
+    is_fraction = "error rate" in last.error_name
+    head = ("part", noun, "objective", last.error_name)
+    rows = [head if last.confusion is None else (*head, "accuracy")]
+    for part, one in results:
+        error = shown_error(one.error, is_fraction=is_fraction)
+        row = (part, f"{one.examples:,}", f"{one.objective:.4f}", error)
+        rows.append(row if one.accuracy is None else (*row, percent(one.accuracy)))
     lines = aligned(rows)
-    name, last = judged[-1]
     names = last.class_names
     if last.confusion is None or names is None or len(names) > MOST_CLASSES:
         return lines
@@ -131,10 +124,10 @@ Words: TypeAlias = Sequence[Sequence[str]]
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
-    """Write predictions; returns the exit code."""
+    """Write predictions; return the exit code."""
     if (arguments.input is None) == (arguments.data is None):
         raise ConfigurationError(
-            "new examples come from one place",
+            "new examples come either from a file or from a data set",
             where="clearprop predict",
             expected="either --input FILE or --data NAME",
         )
@@ -158,7 +151,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
     if outputs.ndim == 3 and words is not None:
         text = as_tags(outputs, words, preprocessor.class_names or ())
     else:
-        # Of a text that goes on, the prediction is what follows its last place.
+        # The prediction for a continuous text is the token after its last position.
         last = outputs[:, -1] if outputs.ndim == 3 else outputs
         text = as_csv(last, loss, preprocessor.class_names)
     return _write(text, len(outputs), arguments.output)
@@ -177,12 +170,12 @@ def _write(text: str, count: int, place: str | None) -> int:
 def _transcripts(
     arguments: argparse.Namespace, model: nn.Module, preprocessor: Preprocessor, config: Any
 ) -> tuple[str, int]:
-    """Return as a table what a model writes by itself about new examples, and how many there are.
+    """Return a table of the sequences that a model writes for new examples, and their number.
 
-    Its outputs for a part say only what follows the right beginning.
+    The outputs for a part would not do: they are predictions after the right beginning.
 
     Raises:
-        ConfigurationError: no recipe of the run says how it writes.
+        ConfigurationError: the recipe of the run writes no sequences.
     """
     place = arguments.input or arguments.data
     recipe, values = recipe_of(config, str(arguments.RUN))
@@ -198,13 +191,11 @@ def _transcripts(
         dataset = other_data(arguments.data, arguments.target, config)
         new = (dataset.test or dataset).preprocessed(preprocessor)
     rows = kind.of(values).transcripts(model, preprocessor, new)
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([("example", "prediction"), *rows])
-    return table.getvalue(), len(rows)
+    return _csv([("example", "prediction"), *rows]), len(rows)
 
 
 def _new(path: str, preprocessor: Preprocessor) -> tuple[Any, Words | None]:
-    """Return new examples; of texts in words, these too, and what is unknown of them is said."""
+    """Return new examples, and for texts their words; print remarks about unknown words."""
     if not reads_words(preprocessor) or not Path(path).exists():
         return data.load_inputs(path, preprocessor), None
     texts = data.new_texts(path, preprocessor)
@@ -214,7 +205,7 @@ def _new(path: str, preprocessor: Preprocessor) -> tuple[Any, Words | None]:
 
 
 def _words(part: data.Dataset) -> Words | None:
-    """Return the words of a part that has a tag for each; None of other parts."""
+    """Return the words of a part with a tag for each word; None for another part."""
     vocabulary = part.vocabularies.get(INPUTS)
     if part.task != "text" or vocabulary is None or vocabulary.level == "character":
         return None
@@ -222,19 +213,16 @@ def _words(part: data.Dataset) -> Words | None:
 
 
 def as_tags(outputs: NDArray[np.generic], words: Words, names: tuple[str, ...]) -> str:
-    """Return a tag for each word of each text as a table: number of the text, word, predicted tag.
+    """Return the tags of words as a table: number of the text, word, predicted tag.
 
     >>> as_tags(np.array([[[0.0, 1.0], [1.0, 0.0]]]), [["go"]], ("noun", "verb")).splitlines()
     ['text,word,prediction', '1,go,verb']
     """
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["text", "word", "prediction"])
-    predictions = np.asarray(outputs).argmax(axis=-1)
-    for number, (text, row) in enumerate(zip(words, predictions, strict=True), start=1):
-        for word, prediction in zip(text, row, strict=False):
-            writer.writerow([number, word, names[prediction]])
-    return table.getvalue()
+    rows: list[tuple[str, ...]] = [("text", "word", "prediction")]
+    tags = np.asarray(outputs).argmax(axis=-1)
+    for number, (text, row) in enumerate(zip(words, tags, strict=True), start=1):
+        rows += [(str(number), word, names[tag]) for word, tag in zip(text, row, strict=False)]
+    return _csv(rows)
 
 
 def as_csv(outputs: NDArray[np.generic], loss: nn.Loss, names: tuple[str, ...] | None) -> str:
@@ -243,9 +231,12 @@ def as_csv(outputs: NDArray[np.generic], loss: nn.Loss, names: tuple[str, ...] |
     >>> as_csv(np.array([[0.0, 1e3]]), nn.find_loss("cross_entropy"), ("rain", "sun")).splitlines()
     ['prediction,rain,sun', 'sun,0,1']
     """
+    return _csv(_rows(np.asarray(outputs, np.float64), loss, names))
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(_rows(np.asarray(outputs, np.float64), loss, names))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -254,18 +245,18 @@ def _rows(
 ) -> Iterator[list[str]]:
     if loss.task != "classification" or names is None:
         width = outputs.shape[1] if outputs.ndim > 1 else 1
-        yield ["prediction"] if width == 1 else [f"prediction{index + 1}" for index in range(width)]
+        yield ["prediction"] if width == 1 else [f"prediction{k + 1}" for k in range(width)]
         yield from ([f"{value:.7g}" for value in row] for row in outputs.reshape(-1, width))
         return
     if loss.threshold is not None:
-        predictions = (outputs[:, 0] >= loss.threshold).astype(int)
+        classes = (outputs[:, 0] >= loss.threshold).astype(int)
     else:
-        predictions = outputs.argmax(axis=1)
+        classes = outputs.argmax(axis=1)
     chances = _chances(outputs, loss)
     yield ["prediction", *(names if chances is not None else ())]
-    for index, prediction in enumerate(predictions):
+    for index, label in enumerate(classes):
         row = [] if chances is None else [f"{chance:.7g}" for chance in chances[index]]
-        yield [names[prediction], *row]
+        yield [names[label], *row]
 
 
 def _chances(outputs: NDArray[np.float64], loss: nn.Loss) -> NDArray[np.float64] | None:

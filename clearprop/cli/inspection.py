@@ -1,4 +1,4 @@
-"""``clearprop report``, ``diagnose`` and ``explain``: what happened inside a run."""
+"""``clearprop report``, ``diagnose`` and ``explain``: look inside a run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from clearprop.glass.explain import Glass, explain
 from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Subject, gather
 from clearprop.recipes.experiment import Experiment, of_run
-from clearprop.training import History, Run, read_run
+from clearprop.training import History, read_run
 from clearprop.training.run_folder import read_config
 
 
-class Told(NamedTuple):
-    """What a recipe says about a run in addition to its numbers and curves."""
+class Extras(NamedTuple):
+    """What a recipe adds to the report of a run."""
 
     measures: dict[str, float]
     remarks: list[str]
@@ -32,58 +32,41 @@ class Told(NamedTuple):
 
 
 def run_report(arguments: argparse.Namespace) -> int:
-    """Write the report of a run; returns the exit code."""
+    """Write the report of a run; return the exit code."""
     folder = existing_run(arguments.RUN)
     record = read_run(folder)
     experiment = of_run(record.config, str(folder))
     model, _ = trained(folder)
-    told = tell(experiment, model, record.history)
-    say(f"report  {write_report(folder, experiment, told)}")
+    extras = extras_of(experiment, model, record.history)
+    say(f"report  {glass.write_report(folder, experiment.splits, **extras._asdict())}")
     return 0
 
 
-def tell(experiment: Experiment, model: nn.Module, history: History) -> Told:
-    """Return what a recipe says about a trained model."""
+def extras_of(experiment: Experiment, model: nn.Module, history: History) -> Extras:
+    """Return what the recipe of an experiment adds to the report of a trained model."""
     recipe, splits = experiment.recipe, experiment.splits
-    return Told(
+    return Extras(
         recipe.measures(model, splits),
         recipe.remarks(model, history, splits),
         recipe.drawings(model, history, splits),
     )
 
 
-def write_report(done: Run | Path, experiment: Experiment, told: Told) -> Path:
-    """Write the report of a run into its folder and return its path.
-
-    Args:
-        done: the run, or its folder.
-        experiment: gives the examples to judge by.
-        told: what else there is to say and to show.
-    """
-    return glass.write_report(
-        done,
-        experiment.splits,
-        remarks=told.remarks,
-        measures=told.measures,
-        drawings=told.drawings,
-    )
-
-
 def run_diagnose(arguments: argparse.Namespace) -> int:
-    """Diagnose a run and say what was found; returns the exit code."""
+    """Diagnose a run and print the findings; return the exit code."""
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     data: Splits | None = None
     try:
         data = of_run(config, str(folder)).splits
     except (RunError, DataError) as error:
-        complain(f"without its data, as: {error.problem}")
+        complain(f"the diagnosis goes without the data of the run: {error.problem}")
     show_diagnosis(diagnose(folder, data))
     return 0
 
 
 def show_diagnosis(found: Diagnosis) -> None:
-    """Write a diagnosis: with colors and frames on a terminal, else as plain lines."""
+    """Print a diagnosis: with colors and frames on a terminal, else as plain lines."""
     if not sys.stdout.isatty():
         say(str(found))
         return
@@ -98,7 +81,7 @@ def show_diagnosis(found: Diagnosis) -> None:
         fault = finding.grade == "fault"
         parts: list[RenderableType] = [Text(finding.sentence), Text(finding.reason, style="dim")]
         if finding.follows:
-            parts.append(Text(f"It may well follow from: {finding.cause}.", style="italic"))
+            parts.append(Text(f"A likely cause is: {finding.cause}.", style="italic"))
         parts.append(Syntax(finding.fix, "python", word_wrap=True, background_color="default"))
         title = Text(f"{finding.grade} {finding.weight:.2f}  {finding.place}")
         style = "red" if fault else "blue"
@@ -110,15 +93,15 @@ EXPLAIN_PAGE = "explain.html"
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
-    """Write the page of a pass and say what is in it; returns the exit code."""
+    """Write the page of one forward and backward pass, and print it; return the exit code."""
     folder = existing_run(arguments.RUN)
-    trained(folder)  # says what is missing where the run has no model yet
+    trained(folder)  # raises a clear error if the run has no model yet
     config = read_config(folder)
     subject = gather(folder, of_run(config, str(folder)).splits)
     row = _row(arguments.example, subject)
     rows = np.array([row])
     glass = explain(subject.model, *subject.model_examples(rows), subject.loss)
-    shown = _shown(glass, arguments.node)  # before the page: a wrong pattern then costs nothing
+    shown = _shown(glass, arguments.node)  # before the page is written: a pattern may be wrong
     name = f"{subject.part} {subject.noun} {subject.called(row)}"
     place = Path(arguments.output) if arguments.output is not None else folder / EXPLAIN_PAGE
     title = f"{folder.name}: {name} of {subject.data_name}"
@@ -142,16 +125,15 @@ def _row(text: str, subject: Subject) -> int:
 
 
 def _shown(glass: Glass, wanted: str | None) -> str:
-    """Return the table of all nodes; of one that is named its equations and why they are so."""
+    """Return the table of all nodes; for one named node also its equations and its reasons."""
     if wanted is None:
         return str(glass.table())
     table = str(glass.table(wanted))
     found = glass[wanted]
     if isinstance(found, tuple):
         return table
-    parts = [table]
     if found.inputs:
-        parts.append(str(glass.equations(found)))
+        table += f"\n\n{glass.equations(found)}"
     if found.carries_error:
-        parts.append(str(glass.why(found.name)))
-    return "\n\n".join(parts)
+        table += f"\n\n{glass.why(found.name)}"
+    return table

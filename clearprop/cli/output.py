@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
 
 DATA_OPTIONS = ("target", "task", "ignore", "categorical", "numeric", "folder", "size", "channels")
 FRACTIONS = ("dev", "test")
@@ -30,7 +29,7 @@ def complain(text: str) -> None:
 
 
 def for_the_shell(message: str) -> str:
-    r"""Return a message with options in the shell's spelling in the place of Python's.
+    r"""Return a message with the options written for the shell instead of Python.
 
     >>> for_the_shell("which column is the target?\n  fix:      target='price'")
     'which column is the target?\n  fix:      --target price'
@@ -41,35 +40,19 @@ def for_the_shell(message: str) -> str:
     >>> for_the_shell("  fix:      in Python: cp.fit(..., folder=..., resume=True)")
     '  fix:      in Python: cp.fit(..., folder=..., resume=True)'
     """
-    lines = message.split("\n")
-    return "\n".join(_fix(line) if _names_options(line) else line for line in lines)
+    return "\n".join(
+        # In a call such as cp.fit(..., folder=...) the options stay as Python writes them.
+        _PYTHON_OPTION.sub(_shell_option, line)
+        if line.startswith("  fix:") and not re.search(r"\w\(", line)
+        else line
+        for line in message.split("\n")
+    )
 
 
-def _names_options(line: str) -> bool:
-    # In a call such as cp.fit(..., folder=...) the spelling is Python's and stays so.
-    return line.startswith("  fix:") and not re.search(r"\w\(", line)
-
-
-def _fix(line: str) -> str:
-    def spelled(match: re.Match[str]) -> str:
-        option, value, more = match[1], match[2], match[3]
-        plain = ",".join(part.strip(" '\"") for part in value.strip("[]").split(","))
-        plain = f'"{plain}"' if " " in plain else plain
-        group = "" if option in RECIPE_OPTIONS else "data."
-        text = f"--target {plain}" if option == "target" else f"--set {group}{option}={plain}"
-        return f"{text} " if more else text
-
-    return _PYTHON_OPTION.sub(spelled, line)
-
-
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines with their cells in columns.
-
-    >>> aligned([("a", "bb"), ("ccc", "d")])
-    ['a    bb', 'ccc  d']
-    """
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+def _shell_option(match: re.Match[str]) -> str:
+    option, value, more = match[1], match[2], match[3]
+    plain = ",".join(part.strip(" '\"") for part in value.strip("[]").split(","))
+    plain = f'"{plain}"' if " " in plain else plain
+    group = "" if option in RECIPE_OPTIONS else "data."
+    text = f"--target {plain}" if option == "target" else f"--set {group}{option}={plain}"
+    return f"{text} " if more else text

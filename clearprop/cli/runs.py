@@ -1,4 +1,4 @@
-"""Run folders on the command line: new ones with a number, and those that are there."""
+"""Run folders on the command line: new ones with a number, and existing ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNS = Path("runs")
 
 @contextlib.contextmanager
 def new_run(given: str | None, recipe: str) -> Iterator[Path]:
-    """Yield the folder of a new run; one that was made here and stays empty goes again."""
+    """Yield the folder of a new run; a folder made here is removed if it stays empty."""
     if given is not None:
         yield Path(given)
         return
@@ -40,7 +40,7 @@ def _next_folder(recipe: str) -> Path:
         while True:
             number += 1
             folder = RUNS / f"{recipe}-{number}"
-            # Of two processes that choose at once only one makes the folder.
+            # If two processes choose the same number, only one of them makes the folder.
             with contextlib.suppress(FileExistsError):
                 os.mkdir(folder)
                 return folder
@@ -50,8 +50,8 @@ def existing_run(text: str) -> Path:
     """Return the folder of a run.
 
     Raises:
-        ConfigurationError: there is no such folder; the nearest is suggested.
-        RunError: it is the folder of a study.
+        ConfigurationError: there is no such folder; the nearest name is suggested.
+        RunError: the folder is that of a study.
     """
     path = Path(text)
     if path.is_dir():
@@ -68,27 +68,27 @@ def existing_run(text: str) -> Path:
 
 
 def refuse_study(folder: Path) -> None:
-    """Raise where a folder is that of a study, which has neither a model nor curves.
+    """Check that a folder is not that of a study, which has neither a model nor curves.
 
     Raises:
-        RunError: it is.
+        RunError: the folder is that of a study.
     """
     with contextlib.suppress(OSError, ValueError):
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         if isinstance(config, dict) and config.get("study"):
             name = config.get("notes", {}).get("recipe", {}).get("name", "NAME")
             raise RunError(
-                "this is the folder of a study, of several runs or of none: it has no one model",
+                "this is the folder of a study: it has no single model",
                 where=str(folder),
-                fix=f"look at its report.html; to do it anew: clearprop train {name}",
+                fix=f"open its report.html; to repeat the study: clearprop train {name}",
             )
 
 
 def trained(folder: Path) -> tuple[nn.Module, Preprocessor]:
-    """Return the model of a run and what prepares its inputs.
+    """Return the model of a run and its preprocessor.
 
     Raises:
-        CheckpointError: the run has not come to a model yet, or it knows no preprocessor.
+        CheckpointError: the run has no model yet, or no preprocessor.
     """
     if not (folder / MODEL).is_file():
         refuse_study(folder)
@@ -100,7 +100,7 @@ def trained(folder: Path) -> tuple[nn.Module, Preprocessor]:
     preprocessor = load_preprocessor(folder)
     if preprocessor is None:
         raise CheckpointError(
-            "the model was trained on plain arrays, so how to prepare other inputs is not known",
+            "the model was trained on plain arrays: it is not known how to prepare other inputs",
             where=str(folder),
             fix="use it in Python: cp.load, cp.predict",
         )

@@ -1,4 +1,4 @@
-"""``clearprop summary``: what a model is made of, before or after its training."""
+"""``clearprop summary``: the layers of a model, before or after its training."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from clearprop.recipes.configuration import explained
 from clearprop.recipes.experiment import prepare
 from clearprop.training import load, load_preprocessor
 
-KEYS = "keys for --set, with the values taken here:"
+KEYS = "keys for --set, with their values:"
 WIDTH = 110
 LONGEST_VALUE = 24
+"""The column of values is not made wider for a longer value."""
 
 
 def run_summary(arguments: argparse.Namespace) -> int:
-    """Show the layers of a model; returns the exit code."""
+    """Show the layers of a model; return the exit code."""
     shape = None if arguments.input_shape is None else _shape(arguments.input_shape)
-    if arguments.MODEL in RECIPES and issubclass(kind := find_recipe(arguments.MODEL), Study):
-        chosen = kind.of(chosen_values(arguments), where=arguments.MODEL)
-        say(f"{arguments.MODEL} is a study: {RECIPES[arguments.MODEL].summary}")
-        say("\n".join(["", KEYS, *_keys(chosen)]))
-        return 0
     if arguments.MODEL in RECIPES:
-        experiment = prepare(arguments.MODEL, chosen_values(arguments))
-        model = experiment.model()
-        table = _table(model, shape, experiment.splits.preprocessor)
-        say(f"data  {experiment.data_line}\n")
-        say(table)
-        say("\n".join(["", KEYS, *_keys(experiment.recipe)]))
+        recipe: Recipe | Study
+        values = chosen_values(arguments)
+        if issubclass(kind := find_recipe(arguments.MODEL), Study):
+            recipe = kind.of(values, where=arguments.MODEL)
+            say(f"{arguments.MODEL} is a study: {RECIPES[arguments.MODEL].summary}")
+        else:
+            experiment = prepare(arguments.MODEL, values)
+            recipe = experiment.recipe
+            table = _table(experiment.model(), shape, experiment.splits.preprocessor)
+            say(f"data  {experiment.data_line}\n\n{table}")
+        say("\n".join(["", KEYS, *_keys(recipe)]))
         return 0
     if arguments.values or arguments.data or arguments.target:
         raise ConfigurationError(
@@ -52,7 +53,7 @@ def run_summary(arguments: argparse.Namespace) -> int:
     model, preprocessor = _saved(arguments.MODEL)
     if shape is None and preprocessor is None:
         raise ConfigurationError(
-            "the file does not say what an example looks like",
+            "the file does not contain the shape of an example",
             where=arguments.MODEL,
             fix="--input-shape 28x28x1",
         )
@@ -76,9 +77,9 @@ def _table(
     except ShapeError as error:
         if given is None:
             raise
-        # The model is as it is: the fix of a layer's misfit is meant for those who write one.
+        # The fix in the error is for the author of a model; here only the shape can be changed.
         error.fix = (
-            "give the shape of one example that the model takes"
+            "give the shape of one example of the model"
             if own is None
             else f"leave --input-shape out: the model takes {'x'.join(map(str, own))}"
         )
@@ -86,7 +87,7 @@ def _table(
 
 
 def _types(preprocessor: Preprocessor | None) -> Any:
-    """Return the type of a model's inputs, by name where they are several."""
+    """Return the dtype of a model's inputs; by name if there are several."""
     if preprocessor is not None and preprocessor.kind == "named":
         return {name: _types(part) for name, part in preprocessor.parts.items()}
     tokens = preprocessor is not None and preprocessor.kind == "tokens"
@@ -119,16 +120,13 @@ def _keys(recipe: Recipe | Study) -> list[str]:
             value = getattr(value, part)
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
         rows.append((f"  {key}", shown))
+    longest_key = max(len(key) for key, _ in rows)
+    longest = max((len(value) for _, value in rows if len(value) <= LONGEST_VALUE), default=0)
     lines = []
-    for line, text in zip(_padded(rows), texts.values(), strict=True):
-        lines += textwrap.wrap(
-            text, WIDTH, initial_indent=line, subsequent_indent=" " * len(line)
-        ) or [line.rstrip()]
+    for (key, value), text in zip(rows, texts.values(), strict=True):
+        line = f"{key:{longest_key}}  {value:{longest}}  "
+        indent = " " * len(line)
+        lines += textwrap.wrap(text, WIDTH, initial_indent=line, subsequent_indent=indent) or [
+            line.rstrip()
+        ]
     return lines
-
-
-def _padded(rows: list[tuple[str, str]]) -> list[str]:
-    """Return rows as lines of one length, for a text beside them; long values stand alone."""
-    keys = max(len(key) for key, _ in rows)
-    values = max((len(value) for _, value in rows if len(value) <= LONGEST_VALUE), default=0)
-    return [f"{key:{keys}}  {value:{values}}  " for key, value in rows]

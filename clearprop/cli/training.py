@@ -1,4 +1,4 @@
-"""``clearprop train``, ``resume`` and ``fork``: a recipe is trained, evaluated and reported."""
+"""``clearprop train``, ``resume`` and ``fork``: train a recipe, evaluate it, write its report."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import argparse
 import shlex
 from pathlib import Path
 
-from clearprop import nn
+from clearprop import glass, nn
 from clearprop.cli.inference import shown_error
-from clearprop.cli.inspection import tell, write_report
-from clearprop.cli.output import aligned, complain, say
+from clearprop.cli.inspection import extras_of
+from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
+from clearprop.recipes.columns import aligned
 from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
@@ -26,7 +27,7 @@ INTERRUPTED = 130
 
 
 def run_train(arguments: argparse.Namespace) -> int:
-    """Train a recipe; returns the exit code."""
+    """Train a recipe; return the exit code."""
     kind = find_recipe(arguments.RECIPE)
     if issubclass(kind, Study):
         return study(kind, arguments)
@@ -36,10 +37,10 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 
 def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the values of ``--set``, with ``--data`` and ``--target`` among them.
+    """Return the values of ``--set``, ``--data`` and ``--target``.
 
     Raises:
-        ConfigurationError: no assignment, or a key is given twice.
+        ConfigurationError: a text is no assignment, or a key is given twice.
     """
     shortcuts = {"data.name": arguments.data, "data.target": arguments.target}
     return assigned(
@@ -48,16 +49,15 @@ def chosen_values(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = False) -> int:
-    """Train an experiment, print the results, and write the report; returns the exit code.
+    """Train an experiment, print the results, and write the report; return the exit code.
 
     Args:
         experiment: the recipe and its data.
-        folder: where to write the run, or where it is.
+        folder: of the run.
         report: whether to write the report.
-        resume: whether to go on with the run in the folder.
+        resume: whether to continue the run in the folder.
     """
-    model, shell_name = experiment.model(), shlex.quote(str(folder))
-    size = sum(weights.size for weights in nn.parameters(model).values())
+    size = sum(weights.size for weights in nn.parameters(experiment.model()).values())
     rows = [
         ("recipe", experiment.name),
         ("data", experiment.data_line),
@@ -66,52 +66,54 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
     ]
     say("\n".join(aligned(rows)))
     try:
-        done = experiment.train(folder, resume=resume)
+        done = experiment.train(folder=folder, resume=resume)
     except RunError as error:
         if error.fix and "resume=True" in error.fix:
-            error.fix = f"choose another folder, or go on: clearprop resume {shell_name}"
+            error.fix = (
+                f"choose another folder, or continue: clearprop resume {shlex.quote(str(folder))}"
+            )
         raise
     return finish(experiment, done, folder, report=report)
 
 
 def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> int:
-    """Evaluate a run, print the results, and write the report; returns the exit code.
+    """Evaluate a run, print the results, and write the report; return the exit code.
 
     Args:
         experiment: the recipe and its data.
         done: the run.
-        folder: where it was written.
+        folder: of the run.
         report: whether to write the report.
     """
-    shell_name = shlex.quote(str(folder))
     if done.stopped.reason == "interrupted":
         complain(
             f"interrupted after {done.stopped.step:,} steps; the model so far can be used: "
-            f"{folder / 'model.safetensors'}\ngo on with: clearprop resume {shell_name}"
+            f"{folder / 'model.safetensors'}\n"
+            f"continue with: clearprop resume {shlex.quote(str(folder))}"
         )
         return INTERRUPTED
     say()
-    told = tell(experiment, done.model, done.history)
-    numbers = experiment.numbers(done) | told.measures
+    extras = extras_of(experiment, done.model, done.history)
+    numbers = experiment.numbers(done) | extras.measures
     write_results(folder, numbers)
-    say("\n".join([*shown(experiment, numbers), *told.remarks]))
+    say("\n".join([*shown(experiment, numbers), *extras.remarks]))
     if report:
-        say(f"report  {write_report(done, experiment, told)}")
+        say(f"report  {glass.write_report(done, experiment.splits, **extras._asdict())}")
     return 0
 
 
 def shown(experiment: Experiment, numbers: dict[str, float]) -> list[str]:
     """Return the final numbers of a run as lines."""
     is_regression = experiment.dataset.task == "regression"
+    test = experiment.splits.test
     rows = []
     for name, value in numbers.items():
         if name in OWN_ERRORS:
             label = name.replace("error", "root mean square error") if is_regression else name
-            text = shown_error(value, "regression" if is_regression else "classification")
-            test = experiment.splits.test
+            text = shown_error(value, is_fraction=not is_regression)
             on = f" on {len(test):,} {test.noun}s" if name == "test error" and test else ""
             if experiment.loss == "sequence_cross_entropy" and experiment.dataset.noun != "window":
-                # Of sequences of unequal length this is not the fraction of all places.
+                # For sequences of unequal length this differs from the fraction of all positions.
                 label += f", mean of the {experiment.dataset.noun}s"
             rows.append((label, text + on))
         else:
@@ -120,10 +122,10 @@ def shown(experiment: Experiment, numbers: dict[str, float]) -> list[str]:
 
 
 def study(kind: type[Study], arguments: argparse.Namespace) -> int:
-    """Carry out a study, say what was found, and write its folder; returns the exit code."""
+    """Carry out a study, print its findings, and write its folder; return the exit code."""
     chosen = kind.of(chosen_values(arguments), where=arguments.RECIPE)
     with new_run(arguments.folder, arguments.RECIPE) as folder:
-        claim(folder)  # before the work: a folder that cannot be used is found at once
+        claim(folder)  # before the work, so that an unusable folder is found at once
         say("\n".join(aligned([("study", arguments.RECIPE), ("run", str(folder))])))
         found = chosen.carry_out()
         say()
@@ -137,22 +139,22 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
 
 
 def run_resume(arguments: argparse.Namespace) -> int:
-    """Go on with a run; returns the exit code."""
+    """Continue a run; return the exit code."""
     folder = existing_run(arguments.RUN)
     experiment = of_run(read_config(folder), str(folder))
     return train(experiment, folder, report=not arguments.no_report, resume=True)
 
 
 def run_fork(arguments: argparse.Namespace) -> int:
-    """Fork a run; returns the exit code.
+    """Fork a run; return the exit code.
 
     Raises:
-        ConfigurationError: no step is given, or its state was not kept.
+        ConfigurationError: no step is given, or the run has no snapshot of it.
     """
     parent = existing_run(arguments.RUN)
     if arguments.step is None:
         raise ConfigurationError(
-            "the step is missing at which the fork leaves the run",
+            "a fork needs the step at which it starts",
             where="clearprop fork",
             fix=f"clearprop fork {parent} --step N",
         )

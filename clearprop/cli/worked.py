@@ -1,4 +1,4 @@
-"""``clearprop worked``: a step worked out as a handout, its exercise, and the marking of a copy."""
+"""``clearprop worked``: a worked-out training step as a handout or an exercise, and its marks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from clearprop import data, nn
 from clearprop.cli.output import complain, say
+from clearprop.data.texts import read_text
 from clearprop.errors import ConfigurationError, DataError, RunError, nearest
 from clearprop.glass.equations import LECTURES, WorkedSolution, grade, lecture, worked_solution
 from clearprop.training import load, load_preprocessor
@@ -21,7 +22,7 @@ WHERE = "clearprop worked"
 
 
 def run_worked(arguments: argparse.Namespace) -> int:
-    """Write a handout, or mark a filled one; returns the exit code."""
+    """Write a handout, or mark a filled exercise; return the exit code."""
     if arguments.grade is not None:
         return _grade(arguments)
     if arguments.NAME is None:
@@ -41,17 +42,9 @@ def run_worked(arguments: argparse.Namespace) -> int:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    place = Path(arguments.grade)
-    try:
-        filled = place.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError("there is no such file", where=arguments.grade) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("the file is no text that can be read", where=str(place)) from error
-    if arguments.NAME is None:
-        say(str(grade(filled)))
-    else:
-        say(str(_solution(arguments).grade(filled)))
+    filled = read_text(Path(arguments.grade))
+    marks = grade(filled) if arguments.NAME is None else _solution(arguments).grade(filled)
+    say(str(marks))
     return 0
 
 
@@ -66,7 +59,7 @@ def _solution(arguments: argparse.Namespace) -> WorkedSolution:
         given = [option for option, value in of_model.items() if value is not None]
         if given:
             raise ConfigurationError(
-                f"{given[0]} goes with a model of your own: {arguments.NAME} has its numbers",
+                f"{given[0]} goes with a model of your own: {arguments.NAME} has fixed numbers",
                 where=WHERE,
             )
         return lecture(arguments.NAME, arguments.digits)
@@ -78,17 +71,17 @@ def _of_file(arguments: argparse.Namespace) -> WorkedSolution:
     if not os.path.exists(place):
         close = nearest(arguments.NAME, LECTURES)
         raise ConfigurationError(
-            "neither a worked example nor a model",
+            "this is neither a worked example nor a model",
             where=arguments.NAME,
             expected=f"{', '.join(LECTURES)}, a run or a .safetensors file",
             fix=f"did you mean {close!r}?" if close else None,
         )
-    for option in ("input", "target", "learning_rate"):
-        if getattr(arguments, option) is None:
-            named = f"--{option.replace('_', '-')}"
-            example = {"input": "0.35,0.9", "target": "0.5", "learning_rate": "0.1"}[option]
+    examples = {"input": "0.35,0.9", "target": "0.5", "learning_rate": "0.1"}
+    for name, example in examples.items():
+        if getattr(arguments, name) is None:
+            option = f"--{name.replace('_', '-')}"
             raise ConfigurationError(
-                f"the step of a model needs {named}", where=WHERE, fix=f"{named} {example}"
+                f"the step of a model needs {option}", where=WHERE, fix=f"{option} {example}"
             )
     loss = nn.find_loss(arguments.loss or _loss_of(place) or "squared_error")
     return worked_solution(
@@ -103,7 +96,7 @@ def _of_file(arguments: argparse.Namespace) -> WorkedSolution:
 
 
 def _loss_of(place: Path) -> str | None:
-    """Return the loss that a run was trained with."""
+    """Return the loss of a run; None for a file of weights."""
     if place.is_dir():
         with contextlib.suppress(RunError):
             return str(read_config(place)["loss"])
@@ -111,8 +104,8 @@ def _loss_of(place: Path) -> str | None:
 
 
 def _example(text: str, place: Path) -> Any:
-    """Return an example: numbers as the model takes them, or the first of a file of raw ones."""
-    # Numbers first: a long list of them is longer than the name of a file can be.
+    """Return an example as the model reads it: from numbers, or the first of a file, prepared."""
+    # Numbers come first, because the system refuses a long list of them as the name of a file.
     try:
         return _numbers(text, "--input")
     except ConfigurationError:
@@ -121,13 +114,13 @@ def _example(text: str, place: Path) -> Any:
     preprocessor = load_preprocessor(place)
     if preprocessor is None:
         raise ConfigurationError(
-            "how to prepare a file for this model is not known",
+            "it is not known how to prepare a file for this model",
             where=str(place),
-            fix="give the numbers as the model takes them: --input 0.35,0.9",
+            fix="give the numbers as the model reads them: --input 0.35,0.9",
         )
     inputs = data.load_inputs(text, preprocessor)
     if not len(inputs):
-        raise DataError("there is no example of numbers in the file", where=text)
+        raise DataError("the file holds no example", where=text)
     return np.asarray(inputs)[:1]
 
 
@@ -145,7 +138,7 @@ def _numbers(text: str, option: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise ConfigurationError(
-            f"{option} takes numbers, parted by commas, and no spaces"
+            f"{option} takes numbers, separated by commas without spaces"
             + (", or a file" if option == "--input" else ""),
             where=WHERE,
             given=text,

@@ -4,7 +4,7 @@
 >>> list(recipes.RECIPES)[:4]
 ['perceptron', 'xor', 'mlp', 'lenet5']
 
-Nothing heavy is imported to list the names; `find_recipe` imports the recipe that is wanted.
+The names can be listed without JAX: `find_recipe` imports a recipe when it is asked for.
 """
 
 from __future__ import annotations

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field
+from typing import ClassVar, Literal
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.pictures import brought_to, check_pictures, some
-from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, RuleName, ScheduleName
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.pictures import check_pictures, sized, some
+from clearprop.recipes.recipe import Activation, NetworkRecipe, OptimizerName, ScheduleName
 
 SIZE = 227
 
@@ -18,14 +17,14 @@ SIZE = 227
 class AlexNetRecipe(NetworkRecipe):
     """AlexNet on a few hundred pictures of Fashion-MNIST, scaled up, by default.
 
-    A folder of pictures: ``--data FOLDER --set data.size=227``. Smaller pictures are enlarged as
-    often as they go into 227 x 227, and get a border.
+    A folder of pictures: ``--data FOLDER --set data.size=227``. Smaller pictures are enlarged by
+    a whole factor and get a border of zeros.
 
     Attributes:
-        examples: how many pictures to take, drawn at random.
+        examples: number of pictures, drawn at random.
         groups: of the second, fourth and fifth convolution, 2 as in the paper or 1.
         normalize: whether responses are normalized over neighboring channels, as in the paper.
-        hidden_size: units of the two hidden layers behind the convolutions.
+        hidden_size: units of the two hidden layers after the convolutions.
         activation: of the hidden units.
         dropout: probability with which their units are dropped in training.
 
@@ -34,8 +33,11 @@ class AlexNetRecipe(NetworkRecipe):
     """
 
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
+    passes: ClassVar[int] = 6
+    small_steps: ClassVar[int] = 0
+    batch_sizes: ClassVar[tuple[int, int]] = (16, 16)
 
-    optimizer: RuleName = "momentum"
+    optimizer: OptimizerName = "momentum"
     learning_rate: Rate = 0.005
     schedule: ScheduleName = "one-cycle"
     examples: Count = 300
@@ -43,16 +45,10 @@ class AlexNetRecipe(NetworkRecipe):
     normalize: bool = True
     hidden_size: Count = 4096
     activation: Activation = "relu"
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-
-    def settled(self, examples: int) -> AlexNetRecipe:
-        """Return the recipe with the numbers filled in: six epochs in batches of 16."""
-        batch_size = self.batch_size or min(16, examples)
-        update = {"epochs": self.epochs or 6, "batch_size": batch_size}
-        return self.model_copy(update=update)
+    dropout: Fraction = 0.5
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return some of the data set, which must be one of pictures in classes."""
+        """Return some examples of the data set, which must hold pictures in classes."""
         height, width, _ = check_pictures(dataset, "alexnet")
         if max(height, width) > SIZE:
             raise ConfigurationError(
@@ -65,7 +61,7 @@ class AlexNetRecipe(NetworkRecipe):
         return some(dataset, self.examples, self.seed)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
-        """Return the network, behind layers that bring small pictures to 227 x 227."""
+        """Return the network, after layers that bring small pictures to 227 x 227."""
         shape = preprocessor.encoded_shape
         network = models.AlexNet(
             shape[-1],
@@ -76,5 +72,4 @@ class AlexNetRecipe(NetworkRecipe):
             dropout=self.dropout,
             activation=self.activation,
         )
-        before = brought_to(SIZE, shape)
-        return nn.Sequential([*before, network]) if before else network
+        return sized(network, SIZE, shape)

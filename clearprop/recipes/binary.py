@@ -1,4 +1,4 @@
-"""Two classes out of several, and truth tables as text."""
+"""One class against the rest, and truth tables as text."""
 
 from __future__ import annotations
 
@@ -11,6 +11,21 @@ from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError, unknown_name
 
 
+def refuse_texts(dataset: Dataset, recipe: str) -> None:
+    """Check that a data set is not a text, whose token numbers are no measurements.
+
+    Raises:
+        ConfigurationError: the data set is a text.
+    """
+    if dataset.task == "text" or dataset.vocabularies:
+        raise ConfigurationError(
+            f"the recipe {recipe} takes pictures, measurements or tables",
+            where=dataset.name,
+            given="texts, which are no measurements",
+            fix="for labelled texts: clearprop train text-classify",
+        )
+
+
 def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dataset:
     """Return a data set with label 1 for one class and 0 for all others.
 
@@ -18,11 +33,11 @@ def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dat
 
     Args:
         dataset: of any number of classes.
-        positive: the class to tell from the rest; None takes the first of several.
-        recipe: named where the data does not fit.
+        positive: the class with label 1; None takes the first of several.
+        recipe: its name, for messages.
 
     Raises:
-        ConfigurationError: there are no classes, or not this one.
+        ConfigurationError: the data has no classes, or not the class ``positive``.
 
     >>> from clearprop import data
     >>> against_the_rest(data.load("iris"), "setosa", "perceptron").class_names
@@ -31,17 +46,11 @@ def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dat
     names = dataset.class_names
     if dataset.task != "classification" or names is None:
         raise ConfigurationError(
-            f"the recipe {recipe} tells two classes apart",
+            f"the recipe {recipe} needs data in classes",
             where=dataset.name,
             given=f"a data set for {dataset.task}",
         )
-    if dataset.vocabularies:
-        raise ConfigurationError(
-            f"the recipe {recipe} takes measurements",
-            where=dataset.name,
-            given="texts: numbers of words measure nothing",
-            fix="for labelled texts: clearprop train text-classify",
-        )
+    refuse_texts(dataset, recipe)
     if positive is None and len(names) == 2:
         return dataset
     chosen = names[0] if positive is None else positive
@@ -64,16 +73,16 @@ def against_the_rest(dataset: Dataset, positive: str | None, recipe: str) -> Dat
 def truth_table_lines(
     inputs: NDArray[np.generic], targets: NDArray[np.generic], outputs: NDArray[np.generic]
 ) -> list[str]:
-    """Return a truth table with what a model answers, as lines.
+    """Return a truth table with the outputs of a model, as lines.
 
     >>> for line in truth_table_lines(np.eye(2), np.array([1, 0]), np.array([0.9, 0.2])):
     ...     print(line)
-    x1 x2  wanted  answer
+    x1 x2  target  output
      1  0       1   0.900
      0  1       0   0.200
     """
     head = " ".join(f"x{index + 1}" for index in range(inputs.shape[1]))
-    lines = [f"{head}  wanted  answer"]
+    lines = [f"{head}  target  output"]
     for row, target, output in zip(inputs, targets, outputs, strict=True):
         cells = " ".join(f"{value:2g}" for value in row)
         lines.append(f"{cells}  {int(target):6d}  {output:6.3f}")

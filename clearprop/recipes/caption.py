@@ -1,4 +1,4 @@
-"""The recipe ``caption``: from a picture to the words that tell what is in it."""
+"""The recipe ``caption``: a network describes a picture in words."""
 
 from __future__ import annotations
 
@@ -12,31 +12,21 @@ from pydantic import Field
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.catalog import load_inputs
-from clearprop.data.vocabulary import BEGIN, END
+from clearprop.data.vocabulary import BEGIN
 from clearprop.errors import ConfigurationError
 from clearprop.glass.drawings.attention import over_picture
 from clearprop.glass.style import Drawing
-from clearprop.models.transcription import transcribe
-from clearprop.recipes.configuration import Listed
-from clearprop.recipes.recipe import Count
-from clearprop.recipes.transcribing import (
-    TranscribingRecipe,
-    references,
-    some,
-    spread_rows,
-    vocabulary,
-)
+from clearprop.recipes.configuration import Count, Listed
+from clearprop.recipes.transcribing import TranscribingRecipe, numbered, spread_rows, write
 from clearprop.training import History
-
-SHOWN = 3
 
 
 class CaptionRecipe(TranscribingRecipe):
     """Rows of handwritten digits, named one after the other.
 
     Attributes:
-        channels: of the convolutions, each of which is followed by pooling.
-        attention: of the decoder over the places of the picture: "additive" or "dot".
+        channels: of each convolution; pooling follows each of them.
+        attention: of the decoder over the positions in the picture: "additive" or "dot".
 
     >>> CaptionRecipe(channels="16,32").channels
     (16, 32)
@@ -55,7 +45,7 @@ class CaptionRecipe(TranscribingRecipe):
     embedding_features: Count = 32
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set, which must be one of pictures with words about them."""
+        """Return the data set, which must hold pictures with captions."""
         dataset = super().adapted(dataset)
         shape = dataset.input_shape["image"]
         if len(shape) != 3:
@@ -80,40 +70,18 @@ class CaptionRecipe(TranscribingRecipe):
         )
 
     def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], NDArray[np.generic]]:
-        """Return the pictures of a file or folder, numbered, as the model sees them.
+        """Return numbers as names and the prepared pictures of a file or folder.
 
         Raises:
-            DataError: there are none, or they are of another kind.
+            DataError: there are no pictures, or they are of another kind.
             ShapeError: they are of another size.
         """
         of_image = preprocessor.parts["image"]
         images = of_image.apply(load_inputs(path, of_image))
-        return [str(number + 1) for number in range(len(images))], np.asarray(images)
-
-    def called(self, part: Dataset) -> list[str]:
-        """Return the numbers of a part's pictures, from 1."""
-        return [str(number + 1) for number in range(len(part))]
-
-    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return some captions of the test part, right and wrong."""
-        if splits.test is None:
-            return []
-        part = spread_rows(splits.test, 200)
-        words = vocabulary(part)
-        right, wrong = [], []
-        answers = self.answers(model, part)
-        for told, wanted in zip(answers, references(part), strict=True):
-            if told == wanted:
-                right.append(f"  {words.decode(told)}")
-            else:
-                wrong.append(
-                    f"  {words.decode(told) or 'nothing'}   (it is {words.decode(wanted)})"
-                )
-        shown = [("said right:", right), ("said wrong:", wrong)]
-        return [line for head, lines in shown if lines for line in (head, *some(lines, SHOWN))]
+        return numbered(len(images)), np.asarray(images)
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
-        """Return where the network looked for each word of one long caption."""
+        """Return a drawing of the attention for each word of one long caption."""
         if splits.test is None:
             return []
         part = spread_rows(splits.test, 50)
@@ -124,49 +92,45 @@ class CaptionRecipe(TranscribingRecipe):
 def describe(
     model: Any, preprocessor: Preprocessor, images: NDArray[np.generic], *, beams: int = 4
 ) -> list[str]:
-    """Return what a trained network says about pictures.
+    """Return the captions that a trained network writes for pictures.
 
     Args:
         model: of the recipe, trained.
-        preprocessor: of its run, such as ``clearprop.training.load_preprocessor`` reads.
-        images: (N, height, width, channels), raw, of the size that was trained on.
-        beams: 1 takes the likeliest word at each step; more search for likelier captions.
+        preprocessor: of its run, as ``clearprop.training.load_preprocessor`` reads it.
+        images: (N, height, width, channels), raw, of the size of the training pictures.
+        beams: 1 takes the likeliest word at each step; more beams find likelier captions.
 
     Raises:
-        ShapeError: pictures of another size.
-        DataError: pixels that are no bytes, where the network was trained on bytes.
+        ShapeError: the pictures have another size.
+        DataError: the pixels are not bytes, but the network was trained on bytes.
     """
     words = preprocessor.vocabularies["targets"]
-    told = _told(model, preprocessor, images, beams)
-    return [words.decode(row) for row in told]
+    return [words.decode(row) for row in _written(model, preprocessor, images, beams)]
 
 
-def _told(
+def _written(
     model: Any, preprocessor: Preprocessor, images: NDArray[np.generic], beams: int
 ) -> list[list[int]]:
-    if not len(images):
-        return []
     seen = np.asarray(preprocessor.parts["image"].apply(np.asarray(images)))
-    first, last = (preprocessor.vocabularies["targets"].numbers[token] for token in (BEGIN, END))
-    length = preprocessor.parts["words"].input_shape[0]
-    return transcribe(model, seen, length=length, beams=beams, first=first, last=last)
+    length = CaptionRecipe().longest(preprocessor, seen)
+    return write(model, seen, preprocessor.vocabularies["targets"], length, beams)
 
 
 def draw_attention(model: Any, preprocessor: Preprocessor, image: NDArray[np.generic]) -> Drawing:
-    """Draw a picture once a word of its caption, with where the network looked for that word.
+    """Draw a picture once for each word of its caption, with the attention for that word.
 
     Args:
         model: of the recipe, trained.
         preprocessor: of its run.
-        image: (height, width, channels), raw, of the size that was trained on.
+        image: (height, width, channels), raw, of the size of the training pictures.
 
     Raises:
-        ShapeError: a picture of another size.
+        ShapeError: the picture has another size.
     """
     words = preprocessor.vocabularies["targets"]
-    (told,) = _told(model, preprocessor, image[None], beams=1)
-    before = np.array([[words.numbers[BEGIN], *told]], np.int32)
+    (caption,) = _written(model, preprocessor, image[None], beams=1)
+    before = np.array([[words.numbers[BEGIN], *caption]], np.int32)
     seen = np.asarray(preprocessor.parts["image"].apply(image[None]))
     looked = np.asarray(model.attention({"image": seen, "words": before}))[0]
-    names = [*(words.tokens[number] for number in told), "end"]
+    names = [*(words.tokens[number] for number in caption), "end"]
     return over_picture(looked, image, names, "Where it looked for each word")

@@ -1,6 +1,6 @@
-"""The table of recipes: the name of each, its class, and what it shows in one line.
+"""The table of recipes: for each name its class and a summary.
 
-Nothing heavy is imported to list the names; `find_recipe` imports the recipe that is wanted.
+The table can be listed without JAX: `find_recipe` imports a recipe when it is asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Entry(NamedTuple):
 
     Attributes:
         kind: name of the class. Its module has the name of the recipe, with ``_`` for ``-``.
-        summary: what it shows, in one line.
+        summary: what the recipe shows, in one line.
     """
 
     kind: str
@@ -36,18 +36,18 @@ RECIPES: dict[str, Entry] = {
     "alexnet": Entry("AlexNetRecipe", "the network of 2012, for pictures of 227 x 227"),
     "char-gpt": Entry("CharGPTRecipe", "a text character by character, by a small GPT"),
     "transfer": Entry(
-        "TransferStudy", "what was learned of some classes helps with few samples of others"
+        "TransferStudy", "what a network learned of some classes helps to learn others"
     ),
-    "descent": Entry("DescentStudy", "the path of every optimizer down a surface, drawn"),
+    "descent": Entry("DescentStudy", "the path of every optimizer on a surface"),
     "overfit": Entry("OverfitStudy", "a network too large for its examples, and four remedies"),
     "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
     "char-rnn": Entry("CharRNNRecipe", "a text character by character, by a recurrent network"),
     "char-lstm": Entry("CharLSTMRecipe", "a text character by character, by an LSTM"),
     "tagger": Entry("TaggerRecipe", "a tag for every word: names in programs, or your own"),
-    "text-classify": Entry("TextClassifyRecipe", "which class a text is of, by its words"),
+    "text-classify": Entry("TextClassifyRecipe", "the class of a text, by its words"),
     "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
-    "caption": Entry("CaptionRecipe", "a picture of digits in a row, told in words"),
-    "forecast": Entry("ForecastRecipe", "what comes next in a series, by any memory"),
+    "caption": Entry("CaptionRecipe", "the words for a picture of digits in a row"),
+    "forecast": Entry("ForecastRecipe", "the next values of a series, by several kinds of memory"),
 }
 
 
@@ -55,7 +55,7 @@ def find_recipe(name: str) -> type[Recipe] | type[Study]:
     """Return a recipe, or a study of several runs, by its name.
 
     Raises:
-        ConfigurationError: there is none of that name; the nearest is suggested.
+        ConfigurationError: there is no recipe of that name; the nearest is suggested.
 
     >>> find_recipe("lenet5")(epochs=3).epochs
     3

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from clearprop import models, nn
-from clearprop.data import Dataset, Preprocessor, Splits
-from clearprop.recipes.characters import CharacterRecipe, sampled
-from clearprop.recipes.recipe import Activation, Count, Decay, Rate
+from clearprop.data import Preprocessor, Splits
+from clearprop.recipes.characters import CharacterRecipe, own_text
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.recipe import Activation
 from clearprop.training import History
 
-CONTEXT = 128
-BATCH_SIZE = 16
 PROMPT = 20
 
 
 class CharGPTRecipe(CharacterRecipe):
     """Causal transformer blocks read a text and predict its next character.
 
-    The model reads as many characters at once as a window has, `CONTEXT` unless
-    ``data.sequence_length`` says otherwise; what it writes ends there too.
+    The context of the model is one window: 128 characters unless ``data.sequence_length`` is given.
+    The texts that it writes are not longer than that.
 
     Attributes:
         activation: of the hidden units.
@@ -31,34 +30,17 @@ class CharGPTRecipe(CharacterRecipe):
     """
 
     passes: ClassVar[int] = 8
+    small_steps: ClassVar[int] = 300
+    most_epochs: ClassVar[int] = 50
+    batch_sizes: ClassVar[tuple[int, int]] = (16, 16)
+    window: ClassVar[int] = 128
 
     learning_rate: Rate = 0.002
-    weight_decay: Decay = 0.1
+    weight_decay: Fraction = 0.1
     activation: Activation = "gelu_tanh"
     width: Count = 128
     layers: Count = 4
     heads: Count = 4
-
-    def settled(self, examples: int) -> CharGPTRecipe:
-        """Return the recipe with its batches of `BATCH_SIZE` windows, `passes` times all of them.
-
-        Texts of few windows get more epochs, for at least some hundred steps.
-        """
-        batch_size = self.batch_size or min(BATCH_SIZE, examples)
-        steps = -(-examples // batch_size)
-        epochs = self.epochs or min(50, max(self.passes, -(-300 // steps)))
-        return self.model_copy(update={"epochs": epochs, "batch_size": batch_size})
-
-    def dataset(self) -> tuple[Dataset, str]:
-        """Return the text in windows of `CONTEXT` characters, unless it is said how many.
-
-        Raises:
-            DataError: the text is too short for one window, or cannot be read.
-        """
-        if self.data.sequence_length is not None:
-            return super().dataset()
-        choice = self.data.model_copy(update={"sequence_length": CONTEXT})
-        return self.model_copy(update={"data": choice}).dataset()
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return a GPT for the characters of this text."""
@@ -74,13 +56,13 @@ class CharGPTRecipe(CharacterRecipe):
         )
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return a text that the model wrote, after a beginning from the development part.
+        """Return the beginning of the development part, and how the model continues it.
 
-        A model that reads one character at once has no room to write another.
+        A model with a context of one character has no place for a beginning and its continuation.
         """
-        network: Any = model  # a GPT, whose state only the models know
+        network: Any = model  # a GPT; the type of its state is private to the models
         if network.context < 2:
             return []
         prompt = min(PROMPT, network.context - 1)
-        text = sampled(network, splits, network.context - prompt, prompt=prompt, seed=self.seed)
-        return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]
+        length = network.context - prompt
+        return own_text(network, splits, length, prompt=prompt, seed=self.seed)

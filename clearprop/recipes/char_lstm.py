@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from clearprop.recipes.char_rnn import CharRNNRecipe
-from clearprop.recipes.recipe import Rate
+from clearprop.recipes.configuration import Rate
 
 
 class CharLSTMRecipe(CharRNNRecipe):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from clearprop import models, nn
 from clearprop.data import Preprocessor
 from clearprop.recipes.characters import CharacterRecipe
-from clearprop.recipes.recipe import Count, Rate
+from clearprop.recipes.configuration import Count, Rate
 
 
 class CharRNNRecipe(CharacterRecipe):

@@ -1,4 +1,4 @@
-"""What the recipes share that learn a text character by character."""
+"""The common part of the recipes that learn a text character by character."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from clearprop.data.ngram import counted_bits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
 from clearprop.models.generation import LanguageModel, generate
-from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.recipe import SequenceRecipe
 from clearprop.training import History, evaluate
 
 State = TypeVar("State")
 
-LOSS = "sequence_cross_entropy"
-SEQUENCE_LENGTH = 100
 SAMPLE = 300
 TEMPERATURE = 0.7
+"""Below 1, so that likely characters are drawn more often than the model predicts them."""
 
 
 class CharacterRecipe(SequenceRecipe):
-    """A network that predicts the next character of a text; ``--data FILE`` takes any text.
+    """A network that predicts the next character of a text; ``--data FILE`` reads any text.
 
     Attributes:
         layers: number of layers.
@@ -38,23 +38,23 @@ class CharacterRecipe(SequenceRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("python-topics",)
     passes: ClassVar[int] = 1
     small_steps: ClassVar[int] = 1_200
+    window: ClassVar[int] = 100
+    """Characters of a training example, unless ``data.sequence_length`` is given."""
 
     learning_rate: Rate = 0.004
     layers: Count = 1
-    dropout: Decay = 0.0
+    dropout: Fraction = 0.0
 
     def dataset(self) -> tuple[Dataset, str]:
-        """Return the text in windows of `SEQUENCE_LENGTH` characters, unless it is said how many.
+        """Return the text, by default in windows of ``window`` characters.
 
         Raises:
             DataError: the text is too short for one window, or cannot be read.
         """
         name = self.data.name
-        is_text = (
-            name is None or name in self.preferred or Path(name).suffix.lower() in TEXT_SUFFIXES
-        )
+        is_text = name in (None, *self.preferred) or Path(str(name)).suffix.lower() in TEXT_SUFFIXES
         if self.data.sequence_length is None and is_text:
-            return self.loaded(self.data.model_copy(update={"sequence_length": SEQUENCE_LENGTH}))
+            return self.loaded(sequence_length=self.window)
         return super().dataset()
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -69,30 +69,26 @@ class CharacterRecipe(SequenceRecipe):
             )
         return dataset
 
-    def loss(self, dataset: Dataset) -> str:
-        """Return cross-entropy at every character."""
-        return LOSS
-
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
-        """Return the bits that a character of the test part takes, and what counting needs."""
+        """Return the bits per character of the test part, for the network and for counting."""
         return bits_per_character(model, splits)
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return a text that the model wrote, after a beginning from the development part."""
+        """Return the beginning of the development part, and how the model continues it."""
         assert isinstance(model, models.RecurrentLanguageModel)
-        text = sampled(model, splits, SAMPLE, seed=self.seed)
-        return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]
+        return own_text(model, splits, SAMPLE, seed=self.seed)
 
 
 def bits_per_character(model: nn.Module, splits: Splits) -> dict[str, float]:
-    """Return the bits that a character of the test part takes, -log2 p, with two baselines.
+    """Return the mean of -log2 p over the characters of the test part, with two baselines.
 
-    These count in the training part how often a character occurs (order 0), and after which two
-    (order 2, see `clearprop.data.ngram`); a uniform guess takes log2 of the number of characters.
+    The baselines count in the training part how often a character occurs (order 0), and how often
+    it follows two others (order 2, see `clearprop.data.ngram`). A uniform guess needs log2 of the
+    number of characters.
     """
     if splits.test is None:
         return {}
-    nats = evaluate(model, splits.test, LOSS, splits.preprocessor).objective
+    nats = evaluate(model, splits.test, "sequence_cross_entropy", splits.preprocessor).objective
     return {
         "bits per character": nats / math.log(2),
         "bits by counting, order 2": counted_bits(splits.train, splits.test, order=2),
@@ -100,26 +96,25 @@ def bits_per_character(model: nn.Module, splits: Splits) -> dict[str, float]:
     }
 
 
-def sampled(
+def own_text(
     model: LanguageModel[State],
     splits: Splits,
     length: int,
     *,
     prompt: int = 20,
     seed: int = 0,
-    temperature: float = TEMPERATURE,
-) -> str:
-    """Return a text: the beginning of the held-out part, and what a model wrote after it.
+) -> list[str]:
+    """Return lines of text: the beginning of the held-out part, and how a model continues it.
 
     Args:
-        model: a `models.generation.LanguageModel`, trained.
-        splits: whose vocabulary it knows.
-        length: characters to write.
-        prompt: characters to begin with.
-        seed: of the draws.
-        temperature: below 1 the likely characters are drawn more often than the model says.
+        model: trained.
+        splits: the data of its run.
+        length: number of characters to write.
+        prompt: number of characters at the beginning.
+        seed: of the random draws.
     """
     part = splits.dev or splits.train
     begun = jnp.asarray(part.inputs[:1, :prompt])
-    tokens = generate(model, begun, length, seed=seed, temperature=temperature)
-    return splits.preprocessor.vocabularies[INPUTS].decode(np.asarray(tokens[0]))
+    tokens = generate(model, begun, length, seed=seed, temperature=TEMPERATURE)
+    text = splits.preprocessor.vocabularies[INPUTS].decode(np.asarray(tokens[0]))
+    return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]

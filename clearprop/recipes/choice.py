@@ -1,79 +1,80 @@
-"""Which data a recipe trains on: a name or a path, or the best real set that is at hand."""
+"""The data of a recipe: a name or a path, or the best real data set that is available."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
 from clearprop import data
 from clearprop.data import Dataset, Splits
 from clearprop.data.mnist import IDX_SETS, at_hand
 from clearprop.data.truth_tables import GATES
 from clearprop.errors import DataError
-from clearprop.recipes.configuration import Configuration, Names, OrNone
-
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Size = Annotated[int, Field(ge=1)]
+from clearprop.recipes.configuration import (
+    Configuration,
+    Fraction,
+    Names,
+    OptionalCount,
+    OptionalName,
+    OrNone,
+)
 
 NOT_FETCHED = "could not be downloaded"
-"""How the message of a set ends that is nowhere here and could not be fetched either."""
+"""The end of the error message for a data set that is not stored and cannot be downloaded."""
 
 
 class DataSource(Configuration):
-    """What to load.
+    """Which data to load.
 
     Attributes:
-        name: a name that ``clearprop data list`` shows, a file or a folder; None takes the
-            recipe's own.
+        name: a name of ``clearprop data list``, a file or a folder; none takes that of the recipe.
         target: tables: the column to predict.
-        task: tables and arrays: "classification" or "regression", where the guess is wrong.
+        task: tables and arrays: "classification" or "regression", if the guess is wrong.
         ignore: tables: columns to leave out.
-        categorical: tables: columns to take as categories.
-        numeric: tables: columns to take as numbers.
-        folder: MNIST and Fashion-MNIST: where the files are.
-        size: folders of pictures: height and width to stretch to.
+        categorical: tables: columns to read as categories.
+        numeric: tables: columns to read as numbers.
+        folder: MNIST and Fashion-MNIST: the folder of the files.
+        size: folders of pictures: height and width after scaling.
         channels: folders of pictures: 1 for gray, 3 for color.
         sequence_length: texts: characters in a window, or words of a labelled or tagged text.
-        stride: texts: characters from the beginning of a window to the next one's.
-        window: series: values in a window; with it a table's target column is taken as a series.
-        horizon: series: values to predict.
-        text: tables: the column of texts, from which to predict the target.
-        tags: .txt and .tsv files: true reads a word and its tag a line.
-        limit: cmudict and digit-captions: how many examples to take.
+        stride: texts: characters from the start of one window to the start of the next.
+        window: series: values in a window; a table's target column is then read as a series.
+        horizon: series: number of values to predict.
+        text: tables: the column of texts that predict the target.
+        tags: .txt and .tsv files: true reads a word and its tag in each line.
+        limit: cmudict and digit-captions: number of examples to take.
         stress: cmudict: true distinguishes vowels by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
     """
 
-    name: Annotated[str | None, OrNone] = None
-    target: Annotated[str | None, OrNone] = None
+    name: OptionalName = None
+    target: OptionalName = None
     task: Annotated[Literal["classification", "regression"] | None, OrNone] = None
     ignore: Names = ()
     categorical: Names = ()
     numeric: Names = ()
-    folder: Annotated[str | None, OrNone] = None
-    size: Annotated[Size | None, OrNone] = None
+    folder: OptionalName = None
+    size: OptionalCount = None
     channels: Annotated[Literal[1, 3] | None, OrNone] = None
-    sequence_length: Annotated[Size | None, OrNone] = None
-    stride: Annotated[Size | None, OrNone] = None
-    window: Annotated[Size | None, OrNone] = None
-    horizon: Annotated[Size | None, OrNone] = None
-    text: Annotated[str | None, OrNone] = None
+    sequence_length: OptionalCount = None
+    stride: OptionalCount = None
+    window: OptionalCount = None
+    horizon: OptionalCount = None
+    text: OptionalName = None
     tags: Annotated[bool | None, OrNone] = None
-    limit: Annotated[Size | None, OrNone] = None
+    limit: OptionalCount = None
     stress: Annotated[bool | None, OrNone] = None
     pronunciations: Annotated[Literal["first", "all"] | None, OrNone] = None
 
     def load(self, preferred: Sequence[str]) -> tuple[Dataset, str]:
-        """Return the data set, and a line that says which it is and why.
+        """Return the data set, and a line that describes it.
 
         Args:
-            preferred: the names to try, the best first, where none is chosen.
+            preferred: the names to try, the best first, if no name is given.
 
         Raises:
-            ConfigurationError: an unknown name, or an option that this kind of data does not have.
-            DataError: a file is missing or damaged, or none of the preferred sets is at hand.
+            ConfigurationError: a name is unknown, or this kind of data does not have an option.
+            DataError: a file is missing or damaged, or no preferred data set is available.
         """
         if self.name is not None:
             dataset = self._loaded(self.name)
@@ -87,13 +88,13 @@ class DataSource(Configuration):
                     raise
                 missing.append(name)
                 continue
-            passed = preferred[: preferred.index(name)]
-            without = f"; {' and '.join(passed)} not at hand" if passed else ""
+            better = preferred[: preferred.index(name)]
+            without = f"; {' and '.join(better)} not at hand" if better else ""
             return dataset, f"{described(dataset)}{without}"
         raise DataError(
-            "none of the data sets of this recipe is at hand",
+            "no data set of this recipe is available",
             given=", ".join(missing),
-            fix="name another: --data",
+            fix="choose another: --data",
         )
 
     def _loaded(self, name: str) -> Dataset:
@@ -106,27 +107,27 @@ class DataSource(Configuration):
 
 
 class DataChoice(DataSource):
-    """What to load, and what to hold out of it.
+    """Which data to load, and which fraction to hold out.
 
     Attributes:
-        dev: fraction for the evaluation while training.
-        test: fraction for the evaluation at the end, where the set has no official test part.
+        dev: fraction for the evaluation during training.
+        test: fraction for the evaluation at the end, if the data set has no official test part.
     """
 
     dev: Fraction = 0.1
     test: Fraction = 0.1
 
     def split(self, dataset: Dataset, seed: int) -> Splits:
-        """Return training, development and test part; of a truth table all is for training."""
+        """Return training, development and test part; a truth table is all training part."""
         if dataset.name in GATES:
             return dataset.split(dev=0, test=0, seed=seed)
         return dataset.split(dev=self.dev, test=self.test, seed=seed)
 
 
 def _at_hand_first(names: Sequence[str]) -> list[str]:
-    """Return the sets that need no download, then the others: the best of these, and bundled ones.
+    """Return the stored sets, then the best set that needs a download, then the bundled sets.
 
-    A machine without a network waits for one download that fails, not for each in turn.
+    So a machine without a network waits for only one failing download.
     """
     ready = [name for name in names if name not in IDX_SETS or at_hand(IDX_SETS[name])]
     fetched = [name for name in names if name not in ready]

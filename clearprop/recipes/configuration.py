@@ -1,53 +1,81 @@
-"""Typed configuration that says clearly what is wrong with a value."""
+"""Typed configuration with clear errors for wrong values."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Self, get_args
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from clearprop.errors import ClearpropError, ConfigurationError, unknown_name
 
+T = TypeVar("T")
 
-def _listed(value: Any) -> Any:
+
+def split_list(value: T, brackets: str = "[]() ") -> T | list[str]:
+    """Return the parts of a text ``a,b``, without brackets around it; any other value unchanged."""
     if not isinstance(value, str):
         return value
-    return [part.strip() for part in value.strip("[]() ").split(",") if part.strip()]
+    return [part.strip() for part in value.strip(brackets).split(",") if part.strip()]
 
 
 def _or_none(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-"""Names; ``a,b`` on the command line."""
+Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
+"""Several names, ``a,b`` on the command line."""
 
-Listed = BeforeValidator(_listed)
-"""Takes ``a,b`` as a list."""
+Listed = BeforeValidator(split_list)
+"""Reads ``a,b`` as a list."""
 
 OrNone = BeforeValidator(_or_none)
-"""Takes ``none`` as None."""
+"""Reads ``none`` as None."""
+
+
+Count = Annotated[int, Field(ge=1)]
+OptionalCount = Annotated[Count | None, OrNone]
+OptionalName = Annotated[str | None, OrNone]
+Rate = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def one_of(kind: str, names: Callable[[], Iterable[str]]) -> AfterValidator:
+    """Return a check that a value is a known name; its error suggests the nearest one.
+
+    Args:
+        kind: what the names are for, such as "optimizer".
+        names: returns the known names.
+    """
+
+    def check(name: str) -> str:
+        if name not in names():
+            raise unknown_name(kind, name, names())
+        return name
+
+    return AfterValidator(check)
 
 
 class Configuration(BaseModel):
-    """A set of typed values that cannot be changed; a key that it does not know is an error."""
+    """A set of typed values that cannot be changed; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def of(cls, values: Mapping[str, object], where: str | None = None) -> Self:
-        """Return the configuration with these values; numbers may come as text.
+        """Return the configuration with these values; numbers may be given as text.
 
         Args:
-            values: by key; those of a group as a mapping of their own.
-            where: what an error names as the place.
+            values: by key; the values of a group are a mapping.
+            where: the place, for an error.
 
         Raises:
-            ConfigurationError: an unknown key (the nearest known one is suggested), or a value of
-                the wrong type or out of its range; the key is named.
+            ConfigurationError: a key is unknown (the nearest is suggested), or a value has the
+                wrong type or is out of range.
         """
         try:
             return cls.model_validate(dict(values))
@@ -59,7 +87,7 @@ def assigned(assignments: Iterable[str]) -> dict[str, object]:
     """Return ``key=value`` texts as nested values: ``data.name=iris`` goes into the group ``data``.
 
     Raises:
-        ConfigurationError: a text is no assignment, or a key is given twice.
+        ConfigurationError: a text is not an assignment, or a key is given twice.
 
     >>> assigned(["epochs=3", "data.name=iris"])
     {'epochs': '3', 'data': {'name': 'iris'}}
@@ -70,7 +98,7 @@ def assigned(assignments: Iterable[str]) -> dict[str, object]:
         *groups, last = key.strip().split(".")
         if not equals or not last:
             raise ConfigurationError(
-                "this is no assignment", where="--set", given=text, expected="key=value"
+                "this is not an assignment", where="--set", given=text, expected="key=value"
             )
         inner = values
         for group in groups:
@@ -84,7 +112,7 @@ def assigned(assignments: Iterable[str]) -> dict[str, object]:
 
 
 def keys_of(kind: type[BaseModel], prefix: str = "") -> list[str]:
-    """Return every key of a configuration, those of its groups with a dot.
+    """Return every key of a configuration; a key of a group has a dot.
 
     >>> from clearprop.recipes import find_recipe
     >>> keys_of(find_recipe("xor"))[:2]
@@ -98,9 +126,9 @@ def keys_of(kind: type[BaseModel], prefix: str = "") -> list[str]:
 
 
 def explained(kind: type[BaseModel], prefix: str = "") -> dict[str, str]:
-    """Return what each key means, as the docstrings of the class and its bases say it.
+    """Return the meaning of each key, from the docstrings of the class and its bases.
 
-    Their section ``Attributes:`` is the one place where a key is explained; the nearest class wins.
+    The text comes from the section ``Attributes:``; that of the nearest class is used.
 
     >>> from clearprop.recipes import find_recipe
     >>> explained(find_recipe("xor"))["hidden_size"]
@@ -138,7 +166,7 @@ def _group(annotation: Any) -> type[BaseModel] | None:
 
 
 def _explained(kind: type[BaseModel], error: ValidationError, where: str | None) -> ClearpropError:
-    # Of several faults the unknown key comes first: it may be the reason for the others.
+    # An unknown key comes first, because it may be the reason for the other faults.
     faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     fault = faults[0]
     if isinstance(cause := fault.get("ctx", {}).get("error"), ClearpropError):

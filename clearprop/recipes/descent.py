@@ -13,86 +13,74 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from clearprop import optim
 from clearprop.autodiff import check_gradients, value_and_grad
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.errors import ConfigurationError
 from clearprop.glass.style import INK, Drawing, axes_grid, canvas, drawn, line, marked_line
-from clearprop.recipes.configuration import Listed, OrNone
-from clearprop.recipes.recipe import Count, Rate, Share
+from clearprop.recipes.columns import aligned
+from clearprop.recipes.configuration import Count, Listed, OrNone, PositiveFraction, Rate, one_of
+from clearprop.recipes.recipe import OptimizerName
 from clearprop.recipes.study import Findings, Study
 from clearprop.recipes.surfaces import SURFACES, Height, Surface, find_surface
 
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""What each rule is tried with where no rate is given."""
+"""The learning rates to try for each optimizer, unless a rate is given."""
 SIDE = 160
-
-
-def _known(name: str) -> str:
-    if name not in SURFACES:
-        raise unknown_name("surface", name, SURFACES)
-    return name
-
-
-def _known_rules(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if name not in optim.optimizer_names():
-            raise unknown_name("learning rule", name, optim.optimizer_names())
-    return names
 
 
 @dataclass(frozen=True, eq=False)
 class Trail:
-    """The way of one rule down a surface.
+    """The path of one optimizer down a surface.
 
     Attributes:
-        rule: name of the optimizer.
+        optimizer: its name.
         rate: its learning rate.
-        points: the start and where each step led, (T + 1, D).
-        heights: there, (T + 1,).
+        points: the start and the weights after each step, (T + 1, D).
+        heights: the height at each point, (T + 1,).
     """
 
-    rule: str
+    optimizer: str
     rate: float
     points: NDArray[np.float64]
     heights: NDArray[np.float64]
 
     def steps_to(self, height: float) -> int | None:
-        """Return the first step from which on it stays so low or lower; None where it does not."""
+        """Return the step from which the path stays at or below a height; None if it does not."""
         above = np.flatnonzero(~(self.heights <= height))
         arrived = int(above[-1]) + 1 if len(above) else 0
         return arrived if arrived < len(self.heights) else None
 
 
 class DescentStudy(Study):
-    """Gradient descent and every other optimizer on one surface, from one start.
+    """Compare gradient descent and every other optimizer on one surface, from one start.
 
     The surfaces are parabola (one weight, the lecture's x^2 + 3), ravine, rosenbrock, beale,
-    saddle, and diabetes, the loss of two weights on real data. In Python `descend` takes any
+    saddle, and diabetes (the loss of two weights on real data). In Python `descend` takes any
     function.
 
     Attributes:
         surface: parabola, ravine, rosenbrock, beale, saddle or diabetes.
-        rules: names of optimizers; all of them unless some are given.
-        learning_rate: for all rules; none tries ten rates and takes each rule's best.
-        start: where to begin, one number a weight; the surface's own unless given.
-        steps: how many to take.
-        tolerance: the fraction of the start's height that may be left on arrival.
+        rules: names of optimizers; by default all of them.
+        learning_rate: for all optimizers; none tries ten rates and takes the best for each.
+        start: one number for each weight; by default that of the surface.
+        steps: number of steps.
+        tolerance: a path arrives when at most this fraction of its height at the start is left.
 
     >>> DescentStudy.of({"surface": "ravine", "rules": "sgd,adam", "start": "-4,1"}).start
     (-4.0, 1.0)
     """
 
-    surface: Annotated[str, AfterValidator(_known)] = "ravine"
-    rules: Annotated[tuple[str, ...], Listed, AfterValidator(_known_rules)] = ()
+    surface: Annotated[str, one_of("surface", SURFACES.keys)] = "ravine"
+    rules: Annotated[tuple[OptimizerName, ...], Listed] = ()
     learning_rate: Annotated[Rate | None, OrNone] = None
     start: Annotated[tuple[float, ...], Listed] = ()
     steps: Annotated[Count, Field(le=100_000)] = 300
-    tolerance: Share = 0.01
+    tolerance: PositiveFraction = 0.01
 
     def carry_out(self, progress: bool = True) -> Findings:
-        """Descend with each rule; return the table of steps and the pictures."""
+        """Descend with each optimizer; return the table of steps and the drawings."""
         surface = find_surface(self.surface)
         return compare(
             surface,
@@ -106,75 +94,75 @@ class DescentStudy(Study):
 
 def compare(
     surface: Surface,
-    rules: Sequence[str],
+    optimizers: Sequence[str],
     *,
     start: Sequence[float] | None = None,
     rates: Sequence[float] = RATES,
     steps: int = 300,
     tolerance: float = 0.01,
 ) -> Findings:
-    """Descend a surface with several rules, each at the rate of these that brings it down soonest.
+    """Descend a surface with several optimizers, each at the rate that arrives first.
 
     Args:
-        surface: one of `find_surface`, or a `Surface` of a function of one's own.
-        rules: names of optimizers.
-        start: where to begin; None takes the surface's own.
-        rates: to choose from.
+        surface: from `find_surface`, or a `Surface` of your own function.
+        optimizers: their names.
+        start: D numbers; None takes the start of the surface.
+        rates: learning rates to choose from.
         steps: T.
-        tolerance: the fraction of the start's height that may be left on arrival.
+        tolerance: a path arrives when at most this fraction of its height at the start is left.
 
     Raises:
-        ConfigurationError: the start has not one number for each weight of the surface.
+        ConfigurationError: the start does not have one number for each weight.
     """
     begin = tuple(surface.start if start is None else start)
     if len(begin) != len(surface.low):
         raise ConfigurationError(
-            "the start has not one number for each weight",
+            "the start needs one number for each weight",
             where=surface.name,
             given=", ".join(f"{x:g}" for x in begin),
             expected=f"{len(surface.low)}",
         )
     trails = []
     goal = 0.0
-    for rule in rules:
-        tried = descend(surface.height, begin, rule, rates, steps)
+    for optimizer in optimizers:
+        tried = descend(surface.height, begin, optimizer, rates, steps)
         goal = surface.lowest + tolerance * (float(tried[0].heights[0]) - surface.lowest)
         trails.append(min(tried, key=lambda trail: _merit(trail, goal)))
     measures = {}
     for trail in trails:
         arrived = trail.steps_to(goal)
         if arrived is not None:
-            measures[f"{trail.rule}: steps"] = float(arrived)
-        measures[f"{trail.rule}: height"] = float(trail.heights[-1])
+            measures[f"{trail.optimizer}: steps"] = float(arrived)
+        measures[f"{trail.optimizer}: height"] = float(trail.heights[-1])
     lines = [
         f"{surface.name}: {surface.equation}",
-        *_checked(surface, begin),
+        _gradient_line(surface, begin),
         "",
         *_table(trails, goal, tolerance, len(rates) > 1),
     ]
-    paths = _over_line if len(begin) == 1 else _over_plane
+    paths = _on_curve if len(begin) == 1 else _on_contours
     return Findings(lines, measures, [paths(surface, trails), _by_step(surface, trails)])
 
 
 def descend(
-    function: Height, start: Sequence[float], rule: str, rates: Sequence[float], steps: int
+    function: Height, start: Sequence[float], optimizer: str, rates: Sequence[float], steps: int
 ) -> list[Trail]:
     """Return the path of one optimizer down a function, for each of several rates.
 
-    w <- w + update, where the optimizer computes the update from the gradient of back-propagation.
+    w <- w + update; the optimizer computes the update from the gradient of back-propagation.
 
     Args:
         function: w (D,) -> a scalar, built from clearprop operations.
         start: D numbers.
-        rule: name of an optimizer.
-        rates: learning rates; a constant rate only scales a rule's updates.
+        optimizer: its name.
+        rates: learning rates; a constant rate only scales the updates.
         steps: T.
 
     >>> (trail,) = descend(lambda w: w[0] ** 2 + 3, (5.0,), "sgd", (0.1,), 2)
     >>> trail.points[:, 0].round(4).tolist(), trail.heights.round(4).tolist()
     ([5.0, 4.0, 3.2], [28.0, 19.0, 13.24])
     """
-    made = optim.create(rule, learning_rate=1.0)
+    made = optim.create(optimizer, learning_rate=1.0)
 
     def along(rate: Any) -> Any:
         def step(carry: Any, _: None) -> Any:
@@ -182,7 +170,7 @@ def descend(
             value, gradient = value_and_grad(function)(w)
             updates, state = made.update({"w": gradient}, state, {"w": w})
             moved = w + rate * updates["w"]
-            # Where it runs away it stays, so that no path is full of numbers that are none.
+            # A path that diverges stops, so that it never holds NaN.
             kept = jnp.where(jnp.isfinite(moved) & (jnp.abs(moved) < 1e6), moved, w)
             return (kept, state), (w, value)
 
@@ -194,7 +182,7 @@ def descend(
 
     points, heights = jax.jit(jax.vmap(along))(jnp.asarray(rates, jnp.float32))
     return [
-        Trail(rule, float(rate), np.asarray(p, np.float64), np.asarray(h, np.float64))
+        Trail(optimizer, float(rate), np.asarray(p, np.float64), np.asarray(h, np.float64))
         for rate, p, h in zip(rates, points, heights, strict=True)
     ]
 
@@ -205,8 +193,8 @@ def _merit(trail: Trail, goal: float) -> tuple[float, float]:
     return (np.inf if arrived is None else arrived), (last if np.isfinite(last) else np.inf)
 
 
-def _checked(surface: Surface, start: tuple[float, ...]) -> list[str]:
-    """Return the gradient at the start, by the tape and by small steps, as lines."""
+def _gradient_line(surface: Surface, start: tuple[float, ...]) -> str:
+    """Return a line with the gradient at the start, by the tape and by small steps."""
     found = check_gradients(
         surface.height, jnp.asarray(start, jnp.float32), order=1, tolerance=np.inf
     )
@@ -215,27 +203,28 @@ def _checked(surface: Surface, start: tuple[float, ...]) -> list[str]:
     small = ", ".join(f"{check.numeric:.6g}" for check in found)
     worst = max(check.error for check in found)
     place = ", ".join(f"{x:g}" for x in start)
-    return [
+    return (
         f"gradient at ({place}) by the tape ({tape}), by small steps ({small}): "
-        f"they differ by {worst:.0e}"
-    ]
+        f"difference {worst:.0e}"
+    )
 
 
 def _table(trails: list[Trail], goal: float, tolerance: float, chosen: bool) -> list[str]:
-    head = ("rule", "best rate" if chosen else "rate", "steps", "height at the end")
-    rows = [head]
+    rows = [("optimizer", "best rate" if chosen else "rate", "steps", "height at the end")]
     for trail in sorted(trails, key=lambda trail: _merit(trail, goal)):
         arrived = trail.steps_to(goal)
-        last = f"{trail.heights[-1]:.4g}"
-        rows.append((trail.rule, f"{trail.rate:g}", "-" if arrived is None else f"{arrived}", last))
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    until = f"steps: until {100 * tolerance:g} % of the start's height above the lowest point is"
-    return [*(text.rstrip() for text in lines), "", f"{until} left for good: {goal:.4g} or less"]
+        steps = "-" if arrived is None else f"{arrived}"
+        rows.append((trail.optimizer, f"{trail.rate:g}", steps, f"{trail.heights[-1]:.4g}"))
+    return [
+        *aligned(rows),
+        "",
+        f"steps: until the height above the lowest point stays at or below {100 * tolerance:g} % "
+        f"of its value at the start: {goal:.4g} or less",
+    ]
 
 
 @drawn
-def _over_line(surface: Surface, trails: list[Trail]) -> Drawing:
+def _on_curve(surface: Surface, trails: list[Trail]) -> Drawing:
     columns = min(4, len(trails))
     rows = -(-len(trails) // columns)
     figure, panels = axes_grid(rows, columns, width=2.6 * columns + 0.6, height=2.3 * rows + 0.4,
@@ -249,50 +238,53 @@ def _over_line(surface: Surface, trails: list[Trail]) -> Drawing:
         trail = trails[index]
         axes.plot(xs, ys, color=INK, linewidth=1.0)
         axes.plot(trail.points[:, 0], trail.heights, **marked_line(index), alpha=0.8)
-        axes.set(title=f"{trail.rule}, rate {trail.rate:g}",
+        axes.set(title=f"{trail.optimizer}, rate {trail.rate:g}",
                  xlim=(surface.low[0], surface.high[0]),
                  ylim=(min(ys) - 0.05 * np.ptp(ys), max(ys)))  # fmt: skip
     figure.supxlabel(surface.axes[0])
     return Drawing(
         f"Paths down the {surface.name}",
         figure,
-        f"{surface.equation}. Each mark is a step. Too short a step crawls, too long a one leaps "
-        "over the lowest point to the other side.",
+        f"{surface.equation}. Each mark is a step. Short steps are slow; a step that is too "
+        "long jumps over the lowest point to the other side.",
     )
 
 
 @drawn
-def _over_plane(surface: Surface, trails: list[Trail]) -> Drawing:
+def _on_contours(surface: Surface, trails: list[Trail]) -> Drawing:
+    from matplotlib.colors import PowerNorm
+
     figure, axes = canvas(width=7.6, height=5.4)
     across, up = (np.linspace(surface.low[i], surface.high[i], SIDE) for i in range(2))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
     heights = np.asarray(jax.jit(jax.vmap(surface.height))(grid), np.float64).reshape(SIDE, SIDE)
     above = heights - min(surface.lowest, float(heights.min()))
     levels = np.geomspace(max(above.max() * 1e-4, 1e-6), above.max(), 18)
-    axes.contourf(across, up, above, levels=[0, *levels], norm=_by_root(above.max()), alpha=0.55)
+    axes.contourf(
+        across,
+        up,
+        above,
+        levels=[0, *levels],
+        norm=PowerNorm(0.25, vmin=0, vmax=above.max()),
+        alpha=0.55,
+    )
     axes.contour(across, up, above, levels=levels, colors=[INK], linewidths=0.5, alpha=0.5)
     for index, trail in enumerate(trails):
         few = 12 if len(trail.points) > 12 else 1
         axes.plot(*trail.points.T, **marked_line(index), markevery=few, linewidth=1.6,
-                  label=f"{trail.rule}, {trail.rate:g}")  # fmt: skip
+                  label=f"{trail.optimizer}, {trail.rate:g}")  # fmt: skip
     axes.plot(*trails[0].points[0], "*", color="white", markeredgecolor=INK, markersize=15)
     axes.set(xlim=(surface.low[0], surface.high[0]), ylim=(surface.low[1], surface.high[1]),
              xlabel=surface.axes[0], ylabel=surface.axes[1])  # fmt: skip
     axes.grid(visible=False)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="rule, rate")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="optimizer, rate")
     return Drawing(
         f"Paths down the {surface.name}",
         figure,
-        f"{surface.equation}. All begin at the star; a mark stands at every twelfth step. Plain "
-        "descent goes across the lines of equal height, momentum overshoots, and the adaptive "
-        "rules measure their steps for each weight.",
+        f"{surface.equation}. All paths start at the star; a mark shows every twelfth step. Plain "
+        "descent crosses the lines of equal height at a right angle, momentum overshoots, and the "
+        "adaptive optimizers choose the size of a step for each weight.",
     )
-
-
-def _by_root(most: float) -> Any:
-    from matplotlib.colors import PowerNorm
-
-    return PowerNorm(0.25, vmin=0, vmax=most)
 
 
 @drawn
@@ -300,7 +292,7 @@ def _by_step(surface: Surface, trails: list[Trail]) -> Drawing:
     figure, axes = canvas(width=6.8, height=4.0)
     for index, trail in enumerate(trails):
         above = np.maximum(trail.heights - surface.lowest, 1e-12)
-        axes.plot(above, **line(index), label=trail.rule)
+        axes.plot(above, **line(index), label=trail.optimizer)
     start = max(float(trails[0].heights[0]) - surface.lowest, 1e-9)
     axes.set(yscale="log", ylim=(start * 1e-6, start * 10), xlabel="step",
              ylabel="height above the lowest point")  # fmt: skip
@@ -308,5 +300,5 @@ def _by_step(surface: Surface, trails: list[Trail]) -> Drawing:
     return Drawing(
         f"Height by step on the {surface.name}",
         figure,
-        "A straight line downwards loses the same fraction of its height in every step.",
+        "On a falling straight line every step reduces the height by the same fraction.",
     )

@@ -1,4 +1,4 @@
-"""How far written-down sequences are from what they should be: edit distances and error rates."""
+"""Edit distances and error rates of predicted sequences."""
 
 from __future__ import annotations
 
@@ -33,12 +33,10 @@ def token_error_rate(
 ) -> float:
     """Return the edits that all predictions need, divided by the number of reference tokens.
 
-    The rate can exceed 1.
-
-    Of phonemes it is the phoneme error rate, of words the word error rate.
+    The rate can exceed 1. For phonemes it is the phoneme error rate, for words the word error rate.
 
     Raises:
-        ConfigurationError: there are not as many predictions as references, or nothing is wanted.
+        ConfigurationError: the numbers of predictions and references differ, or there is no token.
 
     >>> token_error_rate(["ab", "xd"], ["abc", "cd"])
     0.4
@@ -46,24 +44,24 @@ def token_error_rate(
     _check_numbers(given, wanted)
     total = sum(len(reference) for reference in wanted)
     if not total:
-        raise ConfigurationError("an error rate needs something that was wanted", given="no tokens")
+        raise ConfigurationError("an error rate needs a reference token", given="no tokens")
     return sum(map(edit_distance, given, wanted)) / total
 
 
 def sequence_error_rate(
     given: Sequence[Sequence[Hashable]], wanted: Sequence[Sequence[Hashable]]
 ) -> float:
-    """Return the fraction of predictions that are not right from the first token to the last.
+    """Return the fraction of predictions with at least one wrong token.
 
     Raises:
-        ConfigurationError: there are not as many predictions as references, or none.
+        ConfigurationError: the numbers of predictions and references differ, or there are none.
 
     >>> sequence_error_rate(["ab", "cd"], ["abc", "cd"])
     0.5
     """
     _check_numbers(given, wanted)
     if not wanted:
-        raise ConfigurationError("an error rate needs something that was wanted", given="no answer")
+        raise ConfigurationError("an error rate needs a reference", given="no references")
     wrong = sum(list(mine) != list(right) for mine, right in zip(given, wanted, strict=True))
     return wrong / len(wanted)
 
@@ -71,6 +69,6 @@ def sequence_error_rate(
 def _check_numbers(given: Sequence[object], wanted: Sequence[object]) -> None:
     if len(given) != len(wanted):
         raise ConfigurationError(
-            "there is not one answer a reference",
-            given=f"{len(given)} answers, {len(wanted)} references",
+            "the numbers of predictions and references differ",
+            given=f"{len(given)} predictions, {len(wanted)} references",
         )

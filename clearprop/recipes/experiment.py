@@ -17,10 +17,10 @@ from clearprop.training import Evaluation, Event, FitConfig, Run, evaluate, open
 from clearprop.training.training_data import Split
 
 RECIPE = "recipe"
-"""The note in a run's configuration that says which recipe it is, with which values."""
+"""The key in a run's notes under which its recipe stands: the name and the values."""
 
 OWN_ERRORS = ("training error", "development error", "test error")
-"""Of the final numbers of a run, the errors of its loss."""
+"""The final numbers of a run that are errors of its loss."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -34,14 +34,14 @@ class RunOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A recipe with its data at hand.
+    """A recipe with its data.
 
     Attributes:
         name: of the recipe.
-        recipe: its configuration, settled for this data.
-        dataset: as the recipe takes it.
-        splits: its parts.
-        data_line: which data that is, and why, in words.
+        recipe: its configuration, with all values filled in for this data.
+        dataset: the whole data set.
+        splits: its three parts.
+        data_line: a line that describes the data.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Experiment:
 
     @property
     def outputs(self) -> int:
-        """How many classes there are, or numbers to predict."""
+        """Number of classes, or of values to predict."""
         if self.dataset.task == "regression":
             return int(self.dataset.targets.shape[1])
         return len(self.dataset.class_names or ())
@@ -72,36 +72,24 @@ class Experiment:
         """Return the model, without values."""
         return self.recipe.model(self.splits.preprocessor, self.outputs)
 
-    def train(
-        self,
-        folder: Path | str | None = None,
-        *,
-        resume: bool = False,
-        progress: bool = True,
-        on_event: Callable[[Event], None] | None = None,
-    ) -> Run:
+    def train(self, **options: Unpack[RunOptions]) -> Run:
         """Train the model.
 
         Args:
-            folder: where to write the run; None writes nothing.
-            resume: go on with the run in the folder.
-            progress: show a bar on a terminal, else plain lines.
-            on_event: is given every event of the run.
+            options: of `clearprop.training.fit`, such as ``folder``.
 
         Raises:
-            ClearpropError: whatever `clearprop.training.fit` finds wrong.
+            ClearpropError: as raised by `clearprop.training.fit`.
         """
-        return train(
-            self.config(folder=folder, resume=resume, progress=progress, on_event=on_event)
-        )
+        return train(self.config(**options))
 
     def config(self, **options: Unpack[RunOptions]) -> FitConfig:
-        """Return what `clearprop.training.fit` is asked for, with further options of it."""
+        """Return the arguments of `clearprop.training.fit`, with further options."""
         return FitConfig(
             self.model(),
             self.splits,
             loss=self.loss,
-            optimizer=self.recipe.learning_rule(self.steps),
+            optimizer=self.recipe.make_optimizer(self.steps),
             notes={RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}},
             **self.recipe.fit_options(),
             **options,
@@ -110,16 +98,16 @@ class Experiment:
     def fork(
         self, parent: Path, step: int, values: Mapping[str, object], **options: Unpack[RunOptions]
     ) -> Run:
-        """Train on from a state that the run in a folder kept, with other values of the recipe.
+        """Train a copy of a run from one of its snapshots, with other values of the recipe.
 
         Args:
             parent: the folder of a run of this experiment.
-            step: of the state.
-            values: what is changed, by key.
+            step: of the snapshot.
+            values: the changed values, by key.
             options: of `clearprop.training.fit`, such as ``folder``.
 
         Raises:
-            ClearpropError: whatever `clearprop.training.time_machine` finds wrong.
+            ClearpropError: as raised by `clearprop.training.time_machine`.
         """
         return open_run(parent, self.config()).leave(step, self.changed(values).config(**options))
 
@@ -131,7 +119,7 @@ class Experiment:
         """
         if "data" in values:
             raise ConfigurationError(
-                "a fork goes on with the data of its parent", given="other values of data"
+                "a fork uses the data of its parent", given="other values of data"
             )
         whole = {**self.recipe.model_dump(mode="json"), **values}
         return replace(self, recipe=type(self.recipe).of(whole, where=self.name))
@@ -139,7 +127,7 @@ class Experiment:
     def numbers(self, run: Run) -> dict[str, float]:
         """Return the final objective and errors of a run by name.
 
-        Where the best weights were kept, those of the curves are of their epoch.
+        If the run kept the best weights, the numbers are those of their epoch.
         """
         found: dict[str, float] = {}
         history = run.history
@@ -149,15 +137,15 @@ class Experiment:
             found["training error"] = float(history.training_error[last])
             if self.splits.dev is not None:
                 found["development error"] = float(history.development_error[last])
-        judged = self.judge(run.model, self.splits.test)
-        if judged is not None:
-            found["test error"] = judged.error
-            if judged.accuracy is not None:
-                found["test accuracy"] = judged.accuracy
+        result = self.evaluate(run.model, self.splits.test)
+        if result is not None:
+            found["test error"] = result.error
+            if result.accuracy is not None:
+                found["test accuracy"] = result.accuracy
         return found
 
-    def judge(self, model: nn.Module, part: Dataset | None) -> Evaluation | None:
-        """Return how a model does on a part of the data, or None where there is no such part."""
+    def evaluate(self, model: nn.Module, part: Dataset | None) -> Evaluation | None:
+        """Return the evaluation of a model on a part of the data, or None without that part."""
         if part is None:
             return None
         return evaluate(model, part, self.loss, self.splits.preprocessor)
@@ -168,7 +156,7 @@ def prepare(name: str, values: Mapping[str, object] | None = None) -> Experiment
 
     Args:
         name: of the recipe.
-        values: configuration by key; those of ``data`` as a mapping of their own.
+        values: configuration by key; the values of ``data`` are a mapping.
 
     Raises:
         ConfigurationError: an unknown recipe or key, or a value that cannot be used.
@@ -189,12 +177,12 @@ def of_one_run(name: str) -> type[Recipe]:
     """Return a recipe by name.
 
     Raises:
-        ConfigurationError: there is none of that name, or it is a study and has no one model.
+        ConfigurationError: there is no recipe of that name, or it is a study.
     """
     kind = find_recipe(name)
     if issubclass(kind, Study):
         raise ConfigurationError(
-            f"{name} is a study, of several runs or of none, and has no one model",
+            f"{name} is a study: it has no single model",
             fix=f"clearprop train {name}",
         )
     return kind
@@ -204,11 +192,11 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
     """Return the experiment that a run's configuration describes, with the same data and split.
 
     Args:
-        config: what `clearprop.training.read_run` gives.
+        config: as `clearprop.training.read_run` returns it.
         where: the run folder, for messages.
 
     Raises:
-        RunError: the run was not started by a recipe, or its data is no longer what it was.
+        RunError: no recipe started the run, or its data has changed.
     """
     name, values = recipe_of(config, where)
     experiment = prepare(name, values)
@@ -218,11 +206,11 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
     now = Split(train.name, train.inputs, train.targets, train).fingerprint()
     if before is not None and before != now:
         raise RunError(
-            "the data is no longer what the run was trained on",
+            "the data has changed since the run was trained",
             where=where,
             given=experiment.data_line,
             expected=f"{asked.get('examples')} training examples of {asked.get('name')}, unchanged",
-            fix="put the data back as it was; to evaluate the model on other data: "
+            fix="restore the data; to evaluate the model on other data: "
             "clearprop evaluate RUN --data FILE",
         )
     return experiment
@@ -237,14 +225,14 @@ def recipe_of(config: Mapping[str, object], where: str) -> tuple[str, dict[str, 
     """Return name and values of the recipe that a run's configuration describes.
 
     Raises:
-        RunError: the run was not started by a recipe.
+        RunError: no recipe started the run.
     """
     note = _section(_section(config, "notes"), RECIPE)
     if note.get("name") not in RECIPES:
         raise RunError(
-            "this run was not started by a recipe, so its data and model are not known here",
+            "no recipe started this run, so its data and its model are not known here",
             where=where,
-            fix="go on with it in Python: cp.fit(..., folder=..., resume=True)",
+            fix="continue it in Python: cp.fit(..., folder=..., resume=True)",
         )
     return str(note["name"]), dict(_section(note, "values"))
 

@@ -1,40 +1,40 @@
-"""The recipe ``forecast``: what comes next in a series, compared with two naive forecasts.
+"""The recipe ``forecast``: predict a series, and compare with two naive forecasts.
 
 Shape letters: N windows, T values in a window, P values to predict.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.series import SERIES, WINDOW
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, line
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.recipe import Chosen, Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.configuration import Count, Fraction, OptionalCount, Rate
+from clearprop.recipes.recipe import NetworkRecipe, ScheduleName
 from clearprop.training import History, predict
 
 
 class ForecastRecipe(NetworkRecipe):
-    """A network with a memory reads a window of a series and says what comes next.
+    """A network with a memory reads a window of a series and predicts the next values.
 
-    The parts of the data are stretches of time, one after another: training, development, test. On
-    the last one the root mean square error stands beside that of persistence, which says that all
-    stays as it was last, and of the seasonal-naive forecast, which says what was a season ago.
+    The three parts of the data follow each other in time: training, development, test. The root
+    mean square error on the test part is compared with that of persistence, which repeats the last
+    value, and of the seasonal-naive forecast, which repeats the last season.
 
     A series of your own is a column of a table in time order:
     ``--data sales.csv --set data.target=sold season=12``.
 
     Attributes:
         network: "time-delay", "fsmn", "rnn", "higher-order", "lstm" or "gru".
-        hidden_size: units of it.
-        season: after how many values the series comes round; none for what is known of it.
+        hidden_size: number of hidden units.
+        season: the number of values after which the series repeats; none takes the known season of
+            the data set.
 
     >>> ForecastRecipe.of({"network": "lstm"}).network
     'lstm'
@@ -44,25 +44,23 @@ class ForecastRecipe(NetworkRecipe):
 
     network: Literal["time-delay", "fsmn", "rnn", "higher-order", "lstm", "gru"] = "time-delay"
     hidden_size: Count = 16
-    season: Annotated[Annotated[int, Field(ge=1)] | None, OrNone] = None
+    season: OptionalCount = None
     learning_rate: Rate = 0.003
     schedule: ScheduleName = "cosine"
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    patience: Chosen = 25
+    weight_decay: Fraction = 0.1
+    patience: OptionalCount = 25
 
     def dataset(self) -> tuple[Dataset, str]:
-        """Return the series in windows, and a line that says which it is."""
-        choice = self.data
-        if choice.target is not None and choice.window is None:
-            choice = choice.model_copy(update={"window": WINDOW})
-        loaded, told = choice.load(self.preferred)
-        return self.adapted(loaded), told
+        """Return the series in windows, and a line that describes it."""
+        if self.data.target is not None and self.data.window is None:
+            return self.loaded(window=WINDOW)
+        return super().dataset()
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set; the recipe is for windows of a series, of a season or more.
+        """Return the data set, which must hold windows of a series, not shorter than a season.
 
         Raises:
-            ConfigurationError: other data, or a season that does not fit into a window.
+            ConfigurationError: the data is not a series, or a season does not fit into a window.
         """
         if dataset.gap is None or dataset.task != "regression":
             raise ConfigurationError(
@@ -93,11 +91,12 @@ class ForecastRecipe(NetworkRecipe):
         )
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
-        """Return the error of the network and of the two forecasts that cost nothing."""
+        """Return the error of the network and of the two naive forecasts on the test part."""
         if splits.test is None:
             return {}
         raw, targets = _raw(splits)
-        season = self._season(splits)
+        known = SERIES.get(splits.train.name) or SERIES.get(self.data.name or "")
+        season = self.season or (known.season if known else None)
         forecasts = {
             "RMSE": _forecast(model, splits),
             "RMSE of persistence": persistence(raw, targets.shape[1]),
@@ -107,28 +106,24 @@ class ForecastRecipe(NetworkRecipe):
         return {name: root_mean_square(y - targets) for name, y in forecasts.items()}
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return whether the network was worth its training."""
+        """Return how much the network is better or worse than each naive forecast."""
         found = self.measures(model, splits)
         if not found:
             return []
         own = found.pop("RMSE")
         better = {name.removeprefix("RMSE of "): 1 - own / rmse for name, rmse in found.items()}
         return [
-            f"error {abs(share):.0%} {'below' if share > 0 else 'above'} that of {name}"
-            for name, share in better.items()
+            f"error {abs(gain):.0%} {'below' if gain > 0 else 'above'} that of {name}"
+            for name, gain in better.items()
         ]
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
-        """Return the forecasts over what came."""
+        """Return a drawing of the forecasts and the true values."""
         return [] if splits.test is None else [draw_forecast(model, splits)]
-
-    def _season(self, splits: Splits) -> int | None:
-        known = SERIES.get(splits.train.name) or SERIES.get(self.data.name or "")
-        return self.season or (known.season if known else None)
 
 
 def persistence(windows: NDArray[np.floating], horizon: int) -> NDArray[np.floating]:
-    """Return the forecast that all stays as it was last: (N, T) windows to (N, P).
+    """Return the forecast that repeats the last value: (N, T) windows to (N, P).
 
     >>> persistence(np.array([[1.0, 2.0, 3.0]]), 2).tolist()
     [[3.0, 3.0]]
@@ -137,7 +132,7 @@ def persistence(windows: NDArray[np.floating], horizon: int) -> NDArray[np.float
 
 
 def seasonal(windows: NDArray[np.floating], horizon: int, season: int) -> NDArray[np.floating]:
-    """Return the forecast that all comes round: (N, T) windows to (N, P), the last season again.
+    """Return the forecast that repeats the last season: (N, T) windows to (N, P).
 
     >>> seasonal(np.array([[1.0, 2.0, 3.0]]), 3, 2).tolist()
     [[2.0, 3.0, 2.0]]
@@ -153,10 +148,10 @@ def root_mean_square(errors: NDArray[np.floating]) -> float:
 
 @drawn
 def draw_forecast(model: nn.Module, splits: Splits) -> Drawing:
-    """Draw over the test part the first value of each forecast, and what came."""
+    """Draw the first value of each forecast for the test part, and the true value."""
     _, targets = _raw(splits)
     figure, axes = canvas(width=7.2, height=3.4)
-    axes.plot(targets[:, 0], label="what came", **line(0))
+    axes.plot(targets[:, 0], label="true value", **line(0))
     axes.plot(_forecast(model, splits)[:, 0], label="forecast", **line(1))
     axes.set_xlabel("window of the test part")
     axes.set_ylabel((splits.train.feature_names or ("value",))[0])
@@ -164,12 +159,12 @@ def draw_forecast(model: nn.Module, splits: Splits) -> Drawing:
     return Drawing(
         "Forecasts of the test part",
         figure,
-        "A forecast that runs one step behind what came is persistence in disguise.",
+        "A forecast that follows the true values one step late is no better than persistence.",
     )
 
 
 def _raw(splits: Splits) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return test windows (N, T) of the first feature and what followed (N, P), as they were."""
+    """Return the unscaled test windows (N, T) of the first feature, and their targets (N, P)."""
     assert splits.test is not None
     preprocessor = splits.preprocessor
     windows = splits.test.inputs[..., 0] * preprocessor.spread[0] + preprocessor.center[0]

@@ -11,30 +11,26 @@ from numpy.typing import NDArray
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
-from clearprop.data.sources import rows_of
 from clearprop.data.texts import read_text
-from clearprop.data.vocabulary import BEGIN, END
+from clearprop.data.vocabulary import BEGIN
 from clearprop.errors import DataError
 from clearprop.glass.drawings.attention import over_tokens
 from clearprop.glass.style import Drawing
-from clearprop.models.transcription import transcribe
-from clearprop.recipes.recipe import Count
-from clearprop.recipes.transcribing import TranscribingRecipe, references, some, spread_rows
+from clearprop.recipes.configuration import Count
+from clearprop.recipes.transcribing import TranscribingRecipe, spread_rows, write
 from clearprop.training import History
 
 WORDS = 30_000
-"""How many words of the dictionary are taken unless it is said: a quarter of them."""
-
-SHOWN = 4
+"""How many words of the dictionary are taken by default: a quarter of them."""
 
 
 class G2PRecipe(TranscribingRecipe):
     """Words of the CMU Pronouncing Dictionary, read letter by letter, written sound by sound.
 
-    Of the dictionary's words some are drawn, once for all, unless ``data.limit`` says how many.
+    By default `WORDS` words of the dictionary are used, always the same; ``data.limit`` changes it.
 
     Attributes:
-        network: "lstm" (reads both ways, writes with attention) or "transformer".
+        network: "lstm" (a bidirectional encoder, a decoder with attention) or "transformer".
         attention: of the LSTM over the letters: "dot" or "additive".
         layers: of the Transformer's encoder, and of its decoder.
         heads: of the Transformer's attention.
@@ -49,6 +45,7 @@ class G2PRecipe(TranscribingRecipe):
     written: ClassVar[str] = "target"
     token: ClassVar[str] = "phoneme"
     whole: ClassVar[str] = "word"
+    examples_shown: ClassVar[int] = 4
 
     network: Literal["lstm", "transformer"] = "lstm"
     attention: Literal["dot", "additive"] = "dot"
@@ -56,10 +53,10 @@ class G2PRecipe(TranscribingRecipe):
     heads: Count = 4
 
     def dataset(self) -> tuple[Dataset, str]:
-        """Return the data set, of `WORDS` words unless it is said how many, and what it is."""
+        """Return the data set, of `WORDS` words by default, and a line that describes it."""
         if self.data.limit is not None or self.data.name not in (None, *self.preferred):
             return super().dataset()
-        return self.loaded(self.data.model_copy(update={"limit": WORDS}))
+        return self.loaded(limit=WORDS)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for the letters and sounds of this data."""
@@ -82,10 +79,10 @@ class G2PRecipe(TranscribingRecipe):
         )
 
     def read(self, path: Path, preprocessor: Preprocessor) -> tuple[list[str], NDArray[np.generic]]:
-        """Return the words of a text file, one a line, and their letters.
+        """Return the words of a text file, one in each line, and their letters.
 
         Raises:
-            DataError: the file is empty, no text, or has a letter that was never seen.
+            DataError: the file is empty, is not a text, or has a letter that training did not know.
         """
         if path.suffix.lower() != ".txt":
             raise DataError(
@@ -99,75 +96,51 @@ class G2PRecipe(TranscribingRecipe):
         return words, spelled(preprocessor, words)
 
     def longest(self, preprocessor: Preprocessor, given: NDArray[np.generic]) -> int:
-        """Return how many phonemes are written at most: long words may have many."""
+        """Return the largest number of phonemes, which grows with the longest word."""
         return max(super().longest(preprocessor, given), 2 * int(given.shape[1]))
 
     def called(self, part: Dataset) -> list[str]:
         """Return the words of a part."""
-        spelling = part.vocabularies["source"]
-        return [
-            spelling.decode(row) for row in rows_of(part.inputs, np.arange(len(part)))["source"]
-        ]
+        return [part.vocabularies["source"].decode(row) for row in part.inputs["source"]]
 
-    def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return some words of the test part with how they are pronounced, right and wrong."""
-        if splits.test is None:
-            return []
-        part = spread_rows(splits.test, 200)
-        spelling, sounds = (
-            splits.preprocessor.vocabularies[name] for name in ("source", "targets")
-        )
-        right, wrong = [], []
-        answers = self.answers(model, part)
-        for row, (told, wanted) in enumerate(zip(answers, references(part), strict=True)):
-            word, said = spelling.decode(part.inputs["source"][row]), sounds.decode(told)
-            if told == wanted:
-                right.append(f"  {word:<16} {said}")
-            else:
-                wrong.append(f"  {word:<16} {said}   (it is {sounds.decode(wanted)})")
-        shown = [("said right:", right), ("said wrong:", wrong)]
-        return [line for head, lines in shown if lines for line in (head, *some(lines, SHOWN))]
+    def headings(self, part: Dataset) -> list[str]:
+        """Return the words of a part in a column."""
+        return [f"{word:<16} " for word in self.called(part)]
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
-        """Return where the decoder looked while it said one word."""
+        """Return a drawing of the attention for each phoneme of one long word."""
         if splits.test is None or not isinstance(model, models.Seq2Seq):
             return []
-        part = spread_rows(splits.test, 50)
-        spelling = splits.preprocessor.vocabularies["source"]
-        words = [spelling.decode(row) for row in part.inputs["source"]]
+        words = self.called(spread_rows(splits.test, 50))
         return [draw_attention(model, splits.preprocessor, max(words, key=len))]
 
 
 def pronounce(
     model: Any, preprocessor: Preprocessor, words: Sequence[str], *, beams: int = 4
 ) -> list[tuple[str, ...]]:
-    """Return the phonemes of words, as a trained network says them.
+    """Return the phonemes that a trained network writes for words.
 
     Args:
         model: of the recipe, trained.
-        preprocessor: of its run, such as ``clearprop.training.load_preprocessor`` reads.
-        words: in letters that were seen in training; capitals count as small letters.
-        beams: 1 takes the likeliest phoneme at each step; more search for likelier words.
+        preprocessor: of its run, as ``clearprop.training.load_preprocessor`` reads it.
+        words: of letters that occur in training; capitals count as small letters.
+        beams: 1 takes the likeliest phoneme at each step; more beams find likelier sequences.
 
     Raises:
-        DataError: an empty word, or a letter that was never seen.
+        DataError: a word is empty, or has a letter that training did not know.
     """
     if not len(words):
         return []
-    sounds = preprocessor.vocabularies["targets"]
-    first, last = (sounds.numbers[token] for token in (BEGIN, END))
-    length = preprocessor.parts["target"].input_shape[0]
-    rows = spelled(preprocessor, words)
-    options = {"beams": beams, "first": first, "last": last}
-    told = transcribe(model, rows, length=max(length, 2 * rows.shape[1]), **options)
-    return [tuple(sounds.tokens[number] for number in row) for row in told]
+    sounds, rows = preprocessor.vocabularies["targets"], spelled(preprocessor, words)
+    found = write(model, rows, sounds, G2PRecipe().longest(preprocessor, rows), beams)
+    return [tuple(sounds.tokens[number] for number in row) for row in found]
 
 
 def spelled(preprocessor: Preprocessor, words: Sequence[str]) -> NDArray[np.int32]:
-    """Return words as numbers of letters, (N, S).
+    """Return the numbers of the letters of words, (N, S).
 
     Raises:
-        DataError: an empty word, or a letter that was never seen.
+        DataError: a word is empty, or has a letter that training did not know.
     """
     spelling = preprocessor.vocabularies["source"]
     small = [word.strip().lower() for word in words]
@@ -184,15 +157,15 @@ def spelled(preprocessor: Preprocessor, words: Sequence[str]) -> NDArray[np.int3
 
 
 def draw_attention(model: Any, preprocessor: Preprocessor, word: str) -> Drawing:
-    """Draw how much the decoder looked at each letter of a word for each sound.
+    """Draw the attention of the decoder: how much each letter counts for each sound.
 
     Args:
         model: of the recipe, trained.
         preprocessor: of its run.
-        word: in letters that were seen in training.
+        word: of letters that occur in training.
 
     Raises:
-        DataError: an empty word, or a letter that was never seen.
+        DataError: a word is empty, or has a letter that training did not know.
     """
     rows = spelled(preprocessor, [word])
     (said,) = pronounce(model, preprocessor, [word])
@@ -205,7 +178,7 @@ def draw_attention(model: Any, preprocessor: Preprocessor, word: str) -> Drawing
         [*said, "end"],
         letters,
         f"Attention over the letters of {''.join(letters)}",
-        "Each row sums to 1: which letters the decoder looked at for a sound. Letters that make "
-        "one sound together share its row.",
+        "Each row sums to 1: it shows how much each letter counts for one sound. Several letters "
+        "that make one sound all have a high value in its row.",
         ("sound", "letter"),
     )

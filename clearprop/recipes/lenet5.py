@@ -7,7 +7,9 @@ from typing import ClassVar, Literal
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.recipe import Activation, Decay, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.configuration import Fraction, Rate
+from clearprop.recipes.pictures import sized
+from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
 
 SIZES = (28, 32)
 
@@ -15,8 +17,8 @@ SIZES = (28, 32)
 class LeNet5Recipe(NetworkRecipe):
     """LeNet-5 on Fashion-MNIST by default.
 
-    Pictures of 28 x 28 or 32 x 32 are taken as they are; smaller ones that fit a whole number of
-    times, such as the 8 x 8 digits, are enlarged.
+    Pictures of 28 x 28 or 32 x 32 are not changed. Smaller pictures are enlarged if they fit a
+    whole number of times, such as the 8 x 8 digits.
 
     Attributes:
         pooling: "max" or "average".
@@ -30,40 +32,40 @@ class LeNet5Recipe(NetworkRecipe):
     passes: ClassVar[int] = 8
 
     learning_rate: Rate = 0.004
-    weight_decay: Decay = 0.1
+    weight_decay: Fraction = 0.1
     schedule: ScheduleName = "one-cycle"
     pooling: Literal["max", "average"] = "max"
     activation: Activation = "relu"
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set, which must be one of square pictures in classes."""
+        """Return the data set, which must hold square pictures in classes."""
         shape = dataset.input_shape
         if dataset.task != "classification" or len(shape) != 3 or enlargement(shape) is None:
             raise ConfigurationError(
                 "the recipe lenet5 takes square pictures in classes",
                 where=dataset.name,
                 given=f"{dataset.task}, examples of shape {'x'.join(map(str, shape))}",
-                expected="pictures of 28x28 or 32x32, or of a size that goes into one of these",
-                fix="of a folder of pictures: --set data.size=32; for other data: train mlp",
+                expected="pictures of 28x28 or 32x32, or of a size that divides 28 or 32",
+                fix="for a folder of pictures: --set data.size=32; for other data: train mlp",
             )
         return dataset
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
-        """Return the network, behind a layer that enlarges the pictures where they are small."""
-        height, _, channels = preprocessor.encoded_shape
-        factor = enlargement(preprocessor.encoded_shape) or 1
+        """Return the network, after a layer that enlarges small pictures."""
+        shape = preprocessor.encoded_shape
+        size = shape[0] * (enlargement(shape) or 1)
         network = models.LeNet5(
-            channels,
+            shape[-1],
             outputs,
-            size=height * factor,
+            size=size,
             activation=self.activation,
             pooling=self.pooling,
         )
-        return network if factor == 1 else nn.Sequential([models.Enlarge(factor), network])
+        return sized(network, size, shape)
 
 
 def enlargement(shape: tuple[int, ...]) -> int | None:
-    """Return by how much pictures are to be enlarged for LeNet-5; None where that cannot be.
+    """Return the factor by which to enlarge pictures for LeNet-5; None if there is no factor.
 
     >>> enlargement((28, 28, 1)), enlargement((8, 8, 1)), enlargement((30, 30, 1))
     (1, 4, None)

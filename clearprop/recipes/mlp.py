@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
-
-from pydantic import Field
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
-from clearprop.errors import ConfigurationError
-from clearprop.recipes.configuration import Listed
-from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate, ScheduleName
+from clearprop.recipes.binary import refuse_texts
+from clearprop.recipes.configuration import Count, Fraction, Listed, Rate
+from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
 
 
 class MLPRecipe(NetworkRecipe):
@@ -32,25 +31,17 @@ class MLPRecipe(NetworkRecipe):
     learning_rate: Rate = 0.002
     schedule: ScheduleName = "one-cycle"
     hidden_sizes: Annotated[tuple[Count, ...], Listed] = (256, 128)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Fraction = 0.0
     activation: Activation = "relu"
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set; texts are not for this recipe."""
-        if dataset.task == "text" or dataset.vocabularies:
-            raise ConfigurationError(
-                "the recipe mlp takes pictures, measurements or tables",
-                where=dataset.name,
-                given="texts: numbers of words measure nothing",
-                fix="for labelled texts: clearprop train text-classify",
-            )
+        """Return the data set, which must not be a text."""
+        refuse_texts(dataset, "mlp")
         return dataset
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network with as many inputs as an example has numbers."""
-        inputs = 1
-        for size in preprocessor.encoded_shape:
-            inputs *= size
+        inputs = math.prod(preprocessor.encoded_shape)
         return models.MLP(
             (inputs, *self.hidden_sizes, outputs), activation=self.activation, dropout=self.dropout
         )

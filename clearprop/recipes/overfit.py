@@ -1,4 +1,4 @@
-"""The study ``overfit``: a network too large for its few examples, and what helps.
+"""The study ``overfit``: a network that is too large for its few examples, and four remedies.
 
 Shape letters: N examples, E epochs, S seeds.
 """
@@ -6,8 +6,7 @@ Shape letters: N examples, E epochs, S seeds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, axes_grid, drawn, line
 from clearprop.recipes.choice import DataSource
-from clearprop.recipes.recipe import Count, Rate, Share
+from clearprop.recipes.configuration import Count, PositiveFraction, Rate
 from clearprop.recipes.study import Findings, Study
 from clearprop.training import History, evaluate, fit
 from clearprop.training.augmentation import Noise
@@ -26,36 +25,33 @@ from clearprop.training.augmentation import Noise
 DISEASE, STOPPED = "no remedy", "early stopping"
 DROPOUT, DECAY, AUGMENTED = "dropout", "weight decay", "augmentation"
 WAYS = (DISEASE, STOPPED, DROPOUT, DECAY, AUGMENTED)
-JUDGES = 150
+HELD_OUT = 150
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """A data set parted anew: few examples to learn from, some to judge while training, the rest.
+Examples = tuple[NDArray[np.generic], NDArray[np.generic]]
+"""Prepared inputs and targets."""
+
+
+class Parts(NamedTuple):
+    """A data set in three parts.
 
     Attributes:
-        train: inputs and targets to learn from.
+        train: the few examples to learn from.
         dev: the development data, for evaluation after each epoch and for early stopping.
         test: the data of the evaluation at the end.
     """
 
-    train: tuple[NDArray[np.generic], NDArray[np.generic]]
-    dev: tuple[NDArray[np.generic], NDArray[np.generic]]
-    test: tuple[NDArray[np.generic], NDArray[np.generic]]
-
-    @property
-    def inputs(self) -> int:
-        """How many numbers an example has; a category of a table has one for each name."""
-        return int(np.prod(self.train[0].shape[1:]))
+    train: Examples
+    dev: Examples
+    test: Examples
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """One network trained one way.
+class Trial(NamedTuple):
+    """One network, trained in one way.
 
     Attributes:
-        curves: what was measured after each pass.
-        error: on the test part, of the network that the run returned.
+        history: losses and errors after each epoch.
+        error: of the network that the run returned, on the test part.
     """
 
     history: History
@@ -63,23 +59,23 @@ class Trial:
 
 
 class OverfitStudy(Study):
-    """One network learns a few examples by heart; then again with each of the four remedies.
+    """A network memorizes a few examples; then it is trained with each of four remedies.
 
-    The network has two hidden layers of far more weights than there are numbers in the examples.
-    Everything is repeated for several seeds, each with examples, order and first weights of its
-    own, and evaluated on examples that no run has seen.
+    The network has two hidden layers and far more weights than the examples have numbers. Each seed
+    draws other examples, another order and other initial values. The evaluation uses examples that
+    no run has seen.
 
     Attributes:
-        data: a table of numbers, or small pictures, in classes or with a number to predict.
-        examples: to learn from.
+        data: a table or small pictures, for classification or regression.
+        examples: number of training examples.
         width: units of a hidden layer.
         epochs: how often all examples are used.
         learning_rate: of Adam.
-        dropout: part of the units left out in a step.
-        weight_decay: by which, times the rate, every weight shrinks in a step.
-        noise: deviation of the noise that augmentation adds to the scaled inputs.
-        patience: epochs without a better development error after which to stop.
-        seeds: how often all is done anew.
+        dropout: fraction of the hidden units that a step leaves out.
+        weight_decay: in each step every weight shrinks by this number times the rate.
+        noise: standard deviation of the noise that augmentation adds to the scaled inputs.
+        patience: early stopping waits so many epochs for a better development error.
+        seeds: number of repetitions.
     """
 
     data: DataSource = DataSource()
@@ -87,7 +83,7 @@ class OverfitStudy(Study):
     width: Count = 256
     epochs: Count = 200
     learning_rate: Rate = 0.001
-    dropout: Share = 0.5
+    dropout: PositiveFraction = 0.5
     weight_decay: Annotated[float, Field(ge=0)] = 10.0
     noise: Rate = 0.5
     patience: Count = 20
@@ -102,7 +98,7 @@ class OverfitStudy(Study):
             for way in WAYS:
                 shown = progress and way == DISEASE
                 found[way].append(self.trial(way, parts, dataset, seed, shown))
-        network = self._network(DISEASE, parts.inputs, _outputs(dataset))
+        network = self._network(DISEASE, parts, dataset)
         weights = sum(x.size for x in nn.parameters(network.init()).values())
         lines = [
             f"data: {line_of_data}",
@@ -115,23 +111,23 @@ class OverfitStudy(Study):
     def trial(
         self, way: str, parts: Parts, dataset: Dataset, seed: int, progress: bool = False
     ) -> Trial:
-        """Return what came of training one way.
+        """Return the result of one way to train.
 
         Args:
             way: one of `WAYS`.
             parts: training, development and test data.
-            dataset: that they come from.
-            seed: of first weights and orders.
-            progress: whether to show it.
+            dataset: the whole data set.
+            seed: of the initial values and of the order of the examples.
+            progress: whether to show the progress.
         """
-        rule = optim.adam(self.learning_rate)
+        optimizer = optim.adam(self.learning_rate)
         if way == DECAY:
-            rule = optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
+            optimizer = optim.decoupled_weight_decay(optimizer, self.weight_decay, min_ndim=2)
         run = fit(
-            self._network(way, parts.inputs, _outputs(dataset)),
+            self._network(way, parts, dataset),
             parts.train,
             loss_for(dataset),
-            rule,
+            optimizer,
             self.epochs,
             batch_size=min(20, len(parts.train[1])),
             seed=seed,
@@ -142,12 +138,15 @@ class OverfitStudy(Study):
         )
         return Trial(run.history, evaluate(run.model, parts.test, loss_for(dataset)).error)
 
-    def _network(self, way: str, size: int, outputs: int) -> nn.Sequential:
+    def _network(self, way: str, parts: Parts, dataset: Dataset) -> nn.Sequential:
+        size = int(np.prod(parts.train[0].shape[1:]))  # encoded: a category has several inputs
+        names = dataset.class_names
         layers: list[Any] = [nn.Flatten()]
         for _ in range(2):
             layers += [nn.Linear(size, self.width), ops.relu]
             layers += [nn.Dropout(self.dropout)] if way == DROPOUT else []
             size = self.width
+        outputs = dataset.targets.shape[1] if names is None else len(names)
         return nn.Sequential([*layers, nn.Linear(size, outputs)])
 
 
@@ -157,23 +156,23 @@ def loss_for(dataset: Dataset) -> nn.Loss:
 
 
 def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
-    """Return a data set parted at random and scaled by what its few training examples say.
+    """Return a data set in three random parts, scaled by mean and deviation of the training part.
 
     Raises:
-        ConfigurationError: a text, or too few examples to judge by.
+        ConfigurationError: the data is a text, or too few examples are left for evaluation.
     """
-    judges = min(JUDGES, (len(dataset) - examples) // 2)
+    held_out = min(HELD_OUT, (len(dataset) - examples) // 2)
     if (
         dataset.task == "text"
         or dataset.vocabularies
         or isinstance(dataset.input_shape, dict)
-        or judges < 10
+        or held_out < 10
     ):
         raise ConfigurationError(
-            "overfit takes tables and pictures with examples left to judge by",
+            "overfit takes tables and pictures with enough examples for evaluation",
             where=dataset.name,
-            given=f"{dataset.task}, {len(dataset)} examples, of which {examples} to learn from",
-            fix="--set examples=50, or another set",
+            given=f"{dataset.task}, {len(dataset)} examples, {examples} of them for training",
+            fix="--set examples=50, or another data set",
         )
     order = np.random.default_rng(seed).permutation(len(dataset))
     few = dataset.take(np.sort(order[:examples]))
@@ -192,12 +191,8 @@ def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
             targets = np.asarray(preprocessor.scaled_targets(targets))
         return np.asarray(preprocessor.apply(part.inputs)), targets
 
-    places = np.split(order, [examples, examples + judges])
+    places = np.split(order, [examples, examples + held_out])
     return Parts(*(scaled(np.sort(rows)) for rows in places))
-
-
-def _outputs(dataset: Dataset) -> int:
-    return dataset.targets.shape[1] if dataset.class_names is None else len(dataset.class_names)
 
 
 def _mean(trials: list[Trial]) -> float:
@@ -212,17 +207,21 @@ def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
         f"{loss.error_name}{unit}, mean of {seeds} seeds:",
         f"{'':<{width}}{'training':>10}{'dev':>10}{'dev, best':>11}{'test':>10}  better than none",
     ]
-    for way in WAYS:
-        trials = found[way]
-        numbers = [
-            np.mean([trial.history.training_error[-1] for trial in trials]),
-            np.mean([trial.history.development_error[-1] for trial in trials]),
-            np.mean([trial.history.development_error.min() for trial in trials]),
-            _mean(trials),
-        ]
+    for way, trials in found.items():
+        training, last, best, test = np.mean(
+            [
+                (
+                    trial.history.training_error[-1],
+                    trial.history.development_error[-1],
+                    trial.history.development_error.min(),
+                    trial.error,
+                )
+                for trial in trials
+            ],
+            axis=0,
+        )
+        row = f"{way:<{width}}{training:>10.3f}{last:>10.3f}{best:>11.3f}{test:>10.3f}"
         better = sum(a.error < b.error for a, b in zip(trials, found[DISEASE], strict=True))
-        row = f"{way:<{width}}{numbers[0]:>10.3f}{numbers[1]:>10.3f}{numbers[2]:>11.3f}"
-        row += f"{numbers[3]:>10.3f}"
         lines.append(row if way == DISEASE else f"{row}  {better} of {seeds}")
     return lines
 
@@ -246,7 +245,7 @@ def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
         axes[0].plot([], [], **line(index), label=label)
     axes[0].legend()
     caption = (
-        "Without a remedy the training error goes to nothing while the development error rises "
-        "again: the examples are learned by heart. The gray line is the lowest that it had been."
+        "Without a remedy the training error falls to 0 while the development error rises again: "
+        "the network memorizes the examples. The gray line is the lowest development error."
     )
     return Drawing("The disease and four remedies", figure, caption)

@@ -1,4 +1,4 @@
-"""The recipe ``perceptron``: one neuron learns by Rosenblatt's rule, where that can be learned."""
+"""The recipe ``perceptron``: one neuron learns by Rosenblatt's rule."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from clearprop.glass.drawings.boundary import linear_boundary
 from clearprop.glass.style import Drawing
 from clearprop.models.perceptron import Corrections, rosenblatt
 from clearprop.recipes.binary import against_the_rest
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.recipe import Count, Rate, Recipe
+from clearprop.recipes.configuration import Count, OrNone, Rate
+from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.separation import FEW_ROWS, inequalities, margin, separate
 from clearprop.training import History, predict
 
 MOST_TURNS = 500_000
-"""Of longer runs the corrections are not counted again."""
+"""The corrections are not counted for longer runs."""
 
 
 class PerceptronRecipe(Recipe):
     """Rosenblatt's perceptron, one example at a time: w += eta (t - y) x.
 
-    It tells one class from all others: iris setosa from the rest by default; ``and``,
+    It distinguishes one class from all others, by default iris setosa from the rest. ``and``,
     ``or`` and ``xor`` are data sets too.
 
     Attributes:
-        batch_size: 1, as the rule has it.
-        positive: the class to tell from the rest; by default the first of several, the second of
-            two.
+        batch_size: 1, as in the rule.
+        positive: the class with label 1; by default the first of several, the second of two.
 
-    >>> PerceptronRecipe().learning_rule(1)
+    >>> PerceptronRecipe().make_optimizer(1)
     sgd(learning_rate=1.0)
     """
 
@@ -56,12 +55,12 @@ class PerceptronRecipe(Recipe):
         """Return the loss whose gradient is Rosenblatt's rule."""
         return "perceptron"
 
-    def learning_rule(self, steps: int) -> optim.Optimizer:
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
         """Return plain gradient descent."""
         return optim.sgd(self.learning_rate)
 
     def corrections(self, train: Dataset, preprocessor: Preprocessor) -> Corrections | None:
-        """Return what the rule did in this run, correction by correction; None of long runs."""
+        """Return the corrections of this run; None for a long run."""
         if self.epochs * len(train) > MOST_TURNS:
             return None
         orders = (epoch_order(len(train), self.seed, epoch) for epoch in range(self.epochs))
@@ -69,7 +68,7 @@ class PerceptronRecipe(Recipe):
         return rosenblatt(inputs, train.targets, orders, rate=self.learning_rate)
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
-        """Return how many corrections were made, and how many there can be where a plane exists."""
+        """Return how many corrections were made, and the largest possible number if it is known."""
         done = self.corrections(splits.train, splits.preprocessor)
         if done is None:
             return {}
@@ -81,11 +80,11 @@ class PerceptronRecipe(Recipe):
         return found
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return the plane that was found, or whether there is one at all."""
+        """Return the decision boundary that was found, or whether there is one at all."""
         train, preprocessor = splits.train, splits.preprocessor
         inputs = _scaled(train, preprocessor)
-        answers = predict(model, inputs)[:, 0] >= 0
-        wrong = int((answers != (train.targets == 1)).sum())
+        positive = predict(model, inputs)[:, 0] >= 0
+        wrong = int((positive != (train.targets == 1)).sum())
         if wrong:
             return _not_found(inputs, train, wrong, self.epochs)
         return [
@@ -94,9 +93,9 @@ class PerceptronRecipe(Recipe):
         ]
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
-        """Return a picture of the plane; where none separates, of the proof too."""
+        """Return a drawing of the decision boundary, with the proof if none separates."""
         train, preprocessor = splits.train, splits.preprocessor
-        inputs, (weights, bias) = _scaled(train, preprocessor), _plane(model)
+        inputs, (weights, bias) = _scaled(train, preprocessor), _boundary(model)
         wrong = ((inputs @ weights + bias >= 0) != (train.targets == 1)).any()
         conflict = separate(inputs, train.targets).conflict if wrong else None
         if inputs.shape[1] <= 2 and len(preprocessor.center) == inputs.shape[1]:
@@ -120,7 +119,7 @@ def _scaled(train: Dataset, preprocessor: Preprocessor) -> NDArray[np.float32]:
     return np.asarray(scaled, np.float32).reshape(len(train), -1)
 
 
-def _plane(model: nn.Module) -> tuple[NDArray[np.float64], float]:
+def _boundary(model: nn.Module) -> tuple[NDArray[np.float64], float]:
     parameters = nn.parameters(model)
     weights = np.asarray(parameters["neuron.weight"], np.float64)[:, 0]
     return weights, float(np.asarray(parameters["neuron.bias"])[0])
@@ -129,7 +128,7 @@ def _plane(model: nn.Module) -> tuple[NDArray[np.float64], float]:
 def _in_units_of_the_data(
     weights: NDArray[np.float64], bias: float, preprocessor: Preprocessor
 ) -> tuple[NDArray[np.float64], float]:
-    # The neuron saw scaled inputs; the plane is told in the units of the data.
+    # The neuron reads scaled inputs; a reader knows the units of the data.
     weights = weights / np.asarray(preprocessor.spread)
     return weights, bias - float(weights @ np.asarray(preprocessor.center))
 
@@ -137,14 +136,14 @@ def _in_units_of_the_data(
 def _counted(done: Corrections | None, inputs: NDArray[np.float32], train: Dataset) -> list[str]:
     if done is None or not done.ended:
         return []
-    lines = [f"{done.total} corrections until no error"]
+    counted = f"{done.total} corrections until no error"
     known = margin(inputs, train.targets)
-    if known is not None:
-        lines[0] += (
-            f"; in whatever order, never more than (R / gamma)^2 = "
-            f"({known.radius:.4g} / {known.gamma:.4g})^2 = {known.corrections:,} (Novikoff)"
-        )
-    return lines
+    if known is None:
+        return [counted]
+    return [
+        f"{counted}; in any order, at most (R / gamma)^2 = "
+        f"({known.radius:.4g} / {known.gamma:.4g})^2 = {known.corrections:,} (Novikoff)"
+    ]
 
 
 def _found(
@@ -154,10 +153,10 @@ def _found(
     corrected = np.flatnonzero(history.training_error > 0)
     last = int(history.epoch[corrected[-1]]) if len(corrected) else 0
     lines = [
-        "a plane separates the classes: all training examples are right; "
+        "a linear decision boundary separates the classes: all training examples are right; "
         f"the last correction was in epoch {last}"
     ]
-    weights, bias = _plane(model)
+    weights, bias = _boundary(model)
     if len(weights) > FEW_ROWS or len(weights) != len(preprocessor.center):
         return lines
     weights, bias = _in_units_of_the_data(weights, bias, preprocessor)
@@ -173,47 +172,39 @@ def _not_found(inputs: NDArray[np.float32], train: Dataset, wrong: int, epochs: 
     labels = train.targets
     known = separate(inputs, labels)
     so_far = f"{wrong} of {len(labels)} training examples are still wrong after {epochs} epochs"
+    separates = "linear decision boundary separates the classes"
     if known.separable is None:
-        return [f"{so_far}; whether a plane separates the classes was not found out"]
+        return [f"{so_far}; whether a {separates} is not known"]
     if known.separable:
-        return [f"{so_far}, though a plane separates the classes: --set epochs={10 * epochs}"]
+        return [f"{so_far}, though a {separates}: --set epochs={10 * epochs}"]
     conflict = known.conflict
     assert conflict is not None
-    lines = [f"no plane separates the classes: {so_far}, and more would not help"]
+    lines = [f"no {separates}: {so_far}, and more would not help"]
     rows = np.flatnonzero(conflict > 1e-9)
     if len(rows) > FEW_ROWS or not np.isin(inputs[rows], (0, 1)).all():
         ones = int(labels[rows].sum())
         names = train.class_names or ("0", "1")
         return [
             *lines,
-            f"  {ones} examples of {names[1]!r}, mixed in the right shares, give the same point as "
-            f"{len(rows) - ones} of {names[0]!r}: no plane has that point on both sides",
+            f"  a weighted mean of {ones} examples of {names[1]!r} is the same point as one of "
+            f"{len(rows) - ones} examples of {names[0]!r}: no point is on both sides of a boundary",
         ]
-    lines += [f"  {line}" for line in inequalities(inputs[rows], labels[rows])]
-    return [
-        *lines,
-        *(f"  {line}" for line in _contradiction(inputs, labels.astype(np.int32), rows, conflict)),
-    ]
+    proof = inequalities(inputs[rows], labels[rows])
+    proof += _contradiction(inputs[rows], labels[rows] == 1, conflict[rows])
+    return [*lines, *(f"  {line}" for line in proof)]
 
 
 def _contradiction(
-    inputs: NDArray[np.float32],
-    labels: NDArray[np.int32],
-    rows: NDArray[np.intp],
-    conflict: NDArray[np.float64],
+    inputs: NDArray[np.float32], positive: NDArray[np.bool_], conflict: NDArray[np.float64]
 ) -> list[str]:
-    """Return why the inequalities cannot all hold: both classes' sums have the same left side."""
-    least = conflict[rows].min()
-    times = np.round(conflict[rows] / least, 6)
-    plain = bool((times == 1).all())
-    point = (times[:, None] * inputs[rows] * (labels[rows] == 1)[:, None]).sum(axis=0)
-    total = float(times[labels[rows] == 1].sum())
-    left = " + ".join(
-        [f"{'' if x == 1 else f'{x:g} '}w{i + 1}" for i, x in enumerate(point) if x]
-        + [f"{'' if total == 1 else f'{total:g} '}b"]
-    )
-    how = "the sum" if plain else "a sum, with weights above 0,"
+    """Return why the inequalities contradict each other: both sums have the same left side."""
+    times = np.round(conflict / conflict.min(), 6)
+    point = (times[:, None] * inputs * positive[:, None]).sum(axis=0)
+    total = float(times[positive].sum())
+    terms = [(x, f"w{i + 1}") for i, x in enumerate(point) if x] + [(total, "b")]
+    left = " + ".join(f"{'' if x == 1 else f'{x:g} '}{name}" for x, name in terms)
+    how = "the sum" if (times == 1).all() else "a sum, with weights above 0,"
     return [
         f"{how} of those that end in >= 0 says   {left} >= 0,",
-        f"{how} of those that end in <  0 says   {left} <  0: both cannot be",
+        f"{how} of those that end in <  0 says   {left} <  0: a contradiction",
     ]

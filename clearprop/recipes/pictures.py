@@ -1,4 +1,4 @@
-"""How recipes take pictures: which they take, how large they are made, how many of them."""
+"""Pictures for recipes: check them, bring them to a size, choose some of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_pictures(dataset: Dataset, recipe: str) -> tuple[int, int, int]:
     """Return height, width and channels of a set of pictures in classes.
 
     Raises:
-        ConfigurationError: it is another kind of data.
+        ConfigurationError: the data is of another kind.
     """
     shape = dataset.input_shape
     if dataset.task != "classification" or len(shape) != 3:
@@ -22,14 +22,14 @@ def check_pictures(dataset: Dataset, recipe: str) -> tuple[int, int, int]:
             where=dataset.name,
             given=f"{dataset.task}, examples of shape {'x'.join(map(str, shape))}",
             expected="(height, width, channels)",
-            fix="a folder of pictures, one subfolder a class; for other data: train mlp",
+            fix="use a folder with a subfolder for each class; for other data: train mlp",
         )
     height, width, channels = shape
     return height, width, channels
 
 
 def some(dataset: Dataset, number: int, seed: int) -> Dataset:
-    """Return so many examples of a set drawn at random, all of it where it has no more."""
+    """Return ``number`` random examples of a data set, or all if it has no more."""
     if len(dataset) <= number:
         return dataset
     chosen = drawn_evenly(np.asarray(dataset.targets), number, seed)
@@ -37,7 +37,7 @@ def some(dataset: Dataset, number: int, seed: int) -> Dataset:
 
 
 def drawn_evenly(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
-    """Return rows drawn at random, of each class as many as of another where there are enough.
+    """Return random rows, the same number from each class if there are enough.
 
     >>> rows = drawn_evenly(np.array([0, 0, 0, 0, 1, 1]), 4, 0)
     >>> np.array([0, 0, 0, 0, 1, 1])[rows].tolist()
@@ -45,13 +45,13 @@ def drawn_evenly(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
     """
     random = np.random.default_rng(seed)
     classes = np.unique(labels)
-    share = -(-number // len(classes))
-    parts = [random.permutation(np.flatnonzero(labels == c))[:share] for c in classes]
+    most = -(-number // len(classes))
+    parts = [random.permutation(np.flatnonzero(labels == c))[:most] for c in classes]
     return np.sort(np.concatenate(parts))[:number]
 
 
 def brought_to(size: int, shape: tuple[int, ...]) -> list[nn.Module]:
-    """Return the layers that bring pictures to a size: enlarged as often as goes, then a border.
+    """Return the layers that bring pictures to a size: enlarge by a whole factor, add a border.
 
     >>> [type(layer).__name__ for layer in brought_to(227, (28, 28, 1))]
     ['Enlarge', 'Border']
@@ -62,3 +62,9 @@ def brought_to(size: int, shape: tuple[int, ...]) -> list[nn.Module]:
     if (height * factor, width * factor) != (size, size):
         layers.append(models.Border(size))
     return layers
+
+
+def sized(network: nn.Module, size: int, shape: tuple[int, ...]) -> nn.Module:
+    """Return a network for pictures of ``shape``, after layers that enlarge small ones."""
+    before = brought_to(size, shape) if max(shape[:2]) <= size else []
+    return nn.Sequential([*before, network]) if before else network

@@ -7,31 +7,29 @@ import json
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor, Splits
-from clearprop.errors import unknown_name
 from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
-from clearprop.recipes.configuration import Configuration, OrNone
+from clearprop.recipes.configuration import (
+    Configuration,
+    Count,
+    Fraction,
+    OptionalCount,
+    OrNone,
+    PositiveFraction,
+    Rate,
+    Seed,
+    one_of,
+    split_list,
+)
 from clearprop.training import History, Record
 from clearprop.training.augmentation import Augment
 from clearprop.training.recording import EVERY
 from clearprop.training.snapshots import LOG, Given
-
-
-def _known_rule(name: str) -> str:
-    if name not in optim.optimizer_names():
-        raise unknown_name("optimizer", name, optim.optimizer_names())
-    return name
-
-
-def _known_activation(name: str) -> str:
-    if name not in ops.ACTIVATIONS:
-        raise unknown_name("activation", name, ops.ACTIVATIONS)
-    return name
 
 
 def _patterns(value: Any) -> Any:
@@ -43,7 +41,7 @@ def _patterns(value: Any) -> Any:
     with contextlib.suppress(ValueError):
         if isinstance(listed := json.loads(value), list):
             return listed
-    return [part.strip() for part in value.split(",") if part.strip()]
+    return split_list(value, brackets="")
 
 
 def _steps(value: Any) -> Any:
@@ -53,22 +51,16 @@ def _steps(value: Any) -> Any:
     text = value.strip().lower()
     if text in ("", "none"):
         return None
-    if text == LOG or text.isdecimal():
-        return text if text == LOG else int(text)
-    return [part.strip() for part in text.strip("[]() ").split(",") if part.strip()]
+    if text == LOG:
+        return text
+    return int(text) if text.isdecimal() else split_list(text)
 
 
 LARGE = 10_000
 
 ScheduleName = Literal["constant", "cosine", "one-cycle"]
-Activation = Annotated[str, AfterValidator(_known_activation)]
-RuleName = Annotated[str, AfterValidator(_known_rule)]
-Count = Annotated[int, Field(ge=1)]
-Chosen = Annotated[Count | None, OrNone]
-Rate = Annotated[float, Field(gt=0)]
-Decay = Annotated[float, Field(ge=0, lt=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Activation = Annotated[str, one_of("activation", ops.ACTIVATIONS.keys)]
+OptimizerName = Annotated[str, one_of("optimizer", optim.optimizer_names)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
 
@@ -87,22 +79,22 @@ class FitOptions(TypedDict, total=False):
 
 
 class Recipe(Configuration):
-    """An experiment by name: a subclass says what it trains on, what, and how.
+    """A named experiment: a subclass defines its data, its model, its loss and its optimizer.
 
     Attributes:
-        data: what to train on.
-        epochs: how often all training examples are used; none chooses by their number.
-        batch_size: examples of a step; likewise.
-        learning_rate: eta; where a schedule changes it, its highest value.
-        seed: of the split, the initial values, the orders and dropout.
+        data: the data set to train on.
+        epochs: how often all training examples are used; none chooses it by their number.
+        batch_size: examples of a step; none chooses it by the number of training examples.
+        learning_rate: eta; with a schedule its highest value.
+        seed: of the split, the initial values, the order of the examples and dropout.
         record: patterns of layers and parameters, such as layers.*, whose statistics are recorded.
         record_every: steps from one recorded step to the next.
-        snapshots: steps of which the whole state is kept, for `clearprop fork`; one number for
-            every so many, or log.
+        snapshots: the steps whose whole state is kept, for `clearprop fork`; one number N for every
+            N-th step, or log.
     """
 
     preferred: ClassVar[tuple[str, ...]]
-    """The data sets to train on unless one is named, the best first."""
+    """The data sets to try, the best first, when no data set is named."""
 
     passes: ClassVar[int] = 10
     """Epochs over a large set, unless they are given."""
@@ -110,9 +102,15 @@ class Recipe(Configuration):
     small_steps: ClassVar[int] = 2_500
     """Training steps on a small set, or a few more, unless the epochs are given."""
 
+    most_epochs: ClassVar[int] = 100
+    """The largest number of epochs, unless it is given."""
+
+    batch_sizes: ClassVar[tuple[int, int]] = (32, 64)
+    """Batch size for a small set and for a large one, unless it is given."""
+
     data: DataChoice = DataChoice()
-    epochs: Chosen = None
-    batch_size: Chosen = None
+    epochs: OptionalCount = None
+    batch_size: OptionalCount = None
     learning_rate: Rate
     seed: Seed = 0
     record: Patterns = ()
@@ -120,24 +118,32 @@ class Recipe(Configuration):
     snapshots: Steps = None
 
     def settled(self, examples: int) -> Self:
-        """Return the recipe with the numbers filled in that depend on the number of examples.
+        """Return the recipe with the values filled in that depend on the number of examples.
 
-        Large sets: batches of 64 and ``passes`` epochs. Small sets: batches of 32 and enough
-        epochs for about ``small_steps`` steps, but at most 100 epochs.
+        A set is large from `LARGE` examples. A small set is repeated for about ``small_steps``
+        steps, a large one for ``passes`` epochs.
         """
-        batch_size = self.batch_size or (64 if examples >= LARGE else min(32, examples))
-        steps = -(-examples // batch_size)
-        epochs = self.epochs or min(100, max(self.passes, -(-self.small_steps // steps)))
+        small, large = self.batch_sizes
+        batch_size = self.batch_size or (large if examples >= LARGE else min(small, examples))
+        epochs = self.epochs or self.default_epochs(-(-examples // batch_size))
         return self.model_copy(update={"epochs": epochs, "batch_size": batch_size})
 
-    def dataset(self) -> tuple[Dataset, str]:
-        """Return the data set, and a line that says which it is."""
-        return self.loaded(self.data)
+    def default_epochs(self, steps: int) -> int:
+        """Return how many epochs to train, given the number of steps in one."""
+        return min(self.most_epochs, max(self.passes, -(-self.small_steps // steps)))
 
-    def loaded(self, choice: DataChoice) -> tuple[Dataset, str]:
-        """Return the data set of a choice as this recipe takes it, and a line that says which."""
-        loaded, line = choice.load(self.preferred)
-        return self.adapted(loaded), line
+    def dataset(self) -> tuple[Dataset, str]:
+        """Return the data set, and a line that describes it."""
+        return self.loaded()
+
+    def loaded(self, **changes: object) -> tuple[Dataset, str]:
+        """Return the data set as this recipe takes it, and a line that describes it.
+
+        Args:
+            changes: options of ``data`` that replace those of the recipe.
+        """
+        dataset, line = self.data.model_copy(update=changes).load(self.preferred)
+        return self.adapted(dataset), line
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return a data set as this recipe takes it.
@@ -148,7 +154,7 @@ class Recipe(Configuration):
         return dataset
 
     def suited(self, dataset: Dataset) -> Self:
-        """Return the recipe with the values filled in that depend on what the examples are."""
+        """Return the recipe with the values filled in that depend on the data set."""
         return self
 
     @abstractmethod
@@ -156,8 +162,8 @@ class Recipe(Configuration):
         """Return the model for this data, without values.
 
         Args:
-            preprocessor: says what an example looks like.
-            outputs: classes, or numbers to predict.
+            preprocessor: describes the shape and the kind of an example.
+            outputs: number of classes, or of values to predict.
         """
 
     @abstractmethod
@@ -165,8 +171,8 @@ class Recipe(Configuration):
         """Return the name of the loss for this data."""
 
     @abstractmethod
-    def learning_rule(self, steps: int) -> optim.Optimizer:
-        """Return the optimizer for a run of so many steps."""
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
+        """Return the optimizer for a run of this number of steps."""
 
     def fit_options(self) -> FitOptions:
         """Return the arguments of `fit` other than data, model, loss and optimizer."""
@@ -179,59 +185,60 @@ class Recipe(Configuration):
         }
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
-        """Return what else is measured on the test part, by name, with what it is compared to.
+        """Return further measures on the test part by name, with those of simple baselines.
 
         A name that ends in "rate", "accuracy" or "fraction" is shown as a percentage.
         """
         return {}
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return what there is to say of a result beside its numbers, line by line."""
+        """Return lines of text that explain the result."""
         return []
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
-        """Return pictures for the report beside those that every report has."""
+        """Return the drawings that only the report of this recipe has."""
         return []
 
 
 class NetworkRecipe(Recipe):
-    """A network of several layers and how it is trained.
+    """A network of several layers, with its optimizer and schedule.
 
     Attributes:
         optimizer: one of `optim.optimizer_names`.
-        schedule: how the rate goes over the run: "constant", "cosine" (falls from its highest value
-            to nothing), "one-cycle" (rises over the first part, then falls so).
-        warmup: the part of the run over which "one-cycle" rises.
-        weight_decay: by which every weight shrinks in a step, times the rate; 0 for none.
-        average: decay of a running average of the weights, which is then evaluated and kept;
-            none for the weights as they are.
-        patience: epochs without a better development error after which to stop, keeping the best.
+        schedule: how the learning rate changes over the run: "constant", "cosine" (falls from its
+            highest value to 0), "one-cycle" (rises over the first part, then falls to 0).
+        warmup: the fraction of the run over which "one-cycle" rises.
+        weight_decay: in each step every weight shrinks by this number times the rate; 0 for none.
+        average: decay of a running average of the weights; the averaged weights are evaluated and
+            kept; none uses the weights themselves.
+        patience: training stops after so many epochs without a better development error, and the
+            best weights are kept.
     """
 
-    optimizer: RuleName = "adam"
+    optimizer: OptimizerName = "adam"
     schedule: ScheduleName = "constant"
-    warmup: Share = 0.15
-    weight_decay: Decay = 0.0
-    average: Annotated[Share | None, OrNone] = None
-    patience: Chosen = None
+    warmup: PositiveFraction = 0.15
+    weight_decay: Fraction = 0.0
+    average: Annotated[PositiveFraction | None, OrNone] = None
+    patience: OptionalCount = None
 
     def loss(self, dataset: Dataset) -> str:
         """Return cross-entropy for classes, half the squared error for numbers."""
         return "squared_error" if dataset.task == "regression" else "cross_entropy"
 
-    def learning_rule(self, steps: int) -> optim.Optimizer:
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
         """Return the optimizer with its schedule and weight decay."""
-        rule = optim.create(self.optimizer, self.rate(steps))
+        optimizer = optim.create(self.optimizer, self.rate(steps))
         if not self.weight_decay:
-            return rule
-        return optim.decoupled_weight_decay(rule, self.weight_decay, min_ndim=2)
+            return optimizer
+        return optim.decoupled_weight_decay(optimizer, self.weight_decay, min_ndim=2)
 
     def fit_options(self) -> FitOptions:
         """Return the arguments of `fit` other than data, model, loss and optimizer."""
         return {**super().fit_options(), "average": self.average, "patience": self.patience}
 
     def rate(self, steps: int) -> float | optim.Schedule:
-        """Return the learning rate of a run of so many steps: a number, or a schedule."""
+        """Return the learning rate of a run of this number of steps: a number, or a schedule."""
         highest = self.learning_rate
         if self.schedule == "constant" or steps < 2:
             return highest
@@ -242,18 +249,22 @@ class NetworkRecipe(Recipe):
 
 
 class SequenceRecipe(NetworkRecipe):
-    """A network that reads or writes sequences, and how it is trained.
+    """A network that reads or writes sequences.
 
     Attributes:
-        clip: the longest step of the gradient, as its norm over all weights; none for any.
+        clip: the largest norm of the gradient over all weights; none does not clip.
     """
 
     schedule: ScheduleName = "one-cycle"
     clip: Annotated[Rate | None, OrNone] = 1.0
 
-    def learning_rule(self, steps: int) -> optim.Optimizer:
+    def loss(self, dataset: Dataset) -> str:
+        """Return cross-entropy over the positions with a label."""
+        return "sequence_cross_entropy"
+
+    def make_optimizer(self, steps: int) -> optim.Optimizer:
         """Return the optimizer, with gradients clipped to a largest norm."""
-        rule = super().learning_rule(steps)
-        return (
-            rule if self.clip is None else optim.chain(optim.clip_by_global_norm(self.clip), rule)
-        )
+        optimizer = super().make_optimizer(steps)
+        if self.clip is None:
+            return optimizer
+        return optim.chain(optim.clip_by_global_norm(self.clip), optimizer)

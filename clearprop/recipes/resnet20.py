@@ -6,16 +6,13 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor
-from clearprop.recipes.configuration import OrNone
-from clearprop.recipes.pictures import brought_to, check_pictures
+from clearprop.recipes.configuration import Count, Fraction, OrNone, Rate
+from clearprop.recipes.pictures import check_pictures, sized
 from clearprop.recipes.recipe import (
     Activation,
-    Count,
-    Decay,
     FitOptions,
     NetworkRecipe,
-    Rate,
-    RuleName,
+    OptimizerName,
     ScheduleName,
 )
 from clearprop.training.augmentation import Flip, Shift
@@ -27,17 +24,17 @@ DIGITS = ("mnist", "digits")
 class ResNet20Recipe(NetworkRecipe):
     """ResNet-20 on Fashion-MNIST, by default.
 
-    Pictures smaller than 32 x 32 are enlarged where they go into it several times, and get a
-    border; larger ones are taken as they are.
+    Smaller pictures are enlarged by a whole factor and get a border of zeros, up to 32 x 32. Larger
+    pictures are not changed.
 
     Attributes:
         depth: layers with weights, 6 n + 2.
         width: channels of the first stage.
         shortcut: "padding" or "projection", where a block changes the shape.
         activation: of the hidden units.
-        augment: whether pictures are shifted anew at every step.
-        mirror: whether they are mirrored then too; none does so but for handwritten digits, most of
-            which are no digits in the mirror.
+        augment: whether pictures are shifted at random in every step.
+        mirror: whether they are mirrored at random too; none mirrors all pictures except
+            handwritten digits, because a mirrored digit is mostly not a digit.
 
     >>> ResNet20Recipe(depth=32).schedule
     'one-cycle'
@@ -46,9 +43,9 @@ class ResNet20Recipe(NetworkRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("fashion-mnist", "mnist", "digits")
     passes: ClassVar[int] = 12
 
-    optimizer: RuleName = "nesterov"
+    optimizer: OptimizerName = "nesterov"
     learning_rate: Rate = 0.1
-    weight_decay: Decay = 0.005
+    weight_decay: Fraction = 0.005
     schedule: ScheduleName = "one-cycle"
     depth: Count = 20
     width: Count = 16
@@ -70,12 +67,12 @@ class ResNet20Recipe(NetworkRecipe):
         return {**super().fit_options(), "augment": changes}
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set, which must be one of pictures in classes."""
+        """Return the data set, which must hold pictures in classes."""
         check_pictures(dataset, "resnet20")
         return dataset
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
-        """Return the network, behind layers that bring small pictures to 32 x 32."""
+        """Return the network, after layers that bring small pictures to 32 x 32."""
         shape = preprocessor.encoded_shape
         network = models.small_resnet(
             self.depth,
@@ -85,5 +82,4 @@ class ResNet20Recipe(NetworkRecipe):
             shortcut=self.shortcut,
             activation=self.activation,
         )
-        before = brought_to(SIZE, shape) if max(shape[:2]) <= SIZE else []
-        return nn.Sequential([*before, network]) if before else network
+        return sized(network, SIZE, shape)

@@ -1,4 +1,4 @@
-"""A study: a named experiment of several runs, or of none, whose result is lines and pictures."""
+"""A study: a named experiment of several runs, whose result is text and drawings."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from clearprop import glass
 from clearprop.errors import RunError
 from clearprop.glass.style import Drawing
-from clearprop.recipes.configuration import Configuration
+from clearprop.recipes.configuration import Configuration, Seed
 from clearprop.training.files import disk_errors, write_atomically
 
 CONFIG, RESULTS, FIGURES = "config.json", "results.json", "figures"
@@ -22,12 +20,12 @@ CONFIG, RESULTS, FIGURES = "config.json", "results.json", "figures"
 
 @dataclass(frozen=True)
 class Findings:
-    """What came of a study.
+    """The results of a study.
 
     Attributes:
-        lines: what was found, as text.
-        measures: the numbers behind it, by name.
-        drawings: pictures.
+        lines: the results as text.
+        measures: the results as numbers, by name.
+        drawings: for the report.
     """
 
     lines: list[str]
@@ -36,35 +34,35 @@ class Findings:
 
 
 class Study(Configuration):
-    """An experiment that is not one training run: a subclass says what is done and drawn.
+    """An experiment that is not one training run: a subclass carries it out.
 
     Attributes:
-        seed: of everything that is drawn at random.
+        seed: of all random numbers.
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
 
     @abstractmethod
     def carry_out(self, progress: bool = True) -> Findings:
-        """Do what the study does.
+        """Carry out the study.
 
         Args:
-            progress: whether to say on the way how far it is.
+            progress: whether to show the progress.
         """
 
     def write(
         self, folder: Path, name: str, found: Findings, *, report: bool = True
     ) -> Path | None:
-        """Write what was asked and found into a folder; returns the report's place.
+        """Write the configuration and the results into a folder; return the path of the report.
 
         Args:
             folder: a new or an empty one.
             name: of the study.
-            found: what came of it.
-            report: whether to write the page.
+            found: its results.
+            report: whether to write the report.
 
         Raises:
-            RunError: the folder holds something already, or cannot be written.
+            RunError: the folder is not empty, or cannot be written.
         """
         claim(folder)
         note = {"recipe": {"name": name, "values": self.model_dump(mode="json")}}
@@ -87,10 +85,10 @@ class Study(Configuration):
 
 
 def claim(folder: Path) -> None:
-    """Make a folder, or take an empty one.
+    """Make a folder, or use an empty one.
 
     Raises:
-        RunError: something is in it already.
+        RunError: the folder is not empty.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

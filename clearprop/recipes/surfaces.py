@@ -1,4 +1,4 @@
-"""Surfaces to descend on: heights over one or two weights, by name or from any function.
+"""Surfaces for gradient descent: functions of one or two weights.
 
 Shape letters: D weights (1 or 2).
 """
@@ -24,15 +24,15 @@ Height = Callable[[Any], Any]
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A function of one or two weights, and where to look at it.
+    """A function of one or two weights, with a start and the region to draw.
 
     Attributes:
         name: of the surface.
         equation: as text.
         height: the function.
-        start: where descent begins, D numbers.
-        low: lower corner of what is drawn, D numbers.
-        high: upper corner.
+        start: the first weights, D numbers.
+        low: lower corner of the drawn region, D numbers.
+        high: upper corner, D numbers.
         lowest: the height of the lowest point.
         axes: names of the weights.
     """
@@ -51,7 +51,7 @@ def find_surface(name: str) -> Surface:
     """Return a surface by name.
 
     Raises:
-        ConfigurationError: there is none of that name; the nearest is suggested.
+        ConfigurationError: there is no surface of that name; the nearest is suggested.
 
     >>> find_surface("parabola").equation
     'x^2 + 3'
@@ -106,7 +106,7 @@ def beale() -> Surface:
 
 
 def saddle() -> Surface:
-    """A pass with a valley on either side; begun almost on its ridge."""
+    """A saddle with a valley on each side; the start is almost on the ridge."""
     return Surface(
         "saddle",
         "x^2 / 2 - y^2 / 2 + y^4 / 4",
@@ -122,8 +122,8 @@ def diabetes() -> Surface:
     """The loss of a network of two weights, y = w2 tanh(w1 x), on 442 real patients.
 
     x is the body mass index and t the progress of the disease, both with mean 0 and variance 1; the
-    height is the mean of (y - t)^2 / 2. Between two equally low valleys, for (w1, w2) and
-    (-w1, -w2) are the same network, lies a saddle at (0, 0).
+    height is the mean of (y - t)^2 / 2. The weights (w1, w2) and (-w1, -w2) give the same network,
+    so there are two equally low valleys, with a saddle at (0, 0) between them.
     """
     table = data.load("diabetes")
     names = table.feature_names or ()
@@ -131,7 +131,7 @@ def diabetes() -> Surface:
         np.asarray(table.inputs)[:, names.index("bmi")], np.asarray(table.targets)))  # fmt: skip
 
     def height(w: Any) -> Any:
-        # Double precision where the checks ask for it.
+        # The checks of the gradient use double precision.
         error = w[1] * ops.tanh(w[0] * jnp.asarray(x, w.dtype)) - jnp.asarray(t, w.dtype)
         return ops.mean(error * error) / 2
 
@@ -154,7 +154,7 @@ def diabetes() -> Surface:
 SURFACES: Mapping[str, Callable[[], Surface]] = MappingProxyType(
     {make.__name__: make for make in (parabola, ravine, rosenbrock, beale, saddle, diabetes)}
 )
-"""What makes each surface, by its name."""
+"""The function that makes each surface, by its name."""
 
 
 def _standard(column: Any) -> NDArray[np.float64]:

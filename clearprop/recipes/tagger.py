@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,17 @@ from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.characters import LOSS
-from clearprop.recipes.recipe import Count, Decay, Rate, SequenceRecipe
-from clearprop.recipes.text_classify import compared, few_passes, unknown_share
+from clearprop.recipes.configuration import Count, Fraction, Rate
+from clearprop.recipes.words import WordRecipe, compared, unknown_fraction
 from clearprop.training import History, predict
 
 
-class TaggerRecipe(SequenceRecipe):
-    """A bidirectional LSTM tags words; ``--data FILE`` takes a word and its tag a line.
+class TaggerRecipe(WordRecipe):
+    """A bidirectional LSTM tags words; ``--data FILE`` reads a word and its tag in each line.
 
     Attributes:
         embedding_features: of a word.
-        hidden_size: units of both ways of reading together.
+        hidden_size: units of both directions together.
         layers: of the LSTM.
         dropout: rate on the embeddings and before the last layer.
 
@@ -37,17 +36,13 @@ class TaggerRecipe(SequenceRecipe):
     embedding_features: Count = 64
     hidden_size: Count = 128
     layers: Count = 1
-    dropout: Decay = 0.3
-
-    def settled(self, examples: int) -> Self:
-        """Return the recipe with enough epochs for about 600 steps, at most 30."""
-        return self.model_copy(update=few_passes(self, super().settled(examples), examples))
+    dropout: Fraction = 0.3
 
     def dataset(self) -> tuple[Dataset, str]:
-        """Return the data set; of files that may hold other things, words and tags are read."""
+        """Return the data set; a .txt or .tsv file is read as words with tags."""
         name = self.data.name
         if name is not None and Path(name).suffix.lower() in (".txt", ".tsv"):
-            return self.loaded(self.data.model_copy(update={"tags": True}))
+            return self.loaded(tags=True)
         return super().dataset()
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -62,10 +57,6 @@ class TaggerRecipe(SequenceRecipe):
             )
         return dataset
 
-    def loss(self, dataset: Dataset) -> str:
-        """Return cross-entropy at every word."""
-        return LOSS
-
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network for these words and tags."""
         return models.Tagger(
@@ -78,47 +69,45 @@ class TaggerRecipe(SequenceRecipe):
         )
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
-        """Return the accuracy on the test part, of the network and of the usual tags."""
+        """Return the accuracy on the test part, of the network and of each word's usual tag."""
         if splits.test is None:
             return {}
         return {
-            "token accuracy": right_tags(answers(model, splits.test), splits.test),
+            "token accuracy": right_tags(predicted_tags(model, splits.test), splits.test),
             "most frequent tag of each word, token accuracy": usual_tags(splits),
-            "words that training does not know, fraction": unknown_share(splits.test),
+            "words that training does not know, fraction": unknown_fraction(splits.test),
         }
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return by how much the network beats each word's usual tag, and a tagged sentence."""
+        """Return the difference to each word's usual tag, and one sentence with predicted tags."""
         if splits.test is None:
             return []
-        told = answers(model, splits.test)
-        own = right_tags(told, splits.test)
-        words, names = (
-            splits.preprocessor.vocabularies[INPUTS],
-            splits.preprocessor.class_names or (),
-        )
+        tags = predicted_tags(model, splits.test)
+        own = right_tags(tags, splits.test)
+        words = splits.preprocessor.vocabularies[INPUTS]
+        names = splits.preprocessor.class_names or ()
         shown = [
             f"{words.tokens[word]}/{names[tag]}"
-            for word, tag in zip(splits.test.inputs[0], told[0], strict=True)
+            for word, tag in zip(splits.test.inputs[0], tags[0], strict=True)
             if word
         ]
         line = compared(own, usual_tags(splits), "the most frequent tag of each word")
         return [line, "a sentence of the test part:", f"  {' '.join(shown[:16])} ..."]
 
 
-def answers(model: nn.Module, part: Dataset) -> NDArray[np.generic]:
-    """Return the number of the tag that a model gives to each word of a prepared part, (N, T)."""
+def predicted_tags(model: nn.Module, part: Dataset) -> NDArray[np.generic]:
+    """Return the number of the tag that a model predicts for each word of a part, (N, T)."""
     return np.asarray(predict(model, part.inputs).argmax(axis=-1))
 
 
-def right_tags(told: NDArray[np.generic], part: Dataset) -> float:
-    """Return the fraction of the counted words of a part whose tag is right."""
+def right_tags(tags: NDArray[np.generic], part: Dataset) -> float:
+    """Return the fraction of the words with a label whose tag is right."""
     counted = part.targets >= 0
-    return float((told == part.targets)[counted].mean())
+    return float((tags == part.targets)[counted].mean())
 
 
 def usual_tags(splits: Splits) -> float:
-    """Return the fraction of right tags where each word gets its most frequent training tag.
+    """Return the accuracy when each word gets its most frequent tag of the training part.
 
     Words that training does not know share one entry, "<unk>", which has a usual tag too.
     """

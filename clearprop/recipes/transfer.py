@@ -1,4 +1,4 @@
-"""The study ``transfer``: what a network learned of some classes helps with others, of few samples.
+"""The study ``transfer``: what a network learned of some classes helps to learn others.
 
 Shape letters: N examples, H height, W width, C channels.
 """
@@ -18,9 +18,8 @@ from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, marked_line
 from clearprop.nn.fields import Array
 from clearprop.recipes.choice import DataSource
-from clearprop.recipes.configuration import Listed
+from clearprop.recipes.configuration import Count, Listed, PositiveFraction
 from clearprop.recipes.pictures import brought_to, check_pictures, drawn_evenly
-from clearprop.recipes.recipe import Count, Share
 from clearprop.recipes.study import Findings, Study
 from clearprop.training import fit
 from clearprop.training.augmentation import Shift
@@ -31,7 +30,7 @@ SIZE = 16
 FROZEN, TUNED, SCRATCH = "frozen trunk, new head", "all layers tuned", "from scratch"
 SVM, LOGISTIC, PIXELS = "SVM on features", "logistic regression on features", "SVM on pixels"
 WAYS = (FROZEN, TUNED, SCRATCH, SVM, LOGISTIC, PIXELS)
-"""What is compared, each on the same few samples."""
+"""The ways that are compared, each on the same few samples."""
 
 
 class TrunkAndHead(nn.Module):
@@ -42,7 +41,7 @@ class TrunkAndHead(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], classes: int) -> None:
         he = nn.initializers.he_normal
-        size = SIZE if max(shape[:2]) <= SIZE else max(shape[:2])
+        size = max(SIZE, *shape[:2])
         self.trunk = nn.Sequential(
             [
                 *brought_to(size, shape),
@@ -62,28 +61,29 @@ class TrunkAndHead(nn.Module):
 
 
 class TransferStudy(Study):
-    """A small network learns seven of the digits; few samples of each of the other three follow.
+    """A small network learns seven of the digits, then the other three from few samples of each.
 
-    On the same samples are compared: its trunk frozen with a new head, all of it tuned further, the
-    same network from scratch, and scikit-learn's support vector machine and logistic regression on
-    what the trunk gives, and on the pixels. Any set of pictures in four classes or more will do.
+    The study compares six ways on the same samples: the frozen trunk with a new head, the whole
+    network tuned further, the same network from scratch, and three classifiers of scikit-learn (a
+    support vector machine and logistic regression on the features of the trunk, a support vector
+    machine on the pixels). Any set of pictures in four classes or more can be used.
 
     Attributes:
         data: pictures in at least four classes.
-        known: fraction of the classes that the trunk learns, the first ones.
-        examples: of these classes, to learn the trunk from, each shifted anew at every step.
-        epochs: over them.
-        samples: of each other class, for each point of the comparison; ``--set samples=2,10``.
-        few_epochs: over the samples.
-        repeats: how often each point is drawn anew.
-        test_examples: of the other classes, for evaluation.
+        known: the fraction of the classes that the trunk learns; these are the first classes.
+        examples: pictures of these classes; each is shifted anew at every step.
+        epochs: over these pictures.
+        samples: numbers of samples of each other class; ``--set samples=2,10``.
+        few_epochs: epochs over the samples.
+        repeats: how often new samples are drawn for each number.
+        test_examples: pictures of the other classes for evaluation.
 
     >>> TransferStudy.of({"samples": "2,5"}).samples
     (2, 5)
     """
 
     data: DataSource = DataSource()
-    known: Share = 0.7
+    known: PositiveFraction = 0.7
     examples: Count = 12_000
     epochs: Count = 20
     samples: Annotated[tuple[Count, ...], Listed, Field(min_length=1)] = (1, 3, 10)
@@ -92,7 +92,7 @@ class TransferStudy(Study):
     test_examples: Count = 2000
 
     def carry_out(self, progress: bool = True) -> Findings:
-        """Learn the trunk, then compare the ways at every number of samples."""
+        """Train the trunk, then compare the ways for every number of samples."""
         dataset, line = self.data.load(PREFERRED)
         first, others = parted(dataset, self.known)
         first = first.take(drawn_evenly(first.targets, self.examples, self.seed))
@@ -135,7 +135,7 @@ class TransferStudy(Study):
     def _compared(
         self, trunk: TrunkAndHead, few: Dataset, held: Dataset, seed: int
     ) -> dict[str, float]:
-        """Return the accuracy of every way that learns from these few."""
+        """Return the accuracy of every way after training on these samples."""
         classes = len(few.class_names or ())
         head = nn.Linear(trunk.head.in_features, classes)
         changed = nn.replace_layer(trunk, "head", head).init(seed)
@@ -144,10 +144,9 @@ class TransferStudy(Study):
             TUNED: self._tuned(changed, few, seed),
             SCRATCH: self._tuned(network_for(few), few, seed),
         }
-        answers = {way: nn.features(model, held.inputs, "") for way, model in networks.items()}
         found = {
-            way: float((answer.argmax(axis=1) == held.targets).mean())
-            for way, answer in answers.items()
+            way: float((nn.features(model, held.inputs, "").argmax(axis=1) == held.targets).mean())
+            for way, model in networks.items()
         }
         return {**found, **by_classifiers(trunk, few, held)}
 
@@ -173,7 +172,7 @@ class TransferStudy(Study):
         width = max(map(len, WAYS))
         lines = [
             *lines,
-            f"accuracy on {held:,} others of these, mean of {self.repeats} draws of samples:",
+            f"accuracy on {held:,} other pictures, mean of {self.repeats} draws of samples:",
             f"{'samples of each class':<{width}}" + "".join(f"{n:>8}" for n in self.samples),
         ]
         for way in WAYS:
@@ -220,12 +219,12 @@ def network_for(dataset: Dataset) -> TrunkAndHead:
 
 
 def parted(dataset: Dataset, known: float) -> tuple[Dataset, Dataset]:
-    """Return the examples of the first classes and of the others, scaled alike.
+    """Return the examples of the first classes and of the others, both scaled in the same way.
 
     Labels begin at 0 in both.
 
     Raises:
-        ConfigurationError: no pictures of at most 32 x 32, or fewer than four classes.
+        ConfigurationError: the data is not pictures of at most 32 x 32 in four classes or more.
     """
     height, width, _ = check_pictures(dataset, "transfer")
     names = dataset.class_names or ()
@@ -234,12 +233,12 @@ def parted(dataset: Dataset, known: float) -> tuple[Dataset, Dataset]:
             "transfer takes pictures of at most 32 x 32 in four classes or more",
             where=dataset.name,
             given=f"{height} x {width}, {len(names)} classes",
-            fix="of a folder of pictures: --set data.size=32",
+            fix="for a folder of pictures: --set data.size=32",
         )
     middle = min(max(2, round(known * len(names))), len(names) - 2)
     learned = np.flatnonzero(dataset.targets < middle)
     inputs = np.asarray(dataset.inputs[np.arange(len(dataset))], np.float32)
-    # All are scaled as the trunk's classes are: it has seen no others.
+    # Mean and deviation come from the trunk's classes, because it has seen no others.
     inputs = (inputs - inputs[learned].mean()) / inputs[learned].std()
     parts = []
     for classes in (range(middle), range(middle, len(names))):
@@ -260,7 +259,7 @@ def parted(dataset: Dataset, known: float) -> tuple[Dataset, Dataset]:
 
 @drawn
 def accuracies_drawn(samples: tuple[int, ...], found: Mapping[str, list[list[float]]]) -> Drawing:
-    """Draw accuracy against the number of samples, each way a line and each draw a faint mark."""
+    """Draw accuracy against the number of samples: a line for each way, a faint mark per draw."""
     figure, axes = canvas(width=7.2, height=4.4)
     for i, way in enumerate(WAYS):
         style = marked_line(i)
@@ -275,7 +274,7 @@ def accuracies_drawn(samples: tuple[int, ...], found: Mapping[str, list[list[flo
     axes.set_xlabel("samples of each new class")
     axes.set_ylabel("accuracy")
     figure.legend(loc="outside right upper")
-    caption = "The trunk has never seen these classes. Faint marks are single draws of samples."
+    caption = "The trunk has not seen these classes. Each faint mark is one draw of samples."
     return Drawing("Accuracy against samples", figure, caption)
 
 

@@ -10,15 +10,16 @@ import numpy as np
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.recipes.binary import against_the_rest, truth_table_lines
-from clearprop.recipes.recipe import Activation, Count, NetworkRecipe, Rate
+from clearprop.recipes.configuration import Count, Rate
+from clearprop.recipes.recipe import Activation, NetworkRecipe
 from clearprop.training import History, predict
 
 
 class XorRecipe(NetworkRecipe):
     """A 2-8-1 network with logistic output learns XOR, all four rows in every step.
 
-    With ``--set hidden_size=2`` it is the smallest that can, the lectures' 2-2-1 network, which
-    gets there from some initial values only: try a few seeds.
+    With ``--set hidden_size=2`` it is the lectures' 2-2-1 network, the smallest that can learn XOR.
+    It succeeds only from some initial values: try a few seeds.
 
     Attributes:
         activation: of the hidden units.
@@ -37,7 +38,7 @@ class XorRecipe(NetworkRecipe):
     hidden_size: Count = 8
 
     def adapted(self, dataset: Dataset) -> Dataset:
-        """Return the data set with two classes: the last one against the rest."""
+        """Return the data set with two classes: of several classes the first against the rest."""
         return against_the_rest(dataset, None, "xor")
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
@@ -50,7 +51,7 @@ class XorRecipe(NetworkRecipe):
         return "binary_cross_entropy"
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return the truth table that was learned."""
+        """Return the truth table of the trained network."""
         if len(splits.train) > 4:
             return []
         inputs = np.asarray(splits.train.inputs)

@@ -48,9 +48,11 @@ def test_runs_are_numbered_and_never_overwritten(clearprop: Command) -> None:
 def test_on_xor_the_perceptron_ends_well_and_honestly(clearprop: Command) -> None:
     answer = clearprop("train", "perceptron", "--data", "xor")
     assert answer.code == 0
-    assert "no plane separates the classes" in answer.out
+    assert "no linear decision boundary separates the classes" in answer.out
     assert "w1 + w2 + b <  0" in answer.out
-    assert "no plane separates" in Path("runs/perceptron-1/report.html").read_text()
+    assert (
+        "no linear decision boundary separates" in Path("runs/perceptron-1/report.html").read_text()
+    )
 
 
 def test_xor_shows_its_truth_table(clearprop: Command) -> None:
@@ -202,7 +204,7 @@ print(hashlib.sha256(outputs.tobytes()).hexdigest(), outputs.shape)
 @pytest.mark.parametrize("recipe", ["mlp", "lenet5"])
 def test_a_saved_model_predicts_the_same_bits_in_a_new_process(recipe: str, tmp_path: Path) -> None:
     experiment = prepare(recipe, {"data": {"name": "digits"}, "epochs": 1})
-    run = experiment.train(tmp_path / "run", progress=False)
+    run = experiment.train(folder=tmp_path / "run", progress=False)
     outputs = predict(run.model, data.load("digits").inputs, experiment.splits.preprocessor)
     done = subprocess.run(
         [sys.executable, "-c", IN_A_NEW_PROCESS, str(tmp_path / "run")],

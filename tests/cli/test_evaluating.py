@@ -19,7 +19,9 @@ def series(path: Path, values: int, slope: float) -> Path:
 def test_a_column_of_another_table_is_a_series_too(clearprop: Command, tmp_path: Path) -> None:
     one, other = series(tmp_path / "a.csv", 90, 0.1), series(tmp_path / "b.csv", 60, 0.2)
     chosen = {"name": str(one), "target": "sold", "window": 14}
-    prepare("forecast", {"data": chosen, "epochs": 1}).train(tmp_path / "run", progress=False)
+    prepare("forecast", {"data": chosen, "epochs": 1}).train(
+        folder=tmp_path / "run", progress=False
+    )
     answer = clearprop("evaluate", "run", "--data", str(other))
     assert answer.code == 0
     assert "b.csv (46 windows)" in answer.out
@@ -35,7 +37,7 @@ def test_texts_stand_in_the_column_that_the_run_knew(clearprop: Command, tmp_pat
         (tmp_path / f"{name}.csv").write_text("\n".join(["words,label", *rows]) + "\n")
     chosen = {"name": str(tmp_path / "a.csv"), "target": "label", "text": "words"}
     values = {"data": chosen, "epochs": 1, "network": "bag"}
-    prepare("text-classify", values).train(tmp_path / "run", progress=False)
+    prepare("text-classify", values).train(folder=tmp_path / "run", progress=False)
     answer = clearprop("evaluate", "run", "--data", "b.csv")
     assert answer.code == 0
     assert "b.csv (12 texts)" in answer.out
@@ -47,7 +49,7 @@ def test_words_and_tags_of_a_text_file(clearprop: Command, tmp_path: Path, comma
     (tmp_path / "a.txt").write_text("\n".join(sentences))
     (tmp_path / "b.txt").write_text("the DET\ncat NOUN\n")
     values = {"data": {"name": str(tmp_path / "a.txt")}, "epochs": 1, "hidden_size": 8}
-    prepare("tagger", values).train(tmp_path / "run", progress=False)
+    prepare("tagger", values).train(folder=tmp_path / "run", progress=False)
     answer = clearprop(command, "run", "--data", "b.txt")
     assert answer.code == 0
     assert ("b.txt (1 sentence)" if command == "evaluate" else "1,the,") in answer.out

@@ -34,7 +34,7 @@ def test_a_recorded_run_is_forked(clearprop: Command, tmp_path: Path) -> None:
 
     for arguments, message in (
         (["--step", "7"], "the nearest are 0, 6"),
-        ([], "the step is missing"),
+        ([], "needs the step at which it starts"),
         (["--step", "6", "--set", "learning_rat=1"], "did you mean 'learning_rate'"),
         (["--step", "6", "--set", "data.name=wine"], "data of its parent"),
     ):

@@ -19,7 +19,7 @@ from tests.cli.conftest import Command, is_clear
 
 
 def test_a_model_of_a_truth_table_takes_rows_of_a_file(clearprop: Command, tmp_path: Path) -> None:
-    prepare("xor").train(tmp_path / "run", progress=False)
+    prepare("xor").train(folder=tmp_path / "run", progress=False)
     (tmp_path / "new.csv").write_text("a,b\n0,1\n1,1\n")
     (tmp_path / "all.csv").write_text("x1,x2,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n")
 
@@ -82,7 +82,7 @@ def test_captions_of_a_named_set_are_written_not_read_off(
     part = (
         data.load("digit-captions").take(np.arange(3)).preprocessed(experiment.splits.preprocessor)
     )
-    told = experiment.recipe.answers(model, part)  # type: ignore[attr-defined]
+    told = experiment.recipe.predictions(model, part)  # type: ignore[attr-defined]
     words = part.vocabularies["targets"]
     rows = list(
         csv.reader(io.StringIO(clearprop("predict", "run", "--data", "digit-captions").out))

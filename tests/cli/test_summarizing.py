@@ -22,7 +22,7 @@ def test_every_key_stands_beside_what_it_means(clearprop: Command) -> None:
 def test_long_explanations_go_on_below_themselves(clearprop: Command) -> None:
     lines = clearprop("summary", "mlp", "--data", "iris").out.splitlines()
     place = next(i for i, line in enumerate(lines) if line.startswith("  schedule"))
-    column = lines[place].index("how the rate goes")
+    column = lines[place].index("how the learning rate")
     assert lines[place + 1][:column].isspace()
     assert not lines[place + 1][column].isspace()
 

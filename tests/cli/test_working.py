@@ -68,7 +68,7 @@ def test_a_model_of_a_file(model: str, capsys: Captured) -> None:
         (["gate", "--input", "1"], "--input goes with a model of your own"),
         (["gate", "--digits", "99"], "2 to 12"),
         (["gate", "--output", "sheet.pdf"], "Markdown, LaTeX or HTML"),
-        (["--grade", "nothing.md"], "there is no such file"),
+        (["--grade", "nothing.md"], "No such file"),
         (["MODEL"], "needs --input"),
         (["MODEL", "--input", "1,2"], "needs --target"),
         (["MODEL", "--input", "1,2", "--target", "1"], "needs --learning-rate"),
@@ -90,7 +90,7 @@ def test_bad_input(arguments: list[str], said: str, model: str, capsys: Captured
 def test_a_file_that_is_no_text(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "sheet.md").write_bytes(b"\xff\xfe\x00")
     assert main(["worked", "--grade", str(tmp_path / "sheet.md")]) == 2
-    assert "no text that can be read" in capsys.readouterr().err
+    assert "not UTF-8 text" in capsys.readouterr().err
 
 
 def test_a_long_list_of_numbers_is_no_file(model: str, capsys: Captured) -> None:

@@ -26,8 +26,8 @@ needs_fashion_mnist = pytest.mark.skipif(
 )
 def test_test_accuracy(recipe: str, values: dict[str, Any], least: float) -> None:
     experiment = prepare(recipe, {"data": {"name": "fashion-mnist"}} | values)
-    run = experiment.train(None, progress=False)
-    judged = experiment.judge(run.model, experiment.splits.test)
-    assert judged is not None
-    assert judged.accuracy is not None
-    assert judged.accuracy >= least
+    run = experiment.train(progress=False)
+    evaluation = experiment.evaluate(run.model, experiment.splits.test)
+    assert evaluation is not None
+    assert evaluation.accuracy is not None
+    assert evaluation.accuracy >= least

@@ -63,7 +63,7 @@ def test_a_function_of_ones_own_is_compared_and_drawn() -> None:
         assert height.get_ydata()[0] == pytest.approx(2.0)
         assert height.get_ydata()[-1] < 2.0
     rows = found.lines[3:]
-    assert rows[0].split() == ["rule", "best", "rate", "steps", "height", "at", "the", "end"]
+    assert rows[0].split() == ["optimizer", "best", "rate", "steps", "height", "at", "the", "end"]
 
 
 def test_a_rate_that_is_too_high_does_not_arrive() -> None:

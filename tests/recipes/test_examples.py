@@ -33,8 +33,8 @@ def test_own_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_one_neuron(capsys: pytest.CaptureFixture[str]) -> None:
     text = said("one_neuron", capsys)
-    assert re.search(r"AND\n  a plane separates the classes", text)
-    assert re.search(r"XOR\n  no plane separates the classes", text)
+    assert re.search(r"AND\n  a linear decision boundary separates the classes", text)
+    assert re.search(r"XOR\n  no linear decision boundary separates the classes", text)
     assert text.rstrip().endswith("the error 1.0")
 
 

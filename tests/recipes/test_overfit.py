@@ -23,7 +23,7 @@ def test_the_parts_share_no_example_and_are_scaled_by_the_few() -> None:
     assert len(np.unique(rows.round(4), axis=0)) == len(dataset)
 
 
-def test_a_small_study_tells_of_every_way() -> None:
+def test_a_small_study_shows_every_way() -> None:
     study = OverfitStudy.of({"seeds": 1, "epochs": 60, "examples": 40, "patience": 5})
     found = study.carry_out(progress=False)
     assert [name.removesuffix(", test error") for name in found.measures] == list(WAYS)
@@ -37,8 +37,8 @@ def test_a_small_study_tells_of_every_way() -> None:
     assert any(line.endswith("1 of 1") for line in found.lines)
 
 
-def test_there_must_be_examples_left_to_judge_by() -> None:
-    with pytest.raises(ConfigurationError, match="examples left"):
+def test_examples_must_be_left_for_evaluation() -> None:
+    with pytest.raises(ConfigurationError, match="enough examples"):
         parted(data.load("iris"), 140, 0)
 
 

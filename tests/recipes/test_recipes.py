@@ -18,14 +18,14 @@ from clearprop.training import Run, read_run
 
 def trained(name: str, folder: Path | None = None, **values: Any) -> tuple[Experiment, Run]:
     experiment = prepare(name, values)
-    return experiment, experiment.train(folder, progress=False)
+    return experiment, experiment.train(folder=folder, progress=False)
 
 
 def accuracy(experiment: Experiment, run: Run) -> float:
-    judged = experiment.judge(run.model, experiment.splits.test)
-    assert judged is not None
-    assert judged.accuracy is not None
-    return judged.accuracy
+    evaluation = experiment.evaluate(run.model, experiment.splits.test)
+    assert evaluation is not None
+    assert evaluation.accuracy is not None
+    return evaluation.accuracy
 
 
 def remarks(experiment: Experiment, run: Run) -> list[str]:
@@ -40,7 +40,7 @@ def test_the_perceptron_learns_what_one_neuron_can(gate: str) -> None:
     experiment, run = trained("perceptron", data={"name": gate}, seed=1)
     assert run.history.training_error[-1] == 0
     lines = remarks(experiment, run)
-    assert lines[0].startswith("a plane separates the classes")
+    assert lines[0].startswith("a linear decision boundary separates the classes")
     assert lines[1].startswith("  z = ")
 
 
@@ -80,7 +80,7 @@ def test_on_xor_the_perceptron_shows_the_four_inequalities() -> None:
     assert run.stopped.reason == "finished"
     assert run.history.training_error[-1] > 0
     lines = remarks(experiment, run)
-    assert lines[0].startswith("no plane separates the classes")
+    assert lines[0].startswith("no linear decision boundary separates the classes")
     spare = [line.replace(" ", "") for line in lines[1:]]
     assert spare[:4] == [
         "(0,0)is0:b<0",
@@ -95,7 +95,7 @@ def test_on_xor_the_perceptron_shows_the_four_inequalities() -> None:
 def test_of_a_real_set_without_a_plane_the_proof_is_named() -> None:
     experiment, run = trained("perceptron", positive="virginica", epochs=20)
     lines = remarks(experiment, run)
-    assert lines[0].startswith("no plane separates the classes")
+    assert lines[0].startswith("no linear decision boundary separates the classes")
     assert "'virginica'" in lines[1]
     assert "'not virginica'" in lines[1]
 
@@ -103,7 +103,7 @@ def test_of_a_real_set_without_a_plane_the_proof_is_named() -> None:
 def test_a_plane_that_was_not_found_yet_is_not_denied() -> None:
     experiment, run = trained("perceptron", data={"name": "breast-cancer"}, epochs=5)
     (line,) = remarks(experiment, run)
-    assert "though a plane separates the classes: --set epochs=50" in line
+    assert "though a linear decision boundary separates the classes: --set epochs=50" in line
 
 
 @pytest.mark.parametrize("name", ["mlp", "perceptron", "xor"])
@@ -120,7 +120,7 @@ def test_words_are_no_measurements(name: str, tmp_path: Path) -> None:
     ("values", "message"),
     [
         ({"positive": "setosaa"}, "did you mean 'setosa'"),
-        ({"data": {"name": "diabetes"}}, "tells two classes apart"),
+        ({"data": {"name": "diabetes"}}, "needs data in classes"),
     ],
 )
 def test_the_perceptron_needs_two_classes(values: dict[str, Any], message: str) -> None:
@@ -193,15 +193,15 @@ def test_lenet5_reads_enlarged_digits() -> None:
 def test_the_mlp_predicts_numbers_in_their_units() -> None:
     experiment, run = trained("mlp", data={"name": "diabetes"}, hidden_sizes=(16,), epochs=30)
     assert experiment.loss == "squared_error"
-    judged = experiment.judge(run.model, experiment.splits.test)
-    assert judged is not None
+    evaluation = experiment.evaluate(run.model, experiment.splits.test)
+    assert evaluation is not None
     assert experiment.splits.test is not None
     spread = float(np.std(experiment.splits.test.targets))
-    assert judged.error < 0.9 * spread
+    assert evaluation.error < 0.9 * spread
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adagrad", "rmsprop"])
-def test_other_learning_rules_train_a_recipe(optimizer: str) -> None:
+def test_other_optimizers_train_a_recipe(optimizer: str) -> None:
     rates = {"sgd": 0.3, "nesterov": 0.03, "adagrad": 0.1}
     values = {"optimizer": optimizer, "learning_rate": rates.get(optimizer, 0.02)}
     _, run = trained("mlp", data={"name": "iris"}, hidden_sizes=(8,), epochs=15, **values)
@@ -220,7 +220,7 @@ def test_schedules_over_a_run(schedule: str, expected: tuple[float, ...]) -> Non
     recipe = find_recipe("mlp").of(
         {"schedule": schedule, "learning_rate": 0.1, "optimizer": "sgd", "warmup": 0.2}
     )
-    rule = recipe.learning_rule(100)
+    rule = recipe.make_optimizer(100)
     state = rule.init({"w": np.zeros(1, np.float32)})
     rates = []
     for step in range(101):
@@ -247,16 +247,16 @@ def test_patience_stops_early_and_keeps_the_best() -> None:
     )
     assert run.stopped.reason == "early"
     assert run.stopped.best_epoch == run.stopped.epoch - 3
-    judged = experiment.judge(run.model, experiment.splits.dev)
-    assert judged is not None
-    assert judged.error == pytest.approx(run.history.development_error.min())
+    evaluation = experiment.evaluate(run.model, experiment.splits.dev)
+    assert evaluation is not None
+    assert evaluation.error == pytest.approx(run.history.development_error.min())
 
 
 def test_an_average_is_what_is_judged() -> None:
     experiment, run = trained("mlp", data={"name": "iris"}, average=0.9, epochs=20)
-    judged = experiment.judge(run.model, experiment.splits.dev)
-    assert judged is not None
-    assert judged.error == pytest.approx(run.history.development_error[-1])
+    evaluation = experiment.evaluate(run.model, experiment.splits.dev)
+    assert evaluation is not None
+    assert evaluation.error == pytest.approx(run.history.development_error[-1])
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_data_that_has_changed_since_is_noticed(tmp_path: Path) -> None:
     file.write_text("a,b,c\n" + "\n".join(rows))
     trained("mlp", tmp_path / "run", data={"name": str(file), "target": "c"}, epochs=1)
     file.write_text("a,b,c\n" + "\n".join(rows[:-1]))
-    with pytest.raises(RunError, match="no longer what the run was trained on") as caught:
+    with pytest.raises(RunError, match="changed since the run was trained") as caught:
         of_run(read_run(tmp_path / "run").config, "run")
     # Commands without --data show this, too.
     assert caught.value.fix is not None
@@ -297,5 +297,5 @@ def test_data_that_has_changed_since_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_recipe_is_told_apart() -> None:
-    with pytest.raises(RunError, match="not started by a recipe"):
+    with pytest.raises(RunError, match="no recipe started this run"):
         recipe_of({"notes": {}}, "run")

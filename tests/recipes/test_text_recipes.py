@@ -16,7 +16,7 @@ from clearprop.data.texts import topics_text
 from clearprop.errors import ConfigurationError
 from clearprop.recipes import prepare
 from clearprop.recipes.tagger import usual_tags
-from clearprop.recipes.text_classify import compared
+from clearprop.recipes.words import compared
 
 SMALL = {"embedding_features": 8, "hidden_size": 12, "learning_rate": 0.02}
 

@@ -47,15 +47,17 @@ def test_what_it_writes_is_measured(name: str) -> None:
         f"{search} {what} error rate" for search in ("greedy", "beam") for what in (token, whole)
     ]
     part = spread_rows(experiment.splits.test, MOST)
-    answers = experiment.recipe.answers(run.model, part)
-    pairs = list(zip(answers, references(part), strict=True))
-    assert found[f"greedy {whole} error rate"] == np.mean([told != right for told, right in pairs])
+    predictions = experiment.recipe.predictions(run.model, part)
+    pairs = list(zip(predictions, references(part), strict=True))
+    assert found[f"greedy {whole} error rate"] == np.mean(
+        [found_row != right for found_row, right in pairs]
+    )
     # A network of one epoch is not there yet, and no one should believe that it is.
     assert found[f"greedy {whole} error rate"] > 0.5
 
 
 @pytest.mark.parametrize("name", list(SMALL))
-def test_right_answers_have_no_error(name: str) -> None:
+def test_right_predictions_have_no_error(name: str) -> None:
     experiment, _ = trained(name)
     part = experiment.splits.test
     assert part is not None
@@ -164,7 +166,7 @@ def test_a_transformer_can_take_its_place() -> None:
     part = experiment.splits.test
     assert part is not None
     recipe: Any = experiment.recipe
-    assert len(recipe.answers(model, part)) == len(part)
+    assert len(recipe.predictions(model, part)) == len(part)
 
 
 # --- caption -------------------------------------------------------------------------------------
@@ -198,11 +200,11 @@ def test_the_same_originals_are_never_in_two_parts() -> None:
 
 
 @pytest.mark.parametrize("name", list(SMALL))
-def test_the_learning_rule_cuts_long_gradients_unless_told_not_to(name: str) -> None:
+def test_the_optimizer_cuts_long_gradients_unless_told_not_to(name: str) -> None:
     recipe: Any = prepare(name, {**SMALL[name], "optimizer": "sgd", "schedule": "constant"}).recipe
     weights = {"w": np.zeros(2, np.float32)}
     gradient = {"w": np.array([30.0, 40.0], np.float32)}
     for clip, length in ((1.0, 1.0), (None, 50.0)):
-        rule = recipe.model_copy(update={"clip": clip, "learning_rate": 1.0}).learning_rule(10)
+        rule = recipe.model_copy(update={"clip": clip, "learning_rate": 1.0}).make_optimizer(10)
         delta, _ = rule.update(gradient, rule.init(weights), weights)
         assert np.linalg.norm(delta["w"]) == pytest.approx(length, rel=1e-5)
