@@ -170,8 +170,8 @@ class Expansion:
         if parent is not None:
             return Operand(array, lambda at: self.known[(*parent, at)])
         if self._is_target(array):
-            return Operand(array, lambda at: self._target(array, at), constant=True)
-        return Operand(array, lambda at: Number(float(array[at])), constant=True)
+            return Operand(array, lambda at: self._target(array, at))
+        return Operand(array, lambda at: Number(float(array[at])))
 
     def _is_target(self, array: Any) -> bool:
         t = self.targets

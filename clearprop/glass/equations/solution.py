@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +63,8 @@ class WorkedSolution:
         return handout.as_html(self.sheet)
 
     def blank(self) -> WorkedSolution:
-        """Return the exercise: numbered gaps in the place of the answers."""
-        return WorkedSolution(replace(self.sheet, blank=True))
+        """Return the exercise, with numbered gaps in the place of the results."""
+        return WorkedSolution(self.sheet.exercise())
 
     def grade(self, filled: str) -> Grade:
         """Grade a filled copy of the exercise in Markdown by the answers of this solution.
@@ -99,7 +99,7 @@ class WorkedSolution:
         return self.markdown
 
     def _repr_html_(self) -> str:
-        return handout.as_html(self.sheet)
+        return self.html
 
 
 def worked_solution(
@@ -220,7 +220,6 @@ class _SheetWriter:
         self.is_function = not first.given.learned
         given = first.given
         self.learned = given.inputs if self.is_function else given.learned
-        self.opaque: list[Line] = []
 
     def sheet(self, title: str) -> Sheet:
         """Return the whole handout."""
@@ -244,7 +243,6 @@ class _SheetWriter:
             notes=(),
             footer="",
             digits=self.digits,
-            result=self.result,
         )
 
     def _error_name(self, place: Place) -> str:
@@ -387,7 +385,7 @@ class _SheetWriter:
         if len(outputs) == len(targets):
             for y, t in zip(outputs, targets, strict=True):
                 said.append(
-                    f"The answer {self.names[y]} went {self._move(before[y], after[y])}, and the "
+                    f"The output {self.names[y]} went {self._move(before[y], after[y])}, and the "
                     f"target is {significant(before[t], self.digits)}."
                 )
         return " ".join(said)
