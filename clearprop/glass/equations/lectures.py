@@ -95,5 +95,5 @@ def lecture(name: str, digits: int = LECTURE_DIGITS) -> WorkedSolution:
     if name not in LECTURES:
         raise unknown_name("worked example", name, LECTURES)
     solution = LECTURES[name](digits=digits)
-    footer = f"Made by `clearprop worked {name} --output {name}.md`; `--blank` leaves gaps."
+    footer = f"Made by `clearprop worked {name} --output {name}.md`; `--blank` makes an exercise."
     return WorkedSolution(replace(solution.sheet, footer=footer))
