@@ -84,7 +84,7 @@ def broadcast_index(index: Index, shape: tuple[int, ...]) -> Index:
 
 
 def brackets(index: Index) -> str:
-    """Write an index as it stands behind a name.
+    """Write an index in the form that follows a name.
 
     >>> brackets((0, 2)), brackets(())
     ('[0,2]', '')

@@ -182,7 +182,7 @@ def total(terms: Sequence[Expression]) -> Expression:
 
 
 def joined(operation: str, arguments: Sequence[Expression]) -> Expression:
-    """Return a sum or a product as it stands: nothing is simplified but one argument alone.
+    """Return a sum or a product that is not simplified; one argument is returned as it is.
 
     >>> joined("+", [Number(2.0)])
     Number(number=2.0)

@@ -1,4 +1,4 @@
-"""Which mistake leads to a wrong answer: common mistakes are made in the formula and tried out."""
+"""The mistake behind a wrong answer: common mistakes are made in the formula and tried out."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class _TermWriter:
         return self.notation.signed(digits), PRODUCT if is_product else ATOM, negative
 
     def _factor(self, factor: Expression, first: bool) -> str:
-        # A quotient among factors is a fraction, or stands in brackets: a * (b / c).
+        # A quotient among factors is written as a fraction or in brackets: a * (b / c).
         inner = PRODUCT if self.notation.quotient is not None or first else POWER
         return self.write(factor, inner, first=first)
 

@@ -38,7 +38,7 @@ from clearprop.glass.equations.gathered import (
     variance_row,
 )
 from clearprop.glass.equations.moved import MOVING, source
-from clearprop.glass.equations.shares import (
+from clearprop.glass.equations.normalized import (
     SAFE_POWER,
     ZERO,
     attend_row,
