@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clearprop import nn
 from clearprop.errors import ConfigurationError
@@ -18,15 +18,13 @@ from clearprop.glass.equations.expression import (
     substitute,
     total,
 )
+from clearprop.glass.equations.grading import Grade, grade_by
 from clearprop.glass.equations.naming import RATE
 from clearprop.glass.equations.numbers import significant
 from clearprop.glass.equations.passes import Pass, exact_array, pass_of_function, pass_of_model
 from clearprop.glass.equations.scalars import Place, Scalar, place_of
 from clearprop.glass.equations.sheet import LECTURE_DIGITS, GateRow, Line, Section, Sheet
 from clearprop.nn.recording import LossLike
-
-if TYPE_CHECKING:
-    from clearprop.glass.equations.grading import Grade
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,6 @@ class WorkedSolution:
         Raises:
             DataError: the text has none of the gaps.
         """
-        from clearprop.glass.equations.grading import grade_by  # it reads sheets like this one
-
         return grade_by(self.sheet, filled)
 
     def write(self, path: Path | str) -> Path:
