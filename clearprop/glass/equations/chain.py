@@ -1,7 +1,4 @@
-"""The chain rule at one entry of a node, with symbols and with the numbers of the example.
-
-Shape letters: none; indices are those of the arrays, counted from 0.
-"""
+"""The chain rule at one entry of a node, with symbols and with the numbers of the example."""
 
 from __future__ import annotations
 
@@ -11,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop.errors import ShapeError
-from clearprop.glass.equations.application import Application, Index, Operand
+from clearprop.glass.equations.application import Application, Index, Operand, brackets
 from clearprop.glass.equations.equation import Equation, Equations
 from clearprop.glass.equations.expression import (
     SHOWN_TERMS,
@@ -22,31 +21,33 @@ from clearprop.glass.equations.expression import (
     Expression,
     Number,
     Symbol,
+    joined,
     largest,
     product,
 )
 from clearprop.glass.equations.numbers import plain
 from clearprop.glass.equations.templates import formula, local_formula
+from clearprop.glass.nodes.jacobian import Jacobian
 from clearprop.glass.nodes.node import GlassNode
 
 AGREES = 1e-3
-"""How far, relative to it, a formula of a local derivative may part from the rule's number."""
+"""The largest relative difference between a formula of a local derivative and the rule's number."""
 
 _ROLES = {"weight": "w", "kernel": "w", "bias": "b", "scale": "g", "shift": "b"}
 
 
 def equations(node: GlassNode, index: int | Index | None = None) -> Equations:
-    """Return how one entry of a node was computed, and how its error signal came about.
+    """Return how one entry of a node and its error signal were computed.
 
     Forward: the formula of its operation. Backward: dE/dy = sum over its users u of
-    dE/du du/dy, every factor printed; of more than 8 terms the largest 8, the others summed. Each
-    stands with symbols and with the values of this example, with so many digits that the equation
-    as printed gives the printed number.
+    dE/du du/dy, with every factor; of more than 8 terms, the 8 largest and the sum of the others.
+    Both are printed with symbols and with the values of this example. The values have enough
+    digits that the printed equation holds.
 
     Args:
         node: of a `Glass`.
-        index: of the entry, an int where the node has one axis; None takes the one with the
-            largest error signal.
+        index: of the entry, counted from 0; an int for a node with one axis; None takes the entry
+            with the largest error signal.
 
     Raises:
         ShapeError: the node has no such entry, or no entries at all.
@@ -74,9 +75,10 @@ def equations(node: GlassNode, index: int | Index | None = None) -> Equations:
     at = _entry(node, index)
     names = _Names(node)
     forward, backward = _forward(node, at, names), _backward(node, at, names)
-    title = f"{node.name}{_brackets(at)}"
     legend = tuple(names.legend([forward, *([backward] if backward else [])]))
-    return Equations(title, _about(node), legend, forward, backward)
+    shape = "x".join(map(str, node.shape)) or "scalar"
+    about = f"{node.operation}, {shape}, {node.dtype}"
+    return Equations(f"{node.name}{brackets(at)}", about, legend, forward, backward)
 
 
 def _entry(node: GlassNode, index: int | Index | None) -> Index:
@@ -102,15 +104,6 @@ def _entry(node: GlassNode, index: int | Index | None) -> Index:
     return tuple(int(i) % n for i, n in zip(given, shape, strict=True))
 
 
-def _about(node: GlassNode) -> str:
-    shape = "x".join(map(str, node.shape)) or "scalar"
-    return f"{node.operation}, {shape}, {node.dtype}"
-
-
-def _brackets(index: Index) -> str:
-    return f"[{','.join(map(str, index))}]" if index else ""
-
-
 # --- names ---------------------------------------------------------------------------------------
 
 
@@ -119,24 +112,24 @@ class _Names:
 
     def __init__(self, node: GlassNode) -> None:
         self.node = node
-        is_objective = node.index == len(node.glass.nodes) - 1
-        self.taken = {node.index: "E" if is_objective else "y"}
+        self.taken = {node.index: "y"}
         self.constants: dict[tuple[int, int], str] = {}
         self.users = list({user.index: user for user in node.users}.values())
-        last = len(node.glass.nodes) - 1
         for number, user in enumerate(self.users, start=1):
-            alone = len(self.users) == 1
-            self.taken[user.index] = "E" if user.index == last else "u" if alone else f"u{number}"
+            self.taken[user.index] = "u" if len(self.users) == 1 else f"u{number}"
+        last = len(node.glass.nodes) - 1
+        if last in self.taken:
+            self.taken[last] = "E"
 
     def of(self, node: GlassNode) -> str:
-        """Return the letter of a node, a new one where it has none yet."""
+        """Return the letter of a node; a node without a letter gets one."""
         if node.index not in self.taken:
             role = _ROLES.get(node.name.rpartition(".")[2], "x")
             self.taken[node.index] = self._free(role if node.operation == "parameter" else "x")
         return self.taken[node.index]
 
     def of_constant(self, user: GlassNode, i: int) -> str:
-        """Return the letter of an array from outside: t in a loss, c elsewhere."""
+        """Return the letter of a constant: t in a loss, c elsewhere."""
         key = (user.index, i)
         if key not in self.constants:
             self.constants[key] = self._free("t" if user.name.startswith("loss/") else "c")
@@ -148,7 +141,7 @@ class _Names:
         return next(name for name in (letter, *numbered) if name not in used)
 
     def legend(self, equations: list[Equation]) -> Iterator[tuple[str, str]]:
-        """Yield what each letter of some equations stands for."""
+        """Yield each letter of some equations with the name of its node or constant."""
         nodes = self.node.glass.nodes
         named = [symbol.name for equation in equations for symbol in equation.symbols()]
         used = {letter for name in named for letter in re.findall(r"[A-Za-z]\w*", name)}
@@ -161,23 +154,16 @@ class _Names:
                 yield letter, f"input {i} of {nodes[user].name}, a constant"
 
 
-def _array(value: Any) -> Any:
-    return np.asarray(getattr(value, "value", value))
-
-
 def _application(node: GlassNode, names: _Names, shown: int | None = SHOWN_TERMS) -> Application:
     """Return a node's use of its operation, with letters for its inputs."""
     operands = tuple(
         None if x is None else _operand(node, i, x, names) for i, x in enumerate(node.inputs)
     )
-    siblings = node.siblings
-    arrays: dict[int, Any] = {}
 
     def result(output: int, index: Index) -> Expression:
-        if output not in arrays:
-            arrays[output] = np.asarray(siblings[output].value)
-        name = f"{names.of(siblings[output])}{_brackets(index)}"
-        return Symbol(name, plain(arrays[output][index]), ("result", output, index))
+        sibling = node.siblings[output]
+        name = f"{names.of(sibling)}{brackets(index)}"
+        return Symbol(name, plain(np.asarray(sibling.value)[index]), ("result", output, index))
 
     return Application(
         str(node.operation), node.parameters, operands, node.output, node.shape, result, shown
@@ -185,16 +171,16 @@ def _application(node: GlassNode, names: _Names, shown: int | None = SHOWN_TERMS
 
 
 def _operand(node: GlassNode, i: int, x: Any, names: _Names) -> Operand:
-    array = _array(x)
-    is_node = hasattr(x, "users")
+    is_node = isinstance(x, GlassNode)
+    array = np.asarray(x.value if isinstance(x, GlassNode) else x)
 
     def entry(index: Index) -> Expression:
         if not is_node and array.ndim == 0:
             return Number(plain(array))
         letter = names.of(x) if is_node else names.of_constant(node, i)
-        return Symbol(f"{letter}{_brackets(index)}", plain(array[index]), (i, index))
+        return Symbol(f"{letter}{brackets(index)}", plain(array[index]), (i, index))
 
-    return Operand(array, entry, constant=not is_node)
+    return Operand(array, entry)
 
 
 # --- forward -------------------------------------------------------------------------------------
@@ -202,7 +188,7 @@ def _operand(node: GlassNode, i: int, x: Any, names: _Names) -> Operand:
 
 def _forward(node: GlassNode, at: Index, names: _Names) -> Equation:
     value = plain(np.asarray(node.value)[at])
-    name = f"{names.of(node)}{_brackets(at)}"
+    name = f"{names.of(node)}{brackets(at)}"
     if node.operation in ("parameter", "input"):
         return Equation(name, (), value, f"a given {node.operation}")
     written = formula(_application(node, names), at) if node.spec.is_row else None
@@ -217,7 +203,7 @@ def _forward(node: GlassNode, at: Index, names: _Names) -> Equation:
 
 @dataclass(frozen=True)
 class _Part:
-    """One term of the sum: an entry of a user, and how it depends on the entry explained."""
+    """A term of the chain rule: an entry of a user and its derivative by the explained entry."""
 
     user: GlassNode
     place: Index
@@ -230,19 +216,20 @@ def _backward(node: GlassNode, at: Index, names: _Names) -> Equation | None:
     """Return the equation of dE/dy; None where no error signal can arrive."""
     if not node.carries_error:
         return None
-    name = f"dE/d{names.of(node)}{_brackets(at)}"
+    own = f"{names.of(node)}{brackets(at)}"
+    name = f"dE/d{own}"
     value = plain(np.asarray(node.error)[at])
     if node.index == len(node.glass.nodes) - 1:
         return Equation(name, (Number(1.0),), 1.0, "E by itself")
     parts = [part for user in names.users for part in _parts(user, node, at)]
     if not parts:
-        return Equation(name, (Number(0.0),), value, "nothing that E depends on reads this entry")
+        return Equation(name, (Number(0.0),), value, "E does not depend on this entry")
     order = sorted(largest(np.asarray([p.error * p.slope for p in parts]), SHOWN_TERMS))
     chain: list[Expression] = []
     written: list[Expression] = []
     for part in (parts[i] for i in order):
-        user = f"{names.of(part.user)}{_brackets(part.place)}"
-        slope = Symbol(f"d{user}/d{names.of(node)}{_brackets(at)}", part.slope)
+        user = f"{names.of(part.user)}{brackets(part.place)}"
+        slope = Symbol(f"d{user}/d{own}", part.slope)
         if user == "E":  # dE/dE is 1: the local derivative is the error signal
             written.append(_slope(part, at, names) or Number(part.slope))
             continue
@@ -254,49 +241,44 @@ def _backward(node: GlassNode, at: Index, names: _Names) -> Equation | None:
         rest = Symbol(f"rest{len(others)}", math.fsum(p.error * p.slope for p in others))
         chain.append(rest)
         written.append(rest)
-    formulas = (_sum(chain), _sum(written)) if len(chain) == len(written) else (_sum(written),)
-    return Equation(name, formulas, value)
-
-
-def _sum(terms: list[Expression]) -> Expression:
-    return terms[0] if len(terms) == 1 else Apply("+", tuple(terms))
+    forms = (chain, written) if len(chain) == len(written) else (written,)
+    return Equation(name, tuple(joined("+", terms) for terms in forms), value)
 
 
 def _parts(user: GlassNode, node: GlassNode, at: Index) -> Iterator[_Part]:
     if user.error is None:
         return
     errors = np.asarray(user.error)
+    if not errors.any() and len(user.siblings) > 1:
+        return  # an output that nothing reads, such as the weights of attention
     for position, x in enumerate(user.inputs):
-        if getattr(x, "index", None) != node.index or not hasattr(x, "users"):
+        if not isinstance(x, GlassNode) or x.index != node.index:
             continue
-        column = _column(user, position, at)
-        if column is None:
+        local = user.local(position)
+        if local is None:
             continue
-        if not errors.any() and len(user.siblings) > 1:
-            continue  # an output that nothing reads, such as attention's weights
+        column = _column(local, user.shape, node.shape, at)
         for place in np.argwhere(column != 0):
             k = tuple(int(i) for i in place)
             yield _Part(user, k, position, plain(errors[k]), plain(column[k]))
 
 
-def _column(user: GlassNode, position: int, at: Index) -> Any:
+def _column(
+    local: Jacobian | jax.Array, users: tuple[int, ...], inputs: tuple[int, ...], at: Index
+) -> NDArray[np.generic]:
     """Return the derivatives of all entries of a user by one entry of an input."""
-    local = user.local(position)
-    if local is None:
-        return None
-    if hasattr(local, "column"):
+    if isinstance(local, Jacobian):
         return np.asarray(local.column(at))
-    shape = np.shape(_array(user.inputs[position]))
-    padded = (*(None,) * (len(user.shape) - len(shape)), *zip(shape, at, strict=True))
-    met = tuple(slice(None) if p is None or p[0] == 1 else p[1] for p in padded)
-    column = np.zeros(user.shape, np.asarray(local).dtype)
+    own = (slice(None) if n == 1 else i for n, i in zip(inputs, at, strict=True))
+    met = (..., *own)
+    column = np.zeros(users, np.asarray(local).dtype)
     column[met] = np.asarray(local)[met]
     return column
 
 
 def _slope(part: _Part, at: Index, names: _Names) -> Expression | None:
-    """Return the formula of a local derivative, where it says what the rule computed."""
-    if not part.user.spec.is_row:
+    """Return the formula of a local derivative if its value is that of the rule."""
+    if not part.user.is_row:
         return None
     application = _application(part.user, names, shown=None)
     written = local_formula(application, part.place, part.position, at)

@@ -1,7 +1,7 @@
 """Formulas as trees: built with Python's operators, evaluated, differentiated, taken apart.
 
-A leaf is a `Number`, which stands in the formula as it is, or a `Symbol`, which has a name and the
-value of this example. So one tree prints with symbols and with numbers.
+A leaf is a `Number`, which is printed as it is, or a `Symbol`, which has a name and a value in this
+example. So one tree can be printed with symbols and with numbers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 SHOWN_TERMS = 8
-"""Terms of a long sum that are written out; what is left of it is one number."""
+"""How many terms of a long sum are written out; the sum of the others is one number."""
 
 
 class Expression:
-    """A formula. ``+ - * / **`` on formulas and plain numbers make larger ones.
+    """A formula. ``+ - * / **`` combine formulas and plain numbers to larger formulas.
 
     >>> x = Symbol("x", 3.0)
     >>> (1 / (1 + x) ** 2).value
@@ -30,7 +30,7 @@ class Expression:
 
     @property
     def value(self) -> float:
-        """What the formula comes to in this example."""
+        """The value of the formula in this example."""
         return evaluate(self, lambda symbol: symbol.value)
 
     def __add__(self, other: Term) -> Expression:
@@ -85,7 +85,7 @@ class Symbol(Expression):
     Attributes:
         name: such as ``h1``, ``y[0,2]`` or ``dE/dh1``.
         amount: its value in this example.
-        key: what it is known by where a formula is differentiated; its name by default.
+        key: its identity where a formula is differentiated; its name by default.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Symbol(Expression):
 
     @property
     def identity(self) -> Hashable:
-        """What tells it apart from others."""
+        """The key that distinguishes it from other symbols."""
         return self.name if self.key is None else self.key
 
     @property
@@ -117,7 +117,7 @@ class Function:
 
     Attributes:
         compute: on float64 numbers.
-        slope: (x, y) -> the derivative as a formula; None where it has no one argument.
+        slope: (x, y) -> the derivative as a formula; None for a function of several arguments.
     """
 
     compute: Callable[..., object]
@@ -154,7 +154,7 @@ FUNCTIONS: dict[str, Function] = {
     "max": Function(lambda *x: np.max(np.asarray(x))),
     "min": Function(lambda *x: np.min(np.asarray(x))),
 }
-"""Every function that a printed formula may hold, and that the grader reads."""
+"""Every function that a printed formula may contain, and that the grader can read."""
 
 
 def as_expression(term: Term) -> Expression:
@@ -178,9 +178,16 @@ def total(terms: Sequence[Expression]) -> Expression:
             flat.extend(term.arguments)
         elif term != Number(0.0):
             flat.append(term)
-    if not flat:
-        return Number(0.0)
-    return flat[0] if len(flat) == 1 else Apply("+", tuple(flat))
+    return joined("+", flat) if flat else Number(0.0)
+
+
+def joined(operation: str, arguments: Sequence[Expression]) -> Expression:
+    """Return a sum or a product that is not simplified; one argument is returned as it is.
+
+    >>> joined("+", [Number(2.0)])
+    Number(number=2.0)
+    """
+    return arguments[0] if len(arguments) == 1 else Apply(operation, tuple(arguments))
 
 
 def product(factors: Sequence[Expression]) -> Expression:
@@ -204,7 +211,7 @@ def product(factors: Sequence[Expression]) -> Expression:
             flat.append(factor)
     if any(factor == Number(0.0) for factor in flat):
         return Number(0.0)
-    whole = flat[0] if len(flat) == 1 else Apply("*", tuple(flat)) if flat else Number(1.0)
+    whole = joined("*", flat) if flat else Number(1.0)
     if divisors:
         whole = whole / product(divisors)
     return -whole if negative else whole
@@ -215,7 +222,7 @@ def _is_reciprocal(x: Expression) -> TypeGuard[Apply]:
 
 
 def long_sum(terms: Sequence[Expression], shown: int | None = SHOWN_TERMS) -> Expression:
-    """Return a sum of which the largest terms stand alone and the others are one number.
+    """Return a sum that writes out its largest terms; the sum of the others is one number.
 
     >>> terms = [Symbol(f"x{i}", float(i)) for i in range(10)]
     >>> long_sum(terms, 8).arguments[-1]
@@ -232,7 +239,7 @@ def long_sum(terms: Sequence[Expression], shown: int | None = SHOWN_TERMS) -> Ex
 
 
 def largest(values: ArrayLike, number: int) -> list[int]:
-    """Return the places of the entries that are largest in absolute value, not numbers first.
+    """Return the places of the entries with the largest absolute values, NaN before all others.
 
     >>> largest(np.array([1.0, -3.0, 2.0]), 2)
     [1, 2]
@@ -246,7 +253,7 @@ def _finite(values: Any) -> bool:
 
 
 def evaluate(expression: Expression, lookup: Callable[[Symbol], float]) -> float:
-    """Return what a formula comes to; IEEE rules hold where it is not finite.
+    """Return the value of a formula; IEEE rules hold where it is not finite.
 
     >>> evaluate(Symbol("x", 1.0) / 0, lambda symbol: symbol.value)
     inf
@@ -291,7 +298,7 @@ def symbols(expression: Expression) -> Iterator[Symbol]:
 
 
 def magnitude(expression: Expression) -> float:
-    """Return the largest absolute value on the way to a formula's value: its rounding's measure.
+    """Return the largest absolute value of a formula and its parts, which bounds its rounding.
 
     >>> magnitude(Symbol("x", 5.0) - 5)
     5.0
@@ -305,7 +312,11 @@ def magnitude(expression: Expression) -> float:
 def substitute(
     expression: Expression, replaced: Callable[[Symbol], Expression | None]
 ) -> Expression:
-    """Return a formula with other formulas in the place of symbols (None leaves one).
+    """Return a formula whose symbols are replaced by other formulas.
+
+    Args:
+        expression: the formula.
+        replaced: symbol -> the formula in its place; None keeps the symbol.
 
     >>> x = Symbol("x", 1.0)
     >>> substitute(x + 1, lambda symbol: Symbol("y", 5.0)).value
@@ -322,12 +333,13 @@ def substitute(
 def derivative(
     expression: Expression, of: Hashable, output: Expression | None = None
 ) -> Expression | None:
-    """Return the derivative of a formula, or None where it has none by rule.
+    """Return the derivative of a formula, or None where no rule of differentiation applies.
 
     Args:
-        expression: what is differentiated.
-        of: the identity of a symbol.
-        output: the symbol that the whole formula defines; then y (1 - y) is written with it.
+        expression: the formula that is differentiated.
+        of: the identity of the symbol to differentiate by.
+        output: the symbol that the whole formula defines; the derivative of a sigmoid is then
+            written as y (1 - y).
 
     >>> x, y = Symbol("x", 0.0), Symbol("y", 0.5)
     >>> derivative(call("sigmoid", x), "x", y).value
@@ -354,22 +366,15 @@ def derivative(
             rows = enumerate(known)
             return total([product([*arguments[:i], d, *arguments[i + 1 :]]) for i, d in rows])
         case "/":
-            return _of_quotient(*arguments, *known)
+            (x, y), (dx, dy) = arguments, known
+            by_x = Number(0.0) if dx == Number(0.0) else dx / y
+            return total([by_x, product([-(x / y**2), dy])])
         case "^":
             return _of_power(expression, *known)
     slope = FUNCTIONS[expression.operation].slope
     if slope is None:
         return None
     return product([slope(arguments[0], output or expression), known[0]])
-
-
-def _of_quotient(x: Expression, y: Expression, dx: Expression, dy: Expression) -> Expression:
-    terms = []
-    if dx != Number(0.0):
-        terms.append(dx / y)
-    if dy != Number(0.0):
-        terms.append(product([-(x / y**2), dy]))
-    return total(terms)
 
 
 def _of_power(power: Apply, dx: Expression, dn: Expression) -> Expression | None:

@@ -1,4 +1,4 @@
-"""Formulas of what gathers many entries: sums, extremes, products of matrices, windows."""
+"""Formulas of operations that combine many entries: sums, extremes, matrix products, windows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from clearprop.glass.equations.application import Application, Index, Operand, Row
+from clearprop.glass.equations.application import (
+    Application,
+    Index,
+    Operand,
+    Row,
+    broadcast_index,
+)
 from clearprop.glass.equations.expression import (
     Expression,
     Symbol,
@@ -22,21 +28,13 @@ from clearprop.ops.conv.geometry import Geometry, per_axis
 
 
 def reduced(application: Application, index: Index) -> list[Expression]:
-    """Return the entries of the input that meet in one entry of the output."""
+    """Return the entries of the input that are reduced to one entry of the output."""
     x = application.operand(0)
-    return [x.entry(place) for place in _reduced_places(application, index)]
-
-
-def _reduced_places(application: Application, index: Index) -> Iterator[Index]:
-    shape, axis = application.operand(0).shape, application.parameters.get("axis")
-    rank = len(shape)
-    given = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis
-    axes = {a % rank for a in given}
+    axes = application.axes(len(x.shape))
     keepdims = application.parameters.get("keepdims", False)
     rest = iter(i for a, i in enumerate(index) if not (keepdims and a in axes))
-    return itertools.product(
-        *(range(n) if a in axes else (next(rest),) for a, n in enumerate(shape))
-    )
+    places = [range(n) if a in axes else (next(rest),) for a, n in enumerate(x.shape)]
+    return [x.entry(place) for place in itertools.product(*places)]
 
 
 def sum_row(application: Application, index: Index) -> Expression:
@@ -46,8 +44,12 @@ def sum_row(application: Application, index: Index) -> Expression:
 
 def mean_row(application: Application, index: Index) -> Expression:
     """Write an entry of a mean."""
-    terms = reduced(application, index)
-    whole = long_sum(terms, application.shown)
+    return mean_of(reduced(application, index), application.shown)
+
+
+def mean_of(terms: list[Expression], shown: int | None) -> Expression:
+    """Return the mean of entries."""
+    whole = long_sum(terms, shown)
     return whole if len(terms) == 1 else whole / len(terms)
 
 
@@ -61,30 +63,32 @@ def extreme_row(name: str) -> Row:
 
 
 def _of_extreme(name: str, entries: list[Expression], shown: int | None) -> Expression:
-    """Return the largest or smallest of entries, those that come close written out."""
+    """Return the largest or smallest entry; of many entries only the nearest are written out."""
     if len(entries) == 1:
         return entries[0]
     if shown is None or len(entries) <= shown:
         return call(name, *entries)
     values = np.asarray([entry.value for entry in entries])
     order = np.argsort(-values if name == "max" else values, kind="stable")
-    kept, others = set(order[:shown].tolist()), order[shown:]
-    rest = Symbol(f"rest{len(others)}", float(values[others[0]]))
-    return call(name, *(e for i, e in enumerate(entries) if i in kept), rest)
+    rest = Symbol(f"rest{len(order) - shown}", float(values[order[shown]]))
+    return call(name, *(entries[i] for i in sorted(order[:shown])), rest)
 
 
 def variance_row(application: Application, index: Index) -> Expression:
-    """Write an entry of a variance, with the mean as a symbol."""
-    terms = reduced(application, index)
+    """Write an entry of a variance."""
+    ddof: int = application.parameters.get("ddof", 0)
+    return variance_of(reduced(application, index), application.shown, ddof)
+
+
+def variance_of(terms: list[Expression], shown: int | None, ddof: int = 0) -> Expression:
+    """Return the variance of entries, with their mean as a symbol."""
     mean = Symbol("mean", math.fsum(t.value for t in terms) / len(terms))
-    squares = [(t - mean) ** 2 for t in terms]
-    freedom: int = len(terms) - application.parameters.get("ddof", 0)
-    return long_sum(squares, application.shown) / freedom
+    return long_sum([(t - mean) ** 2 for t in terms], shown) / (len(terms) - ddof)
 
 
 def running_row(application: Application, index: Index) -> Expression:
     """Write an entry of a running sum."""
-    axis = application.parameters.get("axis", 0) % len(index)
+    (axis,) = application.axes(len(index), 0)
     places = ((*index[:axis], i, *index[axis + 1 :]) for i in range(index[axis] + 1))
     return long_sum([application.operand(0).entry(p) for p in places], application.shown)
 
@@ -95,27 +99,17 @@ def running_row(application: Application, index: Index) -> Expression:
 def matmul_row(application: Application, index: Index) -> Expression:
     """Write an entry of a product of matrices."""
     x, y = application.operand(0), application.operand(1)
-    if len(x.shape) == 1:
-        row: Index = ()
-        columns = index[-1:] if len(y.shape) > 1 else ()
-        outer = index[: len(index) - len(columns)]
-    else:
-        columns = index[-1:] if len(y.shape) > 1 else ()
-        rows = index[: len(index) - len(columns)]
-        row, outer = rows[-1:], rows[:-1]
+    columns = index[-1:] if len(y.shape) > 1 else ()
+    outer = index[: len(index) - len(columns)]
+    row, outer = (outer[-1:], outer[:-1]) if len(x.shape) > 1 else ((), outer)
     left, right = leading(x, outer), leading(y, outer)
-    terms = []
-    for k in range(x.shape[-1]):
-        inner = (k, *columns) if len(y.shape) > 1 else (k,)
-        terms.append(x.entry((*left, *row, k)) * y.entry((*right, *inner)))
+    terms = [x.entry((*left, *row, k)) * y.entry((*right, k, *columns)) for k in range(x.shape[-1])]
     return long_sum(terms, application.shown)
 
 
-def leading(x: Operand, leading: Index) -> Index:
-    """Return the leading indices of an input that broadcasts over leading axes."""
-    shape = x.shape[:-2]
-    own = leading[len(leading) - len(shape) :]
-    return tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))
+def leading(x: Operand, outer: Index) -> Index:
+    """Return the leading indices of an input of matrices that broadcasts over leading axes."""
+    return broadcast_index(outer, x.shape[:-2])
 
 
 def einsum_row(application: Application, index: Index) -> Expression:
@@ -131,12 +125,8 @@ def einsum_row(application: Application, index: Index) -> Expression:
     terms = []
     for places in itertools.product(*(range(sizes[letter]) for letter in summed)):
         at = fixed | dict(zip(summed, places, strict=True))
-        factors = []
-        for k, letters in enumerate(named):
-            x = application.operand(k)
-            place = (min(at[c], n - 1) for c, n in zip(letters, x.shape, strict=True))
-            factors.append(x.entry(tuple(place)))
-        terms.append(product(factors))
+        indices = [tuple(at[letter] for letter in letters) for letters in named]
+        terms.append(product([application.operand(k).at(i) for k, i in enumerate(indices)]))
     return long_sum(terms, application.shown)
 
 
@@ -149,18 +139,18 @@ def outer_sum_row(application: Application, index: Index) -> Expression:
 
 
 def _taps(geometry: Geometry, places: Index) -> Iterator[tuple[Index, Index]]:
-    """Yield (place within the window, place in the input) of what a window sees, no padding."""
+    """Yield (index in the window, index in the input) of all that a window covers but padding."""
     rows = zip(places, geometry.stride, geometry.padding, strict=True)
     starts = [j * s - before for j, s, (before, _) in rows]
     for tap in itertools.product(*map(range, geometry.window)):
-        rows2 = zip(starts, tap, geometry.dilation, strict=True)
-        place = tuple(start + i * d for start, i, d in rows2)
+        steps = zip(starts, tap, geometry.dilation, strict=True)
+        place = tuple(start + i * d for start, i, d in steps)
         if all(0 <= p < n for p, n in zip(place, geometry.sizes, strict=True)):
             yield tap, place
 
 
 def convolution_row(application: Application, index: Index) -> Expression:
-    """Write an entry of a convolution: what its window sees, times the kernel."""
+    """Write an entry of a convolution: the entries in its window times the kernel."""
     x, kernel = application.operand(0), application.operand(1)
     named = application.parameters
     geometry = Geometry.of(

@@ -1,7 +1,7 @@
-"""Grading a filled exercise: its answers are computed anew from what stands on the sheet.
+"""Grading a filled exercise: its answers are compared with values computed from the sheet itself.
 
-Nothing of the sheet is run: its lines are read by the parser of `parsing`, which knows numbers,
-names and a dozen functions.
+Nothing on the sheet is executed. The parser of `parsing` reads its lines; it accepts numbers, names
+and a dozen functions.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from clearprop.glass.equations.parsing import parse
 from clearprop.glass.equations.sheet import Line, Sheet
 
 LARGEST_SHEET = 1_000_000
-"""Characters of a sheet that is read."""
+"""The most characters of a sheet."""
 
 FEWEST_DIGITS = 2
-"""Significant digits that an answer needs, unless it is exact."""
+"""The fewest significant digits of an answer, unless it is exact."""
 
 _LINE = re.compile(r"^\s*(?P<name>[A-Za-z][\w/]*'?)\s*=\s*(?P<rest>.*)$")
 _GAP = re.compile(r"^(?P<formula>.*?)=\s*\((?P<gap>\d{1,6})\)(?P<answer>.*)$")
@@ -31,7 +31,7 @@ _ANSWER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|na
 
 @dataclass(frozen=True)
 class Filled:
-    """A number as somebody wrote it."""
+    """A number as a person wrote it, with its significant digits and the unit of the last one."""
 
     text: str
     value: float
@@ -40,7 +40,7 @@ class Filled:
 
     @classmethod
     def read(cls, text: str) -> Filled | None:
-        """Read an answer; None where it is no number.
+        """Read an answer; None if it is not a number.
 
         >>> Filled.read("0,755").unit
         0.001
@@ -55,7 +55,7 @@ class Filled:
         return cls(text.strip(), float(plain), len(digits), 10.0 ** (exponent - places))
 
     def means(self, value: float) -> bool:
-        """Say whether this is a number, rounded to the digits that are given."""
+        """Return whether this is the given value, rounded to the digits that were written."""
         if not math.isfinite(value):
             return self.text.lower().lstrip("+") == str(value)
         if math.isclose(self.value, value, rel_tol=1e-9, abs_tol=1e-15):
@@ -66,15 +66,15 @@ class Filled:
 
 @dataclass(frozen=True)
 class Answer:
-    """One gap, marked.
+    """The marked answer in one gap.
 
     Attributes:
         gap: its number.
         name: of the quantity.
-        given: what was written, "" for nothing.
+        given: the text in the gap, "" for nothing.
         expected: the true value.
-        verdict: "right", "carried" (right after a mistake further up), "wrong" or "empty".
-        likely: what probably went wrong; "" where that cannot be told.
+        verdict: "right", "carried" (right after an earlier mistake), "wrong" or "empty".
+        likely: the probable mistake; "" where it is not known.
     """
 
     gap: int
@@ -93,7 +93,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Grade:
-    """A marked exercise; `str()` has a line for each gap, and the mark.
+    """A marked exercise; `str()` shows a line for each gap and the mark.
 
     Attributes:
         answers: in the order of the gaps.
@@ -107,7 +107,7 @@ class Grade:
 
     @property
     def mark(self) -> float:
-        """The share of the gaps that are right, or right after an earlier mistake."""
+        """The fraction of the gaps that are right, or right after an earlier mistake."""
         return (self.count("right") + self.count("carried")) / len(self.answers)
 
     def __str__(self) -> str:
@@ -120,17 +120,17 @@ class Grade:
 
 
 def grade(filled: str) -> Grade:
-    r"""Grade a filled exercise by the numbers and formulas that stand on it.
+    r"""Grade a filled exercise by the numbers and formulas on it.
 
-    An answer is right where it is the true value rounded to the digits that are given, at least
-    two. One that follows from a wrong answer further up counts as well, and is called carried;
-    nan and inf are right where they are the true value, and carry nothing.
+    An answer is right if it is the true value, rounded to the digits that are written, at least
+    two. An answer that follows from an earlier wrong answer is called carried and counts as well.
+    An answer of nan or inf is right if it is the true value; no carried answer follows from it.
 
     Args:
-        filled: the text of the sheet, Markdown as `WorkedSolution.blank` writes it.
+        filled: the text of the sheet, in the Markdown of `WorkedSolution.blank`.
 
     Raises:
-        DataError: it has no gaps, or a line of it cannot be read; the line is named.
+        DataError: the sheet has no gaps, or a line cannot be read; the message names the line.
 
     >>> print(grade("x = 2\ny = x^2 = (1) 4.0\nz = x * y = (2) -8.0"))
     (1) y: right
@@ -152,30 +152,27 @@ def grade(filled: str) -> Grade:
             continue
         place = int(gap["gap"])
         if place in answers:
-            raise DataError("a gap stands twice on the sheet", where=f"line {number}", given=name)
+            raise DataError("a gap occurs twice on the sheet", where=f"line {number}", given=name)
         answers[place] = gap["answer"]
         lines.append(Line(name, known[name], formula, gap=place))
     return _graded(lines, answers, known)
 
 
 def grade_by(sheet: Sheet, filled: str) -> Grade:
-    """Grade a filled exercise by a solution; only the answers are taken from the text.
+    """Grade a filled exercise by a solution; only the answers are read from the text.
 
     Raises:
-        DataError: it has none of the gaps.
+        DataError: the text has none of the gaps.
     """
-    answers = {}
-    for _, _, rest in _lines(filled):
-        gap = _GAP.match(rest)
-        if gap is not None:
-            answers[int(gap["gap"])] = gap["answer"]
+    gaps = (_GAP.match(rest) for _, _, rest in _lines(filled))
+    answers = {int(gap["gap"]): gap["answer"] for gap in gaps if gap}
     lines = [line for line in sheet.lines() if line.gap]
     found = {line.gap: answers[line.gap] for line in lines if line.gap in answers}
     return _graded(lines, found, {line.name: line.value for line in sheet.lines()})
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield (number of the line, name, what it is equal to) of the equations of a sheet."""
+    """Yield (number of the line, left side, right side) of the equations of a sheet."""
     if len(text) > LARGEST_SHEET:
         raise DataError("the sheet is too long", given=f"{len(text):,} characters")
     fenced = "```" not in text
@@ -199,47 +196,37 @@ def _graded(lines: list[Line], answers: Mapping[int, str], truth: Mapping[str, f
     wrong: set[str] = set()
     marked = []
     for line in lines:
-        answer = _marked(line, answers.get(line.gap, ""), own, truth, wrong)
-        marked.append(answer)
-        given = Filled.read(_bare(answers.get(line.gap, "")))
-        # Nothing follows from an answer without bounds: sheets full of nan would be consistent.
+        text = answers.get(line.gap, "").replace("_", " ").strip().rstrip(".; ")
+        given = Filled.read(text)
+        if given is not None:
+            verdict, why = _verdict(line, given, own, truth, wrong)
+        else:
+            verdict, why = ("wrong", "that is no number") if text else ("empty", "")
+        shown = text if given else text[:40]
+        marked.append(Answer(line.gap, line.name, shown, line.value, verdict, why))
+        # Nothing follows from nan or inf: a sheet full of nan would be consistent.
         if given is not None and math.isfinite(given.value):
             own[line.name] = given.value
-            if answer.verdict in ("wrong", "carried"):
+            if verdict in ("wrong", "carried"):
                 wrong.add(line.name)
     return Grade(tuple(marked))
 
 
-def _bare(text: str) -> str:
-    return text.replace("_", " ").strip().rstrip(".;")
-
-
-def _marked(
-    line: Line, written: str, own: Mapping[str, float], truth: Mapping[str, float], wrong: set[str]
-) -> Answer:
-    text = _bare(written)
-    if not text:
-        return Answer(line.gap, line.name, "", line.value, "empty")
-    given = Filled.read(text)
-    if given is None:
-        return Answer(line.gap, line.name, text[:40], line.value, "wrong", "that is no number")
+def _verdict(
+    line: Line, given: Filled, own: Mapping[str, float], truth: Mapping[str, float], wrong: set[str]
+) -> tuple[str, str]:
+    """Return the verdict on an answer and the probable mistake."""
     if given.means(line.value):
-        return Answer(line.gap, line.name, given.text, line.value, "right")
+        return "right", ""
     formula: Expression = Number(line.value) if line.formula is None else line.formula
     followed = evaluate(formula, lambda symbol: own.get(symbol.name, symbol.value))
-    used = [symbol.name for symbol in symbols(formula)]
-    earlier = [name for name in used if name in wrong]
+    earlier = dict.fromkeys(s.name for s in symbols(formula) if s.name in wrong)
     follows = math.isfinite(followed) and given.means(followed)
     if follows and earlier:
-        said = f"it follows from your {', '.join(dict.fromkeys(earlier))}"
-        return Answer(line.gap, line.name, given.text, line.value, "carried", said)
+        return "carried", f"it follows from your {', '.join(earlier)}"
     if follows:
-        said = (
-            "rounded too early: it follows from your rounded numbers, keep more digits on the way"
-        )
-        return Answer(line.gap, line.name, given.text, line.value, "wrong", said)
+        why = "rounded too early: it follows from your rounded numbers, keep more digits on the way"
+        return "wrong", why
     if abs(given.value - line.value) <= 0.5 * given.unit:
-        said = f"too few digits: give at least {FEWEST_DIGITS}"
-        return Answer(line.gap, line.name, given.text, line.value, "wrong", said)
-    said = likely(formula, line.value, given.means, given.value, truth)
-    return Answer(line.gap, line.name, given.text, line.value, "wrong", said)
+        return "wrong", f"too few digits: give at least {FEWEST_DIGITS}"
+    return "wrong", likely(formula, line.value, given.means, given.value, truth)

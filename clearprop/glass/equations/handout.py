@@ -6,21 +6,29 @@ from collections.abc import Iterator
 
 from markupsafe import Markup
 
-from clearprop.glass.equations.notation import LATEX, MATHML, TEXT, latex_name, mathml_name, write
+from clearprop.glass.equations.notation import (
+    LATEX,
+    MATHML,
+    TEXT,
+    latex_name,
+    latex_text,
+    mathml_name,
+    write,
+)
 from clearprop.glass.equations.numbers import significant
 from clearprop.glass.equations.sheet import GateRow, Line, Section, Sheet
 from clearprop.glass.page import environment, version
 
 GAP = "____"
-"""What stands where an answer is left out."""
+"""The gap of the exercise in the place of a result."""
 
 LONG = 90
-"""Characters after which an equation goes on in a line of its own."""
+"""An equation with more characters than this is broken into several lines."""
 
 HOW_TO_FILL = (
-    "Write each answer in the place of the line behind its number, with the digits that you are "
-    "sure of: `= (1) 0.755`. What you write is right where it is the true number rounded to the "
-    "digits that you give, at least two. `clearprop worked --grade FILE` marks the sheet."
+    "Replace the line behind each number by your answer, with the digits that you are sure of: "
+    "`= (1) 0.755`. An answer is right if it is the true number, rounded to the digits that you "
+    "give; give at least two. `clearprop worked --grade FILE` marks the sheet."
 )
 
 
@@ -28,7 +36,7 @@ HOW_TO_FILL = (
 
 
 def as_markdown(sheet: Sheet) -> str:
-    """Return a handout whose equations are plain text, which can be typed, read and filled in."""
+    """Return a handout in Markdown; its equations are plain text, which can be filled in."""
     parts = [f"# {heading(sheet)}", *sheet.intro]
     if sheet.blank:
         parts.append(HOW_TO_FILL)
@@ -37,41 +45,33 @@ def as_markdown(sheet: Sheet) -> str:
         if section.text:
             parts.append(section.text)
         parts.append("\n".join(["```text", *_text_lines(section, sheet), "```"]))
-        if section.closing and not sheet.blank:
+        if section.closing:
             parts.append(section.closing)
-    if sheet.gates and not sheet.blank:
+    if sheet.gates:
         parts += ["## Every gate at a glance", _gate_table(sheet)]
-    if not sheet.blank:
-        parts += [f"## {note[0]}\n\n{note[1]}" for note in map(_note, sheet.notes)]
+    parts += [f"## {title}\n\n{text}" for title, text in sheet.notes]
     if sheet.footer:
         parts += ["---", sheet.footer]
     return "\n\n".join(parts) + "\n"
 
 
 def heading(sheet: Sheet) -> str:
-    """Return the title of a handout, which says whether it is the exercise."""
+    """Return the title of a solution or of an exercise."""
     return f"{sheet.title}: an exercise" if sheet.blank else f"{sheet.title}, worked out"
-
-
-def _note(note: str) -> tuple[str, str]:
-    heading, _, text = note.partition("\n")
-    return heading, text
 
 
 def _text_lines(section: Section, sheet: Sheet) -> Iterator[str]:
     width = max(len(line.name) for line in section.lines)
-    firsts = [line.sides(TEXT, sheet.digits)[0] for line in section.lines]
-    asked = [line.gap and sheet.blank for line in section.lines]
-    starts = [
-        f"{line.name:<{width}} = {first}{f' = ({line.gap}) {GAP}' if gap else ''}"
-        for line, first, gap in zip(section.lines, firsts, asked, strict=True)
-    ]
-    column = max((len(start) for start in starts if len(start) <= LONG), default=0)
-    for line, start, gap in zip(section.lines, starts, asked, strict=True):
+    rows = []
+    for line in section.lines:
+        first, *more = line.sides(TEXT, sheet.digits)
+        if line.gap and sheet.blank:
+            first, more = f"{first} = ({line.gap}) {GAP}", []
+        rows.append((f"{line.name:<{width}} = {first}", more))
+    column = max((len(start) for start, _ in rows if len(start) <= LONG), default=0)
+    for line, (start, more) in zip(section.lines, rows, strict=True):
         yield f"{start:<{column}}  # {line.about}" if line.about else start
-        if not gap:
-            sides = line.sides(TEXT, sheet.digits)[1:]
-            yield from (f"{'':<{width}} = {side}" for side in sides)
+        yield from (f"{'':<{width}} = {side}" for side in more)
 
 
 def _gate_table(sheet: Sheet) -> str:
@@ -105,7 +105,7 @@ _HEAD = r"""\documentclass[11pt]{article}
 
 
 def as_latex(sheet: Sheet) -> str:
-    """Return a complete document that needs no package but amsmath."""
+    """Return a complete LaTeX document; the only package that it loads is amsmath."""
     parts = [_HEAD + rf"\section*{{{latex_text(heading(sheet))}}}"]
     parts += [latex_text(text) for text in sheet.intro]
     for number, section in enumerate(sheet.sections, start=1):
@@ -114,13 +114,12 @@ def as_latex(sheet: Sheet) -> str:
             parts.append(latex_text(section.text))
         rows = [_latex_line(line, sheet) for line in section.lines]
         parts.append("\n".join([r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"]))
-        if section.closing and not sheet.blank:
+        if section.closing:
             parts.append(latex_text(section.closing))
-    if sheet.gates and not sheet.blank:
+    if sheet.gates:
         parts += [r"\subsection*{Every gate at a glance}", _latex_table(sheet)]
-    if not sheet.blank:
-        for title, text in map(_note, sheet.notes):
-            parts += [rf"\subsection*{{{latex_text(title)}}}", latex_text(text)]
+    for title, text in sheet.notes:
+        parts += [rf"\subsection*{{{latex_text(title)}}}", latex_text(text)]
     if sheet.footer:
         parts.append(rf"\medskip\hrule\medskip {latex_text(sheet.footer)}")
     return "\n\n".join(parts) + "\n\n\\end{document}\n"
@@ -136,22 +135,20 @@ def _latex_line(line: Line, sheet: Sheet) -> str:
 
 
 def _broken(side: str) -> str:
-    r"""Break a long sum before a plus or minus that stands in no bracket.
+    r"""Break a long sum before a plus or minus outside of all brackets.
 
     >>> _broken(" + ".join(["x" * 80] * 3)).count("quad")
     2
     """
-    return _at_pluses(side, LONG // 2) if len(side) > LONG else side
-
-
-def _at_pluses(side: str, width: int) -> str:
-    depth, start, out, last = 0, 0, "", 0
+    if len(side) <= LONG:
+        return side
+    depth, start, out = 0, 0, ""
     for place, sign in enumerate(side):
         depth += (sign in "{(") - (sign in "})")
         between = side.startswith((" + ", " - "), place)
-        if depth == 0 and between and place - last > width:
+        if depth == 0 and between and place - start > LONG // 2:
             out += side[start:place] + " \\\\\n&\\quad"
-            start = last = place
+            start = place
     return out + side[start:]
 
 
@@ -160,11 +157,11 @@ def _latex_table(sheet: Sheet) -> str:
     for gate in sheet.gates:
         formula = "" if gate.formula is None else f" = {write(gate.formula, LATEX)}"
         slopes = ", ".join(
-            f"${latex_name(name)} = {LATEX.number(significant(slope, sheet.digits))}$"
+            f"${latex_name(name)} = {LATEX.signed(significant(slope, sheet.digits))}$"
             for name, slope in gate.slopes
         )
         value, error = (
-            LATEX.number(significant(x, sheet.digits)) for x in (gate.value, gate.error)
+            LATEX.signed(significant(x, sheet.digits)) for x in (gate.value, gate.error)
         )
         rows.append(
             rf"${latex_name(gate.name)}{formula}$ & ${value}$ & {slopes} & ${error}$ \\[4pt]"
@@ -172,29 +169,18 @@ def _latex_table(sheet: Sheet) -> str:
     return "\n".join([*rows, r"\end{tabular}"])
 
 
-def latex_text(text: str) -> str:
-    r"""Return words for LaTeX, in which nothing is a command.
-
-    >>> print(latex_text("50 % of a_b"))
-    50 \% of a\_b
-    """
-    named = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(f"\\{c}" if c in "#$%&_{}" else named.get(c, c) for c in text)
-
-
 # --- HTML ----------------------------------------------------------------------------------------
 
 
 def as_html(sheet: Sheet) -> str:
-    """Return one page: equations in MathML, which browsers typeset by themselves."""
+    """Return one HTML page with equations in MathML, which browsers typeset by themselves."""
     return (
         environment()
         .get_template("worked.html")
         .render(
             sheet=sheet,
             rows=lambda section: [_html_line(line, sheet) for line in section.lines],
-            gates=[_html_gate(gate, sheet) for gate in sheet.gates] if not sheet.blank else [],
-            notes=[] if sheet.blank else list(map(_note, sheet.notes)),
+            gates=[_html_gate(gate, sheet) for gate in sheet.gates],
             how=HOW_TO_FILL if sheet.blank else "",
             version=version(),
         )
@@ -215,9 +201,8 @@ def _html_line(line: Line, sheet: Sheet) -> dict[str, object]:
 
 def _html_gate(gate: GateRow, sheet: Sheet) -> dict[str, object]:
     def number(value: float) -> Markup:
-        digits = significant(value, sheet.digits)
-        sign = MATHML.minus if digits.startswith("-") else ""
-        return Markup(f"<math><mrow>{sign}{MATHML.number(digits.removeprefix('-'))}</mrow></math>")
+        written = MATHML.signed(significant(value, sheet.digits))
+        return Markup(f"<math><mrow>{written}</mrow></math>")
 
     formula = "" if gate.formula is None else f"<mo>=</mo>{write(gate.formula, MATHML)}"
     return {

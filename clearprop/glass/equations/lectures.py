@@ -29,18 +29,15 @@ def gate(digits: int = LECTURE_DIGITS) -> WorkedSolution:
     return _with(
         solution,
         "f = 1 / (1 + e^-(w0 x0 + w1 x1 + w2)), a neuron with two inputs, as a graph of gates. "
-        "Each gate knows its value and its local derivative; the error signal comes from behind.",
-        (
-            "Where the lecture rounds",
-            "The lecture goes on from the rounded error signal 0.2 and so writes 0.4 for x0; "
-            "unrounded it is 0.3932. Rounded to two digits its other numbers are these: 0.73, "
-            "-0.53, -0.53, -0.20, 0.20, and -0.20, -0.39, -0.59 and 0.20 at w0, w1, x1 and w2.",
-        ),
+        "Each gate has a value and local derivatives; its error signal comes from its users.",
+        "The lecture continues with the rounded error signal 0.2 and therefore writes 0.4 for x0; "
+        "the unrounded value is 0.3932. Its other numbers, rounded to two digits, are 0.73, -0.53, "
+        "-0.53, -0.20, 0.20, and -0.20, -0.39, -0.59 and 0.20 at w0, w1, x1 and w2.",
     )
 
 
 def two_two_one(digits: int = LECTURE_DIGITS) -> WorkedSolution:
-    """Work out one step of the lectures' network of two inputs, two hidden neurons and one output.
+    """Work out a step of the lectures' network: two inputs, two hidden neurons and one output.
 
     >>> solution = two_two_one()
     >>> print(*(f"{solution.values[name]:.6f}" for name in ("h1", "h2", "y", "w1'", "w3'")))
@@ -69,19 +66,16 @@ def two_two_one(digits: int = LECTURE_DIGITS) -> WorkedSolution:
         "Two inputs A and B, two hidden sigmoid neurons h1 and h2, one sigmoid output y, no "
         "biases; E = (y - t)^2 / 2. w1 and w2 lead from h1 and h2 to y, w3 and w4 from A and B to "
         "h1, w5 and w6 from A and B to h2.",
-        (
-            "Where the lecture rounds",
-            "The lecture goes on from h1 = 0.68 and y = 0.69 and so prints 0.272392 for w1' and "
-            "0.87305 for w2'; without rounding on the way they are 0.272326 and 0.872998. Where it "
-            "prints a question mark stand w3' = 0.099071, w4' = 0.797611, w5' = 0.397140 and "
-            "w6' = 0.592646, and the next y is 0.682019.",
-        ),
+        "The lecture continues with the rounded h1 = 0.68 and y = 0.69 and therefore prints "
+        "0.272392 for w1' and 0.87305 for w2'; without intermediate rounding they are 0.272326 and "
+        "0.872998. The values that it leaves as question marks are w3' = 0.099071, "
+        "w4' = 0.797611, w5' = 0.397140 and w6' = 0.592646, and the next y is 0.682019.",
     )
 
 
-def _with(solution: WorkedSolution, intro: str, note: tuple[str, str]) -> WorkedSolution:
+def _with(solution: WorkedSolution, intro: str, note: str) -> WorkedSolution:
     sheet = solution.sheet
-    notes = ("\n".join(note),)
+    notes = (("Where the lecture rounds", note),)
     return WorkedSolution(replace(sheet, intro=(intro, *sheet.intro), notes=notes))
 
 
@@ -90,10 +84,10 @@ LECTURES: dict[str, Callable[..., WorkedSolution]] = {"2-2-1": two_two_one, "gat
 
 
 def lecture(name: str, digits: int = LECTURE_DIGITS) -> WorkedSolution:
-    """Return a worked example of the lectures, with the command that makes it in its footer.
+    """Return a worked example of the lectures; its footer shows the command that makes it.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: no example has that name.
 
     >>> lecture("gate").sheet.title
     'The sigmoid gate'
@@ -101,7 +95,5 @@ def lecture(name: str, digits: int = LECTURE_DIGITS) -> WorkedSolution:
     if name not in LECTURES:
         raise unknown_name("worked example", name, LECTURES)
     solution = LECTURES[name](digits=digits)
-    said = (
-        f"Made by `clearprop worked {name} --output {name}.md`; `--blank` leaves the answers out."
-    )
-    return WorkedSolution(replace(solution.sheet, footer=said))
+    footer = f"Made by `clearprop worked {name} --output {name}.md`; `--blank` makes an exercise."
+    return WorkedSolution(replace(solution.sheet, footer=footer))

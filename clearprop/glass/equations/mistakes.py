@@ -1,4 +1,4 @@
-"""Which mistake leads to a wrong answer: the formula is changed as people change it, and tried."""
+"""The mistake behind a wrong answer: common mistakes are made in the formula and tried out."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from clearprop.glass.equations.expression import Apply, Expression, Number, Symbol, evaluate
+from clearprop.glass.equations.expression import (
+    Apply,
+    Expression,
+    Number,
+    Symbol,
+    evaluate,
+    joined,
+    symbols,
+)
 from clearprop.glass.equations.naming import RATE
 from clearprop.glass.equations.notation import TEXT, write
 
 Change: TypeAlias = tuple[Expression, str]
-"""(a formula as somebody may have read it, what they did)."""
+"""(a formula with a mistake in it, a description of the mistake)."""
 
 EARLY_ROUNDING = 0.01
-"""How far, relative to it, an answer is from the true value where rounding may be the reason."""
+"""The largest relative error of an answer that rounding may explain."""
 
 
 def likely(
@@ -24,14 +32,14 @@ def likely(
     given: float,
     others: Mapping[str, float],
 ) -> str:
-    """Return what probably went wrong, or "" where that cannot be told.
+    """Return the mistake that was probably made, or "" where none explains the answer.
 
     Args:
         formula: of the quantity.
-        value: the true one.
-        means: whether the answer is a number, rounded.
+        value: the true value of the quantity.
+        means: says whether the answer is a number, rounded.
         given: the answer.
-        others: other true values by name.
+        others: the true values of other quantities by name.
 
     >>> y = Symbol("y", 0.5)
     >>> likely(y * (1 - y), 0.25, lambda value: value == 0.5, 0.5, {})
@@ -43,7 +51,7 @@ def likely(
         if means(evaluate(changed, lambda symbol: symbol.value)):
             return said
     old = evaluate(formula, lambda symbol: others.get(symbol.name.rstrip("'"), symbol.value))
-    if "'" in "".join(_names(formula)) and means(old):
+    if any("'" in symbol.name for symbol in symbols(formula)) and means(old):
         return "these are the values of the first pass: the new ones belong here"
     if means(2 * value) or means(value / 2):
         return "a factor of 2 is off"
@@ -55,19 +63,12 @@ def likely(
     return f"that is {same[0]}" if same else ""
 
 
-def _names(formula: Expression) -> Iterator[str]:
-    if isinstance(formula, Symbol):
-        yield formula.name
-    elif isinstance(formula, Apply):
-        for argument in formula.arguments:
-            yield from _names(argument)
-
-
 def _changes(formula: Expression) -> Iterator[Change]:
-    """Yield formulas that are wrong in one place, the likeliest first."""
+    """Yield formulas with one mistake each, the most likely first."""
     if not isinstance(formula, Apply):
         return
-    yield from _of_update(formula)
+    if formula.operation == "+" and any(symbol.name == RATE for symbol in symbols(formula)):
+        yield from _of_update(*formula.arguments)
     yield from _here(formula)
     for i, argument in enumerate(formula.arguments):
         for changed, said in _changes(argument):
@@ -75,18 +76,14 @@ def _changes(formula: Expression) -> Iterator[Change]:
             yield Apply(formula.operation, inner), said
 
 
-def _of_update(formula: Apply) -> Iterator[Change]:
-    """Yield what goes wrong with w - eta dE/dw."""
-    if formula.operation != "+" or RATE not in list(_names(formula)):
-        return
-    weight, step = formula.arguments
+def _of_update(weight: Expression, step: Expression) -> Iterator[Change]:
+    """Yield common mistakes in w - eta dE/dw."""
     inner = step.arguments[0] if isinstance(step, Apply) and step.operation == "neg" else step
     yield weight + inner, "the step goes the wrong way: it is subtracted"
     if isinstance(inner, Apply):
         rate = next(a for a in inner.arguments if isinstance(a, Symbol) and a.name == RATE)
         if rate.value != 1:
-            rest = [a for a in inner.arguments if a is not rate]
-            whole = rest[0] if len(rest) == 1 else Apply("*", tuple(rest))
+            whole = joined("*", [a for a in inner.arguments if a is not rate])
             yield weight - whole, f"the learning rate {RATE} is missing"
     yield inner, "this is the step alone: it is subtracted from the old value"
     yield -inner, "this is the step alone: it is added to the old value"
@@ -99,8 +96,7 @@ def _here(formula: Apply) -> Iterator[Change]:
             yield from _factors(arguments)
         case "+" if len(arguments) > 1:
             for i, term in enumerate(arguments):
-                rest = [*arguments[:i], *arguments[i + 1 :]]
-                left = rest[0] if len(rest) == 1 else Apply("+", tuple(rest))
+                left = joined("+", [*arguments[:i], *arguments[i + 1 :]])
                 yield left, f"the term {write(term, TEXT)} is missing"
             for i, term in enumerate(arguments):
                 turned = (*arguments[:i], -term, *arguments[i + 1 :])
@@ -116,34 +112,14 @@ def _here(formula: Apply) -> Iterator[Change]:
 
 
 def _factors(factors: tuple[Expression, ...]) -> Iterator[Change]:
-    """Yield products of which a factor, or y (1 - y), has been left out."""
+    """Yield products in which a factor, or y (1 - y), is missing."""
     for i, factor in enumerate(factors):
         for k, other in enumerate(factors):
-            if i != k and _is_rest_of_one(other, factor):
+            if isinstance(factor, Symbol) and other == 1 - factor:
                 left = [f for n, f in enumerate(factors) if n not in (i, k)]
                 both = f"{write(factor, TEXT)} * ({write(other, TEXT)})"
-                yield _product(left), f"the sigmoid's derivative {both} is missing"
+                whole = joined("*", left) if left else Number(1.0)
+                yield whole, f"the sigmoid's derivative {both} is missing"
     for i, factor in enumerate(factors):
         left = [*factors[:i], *factors[i + 1 :]]
-        yield _product(left), f"the factor {write(factor, TEXT)} is missing"
-
-
-def _product(factors: list[Expression]) -> Expression:
-    if not factors:
-        return Number(1.0)
-    return factors[0] if len(factors) == 1 else Apply("*", tuple(factors))
-
-
-def _is_rest_of_one(other: Expression, factor: Expression) -> bool:
-    """Say whether one factor is 1 less the other."""
-    if not (isinstance(other, Apply) and other.operation == "+" and len(other.arguments) == 2):
-        return False
-    one, negative = other.arguments
-    return (
-        one == Number(1.0)
-        and isinstance(negative, Apply)
-        and negative.operation == "neg"
-        and isinstance(factor, Symbol)
-        and isinstance(negative.arguments[0], Symbol)
-        and negative.arguments[0].name == factor.name
-    )
+        yield joined("*", left), f"the factor {write(factor, TEXT)} is missing"

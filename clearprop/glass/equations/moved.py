@@ -1,7 +1,8 @@
-"""Operations that only move entries: which entry of which input an entry of the output is."""
+"""Operations that only move entries: from which entry of which input an output entry comes."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -27,34 +28,32 @@ _FIRST = {
 _SAME = {"astype", "identity", "stored"}
 
 MOVING = _ALL | _FIRST | _SAME
-"""Operations whose every entry is one of the entries that went in, or a constant."""
+"""Operations whose output entries are all entries of the inputs, or a constant."""
 
 
 def source(application: Application, index: Index) -> Expression:
-    """Return the entry that an entry of the output is.
-
-    The operation itself is asked, on the numbers of the entries in the place of the entries.
-    """
+    """Return the input entry that was moved to an entry of the output."""
     name = application.operation
     if name in _SAME:
         return application.operand(0).entry(index)
     found = sources(application)[index]
     if found == 0:
         return Number(float(application.parameters.get("value", 0.0)))
-    operands = [x for x in application.inputs if x is not None]
-    last = len(operands) if name in _ALL else 1
-    before = 0
-    for x in operands[:last]:
-        size = int(np.prod(x.shape, dtype=np.int64))
-        if found <= before + size:
-            place = np.unravel_index(int(found) - before - 1, x.shape)
-            return x.entry(tuple(int(i) for i in place))
-        before += size
-    raise AssertionError(f"{name} gave an entry that it was not given")
+    number = int(found) - 1
+    for i in range(len(application.inputs)):
+        x = application.operand(i)
+        size = math.prod(x.shape)
+        if number < size:
+            return x.entry(tuple(int(i) for i in np.unravel_index(number, x.shape)))
+        number -= size
+    raise AssertionError(f"{name} returned an entry that is not in its inputs")
 
 
 def sources(application: Application) -> NDArray[np.integer]:
-    """Return the number, from 1, of the entry that stands at every place of the output."""
+    """Return the number, from 1, of the input entry in every place of the output.
+
+    The operation itself is run, on the numbers of the entries instead of their values.
+    """
     name = application.operation
     numbered: list[Any] = []
     before = 1
@@ -63,9 +62,9 @@ def sources(application: Application) -> NDArray[np.integer]:
         if i and name not in _ALL:
             numbered.append(jnp.asarray(x.array))
             continue
-        size = int(np.prod(x.shape, dtype=np.int64))
+        size = math.prod(x.shape)
         numbered.append(jnp.arange(before, before + size, dtype=jnp.int32).reshape(x.shape))
         before += size
     named = {k: v for k, v in application.parameters.items() if k != "value"}
-    answer = OPERATIONS[name].forward(*numbered, **named)
-    return np.asarray(answer[application.output] if isinstance(answer, tuple) else answer)
+    moved = OPERATIONS[name].forward(*numbered, **named)
+    return np.asarray(moved[application.output] if isinstance(moved, tuple) else moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from clearprop.glass.equations.scalars import Place, Scalar, Scalars
 from clearprop.ops.activations import ACTIVATIONS
 
 RATE = "eta"
-"""The learning rate."""
+"""The name of the learning rate."""
 
 _LETTERS = {"weight": "w", "kernel": "w", "bias": "b", "scale": "g", "shift": "b"}
 _NETS = {"add", "convolution", "einsum", "matmul", "subtract"}
@@ -20,7 +21,7 @@ _NETS = {"add", "convolution", "einsum", "matmul", "subtract"}
 
 @dataclass(frozen=True)
 class Given:
-    """What the places of given numbers are.
+    """Where the given numbers of a pass come from.
 
     Attributes:
         learned: the path of each parameter's entry, such as ``layers.0.weight[0,1]``.
@@ -35,7 +36,7 @@ def name_model(scalars: Scalars, given: Given, renamed: Mapping[str, str]) -> di
     """Name the numbers of a model's pass.
 
     Raises:
-        ConfigurationError: another name is asked for what is not there, or one that cannot be.
+        ConfigurationError: a quantity to rename does not exist, or its new name is not allowed.
     """
     numbered: dict[str, list[Place]] = {}
     for scalar in scalars:
@@ -73,23 +74,20 @@ def name_function(
 ) -> dict[Place, str]:
     """Name the numbers of a function of named numbers: its gates are g1, g2 and so on."""
     names = dict(given.inputs)
-    taken = set(names.values())
-    letter = next(c for c in ("g", "q", "v", "gate") if not any(_like(c, n) for n in taken))
+    taken = " ".join(names.values())
+    letter = next(c for c in ("g", "q", "v", "gate") if not re.search(rf"\b{c}\d+\b", taken))
     gates = [s.place for s in scalars if s.operation and s.place != scalars.result]
     names |= {place: f"{letter}{number}" for number, place in enumerate(gates, start=1)}
-    names.setdefault(scalars.result, result if result not in taken else "E")
+    names.setdefault(scalars.result, result if result not in given.inputs.values() else "E")
     return _renamed({s.place: names[s.place] for s in scalars}, renamed)
 
 
-def _like(letter: str, name: str) -> bool:
-    return re.fullmatch(rf"{letter}\d+", name) is not None
-
-
 def check_names(names: Iterable[str]) -> None:
-    """Raise where a name cannot stand in a formula.
+    """Check that names can be used in a formula.
 
     Raises:
-        ConfigurationError: it is no letter with letters and digits after it, or has a meaning.
+        ConfigurationError: a name is not a letter with letters and digits after it, or is the
+            name of a function or of the learning rate.
     """
     for name in names:
         fits = isinstance(name, str) and re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII)
@@ -108,7 +106,7 @@ def _renamed(names: dict[Place, str], renamed: Mapping[str, str]) -> dict[Place,
             raise unknown_name("quantity", name, known)
     check_names(renamed.values())
     changed = {place: renamed.get(name, name) for place, name in names.items()}
-    doubled = [n for n in changed.values() if list(changed.values()).count(n) > 1]
-    if doubled:
-        raise ConfigurationError("two quantities have one name", given=doubled[0])
+    name, count = Counter(changed.values()).most_common(1)[0]
+    if count > 1:
+        raise ConfigurationError("two quantities have one name", given=name)
     return changed

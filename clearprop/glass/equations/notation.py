@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import escape
@@ -12,14 +12,14 @@ from clearprop.glass.equations.expression import Apply, Expression, Number, Symb
 from clearprop.glass.equations.numbers import MOST_DIGITS, significant
 
 Write = Callable[[Symbol], str]
-"""How a symbol is written as a number."""
+"""Writes a symbol as a number."""
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 
 _INDEX = r"(?:\[[^\]]*\])?"
 _NAME = re.compile(rf"(?P<stem>[A-Za-z_]*[A-Za-z])(?P<number>\d*)(?P<index>{_INDEX})(?P<prime>'*)")
 _DERIVATIVE = re.compile(rf"d(?P<of>[A-Za-z]\w*{_INDEX})/d(?P<by>[A-Za-z_]\w*{_INDEX})")
-_GREEK = {"eta", "sigma", "delta", "epsilon"}
+_GREEK_LETTERS = {"eta": "η", "sigma": "σ", "delta": "δ", "epsilon": "ε"}
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Notation:
     """How the parts of a formula are written.
 
     Attributes:
-        name: of a symbol, by its name.
-        number: of a number, by its digits.
-        times: between factors.
-        minus: before what is negative.
-        plus: between terms.
-        brackets: around a formula.
-        quotient: of two written formulas; None where brackets and a slash are meant.
-        power: of a written base (in brackets where it needs them) and an exponent.
-        function: of a name and written arguments.
+        name: writes the name of a symbol.
+        number: writes the digits of a number without a sign.
+        times: the sign between factors.
+        minus: the sign before a negative number or term.
+        plus: the sign between terms.
+        brackets: puts a written formula in brackets.
+        quotient: writes a fraction of two written formulas; None: brackets and a slash.
+        power: writes a power of a base (in brackets where needed) and an exponent.
+        function: writes a call, from the name and the written arguments.
     """
 
     name: Callable[[str], str]
@@ -48,9 +48,33 @@ class Notation:
     power: Callable[[str, str], str]
     function: Callable[[str, list[str]], str]
 
+    def signed(self, digits: str) -> str:
+        r"""Write a number that may be negative.
+
+        >>> LATEX.signed("-1.5e-7")
+        '-1.5 \\cdot 10^{-7}'
+        """
+        sign = self.minus if digits.startswith("-") else ""
+        return sign + self.number(digits.removeprefix("-"))
+
+    def sides(
+        self, formulas: Sequence[Expression], numbers: Write | None, result: str
+    ) -> list[str]:
+        """Return the right sides of an equation, without repetitions.
+
+        Args:
+            formulas: what the quantity is equal to, each written with symbols.
+            numbers: writes the symbols of the last formula as numbers.
+            result: the digits of the value.
+        """
+        sides = [write(formula, self) for formula in formulas]
+        sides += [write(formula, self, numbers) for formula in formulas[-1:]]
+        sides.append(self.signed(result))
+        return [side for i, side in enumerate(sides) if not i or side != sides[i - 1]]
+
 
 def write(expression: Expression, notation: Notation, numbers: Write | None = None) -> str:
-    """Write a formula: with the names of its symbols, or with numbers in their place.
+    """Write a formula with the names of its symbols, or with numbers in their place.
 
     >>> x, w = Symbol("x", -2.0), Symbol("w", 3.0)
     >>> write(1 - w * x, TEXT)
@@ -67,14 +91,14 @@ class _TermWriter:
     numbers: Write | None
 
     def write(self, expression: Expression, within: int, *, first: bool) -> str:
-        """Write a formula that stands inside one of the given rank."""
+        """Write a formula; it gets brackets where the formula around it binds more strongly."""
         text, rank, signed = self._written(expression, first)
         if within > rank or (signed and not first):
             return self.notation.brackets(text)
         return text
 
     def _written(self, expression: Expression, first: bool) -> tuple[str, int, bool]:
-        """Return a formula, how strongly it binds, and whether it begins with a sign."""
+        """Return the text of a formula, its rank, and whether it begins with a sign."""
         n = self.notation
         if isinstance(expression, Number):
             return self._number(significant(expression.number, MOST_DIGITS - 1))
@@ -99,37 +123,33 @@ class _TermWriter:
                 inner = ATOM if n.quotient is None else SUM
                 exponent = self.write(arguments[1], inner, first=n.quotient is not None)
                 return n.power(base, exponent), POWER, False
-        return (
-            n.function(expression.operation, [self.write(a, SUM, first=True) for a in arguments]),
-            ATOM,
-            False,
-        )
+        written = [self.write(argument, SUM, first=True) for argument in arguments]
+        return n.function(expression.operation, written), ATOM, False
 
     def _number(self, digits: str) -> tuple[str, int, bool]:
         negative = digits.startswith("-")
-        text = self.notation.number(digits.removeprefix("-"))
-        rank = ATOM if "e" not in digits or self.notation is TEXT else PRODUCT
-        return (self.notation.minus + text, PRODUCT, True) if negative else (text, rank, False)
+        is_product = negative or ("e" in digits and self.notation is not TEXT)
+        return self.notation.signed(digits), PRODUCT if is_product else ATOM, negative
 
     def _factor(self, factor: Expression, first: bool) -> str:
-        # A quotient among factors is a fraction, or stands in brackets: a * (b / c).
+        # A quotient among factors is written as a fraction or in brackets: a * (b / c).
         inner = PRODUCT if self.notation.quotient is not None or first else POWER
         return self.write(factor, inner, first=first)
 
     def _sum(self, terms: tuple[Expression, ...]) -> str:
         minus = self.notation.minus
+        spaced = f" {minus} " if minus == "-" else minus
         text = self.write(terms[0], PRODUCT, first=True)
         for term in terms[1:]:
             if isinstance(term, Apply) and term.operation == "neg":
-                text += _spaced(minus) + self.write(term.arguments[0], PRODUCT, first=False)
+                text += spaced + self.write(term.arguments[0], PRODUCT, first=False)
                 continue
-            written = self.write(term, PRODUCT, first=isinstance(term, Symbol | Number))
-            negative = isinstance(term, Symbol | Number) and written.startswith(minus)
-            text += (
-                _spaced(minus) + written[len(minus) :]
-                if negative
-                else (self.notation.plus + written)
-            )
+            is_leaf = isinstance(term, Symbol | Number)
+            written = self.write(term, PRODUCT, first=is_leaf)
+            if is_leaf and written.startswith(minus):
+                text += spaced + written.removeprefix(minus)
+            else:
+                text += self.notation.plus + written
         return text
 
     def _quotient(self, x: Expression, y: Expression, first: bool) -> tuple[str, int, bool]:
@@ -146,10 +166,6 @@ def _signed(expression: Expression) -> bool:
     return isinstance(expression, Apply) and expression.operation == "neg"
 
 
-def _spaced(minus: str) -> str:
-    return f" {minus} " if minus == "-" else minus
-
-
 # --- plain text ----------------------------------------------------------------------------------
 
 TEXT = Notation(
@@ -163,7 +179,7 @@ TEXT = Notation(
     power=lambda base, exponent: f"{base}^{exponent}",
     function=lambda name, arguments: f"{name}({', '.join(arguments)})",
 )
-"""As Python writes it, with ^ for a power: it can be typed, read aloud and read by `parse`."""
+"""The notation of Python with ^ for a power; `parse` reads it."""
 
 
 # --- LaTeX ---------------------------------------------------------------------------------------
@@ -180,12 +196,15 @@ def latex_name(name: str) -> str:
         over, under = latex_name(derived["of"]), latex_name(derived["by"])
         return rf"\frac{{\partial {over}}}{{\partial {under}{name[derived.end() :]}}}"
     stem, below, primes = _parts(name)
-    stem = f"\\{stem}" if stem in _GREEK else stem if len(stem) == 1 else _roman(stem)
+    if stem in _GREEK_LETTERS:
+        stem = f"\\{stem}"
+    elif len(stem) > 1:
+        stem = rf"\mathrm{{{latex_text(stem)}}}"
     return f"{stem}{f'_{{{below}}}' if below else ''}{primes}"
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    """Part a name into its letters, its subscript and its primes."""
+    """Split a name into its letters, its subscript and its primes."""
     found = _NAME.fullmatch(name)
     if found is None:
         return name, "", ""
@@ -194,9 +213,14 @@ def _parts(name: str) -> tuple[str, str, str]:
     return found["stem"], below, found["prime"]
 
 
-def _roman(text: str) -> str:
-    escaped = re.sub(r"([_#$%&{}])", r"\\\1", text.replace("\\", ""))
-    return rf"\mathrm{{{escaped}}}"
+def latex_text(text: str) -> str:
+    r"""Return text for LaTeX in which no character starts a command.
+
+    >>> print(latex_text("50 % of a_b"))
+    50 \% of a\_b
+    """
+    named = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(f"\\{c}" if c in "#$%&_{}" else named.get(c, c) for c in text)
 
 
 def _latex_number(digits: str) -> str:
@@ -216,15 +240,11 @@ def _latex_function(name: str, arguments: list[str]) -> str:
         case "abs":
             return rf"\left|{inside}\right|"
     known = {"sigmoid": r"\sigma", "log": r"\ln", **{n: f"\\{n}" for n in _LATEX_OPERATORS}}
-    operator = known.get(name) or rf"\operatorname{{{_roman_operator(name)}}}"
+    operator = known.get(name) or rf"\operatorname{{{latex_text(name)}}}"
     return rf"{operator}\left({inside}\right)"
 
 
 _LATEX_OPERATORS = ("tanh", "sin", "cos", "max", "min")
-
-
-def _roman_operator(name: str) -> str:
-    return re.sub(r"([_#$%&{}])", r"\\\1", name)
 
 
 LATEX = Notation(
@@ -238,7 +258,7 @@ LATEX = Notation(
     power=lambda base, exponent: f"{{{base}}}^{{{exponent}}}",
     function=_latex_function,
 )
-"""For `amsmath`; what stands between dollar signs or in an ``align``."""
+"""LaTeX with `amsmath`, to be put between dollar signs or into an ``align``."""
 
 
 # --- MathML --------------------------------------------------------------------------------------
@@ -260,9 +280,6 @@ def mathml_name(name: str) -> str:
     if below:
         letters = f"<msub>{letters}<mn>{escape(below)}</mn></msub>"
     return f"<msup>{letters}<mo>{'′' * len(primes)}</mo></msup>" if primes else letters
-
-
-_GREEK_LETTERS = {"eta": "η", "sigma": "σ", "delta": "δ", "epsilon": "ε"}
 
 
 def _row(text: str) -> str:
@@ -306,4 +323,4 @@ MATHML = Notation(
     power=lambda base, exponent: f"<msup>{_row(base)}{_row(exponent)}</msup>",
     function=_mathml_function,
 )
-"""What browsers typeset by themselves, without a script and without a network."""
+"""MathML, which browsers typeset by themselves, without a script and without a network."""

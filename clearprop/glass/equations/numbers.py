@@ -1,4 +1,4 @@
-"""Numbers as text: so many digits that a printed equation holds, and no more."""
+"""Numbers as text, with just enough digits that a printed equation holds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from clearprop.glass.equations.expression import Expression, Symbol, evaluate, magnitude
 
 DIGITS = 6
-"""Significant digits of a printed result, where nothing asks for fewer."""
+"""Significant digits of a printed result, unless a caller wants fewer."""
 
 MOST_DIGITS = 17
-"""Digits that tell every double-precision number apart."""
+"""Digits that distinguish every double-precision number from all others."""
 
 SMALLEST, LARGEST = 1e-4, 1e7
-"""Between these a number is written without a power of ten."""
+"""A number between these two is written without a power of ten."""
 
 
 def plain(x: object) -> float:
@@ -30,7 +30,7 @@ def plain(x: object) -> float:
 
 
 def significant(value: float, digits: int) -> str:
-    """Write a number with so many significant digits, and without zeros that say nothing.
+    """Write a number with some significant digits; an exact number has no zeros at its end.
 
     >>> significant(0.68201934, 4), significant(0.35, 4), significant(-0.00001234567, 4)
     ('0.6820', '0.35', '-1.235e-5')
@@ -73,11 +73,15 @@ def at_quantum(value: float, exponent: int) -> str:
 def fitting(
     expression: Expression, value: float, digits: int = DIGITS
 ) -> tuple[Callable[[Symbol], str], str]:
-    """Choose the digits of an equation: how its symbols are written, and its result.
+    """Choose the digits with which the symbols and the result of an equation are written.
 
-    The result has ``digits`` significant digits, fewer where the value, computed in the model's
-    own precision, parts from the formula sooner (as in a sum that cancels). The symbols then get
-    so many digits that the equation as printed comes within half a unit of the result's last one.
+    The result has ``digits`` significant digits. It has fewer where the value, which was computed
+    in the model's own precision, differs from the formula before that (as in a sum that cancels).
+    The symbols get enough digits that the printed equation is right to half a unit of the last
+    digit of the result.
+
+    Returns:
+        A function that writes a symbol as a number, and the result as text.
 
     >>> x = Symbol("x", 2 / 3)
     >>> write, result = fitting(x * x, 4 / 9)
@@ -91,15 +95,15 @@ def fitting(
         return (lambda symbol: significant(symbol.value, digits)), significant(value, digits)
     size = abs(value) or abs(exact)
     wished = math.floor(math.log10(size)) - digits + 1 if size else -digits
-    # Below this there is nothing but the rounding of double precision.
+    # Digits below this are only the rounding error of double precision.
     noise = magnitude(expression) * 2.0**-50
     wished = max(wished, math.ceil(math.log10(noise))) if 0 < noise < math.inf else wished
-    # One digit more where the last one stands on the edge between two roundings.
+    # One digit more where the value lies halfway between two roundings.
     for exponent in (wished, wished - 1, *range(wished + 1, wished + 30)):
         result = at_quantum(value, exponent)
         if abs(exact - float(result)) <= 0.499 * 10.0**exponent:
             break
-    if float(result) == value:  # then without zeros behind it
+    if float(result) == value:  # an exact result has no zeros at its end
         result = significant(value, digits + 1)
     for precision in range(digits, MOST_DIGITS + 1):
         written = _written_with(precision)

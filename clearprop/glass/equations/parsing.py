@@ -1,6 +1,6 @@
-"""Formulas read from text: a parser of arithmetic, and of nothing else.
+"""A parser of arithmetic formulas, and of nothing else.
 
-Grammar, where braces repeat and square brackets may be missing::
+The grammar; braces repeat, square brackets are optional::
 
     sum      = product { (+ | -) product }
     product  = - product | power { (* | /) factor }
@@ -12,16 +12,17 @@ Grammar, where braces repeat and square brackets may be missing::
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from clearprop.errors import DataError
 from clearprop.glass.equations.expression import FUNCTIONS, Apply, Expression, Number, Symbol, total
 
 LONGEST = 20_000
-"""Characters of a formula that is read."""
+"""The most characters of a formula."""
 
 DEEPEST = 60
-"""Brackets inside brackets that are read."""
+"""The most brackets inside brackets."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan\b|inf\b)"
@@ -35,10 +36,10 @@ def parse(text: str, lookup: Callable[[str], float]) -> Expression:
 
     Args:
         text: such as ``x1 * w1 + x2 * w2``.
-        lookup: gives the value of a name, or raises KeyError.
+        lookup: returns the value of a name, or raises KeyError.
 
     Raises:
-        DataError: the text is no formula, or names what is not known.
+        DataError: the text is not a formula, or a name in it has no value.
 
     >>> parse("2 * x^2 - sigmoid(0)", {"x": 3.0}.__getitem__).value
     17.5
@@ -79,7 +80,7 @@ class _ExpressionParser:
         return expression
 
     def _next(self, *signs: str) -> str | None:
-        """Take the next token where it is one of these signs."""
+        """Read the next token if it is one of these signs."""
         if self.place < len(self.tokens):
             kind, token = self.tokens[self.place]
             if kind == "sign" and token in signs:
@@ -87,41 +88,37 @@ class _ExpressionParser:
                 return token
         return None
 
-    def _deeper(self) -> None:
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
         self.depth += 1
         if self.depth > DEEPEST:
             raise self._fault("its brackets are too deep")
+        yield
+        self.depth -= 1
 
     def _sum(self) -> Expression:
-        self._deeper()
-        terms = [self._product()]
-        while sign := self._next("+", "-"):
-            terms.append(self._product() if sign == "+" else -self._product())
-        self.depth -= 1
+        with self._deeper():
+            terms = [self._product()]
+            while sign := self._next("+", "-"):
+                terms.append(self._product() if sign == "+" else -self._product())
         return total(terms)
 
     def _product(self) -> Expression:
-        whole = self._signed()
+        whole = self._signed(self._product)
         while sign := self._next("*", "/"):
             factor = self._factor()
             whole = whole * factor if sign == "*" else whole / factor
         return whole
 
-    def _signed(self) -> Expression:
-        if not self._next("-"):
-            return self._power()
-        self._deeper()
-        inner = -self._product()
-        self.depth -= 1
-        return inner
-
     def _factor(self) -> Expression:
+        return self._signed(self._factor)
+
+    def _signed(self, operand: Callable[[], Expression]) -> Expression:
+        """Read a power, or a minus and what it negates."""
         if not self._next("-"):
             return self._power()
-        self._deeper()
-        inner = -self._factor()
-        self.depth -= 1
-        return inner
+        with self._deeper():
+            return -operand()
 
     def _power(self) -> Expression:
         base = self._atom()
@@ -132,7 +129,7 @@ class _ExpressionParser:
 
     def _atom(self) -> Expression:
         if self._next("("):
-            return self._closed()
+            return self._closed()[0]
         if self.place >= len(self.tokens):
             raise self._fault("it ends too early")
         kind, token = self.tokens[self.place]
@@ -140,26 +137,22 @@ class _ExpressionParser:
         if kind == "number":
             return Number(float(token))
         if kind != "name":
-            raise self._fault(f"{token!r} stands where a number or a name should")
+            raise self._fault(f"{token!r} is in the place of a number or a name")
         if token in FUNCTIONS and self._next("("):
-            return self._called(token)
+            arguments = self._closed(",")
+            if token not in ("max", "min") and len(arguments) != 1:
+                raise self._fault(f"{token} takes one number")
+            return Apply(token, tuple(arguments))
         try:
             return Symbol(token, self.lookup(token))
         except KeyError:
             raise self._fault(f"{token!r} has no value before this line") from None
 
-    def _closed(self) -> Expression:
-        inner = self._sum()
+    def _closed(self, *separators: str) -> list[Expression]:
+        """Read the formulas from an opening bracket to the closing one."""
+        inner = [self._sum()]
+        while self._next(*separators):
+            inner.append(self._sum())
         if not self._next(")"):
             raise self._fault("a bracket is not closed")
         return inner
-
-    def _called(self, name: str) -> Expression:
-        arguments = [self._sum()]
-        while self._next(","):
-            arguments.append(self._sum())
-        if not self._next(")"):
-            raise self._fault("a bracket is not closed")
-        if name not in ("max", "min") and len(arguments) != 1:
-            raise self._fault(f"{name} takes one number")
-        return Apply(name, tuple(arguments))

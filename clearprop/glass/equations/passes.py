@@ -1,9 +1,8 @@
-"""The passes that a worked solution writes out: of a model and a loss, or of a plain function."""
+"""The passes of a worked solution: of a model with a loss, or of a plain function."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,14 @@ from clearprop.autodiff import Tape, Traced
 from clearprop.autodiff.misuse import teach_misuse
 from clearprop.autodiff.transforms import Variables
 from clearprop.errors import ConfigurationError, ModelError, ShapeError
+from clearprop.glass.equations.application import brackets
 from clearprop.glass.equations.naming import Given, check_names, name_function, name_model
 from clearprop.glass.equations.numbers import plain
 from clearprop.glass.equations.scalars import Place, Scalars, on_tape
 from clearprop.nn.recording import LossLike
 
 MOST_PARAMETERS = 200
-"""Weights and biases of a network that is worked out by hand."""
+"""The most weights and biases of a network that is worked out by hand."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Pass:
 
     Attributes:
         scalars: the numbers.
-        names: by place.
-        given: what the given ones are.
-        result: the name of what is differentiated.
+        names: of the numbers, by place.
+        given: where the given numbers come from.
+        result: the name of the quantity that is differentiated.
     """
 
     scalars: Scalars
@@ -45,7 +45,7 @@ class Pass:
 
 
 def exact_array(array: object) -> NDArray[np.generic]:
-    """Return an array in double precision, every entry the shortest number that it stands for.
+    """Return an array in double precision; each entry is the shortest decimal that rounds to it.
 
     >>> print(exact_array(np.float32([0.1]))[0])
     0.1
@@ -57,7 +57,7 @@ def exact_array(array: object) -> NDArray[np.generic]:
 
 
 def exact(array: object) -> jax.Array:
-    """Return `exact_array` as an array of JAX; it stays exact where double precision is on."""
+    """Return `exact_array` as an array of JAX, in double precision where that is enabled."""
     return jnp.asarray(exact_array(array))
 
 
@@ -72,16 +72,16 @@ def pass_of_model(
     """Run a small model on an example.
 
     Args:
-        model: with values in its parameters.
-        x: an example, or a batch of them with the batch axis in front.
-        target: as the loss takes it.
+        model: an initialized model.
+        x: an example, or a batch of examples with the batch axis first.
+        target: in the form that the loss takes.
         loss: a loss, its name, or a function (outputs, targets) -> values.
-        renamed: other names for some quantities.
-        changed: parameters by path that have other values than the model's.
+        renamed: other names for some quantities, by their usual name.
+        changed: parameters by path, in the place of those of the model.
 
     Raises:
-        ModelError: the model is too large, or has no values yet.
-        ShapeError: the example does not fit, or there is none.
+        ModelError: the model is too large or not initialized.
+        ShapeError: the example is empty or does not fit the model.
     """
     check_model(model)
     found = nn.find_loss(loss)
@@ -111,10 +111,10 @@ def pass_of_model(
 
 
 def check_model(model: nn.Module) -> None:
-    """Raise where a model cannot be worked out by hand.
+    """Check that a model can be worked out by hand.
 
     Raises:
-        ModelError: it is too large, or has no values yet.
+        ModelError: it is too large or not initialized.
     """
     if not isinstance(model, nn.Module):
         raise ModelError(
@@ -150,8 +150,7 @@ def _entries(boxed: Mapping[str, Any]) -> dict[Place, str]:
         for leaf in jax.tree.leaves(box):
             if type(leaf) is Traced:
                 for at in itertools.product(*map(range, leaf.shape)):
-                    index = f"[{','.join(map(str, at))}]" if at else ""
-                    found[leaf.node, leaf.output, at] = f"{path}{index}"
+                    found[leaf.node, leaf.output, at] = f"{path}{brackets(at)}"
     return found
 
 
@@ -161,8 +160,8 @@ def pass_of_function(
     """Run a function of named numbers, gate by gate.
 
     Raises:
-        ConfigurationError: a value is no single number, or a name cannot stand in a formula.
-        ShapeError: the function gives no single number.
+        ConfigurationError: a value is not a single number, or a name is not allowed in a formula.
+        ShapeError: the function does not return a single number.
     """
     if not values:
         raise ConfigurationError("a function needs at least one named number", given="{}")
@@ -179,16 +178,15 @@ def pass_of_function(
             boxes[name] = tape.variable(jnp.asarray(float(value), jnp.float64))
         with teach_misuse():
             result = function(**boxes)
-        if type(result) is not Traced or math.prod(result.shape) != 1 or result.shape:
+        if type(result) is not Traced or result.shape:
             raise ShapeError(
-                "the function gives no single number that depends on its inputs",
+                "the function returns no single number that depends on its inputs",
                 given=f"shape {tuple(getattr(result, 'shape', ()))}, {type(result).__name__}",
             )
         return result, ()
 
     scalars = on_tape(compute)
-    inputs = {(box.node, 0, ()): name for name, box in boxes.items()}
-    given = Given({}, {place: inputs[place] for place in inputs})
+    given = Given({}, {(box.node, 0, ()): name for name, box in boxes.items()})
     letter = getattr(function, "__name__", "f")
     result = letter if letter.isidentifier() and len(letter) == 1 else "f"
     names = name_function(scalars, given, result, renamed)

@@ -1,7 +1,7 @@
-"""A small pass, number by number: every entry of every value is a quantity with a name.
+"""A small pass, number by number: every entry of every value is a quantity of its own.
 
-It runs on clearprop's own tape, in double precision. Entries that are only moved (by a reshape, or
-a sum of one) are the quantity that they were.
+The pass is recorded on a tape in double precision. An entry that is only moved (by a reshape, or a
+sum of one term) is no new quantity.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from clearprop.glass.equations.moved import MOVING
 from clearprop.glass.equations.templates import formula, local_formula
 
 Place: TypeAlias = tuple[int, int, Index]
-"""(node, output, index): where an entry stands on the tape."""
+"""(node, output, index) of an entry on the tape."""
 
 MOST_SCALARS = 1_500
-"""Numbers of a pass that are written one by one."""
+"""The most numbers of a pass that is written out."""
 
-_GATHERING = {"sum", "mean", "max", "min"}
+_HANDING_ON = MOVING | {"sum", "mean", "max", "min"}
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,15 @@ class Scalar:
     """One number of a pass.
 
     Attributes:
-        place: where it stands.
-        value: what it is.
+        place: of the number on the tape.
+        value: the number itself.
         error: dE/dvalue.
-        operation: what computed it; "" for what was given.
-        layer: the path of the layer that it was computed in.
-        formula: how, from the places of others; None where no formula says it.
-        slopes: its local derivatives, by the place of what it was computed from.
-        numeric: the same as numbers.
+        operation: the operation that computed it; "" for a given number.
+        layer: the path of the layer in which it was computed.
+        formula: of other numbers, by their places; None where there is no formula.
+        slopes: the formulas of its local derivatives, by the place of the number that it depends
+            on; None where there is no formula.
+        numeric: the values of its local derivatives.
     """
 
     place: Place
@@ -61,12 +62,12 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Scalars:
-    """A pass in single numbers, in the order of computation; the last is the result.
+    """A pass in single numbers, in the order of computation.
 
     Attributes:
         all: the numbers, the given ones first.
         result: the place of E.
-        outputs: the places of the model's answer.
+        outputs: the places of the model's outputs.
         targets: the places of the targets.
     """
 
@@ -80,12 +81,12 @@ class Scalars:
 
 
 class Expansion:
-    """Turns the nodes of a tape into single numbers.
+    """Splits the nodes of a tape into single numbers.
 
     Args:
         tape: on which the pass was recorded.
-        result: the traced value that it ended in.
-        targets: arrays that are recognized as targets where they enter as constants.
+        result: the last value of the pass, E.
+        targets: a constant of the pass with these values is named as the target.
     """
 
     def __init__(self, tape: Tape, result: Traced, targets: ArrayLike | None = None) -> None:
@@ -101,29 +102,27 @@ class Expansion:
     def run(self, outputs: object = ()) -> Scalars:
         """Return the numbers that the result depends on."""
         for n, node in enumerate(self.tape.nodes):
-            for k in range(len(node.outputs) - 1, -1, -1):
+            for k in reversed(range(len(node.outputs))):
                 self._expand(n, k, node)
         end = self.place(self.result.node, self.result.output, ())
-        answers = [
+        places = [
             self.place(y.node, y.output, at)
             for y in jax.tree.leaves(outputs)
             if hasattr(y, "tape")
             for at in itertools.product(*map(range, y.shape))
         ]
-        # A target of 0 or 1 may leave no trace in the loss, and is given all the same.
+        # The formula of a loss may not contain a target of 0 or 1; the target is given anyway.
         needed = self._needed(end).union(self.target_places)
-        kept = tuple(s for place, s in self.scalars.items() if place in needed)
-        given = [s for s in kept if not s.operation]
-        ordered = (*given, *(s for s in kept if s.operation))
+        kept = [s for place, s in self.scalars.items() if place in needed]
         return Scalars(
-            ordered,
+            tuple(sorted(kept, key=lambda s: s.operation != "")),
             end,
-            tuple(place for place in answers if place in needed),
+            tuple(place for place in places if place in needed),
             tuple(self.target_places),
         )
 
     def place(self, n: int, k: int, at: Index) -> Place:
-        """Return where the number that an entry is was computed."""
+        """Return the place of the number in an entry, also where the number was only moved."""
         found = self.known[n, k, at]
         assert isinstance(found, Symbol)
         return place_of(found)
@@ -142,7 +141,7 @@ class Expansion:
             made = Scalar(place, float(values[at]), float(errors[at]))
             if use is not None:
                 written = formula(use, at)
-                if isinstance(written, Symbol | Number) and _only_moves(use.operation):
+                if isinstance(written, Symbol | Number) and use.operation in _HANDING_ON:
                     self.known[place] = written
                     continue
                 made = self._computed(made, node, use, written)
@@ -170,8 +169,8 @@ class Expansion:
         if parent is not None:
             return Operand(array, lambda at: self.known[(*parent, at)])
         if self._is_target(array):
-            return Operand(array, lambda at: self._target(array, at), constant=True)
-        return Operand(array, lambda at: Number(float(array[at])), constant=True)
+            return Operand(array, lambda at: self._target(array, at))
+        return Operand(array, lambda at: Number(float(array[at])))
 
     def _is_target(self, array: Any) -> bool:
         t = self.targets
@@ -190,56 +189,51 @@ class Expansion:
     def _computed(
         self, made: Scalar, node: Node, use: Application, written: Expression | None
     ) -> Scalar:
-        """Return a number with its formula and the local derivatives by what it came from."""
-        assert node.operation is not None
+        """Return a number with its formula and its local derivatives."""
         at = made.place[2]
         if written is not None and any(symbol.key is None for symbol in symbols(written)):
-            written = None  # it speaks of a mean or a score that has no place of its own
+            written = None  # it contains a mean or a score, which is no number of the tape
         numeric = self._numeric(node, use, at, written)
         slopes: dict[Place, Expression | None] = {}
-        for place, (_, i, where) in numeric.items():
+        for place, (number, i, where) in numeric.items():
             slope = None if written is None else local_formula(use, at, i, where)
-            slopes[place] = slope
-        numbers = {place: slope for place, (slope, _, _) in numeric.items()}
-        for place, slope in slopes.items():
-            if slope is not None and not _equal(slope.value, numbers[place]):
-                slopes[place] = None
+            slopes[place] = slope if slope and _equal(slope.value, number) else None
         return replace(
             made,
-            operation=node.operation.name,
+            operation=use.operation,
             layer=node.layer,
             formula=written,
             slopes=slopes,
-            numeric=numbers,
+            numeric={place: number for place, (number, _, _) in numeric.items()},
         )
 
     def _numeric(
         self, node: Node, use: Application, at: Index, written: Expression | None
     ) -> dict[Place, tuple[float, int, Index]]:
-        """Return by place the local derivative, by the rule, and one input that it came in by."""
+        """Return by place the local derivative that the rule computes, an input and its index."""
+        found: dict[Place, tuple[float, int, Index]] = {}
+        if node.operation is None or not node.operation.differentiable:
+            return found
         arrived: list[Any] = [None] * len(node.outputs)
         y = node.outputs[use.output]
         unit = np.zeros(y.shape, y.dtype)
         unit[at] = 1
         arrived[use.output] = jnp.asarray(unit)
-        spoken_of = set() if written is None else {s.key for s in symbols(written)}
-        found: dict[Place, tuple[float, int, Index]] = {}
-        if node.operation is None or not node.operation.differentiable:
-            return found
+        in_formula = set() if written is None else {s.key for s in symbols(written)}
         for i, slopes in enumerate(errors_of_inputs(node, arrived)):
             if slopes is None or use.inputs[i] is None:
                 continue
             array = np.asarray(slopes)
             for where in itertools.product(*map(range, array.shape)):
                 entry = use.operand(i).entry(where)
-                if isinstance(entry, Symbol) and (array[where] != 0 or entry.key in spoken_of):
+                if isinstance(entry, Symbol) and (array[where] != 0 or entry.key in in_formula):
                     place = place_of(entry)
                     before = found.get(place, (0.0, i, where))
                     found[place] = (before[0] + float(array[where]), *before[1:])
         return found
 
     def _needed(self, end: Place) -> set[Place]:
-        """Return the places that the result was computed from, its own among them."""
+        """Return the places of all numbers that the result depends on, and its own."""
         found, waiting = set[Place](), [end]
         while waiting:
             place = waiting.pop()
@@ -254,15 +248,15 @@ class Expansion:
 
 
 def place_of(symbol: Symbol) -> Place:
-    """Return the place of the number that a symbol of an expanded formula stands for."""
+    """Return the place of the number that a symbol of an expanded formula names."""
     return cast(Place, symbol.key)
 
 
 def check_size(tape: Tape) -> None:
-    """Raise where a pass is too long to be written out.
+    """Check that a pass is small enough to be written out.
 
     Raises:
-        ShapeError: it holds too many numbers.
+        ShapeError: it has too many numbers.
     """
     size = sum(math.prod(v.shape) for node in tape.nodes for v in node.outputs)
     if size > MOST_SCALARS:
@@ -275,10 +269,6 @@ def check_size(tape: Tape) -> None:
         )
 
 
-def _only_moves(operation: str) -> bool:
-    return operation in MOVING or operation in _GATHERING
-
-
 def _equal(x: float, y: float) -> bool:
     return math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) or (math.isnan(x) and math.isnan(y))
 
@@ -289,8 +279,8 @@ def on_tape(
     """Run a pass in double precision and return its numbers.
 
     Args:
-        compute: records the pass and returns its result and the model's answer.
-        targets: what is recognized as targets.
+        compute: records the pass; it returns the result and the model's outputs.
+        targets: a constant of the pass with these values is named as the target.
     """
     tape = Tape()
     with jax.enable_x64(True):

@@ -1,12 +1,13 @@
-"""A worked solution as data: sections of lines, each a quantity with its formula and its value."""
+"""A worked solution as data: sections of lines. A line is a quantity, its formula and its value."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from clearprop.glass.equations.expression import Expression
-from clearprop.glass.equations.notation import Notation, write
+from clearprop.glass.equations.notation import Notation
 from clearprop.glass.equations.numbers import MOST_DIGITS, significant
 
 LECTURE_DIGITS = 4
@@ -20,9 +21,9 @@ class Line:
     Attributes:
         name: of the quantity.
         value: of this example, unrounded.
-        formula: how it comes about; None where it is given.
-        about: what it is, in words.
-        gap: its number among the answers; 0 where it is not asked for.
+        formula: how it is computed; None where it is given.
+        about: a description in words.
+        gap: the number of its gap in the exercise; 0 where the exercise does not ask for it.
     """
 
     name: str
@@ -32,21 +33,14 @@ class Line:
     gap: int = 0
 
     def sides(self, notation: Notation, digits: int) -> list[str]:
-        """Return the right sides: with symbols, with rounded numbers, the result."""
-
-        def number(value: float, shown: int) -> str:
-            written = significant(value, shown)
-            end = notation.number(written.removeprefix("-"))
-            return f"{notation.minus}{end}" if written.startswith("-") else end
-
+        """Return the right sides: with symbols, with rounded numbers, and the result."""
         if self.formula is None:
-            return [number(self.value, MOST_DIGITS - 1)]
-        sides = [
-            write(self.formula, notation),
-            write(self.formula, notation, lambda symbol: significant(symbol.value, digits)),
-            number(self.value, digits),
-        ]
-        return [side for i, side in enumerate(sides) if not i or side != sides[i - 1]]
+            return [notation.signed(significant(self.value, MOST_DIGITS - 1))]
+        return notation.sides(
+            [self.formula],
+            lambda symbol: significant(symbol.value, digits),
+            significant(self.value, digits),
+        )
 
 
 @dataclass(frozen=True)
@@ -55,9 +49,9 @@ class Section:
 
     Attributes:
         heading: its title.
-        text: what is said before the lines.
+        text: the text before the lines.
         lines: the quantities, in the order in which they are computed.
-        closing: what is said after them, in the solution alone: it tells answers.
+        closing: the text after the lines. The exercise leaves it out, because it has results.
     """
 
     heading: str
@@ -80,28 +74,26 @@ class GateRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A handout without its form.
+    """The content of a handout, in no particular format.
 
     Attributes:
         title: what is worked out.
-        intro: what is said first.
+        intro: the paragraphs before the sections.
         sections: the parts.
         gates: every gate at a glance, after the sections; empty for a network.
-        notes: what is said last.
+        notes: pairs of a heading and a text, at the end.
         footer: how the handout was made.
         digits: significant digits of its numbers.
-        result: the name of what is differentiated.
-        blank: whether the answers are left out.
+        blank: whether it is the exercise, with gaps in the place of the results.
     """
 
     title: str
     intro: tuple[str, ...]
     sections: tuple[Section, ...]
     gates: tuple[GateRow, ...]
-    notes: tuple[str, ...]
+    notes: tuple[tuple[str, str], ...]
     footer: str
     digits: int
-    result: str
     blank: bool = False
 
     def lines(self) -> Iterator[Line]:
@@ -110,13 +102,21 @@ class Sheet:
             yield from section.lines
 
     def numbered(self) -> Sheet:
-        """Return the sheet with its answers numbered from 1."""
-        count, sections = 0, []
-        for section in self.sections:
-            lines = []
-            for line in section.lines:
-                asked = line.formula is not None
-                count += asked
-                lines.append(replace(line, gap=count if asked else 0))
-            sections.append(replace(section, lines=tuple(lines)))
-        return replace(self, sections=tuple(sections))
+        """Return the sheet with its computed quantities numbered from 1."""
+        numbers = itertools.count(1)
+
+        def with_gap(line: Line) -> Line:
+            return line if line.formula is None else replace(line, gap=next(numbers))
+
+        return replace(
+            self,
+            sections=tuple(
+                replace(section, lines=tuple(map(with_gap, section.lines)))
+                for section in self.sections
+            ),
+        )
+
+    def exercise(self) -> Sheet:
+        """Return the sheet without everything that shows a result."""
+        sections = tuple(replace(section, closing="") for section in self.sections)
+        return replace(self, sections=sections, gates=(), notes=(), blank=True)

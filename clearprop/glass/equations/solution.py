@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clearprop import nn
 from clearprop.errors import ConfigurationError
@@ -18,6 +18,7 @@ from clearprop.glass.equations.expression import (
     substitute,
     total,
 )
+from clearprop.glass.equations.grading import Grade, grade_by
 from clearprop.glass.equations.naming import RATE
 from clearprop.glass.equations.numbers import significant
 from clearprop.glass.equations.passes import Pass, exact_array, pass_of_function, pass_of_model
@@ -25,19 +26,16 @@ from clearprop.glass.equations.scalars import Place, Scalar, place_of
 from clearprop.glass.equations.sheet import LECTURE_DIGITS, GateRow, Line, Section, Sheet
 from clearprop.nn.recording import LossLike
 
-if TYPE_CHECKING:
-    from clearprop.glass.equations.grading import Grade
-
 
 @dataclass(frozen=True)
 class WorkedSolution:
     """A whole step worked out: forward, backward, update, and forward again.
 
-    ``markdown``, ``latex`` (a document that loads amsmath alone) and ``html`` (one page, without a
-    network) say the same; `str()` is the Markdown. `values` has every number unrounded.
+    ``markdown``, ``latex`` (a document that loads only amsmath) and ``html`` (one page that loads
+    nothing) have the same content; `str()` is the Markdown. `values` has every number unrounded.
 
     Attributes:
-        sheet: what is said.
+        sheet: the content.
     """
 
     sheet: Sheet
@@ -49,7 +47,7 @@ class WorkedSolution:
 
     @property
     def markdown(self) -> str:
-        """The handout in Markdown; its equations are plain text, which can be filled in."""
+        """The handout in Markdown, with equations in plain text that can be filled in."""
         return handout.as_markdown(self.sheet)
 
     @property
@@ -63,24 +61,22 @@ class WorkedSolution:
         return handout.as_html(self.sheet)
 
     def blank(self) -> WorkedSolution:
-        """Return the exercise: numbered gaps in the place of the answers."""
-        return WorkedSolution(replace(self.sheet, blank=True))
+        """Return the exercise, with numbered gaps in the place of the results."""
+        return WorkedSolution(self.sheet.exercise())
 
     def grade(self, filled: str) -> Grade:
-        """Grade a filled copy of the exercise in Markdown by the answers of this solution.
+        """Grade a filled copy of the exercise in Markdown by this solution.
 
         Raises:
             DataError: the text has none of the gaps.
         """
-        from clearprop.glass.equations.grading import grade_by  # it reads sheets like this one
-
         return grade_by(self.sheet, filled)
 
     def write(self, path: Path | str) -> Path:
-        """Write the handout; the suffix .md, .tex or .html says in which form.
+        """Write the handout in the format of the suffix: .md, .tex or .html.
 
         Raises:
-            ConfigurationError: another suffix.
+            ConfigurationError: the path has another suffix.
         """
         place = Path(path)
         forms = {".md": self.markdown, ".tex": self.latex, ".html": self.html}
@@ -99,7 +95,7 @@ class WorkedSolution:
         return self.markdown
 
     def _repr_html_(self) -> str:
-        return handout.as_html(self.sheet)
+        return self.html
 
 
 def worked_solution(
@@ -115,32 +111,32 @@ def worked_solution(
 ) -> WorkedSolution:
     """Write out one step of gradient descent of a small network, number by number.
 
-    Forward pass, backward pass, update w' = w - eta dE/dw and second forward pass. Everything is
-    computed in double precision and shown rounded, as a lecture would.
+    The handout has the forward pass, the backward pass, the update w' = w - eta dE/dw and a second
+    forward pass. All numbers are computed in double precision and shown rounded.
 
     Args:
         model: a network with at most 200 parameters, or a plain function of named numbers, such
-            as ``lambda w, x: 1 / (1 + ops.exp(-w * x))``, which is worked out gate by gate.
-        x: an example, with or without the batch axis; for a function its numbers by name.
-        target: as the loss takes it; a function needs none.
-        learning_rate: eta; without one (a function alone) there is no update.
-        loss: of a model.
+            as ``lambda w, x: 1 / (1 + ops.exp(-w * x))``. A function is worked out gate by gate.
+        x: an example, with or without the batch axis; for a function, its numbers by name.
+        target: in the form that the loss takes; a function has none.
+        learning_rate: eta. A function may leave it out; the handout then has no update.
+        loss: of a model; a function has none.
         digits: significant digits that are shown, 2 to 12.
         title: of the handout.
         names: other names for quantities, such as {"x1": "A"}.
 
     Raises:
-        ModelError: the model is too large, or has no values.
+        ModelError: the model is too large or not initialized.
         ShapeError: the example does not fit the model.
-        ConfigurationError: something is missing, or a name cannot be used.
+        ConfigurationError: an argument is missing, or a name is not allowed.
 
     >>> from clearprop import ops
     >>> gate = worked_solution(lambda w, x: ops.sigmoid(w * x), {"w": 2.0, "x": -1.0})
     >>> print(f"{gate.values['df/dw']:.6f}")
     -0.104994
     """
-    check_step(learning_rate, digits)
-    renamed = dict(names or {})
+    _check_step(learning_rate, digits)
+    renamed = names or {}
     if not isinstance(model, nn.Module) and callable(model):
         first = _of_function(model, x, target, renamed)
         again = None
@@ -161,12 +157,7 @@ def worked_solution(
     return WorkedSolution(sheet.numbered())
 
 
-def check_step(learning_rate: float | None, digits: int) -> None:
-    """Raise where a step cannot be worked out with these.
-
-    Raises:
-        ConfigurationError: a rate that is no number, or digits out of their range.
-    """
+def _check_step(learning_rate: float | None, digits: int) -> None:
     if learning_rate is not None and not math.isfinite(learning_rate):
         raise ConfigurationError("the learning rate is a number", given=f"{learning_rate}")
     if not 2 <= digits <= 12:
@@ -185,7 +176,7 @@ def _of_function(
             fix='cp.worked_solution(f, {"w": 2.0, "x": -1.0})',
         )
     if target is not None:
-        raise ConfigurationError("a function has no target: make it a part of the function")
+        raise ConfigurationError("a function has no target: make the target a part of the function")
     return pass_of_function(function, x, renamed)
 
 
@@ -204,7 +195,7 @@ def _stepped(model: nn.Module, first: Pass, rate: float) -> dict[str, Any]:
     return changed
 
 
-# --- writing it down -----------------------------------------------------------------------------
+# --- the sheet -----------------------------------------------------------------------------------
 
 
 class _SheetWriter:
@@ -220,16 +211,23 @@ class _SheetWriter:
         self.is_function = not first.given.learned
         given = first.given
         self.learned = given.inputs if self.is_function else given.learned
-        self.opaque: list[Line] = []
 
     def sheet(self, title: str) -> Sheet:
-        """Return the whole handout."""
+        """Return the content of the handout."""
         backward = tuple(self._backward())
         forward = tuple(self._forward(self.first, ""))
+        about_given = f"The error is {self.result}. The step is meant to reduce it."
+        if self.is_function:
+            about_given = ""
         sections = [
-            Section("What is given", self._said_of_given(), tuple(self._given())),
-            Section("Forward pass", "Each value from those before it.", forward),
-            Section("Backward pass", self._said_of_backward(), backward),
+            Section("What is given", about_given, tuple(self._given())),
+            Section("Forward pass", "Each value follows from the values before it.", forward),
+            Section(
+                "Backward pass",
+                f"The error signal of a value v is d{self.result}/dv. It is a sum over all values "
+                "that v is used for: the error signal of each times its local derivative by v.",
+                backward,
+            ),
         ]
         if self.rate is not None and self.again is not None:
             sections += self._step(self.rate, self.again)
@@ -244,14 +242,13 @@ class _SheetWriter:
             notes=(),
             footer="",
             digits=self.digits,
-            result=self.result,
         )
 
     def _error_name(self, place: Place) -> str:
         return f"d{self.result}/d{self.names[place]}"
 
     def _named(self, expression: Expression, names: Mapping[Place, str], mark: str) -> Expression:
-        """Return a formula with names for its places, those that change marked."""
+        """Return a formula with names for its places; a mark follows the names that change."""
 
         def name(symbol: Symbol) -> Expression | None:
             if symbol.key is None:
@@ -262,7 +259,7 @@ class _SheetWriter:
         return substitute(expression, name)
 
     def _changes(self, place: Place) -> bool:
-        """Say whether a number is another one in the second pass."""
+        """Return whether a number changes in the second pass."""
         is_given = place in self.first.given.inputs or place[0] < 0
         return place in self.learned or not is_given
 
@@ -272,15 +269,11 @@ class _SheetWriter:
         for scalar in self.first.scalars:
             if scalar.operation:
                 continue
-            about = self.first.given.learned.get(scalar.place) or (
-                "target" if scalar.place[0] < 0 else "input"
-            )
-            yield Line(
-                self.names[scalar.place], scalar.value, about="" if (self.is_function) else about
-            )
-
-    def _said_of_given(self) -> str:
-        return "" if self.is_function else f"The error is {self.result}, which is to become small."
+            about = ""
+            if not self.is_function:
+                otherwise = "target" if scalar.place[0] < 0 else "input"
+                about = self.learned.get(scalar.place, otherwise)
+            yield Line(self.names[scalar.place], scalar.value, about=about)
 
     def _forward(self, run: Pass, mark: str) -> Iterator[Line]:
         for scalar in run.scalars:
@@ -294,14 +287,8 @@ class _SheetWriter:
                 formula = self._named(scalar.formula, run.names, mark)
                 yield Line(name, scalar.value, formula, about)
 
-    def _said_of_backward(self) -> str:
-        return (
-            f"The error signal of a value v is d{self.result}/dv: over all that v goes into, the "
-            "sum of its error signal times the local derivative."
-        )
-
     def _backward(self) -> Iterator[Line]:
-        """Yield the error signals from the result back, each after all that it needs."""
+        """Yield the error signals from the result backward, each after those that it needs."""
         scalars = {scalar.place: scalar for scalar in self.first.scalars}
         wanted = self._wanted(scalars)
         users: dict[Place, list[Scalar]] = {place: [] for place in scalars}
@@ -322,7 +309,7 @@ class _SheetWriter:
                         ready.append(place)
 
     def _wanted(self, scalars: Mapping[Place, Scalar]) -> set[Place]:
-        """Return the places whose error signals some parameter's depends on, or is."""
+        """Return the parameters' places and those that their error signals depend on."""
         found: set[Place] = set()
         for place, scalar in scalars.items():
             if place in self.learned or any(source in found for source in scalar.slopes):
@@ -359,38 +346,30 @@ class _SheetWriter:
             before = Symbol(name, scalar.value)
             formula = before - Symbol(RATE, rate) * Symbol(error, scalar.error)
             lines.append(Line(f"{name}'", values.get(scalar.place, before.value), formula))
-        said = "The rule of gradient descent, w' = w - eta dE/dw, with the old values on the right."
+        text = "Gradient descent, w' = w - eta dE/dw, with the old values on the right."
         if self.is_function:
-            said = f"One step of gradient descent on {self.result}."
-        yield Section("Update", said, tuple(lines))
+            text = f"One step of gradient descent on {self.result}."
+        yield Section("Update", text, tuple(lines))
+        text = "The same computation with the new values."
         forward = tuple(self._forward(again, "'"))
-        yield Section(
-            "Second forward pass",
-            "The same once more, with the new values.",
-            forward,
-            self._comment(again),
-        )
+        yield Section("Second forward pass", text, forward, self._comment(again))
 
     def _comment(self, again: Pass) -> str:
         before = {s.place: s.value for s in self.first.scalars}
         after = {s.place: s.value for s in again.scalars}
         end = self.first.scalars.result
-        verb = (
-            "fell"
-            if after[end] < before[end]
-            else "rose"
-            if after[end] > before[end]
-            else ("stayed")
-        )
-        said = [f"{self.result} {verb}: {self._move(before[end], after[end])}."]
+        verb = "rose" if after[end] > before[end] else "stayed"
+        if after[end] < before[end]:
+            verb = "fell"
+        sentences = [f"{self.result} {verb}: {self._move(before[end], after[end])}."]
         outputs, targets = self.first.scalars.outputs, self.first.scalars.targets
         if len(outputs) == len(targets):
             for y, t in zip(outputs, targets, strict=True):
-                said.append(
-                    f"The answer {self.names[y]} went {self._move(before[y], after[y])}, and the "
+                sentences.append(
+                    f"The output {self.names[y]} went {self._move(before[y], after[y])}, and the "
                     f"target is {significant(before[t], self.digits)}."
                 )
-        return " ".join(said)
+        return " ".join(sentences)
 
     def _move(self, before: float, after: float) -> str:
         return f"from {significant(before, self.digits)} to {significant(after, self.digits)}"

@@ -1,19 +1,20 @@
-"""What operations compute, entry by entry, as formulas: one row an operation.
+"""The formula of each operation for one entry of its output, in a table with a row for each.
 
-A row is *(application, index of the output) -> formula*; rows of operations that work entry by
-entry are a formula of the inputs. Operations without a row are shown as ``y = operation(x)``. Most
-local derivatives follow from the formula itself; `LOCAL` holds those that have a shorter form.
+A row is *(application, index of the output) -> formula*. The row of an elementwise operation is a
+formula of its inputs. An operation without a row is shown as ``y = operation(x)``. Most local
+derivatives are derived from the formula; `LOCAL` holds those that have a shorter form.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from clearprop.glass.equations.application import Application, Index, Row
+from clearprop.glass.equations.application import Application, Index, Row, Unwritten
 from clearprop.glass.equations.expression import (
     Expression,
     Number,
@@ -37,7 +38,7 @@ from clearprop.glass.equations.gathered import (
     variance_row,
 )
 from clearprop.glass.equations.moved import MOVING, source
-from clearprop.glass.equations.shares import (
+from clearprop.glass.equations.normalized import (
     SAFE_POWER,
     ZERO,
     attend_row,
@@ -55,25 +56,29 @@ from clearprop.glass.equations.shares import (
 
 
 def formula(application: Application, index: Index) -> Expression | None:
-    """Return how one entry of an operation's output was computed; None where no row says it."""
+    """Return the formula of one entry of an operation's output; None where there is none."""
     if application.operation in MOVING:
         return source(application, index)
     row = FORWARD.get(application.operation)
-    return None if row is None else row(application, index)
+    with contextlib.suppress(Unwritten):
+        return row and row(application, index)
+    return None
 
 
 def local_formula(application: Application, index: Index, i: int, at: Index) -> Expression | None:
-    """Return the derivative of an output's entry by an entry of input i, or None.
+    """Return the derivative of an entry of the output by an entry of input i, or None.
 
     Args:
         application: with every term of its sums.
-        index: of the output's entry.
-        i: which input.
-        at: of the input's entry.
+        index: of the entry of the output.
+        i: the number of the input.
+        at: the index of its entry.
     """
     name = application.operation
     if name in LOCAL:
-        return LOCAL[name](application, index, i, at)
+        with contextlib.suppress(Unwritten):
+            return LOCAL[name](application, index, i, at)
+        return None
     if name in OPAQUE and i not in OPAQUE[name]:
         return None
     whole = formula(application, index)
@@ -86,11 +91,10 @@ def local_formula(application: Application, index: Index, i: int, at: Index) -> 
 # --- entry by entry ------------------------------------------------------------------------------
 
 
-def _each(row: Callable[..., Any]) -> Row:
-    def forward(application: Application, index: Index) -> Expression | None:
+def _each(row: Callable[..., Expression]) -> Row:
+    def forward(application: Application, index: Index) -> Expression:
         entries = [x and x.at(index) for x in application.inputs]
-        written: Expression | None = row(*entries, **application.parameters)
-        return written
+        return row(*entries, **application.parameters)
 
     return forward
 
@@ -111,9 +115,7 @@ def _clipped(x: Expression, low: float | None = None, high: float | None = None)
 
 
 def _gelu(x: Expression, approximate: bool = False) -> Expression:
-    if approximate:
-        return _gelu_tanh(x)
-    return x * (1 + call("erf", x / call("sqrt", 2))) / 2
+    return _gelu_tanh(x) if approximate else x * (1 + call("erf", x / call("sqrt", 2))) / 2
 
 
 def _gelu_tanh(x: Expression) -> Expression:
@@ -121,13 +123,10 @@ def _gelu_tanh(x: Expression) -> Expression:
     return x * (1 + call("tanh", inside)) / 2
 
 
-def _softplus(x: Expression) -> Expression | None:
-    return call("log", 1 + call("exp", x)) if x.value < SAFE_POWER else None
-
-
-def _sigmoid_cross_entropy(z: Expression, t: Expression) -> Expression | None:
-    grown = _softplus(z)
-    return None if grown is None else grown - t * z
+def _softplus(x: Expression) -> Expression:
+    if not x.value < SAFE_POWER:
+        raise Unwritten
+    return call("log", 1 + call("exp", x))
 
 
 def _log_loss(y: Expression, t: Expression) -> Expression:
@@ -167,7 +166,7 @@ FORWARD: dict[str, Row] = {
     "silu": _each(lambda x: x * call("sigmoid", x)),
     "softplus": _each(_softplus),
     "squared_error": _each(lambda y, t: (y - t) ** 2 / 2),
-    "sigmoid_binary_cross_entropy": _each(_sigmoid_cross_entropy),
+    "sigmoid_binary_cross_entropy": _each(lambda z, t: _softplus(z) - t * z),
     "log_loss": _each(_log_loss),
     "hinge": _each(lambda z, t: call("max", 0, 1 - t * z)),
     "sum": sum_row,
@@ -194,7 +193,7 @@ FORWARD: dict[str, Row] = {
     "layer_norm": layer_norm_row,
     "batch_norm": batch_norm_row,
 }
-"""What an operation computed, by its name."""
+"""The row of each operation by its name."""
 
 OPAQUE: dict[str, tuple[int, ...]] = {
     "var": (),
@@ -207,7 +206,7 @@ OPAQUE: dict[str, tuple[int, ...]] = {
     "batch_norm": (1, 2),
     "erf": (),
 }
-"""Operations whose formula holds means and the like, and for which inputs it can be derived."""
+"""Operations whose formula has symbols such as a mean, and the inputs it can be derived by."""
 
 Local: TypeAlias = Callable[[Application, Index, int, Index], Expression | None]
 
@@ -223,14 +222,14 @@ def _local_sigmoid_loss(a: Application, index: Index, i: int, at: Index) -> Expr
 
 
 def _local_softmax(a: Application, index: Index, i: int, at: Index) -> Expression:
-    axis = a.parameters.get("axis", -1) % len(index)
+    (axis,) = a.axes(len(index), -1)
     y, other = a.result(0, index), a.result(0, at)
     return y * (1 - y) if index[axis] == at[axis] else -(y * other)
 
 
 def _local_log_softmax(a: Application, index: Index, i: int, at: Index) -> Expression:
-    share = call("exp", a.result(0, at))
-    return 1 - share if index == at else -share
+    probability = call("exp", a.result(0, at))
+    return 1 - probability if index == at else -probability
 
 
 def _local_cross_entropy(a: Application, index: Index, i: int, at: Index) -> Expression | None:
@@ -239,10 +238,8 @@ def _local_cross_entropy(a: Application, index: Index, i: int, at: Index) -> Exp
         return None
     z = a.operand(0)
     whole = powers([z.entry((*index, k)) for k in range(z.shape[-1])], a.shown)
-    if whole is None:
-        return None
-    share = call("exp", z.entry(at)) / whole
-    return share - 1 if at[-1] == label else share
+    probability = call("exp", z.entry(at)) / whole
+    return probability - 1 if at[-1] == label else probability
 
 
 LOCAL: dict[str, Local] = {
@@ -255,4 +252,4 @@ LOCAL: dict[str, Local] = {
     "gelu": lambda a, index, i, at: None,
     "gelu_tanh": lambda a, index, i, at: None,
 }
-"""Local derivatives that have a shorter form than the derived one, or none worth showing."""
+"""Local derivatives that are shorter than the derived ones; None where the form is too long."""

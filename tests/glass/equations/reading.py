@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
     "exp": math.exp,
@@ -71,7 +71,7 @@ def right_sides(text: str) -> list[list[str]]:
             continue
         if match["left"]:
             found.append([])
-        found[-1].append(re.sub(r"    \(.*\)$", "", match["right"]))
+        found[-1].append(re.sub(r"    \(.*\)$|\s+# .*$", "", match["right"]))
     return found
 
 
@@ -79,3 +79,21 @@ def holds(sides: list[str]) -> bool:
     """Say whether the side with numbers equals the printed result, within its rounding."""
     printed = sides[-1]
     return abs(evaluate(sides[-2]) - float(printed)) <= 0.5001 * last_unit(printed)
+
+
+def with_numbers(formula: str, numbers: Mapping[str, str]) -> str:
+    """Return a formula with a number in brackets in the place of every name."""
+
+    def number_of(name: re.Match[str]) -> str:
+        return name[0] if name[0] in FUNCTIONS else f"({numbers[name[0]]})"
+
+    return re.sub(r"d[A-Za-z]\w*/d[A-Za-z]\w*|[A-Za-z]\w*'?", number_of, formula)
+
+
+def rounding(formula: str) -> float:
+    """Return how far the value of a formula can be off because its numbers are rounded."""
+    value, off = evaluate(formula), 0.0
+    for number in re.finditer(r"\d+\.\d+(e-?\d+)?", formula):
+        moved = repr(float(number[0]) + 0.5 * last_unit(number[0]))
+        off += abs(evaluate(formula[: number.start()] + moved + formula[number.end() :]) - value)
+    return off

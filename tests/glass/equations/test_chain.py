@@ -133,7 +133,7 @@ def test_many_terms_are_eight_and_the_rest() -> None:
     shown = equations(explain(model, normal(2, 30), normal(2, 1), "squared_error")["model/matmul"])
     numbers = right_sides(shown.text)[0][-2]
     assert numbers.count(" * ") == 8
-    assert "rest22: the other 22 of them, as one number" in shown.text
+    assert "rest22: the other 22 terms, as one number" in shown.text
 
 
 def test_what_is_not_a_number_is_shown_as_such() -> None:

@@ -16,7 +16,13 @@ import clearprop as cp
 from clearprop import nn, ops, tree
 from clearprop.errors import ClearpropError, ConfigurationError, ModelError, ShapeError
 from clearprop.glass.equations import LECTURES, lecture, worked_solution
-from tests.glass.equations.reading import evaluate
+from tests.glass.equations.reading import (
+    evaluate,
+    last_unit,
+    right_sides,
+    rounding,
+    with_numbers,
+)
 
 DOCS = Path(__file__).parents[3] / "docs" / "worked"
 
@@ -231,9 +237,33 @@ def test_names_are_ones_own() -> None:
         worked_solution(nn.Linear(1, 1).init(0), [2.0], 1.0, 0.1, names={"x1": "w1"})
 
 
-def test_the_printed_text_is_arithmetic() -> None:
-    for line in re.findall(r"^ +(?:=) ([^a-z\n]+)$", lecture("2-2-1").markdown, re.MULTILINE):
-        assert math.isfinite(evaluate(line))
+@pytest.mark.parametrize("digits", [3, 4, 7])
+@pytest.mark.parametrize("name", LECTURES)
+def test_the_printed_text_is_arithmetic(name: str, digits: int) -> None:
+    solution = lecture(name, digits)
+    equations = right_sides(
+        "\n".join(re.findall(r"```text\n(.*?)```", solution.markdown, re.DOTALL))
+    )
+    unrounded = {quantity: repr(value) for quantity, value in solution.values.items()}
+    printed: dict[str, str] = {}
+    for line, sides in zip(solution.sheet.lines(), equations, strict=True):
+        printed[line.name] = sides[-1]
+        unit = last_unit(sides[-1])
+        exact = evaluate(with_numbers(sides[0], unrounded))
+        assert abs(exact - float(sides[-1])) <= 0.5001 * unit, (line.name, sides)
+        # The side with numbers has the printed values: it is off by their rounding alone.
+        if len(sides) > 1:
+            value = evaluate(sides[1])
+            assert value == pytest.approx(evaluate(with_numbers(sides[0], printed)), rel=1e-12)
+            allowed = 0.5001 * unit + 1.01 * rounding(sides[1])
+            assert abs(value - float(sides[-1])) <= allowed, (line.name, sides)
+
+
+def test_the_readers_of_printed_formulas_read() -> None:
+    names = {"x": "0.3333", "dE/dy": "2", "h1'": "-0.5"}
+    assert with_numbers("sigmoid(x) * h1' - dE/dy", names) == "sigmoid((0.3333)) * (-0.5) - (2)"
+    assert rounding("0.50 * 4.0") == pytest.approx(0.5 * 0.05 + 4 * 0.005)
+    assert rounding("2 * 3") == 0.0
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])

@@ -1,14 +1,13 @@
-"""Formulas of what relates an entry to its neighbors: softmax, attention, normalization."""
+"""Formulas of operations that compare an entry with others: softmax, attention, normalization."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any
 
 import numpy as np
 
-from clearprop.glass.equations.application import Application, Index
+from clearprop.glass.equations.application import Application, Index, Unwritten
 from clearprop.glass.equations.expression import (
     Expression,
     Number,
@@ -16,10 +15,10 @@ from clearprop.glass.equations.expression import (
     call,
     long_sum,
 )
-from clearprop.glass.equations.gathered import leading, reduced
+from clearprop.glass.equations.gathered import leading, mean_of, reduced, variance_of
 
 SAFE_POWER = 500.0
-"""e to this is still a number: formulas with larger exponents are not written as they stand."""
+"""e to this is still a finite number; formulas with larger exponents are not written out."""
 
 ZERO = Number(0.0)
 
@@ -30,45 +29,47 @@ ZERO = Number(0.0)
 def _along(application: Application, index: Index) -> list[Expression]:
     """Return the entries of the input along the axis of a softmax."""
     x = application.operand(0)
-    axis = application.parameters.get("axis", -1) % len(index)
+    (axis,) = application.axes(len(index), -1)
     return [x.entry((*index[:axis], k, *index[axis + 1 :])) for k in range(x.shape[axis])]
 
 
-def powers(scores: list[Expression], shown: int | None) -> Expression | None:
-    """Return the sum of e to the scores, or None where that is no number."""
+def powers(scores: list[Expression], shown: int | None) -> Expression:
+    """Return the sum of e to the scores.
+
+    Raises:
+        Unwritten: a power overflows.
+    """
     if not all(abs(score.value) < SAFE_POWER for score in scores):
-        return None
+        raise Unwritten
     return long_sum([call("exp", score) for score in scores], shown)
 
 
-def softmax_row(application: Application, index: Index) -> Expression | None:
-    """Write an entry of a softmax; None where its powers overflow."""
+def softmax_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a softmax."""
     whole = powers(_along(application, index), application.shown)
-    return None if whole is None else call("exp", application.operand(0).entry(index)) / whole
+    return call("exp", application.operand(0).entry(index)) / whole
 
 
-def log_softmax_row(application: Application, index: Index) -> Expression | None:
+def log_softmax_row(application: Application, index: Index) -> Expression:
     """Write an entry of the logarithm of a softmax."""
     whole = powers(_along(application, index), application.shown)
-    return None if whole is None else application.operand(0).entry(index) - call("log", whole)
+    return application.operand(0).entry(index) - call("log", whole)
 
 
-def logsumexp_row(application: Application, index: Index) -> Expression | None:
+def logsumexp_row(application: Application, index: Index) -> Expression:
     """Write the logarithm of a sum of powers."""
-    whole = powers(reduced(application, index), application.shown)
-    return None if whole is None else call("log", whole)
+    return call("log", powers(reduced(application, index), application.shown))
 
 
-def masked_softmax_row(application: Application, index: Index) -> Expression | None:
-    """Write an entry of a softmax over what the mask shows."""
+def masked_softmax_row(application: Application, index: Index) -> Expression:
+    """Write an entry of a softmax over the entries that the mask keeps."""
     mask = np.broadcast_to(application.operand(1).array, application.shape)
     if not mask[index]:
         return ZERO
-    axis = application.parameters.get("axis", -1) % len(index)
+    (axis,) = application.axes(len(index), -1)
     line = np.moveaxis(mask, axis, -1)[(*index[:axis], *index[axis + 1 :])]
-    shown = [x for x, seen in zip(_along(application, index), line, strict=True) if seen]
-    whole = powers(shown, application.shown)
-    return None if whole is None else call("exp", application.operand(0).at(index)) / whole
+    kept = list(itertools.compress(_along(application, index), line))
+    return call("exp", application.operand(0).at(index)) / powers(kept, application.shown)
 
 
 def class_of(application: Application, index: Index) -> int | None:
@@ -77,20 +78,18 @@ def class_of(application: Application, index: Index) -> int | None:
     return None if np.issubdtype(labels.dtype, np.floating) else int(labels[index])
 
 
-def cross_entropy_row(application: Application, index: Index) -> Expression | None:
+def cross_entropy_row(application: Application, index: Index) -> Expression:
     """Write the cross-entropy of an example."""
     z, t = application.operand(0), application.operand(1)
-    whole = powers([z.entry((*index, k)) for k in range(z.shape[-1])], application.shown)
-    if whole is None:
-        return None
+    places = [(*index, k) for k in range(z.shape[-1])]
+    log_sum = call("log", powers([z.entry(place) for place in places], application.shown))
     label = class_of(application, index)
     if label is None:
-        weighed = [
-            t.entry((*index, k)) * (call("log", whole) - z.entry((*index, k)))
-            for k in range(z.shape[-1])
-        ]
-        return long_sum(weighed, application.shown)
-    return call("log", whole) - z.entry((*index, label)) if 0 <= label < z.shape[-1] else None
+        weighted = [t.entry(place) * (log_sum - z.entry(place)) for place in places]
+        return long_sum(weighted, application.shown)
+    if not 0 <= label < z.shape[-1]:
+        raise Unwritten
+    return log_sum - z.entry((*index, label))
 
 
 def kl_row(application: Application, index: Index) -> Expression:
@@ -100,35 +99,30 @@ def kl_row(application: Application, index: Index) -> Expression:
     return long_sum([a * call("log", a / b) for a, b in pairs if a.value > 0], application.shown)
 
 
-def attend_row(application: Application, index: Index) -> Expression | None:
-    """Write an entry of attention's answer, or of its weights."""
+def attend_row(application: Application, index: Index) -> Expression:
+    """Write an entry of the output of attention, or of its weights."""
     if application.output == 0:
         value = application.operand(2)
-        places = range(value.shape[-2])
         left = leading(value, index[:-2])
         terms = [
             application.result(1, (*index[:-1], s)) * value.entry((*left, s, index[-1]))
-            for s in places
+            for s in range(value.shape[-2])
         ]
         return long_sum(terms, application.shown)
-    query, key = application.operand(0), application.operand(1)
-    scale, causal = (
-        application.parameters.get("scale", 1.0),
-        application.parameters.get("causal", False),
-    )
+    query, key, named = application.operand(0), application.operand(1), application.parameters
     mask = application.inputs[3] if len(application.inputs) > 3 else None
     seen = np.ones(application.shape[-2:], bool) if mask is None else mask.array
     seen = np.broadcast_to(seen, application.shape)[index[:-1]]
     rows = query.array[(*leading(query, index[:-2]), index[-2])]
     columns = np.asarray(key.array[leading(key, index[:-2])], np.float64)
-    scores = scale * (columns @ np.asarray(rows, np.float64))
-    last = index[-2] + key.shape[-2] - query.shape[-2] if causal else key.shape[-2]
-    shown = {s: Symbol(f"s[{s}]", float(scores[s])) for s in range(len(scores)) if seen[s]}
-    shown = {s: score for s, score in shown.items() if s <= last}
-    if index[-1] not in shown:
+    scores = named.get("scale", 1.0) * (columns @ np.asarray(rows, np.float64))
+    end = key.shape[-2]
+    if named.get("causal", False):
+        end = min(end, index[-2] + end - query.shape[-2] + 1)
+    kept = {s: Symbol(f"s[{s}]", float(scores[s])) for s in range(end) if seen[s]}
+    if index[-1] not in kept:
         return ZERO
-    whole = powers(list(shown.values()), application.shown)
-    return None if whole is None else call("exp", shown[index[-1]]) / whole
+    return call("exp", kept[index[-1]]) / powers(list(kept.values()), application.shown)
 
 
 # --- normalization -------------------------------------------------------------------------------
@@ -148,9 +142,7 @@ def _normalized(application: Application, index: Index, axes: tuple[int, ...]) -
 
 def layer_norm_row(application: Application, index: Index) -> Expression:
     """Write an entry of a normalized example."""
-    axis = application.parameters.get("axis", -1)
-    given = (axis,) if isinstance(axis, int) else axis
-    return _normalized(application, index, tuple(a % len(index) for a in given))
+    return _normalized(application, index, application.axes(len(index), -1))
 
 
 def batch_norm_row(application: Application, index: Index) -> Expression:
@@ -160,7 +152,5 @@ def batch_norm_row(application: Application, index: Index) -> Expression:
     x = application.operand(0)
     places = itertools.product(*map(range, x.shape[:-1]))
     terms = [x.entry((*place, *index)) for place in places]
-    if application.output == 1:
-        return long_sum(terms, application.shown) / len(terms)
-    mean = Symbol("mean", math.fsum(t.value for t in terms) / len(terms))
-    return long_sum([(t - mean) ** 2 for t in terms], application.shown) / len(terms)
+    of = mean_of if application.output == 1 else variance_of
+    return of(terms, application.shown)
