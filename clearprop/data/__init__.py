@@ -1,4 +1,4 @@
-"""Named real data sets, files of one's own, splitting, preprocessor and batches.
+"""Data sets by name or from files, with splits, preprocessor and batches.
 
 >>> from clearprop import data
 >>> parts = data.load("iris").split(dev=0.1, test=0.1, seed=0)

@@ -96,25 +96,19 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             stream.seek(0)
             with np.load(stream, allow_pickle=False) as file:
                 return {name: file[name] for name in file}
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise _damaged(path, error) from error
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                "the file holds pickled objects, which can run any code when they are read",
+                where=str(path),
+                fix="save arrays of numbers or text: numpy.savez(path, x=..., y=...)",
+            ) from error
         raise DataError(
-            "the file holds pickled objects, which can run any code when they are read",
+            "the file is cut off, damaged or not a .npz file",
             where=str(path),
-            fix="save arrays of numbers or text: numpy.savez(path, x=..., y=...)",
+            given=str(error),
+            fix="write it again with numpy.savez(path, x=..., y=...)",
         ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(
-        "the file is cut off, damaged or not a .npz file",
-        where=str(path),
-        given=str(error),
-        fix="write it again with numpy.savez(path, x=..., y=...)",
-    )
 
 
 def _unnamed(path: Path, arrays: Mapping[str, Any], expected: list[str]) -> DataError:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.checks import errors_at
 from clearprop.data.dataset import Dataset
 from clearprop.data.randomness import permutation
 from clearprop.data.sources import Indices, rows_of
@@ -100,11 +101,8 @@ def batches(
     >>> [batch.inputs.ravel().tolist() for batch in batches(data, 4, shuffle=False, start_batch=1)]
     [[4.0, 5.0, 6.0, 7.0]]
     """
-    try:
+    with errors_at(dataset.name):
         count = batches_per_epoch(len(dataset), batch_size, drop_remainder=drop_remainder)
-    except ConfigurationError as error:
-        error.where = dataset.name
-        raise
     if not 0 <= start_batch <= count:
         raise ConfigurationError(
             "this epoch has no such batch",

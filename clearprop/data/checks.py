@@ -5,13 +5,24 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.sources import Inputs, Named
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.errors import ClearpropError, ConfigurationError, DataError
+
+
+@contextmanager
+def errors_at(where: str | None) -> Iterator[None]:
+    """Give the errors that are raised inside a place, unless they name one."""
+    try:
+        yield
+    except ClearpropError as error:
+        error.where = error.where or where
+        raise
 
 
 def check_lengths(name: str, inputs: Inputs, targets: NDArray[np.generic]) -> None:

@@ -1,4 +1,4 @@
-"""Columns of a table: numbers as they are, categories as codes into a list of names.
+"""Columns of a table: numbers, or categories as codes into a list of names.
 
 Shape letters: N rows, C columns.
 """
@@ -23,7 +23,7 @@ class Column:
 
     Args:
         name: as in the file's header.
-        categories: the names that the codes 0, 1, ... stand for; None for a column of numbers.
+        categories: the names of the codes 0, 1, ...; None for a column of numbers.
     """
 
     name: str
@@ -35,7 +35,7 @@ def recode(
 ) -> NDArray[np.float64]:
     """Return codes into ``old`` as codes into ``new``; a name that ``new`` lacks becomes -1.
 
-    Missing values (NaN) stay missing.
+    A missing value (NaN) stays missing.
 
     >>> recode(np.array([0.0, 1.0, np.nan, 2.0]), ["a", "b", "c"], ["b", "c"]).tolist()
     [-1.0, 0.0, nan, 1.0]
@@ -49,10 +49,10 @@ def recode(
 def arrange(
     raw: NDArray[np.generic], columns: Sequence[Column], wanted: Sequence[Column]
 ) -> NDArray[np.float64]:
-    """Return the rows of a raw table with other columns and codes: those of ``wanted``.
+    """Return the rows of a raw table with the columns and codes of ``wanted``.
 
     Raises:
-        DataError: a wanted column is missing, or holds numbers where categories are wanted.
+        DataError: a wanted column is missing, or holds numbers instead of categories.
 
     >>> have = [Column("color", ("blue", "red")), Column("age")]
     >>> arrange(np.array([[1.0, 30.0]]), have, [Column("age"), Column("color", ("red",))]).tolist()
@@ -81,7 +81,7 @@ def check_present(names: Iterable[str], wanted: Sequence[Column], where: str | N
     """Raise unless every wanted column is among the names.
 
     Raises:
-        DataError: one is missing; the nearest name is suggested.
+        DataError: a column is missing; the error suggests the nearest name.
     """
     known = list(names)
     for column in wanted:
@@ -91,5 +91,5 @@ def check_present(names: Iterable[str], wanted: Sequence[Column], where: str | N
                 f"the column {column.name!r} that the model was trained with is missing",
                 where=where,
                 given=f"the columns {', '.join(known)}",
-                fix=f"is it {close!r}? Rename it in the file" if close else None,
+                fix=f"did you mean {close!r}? Rename it in the file" if close else None,
             )

@@ -19,7 +19,7 @@ from clearprop.data.preprocessor import INPUTS, Preprocessor, Task
 from clearprop.data.sources import Indices, Inputs, Rows, by_name, rows_of, size_in_bytes
 from clearprop.data.statistics import Scaling
 from clearprop.data.vocabulary import Vocabulary
-from clearprop.errors import ClearpropError, DataError, unknown_name
+from clearprop.errors import DataError, unknown_name
 
 STREAM_LIMIT_BYTES = 2 * 2**30
 
@@ -276,7 +276,7 @@ class Dataset:
     ) -> splitting.SplitRows:
         if shuffle is None:
             shuffle = self.gap is None and (self.task != "text" or self.groups is not None)
-        try:
+        with checks.errors_at(self.name):
             if not shuffle:
                 return splitting.in_order(len(self), dev, test, self.gap or 0)
             if self.groups is not None:
@@ -284,9 +284,6 @@ class Dataset:
             if self.task == "classification":
                 return splitting.stratified(self.targets, dev, test, seed)
             return splitting.shuffled(len(self), dev, test, seed)
-        except ClearpropError as error:
-            error.where = self.name
-            raise
 
     def _in_classes_of(self, preprocessor: Preprocessor) -> NDArray[np.number]:
         old, new = self.class_names, preprocessor.class_names

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.checks import errors_at
 from clearprop.data.columns import Column, arrange
 from clearprop.data.preprocessor import INPUTS, Preprocessor
 from clearprop.data.sources import Indices, Inputs, Named
 from clearprop.data.vocabulary import Vocabulary
-from clearprop.errors import ClearpropError, DataError, ShapeError
+from clearprop.errors import DataError, ShapeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,16 +46,15 @@ class EncodedRows:
     @property
     def dtype(self) -> np.dtype[np.generic]:
         """The type of the encoded numbers."""
-        kinds: dict[str, Any] = {"bytes": np.uint8, "tokens": np.int32}
-        dtype: np.dtype[np.generic] = np.dtype(kinds.get(self.preprocessor.kind, np.float32))
-        return dtype
+        kinds = {"bytes": "uint8", "tokens": "int32"}
+        return np.dtype(kinds.get(self.preprocessor.kind, "float32"))
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, rows: Indices, /) -> NDArray[np.generic]:
         raw = np.asarray(self.source[rows])
-        try:
+        with errors_at(self.where):
             if self.preprocessor.raw_columns is not None and self.columns is not None:
                 raw = arrange(raw, self.columns, self.preprocessor.raw_columns)
             if self.renumbering is not None:
@@ -67,9 +66,6 @@ class EncodedRows:
                 raw = numbers[raw]
             encoded: NDArray[np.generic] = self.preprocessor.encode(raw)
             return encoded
-        except ClearpropError as error:
-            error.where = error.where or self.where
-            raise
 
 
 def encoded_inputs(

@@ -1,4 +1,4 @@
-"""What the training rows say about the columns of a table: what fills a gap, which categories.
+"""Columns of a table, fitted on the training rows: the value for a gap, and the categories.
 
 Shape letters: N rows, C columns, F encoded features.
 """
@@ -17,13 +17,13 @@ from clearprop.errors import DataError
 
 @dataclass(frozen=True)
 class FittedColumn:
-    """What the training rows say about one column of a table.
+    """A column of a table, fitted on the training rows.
 
     Args:
         name: as in the file's header.
-        fill: stands in for a missing value: the median number, or the most frequent category.
-        categories: the names seen in training, each of which becomes one 0/1 feature; None for a
-            column of numbers. A name seen only later becomes all zeros.
+        fill: replaces a missing value: the median number, or the most frequent category.
+        categories: the names in the training rows, each of which becomes one 0/1 feature; None for
+            a column of numbers. All features of another name are 0.
     """
 
     name: str
@@ -32,10 +32,10 @@ class FittedColumn:
 
 
 def fit_columns(raw: NDArray[np.generic], columns: Sequence[Column]) -> tuple[FittedColumn, ...]:
-    """Return what rows, float (N, C) with NaN for what is missing, say about each column.
+    """Return the columns fitted on rows, float (N, C), with NaN for a missing value.
 
     Raises:
-        DataError: a column has no value at all in these rows.
+        DataError: a column has no value in these rows.
     """
     return tuple(_fit_column(column, raw[:, index]) for index, column in enumerate(columns))
 
@@ -68,7 +68,7 @@ def features_of(column: FittedColumn) -> list[str]:
 def encode_columns(
     raw: NDArray[np.generic], columns: Sequence[FittedColumn]
 ) -> NDArray[np.float64]:
-    """Return rows with gaps filled and categories as 0/1 features, float (N, F)."""
+    """Return rows with filled gaps, and with categories as 0/1 features, float (N, F)."""
     parts: list[NDArray[np.float64]] = []
     for index, column in enumerate(columns):
         values = raw[:, index].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Where data lies that came with another installed package; nothing of that package is run."""
+"""Finds data files in other installed packages, without running these packages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clearprop.errors import DataError
 
 
 def folder_of(package: str) -> Path | None:
-    """Return the folder of an installed package without importing it; None where it is missing.
+    """Return the folder of an installed package without importing it; None if it is missing.
 
     >>> folder_of("numpy").name
     'numpy'
@@ -23,10 +23,10 @@ def data_file(name: str, package: str, extra: str, *parts: str) -> Path:
     """Return a data file of an optional package.
 
     Args:
-        name: of the data set, for the message.
-        package: that brings it.
-        extra: of clearprop, that installs the package.
-        parts: folders and file within the package.
+        name: the name of the data set, for messages.
+        package: the package that contains the file.
+        extra: the extra of clearprop that installs the package.
+        parts: the folders and the file within the package.
 
     Raises:
         DataError: the package is not installed, or has no such file.

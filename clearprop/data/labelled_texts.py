@@ -1,4 +1,4 @@
-"""Labelled texts: a folder for each label, or a table with a column of texts.
+"""Labelled texts from a folder for each label, or from a table with a column of texts.
 
 Shape letters: N texts, T words of a text that are taken.
 """
@@ -30,7 +30,7 @@ def load_folder(path: Path, *, sequence_length: int = SEQUENCE_LENGTH) -> Datase
     """Return the texts of ``path/<label>/*.txt``.
 
     Raises:
-        DataError: a folder without texts, a file that is empty or not UTF-8, or one label only.
+        DataError: there are no texts, a file is empty or not UTF-8, or there is only one label.
     """
     folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
     files = [(file, folder.name) for folder in folders for file in sorted(folder.glob("*.txt"))]
@@ -68,7 +68,7 @@ def load_rows(
 
     Raises:
         ConfigurationError: there is no such column, or no target is named.
-        DataError: the file is damaged, a cell is empty, or there is one label only.
+        DataError: the file is damaged, a cell is empty, or there is only one label.
     """
     table = read_table_file(path)
     text = table.column(text, "the text")
@@ -86,7 +86,7 @@ def load_rows(
 
 
 def read_texts(path: Path, column: str | None) -> list[str]:
-    """Return new texts: of a table those of a column, of a text file each line that is not empty.
+    """Return new texts: the cells of a column of a table, or the lines of a text file.
 
     Raises:
         ConfigurationError: the table has no such column.
@@ -115,14 +115,14 @@ def labelled(
     Args:
         texts: N of them.
         labels: (N,), of any kind.
-        name: of the data set.
-        sequence_length: T; what follows of a longer text is cut off, and a shorter one filled up.
-        place: where the text of a row stands, for messages.
+        name: the name of the data set.
+        sequence_length: T; a longer text is cut, a shorter one filled up.
+        place: returns the place of the text of a row, for messages.
         about: further fields of the data set, such as its source.
 
     Raises:
         ConfigurationError: a length below 1.
-        DataError: no texts, a text without a word, or one label only.
+        DataError: there are no texts, a text has no word, or there is only one label.
 
     >>> made = labelled(["Good!", "bad, bad"], np.array(["+", "-"]), "two", 3)
     >>> made.inputs.tolist(), made.targets.tolist(), made.class_names

@@ -1,4 +1,4 @@
-"""The data sets that have a name: what each is, and the function that loads it."""
+"""The list of data sets that have a name, with the function that loads each of them."""
 
 from __future__ import annotations
 

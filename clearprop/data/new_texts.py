@@ -1,6 +1,6 @@
-"""New texts for a model of words: read raw, in the vocabulary that the model was trained with.
+"""New texts for a model of words, as tokens of the vocabulary of its training.
 
-Shape letters: N texts, T words of the longest, or so many as the model reads.
+Shape letters: N texts, T words of the longest text, or as many as the model reads.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class NewTexts:
     """Texts as a model of words takes them.
 
     Attributes:
-        words: of each text, as far as the model reads it.
+        words: the words of each text that the model reads.
         tokens: int32 (N, T), filled up with 0.
-        unknown: the words that the model does not know, with how often each occurs.
+        unknown: the words that the model does not know, and how often each occurs.
         cut: how many texts are longer than the model reads.
     """
 
@@ -41,7 +41,7 @@ class NewTexts:
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader should know: how many words are unknown, and how many texts were cut."""
+        """Sentences that say how many words are unknown and how many texts were cut."""
         found: list[str] = []
         if self.unknown:
             total = sum(map(len, self.words))
@@ -52,12 +52,12 @@ class NewTexts:
                 f"read as <unk>: {names}{more}"
             )
         if self.cut:
-            found.append(f"{self.cut:,} texts are read to their word {self.tokens.shape[1]} only")
+            found.append(f"{self.cut:,} texts are cut after their word {self.tokens.shape[1]}")
         return found
 
 
 def reads_words(preprocessor: Preprocessor) -> bool:
-    """Return whether a model's inputs are words, so that it can read raw texts."""
+    """Return whether the inputs of a model are words, so that it can read raw texts."""
     vocabulary = preprocessor.vocabularies.get(INPUTS)
     return vocabulary is not None and vocabulary.level != "character"
 
@@ -80,8 +80,8 @@ def new_texts(path: str | Path, preprocessor: Preprocessor) -> NewTexts:
     """Return new texts from a file.
 
     A model that classifies texts takes the lines of a ``.txt`` file, or a table with the column of
-    texts that it was trained on; a model that tags takes lines of words parted by spaces, or a file
-    of words and tags, whose tags are not read.
+    texts of its training. A model that tags words takes lines of words separated by spaces, or a
+    file of words and tags, of which the tags are not read.
 
     Raises:
         ConfigurationError: the model does not read words, or the table has no such column.

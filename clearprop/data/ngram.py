@@ -1,4 +1,4 @@
-"""What counting alone predicts of a text: the baseline of every language model.
+"""Prediction of a text by counting tokens: the baseline of every language model.
 
 Shape letters: N windows, T places in a window, V tokens of the vocabulary, k order.
 """
@@ -16,18 +16,18 @@ from clearprop.errors import ConfigurationError, DataError
 
 @dataclass(frozen=True, eq=False)
 class NGram:
-    """Tokens predicted from the k before them, by counts that back off to shorter contexts.
+    """Predicts a token from the k tokens before it, by counts that back off to shorter contexts.
 
         p_0(x)     = (n(x) + 1) / (n + V)
         p_k(x | h) = (n(h x) + D(h) p_{k-1}(x | h')) / (n(h) + D(h))
 
-    n counts in the training windows, D(h) is how many different tokens followed h, and h' is h
-    without its first token. Before the first token of a window stands a mark of its own.
+    n counts in the training windows, D(h) is the number of different tokens that followed h, and h'
+    is h without its first token. A mark of its own stands before the first token of a window.
 
     Args:
         tokens: V.
-        counts: for each order the codes of (context, token) pairs, sorted, and how often each was.
-        contexts: for each order the codes of contexts, sorted, with n(h) and D(h).
+        counts: for each order the sorted codes of (context, token) pairs, and the count of each.
+        contexts: for each order the sorted codes of contexts, with n(h) and D(h).
 
     >>> inputs = np.array([[0, 1, 0, 1, 0, 1, 0]])
     >>> model = NGram.fit(inputs, 1 - inputs, tokens=2, order=1)
@@ -50,17 +50,17 @@ class NGram:
         tokens: int,
         order: int = 2,
     ) -> NGram:
-        """Count in windows.
+        """Return the counts of windows.
 
         Args:
             inputs: int (N, T), from 0 to V - 1.
-            targets: int (N, T), the token that follows each place; negative where none counts.
+            targets: int (N, T), the token after each place; a negative one is not counted.
             tokens: V.
-            order: k, how many tokens back it looks; 0 looks at none.
+            order: k, the number of tokens in a context; 0 uses no context.
 
         Raises:
-            ConfigurationError: a negative order, or one too large for so many tokens.
-            DataError: nothing to count.
+            ConfigurationError: the order is negative, or too large for this number of tokens.
+            DataError: there is nothing to count.
         """
         if order < 0 or (tokens + 1) ** (order + 1) >= 2**63:
             raise ConfigurationError(
@@ -84,7 +84,7 @@ class NGram:
     def probabilities(
         self, inputs: NDArray[np.integer], targets: NDArray[np.integer]
     ) -> NDArray[np.float64]:
-        """Return the probability of each target, (N, T); 1 where none counts."""
+        """Return the probability of each target, (N, T); 1 for one that is not counted."""
         labels = np.maximum(np.asarray(targets, np.int64), 0)
         (_, totals, _) = self.contexts[0]
         singles = _look_up(self.counts[0], labels)
@@ -100,10 +100,10 @@ class NGram:
         return np.where(np.asarray(targets) >= 0, chances, 1.0)
 
     def bits(self, inputs: NDArray[np.integer], targets: NDArray[np.integer]) -> float:
-        """Return the mean of -log2 p over the places that count.
+        """Return the mean of -log2 p over the targets that are counted.
 
         Raises:
-            DataError: no place counts.
+            DataError: no target is counted.
         """
         places = int((np.asarray(targets) >= 0).sum())
         if not places:
@@ -112,7 +112,7 @@ class NGram:
 
 
 def counted_bits(train: Dataset, test: Dataset, order: int = 2) -> float:
-    """Return the bits a token that counting in one part of a text needs for another part.
+    """Return the bits per token for one part of a text, by the counts of another part.
 
     >>> from clearprop.data.texts import text_windows
     >>> parts = text_windows("to be or not to be, " * 50, "be", 20).split()
@@ -125,7 +125,7 @@ def counted_bits(train: Dataset, test: Dataset, order: int = 2) -> float:
 
 
 def _contexts(inputs: NDArray[np.integer], tokens: int, order: int) -> NDArray[np.int64]:
-    """Return a number for the last ``order`` inputs at each place; what is missing counts as V."""
+    """Return a number for the last ``order`` inputs at each place; a missing input counts as V."""
     given = np.asarray(inputs, np.int64)
     code = np.zeros(given.shape, np.int64)
     for back in range(order - 1, -1, -1):

@@ -118,7 +118,7 @@ def as_pairs(pairs: Sequence[tuple[str, tuple[str, ...]]], stress: bool = False)
     ([[3, 6, 0], [3, 6, 6], [2, 0, 0]], [0, 0, 1])
     """
     sounds = Vocabulary((*WRITING, *phonemes(stress)), "symbol")
-    words, spoken = [word for word, _ in pairs], [heard for _, heard in pairs]
+    words, spoken = [word for word, _ in pairs], [sequence for _, sequence in pairs]
     return Dataset(
         "cmudict",
         {"source": LETTERS.encode_all(words), "target": sounds.encode_all(spoken, begin=True)},

@@ -1,4 +1,4 @@
-"""Orders that repeat: the same seed gives the same order on every machine and NumPy version."""
+"""Random orders: the same seed gives the same order on every machine and NumPy version."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from clearprop.errors import ConfigurationError
 
 
 def permutation(length: int, seed: int, *streams: int) -> Indices:
-    """Return the numbers 0 to length-1 in an order that the seed and stream numbers decide.
+    """Return the numbers 0 to length-1 in an order that depends on seed and stream numbers.
 
-    A bit generator's raw output and a stable sort are fixed by NumPy's compatibility policy, where
-    ``Generator.permutation`` may change from version to version; a resumed run relies on it.
+    NumPy's compatibility policy fixes the raw bits and a stable sort, on which a resumed run
+    relies; ``Generator.permutation`` may change from version to version.
 
     Raises:
         ConfigurationError: a seed or stream number is negative.

@@ -57,8 +57,8 @@ def in_order(length: int, dev: float, test: float, gap: int = 0) -> SplitRows:
         gap: how many rows between two parts are left out, because they share values with both.
 
     Raises:
-        ConfigurationError: the fractions are unusable.
-        DataError: there are too few rows for the parts asked for.
+        ConfigurationError: a fraction is outside [0, 1).
+        DataError: there are too few rows for the wanted parts.
 
     >>> [part.tolist() for part in in_order(10, 0.2, 0.1)]
     [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9]]
@@ -81,8 +81,8 @@ def shuffled(length: int, dev: float, test: float, seed: int) -> SplitRows:
     """Return three disjoint random parts that the seed decides.
 
     Raises:
-        ConfigurationError: the fractions or the seed are unusable.
-        DataError: there are too few rows for the parts asked for.
+        ConfigurationError: a fraction is outside [0, 1), or the seed is negative.
+        DataError: there are too few rows for the wanted parts.
 
     >>> [len(part) for part in shuffled(100, 0.1, 0.2, seed=0)]
     [70, 10, 20]
@@ -102,14 +102,13 @@ def grouped(groups: NDArray[np.generic], dev: float, test: float, seed: int) -> 
         seed: decides which groups.
 
     Raises:
-        ConfigurationError: the fractions or the seed are unusable.
-        DataError: there are too few groups for the parts asked for.
+        ConfigurationError: the seed is negative.
+        DataError: there are too few groups for the wanted parts.
 
     >>> rows = grouped(np.array([4, 4, 7, 7, 5, 5, 5, 5]), dev=0.25, test=0.25, seed=0)
     >>> [len(part) for part in rows]
     [4, 2, 2]
     """
-    check_fractions(dev, test)
     length = len(groups)
     _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     part_of_group = np.zeros(len(sizes), np.int8)
@@ -140,14 +139,13 @@ def stratified(labels: NDArray[np.generic], dev: float, test: float, seed: int) 
         seed: decides which rows.
 
     Raises:
-        ConfigurationError: the fractions or the seed are unusable.
-        DataError: there are too few rows for the parts asked for.
+        ConfigurationError: the seed is negative.
+        DataError: there are too few rows for the wanted parts.
 
     >>> rows = stratified(np.repeat([0, 1, 2], 50), dev=0.1, test=0.1, seed=0)
     >>> np.bincount(np.repeat([0, 1, 2], 50)[rows.dev]).tolist()
     [5, 5, 5]
     """
-    check_fractions(dev, test)
     length = len(labels)
     classes, class_of, counts = np.unique(labels, return_inverse=True, return_counts=True)
     test_counts = _allot(counts, test, counts - 1)

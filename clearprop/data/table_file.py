@@ -131,7 +131,8 @@ def _read_csv(path: Path) -> TableFile:
 
     expected = "comma-separated values with a header"
     try:
-        header = _header(path)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next((line for line in file if line.strip()), "").strip("\r\n")
         is_tsv = path.suffix.lower() == ".tsv"
         separator = "\t" if is_tsv else max(SEPARATORS, key=header.count)
         _check_names(path, header, separator)
@@ -158,11 +159,6 @@ def _read_csv(path: Path) -> TableFile:
         return f"{path}, line {_line(path, separator, row)}, column {column!r}"
 
     return TableFile(path, frame, where)
-
-
-def _header(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return next((line for line in file if line.strip()), "").strip("\r\n")
 
 
 def _check_names(path: Path, header: str, separator: str) -> None:

@@ -1,4 +1,4 @@
-"""Truth tables: the smallest data sets there are, for one neuron and for XOR."""
+"""Truth tables: the smallest data sets, for one neuron and for XOR."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ GATES = {
 
 
 def truth_table(gate: str) -> Dataset:
-    """Return the rows of a gate, inputs 0/1 (4, 2), for "not" (2, 1), and targets 0/1.
+    """Return the rows of a gate: inputs 0/1 (4, 2), or (2, 1) for "not", and targets 0/1.
 
-    The inputs stay 0 and 1 when split. Nothing can be held out: ``split(dev=0, test=0)``.
+    A split keeps the inputs 0 and 1. No row can be held out: ``split(dev=0, test=0)``.
 
     >>> table = truth_table("xor")
     >>> [(*map(int, x), int(t)) for x, t in zip(table.inputs, table.targets)]

@@ -97,7 +97,7 @@ class Vocabulary:
         check_at_least_one(minimum=minimum, limit=limit)
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(split(text, level) if isinstance(text, str) else text)
+            counts.update(split(text, level))
         kept = [
             token
             for token, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -130,8 +130,8 @@ class Vocabulary:
         """Whether it may leave words out: it is for reading only and has "<unk>"."""
         return UNKNOWN in self.numbers and BEGIN not in self.numbers
 
-    def split(self, text: str) -> list[str]:
-        """Return the tokens of a text, in its order."""
+    def split(self, text: str | Sequence[str]) -> list[str]:
+        """Return the tokens of a text in their order; a sequence of tokens stays as it is."""
         return split(text, self.level)
 
     def unknown(self, text: str | Sequence[str]) -> list[str]:
@@ -140,7 +140,7 @@ class Vocabulary:
         >>> Vocabulary(("<pad>", "<unk>", "sun"), "word").unknown("Sun and rain")
         ['and', 'rain']
         """
-        return [token for token in self._tokens_of(text) if token not in self.numbers]
+        return [token for token in self.split(text) if token not in self.numbers]
 
     def encode(
         self,
@@ -161,7 +161,7 @@ class Vocabulary:
         Raises:
             DataError: a token is not in the vocabulary, and the vocabulary has no "<unk>".
         """
-        tokens = self._tokens_of(text)
+        tokens = self.split(text)
         default = self.numbers.get(UNKNOWN, -1)
         found = [self.numbers.get(token, default) for token in tokens]
         if default < 0 and -1 in found:
@@ -254,9 +254,6 @@ class Vocabulary:
         default = other.numbers.get(UNKNOWN, -1)
         return np.array([other.numbers.get(token, default) for token in self.tokens], np.int32)
 
-    def _tokens_of(self, text: str | Sequence[str]) -> Sequence[str]:
-        return self.split(text) if isinstance(text, str) else text
-
     def _special(self, token: str) -> int:
         if token not in self.numbers:
             raise DataError(
@@ -267,15 +264,17 @@ class Vocabulary:
         return self.numbers[token]
 
 
-def split(text: str, level: Level) -> list[str]:
+def split(text: str | Sequence[str], level: Level) -> list[str]:
     """Return the tokens of a text, as a vocabulary of that level splits it.
+
+    A sequence of tokens stays as it is.
 
     >>> split("Don't panic!", "word")
     ["don't", 'panic', '!']
     >>> split("HH AH0  L OW1", "symbol")
     ['HH', 'AH0', 'L', 'OW1']
     """
-    if level == "character":
+    if not isinstance(text, str) or level == "character":
         return list(text)
     if level == "symbol":
         return text.split()

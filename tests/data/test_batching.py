@@ -95,7 +95,7 @@ def test_a_start_outside_the_epoch(start):
         batches(numbered(10), 3, start_batch=start)
 
 
-def test_a_judged_part_may_be_smaller_than_a_batch():
+def test_an_evaluated_part_may_be_smaller_than_a_batch():
     assert batches_per_epoch(10, 32, drop_remainder=False) == 1
     assert len(list(batches(numbered(10), 32, shuffle=False, drop_remainder=False))) == 1
 

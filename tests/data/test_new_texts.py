@@ -31,7 +31,7 @@ def test_lines_become_texts_and_unknown_words_are_counted(reviews, tmp_path):
     assert made.cut == 1
     assert made.remarks == [
         "3 of 5 words were not seen in training and are read as <unk>: 'plot', ','",
-        "1 texts are read to their word 3 only",
+        "1 texts are cut after their word 3",
     ]
     np.testing.assert_array_equal(data.load_inputs(path, reviews), made.tokens)
 

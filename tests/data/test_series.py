@@ -32,7 +32,7 @@ def test_weeks_without_a_measurement_lie_on_a_straight_line():
 
 
 @pytest.mark.parametrize(("window", "horizon"), [(1, 1), (5, 1), (4, 3)])
-def test_no_value_that_judges_is_seen_in_training(window, horizon):
+def test_no_value_of_the_evaluation_data_is_in_training(window, horizon):
     values = np.random.default_rng(0).normal(size=100)
     parts = windows(values, window, horizon).split(dev=0.2, test=0.2, scaling="none")
     seen = set()

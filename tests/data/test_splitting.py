@@ -32,7 +32,7 @@ def test_parts_are_disjoint_and_together_everything(labels, dev, test, seed):
 
 
 @given(st.lists(st.integers(0, 4), min_size=20, max_size=300), fractions, seeds)
-def test_every_class_has_its_share_within_one_row(labels, dev, seed):
+def test_every_class_has_its_fraction_within_one_row(labels, dev, seed):
     labels = np.array(labels)
     try:
         parts = stratified(labels, dev, 0.1, seed)
@@ -49,7 +49,7 @@ def test_seed_decides_the_parts():
     assert first.dev.tolist() == same.dev.tolist() != other.dev.tolist()
 
 
-def test_in_order_keeps_the_end_for_judging():
+def test_in_order_keeps_the_end_for_evaluation():
     parts = in_order(100, 0.1, 0.1)
     assert parts.train.max() < parts.dev.min() <= parts.dev.max() < parts.test.min()
 

@@ -195,7 +195,10 @@ def test_new_rows_for_a_prediction_use_the_names_and_categories_of_training(writ
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("weight,colour,age\n4.5,red,1\n", r"(?s)'color' that .* is missing.*is it 'colour'"),
+        (
+            "weight,colour,age\n4.5,red,1\n",
+            r"(?s)'color' that .* is missing.*mean 'colour'",
+        ),
         ("weight,color,age\n4.5,red,old\n", r"(?s)line 2, column 'age'.*'old'"),
         ("height\n4.5\n", r"(?s)'age' that .* is missing.*the columns height"),
     ],

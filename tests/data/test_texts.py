@@ -91,7 +91,7 @@ def test_windows_that_overlap_are_not_shared_between_the_parts(file):
         data.load(file, stride=0)
 
 
-def test_a_text_is_judged_in_the_characters_that_the_model_knows(file, tmp_path):
+def test_a_text_is_encoded_by_the_characters_that_the_model_knows(file, tmp_path):
     preprocessor = data.load(file, sequence_length=16).split().preprocessor
     other = tmp_path / "other.txt"
     other.write_text("the fox " * 20)
