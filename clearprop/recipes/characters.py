@@ -117,4 +117,4 @@ def own_text(
     begun = jnp.asarray(part.inputs[:1, :prompt])
     tokens = generate(model, begun, length, seed=seed, temperature=TEMPERATURE)
     text = splits.preprocessor.vocabularies[INPUTS].decode(np.asarray(tokens[0]))
-    return ["a text of its own:", *(f"  {line}" for line in text.splitlines())]
+    return ["generated text:", *(f"  {line}" for line in text.splitlines())]

@@ -74,7 +74,7 @@ class OverfitStudy(Study):
         dropout: fraction of the hidden units that a step leaves out.
         weight_decay: in each step every weight shrinks by this number times the rate.
         noise: standard deviation of the noise that augmentation adds to the scaled inputs.
-        patience: early stopping waits so many epochs for a better development error.
+        patience: number of epochs that early stopping waits for a better development error.
         seeds: number of repetitions.
     """
 

@@ -211,8 +211,8 @@ class NetworkRecipe(Recipe):
         weight_decay: in each step every weight shrinks by this number times the rate; 0 for none.
         average: decay of a running average of the weights; the averaged weights are evaluated and
             kept; none uses the weights themselves.
-        patience: training stops after so many epochs without a better development error, and the
-            best weights are kept.
+        patience: training stops after this number of epochs without a better development error, and
+            keeps the best weights.
     """
 
     optimizer: OptimizerName = "adam"

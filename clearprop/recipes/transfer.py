@@ -71,7 +71,7 @@ class TransferStudy(Study):
     Attributes:
         data: pictures in at least four classes.
         known: the fraction of the classes that the trunk learns; these are the first classes.
-        examples: pictures of these classes; each is shifted anew at every step.
+        examples: pictures of these classes; each is shifted at random in every step.
         epochs: over these pictures.
         samples: numbers of samples of each other class; ``--set samples=2,10``.
         few_epochs: epochs over the samples.

@@ -26,7 +26,7 @@ def test_a_text_is_learned_and_written(tmp_path: Path) -> None:
     assert 0 < measures["bits by counting, order 2"] < measures["bits by counting, order 0"]
     assert 0 < measures["bits per character"] < 7
     title, *text = experiment.recipe.remarks(run.model, run.history, experiment.splits)
-    assert title == "a text of its own:"
+    assert title == "generated text:"
     assert sum(len(line) - 2 for line in text) + len(text) - 1 == pytest.approx(32, abs=3)
 
 

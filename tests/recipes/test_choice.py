@@ -65,7 +65,7 @@ def test_a_damaged_set_is_not_passed_over(no_pictures: Path) -> None:
 
 
 def test_where_nothing_is_at_hand_that_is_said(no_pictures: Path) -> None:
-    with pytest.raises(DataError, match="none of the data sets"):
+    with pytest.raises(DataError, match="no data set of this recipe"):
         DataChoice().load(("fashion-mnist",))
 
 
