@@ -25,6 +25,7 @@ def delayed(x: Array, steps: int) -> Array:
 
     Negative steps look ahead. x and y are (B, T, D).
 
+    >>> import jax.numpy as jnp
     >>> x = jnp.array([[[1.0], [2.0], [3.0]]])
     >>> delayed(x, 1)[0, :, 0].tolist(), delayed(x, -1)[0, :, 0].tolist()
     ([0.0, 1.0, 2.0], [2.0, 3.0, 0.0])
@@ -49,6 +50,7 @@ class Delay(Module):
         ConfigurationError: k is not a positive whole number.
         ShapeError: x has other axes.
 
+    >>> import jax.numpy as jnp
     >>> Delay(2)(jnp.array([[[1.0], [2.0], [3.0]]]))[0, :, 0].tolist()
     [0.0, 0.0, 1.0]
 
@@ -76,6 +78,7 @@ class TappedDelayLine(Module):
         ConfigurationError: K is not a positive whole number.
         ShapeError: x has other axes.
 
+    >>> import jax.numpy as jnp
     >>> TappedDelayLine(2)(jnp.array([[[1.0], [2.0], [3.0]]]))[0].tolist()
     [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]]
 
@@ -110,6 +113,7 @@ class TimeDelay(Module):
         ConfigurationError: a size is not positive.
         ShapeError: x has other axes.
 
+    >>> import jax.numpy as jnp
     >>> TimeDelay(3, 8, taps=4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 8)
 
@@ -150,6 +154,7 @@ class MemoryBlock(Module):
         ConfigurationError: H is not positive, N or A is negative, or memory is another name.
         ShapeError: h has other axes.
 
+    >>> import jax.numpy as jnp
     >>> block = MemoryBlock(4, look_back=3, look_ahead=1, memory="scalar").init(0)
     >>> block.coefficients.shape, block(jnp.ones((2, 6, 4))).shape
     ((5, 1), (2, 6, 4))
@@ -208,6 +213,7 @@ class FSMN(Module):
         ConfigurationError: as `MemoryBlock`.
         ShapeError: x has other axes.
 
+    >>> import jax.numpy as jnp
     >>> FSMN(3, 8, look_back=4).init(0)(jnp.ones((2, 5, 3))).shape
     (2, 5, 8)
 
