@@ -1,4 +1,4 @@
-"""What a diagnosis says: findings, each with its evidence, its reason and its fix."""
+"""The results of a diagnosis: findings, each with its evidence, its reason and its fix."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ class Finding:
     """One thing that a diagnosis has found.
 
     Attributes:
-        kind: which of `clearprop.glass.diagnosis.kinds.KINDS`.
         where: the layer, the parameter or the part of the data; "" for the whole run.
         evidence: what was measured, by name.
         sentence: the evidence in words.
-        fix: Python that can be pasted where ``model`` and ``data`` are at hand.
-        weight: of the evidence: from 0.5 to 1 for a fault, below 0.5 for a note.
-        grade: a "fault" holds the run back or makes its numbers untrue; a "note" is good to know.
-        follows: the kind of the heavier finding that explains this one; "" where none does.
+        fix: Python code to paste where ``model`` and ``data`` are defined.
+        weight: how strong the evidence is: from 0.5 to 1 for a fault, below 0.5 for a note.
+        grade: a "fault" keeps the run from learning or makes its numbers wrong; a "note" is good
+            to know.
+        kind: one of `clearprop.glass.diagnosis.kinds.KINDS`; its rule fills it in.
+        follows: the kind of the finding that probably causes this one; "" where none does.
     """
 
-    kind: str
     where: str
     evidence: dict[str, float]
     sentence: str
     fix: str
     weight: float
     grade: Grade = "fault"
+    kind: str = ""
     follows: str = ""
 
     @property
@@ -44,7 +45,7 @@ class Finding:
 
     @property
     def reason(self) -> str:
-        """Why it is so: the lecture's reason."""
+        """Why it matters and what to do, from the lecture."""
         return KINDS[self.kind].reason
 
     @property
@@ -54,7 +55,7 @@ class Finding:
 
     @property
     def cause(self) -> str:
-        """In words what it follows from; "" where nothing else explains it."""
+        """The title of the finding that probably causes this one; "" where none does."""
         return _plain(self.follows) if self.follows else ""
 
     def __str__(self) -> str:
@@ -62,20 +63,20 @@ class Finding:
         lines = [f"{mark} {self.weight:.2f}  {self.place}"]
         texts = [self.sentence, self.reason]
         if self.follows:
-            texts.append(f"It may well follow from: {self.cause}.")
+            texts.append(f"The probable cause: {self.cause}.")
         for text in texts:
             lines += textwrap.wrap(text, LINE, initial_indent="  ", subsequent_indent="  ")
-        return "\n".join([*lines, *(f"    {line}" for line in self.fix.splitlines())])
+        return "\n".join([*lines, textwrap.indent(self.fix, "    ", lambda line: True)])
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found about a run or a model, the weightiest first.
+    """What was found about a run or a model.
 
     Attributes:
-        findings: faults before notes.
+        findings: faults before notes, those with the strongest evidence first.
         checked: the kinds that were looked for.
-        skipped: the kinds that could not be, and why.
+        skipped: why each other kind could not be looked for.
     """
 
     findings: tuple[Finding, ...]
@@ -84,7 +85,7 @@ class Diagnosis:
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """The findings that hold the run back."""
+        """The findings that keep the run from learning or make its numbers wrong."""
         return tuple(finding for finding in self.findings if finding.grade == "fault")
 
     @property
@@ -99,21 +100,20 @@ class Diagnosis:
 
     @property
     def summary(self) -> str:
-        """All of it in a sentence."""
-        faults, notes = len(self.faults), len(self.notes)
+        """The whole diagnosis in one sentence."""
         if not self.findings:
-            return f"Nothing was found amiss; {len(self.checked)} kinds of fault were looked for."
-        parts = [f"{n} {word}{'s' * (n > 1)}" for n, word in ((faults, "fault"), (notes, "note"))
-                 if n]  # fmt: skip
-        first = self.findings[0]
-        return f"{' and '.join(parts)}; first: {first.place[0].lower()}{first.place[1:]}."
+            return f"No fault was found; {len(self.checked)} kinds of fault were looked for."
+        counts = ((len(self.faults), "fault"), (len(self.notes), "note"))
+        parts = [f"{n} {word}{'s' * (n > 1)}" for n, word in counts if n]
+        first = self.findings[0].place
+        return f"{' and '.join(parts)}; first: {first[0].lower()}{first[1:]}."
 
     def checked_text(self) -> str:
-        """What was looked for, and what could not be, in sentences."""
-        said = f"Looked for: {', '.join(_plain(kind) for kind in self.checked)}."
+        """What was looked for, and what could not be looked for, in sentences."""
+        said = f"Looked for: {', '.join(map(_plain, self.checked))}."
         for why in dict.fromkeys(self.skipped.values()):
             kinds = ", ".join(_plain(kind) for kind, w in self.skipped.items() if w == why)
-            said += f" Not looked for, as {why}: {kinds}."
+            said += f" Not looked for, because {why}: {kinds}."
         return said
 
     def __iter__(self) -> Iterator[Finding]:
@@ -123,7 +123,7 @@ class Diagnosis:
         return len(self.findings)
 
     def __str__(self) -> str:
-        blocks = [self.summary, *(str(finding) for finding in self.findings)]
+        blocks = [self.summary, *map(str, self.findings)]
         return "\n\n".join([*blocks, textwrap.fill(self.checked_text(), LINE)])
 
 

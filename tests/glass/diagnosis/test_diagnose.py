@@ -22,7 +22,7 @@ from tests.glass.diagnosis.conftest import Parts, network
 
 
 def made(kind: str, weight: float, grade: Any = "fault") -> Finding:
-    return Finding(kind, "", {"x": 1.0}, "It is so.", "pass", weight, grade)
+    return Finding("", {"x": 1.0}, "It is so.", "pass", weight, grade, kind)
 
 
 def test_every_kind_has_its_rule_and_its_reason() -> None:
@@ -39,7 +39,7 @@ def test_what_follows_from_a_fault_becomes_a_note() -> None:
         ("class_imbalance", "fault"), ("dead_units", "fault"), ("underfitting", "note"),
     ]  # fmt: skip
     assert found[-1].follows == "dead_units"
-    assert "It may well follow from: dead units." in str(found[-1])
+    assert "The probable cause: dead units." in str(found[-1])
 
 
 def test_a_note_explains_nothing() -> None:
@@ -55,7 +55,7 @@ def test_the_text_holds_evidence_reason_and_fix(digits: Parts) -> None:
     assert found.summary.startswith("1 fault")
     for part in (finding.sentence, finding.reason, finding.fix.splitlines()[0]):
         assert " ".join(part.split()) in text
-    assert "Not looked for, as a model alone does not tell how it was trained: " in text
+    assert "Not looked for, because a model alone does not say how it was trained: " in text
 
 
 def test_nothing_given_that_can_be_diagnosed() -> None:

@@ -120,11 +120,11 @@ def test_a_rare_class(digits: Parts) -> None:
 
 def test_neighbors_know_numbers_too() -> None:
     x = np.linspace(0, 1, 200)[:, None]
-    found = neighbours(x, np.sin(6 * x), "regression")
+    found = neighbours(x, np.sin(6 * x), classifies=False)
     assert found is not None
     assert found.error < 0.1
     assert found.strength > 10
-    assert neighbours(x[:10], x[:10], "regression") is None
+    assert neighbours(x[:10], x[:10], classifies=False) is None
 
 
 def test_data_that_does_not_fit_says_so(digits: Parts) -> None:
@@ -145,8 +145,8 @@ def test_lost_order_is_a_fault_where_a_run_bears_it_out(trained: Any, iris: Any)
     x, y = np.asarray(iris.train.inputs), np.random.default_rng(1).permutation(iris.train.targets)
     assert of("labels_shuffled", diagnose(network(4, 8, 3).init(0), (x, y))).grade == "note"
     for error, said in (
-        (0.9, "no better than one answer"),
-        (0.62, "than chance may make it on 30"),
+        (0.9, "no better than the best constant prediction"),
+        (0.62, "on 30 development examples the network is no better than chance allows"),
     ):
         run = with_curves(trained(), objective=np.ones(3), development_error=np.full(3, error))
         data = {key: v for key, v in run.config["data"].items() if key != "fingerprint"}

@@ -104,7 +104,7 @@ def test_a_layer_that_is_cut_off_never_moves() -> None:
                 progress=False)  # fmt: skip
     noted = of("never_moved", diagnose(asked))
     assert noted.grade == "note"
-    assert "as freeze asked for" in noted.sentence
+    assert "asked to freeze" in noted.sentence
     assert "freeze" not in noted.fix
 
 
