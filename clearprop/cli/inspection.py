@@ -98,7 +98,7 @@ def show_diagnosis(found: Diagnosis) -> None:
         fault = finding.grade == "fault"
         parts: list[RenderableType] = [Text(finding.sentence), Text(finding.reason, style="dim")]
         if finding.follows:
-            parts.append(Text(f"The probable cause: {finding.cause}.", style="italic"))
+            parts.append(Text(f"It may well follow from: {finding.cause}.", style="italic"))
         parts.append(Syntax(finding.fix, "python", word_wrap=True, background_color="default"))
         title = Text(f"{finding.grade} {finding.weight:.2f}  {finding.place}")
         style = "red" if fault else "blue"

@@ -27,7 +27,7 @@ from clearprop.glass.diagnosis.facts import (
 )
 from clearprop.glass.diagnosis.finding import Diagnosis, Finding
 from clearprop.glass.diagnosis.kinds import KINDS, SYMPTOMS
-from clearprop.glass.diagnosis.rules import MOST_OF_A_NOTE, RULES
+from clearprop.glass.diagnosis.rules import RULES
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.training_data import Development
@@ -108,6 +108,7 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
     `KINDS` says which kinds a fault explains. It explains them whichever of the two weighs more.
     """
+    place = list(KINDS).index
     faults = {finding.kind for finding in findings if finding.grade == "fault"}
     shown = []
     for finding in findings:
@@ -116,17 +117,12 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         causes = [
             cause for cause in KINDS
             if cause in faults and kind in KINDS[cause].explains
-            and (cause not in KINDS[kind].explains or _place(cause) < _place(kind))
+            and (cause not in KINDS[kind].explains or place(cause) < place(kind))
         ]  # fmt: skip
         if finding.grade == "fault" and causes:
-            finding = replace(finding, grade="note", follows=causes[0],
-                              weight=min(finding.weight / 2, MOST_OF_A_NOTE))  # fmt: skip
+            finding = finding.as_note(follows=causes[0])
             if kind in WITH_ITS_CAUSE:
                 # Its own fix would be a call of `fit` that still has the fault in it.
                 finding = replace(finding, fix=f"# fix this first: {KINDS[causes[0]].title}")
         shown.append(finding)
-    return tuple(sorted(shown, key=lambda f: (f.grade != "fault", -f.weight, _place(f.kind))))
-
-
-def _place(kind: str) -> int:
-    return list(KINDS).index(kind)
+    return tuple(sorted(shown, key=lambda f: (f.grade != "fault", -f.weight, place(f.kind))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from clearprop.glass.diagnosis.kinds import KINDS
 
 Grade = Literal["fault", "note"]
 LINE = 96
+
+MOST_OF_A_NOTE = 0.49
+"""The largest weight of a note, so that every note stands behind every fault."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class Finding:
         """Title and place, as a heading."""
         return f"{self.title}: {self.where}" if self.where else self.title
 
+    def as_note(self, follows: str = "") -> Finding:
+        """Return the finding as a note with half its weight."""
+        weight = min(self.weight / 2, MOST_OF_A_NOTE)
+        return dataclasses.replace(self, grade="note", weight=weight, follows=follows)
+
     @property
     def cause(self) -> str:
         """The title of the finding that probably causes this one; "" where none does."""
@@ -63,7 +72,7 @@ class Finding:
         lines = [f"{mark} {self.weight:.2f}  {self.place}"]
         texts = [self.sentence, self.reason]
         if self.follows:
-            texts.append(f"The probable cause: {self.cause}.")
+            texts.append(f"It may well follow from: {self.cause}.")
         for text in texts:
             lines += textwrap.wrap(text, LINE, initial_indent="  ", subsequent_indent="  ")
         return "\n".join([*lines, textwrap.indent(self.fix, "    ", lambda line: True)])

@@ -70,7 +70,12 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
     if facts.loss_name == PERCEPTRON:
         return None
     history, failure, rate = facts.history, run.non_finite, fix.rate_of(facts)
-    first, highest, steps = _climb(facts, run)
+    steady = (facts.settings.get("batch_size") or STEADY_BATCH) >= STEADY_BATCH
+    steps = PEAK_STEPS
+    if history is not None and not steady:
+        steps = max(PEAK_STEPS, int(history.step[0]) // 10)
+    first, highest = peak(run.losses, steps, first=1 if steady else None)
+    steps = min(steps, max(1, len(run.losses) // 2))
     climbed = highest / first if first > 0 else math.nan
     objective = history.objective if history is not None else np.zeros(0)
     rough = roughness(objective) if len(objective) >= 4 else 0.0
@@ -86,8 +91,7 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
     if failure is not None and not seen:
         said += f"After {count(failure.step, 'step')} a number was no longer finite."
     elif sign == "climb":
-        start = "loss of the first step" if _steady(facts) else (
-            f"mean loss of the first {steps} steps")  # fmt: skip
+        start = "loss of the first step" if steady else f"mean loss of the first {steps} steps"
         said += (f"The {start} was {number(first)}; later the mean loss of {steps} steps reached "
                  f"{number(highest)}, {number(climbed, 2)} times as much.")  # fmt: skip
     elif sign == "rise":
@@ -115,21 +119,6 @@ def _unrest(history: History, rough: float) -> str:
     first, top, last = (number(float(objective[i])) for i in (0, highest, -1))
     return (f"The objective never fell below that of the first epoch, {first}: it rose to {top} in "
             f"epoch {int(history.epoch[highest])} and was {last} at the end.")  # fmt: skip
-
-
-def _climb(facts: Facts, run: Trained) -> tuple[float, float, int]:
-    """Return the loss of the first steps, the highest later, and how many steps it is a mean of."""
-    half = max(1, len(run.losses) // 2)
-    if _steady(facts):
-        return *peak(run.losses, PEAK_STEPS, first=1), min(PEAK_STEPS, half)
-    steps = PEAK_STEPS
-    if facts.history is not None:
-        steps = max(PEAK_STEPS, int(facts.history.step[0]) // 10)
-    return *peak(run.losses, steps), min(steps, half)
-
-
-def _steady(facts: Facts) -> bool:
-    return int(facts.settings.get("batch_size") or STEADY_BATCH) >= STEADY_BATCH
 
 
 @rule
@@ -171,13 +160,13 @@ def overfitting(
     best, end = places
     at_best, last = (float(development_error[i]) for i in places)
     training = float(history.training_error[end])
-    noise = chance_deviation(last, facts.held_out) if facts.classifies else 0.0
-    rise = chance(last, facts.held_out) if facts.classifies else 0.0
-    state = gap(training, last, at_best, end - best, rise, float(history.training_error[best]))
+    n = facts.held_out if facts.classifies else 0
+    training_at_best = float(history.training_error[best])
+    state = gap(training, last, at_best, end - best, chance(last, n), training_at_best)
     if state in ("none", "unknown"):
         return None
     if facts.classifies:
-        wide = max(WIDE_GAP * (facts.baseline or 1.0), DEVIATIONS * noise)
+        wide = max(WIDE_GAP * (facts.baseline or 1.0), DEVIATIONS * chance_deviation(last, n))
         far, certain = (last - training) / wide, 4.0
     else:
         wide = last / max(training, 1e-12) / WIDE_RATIO

@@ -115,9 +115,14 @@ def labels_shuffled(facts: Facts, train: Split) -> Finding | None:
         return None
     if not facts.baseline:
         return None  # all targets are equal, so shuffling changes nothing
-    skill = _development_skill(facts)
-    if skill is not None and skill > _by_luck(facts):
-        return None  # the network has learned something that neighbors do not show
+    n, skill, luck = facts.held_out, None, NO_BETTER
+    if facts.classifies:
+        luck = max(luck, BY_CHANCE * chance_deviation(facts.baseline, n) / facts.baseline)
+    if (errors := facts.development_error) is not None:
+        # The last one, because the lowest of many is partly luck.
+        skill = 1 - float(errors[np.isfinite(errors)][-1]) / facts.baseline
+        if skill > luck:
+            return None  # the network has learned something that neighbors do not show
     more = f"hardly more ({number(reference.strength, 2)} standard deviations)"
     said = (
         "The targets of an example's five nearest neighbors agree with its own target "
@@ -127,7 +132,8 @@ def labels_shuffled(facts: Facts, train: Split) -> Finding | None:
     evidence = {"deviations from chance": reference.strength, "examples": reference.examples}
     if skill is not None:
         evidence["development skill"] = skill
-        said += f", and {_found_nothing(facts, skill)}"
+        than = "chance allows" if skill > 0 else "the best constant prediction"
+        said += f", and on {count(n, 'development example')} the network is no better than {than}"
     return Finding(
         "targets",
         evidence,
@@ -218,31 +224,6 @@ def _standardized(facts: Facts) -> str:
         "data = dataset.split()  # scaled by mean and deviation of the training part\n"
         f"{fix.fit_line(facts)}"
     )
-
-
-def _found_nothing(facts: Facts, skill: float) -> str:
-    n = facts.held_out
-    on = f"on {count(n, 'development example') if n else 'the development examples'}"
-    if not skill > 0:
-        return f"{on} the network is no better than the best constant prediction"
-    return f"{on} the network is no better than chance allows"
-
-
-def _development_skill(facts: Facts) -> float | None:
-    """Return the development error as skill: 0 for the best constant prediction, 1 for no error."""
-    errors = facts.development_error
-    if errors is None or not facts.baseline:
-        return None
-    # The last one, because the lowest of many is partly luck.
-    return 1 - float(errors[np.isfinite(errors)][-1]) / facts.baseline
-
-
-def _by_luck(facts: Facts) -> float:
-    """Return the development skill that a network without any may show by chance."""
-    if not facts.classifies:
-        return NO_BETTER
-    baseline = facts.baseline or 1.0
-    return max(NO_BETTER, BY_CHANCE * chance_deviation(baseline, facts.held_out) / baseline)
 
 
 def _rows(part: Split) -> NDArray[np.void] | None:

@@ -37,6 +37,8 @@ MOSTLY_SATURATED = 0.6
 
 FEWEST_LAYERS, FEWEST_STEPS, FEWEST_UNITS = 3, 5, 4
 
+Ends = tuple[LayerSignal, LayerSignal, float]
+
 
 @rule
 def dead_units(facts: Facts, signals: Signals) -> Finding | None:
@@ -92,11 +94,9 @@ def vanishing_by_depth(facts: Facts, signals: Signals) -> Finding | None:
     ends = _ends(signals)
     if ends is None or not ends[2] >= VANISHES:
         return None
-    factor = ends[2]
     flat = [s.path for s in _hidden(signals, nn.Activation) if s.kind in SQUASHING]
     change = f"{fix.other_activation(flat, 'relu')}\n{fix.new_weights('he_normal')}".strip()
-    how = f"{number(factor, 2)} times smaller" if math.isfinite(factor) else "exactly zero"
-    return _by_depth(facts, ends, factor, how, change, VANISHES)
+    return _by_depth(facts, ends, VANISHES, change)
 
 
 @rule
@@ -108,20 +108,16 @@ def exploding_by_depth(facts: Facts, signals: Signals) -> Finding | None:
     ends = _ends(signals)
     if ends is None or not 0 < ends[2] <= 1 / EXPLODES:
         return None
-    factor = 1 / ends[2]
     change = f"{fix.new_weights('glorot_uniform')}\n{_clipped(facts)}"
-    return _by_depth(facts, ends, factor, f"{number(factor, 2)} times larger", change, EXPLODES)
+    return _by_depth(facts, ends, EXPLODES, change)
 
 
-def _by_depth(
-    facts: Facts,
-    ends: tuple[LayerSignal, LayerSignal, float],
-    factor: float,
-    how: str,
-    change: str,
-    threshold: float,
-) -> Finding:
-    first, last, _ = ends
+def _by_depth(facts: Facts, ends: Ends, threshold: float, change: str) -> Finding:
+    first, last, factor = ends
+    how = f"{number(factor, 2)} times smaller" if math.isfinite(factor) else "exactly zero"
+    if factor < 1:
+        factor = 1 / factor
+        how = f"{number(factor, 2)} times larger"
     return Finding(
         f"{last.label} to {first.label}",
         {"factor": factor, "first": first.error_size, "last": last.error_size},
@@ -228,7 +224,7 @@ def _is_finite(signal: LayerSignal) -> bool:
     return math.isfinite(signal.error_size)
 
 
-def _ends(signals: Signals) -> tuple[LayerSignal, LayerSignal, float] | None:
+def _ends(signals: Signals) -> Ends | None:
     """Return the first and the last layer with weights, and how many times smaller the first's is.
 
     None where one of the two error signals is not finite, because then there is no factor.

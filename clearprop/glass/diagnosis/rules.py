@@ -26,9 +26,6 @@ NEEDS = {
 }
 """Why a rule cannot look, by the fact that is not known."""
 
-MOST_OF_A_NOTE = 0.49
-"""The largest weight of a note, so that every note stands behind every fault."""
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -61,9 +58,9 @@ class Rule:
         finding = self.look(facts, *(getattr(facts, need) for need in self.needs))
         if finding is None:
             return None
-        note = finding.grade == "note"
-        weight = min(finding.weight / 2, MOST_OF_A_NOTE) if note else finding.weight
-        return replace(finding, kind=self.kind, weight=round(weight, 3))
+        if finding.grade == "note":
+            finding = finding.as_note()
+        return replace(finding, kind=self.kind, weight=round(finding.weight, 3))
 
 
 RULES: list[Rule] = []

@@ -39,7 +39,7 @@ def test_what_follows_from_a_fault_becomes_a_note() -> None:
         ("class_imbalance", "fault"), ("dead_units", "fault"), ("underfitting", "note"),
     ]  # fmt: skip
     assert found[-1].follows == "dead_units"
-    assert "The probable cause: dead units." in str(found[-1])
+    assert "It may well follow from: dead units." in str(found[-1])
 
 
 def test_a_note_explains_nothing() -> None:
