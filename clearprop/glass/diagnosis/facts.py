@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn, tree
+from clearprop import nn, training, tree
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import ClearpropError, ConfigurationError, kind_of
@@ -26,15 +26,6 @@ from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, th
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, percent
 from clearprop.nn.recording import LossLike
-from clearprop.training import (
-    History,
-    NonFinite,
-    Run,
-    Stopped,
-    load,
-    load_preprocessor,
-    read_run,
-)
 from clearprop.training.initial_values import Change, changes
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.run_folder import MODEL
@@ -63,10 +54,10 @@ class TrainedInFolder:
 
     model: nn.Module | None
     config: Mapping[str, Any]
-    history: History
+    history: training.History
     losses: NDArray[np.float32]
-    stopped: Stopped | None
-    non_finite: NonFinite | None
+    stopped: training.Stopped | None
+    non_finite: training.NonFinite | None
     preprocessor: Preprocessor | None
 
     @classmethod
@@ -77,20 +68,20 @@ class TrainedInFolder:
             RunError: it contains no run.
             CheckpointError: its model is damaged.
         """
-        record, path = read_run(folder), Path(folder)
+        record, path = training.read_run(folder), Path(folder)
         known = (path / MODEL).is_file()
         return cls(
-            load(path) if known else None,
+            training.load(path) if known else None,
             record.config,
             record.history,
             record.losses,
-            next((e for e in reversed(record.events) if isinstance(e, Stopped)), None),
-            next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None),
-            load_preprocessor(path) if known else None,
+            next((e for e in reversed(record.events) if isinstance(e, training.Stopped)), None),
+            next((e for e in reversed(record.events) if isinstance(e, training.NonFinite)), None),
+            training.load_preprocessor(path) if known else None,
         )
 
 
-Trained = Run | Subject | TrainedInFolder
+Trained = training.Run | Subject | TrainedInFolder
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +92,9 @@ class Facts:
         run: None for a model that was not trained here.
         model: with values; None where a run has none yet.
         loss: None where it is not known.
-        train: the training examples; None where they are not known.
+        preprocessor: turns raw inputs into the model's; None for plain arrays.
+        part: the examples that were given to learn from; None where there are none.
         dev: the development examples; None where there are none.
-        other: examples that belong to neither part; None where there are none.
-        preprocessor: turns raw inputs into the model's.
         class_names: the names of the labels.
         feature_names: the names of the entries of an input.
     """
@@ -112,10 +102,9 @@ class Facts:
     run: Trained | None
     model: nn.Module | None
     loss: nn.Loss | None
-    train: Split | None = None
-    dev: Split | None = None
-    other: Split | None = None
     preprocessor: Preprocessor | None = None
+    part: Split | None = None
+    dev: Split | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
 
@@ -130,13 +119,21 @@ class Facts:
         settings: Mapping[str, Any] = self.config.get("settings", {})
         return settings
 
+    @functools.cached_property
+    def train(self) -> Split | None:
+        """The training examples; None where ``part`` is not what the run was trained on."""
+        known = self.config.get("data", {}).get("fingerprint")
+        if self.part is None or (known is not None and known != self.part.fingerprint()):
+            return None
+        return self.part
+
     @property
     def held_out(self) -> int:
         """The number of development examples of the run; 0 where it is not known."""
         return int(self.config.get("data", {}).get("development_examples") or 0)
 
     @property
-    def history(self) -> History | None:
+    def history(self) -> training.History | None:
         """The three curves, where an epoch was finished and the loss is minimized."""
         if self.run is None or not len(self.run.history) or self.loss_name == PERCEPTRON:
             return None
@@ -193,10 +190,9 @@ class Facts:
 
         None where there are no examples, or where weights or losses are not finite.
         """
-        part = self.train or self.other
-        if part is None or self.model is None or self.loss is None or self.broken:
+        if self.part is None or self.model is None or self.loss is None or self.broken:
             return None
-        seen = examine(self.model, *self.batch(part, PASS * PASSES), self.loss)
+        seen = examine(self.model, *self.batch(self.part, PASS * PASSES), self.loss)
         return seen if np.isfinite(seen.objective) else None
 
     @functools.cached_property
@@ -205,10 +201,9 @@ class Facts:
 
         None where `signals` are None.
         """
-        part = self.train or self.other
-        if self.signals is None or part is None or self.model is None or self.loss is None:
+        if self.signals is None or self.part is None or self.model is None or self.loss is None:
             return None
-        return through_time(self.model, *self.batch(part, PASS), self.loss, self.signals)
+        return through_time(self.model, *self.batch(self.part, PASS), self.loss, self.signals)
 
     def batch(self, part: Split, most: int) -> tuple[Any, Any]:
         """Return evenly spaced examples of a part as the model and the loss see them."""
@@ -307,7 +302,7 @@ def facts_of_run(
     if loss is None and name in nn.LOSSES:
         loss = name
     chosen = nn.find_loss(loss) if loss is not None else None
-    return Facts(run, run.model, chosen, **_parts(data, dev, chosen, run.config, run.preprocessor))
+    return _with_data(Facts(run, run.model, chosen, run.preprocessor), data, dev)
 
 
 def facts_of_model(
@@ -321,7 +316,7 @@ def facts_of_model(
     """
     chosen = nn.find_loss(loss) if loss is not None else _likely_loss(data)
     model = model if nn.is_initialized(model) else model.init(0)
-    return Facts(None, model, chosen, **_parts(data, dev, chosen, {}, None))
+    return _with_data(Facts(None, model, chosen), data, dev)
 
 
 def _likely_loss(data: Given) -> nn.Loss | None:
@@ -332,55 +327,37 @@ def _likely_loss(data: Given) -> nn.Loss | None:
     return nn.find_loss("cross_entropy" if targets.dtype.kind in "iub" else "squared_error")
 
 
-def _parts(
-    data: Given,
-    dev: Development,
-    loss: nn.Loss | None,
-    config: Mapping[str, Any],
-    preprocessor: Preprocessor | None,
-) -> dict[str, Any]:
-    """Return the fields of `Facts` that come from the data, by name."""
+def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
     if data is None:
-        return {"preprocessor": preprocessor}
-    ours = None
-    if isinstance(data, Dataset) and (data.preprocessor or preprocessor):
-        if data.preprocessor is None:
-            # The data set as the run has split it, unless the run was trained on another one.
-            with contextlib.suppress(ClearpropError):
-                ours = _gathered(data, dev, loss, config)
-        if ours is None or not _is_trained_on(ours.train, config):
-            ready = data if preprocessor is None else data.preprocessed(preprocessor)
-            part = Split(ready.name, ready.inputs, ready.targets, ready)
-            ours = TrainingData(part, None, ready.preprocessor, ready.class_names)
-    else:
-        ours = _gathered(data, dev, loss, config)
-    given = data.train if isinstance(data, Splits) else data
-    return {
-        "train" if _is_trained_on(ours.train, config) else "other": ours.train,
-        "dev": ours.dev,
-        "preprocessor": preprocessor or ours.preprocessor,
-        "class_names": ours.class_names,
-        "feature_names": given.feature_names if isinstance(given, Dataset) else None,
-    }
-
-
-def _gathered(
-    data: Given, dev: Development, loss: nn.Loss | None, config: Mapping[str, Any]
-) -> TrainingData:
+        return facts
     if not isinstance(data, Splits | Dataset | tuple | list):
         raise ConfigurationError(
             "this is no data to diagnose with",
             given=kind_of(data),
             expected="the Splits or the Dataset of the run, or (inputs, targets)",
         )
-    seed = int(config.get("settings", {}).get("seed", 0))
-    return gather(data, dev, loss or nn.find_loss("squared_error"), seed)
-
-
-def _is_trained_on(part: Split, config: Mapping[str, Any]) -> bool:
-    """Return whether these may be the training examples of the run: where it notes no others."""
-    before = config.get("data", {}).get("fingerprint")
-    return before is None or before == part.fingerprint()
+    loss, seed = facts.loss or nn.find_loss("squared_error"), facts.settings.get("seed", 0)
+    ours, preprocessor = None, facts.preprocessor
+    if isinstance(data, Dataset) and (data.preprocessor or preprocessor):
+        if data.preprocessor is None:
+            # The data set as the run has split it, unless the run was trained on another one.
+            with contextlib.suppress(ClearpropError):
+                ours = gather(data, dev, loss, seed)
+        if ours is None or replace(facts, part=ours.train).train is None:
+            ready = data if preprocessor is None else data.preprocessed(preprocessor)
+            part = Split(ready.name, ready.inputs, ready.targets, ready)
+            ours = TrainingData(part, None, ready.preprocessor, ready.class_names)
+    else:
+        ours = gather(data, dev, loss, seed)
+    given = data.train if isinstance(data, Splits) else data
+    return replace(
+        facts,
+        preprocessor=preprocessor or ours.preprocessor,
+        part=ours.train,
+        dev=ours.dev,
+        class_names=ours.class_names,
+        feature_names=given.feature_names if isinstance(given, Dataset) else None,
+    )
 
 
 def _spaced(part: Split, most: int = MOST_EXAMPLES) -> NDArray[np.intp]:

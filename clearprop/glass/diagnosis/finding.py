@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,7 +65,7 @@ class Finding:
     @property
     def cause(self) -> str:
         """The title of the finding that probably causes this one; "" where none does."""
-        return _plain(self.follows) if self.follows else ""
+        return _plain(KINDS[self.follows].title) if self.follows else ""
 
     def __str__(self) -> str:
         mark = "FAULT" if self.grade == "fault" else "note "
@@ -114,14 +114,13 @@ class Diagnosis:
             return f"No fault was found; {len(self.checked)} kinds of fault were looked for."
         counts = ((len(self.faults), "fault"), (len(self.notes), "note"))
         parts = [f"{n} {word}{'s' * (n > 1)}" for n, word in counts if n]
-        first = self.findings[0].place
-        return f"{' and '.join(parts)}; first: {first[0].lower()}{first[1:]}."
+        return f"{' and '.join(parts)}; first: {_plain(self.findings[0].place)}."
 
     def checked_text(self) -> str:
         """What was looked for, and what could not be looked for, in sentences."""
-        said = f"Looked for: {', '.join(map(_plain, self.checked))}."
+        said = f"Looked for: {_titles(self.checked)}."
         for why in dict.fromkeys(self.skipped.values()):
-            kinds = ", ".join(_plain(kind) for kind, w in self.skipped.items() if w == why)
+            kinds = _titles(kind for kind, w in self.skipped.items() if w == why)
             said += f" Not looked for, because {why}: {kinds}."
         return said
 
@@ -136,6 +135,10 @@ class Diagnosis:
         return "\n\n".join([*blocks, textwrap.fill(self.checked_text(), LINE)])
 
 
-def _plain(kind: str) -> str:
-    title = KINDS[kind].title
+def _plain(title: str) -> str:
+    """Return a title as part of a sentence."""
     return title[0].lower() + title[1:] if not title[1].isupper() else title
+
+
+def _titles(kinds: Iterable[str]) -> str:
+    return ", ".join(_plain(KINDS[kind].title) for kind in kinds)

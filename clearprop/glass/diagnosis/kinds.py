@@ -38,15 +38,15 @@ KINDS: dict[str, Kind] = {
     "non_finite": Kind(
         "A number stopped being finite",
         "If one output is infinite or not a number, then so is the loss, and after the next step "
-        "every weight. The usual cause is a learning rate that is too high: each step overshoots "
-        "the minimum by more than the last one. Use a lower learning rate, and scale the inputs.",
+        "every weight. Usually the learning rate is too high: each step overshoots the minimum by "
+        "more than the last one. Use a lower learning rate, and scale the inputs.",
         (*SYMPTOMS, *INSIDE, "overfitting"),
     ),
     "inputs_not_scaled": Kind(
         "Inputs are not scaled",
         "The gradient of a weight is the error signal times the input, so a feature that is a "
-        "thousand times larger gets steps that are a thousand times longer. No single learning "
-        "rate fits all weights, and large inputs saturate the units. Standardize the inputs.",
+        "thousand times larger gets steps that are a thousand times longer. No learning rate fits "
+        "all weights, and large inputs saturate the units. Standardize the inputs.",
         (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
     ),
     "targets_not_scaled": Kind(
@@ -67,45 +67,44 @@ KINDS: dict[str, Kind] = {
         "Initial values of the wrong size",
         "Each layer multiplies the size of the signal by about the standard deviation of its "
         "weights times the square root of its number of inputs. If this factor is far from one, "
-        "outputs and error signals shrink or grow from layer to layer. Use an initializer that "
-        "keeps it near one, such as Glorot's or He's.",
+        "outputs and error signals shrink or grow from layer to layer. Use Glorot's or He's "
+        "initializer.",
         (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
     ),
     "rate_too_high": Kind(
         "Learning rate too high",
         "The gradient gives the direction of a step, not a safe length. A step that is too long "
-        "passes the minimum and ends at a higher loss on the other side, so the objective jumps "
-        "or rises. One such step can also make units dead. Use a lower learning rate.",
+        "passes the minimum and ends at a higher loss on the other side. The objective jumps or "
+        "rises, and units may become dead. Use a lower learning rate.",
         (*SYMPTOMS, *INSIDE, "overfitting"),
     ),
     "rate_too_low": Kind(
         "Learning rate too low",
         "The weights can move at most the number of steps times the length of a step. With tiny "
-        "steps the objective falls very slowly, and the run ends while the weights are still close "
-        "to their initial values. Use a higher learning rate.",
+        "steps the objective falls very slowly, and the run ends while the weights are still "
+        "close to their initial values. Use a higher learning rate.",
         ("underfitting",),
     ),
     "dead_units": Kind(
         "Dead units",
-        "A relu unit whose output is zero for every example also has derivative zero for every "
-        "example. No error signal passes through it and its weights get no gradient, so it stays "
-        "at zero. The causes are steps that are too long and strongly negative biases. Use a lower "
-        "learning rate, or leaky_relu.",
+        "A relu unit that is zero for every example also has derivative zero for every example, "
+        "so its weights get no gradient and it stays at zero. Steps that are too long and "
+        "strongly negative biases cause this. Use a lower learning rate, or leaky_relu.",
         (*SYMPTOMS, "vanishing_by_depth", "never_moved"),
     ),
     "saturated_units": Kind(
         "Saturated units",
-        "The derivative of sigmoid is y (1 - y), that of tanh is 1 - y^2. Both are almost zero "
-        "where the output y is near the end of its range. Such a unit passes almost no error "
-        "signal back, so the layers before it hardly learn. Use smaller initial weights and a "
-        "lower learning rate.",
+        "The derivative of sigmoid is y (1 - y), that of tanh is 1 - y^2: almost zero where the "
+        "output y is at an end of its range. Such a unit passes almost no error signal back, so "
+        "the layers before it hardly learn. Use smaller initial weights and a lower learning "
+        "rate.",
         (*SYMPTOMS, "vanishing_by_depth", "vanishing_through_time", "never_moved"),
     ),
     "vanishing_by_depth": Kind(
         "The error signal vanishes from layer to layer",
         "By the chain rule every layer multiplies the error signal by its weights and by a "
         "derivative, which is at most 1/4 for sigmoid. A product of many numbers below one is "
-        "close to zero, so the first layers hardly learn. Use relu and initial values that fit it.",
+        "close to zero, so the first layers hardly learn. Use relu and He's initializer.",
         (*SYMPTOMS, "never_moved"),
     ),
     "exploding_by_depth": Kind(
@@ -119,14 +118,14 @@ KINDS: dict[str, Kind] = {
         "The error signal vanishes through time",
         "Back-propagation through time multiplies the error signal by the same recurrent weights "
         "at every step. If this factor is below one, almost nothing arrives at the early steps, "
-        "and the network cannot learn to remember them. Use an LSTM, whose cell state avoids this.",
+        "and the network cannot learn to remember them. An LSTM avoids this with its cell state.",
         SYMPTOMS,
     ),
     "exploding_through_time": Kind(
         "The error signal explodes through time",
         "Back-propagation through time multiplies the error signal by the same recurrent weights "
         "at every step. If this factor is above one, the error signal of early steps is huge, and "
-        "a single step can destroy what was learned. Use orthogonal initial weights, and clip the "
+        "one step can destroy what was learned. Use orthogonal initial weights, and clip the "
         "gradients.",
         (*SYMPTOMS, "rate_too_high"),
     ),
@@ -146,23 +145,23 @@ KINDS: dict[str, Kind] = {
     ),
     "labels_shuffled": Kind(
         "Targets do not depend on the inputs",
-        "A network learns how targets depend on inputs. If similar inputs have targets that are no "
-        "more similar than random ones, there is nothing to learn; a large network can only "
-        "memorize the examples. Check whether inputs and targets were shuffled separately, and "
-        "whether the inputs contain what has to be predicted.",
+        "If similar inputs have targets that are no more similar than random ones, there is "
+        "nothing to learn; a large network can only memorize the examples. Check whether inputs "
+        "and targets were shuffled separately, and whether the inputs contain what has to be "
+        "predicted.",
         (*SYMPTOMS, "overfitting", "never_moved", "class_imbalance"),
     ),
     "leaking_duplicates": Kind(
         "Development examples are also training examples",
-        "The development error is measured on examples that the network has never seen. An example "
-        "in both parts can be memorized, so the error is lower than it will be on new examples. "
+        "The development error is measured on examples that the network has never seen. An "
+        "example in both parts can be memorized, so the error is lower than on new examples. "
         "Remove the copies before the data is split.",
     ),
     "class_imbalance": Kind(
         "A class is rare",
-        "The objective is a mean over examples, so a class with few examples hardly changes it. "
-        "A network that never predicts this class has a low error and yet has learned nothing "
-        "about it. Show the rare examples more often.",
+        "The objective is a mean over examples, so a class with few examples hardly changes it. A "
+        "network that never predicts this class still has a low error. Show the rare examples "
+        "more often.",
         ("underfitting", "overfitting"),
     ),
     "overfitting": Kind(
@@ -173,9 +172,9 @@ KINDS: dict[str, Kind] = {
     ),
     "underfitting": Kind(
         "Underfitting",
-        "A network with few units, or with strong regularization, cannot fit the decision boundary "
-        "to the data. The objective stops falling while the training and the development error "
-        "are still high. Use more units, less regularization or more epochs.",
+        "A network with few units, or with strong regularization, cannot fit the decision "
+        "boundary to the data. The objective stops falling while the training and the development "
+        "error are still high. Use more units, less regularization or more epochs.",
     ),
     "development_noise": Kind(
         "The development error is inaccurate",

@@ -8,19 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.glass.diagnosis import fix
+from clearprop.glass.diagnosis import fix, shapes
 from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts, Trained
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import rule, strength
-from clearprop.glass.diagnosis.shapes import (
-    best_of,
-    chance,
-    chance_deviation,
-    gap,
-    objective_shape,
-    peak,
-    roughness,
-)
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
 
@@ -29,10 +20,8 @@ PEAK = 3.0
 to three times its start; batches of healthy runs stay below twice."""
 
 PEAK_STEPS, STEADY_BATCH = 5, 16
-"""The number of steps of such a mean, and the batch size from which one loss is steady. The loss of
-a batch of sixteen is a mean already. Where the rate is too high, only the first step has the loss
-of the initial values. The first losses of smaller batches vary by chance, so their mean is over as
-many steps as the later ones, or a tenth of an epoch if that is more."""
+"""Number of steps of such a mean, and the batch size from which the loss of one step is steady.
+With smaller batches the mean is over a tenth of an epoch if that is more, also at the start."""
 
 ROUGH = 0.5
 """The sum of all rises of the objective divided by its whole fall. The noise that is left in the
@@ -74,12 +63,12 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
     steps = PEAK_STEPS
     if history is not None and not steady:
         steps = max(PEAK_STEPS, int(history.step[0]) // 10)
-    first, highest = peak(run.losses, steps, first=1 if steady else None)
+    first, highest = shapes.peak(run.losses, steps, first=1 if steady else None)
     steps = min(steps, max(1, len(run.losses) // 2))
     climbed = highest / first if first > 0 else math.nan
     objective = history.objective if history is not None else np.zeros(0)
-    rough = roughness(objective) if len(objective) >= 4 else 0.0
-    shape = objective_shape(objective)
+    rough = shapes.roughness(objective) if len(objective) >= 4 else 0.0
+    shape = shapes.objective_shape(objective)
     signs = {"climb": climbed / PEAK if climbed == climbed else 0.0, "roughness": rough / ROUGH}
     if shape == "rose":
         signs["rise"] = float(objective[-1] / np.nanmin(objective))
@@ -151,22 +140,25 @@ def rate_too_low(facts: Facts, history: History) -> Finding | None:
 
 @rule
 def overfitting(
-    facts: Facts, history: History, development_error: NDArray[np.floating]
+    facts: Facts, run: Trained, history: History, development_error: NDArray[np.floating]
 ) -> Finding | None:
     """The development error is far above the training error, or has risen since its best."""
-    assert facts.run is not None
-    if (places := best_of(history, facts.run.stopped)) is None:
+    if (places := shapes.best_of(history, run.stopped)) is None:
         return None
     best, end = places
     at_best, last = (float(development_error[i]) for i in places)
     training = float(history.training_error[end])
     n = facts.held_out if facts.classifies else 0
     training_at_best = float(history.training_error[best])
-    state = gap(training, last, at_best, end - best, chance(last, n), training_at_best)
+    state = shapes.gap(
+        training, last, at_best, end - best, shapes.chance(last, n), training_at_best
+    )
     if state in ("none", "unknown"):
         return None
     if facts.classifies:
-        wide = max(WIDE_GAP * (facts.baseline or 1.0), DEVIATIONS * chance_deviation(last, n))
+        wide = max(
+            WIDE_GAP * (facts.baseline or 1.0), DEVIATIONS * shapes.chance_deviation(last, n)
+        )
         far, certain = (last - training) / wide, 4.0
     else:
         wide = last / max(training, 1e-12) / WIDE_RATIO
@@ -194,7 +186,7 @@ def overfitting(
 @rule
 def underfitting(facts: Facts, history: History) -> Finding | None:
     """The objective has leveled off, and nearest neighbors predict better than the network."""
-    shape, skill = objective_shape(history.objective), facts.skill
+    shape, skill = shapes.objective_shape(history.objective), facts.skill
     if skill is None or shape in ("rose", "broken", "none"):
         return None
     training, reference = float(history.training_error[-1]), facts.reference

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.glass.capture import LayerSignal, Numbers
@@ -15,14 +15,7 @@ from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.diagnosis.signals import Signals
 from clearprop.glass.wording import count, number, percent
-from clearprop.nn.definitions import (
-    EXPLODES,
-    EXPLODES_THROUGH_TIME,
-    VANISHES,
-    VANISHES_THROUGH_TIME,
-    is_dead,
-    is_saturated,
-)
+from clearprop.nn import definitions
 from clearprop.nn.recurrent.layer import Recurrent
 
 MANY_DEAD, SOME_DEAD = 0.5, 0.3
@@ -43,9 +36,10 @@ Ends = tuple[LayerSignal, LayerSignal, float]
 @rule
 def dead_units(facts: Facts, signals: Signals) -> Finding | None:
     """Units that are exactly zero for every example."""
-    dead = [(is_dead(signal.value), signal) for signal in _hidden(signals, nn.Activation)]
-    worst = _worst((d.mean(), signal) for d, signal in dead
-                   if len(d) >= FEWEST_UNITS and d.mean() >= SOME_DEAD)  # fmt: skip
+    dead = [
+        (definitions.is_dead(signal.value), signal) for signal in _hidden(signals, nn.Activation)
+    ]
+    worst = _worst(dead, SOME_DEAD)
     if not worst:
         return None
     fraction, signal = worst[0]
@@ -65,17 +59,14 @@ def dead_units(facts: Facts, signals: Signals) -> Finding | None:
 @rule
 def saturated_units(facts: Facts, signals: Signals) -> Finding | None:
     """Sigmoid and tanh units whose outputs are at the ends of their range."""
-    found = []
+    at_end = []
     for signal in _hidden(signals, nn.Activation, nn.RNN):
         kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
-        at_end = is_saturated(kind, signal.value) if kind in SQUASHING else None
-        if at_end is None or not at_end.size or at_end.shape[-1] < FEWEST_UNITS:
-            continue
-        if at_end.mean() >= MOSTLY_SATURATED:
-            found.append((at_end.mean(), signal))
-    if not found:
+        if kind in SQUASHING and (ends := definitions.is_saturated(kind, signal.value)) is not None:
+            at_end.append((ends, signal))
+    worst = _worst(at_end, MOSTLY_SATURATED)
+    if not worst:
         return None
-    worst = _worst(found)
     fraction, signal = worst[0]
     return Finding(
         named(s.label for _, s in worst),
@@ -92,11 +83,11 @@ def saturated_units(facts: Facts, signals: Signals) -> Finding | None:
 def vanishing_by_depth(facts: Facts, signals: Signals) -> Finding | None:
     """The first layer's error signal is a thousand times smaller than the last one's."""
     ends = _ends(signals)
-    if ends is None or not ends[2] >= VANISHES:
+    if ends is None or not ends[2] >= definitions.VANISHES:
         return None
     flat = [s.path for s in _hidden(signals, nn.Activation) if s.kind in SQUASHING]
     change = f"{fix.other_activation(flat, 'relu')}\n{fix.new_weights('he_normal')}".strip()
-    return _by_depth(facts, ends, VANISHES, change)
+    return _by_depth(facts, ends, definitions.VANISHES, change)
 
 
 @rule
@@ -106,10 +97,10 @@ def exploding_by_depth(facts: Facts, signals: Signals) -> Finding | None:
     if overflown:
         return _overflown(facts, overflown[-1], len(overflown) - 1)
     ends = _ends(signals)
-    if ends is None or not 0 < ends[2] <= 1 / EXPLODES:
+    if ends is None or not 0 < ends[2] <= 1 / definitions.EXPLODES:
         return None
     change = f"{fix.new_weights('glorot_uniform')}\n{_clipped(facts)}"
-    return _by_depth(facts, ends, EXPLODES, change)
+    return _by_depth(facts, ends, definitions.EXPLODES, change)
 
 
 def _by_depth(facts: Facts, ends: Ends, threshold: float, change: str) -> Finding:
@@ -162,8 +153,8 @@ def vanishing_through_time(facts: Facts, by_step: list[tuple[str, Numbers]]) -> 
         if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0 or not np.isfinite(sizes).all():
             continue
         factor = float(sizes[-1] / sizes[0]) if sizes[0] > 0 else math.inf
-        if factor >= VANISHES_THROUGH_TIME:
-            weight = strength(factor, VANISHES_THROUGH_TIME, 1e8)
+        if factor >= definitions.VANISHES_THROUGH_TIME:
+            weight = strength(factor, definitions.VANISHES_THROUGH_TIME, 1e8)
             change = _better_memory(facts, label)
             return _through_time(facts, label, len(sizes), factor, "smaller", change, weight)
     return None
@@ -188,8 +179,8 @@ def exploding_through_time(facts: Facts, by_step: list[tuple[str, Numbers]]) -> 
         if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0:
             continue
         factor = float(sizes[0] / sizes[-1])
-        if factor >= EXPLODES_THROUGH_TIME:
-            weight = strength(factor, EXPLODES_THROUGH_TIME, 1e6)
+        if factor >= definitions.EXPLODES_THROUGH_TIME:
+            weight = strength(factor, definitions.EXPLODES_THROUGH_TIME, 1e6)
             change = f"{weights}\n{_clipped(facts, 0.001)}".strip()
             return _through_time(facts, label, len(sizes), factor, "larger", change, weight)
     return None
@@ -215,9 +206,16 @@ def _hidden(signals: Signals, *kinds: type[nn.Module]) -> list[LayerSignal]:
     return [s for s in signals.layers[:-1] if isinstance(s.module, kinds) and s.value.ndim >= 2]
 
 
-def _worst(found: Iterable[tuple[float, LayerSignal]]) -> list[tuple[float, LayerSignal]]:
-    """Return layers with the fraction of their units that have a fault, the worst one first."""
-    return sorted(((float(f), signal) for f, signal in found), key=lambda one: -one[0])
+def _worst(
+    marked: list[tuple[NDArray[np.bool_], LayerSignal]], least: float
+) -> list[tuple[float, LayerSignal]]:
+    """Return the layers where at least a fraction of the units is marked, the worst one first."""
+    found = [
+        (float(marks.mean()), signal)
+        for marks, signal in marked
+        if marks.size and marks.shape[-1] >= FEWEST_UNITS and marks.mean() >= least
+    ]
+    return sorted(found, key=lambda one: -one[0])
 
 
 def _is_finite(signal: LayerSignal) -> bool:

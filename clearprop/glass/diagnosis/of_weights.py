@@ -247,6 +247,4 @@ def _against_rules(deviation: float, shape: tuple[int, ...]) -> float:
     """Return a standard deviation divided by the nearest one of an initializer; 1 between them."""
     fan_in, fan_out = fans(shape)
     known = [math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), math.sqrt(1 / fan_in)]
-    if deviation > max(known):
-        return float(deviation / max(known))
-    return float(min(1.0, deviation / min(known)))
+    return max(1.0, deviation / max(known)) * min(1.0, deviation / min(known))

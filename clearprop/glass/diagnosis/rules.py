@@ -46,7 +46,7 @@ class Rule:
         for need in self.needs:
             if getattr(facts, need) is not None:
                 continue
-            if need == "train" and facts.other is not None:
+            if need == "train" and facts.part is not None:
                 return NEEDS["other"]
             if need == "history" and (facts.run is None or len(facts.run.history)):
                 return NEEDS["run" if facts.run is None else "descent"]
