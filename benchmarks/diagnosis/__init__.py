@@ -1,1 +1,1 @@
-"""How often a diagnosis is right: healthy runs, and runs broken each in one known way."""
+"""How often a diagnosis is right, on healthy runs and on runs that were broken in one known way."""

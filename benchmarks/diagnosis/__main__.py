@@ -17,17 +17,21 @@ RESULTS = Path(__file__).parents[1] / "results" / "diagnosis"
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Make the runs that were asked for, and print the table of what is known."""
+    """Make the chosen runs, and print the table of all runs that were made so far."""
     parser = argparse.ArgumentParser("python -m benchmarks.diagnosis", description=__doc__)
-    parser.add_argument("--part", default="1/1", help="the part I/N of the runs to make")
-    parser.add_argument("--only", help="runs of one kind, or healthy")
-    parser.add_argument("--merge", action="store_true", help="make none: print what is known")
+    parser.add_argument("--part", default="1/1", help="make only the part I of N of the runs")
+    parser.add_argument("--only", help="make only the runs of this kind, or only the healthy ones")
+    parser.add_argument("--merge", action="store_true", help="make no runs, only print the table")
     parser.add_argument(
-        "--again", action="store_true", help="diagnose anew what was trained before"
+        "--again",
+        action="store_true",
+        help="repeat the diagnosis of runs that were already trained",
     )
-    halves = "which runs to count: thresholds were chosen on the even ones"
+    halves = "the runs to count; the thresholds were chosen on the even ones"
     parser.add_argument("--half", choices=("odd", "even", "both"), default="odd", help=halves)
-    parser.add_argument("--seconds", type=float, help="stop after so long; go on by calling again")
+    parser.add_argument(
+        "--seconds", type=float, help="stop after this time; call it again to continue"
+    )
     options = parser.parse_args(given)
     if not options.merge:
         place, parts = (int(text) for text in options.part.split("/"))
@@ -37,7 +41,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def make(chosen: Sequence[Case], seconds: float | None = None, again: bool = False) -> None:
-    """Make runs that are not known yet and write what the diagnosis said of each."""
+    """Make the runs that are missing and write a file with the diagnosis of each."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     for case in chosen:
@@ -47,11 +51,11 @@ def make(chosen: Sequence[Case], seconds: float | None = None, again: bool = Fal
         if seconds is not None and time.monotonic() - began > seconds:
             print(f"stopped before {case.name}")
             return
-        file.write_text(json.dumps(judged(case), indent=1) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(diagnosed(case), indent=1) + "\n", encoding="utf-8")
 
 
-def judged(case: Case) -> dict[str, Any]:
-    """Make a run and return what the diagnosis said of it."""
+def diagnosed(case: Case) -> dict[str, Any]:
+    """Make a run and return its diagnosis as plain data."""
     began = time.perf_counter()
     done, train, dev = case.setting.run(RESULTS / "runs" / case.name)
     trained = time.perf_counter()
@@ -70,7 +74,7 @@ def judged(case: Case) -> dict[str, Any]:
 
 
 def known() -> list[dict[str, Any]]:
-    """Return what is known of all runs of the set."""
+    """Return the diagnoses of all runs that were made so far."""
     rows = []
     for case in cases():
         file = RESULTS / f"{case.name}.json"

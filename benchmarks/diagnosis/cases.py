@@ -1,4 +1,4 @@
-"""The set: healthy runs drawn from what people use, and the same broken each in one way."""
+"""The runs of the benchmark: healthy ones with common settings, and broken ones of every kind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clearprop.nn import initializers
 
 HEALTHY = 104
 EACH = 6
-"""Broken runs of a kind."""
+"""Number of broken runs of each kind."""
 
 Breaker = Callable[[Setting, int, np.random.Generator], Setting]
 Change = Callable[[Pair, Pair, np.random.Generator], tuple[Pair, Pair]]
@@ -24,13 +24,13 @@ Change = Callable[[Pair, Pair, np.random.Generator], tuple[Pair, Pair]]
 
 @dataclass(frozen=True)
 class Case:
-    """A run of the set.
+    """A run of the benchmark.
 
     Attributes:
-        name: of the case.
-        kind: in which way it is broken; "" for a healthy one.
-        number: even ones were for choosing thresholds, odd ones are for the figures.
-        setting: what the run is made from.
+        name: the name of its folder and file.
+        kind: the kind of fault that was put in; "" for a healthy run.
+        number: the thresholds were chosen on even numbers; the figures are for odd numbers.
+        setting: the data, the network and the optimizer.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Return the whole set, the same every time."""
+    """Return all runs, the same ones in every call."""
     every = [Case(f"healthy-{n}", "", n, healthy(n)) for n in range(HEALTHY)]
     for kind, breaker in BREAKERS.items():
         for n in range(EACH):
@@ -51,7 +51,7 @@ def cases() -> list[Case]:
 
 
 def healthy(number: int) -> Setting:
-    """Return one of the healthy runs, with what is chosen in it drawn by its number."""
+    """Return a healthy run, whose settings are drawn at random with its number as the seed."""
     draw = np.random.default_rng(number)
     name = str(draw.choice(["digits", "digits", "digits", "iris", "wine", "breast-cancer",
                             "diabetes"]))  # fmt: skip
@@ -115,8 +115,10 @@ def _unscaled_targets(setting: Setting, n: int, draw: np.random.Generator) -> Se
     def change(train: Pair, dev: Pair, _: np.random.Generator) -> tuple[Pair, Pair]:
         return (train[0], train[1] * factor + center), (dev[0], dev[1] * factor + center)
 
-    rule, rate = (("adam", 0.003), ("sgd", 1e-4))[n // 2 % 2]
-    return dataclasses.replace(setting, data="diabetes", change=change, optimizer=rule, rate=rate)
+    optimizer, rate = (("adam", 0.003), ("sgd", 1e-4))[n // 2 % 2]
+    return dataclasses.replace(
+        setting, data="diabetes", change=change, optimizer=optimizer, rate=rate
+    )
 
 
 def _symmetric(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
@@ -146,18 +148,20 @@ def _diverges(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
 
 
 def _too_high(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    rule, rates = (("adam", (0.3, 1.0, 3.0)), ("sgd", (3.0, 10.0)), ("rmsprop", (0.3, 1.0)),
-                   ("momentum", (1.0, 3.0)))[n % 4]  # fmt: skip
+    optimizer, rates = (("adam", (0.3, 1.0, 3.0)), ("sgd", (3.0, 10.0)), ("rmsprop", (0.3, 1.0)),
+                        ("momentum", (1.0, 3.0)))[n % 4]  # fmt: skip
     activation = ("relu", "tanh")[n // 4]
-    return dataclasses.replace(setting, optimizer=rule, rate=float(draw.choice(rates)),
+    return dataclasses.replace(setting, optimizer=optimizer, rate=float(draw.choice(rates)),
                                activation=activation, hidden=(32, 32))  # fmt: skip
 
 
 def _too_low(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    rule, rates = (("adam", (1e-7, 1e-6, 3e-6)), ("sgd", (1e-6, 1e-5, 1e-4)),
-                   ("rmsprop", (1e-7, 1e-6)), ("momentum", (1e-6, 1e-5)))[n % 4]  # fmt: skip
+    optimizer, rates = (("adam", (1e-7, 1e-6, 3e-6)), ("sgd", (1e-6, 1e-5, 1e-4)),
+                        ("rmsprop", (1e-7, 1e-6)), ("momentum", (1e-6, 1e-5)))[n % 4]  # fmt: skip
     name = ("digits", "wine", "breast-cancer", "iris")[(n + n // 4) % 4]
-    return dataclasses.replace(setting, data=name, optimizer=rule, rate=float(draw.choice(rates)))
+    return dataclasses.replace(
+        setting, data=name, optimizer=optimizer, rate=float(draw.choice(rates))
+    )
 
 
 def _dead(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
@@ -177,9 +181,9 @@ def _saturated(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
 
 def _vanishing(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
     depth = int(draw.choice([7, 9, 12]))
-    rule, rate = (("sgd", 0.1), ("adam", 0.001), ("momentum", 0.02))[n % 3]
+    optimizer, rate = (("sgd", 0.1), ("adam", 0.001), ("momentum", 0.02))[n % 3]
     return dataclasses.replace(setting, activation="sigmoid", hidden=(24,) * depth,
-                               optimizer=rule, rate=rate)  # fmt: skip
+                               optimizer=optimizer, rate=rate)  # fmt: skip
 
 
 def _exploding(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
@@ -220,8 +224,8 @@ def _stuck(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
 
 
 def _coarse(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    rule, rate = (("adam", 1e-5), ("sgd", 1e-3), ("adam", 3e-5), ("momentum", 1e-5))[n % 4]
-    return dataclasses.replace(setting, dtype=jnp.bfloat16, optimizer=rule, rate=rate,
+    optimizer, rate = (("adam", 1e-5), ("sgd", 1e-3), ("adam", 3e-5), ("momentum", 1e-5))[n % 4]
+    return dataclasses.replace(setting, dtype=jnp.bfloat16, optimizer=optimizer, rate=rate,
                                hidden=((32,), (32, 32))[n // 4])  # fmt: skip
 
 
@@ -271,7 +275,7 @@ def _underfits(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
                                rate=0.02, epochs=30)  # fmt: skip
 
 
-def _few_judges(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
+def _few_development_examples(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
     name = ("digits", "breast-cancer", "wine", "iris")[n % 4]
     return dataclasses.replace(setting, data=name, held_out=int(draw.integers(6, 20)), epochs=20)
 
@@ -297,5 +301,5 @@ BREAKERS: dict[str, Breaker] = {
     "class_imbalance": _with(_rare),
     "overfitting": _overfits,
     "underfitting": _underfits,
-    "development_noise": _few_judges,
+    "development_noise": _few_development_examples,
 }

@@ -1,6 +1,6 @@
-"""What a run of the set is made from: data, network, learning rule; and the run itself.
+"""The settings of a run of the benchmark: data, network and optimizer; and the run itself.
 
-Shape letters: N examples, T steps of a sequence, D numbers a step.
+Shape letters: N examples, T steps of a sequence, D numbers of a step, H hidden units.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from clearprop.training.run_folder import MODEL
 Pair = tuple[NDArray[Any], NDArray[Any]]
 
 SENSIBLE = {"digits": 0.12, "iris": 0.14, "wine": 0.12, "breast-cancer": 0.1}
-"""The development error that a healthy run has to reach; of diabetes, nine tenths of the targets'
-deviation."""
+"""The development error that a healthy run has to reach. For diabetes it is 0.9 times the standard
+deviation of the targets."""
 
 INITIALIZERS: dict[str, Initializer] = {
     "glorot_uniform": nn.initializers.glorot_uniform,
@@ -44,7 +44,7 @@ class LastStep(nn.Module):
 
 
 class Cut(nn.Module):
-    """What comes in, cut off from its error signal: a mistake that no shape gives away."""
+    """The identity, but no error signal passes back: a mistake that no shape shows."""
 
     def __call__(self, x: Array) -> Array:
         return stop_gradient(x) + 0.0 * ops.mean(x)
@@ -52,28 +52,28 @@ class Cut(nn.Module):
 
 @dataclass(frozen=True)
 class Setting:
-    """A run that is to be made.
+    """The settings of a run.
 
     Attributes:
         data: the name of a data set.
-        form: "flat", "picture" or "rows" (of a picture, as a sequence).
+        form: the form of an example: "flat", "picture" or "rows" (a sequence of them).
         network: "mlp", "conv", "RNN", "LSTM" or "GRU".
-        hidden: units of each hidden layer.
-        activation: of the hidden units.
-        initializer: of weights, a name or a function.
+        hidden: number of units of each hidden layer.
+        activation: the activation of the hidden units.
+        initializer: the initializer of the weights, as a name or a function.
         bias: initial values of hidden biases.
         recurrent: initial values of recurrent weights.
-        optimizer: name of the learning rule.
-        rate: its learning rate.
-        epochs: passes.
-        batch: examples of a step.
-        seed: of initial values, orders and the split.
+        optimizer: the name of the optimizer, or the optimizer.
+        rate: its learning rate; None for that of the optimizer.
+        epochs: number of epochs.
+        batch: number of examples of a step.
+        seed: the seed of initial values, orders and the split.
         examples: how many of the training examples are kept; None for all.
         held_out: how many of the development examples are kept; None for all.
-        change: what is done to the arrays: (train, dev, generator) -> (train, dev).
-        same: whether the answers' weights begin like the hidden ones, whatever those are.
-        cut: whether the first hidden layer is cut off.
-        dtype: of the weights.
+        change: changes the arrays: (train, dev, generator) -> (train, dev).
+        same: whether the output layer has the same initializer as the hidden layers.
+        cut: whether the first hidden layer gets no error signal.
+        dtype: the type of the weights; None for float32.
         dropout: the probability with which a hidden unit is dropped in training.
     """
 
@@ -100,7 +100,7 @@ class Setting:
 
     @property
     def loss(self) -> str:
-        """Cross-entropy, or half the squared error of numbers."""
+        """The name of the loss: cross-entropy, or squared error for regression."""
         return "squared_error" if self.data == "diabetes" else "cross_entropy"
 
     def parts(self) -> tuple[Pair, Pair]:
@@ -149,7 +149,7 @@ class Setting:
         return nn.Sequential([*layers, nn.Linear(inputs, outputs, weight_init=last)])
 
     def run(self, folder: Path) -> tuple[Path, Pair, Pair]:
-        """Make the run in a folder, unless it is there; one that diverged is a run too."""
+        """Train in a folder, unless the run is already there; a run may diverge."""
         train, dev = self.parts()
         if (folder / MODEL).is_file():
             return folder, train, dev
@@ -169,7 +169,7 @@ class Setting:
         return folder, train, dev
 
     def is_sensible(self, folder: Path, dev: Pair) -> bool:
-        """Whether a run reached a sensible development error."""
+        """Whether a run reached a reasonable development error."""
         history = read_run(folder).history
         if not len(history):
             return False

@@ -1,4 +1,4 @@
-"""The table of precision and recall, both of faults: what is only a note counts for neither."""
+"""The table of precision and recall; both count faults only, not notes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.diagnosis.cases import BREAKERS
 
 
 def show(rows: list[dict[str, Any]], half: str) -> None:
-    """Print precision and recall by kind and over all, of one half of the runs or of both."""
+    """Print precision and recall for each kind and for all kinds, of half of the runs or of all."""
     rows = [r for r in rows if half == "both" or r["number"] % 2 == (half == "odd")]
     healthy = [r for r in rows if not r["kind"] and r["sensible"]]
     left_out = sum(not r["kind"] and not r["sensible"] for r in rows)
@@ -48,7 +48,7 @@ def _row(kind: str, broken: list[dict[str, Any]], healthy: list[dict[str, Any]])
 def summary(
     broken: list[dict[str, Any]], healthy: list[dict[str, Any]], left_out: int
 ) -> list[str]:
-    """Return the figures over all kinds, in sentences."""
+    """Return the figures for all kinds together, in sentences."""
     found = sum(r["kind"] in r["faults"] + r["notes"] for r in broken)
     as_fault = sum(r["kind"] in r["faults"] for r in broken)
     said = sum(len(set(r["faults"])) for r in broken + healthy)
@@ -59,15 +59,15 @@ def summary(
     seconds = [r["seconds"] for r in broken + healthy]
     longest = max((s[1] for s in seconds), default=0.0)
     return [
-        f"Broken runs: {len(broken)}. Their kind is a fault of {as_fault} (recall "
-        f"{fraction(as_fault, len(broken))}), a note of {found - as_fault} more, the first "
-        f"finding of {first}; some fault is found in {any_fault}.",
-        f"Healthy runs: {len(healthy)} ({left_out} more did not reach a sensible error and are not "
-        f"counted). A fault is alleged of {alarms} (false alarms), a note made of {noted}.",
-        f"Faults: {said}. {as_fault} of them are of the kind that the run was broken in (precision "
-        f"{fraction(as_fault, said)}).",
-        f"A diagnosis took {sum(s[1] for s in seconds) / max(len(seconds), 1):.2f} s in the mean, "
-        f"{longest:.2f} at most.",
+        f"Broken runs: {len(broken)}. Their kind is found as a fault in {as_fault} (recall "
+        f"{fraction(as_fault, len(broken))}), as a note in {found - as_fault} more, and as the "
+        f"first finding in {first}. Some fault is found in {any_fault}.",
+        f"Healthy runs: {len(healthy)} ({left_out} more did not reach a reasonable error and are "
+        f"not counted). {alarms} have a fault (false alarms), {noted} have a note.",
+        f"Faults: {said}. {as_fault} of them are of the kind that was put into their run "
+        f"(precision {fraction(as_fault, said)}).",
+        f"A diagnosis took {sum(s[1] for s in seconds) / max(len(seconds), 1):.2f} s on average, "
+        f"{longest:.2f} s at most.",
     ]
 
 

@@ -45,4 +45,4 @@ def test_on_a_terminal_it_is_drawn(
     model = Sequential([Linear(4, 8, weight_init=same), "tanh", Linear(8, 3, weight_init=same)])
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     show_diagnosis(diagnose(model))
-    assert "Units begin alike" in capsys.readouterr().out
+    assert "Units start with equal weights" in capsys.readouterr().out

@@ -1,9 +1,10 @@
-"""What a diagnosis says: findings, each with its evidence, its reason and its fix."""
+"""The results of a diagnosis: findings, each with its evidence, its reason and its fix."""
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,29 +13,33 @@ from clearprop.glass.diagnosis.kinds import KINDS
 Grade = Literal["fault", "note"]
 LINE = 96
 
+MOST_OF_A_NOTE = 0.49
+"""The largest weight of a note, so that every note stands behind every fault."""
+
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that a diagnosis has found.
 
     Attributes:
-        kind: which of `clearprop.glass.diagnosis.kinds.KINDS`.
         where: the layer, the parameter or the part of the data; "" for the whole run.
         evidence: what was measured, by name.
         sentence: the evidence in words.
-        fix: Python that can be pasted where ``model`` and ``data`` are at hand.
-        weight: of the evidence: from 0.5 to 1 for a fault, below 0.5 for a note.
-        grade: a "fault" holds the run back or makes its numbers untrue; a "note" is good to know.
-        follows: the kind of the heavier finding that explains this one; "" where none does.
+        fix: Python code to paste where ``model`` and ``data`` are defined.
+        weight: how strong the evidence is: from 0.5 to 1 for a fault, below 0.5 for a note.
+        grade: a "fault" keeps the run from learning or makes its numbers wrong; a "note" is good
+            to know.
+        kind: one of `clearprop.glass.diagnosis.kinds.KINDS`; its rule fills it in.
+        follows: the kind of the finding that probably causes this one; "" where none does.
     """
 
-    kind: str
     where: str
     evidence: dict[str, float]
     sentence: str
     fix: str
     weight: float
     grade: Grade = "fault"
+    kind: str = ""
     follows: str = ""
 
     @property
@@ -44,7 +49,7 @@ class Finding:
 
     @property
     def reason(self) -> str:
-        """Why it is so: the lecture's reason."""
+        """Why it matters and what to do, from the lecture."""
         return KINDS[self.kind].reason
 
     @property
@@ -52,10 +57,15 @@ class Finding:
         """Title and place, as a heading."""
         return f"{self.title}: {self.where}" if self.where else self.title
 
+    def as_note(self, follows: str = "") -> Finding:
+        """Return the finding as a note with half its weight."""
+        weight = min(self.weight / 2, MOST_OF_A_NOTE)
+        return dataclasses.replace(self, grade="note", weight=weight, follows=follows)
+
     @property
     def cause(self) -> str:
-        """In words what it follows from; "" where nothing else explains it."""
-        return _plain(self.follows) if self.follows else ""
+        """The title of the finding that probably causes this one; "" where none does."""
+        return _plain(KINDS[self.follows].title) if self.follows else ""
 
     def __str__(self) -> str:
         mark = "FAULT" if self.grade == "fault" else "note "
@@ -65,17 +75,17 @@ class Finding:
             texts.append(f"It may well follow from: {self.cause}.")
         for text in texts:
             lines += textwrap.wrap(text, LINE, initial_indent="  ", subsequent_indent="  ")
-        return "\n".join([*lines, *(f"    {line}" for line in self.fix.splitlines())])
+        return "\n".join([*lines, textwrap.indent(self.fix, "    ", lambda line: True)])
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found about a run or a model, the weightiest first.
+    """What was found about a run or a model.
 
     Attributes:
-        findings: faults before notes.
+        findings: faults before notes, those with the strongest evidence first.
         checked: the kinds that were looked for.
-        skipped: the kinds that could not be, and why.
+        skipped: why each other kind could not be looked for.
     """
 
     findings: tuple[Finding, ...]
@@ -84,7 +94,7 @@ class Diagnosis:
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """The findings that hold the run back."""
+        """The findings that keep the run from learning or make its numbers wrong."""
         return tuple(finding for finding in self.findings if finding.grade == "fault")
 
     @property
@@ -99,21 +109,19 @@ class Diagnosis:
 
     @property
     def summary(self) -> str:
-        """All of it in a sentence."""
-        faults, notes = len(self.faults), len(self.notes)
+        """The whole diagnosis in one sentence."""
         if not self.findings:
-            return f"Nothing was found amiss; {len(self.checked)} kinds of fault were looked for."
-        parts = [f"{n} {word}{'s' * (n > 1)}" for n, word in ((faults, "fault"), (notes, "note"))
-                 if n]  # fmt: skip
-        first = self.findings[0]
-        return f"{' and '.join(parts)}; first: {first.place[0].lower()}{first.place[1:]}."
+            return f"No fault was found; {len(self.checked)} kinds of fault were looked for."
+        counts = ((len(self.faults), "fault"), (len(self.notes), "note"))
+        parts = [f"{n} {word}{'s' * (n > 1)}" for n, word in counts if n]
+        return f"{' and '.join(parts)}; first: {_plain(self.findings[0].place)}."
 
     def checked_text(self) -> str:
-        """What was looked for, and what could not be, in sentences."""
-        said = f"Looked for: {', '.join(_plain(kind) for kind in self.checked)}."
+        """What was looked for, and what could not be looked for, in sentences."""
+        said = f"Looked for: {_titles(self.checked)}."
         for why in dict.fromkeys(self.skipped.values()):
-            kinds = ", ".join(_plain(kind) for kind, w in self.skipped.items() if w == why)
-            said += f" Not looked for, as {why}: {kinds}."
+            kinds = _titles(kind for kind, w in self.skipped.items() if w == why)
+            said += f" Not looked for, because {why}: {kinds}."
         return said
 
     def __iter__(self) -> Iterator[Finding]:
@@ -123,10 +131,14 @@ class Diagnosis:
         return len(self.findings)
 
     def __str__(self) -> str:
-        blocks = [self.summary, *(str(finding) for finding in self.findings)]
+        blocks = [self.summary, *map(str, self.findings)]
         return "\n\n".join([*blocks, textwrap.fill(self.checked_text(), LINE)])
 
 
-def _plain(kind: str) -> str:
-    title = KINDS[kind].title
+def _plain(title: str) -> str:
+    """Return a title as part of a sentence."""
     return title[0].lower() + title[1:] if not title[1].isupper() else title
+
+
+def _titles(kinds: Iterable[str]) -> str:
+    return ", ".join(_plain(KINDS[kind].title) for kind in kinds)

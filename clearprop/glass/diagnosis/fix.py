@@ -1,4 +1,4 @@
-"""Fixes as code: the call of `fit` that a run was, with a change, and changes of a model."""
+"""Fixes as code: the call of `fit` of a run with some arguments changed, and changes of a model."""
 
 from __future__ import annotations
 
@@ -11,68 +11,63 @@ from clearprop.glass.diagnosis.facts import Facts
 from clearprop.glass.wording import without_folders
 
 SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
-"""Settings that stand in the call where they are not what they are by default."""
+"""Settings that are part of the call only where they differ from their defaults."""
+
+
+class Code(str):
+    """A text that is code and is written without quotes."""
+
+    __slots__ = ()
 
 
 def fit_line(facts: Facts, **changed: object) -> str:
-    """Return the call of `fit` that a run was, with some arguments changed; None leaves one out.
+    """Return the call of `fit` of a run with some arguments changed; None leaves one out.
 
     ``optimizer`` and other values that are code are given as `Code`.
     """
     config, settings = facts.config, facts.settings
-    rule, rate = _optimizer(config.get("optimizer") or {})
-    given: dict[str, Any] = {"learning_rate": rate}
-    given["epochs"] = settings.get("epochs", 10)
-    given["batch_size"] = settings.get("batch_size", 32)
-    for name in SHOWN:
-        if settings.get(name):
-            given[name] = settings[name]
+    optimizer, rate = _optimizer(config.get("optimizer") or {})
     if "learning_rate" in changed and rate is None:
-        rule, given["learning_rate"] = '"adam"', None
+        optimizer = Code('"adam"')
     command = _command(config, changed)
-    optimizer = changed.pop("optimizer", Code(rule))
-    if "learning_rate" in changed and changed["learning_rate"] is None:
-        given.pop("learning_rate")
-    given |= changed
+    optimizer = changed.pop("optimizer", optimizer)
+    given = {
+        "learning_rate": rate,
+        "epochs": settings.get("epochs", 10),
+        "batch_size": settings.get("batch_size", 32),
+        **{name: settings[name] for name in SHOWN if settings.get(name)},
+        **changed,
+    }
     loss = facts.loss_name or "cross_entropy"
     options = ", ".join(f"{key}={_text(x)}" for key, x in given.items() if x is not None)
     line = f'run = cp.fit(model, data, "{loss}", {_text(optimizer)}, {options})'
     return f"{line}\n{command}" if command else line
 
 
-class Code(str):
-    """A text that is code and stands without quotes."""
-
-    __slots__ = ()
-
-
 def rate_of(facts: Facts) -> float | None:
     """Return the highest learning rate of a run; None where it is not known."""
-    if facts.run is not None and len(facts.run.history):
-        rates = facts.run.history.learning_rate
-        rates = rates[rates == rates]
-        if len(rates) and float(rates.max()) > 0:
-            highest = float(rates.max())
-            # A schedule is not read at its very top: what was asked for is the round number there.
-            round_number = float(f"{highest:.1g}")
-            return round_number if abs(round_number - highest) < 0.01 * highest else highest
-    return max(_numbers(facts.config.get("optimizer") or {}), default=None)
+    rates = facts.run.history.learning_rate.tolist() if facts.run is not None else []
+    highest = max((rate for rate in rates if rate == rate), default=0.0)
+    if highest > 0:
+        # No epoch may end exactly at the top of a schedule: that is the round number next to it.
+        round_number = float(f"{highest:.1g}")
+        return round_number if abs(round_number - highest) < 0.01 * highest else highest
+    return max(_rates(facts.config.get("optimizer") or {}), default=None)
 
 
 def lower_rate(facts: Facts) -> float:
-    """Return a tenth of a run's learning rate, or the rule's usual one where that is lower."""
-    rate, name = rate_of(facts) or 0.01, (facts.config.get("optimizer") or {}).get("name")
-    usual = optim.create(str(name)).to_config() if name in optim.optimizer_names() else {}
-    own = usual.get("learning_rate")
-    return min(rate / 10, float(own)) if isinstance(own, int | float) else rate / 10
+    """Return a tenth of a run's learning rate, or the optimizer's default where that is lower."""
+    rate = (rate_of(facts) or 0.01) / 10
+    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
+    return min(rate, float(default)) if isinstance(default, int | float) else rate
 
 
 def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
-    """Return code that gives matrices and kernels of a model new initial values.
+    """Return code that gives weights of a model new initial values.
 
     Args:
         initializer: its name in `clearprop.nn.initializers`.
-        paths: which; without any all those with two axes or more.
+        paths: of the parameters; by default all those with two axes or more.
     """
     chosen = list(paths)
     which = f"path in {_text(chosen)}" if chosen else "w.ndim > 1"
@@ -88,57 +83,50 @@ def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
 
 
 def other_activation(paths: Iterable[str], name: str) -> str:
-    """Return code that puts another activation in the place of some."""
+    """Return code that replaces some activations by another one."""
     return "\n".join(
         f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Activation("{name}"))'
         for path in dict.fromkeys(paths)
     )
 
 
-def _optimizer(config: Mapping[str, Any]) -> tuple[str, float | Code | None]:
-    """Return optimizer and learning rate as the call has them."""
+def _optimizer(config: Mapping[str, Any]) -> tuple[object, Any]:
+    """Return the optimizer and the learning rate as arguments of the call."""
     name = config.get("name")
     if not name:
-        return ("optimizer" if config else '"adam"'), None
-    options = {key: value for key, value in config.items() if key != "name"}
-    rate = options.get("learning_rate")
+        return Code("optimizer" if config else '"adam"'), None
+    defaults = _defaults(name)
+    rate = config.get("learning_rate")
+    changed = {k: v for k, v in config.items()
+               if k not in ("name", "learning_rate") and defaults.get(k, v) != v}  # fmt: skip
+    if name != "chain" and not changed:
+        return name, rate
+    if not defaults:
+        return config, None
+    return {"name": name, **({"learning_rate": rate} if rate is not None else {}), **changed}, None
+
+
+def _defaults(name: object) -> Mapping[str, Any]:
+    """Return the options of a named optimizer that was given none; empty where it is not known."""
     try:
-        usual = optim.create(str(name)).to_config() if name != "chain" else {}
+        return optim.create(str(name)).to_config()
     except ClearpropError:
-        usual = {}
-    others = {k: v for k, v in options.items() if k != "learning_rate" and usual.get(k, v) != v}
-    if name != "chain" and not others:
-        rate = Code(_made(rate)) if isinstance(rate, Mapping) else rate
-        return f'"{name}"', rate
-    return _made({"name": name, **({"learning_rate": rate} if rate is not None else {}),
-                  **(others if usual else options)}), None  # fmt: skip
+        return {}
 
 
-def _made(config: Any) -> str:
-    """Return the code that makes an optimizer or a schedule."""
-    if isinstance(config, list | tuple):
-        return f"[{', '.join(map(_made, config))}]"
+def _rates(config: object) -> list[float]:
+    if isinstance(config, int | float):
+        return [float(config)]
     if not isinstance(config, Mapping):
-        return _text(config)
-    name = str(config.get("name"))
-    home = "cp.optim" if hasattr(optim, name) else "cp.optim.schedules"
-    parts = [_made(part) for part in config.get("parts", [])]
-    rest = [f"{k}={_made(v)}" for k, v in config.items() if k not in ("name", "parts")]
-    return f"{home}.{name}({', '.join([*parts, *rest])})"
-
-
-def _numbers(config: Any) -> list[float]:
-    if isinstance(config, Mapping):
-        own = config.get("learning_rate")
-        found = [float(own)] if isinstance(own, int | float) else _numbers(own)
-        return found + [x for part in config.get("parts", []) for x in _numbers(part)]
-    return []
+        return []
+    parts = [config.get("learning_rate"), *config.get("parts", [])]
+    return [rate for part in parts for rate in _rates(part)]
 
 
 def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     """Return the same change for the command line, where a recipe made the run and has the keys.
 
-    An optimizer is code, and what is left out by None cannot be unset by ``--set``.
+    An optimizer is code, and ``--set`` cannot leave an argument out.
     """
     recipe = config.get("notes", {}).get("recipe")
     if not isinstance(recipe, Mapping) or "optimizer" in changed:
@@ -156,11 +144,15 @@ def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     return f"# clearprop train {recipe.get('name')}{data}{sets}"
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, Code):
-        return str(value)
-    if isinstance(value, str):
+def _text(value: object) -> str:
+    """Return a value as code; the configuration of an optimizer or a schedule makes one."""
+    if isinstance(value, Mapping):
+        name = str(value.get("name"))
+        home = "cp.optim" if hasattr(optim, name) else "cp.optim.schedules"
+        options = [f"{k}={_text(v)}" for k, v in value.items() if k not in ("name", "parts")]
+        return f"{home}.{name}({', '.join([*map(_text, value.get('parts', [])), *options])})"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, str) and not isinstance(value, Code):
         return f'"{value}"'
-    if isinstance(value, bool) or not isinstance(value, float):
-        return "[" + ", ".join(map(_text, value)) + "]" if isinstance(value, list) else repr(value)
-    return f"{value:.3g}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

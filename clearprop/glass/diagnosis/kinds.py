@@ -1,4 +1,4 @@
-"""The kinds of fault that a diagnosis knows: each one's name, and the lecture's reason for it."""
+"""The kinds of fault that a diagnosis knows: the name of each, why it matters, and what to do."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Kind:
     """A kind of finding.
 
     Attributes:
-        title: what it is called.
-        reason: why it hurts, in two or three sentences.
-        explains: the kinds that follow from it, and are only notes beside it.
+        title: its name.
+        reason: why it keeps a network from learning, then what to do about it.
+        explains: the kinds that it can cause; next to it they are only notes.
     """
 
     title: str
@@ -21,7 +21,7 @@ class Kind:
 
 
 SYMPTOMS = ("underfitting", "rate_too_low")
-"""What is seen whenever a network does not learn, for whichever reason."""
+"""Kinds that are seen whenever a network does not learn, whatever the cause is."""
 
 INSIDE = (
     "dead_units",
@@ -32,152 +32,159 @@ INSIDE = (
     "exploding_through_time",
     "never_moved",
 )
-"""What is seen inside a network that was driven into a corner."""
+"""Kinds that are seen inside the layers, often because of a cause outside them."""
 
 KINDS: dict[str, Kind] = {
     "non_finite": Kind(
         "A number stopped being finite",
-        "Infinite and undefined numbers spread: one in an output makes the loss one, the loss "
-        "every error signal, and these every weight. Steps that are too long are the usual cause, "
-        "as each overshoots the valley by more than the last; then inputs of great size.",
+        "If one output is infinite or not a number, then so is the loss, and after the next step "
+        "every weight. Usually the learning rate is too high: each step overshoots the minimum by "
+        "more than the last one. Use a lower learning rate, and scale the inputs.",
         (*SYMPTOMS, *INSIDE, "overfitting"),
     ),
     "inputs_not_scaled": Kind(
         "Inputs are not scaled",
-        "The gradient of a weight is the error signal times the input, so a feature a thousand "
-        "times larger takes steps a thousand times longer. No one learning rate suits all, and "
-        "large sums drive units to where they no longer answer.",
+        "The gradient of a weight is the error signal times the input, so a feature that is a "
+        "thousand times larger gets steps that are a thousand times longer. No learning rate fits "
+        "all weights, and large inputs saturate the units. Standardize the inputs.",
         (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
     ),
     "targets_not_scaled": Kind(
         "Targets are not scaled",
-        "Squared error grows with the square of the targets, and its error signals with their "
-        "size; a network that begins near zero must first carry its bias all the way to them.",
+        "Large targets make the squared error and its error signals large. The outputs start near "
+        "zero, so most of the training only moves the bias to the mean of the targets. "
+        "Standardize the targets.",
         (*SYMPTOMS, *INSIDE, "rate_too_high"),
     ),
     "symmetric_weights": Kind(
-        "Units begin alike",
-        "Units with equal weights compute equal values, receive equal error signals and make equal "
-        "steps, so they stay equal for ever: a layer of them is one unit. This is why initial "
-        "values are drawn at random.",
+        "Units start with equal weights",
+        "Units with equal weights compute equal outputs, get equal error signals and take equal "
+        "steps. They stay equal in every step, so the whole layer can do no more than one unit. "
+        "Draw the initial weights at random.",
         (*SYMPTOMS, *INSIDE, "initial_scale"),
     ),
     "initial_scale": Kind(
         "Initial values of the wrong size",
-        "Each layer multiplies the size of the signal by about the deviation of its weights times "
-        "the root of its number of inputs. Away from one, signals shrink or grow from layer to "
-        "layer, forward and back alike: the range of the initial values is the key, which Glorot's "
-        "rule keeps.",
+        "Each layer multiplies the size of the signal by about the standard deviation of its "
+        "weights times the square root of its number of inputs. If this factor is far from one, "
+        "outputs and error signals shrink or grow from layer to layer. Use Glorot's or He's "
+        "initializer.",
         (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
     ),
     "rate_too_high": Kind(
         "Learning rate too high",
-        "A gradient says where down is, not how far. A step longer than the valley is wide ends "
-        "higher on its other side, so the objective jumps or rises in the place of falling, and "
-        "units can be thrown to where they are silent.",
+        "The gradient gives the direction of a step, not a safe length. A step that is too long "
+        "passes the minimum and ends at a higher loss on the other side. The objective jumps or "
+        "rises, and units may become dead. Use a lower learning rate.",
         (*SYMPTOMS, *INSIDE, "overfitting"),
     ),
     "rate_too_low": Kind(
         "Learning rate too low",
-        "The way that weights go is at most the number of steps times their length. Where the "
-        "steps are tiny the objective falls in a straight, gentle line, and the run is over "
-        "before the weights have left their initial values.",
+        "The weights can move at most the number of steps times the length of a step. With tiny "
+        "steps the objective falls very slowly, and the run ends while the weights are still "
+        "close to their initial values. Use a higher learning rate.",
         ("underfitting",),
     ),
     "dead_units": Kind(
         "Dead units",
-        "A rectified unit that is silent for every example has derivative zero for every example: "
-        "no error signal passes it, its weights get no gradient, and it never wakes. Large steps "
-        "and strongly negative biases do that.",
+        "A relu unit that is zero for every example also has derivative zero for every example, "
+        "so its weights get no gradient and it stays at zero. Steps that are too long and "
+        "strongly negative biases cause this. Use a lower learning rate, or leaky_relu.",
         (*SYMPTOMS, "vanishing_by_depth", "never_moved"),
     ),
     "saturated_units": Kind(
         "Saturated units",
-        "A sigmoid's derivative is y (1 - y), that of tanh 1 - y^2: both are nearly zero at the "
-        "ends of the curve. A unit that always sits there hands on hardly any error signal, and "
-        "what stands below it hardly learns.",
+        "The derivative of sigmoid is y (1 - y), that of tanh is 1 - y^2: almost zero where the "
+        "output y is at an end of its range. Such a unit passes almost no error signal back, so "
+        "the layers before it hardly learn. Use smaller initial weights and a lower learning "
+        "rate.",
         (*SYMPTOMS, "vanishing_by_depth", "vanishing_through_time", "never_moved"),
     ),
     "vanishing_by_depth": Kind(
-        "The error signal vanishes on its way down",
-        "By the chain rule the error signal is multiplied at each layer by weights and by a local "
-        "derivative; a sigmoid's is at most 1/4. Products of many numbers below one go to zero, so "
-        "the first layers hardly learn.",
+        "The error signal vanishes from layer to layer",
+        "By the chain rule every layer multiplies the error signal by its weights and by a "
+        "derivative, which is at most 1/4 for sigmoid. A product of many numbers below one is "
+        "close to zero, so the first layers hardly learn. Use relu and He's initializer.",
         (*SYMPTOMS, "never_moved"),
     ),
     "exploding_by_depth": Kind(
-        "The error signal explodes on its way down",
-        "By the chain rule the error signal is multiplied at each layer; products of many numbers "
-        "above one grow without bound, and the first layers are thrown about by their own "
-        "gradients.",
+        "The error signal explodes from layer to layer",
+        "By the chain rule every layer multiplies the error signal by its weights. A product of "
+        "many numbers above one is huge, so the first layers get steps that are far too long. Use "
+        "smaller initial weights, and clip the gradients.",
         (*SYMPTOMS, "rate_too_high"),
     ),
     "vanishing_through_time": Kind(
         "The error signal vanishes through time",
-        "Back-propagation through time multiplies by the same recurrent weights at every step. "
-        "Where that factor is below one, what the network hears of early steps is lost, and it "
-        "cannot learn to remember them; the cell state of an LSTM is a way around.",
+        "Back-propagation through time multiplies the error signal by the same recurrent weights "
+        "at every step. If this factor is below one, almost nothing arrives at the early steps, "
+        "and the network cannot learn to remember them. An LSTM avoids this with its cell state.",
         SYMPTOMS,
     ),
     "exploding_through_time": Kind(
         "The error signal explodes through time",
-        "Back-propagation through time multiplies by the same recurrent weights at every step. "
-        "Where that factor is above one, the error signal of early steps is huge, and one step "
-        "throws the weights far away.",
+        "Back-propagation through time multiplies the error signal by the same recurrent weights "
+        "at every step. If this factor is above one, the error signal of early steps is huge, and "
+        "one step can destroy what was learned. Use orthogonal initial weights, and clip the "
+        "gradients.",
         (*SYMPTOMS, "rate_too_high"),
     ),
     "never_moved": Kind(
-        "A layer never moves",
-        "Weights move only by their gradient, the error signal that arrives times what came in. "
-        "Where none arrives (the way is cut, or the layer is frozen) they keep their initial "
-        "values, and the layer is a random mapping.",
+        "A layer never changes",
+        "The gradient of a weight is the error signal times the input of its layer. If no error "
+        "signal arrives, because the path is cut or the layer is frozen, the weights keep their "
+        "random initial values. Find the layer where the error signal stops.",
         SYMPTOMS,
     ),
     "bfloat16_underflow": Kind(
         "Steps are lost in bfloat16",
-        "bfloat16 keeps 8 significant bits, so the next number above 1 is 1.0078. A step of less "
-        "than half that distance is rounded away when it is added to the weight, however often it "
-        "is made. Weights are kept in float32 and only the layers compute in bfloat16.",
+        "bfloat16 has 8 significant bits, so the next number above 1 is 1.0078. A step of less "
+        "than half that distance is rounded away when it is added to the weight, every time. Keep "
+        "the weights in float32, and compute in bfloat16 only inside the layers.",
         (*SYMPTOMS, "never_moved"),
     ),
     "labels_shuffled": Kind(
-        "Targets do not follow from the inputs",
-        "Learning finds what inputs and targets have in common. Where like inputs have targets no "
-        "more alike than chance would have it, there is nothing to find: the rows were shuffled "
-        "apart, or the inputs do not hold the answer. A large network learns such rows by heart.",
+        "Targets do not depend on the inputs",
+        "If similar inputs have targets that are no more similar than random ones, there is "
+        "nothing to learn; a large network can only memorize the examples. Check whether inputs "
+        "and targets were shuffled separately, and whether the inputs contain what has to be "
+        "predicted.",
         (*SYMPTOMS, "overfitting", "never_moved", "class_imbalance"),
     ),
     "leaking_duplicates": Kind(
-        "Development examples stand in the training part",
-        "The development error stands for what the network has never seen. An example that is in "
-        "both parts can be answered by heart, so the error is lower than it will be on new ones.",
+        "Development examples are also training examples",
+        "The development error is measured on examples that the network has never seen. An "
+        "example in both parts can be memorized, so the error is lower than on new examples. "
+        "Remove the copies before the data is split.",
     ),
     "class_imbalance": Kind(
         "A class is rare",
-        "The objective is a mean over examples, so a class of few has little say in it: always "
-        "naming the frequent one is cheap, and the fraction of wrong answers hides it.",
+        "The objective is a mean over examples, so a class with few examples hardly changes it. A "
+        "network that never predicts this class still has a low error. Show the rare examples "
+        "more often.",
         ("underfitting", "overfitting"),
     ),
     "overfitting": Kind(
         "Overfitting",
-        "Data is signal and noise, and a flexible network fits both: the accidents of its own "
-        "examples are in the weights too. The training error falls on, and the development error "
-        "does not follow, or rises.",
+        "A flexible network also fits the noise of its training examples, which other examples do "
+        "not share. The training error keeps falling, but the development error stays above it or "
+        "rises. Stop earlier, use weight decay or dropout, or collect more data.",
     ),
     "underfitting": Kind(
         "Underfitting",
-        "With few units, or held back by too strong a regularization, the network cannot bend its "
-        "boundary to the data: the objective levels off while it is still high, in training as in "
-        "development.",
+        "A network with few units, or with strong regularization, cannot fit the decision "
+        "boundary to the data. The objective stops falling while the training and the development "
+        "error are still high. Use more units, less regularization or more epochs.",
     ),
     "development_noise": Kind(
-        "The development error is a rough measure",
-        "A fraction of wrong answers among n examples is itself drawn by chance: its deviation is "
-        "sqrt(p (1 - p) / n). Runs that differ by less than the interval cannot be told apart, and "
-        "choosing the best epoch among many picks luck.",
+        "The development error is inaccurate",
+        "The fraction of wrong predictions among n examples varies by chance, with the standard "
+        "deviation sqrt(p (1 - p) / n). Two runs that differ by less cannot be ranked, and the "
+        "best of many epochs is partly luck. Hold out more examples, or compare several seeds.",
     ),
     "unfinished": Kind(
         "The run has not ended",
-        "What the curves say is said of the part that was made; the objective may be on its way.",
+        "The curves only show the epochs that were finished, and the objective may still fall. "
+        "Resume the run.",
     ),
 }  # fmt: skip

@@ -1,12 +1,11 @@
-"""Rules about the data: scales, targets without a tie to the inputs, leaks, rare classes.
+"""Rules about the data: scales, targets that do not depend on the inputs, copies, rare classes.
 
-Shape letters: N examples, D numbers an example, K classes.
+Shape letters: N examples, D numbers of an example, K classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,53 +15,53 @@ from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.reference import FEWEST
-from clearprop.glass.diagnosis.rules import found, rule, strength
+from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.diagnosis.shapes import chance_deviation
 from clearprop.glass.wording import count, number, percent
 from clearprop.training.training_data import Split
 
 LARGE, SMALL = 10.0, 0.01
-"""Root mean square of the inputs: standardized ones have 1, pictures from 0 to 1 about a third."""
+"""Root mean square of the inputs. Standardized inputs have 1, pictures from 0 to 1 about 0.3."""
 
 UNEVEN = 50.0
-"""The largest deviation of a feature over the middle one."""
+"""The largest standard deviation of a feature divided by the median of all features."""
 
 LARGE_TARGETS = 10.0
-"""The same of numbers to be predicted."""
+"""Root mean square of the targets of a regression."""
 
 BY_CHANCE = 3.0
-"""Deviations by which neighbors' targets are more alike than chance: real sets reach tens."""
+"""How much more neighbors' targets must agree than by chance, in standard deviations. In real data
+sets it is 10 and more."""
 
 NO_BETTER = 0.1
-"""Of the way from one answer for all to none wrong, on development examples."""
+"""A tenth of the way from the best constant prediction to no error, on development examples."""
 
 LEAK = 0.02
-"""Of the development examples, and twice as many as twins within the training part would bring."""
+"""Fraction of the development examples. It must also be twice the fraction of training examples
+that occur more than once."""
 
 RARE = 10.0
-"""The largest class over the smallest: where a mean no longer hears the rare one."""
+"""Size of the largest class divided by that of the smallest. Above it the smallest class hardly
+changes the mean loss."""
 
-FEW_JUDGES = 2
-"""So many examples of a class at least, to say how many of them are recognized."""
+FEWEST_OF_A_CLASS = 2
+"""With fewer examples of a class its recall says nothing."""
 
 MOST_CLASSES = 30
-"""Words and characters are never equally frequent."""
+"""With more classes these are words or characters, which are never equally frequent."""
 
 MOST_COMPARED = 100_000
 
 
-@rule("inputs_not_scaled", "train")
-def inputs_not_scaled(facts: Facts) -> Finding | None:
-    """Inputs far from one in size, or of very different sizes."""
-    assert facts.train is not None
-    x = facts.flat(facts.train)
+@rule
+def inputs_not_scaled(facts: Facts, train: Split) -> Finding | None:
+    """Inputs whose size is far from one, or whose features differ much in size."""
+    x = facts.flat(train)
     if x is None or len(x) < 2 or not x.size:
         return None
-    size = float(np.sqrt(np.mean(np.square(x))))
-    spread = x.std(axis=0)
-    spread = spread[spread > 0]
-    inputs = facts.train.inputs
-    pictures = not isinstance(inputs, Mapping) and len(inputs.shape) > 2
+    size, deviations = _size(x), x.std(axis=0)
+    spread = deviations[deviations > 0]
+    pictures = not isinstance(train.inputs, Mapping) and len(train.inputs.shape) > 2
     uneven = float(spread.max() / np.median(spread)) if len(spread) > 1 and not pictures else 1.0
     signs = {"large": size / LARGE, "small": SMALL / size if size else 0.0,
              "uneven": uneven / UNEVEN}  # fmt: skip
@@ -70,118 +69,111 @@ def inputs_not_scaled(facts: Facts) -> Finding | None:
     if signs[sign] < 1:
         return None
     if sign == "uneven":
-        place = int(np.argmax(x.std(axis=0)))
+        place = int(np.argmax(deviations))
         names = facts.feature_names
         name = names[place] if names is not None and len(names) == x.shape[1] else (
             f"entry {place}")  # fmt: skip
-        said = (f"The deviation of {name} is {number(float(x[:, place].std()))}, "
-                f"{number(uneven, 2)} times that of the middle feature.")  # fmt: skip
+        said = (f"The standard deviation of {name} is {number(float(deviations[place]))}, "
+                f"{number(uneven, 2)} times the median of all features.")  # fmt: skip
     else:
-        said = (
-            f"The root mean square of what the network sees is {number(size)}, from "
-            f"{number(float(x.min()))} to {number(float(x.max()))}; it should be about 1."
-        )
-    return found(
-        "inputs_not_scaled",
+        said = f"The root mean square of the inputs is {number(size)}, {_range(x)}"
+    return Finding(
         "inputs",
         {"root mean square": size, "largest over middle deviation": uneven},
         said,
         _standardized(facts),
         strength(signs[sign], 1, 20),
-        "note" if facts.learned else "fault",
+        facts.grade,
     )
 
 
-@rule("targets_not_scaled", "train")
-def targets_not_scaled(facts: Facts) -> Finding | None:
-    """Numbers to be predicted that are far from one in size."""
-    assert facts.train is not None
-    if facts.task == "classification" or (
-        facts.preprocessor is not None and facts.preprocessor.target_center
-    ):
+@rule
+def targets_not_scaled(facts: Facts, train: Split) -> Finding | None:
+    """Targets of a regression whose size is far from one."""
+    scaled = facts.preprocessor is not None and facts.preprocessor.target_center
+    if facts.classifies or scaled:
         return None
-    y = np.asarray(facts.train.targets, np.float64)
-    size = float(np.sqrt(np.mean(np.square(y))))
+    y = np.asarray(train.targets, np.float64)
+    size = _size(y)
     if size < LARGE_TARGETS:
         return None
-    return found(
-        "targets_not_scaled",
+    return Finding(
         "targets",
         {"root mean square": size},
-        f"The root mean square of the targets is {number(size)}, from {number(float(y.min()))} to "
-        f"{number(float(y.max()))}; it should be about 1.",
-        _standardized(facts, "regression"),
+        f"The root mean square of the targets is {number(size)}, {_range(y)}",
+        _standardized(facts),
         strength(size, LARGE_TARGETS, 20 * LARGE_TARGETS),
-        "note" if facts.learned else "fault",
+        facts.grade,
     )
 
 
-@rule("labels_shuffled", "train")
-def labels_shuffled(facts: Facts) -> Finding | None:
-    """Like examples have targets no more alike than chance would have it."""
+@rule
+def labels_shuffled(facts: Facts, train: Split) -> Finding | None:
+    """Similar examples whose targets agree no more than by chance."""
     reference = facts.reference
     if reference is None or reference.examples < FEWEST or not reference.strength < BY_CHANCE:
         return None
     if not facts.baseline:
-        return None  # all targets are equal: there is no order that could be lost
-    skill = _development_skill(facts)
-    if skill is not None and skill > _by_luck(facts):
-        return None  # the network has found what neighbors do not show
+        return None  # all targets are equal, so shuffling changes nothing
+    n, skill, luck = facts.held_out, None, NO_BETTER
+    if facts.classifies:
+        luck = max(luck, BY_CHANCE * chance_deviation(facts.baseline, n) / facts.baseline)
+    if (errors := facts.development_error) is not None:
+        # The last one, because the lowest of many is partly luck.
+        skill = 1 - float(errors[np.isfinite(errors)][-1]) / facts.baseline
+        if skill > luck:
+            return None  # the network has learned something that neighbors do not show
+    more = f"hardly more ({number(reference.strength, 2)} standard deviations)"
     said = (
-        f"Among {reference.examples} training examples the five nearest of each have its target "
-        f"{_more_often(reference.strength)} than by chance"
+        "The targets of an example's five nearest neighbors agree with its own target "
+        f"{'no more' if reference.strength < 1 else more} than by chance "
+        f"({reference.examples:,} of {count(len(train), 'training example')} compared)"
     )
     evidence = {"deviations from chance": reference.strength, "examples": reference.examples}
-    known = skill is not None
     if skill is not None:
         evidence["development skill"] = skill
-        said += f", and {_found_nothing(facts, skill)}"
-    return found(
-        "labels_shuffled",
+        than = "chance allows" if skill > 0 else "the best constant prediction"
+        said += f", and on {count(n, 'development example')} the network is no better than {than}"
+    return Finding(
         "targets",
         evidence,
         f"{said}.",
         "import numpy as np\n"
-        "# look whether rows belong together; an order must be drawn for both at once\n"
+        "# check that inputs[i] belongs to targets[i]; shuffle both with the same order\n"
         "order = np.random.default_rng(0).permutation(len(inputs))\n"
         "data = (inputs[order], targets[order])",
-        0.9 if known else 0.7,
-        "fault" if known else "note",
+        *((0.7, "note") if skill is None else (0.9, "fault")),
     )
 
 
-@rule("leaking_duplicates", "train", "dev")
-def leaking_duplicates(facts: Facts) -> Finding | None:
-    """Development examples that stand in the training part, bit for bit."""
-    assert facts.train is not None
-    assert facts.dev is not None
-    train, dev = _rows(facts.train), _rows(facts.dev)
-    if train is None or dev is None:
+@rule
+def leaking_duplicates(facts: Facts, train: Split, dev: Split) -> Finding | None:
+    """Development examples that are also training examples, bit for bit."""
+    known_rows, dev_rows = _rows(train), _rows(dev)
+    if known_rows is None or dev_rows is None:
         return None
-    known, counts = np.unique(train, return_counts=True)
-    fraction = float(np.isin(dev, known).mean())
-    twins = float(counts[counts > 1].sum() / len(train))
-    copies = round(fraction * len(dev))
+    known, counts = np.unique(known_rows, return_counts=True)
+    fraction = float(np.isin(dev_rows, known).mean())
+    twins = float(counts[counts > 1].sum() / len(known_rows))
+    copies = round(fraction * len(dev_rows))
     if fraction < LEAK or fraction <= 2 * twins or copies < 2:
         return None
-    return found(
-        "leaking_duplicates",
+    return Finding(
         "development examples",
         {"fraction": fraction, "copies": copies, "twins within training": twins},
-        f"{count(copies, 'development example')} of {len(dev):,} ({percent(fraction)}) "
-        f"{'stands' if copies == 1 else 'stand'} in the training part too; within the training "
-        f"part {percent(twins)} have a twin.",
+        f"{copies} of {count(len(dev_rows), 'development example')} ({percent(fraction)}) are also "
+        f"training examples. Within the training part, {percent(twins)} of the examples occur more "
+        "than once.",
         "import numpy as np\n_, kept = np.unique(inputs, axis=0, return_index=True)\n"
         "inputs, targets = inputs[kept], targets[kept]  # before they are split",
         strength(fraction, LEAK, 0.5),
     )
 
 
-@rule("class_imbalance", "train")
-def class_imbalance(facts: Facts) -> Finding | None:
+@rule
+def class_imbalance(facts: Facts, train: Split) -> Finding | None:
     """A class many times rarer than another."""
-    assert facts.train is not None
-    y = facts.answers(facts.train) if facts.task == "classification" else None
+    y = facts.targets(train) if facts.classifies else None
     if y is None or facts.loss_name == PERCEPTRON:
         return None
     counts = np.bincount(y)
@@ -194,15 +186,14 @@ def class_imbalance(facts: Facts) -> Finding | None:
         return None
     names = facts.class_names
     name = names[rare] if names is not None and rare < len(names) else str(rare)
-    said = (f"Class {name} has {count(int(counts[rare]), 'training example')}, the most frequent "
-            f"{number(ratio, 3)} times as many.")  # fmt: skip
+    said = (f"Class {name} has {count(int(counts[rare]), 'training example')}; the most frequent "
+            f"class has {number(ratio, 3)} times as many.")  # fmt: skip
     evidence = {"ratio": ratio, "rarest": float(counts[rare])}
     recall = _recall(facts, rare)
     if recall is not None:
         evidence["recall"] = recall
-        said += f" Of the examples looked at {percent(recall)} are recognized."
-    return found(
-        "class_imbalance",
+        said += f" The network predicts {percent(recall)} of its examples correctly."
+    return Finding(
         f"class {name}",
         evidence,
         said,
@@ -216,75 +207,53 @@ def class_imbalance(facts: Facts) -> Finding | None:
     )
 
 
-def _standardized(facts: Facts, task: str = "") -> str:
-    kind = task or facts.task
+def _size(numbers: NDArray[np.float64]) -> float:
+    """Return the root mean square of numbers."""
+    return float(np.sqrt(np.mean(np.square(numbers))))
+
+
+def _range(numbers: NDArray[np.float64]) -> str:
+    low, high = number(float(numbers.min())), number(float(numbers.max()))
+    return f"with values from {low} to {high}. It should be about 1."
+
+
+def _standardized(facts: Facts) -> str:
+    task = "classification" if facts.classifies else "regression"
     return (
-        f'dataset = cp.data.Dataset("mine", inputs, targets, "{kind}")\n'
-        f"data = dataset.split()  # scaled by what the training part says\n{fix.fit_line(facts)}"
+        f'dataset = cp.data.Dataset("mine", inputs, targets, "{task}")\n'
+        "data = dataset.split()  # scaled by mean and deviation of the training part\n"
+        f"{fix.fit_line(facts)}"
     )
 
 
-def _more_often(deviations: float) -> str:
-    return "no more often" if deviations < 1 else f"hardly more often ({number(deviations, 2)} "\
-        "deviations)"  # fmt: skip
-
-
-def _found_nothing(facts: Facts, skill: float) -> str:
-    if not skill > 0:
-        return "on the development examples the network is no better than one answer for all"
-    n = int(facts.config.get("data", {}).get("development_examples") or 0)
-    on = count(n, "development example") if n else "the development examples"
-    return f"the network is no better than chance may make it on {on}"
-
-
-def _development_skill(facts: Facts) -> float | None:
-    """Return how far the development error is from that of one answer for all, 0, to none, 1."""
-    history = facts.history
-    if history is None or not facts.baseline:
-        return None
-    known = history.development_error[np.isfinite(history.development_error)]
-    # The last one: the lowest of many is luck.
-    return 1 - float(known[-1]) / facts.baseline if len(known) else None
-
-
-def _by_luck(facts: Facts) -> float:
-    """Return the development skill that a network without any may well show by chance."""
-    baseline = facts.baseline or 1.0
-    if facts.task != "classification":
-        return NO_BETTER
-    n = int(facts.config.get("data", {}).get("development_examples") or 0)
-    return max(NO_BETTER, BY_CHANCE * chance_deviation(baseline, n) / baseline)
-
-
-def _rows(part: Split) -> NDArray[Any] | None:
-    """Return a number for each example, the same for the same inputs; None of several inputs."""
+def _rows(part: Split) -> NDArray[np.void] | None:
+    """Return one value for each example, equal for equal inputs; None for several inputs."""
     if by_name(part.inputs):
         return None
     rows = np.arange(min(len(part), MOST_COMPARED))
     kept = np.ascontiguousarray(rows_of(part.inputs, rows)).reshape(len(rows), -1)
     if kept.dtype.kind == "f":
-        kept = kept + 0.0  # the two zeros are one
+        kept = kept + 0.0  # makes -0.0 equal to 0.0
     return kept.view(np.dtype((np.void, kept.dtype.itemsize * kept.shape[1]))).ravel()
 
 
 def _recall(facts: Facts, label: int) -> float | None:
-    """Return which fraction of a class is recognized; None where it is not known.
+    """Return the fraction of a class that is predicted correctly; None where it is not known.
 
-    Of development examples where there are some: a few training examples are learned by heart.
+    It is measured on development examples where there are some, because the network may have
+    memorized a few training examples.
     """
     if facts.run is None or facts.model is None or facts.broken:
         return None
-    found_in: tuple[Split, NDArray[Any]] | None = None
-    for part in (facts.train, facts.dev):
-        y = facts.answers(part) if part is not None else None
-        if part is not None and y is not None and (y == label).sum() >= FEW_JUDGES:
-            found_in = part, np.flatnonzero(y == label)[:256]
-    if found_in is None:
+    for part in (facts.dev, facts.train):
+        y = facts.targets(part) if part is not None else None
+        if part is not None and y is not None and (y == label).sum() >= FEWEST_OF_A_CLASS:
+            break
+    else:
         return None
-    part, rows = found_in
+    rows = np.flatnonzero(y == label)[:256]
     few = Split(part.name, rows_of(part.inputs, rows), part.targets[rows])
-    x, _ = facts.batch(few, len(rows))
-    outputs = np.asarray(facts.model(x))
+    outputs = np.asarray(facts.model(facts.batch(few, len(rows))[0]))
     if outputs.ndim != 2:
         return None
     if outputs.shape[1] > 1:

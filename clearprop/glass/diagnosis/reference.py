@@ -1,6 +1,6 @@
-"""What like examples say of each other: how well targets follow from inputs, without a network.
+"""How well nearest neighbors predict the targets: a reference that needs no training.
 
-Shape letters: N examples, D numbers an example.
+Shape letters: N examples, D numbers of an example.
 """
 
 from __future__ import annotations
@@ -11,24 +11,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = NDArray[Any]
+
 NEIGHBOURS = 5
 MOST_EXAMPLES = 1000
-"""A thousand examples compared with each other take a few hundredths of a second."""
+"""To compare a thousand examples with each other takes a few hundredths of a second."""
 
 MOST_NUMBERS = 20_000
-"""Of one example: pictures of 224 x 224 are alike or not for other reasons than their pixels."""
+"""Numbers of one example. Whether large pictures, say 224 x 224, are similar does not depend on
+single pixels."""
 
 FEWEST = 40
-"""Below that chance agrees too often to tell anything."""
+"""With fewer examples, neighbors agree too often by chance."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What each example's nearest neighbors say of it.
+    """How well the nearest neighbors of each example predict its target.
 
     Attributes:
-        error: fraction of wrong answers, or root mean square error, when neighbors answer.
-        strength: by how many deviations neighbors agree more than chance would have it.
+        error: fraction of wrong predictions, or root mean square error.
+        strength: how much more neighbors agree than by chance, in standard deviations.
         examples: N.
     """
 
@@ -37,20 +40,20 @@ class Reference:
     examples: int
 
 
-def neighbours(x: NDArray[Any], y: NDArray[Any], task: str) -> Reference | None:
-    """Return what each example's nearest neighbors say of it; None of too few examples.
+def neighbours(x: Numbers, y: Numbers, classifies: bool) -> Reference | None:
+    """Return how well nearest neighbors predict each target; None for too few examples.
 
-    Every example is left out when it is answered: by the most frequent class among its five
-    nearest, or by the mean of their targets.
+    The prediction for an example does not use its own target. It is the most frequent class among
+    its five nearest neighbors, or the mean of their targets.
 
     Args:
         x: (N, D).
         y: labels (N,), or numbers (N, outputs).
-        task: "classification" or "regression".
+        classifies: whether the task is classification.
 
     >>> import numpy as np
     >>> x = np.arange(100.0)[:, None]
-    >>> found = neighbours(x, (x[:, 0] > 50).astype(int), "classification")
+    >>> found = neighbours(x, (x[:, 0] > 50).astype(int), classifies=True)
     >>> found.error < 0.05, found.strength > 5
     (True, True)
     """
@@ -63,27 +66,24 @@ def neighbours(x: NDArray[Any], y: NDArray[Any], task: str) -> Reference | None:
     distances = squares[:, None] + squares[None, :] - 2 * x @ x.T
     np.fill_diagonal(distances, np.inf)
     nearest = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    if task == "classification":
-        return _of_classes(y, y[nearest])
-    return _of_numbers(y, y[nearest].mean(axis=1))
+    return _of_classes(y, y[nearest]) if classifies else _of_numbers(y, y[nearest].mean(axis=1))
 
 
-def _of_classes(y: NDArray[Any], told: NDArray[Any]) -> Reference:
+def _of_classes(y: Numbers, near: Numbers) -> Reference:
     classes = int(y.max()) + 1
-    votes = np.stack([(told == k).sum(axis=1) for k in range(classes)], axis=1)
+    votes = np.stack([(near == k).sum(axis=1) for k in range(classes)], axis=1)
     error = float((votes.argmax(axis=1) != y).mean())
     fractions = np.bincount(y, minlength=classes) / len(y)
     by_chance = float((fractions**2).sum())
-    agreement = float((told == y[:, None]).mean())
+    agreement = float((near == y[:, None]).mean())
     # Neighbors of neighbors are neighbors, so the five are counted as one.
     deviation = np.sqrt(max(by_chance * (1 - by_chance), 1e-12) / len(y))
     return Reference(error, float((agreement - by_chance) / deviation), len(y))
 
 
-def _of_numbers(y: NDArray[Any], told: NDArray[Any]) -> Reference:
-    y, told = y.reshape(len(y), -1), told.reshape(len(y), -1)
-    error = float(np.sqrt(np.mean(np.square(y - told))))
-    spreads = y.std(axis=0) * told.std(axis=0)
-    together = ((y - y.mean(axis=0)) * (told - told.mean(axis=0))).mean(axis=0)
+def _of_numbers(y: Numbers, near: Numbers) -> Reference:
+    error = float(np.sqrt(np.mean(np.square(y - near))))
+    spreads = y.std(axis=0) * near.std(axis=0)
+    together = ((y - y.mean(axis=0)) * (near - near.mean(axis=0))).mean(axis=0)
     alike = np.where(spreads > 0, together / np.where(spreads > 0, spreads, 1), 0)
     return Reference(error, float(alike.max() * np.sqrt(len(y))), len(y))

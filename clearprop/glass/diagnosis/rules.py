@@ -1,27 +1,30 @@
-"""What a rule of a diagnosis is: facts in, a finding or nothing out."""
+"""The table of rules: a rule is a function from facts to a finding, or to None."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clearprop.glass.diagnosis.facts import Facts
-from clearprop.glass.diagnosis.finding import Finding, Grade
+from clearprop.glass.diagnosis.finding import Finding
 
-Look = Callable[[Facts], Finding | None]
+Look = Callable[..., Finding | None]
 
 NEEDS = {
-    "history": "no pass has been finished",
-    "run": "a model alone does not tell how it was trained",
+    "history": "no epoch was finished",
+    "descent": "the perceptron's rule does not minimize its objective",
+    "run": "a model alone does not say how it was trained",
     "model": "the run has no model yet",
     "signals": "no examples went through the model",
+    "by_step": "no examples went through the model",
     "train": "the training examples were not given",
+    "other": "these are not the examples that the run was trained on",
     "dev": "no development examples are known",
-    "judged": "no development examples were held out",
-    "changes": "the initial values were not stored",
+    "development_error": "no development examples were held out",
 }
-"""What a rule may need to know, and what is said where it is not known."""
+"""Why a rule cannot look, by the fact that is not known."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,9 @@ class Rule:
     """A rule.
 
     Attributes:
-        kind: of its findings.
-        look: facts -> a finding, or None.
-        needs: the facts without which it says nothing.
+        kind: the kind of its findings.
+        look: takes the facts, then each fact that it needs; returns a finding or None.
+        needs: the names of the facts without which it cannot look.
     """
 
     kind: str
@@ -39,36 +42,45 @@ class Rule:
     needs: tuple[str, ...]
 
     def lacks(self, facts: Facts) -> str:
-        """Return why the rule cannot be asked, or ""."""
+        """Return why the rule cannot look, or "" where it can."""
         for need in self.needs:
-            known = getattr(facts, need)
-            if need == "train" and known is None and facts.other is not None:
-                return "these are not the examples that the run was trained on"
-            if known is None or (isinstance(known, dict) and not known):
-                return NEEDS[need]
+            if getattr(facts, need) is not None:
+                continue
+            if need == "train" and facts.part is not None:
+                return NEEDS["other"]
+            if need == "history" and (facts.run is None or len(facts.run.history)):
+                return NEEDS["run" if facts.run is None else "descent"]
+            return NEEDS[need]
         return ""
 
+    def find(self, facts: Facts) -> Finding | None:
+        """Return what the rule finds; the weight of a note is halved."""
+        finding = self.look(facts, *(getattr(facts, need) for need in self.needs))
+        if finding is None:
+            return None
+        if finding.grade == "note":
+            finding = finding.as_note()
+        return replace(finding, kind=self.kind, weight=round(finding.weight, 3))
 
-MOST_OF_A_NOTE = 0.49
-"""A note stands behind every fault."""
 
 RULES: list[Rule] = []
 
 
-def rule(kind: str, *needs: str) -> Callable[[Look], Look]:
-    """Return a decorator that enters a rule into the table."""
+def rule(look: Look) -> Look:
+    """Enter a function into the table of rules.
 
-    def enter(look: Look) -> Look:
-        RULES.append(Rule(kind, look, needs))
-        return look
-
-    return enter
+    Its name is the kind of its findings. Each parameter after the first one is the name of a fact
+    that it needs, and the function is called only where that fact is known.
+    """
+    needs = tuple(inspect.signature(look).parameters)[1:]
+    RULES.append(Rule(look.__name__, look, needs))
+    return look
 
 
 def strength(value: float, threshold: float, certain: float) -> float:
     """Return the weight of a fault: 0.5 at its threshold, 1 where nobody would doubt it.
 
-    In between it goes by the logarithm: from 10 to 100 is as far as from 100 to 1000.
+    In between it grows with the logarithm: from 10 to 100 as much as from 100 to 1000.
 
     >>> [strength(x, 10, 1000) for x in (10, 100, 1e6)]
     [0.5, 0.75, 1.0]
@@ -79,17 +91,3 @@ def strength(value: float, threshold: float, certain: float) -> float:
         return 1.0
     fraction = math.log(value / threshold) / math.log(certain / threshold)
     return 0.5 + 0.5 * min(max(fraction, 0.0), 1.0)
-
-
-def found(
-    kind: str,
-    where: str,
-    evidence: dict[str, float],
-    sentence: str,
-    fix: str,
-    weight: float,
-    grade: Grade = "fault",
-) -> Finding:
-    """Return a finding; the weight of a note is halved, so that it stands behind every fault."""
-    shown = weight if grade == "fault" else min(weight / 2, MOST_OF_A_NOTE)
-    return Finding(kind, where, evidence, sentence, fix, round(shown, 3), grade)

@@ -1,6 +1,6 @@
-"""What shape a learning curve has: judged here once, for the report's words and the diagnosis.
+"""The shapes of learning curves, measured here for both the report and the diagnosis.
 
-Shape letters: E passes made.
+Shape letters: E epochs.
 """
 
 from __future__ import annotations
@@ -17,29 +17,32 @@ Shape = Literal["none", "one", "broken", "rose", "still", "falling", "level"]
 Gap = Literal["unknown", "grown", "none", "somewhat", "well"]
 
 RISE = 1.02
-"""Above its lowest value by two hundredths: more than the noise between two passes over the same
-examples, as means over hundreds of them differ by less."""
+"""The last objective divided by the lowest one. Means over hundreds of examples differ by less than
+2 % from epoch to epoch."""
 
 MOVED = 0.98
-"""Fallen by two hundredths, for the same reason."""
+"""The last objective divided by the first one, for the same reason."""
 
 STILL_FALLING = 0.02
-"""The last fifth of the passes brought at least a fiftieth of the whole fall."""
+"""The fraction of the whole fall that happened in the last fifth of the epochs."""
 
 WAITED, WORSE = 2, 1.03
-"""The development error has been above its lowest value, by three hundredths, for two passes."""
+"""Number of epochs since the lowest development error, and the last error divided by the lowest."""
 
 STIR = 0.1
-"""Rises that are less than a tenth of where the objective began, in all, are no unrest: where
-nothing is learned it goes to and fro by its batches' noise."""
+"""The sum of all rises divided by the first objective. Where nothing is learned, the noise of the
+batches alone makes small rises."""
 
 LIKE_TRAINING, WELL_BELOW = 0.1, 0.5
-"""Of the development error: within a tenth of it the training error is like it; below half, well
-below it."""
+"""The gap between development and training error divided by the development error. Up to a tenth
+the two are alike; above half the training error is well below."""
 
 
 def objective_shape(objective: NDArray[np.floating]) -> Shape:
     """Return the shape of an objective, (E,).
+
+    It is "none" without an epoch, "one" after a single epoch, "broken" where the last value is not
+    finite, "rose", "still" where it hardly changed, "falling" or "level" at the end.
 
     >>> import numpy as np
     >>> objective_shape(np.array([1.0, 0.5, 0.4])), objective_shape(np.array([1.0, 0.8, 1.5]))
@@ -69,16 +72,20 @@ def gap(
     noise: float = 0.0,
     training_at_best: float = math.inf,
 ) -> Gap:
-    """Return how the development error stands to the training error.
+    """Return how far the development error is above the training error.
+
+    It is "unknown" where the development error is not finite, and "grown" where it has risen while
+    the training error has fallen. Otherwise "none", "somewhat" or "well" says how far the training
+    error is below it.
 
     Args:
-        last_training: the training error of the last pass.
-        last: its development error.
-        at_best: the development error of the best pass.
-        waited: passes since that.
-        noise: by how much the development error is off by chance; a rise must be larger.
-        training_at_best: the training error of the best pass; where it has risen since, the network
-            has come apart and not learned its examples by heart.
+        last_training: the training error of the last epoch.
+        last: the development error of the last epoch.
+        at_best: the development error of the best epoch.
+        waited: number of epochs since the best one.
+        noise: how much the development error varies by chance; a rise must be larger.
+        training_at_best: the training error of the best epoch. Where it has risen since, training
+            has failed, and that is not overfitting.
 
     >>> gap(0.05, 0.4, 0.3, waited=3), gap(0.25, 0.26, 0.26, waited=0)
     ('grown', 'none')
@@ -95,10 +102,11 @@ def gap(
 
 
 def best_of(history: History, stopped: Stopped | None = None) -> tuple[int, int] | None:
-    """Return which row of the curves is the best pass, and which the last that was judged.
+    """Return the rows of the best epoch and of the last epoch that have a development error.
 
-    The best is the pass whose weights were kept, where a run says so; else the one of the lowest
-    development error, ties decided by the objective. None where no pass was judged.
+    The best epoch is the one whose weights the run kept, otherwise the one with the lowest
+    development error; of equal ones the one with the lowest development objective. None where no
+    epoch has a development error.
     """
     errors = np.where(np.isfinite(history.development_error), history.development_error, math.inf)
     known = np.flatnonzero(np.isfinite(errors))
@@ -112,7 +120,9 @@ def best_of(history: History, stopped: Stopped | None = None) -> tuple[int, int]
 
 
 def chance_deviation(fraction: float, n: int) -> float:
-    """Return the deviation of a fraction of n examples, sqrt(p (1 - p) / n); 0 for an unknown n.
+    """Return the standard deviation of a fraction of n examples, sqrt(p (1 - p) / n).
+
+    It is 0 for n = 0, an unknown number.
 
     >>> chance_deviation(0.5, 100)
     0.05
@@ -121,7 +131,9 @@ def chance_deviation(fraction: float, n: int) -> float:
 
 
 def chance(fraction: float, n: int) -> float:
-    """Return what chance alone may add to a fraction of n examples: a deviation, or 1.5 examples.
+    """Return how much a fraction of n examples may rise by chance alone.
+
+    It is a standard deviation, or 1.5 examples where that is more; 0 for n = 0, an unknown number.
 
     >>> chance(0.0, 100), chance(0.5, 100)
     (0.015, 0.05)
@@ -130,7 +142,7 @@ def chance(fraction: float, n: int) -> float:
 
 
 def roughness(objective: NDArray[np.floating]) -> float:
-    """Return the sum of all rises over the whole fall: 0 for a curve that only falls, or rests.
+    """Return the sum of all rises divided by the whole fall; 0 where there are hardly any rises.
 
     >>> import numpy as np
     >>> roughness(np.array([1.0, 0.5, 0.75, 0.5]))
@@ -152,9 +164,10 @@ def peak(
     """Return the mean loss of the first steps, and the highest mean of ``width`` steps.
 
     Args:
-        losses: of every step; those that are not finite are left out.
-        width: how many steps a mean is of; of a run shorter than two of them, half its steps.
-        first: how many steps the first mean is of, by default as many: one example's loss is luck.
+        losses: of every step, (steps,); those that are not finite are left out.
+        width: number of steps of each mean, at most half the steps of the run.
+        first: number of steps of the first mean; ``width`` by default, because the loss of a few
+            examples varies by chance.
 
     >>> import numpy as np
     >>> peak(np.array([1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, 1.0]), first=1)

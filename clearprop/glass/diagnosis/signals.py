@@ -1,6 +1,6 @@
 """The outputs and the error signals of a model's layers for some examples.
 
-Shape letters: N examples looked at, T steps of a sequence, B examples of one pass.
+Shape letters: N examples, T steps of a sequence.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from clearprop.nn.recurrent.layer import Recurrent
 Array = jax.Array
 
 PASS = 64
-"""Examples of one pass, as many as the report's table of error signals takes, so that one
-compilation serves both."""
+"""Number of examples of one pass. It is the same as in the report's table of error signals, so that
+one compilation serves both."""
 
 PASSES = 4
-"""How many passes: a unit that is active for one example in 50 is silent for all 256 in one case
-of 200."""
+"""Number of passes. A unit that is active for one example in 50 is zero for all 256 examples only
+once in 200 times."""
 
 MOST_NUMBERS = 2**24
-"""How many numbers of layers' outputs are read at most: 128 MiB with their error signals."""
+"""The most numbers of layers' outputs that are read: 128 MiB with their error signals."""
 
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """The layers' outputs and error signals in the passes of some examples.
+    """The outputs and error signals of a model's layers for some examples.
 
     Attributes:
-        input: the model's input with its error signal; None where it is not one array.
-        layers: the innermost layers in the order of their calls.
-        gradients: dE/dw of every parameter, the mean over the passes.
+        input: the model's input and its error signal; None where it is not one array.
+        layers: the layers that contain no other layer, in the order of their calls.
+        gradients: dE/dw of every parameter by path, the mean over the passes.
         objective: the mean loss.
         examples: N.
     """
@@ -55,14 +55,9 @@ class Signals:
     objective: float
     examples: int
 
-    @property
-    def output(self) -> Numbers:
-        """The outputs of the model, (N, ...)."""
-        return self.layers[-1].value
-
     @functools.cached_property
     def weighted(self) -> tuple[LayerSignal, ...]:
-        """The calls of layers with weights of their own, without embeddings."""
+        """The calls of layers that have weights themselves, without embeddings."""
         return tuple(
             signal for signal in self.layers
             if signal.module is not None and not isinstance(signal.module, nn.Embedding)
@@ -71,13 +66,13 @@ class Signals:
 
 
 def examine(model: nn.Module, x: object, y: Array, loss: nn.Loss) -> Signals:
-    """Return the outputs and the error signals of a model's layers for some examples.
+    """Return the outputs and error signals of a model's layers for some examples.
 
     Args:
         model: with values.
-        x: inputs as the model takes them, or several by name.
-        y: targets as the loss takes them.
-        loss: whose error signals are computed.
+        x: (N, ...), inputs as the model takes them, or several such arrays by name.
+        y: (N, ...), targets as the loss takes them.
+        loss: the loss whose error signals are computed.
 
     Raises:
         ShapeError: the examples do not fit the model or the loss.
@@ -102,13 +97,13 @@ def through_time(
 ) -> list[tuple[str, Numbers]]:
     """Return for each recurrent layer the size of the error signal at each step of its input, (T,).
 
-    If the model has an output at every step, only the loss of the last one is used: the error
-    signals of the others would hide how far back it reaches.
+    If the model has an output at every step, only the loss of the last step is used. The error
+    signals of the other outputs would hide how far back that of the last one reaches.
     """
     known = nn.modules(model)
     if not any(isinstance(module, Recurrent) for module in known.values()):
         return []
-    if seen.output.ndim == 3 and np.ndim(y) >= 2:
+    if seen.layers[-1].value.ndim == 3 and np.ndim(y) >= 2:
         seen = examine(model, x, y, _of_last_step(loss))
     before, found = seen.input, []
     for signal in seen.layers:
@@ -130,12 +125,14 @@ def _of_last_step(loss: nn.Loss) -> nn.Loss:
 
 
 def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
-    given = None
-    if hasattr(seen[0].input.value, "shape"):
-        given = _of_all([_input_of(one) for one in seen], size)
+    inputs = [
+        LayerSignal("the input", "input", "input", None, plain(one.input.value),
+                    None if one.input.error is None else plain(one.input.error))
+        for one in seen if hasattr(one.input.value, "shape")
+    ]  # fmt: skip
     inner = zip(*(inner_layers(model, one) for one in seen), strict=True)
     return Signals(
-        input=given,
+        input=_of_all(inputs, size) if inputs else None,
         layers=tuple(_of_all(calls, size) for calls in inner),
         gradients={
             path: np.mean([plain(one.gradients[path]) for one in seen], axis=0)
@@ -146,15 +143,8 @@ def _joined(model: nn.Module, seen: list[Capture], size: int) -> Signals:
     )
 
 
-def _input_of(seen: Capture) -> LayerSignal:
-    value, error = plain(seen.input.value), seen.input.error
-    return LayerSignal(
-        "the input", "input", "input", None, value, None if error is None else plain(error)
-    )
-
-
 def _of_all(calls: Sequence[LayerSignal], size: int) -> LayerSignal:
-    """Return the calls of several passes as one; each error signal is that of its example alone."""
+    """Join the calls of several passes; error signals become those of one example's loss."""
     errors = [call.error * size for call in calls if call.error is not None]
     return replace(
         calls[0],

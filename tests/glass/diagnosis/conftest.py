@@ -1,4 +1,4 @@
-"""Small networks and data, and functions that apply a fix."""
+"""Small networks, data and runs for the tests of the diagnosis, and a way to run a fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def digits() -> Parts:
 
 
 def network(*sizes: int, activation: str = "relu", **options: Any) -> nn.Sequential:
-    """A network of fully connected layers; options go to each of them."""
+    """Return a network of fully connected layers, all with the same options."""
     layers: list[Any] = []
     for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs, **options), activation]
@@ -47,7 +47,7 @@ def network(*sizes: int, activation: str = "relu", **options: Any) -> nn.Sequent
 
 
 def of(kind: str, found: Diagnosis) -> Any:
-    """Check all findings, and return the finding of one kind."""
+    """Return the finding of a kind, after checks of all findings."""
     for finding in found:
         assert finding.kind in KINDS
         assert 0 < finding.weight <= 1
@@ -62,7 +62,7 @@ def of(kind: str, found: Diagnosis) -> Any:
 
 
 def fixed(fix: str, **names: Any) -> dict[str, Any]:
-    """Run a fix as it is written and return its names."""
+    """Run the code of a fix and return its variables."""
     space: dict[str, Any] = {"cp": cp, "np": np, **names}
     exec(compile(fix, "fix", "exec"), space)
     return space
@@ -70,7 +70,7 @@ def fixed(fix: str, **names: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def trained(iris: Splits, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
-    """Train a small network on iris, in a folder; equal settings are trained once."""
+    """Train a small network on iris in a folder, only once for equal arguments."""
     known: dict[str, Run] = {}
 
     def make(**changed: Any) -> Run:

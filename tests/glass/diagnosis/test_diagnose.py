@@ -1,4 +1,4 @@
-"""Findings are ranked, causes stand before what follows from them, and the text says all of it."""
+"""Findings are ranked, causes come before their consequences, and the text contains everything."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.glass.diagnosis.conftest import Parts, network
 
 
 def made(kind: str, weight: float, grade: Any = "fault") -> Finding:
-    return Finding(kind, "", {"x": 1.0}, "It is so.", "pass", weight, grade)
+    return Finding("", {"x": 1.0}, "It is so.", "pass", weight, grade, kind)
 
 
-def test_every_kind_has_its_rule_and_its_reason() -> None:
+def test_every_kind_has_a_rule_and_a_reason() -> None:
     assert {rule.kind for rule in RULES} == set(KINDS)
     for kind in KINDS.values():
         assert len(kind.reason) > 60
         assert set(kind.explains) <= set(KINDS)
 
 
-def test_what_follows_from_a_fault_becomes_a_note() -> None:
+def test_a_consequence_of_a_fault_becomes_a_note() -> None:
     found = ranked([made("underfitting", 0.9), made("dead_units", 0.7),
                     made("class_imbalance", 0.8)])  # fmt: skip
     assert [(f.kind, f.grade) for f in found] == [
@@ -55,10 +55,10 @@ def test_the_text_holds_evidence_reason_and_fix(digits: Parts) -> None:
     assert found.summary.startswith("1 fault")
     for part in (finding.sentence, finding.reason, finding.fix.splitlines()[0]):
         assert " ".join(part.split()) in text
-    assert "Not looked for, as a model alone does not tell how it was trained: " in text
+    assert "Not looked for, because a model alone does not say how it was trained: " in text
 
 
-def test_nothing_given_that_can_be_diagnosed() -> None:
+def test_other_objects_cannot_be_diagnosed() -> None:
     with pytest.raises(ConfigurationError, match="cannot be diagnosed"):
         diagnose(3)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="no data to diagnose with"):
@@ -73,7 +73,7 @@ def test_a_folder_says_what_the_run_says(trained: Callable[..., Run], iris: Spli
     assert without.skipped["leaking_duplicates"] == "the training examples were not given"
 
 
-def test_other_data_is_not_taken_for_the_training_part(
+def test_other_data_is_not_mistaken_for_the_training_part(
     trained: Callable[..., Run], iris: Splits
 ) -> None:
     x, y, run = np.asarray(iris.train.inputs), np.asarray(iris.train.targets), trained()
@@ -81,7 +81,7 @@ def test_other_data_is_not_taken_for_the_training_part(
     assert "labels_shuffled" in diagnose(run, (x[::2], y[::2])).skipped
 
 
-def test_the_set_of_the_benchmark_is_large_and_knows_every_kind() -> None:
+def test_the_benchmark_is_large_and_has_every_kind() -> None:
     every = cases()
     assert len({case.name for case in every}) == len(every)
     assert sum(not case.kind for case in every) >= 100

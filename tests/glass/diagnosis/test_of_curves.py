@@ -1,4 +1,4 @@
-"""Findings of the curves: rates, over- and underfitting, coarse errors, interrupted runs."""
+"""The curves show wrong learning rates, over- and underfitting, and runs that were cut off."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_a_healthy_run_has_no_faults(trained: Trained, iris: Splits) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", ["sgd", "momentum"])
-def test_a_healthy_run_of_other_rules_has_no_faults(
-    rule: str, trained: Trained, iris: Splits
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_a_healthy_run_of_other_optimizers_has_no_faults(
+    optimizer: str, trained: Trained, iris: Splits
 ) -> None:
-    run = trained(optimizer=rule, learning_rate=0.1 if rule == "sgd" else 0.03)
+    run = trained(optimizer=optimizer, learning_rate=0.1 if optimizer == "sgd" else 0.03)
     assert diagnose(run, iris).faults == ()
 
 
@@ -52,7 +52,7 @@ def test_a_rate_too_high_is_found_and_fixed(iris: Splits) -> None:
     assert "rate_too_high" not in diagnose(again, iris).kinds
 
 
-def test_an_objective_that_rose_and_came_half_back_is_told_so(trained: Trained) -> None:
+def test_an_objective_that_rose_and_fell_again_is_described(trained: Trained) -> None:
     objective = np.array([1.2, 1.6, 2.2, 2.4, 2.31, 2.3, 2.3, 2.3])
     run = trained(epochs=len(objective))
     steps = run.history.step
@@ -70,7 +70,7 @@ def test_an_objective_that_is_zero_throughout_has_no_fault(trained: Trained) -> 
     assert diagnose(still).faults == ()
 
 
-def test_what_nobody_judged_is_no_overfitting(iris: Splits) -> None:
+def test_without_development_examples_there_is_no_overfitting(iris: Splits) -> None:
     examples = np.asarray(iris.train.inputs, np.float32), iris.train.targets
     run = fit(network(4, 8, 3, activation="tanh"), examples, epochs=20, progress=False)
     found = diagnose(run, examples)
@@ -80,7 +80,7 @@ def test_what_nobody_judged_is_no_overfitting(iris: Splits) -> None:
     assert "not the examples that the run was trained on" in other.skipped["labels_shuffled"]
 
 
-def test_what_follows_from_a_fault_does_not_offer_the_fault_again(iris: Splits) -> None:
+def test_the_fix_of_a_consequence_does_not_repeat_the_fault(iris: Splits) -> None:
     model = network(4, 8, 3, activation="tanh")
     run = fit(model, iris, learning_rate=1e-7, epochs=20, batch_size=16, progress=False)
     found = diagnose(run, iris)
@@ -135,7 +135,7 @@ def test_overfitting_is_a_fault_where_the_gap_is_wide(trained: Trained) -> None:
     assert "overfitting" not in diagnose(narrow).kinds
 
 
-def test_underfitting_is_told_by_what_neighbors_know(digits: Any) -> None:
+def test_underfitting_is_found_by_comparison_with_neighbors(digits: Any) -> None:
     train, dev = digits
     small = network(64, 1, 10, activation="tanh")
     run = fit(small, train, dev=dev, epochs=25, batch_size=16, learning_rate=0.03, progress=False)
@@ -215,7 +215,7 @@ def test_shapes_of_curves() -> None:
     assert peak(np.array([0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0])) == (1.0, 1.2)
 
 
-def test_report_and_diagnosis_mean_the_same_best_pass(trained: Trained) -> None:
+def test_report_and_diagnosis_use_the_same_best_epoch(trained: Trained) -> None:
     errors = [0.4, 0.2, 0.2, 0.3, np.nan]
     run = with_curves(trained(), development_error=errors, objective=np.ones(5),
                       development_objective=[2, 1.5, 1, 1, np.nan])  # fmt: skip
@@ -224,7 +224,7 @@ def test_report_and_diagnosis_mean_the_same_best_pass(trained: Trained) -> None:
     assert best_of(with_curves(run, development_error=[np.nan]).history) is None
 
 
-def test_a_command_is_given_where_it_changes_what_is_asked(trained: Trained) -> None:
+def test_a_command_is_shown_where_it_changes_something(trained: Trained) -> None:
     note = {"recipe": {"name": "mlp", "values": {"learning_rate": 0.01, "patience": 3}}}
     run = dataclasses.replace(trained(), config={**trained().config, "notes": note})
     facts = facts_of_run(run)

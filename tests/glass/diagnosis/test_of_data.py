@@ -1,4 +1,4 @@
-"""What is wrong with data is found before anything is trained, and real data is left alone."""
+"""Faults of the data are found before training, and real data sets have no findings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_inputs_of_the_wrong_size(factor: float, digits: Parts) -> None:
     assert "inputs_not_scaled" not in diagnose(MODEL, after).kinds
 
 
-def test_a_raw_table_is_told_by_its_widest_column() -> None:
+def test_a_raw_table_is_found_by_its_widest_column() -> None:
     wine = data.load("wine")
     model = network(13, 8, 3)
     raw = (np.asarray(wine.inputs, np.float32), wine.targets)
@@ -72,7 +72,7 @@ def test_shuffled_labels(digits: Parts) -> None:
     assert kinds(fixed_data) == ()
 
 
-def test_targets_that_are_all_equal_are_no_order_lost(digits: Parts) -> None:
+def test_targets_that_are_all_equal_are_not_shuffled(digits: Parts) -> None:
     x, y = digits[0][0][:100], np.zeros(100, np.int32)
     assert "labels_shuffled" not in kinds((x, y))
     run = cp.fit(network(64, 4, 2), (x, y), epochs=2, dev=0.2, progress=False)
@@ -120,11 +120,11 @@ def test_a_rare_class(digits: Parts) -> None:
 
 def test_neighbors_know_numbers_too() -> None:
     x = np.linspace(0, 1, 200)[:, None]
-    found = neighbours(x, np.sin(6 * x), "regression")
+    found = neighbours(x, np.sin(6 * x), classifies=False)
     assert found is not None
     assert found.error < 0.1
     assert found.strength > 10
-    assert neighbours(x[:10], x[:10], "regression") is None
+    assert neighbours(x[:10], x[:10], classifies=False) is None
 
 
 def test_data_that_does_not_fit_says_so(digits: Parts) -> None:
@@ -137,16 +137,16 @@ def test_data_that_does_not_fit_says_so(digits: Parts) -> None:
         diagnose(MODEL, (x, y[:-1]))
 
 
-def test_it_is_at_hand_as_cp_diagnose() -> None:
+def test_it_is_available_as_cp_diagnose() -> None:
     assert cp.diagnose is diagnose
 
 
-def test_lost_order_is_a_fault_where_a_run_bears_it_out(trained: Any, iris: Any) -> None:
+def test_shuffled_labels_are_a_fault_where_a_run_confirms_it(trained: Any, iris: Any) -> None:
     x, y = np.asarray(iris.train.inputs), np.random.default_rng(1).permutation(iris.train.targets)
     assert of("labels_shuffled", diagnose(network(4, 8, 3).init(0), (x, y))).grade == "note"
     for error, said in (
-        (0.9, "no better than one answer"),
-        (0.62, "than chance may make it on 30"),
+        (0.9, "no better than the best constant prediction"),
+        (0.62, "on 30 development examples the network is no better than chance allows"),
     ):
         run = with_curves(trained(), objective=np.ones(3), development_error=np.full(3, error))
         data = {key: v for key, v in run.config["data"].items() if key != "fingerprint"}

@@ -1,4 +1,4 @@
-"""Dead and saturated units and vanishing error signals are found at their place, and fixed."""
+"""Dead units, saturated units and vanishing or exploding error signals are found and fixed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LastStep(nn.Module):
 
 
 def reader(gain: float, nonlinearity: str = "tanh", last: bool = True) -> nn.Sequential:
-    """A recurrent network that reads rows; its recurrent weights are multiplied by a factor."""
+    """Return a recurrent network whose recurrent weights are multiplied by ``gain``."""
     layers = [nn.RNN(8, 16, nonlinearity=nonlinearity), *([LastStep()] if last else [])]
     model = nn.Sequential([*layers, nn.Linear(16, 10)]).init(0)
     path = "layers.0.cells.0.recurrent_weight"
@@ -130,7 +130,7 @@ def test_an_error_signal_that_explodes_through_time(rows: Any) -> None:
     assert of("exploding_through_time", diagnose(model, rows)).evidence["factor"] > 100
 
 
-def test_an_answer_at_every_step_hides_nothing(rows: Any) -> None:
+def test_an_output_at_every_step_hides_nothing(rows: Any) -> None:
     x, y = rows
     pair = (x, np.repeat(y[:, None], 8, axis=1))
     of("vanishing_through_time", diagnose(reader(0.01, last=False), pair, "sequence_cross_entropy"))

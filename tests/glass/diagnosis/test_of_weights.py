@@ -1,4 +1,4 @@
-"""Weights alike, of the wrong size, not finite, stuck or too coarse are found and fixed."""
+"""Equal, wrongly scaled, not finite, unchanged and rounded weights are found and fixed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cut(nn.Module):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1])
-def test_units_that_begin_alike(value: float, digits: Parts) -> None:
+def test_units_that_start_equal(value: float, digits: Parts) -> None:
     model = network(64, 32, 10, weight_init=initializers.constant(value)).init(0)
     finding = of("symmetric_weights", diagnose(model, digits[0]))
     assert finding.where == "layers.0.weight"
@@ -33,16 +33,16 @@ def test_units_that_begin_alike(value: float, digits: Parts) -> None:
     assert "symmetric_weights" not in diagnose(after, digits[0]).kinds
 
 
-def test_an_output_layer_may_begin_at_zero(digits: Parts) -> None:
+def test_an_output_layer_may_start_at_zero(digits: Parts) -> None:
     model = network(64, 32, 10).init(0)
     zero = tree.replace(model, {"layers.2.weight": jnp.zeros((32, 10))})
     assert "symmetric_weights" not in diagnose(zero, digits[0]).kinds
-    # Different weights above tell equal units apart in the first step.
+    # Different weights in the next layer make equal units different in the first step.
     alike = tree.replace(model, {"layers.0.weight": jnp.zeros((64, 32))})
     assert "symmetric_weights" not in diagnose(alike, digits[0]).kinds
 
 
-def test_units_that_are_alike_after_training_began_so(trained: Any) -> None:
+def test_units_that_are_equal_after_training_started_equal(trained: Any) -> None:
     run = trained()
     alike = np.repeat(np.array(run.model[0].weight)[:, :1], 8, axis=1)
     model = tree.replace(run.model, {"layers.0.weight": alike})
@@ -51,7 +51,7 @@ def test_units_that_are_alike_after_training_began_so(trained: Any) -> None:
 
 
 @pytest.mark.parametrize(("deviation", "word"), [(1e-4, "small"), (3.0, "large")])
-def test_first_values_of_the_wrong_size(deviation: float, word: str) -> None:
+def test_initial_values_of_the_wrong_size(deviation: float, word: str) -> None:
     model = network(64, 32, 10, weight_init=initializers.normal(deviation)).init(0)
     finding = of("initial_scale", diagnose(model))
     assert f"times too {word}" in finding.sentence
@@ -64,7 +64,7 @@ def test_first_values_of_the_wrong_size(deviation: float, word: str) -> None:
     ["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "orthogonal"],
 )
 @pytest.mark.parametrize("sizes", [(64, 32, 10), (1, 64, 64, 1), (784, 16, 10)])
-def test_every_rule_for_first_values_is_right(made: str, sizes: tuple[int, ...]) -> None:
+def test_every_initializer_has_the_right_size(made: str, sizes: tuple[int, ...]) -> None:
     model = network(*sizes, weight_init=getattr(initializers, made))
     assert diagnose(model).findings == ()
 
@@ -104,7 +104,7 @@ def test_a_layer_that_is_cut_off_never_moves() -> None:
                 progress=False)  # fmt: skip
     noted = of("never_moved", diagnose(asked))
     assert noted.grade == "note"
-    assert "as freeze asked for" in noted.sentence
+    assert "asked to freeze" in noted.sentence
     assert "freeze" not in noted.fix
 
 
@@ -122,11 +122,11 @@ def test_steps_that_bfloat16_rounds_away(rate: float, grade: str) -> None:
     assert 'precision="bfloat16"' in finding.fix
 
 
-def test_of_float32_nothing_is_rounded_away(trained: Any) -> None:
+def test_float32_steps_are_not_rounded_away(trained: Any) -> None:
     assert "bfloat16_underflow" not in diagnose(trained()).kinds
 
 
-def test_units_alike_are_those_that_have_a_twin(digits: Parts) -> None:
+def test_equal_units_are_those_that_have_a_twin(digits: Parts) -> None:
     model = network(64, 32, 10).init(0)
     weight = np.array(model[0].weight)
     weight[:, :20] = np.repeat(weight[:, :10], 2, axis=1)  # ten pairs
