@@ -20,7 +20,7 @@ MOST_UNITS = 12
 Floats = NDArray[np.float64]
 
 
-class Surface(NamedTuple):
+class OutputGrid(NamedTuple):
     """A grid over two inputs of a model, and the model's outputs on it.
 
     Attributes:
@@ -33,7 +33,7 @@ class Surface(NamedTuple):
     outputs: Floats
 
 
-def outputs_over(model: nn.Module, points: Floats, shown: Sequence[int], side: int) -> Surface:
+def outputs_over(model: nn.Module, points: Floats, shown: Sequence[int], side: int) -> OutputGrid:
     """Return a model's outputs on a grid around some points; other inputs have their mean.
 
     Args:
@@ -46,7 +46,7 @@ def outputs_over(model: nn.Module, points: Floats, shown: Sequence[int], side: i
     inputs = np.tile(points.mean(axis=0), (side, side, 1))
     inputs[..., shown] = np.stack(np.meshgrid(across, up), axis=-1)
     outputs = forward(model, inputs.reshape(side * side, -1).astype(np.float32))
-    return Surface(inputs, np.asarray(outputs, np.float64).reshape(side, side, -1))
+    return OutputGrid(inputs, np.asarray(outputs, np.float64).reshape(side, side, -1))
 
 
 @jax.jit

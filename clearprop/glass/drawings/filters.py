@@ -91,21 +91,21 @@ def filters(
     path, found = chosen(model, layer, KINDS, "filters")
     first = chosen(model, None, KINDS, "filters")[0]
     kernels = kernels_of(found, shape, colors=path == first)
-    look = "orange weights raise the output where the input is bright, blue ones lower it"
+    look = ": orange weights raise the output where the input is bright, blue ones lower it"
     if kernels.channels:
         figure, axes = table(kernels.tiles, kernels.channels, kernels.filters, "weight")
         axes.set_ylabel("input channel")
-        look = f"each row is an input channel, each column a filter; {look}"
+        look = f"; each row is an input channel, each column a filter{look}"
     else:
         tiles = kernels.tiles
         if tiles.ndim == 4:  # zero is middle gray, and each color shows its own weight
             tiles = 0.5 + tiles / (2 * (largest(tiles) or 1.0))
-            look = "gray is 0, and a color shows the weight of that color"
+            look = ": gray is 0, and a color shows the weight of that color"
         names = [str(i) for i in kernels.filters] if len(tiles) > 1 else []
         figure, _ = tiled(list(tiles), names, label="weight")
     return Drawing(
         f"Filters of {path or type(found).__name__}",
         figure,
-        f"{kernels.note[0].upper()}{kernels.note[1:]}: {look}. A first layer learns edges, spots "
+        f"{kernels.note[0].upper()}{kernels.note[1:]}{look}. A first layer learns edges, spots "
         "and strokes; a filter that looks like noise has learned nothing.",
     )

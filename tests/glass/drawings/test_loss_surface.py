@@ -124,7 +124,7 @@ def test_surfaces_that_cannot_be_are_refused() -> None:
         loss_surface([], pair)
     with pytest.raises(ConfigurationError, match="no examples"):
         loss_surface(MODEL, "iris")
-    with pytest.raises(ModelError, match="one architecture"):
+    with pytest.raises(ModelError, match="different architectures"):
         loss_surface([(0, models.MLP((4, 3, 3)).init(0)), (1, MODEL)], pair)
     with pytest.raises(ModelError, match="no values yet"):
         loss_surface(models.MLP((4, 3, 3)), pair)
