@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import SupportsFloat
 
 from clearprop.errors import ConfigurationError
@@ -62,10 +63,10 @@ def count(value: object, name: str, least: int = 0) -> int:
 
 
 def whole(value: object, name: str, least: int = 1, where: str | None = None) -> int:
-    """Return an integer that is not below ``least``; raise a ConfigurationError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    """Return an integer, one of NumPy's too, that is not below ``least``, or raise an error."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise _out_of_range(value, name, where, f"a whole number of {least} or above")
-    return value
+    return int(value)
 
 
 def _within(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from numbers import Integral
 
 import jax.numpy as jnp
 
@@ -20,7 +21,7 @@ def positive_sizes(layer: str, **sizes: Size) -> None:
     """
     for name, given in sizes.items():
         for size in given if isinstance(given, tuple) else (given,):
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
                 raise ConfigurationError(
                     f"{name} must be a positive whole number", where=layer, given=repr(given)
                 )

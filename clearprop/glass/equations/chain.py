@@ -191,7 +191,7 @@ def _forward(node: GlassNode, at: Index, names: _Names) -> Equation:
     name = f"{names.of(node)}{brackets(at)}"
     if node.operation in ("parameter", "input"):
         return Equation(name, (), value, f"a given {node.operation}")
-    written = formula(_application(node, names), at) if node.spec.is_row else None
+    written = formula(_application(node, names), at) if node.spec.spec.is_row else None
     if written is None:
         inputs = [names.of(x) for x in node.inputs if isinstance(x, GlassNode)]
         return Equation(name, (), value, f"{node.operation}({', '.join(inputs)})")
@@ -278,7 +278,7 @@ def _column(
 
 def _slope(part: _Part, at: Index, names: _Names) -> Expression | None:
     """Return the formula of a local derivative if its value is that of the rule."""
-    if not part.user.is_row:
+    if not part.user.spec.is_row:
         return None
     application = _application(part.user, names, shown=None)
     written = local_formula(application, part.place, part.position, at)
