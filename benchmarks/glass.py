@@ -25,7 +25,7 @@ from benchmarks.configurations import CONFIGURATIONS, Configuration
 from benchmarks.sides.ours import model_of
 from clearprop.glass.explain import Glass, explain
 from clearprop.training import EpochDone, Event, Record, fit
-from clearprop.training.recording import EVERY
+from clearprop.training.recording.recorder import EVERY
 
 GOAL = 2.0
 """The largest time of `explain`, in training steps."""

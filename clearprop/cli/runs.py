@@ -12,8 +12,8 @@ from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
 from clearprop.training import load, load_preprocessor
-from clearprop.training.files import disk_errors
 from clearprop.training.run_folder import CONFIG, MODEL
+from clearprop.training.storage.writing import disk_errors
 
 RUNS = Path("runs")
 

@@ -19,9 +19,9 @@ from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Run
-from clearprop.training.checkpoint import StateFolder
 from clearprop.training.run_folder import SNAPSHOTS, read_config
 from clearprop.training.snapshots import check_kept
+from clearprop.training.storage.checkpoint import StateFolder
 
 INTERRUPTED = 130
 

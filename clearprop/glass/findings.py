@@ -10,7 +10,7 @@ from clearprop.glass.page import render_page
 from clearprop.glass.pictures import png_address
 from clearprop.glass.style import Drawing, page_width
 from clearprop.glass.wording import flat, without_folders
-from clearprop.training.files import write_atomically
+from clearprop.training.storage.writing import write_atomically
 
 
 @dataclass(frozen=True)

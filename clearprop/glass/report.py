@@ -25,7 +25,7 @@ from clearprop.glass.weights import filter_pictures, weight_table
 from clearprop.glass.wording import count, duration, flat, measure, number, percent, without_folders
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
-from clearprop.training.files import write_atomically
+from clearprop.training.storage.writing import write_atomically
 
 NAME = "report.html"
 

@@ -20,7 +20,7 @@ import numpy as np
 from clearprop.errors import unknown_name
 from clearprop.glass import colors
 from clearprop.glass.pictures import png_address
-from clearprop.training.files import write_atomically
+from clearprop.training.storage.writing import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from numbers import Integral
 import jax.numpy as jnp
 
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
-from clearprop.nn.fields import Array, Size
+from clearprop.nn.fields import Array
 
 
-def positive_sizes(layer: str, **sizes: Size) -> None:
+def positive_sizes(layer: str, **sizes: object) -> None:
     """Check that every size is a positive whole number.
 
     Raises:
@@ -21,7 +21,7 @@ def positive_sizes(layer: str, **sizes: Size) -> None:
     """
     for name, given in sizes.items():
         for size in given if isinstance(given, tuple) else (given,):
-            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
                 raise ConfigurationError(
                     f"{name} must be a positive whole number", where=layer, given=repr(given)
                 )

@@ -28,7 +28,7 @@ from clearprop.recipes.configuration import (
 )
 from clearprop.training import History, Record
 from clearprop.training.augmentation import Augment
-from clearprop.training.recording import EVERY
+from clearprop.training.recording.recorder import EVERY
 from clearprop.training.snapshots import LOG, Given
 
 

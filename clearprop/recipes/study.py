@@ -13,7 +13,7 @@ from clearprop import glass
 from clearprop.errors import RunError
 from clearprop.glass.style import Drawing
 from clearprop.recipes.configuration import Configuration, Seed
-from clearprop.training.files import disk_errors, write_atomically
+from clearprop.training.storage.writing import disk_errors, write_atomically
 
 CONFIG, RESULTS, FIGURES = "config.json", "results.json", "figures"
 

@@ -13,10 +13,10 @@ from clearprop.training.events import (
 )
 from clearprop.training.fit import fit
 from clearprop.training.fit_config import FitConfig
-from clearprop.training.model_file import load, load_preprocessor, save
-from clearprop.training.recording import Record
-from clearprop.training.recordings import Recorded, RecordedArray, Recordings
+from clearprop.training.recording.recorder import Record
+from clearprop.training.recording.recordings import Recorded, RecordedArray, Recordings
 from clearprop.training.run import History, Run, RunRecord, read_run
+from clearprop.training.storage.model_file import load, load_preprocessor, save
 from clearprop.training.time_machine import TimeMachine
 from clearprop.training.train import DivergedError, open_run, train
 

@@ -13,7 +13,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.augmentation import Augment
 from clearprop.training.events import Event
 from clearprop.training.fit_config import FitConfig
-from clearprop.training.recording import Record
+from clearprop.training.recording.recorder import Record
 from clearprop.training.run import Run
 from clearprop.training.train import train
 from clearprop.training.training_data import Data, Development

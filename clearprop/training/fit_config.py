@@ -18,7 +18,7 @@ from clearprop.training.augmentation import Augment, Augmentation
 from clearprop.training.augmentation import find as find_augmentations
 from clearprop.training.events import Event
 from clearprop.training.model_inputs import ModelInputs
-from clearprop.training.recording import Record
+from clearprop.training.recording.recorder import Record
 from clearprop.training.snapshots import Given
 from clearprop.training.supervised import SupervisedLearning, skeleton
 from clearprop.training.training_data import Data, Development, TrainingData

@@ -21,7 +21,7 @@ from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
-from clearprop.training.recordings import Recordings, read_recordings
+from clearprop.training.recording.recordings import Recordings, read_recordings
 from clearprop.training.run_folder import (
     RECORDINGS,
     first_step,

@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import RunError
-from clearprop.training.checkpoint import Checkpoints
 from clearprop.training.events import Event, as_it_went, read_lines, to_line
-from clearprop.training.files import append, disk_errors, sync_folder, write_atomically
-from clearprop.training.lock import Lock
-from clearprop.training.recordings import Layout, RowFile
+from clearprop.training.recording.recordings import Layout, RowFile
+from clearprop.training.storage.checkpoint import Checkpoints
+from clearprop.training.storage.lock import Lock
+from clearprop.training.storage.writing import append, disk_errors, sync_folder, write_atomically
 
 CONFIG, EVENTS, LOSSES = "config.json", "events.jsonl", "losses.f32"
 CURVES, MODEL, CHECKPOINTS, LOCK = "curves.csv", "model.safetensors", "checkpoints", "lock"

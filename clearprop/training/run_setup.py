@@ -19,15 +19,15 @@ from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
 from clearprop.training.callback import Position
-from clearprop.training.checkpoint import check_architecture
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, compare
 from clearprop.training.initial_values import describe_initial_values
-from clearprop.training.observation import recordables
-from clearprop.training.recording import ARRAYS, Record, check_size
-from clearprop.training.recordings import Layout
+from clearprop.training.recording.observation import recordables
+from clearprop.training.recording.recorder import ARRAYS, Record, check_size
+from clearprop.training.recording.recordings import Layout
 from clearprop.training.run_folder import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
+from clearprop.training.storage.checkpoint import check_architecture
 from clearprop.training.training_data import TrainingData, gather
 
 

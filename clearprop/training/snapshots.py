@@ -16,8 +16,8 @@ from clearprop import tree
 from clearprop.errors import ConfigurationError
 from clearprop.training.algorithm import TrainState
 from clearprop.training.callback import Portion, Position
-from clearprop.training.checkpoint import SavedState
-from clearprop.training.files import refuse, shown_size
+from clearprop.training.storage.checkpoint import SavedState
+from clearprop.training.storage.writing import refuse, shown_size
 
 LOG = "log"
 Given = int | str | Iterable[int] | None

@@ -18,12 +18,12 @@ from clearprop.errors import ConfigurationError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Arrays, TrainState
 from clearprop.training.callback import Position
-from clearprop.training.checkpoint import SavedState, restore
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, differences
 from clearprop.training.run import Run
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.snapshots import SnapshotStore, check_kept
+from clearprop.training.storage.checkpoint import SavedState, restore
 
 OTHER_LOSSES = ("loss", "settings.label_smoothing", "data.")
 """Changes after which earlier measurements cannot be compared with later ones."""

@@ -17,16 +17,14 @@ from clearprop import backend, tree
 from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.callback import Position
-from clearprop.training.checkpoint import SavedState, StateFolder, load_arrays, restore, save_arrays
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.events import Checkpointed, EpochDone, Event, StepsDone, Stopped
 from clearprop.training.execution_plan import ExecutionPlan, of_config
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.interruption import Interruption
-from clearprop.training.model_file import save
 from clearprop.training.progress import Reporter
-from clearprop.training.recording import Recorder
-from clearprop.training.recordings import Recordings, joined, read_recordings
+from clearprop.training.recording.recorder import Recorder
+from clearprop.training.recording.recordings import Recordings, joined, read_recordings
 from clearprop.training.run import History, Run
 from clearprop.training.run_folder import (
     CONFIG,
@@ -47,6 +45,14 @@ from clearprop.training.snapshots import (
     SnapshotStore,
     Snapshotter,
 )
+from clearprop.training.storage.checkpoint import (
+    SavedState,
+    StateFolder,
+    load_arrays,
+    restore,
+    save_arrays,
+)
+from clearprop.training.storage.model_file import save
 from clearprop.training.time_machine import ForkPoint, TimeMachine
 from clearprop.training.trainer import Trainer
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clearprop.data.mnist import STEMS
-from clearprop.training.lock import Lock
+from clearprop.training.storage.lock import Lock
 from tests.cli.conftest import IRIS, Answer, Command, is_clear
 
 QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")

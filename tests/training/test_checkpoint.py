@@ -11,7 +11,7 @@ import pytest
 
 from clearprop.errors import CheckpointError, RunError
 from clearprop.training.callback import Position
-from clearprop.training.checkpoint import (
+from clearprop.training.storage.checkpoint import (
     Checkpoints,
     check_architecture,
     load_arrays,

@@ -20,7 +20,7 @@ from clearprop.training import (
     predict,
     read_run,
 )
-from clearprop.training.lock import Lock
+from clearprop.training.storage.lock import Lock
 
 
 def quiet(*args: Any, **kwargs: Any) -> Any:

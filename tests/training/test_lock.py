@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from clearprop.errors import RunError
-from clearprop.training.lock import Lock, read_holder
+from clearprop.training.storage.lock import Lock, read_holder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from clearprop.training.lock import Lock
+from clearprop.training.storage.lock import Lock
 Lock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

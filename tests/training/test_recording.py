@@ -17,7 +17,7 @@ from clearprop.errors import ConfigurationError, RunError
 from clearprop.models import GPT, LeNet5
 from clearprop.training import Record, Run, Stopped, fit, read_run
 from clearprop.training.fit_config import FitConfig
-from clearprop.training.recordings import joined
+from clearprop.training.recording.recordings import joined
 
 
 def perceptron() -> nn.Module:
@@ -175,7 +175,7 @@ def test_what_is_recorded_is_what_jax_computes() -> None:
 
 
 def test_fractions_of_zeros_and_of_what_is_not_finite() -> None:
-    from clearprop.training.observation import STATISTICS, _statistics
+    from clearprop.training.recording.observation import STATISTICS, _statistics
 
     x = jnp.array([0.0, 0.0, 2.0, jnp.nan])
     told = dict(zip(STATISTICS, _statistics(x, "relu"), strict=True))

@@ -190,7 +190,7 @@ def test_resume_where_there_is_no_run_begins_one(digits: data.Splits, tmp_path: 
 
 
 def test_a_folder_in_use_is_refused(digits: data.Splits, tmp_path: Path) -> None:
-    from clearprop.training.lock import Lock
+    from clearprop.training.storage.lock import Lock
 
     options: dict[str, Any] = {"epochs": 1, "folder": tmp_path / "run", "progress": False}
     fit(model(), digits, **options)

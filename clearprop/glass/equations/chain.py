@@ -191,7 +191,7 @@ def _forward(node: GlassNode, at: Index, names: _Names) -> Equation:
     name = f"{names.of(node)}{brackets(at)}"
     if node.operation in ("parameter", "input"):
         return Equation(name, (), value, f"a given {node.operation}")
-    written = formula(_application(node, names), at) if node.spec.spec.is_row else None
+    written = formula(_application(node, names), at) if node.spec.is_row else None
     if written is None:
         inputs = [names.of(x) for x in node.inputs if isinstance(x, GlassNode)]
         return Equation(name, (), value, f"{node.operation}({', '.join(inputs)})")

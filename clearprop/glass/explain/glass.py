@@ -23,7 +23,7 @@ from clearprop.glass.nodes.table import Table
 from clearprop.glass.nodes.values import Values
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
-from clearprop.training.files import write_atomically
+from clearprop.training.storage.writing import write_atomically
 from clearprop.training.training_data import Split, check_labels
 
 Array = jax.Array

@@ -15,7 +15,7 @@ from clearprop import (
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ModelError
 from clearprop.nn import Module
-from clearprop.training.checkpoint import check_architecture, load_arrays, save_arrays
+from clearprop.training.storage.checkpoint import check_architecture, load_arrays, save_arrays
 
 FORMAT = 1
 

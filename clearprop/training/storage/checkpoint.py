@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from clearprop import tree
 from clearprop.errors import CheckpointError
 from clearprop.training.callback import Position
-from clearprop.training.files import disk_errors, write_atomically
+from clearprop.training.storage.writing import disk_errors, write_atomically
 
 Tree = TypeVar("Tree")
 

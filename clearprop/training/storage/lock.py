@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clearprop.errors import RunError
-from clearprop.training.files import disk_errors
+from clearprop.training.storage.writing import disk_errors
 
 if sys.platform == "win32":
     import msvcrt

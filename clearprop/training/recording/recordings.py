@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.errors import RunError, unknown_name
-from clearprop.training.files import append, disk_errors, write_atomically
-from clearprop.training.observation import PARAMETER, STATISTICS, Recordable
+from clearprop.training.recording.observation import PARAMETER, STATISTICS, Recordable
+from clearprop.training.storage.writing import append, disk_errors, write_atomically
 
 INDEX, ROWS = "index.json", "rows.bin"
 
