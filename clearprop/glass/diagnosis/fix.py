@@ -51,13 +51,18 @@ def rate_of(facts: Facts) -> float | None:
     if highest > 0:
         # No epoch may end exactly at the top of a schedule: that is the round number next to it.
         round_number = float(f"{highest:.1g}")
-        return round_number if abs(round_number - highest) < 0.01 * highest else highest
+        return round_number if abs(round_number - highest) < 0.01 * highest else rounded(highest)
     return max(_rates(facts.config.get("optimizer") or {}), default=None)
+
+
+def rounded(rate: float) -> float:
+    """Return a learning rate with three digits, as a person would write it."""
+    return float(f"{rate:.3g}")
 
 
 def lower_rate(facts: Facts) -> float:
     """Return a tenth of a run's learning rate, or the optimizer's default where that is lower."""
-    rate = (rate_of(facts) or 0.01) / 10
+    rate = rounded((rate_of(facts) or 0.01) / 10)
     default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
     return min(rate, float(default)) if isinstance(default, int | float) else rate
 
@@ -155,4 +160,4 @@ def _text(value: object) -> str:
         return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, str) and not isinstance(value, Code):
         return f'"{value}"'
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

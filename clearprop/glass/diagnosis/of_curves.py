@@ -125,7 +125,7 @@ def rate_too_low(facts: Facts, history: History) -> Finding | None:
     if not ratio < HARDLY_WENT:
         return None
     rate, steps = fix.rate_of(facts), int(history.step[-1])
-    larger = min((rate or 0.001) * min(max(0.5 / max(ratio, 1e-6), 10), 1000), 1.0)
+    larger = fix.rounded(min((rate or 0.001) * min(max(0.5 / max(ratio, 1e-6), 10), 1000), 1.0))
     said = f" with a learning rate of {number(rate)}" if rate else ""
     return Finding(
         "",

@@ -238,3 +238,10 @@ def test_a_command_is_shown_where_it_changes_something(trained: Trained) -> None
         {},
     ):
         assert "# clearprop" not in fit_line(facts, **same)
+
+
+def test_a_fix_keeps_every_digit_of_what_was_given(trained: Trained) -> None:
+    config = {"name": "adam", "learning_rate": 0.00123456789, "beta2": 0.9999}
+    run = dataclasses.replace(trained(), config={**trained().config, "optimizer": config})
+    line = fit_line(facts_of_run(run), epochs=3)
+    assert "cp.optim.adam(learning_rate=0.00123456789, beta2=0.9999)" in line
