@@ -112,8 +112,8 @@ def evaluate(
     >>> import numpy as np
     >>> from clearprop import nn
     >>> model = nn.Linear(2, 3).init(0)
-    >>> judged = evaluate(model, (np.ones((4, 2), np.float32), np.array([0, 1, 2, 0])))
-    >>> judged.error in (0.5, 0.75), judged.confusion.sum()
+    >>> scored = evaluate(model, (np.ones((4, 2), np.float32), np.array([0, 1, 2, 0])))
+    >>> scored.error in (0.5, 0.75), scored.confusion.sum()
     (True, np.int64(4))
     """
     chosen, model_inputs = nn.find_loss(loss), ModelInputs(preprocessor)

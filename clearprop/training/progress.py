@@ -24,7 +24,7 @@ class Reporter:
     """Shows the events of a run.
 
     Args:
-        console: where to; standard error unless told otherwise.
+        console: where the lines are printed; standard error by default.
 
     >>> import io
     >>> text = io.StringIO()

@@ -102,12 +102,12 @@ class Machine(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         model: the trained model: the best weights where they were kept, else the last (averaged
             where the optimizer averages).
-        curves: the three curves.
+        history: the three curves.
         losses: mean loss of every step's batch, float32 (steps,).
         stopped: why the run ended: "finished", "early", "interrupted" or "non-finite".
         non_finite: where a loss or gradient stopped being finite, if one did.
@@ -171,7 +171,7 @@ class Run:
     def history_with(self, *forks: Run) -> dict[str, History]:
         """Return the curves of this run and of its forks, by what was changed in them.
 
-        Forks of the same change are told apart by numbers: "... (2)" is the second of them.
+        Forks with the same change get numbers: "... (2)" is the second of them.
         """
         found = {"as it was": self.history}
         seen = Counter[str]()
@@ -189,7 +189,7 @@ class Run:
         parts = [
             part
             for name, (old, new) in changes.items()
-            for part in _told(name.rpartition(".")[2], old, new)
+            for part in _changes(name.rpartition(".")[2], old, new)
         ]
         return f"{', '.join(parts) or 'nothing changed'} from step {self.first_step:,} on"
 
@@ -218,7 +218,7 @@ class RunRecord:
     Attributes:
         config: what was asked for.
         events: what happened.
-        curves: the three curves.
+        history: the three curves.
         losses: mean loss of every step's batch, float32 (steps,).
         recordings: what was recorded from inside; None where nothing was.
     """
@@ -252,13 +252,13 @@ def read_run(folder: Path | str) -> RunRecord:
     )
 
 
-def _told(name: str, old: Any, new: Any) -> list[str]:
+def _changes(name: str, old: Any, new: Any) -> list[str]:
     """Return what has changed of a value, of nested ones what differs inside.
 
-    >>> _told("learning_rate", {"name": "cosine", "final": 0.1}, {"name": "cosine", "final": 1.0})
+    >>> _changes("learning_rate", {"name": "cosine", "final": 0.1}, {"name": "cosine", "final": 1.0})
     ['final 1.0']
     """
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [key for key in new if old.get(key) != new[key]]
-        return [part for key in keys for part in _told(key, old.get(key), new[key])]
+        return [part for key in keys for part in _changes(key, old.get(key), new[key])]
     return [f"{name} {new}"]

@@ -103,7 +103,7 @@ class RunFolder:
         append(self._losses, losses.astype("<f4").tobytes(), self.path / LOSSES)
 
     def rewind_losses(self, steps: int) -> None:
-        """Forget all losses but those of so many steps: a resumed run makes the others again.
+        """Delete the losses of all later steps: a resumed run takes these steps again.
 
         Raises:
             RunError: there are fewer losses than steps, so that the file is damaged.
@@ -145,7 +145,7 @@ class RunFolder:
         write_atomically(self.path / name, content)
 
     def close(self) -> None:
-        """End the writing and give the folder free."""
+        """Close the files and release the lock."""
         self._events.close()
         self._losses.close()
         if self._rows is not None:
@@ -241,7 +241,7 @@ def _check_empty(path: Path) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Take away the files that a process had not finished when it was killed."""
+    """Delete the files that a killed process had not finished."""
     with disk_errors(path):
         for file in (*path.glob(".*.tmp"), *(path / CHECKPOINTS).glob(".*.tmp")):
             file.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ PICTURES = ("fashion-mnist", "mnist", "digits")
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Simulate a machine without picture sets and without a network; return its data folder."""
-    monkeypatch.setattr(mnist, "_places", lambda known: [tmp_path / known.name])
+    monkeypatch.setattr(mnist, "_places", lambda known, folder=None: [tmp_path / known.name])
 
     def unreachable(known: mnist.IdxSet) -> None:
         raise DataError(f"{known.name} {choice.NOT_FETCHED}", where=str(tmp_path))

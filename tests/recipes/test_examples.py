@@ -35,7 +35,7 @@ def test_one_neuron(capsys: pytest.CaptureFixture[str]) -> None:
     text = said("one_neuron", capsys)
     assert re.search(r"AND\n  a linear decision boundary separates the classes", text)
     assert re.search(r"XOR\n  no linear decision boundary separates the classes", text)
-    assert text.rstrip().endswith("the error 1.0")
+    assert text.rstrip().endswith("the error signal of the bias is 1.0")
 
 
 def test_every_example_has_its_test() -> None:

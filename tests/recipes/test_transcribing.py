@@ -183,7 +183,7 @@ def test_any_picture_of_that_size_can_be_described() -> None:
 
 def test_a_picture_of_another_size_is_refused() -> None:
     experiment, run = trained("caption")
-    with pytest.raises(ShapeError, match="not of the shape") as caught:
+    with pytest.raises(ShapeError, match="do not have the shape") as caught:
         caption.describe(
             run.model, experiment.splits.preprocessor, np.zeros((1, 12, 50, 1), np.uint8)
         )

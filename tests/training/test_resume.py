@@ -253,7 +253,7 @@ def test_a_full_disk_leaves_a_run_that_can_go_on(
 ) -> None:
     import errno
 
-    from clearprop.training import files
+    from clearprop.training.storage import writing
 
     options: dict[str, Any] = {"epochs": 3, "checkpoint_every": 10, "progress": False}
     fit(model(), digits, folder=tmp_path / "straight", **options)
@@ -266,7 +266,7 @@ def test_a_full_disk_leaves_a_run_that_can_go_on(
         replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "replace", full)
+        patch.setattr(writing.os, "replace", full)
         with pytest.raises(RunError, match="the disk is full"):
             fit(model(), digits, folder=tmp_path / "full", **options)
     fit(model(), digits, folder=tmp_path / "full", resume=True, **options)

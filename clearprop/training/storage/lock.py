@@ -63,7 +63,7 @@ class Lock:
             os.write(self._file, json.dumps(asdict(own)).encode())
 
     def release(self) -> None:
-        """Give the folder free."""
+        """Release the lock, so that another process can work in the folder."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
