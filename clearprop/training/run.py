@@ -253,9 +253,9 @@ def read_run(folder: Path | str) -> RunRecord:
 
 
 def _changes(name: str, old: Any, new: Any) -> list[str]:
-    """Return what has changed of a value, of nested ones what differs inside.
+    """Return the changed values in words; of nested values only those that differ.
 
-    >>> _changes("learning_rate", {"name": "cosine", "final": 0.1}, {"name": "cosine", "final": 1.0})
+    >>> _changes("rate", {"name": "cosine", "final": 0.1}, {"name": "cosine", "final": 1.0})
     ['final 1.0']
     """
     if isinstance(old, dict) and isinstance(new, dict):
