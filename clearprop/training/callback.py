@@ -26,7 +26,7 @@ class Position:
         development_error: after the last whole epoch.
         best_step: of the checkpoint with the lowest development error.
         best_error: that error.
-        begun_objective: the objectives of the steps taken of the current epoch, where a call trains
+        begun_objective: the loss of each step already taken in this epoch, where a call trains
             several epochs.
         begun_error: likewise, of the errors.
     """

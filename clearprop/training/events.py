@@ -1,6 +1,6 @@
 """The typed events of a run, each of which is one line of ``events.jsonl``.
 
-`fit` is a loop over them; the progress bar, the run folder and the studio are their readers.
+`fit` is a loop over them; the progress bar and the run folder read them.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StepsDone:
-    """One compiled call has ended.
+    """Some steps of one epoch have been taken.
 
     Attributes:
         step: training steps made so far.
-        epoch: to which they belong, from 1; the last of them where a call made several.
+        epoch: to which they belong, from 1.
         objective: mean loss over the steps of the call.
-        seconds: how long the call took.
+        seconds: how long they took; the steps of one compiled call share its time evenly.
         losses: mean loss of each step's batch, float32 (steps,); kept out of the line of
             ``events.jsonl``, as ``losses.f32`` has them.
     """

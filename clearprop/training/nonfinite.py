@@ -66,7 +66,7 @@ def first_forward(last: N, broken_sources: Callable[[N], list[N]]) -> N:
 def first_backward(
     backward: Iterable[N], arrived: Callable[[N], bool], passed: Callable[[N], bool]
 ) -> N | None:
-    """Return the first operation that gets finite error signals and passes on others.
+    """Return the first operation that gets finite error signals and passes on one that is not.
 
     Args:
         backward: the operations in the order of the backward pass.
@@ -148,6 +148,9 @@ class _Forward:
         bad = _broken(first.inputs)
         if first.loop and bad is not None:  # no operation computed it: it came out of the loop
             return Origin(first.loop, "forward", f"a loop gave {_sort(bad)}")
+        if bad is not None and (earlier := self.first_broken()) is not None:
+            # A plain JAX function stands between, which nobody sees: the first of all is to blame.
+            first = self._operations[earlier]
         return Origin(first.layer, "forward", f"{first.name} gave {_sort(_broken(first.output))}")
 
     def first_broken(self) -> int | None:

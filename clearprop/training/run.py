@@ -111,7 +111,7 @@ class Run:
         losses: mean loss of every step's batch, float32 (steps,).
         stopped: why the run ended: "finished", "early", "interrupted" or "non-finite".
         non_finite: where a loss or gradient stopped being finite, if one did.
-        config: what was asked for.
+        config: what the run was asked for when it began.
         preprocessor: turns raw inputs into the model's; None where plain arrays were given.
         folder: where the run was written; None where it was not.
         recordings: what was recorded from inside; None where nothing was.
@@ -216,7 +216,7 @@ class RunRecord:
     """What a run folder contains, without its weights; the run may still go on, or was killed.
 
     Attributes:
-        config: what was asked for.
+        config: what the run was asked for when it began.
         events: what happened.
         history: the three curves.
         losses: mean loss of every step's batch, float32 (steps,).

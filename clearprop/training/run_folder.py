@@ -5,9 +5,10 @@ events.jsonl         one event a line, appended while the run goes (`events`)
 losses.f32           the mean loss of every step's batch, raw little-endian float32; of a fork
                      from the step on at which it left its parent
 recordings/          what was recorded from inside: index.json says what a row of rows.bin holds
+frozen.safetensors   the parameters that are not trained, where some are not
 snapshots/           the whole state at the steps that were asked for
 checkpoints/         the whole state at a few steps, to resume from
-curves.csv           the three curves, one row a pass
+curves.csv           the three curves, one row for each epoch
 model.safetensors    the trained model, with its architecture
 lock                 locked while somebody writes, and says who
 """

@@ -60,10 +60,11 @@ class RunSetup:
         Raises:
             ClearpropError: what `fit` says of it.
         """
-        loss = config.resolved_loss
+        # Unknown names are reported before the data is read.
+        _ = config.resolved_loss
         config.check_numbers()
-        _ = config.resolved_optimizer  # an unknown one is said before the data is read
-        data = gather(config.data, config.dev, loss, config.seed)
+        _ = config.resolved_optimizer
+        data = gather(config.data, config.dev, config.seed)
         config = config.for_data(data)
         model = config.model
         model = model if nn.is_initialized(model) else model.init(config.seed)

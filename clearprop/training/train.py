@@ -279,7 +279,7 @@ def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
 
 
 def _read_frozen(folder: Path) -> Arrays:
-    """Return the parameters of a run that are not trained; none where it was begun without."""
+    """Return the frozen parameters of a run; an empty dict if the run trains all of them."""
     file = folder / FROZEN
     arrays = load_arrays(file)[0] if file.is_file() else {}
     return {path: jnp.asarray(x) for path, x in arrays.items()}

@@ -28,7 +28,7 @@ from clearprop.training.run_setup import RunSetup
 
 CHECKPOINT_SECONDS = 10.0
 CHECKPOINT_FRACTION = 0.02
-"""A checkpoint is due when writing it takes at most this fraction of the time since the last."""
+"""Writing checkpoints may take at most this fraction of the training time."""
 
 Numbers = NDArray[np.float32]
 
@@ -88,7 +88,7 @@ class Trainer:
     def __iter__(self) -> Iterator[events.Event]:
         """Train; yields the events as they happen.
 
-        A reader may stop reading at any event: the state is whole after every one.
+        A reader that stops reading ends the run; it continues from its last checkpoint.
 
         Raises:
             RunError: a checkpoint cannot be written.
@@ -329,7 +329,7 @@ class Trainer:
         if made < count:
             start = portion.start + made * portion.size
             rows = np.asarray(portion.order)[start : start + portion.size]
-            batch = Batch(*(np.asarray(part)[rows] for part in portion.data))
+            batch = jax.tree.map(lambda part: np.asarray(part)[rows], portion.data)
             state, frozen, batch, key = jax.device_put(
                 (self.state, compiled.frozen, batch, compiled.key), compiled.first_device
             )

@@ -62,7 +62,7 @@ class Split:
         return batch
 
     def fingerprint(self) -> int:
-        """Return a number that differs for other examples."""
+        """Return a checksum of the targets and of the first inputs, up to `FINGERPRINT_BYTES`."""
         number = zlib.crc32(np.ascontiguousarray(self.targets).tobytes(), len(self))
         if not isinstance(self.inputs, Mapping):
             return _fingerprint(self.inputs, number)
@@ -111,14 +111,13 @@ class TrainingData:
         }
 
 
-def gather(data: Data, dev: Development, loss: Loss, seed: int) -> TrainingData:
+def gather(data: Data, dev: Development, seed: int) -> TrainingData:
     """Return the examples of a run.
 
     Args:
         data: ``Splits`` bring their development part; of a ``Dataset`` a tenth is held out unless
             ``dev`` says otherwise; ``(inputs, targets)`` are taken as they stand.
         dev: the development set, or the fraction to hold out; 0 holds none out.
-        loss: says how targets are read.
         seed: decides which examples are held out.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A value that is not finite callbacks a run at the very step, with the last finite weights."""
+"""A value that is not finite stops a run at the very step, with the last finite weights."""
 
 from __future__ import annotations
 
@@ -102,6 +102,28 @@ def test_a_gradient_alone_is_noticed() -> None:
     assert "square" in broken.cause or "sqrt" in broken.cause
     for path, w in nn.parameters(caught.value.run.model).items():
         assert np.array_equal(w, nn.parameters(model)[path])
+
+
+class LogarithmByName(nn.Module):
+    output: nn.Linear
+
+    def __init__(self) -> None:
+        self.output = nn.Linear(3, 2)
+
+    def __call__(self, x: Any) -> Any:
+        return self.output(ops.log(x["a"]) + x["b"])
+
+
+@pytest.mark.parametrize("steps_per_call", [None, 3])
+def test_inputs_by_name_are_searched_too(steps_per_call: int | None) -> None:
+    x, y = positive()
+    x[17] = -1.0
+    inputs, model = {"a": x, "b": np.ones_like(x)}, LogarithmByName().init(0)
+    with pytest.raises(DivergedError) as caught:
+        fit(model, (inputs, y), batch_size=4, steps_per_call=steps_per_call, progress=False)
+    broken = caught.value.run.non_finite
+    assert broken is not None
+    assert broken.cause == "going forward, log gave NaN"
 
 
 def test_a_step_too_far_is_the_optimizers() -> None:

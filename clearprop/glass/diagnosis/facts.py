@@ -336,19 +336,19 @@ def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
             given=kind_of(data),
             expected="the Splits or the Dataset of the run, or (inputs, targets)",
         )
-    loss, seed = facts.loss or nn.find_loss("squared_error"), facts.settings.get("seed", 0)
+    seed = facts.settings.get("seed", 0)
     ours, preprocessor = None, facts.preprocessor
     if isinstance(data, Dataset) and (data.preprocessor or preprocessor):
         if data.preprocessor is None:
             # The data set as the run has split it, unless the run was trained on another one.
             with contextlib.suppress(ClearpropError):
-                ours = gather(data, dev, loss, seed)
+                ours = gather(data, dev, seed)
         if ours is None or replace(facts, part=ours.train).train is None:
             ready = data if preprocessor is None else data.preprocessed(preprocessor)
             part = Split(ready.name, ready.inputs, ready.targets, ready)
             ours = TrainingData(part, None, ready.preprocessor, ready.class_names)
     else:
-        ours = gather(data, dev, loss, seed)
+        ours = gather(data, dev, seed)
     given = data.train if isinstance(data, Splits) else data
     return replace(
         facts,

@@ -171,6 +171,8 @@ def _zero(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
 def _tiny(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
     at_output = max(_at_output(node), 1e-300)
     inside = [hop for hop in hops if hop.node.layer != "loss"]
+    # The way from E to the output changes the norm by at_output, and the way from there to the node
+    # by size / at_output: the smaller of these two factors is to blame.
     if inside and size / at_output < at_output:
         return _dominant(inside, "shrinks", lambda hop: -_log_of_factor(hop))
     loss = [hop for hop in hops if hop.node.layer == "loss"]
@@ -182,7 +184,7 @@ def _tiny(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, st
 
 
 def _huge(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None, str]:
-    at_output = _at_output(node)
+    at_output = max(_at_output(node), 1e-300)
     inside = [hop for hop in hops if hop.node.layer != "loss"]
     if inside and size / at_output > at_output:
         return _dominant(inside, "grows", _log_of_factor)
