@@ -38,7 +38,7 @@ class LanguageModel(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, V)."""
         read, _ = self.recurrent(self.dropout(self.embedding(x.long())))
-        return self.output(self.dropout(read))  # type: ignore[no-any-return]
+        return self.output(self.dropout(read))
 
 
 class GPT(nn.Module):
@@ -75,7 +75,7 @@ class GPT(nn.Module):
         mask = nn.Transformer.generate_square_subsequent_mask(length)
         for block in self.blocks:
             hidden = block(hidden, src_mask=mask, is_causal=True)
-        return self.norm(hidden) @ self.embedding.weight.T  # type: ignore[no-any-return]
+        return self.norm(hidden) @ self.embedding.weight.T
 
 
 class BothWays(nn.Module):
@@ -115,7 +115,7 @@ class Tagger(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, K)."""
         read = self.reader(self.dropout(self.embedding(x.long())), x != 0)
-        return self.output(self.dropout(read))  # type: ignore[no-any-return]
+        return self.output(self.dropout(read))
 
 
 class WordClassifier(nn.Module):
@@ -147,7 +147,7 @@ class WordClassifier(nn.Module):
             turned = embedded.transpose(1, 2)
             seen = [torch.relu(window(turned)).transpose(1, 2) for window in self.windows]
             read = largest(torch.cat(seen, 2), mask)
-        return self.output(self.dropout(read))  # type: ignore[no-any-return]
+        return self.output(self.dropout(read))
 
 
 def largest(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -182,7 +182,7 @@ class Forecaster(nn.Module):
         read = self.reader(x)
         if isinstance(read, tuple):
             read = read[0][:, -1]
-        return x[:, -1, :1] + self.output(read)  # type: ignore[no-any-return]
+        return x[:, -1, :1] + self.output(read)
 
 
 class MemoryNetwork(nn.Module):

@@ -42,7 +42,7 @@ def train(experiment: Experiment, network: torch.nn.Module, cores: int) -> None:
                 group["lr"] = float(rate(np.int32(step))) if callable(rate) else rate
             optimizer.zero_grad()
             loss = objective(experiment.loss, network(take(x, rows)), y[rows])
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             if longest is not None:
                 torch.nn.utils.clip_grad_norm_(network.parameters(), longest)
             optimizer.step()

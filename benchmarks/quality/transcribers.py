@@ -82,7 +82,7 @@ class AttentiveDecoder(nn.Module):
 
     def logits(self, written: torch.Tensor) -> torch.Tensor:
         """Return the scores of the next token."""
-        return self.output(self.dropout(torch.tanh(self.combined(written))))  # type: ignore[no-any-return]
+        return self.output(self.dropout(torch.tanh(self.combined(written))))
 
 
 class Seq2Seq(nn.Module):
@@ -107,7 +107,7 @@ class Seq2Seq(nn.Module):
 
     def forward(self, x: Inputs) -> torch.Tensor:
         """Return logits (B, T, K)."""
-        return self.decoder(x["target"].long(), self.encode(x))  # type: ignore[no-any-return]
+        return self.decoder(x["target"].long(), self.encode(x))
 
     def encode(self, x: Inputs) -> Writing:
         """Return the decoder's state before the first token."""
@@ -150,7 +150,7 @@ class Captioner(nn.Module):
 
     def forward(self, x: Inputs) -> torch.Tensor:
         """Return logits (B, T, K)."""
-        return self.decoder(x["words"].long(), self.encode(x))  # type: ignore[no-any-return]
+        return self.decoder(x["words"].long(), self.encode(x))
 
     def encode(self, x: Inputs) -> Writing:
         """Return the decoder's state before the first word."""

@@ -16,7 +16,7 @@ from benchmarks.turns import Passed
 WITHOUT_END = 1_000_000_000
 
 
-class Reader(keras.callbacks.Callback):  # type: ignore[misc]
+class Reader(keras.callbacks.Callback):
     """Tells of every pass."""
 
     def __init__(self, passed: Passed) -> None:

@@ -77,7 +77,7 @@ class LastStep(nn.Module):
         self.output = nn.Linear(units, classes)
 
     def __call__(self, x: Array) -> Array:
-        return self.output(self.lstm(x)[:, -1])  # type: ignore[no-any-return]
+        return self.output(self.lstm(x)[:, -1])
 
 
 def _is_left(path: str, configuration: Configuration) -> bool:

@@ -51,7 +51,7 @@ def _train(
         x = x.permute(0, 3, 1, 2)
         layout = torch.channels_last if tuned else torch.contiguous_format
         x = x.contiguous(memory_format=layout)
-        model = model.to(memory_format=layout)  # type: ignore[call-overload]
+        model = model.to(memory_format=layout)
     optimizer = _optimizer(configuration.optimizer, model, configuration.learning_rate, tuned)
     criterion = nn.CrossEntropyLoss()
     # Of a text every place counts alike.
@@ -64,7 +64,7 @@ def _train(
         for rows in torch.split(torch.randperm(len(x)), configuration.batch_size):
             optimizer.zero_grad()
             loss = loss_of(x[rows], y[rows])
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.detach()
         passed(total.item() / configuration.steps_per_pass)
@@ -133,7 +133,7 @@ class LastStep(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, classes) of sequences (B, T, features)."""
-        return self.output(self.lstm(x)[0][:, -1])  # type: ignore[no-any-return]
+        return self.output(self.lstm(x)[0][:, -1])
 
 
 def _set_weights(model: nn.Module, weights: Weights) -> None:

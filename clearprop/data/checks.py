@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop import bounds
 from clearprop.data.sources import Inputs, Named
-from clearprop.errors import ClearpropError, ConfigurationError, DataError
+from clearprop.errors import ClearpropError, DataError
 
 
 @contextmanager
@@ -92,13 +93,11 @@ def check_at_least_one(where: str | None = None, **sizes: int | None) -> None:
         sizes: the sizes by the names of their options; None is not checked.
 
     Raises:
-        ConfigurationError: a size is below 1, or a truth value.
+        ConfigurationError: a size is not a whole number of 1 or above.
     """
     for name, size in sizes.items():
-        if size is not None and (isinstance(size, bool) or size < 1):
-            raise ConfigurationError(
-                f"{name} must be at least 1", where=where, given=f"{name}={size}"
-            )
+        if size is not None:
+            bounds.whole(size, name, where=where)
 
 
 def check_classes(names: Sequence[str], where: str | None) -> None:

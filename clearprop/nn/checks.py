@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from numbers import Integral
 
 import jax.numpy as jnp
 
-from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop import bounds
+from clearprop.errors import ShapeError, unknown_name
 from clearprop.nn.fields import Array
 
 
@@ -21,10 +21,7 @@ def positive_sizes(layer: str, **sizes: object) -> None:
     """
     for name, given in sizes.items():
         for size in given if isinstance(given, tuple) else (given,):
-            if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
-                raise ConfigurationError(
-                    f"{name} must be a positive whole number", where=layer, given=repr(given)
-                )
+            bounds.whole(size, name, where=layer)
 
 
 def one_of(layer: str | None, known: Collection[str], **choices: str) -> None:
@@ -49,10 +46,7 @@ def probability(layer: str, **rates: float) -> None:
     >>> probability("Dropout", rate=0.5)
     """
     for name, rate in rates.items():
-        if not 0 <= rate < 1:
-            raise ConfigurationError(
-                f"{name} must be at least 0 and below 1", where=layer, given=repr(rate)
-            )
+        bounds.decay(rate, name, layer)
 
 
 def last_axis(x: Array, size: int, fix: str | None = None) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from clearprop import ops
-from clearprop.errors import ConfigurationError
+from clearprop import bounds, ops
 from clearprop.nn.activation import Activation
 from clearprop.nn.checks import one_of, positive_sizes, sequences
 from clearprop.nn.fields import Array, parameter, static
@@ -172,10 +171,7 @@ class MemoryBlock(Module):
     ) -> None:
         positive_sizes("MemoryBlock", features=features)
         for name, size in (("look_back", look_back), ("look_ahead", look_ahead)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-                raise ConfigurationError(
-                    f"{name} is a number of steps, 0 for none", where="MemoryBlock", given=str(size)
-                )
+            bounds.whole(size, name, least=0, where="MemoryBlock")
         one_of("MemoryBlock", ("vector", "scalar"), memory=memory)
         count = look_back + 1 + look_ahead
         width = features if memory == "vector" else 1

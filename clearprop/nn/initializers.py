@@ -12,6 +12,7 @@ import math
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from clearprop import bounds
 from clearprop.errors import ConfigurationError
 from clearprop.nn import draws
 from clearprop.nn.fields import Array, Initializer, Shape
@@ -50,13 +51,13 @@ def constant(value: float) -> Initializer:
 
 def uniform(limit: float = 0.05) -> Initializer:
     """U(-limit, limit): mean 0, variance limit^2 / 3."""
-    _positive("limit", limit)
+    bounds.positive(limit, "limit")
     return functools.partial(draws.uniform, low=-limit, high=limit)
 
 
 def normal(deviation: float = 0.01) -> Initializer:
     """N(0, deviation^2)."""
-    _positive("deviation", deviation)
+    bounds.positive(deviation, "deviation")
     return functools.partial(draws.normal, deviation=deviation)
 
 
@@ -65,7 +66,7 @@ def truncated_normal(deviation: float = 0.02) -> Initializer:
 
     The truncated distribution has 0.88 of the deviation s, so s is the deviation divided by 0.88.
     """
-    _positive("deviation", deviation)
+    bounds.positive(deviation, "deviation")
     return functools.partial(draws.truncated_normal, bound=2.0, deviation=deviation / TRUNCATED)
 
 
@@ -111,8 +112,3 @@ def orthogonal(key: Array, shape: Shape, dtype: DTypeLike = jnp.float32) -> Arra
     if len(shape) < 2:
         raise ConfigurationError("orthogonal needs at least two axes", given=f"shape {shape}")
     return draws.orthogonal(key, shape, dtype)
-
-
-def _positive(name: str, value: float) -> None:
-    if not value > 0 or not math.isfinite(value):
-        raise ConfigurationError(f"{name} must be a positive number", given=str(value))

@@ -12,7 +12,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from numpy.typing import ArrayLike, NDArray
 
-from clearprop import ops
+from clearprop import bounds, ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError
 from clearprop.nn import draws
@@ -161,10 +161,8 @@ class Lateral(Module):
             raise ConfigurationError(
                 "lateral connections need at least two units", where="Lateral", given="1"
             )
-        if tolerance is not None and not tolerance > 0:
-            raise ConfigurationError(
-                "tolerance must be a positive number", where="Lateral", given=repr(tolerance)
-            )
+        if tolerance is not None:
+            bounds.positive(tolerance, "tolerance", where="Lateral")
         self.forward = Linear(in_features, units)
         self.between = PartiallyConnected(
             ~np.eye(units, dtype=bool), bias=False, weight_init=lateral_init

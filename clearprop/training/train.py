@@ -180,7 +180,7 @@ class _Started:
         config, folder = setup.config, self.folder
         saved = _latest(folder) if folder is not None and self.resumed else None
         key = jax.random.fold_in(backend.key(config.seed), TRAINING)
-        self.frozen = self._frozen(setup)
+        self.frozen = self._frozen(setup, begun=saved is not None)
         mesh = backend.mesh(self.plan.devices)
         compiled = CompiledSteps(setup.algorithm, self.plan, mesh, self.frozen, key)
         trainer = Trainer(setup, compiled, folder, interrupted)
@@ -197,10 +197,16 @@ class _Started:
         self._add_callbacks(setup, trainer)
         return trainer
 
-    def _frozen(self, setup: RunSetup) -> Arrays:
+    def _frozen(self, setup: RunSetup, begun: bool) -> Arrays:
         if self.folder is None or not setup.frozen:
             return setup.frozen
         written = _read_frozen(self.folder.path) if self.resumed else {}
+        if begun and not written:
+            raise CheckpointError(
+                "the parameters of this run that are not trained are missing",
+                where=str(self.folder.path / FROZEN),
+                fix="put the file back, or start a new run in another folder",
+            )
         if not written:
             save_arrays(self.folder.path / FROZEN, setup.frozen, {})
         return written or setup.frozen

@@ -38,5 +38,5 @@ def test_no_original_is_in_two_parts_and_all_is_the_same_again():
         "<bos>",
         "<eos>",
     )
-    with pytest.raises(ConfigurationError, match="limit=0"):
+    with pytest.raises(ConfigurationError, match="limit is out of range"):
         load_captions(limit=0)

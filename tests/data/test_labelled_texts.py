@@ -64,7 +64,7 @@ def test_what_cannot_be_learned_from(folder, tmp_path):
     (tmp_path / "one" / "label" / "a.txt").write_text("word")
     with pytest.raises(DataError, match="only one class"):
         data.load(tmp_path / "one")
-    with pytest.raises(ConfigurationError, match="sequence_length=0"):
+    with pytest.raises(ConfigurationError, match="sequence_length is out of range"):
         data.load(folder, sequence_length=0)
 
 

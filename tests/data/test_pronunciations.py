@@ -84,7 +84,7 @@ def test_a_damaged_line(file, line):
 
 
 def test_wrong_options_and_no_package(monkeypatch):
-    with pytest.raises(ConfigurationError, match="limit=0"):
+    with pytest.raises(ConfigurationError, match="limit is out of range"):
         data.load("cmudict", limit=0)
     with pytest.raises(ConfigurationError, match="one of all, first"):
         data.load("cmudict", pronunciations="last")

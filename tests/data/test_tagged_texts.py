@@ -47,7 +47,7 @@ def test_one_tag_only_and_wrong_options(tmp_path):
     with pytest.raises(DataError, match="only one class"):
         data.load(path)
     path.write_text("a X\nb Y\n")
-    with pytest.raises(ConfigurationError, match="sequence_length=0"):
+    with pytest.raises(ConfigurationError, match="sequence_length is out of range"):
         data.load(path, sequence_length=0)
     with pytest.raises(ConfigurationError, match="tags=False"):
         data.load(path, tags=False)

@@ -73,7 +73,7 @@ def test_one_character_only_and_bad_bytes_and_length(tmp_path):
     path.write_text("a" * 100)
     with pytest.raises(DataError, match="only one class"):
         data.load(path)
-    with pytest.raises(ConfigurationError, match="sequence_length=0"):
+    with pytest.raises(ConfigurationError, match="sequence_length is out of range"):
         data.load(path, sequence_length=0)
     path.write_bytes(b"abc\xff")
     with pytest.raises(DataError, match="0xff at position 3"):
@@ -87,7 +87,7 @@ def test_windows_that_overlap_are_not_shared_between_the_parts(file):
     parts = text.split(dev=0.2, test=0.1)
     last, first = len(parts.train) - 1, len(text) - len(parts.test) - len(parts.dev)
     assert 5 * last + 16 <= 5 * (first - text.gap)
-    with pytest.raises(ConfigurationError, match="stride=0"):
+    with pytest.raises(ConfigurationError, match="stride is out of range"):
         data.load(file, stride=0)
 
 

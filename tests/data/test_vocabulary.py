@@ -70,7 +70,11 @@ def test_rows_are_filled_up_and_cut():
         (lambda: Vocabulary(("a",), "words"), ConfigurationError, "did you mean 'word'"),
         (lambda: Vocabulary.from_texts([" "]), DataError, "texts without a token"),
         (lambda: Vocabulary.from_texts(["a"], minimum=2), DataError, "fewer than 2 times"),
-        (lambda: Vocabulary.from_texts(["a"], limit=0), ConfigurationError, "limit=0"),
+        (
+            lambda: Vocabulary.from_texts(["a"], limit=0),
+            ConfigurationError,
+            "limit is out of range",
+        ),
     ],
 )
 def test_what_is_no_vocabulary(make, kind, message):

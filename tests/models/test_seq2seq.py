@@ -159,7 +159,7 @@ def test_beams_find_what_is_at_least_as_likely() -> None:
 
 @pytest.mark.parametrize("numbers", [{"length": 0}, {"length": 3, "beams": 0}])
 def test_nothing_is_written_in_no_steps_or_beams(numbers: dict[str, int]) -> None:
-    with pytest.raises(ConfigurationError, match="must be a positive whole number"):
+    with pytest.raises(ConfigurationError, match="is out of range"):
         transcribe(small(), np.ones((1, 3), np.int32), **numbers)
 
 

@@ -91,9 +91,9 @@ def test_lengths_zero_and_one(kind: str) -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="steps must be a positive"):
+    with pytest.raises(ConfigurationError, match="steps is out of range"):
         nn.Delay(0)
-    with pytest.raises(ConfigurationError, match="number of steps"):
+    with pytest.raises(ConfigurationError, match="look_back is out of range"):
         nn.MemoryBlock(4, look_back=-1)
     with pytest.raises(ConfigurationError, match="unknown memory"):
         nn.MemoryBlock(4, look_back=1, memory="tensor")

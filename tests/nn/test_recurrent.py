@@ -278,15 +278,15 @@ def test_a_cell_in_a_loop_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (lambda: nn.LSTM(0, 4), "input_size must be a positive"),
-        (lambda: nn.LSTM(2, 4, layers=0), "layers must be a positive"),
-        (lambda: nn.LSTM(2, 4, truncate=0), "truncate must be a positive"),
+        (lambda: nn.LSTM(0, 4), "input_size is out of range"),
+        (lambda: nn.LSTM(2, 4, layers=0), "layers is out of range"),
+        (lambda: nn.LSTM(2, 4, truncate=0), "truncate is out of range"),
         (lambda: nn.LSTM(2, 4, dropout=0.5), "dropout acts between layers"),
         (lambda: nn.LSTM(2, 4, merge="mean"), "unknown merge"),
         (lambda: nn.LSTM(2, 4, start="random"), "unknown start"),
         (lambda: nn.GRU(2, 4, reset="never"), "unknown reset"),
         (lambda: nn.RNN(2, 4, nonlinearity="gelu"), "unknown nonlinearity"),
-        (lambda: nn.HigherOrderRNN(2, 4, order=0), "order must be a positive"),
+        (lambda: nn.HigherOrderRNN(2, 4, order=0), "order is out of range"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: Any, told: str) -> None:

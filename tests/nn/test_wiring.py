@@ -98,8 +98,8 @@ def test_the_wiring_survives_a_file(tmp_path: Path) -> None:
         (lambda: blocks(4, 2, 3), "every group needs"),
         (lambda: scattered(4, 2, 5), "more connections than there are inputs"),
         (lambda: Lateral(4, 1), "at least two units"),
-        (lambda: Lateral(4, 2, rounds=0), "rounds must be"),
-        (lambda: Lateral(4, 2, tolerance=0.0), "tolerance must be"),
+        (lambda: Lateral(4, 2, rounds=0), "rounds is out of range"),
+        (lambda: Lateral(4, 2, tolerance=0.0), "tolerance is out of range"),
     ],
 )
 def test_what_cannot_be_wired(make: object, words: str) -> None:

@@ -146,6 +146,16 @@ def test_the_frozen_weights_are_those_of_the_beginning(digits: data.Splits, tmp_
     assert not np.array_equal(one["layers.5.weight"], other["layers.5.weight"])
 
 
+def test_a_run_without_its_frozen_weights_is_not_resumed(
+    digits: data.Splits, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"freeze": ["layers.1"], "folder": tmp_path / "run"}
+    fit(model().init(7), digits, epochs=1, progress=False, **options)
+    (tmp_path / "run" / "frozen.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="not trained are missing"):
+        fit(model().init(8), digits, epochs=2, resume=True, progress=False, **options)
+
+
 def test_a_damaged_last_checkpoint_costs_only_its_steps(
     digits: data.Splits, tmp_path: Path
 ) -> None:
