@@ -2,17 +2,20 @@
 # has changed. PYTHON=... chooses the interpreter of a new .venv.
 
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
+INSTALL := -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
+PIP := $(BIN)/python $(INSTALL)
 REQUIREMENTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-all lint types floors docs pytest peers bench format clean
+.PHONY: help demo test test-all lint types floors docs pytest peers test-peers bench format clean
 
 help:
 	@echo 'make demo      install into $(VENV), train LeNet-5 on real images and write its report'
 	@echo 'make test      lint, types, floors, docs and tests: what a change must pass'
 	@echo 'make test-all  the same with the slow tests and many more drawn examples'
-	@echo 'make peers     add PyTorch (CPU), so that the tests compare with it'
+	@echo 'make peers     install PyTorch (CPU) into $(PEERS), on the newest Python that it has a build for'
+	@echo 'make test-peers  there: the tests that compare with PyTorch, and those of gradients and training'
 	@echo 'make bench     time a training step against PyTorch, Flax, Keras and scikit-learn'
 	@echo 'make docs      build the documentation into site/'
 	@echo 'make format    rewrite the sources in the one style'
@@ -43,38 +46,50 @@ docs: $(VENV)/.installed-test
 # Nearly half of the tests' time would go into XLA's optimizer, for programs that run once. What
 # depends on it, above all whether two ways to a result agree in every bit, is marked "optimized" and
 # compiled as a user's programs are; `make test-all` compiles everything so. The flags are those of
-# the pinned jaxlib.
-PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
-QUICKLY := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
+# the pinned versions of jaxlib; XLA ends a process that is given a flag it does not know.
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+PYTEST := $(BIN)/pytest $(PARALLEL)
+QUICKLY := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_opt_preset=fast_compile \
 	--xla_cpu_parallel_codegen_split_count=1"
 
 pytest: $(VENV)/.installed-test
 	$(QUICKLY) $(PYTEST) -m "not slow and not optimized"
 	$(PYTEST) -m "not slow and optimized"
 
-peers: $(VENV)/.installed-peers
+peers: $(PEERS)/.installed-test
 
-bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks
+# The files that name PyTorch, wherever they are, and the floors that all others stand on.
+test-peers: $(PEERS)/.installed-test
+	$(QUICKLY) $(PEERS)/bin/pytest $(PARALLEL) -m "not slow and not optimized" \
+	    $$(grep --recursive --files-with-matches --include='*.py' '"torch"' tests) tests/autodiff tests/training
+
+bench: $(VENV)/.installed-bench $(PEERS)/.installed-test
+	$(BIN)/python -m benchmarks --python torch=$(PEERS)/bin/python
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The probe asks for ensurepip too: Debian's python3 has no pip for a venv without python3-venv.
+# The newest Python first, also where pyenv keeps it. A shim of pyenv that has no Python behind it fails
+# the probe, and so does Debian's python3 without python3-venv: it has no ensurepip.
+VERSIONS := 3.13 3.12 3.11
+PYENV = $(shell pyenv root 2>/dev/null || echo $${PYENV_ROOT:-$$HOME/.pyenv})
+PYTHONS = $(or $(PYTHON),$(foreach version,$(VERSIONS),python$(version) $(wildcard $(PYENV)/versions/$(version).*/bin/python3)) python3 python)
+PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
 $(VENV)/pyvenv.cfg:
-	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
-	    if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	        echo "making $(VENV) with $$($$python --version)"; \
+	@for python in $(PYTHONS); do \
+	    if $$python -c '$(PROBE)' 2>/dev/null; then \
+	        echo "making $(VENV) with $$($$python --version), $$(command -v $$python)"; \
 	        exec $$python -m venv $(VENV); \
 	    fi; \
 	done; \
 	echo 'clearprop needs Python 3.11 or newer with its venv module (Debian: apt install python3-venv).' >&2; \
-	echo 'If it stands elsewhere: make PYTHON=/path/to/python3 ...' >&2; \
+	echo 'If it is in another place: make PYTHON=/path/to/python3 ...' >&2; \
 	exit 1
 
 $(VENV)/.installed: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
@@ -89,13 +104,25 @@ $(VENV)/.installed-test: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
 
 # constraints.txt holds PyTorch to its CPU build on Linux, which the package index does not carry:
 # the plain package brings gigabytes of CUDA that nothing here uses. PIP_EXTRA_INDEX_URL or
-# PIP_FIND_LINKS tell pip where PyTorch keeps its CPU builds.
-$(VENV)/.installed-peers: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
-	@echo 'installing PyTorch (CPU)'
-	@$(PIP) torch || { echo 'no CPU build of PyTorch found: set PIP_EXTRA_INDEX_URL to where PyTorch keeps them' >&2; exit 1; }
+# PIP_FIND_LINKS tell pip where PyTorch keeps its CPU builds. A build may exist for some Pythons only,
+# so PyTorch has an environment of its own.
+$(PEERS)/pyvenv.cfg:
+	@for python in $(PYTHONS); do \
+	    $$python -c '$(PROBE)' 2>/dev/null || continue; \
+	    $$python -m venv --clear $(PEERS) || continue; \
+	    echo "looking for PyTorch (CPU) for $$($$python --version), $$(command -v $$python)"; \
+	    if $(PEERS)/bin/python $(INSTALL) torch 2>/dev/null; then exit 0; fi; \
+	done; \
+	rm -rf $(PEERS); \
+	echo 'no CPU build of PyTorch found: set PIP_EXTRA_INDEX_URL to where PyTorch keeps them' >&2; \
+	exit 1
+
+$(PEERS)/.installed-test: $(REQUIREMENTS) | $(PEERS)/pyvenv.cfg
+	@echo 'installing clearprop and what its tests need beside PyTorch'
+	@$(PEERS)/bin/python $(INSTALL) --editable '.[test]' torch
 	@touch $@
 
-$(VENV)/.installed-bench: $(VENV)/.installed-peers
+$(VENV)/.installed-bench: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
 	@echo 'installing the peers that the benchmarks measure'
 	@$(PIP) --editable '.[bench]'
 	@touch $@

@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from benchmarks import report
+from benchmarks import kept, report
 from benchmarks.configurations import CONFIGURATIONS
+from benchmarks.interpreters import Interpreters
 from benchmarks.measurement import measure
 from benchmarks.sides import OURS, SIDES
 
@@ -21,8 +22,14 @@ QUICK_PARTS = 8
 
 
 def main() -> int:
-    """Measure the chosen configurations and print them; return 1 if clearprop itself failed."""
+    """Measure the chosen configurations and print them.
+
+    Returns:
+        1 if clearprop itself failed, or if a ratio fell below the kept ones; else 0.
+    """
     options = _options()
+    earlier = kept.read(options.check) if options.check is not None else None
+    interpreters = Interpreters(dict(options.python or ()))
     # The exit also ends the processes of sides that sleep.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console, progress = Console(width=118), Console(stderr=True)
@@ -44,6 +51,7 @@ def main() -> int:
                 rounds=options.rounds or (3 if options.quick else 7),
                 seconds=options.seconds or (0.3 if options.quick else 1.0),
                 core_count=options.cores,
+                interpreters=interpreters,
                 patience=options.patience,
                 say=say,
             )
@@ -54,10 +62,19 @@ def main() -> int:
         measurements.append(measured)
     report.show_goals(measurements, console)
     report.show_legend(console)
+    report.show_versions(report.libraries(measurements), interpreters, console)
     if options.json is not None:
-        report.write(measurements, options.cores, options.json)
+        report.write(measurements, options.cores, interpreters, options.json)
         print(f"written to {options.json}")
-    return 0
+    return kept.show(earlier, measurements, console) if earlier is not None else 0
+
+
+def _python(text: str) -> tuple[str, str]:
+    library, sign, path = text.partition("=")
+    known = sorted({side.library for side in SIDES})
+    if not sign or library not in known or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LIBRARY=PATH, of {', '.join(known)}")
+    return library, path
 
 
 def _options() -> argparse.Namespace:
@@ -84,6 +101,19 @@ def _options() -> argparse.Namespace:
         help="how long each turn waits until no other program is busy (10)",
     )
     parser.add_argument("--cores", type=int, default=2, help="processor cores of every side (2)")
+    parser.add_argument(
+        "--python",
+        action="append",
+        type=_python,
+        metavar="LIBRARY=PATH",
+        help="the interpreter of the sides of a library, such as torch=.venv-torch/bin/python",
+    )
+    parser.add_argument(
+        "--check",
+        type=Path,
+        metavar="FILE",
+        help="compare the ratios with those that --json wrote, and name what became slower",
+    )
     parser.add_argument(
         "--json",
         nargs="?",

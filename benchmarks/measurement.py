@@ -17,7 +17,8 @@ from typing import Any
 from benchmarks import material
 from benchmarks.configurations import Configuration
 from benchmarks.disturbance import Watch
-from benchmarks.seat import Seat, SideError, is_installed
+from benchmarks.interpreters import Interpreters
+from benchmarks.seat import Seat, SideError
 from benchmarks.sides import GOAL, OURS, Side
 
 QUIET = 0.05
@@ -28,6 +29,8 @@ GLANCE_SECONDS = 0.2
 
 ALIKE = 0.1
 """The largest relative difference between the loss of a side and that of clearprop."""
+
+HERE = Interpreters()
 
 
 @dataclass
@@ -150,6 +153,7 @@ def measure(
     rounds: int,
     seconds: float,
     core_count: int,
+    interpreters: Interpreters = HERE,
     patience: float = 0.0,
     say: Callable[[str], None] = lambda text: None,
 ) -> Measurement:
@@ -164,6 +168,7 @@ def measure(
         rounds: R.
         seconds: the shortest duration of a turn, which ends with an epoch.
         core_count: processor cores of every side.
+        interpreters: of the sides.
         patience: seconds that each turn may wait until no other program is busy.
         say: receives lines about the progress.
     """
@@ -175,12 +180,12 @@ def measure(
         material.write(configuration, folder)
         try:
             for side in sides:
-                why = configuration_misses(side, configuration)
+                why = side.why_not(configuration) or interpreters.why_not(side.library)
                 if why is not None:
                     absent[side.name] = why
                     continue
                 say(f"{side.name}: first turn")
-                seat = Seat(side, folder, cores(core_count))
+                seat = Seat(side, folder, cores(core_count), interpreters.path(side.library))
                 seats.append(seat)
                 try:
                     first = seat.turn(0.0)
@@ -202,13 +207,6 @@ def measure(
             for seat in seats:
                 seat.close()
     return Measurement(configuration, list(timings.values()), absent)
-
-
-def configuration_misses(side: Side, configuration: Configuration) -> str | None:
-    """Return why a side does not take part, or None."""
-    if not is_installed(side):
-        return f"{side.needs} is not installed"
-    return side.why_not(configuration)
 
 
 def _quiet_turn(seat: Seat, seconds: float, patience: float) -> dict[str, Any]:

@@ -6,17 +6,16 @@ import json
 import platform
 import statistics
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.interpreters import Interpreters
 from benchmarks.measurement import ALIKE, Measurement
-from benchmarks.sides import GOAL, OURS
+from benchmarks.sides import GOAL, OURS, SIDES
 
-PACKAGES = ("clearprop", "jax", "torch", "flax", "optax", "keras", "scikit-learn", "numpy")
+ON_JAX = ("clearprop", "flax", "keras")
 
 
 def show(measurement: Measurement, console: Console) -> None:
@@ -90,29 +89,37 @@ def show_legend(console: Console) -> None:
     )
 
 
-def write(measurements: Sequence[Measurement], cores: int, path: Path) -> None:
+def show_versions(libraries: Sequence[str], interpreters: Interpreters, console: Console) -> None:
+    """Print the version of every library and of the Python that ran it."""
+    for library in libraries:
+        known = interpreters.versions(library)
+        on_jax = f" on JAX {known['jax']}" if library in ON_JAX else ""
+        console.print(
+            f"{library} {known[library]}{on_jax}, Python {known['python']}", highlight=False
+        )
+
+
+def write(
+    measurements: Sequence[Measurement], cores: int, interpreters: Interpreters, path: Path
+) -> None:
     """Write all measurements as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = {
-        "machine": {**_machine(), "cores_used": cores},
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "cores_used": cores,
+        },
+        "versions": {name: interpreters.versions(name) for name in libraries(measurements)},
         "measurements": {each.configuration.name: each.as_dict() for each in measurements},
     }
     path.write_text(json.dumps(whole, indent=1) + "\n")
 
 
-def _machine() -> dict[str, Any]:
-    versions: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = None
-    return {
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "packages": versions,
-    }
+def libraries(measurements: Sequence[Measurement]) -> list[str]:
+    """Return the libraries whose sides were measured."""
+    names = {timing.side for each in measurements for timing in each.timings}
+    return list(dict.fromkeys(side.library for side in SIDES if side.name in names))
 
 
 def _microseconds(seconds: float) -> str:

@@ -7,13 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.interpreters import ROOT
 from benchmarks.sides import OURS, Side
-
-ROOT = Path(__file__).parent.parent
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -32,15 +30,18 @@ class Seat:
         side: to run.
         folder: of the material.
         cores: the processor cores that it may use.
+        python: the interpreter of the process.
     """
 
-    def __init__(self, side: Side, folder: Path, cores: list[int]) -> None:
+    def __init__(
+        self, side: Side, folder: Path, cores: list[int], python: str = sys.executable
+    ) -> None:
         self.side = side
         self._log = folder / f"{side.module}-{side.function}.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [
-                    sys.executable,
+                    python,
                     "-m",
                     "benchmarks.worker",
                     str(folder),
@@ -92,11 +93,6 @@ class Seat:
     def _signal(self, name: str) -> None:
         if hasattr(signal, name):  # Windows has neither signal; there an idle side only waits
             self._process.send_signal(getattr(signal, name))
-
-
-def is_installed(side: Side) -> bool:
-    """Return whether the library of a side is installed."""
-    return find_spec(side.needs) is not None
 
 
 def _environment(side: Side, cores: int) -> dict[str, str]:

@@ -4,7 +4,8 @@
 >>> print(cp.grad(lambda x: x**2 + 3)(5.0))
 10.0
 
-Importing clearprop is fast: JAX is imported with the first name that needs it.
+Importing clearprop is fast: JAX is imported with the first name that needs it. The import changes
+nothing for other code of the process; `configure_cpu` does, where a program asks for it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from clearprop.autodiff import stop_gradient as stop_gradient
     from clearprop.autodiff import value_and_grad as value_and_grad
     from clearprop.autodiff import vjp as vjp
+    from clearprop.cpu import configure_cpu as configure_cpu
     from clearprop.errors import ClearpropError as ClearpropError
     from clearprop.glass.diagnosis.diagnose import diagnose as diagnose
     from clearprop.glass.equations import worked_solution as worked_solution
@@ -60,6 +62,7 @@ _HOME = {
     ),
     **dict.fromkeys(("evaluate", "fit", "load", "predict", "save"), "clearprop.training"),
     "ClearpropError": "clearprop.errors",
+    "configure_cpu": "clearprop.cpu",
     "diagnose": "clearprop.glass.diagnosis",
     "explain": "clearprop.glass.explain",
     "worked_solution": "clearprop.glass.equations",

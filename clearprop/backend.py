@@ -1,16 +1,9 @@
-"""Devices, number types and random keys: how clearprop sets up and uses JAX.
-
-Importing this module makes every processor core a JAX device, so that a batch can be sharded over
-the cores as it would be over GPUs. JAX allows that only before its first use. The import also tells
-the system's allocator to keep the memory that a step frees for the next step.
-"""
+"""Devices, number types and random keys: how clearprop uses JAX."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
-from collections.abc import Mapping
+import warnings
+from importlib.metadata import version
 
 import jax
 import jax.numpy as jnp
@@ -21,106 +14,20 @@ from clearprop.errors import ConfigurationError
 
 Array = jax.Array
 
-CPU_DEVICES = "CLEARPROP_CPU_DEVICES"
-"""Environment variable: the number of CPU devices to make; 0 does not change JAX."""
+FAULTY = ("0.10.2", "0.11.0", "0.11.2")
+"""Versions of jaxlib whose CPU compiler makes wrong numbers or crashes: JAX issues 39103, 39257."""
 
-MOST_CPU_DEVICES = 8
-"""With more devices, summing the gradients of a usual batch costs more than a core gains."""
+JAXLIB = version("jaxlib")
 
-KEEP_MEMORY = "CLEARPROP_KEEP_MEMORY"
-"""Environment variable: 0 does not change the allocator."""
-
-# Parameters of glibc's mallopt, from its malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
-LARGEST = 2**31 - 1
+if JAXLIB in FAULTY:
+    warnings.warn(
+        f"jaxlib {JAXLIB} is known or reported to compute wrong numbers on CPUs, and "
+        "clearprop excludes it: install another version of jax and jaxlib",
+        stacklevel=2,
+    )
 
 BATCH = "batch"
 """Name of the mesh axis over which the examples of a batch are sharded."""
-
-
-def usable_cores() -> int:
-    """Return how many processor cores this process may use.
-
-    >>> usable_cores() >= 1
-    True
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def wanted_cpu_devices(environment: Mapping[str, str]) -> int | None:
-    """Return the number of CPU devices to make, or None to keep the user's setting of JAX.
-
-    Raises:
-        ConfigurationError: CLEARPROP_CPU_DEVICES is not a whole number of at least 0.
-
-    >>> wanted_cpu_devices({"CLEARPROP_CPU_DEVICES": "3"})
-    3
-    >>> wanted_cpu_devices({"CLEARPROP_CPU_DEVICES": "0"}) is None
-    True
-    """
-    given = environment.get(CPU_DEVICES, "").strip()
-    if given:
-        if not given.isdecimal():
-            raise ConfigurationError(
-                "the number of CPU devices is not a number",
-                where=CPU_DEVICES,
-                given=repr(given),
-                expected="a whole number of at least 0",
-                fix=f"unset {CPU_DEVICES}, or set it to 0 to keep the setting of JAX",
-            )
-        return int(given) or None
-    if "xla_force_host_platform_device_count" in environment.get("XLA_FLAGS", ""):
-        return None
-    return min(usable_cores(), MOST_CPU_DEVICES)
-
-
-def keep_memory() -> bool:
-    """Let glibc keep the memory that a compiled call frees; return whether that was done.
-
-    XLA allocates the temporary arrays of every call with ``malloc`` and frees them after the call.
-    By default glibc returns large blocks to the system, which clears every page for the next call:
-    this took a fifth of a training step of ResNet-20. With the memory kept, the process never
-    becomes smaller again.
-
-    Nothing changes with another C library, or if the user has configured the allocator.
-    """
-    settings = os.environ
-    chosen = {"MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "LD_PRELOAD"}
-    if settings.get(KEEP_MEMORY, "").strip() == "0" or "glibc.malloc" in settings.get(
-        "GLIBC_TUNABLES", ""
-    ):
-        return False
-    if not sys.platform.startswith("linux") or any(settings.get(name) for name in chosen):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    # All threads share one arena, because only the first arena can hold large blocks.
-    pairs = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST))
-    return all(mallopt(parameter, value) == 1 for parameter, value in pairs)
-
-
-def make_cores_devices() -> bool:
-    """Make each processor core a JAX device; return whether that was done.
-
-    A number of devices that the user set in JAX is kept. If JAX is already in use, nothing changes,
-    and training runs on the devices of JAX.
-    """
-    wanted = wanted_cpu_devices(os.environ)
-    given = jax.config.values["jax_num_cpu_devices"]
-    if wanted is None or given != -1:
-        return False
-    try:
-        jax.config.update("jax_num_cpu_devices", wanted)
-    except RuntimeError:
-        return False
-    return True
-
-
-keep_memory()
-make_cores_devices()
 
 
 def key(seed: int | Array) -> Array:
@@ -153,7 +60,7 @@ def float_dtype() -> np.dtype[np.generic]:
 
 
 def devices() -> list[jax.Device]:
-    """Return the devices for training: all GPUs or TPUs, or else the processor cores."""
+    """Return the devices for training: all GPUs or TPUs, or else those of the CPU."""
     return list(jax.devices())
 
 
@@ -173,7 +80,7 @@ def mesh(count: int | None = None) -> Mesh:
             "there are fewer devices than asked for",
             given=f"devices={count}",
             expected=f"a number from 1 to {len(known)} ({known[0].platform})",
-            fix=f"set {CPU_DEVICES}={count} before Python starts"
+            fix=f"clearprop.configure_cpu(devices={count}), right after the imports of the program"
             if count > 1 and known[0].platform == "cpu"
             else None,
         )

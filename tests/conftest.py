@@ -14,8 +14,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numpy.random import Generator
 
+from clearprop import configure_cpu
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+# Two devices also on a machine with one core, so that every test of sharding runs.
+configure_cpu(devices=2)
 
 # JAX compiles at the first example of a shape, so a deadline would only measure the compiler.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

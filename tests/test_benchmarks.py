@@ -2,15 +2,17 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import material, report
+from benchmarks import kept, material, report
 from benchmarks.configurations import CONFIGURATIONS, Configuration
-from benchmarks.measurement import Measurement, Timing, measure
-from benchmarks.seat import is_installed
+from benchmarks.interpreters import Interpreters
+from benchmarks.measurement import HERE, Measurement, Timing, measure
 from benchmarks.sides import GOAL, OURS, SIDES, find
 from benchmarks.turns import Finished, Turns
 
@@ -33,7 +35,7 @@ SMALL = Configuration(
 @pytest.mark.slow
 def test_sides_take_turns_and_learn_alike() -> None:
     sides = [find(OURS), find("scikit-learn")]
-    if is_installed(find(GOAL)):
+    if Interpreters().why_not(find(GOAL).library) is None:
         sides.append(find(GOAL))
     measured = measure(SMALL, sides, rounds=2, seconds=0.0, core_count=2)
     assert measured.absent == {}
@@ -83,9 +85,48 @@ def test_table_and_file(tmp_path: Path) -> None:
     assert "2.00 x" in text.getvalue()
     assert "differs" in text.getvalue()
     assert "without x: absent" in text.getvalue()
-    report.write([measurement(1.0)], 2, tmp_path / "results" / "one.json")
+    report.write([measurement(1.0)], 2, HERE, tmp_path / "results" / "one.json")
     written = json.loads((tmp_path / "results" / "one.json").read_text())
     assert written["measurements"]["small"]["sides"][GOAL]["ratio"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("theirs", "fell"),
+    [([2.0, 4.0, 9.0], []), ([2.0, 2.0, 2.9], []), ([0.9, 1.0, 1.4], ["2.00 x fell to 0.50 x"])],
+)
+def test_what_fell_by_more_than_the_spread_is_named(
+    theirs: list[float], fell: list[str], tmp_path: Path
+) -> None:
+    report.write([measurement(1.0)], 2, HERE, tmp_path / "kept.json")
+    now = measurement(1.0)
+    now.timings[1].steps[:] = theirs
+    text = io.StringIO()
+    status = kept.show(kept.read(tmp_path / "kept.json"), [now], Console(file=text, width=200))
+    assert status == len(fell)
+    assert all(each in text.getvalue() for each in fell)
+    assert f"1 ratios compared with the earlier run, {len(fell)} fell" in text.getvalue()
+
+
+def test_a_ratio_that_was_not_kept_is_named(tmp_path: Path) -> None:
+    (tmp_path / "kept.json").write_text('{"measurements": {}}')
+    text = io.StringIO()
+    now = [measurement(1.0)]
+    assert kept.show(kept.read(tmp_path / "kept.json"), now, Console(file=text, width=200)) == 1
+    assert f"small, {GOAL}: the earlier run has no ratio" in text.getvalue()
+    with pytest.raises(SystemExit, match="does not hold measurements"):
+        kept.read(tmp_path / "none.json")
+
+
+def test_the_sides_of_a_library_have_an_interpreter_of_their_own(tmp_path: Path) -> None:
+    elsewhere = Interpreters({"torch": str(tmp_path / "python")})
+    assert elsewhere.why_not("clearprop") is None
+    assert "does not run" in (elsewhere.why_not("torch") or "")
+    same = Interpreters({"numpy": sys.executable})
+    assert same.versions("numpy")["numpy"] == np.__version__
+    measured = measure(
+        SMALL, [find(GOAL)], rounds=1, seconds=0.0, core_count=1, interpreters=elsewhere
+    )
+    assert "does not run" in measured.absent[GOAL]
 
 
 def test_turns_count_passes_from_pause_to_pause() -> None:

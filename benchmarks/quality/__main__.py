@@ -10,7 +10,7 @@ import torch
 from benchmarks.quality import training
 from benchmarks.quality.scores import scores, written
 from benchmarks.quality.twins import TWINS
-from clearprop.backend import usable_cores
+from clearprop.cpu import usable_cores
 from clearprop.nn import parameters
 from clearprop.recipes import prepare
 from clearprop.recipes.configuration import assigned

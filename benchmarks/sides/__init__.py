@@ -27,7 +27,7 @@ class Side:
         name: in the table.
         module: under ``benchmarks.sides``.
         function: in it.
-        needs: the module that must be installed.
+        library: the package that must be installed.
         loop: what its loop does, in a few words.
         leaves_out: configurations that it does not have, and why.
     """
@@ -35,7 +35,7 @@ class Side:
     name: str
     module: str
     function: str
-    needs: str
+    library: str
     loop: str
     leaves_out: tuple[tuple[str, str], ...] = ()
 
@@ -111,7 +111,7 @@ SIDES = (
         "scikit-learn",
         "scikit_learn",
         "train",
-        "sklearn",
+        "scikit-learn",
         "MLPClassifier.partial_fit, one call a pass, shuffled; its own first weights",
         (
             ("tiny", "MLPClassifier gives two classes one logistic output: another network"),

@@ -1,4 +1,4 @@
-"""clearprop: `fit` as a user calls it."""
+"""clearprop: `fit` as a user calls it, after `configure_cpu`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from benchmarks.configurations import Configuration
 from benchmarks.material import Material
 from benchmarks.turns import Passed
-from clearprop import nn, tree
+from clearprop import configure_cpu, nn, tree
 from clearprop.models import GPT, MLP, LeNet5, generate, small_resnet
 from clearprop.nn.fields import Array
 from clearprop.training import EpochDone, Event, fit
@@ -17,6 +17,7 @@ WITHOUT_END = 1_000_000_000
 
 def train(material: Material, passed: Passed) -> None:
     """Train without end."""
+    configure_cpu()
     configuration = material.configuration
     model = model_of(configuration).init(0)
     arrays = [array for pair in material.weights for array in pair]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
 from clearprop.cli.output import complain, for_the_shell
+from clearprop.cpu import configure_cpu
 from clearprop.errors import ClearpropError
 
 WELL, FAULT, INTERRUPTED = 0, 2, 130
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and "jax" not in sys.modules:
+        configure_cpu()  # the process is the command's own
     try:
         if not given:
             complain(overview())

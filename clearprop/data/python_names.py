@@ -9,7 +9,7 @@ import itertools
 import keyword
 import sysconfig
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeAlias
@@ -112,7 +112,7 @@ def _tagged(node: Function, text: str, classes: frozenset[str]) -> Tagged | None
     words: list[str] = []
     tags: list[str] = []
     try:
-        for token in tokenize.generate_tokens(io.StringIO(shifted).readline):
+        for token in _whole_strings(tokenize.generate_tokens(io.StringIO(shifted).readline)):
             line, column = token.start[0] + node.lineno - 1, token.start[1] + margin
             if token.type in _WITHOUT_TEXT or line in docstring:
                 continue
@@ -122,6 +122,24 @@ def _tagged(node: Function, text: str, classes: frozenset[str]) -> Tagged | None
     except (tokenize.TokenError, IndentationError):
         return None
     return Tagged(tuple(words), tuple(tags))
+
+
+def _whole_strings(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:
+    """Yield the tokens, with an f-string as one string.
+
+    From Python 3.12 on its parts are tokens; they may contain f-strings in turn.
+    """
+    depth = 0
+    for token in tokens:
+        name = tokenize.tok_name[token.type]
+        if name.endswith("STRING_START"):
+            depth += 1
+            if depth == 1:
+                yield token._replace(type=tokenize.STRING)
+        elif name.endswith("STRING_END"):
+            depth -= 1
+        elif depth == 0:
+            yield token
 
 
 def _plain_role(token: tokenize.TokenInfo, before: str) -> str:

@@ -27,6 +27,7 @@ from clearprop.nn.fields import Array, Shape
 Words = NDArray[np.uint32]
 
 LARGE = 2**20
+PARTITIONABLE = "jax_threefry_partitionable"
 """From this number of entries on, compiling a program saves time."""
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -138,9 +139,8 @@ def _words(key: Array, shape: Shape, dtype: DTypeLike) -> Words | None:
         return None
     small = math.prod(shape) < LARGE and key.shape == ()
     threefry = str(jax.random.key_impl(key)) == "threefry2x32"
-    # JAX makes the attributes of its configuration when it runs, so mypy does not know this one.
-    partitionable: bool = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]
-    if not small or not threefry or not partitionable:
+    # JAX makes the attributes of its configuration when it runs, so no type checker knows this one.
+    if not small or not threefry or not getattr(jax.config, PARTITIONABLE):
         return None
     return np.asarray(jax.random.key_data(key))
 

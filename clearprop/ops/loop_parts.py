@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, Var, jaxpr_as_fun
+from jax.extend.core import Jaxpr, Var
 
 from clearprop.autodiff.shapes import Array
 from clearprop.autodiff.sweep import Place
@@ -209,16 +209,17 @@ def turned_before(
         return step
     for equation in turned:
         (before,), (after,) = equation.invars, equation.outvars
-        value[after] = jax.lax.transpose(value[before], equation.params["permutation"])
-    outside = {equation.outvars[0]: value[equation.outvars[0]] for equation in turned}
+        if isinstance(before, Var) and isinstance(after, Var):
+            value[after] = jax.lax.transpose(value[before], equation.params["permutation"])
+    outside = {v: value[v] for e in turned for v in e.outvars if isinstance(v, Var)}
     rest = inside.replace(
         constvars=[*inside.constvars, *outside],
         eqns=[e for e in inside.eqns if not any(v in outside for v in e.outvars)],
     )
-    run = jaxpr_as_fun(ClosedJaxpr(rest, [*closed.consts, *outside.values()]))
+    held = [*closed.consts, *outside.values()]
 
     def quick(h: Values, x: Values) -> tuple[Values, Values]:
-        leaves = run(*constants, *h, *x)
+        leaves = jax.core.eval_jaxpr(rest, held, *constants, *h, *x)
         new, ys = part(leaves, [len(values) for values in out])
         return new, ys
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from clearprop import cpu
 from clearprop.errors import ConfigurationError, RunError
 
 CALL_SECONDS = 0.2
@@ -27,11 +28,8 @@ UNROLLED_STEPS = 4
 OPERATIONS_PER_SECOND = 100e9
 SECONDS_PER_INSTRUCTION = 0.05e-6
 
-# Below this work of a step, sharding a batch over cores costs more than it gains. XLA convolves
-# on one thread, so that a convolution gains early; its products use all threads anyway. An
-# accelerator makes such a step faster than several of them agree on its gradients.
-SHARDED_CONVOLUTIONS = 100e6
-SHARDED_PRODUCTS = 2e9
+# Below this work of a step, sharding a batch over devices costs more than it gains.
+SHARDED = 2e9
 
 
 class Workload(NamedTuple):
@@ -42,11 +40,13 @@ class Workload(NamedTuple):
             of what it computes, where they are more.
         instructions: how many array operations it takes.
         convolutions: how many of XLA's own convolutions are among them.
+        loops: how many loops over time are among them.
     """
 
     operations: int
     instructions: int
     convolutions: int
+    loops: int
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ def choose(
     """
     if devices is None:
         devices = _devices(work, batch_size, platform, available)
+        if devices == 1 and available == 1 and _gains_from_devices(work, platform):
+            cpu.tell_once("this recurrent network trains faster on several cores")
     elif batch_size % devices:
         raise ConfigurationError(
             "a batch cannot be sharded evenly",
@@ -142,9 +144,17 @@ def of_config(config: Mapping[str, object], where: str) -> ExecutionPlan:
     return ExecutionPlan(**noted)
 
 
+def _gains_from_devices(work: Workload, platform: str) -> bool:
+    """Whether a step is faster on several devices.
+
+    The devices of a CPU are its cores. XLA's products and convolutions use all of them from one
+    device too, but a round of a loop over time is too small for that.
+    """
+    return work.operations >= SHARDED and (platform != "cpu" or work.loops > 0)
+
+
 def _devices(work: Workload, batch_size: int, platform: str, available: int) -> int:
-    enough = SHARDED_CONVOLUTIONS if work.convolutions and platform == "cpu" else SHARDED_PRODUCTS
-    if work.operations < enough:
+    if not _gains_from_devices(work, platform):
         return 1
     return next(n for n in range(min(available, batch_size), 0, -1) if batch_size % n == 0)
 
@@ -154,9 +164,9 @@ def workload(function: Callable[..., object], *inputs: object) -> Workload:
 
     >>> import jax.numpy as jnp
     >>> workload(lambda a, b: a @ b, jnp.ones((4, 5)), jnp.ones((5, 6)))
-    Workload(operations=240, instructions=1, convolutions=0)
+    Workload(operations=240, instructions=1, convolutions=0, loops=0)
     """
-    products = entries = instructions = convolutions = 0
+    products = entries = instructions = convolutions = loops = 0
     for equation, times in _equations(jax.make_jaxpr(function)(*inputs).jaxpr, 1):
         instructions += times
         entries += times * sum(_size(out) for out in equation.outvars)
@@ -166,13 +176,15 @@ def workload(function: Callable[..., object], *inputs: object) -> Workload:
         elif name == "conv_general_dilated":
             convolutions += times
             products += times * _convolution(equation)
-    return Workload(max(products, entries), instructions, convolutions)
+        elif name == "scan":
+            loops += times
+    return Workload(max(products, entries), instructions, convolutions, loops)
 
 
 def _equations(jaxpr: Any, times: int) -> Iterator[tuple[Any, int]]:
     for equation in jaxpr.eqns:
         inner = [x for value in equation.params.values() for x in _jaxprs(value)]
-        if not inner:
+        if not inner or equation.primitive.name == "scan":
             yield equation, times
         repeated = times * equation.params.get("length", 1) if inner else times
         for each in inner:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jax
 
-from clearprop import backend, nn, optim, tree
+from clearprop import backend, cpu, nn, optim, tree
 from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
@@ -209,7 +209,7 @@ class RunSetup:
                 **backend.describe(backend.mesh(plan.devices)),
                 "system": platform.platform(terse=True),
                 "python": platform.python_version(),
-                "cores": backend.usable_cores(),
+                "cores": cpu.usable_cores(),
             },
         }
 

@@ -23,6 +23,9 @@ def _(d: Draw) -> Made:
         "groups": groups,
         "formulation": d.choice("auto", "native", *(("tiles", "patches") if groups == 1 else ())),
     }
+    if settings["stride"] == 2 and 2 in window and settings["formulation"] in ("auto", "native"):
+        # JAX's own gradient of this ends the process; test_conv.py tests ours.
+        settings["stride"] = 1
     inputs = [
         d.array((d.integer(1, 2), *sizes, channels)),
         d.array((*window, channels // groups, features)),

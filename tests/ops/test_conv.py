@@ -476,3 +476,26 @@ def test_operations_are_counted() -> None:
     x, kernel = jnp.ones((2, 8, 8, 4)), jnp.ones((3, 3, 4, 6))
     y = ops.convolution(x, kernel)
     assert ops.convolution.count(y, (x, kernel, None), {}) == 2 * (2 * 6 * 6 * 6) * (3 * 3 * 4)
+
+
+@pytest.mark.parametrize("way", ["native", "patches"])
+@pytest.mark.parametrize(
+    ("sizes", "window"), [((4, 3), (2, 3)), ((4, 4, 3), (2, 3, 3)), ((3, 2), (2, 1)), ((3,), (2,))]
+)
+def test_a_window_of_two_with_stride_two_has_its_gradient(
+    way: str, sizes: tuple[int, ...], window: tuple[int, ...]
+) -> None:
+    """The gradient of `jax.lax.conv_general_dilated` ends the process for some of these shapes."""
+    random = np.random.default_rng(0)
+    x, kernel = random.normal(size=(1, *sizes, 1)), random.normal(size=(*window, 1, 2))
+    with jax.enable_x64(True):
+
+        def loss(x: jax.Array, kernel: jax.Array, way: str) -> jax.Array:
+            y = ops.convolution(x, kernel, stride=2, padding=1, formulation=way)
+            return ops.sum(ops.square(y))
+
+        arrays = jnp.asarray(x), jnp.asarray(kernel)
+        found = jax.jit(grad(lambda *a: loss(*a, way), (0, 1)))(*arrays)
+        expected = jax.grad(lambda *a: loss(*a, "tiles"), (0, 1))(*arrays)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from clearprop import cpu
 from clearprop.errors import ConfigurationError
 from clearprop.training.execution_plan import (
     UNROLLED_STEPS,
@@ -15,10 +16,11 @@ from clearprop.training.execution_plan import (
     workload,
 )
 
-TINY = Workload(operations=1_000, instructions=100, convolutions=0)
-DENSE = Workload(operations=90_000_000, instructions=100, convolutions=0)
-HUGE = Workload(operations=50_000_000_000, instructions=1000, convolutions=0)
-CONVOLVED = Workload(operations=500_000_000, instructions=100, convolutions=6)
+TINY = Workload(operations=1_000, instructions=100, convolutions=0, loops=0)
+DENSE = Workload(operations=90_000_000, instructions=100, convolutions=0, loops=0)
+HUGE = Workload(operations=50_000_000_000, instructions=1000, convolutions=0, loops=0)
+RECURRENT = HUGE._replace(loops=2)
+CONVOLVED = Workload(operations=500_000_000, instructions=100, convolutions=6, loops=0)
 
 
 def plan(work: Workload, **changes: Any) -> ExecutionPlan:
@@ -44,25 +46,40 @@ def test_a_middling_step_runs_many_a_call_on_one_device() -> None:
     assert (chosen.epochs_per_call, chosen.unrolled) == (0, False)
 
 
-def test_a_large_step_is_sharded_and_alone_in_its_call() -> None:
-    assert plan(HUGE) == ExecutionPlan(
-        devices=2, steps_per_call=1, epochs_per_call=0, unrolled=False
-    )
+def test_a_large_step_is_alone_in_its_call() -> None:
+    assert plan(HUGE) == ExecutionPlan(1, 1, 0, unrolled=False)
 
 
-def test_convolutions_on_processors_are_unrolled_and_sharded() -> None:
-    assert plan(CONVOLVED) == ExecutionPlan(2, UNROLLED_STEPS, 0, unrolled=True)
+def test_only_a_large_loop_over_time_is_sharded_over_the_cores() -> None:
+    assert plan(RECURRENT) == ExecutionPlan(2, 1, 0, unrolled=False)
+    assert plan(TINY._replace(loops=2)).devices == 1
+
+
+def test_a_recurrent_network_on_one_device_is_told_how_to_use_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(cpu, "tell_once", told.append)
+    plan(HUGE, available=1)
+    plan(RECURRENT, available=1, devices=1)
+    assert told == []
+    plan(RECURRENT, available=1)
+    assert len(told) == 1
+
+
+def test_convolutions_on_processors_are_unrolled() -> None:
+    assert plan(CONVOLVED) == ExecutionPlan(1, UNROLLED_STEPS, 0, unrolled=True)
     assert not plan(CONVOLVED, platform="gpu").unrolled
 
 
 def test_a_batch_is_sharded_evenly_or_not_at_all() -> None:
-    assert plan(HUGE, batch_size=63, available=8).devices == 7
-    assert plan(HUGE, batch_size=61, available=8).devices == 1
-    assert plan(HUGE, batch_size=4, available=8).devices == 4
+    assert plan(RECURRENT, batch_size=63, available=8).devices == 7
+    assert plan(RECURRENT, batch_size=61, available=8).devices == 1
+    assert plan(RECURRENT, batch_size=4, available=8).devices == 4
 
 
 def test_small_work_stays_on_one_device_everywhere() -> None:
-    small = Workload(operations=5000, instructions=100, convolutions=0)
+    small = Workload(operations=5000, instructions=100, convolutions=0, loops=0)
     assert plan(small, platform="gpu", batch_size=10, available=8).devices == 1
     assert plan(HUGE, platform="gpu", available=8).devices == 8
 
@@ -84,6 +101,7 @@ def test_work_is_counted_through_loops_and_calls() -> None:
         return jax.lax.scan(lambda c, _: (jax.jit(lambda y: y @ a)(c), None), x, None, length=5)[0]
 
     assert workload(often, a).operations == 5 * once.operations
+    assert (once.loops, workload(often, a).loops) == (0, 1)
 
 
 def test_a_convolution_is_counted() -> None:

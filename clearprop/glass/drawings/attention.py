@@ -295,7 +295,7 @@ def axis_names(one: Batch, size: int, path: str, side: int, vocabulary: Names) -
             expected=f"0 to {len(tokens) - 1}",
             fix='vocabulary={"source": ..., "target": ...} where each input has its own',
         )
-    return [shown(tokens[token]) for token in parts[name]]
+    return [shown(tokens[int(token)]) for token in parts[name]]
 
 
 def shown(token: str) -> str:

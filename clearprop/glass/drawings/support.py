@@ -104,15 +104,15 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
     inputs = tuple(_spread(x) for x in node.inputs)
     rule = OPERATIONS[SPREADING.get(operation.name, operation.name)]
     output = rule.forward(*inputs, **node.parameters)
-    several = isinstance(output, tuple)
+    outputs = output if isinstance(output, tuple) else (output,)
     # Equal error signals would cancel in a softmax, so they all differ.
     errors = tuple(
         jnp.zeros(value.shape, value.dtype) if mark is None else mark * _spread(value)
-        for mark, value in zip(arrived, output if several else (output,), strict=True)
+        for mark, value in zip(arrived, outputs, strict=True)
     )
     wanted = [parent is not None for parent in node.parents]
     found = rule.errors_of_inputs(
-        errors if several else errors[0], output, inputs, node.parameters, wanted
+        errors if isinstance(output, tuple) else errors[0], output, inputs, node.parameters, wanted
     )
     return [
         None if e is None or s is None else _unbroadcast(e != 0, s)

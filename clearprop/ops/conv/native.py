@@ -67,7 +67,10 @@ def input_error(error: Array, kernel: Array, geometry: Geometry, groups: int) ->
     for size, outputs, stride, (before, _), reach in rows:
         first = reach - 1 - before
         last = size + reach - 2 - first - (outputs - 1) * stride
-        padding.append((max(first, 0), max(last, 0)))
+        # XLA's simplifier takes a window of 2 entries over an error that is spread by 2 for another
+        # kind of axis if nothing is padded, and then ends the process. So there is always padding.
+        last = max(last, 1 if reach == stride == 2 else 0)
+        padding.append((max(first, 0), last))
         # XLA accepts negative padding for this, but its simplifier then swaps the operands of some
         # convolutions wrongly, which ends the process.
         kept.append(slice(max(-first, 0), max(-first, 0) + size))
