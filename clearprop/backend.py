@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
+import functools
+import platform
+import sys
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from clearprop.errors import ConfigurationError
 
 Array = jax.Array
+Result = TypeVar("Result")
 
 FAULTY = ("0.10.2", "0.11.0", "0.11.2")
 """Versions of jaxlib whose CPU compiler makes wrong numbers or crashes: JAX issues 39103, 39257."""
@@ -25,6 +32,15 @@ if JAXLIB in FAULTY:
         "clearprop excludes it: install another version of jax and jaxlib",
         stacklevel=2,
     )
+
+HAS_ONEDNN = (
+    sys.platform == "linux"
+    and platform.machine() == "x86_64"
+    and tuple(int(part) for part in JAXLIB.split(".")[:2]) >= (0, 12)
+)
+"""Whether the CPU compiler can call oneDNN, Intel's library of convolutions."""
+
+_by_onednn: contextvars.ContextVar[bool] = contextvars.ContextVar("by_onednn", default=False)
 
 BATCH = "batch"
 """Name of the mesh axis over which the examples of a batch are sharded."""
@@ -46,6 +62,36 @@ def key(seed: int | Array) -> Array:
             "a seed is a whole number or a JAX random key", given=repr(seed), fix="seed=0"
         )
     return jax.random.key(int(seed))
+
+
+def jit_convolutions(function: Callable[..., Result], **options: Any) -> Callable[..., Result]:
+    """Return ``jax.jit(function, **options)``, whose convolutions oneDNN computes on a CPU.
+
+    The compiler takes this choice for a whole program, and not for a part of it. Where the engine
+    has no oneDNN, this is `jax.jit`.
+
+    >>> print(jit_convolutions(lambda x: 2 * x)(jnp.ones(2)))
+    [2. 2.]
+    """
+    if not HAS_ONEDNN or jax.default_backend() != "cpu":
+        return jax.jit(function, **options)
+
+    @functools.wraps(function)
+    def traced(*inputs: Any, **keywords: Any) -> Result:
+        token = _by_onednn.set(True)
+        try:
+            return function(*inputs, **keywords)
+        finally:
+            _by_onednn.reset(token)
+
+    return jax.jit(
+        traced, compiler_options={"xla_cpu_experimental_onednn_custom_call": True}, **options
+    )
+
+
+def convolves_by_onednn() -> bool:
+    """Say whether oneDNN computes the convolutions of the program that is being traced."""
+    return _by_onednn.get()
 
 
 def float_dtype() -> np.dtype[np.generic]:

@@ -18,6 +18,7 @@ from clearprop import configure_cpu
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = ""  # commands keep no compiled programs
 
 # Two devices also on a machine with one core, so that every test of sharding runs.
 configure_cpu(devices=2)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
 from clearprop.cli.output import complain, for_the_shell
-from clearprop.cpu import configure_cpu
 from clearprop.errors import ClearpropError
 
 WELL, FAULT, INTERRUPTED = 0, 2, 130
@@ -28,14 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments is None and "jax" not in sys.modules:
-        configure_cpu()  # the process is the command's own
     try:
         if not given:
             complain(overview())
             return FAULT
         call = parse(given)
-        return WELL if call is None else call()
+        if call is None:
+            return WELL
+        if arguments is None and "jax" not in sys.modules:  # the process is the command's own
+            prepare_process()
+        return call()
     except ClearpropError as error:
         complain(for_the_shell(str(error)))
         return FAULT
@@ -46,6 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of the output has closed it. Without this Python would complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL
+
+
+def prepare_process() -> None:
+    """Let JAX, which is not imported yet, use all cores and keep its compiled programs."""
+    from clearprop.cli.compile_cache import keep_compiled
+    from clearprop.cpu import configure_cpu
+    from clearprop.data.download import cache_folder
+
+    configure_cpu()
+    keep_compiled(cache_folder())
 
 
 __all__ = ["FAULT", "INTERRUPTED", "WELL", "main"]

@@ -224,9 +224,14 @@ def parse(given: Sequence[str]) -> Callable[[], int] | None:
     arguments, unknown = parser.parse_known_args(rest)
     if unknown:
         raise _unknown(name, command, unknown, rest)
+    return functools.partial(_call, command, arguments)
+
+
+def _call(command: Command, arguments: argparse.Namespace) -> int:
     module, _, function = command.function.partition(".")
     imported = importlib.import_module(f"clearprop.cli.{module}")
-    return functools.partial(getattr(imported, function), arguments)
+    code: int = getattr(imported, function)(arguments)
+    return code
 
 
 def _command(given: Sequence[str]) -> tuple[str, Sequence[str]]:

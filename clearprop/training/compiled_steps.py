@@ -10,6 +10,7 @@ Shape letters: K steps of a call or of an epoch, E epochs of a call, B batch, N 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -18,7 +19,7 @@ import numpy as np
 from jax.sharding import Mesh
 from numpy.typing import NDArray
 
-from clearprop.backend import replicated, sharded
+from clearprop.backend import jit_convolutions, replicated, sharded
 from clearprop.data import Batch
 from clearprop.training.algorithm import Algorithm, Array, Arrays, Measured, Numeric, TrainState
 from clearprop.training.callback import Portion
@@ -83,7 +84,9 @@ class CompiledSteps:
         self.frozen = jax.device_put(dict(frozen), replicated(mesh))
         self.key = jax.device_put(key, replicated(mesh))
         self._spares: list[TrainState] = []
-        jit = functools.partial(jax.jit, out_shardings=replicated(mesh))
+        # Outside a loop of steps the convolutions are those of XLA, and oneDNN can compute them.
+        compiler: Callable[..., Any] = jit_convolutions if plan.unrolled else jax.jit
+        jit = functools.partial(compiler, out_shardings=replicated(mesh))
         self._steps = jit(
             self._trace_steps,
             donate_argnums=1,
