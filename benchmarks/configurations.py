@@ -82,7 +82,7 @@ CONFIGURATIONS = {
             optimizer="sgd",
             learning_rate=0.1,
             check_passes=100,
-            goal=20.0,
+            goal=25.0,
         ),
         Configuration(
             name="mlp64",
@@ -96,7 +96,7 @@ CONFIGURATIONS = {
             optimizer="adam",
             learning_rate=1e-3,
             check_passes=1,
-            goal=1.5,
+            goal=2.2,
         ),
         Configuration(
             name="mlp512",
@@ -110,7 +110,7 @@ CONFIGURATIONS = {
             optimizer="adam",
             learning_rate=1e-3,
             check_passes=2,
-            goal=1.1,
+            goal=1.3,
         ),
         Configuration(
             name="lenet128",
@@ -124,7 +124,7 @@ CONFIGURATIONS = {
             optimizer="adam",
             learning_rate=1e-3,
             check_passes=1,
-            goal=1.0,
+            goal=1.8,
         ),
         Configuration(
             name="lstm",
@@ -138,7 +138,7 @@ CONFIGURATIONS = {
             optimizer="adam",
             learning_rate=1e-3,
             check_passes=1,
-            goal=1.2,
+            goal=1.3,
         ),
         Configuration(
             name="resnet20",
@@ -166,7 +166,7 @@ CONFIGURATIONS = {
             optimizer="adam",
             learning_rate=1e-3,
             check_passes=1,
-            goal=1.0,
+            goal=1.1,
         ),
         Configuration(
             name="generation",
@@ -180,7 +180,7 @@ CONFIGURATIONS = {
             optimizer="adam",
             learning_rate=1e-3,
             check_passes=1,
-            goal=1.5,
+            goal=1.6,
         ),
     )
 }
