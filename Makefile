@@ -8,7 +8,7 @@ INSTALL := -m pip --disable-pip-version-check install --quiet --quiet --constrai
 PIP := $(BIN)/python $(INSTALL)
 REQUIREMENTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-all lint types floors docs pytest peers test-peers bench format clean
+.PHONY: help demo test test-all lint types floors docs pytest torch peers test-peers bench format clean
 
 help:
 	@echo 'make demo      install into $(VENV), train LeNet-5 on real images and write its report'
@@ -56,12 +56,14 @@ pytest: $(VENV)/.installed-test
 	$(QUICKLY) $(PYTEST) -m "not slow and not optimized"
 	$(PYTEST) -m "not slow and optimized"
 
+torch: $(PEERS)/.has-torch
+
 peers: $(PEERS)/.installed-test
 
-# The files that name PyTorch, wherever they are, and the floors that all others stand on.
+# The files that compare with PyTorch, wherever they are, and the tests of gradients and of training.
 test-peers: $(PEERS)/.installed-test
 	$(QUICKLY) $(PEERS)/bin/pytest $(PARALLEL) -m "not slow and not optimized" \
-	    $$(grep --recursive --files-with-matches --include='*.py' '"torch"' tests) tests/autodiff tests/training
+	    $$(grep -rlE --include='test_*.py' '"torch"|follow_torch' tests) tests/autodiff tests/training
 
 bench: $(VENV)/.installed-bench $(PEERS)/.installed-test
 	$(BIN)/python -m benchmarks --python torch=$(PEERS)/bin/python
@@ -106,18 +108,19 @@ $(VENV)/.installed-test: $(REQUIREMENTS) | $(VENV)/pyvenv.cfg
 # the plain package brings gigabytes of CUDA that nothing here uses. PIP_EXTRA_INDEX_URL or
 # PIP_FIND_LINKS tell pip where PyTorch keeps its CPU builds. A build may exist for some Pythons only,
 # so PyTorch has an environment of its own.
-$(PEERS)/pyvenv.cfg:
+$(PEERS)/.has-torch:
 	@for python in $(PYTHONS); do \
 	    $$python -c '$(PROBE)' 2>/dev/null || continue; \
 	    $$python -m venv --clear $(PEERS) || continue; \
 	    echo "looking for PyTorch (CPU) for $$($$python --version), $$(command -v $$python)"; \
-	    if $(PEERS)/bin/python $(INSTALL) torch 2>/dev/null; then exit 0; fi; \
+	    if $(PEERS)/bin/python $(INSTALL) torch 2>$(PEERS)/pip.log; then touch $@ && exit 0; fi; \
+	    tail -n 1 $(PEERS)/pip.log >&2; \
 	done; \
 	rm -rf $(PEERS); \
 	echo 'no CPU build of PyTorch found: set PIP_EXTRA_INDEX_URL to where PyTorch keeps them' >&2; \
 	exit 1
 
-$(PEERS)/.installed-test: $(REQUIREMENTS) | $(PEERS)/pyvenv.cfg
+$(PEERS)/.installed-test: $(REQUIREMENTS) | $(PEERS)/.has-torch
 	@echo 'installing clearprop and what its tests need beside PyTorch'
 	@$(PEERS)/bin/python $(INSTALL) --editable '.[test]' torch
 	@touch $@

@@ -25,7 +25,7 @@ def main() -> int:
     """Measure the chosen configurations and print them.
 
     Returns:
-        1 if clearprop itself failed, or if a ratio fell below the kept ones; else 0.
+        1 if clearprop itself failed, or if a kept ratio fell or could not be measured; else 0.
     """
     options = _options()
     earlier = kept.read(options.check) if options.check is not None else None

@@ -76,14 +76,21 @@ def changes(earlier: Mapping[str, Any], measurements: Sequence[Measurement]) -> 
 
 
 def show(earlier: Mapping[str, Any], measurements: Sequence[Measurement], console: Console) -> int:
-    """Print what fell and what could not be compared; return 1 if a ratio fell."""
+    """Print what fell and what could not be compared; return 1 if a ratio fell or is missing."""
     found = list(changes(earlier, measurements))
+    missing = 0
     compared = {(change.configuration, change.side) for change in found}
     for each in measurements:
         for timing in each.timings:
             key = each.configuration.name, timing.side
             if timing.side != OURS and key not in compared:
                 console.print(f"{key[0]}, {key[1]}: the earlier run has no ratio", highlight=False)
+        for side in earlier.get(each.configuration.name, {"sides": {}})["sides"]:
+            if side != OURS and each.timing(side) is None:
+                why = each.absent.get(side, "not asked for")
+                missing += side in each.absent
+                line = f"{each.configuration.name}, {side}: measured earlier, not now ({why})"
+                console.print(line, highlight=False, markup=False)
         if not each.was_quiet:
             console.print(f"{each.configuration.name}: other programs were busy", highlight=False)
     fallen = [change for change in found if change.fell]
@@ -95,4 +102,4 @@ def show(earlier: Mapping[str, Any], measurements: Sequence[Measurement], consol
             highlight=False,
         )
     console.print(f"{len(found)} ratios compared with the earlier run, {len(fallen)} fell")
-    return 1 if fallen or not found else 0
+    return 1 if fallen or missing or not found else 0

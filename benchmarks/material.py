@@ -1,7 +1,7 @@
 """The examples and initial weights of a configuration, the same for every side.
 
-Files carry them to the process of each side. Only the process of clearprop may import clearprop,
-because the import makes every core a JAX device and so changes JAX for the whole process.
+Files carry them to the process of each side, because `configure_cpu`, which the side of clearprop
+calls, changes JAX for the whole process.
 
 Shape letters: N examples, H height, W width.
 """

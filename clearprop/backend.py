@@ -28,7 +28,7 @@ JAXLIB = version("jaxlib")
 
 if JAXLIB in FAULTY:
     warnings.warn(
-        f"jaxlib {JAXLIB} is known or reported to compute wrong numbers on CPUs, and "
+        f"jaxlib {JAXLIB} is known or reported to compute wrong numbers on CPUs, or to crash, and "
         "clearprop excludes it: install another version of jax and jaxlib",
         stacklevel=2,
     )
@@ -126,7 +126,8 @@ def mesh(count: int | None = None) -> Mesh:
             "there are fewer devices than asked for",
             given=f"devices={count}",
             expected=f"a number from 1 to {len(known)} ({known[0].platform})",
-            fix=f"clearprop.configure_cpu(devices={count}), right after the imports of the program"
+            fix=f"set JAX_NUM_CPU_DEVICES={count} in the environment, or call "
+            f"clearprop.configure_cpu(devices={count}) right after the imports of the program"
             if count > 1 and known[0].platform == "cpu"
             else None,
         )

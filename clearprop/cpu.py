@@ -46,8 +46,9 @@ def configure_cpu(devices: int | None = None) -> None:
       device, whose products and convolutions use all cores anyway.
     * The memory that a compiled call frees is kept for the next call (`keep_memory`).
 
-    Both affect the whole process, other JAX programs in it too. So `import clearprop` does not do
-    it. The command line does it, in its own process.
+    Both affect the whole process, other JAX code in it too, and the number of devices also the
+    processes that it starts. So `import clearprop` does not do it. The command line does it, in its
+    own process.
 
     Args:
         devices: how many; by default one for each core, at most 8, or what the user has set in JAX.

@@ -51,15 +51,13 @@ def test_a_number_given_to_jax_is_kept() -> None:
 
 
 def test_the_command_line_configures_its_own_process_only() -> None:
+    begin = "import os, sys, clearprop.cli as cli; sys.argv = ['clearprop', 'data', 'list']; "
     code = (
-        "import sys, jax.numpy, clearprop.cli as cli; sys.argv = ['clearprop', 'data', 'list']; "
-        "cli.main(['data', 'list']); import jax; assert len(jax.devices()) == 1"
+        "before = dict(os.environ); cli.main(['data', 'list']); assert dict(os.environ) == before"
     )
-    in_a_new_process(code)
-    code = (
-        "import os, sys, clearprop.cli as cli; sys.argv = ['clearprop', 'data', 'list']; "
-        "cli.main(); print(); print(os.environ['JAX_NUM_CPU_DEVICES'])"
-    )
+    in_a_new_process(begin + code)
+    in_a_new_process(begin + "import jax; cli.main(); assert len(jax.devices()) == 1")
+    code = begin + "cli.main(); print(); print(os.environ['JAX_NUM_CPU_DEVICES'])"
     expected = min(cpu.usable_cores(), cpu.MOST_DEVICES)
     assert in_a_new_process(code).splitlines()[-1] == str(expected)
 

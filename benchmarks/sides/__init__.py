@@ -97,7 +97,7 @@ SIDES = (
         "train_by_scan",
         "flax",
         "one jitted lax.scan a pass, rows gathered inside, state donated",
-        (("lenet128", "XLA convolves four times slower inside a loop: nobody trains so"), *TEXTS),
+        (("lenet128", "XLA convolves many times slower inside a loop: nobody trains so"), *TEXTS),
     ),
     Side(
         "Keras 3 on JAX",

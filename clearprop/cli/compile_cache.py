@@ -6,11 +6,17 @@ JAX keeps and reads them; here are the choice of the folder and the limit of its
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import platform
+import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from clearprop.cpu import usable_cores
 
 FOLDER = "JAX_COMPILATION_CACHE_DIR"
 """JAX's environment variable: where compiled programs are kept; if it is empty, none are."""
@@ -20,6 +26,8 @@ SHORTEST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 
 MOST_BYTES = 256 * 2**20
 """What all programs may take together. Those of a training of LeNet-5 take less than 1 MB."""
+
+DAMAGED = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -38,21 +46,40 @@ def keep_compiled(cache: Path) -> None:
     except OSError:
         return
     delete_oldest(folder, MOST_BYTES)
-    # JAX compiles a program again if its file is damaged, for example by a full disk.
-    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
+    warnings.showwarning = _mending(folder)
     os.environ[FOLDER] = str(folder)
     # Small programs too take longer to compile than to read; a page of `explain` has a hundred.
     os.environ.setdefault(SHORTEST, "0")
 
 
+def _mending(folder: Path) -> Callable[..., None]:
+    """Return a function that shows warnings, but deletes a damaged program of which JAX warns.
+
+    A full disk or a killed command can leave half a file. JAX then compiles the program again, but
+    keeps it only if there is no file of that name.
+    """
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, *details: Any, **more: Any) -> None:
+        damaged = DAMAGED.match(str(message))
+        if damaged is None:
+            shown(message, *details, **more)
+            return
+        for path in folder.glob(f"{glob.escape(damaged[1])}-*"):
+            path.unlink(missing_ok=True)
+
+    return show
+
+
 def machine() -> str:
-    """Return a name for the instructions that the processor has.
+    """Return a name for the instructions and the cores that the processor has.
 
     A home folder may be shared by machines, and a program compiled for one may not run on another.
     """
     lines = CPU_INFO.read_text().splitlines() if CPU_INFO.is_file() else []
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    known = f"{platform.machine()} {platform.processor()} {flags}"
+    # XLA divides a loop over as many threads as there are cores.
+    known = f"{platform.machine()} {platform.processor()} {usable_cores()} {flags}"
     return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 

@@ -27,9 +27,9 @@ from clearprop.nn.fields import Array, Shape
 Words = NDArray[np.uint32]
 
 LARGE = 2**20
-PARTITIONABLE = "jax_threefry_partitionable"
 """From this number of entries on, compiling a program saves time."""
 
+PARTITIONABLE = "jax_threefry_partitionable"
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = np.uint32(0x1BD11BDA)
 

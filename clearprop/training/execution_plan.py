@@ -58,7 +58,7 @@ class ExecutionPlan:
         steps_per_call: steps of one call within an epoch.
         epochs_per_call: epochs of one call; 0 where an epoch takes several calls.
         unrolled: whether each step is a program of its own instead of a round of a loop. On CPUs
-            XLA's convolution runs at a quarter of its speed inside a loop.
+            XLA's convolution is many times slower inside a loop.
     """
 
     devices: int
@@ -101,7 +101,8 @@ def choose(
     """
     if devices is None:
         devices = _devices(work, batch_size, platform, available)
-        if devices == 1 and available == 1 and _gains_from_devices(work, platform):
+        wanted = _devices(work, batch_size, platform, cpu.usable_cores())
+        if platform == "cpu" and available == 1 < wanted:
             cpu.tell_once("this recurrent network trains faster on several cores")
     elif batch_size % devices:
         raise ConfigurationError(

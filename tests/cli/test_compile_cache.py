@@ -32,17 +32,22 @@ def test_a_command_keeps_its_compiled_programs_and_reads_them_again(tmp_path: Pa
     kept = files(tmp_path)
     assert kept
     assert all(path.startswith("cache/clearprop/compiled/") for path in kept)
-    train(tmp_path)
+    log = train(tmp_path, JAX_LOGGING_LEVEL="DEBUG", JAX_DEBUG_LOG_MODULES="jax._src.compiler")
+    assert "Persistent compilation cache hit for 'jit_" in log
+    assert "PERSISTENT COMPILATION CACHE MISS" not in log
     assert files(tmp_path) == kept
 
 
 def test_a_damaged_program_is_compiled_again(tmp_path: Path) -> None:
     train(tmp_path)
-    for path in tmp_path.rglob("*-cache"):
+    sizes = {path: path.stat().st_size for path in tmp_path.rglob("*-cache")}
+    assert sizes
+    for path in sizes:
         path.write_bytes(path.read_bytes()[:100])
     told = train(tmp_path)
     assert "objective" in told
     assert "cache" not in told
+    assert {path: path.stat().st_size > 100 for path in sizes} == dict.fromkeys(sizes, True)
 
 
 def test_the_choice_of_the_user_is_left_alone(

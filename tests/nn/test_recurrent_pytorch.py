@@ -13,7 +13,7 @@ from clearprop import nn, tree
 from clearprop.autodiff import value_and_grad
 from clearprop.nn.recurrent import from_onnx, from_pytorch
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: make peers")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: make test-peers")
 
 B, T, D, H = 4, 6, 3, 5
 LENGTHS = [6, 3, 1, 5]

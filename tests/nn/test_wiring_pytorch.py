@@ -12,7 +12,7 @@ from clearprop.autodiff import value_and_grad
 from clearprop.nn import Lateral, PartiallyConnected
 from clearprop.nn.wiring import scattered
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: make peers")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: make test-peers")
 
 WIRED = scattered(6, 4, each=3)
 X = np.random.default_rng(0).standard_normal((5, 6))

@@ -60,7 +60,10 @@ def test_a_recurrent_network_on_one_device_is_told_how_to_use_more(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(cpu, "tell_once", told.append)
+    monkeypatch.setattr(cpu, "usable_cores", lambda: 2)
     plan(HUGE, available=1)
+    plan(RECURRENT, available=1, platform="gpu")
+    plan(RECURRENT, available=1, batch_size=1)
     plan(RECURRENT, available=1, devices=1)
     assert told == []
     plan(RECURRENT, available=1)
