@@ -106,7 +106,7 @@ def _options() -> argparse.Namespace:
         action="append",
         type=_python,
         metavar="LIBRARY=PATH",
-        help="the interpreter of the sides of a library, such as torch=.venv-torch/bin/python",
+        help="the interpreter of the sides of a library, such as torch=.venv-peers/bin/python",
     )
     parser.add_argument(
         "--check",

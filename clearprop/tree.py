@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 
-from clearprop import backend  # noqa: F401 - sets up the devices before JAX is first used
 from clearprop.errors import ConfigurationError, nearest, unknown_name
 
 Tree = TypeVar("Tree")

@@ -13,8 +13,10 @@ from clearprop.errors import ConfigurationError
 
 
 def test_a_mesh_has_no_more_devices_than_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="fewer devices"):
-        backend.mesh(len(jax.devices()) + 1)
+    more = len(jax.devices()) + 1
+    with pytest.raises(ConfigurationError, match="fewer devices") as caught:
+        backend.mesh(more)
+    assert f"JAX_NUM_CPU_DEVICES={more}" in (caught.value.fix or "")  # what a command can be given
     with pytest.raises(ConfigurationError, match="fewer devices"):
         backend.mesh(0)
 

@@ -117,6 +117,17 @@ def test_a_ratio_that_was_not_kept_is_named(tmp_path: Path) -> None:
         kept.read(tmp_path / "none.json")
 
 
+def test_a_side_that_was_measured_earlier_and_is_gone_is_named(tmp_path: Path) -> None:
+    report.write([measurement(1.0)], 2, HERE, tmp_path / "kept.json")
+    text = io.StringIO()
+    now = measurement(1.0)
+    now.timings.pop()
+    now.absent[GOAL] = "it crashed"
+    status = kept.show(kept.read(tmp_path / "kept.json"), [now], Console(file=text, width=200))
+    assert status == 1
+    assert f"small, {GOAL}: measured earlier, not now (it crashed)" in text.getvalue()
+
+
 def test_the_sides_of_a_library_have_an_interpreter_of_their_own(tmp_path: Path) -> None:
     elsewhere = Interpreters({"torch": str(tmp_path / "python")})
     assert elsewhere.why_not("clearprop") is None
