@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import arrays, labelled_texts, pictures, series, tables, tagged_texts, texts
+from clearprop.data.columns import Column
 from clearprop.data.dataset import Dataset
 from clearprop.data.mnist import STEMS, idx_files, read_idx_set
 from clearprop.data.named_sets import NAMED, Row
@@ -27,14 +28,19 @@ KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES, *tagged_texts.SUFFIXE
 Loader: TypeAlias = tuple[tuple[str, ...], Callable[..., Dataset]]
 """The options of a kind of data, and the function that loads a path with them."""
 
+MARKS = ("decimal", "thousands", "na_values")
+
 KINDS: dict[str, Loader] = {
     "a folder of idx files": ((), lambda path: read_idx_set(idx_files(path), path.name)),
     "a folder of texts": (("sequence_length",), labelled_texts.load_folder),
     "a folder of pictures": (("size", "channels", "stream"), pictures.load_pictures),
     "a text with tags": (("tags", "sequence_length"), tagged_texts.load_tagged),
-    "a series": (("target", "window", "horizon"), series.load_series_file),
+    "a series": (("target", "window", "horizon", *MARKS), series.load_series_file),
     "a table of texts": (("target", "text", "sequence_length"), labelled_texts.load_rows),
-    "a table": (("target", "task", "ignore", "categorical", "numeric"), tables.load_table),
+    "a table": (
+        ("target", "task", "ignore", "categorical", "numeric", *MARKS, "dayfirst", "columns"),
+        tables.load_table,
+    ),
     "a .npz file": (("task",), arrays.load_arrays),
     "a text": (("sequence_length", "stride"), texts.load_text),
 }
@@ -50,8 +56,13 @@ class LoadOptions(TypedDict, total=False):
         ignore: tables: columns to leave out.
         categorical: tables: columns to take as categories.
         numeric: tables: columns to take as numbers.
+        decimal: tables and series: the decimal mark, "," or "."; None finds it out.
+        thousands: tables and series: the mark between groups of three digits; None finds it out.
+        dayfirst: tables: True reads 03/04/2024 as 3 April, False as March 4; None finds it out.
+        na_values: tables and series: cells that stand for a missing value, such as "-999".
+        columns: tables: ``preprocessor.raw_columns`` of a model, to read the cells as in training.
         size: pictures: height and width to stretch to.
-        channels: pictures: 1 for gray, 3 for color.
+        channels: pictures: 1 for gray, 3 for color; 2 and 4 keep the transparency.
         sequence_length: text: characters in a window; labelled and tagged texts: words to take of
             each text.
         stride: text: characters from the beginning of a window to the beginning of the next.
@@ -71,6 +82,11 @@ class LoadOptions(TypedDict, total=False):
     ignore: Sequence[str] | None
     categorical: Sequence[str] | None
     numeric: Sequence[str] | None
+    decimal: str | None
+    thousands: str | None
+    dayfirst: bool | None
+    na_values: Sequence[str] | None
+    columns: Sequence[Column] | None
     size: int | tuple[int, int] | None
     channels: int | None
     sequence_length: int | None

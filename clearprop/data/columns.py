@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.readings import PLAIN, Reading
 from clearprop.errors import DataError, nearest
 
 MISSING = np.nan
@@ -22,12 +23,36 @@ class Column:
     """One column of a raw table.
 
     Args:
-        name: as in the file's header.
+        name: as in the file's header; for a part of a date ``header.part``, such as ``day.month``.
         categories: the names of the codes 0, 1, ...; None for a column of numbers.
+        reading: how its cells are written in the file.
     """
 
     name: str
     categories: tuple[str, ...] | None = None
+    reading: Reading = PLAIN
+
+    @property
+    def source(self) -> str:
+        """The column of the file."""
+        return self.reading.source or self.name
+
+
+@dataclass(frozen=True)
+class TakenColumn:
+    """What a column of a file was taken for.
+
+    Attributes:
+        name: of the column.
+        kind: "number", "3 categories", "date", "time", "left out" and so on, in words.
+        about: its range or its categories, how it is written, or why it was left out.
+        notes: what looks doubtful in it; a note changes nothing.
+    """
+
+    name: str
+    kind: str
+    about: str
+    notes: tuple[str, ...] = ()
 
 
 def recode(
@@ -59,7 +84,7 @@ def arrange(
     [[30.0, 0.0]]
     """
     known = {column.name: index for index, column in enumerate(columns)}
-    check_present(known, wanted)
+    check_present(known, (column.name for column in wanted))
     parts: list[NDArray[np.generic]] = []
     for want in wanted:
         values, have = raw[:, known[want.name]], columns[known[want.name]]
@@ -77,18 +102,19 @@ def arrange(
     return np.stack(parts, axis=1)
 
 
-def check_present(names: Iterable[str], wanted: Sequence[Column], where: str | None = None) -> None:
+def check_present(names: Iterable[str], wanted: Iterable[str], where: str | None = None) -> None:
     """Raise unless every wanted column is among the names.
 
     Raises:
-        DataError: a column is missing; the error suggests the nearest name.
+        DataError: a column is missing; the error suggests the nearest name that no other wanted
+            column has.
     """
-    known = list(names)
-    for column in wanted:
-        if column.name not in known:
-            close = nearest(column.name, known)
+    known, needed = list(names), list(wanted)
+    for name in needed:
+        if name not in known:
+            close = nearest(name, [other for other in known if other not in needed])
             raise DataError(
-                f"the column {column.name!r} that the model was trained with is missing",
+                f"the column {name!r} that the model was trained with is missing",
                 where=where,
                 given=f"the columns {', '.join(known)}",
                 fix=f"did you mean {close!r}? Rename it in the file" if close else None,

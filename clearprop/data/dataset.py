@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import checks, splitting
-from clearprop.data.columns import Column, recode
+from clearprop.data.columns import Column, TakenColumn, recode
 from clearprop.data.encoded import encoded_inputs
 from clearprop.data.preprocessor import INPUTS, Preprocessor, Task
 from clearprop.data.sources import Indices, Inputs, Rows, by_name, rows_of, size_in_bytes
@@ -64,6 +64,8 @@ class Dataset:
             so that no two parts share a value; None if the rows are not such windows.
         text_column: for texts from a table, the column of the texts.
         row_names: the name of each example, such as the year that a window predicts.
+        taken: for a table, what each column of its file was taken for.
+        notes: what looks doubtful in the examples.
 
     Raises:
         DataError: there are no rows, the numbers of inputs and targets differ, a number is missing
@@ -93,6 +95,8 @@ class Dataset:
     gap: int | None = None
     text_column: str | None = None
     row_names: tuple[str, ...] | None = None
+    taken: tuple[TakenColumn, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):

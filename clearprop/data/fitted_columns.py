@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.columns import UNSEEN, Column
+from clearprop.data.readings import PLAIN, Reading
 from clearprop.errors import DataError
 
 
@@ -24,11 +25,13 @@ class FittedColumn:
         fill: replaces a missing value: the median number, or the most frequent category.
         categories: the names in the training rows, each of which becomes one 0/1 feature; None for
             a column of numbers. All features of another name are 0.
+        reading: how its cells are written in the file.
     """
 
     name: str
     fill: float | str
     categories: tuple[str, ...] | None = None
+    reading: Reading = PLAIN
 
 
 def fit_columns(raw: NDArray[np.generic], columns: Sequence[Column]) -> tuple[FittedColumn, ...]:
@@ -45,13 +48,14 @@ def _fit_column(column: Column, values: NDArray[np.generic]) -> FittedColumn:
     if not present.size:
         raise DataError(
             f"column {column.name!r} has no value in the training rows",
-            fix=f"leave it out: ignore=[{column.name!r}]",
+            fix=f"leave it out: ignore=[{column.source!r}]",
         )
     if column.categories is None:
-        return FittedColumn(column.name, float(np.median(present)))
+        return FittedColumn(column.name, float(np.median(present)), None, column.reading)
     codes, counts = np.unique(present.astype(np.intp), return_counts=True)
     names = [column.categories[code] for code in codes]
-    return FittedColumn(column.name, names[int(np.argmax(counts))], tuple(names))
+    fill = names[int(np.argmax(counts))]
+    return FittedColumn(column.name, fill, tuple(names), column.reading)
 
 
 def features_of(column: FittedColumn) -> list[str]:

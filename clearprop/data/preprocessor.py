@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.columns import Column
 from clearprop.data.fitted_columns import FittedColumn, encode_columns, features_of, fit_columns
+from clearprop.data.readings import PLAIN, Reading
 from clearprop.data.sources import Inputs, Named, by_name, evenly_spaced
 from clearprop.data.statistics import Scaling, center_and_spread
 from clearprop.data.vocabulary import Vocabulary
@@ -183,7 +184,7 @@ class Preprocessor:
         """The raw columns and the category codes that ``encode`` expects; None if not a table."""
         if self.kind != "table":
             return None
-        return tuple(Column(column.name, column.categories) for column in self.columns)
+        return tuple(Column(c.name, c.categories, c.reading) for c in self.columns)
 
     def encode(self, raw: Any) -> Any:
         """Return the numbers to keep in memory: step 1.
@@ -278,7 +279,7 @@ class Preprocessor:
 
     def to_json(self) -> str:
         """Return the record as JSON text, exact to the last bit."""
-        return json.dumps(asdict(self), allow_nan=False)
+        return json.dumps(_record(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, where: str | None = None) -> Preprocessor:
@@ -336,6 +337,16 @@ def _fit_input(
     )
 
 
+def _record(preprocessor: Preprocessor) -> dict[str, Any]:
+    record = asdict(preprocessor)
+    for column, plain in zip(preprocessor.columns, record["columns"], strict=True):
+        del plain["reading"]
+        if column.reading != PLAIN:
+            plain["reading"] = column.reading.to_record()
+    record["parts"] = {name: _record(part) for name, part in preprocessor.parts.items()}
+    return record
+
+
 def _of_record(record: dict[str, Any]) -> Preprocessor:
     if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
         raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
@@ -344,7 +355,13 @@ def _of_record(record: dict[str, Any]) -> Preprocessor:
         **{name: tuple(map(float, record[name])) for name in floats},
         "input_shape": tuple(map(int, record["input_shape"])),
         "columns": tuple(
-            FittedColumn(c["name"], c["fill"], _strings(c["categories"])) for c in record["columns"]
+            FittedColumn(
+                c["name"],
+                c["fill"],
+                _strings(c["categories"]),
+                Reading.from_record(c.get("reading")),
+            )
+            for c in record["columns"]
         ),
         "class_names": _strings(record["class_names"]),
         "parts": {name: _of_record(part) for name, part in record["parts"].items()},

@@ -17,7 +17,7 @@ from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import About, Dataset
 from clearprop.data.installed import data_file
 from clearprop.data.table_file import TableFile, read_table_file
-from clearprop.data.tables import read_column
+from clearprop.data.tables import CellOptions, read_number_columns
 from clearprop.errors import DataError
 
 WINDOW, HORIZON = 24, 1
@@ -98,11 +98,23 @@ def load_series(name: str, *, window: int | None = None, horizon: int = HORIZON)
 
 
 def load_series_file(
-    path: Path, *, target: str | None = None, window: int = WINDOW, horizon: int = HORIZON
+    path: Path,
+    *,
+    target: str | None = None,
+    window: int = WINDOW,
+    horizon: int = HORIZON,
+    **cells: Unpack[CellOptions],
 ) -> Dataset:
     """Return a column of a CSV, TSV or Parquet file in windows; its rows are in time order.
 
     A missing value is filled by a straight line between its neighbors; ``source`` says how many.
+
+    Args:
+        path: the file.
+        target: the column of the series.
+        window: T.
+        horizon: H.
+        cells: how numbers are written: ``decimal``, ``thousands``, ``na_values``.
 
     Raises:
         ConfigurationError: there is no such column, no column is named, or a window is below 1.
@@ -110,7 +122,7 @@ def load_series_file(
     """
     table = read_table_file(path)
     target = table.column(target, "the series")
-    values, filled = _numbers(table, target)
+    values, filled = _numbers(table, target, **cells)
     when = next((name for name in table.frame.columns if name.lower() in MOMENTS), None)
     return windows(
         values,
@@ -194,9 +206,11 @@ def _moments(table: TableFile, column: str) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _numbers(table: TableFile, column: str) -> tuple[NDArray[np.float64], str]:
+def _numbers(
+    table: TableFile, column: str, **cells: Unpack[CellOptions]
+) -> tuple[NDArray[np.float64], str]:
     """Return a column as numbers with its gaps filled, and a remark on the gaps for the source."""
-    values, _ = read_column(table, column, as_numbers=True)
+    (values,) = read_number_columns(table, [column], **cells)
     missing = np.isnan(values)
     if missing.all():
         raise DataError("the series has no value", where=table.where(0, column))

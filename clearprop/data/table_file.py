@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.table_checks import UNNAMED, check_ends_well, check_header
 from clearprop.errors import ConfigurationError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ def read_table_file(path: Path) -> TableFile:
 def _read_parquet(path: Path) -> TableFile:
     import polars as pl
 
+    check_ends_well(path)
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -134,8 +137,9 @@ def _read_csv(path: Path) -> TableFile:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next((line for line in file if line.strip()), "").strip("\r\n")
         is_tsv = path.suffix.lower() == ".tsv"
-        separator = "\t" if is_tsv else max(SEPARATORS, key=header.count)
-        _check_names(path, header, separator)
+        unquoted = re.sub(r'"[^"]*"', "", header)
+        separator = "\t" if is_tsv else max(SEPARATORS, key=unquoted.count)
+        names = check_header(path, header, separator)
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
     except (OSError, csv.Error) as error:
@@ -149,28 +153,25 @@ def _read_csv(path: Path) -> TableFile:
         if "utf-8" in str(error):
             raise _not_utf8(path) from error
         raise _unreadable(path, error, expected) from error
-    frame = frame.rename({old: old.strip() for old in frame.columns})
+    if len(names) == frame.width:
+        frame.columns = names
+    else:  # a name that is quoted goes on in the next line
+        frame = frame.rename({old: old.strip() for old in frame.columns})
     # polars fills a short row with nulls: a file that is cut off would look like missing values.
     if frame.width and frame[:, -1].null_count():
         _check_cells(path, separator)
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+    # A separator at the end of every line makes a column without a name and without a value.
+    frame = frame.select(
+        column
+        for column in frame
+        if column.count() or not column.name.startswith(UNNAMED) or not frame.height
+    )
 
     def where(row: int, column: str) -> str:
         return f"{path}, line {_line(path, separator, row)}, column {column!r}"
 
     return TableFile(path, frame, where)
-
-
-def _check_names(path: Path, header: str, separator: str) -> None:
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(
-            "two columns have the same name",
-            where=f"{path}, line 1",
-            given=", ".join(repr(name) for name in twice),
-            fix="give every column its own name in the header",
-        )
 
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -209,7 +210,9 @@ def _check_cells(path: Path, separator: str) -> None:
 
 def _not_utf8(path: Path) -> DataError:
     return DataError(
-        "the file is not UTF-8 text", where=str(path), fix="save it again with encoding UTF-8"
+        "the file is not UTF-8 text",
+        where=str(path),
+        fix="save it again with encoding UTF-8; a spreadsheet calls this CSV UTF-8",
     )
 
 

@@ -1,35 +1,43 @@
-"""Tables as data sets: their columns are numbers or categories, and one column is the target.
+"""Tables as data sets: their columns are numbers, categories or dates, and one is the target.
 
 Shape letters: N rows, C columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.columns import Column, arrange, check_present
+from clearprop.data.columns import Column, TakenColumn, arrange, check_present
 from clearprop.data.dataset import Dataset
-from clearprop.data.labels import labels_and_names, task_of
+from clearprop.data.guesses import Guess, ReadOptions, guesses
 from clearprop.data.preprocessor import Preprocessor, Task
-from clearprop.data.table_file import TableFile, read_table_file, shown
-from clearprop.errors import DataError
+from clearprop.data.table_columns import (
+    ReadColumn,
+    check_distinct,
+    is_nearly_distinct,
+    number_array,
+    read_guessed,
+    read_known,
+)
+from clearprop.data.table_file import TableFile, read_table_file
+from clearprop.data.table_targets import targets_of
+from clearprop.errors import ClearpropError, DataError
 
-if TYPE_CHECKING:
-    import polars
 
-# Spreadsheets and statistics programs write these where a value is not known.
-MISSING_MARKS = ("", "na", "n/a", "nan", "null", "?")
+class CellOptions(TypedDict, total=False):
+    """The options that say how the cells of a table are read; see `ReadOptions`."""
 
-# If at least this fraction of a text column reads as numbers, it is taken as a column of numbers.
-NUMBER_FRACTION = 0.5
-
-# Each category becomes a 0/1 feature; a column with more texts than this likely holds names.
-MOST_CATEGORIES = 1000
+    categorical: Sequence[str]
+    numeric: Sequence[str]
+    decimal: str | None
+    thousands: str | None
+    dayfirst: bool | None
+    na_values: Sequence[str]
 
 
 def load_table(
@@ -38,10 +46,12 @@ def load_table(
     target: str | None = None,
     task: Task | None = None,
     ignore: Sequence[str] = (),
-    categorical: Sequence[str] = (),
-    numeric: Sequence[str] = (),
+    columns: Sequence[Column] | None = None,
+    **cells: Unpack[CellOptions],
 ) -> Dataset:
     """Return a CSV or Parquet file as a data set; a missing input becomes NaN.
+
+    `Dataset.taken` says what each column was taken for. The page "Your own data" has the rules.
 
     Args:
         path: the file, with a header.
@@ -49,46 +59,109 @@ def load_table(
         task: "classification" or "regression"; by default text, truth values and few distinct whole
             numbers are classes, and everything else is a number to predict.
         ignore: columns to leave out, such as a row number.
-        categorical: columns to take as categories although they look like numbers.
-        numeric: columns to take as numbers although most of their cells do not read as numbers.
+        columns: the columns of a model, ``preprocessor.raw_columns``: their cells are read as in
+            training, and other columns are left out. None finds out what each column is.
+        cells: how cells are read: ``categorical``, ``numeric``, ``decimal``, ``thousands``,
+            ``dayfirst``, ``na_values``.
 
     Raises:
-        ConfigurationError: a column named here is not in the file, or no target is named.
-        DataError: the file is damaged or empty, a column of numbers holds text, a target is missing
-            or not finite, or there is only one class.
+        ConfigurationError: a column named here is not in the file, no target is named, or a mark
+            cannot be one.
+        DataError: the file is damaged or empty; a cell is not written as the other cells of its
+            column, or they can be read in two ways; nearly all texts of a column differ; a target
+            is missing or not finite, or there is only one class.
     """
     file = read_table_file(path)
+    options = ReadOptions(**cells)
     target = file.column(target, "the target")
-    for names, what in ((ignore, "ignored"), (categorical, "categorical"), (numeric, "numeric")):
-        for name in names:
-            file.column(name, what)
-    targets, class_names, task = _targets(file, target, task)
-    are_numbers = dict.fromkeys(categorical, False) | dict.fromkeys(numeric, True)
-    inputs, columns = _inputs(file, {target, *ignore}, are_numbers)
+    _check_named(file, ignore, options)
+    inputs = [name for name in file.frame.columns if name not in {target, *ignore}]
+    if not inputs:
+        raise DataError("no column is left to learn from", where=str(file.path))
+    found = guesses(file, [*inputs, target] if columns is None else [target], options)
+    if columns is None:
+        read = _as_guessed(file, [found[name] for name in inputs], options)
+    else:
+        read = _as_known(file, columns)
+    targets, class_names, task, about = targets_of(file, found[target], task)
+    taken = {column.taken.name: column.taken for column in read}
+    taken[target] = about
     return Dataset(
         name=path.name,
-        inputs=inputs,
+        inputs=np.concatenate([column.values for column in read], axis=1),
         targets=targets,
         task=task,
         class_names=class_names,
-        feature_names=tuple(column.name for column in columns),
+        feature_names=tuple(column.name for one in read for column in one.columns),
         source=str(path),
-        columns=columns,
+        columns=tuple(column for one in read for column in one.columns),
+        taken=tuple(
+            taken.get(name, _left_out(name, "ignore names it" if name in ignore else "unknown"))
+            for name in file.frame.columns
+        ),
     )
+
+
+def columns_of(
+    path: Path,
+    *,
+    ignore: Sequence[str] = (),
+    target: str | None = None,
+    task: Task | None = None,
+    **cells: Unpack[CellOptions],
+) -> tuple[TakenColumn, ...]:
+    """Return what every column of a table would be taken for; a target is not needed.
+
+    A column that cannot be used is "refused", with the reason and the option that helps.
+
+    Raises:
+        ConfigurationError: a column named here is not in the file, or a mark cannot be one.
+        DataError: the file is damaged or empty.
+    """
+    file = read_table_file(path)
+    options = ReadOptions(**cells)
+    _check_named(file, ignore, options)
+    found = guesses(file, [name for name in file.frame.columns if name not in ignore], options)
+    taken = []
+    for name in file.frame.columns:
+        if name in ignore:
+            taken.append(_left_out(name, "ignore names it"))
+            continue
+        try:
+            if name == target:
+                taken.append(targets_of(file, found[name], task)[3])
+                continue
+            if is_nearly_distinct(found[name]):
+                check_distinct(file, [found[name]])
+            taken.append(read_guessed(file, found[name]).taken)
+        except ClearpropError as error:
+            taken.append(_refused(name, error))
+    return tuple(taken)
 
 
 def read_inputs(path: Path, preprocessor: Preprocessor) -> NDArray[np.float64]:
     """Return the rows of a new table as raw inputs of a preprocessor; a target is not needed.
 
+    Cells are read as in training. A category that training did not have is -1.
+
     Raises:
-        DataError: a column is missing, or holds text although it held numbers in training.
+        DataError: a column is missing, or a cell is not written as in training.
     """
-    file = read_table_file(path)
     wanted = preprocessor.raw_columns or ()
-    check_present(file.frame.columns, wanted, where=str(path))
-    are_numbers = {column.name: column.categories is None for column in wanted}
-    inputs, columns = _inputs(file, set(file.frame.columns) - are_numbers.keys(), are_numbers)
-    return arrange(inputs, columns, wanted)
+    return arrange(*read_columns(path, preprocessor), wanted)
+
+
+def read_columns(
+    path: Path, preprocessor: Preprocessor
+) -> tuple[NDArray[np.float64], tuple[Column, ...]]:
+    """Return the rows of a new table, and its columns with the categories of these rows.
+
+    Raises:
+        DataError: a column is missing, or a cell is not written as in training.
+    """
+    read = _as_known(read_table_file(path), preprocessor.raw_columns or ())
+    values = np.concatenate([column.values for column in read], axis=1)
+    return values, tuple(column for one in read for column in one.columns)
 
 
 def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:
@@ -109,135 +182,73 @@ def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:
             given=f"{len(names)} columns: {', '.join(shown)}",
             expected=f"{columns} columns of numbers, without a target",
         )
-    return np.stack([read_column(file, name, as_numbers=True)[0] for name in names], axis=1)
+    return np.stack(read_number_columns(file, names), axis=1)
 
 
-def _inputs(
-    file: TableFile, unused: set[str], are_numbers: Mapping[str, bool]
-) -> tuple[NDArray[np.float64], tuple[Column, ...]]:
-    names = [name for name in file.frame.columns if name not in unused]
-    if not names:
-        raise DataError("no column is left to learn from", where=str(file.path))
-    parts = [read_column(file, name, are_numbers.get(name)) for name in names]
-    columns = tuple(
-        Column(name, categories) for name, (_, categories) in zip(names, parts, strict=True)
-    )
-    return np.stack([values for values, _ in parts], axis=1), columns
-
-
-def read_column(
-    file: TableFile, name: str, as_numbers: bool | None = None
-) -> tuple[NDArray[np.float64], tuple[str, ...] | None]:
-    """Return a column as numbers or codes, float64 (N,), and the categories of the codes.
+def read_number_columns(
+    file: TableFile, names: Sequence[str], **cells: Unpack[CellOptions]
+) -> list[NDArray[np.float64]]:
+    """Return columns of numbers, each float64 (N,), NaN where a value is missing.
 
     Args:
         file: the table.
-        name: the column.
-        as_numbers: True reads numbers, False categories; None reads numbers where most cells are.
-
-    Returns:
-        The numbers, NaN where one is missing, and None; or the codes and the names they stand for.
+        names: of the columns.
+        cells: how cells are read.
 
     Raises:
-        DataError: a cell is not a finite number, or there are too many categories.
+        DataError: a cell is not a finite number, or can be read in two ways.
     """
-    import polars as pl
+    options = ReadOptions(**{**cells, "numeric": tuple(names)})
+    found = guesses(file, file.frame.columns, options)  # all, for what they prove about marks
+    for name in names:
+        if (error := found[name].error) is not None:
+            raise error
+    return [number_array(file, name, found[name].values, found[name].reading) for name in names]
 
-    values = file.frame[name]
-    kind = values.dtype
-    if (kind.is_numeric() or kind == pl.Boolean) and as_numbers is not False:
-        numbers = values.cast(pl.Float64)
-    elif not (
-        kind.is_numeric()
-        or kind in (pl.Boolean, pl.String, pl.Categorical, pl.Null)
-        or isinstance(kind, pl.Enum)
+
+def _check_named(file: TableFile, ignore: Sequence[str], options: ReadOptions) -> None:
+    for names, what in (
+        (ignore, "ignored"),
+        (options.categorical, "categorical"),
+        (options.numeric, "numeric"),
     ):
-        raise DataError(
-            f"a column of type {kind} is neither numbers nor categories",
-            where=f"{file.path}, column {name!r}",
-            fix=f"turn it into numbers, or leave it out: ignore=[{name!r}]",
-        )
-    else:
-        values = _without_missing_marks(values)
-        numbers = values.cast(pl.Float64, strict=False)
-        present, readable = values.count(), numbers.count()
-        if not (readable >= NUMBER_FRACTION * present if as_numbers is None else as_numbers):
-            return _categories(file, name, values)
-        file.check_none(
-            values.is_not_null() & numbers.is_null(),
-            name,
-            "text in a column of numbers",
-            values,
-            expected="a number, or nothing where it is missing",
-            fix="correct the cell"
-            + ("" if as_numbers else f"; if all cells are names: categorical=[{name!r}]"),
-        )
-    array = np.array(numbers.to_numpy(), np.float64)
-    file.check_none(
-        np.isinf(array), name, "an infinite number", fix="correct the cell, or leave it empty"
-    )
-    return array, None
+        for name in names:
+            file.column(name, what)
 
 
-def _categories(
-    file: TableFile, name: str, values: polars.Series
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    import polars as pl
-
-    categories = tuple(values.drop_nulls().unique().sort().to_list())
-    if len(categories) > MOST_CATEGORIES:
-        raise DataError(
-            f"{len(categories)} different texts are too many for categories",
-            where=f"{file.path}, column {name!r}",
-            given=f"such as {shown(categories[0])} and {shown(categories[-1])}",
-            expected=f"at most {MOST_CATEGORIES}",
-            fix=f"leave it out: ignore=[{name!r}]",
-        )
-    codes = values.cast(pl.Enum(categories)).to_physical().cast(pl.Float64)
-    return np.array(codes.to_numpy(), np.float64), categories
-
-
-def _targets(
-    file: TableFile, name: str, task: Task | None
-) -> tuple[NDArray[np.number], tuple[str, ...] | None, Task]:
-    import polars as pl
-
-    values = file.frame[name]
-    if not values.dtype.is_numeric():
-        values = _without_missing_marks(values)
-    file.check_none(
-        values.is_null() | (values.is_nan() if values.dtype.is_float() else False),
-        name,
-        "the target is missing",
-        fix="drop the rows whose target is not known",
-    )
-    if values.dtype == pl.String:
-        numbers = values.cast(pl.Float64, strict=False)
-        readable = numbers.drop_nulls()
-        # Classes such as "1", "2", "x" are few; measurements with a wrong cell among them are many.
-        are_measured = len(readable) > 0.9 * len(numbers) and readable.n_unique() > 20
-        if len(readable) == len(numbers):
-            values = numbers
-        elif task == "regression" or are_measured:
-            file.check_none(
-                numbers.is_null(),
-                name,
-                "text among the numbers to predict" if task is None else "text to predict",
-                values,
-                fix="correct the cell" if task is None else "task='classification'",
+def _as_guessed(
+    file: TableFile, found: Sequence[Guess], options: ReadOptions
+) -> list[ReadColumn]:
+    for guess in found:
+        if guess.error is not None:
+            raise guess.error
+    check_distinct(file, found)
+    read = [read_guessed(file, guess, options.na_values) for guess in found]
+    names = [column.name for one in read for column in one.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(
+                f"a part of a date would have the name {name!r}, which another column has",
+                where=str(file.path),
+                fix=f"rename one of them, or leave it out: ignore=[{name!r}]",
             )
-    array = values.to_numpy()
-    if array.dtype.kind == "f":
-        file.check_none(np.isinf(array), name, "the target is infinite")
-    task = task or task_of(array)
-    if task == "regression":
-        return array, None, task
-    return *labels_and_names(array, where=f"{file.path}, column {name!r}"), task
+    return read
 
 
-def _without_missing_marks(values: polars.Series) -> polars.Series:
-    import polars as pl
+def _as_known(file: TableFile, wanted: Sequence[Column]) -> list[ReadColumn]:
+    sources = dict.fromkeys(column.source for column in wanted)
+    check_present(file.frame.columns, sources, where=str(file.path))
+    return [
+        read_known(file, source, [column for column in wanted if column.source == source])
+        for source in sources
+    ]
 
-    stripped = values.cast(pl.String).str.strip_chars()
-    marked = stripped.str.to_lowercase().is_in(list(MISSING_MARKS))
-    return stripped.set(marked.fill_null(False), None)
+
+def _left_out(name: str, why: str) -> TakenColumn:
+    reasons = {"unknown": "the model was not trained with it"}
+    return TakenColumn(name, "left out", reasons.get(why, why))
+
+
+def _refused(name: str, error: ClearpropError) -> TakenColumn:
+    about = f"{error.problem}: {error.given}" if error.given else error.problem
+    return TakenColumn(name, "refused", about, (f"fix: {error.fix}",) if error.fix else ())

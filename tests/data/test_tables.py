@@ -72,8 +72,8 @@ def test_parquet_types(tmp_path):
     np.testing.assert_array_equal(loaded.inputs[:, 0], [1, 0, np.nan, 1])
     assert loaded.columns[1].categories == ("l", "s")
     assert loaded.class_names == ("false", "true")
-    frame.with_columns(day=pl.date(2020, 1, 1)).write_parquet(path)
-    with pytest.raises(DataError, match=r"(?s)'day'.*Date.*ignore=\['day'\]"):
+    frame.with_columns(days=pl.Series([[1], [2], [3], [4]])).write_parquet(path)
+    with pytest.raises(DataError, match=r"(?s)'days'.*List.*ignore=\['days'\]"):
         data.load(path, target="sold")
 
 

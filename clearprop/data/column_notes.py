@@ -1,0 +1,131 @@
+"""What looks doubtful in a column of a table: notes, which change nothing.
+
+Shape letters: N rows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars
+
+MARKS = tuple(
+    float(sign + digits)
+    for digits in ("9", "99", "999", "9999", "99999", "999999")
+    for sign in ("-", "")
+    if sign or len(digits) > 2
+)
+"""Numbers that programs write where a value is not known; -1 has a rule of its own."""
+
+LEAST_REPEATS = 2
+FEWEST_OTHERS = 10
+FEWEST_ROWS = 20
+EXACT = 2.0**53
+"""Whole numbers beyond this are not all exact in double precision."""
+
+ROW_NAMES = re.compile(r"(?:.*[ _.-])?(?:id|uuid|guid|index|key|row|nr|no)|unnamed: \d+|", re.I)
+
+
+def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) -> list[str]:
+    """Return notes about a column of numbers.
+
+    Args:
+        name: of the column.
+        cells: (N,), as they stand in the file.
+        numbers: (N,), NaN where a value is missing.
+    """
+    present = numbers[~np.isnan(numbers)]
+    if not present.size:
+        return ["no cell has a value"]
+    distinct, counts = np.unique(present, return_counts=True)
+    if len(distinct) == 1:
+        return ["every value is the same, so the column says nothing"] if present.size > 1 else []
+    notes = []
+    mark = suspected_mark(distinct, counts)
+    if mark is not None:
+        count = int(counts[distinct == mark][0])
+        notes.append(
+            f"{mark:g} stands in {count:,} cells, far from the others: does it mean 'not known'? "
+            f"Then: na_values=['{mark:g}']"
+        )
+    if _has_leading_zeros(cells):
+        notes.append(
+            "the zeros at the beginning are lost, as in 007: for codes or postal codes take "
+            f"categorical=[{name!r}]"
+        )
+    if np.abs(distinct).max() > EXACT and not (distinct % 1).any():
+        notes.append("whole numbers above 2^53 are rounded to 53 bits")
+    if _number_rows(name, numbers, distinct):
+        notes.append(f"it looks like a number of the row: to leave it out, ignore=[{name!r}]")
+    return notes
+
+
+def category_notes(categories: tuple[str, ...], codes: NDArray[np.float64]) -> list[str]:
+    """Return notes about a column of categories.
+
+    Args:
+        categories: their names.
+        codes: (N,), the place of each cell among them, NaN where it is missing.
+    """
+    present = codes[~np.isnan(codes)].astype(np.intp)
+    if len(categories) == 1 and present.size > 1:
+        return ["every value is the same, so the column says nothing"]
+    once = int((np.bincount(present, minlength=1) == 1).sum())
+    if present.size >= FEWEST_ROWS and once > len(categories) / 2 and once > present.size / 10:
+        return [f"{once:,} of the {len(categories):,} categories stand in one row only"]
+    return []
+
+
+def suspected_mark(
+    distinct: NDArray[np.float64], counts: NDArray[np.integer]
+) -> float | None:
+    """Return the number that probably stands for a missing value, such as -999.
+
+    It is the lowest or the highest value, repeated, and farther from the others than they are from
+    each other. A repeated -1 is suspected where all others are at least 0, and many and larger.
+
+    Args:
+        distinct: the different values, ascending.
+        counts: how often each occurs.
+
+    >>> suspected_mark(np.array([-999.0, 18.0, 30.0, 80.0]), np.array([3, 1, 2, 1]))
+    -999.0
+    >>> suspected_mark(np.array([-1.0, 0.0, 1.0]), np.array([3, 3, 3]))
+    """
+    for mark, count, others in (
+        (distinct[0], counts[0], distinct[1:]),
+        (distinct[-1], counts[-1], distinct[:-1]),
+    ):
+        if count < LEAST_REPEATS or len(others) < 2:
+            continue
+        gap = np.abs(others - mark).min()
+        if mark in MARKS and gap > others[-1] - others[0]:
+            return float(mark)
+        if mark == -1 and others[0] >= 0 and len(others) >= FEWEST_OTHERS:
+            if gap > 1 or (others % 1).any() or others[-1] > 10 * FEWEST_OTHERS:
+                return float(mark)
+    return None
+
+
+def _has_leading_zeros(cells: polars.Series) -> bool:
+    import polars as pl
+
+    return cells.dtype == pl.String and bool(cells.str.contains(r"^0[0-9]+$").any())
+
+
+def _number_rows(
+    name: str, numbers: NDArray[np.float64], distinct: NDArray[np.float64]
+) -> bool:
+    if np.isnan(numbers).any() or len(distinct) < len(numbers) or len(numbers) < FEWEST_ROWS:
+        return False
+    if (distinct % 1).any():
+        return False
+    if ROW_NAMES.fullmatch(name.strip()) or re.search(r"[a-z](?:Id|ID)$", name):
+        return True
+    steps = np.diff(numbers)
+    return bool((steps == steps[0]).all() and numbers[0] in (0, 1))

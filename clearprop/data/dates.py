@@ -1,0 +1,210 @@
+"""Dates and times of a table: how they are written, and the numbers that they become.
+
+A date becomes the numbers year, month, day of the week (1 is Monday) and day of the year; one with
+a time of day also the hour, with minutes and seconds as its fraction. A time zone is not applied:
+the numbers are those that are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars
+
+CLOCK = (
+    r"(?<hour>[0-9]{1,2}):(?<minute>[0-9]{2})(?::(?<second>[0-9]{2}(?:[.,][0-9]+)?))?"
+    r"(?:\s*(?<half>[AaPp])\.?[Mm]\.?)?(?:\s*(?:Z|UTC|GMT|[+-][0-9]{2}:?(?:[0-9]{2})?))?"
+)
+SPACES = "[\u00a0\u2007\u2009\u202f]"
+AFTER = rf"(?:(?:[T ]\s*|,\s+){CLOCK})?$"
+WEEKDAY = r"^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = {name: str(number) for number, name in enumerate(NAMES, 1)}
+MONTH = (
+    r"(?<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+YEAR, SHORT = "(?<year>[12][0-9]{3})", "(?<year>[0-9]{2})"
+DAY, NUMBER = "(?<day>[0-9]{1,2})", "(?<month>[0-9]{1,2})"
+
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "year-month-day": (
+        rf"{YEAR}-{NUMBER}-{DAY}{AFTER}",
+        rf"{YEAR}/{NUMBER}/{DAY}{AFTER}",
+        rf"{YEAR}\.{NUMBER}\.{DAY}\.?{AFTER}",
+        rf"{YEAR}[- ]{MONTH}[- ]{DAY}{AFTER}",
+    ),
+    "day.month.year": (
+        rf"{DAY}\.\s?{NUMBER}\.\s?{YEAR}{AFTER}",
+        rf"{DAY}\.\s?{NUMBER}\.\s?{SHORT}{AFTER}",
+    ),
+    "day month year": (rf"{DAY}(?:st|nd|rd|th|\.)?[- /]{MONTH}[-, /]\s?{YEAR}{AFTER}",),
+    "month day year": (rf"{MONTH}[ -]{DAY}(?:st|nd|rd|th)?,?[ -]{YEAR}{AFTER}",),
+    "day/month/year": (
+        rf"{DAY}/{NUMBER}/{YEAR}{AFTER}",
+        rf"{DAY}-{NUMBER}-{YEAR}{AFTER}",
+        rf"{DAY}/{NUMBER}/{SHORT}{AFTER}",
+        rf"{DAY}-{NUMBER}-{SHORT}{AFTER}",
+    ),
+    "month/day/year": (
+        rf"{NUMBER}/{DAY}/{YEAR}{AFTER}",
+        rf"{NUMBER}-{DAY}-{YEAR}{AFTER}",
+        rf"{NUMBER}/{DAY}/{SHORT}{AFTER}",
+        rf"{NUMBER}-{DAY}-{SHORT}{AFTER}",
+    ),
+    "short year-month-day": (
+        rf"{SHORT}-{NUMBER}-{DAY}{AFTER}",
+        rf"{SHORT}/{NUMBER}/{DAY}{AFTER}",
+    ),
+    "yearmonthday": (r"(?<year>(?:19|20)[0-9]{2})(?<month>[0-9]{2})(?<day>[0-9]{2})$",),
+    "year-month": (
+        rf"{YEAR}-{NUMBER}$",
+        rf"{NUMBER}/{YEAR}$",
+        rf"{MONTH}[- ]{YEAR}$",
+        rf"{YEAR}[- ]{MONTH}$",
+    ),
+    "quarter": (rf"{YEAR}[- ]?Q(?<quarter>[1-4])$", rf"Q(?<quarter>[1-4])[- /]?{YEAR}$"),
+    "time": (rf"{CLOCK}$",),
+}
+"""The ways to write a date or time that are known, each with its patterns."""
+
+TIME = "time"
+WITHOUT_DAY = ("year-month", "quarter")
+SHORT_PIVOT = 68
+"""A year of two digits up to this belongs to 2000 to 2068, any other to 1969 to 1999 (POSIX)."""
+
+
+def moments(texts: polars.Series, order: str) -> polars.DataFrame:
+    """Return the date, Date, and the hour, float64, of each text; null where it is no such date.
+
+    Args:
+        texts: without spaces at their ends; null where a value is missing.
+        order: a key of `ORDERS`.
+
+    >>> import polars as pl
+    >>> found = moments(pl.Series(["2024-02-29T06:30", "2023-02-29"]), "year-month-day")
+    >>> found["date"].to_list(), found["hour"].to_list()
+    ([datetime.date(2024, 2, 29), None], [6.5, None])
+    """
+    import polars as pl
+
+    parts = _parts(texts, ORDERS[order])
+    numbers = parts.select(
+        pl.col("year", "day", "hour", "minute", "second").str.replace(",", ".").cast(pl.Float64),
+        pl.coalesce(
+            pl.col("month").str.to_lowercase().str.slice(0, 3).replace(MONTHS).cast(pl.Float64),
+            pl.col("quarter").cast(pl.Float64) * 3 - 2,
+        ).alias("month"),
+        is_short=pl.col("year").str.len_chars() == 2,
+        half=pl.col("half").str.to_lowercase(),
+    )
+    year = pl.col("year") + pl.when("is_short").then(
+        pl.when(pl.col("year") <= SHORT_PIVOT).then(2000).otherwise(1900)
+    ).otherwise(0)
+    day = pl.lit(1.0) if order in WITHOUT_DAY else pl.col("day")
+    written = [part.cast(pl.Int32).cast(pl.String) for part in (year, pl.col("month"), day)]
+    # Twelve o'clock is written 12:00 pm at noon, 12:00 am at midnight.
+    twelve_hours = pl.col("hour") % 12 + 12 * (pl.col("half") == "p").cast(pl.Float64)
+    hour = pl.coalesce(twelve_hours, pl.col("hour"))
+    clock = hour + (pl.col("minute") + pl.col("second").fill_null(0.0) / 60) / 60
+    in_a_day = (hour < 24) & (pl.col("minute") < 60) & (pl.col("second").fill_null(0.0) < 60)
+    return numbers.select(
+        date=pl.concat_str(written, separator="-").str.to_date("%Y-%m-%d", strict=False),
+        hour=pl.when(in_a_day).then(clock),
+        has_clock=pl.col("hour").is_not_null(),
+    )
+
+
+def orders_of(texts: polars.Series, dayfirst: bool | None = None) -> list[str]:
+    """Return the ways to write a date in which all texts are dates.
+
+    Two of them give different dates, as for 03/04/2024, unless ``dayfirst`` chooses one.
+
+    Args:
+        texts: distinct texts, without spaces at their ends.
+        dayfirst: True takes 03/04/2024 as 3 April, False as March 4.
+
+    >>> import polars as pl
+    >>> orders_of(pl.Series(["03/04/2024"])), orders_of(pl.Series(["03/04/2024", "25/04/2024"]))
+    (['day/month/year', 'month/day/year'], ['day/month/year'])
+    """
+    if not len(texts):
+        return []
+    refused = {True: "month/day/year", False: "day/month/year"}.get(dayfirst)  # type: ignore[call-overload]  # None has no entry
+    return [
+        order for order in ORDERS if order != refused and are_moments(texts, order).all()
+    ]
+
+
+def are_moments(texts: polars.Series, order: str) -> polars.Series:
+    """Return whether each text is a date or a time of this kind."""
+    found = moments(texts, order)
+    hour = found["hour"].is_not_null()
+    if order == TIME:
+        return hour
+    return found["date"].is_not_null() & (hour | ~found["has_clock"])
+
+
+def parts_of(values: polars.Series, order: str = "") -> dict[str, polars.Series]:
+    """Return the numbers that dates or times become, float64 (N,), by the name of the part.
+
+    Args:
+        values: texts, or the type Date, Datetime or Time; null where one is missing.
+        order: a key of `ORDERS`, for texts.
+
+    >>> import polars as pl
+    >>> made = parts_of(pl.Series(["2024-02-29 06:30", None]), "year-month-day")
+    >>> {name: numbers[0] for name, numbers in made.items()}
+    {'year': 2024.0, 'month': 2.0, 'day_of_week': 4.0, 'day_of_year': 60.0, 'hour': 6.5}
+    """
+    import polars as pl
+
+    if values.dtype == pl.String:
+        found = moments(values, order)
+        date, hour = found["date"], found["hour"]
+    else:
+        timed = values.dtype == pl.Time or isinstance(values.dtype, pl.Datetime)
+        date = values if values.dtype == pl.Time else values.cast(pl.Date)
+        hour = _hours(values) if timed else pl.Series([None] * len(values), dtype=pl.Float64)
+    parts = {}
+    if order != TIME and date.dtype == pl.Date:
+        parts = {
+            "year": date.dt.year(),
+            "month": date.dt.month(),
+            "day_of_week": date.dt.weekday(),
+            "day_of_year": date.dt.ordinal_day(),
+        }
+        if order in WITHOUT_DAY:
+            parts = {name: parts[name] for name in ("year", "month")}
+    if hour.count() and (not parts or hour.max() != 0 or hour.min() != 0):
+        # A date among dates with a time stands for its beginning.
+        parts["hour"] = hour if not parts else hour.fill_null(0.0).set(date.is_null(), None)
+    return {name: part.cast(pl.Float64) for name, part in parts.items()}
+
+
+def _hours(values: polars.Series) -> polars.Series:
+    return values.dt.hour() + (values.dt.minute() + values.dt.second() / 60) / 60
+
+
+def _parts(texts: polars.Series, patterns: Sequence[str]) -> polars.DataFrame:
+    import polars as pl
+
+    names = ("year", "month", "day", "quarter", "hour", "minute", "second", "half")
+    plain = texts.str.replace_all(SPACES, " ").to_frame("text")
+    found = [
+        pl.col("text").str.extract_groups(f"(?i){WEEKDAY}{pattern}") for pattern in patterns
+    ]
+    groups = plain.select(part.alias(str(index)) for index, part in enumerate(found))
+    return groups.select(
+        pl.coalesce(
+            *(
+                pl.col(str(index)).struct.field(name)
+                for index, pattern in enumerate(patterns)
+                if f"(?<{name}>" in pattern
+            ),
+            pl.lit(None, pl.String),
+        ).alias(name)
+        for name in names
+    )
