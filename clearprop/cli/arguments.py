@@ -67,6 +67,11 @@ _SET = Argument(
     "a value of the recipe, such as epochs=3 or data.test=0.2; can be repeated",
     {"action": "append", "default": [], "metavar": "KEY=VALUE", "dest": "values"},
 )
+_DATA_SET = Argument(
+    "--set",
+    "an option of the data, such as data.decimal=, or data.ignore=id; can be repeated",
+    {"action": "append", "default": [], "metavar": "data.KEY=VALUE", "dest": "values"},
+)
 _FOLDER = Argument("--folder", "the folder of the new run (runs/RECIPE-NUMBER)", {"metavar": "RUN"})
 _NO_REPORT = Argument("--no-report", "write no report", {"action": "store_true"})
 _RECIPES = "recipes:\n" + "\n".join(f"  {name:14} {row.summary}" for name, row in RECIPES.items())
@@ -104,7 +109,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command(
         "inference.run_evaluate",
         "evaluate a trained model on held-out or other data",
-        (_RUN, _DATA, _TARGET),
+        (_RUN, _DATA, _TARGET, _DATA_SET),
     ),
     "predict": Command(
         "inference.run_predict",
@@ -114,6 +119,7 @@ COMMANDS: dict[str, Command] = {
             Argument("--input", "a file with new examples; the target may be missing"),
             Argument("--data", "or a name of `clearprop data list`, for its test part"),
             _TARGET,
+            _DATA_SET,
             Argument("--output", "the file to write (standard output)", {"metavar": "FILE"}),
         ),
     ),
@@ -169,8 +175,8 @@ COMMANDS: dict[str, Command] = {
     "data list": Command("datasets.run_list", "list the data sets that have a name"),
     "data show": Command(
         "datasets.run_show",
-        "show what is in a data set",
-        (Argument("NAME", "a name, a file or a folder"), _TARGET),
+        "show what is in a data set, and what the columns of a table are taken for",
+        (Argument("NAME", "a name, a file or a folder"), _TARGET, _DATA_SET),
     ),
     "report": Command("inspection.run_report", "write the report of a run again", (_RUN,)),
     "diagnose": Command(

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 from clearprop import data
-from clearprop.cli.output import say
+from clearprop.cli.output import say, shell_options
+from clearprop.data import TakenColumn
+from clearprop.data.catalog import options_of
+from clearprop.data.columns import taken_lines, taken_notes
+from clearprop.errors import ConfigurationError
+from clearprop.recipes.choice import DataSource
 from clearprop.recipes.columns import aligned
+from clearprop.recipes.configuration import assigned
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -22,6 +30,40 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """Describe a data set; return the exit code."""
-    options = {"target": arguments.target} if arguments.target is not None else {}
-    say(str(data.describe(data.load(arguments.NAME, **options))))
+    chosen = options_given(arguments.values, arguments.target)
+    name = arguments.NAME
+    is_table = "target" in options_of(name, chosen) and not {"window", "horizon", "text"} & {*chosen}
+    if is_table and "target" not in chosen:
+        taken = data.columns_of(name, **chosen)
+        say(f"{name}: a table; --target NAME chooses the column to predict")
+        say_columns(taken)
+    else:
+        say(shell_options(str(data.describe(data.load(name, **chosen)))))
     return 0
+
+
+def options_given(values: Sequence[str], target: str | None) -> dict[str, Any]:
+    """Return the options of ``--set data.KEY=VALUE`` and ``--target`` for `data.load`.
+
+    Raises:
+        ConfigurationError: a text is no assignment, a key is not one of the data, or a value cannot
+            be used.
+    """
+    given = assigned([*values, *([f"data.target={target}"] if target is not None else [])])
+    of_data = given.pop("data", {})
+    if given or not isinstance(of_data, dict):
+        raise ConfigurationError(
+            "only options of the data can be set here",
+            where="--set",
+            given=next(iter(given), "data"),
+            expected="data.KEY=VALUE, such as data.decimal=,",
+        )
+    return DataSource.of(of_data, where="--set").options()
+
+
+def say_columns(taken: Sequence[TakenColumn], notes: Sequence[str] = ()) -> None:
+    """Print what the columns of a table were taken for, and notes about the data."""
+    if taken:
+        say("\n".join(["columns", *(f"  {line}" for line in taken_lines(taken))]))
+    for note in (*taken_notes(taken), *notes):
+        say(f"note    {shell_options(note)}")

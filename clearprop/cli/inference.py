@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import data, nn
+from clearprop.cli.datasets import options_given
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset, Preprocessor
 from clearprop.data.catalog import options_of
+from clearprop.data.new_rows import remarks_on
 from clearprop.data.new_texts import reads_words
 from clearprop.data.preprocessor import INPUTS
 from clearprop.errors import ConfigurationError
@@ -40,16 +42,15 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preprocessor = trained(folder)
+    _check_goes_with_data(arguments, "clearprop evaluate")
     if arguments.data is None:
-        if arguments.target is not None:
-            raise ConfigurationError("--target goes with --data", where="clearprop evaluate")
         experiment = of_run(config, str(folder))
         loss, line, splits = experiment.loss, experiment.data_line, experiment.splits
         held_out = (("development", splits.dev), ("test", splits.test))
         parts = [(name, part) for name, part in held_out if part is not None]
         parts = parts or [("training", splits.train)]
     else:
-        other = other_data(arguments.data, arguments.target, config)
+        other = _other(arguments, config, preprocessor)
         loss, line = str(config["loss"]), described(other)
         name = "all" if other.test is None else "test"
         parts = [(name, (other.test or other).preprocessed(preprocessor))]
@@ -68,26 +69,58 @@ def shown_error(error: float, *, is_fraction: bool) -> str:
     return percent(error) if is_fraction else f"{error:.4g}"
 
 
-def other_data(name: str, target: str | None, config: Mapping[str, object]) -> Dataset:
+def other_data(
+    name: str,
+    asked: Mapping[str, Any],
+    config: Mapping[str, object],
+    preprocessor: Preprocessor | None = None,
+) -> Dataset:
     """Return another data set as the recipe of a run takes it, not yet preprocessed.
 
     The options of the run that this kind of data has are used again, such as the length of a
-    window. Another target can be named.
+    window, and the cells of a table are read as in training.
+
+    Args:
+        name: of the data, a file or a folder.
+        asked: options that replace those of the run, such as ``target``.
+        config: of the run.
+        preprocessor: of the run; its columns say how the cells of a table are read.
 
     Raises:
         ClearpropError: the data is missing, or of another kind than the data of the run.
     """
-    if not is_of_recipe(config):
-        return data.load(name, target=target) if target else data.load(name)
-    recipe, values = recipe_of(config, name)
-    choice = values.get("data")
-    choice = choice if isinstance(choice, dict) else {}
-    asked = {"target": target} if target else {}
-    options = {key: value for key, value in choice.items() if value and key not in OF_ITS_DATA}
-    known = options_of(name, options | asked)
-    kept = {key: value for key, value in options.items() if key in known} | asked
-    chosen = of_one_run(recipe).of({**values, "data": {"name": name, **kept}})
-    return chosen.dataset()[0]
+    options: dict[str, Any] = dict(asked)
+    recipe = None
+    if is_of_recipe(config):
+        of_recipe, values = recipe_of(config, name)
+        choice = values.get("data")
+        choice = choice if isinstance(choice, dict) else {}
+        before = {key: value for key, value in choice.items() if value and key not in OF_ITS_DATA}
+        accepted = options_of(name, before | options)
+        options = {key: value for key, value in before.items() if key in accepted} | options
+        recipe = of_one_run(of_recipe).of({**values, "data": {"name": name, **options}})
+    columns = preprocessor.raw_columns if preprocessor is not None else None
+    if columns is None or "columns" not in options_of(name, options):
+        return recipe.dataset()[0] if recipe is not None else data.load(name, **options)
+    dataset = data.load(name, **{**options, "columns": columns})
+    return recipe.adapted(dataset) if recipe is not None else dataset
+
+
+def _other(
+    arguments: argparse.Namespace, config: Mapping[str, object], preprocessor: Preprocessor
+) -> Dataset:
+    """Return the data that the arguments name; print remarks about its rows."""
+    asked = options_given(arguments.values, arguments.target)
+    dataset = other_data(arguments.data, asked, config, preprocessor)
+    for remark in remarks_on(dataset.test or dataset, preprocessor):
+        complain(remark)
+    return dataset
+
+
+def _check_goes_with_data(arguments: argparse.Namespace, where: str) -> None:
+    for option, value in (("--target", arguments.target), ("--set", arguments.values)):
+        if value and arguments.data is None:
+            raise ConfigurationError(f"{option} goes with --data", where=where)
 
 
 def evaluation_table(results: list[tuple[str, Evaluation]], noun: str = "examples") -> list[str]:
@@ -131,8 +164,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
             where="clearprop predict",
             expected="either --input FILE or --data NAME",
         )
-    if arguments.target is not None and arguments.data is None:
-        raise ConfigurationError("--target goes with --data", where="clearprop predict")
+    _check_goes_with_data(arguments, "clearprop predict")
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preprocessor = trained(folder)
@@ -144,7 +176,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
         inputs, words = _new(arguments.input, preprocessor)
         outputs = predict(model, inputs, preprocessor)
     else:
-        dataset = other_data(arguments.data, arguments.target, config)
+        dataset = _other(arguments, config, preprocessor)
         part = (dataset.test or dataset).preprocessed(preprocessor)
         outputs = evaluate(model, part, loss, preprocessor).outputs
         words = _words(part)
@@ -188,14 +220,19 @@ def _transcripts(
         )
     new: Path | data.Dataset = Path(place)
     if arguments.data is not None:
-        dataset = other_data(arguments.data, arguments.target, config)
+        dataset = _other(arguments, config, preprocessor)
         new = (dataset.test or dataset).preprocessed(preprocessor)
     rows = kind.of(values).transcripts(model, preprocessor, new)
     return _csv([("example", "prediction"), *rows]), len(rows)
 
 
 def _new(path: str, preprocessor: Preprocessor) -> tuple[Any, Words | None]:
-    """Return new examples, and for texts their words; print remarks about unknown words."""
+    """Return new examples, and for texts their words; print what is unknown to the model."""
+    if preprocessor.kind == "table" and Path(path).exists():
+        rows = data.new_rows(path, preprocessor)
+        for remark in rows.remarks:
+            complain(remark)
+        return rows.inputs, None
     if not reads_words(preprocessor) or not Path(path).exists():
         return data.load_inputs(path, preprocessor), None
     texts = data.new_texts(path, preprocessor)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import shlex
 import sys
 
-DATA_OPTIONS = ("target", "task", "ignore", "categorical", "numeric", "folder", "size", "channels")
+DATA_OPTIONS = (
+    *("target", "task", "ignore", "categorical", "numeric", "decimal", "thousands", "dayfirst"),
+    *("na_values", "folder", "size", "channels", "stream", "sequence_length", "stride", "window"),
+    *("horizon", "text", "tags", "limit", "stress", "pronunciations"),
+)
 FRACTIONS = ("dev", "test")
 RECIPE_OPTIONS = ("batch_size", "epochs", "learning_rate", "seed")
 
+_TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_VALUE = rf"\[(?:(?:{_TEXT})(?:, )?)*\]|\([\d, ]+\)|{_TEXT}|True|False|[\d.]*\d"
 _PYTHON_OPTION = re.compile(
     rf"(?<![.\w])(?<!--set )({'|'.join((*DATA_OPTIONS, *FRACTIONS, *RECIPE_OPTIONS))})"
-    r"=(\[[^\]]*\]|'[^']*'|[\d.]+)(, (?=\w+=))?"
+    rf"=({_VALUE})(, (?=\w+=))?"
 )
 
 
@@ -42,17 +51,35 @@ def for_the_shell(message: str) -> str:
     """
     return "\n".join(
         # In a call such as cp.fit(..., folder=...) the options stay as Python writes them.
-        _PYTHON_OPTION.sub(_shell_option, line)
-        if line.startswith("  fix:") and not re.search(r"\w\(", line)
-        else line
+        shell_options(line) if line.startswith("  fix:") and not re.search(r"\w\(", line) else line
         for line in message.split("\n")
     )
 
 
+def shell_options(text: str) -> str:
+    """Return a text with its options written for the shell.
+
+    >>> shell_options("size=(8, 8) or ignore=['a b', 'c']")
+    "--set data.size=8x8 or --set 'data.ignore=a b,c'"
+    """
+    return _PYTHON_OPTION.sub(_shell_option, text)
+
+
 def _shell_option(match: re.Match[str]) -> str:
-    option, value, more = match[1], match[2], match[3]
-    plain = ",".join(part.strip(" '\"") for part in value.strip("[]").split(","))
-    plain = f'"{plain}"' if " " in plain else plain
-    group = "" if option in RECIPE_OPTIONS else "data."
-    text = f"--target {plain}" if option == "target" else f"--set {group}{option}={plain}"
+    option, value, more = match[1], _shell_value(ast.literal_eval(match[2])), match[3]
+    if option == "target":
+        text = f"--target {shlex.quote(value)}"
+    else:
+        group = "" if option in RECIPE_OPTIONS else "data."
+        text = f"--set {shlex.quote(f'{group}{option}={value}')}"
     return f"{text} " if more else text
+
+
+def _shell_value(value: object) -> str:
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    if isinstance(value, list):
+        # A name with a comma or a bracket would be read as several names or as a list.
+        is_plain = all(name == name.strip() and not set(name) & set(",[]()\"") for name in value)
+        return ",".join(value) if is_plain else json.dumps(value, ensure_ascii=False)
+    return str(value)

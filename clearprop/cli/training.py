@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from clearprop import glass, nn
+from clearprop.cli.datasets import say_columns
 from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
 from clearprop.cli.output import complain, say
@@ -65,6 +66,8 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
         ("run", str(folder)),
     ]
     say("\n".join(aligned(rows)))
+    dataset = experiment.dataset
+    say_columns(dataset.taken, (*dataset.notes, *experiment.unseen))
     try:
         done = experiment.train(folder=folder, resume=resume)
     except RunError as error:

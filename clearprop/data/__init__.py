@@ -7,16 +7,18 @@
 """
 
 from clearprop.data.batching import Batch, batches, batches_per_epoch, epoch_order
-from clearprop.data.catalog import LoadOptions, load, load_inputs
+from clearprop.data.catalog import LoadOptions, columns_of, load, load_inputs
 from clearprop.data.catalog import available as list
-from clearprop.data.columns import Column
+from clearprop.data.columns import Column, TakenColumn
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset, Splits
 from clearprop.data.description import Description, describe
 from clearprop.data.fitted_columns import FittedColumn
 from clearprop.data.idx import read_idx
 from clearprop.data.named_sets import Row
+from clearprop.data.new_rows import NewRows, new_rows
 from clearprop.data.new_texts import NewTexts, new_texts
 from clearprop.data.preprocessor import Preprocessor
+from clearprop.data.readings import Reading
 from clearprop.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -27,18 +29,23 @@ __all__ = [
     "Description",
     "FittedColumn",
     "LoadOptions",
+    "NewRows",
     "NewTexts",
     "Preprocessor",
+    "Reading",
     "Row",
     "Splits",
+    "TakenColumn",
     "Vocabulary",
     "batches",
     "batches_per_epoch",
+    "columns_of",
     "describe",
     "epoch_order",
     "list",
     "load",
     "load_inputs",
+    "new_rows",
     "new_texts",
     "read_idx",
 ]

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import arrays, labelled_texts, pictures, series, tables, tagged_texts, texts
-from clearprop.data.columns import Column
+from clearprop.data.columns import Column, TakenColumn
 from clearprop.data.dataset import Dataset
 from clearprop.data.mnist import STEMS, idx_files, read_idx_set
 from clearprop.data.named_sets import NAMED, Row
+from clearprop.data.new_rows import new_rows
 from clearprop.data.new_texts import check_suffix, new_texts, reads_words
 from clearprop.data.preprocessor import Preprocessor, Task
 from clearprop.data.pronunciations import Pronunciations
@@ -130,18 +131,33 @@ def load(name_or_path: str | Path, **options: Unpack[LoadOptions]) -> Dataset:
     """
     given = {name: value for name, value in options.items() if value is not None}
     kind, accepted, loader = _loader(name_or_path, given)
-    for option in given:
-        if option not in accepted:
-            raise ConfigurationError(
-                f"{kind} has no option {option!r}",
-                where=str(name_or_path),
-                given=f"{option}={given[option]!r}",
-                expected=f"one of {', '.join(accepted)}" if accepted else "no options",
-            )
+    _check_options(str(name_or_path), kind, accepted, given)
     task = options.get("task")
     if task not in (None, "classification", "regression"):
         raise unknown_name("task", task, ("classification", "regression"))
     return loader(**given)
+
+
+def columns_of(
+    path: str | Path, **options: Unpack[LoadOptions]
+) -> tuple[TakenColumn, ...]:
+    """Return what each column of a table would be taken for; a target is not needed.
+
+    Args:
+        path: a ``.csv``, ``.tsv`` or ``.parquet`` file.
+        options: those of a table; see `LoadOptions`.
+
+    Raises:
+        ConfigurationError: an option that a table does not have, or a column that is not there.
+        DataError: the file is missing, damaged, or no table.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise _missing(path)
+    check_suffix(path, TABLE_SUFFIXES, "a table")
+    _check_options(str(path), "a table", KINDS["a table"][0], given)
+    return tables.columns_of(path, **given)  # type: ignore[arg-type]  # checked by name above
 
 
 def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[str, ...]:
@@ -164,7 +180,7 @@ def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[s
 def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.generic]:
     """Return raw examples from a file for a prediction, as ``preprocessor.apply`` takes them.
 
-    A table does not need the target. A text becomes one example (1, T), its last T characters. For
+    A table does not need the target; `new_rows` says which categories are unknown. A text becomes one example (1, T), its last T characters. For
     a model of words each line is a text or a sentence; `new_texts` says which words are unknown.
 
     Raises:
@@ -174,8 +190,7 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     if not path.exists():
         raise _missing(path)
     if preprocessor.kind == "table":
-        check_suffix(path, TABLE_SUFFIXES, "a table")
-        return tables.read_inputs(path, preprocessor)
+        return new_rows(path, preprocessor).inputs
     if reads_words(preprocessor):
         return new_texts(path, preprocessor).tokens
     if preprocessor.kind == "tokens":
@@ -207,6 +222,19 @@ def _loader(
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
     options, read = KINDS[kind]
     return kind, options, partial(read, path)
+
+
+def _check_options(
+    where: str, kind: str, accepted: Sequence[str], given: Mapping[str, object]
+) -> None:
+    for option in given:
+        if option not in accepted:
+            raise ConfigurationError(
+                f"{kind} has no option {option!r}",
+                where=where,
+                given=f"{option}={given[option]!r}",
+                expected=f"one of {', '.join(accepted)}" if accepted else "no options",
+            )
 
 
 def _folder_kind(path: Path) -> str:

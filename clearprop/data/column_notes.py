@@ -50,18 +50,18 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
     if mark is not None:
         count = int(counts[distinct == mark][0])
         notes.append(
-            f"{mark:g} stands in {count:,} cells, far from the others: does it mean 'not known'? "
-            f"Then: na_values=['{mark:g}']"
+            f"{mark:g} stands in {count:,} cells, far from the others; if it means that the value "
+            f"is not known, na_values=['{mark:g}'] takes it as missing"
         )
     if _has_leading_zeros(cells):
         notes.append(
-            "the zeros at the beginning are lost, as in 007: for codes or postal codes take "
-            f"categorical=[{name!r}]"
+            "zeros at the beginning, as in 007, are lost in a number; "
+            f"categorical=[{name!r}] takes codes as they are written"
         )
     if np.abs(distinct).max() > EXACT and not (distinct % 1).any():
         notes.append("whole numbers above 2^53 are rounded to 53 bits")
     if _number_rows(name, numbers, distinct):
-        notes.append(f"it looks like a number of the row: to leave it out, ignore=[{name!r}]")
+        notes.append(f"it looks like the number of a row; ignore=[{name!r}] leaves it out")
     return notes
 
 

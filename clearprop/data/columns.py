@@ -5,6 +5,7 @@ Shape letters: N rows, C columns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,38 @@ class TakenColumn:
     kind: str
     about: str
     notes: tuple[str, ...] = ()
+
+
+MOST_ROWS, MOST_NOTES, SHOWN_NAMES = 40, 12, 6
+
+
+def taken_lines(taken: Sequence[TakenColumn]) -> list[str]:
+    """Return a short table of columns as lines; many columns are counted by their kind.
+
+    >>> taken_lines([TakenColumn("age", "number", "1 to 9"), TakenColumn("id", "left out", "")])
+    ['age  number    1 to 9', 'id   left out']
+    >>> taken_lines([TakenColumn(f"p{i}", "number", "0 to 255") for i in range(784)])
+    ['784 columns  number  p0, p1, p2, p3, p4, p5, ...']
+    """
+    rows = [(" ".join(column.name.split()), column.kind, column.about) for column in taken]
+    if len(taken) > MOST_ROWS:
+        by_kind: dict[str, list[str]] = {}
+        for name, kind, _ in rows:
+            by_kind.setdefault(re.sub(r"^[\d,]+ category$|^[\d,]+ ", "", kind), []).append(name)
+        rows = []
+        for kind, names in by_kind.items():
+            shown = [*names[:SHOWN_NAMES], *(["..."] if len(names) > SHOWN_NAMES else [])]
+            noun = "column" if len(names) == 1 else "columns"
+            rows.append((f"{len(names):,} {noun}", kind or "categories", ", ".join(shown)))
+    widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
+    return [f"{a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows]
+
+
+def taken_notes(taken: Sequence[TakenColumn]) -> list[str]:
+    """Return the notes about columns, the first dozen of them, each with the name of its column."""
+    notes = [f"column {column.name!r}: {note}" for column in taken for note in column.notes]
+    more = len(notes) - MOST_NOTES
+    return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {more:,} more notes on columns"]
 
 
 def recode(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.data.columns import taken_lines, taken_notes
 from clearprop.data.dataset import Dataset
 from clearprop.data.preprocessor import TARGETS
 
@@ -50,7 +51,11 @@ class Description:
             lines.append(f"  classes:   {', '.join(shown)}")
         if self.target_range is not None:
             lines.append(f"  target:    from {self.target_range[0]:g} to {self.target_range[1]:g}")
-        lines += [f"  {name}: {summary}" for name, summary in self.features]
+        if data.taken:
+            lines += ["  columns:", *(f"    {line}" for line in taken_lines(data.taken))]
+        else:
+            lines += [f"  {name}: {summary}" for name, summary in self.features]
+        lines += [f"  note: {note}" for note in (*taken_notes(data.taken), *data.notes)]
         return "\n".join([*lines, f"  source:    {data.source}", f"  licence:   {data.licence}"])
 
 

@@ -120,7 +120,12 @@ class Guess:
         return self.readings[0]
 
 
-def guesses(file: TableFile, names: Iterable[str], options: ReadOptions) -> dict[str, Guess]:
+def guesses(
+    file: TableFile,
+    names: Iterable[str],
+    options: ReadOptions,
+    others: Iterable[Reading] = (),
+) -> dict[str, Guess]:
     """Return what columns are taken for, by name.
 
     A column whose marks are ambiguous, such as 1,234, follows columns of the file that prove what
@@ -130,12 +135,12 @@ def guesses(file: TableFile, names: Iterable[str], options: ReadOptions) -> dict
         file: the table.
         names: of the columns.
         options: how to read cells.
+        others: how other columns of the file are written, where it is known.
     """
     found = {name: _guess(file, name, options) for name in names}
     numbers = [guess for guess in found.values() if guess.kind == "number"]
-    proved = Marks.proved(
-        guess.reading for guess in numbers if len(guess.readings) == 1 and guess.error is None
-    )
+    sure = [g.reading for g in numbers if len(g.readings) == 1 and g.error is None]
+    proved = Marks.proved([*sure, *others])
     marks = Marks(
         proved.decimals | options.marks.decimals, proved.thousands | options.marks.thousands
     )
@@ -198,7 +203,7 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
                 name,
                 "it is not known which number of the date is the day",
                 given=shown(distinct[0]),
-                fix="day first: dayfirst=True; month first: dayfirst=False",
+                fix="dayfirst=True reads the day first, or dayfirst=False reads the month first",
             )
         return guess
     cells = Cells(distinct)
@@ -259,8 +264,8 @@ def _ambiguous(file: TableFile, guess: Guess) -> DataError:
     values = [numbers_in(texts, reading) for reading in guess.readings]
     row = int((values[0] != values[1]).arg_max() or 0)
     options = options_of(guess.readings)
-    ways = "; ".join(
-        f"to read {column[row]:.10g}: {option}"
+    ways = ", or ".join(
+        f"{option} reads {column[row]:.10g}"
         for column, option in zip(values, options, strict=True)
     )
     return _error(
@@ -292,8 +297,8 @@ def _mixed_units(
         name,
         problem,
         given=", ".join(shown(text) for text in _one_of_each(cells)[:4]),
-        fix="write all in one unit; or take them as names: "
-        f"categorical=[{name!r}]; or leave the column out: ignore=[{name!r}]",
+        fix=f"write all in one unit, or categorical=[{name!r}] takes them as names, or "
+        f"ignore=[{name!r}] leaves the column out",
     )
 
 
@@ -311,14 +316,14 @@ def _not_a_number(
     row = int(wrong.arg_max() or 0)
     fixes = ["correct the cell", *_as_missing(texts[row])]
     if options.as_numbers(name) is None:
-        fixes.append(f"if all cells are names: categorical=[{name!r}]")
+        fixes.append(f"categorical=[{name!r}] takes all cells as names")
     known = f"a number such as {reading.example}" if reading.words else "a number"
     return DataError(
         "text in a column of numbers",
         where=file.where(row, name),
         given=shown(texts[row]),
         expected=f"{known}, or nothing where it is missing",
-        fix="; ".join(fixes),
+        fix=", or ".join(fixes),
     )
 
 
@@ -331,20 +336,20 @@ def _not_a_date(
         return None
     wrong = texts.is_not_null() & ~dates.are_moments(texts, order)
     row = int(wrong.arg_max() or 0)
-    left_out = f"leave the column out: ignore=[{name!r}]"
+    left_out = f"ignore=[{name!r}] leaves the column out"
     return DataError(
         "a cell of a column of dates is not such a date",
         where=file.where(row, name),
         given=shown(texts[row]),
         expected=f"a date or time in the order of the others, {order}",
-        fix="; ".join(["correct the cell", *_as_missing(texts[row]), left_out]),
+        fix=", or ".join(["correct the cell", *_as_missing(texts[row]), left_out]),
     )
 
 
 def _as_missing(cell: str) -> list[str]:
     if len(cell) > LONGEST_MARK or not cell.isprintable():
         return []
-    return [f"if it stands for a missing value: na_values=[{cell!r}]"]
+    return [f"na_values=[{cell!r}] takes it as a missing value"]
 
 
 def _error(file: TableFile, name: str, problem: str, **about: str | None) -> DataError:

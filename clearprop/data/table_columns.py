@@ -247,9 +247,9 @@ def check_distinct(file: TableFile, guesses: Sequence[Guess]) -> None:
     if not found:
         return
     names = [guess.name for guess in found]
-    fix = f"leave out: ignore={names!r}"
+    fix = f"ignore={names!r} leaves out what is no category"
     if all(guess.values.n_unique() <= MOST_CATEGORIES for guess in found):
-        fix += f"; or take as categories: categorical={names!r}"
+        fix += f", or categorical={names!r} takes the texts as categories"
     counts = [
         f"{guess.values.drop_nulls().n_unique():,} different texts in {guess.values.count():,} "
         f"cells of {guess.name!r}, such as {shown(str(guess.values.drop_nulls()[0]))}"

@@ -86,8 +86,8 @@ def _numbers(file: TableFile, guess: Guess, task: Task | None) -> NDArray[np.num
             where=f"{file.path}, column {name!r}",
             given=shown(str(values[0])),
             expected="numbers to predict, or classes",
-            fix="choose another column: target='NAME'; or, if every date is a class: "
-            "task='classification'",
+            fix="name another column as the target, or task='classification' makes every "
+            "date a class",
         )
     if values.dtype != pl.String:
         return None
@@ -116,7 +116,7 @@ def _check_classes(file: TableFile, guess: Guess, names: tuple[str, ...]) -> Non
             where=f"{file.path}, column {guess.name!r}",
             given=f"{len(names):,} classes in {rows:,} rows: {names_words(names)}",
             expected="classes that stand in several rows, or numbers to predict",
-            fix="choose another column: target='NAME'",
+            fix="name another column as the target",
         )
 
 

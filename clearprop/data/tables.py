@@ -12,7 +12,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.columns import Column, TakenColumn, arrange, check_present
+from clearprop.data.columns import Column, TakenColumn, check_present
 from clearprop.data.dataset import Dataset
 from clearprop.data.guesses import Guess, ReadOptions, guesses
 from clearprop.data.preprocessor import Preprocessor, Task
@@ -78,7 +78,8 @@ def load_table(
     inputs = [name for name in file.frame.columns if name not in {target, *ignore}]
     if not inputs:
         raise DataError("no column is left to learn from", where=str(file.path))
-    found = guesses(file, [*inputs, target] if columns is None else [target], options)
+    others = [column.reading for column in columns or ()]
+    found = guesses(file, [*inputs, target] if columns is None else [target], options, others)
     if columns is None:
         read = _as_guessed(file, [found[name] for name in inputs], options)
     else:
@@ -137,18 +138,6 @@ def columns_of(
         except ClearpropError as error:
             taken.append(_refused(name, error))
     return tuple(taken)
-
-
-def read_inputs(path: Path, preprocessor: Preprocessor) -> NDArray[np.float64]:
-    """Return the rows of a new table as raw inputs of a preprocessor; a target is not needed.
-
-    Cells are read as in training. A category that training did not have is -1.
-
-    Raises:
-        DataError: a column is missing, or a cell is not written as in training.
-    """
-    wanted = preprocessor.raw_columns or ()
-    return arrange(*read_columns(path, preprocessor), wanted)
 
 
 def read_columns(

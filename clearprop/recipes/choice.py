@@ -17,6 +17,7 @@ from clearprop.recipes.configuration import (
     OptionalCount,
     OptionalName,
     OrNone,
+    Size,
 )
 
 NOT_FETCHED = "could not be downloaded"
@@ -33,9 +34,14 @@ class DataSource(Configuration):
         ignore: tables: columns to leave out.
         categorical: tables: columns to read as categories.
         numeric: tables: columns to read as numbers.
+        decimal: tables and series: the decimal mark, ``,`` or ``.``, if it cannot be found out.
+        thousands: tables and series: the mark between groups of three digits.
+        dayfirst: tables: true reads 03/04/2024 as 3 April, false as March 4.
+        na_values: tables and series: cells that stand for a missing value, such as -999.
         folder: MNIST and Fashion-MNIST: the folder of the files.
-        size: folders of pictures: height and width after scaling.
-        channels: folders of pictures: 1 for gray, 3 for color.
+        size: folders of pictures: height and width after scaling, ``32`` or ``32x48``.
+        channels: folders of pictures: 1 for gray, 3 for color; 2 and 4 keep the transparency.
+        stream: folders of pictures: true reads them batch by batch.
         sequence_length: texts: characters in a window, or words of a labelled or tagged text.
         stride: texts: characters from the start of one window to the start of the next.
         window: series: values in a window; a table's target column is then read as a series.
@@ -53,9 +59,14 @@ class DataSource(Configuration):
     ignore: Names = ()
     categorical: Names = ()
     numeric: Names = ()
+    decimal: Annotated[Literal[",", "."] | None, OrNone] = None
+    thousands: Annotated[Literal[",", ".", " ", "'", "_"] | None, OrNone] = None
+    dayfirst: Annotated[bool | None, OrNone] = None
+    na_values: Names = ()
     folder: OptionalName = None
-    size: OptionalCount = None
-    channels: Annotated[Literal[1, 3] | None, OrNone] = None
+    size: Size = None
+    channels: Annotated[Literal[1, 2, 3, 4] | None, OrNone] = None
+    stream: Annotated[bool | None, OrNone] = None
     sequence_length: OptionalCount = None
     stride: OptionalCount = None
     window: OptionalCount = None
@@ -97,13 +108,13 @@ class DataSource(Configuration):
             fix="choose another: --data",
         )
 
+    def options(self) -> dict[str, Any]:
+        """Return the options that are given, for `clearprop.data.load`."""
+        every = self.model_dump(exclude={"name", "dev", "test"})
+        return {key: value for key, value in every.items() if value not in (None, ())}
+
     def _loaded(self, name: str) -> Dataset:
-        options: dict[str, Any] = {
-            key: value
-            for key, value in self.model_dump(exclude={"name", "dev", "test"}).items()
-            if value not in (None, ())
-        }
-        return data.load(name, **options)
+        return data.load(name, **self.options())
 
 
 class DataChoice(DataSource):

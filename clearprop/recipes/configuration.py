@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from clearprop.errors import ClearpropError, ConfigurationError, unknown_name
 
@@ -15,14 +26,34 @@ T = TypeVar("T")
 
 
 def split_list(value: T, brackets: str = "[]() ") -> T | list[str]:
-    """Return the parts of a text ``a,b``, without brackets around it; any other value unchanged."""
+    """Return the parts of a text ``a,b``, without brackets around it; any other value unchanged.
+
+    A list in JSON is read as one, so that a name may have a comma in it.
+
+    >>> split_list("a, b"), split_list('["a, b"]')
+    (['a', 'b'], ['a, b'])
+    """
     if not isinstance(value, str):
         return value
+    with contextlib.suppress(ValueError):
+        listed = json.loads(value)
+        if isinstance(listed, list) and all(isinstance(part, str) for part in listed):
+            return listed
     return [part.strip() for part in value.strip(brackets).split(",") if part.strip()]
 
 
 def _or_none(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
+
+
+def _sides(value: Any) -> Any:
+    """Take ``32``, ``32x48``, ``32,48`` or ``(32, 48)`` as one number or two."""
+    if not isinstance(value, str):
+        return value
+    sides = re.findall(r"\d+", value)
+    if not re.fullmatch(r"[\[(]?\s*\d+\s*(?:[x×,]\s*\d+\s*)?[\])]?", value.strip()):
+        return value
+    return sides[0] if len(sides) == 1 else tuple(sides)
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_list)]
@@ -38,6 +69,9 @@ OrNone = BeforeValidator(_or_none)
 Count = Annotated[int, Field(ge=1)]
 OptionalCount = Annotated[Count | None, OrNone]
 OptionalName = Annotated[str | None, OrNone]
+Size = Annotated[Count | tuple[Count, Count] | None, BeforeValidator(_sides), OrNone]
+"""A height and a width, or one number for both."""
+
 Rate = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
@@ -64,6 +98,19 @@ class Configuration(BaseModel):
     """A set of typed values that cannot be changed; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _choice_of_text(cls, value: Any, field: ValidationInfo) -> Any:
+        """Return a choice that is no text, such as 3, where it was given as text.
+
+        Pydantic reads numbers and truth values from text, but not the choices of a Literal.
+        """
+        if isinstance(value, str) and field.field_name is not None:
+            known = _choices(cls.model_fields[field.field_name].annotation)
+            texts = {str(choice).lower(): choice for choice in known}
+            return texts.get(value.strip().lower(), value)
+        return value
 
     @classmethod
     def of(cls, values: Mapping[str, object], where: str | None = None) -> Self:
@@ -163,6 +210,13 @@ def _group(annotation: Any) -> type[BaseModel] | None:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind
     return None
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """Return the choices of a Literal inside an annotation that are not texts."""
+    if get_origin(annotation) is Literal:
+        return [choice for choice in get_args(annotation) if not isinstance(choice, str)]
+    return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
 def _explained(kind: type[BaseModel], error: ValidationError, where: str | None) -> ClearpropError:

@@ -9,6 +9,8 @@ from typing import TypedDict, Unpack
 
 from clearprop import nn
 from clearprop.data import Dataset, Splits
+from clearprop.data.columns import taken_lines, taken_notes
+from clearprop.data.new_rows import unseen_categories
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.recipes.catalog import RECIPES, find_recipe
 from clearprop.recipes.recipe import Recipe
@@ -18,6 +20,9 @@ from clearprop.training.training_data import Split
 
 RECIPE = "recipe"
 """The key in a run's notes under which its recipe stands: the name and the values."""
+
+COLUMNS = "columns"
+"""The key in a run's notes under which the columns of its table stand, one in each line."""
 
 OWN_ERRORS = ("training error", "development error", "test error")
 """The final numbers of a run that are errors of its loss."""
@@ -68,6 +73,11 @@ class Experiment:
         epochs, batch_size = self.recipe.epochs or 0, self.recipe.batch_size or 1
         return epochs * -(-len(self.splits.train) // batch_size)
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Sentences about categories of held-out rows that the training rows do not have."""
+        return tuple(unseen_categories(self.dataset, self.splits.preprocessor))
+
     def model(self) -> nn.Module:
         """Return the model, without values."""
         return self.recipe.model(self.splits.preprocessor, self.outputs)
@@ -90,10 +100,19 @@ class Experiment:
             self.splits,
             loss=self.loss,
             optimizer=self.recipe.make_optimizer(self.steps),
-            notes={RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}},
+            notes=self._notes(),
             **self.recipe.fit_options(),
             **options,
         )
+
+    def _notes(self) -> dict[str, object]:
+        notes: dict[str, object] = {
+            RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}
+        }
+        taken = self.dataset.taken
+        if taken:
+            notes[COLUMNS] = [*taken_lines(taken), *taken_notes(taken)]
+        return notes
 
     def fork(
         self, parent: Path, step: int, values: Mapping[str, object], **options: Unpack[RunOptions]

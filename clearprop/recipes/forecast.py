@@ -75,7 +75,7 @@ class ForecastRecipe(NetworkRecipe):
                 "the last season does not fit into a window",
                 where=dataset.name,
                 given=f"season={self.season}, windows of {window} values",
-                fix=f"data.window={self.season}",
+                fix=f"--set data.window={self.season}",
             )
         return dataset
 
