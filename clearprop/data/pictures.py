@@ -1,5 +1,7 @@
 """Folders of pictures with one subfolder for each class; large sets are read batch by batch.
 
+Transparent parts are put on white, unless the number of channels keeps the transparency.
+
 Shape letters: N pictures, H height, W width, C channels.
 """
 
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset
 from clearprop.data.labels import labels_by_name
-from clearprop.data.sources import Indices, size_in_bytes
+from clearprop.data.sources import Indices, Inputs, evenly_spaced, size_in_bytes
 from clearprop.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 )
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+OPAQUE = (1, 3)
 GRAY_MODES = frozenset(("1", "L", "LA"))
 
 # Pillow reads 16 bits a pixel as I;16, but as I in some formats and versions.
@@ -37,6 +41,9 @@ ORIENTED_FORMATS = frozenset(("JPEG", "MPO", "TIFF", "WEBP"))
 EXIF_ORIENTATION = 0x0112
 TURNED = frozenset((5, 6, 7, 8))
 
+# So many pictures of a streamed set are looked at, and so many are named in a note.
+SAMPLE, NAMED = 200, 3
+
 
 @dataclass(frozen=True)
 class PictureFiles:
@@ -45,7 +52,7 @@ class PictureFiles:
     Args:
         paths: the files.
         size: the height and width to which every picture is stretched.
-        channels: 1 for gray, 3 for color.
+        channels: 1 for gray, 2 for gray and opacity, 3 for color, 4 for color and opacity.
     """
 
     paths: tuple[Path, ...]
@@ -88,20 +95,27 @@ def load_pictures(
         folder: the folder.
         size: height and width, or one number for both, to which every picture is stretched; by
             default all pictures must have the same size already.
-        channels: 1 for gray, 3 for color; by default gray if every picture is.
+        channels: 1 for gray, 3 for color; by default gray if every picture is. Transparent parts
+            are put on white. 2 and 4 keep the opacity, from 0 to 255, as a further channel.
         stream: True to decode pictures batch by batch, False to decode all now; by default they are
             decoded now if they fit into 2 GiB.
 
     Raises:
         ConfigurationError: a size or number of channels that no picture can have.
-        DataError: no classes, an empty class, a damaged picture, or sizes that differ.
+        DataError: no classes, an empty class, a damaged picture, sizes that differ, or pictures
+            that are all alike in one color.
     """
-    size = (size, size) if isinstance(size, int) else size
-    if size is not None:
-        check_at_least_one(str(folder), height=size[0], width=size[1])
-    if channels not in (None, 1, 3):
+    sides = (size, size) if isinstance(size, int) else size
+    if sides is not None:
+        if len(sides) != 2:
+            raise ConfigurationError(
+                "size is a height and a width, or one number for both", given=f"size={size}"
+            )
+        check_at_least_one(str(folder), height=sides[0], width=sides[1])
+    if channels is not None and channels not in MODES:
         raise ConfigurationError(
-            "a picture has 1 channel (gray) or 3 (color)", given=f"channels={channels}"
+            "a picture has 1 channel (gray) or 3 (color), or 2 or 4 with its opacity",
+            given=f"channels={channels}",
         )
     train, test = folder / "train", folder / "test"
     has_test = train.is_dir() and test.is_dir() and not _pictures_in(train)
@@ -116,14 +130,16 @@ def load_pictures(
             fix="put the pictures of each class into a subfolder of the class's name",
         )
     paths, labels = _listed(root, classes)
-    form = _common_form(paths, size, channels)
+    form, transparent = _common_form(paths, sides and (sides[0], sides[1]), channels)
     held_out = None
     if has_test:
         test_paths, test_labels = _listed(test, classes)
         _common_form(test_paths, *form)
         files = PictureFiles(test_paths, *form)
         held_out = _dataset(f"{folder.name} (test)", files, test_labels, classes, stream)
-    return _dataset(folder.name, PictureFiles(paths, *form), labels, classes, stream, test=held_out)
+    files = PictureFiles(paths, *form)
+    made = _dataset(folder.name, files, labels, classes, stream, test=held_out)
+    return replace(made, notes=picture_notes(files, made.inputs, transparent, str(root)))
 
 
 def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
@@ -140,7 +156,10 @@ def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np
         if _checked_depth(path, picture) == 16:
             # Pillow would cut all values above 255 off instead of dropping the low bits.
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        plain = upright.convert("L" if channels == 1 else "RGB")
+        if channels in OPAQUE and upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+        plain = upright.convert(MODES[channels])
         if (plain.height, plain.width) != size:
             plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         return np.asarray(plain, np.uint8).reshape(*size, channels)
@@ -157,6 +176,55 @@ def read_inputs(path: Path, shape: Sequence[int]) -> NDArray[np.uint8]:
         raise DataError("there is no picture in this folder", where=str(path))
     height, width, channels = shape
     return PictureFiles(tuple(paths), (height, width), channels)[np.arange(len(paths))]
+
+
+def picture_notes(
+    files: PictureFiles, inputs: Inputs, transparent: int, where: str
+) -> tuple[str, ...]:
+    """Return notes about transparent pictures and about pictures of one color.
+
+    Of a streamed set a sample is looked at.
+
+    Args:
+        files: the pictures.
+        inputs: their pixels, in memory or read when they are needed.
+        transparent: how many have transparent parts.
+        where: the folder, for an error.
+
+    Raises:
+        DataError: all pictures are alike in one color, so there is nothing to learn.
+    """
+    in_memory = isinstance(inputs, np.ndarray)
+    pixels = inputs if in_memory else evenly_spaced(inputs, SAMPLE)
+    rows = np.arange(len(pixels))
+    if not in_memory:
+        rows = np.linspace(0, len(files) - 1, len(pixels)).round().astype(np.intp)
+    flat = [rows[i] for i, picture in enumerate(pixels) if (picture == picture[:1, :1]).all()]
+    put_on_white = transparent if files.channels in OPAQUE else 0
+    keeps = f"channels={files.channels + 1} keeps the transparency"
+    if len(flat) == len(pixels) and (pixels[:, 0, 0] == pixels[0, 0, 0]).all():
+        color = ", ".join(str(value) for value in pixels[0, 0, 0])
+        raise DataError(
+            "every pixel of every picture has the same color, so there is nothing to learn",
+            where=where,
+            given=f"the color {color} in all pictures"
+            + (f"; transparent parts of {put_on_white:,} are put on white" if put_on_white else ""),
+            expected="pictures that differ",
+            fix=keeps if put_on_white else "look at the files: were they saved empty?",
+        )
+    notes = []
+    if put_on_white:
+        notes.append(
+            f"{put_on_white:,} of {len(files):,} pictures have transparent parts, which are put on "
+            f"white; {keeps}"
+        )
+    if flat:
+        names = ", ".join(str(files.paths[row]) for row in flat[:NAMED])
+        more = ", ..." if len(flat) > NAMED else ""
+        notes.append(
+            f"{len(flat):,} of {len(pixels):,} pictures have one color only: {names}{more}"
+        )
+    return tuple(notes)
 
 
 def _dataset(
@@ -210,16 +278,20 @@ def _pictures_in(folder: Path) -> list[Path]:
 
 def _common_form(
     paths: Sequence[Path], size: tuple[int, int] | None, channels: int | None
-) -> tuple[tuple[int, int], int]:
-    """Return the common size and channels of all pictures, read from their headers."""
+) -> tuple[tuple[tuple[int, int], int], int]:
+    """Return the common size and channels of all pictures, and how many are transparent.
+
+    This is read from their headers.
+    """
     first = size
-    all_gray = True
+    all_gray, transparent = True, 0
     for path in paths:
         with _opened(path) as picture:
             own_size = picture.height, picture.width
             oriented = picture.format in ORIENTED_FORMATS
             if oriented and picture.getexif().get(EXIF_ORIENTATION, 1) in TURNED:
                 own_size = picture.width, picture.height
+            transparent += picture.has_transparency_data
             is_gray = _checked_depth(path, picture) == 16 or picture.mode in GRAY_MODES
         all_gray = all_gray and is_gray
         first = first or own_size
@@ -229,9 +301,9 @@ def _common_form(
                 where=str(path),
                 given=f"{own_size[0]} x {own_size[1]} pixels (height x width)",
                 expected=f"{first[0]} x {first[1]}, the size of the first picture",
-                fix=f"stretch all to one size: size=({first[0]}, {first[1]})",
+                fix=f"size=({first[0]}, {first[1]}) stretches all to one size",
             )
-    return first or (0, 0), channels or (1 if all_gray else 3)
+    return (first or (0, 0), channels or (1 if all_gray else 3)), transparent
 
 
 @contextmanager

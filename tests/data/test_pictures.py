@@ -95,7 +95,8 @@ def test_a_damaged_picture_is_named(tmp_path, content, stream):
     assert caught.value.where == str(bad)
 
 
-def test_a_picture_cut_off_is_named_when_its_batch_is_read(tmp_path):
+def test_a_picture_cut_off_is_named_when_its_batch_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "SAMPLE", 1)  # the look for empty pictures would find it, too
     pytest.importorskip("grain", reason="streaming is tested where clearprop[stream] is installed")
     save_digits(tmp_path)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
@@ -118,7 +119,7 @@ def test_folders_that_are_no_set(tmp_path):
         data.load(tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"size": 0}, {"size": (4, -1)}, {"channels": 2}])
+@pytest.mark.parametrize("options", [{"size": 0}, {"size": (4, -1)}, {"channels": 5}, {"size": (4, 4, 1)}])
 def test_impossible_sizes(tmp_path, options):
     save_digits(tmp_path)
     with pytest.raises(ConfigurationError):
@@ -156,3 +157,81 @@ def test_numbers_without_a_known_range_are_refused(tmp_path, kind):
     assert "8 bits" in caught.value.fix
     with pytest.raises(DataError, match="black and white"):
         pictures.read_picture(tmp_path / "a" / "1.tif", (2, 2), 1)
+
+
+# --- transparency and empty pictures --------------------------------------------------------------
+
+MODES = ("LA", "RGBA", "PA", "P", "L", "RGB")
+
+
+def save_glyphs(folder, mode, ink=0):
+    """Save letters as a font program does: ink that is opaque on a transparent ground."""
+    digits = data.load("digits")
+    for label in (0, 1):
+        (folder / str(label)).mkdir(parents=True, exist_ok=True)
+        for index in np.flatnonzero(digits.targets == label)[:10]:
+            glyph = digits.inputs[index, ..., 0] > 8
+            path = folder / str(label) / f"{index:04}.png"
+            if mode in ("LA", "RGBA", "PA"):
+                bands = [np.full(glyph.shape, ink, np.uint8)] * (len(mode) - 1)
+                pixels = np.stack([*bands, glyph.astype(np.uint8) * 255], axis=-1)
+                picture = Image.fromarray(pixels[..., [0, -1]] if mode == "PA" else pixels)
+                (picture.convert("RGBA") if mode == "PA" else picture).save(path)
+            else:  # one number or color of the ground is named as transparent
+                ground = 7 if ink == 0 else ink
+                gray = Image.fromarray(np.where(glyph, ink, ground).astype(np.uint8))
+                picture = gray.convert(mode)
+                key = {"L": ground, "RGB": (ground,) * 3}.get(mode)
+                key = picture.getpixel((0, 0)) if mode == "P" else key
+                picture.save(path, transparency=key)
+    return folder
+
+
+@pytest.mark.parametrize("channels", [None, 1, 3])
+@pytest.mark.parametrize("mode", MODES)
+def test_glyphs_on_a_transparent_ground_are_put_on_white(tmp_path, mode, channels):
+    loaded = data.load(save_glyphs(tmp_path, mode), channels=channels)
+    digits = data.load("digits")
+    zero = np.flatnonzero(digits.targets == 0)[0]
+    ink = digits.inputs[zero, ..., 0] > 8
+    expected = np.where(ink, 0, 255)
+    for channel in range(loaded.inputs.shape[-1]):
+        np.testing.assert_array_equal(loaded.inputs[0, ..., channel], expected)
+    assert "20 of 20 pictures have transparent parts, which are put on white" in loaded.notes[0]
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_the_opacity_can_be_kept(tmp_path, channels):
+    loaded = data.load(save_glyphs(tmp_path, "RGBA", ink=255), channels=channels)
+    digits = data.load("digits")
+    ink = digits.inputs[np.flatnonzero(digits.targets == 0)[0], ..., 0] > 8
+    assert loaded.inputs.shape == (20, 8, 8, channels)
+    np.testing.assert_array_equal(loaded.inputs[0, ..., -1], np.where(ink, 255, 0))
+    assert loaded.notes == ()
+    preprocessor = loaded.split(dev=0, test=0).preprocessor
+    new = data.load_inputs(tmp_path / "0", preprocessor)
+    np.testing.assert_array_equal(new, loaded.inputs[:10])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_pictures_that_are_all_one_color_are_refused_with_the_reason(tmp_path, stream):
+    save_glyphs(tmp_path / "white", "RGBA", ink=255)
+    with pytest.raises(DataError, match=r"(?s)same color.*put on white.*channels=4") as caught:
+        data.load(tmp_path / "white", stream=stream)
+    assert caught.value.where == str(tmp_path / "white")
+    for name in ("a", "b"):
+        (tmp_path / "black" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (4, 4)).save(tmp_path / "black" / name / f"{number}.png")
+    with pytest.raises(DataError, match=r"(?s)same color.*the color 0 in all.*saved empty"):
+        data.load(tmp_path / "black", stream=stream)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_single_pictures_of_one_color_are_named(tmp_path, stream):
+    save_digits(tmp_path)
+    Image.new("L", (8, 8), 255).save(tmp_path / "digit 1" / "blank.png")
+    (note,) = data.load(tmp_path, stream=stream).notes
+    assert note.startswith("1 of 41 pictures have one color only")
+    assert "blank.png" in note
+    assert note in str(data.describe(data.load(tmp_path)))
