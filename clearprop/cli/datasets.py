@@ -32,7 +32,9 @@ def run_show(arguments: argparse.Namespace) -> int:
     """Describe a data set; return the exit code."""
     chosen = options_given(arguments.values, arguments.target)
     name = arguments.NAME
-    is_table = "target" in options_of(name, chosen) and not {"window", "horizon", "text"} & {*chosen}
+    is_table = "target" in options_of(name, chosen) and not {"window", "horizon", "text"} & {
+        *chosen
+    }
     if is_table and "target" not in chosen:
         taken = data.columns_of(name, **chosen)
         say(f"{name}: a table; --target NAME chooses the column to predict")

@@ -80,6 +80,6 @@ def _shell_value(value: object) -> str:
         return "x".join(map(str, value))
     if isinstance(value, list):
         # A name with a comma or a bracket would be read as several names or as a list.
-        is_plain = all(name == name.strip() and not set(name) & set(",[]()\"") for name in value)
+        is_plain = all(name == name.strip() and not set(name) & set(',[]()"') for name in value)
         return ",".join(value) if is_plain else json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -138,9 +138,7 @@ def load(name_or_path: str | Path, **options: Unpack[LoadOptions]) -> Dataset:
     return loader(**given)
 
 
-def columns_of(
-    path: str | Path, **options: Unpack[LoadOptions]
-) -> tuple[TakenColumn, ...]:
+def columns_of(path: str | Path, **options: Unpack[LoadOptions]) -> tuple[TakenColumn, ...]:
     """Return what each column of a table would be taken for; a target is not needed.
 
     Args:
@@ -180,8 +178,9 @@ def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[s
 def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.generic]:
     """Return raw examples from a file for a prediction, as ``preprocessor.apply`` takes them.
 
-    A table does not need the target; `new_rows` says which categories are unknown. A text becomes one example (1, T), its last T characters. For
-    a model of words each line is a text or a sentence; `new_texts` says which words are unknown.
+    A table does not need the target; `new_rows` says which categories are unknown. A text becomes
+    one example (1, T), its last T characters. For a model of words each line is a text or a
+    sentence; `new_texts` says which words are unknown.
 
     Raises:
         DataError: the file is missing, damaged, or not of the kind that the model was trained on.

@@ -81,9 +81,7 @@ def category_notes(categories: tuple[str, ...], codes: NDArray[np.float64]) -> l
     return []
 
 
-def suspected_mark(
-    distinct: NDArray[np.float64], counts: NDArray[np.integer]
-) -> float | None:
+def suspected_mark(distinct: NDArray[np.float64], counts: NDArray[np.integer]) -> float | None:
     """Return the number that probably stands for a missing value, such as -999.
 
     It is the lowest or the highest value, repeated, and farther from the others than they are from
@@ -106,9 +104,10 @@ def suspected_mark(
         gap = np.abs(others - mark).min()
         if mark in MARKS and gap > others[-1] - others[0]:
             return float(mark)
-        if mark == -1 and others[0] >= 0 and len(others) >= FEWEST_OTHERS:
-            if gap > 1 or (others % 1).any() or others[-1] > 10 * FEWEST_OTHERS:
-                return float(mark)
+        is_below_many = others[0] >= 0 and len(others) >= FEWEST_OTHERS
+        is_far = gap > 1 or (others % 1).any() or others[-1] > 10 * FEWEST_OTHERS
+        if mark == -1 and is_below_many and is_far:
+            return float(mark)
     return None
 
 
@@ -118,9 +117,7 @@ def _has_leading_zeros(cells: polars.Series) -> bool:
     return cells.dtype == pl.String and bool(cells.str.contains(r"^0[0-9]+$").any())
 
 
-def _number_rows(
-    name: str, numbers: NDArray[np.float64], distinct: NDArray[np.float64]
-) -> bool:
+def _number_rows(name: str, numbers: NDArray[np.float64], distinct: NDArray[np.float64]) -> bool:
     if np.isnan(numbers).any() or len(distinct) < len(numbers) or len(numbers) < FEWEST_ROWS:
         return False
     if (distinct % 1).any():

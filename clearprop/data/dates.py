@@ -132,10 +132,8 @@ def orders_of(texts: polars.Series, dayfirst: bool | None = None) -> list[str]:
     """
     if not len(texts):
         return []
-    refused = {True: "month/day/year", False: "day/month/year"}.get(dayfirst)  # type: ignore[call-overload]  # None has no entry
-    return [
-        order for order in ORDERS if order != refused and are_moments(texts, order).all()
-    ]
+    refused = None if dayfirst is None else f"{('day/month', 'month/day')[dayfirst]}/year"
+    return [order for order in ORDERS if order != refused and are_moments(texts, order).all()]
 
 
 def are_moments(texts: polars.Series, order: str) -> polars.Series:
@@ -193,9 +191,7 @@ def _parts(texts: polars.Series, patterns: Sequence[str]) -> polars.DataFrame:
 
     names = ("year", "month", "day", "quarter", "hour", "minute", "second", "half")
     plain = texts.str.replace_all(SPACES, " ").to_frame("text")
-    found = [
-        pl.col("text").str.extract_groups(f"(?i){WEEKDAY}{pattern}") for pattern in patterns
-    ]
+    found = [pl.col("text").str.extract_groups(f"(?i){WEEKDAY}{pattern}") for pattern in patterns]
     groups = plain.select(part.alias(str(index)) for index, part in enumerate(found))
     return groups.select(
         pl.coalesce(

@@ -41,6 +41,9 @@ MOSTLY_DISTINCT, FEWEST_ROWS = 0.9, 5
 # A look at so many distinct cells shows whether a column can be dates or numbers at all.
 LOOK = 200
 LONGEST_MARK = 20
+
+# Whole numbers such as 20240229 are days if all are, at least this many different ones.
+FIRST_DAY, LAST_DAY, FEWEST_DAYS = 19000000, 21000000, 3
 DOTTED = r"^[-+]?(?:[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[0-9]+)$"
 
 
@@ -212,8 +215,8 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
         return Guess(name, "number", texts, readings)
     if (problem := _mixed_units(file, name, texts, cells)) is not None and not must:
         return Guess(name, "number", texts, error=problem)
-    share = texts.is_in(distinct.filter(cells.look_like_amounts).implode()).mean() or 0.0
-    if must or share >= MOSTLY:
+    amounts = texts.is_in(distinct.filter(cells.look_like_amounts).implode()).sum()
+    if must or amounts >= MOSTLY * texts.count():
         reading = best_reading(cells, options.marks)
         problem = _not_a_number(file, name, texts, reading, options)
         return Guess(name, "number", texts, [reading], problem, has_text=True)
@@ -229,13 +232,13 @@ def _are_compact_dates(numbers: polars.Series) -> bool:
     """Return whether numbers are days such as 20240229, at least three different ones."""
     import polars as pl
 
-    low, high = numbers.min(), numbers.max()
-    if numbers.dtype == pl.Boolean or low is None or not (19e6 < low and high < 21e6):  # type: ignore[operator]  # numbers have numbers as limits
+    distinct = numbers.drop_nulls().cast(pl.Float64)
+    in_range = (distinct > FIRST_DAY) & (distinct < LAST_DAY) & (distinct % 1 == 0)
+    if numbers.dtype == pl.Boolean or not in_range.all():
         return False
-    distinct = numbers.drop_nulls().unique()
-    if len(distinct) < 3 or (distinct.cast(pl.Float64) % 1 != 0).any():
-        return False
-    return bool(dates.are_moments(distinct.cast(pl.Int64).cast(pl.String), COMPACT.date).all())
+    distinct = distinct.unique()
+    days = distinct.cast(pl.Int64).cast(pl.String)
+    return len(days) >= FEWEST_DAYS and bool(dates.are_moments(days, COMPACT.date).all())
 
 
 def _settle(file: TableFile, guess: Guess, marks: Marks) -> None:
@@ -265,8 +268,7 @@ def _ambiguous(file: TableFile, guess: Guess) -> DataError:
     row = int((values[0] != values[1]).arg_max() or 0)
     options = options_of(guess.readings)
     ways = ", or ".join(
-        f"{option} reads {column[row]:.10g}"
-        for column, option in zip(values, options, strict=True)
+        f"{option} reads {column[row]:.10g}" for column, option in zip(values, options, strict=True)
     )
     return _error(
         file,
@@ -330,9 +332,9 @@ def _not_a_number(
 def _not_a_date(
     file: TableFile, name: str, texts: polars.Series, look: polars.Series
 ) -> DataError | None:
-    shares = {order: float(dates.are_moments(look, order).mean() or 0.0) for order in dates.ORDERS}
-    order = max(shares, key=lambda key: shares[key])
-    if shares[order] < MOSTLY:
+    counts = {order: dates.are_moments(look, order).sum() for order in dates.ORDERS}
+    order = max(counts, key=lambda key: counts[key])
+    if counts[order] < MOSTLY * len(look):
         return None
     wrong = texts.is_not_null() & ~dates.are_moments(texts, order)
     row = int(wrong.arg_max() or 0)
@@ -386,5 +388,7 @@ def without_marked(values: polars.Series, na_values: Sequence[str] = ()) -> pola
     texts = values.cast(pl.String).str.strip_chars()
     marked = texts.str.to_lowercase().is_in([*MISSING_MARKS, *marks])
     if len(numbers):
-        marked = marked | texts.cast(pl.Float64, strict=False).is_in(numbers.implode()).fill_null(False)
+        marked = marked | texts.cast(pl.Float64, strict=False).is_in(numbers.implode()).fill_null(
+            False
+        )
     return texts.set(marked.fill_null(False), None)

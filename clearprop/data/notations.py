@@ -28,12 +28,16 @@ CELL = (
     r"(?<body>[0-9][0-9.,' _]*|[.,][0-9]+)(?<power>[eE][-+]?[0-9]+)?\s*(?<close2>\))?\s*"
     rf"(?<after>[%‰]|{CURRENCY}|{WORD})?\s*(?<close>\))?\s*(?<minus>-)?$"
 )
-"""A number in any notation, with at most one unit before or after it (Rust's regular expressions)."""
+"""A number in any notation with a unit before or after it, for the regular expressions of Rust."""
 
 THOUSANDS = (",", ".", " ", "'", "_")
 UNITS = frozenset(
-    "k K M G B T bn mn Mio Mrd kg g mg t lb lbs oz km m cm mm mi in ft yd h hr hrs min s ms d "
-    "l L ml kB KB MB GB TB KiB MiB GiB W kW V A Hz kHz MHz GHz °C °F °".split()
+    (
+        *("k", "K", "M", "G", "B", "T", "bn", "mn", "Mio", "Mrd", "kg", "g", "mg", "t", "lb"),
+        *("lbs", "oz", "km", "m", "cm", "mm", "mi", "in", "ft", "yd", "h", "hr", "hrs", "min"),
+        *("s", "ms", "d", "l", "L", "ml", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB"),
+        *("W", "kW", "V", "A", "Hz", "kHz", "MHz", "GHz", "°C", "°F", "°"),
+    )
 )
 """Units and factors: cells with different ones among these are no names, but different scales."""
 

@@ -194,11 +194,9 @@ def picture_notes(
     Raises:
         DataError: all pictures are alike in one color, so there is nothing to learn.
     """
-    in_memory = isinstance(inputs, np.ndarray)
-    pixels = inputs if in_memory else evenly_spaced(inputs, SAMPLE)
-    rows = np.arange(len(pixels))
-    if not in_memory:
-        rows = np.linspace(0, len(files) - 1, len(pixels)).round().astype(np.intp)
+    most = len(files) if isinstance(inputs, np.ndarray) else SAMPLE
+    pixels = evenly_spaced(inputs, most)
+    rows = np.linspace(0, len(files) - 1, len(pixels)).round().astype(np.intp)
     flat = [rows[i] for i, picture in enumerate(pixels) if (picture == picture[:1, :1]).all()]
     put_on_white = transparent if files.channels in OPAQUE else 0
     keeps = f"channels={files.channels + 1} keeps the transparency"
@@ -207,7 +205,7 @@ def picture_notes(
         raise DataError(
             "every pixel of every picture has the same color, so there is nothing to learn",
             where=where,
-            given=f"the color {color} in all pictures"
+            given=f"the color {color} in all {len(pixels):,} pictures that were looked at"
             + (f"; transparent parts of {put_on_white:,} are put on white" if put_on_white else ""),
             expected="pictures that differ",
             fix=keeps if put_on_white else "look at the files: were they saved empty?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import itertools
 import re
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def _are_values(names: Sequence[str]) -> bool:
     numbers = [float(name) for name in names if _is_number(name)]
     if len(numbers) == len(names) and any(number % 1 for number in numbers):
         return True
-    ascending = all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
+    ascending = all(a < b for a, b in itertools.pairwise(numbers))
     are_years = all(number in YEARS for number in numbers) and len(set(numbers)) == len(numbers)
     return len(numbers) >= 2 and not ascending and not are_years
 

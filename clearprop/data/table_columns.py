@@ -206,9 +206,7 @@ def read_known(file: TableFile, name: str, wanted: Sequence[Column]) -> ReadColu
     if values.dtype == pl.Duration:
         values = values.dt.total_microseconds() / 1e6
     numbers = number_array(file, name, values, first.reading)
-    return ReadColumn(
-        numbers[:, None], (first,), TakenColumn(name, "number", range_words(numbers))
-    )
+    return ReadColumn(numbers[:, None], (first,), TakenColumn(name, "number", range_words(numbers)))
 
 
 def _known_dates(

@@ -5,7 +5,7 @@ Shape letters: N rows, K classes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def targets_of(
     return labels, names, task, TakenColumn(name, "target", about)
 
 
-def _numbers(file: TableFile, guess: Guess, task: Task | None) -> NDArray[np.number] | None:
+def _numbers(file: TableFile, guess: Guess, task: Task | None) -> NDArray[Any] | None:
     """Return the targets as numbers, or None if they are names."""
     import polars as pl
 

@@ -6,6 +6,7 @@ Shape letters: N rows, C columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -187,7 +188,7 @@ def read_number_columns(
     Raises:
         DataError: a cell is not a finite number, or can be read in two ways.
     """
-    options = ReadOptions(**{**cells, "numeric": tuple(names)})
+    options = replace(ReadOptions(**cells), numeric=tuple(names))
     found = guesses(file, file.frame.columns, options)  # all, for what they prove about marks
     for name in names:
         if (error := found[name].error) is not None:
@@ -205,9 +206,7 @@ def _check_named(file: TableFile, ignore: Sequence[str], options: ReadOptions) -
             file.column(name, what)
 
 
-def _as_guessed(
-    file: TableFile, found: Sequence[Guess], options: ReadOptions
-) -> list[ReadColumn]:
+def _as_guessed(file: TableFile, found: Sequence[Guess], options: ReadOptions) -> list[ReadColumn]:
     for guess in found:
         if guess.error is not None:
             raise guess.error

@@ -119,7 +119,9 @@ def test_folders_that_are_no_set(tmp_path):
         data.load(tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"size": 0}, {"size": (4, -1)}, {"channels": 5}, {"size": (4, 4, 1)}])
+@pytest.mark.parametrize(
+    "options", [{"size": 0}, {"size": (4, -1)}, {"channels": 5}, {"size": (4, 4, 1)}]
+)
 def test_impossible_sizes(tmp_path, options):
     save_digits(tmp_path)
     with pytest.raises(ConfigurationError):
@@ -223,7 +225,7 @@ def test_pictures_that_are_all_one_color_are_refused_with_the_reason(tmp_path, s
         (tmp_path / "black" / name).mkdir(parents=True)
         for number in range(3):
             Image.new("L", (4, 4)).save(tmp_path / "black" / name / f"{number}.png")
-    with pytest.raises(DataError, match=r"(?s)same color.*the color 0 in all.*saved empty"):
+    with pytest.raises(DataError, match=r"(?s)same color.*the color 0 in all 6 pic.*saved empty"):
         data.load(tmp_path / "black", stream=stream)
 
 
