@@ -244,9 +244,10 @@ def _are_compact_dates(numbers: polars.Series) -> bool:
 def _settle(file: TableFile, guess: Guess, marks: Marks) -> None:
     import polars as pl
 
-    if guess.error is not None:
+    is_plain = guess.readings == [PLAIN]
+    if guess.error is not None or (is_plain and guess.is_chosen):
         return
-    if guess.values.dtype == pl.String and guess.readings == [PLAIN]:
+    if guess.values.dtype == pl.String and is_plain:
         texts = guess.values
         known = "." in marks.thousands or "," in marks.decimals
         if not (known and texts.str.contains(r"\.").any() and texts.str.contains(DOTTED).all()):
@@ -259,14 +260,16 @@ def _settle(file: TableFile, guess: Guess, marks: Marks) -> None:
         left = [r for r in guess.readings if marks.allow(r.decimal, r.thousands)]
         guess.readings = left if len(left) == 1 else guess.readings
     if len(guess.readings) > 1:
-        guess.error = _ambiguous(file, guess)
+        options = options_of(guess.readings)
+        if is_plain:
+            options = [f"numeric=[{guess.name!r}]", "thousands='.'"]
+        guess.error = _ambiguous(file, guess, options)
 
 
-def _ambiguous(file: TableFile, guess: Guess) -> DataError:
+def _ambiguous(file: TableFile, guess: Guess, options: Sequence[str]) -> DataError:
     texts = guess.values.drop_nulls()
     values = [numbers_in(texts, reading) for reading in guess.readings]
     row = int((values[0] != values[1]).arg_max() or 0)
-    options = options_of(guess.readings)
     ways = ", or ".join(
         f"{option} reads {column[row]:.10g}" for column, option in zip(values, options, strict=True)
     )

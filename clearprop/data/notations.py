@@ -33,10 +33,10 @@ CELL = (
 THOUSANDS = (",", ".", " ", "'", "_")
 UNITS = frozenset(
     (
-        *("k", "K", "M", "G", "B", "T", "bn", "mn", "Mio", "Mrd", "kg", "g", "mg", "t", "lb"),
+        *("k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "kg", "g", "mg", "t", "lb"),
         *("lbs", "oz", "km", "m", "cm", "mm", "mi", "in", "ft", "yd", "h", "hr", "hrs", "min"),
         *("s", "ms", "d", "l", "L", "ml", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB"),
-        *("W", "kW", "V", "A", "Hz", "kHz", "MHz", "GHz", "°C", "°F", "°"),
+        *("kW", "Hz", "kHz", "MHz", "GHz", "°C", "°F", "°"),
     )
 )
 """Units and factors: cells with different ones among these are no names, but different scales."""
@@ -69,7 +69,9 @@ class Cells:
                 *(pl.col(name).fill_null("") == "-" for name in marks),
                 *(pl.col(name).is_not_null() for name in ("open", "open2")),
             ),
-            is_number=pl.col("body").is_not_null()
+            is_number=pl.any_horizontal(
+                *(pl.col("body").str.strip_chars(" ").str.contains(body) for body in BODIES)
+            ).fill_null(False)
             & (pl.col("before").is_null() | pl.col("after").is_null())
             & (pl.col("open").is_null() | pl.col("open2").is_null())
             & (pl.col("close").is_null() | pl.col("close2").is_null())
@@ -134,7 +136,10 @@ class Marks:
         of_decimals = {decimal} if decimal else set()
         if thousands in (",", ".") and not decimal:
             of_decimals = {"." if thousands == "," else ","}
-        return cls(frozenset(of_decimals), frozenset({thousands} if thousands else ()))
+        of_thousands = {thousands} if thousands else set()
+        if decimal == ".":
+            of_thousands.add(",")  # no other meaning is left
+        return cls(frozenset(of_decimals), frozenset(of_thousands))
 
     @classmethod
     def proved(cls, readings: Iterable[Reading]) -> Marks:
@@ -178,6 +183,15 @@ def body_pattern(reading: Reading) -> str:
     return rf"^(?:{whole}(?:{decimal}{digits})?|{decimal}[0-9]+)$"
 
 
+NOTATIONS = tuple(
+    Reading("", decimal, thousands)
+    for decimal in ".,"
+    for thousands in ("", *THOUSANDS)
+    if decimal != thousands
+)
+BODIES = tuple(body_pattern(reading) for reading in NOTATIONS)
+
+
 def numbers_in(texts: polars.Series, reading: Reading = PLAIN) -> polars.Series:
     """Return texts as numbers, float64; null where a text is not a number in this notation.
 
@@ -219,8 +233,7 @@ def normal(texts: polars.Series) -> polars.Series:
 
 def best_reading(cells: Cells, marks: Marks) -> Reading:
     """Return the notation in which most cells are numbers."""
-    both = [("", ""), *((d, t) for d in ".," for t in ("", *THOUSANDS) if d != t)]
-    known = [Reading("", d or ".", t) for d, t in both if marks.allow(d, t)]
+    known = [r for r in NOTATIONS if marks.allow(r.decimal, r.thousands)] or [PLAIN]
     bodies = cells.parts["body"]
     return max(known, key=lambda reading: bodies.str.contains(body_pattern(reading)).sum())
 

@@ -176,7 +176,7 @@ def test_columns_can_be_left_out_and_taken_as_categories(write):
 
 def test_a_column_of_names_is_no_category(write):
     rows = "".join(f"person {i},{i % 2}\n" for i in range(1500))
-    with pytest.raises(DataError, match=r"(?s)1500 different texts.*ignore=\['name'\]"):
+    with pytest.raises(DataError, match=r"(?s)1,500 different texts.*ignore=\['name'\]"):
         data.load(write("name,y\n" + rows), target="y")
 
 
