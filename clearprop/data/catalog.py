@@ -36,7 +36,7 @@ KINDS: dict[str, Loader] = {
     "a folder of texts": (("sequence_length",), labelled_texts.load_folder),
     "a folder of pictures": (("size", "channels", "stream"), pictures.load_pictures),
     "a text with tags": (("tags", "sequence_length"), tagged_texts.load_tagged),
-    "a series": (("target", "window", "horizon", *MARKS), series.load_series_file),
+    "a series": (("target", "window", "horizon", "numeric", *MARKS), series.load_series_file),
     "a table of texts": (("target", "text", "sequence_length"), labelled_texts.load_rows),
     "a table": (
         ("target", "task", "ignore", "categorical", "numeric", *MARKS, "dayfirst", "columns"),

@@ -148,7 +148,8 @@ def guesses(
         proved.decimals | options.marks.decimals, proved.thousands | options.marks.thousands
     )
     for guess in numbers:
-        _settle(file, guess, marks)
+        if not (guess.is_chosen and guess.readings == [PLAIN] and not options.thousands):
+            _settle(file, guess, marks)
     return found
 
 
@@ -245,7 +246,7 @@ def _settle(file: TableFile, guess: Guess, marks: Marks) -> None:
     import polars as pl
 
     is_plain = guess.readings == [PLAIN]
-    if guess.error is not None or (is_plain and guess.is_chosen):
+    if guess.error is not None:
         return
     if guess.values.dtype == pl.String and is_plain:
         texts = guess.values

@@ -188,8 +188,10 @@ def read_number_columns(
     Raises:
         DataError: a cell is not a finite number, or can be read in two ways.
     """
-    options = replace(ReadOptions(**cells), numeric=tuple(names))
+    options = ReadOptions(**cells)
     found = guesses(file, file.frame.columns, options)  # all, for what they prove about marks
+    others = [name for name in names if found[name].kind != "number"]
+    found |= guesses(file, others, replace(options, numeric=others))
     for name in names:
         if (error := found[name].error) is not None:
             raise error

@@ -1,4 +1,4 @@
-"""How the cells of a table are read: in their notation, or refused with the option that reads them."""
+"""How the cells of a table are read, or refused with the option that reads them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def write(tmp_path: Path) -> Write:
         rows = max(len(cells) for cells in columns.values())
         every = {**columns, "y": targets or [f"{i * 0.37 + 0.05:.3f}" for i in range(rows)]}
         lines = [",".join(f'"{key}"' for key in every)]
-        for row in range(rows):
-            lines.append(",".join(f'"{cells[row % len(cells)]}"' for cells in every.values()))
+        lines += [
+            ",".join(f'"{cells[row % len(cells)]}"' for cells in every.values())
+            for row in range(rows)
+        ]
         path = tmp_path / name
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
@@ -158,9 +160,9 @@ def test_another_column_of_the_file_proves_what_a_mark_means(write: Write) -> No
     for proof, expected in (("27,045.14", 1234), ("1,5", 1.234), ("12.345,5", 1.234)):
         loaded = data.load(write({"x": ambiguous, "z": repeated(proof, "7")}), target="y")
         assert loaded.inputs[0, 0] == expected
+    both = write({"x": ambiguous, "a": repeated("1,5"), "b": repeated("27,045.14")})
     with pytest.raises(DataError, match="which mark"):
-        both = {"x": ambiguous, "a": repeated("1,5"), "b": repeated("27,045.14")}
-        data.load(write(both), target="y")
+        data.load(both, target="y")
     # 1.234 is a plain number, but not in a file whose decimals begin with a comma.
     dotted = repeated("1.234", "5.678")
     assert data.load(write({"x": dotted, "z": repeated("7")}), target="y").inputs[0, 0] == 1.234
@@ -209,12 +211,12 @@ def test_a_target_in_another_notation(write: Write) -> None:
     assert discounts.class_names == ("10 %", "20 %")
     codes = data.load(write({"x": range(ROWS)}, targets=repeated("007", "012")), target="y")
     assert codes.class_names == ("007", "012")
+    days = write({"x": range(ROWS)}, targets=[f"2024-01-{row + 1:02}" for row in range(ROWS)])
     with pytest.raises(DataError, match="the target is a date"):
-        days = [f"2024-01-{row + 1:02}" for row in range(ROWS)]
-        data.load(write({"x": range(ROWS)}, targets=days), target="y")
+        data.load(days, target="y")
+    names = write({"x": range(ROWS)}, targets=[f"Ms {chr(65 + row)}" for row in range(ROWS)])
     with pytest.raises(DataError, match="a class of its own"):
-        names = [f"Ms {chr(65 + row)}" for row in range(ROWS)]
-        data.load(write({"x": range(ROWS)}, targets=names), target="y")
+        data.load(names, target="y")
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def test_typed_dates_of_parquet(tmp_path: Path) -> None:
     moments = [datetime.datetime(d.year, d.month, d.day, 6, 30) for d in DAYS]
     frame = pl.DataFrame(
         {
-            "day": pl.Series(DAYS[:-1] + [None]),
+            "day": pl.Series([*DAYS[:-1], None]),
             "moment": moments,
             "zoned": pl.Series(moments).dt.replace_time_zone("Europe/Berlin"),
             "midnight": pl.Series(DAYS).cast(pl.Datetime),
@@ -528,7 +530,8 @@ def test_a_series_in_another_notation(tmp_path: Path) -> None:
     path.write_text("\n".join(["day;value", *lines]) + "\n", encoding="utf-8")
     loaded = data.load(path, target="value", window=3)
     assert loaded.inputs[0, :, 0].tolist() == [1000.5, 1001.5, 1002.5]
-    path.write_text(path.read_text().replace(",5", ""), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(",5", ""), encoding="utf-8")
+    assert data.load(path, target="value", window=3).inputs[0, 1, 0] == 1.001
     thousands = data.load(path, target="value", window=3, thousands=".")
     assert thousands.inputs[0, :, 0].tolist() == [1000, 1001, 1002]
 

@@ -1,0 +1,296 @@
+"""The options of data: they can be typed as messages print them, and their effect is said."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clearprop.cli.output import DATA_OPTIONS, for_the_shell, shell_options
+from clearprop.data import LoadOptions
+from clearprop.recipes import find_recipe
+from clearprop.recipes.choice import DataSource
+from clearprop.recipes.recipe import Recipe
+from tests.cli.conftest import ROOT, Command, is_clear
+
+QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")
+ROWS = 40
+
+
+def table(*columns: list[str], names: str = "x,z,y") -> None:
+    """Write ``t.csv``; without a further column the target is a number."""
+    cells = [*columns, [f"{row * 0.37 + 0.05:.3f}" for row in range(ROWS)]]
+    text = io.StringIO()
+    csv.writer(text).writerow(names.split(","))
+    csv.writer(text).writerows(zip(*cells, strict=True))
+    Path("t.csv").write_text(text.getvalue(), encoding="utf-8")
+
+
+def repeated(*cells: str) -> list[str]:
+    return [cells[row % len(cells)] for row in range(ROWS)]
+
+
+def typed(message: str) -> list[list[str]]:
+    """Return the options that a message prints, each as the words of a command line."""
+    words = shlex.split(" ".join(re.findall(r"fix: .*|note .*", message)).replace("'s", "s"))
+    return [
+        [word, value]
+        for word, value in zip(words, words[1:], strict=False)
+        if word in ("--set", "--target")
+    ]
+
+
+COUNTED = [str(row) for row in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "count"),
+    [
+        (("1,234", "5,678"), 2),
+        (("1,234", "1.234"), 2),
+        (("12 %", "0.5"), 2),
+        (("1.5", "2.5", "oops"), 2),
+        (("1.5", "2.5", "it's $5; or 6"), 2),
+        (("03/04/2024", "05/06/2024"), 2),
+        (("2024-04-03", "2024-04-31", "2024-04-05"), 2),
+    ],
+)
+def test_what_a_refusal_prints_can_be_typed(
+    clearprop: Command, cells: tuple[str, ...], count: int
+) -> None:
+    table(repeated(*cells), COUNTED, names="the x,z,y")
+    refused = clearprop("train", "mlp", *QUICK, "--data", "t.csv", "--target", "y")
+    assert is_clear(refused, "column 'the x'")
+    fix = next(line for line in refused.err.splitlines() if "fix:" in line)
+    options = [shlex.split(part) for part in re.findall(r"--set (?:'(?:[^']|'\"'\"')*'|\S+)", fix)]
+    assert len(options) >= count
+    for option in options:
+        answer = clearprop("data", "show", "t.csv", "--target", "y", *option)
+        assert answer.code == 0, (option, answer)
+        assert "refused" not in answer.out
+
+
+def test_names_that_the_shell_would_split(clearprop: Command) -> None:
+    names = [f"person {row}" for row in range(ROWS)]
+    for header in ("the name", "name,first", "na[m]e", "it's", 'a "name"', "$name", "a;b"):
+        table(names, COUNTED, names="x,z,y")
+        text = Path("t.csv").read_text().partition("\n")[2]
+        quoted = header.replace('"', '""')
+        Path("t.csv").write_text(f'"{quoted}",z,y\n{text}')
+        refused = clearprop("data", "show", "t.csv", "--target", "y")
+        assert is_clear(refused, "nearly all texts")
+        fix = next(line for line in refused.err.splitlines() if "fix:" in line)
+        (option,) = [
+            shlex.split(part.strip()) for part in re.findall(r"(--set .*?) leaves out", fix)
+        ]
+        answer = clearprop("data", "show", "t.csv", "--target", "y", *option)
+        assert answer.code == 0, answer
+        assert re.search(rf"{re.escape(header)} +left out", answer.out)
+
+
+def test_a_target_is_printed_as_it_can_be_typed(clearprop: Command) -> None:
+    table(COUNTED, COUNTED, names="x,z,the y")
+    refused = clearprop("train", "mlp", *QUICK, "--data", "t.csv")
+    assert is_clear(refused, "--target 'the y'")
+    assert clearprop("data", "show", "t.csv", "--target", "the y").code == 0
+
+
+# --- every option has one name everywhere --------------------------------------------------------
+
+
+def test_the_options_of_data_are_those_of_python() -> None:
+    python = set(LoadOptions.__annotations__) - {"columns"}
+    assert set(DATA_OPTIONS) == python
+    assert set(DataSource.model_fields) - {"name"} == python
+
+
+def fixes() -> Iterator[tuple[str, str]]:
+    """Yield every fix of the sources of data, cli and recipes, with ``'x'`` for its values."""
+    for floor in ("data", "cli", "recipes"):
+        for path in sorted((ROOT / "clearprop" / floor).glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.keyword) and node.arg == "fix":
+                    for text in texts(node.value):
+                        yield path.name, text
+
+
+def texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values
+        ).replace("[7]", "['x']")
+    else:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                yield from texts(child)
+
+
+def test_options_in_the_fixes_of_the_sources_are_written_for_the_shell() -> None:
+    found = [(path, fix) for path, fix in fixes() if re.search(r"\w=", fix)]
+    assert len(found) > 25
+    for path, fix in found:
+        if re.search(r"\w\(", fix) or re.match(r"[{}7]*=", fix):
+            continue  # a call in Python, or an option whose name is a value
+        (line,) = for_the_shell(f"  fix:      {fix}").splitlines()
+        left = re.sub(r"--set ('[^']*'|\S+)", "", line)
+        assert not re.search(r"\w=", left), (path, line)
+
+
+# --- what is said --------------------------------------------------------------------------------
+
+
+def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path: Path) -> None:
+    days = [f"2024-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)]
+    ages = ["-999" if row % 9 == 0 else str(20 + row) for row in range(ROWS)]
+    table(days, ages, repeated("a", "b"), names="day,age,kind,y")
+    answer = clearprop(
+        *("train", "mlp", "--data", "t.csv", "--target", "y", "--folder", "run"),
+        *("--set", "epochs=1", "--set", "hidden_sizes=4"),
+    )
+    assert answer.code == 0, answer
+    for line in (
+        r"day +date +as year, month, day of week, day of year",
+        r"age +number +-999 to 59",
+        r"kind +2 categories +a, b",
+        r"y +target +0\.05 to",
+        r"note +column 'age': -999 stands in 5 cells.*--set data\.na_values=-999",
+    ):
+        assert re.search(line, answer.out), (line, answer.out)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert any(line.startswith("day") for line in config["notes"]["columns"])
+    assert "2 categories" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    (option,) = re.findall(r"(--set data\.na_values=\S+)", answer.out)
+    again = clearprop("data", "show", "t.csv", "--target", "y", *option.split())
+    assert "5 missing" in again.out
+    assert "note" not in again.out
+    new = Path("new.csv")
+    new.write_text("kind,age,day\nc,30,2024-05-01\na,,2024-05-02\n", encoding="utf-8")
+    answer = clearprop("predict", "run", "--input", "new.csv")
+    assert answer.code == 0
+    assert len(answer.out.splitlines()) == 3
+    assert "1 of 2 cells of column 'kind' were not seen in training" in answer.err
+    assert "'c'" in answer.err
+    assert "1 of 2 cells of column 'age' are missing" in answer.err
+    new.write_text("kind,age,day,y\nc,30,2024-05-01,0.5\na,31,2024-05-02,1.5\n", encoding="utf-8")
+    for command in ("predict", "evaluate"):
+        answer = clearprop(command, "run", "--data", "new.csv", "--target", "y")
+        assert answer.code == 0, answer
+        assert "'kind' were not seen in training" in answer.err
+    new.write_text('kind,age,day,y\na,30,2024-05-01,"1,234"\na,31,2024-05-02,"2,345"\n')
+    refused = clearprop("evaluate", "run", "--data", "new.csv", "--target", "y")
+    assert is_clear(refused, "--set data.thousands=,")
+    answer = clearprop(
+        *("evaluate", "run", "--data", "new.csv", "--target", "y", "--set", "data.thousands=,")
+    )
+    assert answer.code == 0
+    assert is_clear(clearprop("evaluate", "run", "--set", "data.thousands=,"), "goes with --data")
+    assert is_clear(
+        clearprop("evaluate", "run", "--data", "new.csv", "--set", "epochs=3"), "data.KEY=VALUE"
+    )
+
+
+def test_categories_that_only_held_out_rows_have_are_said(clearprop: Command) -> None:
+    table([*repeated("a", "b")[:-1], "rare"], COUNTED)
+    said = []
+    for seed in range(4):
+        answer = clearprop(
+            *("train", "mlp", *QUICK, "--data", "t.csv", "--target", "y"),
+            *("--set", f"seed={seed}", "--set", "data.test=0.4"),
+        )
+        assert answer.code == 0
+        said.append("'rare'" in answer.out and "not seen in training" in answer.out)
+    assert any(said)
+    assert not all(said)
+
+
+def test_a_table_of_many_columns_is_summarised(clearprop: Command) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 256, (ROWS, 300))
+    names = ",".join(f"p{i}" for i in range(300))
+    lines = [",".join(map(str, row)) + f",{i % 2}" for i, row in enumerate(rows)]
+    Path("t.csv").write_text("\n".join([f"{names},y", *lines]) + "\n")
+    answer = clearprop("train", "mlp", *QUICK, "--data", "t.csv", "--target", "y")
+    assert answer.code == 0
+    assert "300 columns  number  p0, p1" in answer.out
+    assert len(answer.out.splitlines()) < 25
+
+
+def test_a_table_is_shown_without_a_target(clearprop: Command) -> None:
+    table(repeated("1,234"), [f"name {row}" for row in range(ROWS)])
+    answer = clearprop("data", "show", "t.csv")
+    assert answer.code == 0
+    assert re.search(r"x +refused +it is not known which mark", answer.out)
+    assert re.search(r"z +refused +nearly all texts", answer.out)
+    assert "--set data.thousands=," in answer.out
+    assert "--set data.ignore=z" in answer.out
+    answer = clearprop("data", "show", "t.csv", *("--set", "data.ignore=x,z"))
+    assert re.search(r"z +left out +ignore names it", answer.out)
+    assert "refused" not in answer.out
+    assert is_clear(clearprop("data", "show", "t.csv", "--set", "data.ignor=x"), "mean 'ignore'")
+    assert "classes" in clearprop("data", "show", "iris").out
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def pictures() -> None:
+    for name in ("a", "b"):
+        Path("p", name).mkdir(parents=True)
+        for number in range(8):
+            pixels = np.random.default_rng(number).integers(0, 256, (8, 8 + number % 2))
+            Image.fromarray(pixels.astype(np.uint8)).save(f"p/{name}/{number}.png")
+
+
+def test_the_size_of_mixed_pictures_can_be_typed_as_it_is_printed(clearprop: Command) -> None:
+    pictures()
+    refused = clearprop("train", "mlp", *QUICK, "--data", "p")
+    assert is_clear(refused, "pictures differ in size", "8 x 9 pixels")
+    (option,) = typed(refused.err)
+    assert option == ["--set", "data.size=8x8"]
+    for text in ("8x8", "8 x 8", "(8, 8)", "[8, 8]", "8,8", "8", "8×8"):
+        answer = clearprop("data", "show", "p", "--set", f"data.size={text}")
+        assert "8x8x1 of uint8" in answer.out, (text, answer)
+    assert "6x10x1" in clearprop("data", "show", "p", "--set", "data.size=6x10").out
+    for text in ("0", "8x", "8x8x8", "-8", "big"):
+        assert is_clear(clearprop("data", "show", "p", "--set", f"data.size={text}"), "size")
+    answer = clearprop("train", "mlp", *QUICK, "--data", "p", *option, "--set", "data.channels=3")
+    assert answer.code == 0, answer
+    resumed = clearprop("resume", "runs/mlp-1", "--no-report")
+    assert resumed.code == 0, resumed
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_channels_can_be_chosen(clearprop: Command, channels: int) -> None:
+    pictures()
+    answer = clearprop(
+        *("data", "show", "p", "--set", "data.size=8", "--set", f"data.channels={channels}")
+    )
+    assert f"8x8x{channels} of uint8" in answer.out, answer
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key", "text", "value"),
+    [("alexnet", "groups", "1", 1), ("perceptron", "batch_size", "1", 1)],
+)
+def test_choices_that_are_numbers_are_read_from_text(
+    recipe: str, key: str, text: str, value: int
+) -> None:
+    kind = find_recipe(recipe)
+    assert issubclass(kind, Recipe)
+    assert getattr(kind.of({key: text}), key) == value
+
+
+def test_notes_are_written_for_the_shell() -> None:
+    note = "-99 stands in 3 cells; na_values=['-99'] takes it as missing"
+    assert shell_options(note).endswith("; --set data.na_values=-99 takes it as missing")
