@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import itertools
 import json
 import re
 import shlex
@@ -43,9 +44,7 @@ def typed(message: str) -> list[list[str]]:
     """Return the options that a message prints, each as the words of a command line."""
     words = shlex.split(" ".join(re.findall(r"fix: .*|note .*", message)).replace("'s", "s"))
     return [
-        [word, value]
-        for word, value in zip(words, words[1:], strict=False)
-        if word in ("--set", "--target")
+        [word, value] for word, value in itertools.pairwise(words) if word in ("--set", "--target")
     ]
 
 
