@@ -72,6 +72,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 
 TIME = "time"
 WITHOUT_DAY = ("year-month", "quarter")
+DAY_FIRST = ("day/month/year", "month/day/year")
 SHORT_PIVOT = 68
 """A year of two digits up to this belongs to 2000 to 2068, any other to 1969 to 1999 (POSIX)."""
 
@@ -132,8 +133,11 @@ def orders_of(texts: polars.Series, dayfirst: bool | None = None) -> list[str]:
     """
     if not len(texts):
         return []
-    refused = None if dayfirst is None else f"{('day/month', 'month/day')[dayfirst]}/year"
-    return [order for order in ORDERS if order != refused and are_moments(texts, order).all()]
+    found = [order for order in ORDERS if are_moments(texts, order).all()]
+    if dayfirst is None:
+        return found
+    chosen, refused = DAY_FIRST if dayfirst else DAY_FIRST[::-1]
+    return [chosen] if chosen in found else [order for order in found if order != refused]
 
 
 def are_moments(texts: polars.Series, order: str) -> polars.Series:

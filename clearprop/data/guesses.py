@@ -207,7 +207,7 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
                 name,
                 "it is not known which number of the date is the day",
                 given=shown(distinct[0]),
-                fix="dayfirst=True reads the day first, or dayfirst=False reads the month first",
+                fix=_ways_to_read_dates(name, distinct),
             )
         return guess
     cells = Cells(distinct)
@@ -224,6 +224,15 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
     if (problem := _not_a_date(file, name, texts, look)) is not None:
         return Guess(name, "date", texts, error=problem)
     return Guess(name, "categories", texts)
+
+
+def _ways_to_read_dates(name: str, texts: polars.Series) -> str:
+    ways = []
+    for dayfirst in (True, False):
+        if len(orders := dates.orders_of(texts, dayfirst)) == 1:
+            day = dates.moments(texts.head(1), orders[0])["date"][0]
+            ways.append(f"dayfirst={dayfirst} reads {day}")
+    return ", or ".join([*ways, f"ignore=[{name!r}] leaves the column out"])
 
 
 COMPACT = Reading(date="yearmonthday")

@@ -69,9 +69,7 @@ class Cells:
                 *(pl.col(name).fill_null("") == "-" for name in marks),
                 *(pl.col(name).is_not_null() for name in ("open", "open2")),
             ),
-            is_number=pl.any_horizontal(
-                *(pl.col("body").str.strip_chars(" ").str.contains(body) for body in BODIES)
-            ).fill_null(False)
+            is_shaped=pl.col("body").is_not_null()
             & (pl.col("before").is_null() | pl.col("after").is_null())
             & (pl.col("open").is_null() | pl.col("open2").is_null())
             & (pl.col("close").is_null() | pl.col("close2").is_null())
@@ -81,10 +79,10 @@ class Cells:
             ),
         )
 
-    @property
+    @cached_property
     def are_numbers(self) -> polars.Series:
         """Whether each text is a number in some notation, with or without a unit."""
-        return self.parts["is_number"]
+        return self.parts["is_shaped"] & self.parts["body"].str.contains(ANY_BODY).fill_null(False)
 
     @property
     def look_like_amounts(self) -> polars.Series:
@@ -189,7 +187,7 @@ NOTATIONS = tuple(
     for thousands in ("", *THOUSANDS)
     if decimal != thousands
 )
-BODIES = tuple(body_pattern(reading) for reading in NOTATIONS)
+ANY_BODY = "|".join(body_pattern(reading) for reading in NOTATIONS)
 
 
 def numbers_in(texts: polars.Series, reading: Reading = PLAIN) -> polars.Series:
@@ -216,7 +214,7 @@ def numbers_in(texts: polars.Series, reading: Reading = PLAIN) -> polars.Series:
     number = number.str.replace(reading.decimal, ".", literal=True)
     value = (number + pl.col("power").fill_null("")).cast(pl.Float64, strict=False)
     fits = (
-        pl.col("is_number")
+        pl.col("is_shaped")
         & pl.col("body").str.contains(body_pattern(reading))
         & (pl.col("unit") == reading.unit)
         & (pl.col("signs") <= 1)

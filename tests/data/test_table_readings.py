@@ -134,6 +134,8 @@ def test_the_options_for_marks(
         (("12", "none", "13"), "text in a column", [{"na_values": ["none"]}]),
         (("12", "1,5", "13.5"), "text in a column", [{"na_values": ["1,5"]}]),
         (("03/04/2024", "05/06/2024"), "which number", [{"dayfirst": True}, {"dayfirst": False}]),
+        (("01/02/03", "04/05/06"), "which number", [{"dayfirst": True}, {"dayfirst": False}]),
+        (("19/01/05", "20/05/06"), "which number", [{"dayfirst": True}, {"dayfirst": False}]),
         (("2024-02-30", "2024-01-05", "2024-03-05"), "such a date", [{"ignore": ["x"]}]),
         (("2024-01-05", "never", "2024-03-05"), "such a date", [{"na_values": ["never"]}]),
     ],

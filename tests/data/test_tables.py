@@ -221,6 +221,7 @@ cells = st.one_of(
     st.integers(-9, 9).map(str),
     st.floats(allow_nan=True).map(str),
     st.sampled_from(["", "NA", "a", "b", "x y", '"q,r"', "?", "1;2"]),
+    st.sampled_from(['"1,5"', '"1,234"', "$5", "7 %", "5 kg", "(3)", "2024-02-29", "3/4/2024"]),
 )
 
 
