@@ -15,6 +15,7 @@ from clearprop.cli.runs import existing_run, new_run
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
+from clearprop.recipes.choice import DataSource
 from clearprop.recipes.columns import aligned
 from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
@@ -130,6 +131,10 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
     with new_run(arguments.folder, arguments.RECIPE) as folder:
         claim(folder)  # before the work, so that an unusable folder is found at once
         say("\n".join(aligned([("study", arguments.RECIPE), ("run", str(folder))])))
+        source = getattr(chosen, "data", None)
+        if isinstance(source, DataSource) and source.name is not None:
+            dataset, _ = source.load(())
+            say_columns(dataset.taken, dataset.notes)
         found = chosen.carry_out()
         say()
         say("\n".join(found.lines))

@@ -199,6 +199,16 @@ def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path
     )
 
 
+def test_a_study_says_what_the_columns_were_taken_for(clearprop: Command) -> None:
+    table([f"{row},5" for row in range(ROWS)], names="x,y")
+    answer = clearprop(
+        *("train", "approximate", "--data", "t.csv", "--target", "y", "--no-report"),
+        *("--set", "steps=2", "--set", "widths=1", "--set", "units=relu"),
+    )
+    assert answer.code == 0, answer
+    assert re.search(r"x +number +0\.5 to 39\.5, mean 20, decimal ','", answer.out)
+
+
 def test_categories_that_only_held_out_rows_have_are_said(clearprop: Command) -> None:
     table([*repeated("a", "b")[:-1], "rare"], COUNTED)
     said = []
