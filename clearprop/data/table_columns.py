@@ -5,6 +5,7 @@ Shape letters: N rows, C columns that come from one column of the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -185,6 +186,10 @@ def read_known(file: TableFile, name: str, wanted: Sequence[Column]) -> ReadColu
         texts = as_texts(values)
         if file.frame[name].dtype == pl.Boolean:
             texts = texts.replace({other.lower(): other for other in first.categories})
+        if file.frame[name].dtype.is_numeric():
+            # A run of an earlier version has 2.0 as the name of the whole number 2.
+            floats = [other for other in first.categories if re.fullmatch(r"-?\d+\.0", other)]
+            texts = texts.replace({other[:-2]: other for other in floats})
         new = texts.drop_nulls().unique().sort().to_list()
         names = (*first.categories, *(text for text in new if text not in first.categories))
         codes = texts.replace_strict(

@@ -75,7 +75,8 @@ def load_table(
     file = read_table_file(path)
     options = ReadOptions(**cells)
     target = file.column(target, "the target")
-    _check_named(file, ignore, options)
+    if columns is None:
+        _check_named(file, ignore, options)
     inputs = [name for name in file.frame.columns if name not in {target, *ignore}]
     if not inputs:
         raise DataError("no column is left to learn from", where=str(file.path))

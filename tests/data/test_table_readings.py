@@ -481,6 +481,20 @@ def test_truth_values_and_whole_numbers_have_one_name_in_every_file(
     found = data.new_rows(new, saved)
     assert found.remarks == ()
     assert found.inputs.tolist() == [[1, 1], [0, 0]]
+    record = json.loads(saved.to_json())
+    record["columns"][1] |= {"fill": "1.0", "categories": ["1.0", "2.0"]}
+    old = Preprocessor.from_json(json.dumps(record))
+    assert data.load_inputs(new, old).tolist() == [[1, 1], [0, 0]]
+
+
+def test_other_data_need_not_have_a_column_that_was_ignored(write: Write, tmp_path: Path) -> None:
+    path = write({"x": range(ROWS), "id": range(ROWS)})
+    saved = trained(path, ignore=["id"])
+    new = tmp_path / "new.csv"
+    new.write_text("x,more,y\n1,2,0.5\n2,3,1.5\n", encoding="utf-8")
+    loaded = data.load(new, target="y", ignore=["id"], columns=saved.raw_columns)
+    assert loaded.inputs.tolist() == [[1], [2]]
+    assert loaded.taken[1].about == "the model was not trained with it"
 
 
 def test_what_training_did_not_have_is_said(write: Write, tmp_path: Path) -> None:
