@@ -18,26 +18,11 @@ import jax
 from clearprop import nn, tree
 from clearprop.autodiff import Node
 from clearprop.autodiff.sweep import Place
-from clearprop.nn.ranges import Known, ValueRange, ranges, softmax_axis
+from clearprop.nn.ranges import MOVES, Known, ValueRange, ranges, softmax_axis
 from clearprop.nn.recording import Recording, recorded
 
 SIZES = (7, 11, 13, 17, 19, 23, 29, 31)
 """Numbers of examples for the abstract pass: the first that is the size of no other axis."""
-
-MOVES = (
-    "reshape",
-    "transpose",
-    "broadcast_to",
-    "astype",
-    "getitem",
-    "flip",
-    "take",
-    "take_along_axis",
-    "identity",
-    "stack",
-    "concatenate",
-)
-"""Operations that move or pick entries and change none."""
 
 PAIRS = ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum")
 """Operations on two values that are broadcast against each other."""
