@@ -254,7 +254,7 @@ def test_later_steps_that_overflow_are_the_learning_rates() -> None:
 def test_weights_that_are_not_finite_before_the_first_step_are_named() -> None:
     x, y = positive()
     model = nn.Linear(3, 2).init(0)
-    model = model.replace(bias=model.bias * np.nan)
+    model = model.replace(bias=np.full(2, np.nan, np.float32))
     with pytest.raises(DivergedError) as caught:
         fit(model, (x, y), batch_size=4, progress=False)
     assert caught.value.where == "bias"
