@@ -25,6 +25,7 @@ LABELS = np.arange(N) % 3
 SIDES = np.arange(N) % 2
 NUMBERS = DRAW.normal(size=N).astype(np.float32)
 POSITIVE = np.linspace(1, 4, N, dtype=np.float32)
+SEVERAL = np.array([[1, 1, 0], [0, 1, 0]] * 30, np.float32)
 ONE_HOT = np.eye(3, dtype=np.float32)[LABELS]
 
 
@@ -171,7 +172,7 @@ WARNINGS: list[tuple[str, nn.Module, Any, Any, str]] = [
     ("class_numbers", network(1), "mean_squared_error", LABELS[:, None] / 1.0, "from 0 to 2"),
     ("class_numbers", network(1), mse, LABELS[:, None], "from 0 to 2"),
     ("labels", network(4), "cross_entropy", LABELS + 1, "labels from 1 to 3 for 4 outputs"),
-    ("several_labels", network(3), "cross_entropy", np.float32([[1, 1, 0], [0, 1, 0]] * 30),
+    ("several_labels", network(3), "cross_entropy", SEVERAL,
      "50% of the rows"),
     ("rows_of_probabilities", network(3), "cross_entropy", 7 * ONE_HOT, "sum, 7 to 7"),
 ]  # fmt: skip
@@ -186,7 +187,7 @@ HEALTHY: list[tuple[nn.Module, Any, Any]] = [
     (own(3, lambda z: 30 * ops.tanh(z / 30)), "cross_entropy", LABELS),
     (network(3), "kl_divergence", ONE_HOT),
     (network(1), "binary_cross_entropy", SIDES),
-    (network(3), "binary_cross_entropy", np.float32([[1, 1, 0], [0, 1, 0]] * 30)),
+    (network(3), "binary_cross_entropy", SEVERAL),
     (network(1, "leaky_relu"), "binary_cross_entropy", SIDES),
     (network(1), sigmoid_loss, SIDES[:, None] / 1.0),
     (network(1, "sigmoid"), "log_loss", SIDES),
@@ -283,7 +284,7 @@ def test_a_recurrent_layer_at_the_end_is_seen(layer: nn.Module, limited: bool) -
     [first] = found(model, "squared_error", POSITIVE, SEQUENCES)
     assert (first.kind, first.where) == (REACH, "reader")
     assert "gives -1 to 1" in first.given
-    names = {"model": model, "nn": nn}
+    names: dict[str, Any] = {"model": model, "nn": nn}
     exec(first.fix, names)
     assert found(names["model"], "squared_error", POSITIVE, SEQUENCES) == []
 
