@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -388,3 +389,12 @@ def test_pictures_with_other_axes_are_not_mixed_up() -> None:
     flat = jnp.arange(96.0).reshape(2, 48)
     assert float(nn.squared_error(flat, flat.reshape(2, 3, 4, 4))) == 0
     assert float(nn.squared_error(flat.reshape(2, 3, 16, 1), flat.reshape(2, 3, 4, 4))) == 0
+
+
+def test_the_page_of_the_checks_has_every_kind() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
+    rows = {
+        row[1]: (row[2], row[3]) for row in re.finditer(r"^\| `(\w+)` \|(.*)\|(.*)\|$", page, re.M)
+    }
+    assert {kind for kind, (error, _) in rows.items() if error.strip()} == {e[0] for e in ERRORS}
+    assert {kind for kind, (_, told) in rows.items() if told.strip()} == {w[0] for w in WARNINGS}
