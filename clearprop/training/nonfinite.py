@@ -203,13 +203,14 @@ class _Forward:
 
     def _maker(self, values: Sequence[object]) -> Computed | None:
         """Return the operation from which the first known of some values comes."""
-        found: Computed | None = None
+        found, before = None, len(self._operations)
         while True:
             numbers = (self._by_output.get(id(part)) for part in jax.tree.leaves(list(values)))
-            number = next((n for n in numbers if n is not None), None)
+            # An operation may return its input as it is, and then it seems to come from itself.
+            number = next((n for n in numbers if n is not None and n < before), None)
             if number is None:
                 return found
-            found = self._operations[number]
+            found, before = self._operations[number], number
             if found.name not in KEEPS:
                 return found
             values = found.inputs

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop import ops
 from clearprop.nn.ranges import MOVES
 
 TOO_FAR = "lower learning_rate, or clip the gradients (optim.chain with clip_by_global_norm)"
@@ -81,12 +82,14 @@ def mend(broken: Computed, maker: Computed | None, step: int, scales: Scales) ->
         said = advice(arrays, maker)
         if said:
             return said
-    if step:
-        return TOO_FAR
+    scaled = ""
     if scales.inputs > LARGE:
-        return f"scale the inputs, which reach {scales.inputs:.3g}: x = x / np.abs(x).max()"
-    if scales.targets > LARGE:
-        return f"scale the targets, which reach {scales.targets:.3g}: y = (y - y.mean()) / y.std()"
+        scaled = f"scale the inputs, which reach {scales.inputs:.3g}: x = x / np.abs(x).max()"
+    elif scales.targets > LARGE:
+        most = scales.targets
+        scaled = f"scale the targets, which reach {most:.3g}: y = (y - y.mean()) / y.std()"
+    if scaled or step:
+        return scaled or TOO_FAR
     most = max((float(np.nanmax(np.abs(x))) for x in arrays if x is not None), default=0.0)
     return (
         f"{broken.name} was given numbers up to {most:.3g}: make them smaller, such as by smaller "
@@ -111,7 +114,9 @@ Arrays = list["NDArray[Any] | None"]
 
 
 def _by(maker: Computed | None) -> str:
-    return f", which {maker.name} made" if maker is not None else ""
+    """Name the operation that made a value, where it is one that limits values."""
+    limits = maker is not None and (maker.name in ops.ACTIVATIONS or maker.name in LIMITS)
+    return f", which {maker.name} made" if maker is not None and limits else ""
 
 
 def _logarithm(arrays: Arrays, maker: Computed | None) -> str:
@@ -228,5 +233,8 @@ _DOMAINS = {
 }
 """Operations that break at some inputs, and what is said of them; "" where it was not these."""
 
-KEEPS = (*MOVES, "add", "subtract", "multiply", "divide", "negative", "clip", "where")
+LIMITS = ("abs", "clip", "masked_softmax", "maximum", "minimum", "square")
+"""Operations that limit values, besides the activations."""
+
+KEEPS = (*MOVES, "add", "subtract", "multiply", "divide", "negative", "where")
 """Operations that are passed over in the search for what made a value."""

@@ -218,6 +218,11 @@ def advice(model: nn.Module, **options: Any) -> str:
         (4, lambda z: ops.square(0 * z) ** 0.5, "the power of 0 has no finite"),
         (4, lambda z: ops.exp(1e3 * ops.square(z)), "exp was given .*ops.softmax"),
         (4, lambda z: ops.log1p(-3 - ops.square(z)), "log1p was given -"),
+        (
+            4,
+            lambda z: ops.log(ops.astype(0 * z, "float32")),
+            "log was given 0: take it of numbers above 0",
+        ),
         (4, lambda z: z * 1e30 * 1e30, "multiply was given numbers up to .*make them smaller"),
     ],
 )
