@@ -217,7 +217,9 @@ class SupervisedLearning:
 
     def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
         """Raise unless the examples fit the model and its loss; see `Algorithm`."""
-        check_examples(self, self.augmentations, self.loss, model, data, batch_size)
+        check_examples(
+            self, self.augmentations, self.loss, model, self.model_inputs, data, batch_size
+        )
 
     def initial_state(self, model: nn.Module, trained: list[str], keep_best: bool) -> TrainState:
         """Return the state before the first step; see `Algorithm`."""
@@ -256,10 +258,10 @@ class SupervisedLearning:
 
     def find_origin(
         self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
-    ) -> tuple[str, str]:
-        """Return place and cause of the first number in a step that is not finite, in words."""
+    ) -> tuple[str, str, str]:
+        """Return place, cause and mend of the first number in a step that is not finite."""
         origin = find_origin(self, state, frozen, batch, key)
-        return origin.place, origin.cause
+        return origin.place, origin.cause, origin.mend
 
 
 def skeleton(model: nn.Module) -> nn.Module:
