@@ -97,6 +97,8 @@ class Facts:
         dev: the development examples; None where there are none.
         class_names: the names of the labels.
         feature_names: the names of the entries of an input.
+        dev_fraction: the fraction of the examples that the run held out itself; None where it was
+            given its development set, or where that is not known.
     """
 
     run: Trained | None
@@ -107,6 +109,7 @@ class Facts:
     dev: Split | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
+    dev_fraction: float | None = None
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -337,6 +340,10 @@ def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
             expected="the Splits or the Dataset of the run, or (inputs, targets)",
         )
     seed = facts.settings.get("seed", 0)
+    fraction = _held_out_fraction(facts, data) if dev is None else None
+    if isinstance(dev, float) or fraction is not None:
+        facts = replace(facts, dev_fraction=fraction if dev is None else dev)
+        dev = facts.dev_fraction
     ours, preprocessor = None, facts.preprocessor
     if isinstance(data, Dataset) and (data.preprocessor or preprocessor):
         if data.preprocessor is None:
@@ -358,6 +365,19 @@ def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
         class_names=ours.class_names,
         feature_names=given.feature_names if isinstance(given, Dataset) else None,
     )
+
+
+def _held_out_fraction(facts: Facts, data: Given) -> float | None:
+    """Return the fraction that a run held out of these arrays itself; None where it did not."""
+    known = facts.config.get("data", {})
+    if not facts.held_out or isinstance(data, Splits | Dataset) or data is None:
+        return None
+    whole = gather(data, None, 0).train
+    if len(whole) != known.get("examples", 0) + facts.held_out:
+        return None
+    fraction = facts.held_out / len(whole)
+    ours = gather(data, fraction, facts.settings.get("seed", 0)).train
+    return fraction if ours.fingerprint() == known.get("fingerprint") else None
 
 
 def _spaced(part: Split, most: int = MOST_EXAMPLES) -> NDArray[np.intp]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clearprop import optim
+from clearprop import nn, optim
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis.facts import Facts
 from clearprop.glass.wording import without_folders
 
 SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
+
+
+RATES = ("initial", "value", "values", "then", "final")
+"""Arguments of schedules that are learning rates."""
+
+STEPS = ("steps", "every", "boundaries")
+"""Arguments of schedules that are numbers of steps."""
 
 
 class Code(str):
@@ -23,24 +30,25 @@ class Code(str):
 def fit_line(facts: Facts, **changed: object) -> str:
     """Return the call of `fit` of a run with some arguments changed; None leaves one out.
 
-    ``optimizer`` and other values that are code are given as `Code`.
+    ``optimizer`` and other values that are code are given as `Code`. A schedule of the learning
+    rate is kept: its rates change with ``learning_rate``, its steps with ``epochs``.
     """
-    config, settings = facts.config, facts.settings
-    optimizer, rate = _optimizer(config.get("optimizer") or {})
-    if "learning_rate" in changed and rate is None:
-        optimizer = Code('"adam"')
+    config, settings = dict(facts.config), facts.settings
     command = _command(config, changed)
+    optimizer, rate = _changed_optimizer(facts, changed)
     optimizer = changed.pop("optimizer", optimizer)
     given = {
         "learning_rate": rate,
         "epochs": settings.get("epochs", 10),
         "batch_size": settings.get("batch_size", 32),
+        "dev": _development(facts),
         **{name: settings[name] for name in SHOWN if settings.get(name)},
-        **changed,
     }
-    loss = facts.loss_name or "cross_entropy"
-    options = ", ".join(f"{key}={_text(x)}" for key, x in given.items() if x is not None)
-    line = f'run = cp.fit(model, data, "{loss}", {_text(optimizer)}, {options})'
+    loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
+    # The name of a function of your own is no name that `fit` knows.
+    loss = _text(loss) if loss in nn.LOSSES else Code("loss")
+    options = ", ".join(f"{k}={_text(x)}" for k, x in {**given, **changed}.items() if x is not None)
+    line = f"run = cp.fit(model, data, {loss}, {_text(optimizer)}, {options})"
     return f"{line}\n{command}" if command else line
 
 
@@ -93,6 +101,49 @@ def other_activation(paths: Iterable[str], name: str) -> str:
         f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Activation("{name}"))'
         for path in dict.fromkeys(paths)
     )
+
+
+def _development(facts: Facts) -> object:
+    """Return the development set as an argument of `fit`; None where the data brings its own."""
+    if facts.preprocessor is not None or not facts.held_out:
+        return None
+    return Code("dev") if facts.dev_fraction is None else facts.dev_fraction
+
+
+def _changed_optimizer(facts: Facts, changed: dict[str, object]) -> tuple[object, Any]:
+    """Return optimizer and learning rate as arguments, with what changes in the rate taken out.
+
+    A learning rate that stands inside the optimizer, or in a schedule, changes there.
+    """
+    config = facts.config.get("optimizer") or {}
+    wanted, now = changed.get("learning_rate"), rate_of(facts)
+    factor = wanted / now if isinstance(wanted, int | float) and now else 1.0
+    before, after = facts.settings.get("epochs"), changed.get("epochs")
+    longer = after / before if isinstance(after, int) and before else 1.0
+    optimizer, rate = _optimizer(_stretched(config, factor, longer))
+    if rate is None and "learning_rate" in changed and wanted is not None and not (config and now):
+        return Code('"adam"'), changed.pop("learning_rate")
+    if wanted is not None and not isinstance(rate, int | float):
+        changed.pop("learning_rate")  # it has changed inside
+    return optimizer, rate
+
+
+def _stretched(config: Any, factor: float, longer: float, name: str = "") -> Any:
+    """Return the configuration of an optimizer or a schedule with other rates and more steps."""
+    if isinstance(config, Mapping):
+        inside = str(config.get("name"))
+        is_schedule = hasattr(optim.schedules, inside)
+        within = (*RATES, *STEPS) if is_schedule else ("learning_rate", "parts")
+        return {
+            k: _stretched(v, factor, longer, k) if k in within else v for k, v in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return [_stretched(part, factor, longer, name) for part in config]
+    if isinstance(config, bool) or not isinstance(config, int | float):
+        return config
+    if name in STEPS:
+        return max(1, round(config * longer))
+    return rounded(config * factor) if factor != 1 else config
 
 
 def _optimizer(config: Mapping[str, Any]) -> tuple[object, Any]:

@@ -165,7 +165,8 @@ def leaking_duplicates(facts: Facts, train: Split, dev: Split) -> Finding | None
         f"training examples. Within the training part, {percent(twins)} of the examples occur more "
         "than once.",
         "import numpy as np\n_, kept = np.unique(inputs, axis=0, return_index=True)\n"
-        "inputs, targets = inputs[kept], targets[kept]  # before they are split",
+        "inputs, targets = inputs[kept], targets[kept]  # before they are split\n"
+        "data = (inputs, targets)",
         strength(fraction, LEAK, 0.5),
     )
 
