@@ -21,6 +21,10 @@ STEPS = ("steps", "every", "boundaries")
 """Arguments of schedules that are numbers of steps."""
 
 
+FAR = 20.0
+"""A learning rate so many times above or below the default was chosen for other data."""
+
+
 class Code(str):
     """A text that is code and is written without quotes."""
 
@@ -75,6 +79,23 @@ def lower_rate(facts: Facts) -> float:
     return min(rate, float(default)) if isinstance(default, int | float) else rate
 
 
+def usual_rate(facts: Facts) -> dict[str, object]:
+    """Return the optimizer's default rate as a changed argument, where a run's is far from it.
+
+    A rate that was chosen for data on another scale fits no longer once the data is scaled.
+    """
+    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
+    rate = rate_of(facts)
+    if not isinstance(default, int | float) or rate is None:
+        return {}
+    return {} if default / FAR < rate < default * FAR else {"learning_rate": default}
+
+
+def has_development_arrays(facts: Facts) -> bool:
+    """Whether a run was given its development set as arrays."""
+    return isinstance(_development(facts), Code)
+
+
 def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
     """Return code that gives weights of a model new initial values.
 
@@ -83,7 +104,7 @@ def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
         paths: of the parameters; by default all those with two axes or more.
     """
     chosen = list(paths)
-    which = f"path in {_text(chosen)}" if chosen else "w.ndim > 1"
+    which = f"path in {_text(chosen)}" if chosen else "len(w.shape) > 1"
     return (
         "import jax\n"
         f"make = cp.nn.initializers.{initializer}\n"
@@ -144,6 +165,39 @@ def _stretched(config: Any, factor: float, longer: float, name: str = "") -> Any
     if name in STEPS:
         return max(1, round(config * longer))
     return rounded(config * factor) if factor != 1 else config
+
+
+def without_last_activation(facts: Facts) -> str:
+    """Return code that removes the activation at the end of a model; "" where there is none."""
+    last = facts.signals.layers[-1] if facts.signals is not None else None
+    if last is None or not isinstance(last.module, nn.Activation) or last.kind == "identity":
+        return ""
+    return f"{other_activation([last.path], 'identity')}\n"
+
+
+def more_outputs(facts: Facts, outputs: int) -> str:
+    """Return code that gives a model another number of outputs, without an activation behind."""
+    last = facts.signals.weighted[-1] if facts.signals and facts.signals.weighted else None
+    if last is None or not isinstance(last.module, nn.Linear):
+        return f"# give the last layer of your model {outputs} units\n"
+    made = f"cp.nn.Linear({last.module.in_features}, {outputs})"
+    change = f'model = cp.nn.replace_layer(model, "{last.path}", {made})\n'
+    return without_last_activation(facts) + change
+
+
+def split_anew(facts: Facts) -> str:
+    """Return code that puts all examples together and holds out some of them at random."""
+    known = len(facts.part) if facts.part is not None else 0
+    held_out = len(facts.dev) if facts.dev is not None else facts.held_out
+    fraction = float(f"{held_out / max(1, known + held_out):.2g}") or 0.1
+    if facts.preprocessor is not None:
+        split = f"data = dataset.split(dev={fraction})  # the whole data set is shuffled first"
+        return f"{split}\n{fit_line(facts)}"
+    return (
+        "inputs, targets = (np.concatenate(both) for both in zip((inputs, targets), dev))\n"
+        "data = (inputs, targets)  # fit draws the development examples from all of them\n"
+        f"{fit_line(facts, dev=fraction)}"
+    )
 
 
 def _optimizer(config: Mapping[str, Any]) -> tuple[object, Any]:
