@@ -6,6 +6,7 @@
 (120, 15, (4,))
 """
 
+from clearprop.data.baseline import baselines
 from clearprop.data.batching import Batch, batches, batches_per_epoch, epoch_order
 from clearprop.data.catalog import LoadOptions, load, load_inputs
 from clearprop.data.catalog import available as list
@@ -32,6 +33,7 @@ __all__ = [
     "Row",
     "Splits",
     "Vocabulary",
+    "baselines",
     "batches",
     "batches_per_epoch",
     "describe",

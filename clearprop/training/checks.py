@@ -1,17 +1,26 @@
-"""Whether the examples fit a model and its loss: checked before the first step, by shapes alone.
+"""Whether the examples fit a model and its loss: checked before the first step, without computing.
+
+Shapes and types are checked by abstract passes; of numbers, only those of the targets are read.
 
 Shape letters: N examples, B batch.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clearprop import nn
 from clearprop.errors import ClearpropError, ConfigurationError, ShapeError
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.augmentation import Augmentation, Mixup
+from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.seam import find_mismatches
+from clearprop.training.seam.examples import spaced
 from clearprop.training.training_data import Split, TrainingData, check_labels
 
 
@@ -20,14 +29,18 @@ def check_examples(
     augmentations: tuple[Augmentation, ...],
     loss: nn.Loss,
     model: nn.Module,
+    model_inputs: ModelInputs,
     data: TrainingData,
     batch_size: int,
 ) -> None:
     """Raise unless the examples fit the model and its loss; nothing is computed.
 
+    What probably does not fit, but may be meant, is said by a warning.
+
     Raises:
         ClearpropError: they do not.
     """
+    _check_seam(algorithm, loss, model, model_inputs, data, batch_size)
     for split in (data.train, data.dev):
         if split is None:
             continue
@@ -43,6 +56,33 @@ def check_examples(
         _check_augmentations(algorithm, augmentations, loss, data.train)
         _trace_step(algorithm, model, data.train, min(2, len(data.train)))
     _check_lone_example(algorithm, model, data.train, batch_size)
+
+
+def _check_seam(
+    algorithm: Differentiable,
+    loss: nn.Loss,
+    model: nn.Module,
+    model_inputs: ModelInputs,
+    data: TrainingData,
+    batch_size: int,
+) -> None:
+    """Raise, or warn, where outputs, loss and targets do not fit together."""
+    batch = data.train.first(min(batch_size, len(data.train)))
+    x = jax.eval_shape(algorithm.inputs, batch.inputs)
+    targets = np.asarray(model_inputs.targets(spaced(data.train.targets)))
+    named = data.class_names is not None
+    for found in find_mismatches(model, loss, x, targets, named_classes=named):
+        if found.severity == "error":
+            raise found.as_error()
+        warnings.warn(str(found.as_error()), stacklevel=_outside())
+
+
+def _outside() -> int:
+    """Return how many calls up the first line outside clearprop is, for a warning."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("clearprop"):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _check_augmentations(

@@ -217,7 +217,9 @@ class SupervisedLearning:
 
     def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
         """Raise unless the examples fit the model and its loss; see `Algorithm`."""
-        check_examples(self, self.augmentations, self.loss, model, data, batch_size)
+        check_examples(
+            self, self.augmentations, self.loss, model, self.model_inputs, data, batch_size
+        )
 
     def initial_state(self, model: nn.Module, trained: list[str], keep_best: bool) -> TrainState:
         """Return the state before the first step; see `Algorithm`."""

@@ -264,10 +264,19 @@ def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[
             where=part.name,
             given=f"label {targets[place]} of example {place[0]}",
             expected=f"0 to {classes - 1}, as the model has {classes} outputs",
-            fix=f"give the last layer {int(targets.max()) + 1} units"
-            if targets.min() >= 0
-            else "number the classes from 0",
+            fix=_fix_of_labels(targets, classes),
         )
+
+
+def _fix_of_labels(targets: NDArray[Any], classes: int) -> str:
+    low, high = int(targets.min()), int(targets.max())
+    if low == -1 and high == 1 and not (targets == 0).any():
+        return "y = (y + 1) // 2  # turns -1 and 1 into 0 and 1"
+    if low == 1 and high == classes:
+        return "y = y - 1  # the labels start at 1"
+    if low < 0:
+        return "y = np.unique(y, return_inverse=True)[1]  # numbers the classes from 0"
+    return f"give the last layer {high + 1} units"
 
 
 def _check_chances(part: Split) -> None:
@@ -281,5 +290,17 @@ def _check_chances(part: Split) -> None:
             where=part.name,
             given=f"target {targets[place]} of example {place[0]}",
             expected="0 to 1, as the loss takes a class or not",
-            fix="(y + 1) / 2 turns -1 and 1 into 0 and 1" if signs else "code the classes 0 and 1",
+            fix=_fix_of_chances(targets, signs),
         )
+
+
+def _fix_of_chances(targets: NDArray[Any], signs: bool) -> str:
+    if signs:
+        return "y = (y + 1) / 2  # turns -1 and 1 into 0 and 1"
+    if not np.array_equal(targets, np.round(targets)):
+        return "loss = 'squared_error'  # these are numbers and no classes"
+    classes = np.unique(targets)
+    if len(classes) == 2:
+        return f"y = y == {int(classes[1])}  # codes the classes 0 and 1"
+    labels = "y = y.ravel().astype(int); "
+    return f"{labels}loss = 'cross_entropy'  # and {len(classes)} outputs, for as many classes"

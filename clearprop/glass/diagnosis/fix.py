@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clearprop import optim
+from clearprop import nn, optim
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis.facts import Facts
 from clearprop.glass.wording import without_folders
 
 SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
+
+
+RATES = ("initial", "value", "values", "then", "final")
+"""Arguments of schedules that are learning rates."""
+
+STEPS = ("steps", "every", "boundaries")
+"""Arguments of schedules that are numbers of steps."""
+
+
+FAR = 20.0
+"""A learning rate so many times above or below the default was chosen for other data."""
 
 
 class Code(str):
@@ -23,24 +34,25 @@ class Code(str):
 def fit_line(facts: Facts, **changed: object) -> str:
     """Return the call of `fit` of a run with some arguments changed; None leaves one out.
 
-    ``optimizer`` and other values that are code are given as `Code`.
+    ``optimizer`` and other values that are code are given as `Code`. A schedule of the learning
+    rate is kept: its rates change with ``learning_rate``, its steps with ``epochs``.
     """
-    config, settings = facts.config, facts.settings
-    optimizer, rate = _optimizer(config.get("optimizer") or {})
-    if "learning_rate" in changed and rate is None:
-        optimizer = Code('"adam"')
+    config, settings = dict(facts.config), facts.settings
     command = _command(config, changed)
+    optimizer, rate = _changed_optimizer(facts, changed)
     optimizer = changed.pop("optimizer", optimizer)
     given = {
         "learning_rate": rate,
         "epochs": settings.get("epochs", 10),
         "batch_size": settings.get("batch_size", 32),
+        "dev": _development(facts),
         **{name: settings[name] for name in SHOWN if settings.get(name)},
-        **changed,
     }
-    loss = facts.loss_name or "cross_entropy"
-    options = ", ".join(f"{key}={_text(x)}" for key, x in given.items() if x is not None)
-    line = f'run = cp.fit(model, data, "{loss}", {_text(optimizer)}, {options})'
+    loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
+    # The name of a function of your own is no name that `fit` knows.
+    loss = _text(loss) if loss in nn.LOSSES else Code("loss")
+    options = ", ".join(f"{k}={_text(x)}" for k, x in {**given, **changed}.items() if x is not None)
+    line = f"run = cp.fit(model, data, {loss}, {_text(optimizer)}, {options})"
     return f"{line}\n{command}" if command else line
 
 
@@ -67,6 +79,23 @@ def lower_rate(facts: Facts) -> float:
     return min(rate, float(default)) if isinstance(default, int | float) else rate
 
 
+def usual_rate(facts: Facts) -> dict[str, object]:
+    """Return the optimizer's default rate as a changed argument, where a run's is far from it.
+
+    A rate that was chosen for data on another scale fits no longer once the data is scaled.
+    """
+    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
+    rate = rate_of(facts)
+    if not isinstance(default, int | float) or rate is None:
+        return {}
+    return {} if default / FAR < rate < default * FAR else {"learning_rate": default}
+
+
+def has_development_arrays(facts: Facts) -> bool:
+    """Whether a run was given its development set as arrays."""
+    return isinstance(_development(facts), Code)
+
+
 def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
     """Return code that gives weights of a model new initial values.
 
@@ -75,7 +104,7 @@ def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
         paths: of the parameters; by default all those with two axes or more.
     """
     chosen = list(paths)
-    which = f"path in {_text(chosen)}" if chosen else "w.ndim > 1"
+    which = f"path in {_text(chosen)}" if chosen else "len(w.shape) > 1"
     return (
         "import jax\n"
         f"make = cp.nn.initializers.{initializer}\n"
@@ -92,6 +121,82 @@ def other_activation(paths: Iterable[str], name: str) -> str:
     return "\n".join(
         f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Activation("{name}"))'
         for path in dict.fromkeys(paths)
+    )
+
+
+def _development(facts: Facts) -> object:
+    """Return the development set as an argument of `fit`; None where the data brings its own."""
+    if facts.preprocessor is not None or not facts.held_out:
+        return None
+    return Code("dev") if facts.dev_fraction is None else facts.dev_fraction
+
+
+def _changed_optimizer(facts: Facts, changed: dict[str, object]) -> tuple[object, Any]:
+    """Return optimizer and learning rate as arguments, with what changes in the rate taken out.
+
+    A learning rate that stands inside the optimizer, or in a schedule, changes there.
+    """
+    config = facts.config.get("optimizer") or {}
+    wanted, now = changed.get("learning_rate"), rate_of(facts)
+    factor = wanted / now if isinstance(wanted, int | float) and now else 1.0
+    before, after = facts.settings.get("epochs"), changed.get("epochs")
+    longer = after / before if isinstance(after, int) and before else 1.0
+    optimizer, rate = _optimizer(_stretched(config, factor, longer))
+    if rate is None and "learning_rate" in changed and wanted is not None and not (config and now):
+        return Code('"adam"'), changed.pop("learning_rate")
+    if wanted is not None and not isinstance(rate, int | float):
+        changed.pop("learning_rate")  # it has changed inside
+    return optimizer, rate
+
+
+def _stretched(config: Any, factor: float, longer: float, name: str = "") -> Any:
+    """Return the configuration of an optimizer or a schedule with other rates and more steps."""
+    if isinstance(config, Mapping):
+        inside = str(config.get("name"))
+        is_schedule = hasattr(optim.schedules, inside)
+        within = (*RATES, *STEPS) if is_schedule else ("learning_rate", "parts")
+        return {
+            k: _stretched(v, factor, longer, k) if k in within else v for k, v in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return [_stretched(part, factor, longer, name) for part in config]
+    if isinstance(config, bool) or not isinstance(config, int | float):
+        return config
+    if name in STEPS:
+        return max(1, round(config * longer))
+    return rounded(config * factor) if factor != 1 else config
+
+
+def without_last_activation(facts: Facts) -> str:
+    """Return code that removes the activation at the end of a model; "" where there is none."""
+    last = facts.signals.layers[-1] if facts.signals is not None else None
+    if last is None or not isinstance(last.module, nn.Activation) or last.kind == "identity":
+        return ""
+    return f"{other_activation([last.path], 'identity')}\n"
+
+
+def more_outputs(facts: Facts, outputs: int) -> str:
+    """Return code that gives a model another number of outputs, without an activation behind."""
+    last = facts.signals.weighted[-1] if facts.signals and facts.signals.weighted else None
+    if last is None or not isinstance(last.module, nn.Linear):
+        return f"# give the last layer of your model {outputs} units\n"
+    made = f"cp.nn.Linear({last.module.in_features}, {outputs})"
+    change = f'model = cp.nn.replace_layer(model, "{last.path}", {made})\n'
+    return without_last_activation(facts) + change
+
+
+def split_anew(facts: Facts) -> str:
+    """Return code that puts all examples together and holds out some of them at random."""
+    known = len(facts.part) if facts.part is not None else 0
+    held_out = len(facts.dev) if facts.dev is not None else facts.held_out
+    fraction = float(f"{held_out / max(1, known + held_out):.2g}") or 0.1
+    if facts.preprocessor is not None:
+        split = f"data = dataset.split(dev={fraction})  # the whole data set is shuffled first"
+        return f"{split}\n{fit_line(facts)}"
+    return (
+        "inputs, targets = (np.concatenate(both) for both in zip((inputs, targets), dev))\n"
+        "data = (inputs, targets)  # fit draws the development examples from all of them\n"
+        f"{fit_line(facts, dev=fraction)}"
     )
 
 

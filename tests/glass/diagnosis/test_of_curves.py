@@ -15,7 +15,7 @@ from clearprop import nn, tree
 from clearprop.data import Splits
 from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
-from clearprop.glass.diagnosis.facts import facts_of_run
+from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.glass.diagnosis.fix import Code, fit_line
 from clearprop.glass.diagnosis.of_curves import interval
 from clearprop.glass.diagnosis.shapes import best_of, gap, objective_shape, peak, roughness

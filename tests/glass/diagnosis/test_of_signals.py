@@ -12,7 +12,7 @@ import pytest
 from clearprop import nn, tree
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.diagnose import diagnosis
-from clearprop.glass.diagnosis.facts import facts_of_model
+from clearprop.glass.diagnosis.gathering import facts_of_model
 from clearprop.nn import initializers
 from clearprop.nn.fields import Array
 from tests.glass.diagnosis.conftest import Parts, fixed, network, of

@@ -1,0 +1,132 @@
+"""The targets of some examples, and what can be said of them.
+
+Shape letters: N examples, K classes.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop.data.labels import FEW
+
+MOST = 4096
+"""Targets are looked at up to this number of examples, evenly spaced."""
+
+EXAMPLES_OF_A_CLASS = 3
+"""Whole numbers are taken for class numbers where each has this many examples in the mean."""
+
+ROUNDING = 1e-3
+"""Sums and ends that differ by less are equal."""
+
+
+def spaced(targets: Any) -> NDArray[Any]:
+    """Return at most `MOST` evenly spaced targets."""
+    every = np.asarray(targets)
+    if len(every) <= MOST:
+        return every
+    return every[np.linspace(0, len(every) - 1, MOST).astype(np.intp)]
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Targets as the loss takes them, (N, ...).
+
+    Attributes:
+        values: of at most `MOST` examples.
+    """
+
+    values: NDArray[Any]
+
+    @classmethod
+    def of(cls, targets: Any) -> Targets:
+        """Return what is known of some targets."""
+        return cls(spaced(targets))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the target of one example."""
+        return tuple(self.values.shape[1:])
+
+    @property
+    def integer(self) -> bool:
+        """Whether they are stored as whole numbers."""
+        return self.values.dtype.kind in "iub"
+
+    @functools.cached_property
+    def low(self) -> float:
+        """The smallest."""
+        return float(self.values.min())
+
+    @functools.cached_property
+    def high(self) -> float:
+        """The largest."""
+        return float(self.values.max())
+
+    @functools.cached_property
+    def whole(self) -> bool:
+        """Whether each is a whole number."""
+        return self.integer or bool((self.values == np.round(self.values)).all())
+
+    @functools.cached_property
+    def distinct(self) -> NDArray[Any]:
+        """The different values, in their order."""
+        return np.unique(self.values)
+
+    @property
+    def signs(self) -> bool:
+        """Whether each is -1 or 1, and -1 occurs."""
+        return self.whole and self.low == -1 and bool(np.isin(self.distinct, (-1, 1)).all())
+
+    @property
+    def chances(self) -> bool:
+        """Whether each is from 0 to 1."""
+        return self.low >= 0 and self.high <= 1
+
+    @property
+    def one_number(self) -> bool:
+        """Whether there is one number for each example."""
+        return self.shape in ((), (1,))
+
+    @functools.cached_property
+    def classes(self) -> int:
+        """K where the targets look like class numbers 0 to K-1 or 1 to K; 0 where they do not."""
+        if not self.one_number or not self.whole or self.low not in (0, 1) or self.high > FEW:
+            return 0
+        K = len(self.distinct)
+        complete = int(self.high - self.low) + 1 == K
+        return K if complete and len(self.values) >= K * EXAMPLES_OF_A_CLASS else 0
+
+    @functools.cached_property
+    def sums(self) -> NDArray[np.float64]:
+        """Of each row over the last axis."""
+        sums: NDArray[np.float64] = np.asarray(self.values, np.float64).sum(-1)
+        return sums
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether each row has a single 1 and else zeros."""
+        if not self.shape or self.shape[-1] < 2 or not self.whole or not self.chances:
+            return False
+        return bool((self.sums == 1).all())
+
+    def fraction_outside(self, low: float, high: float) -> float:
+        """Return the fraction of entries outside an interval, by more than rounding."""
+        width = high - low if np.isfinite(high - low) else 1.0
+        slack = ROUNDING * width
+        outside = (self.values < low - slack) | (self.values > high + slack)
+        return float(outside.mean())
+
+    def text(self) -> str:
+        """Say from where to where they reach.
+
+        >>> Targets.of(np.array([1.5, 4.0])).text()
+        'targets from 1.5 to 4'
+        """
+        if self.low == self.high:
+            return f"targets that are all {self.low:.4g}"
+        return f"targets from {self.low:.4g} to {self.high:.4g}"

@@ -1,0 +1,34 @@
+"""The changes that mend a mismatch, as code."""
+
+from __future__ import annotations
+
+from clearprop.training.seam.last_operation import Seam
+
+
+def without_activation(seam: Seam, instead: str = "identity") -> str:
+    """Return how the last activation is left out, or replaced by another."""
+    if seam.replaceable:
+        return f"model = nn.replace_layer(model, {seam.layer!r}, nn.Activation({instead!r}))"
+    place = f"{seam.layer_kind or 'the model'}.__call__"
+    if instead == "identity":
+        return f"in {place}, return what ops.{seam.operation} is given"
+    return f"in {place}, use ops.{instead} in place of ops.{seam.operation}"
+
+
+def with_units(seam: Seam, units: int) -> str:
+    """Return how the last layer gets another number of units."""
+    if seam.linear is None:
+        return f"give the last layer {units} unit{'s' if units > 1 else ''}"
+    path, inputs = seam.linear
+    layer = f"nn.Linear({inputs}, {units})"
+    return f"model = nn.replace_layer(model, {path!r}, {layer}).init(0)"
+
+
+def both(first: str, second: str) -> str:
+    """Return two changes, one after the other; an empty one is left out."""
+    return "; ".join(part for part in (first, second) if part)
+
+
+def with_loss(name: str) -> str:
+    """Return how another loss is chosen."""
+    return f"loss = {name!r}"

@@ -1,0 +1,299 @@
+"""Mismatches of the targets with the loss: classes where numbers are wanted, and the reverse.
+
+Shape letters: N examples, B batch, K classes, T positions of a sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from clearprop import nn
+from clearprop.errors import ClearpropError, DataError, ShapeError
+from clearprop.training.seam.examples import Targets
+from clearprop.training.seam.last_operation import Seam
+from clearprop.training.seam.mends import both, with_loss, with_units
+from clearprop.training.seam.mismatch import Mismatch
+from clearprop.training.seam.scale import Scale, known_loss
+from clearprop.training.training_data import Split, check_labels
+
+NOT_ONE = 0.01
+"""A row of probabilities may differ from 1 by this much."""
+
+OWN_LABELS = {
+    "softmax_cross_entropy": "cross_entropy",
+    "sigmoid_binary_cross_entropy": "binary_cross_entropy",
+}
+"""Operations that take labels, and the loss whose labels are the same."""
+
+
+def mismatches_of_targets(
+    seam: Seam, loss: nn.Loss, scale: Scale, targets: Targets, named: bool
+) -> Iterator[Mismatch]:
+    """Yield what is wrong with the targets.
+
+    Args:
+        seam: of the model.
+        loss: as `nn.find_loss` returns it.
+        scale: what the loss takes the outputs for.
+        targets: as the loss takes them.
+        named: whether the numbers of the targets stand for names of classes.
+    """
+    if seam.broadcast is not None:
+        yield _broadcast(seam, loss)
+        return
+    name = known_loss(loss)
+    own = [OWN_LABELS[met] for met in seam.meets if met in OWN_LABELS]
+    labelled = nn.LOSSES[own[0]] if own and not name else loss if name else None
+    found = list(_of_form(seam, name, targets))
+    if not found and labelled is not None:
+        found = list(_of_labels(seam, labelled, targets))
+    if not found and (name or own) and scale is Scale.SOFTMAX:
+        found = list(_of_rows(seam, name, targets))
+    if not found and scale is Scale.VALUE:
+        found = list(_of_numbers(seam, name, targets, named))
+    yield from found
+
+
+def _mismatch(
+    kind: str,
+    problem: str,
+    given: str,
+    fix: str,
+    targets: Targets,
+    *,
+    where: str = "",
+    expected: str = "",
+    error: type[ClearpropError] = ShapeError,
+) -> Mismatch:
+    evidence = {"lowest target": targets.low, "highest target": targets.high}
+    if targets.classes:
+        evidence["classes"] = float(targets.classes)
+    return Mismatch(kind, "error", problem, given, fix, expected, where, evidence, error)
+
+
+def _shape(*sizes: object) -> str:
+    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
+
+
+def _forms(seam: Seam, targets: Targets) -> str:
+    return f"outputs {_shape('B', *seam.shape)}, targets {_shape('B', *targets.shape)}"
+
+
+def _broadcast(seam: Seam, loss: nn.Loss) -> Mismatch:
+    assert seam.broadcast is not None
+    ours, theirs, _ = seam.broadcast
+    fix = "y = y.reshape(len(y), 1)" if len(ours) > len(theirs) else "y = y.reshape(len(y))"
+    return Mismatch(
+        "broadcast_targets",
+        "error",
+        "the loss compares every output with every target instead of each with its own",
+        f"outputs {_of_batch(ours)} and targets {_of_batch(theirs)} are broadcast to (B, B)",
+        fix,
+        expected="outputs and targets of one shape",
+        where=f"the loss {loss.name!r}",
+        error=ShapeError,
+    )
+
+
+def _of_batch(shape: tuple[int, ...]) -> str:
+    # The size of an abstract batch is no number of this data.
+    return _shape(*("B" if n == max(shape) else n for n in shape))
+
+
+# --- the form of the targets ---------------------------------------------------------------------
+
+
+def _of_form(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
+    """Of targets whose shape or type is that of another kind of target."""
+    if not name or not seam.shape:
+        return
+    where = f"the loss {name!r}"
+    K, per_place = seam.shape[-1], targets.shape == seam.shape[:-1]
+    if name in ("cross_entropy", "sequence_cross_entropy"):
+        yield from _for_classes(seam, name, targets, where)
+    elif name == "kl_divergence" and per_place and targets.integer and K > 1:
+        yield _mismatch(
+            "class_numbers",
+            "the loss takes probabilities, and the targets are class numbers",
+            f"{_forms(seam, targets)}, {targets.text()}",
+            with_loss("cross_entropy"),
+            targets,
+            where=where,
+        )
+    elif targets.one_hot and seam.shape == (1,) and len(targets.shape) == 1:
+        two = targets.shape[-1] == 2
+        enough = both(with_units(seam, targets.shape[-1]), with_loss("cross_entropy"))
+        yield _mismatch(
+            "one_hot_targets",
+            f"each target has {targets.shape[-1]} numbers, and the model one output",
+            f"{_forms(seam, targets)}, with a single 1 in each row",
+            "y = y.argmax(axis=-1)" if two else enough,
+            targets,
+            where=where,
+        )
+    elif targets.one_number and len(seam.shape) == 1 and K > 1 and targets.classes > 1:
+        yield _mismatch(
+            "class_numbers",
+            f"the loss compares {K} outputs with {K} numbers, and the targets are class numbers",
+            f"{_forms(seam, targets)}, {targets.text()}",
+            both("" if targets.integer else "y = y.astype(int)", with_loss("cross_entropy"))
+            if targets.low == 0 and targets.shape == ()
+            else f"y = np.eye({K})[y.astype(int).ravel(){' - 1' if targets.low == 1 else ''}]",
+            targets,
+            where=where,
+        )
+
+
+def _for_classes(seam: Seam, name: str, targets: Targets, where: str) -> Iterator[Mismatch]:
+    K = seam.shape[-1]
+    of_sequences = name == "sequence_cross_entropy"
+    per_place, same = targets.shape == seam.shape[:-1], targets.shape == seam.shape
+    if same and targets.one_hot and (targets.integer or of_sequences):
+        yield _mismatch(
+            "one_hot_targets",
+            "the loss takes class numbers, and the targets are one-hot rows",
+            f"{_forms(seam, targets)}, whole numbers with a single 1 in each row",
+            "y = y.argmax(axis=-1)",
+            targets,
+            where=where,
+        )
+    elif same and targets.integer and K > 1 and targets.chances:
+        most = float(targets.sums.max())
+        yield _mismatch(
+            "several_labels",
+            "the loss takes one class for each example, and the targets have several or none",
+            f"rows with a sum of {float(targets.sums.min()):.4g} to {most:.4g}",
+            with_loss("binary_cross_entropy"),
+            targets,
+            where=where,
+            error=DataError,
+        )
+    elif targets.shape == (1,) and seam.shape == (K,) and K > 1 and targets.whole:
+        yield _mismatch(
+            "class_numbers",
+            "the class numbers of the targets have an axis too much",
+            _forms(seam, targets),
+            "y = y[:, 0]" if targets.integer else "y = y[:, 0].astype(int)",
+            targets,
+            where=where,
+        )
+    elif (per_place or (targets.shape == (1,) and len(seam.shape) == 1)) and not targets.integer:
+        if targets.whole:
+            yield _mismatch(
+                "class_numbers",
+                "class numbers have to be integers, and the targets are floating-point numbers",
+                f"{_forms(seam, targets)}, {targets.text()} of type {targets.values.dtype}",
+                "y = y.astype(int)",
+                targets,
+                where=where,
+            )
+        elif targets.one_number:
+            yield _mismatch(
+                "numbers_as_classes",
+                "the loss and its error rate are for classes, and the targets are numbers",
+                f"{_forms(seam, targets)}, {targets.text()}",
+                both(with_units(seam, 1) if seam.shape != (1,) else "", with_loss("squared_error")),
+                targets,
+                where=where,
+                error=DataError,
+            )
+
+
+# --- labels --------------------------------------------------------------------------------------
+
+
+def _of_labels(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch]:
+    """Of labels that are no numbers of the model's outputs."""
+    split = Split("the targets", targets.values, targets.values)
+    shape = (len(targets.values), *seam.shape)
+    try:
+        check_labels(split, loss, shape, targets.values.shape)
+    except ClearpropError as error:
+        yield _mismatch(
+            "labels",
+            error.problem,
+            error.given or "",
+            error.fix or "",
+            targets,
+            expected=error.expected or "",
+            error=type(error),
+        )
+        return
+    K = seam.shape[-1] if seam.shape else 0
+    first = loss.name == "cross_entropy" and targets.integer and targets.low == 1
+    if first and targets.shape == () and K > 2 and targets.classes == K - 1:
+        yield Mismatch(
+            "labels",
+            "warning",
+            "no example has class 0, so one output is never right: the labels seem to start at 1",
+            f"labels from 1 to {K - 1} for {K} outputs",
+            f"y = y - 1; {with_units(seam, K - 1)}",
+            evidence={"lowest target": 1.0, "highest target": targets.high, "outputs": float(K)},
+            error=DataError,
+        )
+
+
+def _of_rows(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
+    """Of probabilities that are none."""
+    if targets.integer or targets.shape != seam.shape or seam.shape[-1:] < (2,):
+        return
+    where = f"the loss {name!r}" if name else ""
+    if targets.low < 0:
+        signs = targets.signs
+        yield _mismatch(
+            "rows_of_probabilities",
+            "the loss takes probabilities, and targets are negative",
+            targets.text(),
+            "y = (y + 1) / 2" if signs else with_loss("squared_error"),
+            targets,
+            where=where,
+            error=DataError,
+        )
+        return
+    wrong = np.abs(targets.sums - 1) > NOT_ONE
+    if not wrong.any():
+        return
+    several = targets.whole and targets.chances
+    smallest, largest = float(targets.sums.min()), float(targets.sums.max())
+    share = float(wrong.mean())
+    yield Mismatch(
+        "several_labels" if several else "rows_of_probabilities",
+        "error" if name == "kl_divergence" else "warning",
+        "the loss takes one class for each example, and the targets have several or none"
+        if several
+        else "the loss takes probabilities, and the rows of the targets do not sum to 1",
+        f"{share:.0%} of the rows have another sum, {smallest:.4g} to {largest:.4g}",
+        with_loss("binary_cross_entropy")
+        if targets.chances
+        else "y = y / y.sum(axis=-1, keepdims=True)",
+        where=where,
+        evidence={"lowest sum": smallest, "highest sum": largest, "fraction of rows": share},
+        error=DataError,
+    )
+
+
+def _of_numbers(seam: Seam, name: str, targets: Targets, named: bool) -> Iterator[Mismatch]:
+    """Of class numbers that are learned as if they were measured."""
+    K = targets.classes
+    if K < 3 or seam.shape not in ((), (1,)) or name == "binary_squared_error":
+        return
+    if targets.low == 1 and not targets.integer:
+        return  # as likely grades as classes
+    start = " - 1" if targets.low == 1 else ""
+    flat = "" if targets.shape == () else ".ravel()"
+    labels = f"y = y{flat}.astype(int){start}" if start or flat or not targets.integer else ""
+    yield Mismatch(
+        "class_numbers",
+        "error" if named else "warning",
+        "the targets are class numbers, and the loss takes class 2 for twice as much as class 1"
+        if named
+        else "the targets look like class numbers, and the loss takes class 2 for twice as much as "
+        "class 1",
+        f"{targets.text()}: {K} different whole numbers in {len(targets.values)} examples",
+        both(labels, both(with_units(seam, K), with_loss("cross_entropy"))),
+        where=f"the loss {name!r}" if name else "",
+        evidence={"classes": float(K), "examples": float(len(targets.values))},
+        error=DataError,
+    )
