@@ -69,7 +69,8 @@ def linear(x: Numbers, y: Numbers, classifies: bool) -> Reference | None:
     classes = int(y.max()) + 1 if y.ndim == 1 else None
     if len(x) < FEWEST or x.shape[1] > MOST_NUMBERS or (classes or 0) > MOST_CLASSES:
         return None
-    scores = held_out_scores(x, y, classes)
+    rows, scores = held_out_scores(x, y, classes)
+    y = y[rows]
     if classes is None:
         return _of_numbers(y, scores, classifies)
     strength = ranking(log_chances(scores), y)[0]
