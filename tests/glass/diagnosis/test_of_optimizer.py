@@ -14,6 +14,7 @@ from clearprop.data import Splits
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.fix import penalties
 from clearprop.glass.diagnosis.gathering import facts_of_run
+from clearprop.glass.diagnosis.of_optimizer import unsuitable_optimizer
 from clearprop.glass.diagnosis.trials import first_values
 from clearprop.training import Run, fit
 from tests.glass.diagnosis.conftest import network, of, with_curves
@@ -59,14 +60,17 @@ def test_the_decay_of_rmsprop_is_no_penalty(trained: Trained, iris: Splits) -> N
 
 
 def test_trials_are_made_only_where_they_are_asked_for(iris: Splits) -> None:
-    options: dict[str, Any] = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-4}
+    options: dict[str, Any] = {"epochs": 12, "batch_size": 16, "learning_rate": 0.01}
     run = fit(network(4, 8, 3, activation="tanh"), iris, optimizer="sgd", progress=False, **options)
     assert "unsuitable_optimizer" in diagnose(run, iris).skipped
-    finding = of("unsuitable_optimizer", diagnose(run, iris, trials=True))
+    facts = dataclasses.replace(facts_of_run(run, iris), trials=True)
+    finding = unsuitable_optimizer(facts, True)
+    assert finding is not None
     assert finding.evidence["steps"] == 50
     assert finding.evidence["loss with others"] < finding.evidence["loss with own settings"]
     call = finding.applied(network(4, 8, 3), iris).arguments
     assert call["optimizer"] in ("adam", "momentum")
+    assert "unsuitable_optimizer" in diagnose(run, iris, trials=True).kinds
 
 
 def test_first_values_are_drawn_in_their_sizes(trained: Trained, iris: Splits) -> None:
