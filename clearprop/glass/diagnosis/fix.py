@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clearprop import nn, optim
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis.facts import Facts
-from clearprop.glass.wording import without_folders
 from clearprop.training.seam import Mismatch
 
 SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
@@ -341,8 +341,10 @@ def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
         return ""
     if all(values[k] == v for k, v in known.items()):
         return ""  # nothing would change
-    name = values.get("data", {}).get("name") if isinstance(values.get("data"), Mapping) else None
-    data = f" --data {without_folders(name)}" if name else ""
+    part = values.get("data")
+    chosen: Mapping[str, Any] = part if isinstance(part, Mapping) else {}
+    options = (("--data", chosen.get("name")), ("--target", chosen.get("target")))
+    data = "".join(f" {key} {shlex.quote(str(text))}" for key, text in options if text)
     sets = "".join(f" --set {k}={_text(v).strip(chr(34))}" for k, v in known.items())
     return f"# clearprop train {recipe.get('name')}{data}{sets}"
 

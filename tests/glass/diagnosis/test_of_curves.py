@@ -229,6 +229,11 @@ def test_a_command_is_shown_where_it_changes_something(trained: Trained) -> None
     run = dataclasses.replace(trained(), config={**trained().config, "notes": note})
     facts = facts_of_run(run)
     assert "\n# clearprop train mlp --set learning_rate=0.1" in fit_line(facts, learning_rate=0.1)
+    values = {"learning_rate": 0.01, "data": {"name": "/srv/my rows.csv", "target": "price"}}
+    note = {"recipe": {"name": "mlp", "values": values}}
+    of_table = facts_of_run(dataclasses.replace(run, config={**run.config, "notes": note}))
+    line = fit_line(of_table, learning_rate=0.1)
+    assert "mlp --data '/srv/my rows.csv' --target price --set learning_rate=0.1" in line
     for same in (
         {"learning_rate": 0.01},
         {"patience": None},

@@ -183,7 +183,8 @@ def test_a_development_part_with_other_ranges(digits: Parts) -> None:
     after = finding.applied(MODEL, (x, y), dev=raw)
     assert 0.5 < float(np.std(after.arguments["dev"][0])) < 1.5
     order = np.argsort(x[:, 20])
-    found = diagnose(MODEL, (x[order[:180]], y[order[:180]]), dev=(x[order[180:]], y[order[180:]]))
+    both = np.arange(256) % 2
+    found = diagnose(MODEL, (x[order[:180]], both[:180]), dev=(x[order[180:]], both[180:]))
     assert "entry 20" in of("development_differs", found).sentence
 
 
