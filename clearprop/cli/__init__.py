@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
-from clearprop.cli.output import complain, for_the_shell
+from clearprop.cli.output import complain, for_the_shell, warning_line
 from clearprop.errors import ClearpropError
 
 WELL, FAULT, INTERRUPTED = 0, 2, 130
@@ -50,11 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prepare_process() -> None:
-    """Let JAX, which is not imported yet, use all cores and keep its compiled programs."""
+    """Let JAX, which is not imported yet, use all cores and keep its compiled programs.
+
+    Warnings are shown as a line of the command.
+    """
     from clearprop.cli.compile_cache import keep_compiled
     from clearprop.cpu import configure_cpu
     from clearprop.data.download import cache_folder
 
+    warnings.formatwarning = warning_line
     configure_cpu()
     keep_compiled(cache_folder())
 

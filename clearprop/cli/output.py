@@ -28,6 +28,15 @@ def complain(text: str) -> None:
     sys.stderr.flush()
 
 
+def warning_line(message: Warning | str, *_: object, **__: object) -> str:
+    r"""Return a warning as the commands show it: without the line of Python that warns.
+
+    >>> warning_line(UserWarning("the labels seem to start at 1"))
+    'warning: the labels seem to start at 1\n'
+    """
+    return for_the_shell(f"warning: {message}\n")
+
+
 def for_the_shell(message: str) -> str:
     r"""Return a message with the options written for the shell instead of Python.
 

@@ -190,7 +190,7 @@ def _trouble(subject: Subject) -> str:
         return ""
     return (
         f"In step {found.step:,} (epoch {found.epoch}) a number was not finite for the first time, "
-        f"at {found.place}: {found.cause}. Try a smaller learning rate first."
+        f"at {found.place}: {found.cause}." + (f" What helps: {found.mend}." if found.mend else "")
     )
 
 

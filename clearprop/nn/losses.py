@@ -10,6 +10,7 @@ Shape letters: B batch, T positions of a sequence, K classes.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -68,13 +69,31 @@ def _like(outputs: Array, targets: Array) -> Array:
     targets = jnp.asarray(targets)
     if targets.shape == outputs.shape:
         return targets.astype(outputs.dtype)
-    if targets.size == outputs.size and targets.shape[:1] == outputs.shape[:1]:
+    if targets.shape[:1] == outputs.shape[:1] and _flattens(targets.shape, outputs.shape):
         return targets.reshape(outputs.shape).astype(outputs.dtype)
     raise ShapeError(
         "the targets and the outputs have different shapes",
         given=f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}",
         fix="make the last layer with as many units as a target has numbers",
     )
+
+
+def _flattens(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Say whether the axes of one shape are those of the other, some of them as one axis.
+
+    Other reshapes would mix entries, such as those of pictures with the channels first and last.
+    """
+    if math.prod(one) != math.prod(other):
+        return False
+    long, short = sorted(([n for n in shape if n > 1] for shape in (one, other)), key=len)[::-1]
+    at = 0
+    for size in short:
+        product = 1
+        while product < size and at < len(long):
+            product, at = product * long[at], at + 1
+        if product != size:
+            return False
+    return True
 
 
 def _wrong_class(outputs: Array, targets: Array) -> Array:

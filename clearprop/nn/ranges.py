@@ -22,6 +22,21 @@ from clearprop.ops.loop import LoopRow
 
 INFINITE = math.inf
 
+MOVES = (
+    "reshape",
+    "transpose",
+    "broadcast_to",
+    "astype",
+    "getitem",
+    "flip",
+    "take",
+    "take_along_axis",
+    "identity",
+    "stack",
+    "concatenate",
+)
+"""Operations that move or pick entries and change none."""
+
 
 @dataclass(frozen=True)
 class ValueRange:

@@ -181,8 +181,11 @@ class Algorithm(Protocol):
 
     def find_origin(
         self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
-    ) -> tuple[str, str]:
-        """Return place and cause of the first number in a step that is not finite, in words."""
+    ) -> tuple[str, ...]:
+        """Return place and cause of the first number in a step that is not finite, in words.
+
+        A third text says what to do about it, where that is known.
+        """
 
 
 class ForwardPass(NamedTuple):

@@ -71,7 +71,8 @@ def _check_seam(
     x = jax.eval_shape(algorithm.inputs, batch.inputs)
     targets = np.asarray(model_inputs.targets(spaced(data.train.targets)))
     named = data.class_names is not None
-    for found in find_mismatches(model, loss, x, targets, named_classes=named):
+    scaled = model_inputs.scales_targets
+    for found in find_mismatches(model, loss, x, targets, named_classes=named, scaled=scaled):
         if found.severity == "error":
             raise found.as_error()
         warnings.warn(str(found.as_error()), stacklevel=_outside())

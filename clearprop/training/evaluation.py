@@ -21,6 +21,8 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
 from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.seam import WRONG_MEASURES, find_mismatches
+from clearprop.training.seam.examples import spaced
 from clearprop.training.training_data import Split, arrays_split, check_labels
 
 
@@ -105,7 +107,8 @@ def evaluate(
         preprocessor: of the run that trained the model; what ``Splits`` and ``Run`` carry.
 
     Raises:
-        DataError: a label is out of range, or the part was encoded by another preprocessor.
+        DataError: a label is out of range, targets are numbers where the loss takes classes, or the
+            part was encoded by another preprocessor.
         ModelError: the model has no values yet.
         ShapeError: the examples do not fit the model.
 
@@ -124,6 +127,7 @@ def evaluate(
     else:
         split, names = arrays_split("data", *dataset), None
     outputs, targets = _outputs(model, split.inputs, model_inputs), split.targets
+    _check_measures(model, chosen, split, model_inputs)
     check_labels(split, chosen, outputs.shape, targets.shape)
     losses = chosen.per_example(
         jnp.asarray(outputs), jnp.asarray(model_inputs.targets(jnp.asarray(targets)))
@@ -166,6 +170,22 @@ def predict(
         inputs = preprocessor.encode(jax.tree.map(np.asarray, inputs))
     model_inputs = ModelInputs(preprocessor)
     return np.asarray(model_inputs.restored(_outputs(model, inputs, model_inputs)))
+
+
+def _check_measures(
+    model: nn.Module, loss: nn.Loss, split: Split, model_inputs: ModelInputs
+) -> None:
+    """Raise where the error of the loss says nothing about these targets.
+
+    An error rate of numbers is 0 where the model has one output, for example.
+    """
+    if not len(split):
+        return
+    x, _ = model_inputs.examples(split.inputs, split.targets, slice(0, 2))
+    targets = np.asarray(model_inputs.targets(spaced(split.targets)))
+    for found in find_mismatches(model, loss, x, targets, scaled=model_inputs.scales_targets):
+        if found.severity == "error" and found.kind in WRONG_MEASURES:
+            raise found.as_error()
 
 
 def _prepared(dataset: Dataset, preprocessor: Preprocessor | None) -> Dataset:

@@ -117,12 +117,14 @@ class NonFinite:
         place: the first layer, operation or parameter with such a value, as far as a replay of
             the step could tell.
         cause: what was found there, in words.
+        mend: what to do about it; "" where that is not known.
     """
 
     step: int
     epoch: int
     place: str
     cause: str
+    mend: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,5 +220,5 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any, name: str) -> Any:
-    textual = name in {"file", "place", "cause", "reason", "task"}
+    textual = name in {"file", "place", "cause", "mend", "reason", "task"}
     return float(value) if isinstance(value, str) and not textual else value

@@ -99,6 +99,8 @@ def fit(
     Raises:
         ConfigurationError: a value out of its range, an unknown name, a pattern without a match.
         DataError: labels out of range, inputs and targets that do not fit together.
+        ModelError: the last operation does not suit the loss or cannot reach the targets; what may
+            be meant is only a warning (docs/checks.md has the table).
         ShapeError: the examples do not fit the model; the layer is named.
         RunError: the folder holds a run, is locked or cannot be written.
         CheckpointError: the folder's run was made with another architecture, or its checkpoints

@@ -6,7 +6,7 @@ searches its own pass with the same two functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -17,8 +17,13 @@ from clearprop.autodiff import Operation, layer_path, observe
 from clearprop.data import Batch
 from clearprop.nn.recording import Recording, recorded
 from clearprop.training.algorithm import Array, Arrays, Differentiable, TrainState
+from clearprop.training.nonfinite_mends import KEEPS, TOO_FAR, Computed, Scales, mend
 
 N = TypeVar("N")
+
+FILL = "fill or drop what is missing: x = np.nan_to_num(x)"
+NEW_VALUES = "give the model new values: init(seed) of the model as it was built"
+LOOK = "cp.explain(error.run.model, x, y, loss) shows every number of such a pass"
 
 WAYS = {"forward": "going forward, ", "backward": "going back, ", "": ""}
 
@@ -31,11 +36,13 @@ class Origin:
         place: name of the node, or path of the layer.
         way: "forward" or "backward", the pass in which it was computed; "" for neither.
         reason: what happened there.
+        mend: what to do about it; "" where it is not known.
     """
 
     place: str
     way: str
     reason: str
+    mend: str = ""
 
     @property
     def cause(self) -> str:
@@ -88,9 +95,16 @@ def find_origin(
         batch: the examples of the step.
         key: of the run.
     """
-    if (bad := _broken(algorithm.inputs(batch.inputs))) is not None:
-        return Origin("the batch", "", f"its inputs hold {_sort(bad)}")
-    forward, step_key = _Forward(), jax.random.fold_in(key, state.step)
+    x = algorithm.inputs(batch.inputs)
+    if (bad := _broken(x)) is not None:
+        return Origin("the batch", "", f"its inputs hold {_sort(bad)}", FILL)
+    before = {**state.parameters, **state.statistics, **frozen}
+    for path, array in before.items():
+        if _broken(array) is not None:
+            return Origin(path, "", f"it holds {_sort(array)} before the step", NEW_VALUES)
+    taken = int(state.step)
+    advice = _Advice(taken, Scales(_largest(x), _largest(batch.targets)))
+    forward, step_key = _Forward(advice), jax.random.fold_in(key, state.step)
     with observe(forward), recorded() as recording:
         learned = recording.variables(state.parameters)
         passed = algorithm.forward(learned, state.statistics, frozen, batch, step_key)
@@ -100,36 +114,62 @@ def find_origin(
     if not _is_finite(value):
         return forward.origin(value)
     recording.sweep(objective, passed=True)
-    found = _backward(recording, {recording.place(box): name for name, box in learned.items()})
+    names = {recording.place(box): name for name, box in learned.items()}
+    found = _backward(recording, names, forward)
     if found is not None:
         return found
     if forward.first_broken() is not None:  # it reaches neither the loss nor a gradient
         return forward.origin(value)
     return Origin(
-        "the update", "", "loss and gradients are finite, so the optimizer's step went too far"
+        "the update",
+        "",
+        "loss and gradients are finite, so the optimizer's step went too far",
+        TOO_FAR,
     )
 
 
-class _Computed(NamedTuple):
-    """One operation of the forward pass, and the last loop before it."""
+class _Advice(NamedTuple):
+    """What decides which mend helps, besides the operation.
 
-    name: str
-    layer: str
-    inputs: object
-    output: object
+    Attributes:
+        taken: steps before this one.
+        scales: of its examples.
+    """
+
+    taken: int
+    scales: Scales
+
+    def without_operation(self) -> str:
+        """Return the mend where the operation is not known."""
+        return TOO_FAR if self.taken else LOOK
+
+
+@dataclass(frozen=True)
+class _InPass(Computed):
+    """An operation of the forward pass, and the last loop before it."""
+
     loop: str
 
 
 class _Forward:
-    """An observer that keeps every operation of a forward pass."""
+    """An observer that keeps every operation of a forward pass.
 
-    def __init__(self) -> None:
-        self._operations: list[_Computed] = []
+    Args:
+        advice: what decides which mend helps.
+    """
+
+    def __init__(self, advice: _Advice) -> None:
+        self.advice = advice
+        self._operations: list[_InPass] = []
         self._by_output: dict[int, int] = {}
         self._loop = ""
 
     def __call__(
-        self, row: Operation[..., object], inputs: object, output: object, parameters: object
+        self,
+        row: Operation[..., object],
+        inputs: Sequence[object],
+        output: object,
+        parameters: Mapping[str, object],
     ) -> None:
         layer, parts = _layer(layer_path.get()), jax.tree.leaves(output)
         if any(isinstance(part, jax.core.Tracer) for part in parts):
@@ -137,21 +177,42 @@ class _Forward:
             return
         for part in parts:  # an operation may return its input as it is
             self._by_output.setdefault(id(part), len(self._operations))
-        self._operations.append(_Computed(row.name, layer, inputs, output, self._loop))
+        self._operations.append(_InPass(row.name, layer, inputs, output, parameters, self._loop))
 
     def origin(self, value: Array) -> Origin:
         """Return where a value comes from that is not finite."""
         last = self._by_output.get(id(value), self.first_broken())
         if last is None:
-            return Origin(_layer(""), "forward", f"the loss is {_sort(value)}")
+            said = f"the loss is {_sort(value)}"
+            return Origin(_layer(""), "forward", said, self.advice.without_operation())
         first = self._operations[first_forward(last, self._broken_sources)]
         bad = _broken(first.inputs)
         if first.loop and bad is not None:  # no operation computed it: it came out of the loop
-            return Origin(first.loop, "forward", f"a loop gave {_sort(bad)}")
+            said = f"a loop gave {_sort(bad)}"
+            return Origin(first.loop, "forward", said, self.advice.without_operation())
         if bad is not None and (earlier := self.first_broken()) is not None:
             # A plain JAX function stands between, which nobody sees: the first of all is to blame.
             first = self._operations[earlier]
-        return Origin(first.layer, "forward", f"{first.name} gave {_sort(_broken(first.output))}")
+        said = f"{first.name} gave {_sort(_broken(first.output))}"
+        return Origin(first.layer, "forward", said, self.mend(first))
+
+    def mend(self, broken: Computed) -> str:
+        """Return what to do about an operation with a number that is not finite."""
+        maker = self._maker(broken.inputs[:1])
+        return mend(broken, maker, self.advice.taken, self.advice.scales)
+
+    def _maker(self, values: Sequence[object]) -> Computed | None:
+        """Return the operation from which the first known of some values comes."""
+        found: Computed | None = None
+        while True:
+            numbers = (self._by_output.get(id(part)) for part in jax.tree.leaves(list(values)))
+            number = next((n for n in numbers if n is not None), None)
+            if number is None:
+                return found
+            found = self._operations[number]
+            if found.name not in KEEPS:
+                return found
+            values = found.inputs
 
     def first_broken(self) -> int | None:
         """Return the number of the first operation with an output that is not finite."""
@@ -166,7 +227,9 @@ class _Forward:
         )
 
 
-def _backward(recording: Recording, names: dict[tuple[int, int] | None, str]) -> Origin | None:
+def _backward(
+    recording: Recording, names: dict[tuple[int, int] | None, str], forward: _Forward
+) -> Origin | None:
     nodes, errors, passed = recording.tape.nodes, recording.errors, recording.passed
 
     def sent(number: int) -> list[Array]:
@@ -180,13 +243,23 @@ def _backward(recording: Recording, names: dict[tuple[int, int] | None, str]) ->
     )
     if first is not None and (operation := nodes[first].operation) is not None:
         text = f"{operation.name} passed on {_sort(_broken(sent(first)))}"
-        return Origin(_layer(nodes[first].layer), "backward", text)
-    broken = [place for place, error in errors.items() if not _is_finite(error)]
-    if not broken:
+        node = nodes[first]
+        broken = Computed(operation.name, node.layer, node.inputs, node.outputs[0], node.parameters)
+        return Origin(_layer(node.layer), "backward", text, forward.mend(broken))
+    places = [place for place, error in errors.items() if not _is_finite(error)]
+    if not places:
         return None
-    place = max(broken)  # finite parts whose sum overflows
+    place = max(places)  # finite parts whose sum overflows
     name = names.get(place, "the loss")
-    return Origin(name, "backward", f"its gradient is {_sort(errors[place])}")
+    said = f"its gradient is {_sort(errors[place])}"
+    return Origin(name, "backward", said, forward.advice.without_operation())
+
+
+def _largest(values: object) -> float:
+    """Return the largest absolute value of the floating-point arrays of a tree."""
+    arrays = [jnp.asarray(leaf) for leaf in jax.tree.leaves(values)]
+    kinds = [a for a in arrays if a.size and jnp.issubdtype(a.dtype, jnp.floating)]
+    return max((float(jnp.abs(a).max()) for a in kinds), default=0.0)
 
 
 def _layer(path: str) -> str:

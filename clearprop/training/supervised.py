@@ -258,10 +258,10 @@ class SupervisedLearning:
 
     def find_origin(
         self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
-    ) -> tuple[str, str]:
-        """Return place and cause of the first number in a step that is not finite, in words."""
+    ) -> tuple[str, str, str]:
+        """Return place, cause and mend of the first number in a step that is not finite."""
         origin = find_origin(self, state, frozen, batch, key)
-        return origin.place, origin.cause
+        return origin.place, origin.cause, origin.mend
 
 
 def skeleton(model: nn.Module) -> nn.Module:

@@ -22,6 +22,7 @@ from clearprop.training.events import Checkpointed, EpochDone, Event, StepsDone,
 from clearprop.training.execution_plan import ExecutionPlan, of_config
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.interruption import Interruption
+from clearprop.training.nonfinite import LOOK
 from clearprop.training.progress import Reporter
 from clearprop.training.recording.recorder import Recorder
 from clearprop.training.recording.recordings import Recordings, joined, read_recordings
@@ -320,8 +321,7 @@ def _diverged(run: Run) -> DivergedError:
         f"training stopped at step {broken.step}, in epoch {broken.epoch}: a value is not finite",
         where=broken.place,
         given=broken.cause,
-        fix="lower learning_rate, clip the gradients (optim.chain with clip_by_global_norm), or "
-        f"guard the operation; {where} the last finite weights",
+        fix=f"{broken.mend or LOOK}; {where} the last finite weights",
     )
     error.run = run
     return error

@@ -333,9 +333,9 @@ class Trainer:
             state, frozen, batch, key = jax.device_put(
                 (self.state, compiled.frozen, batch, compiled.key), compiled.first_device
             )
-            place, cause = compiled.algorithm.find_origin(state, frozen, batch, key)
+            place, cause, *mend = compiled.algorithm.find_origin(state, frozen, batch, key)
             step, epoch = int(self.state.step) + 1, self.position.epoch + 1
-            self.non_finite = events.NonFinite(step, epoch, place, cause)
+            self.non_finite = events.NonFinite(step, epoch, place, cause, *mend)
         return Measured(*(np.asarray(part)[:made] for part in measured))
 
     # --- checkpoints -----------------------------------------------------------------------------

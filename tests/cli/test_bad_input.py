@@ -10,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clearprop import data, models
 from clearprop.data.mnist import STEMS
+from clearprop.errors import ModelError
+from clearprop.recipes.mlp import MLPRecipe
+from clearprop.training import fit
 from clearprop.training.storage.lock import Lock
 from tests.cli.conftest import IRIS, Answer, Command, is_clear
 
@@ -119,6 +123,29 @@ def test_shapes_that_do_not_fit(clearprop: Command, iris_run: str) -> None:
     assert is_clear(answer, "wine")
     answer = clearprop("summary", "run", "--input-shape", "9")
     assert is_clear(answer, "layers.0 (Linear)", "(..., 4)", "so far:")
+
+
+def test_a_last_layer_that_does_not_suit_the_loss(
+    clearprop: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command says what `fit` says, before the first step."""
+
+    def ending_in(output: str) -> models.MLP:
+        made = models.MLP((4, 8, 3), output=output)
+        monkeypatch.setattr(MLPRecipe, "model", lambda *_: made)
+        return made
+
+    model, splits = ending_in("softmax"), data.load("iris").split()
+    with pytest.raises(ModelError) as caught:
+        fit(model, splits, progress=False)
+    answer = clearprop(*IRIS)
+    assert is_clear(answer, str(caught.value), "softmax stands before a loss that applies softmax")
+    model = ending_in("tanh")
+    with pytest.warns(UserWarning, match="tanh limits the scores") as told:
+        fit(model, splits, epochs=1, progress=False)
+    with pytest.warns(UserWarning, match="tanh limits the scores") as seen:
+        assert clearprop(*IRIS).code == 0
+    assert [str(one.message) for one in seen] == [str(one.message) for one in told]
 
 
 # --- run folders ---------------------------------------------------------------------------------

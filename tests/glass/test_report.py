@@ -333,7 +333,10 @@ def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
     assert trouble is not None
     page, faults = read(write_report(caught.value.run, (x, x[:, :1])).read_text(encoding="utf-8"))
     assert faults == []
-    assert trouble.place in page.all("p", "trouble")[0].text
+    said = page.all("p", "trouble")[0].text
+    assert trouble.place in said
+    assert "What helps: scale the inputs, which reach 1e+18" in said
+    assert "learning rate" not in said
 
 
 def test_every_kind_is_tested_that_the_package_offers() -> None:

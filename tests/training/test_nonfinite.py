@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from clearprop import nn, ops
+from clearprop.nn.fields import static
 from clearprop.training import DivergedError, Event, NonFinite, StepsDone, Stopped, fit
 
 EXAMPLES = 40
@@ -168,3 +170,115 @@ def test_an_infinite_value_that_is_masked_is_not_blamed() -> None:
     with pytest.raises(DivergedError) as caught:
         fit(model, (x, y), batch_size=4, progress=False)
     assert caught.value.where == "layers.2"
+
+
+# --- what the error advises ----------------------------------------------------------------------
+
+
+class Ending(nn.Module):
+    """A linear layer, then a function that breaks at its outputs."""
+
+    linear: nn.Linear
+    function: Any = static()
+    output: nn.Linear
+
+    def __init__(self, units: int, function: Any) -> None:
+        self.linear = nn.Linear(3, units)
+        self.function = function
+        self.output = nn.Linear(units, 2)
+
+    def __call__(self, x: Any) -> Any:
+        return self.output(self.function(self.linear(x)))
+
+
+def advice(model: nn.Module, **options: Any) -> str:
+    """Return the fix of the error of a run that breaks in its first step."""
+    x, y = positive()
+    scale = options.pop("scale", 1.0)
+    with pytest.raises(DivergedError, match="stopped at step 1,") as caught:
+        fit(model.init(0), (x * scale, y), batch_size=8, progress=False, **options)
+    assert caught.value.fix is not None
+    broken = caught.value.run.non_finite
+    assert broken is not None
+    assert broken.mend in caught.value.fix
+    return broken.mend
+
+
+@pytest.mark.parametrize(
+    ("units", "function", "told"),
+    [
+        (4, lambda z: ops.log(ops.relu(z)), "log was given 0, which relu made: .*clip"),
+        (4, lambda z: ops.log(2 * ops.relu(z)), "log was given 0, which relu made"),
+        (4, ops.log, "log was given -.*clip"),
+        (4, lambda z: ops.log(ops.softmax(1e3 * z)), "softmax made: ops.log_softmax"),
+        (1, lambda z: ops.log(1 - ops.softmax(z)), "softmax over one unit .*binary_cross_entropy"),
+        (4, lambda z: 1 / ops.relu(z), "divided by 0"),
+        (4, ops.sqrt, "sqrt was given -"),
+        (4, lambda z: ops.sqrt(ops.square(0 * z)), "sqrt was given 0, .* where its slope"),
+        (4, lambda z: ops.square(0 * z) ** 0.5, "the power of 0 has no finite"),
+        (4, lambda z: ops.exp(1e3 * ops.square(z)), "exp was given .*ops.softmax"),
+        (4, lambda z: ops.log1p(-3 - ops.square(z)), "log1p was given -"),
+        (4, lambda z: z * 1e30 * 1e30, "multiply was given numbers up to .*make them smaller"),
+    ],
+)
+def test_a_first_step_that_breaks_is_not_blamed_on_the_learning_rate(
+    units: int, function: Any, told: str
+) -> None:
+    mend = advice(Ending(units, function))
+    assert re.match(f".*{told}", mend), mend
+    assert "learning_rate" not in mend
+
+
+def test_inputs_that_overflow_are_to_be_scaled() -> None:
+    mend = advice(Ending(4, lambda z: ops.square(ops.square(z))), scale=1e12)
+    assert re.match(r"scale the inputs, which reach 2e\+12: x = x / np.abs\(x\).max\(\)", mend)
+
+
+def test_an_update_that_goes_too_far_is_the_learning_rates() -> None:
+    model = nn.Linear(3, 2)
+    assert "lower learning_rate" in advice(model, scale=100, optimizer="sgd", learning_rate=1e38)
+
+
+def test_later_steps_that_overflow_are_the_learning_rates() -> None:
+    x, _ = positive()
+    with pytest.raises(DivergedError) as caught:
+        fit(
+            nn.Linear(3, 1), (x * 10, x[:, :1]), "squared_error", "sgd", 200, batch_size=8,
+            learning_rate=10.0, progress=False,
+        )  # fmt: skip
+    assert caught.value.run.non_finite is not None
+    assert caught.value.run.non_finite.step > 1
+    assert "lower learning_rate" in caught.value.run.non_finite.mend
+
+
+def test_weights_that_are_not_finite_before_the_first_step_are_named() -> None:
+    x, y = positive()
+    model = nn.Linear(3, 2).init(0)
+    model = model.replace(bias=np.full(2, np.nan, np.float32))
+    with pytest.raises(DivergedError) as caught:
+        fit(model, (x, y), batch_size=4, progress=False)
+    assert caught.value.where == "bias"
+    assert caught.value.given == "it holds NaN before the step"
+    assert "new values" in (caught.value.fix or "")
+
+
+def test_labels_that_are_no_classes_are_named() -> None:
+    x, y = positive()
+
+    def own(outputs: Any, labels: Any) -> Any:
+        return ops.softmax_cross_entropy(outputs, labels + 1)
+
+    with pytest.raises(DivergedError, match=r"labels are from 0 to 1 for 2 outputs, and these are"):
+        fit(nn.Linear(3, 2).init(0), (x, y), own, batch_size=8, progress=False)
+
+
+def test_a_written_run_keeps_the_mend(tmp_path: Any) -> None:
+    from clearprop.training import read_run
+
+    x, y = positive()
+    model = Ending(4, lambda z: ops.log(ops.relu(z))).init(0)
+    with pytest.raises(DivergedError) as caught:
+        fit(model, (x, y), batch_size=8, folder=tmp_path / "run", progress=False)
+    told = [e for e in read_run(tmp_path / "run").events if isinstance(e, NonFinite)]
+    assert caught.value.run.non_finite is not None
+    assert [e.mend for e in told] == [caught.value.run.non_finite.mend]

@@ -38,14 +38,16 @@ class Targets:
 
     Attributes:
         values: of at most `MOST` examples.
+        scaled: whether a preprocessor has scaled them.
     """
 
     values: NDArray[Any]
+    scaled: bool = False
 
     @classmethod
-    def of(cls, targets: Any) -> Targets:
+    def of(cls, targets: Any, scaled: bool = False) -> Targets:
         """Return what is known of some targets."""
-        return cls(spaced(targets))
+        return cls(spaced(targets), scaled)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -129,7 +131,8 @@ class Targets:
         """
         if self.low == self.high:
             return f"targets that are all {self.low:.4g}"
-        return f"targets from {self.low:.4g} to {self.high:.4g}"
+        scaled = ", scaled to mean 0 and deviation 1" if self.scaled else ""
+        return f"targets from {self.low:.4g} to {self.high:.4g}{scaled}"
 
 
 def percent(fraction: float) -> str:

@@ -16,9 +16,27 @@ from clearprop.training.seam.of_outputs import mismatches_of_outputs, one_softma
 from clearprop.training.seam.of_targets import mismatches_of_targets
 from clearprop.training.seam.scale import scale_of
 
+WRONG_MEASURES = (
+    "one_softmax_unit",
+    "broadcast_targets",
+    "class_numbers",
+    "labels",
+    "numbers_as_classes",
+    "one_hot_targets",
+    "several_labels",
+    "rows_of_probabilities",
+)
+"""Kinds that make loss and error of an evaluation wrong; the others only hinder learning."""
+
 
 def find_mismatches(
-    model: nn.Module, loss: LossLike, x: object, targets: Any, *, named_classes: bool = False
+    model: nn.Module,
+    loss: LossLike,
+    x: object,
+    targets: Any,
+    *,
+    named_classes: bool = False,
+    scaled: bool = False,
 ) -> list[Mismatch]:
     """Return what does not fit between the outputs of a model, its loss and the targets.
 
@@ -33,6 +51,7 @@ def find_mismatches(
             shapes and types are read.
         targets: as the loss takes them, of these examples or of many more: (N, ...).
         named_classes: whether the targets are numbers of classes that have names.
+        scaled: whether the preprocessor of a data set has scaled the targets, for the messages.
 
     Returns:
         Errors first, then warnings; empty where all fits, and where nothing is known, as of a model
@@ -58,7 +77,7 @@ def find_mismatches(
     seam = seam_of(model, chosen, examples, every[:rows])
     if seam is None:
         return []
-    looked_at, scale = Targets.of(every), scale_of(chosen, seam)
+    looked_at, scale = Targets.of(every, scaled), scale_of(chosen, seam)
     stuck = one_softmax_unit(seam, scale, looked_at)
     if stuck is not None:  # the targets show which loss was meant
         return [stuck]

@@ -10,39 +10,38 @@ Shape letters: B examples.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import jax
 
 from clearprop import nn, tree
 from clearprop.autodiff import Node
 from clearprop.autodiff.sweep import Place
-from clearprop.nn.ranges import Known, ValueRange, ranges, softmax_axis
+from clearprop.nn.ranges import MOVES, Known, ValueRange, ranges, softmax_axis
 from clearprop.nn.recording import Recording, recorded
 
 SIZES = (7, 11, 13, 17, 19, 23, 29, 31)
 """Numbers of examples for the abstract pass: the first that is the size of no other axis."""
 
-MOVES = (
-    "reshape",
-    "transpose",
-    "broadcast_to",
-    "astype",
-    "getitem",
-    "flip",
-    "take",
-    "take_along_axis",
-    "identity",
-    "stack",
-    "concatenate",
-)
-"""Operations that move or pick entries and change none."""
-
 PAIRS = ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum")
 """Operations on two values that are broadcast against each other."""
 
 SOFTMAXES = ("softmax", "masked_softmax")
+
+
+class Broadcast(NamedTuple):
+    """Two values that a loss combines, with another number of axes each.
+
+    Attributes:
+        outputs: shape of the one that comes from the outputs.
+        other: shape of the other one, such as the targets.
+        made: shape of the result.
+    """
+
+    outputs: tuple[int, ...]
+    other: tuple[int, ...]
+    made: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,11 @@ class Seam:
         linear: path, inputs of the last linear layer; None where the outputs come from no such.
         takes: the operations that the loss applies to the outputs first.
         meets: the operations that get outputs and targets as they are.
-        broadcast: shapes of outputs, of targets, and of what a loss makes of both, where every
-            example meets every target; None where none does. B is written as 0.
+        broadcast: where a loss combines the examples of one with those of another.
+        by_chance: whether the loss works for this number of examples only.
         logarithm: the range of what the loss takes the logarithm of; None where it is positive or
             not known.
+        untaught: whether the outputs depend on no parameter, though there are some.
     """
 
     shape: tuple[int, ...]
@@ -74,8 +74,10 @@ class Seam:
     linear: tuple[str, int] | None = None
     takes: tuple[str, ...] = ()
     meets: tuple[str, ...] = ()
-    broadcast: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None = None
+    broadcast: Broadcast | None = None
+    by_chance: bool = False
     logarithm: Known = None
+    untaught: bool = False
 
     @property
     def operation(self) -> str:
@@ -100,16 +102,32 @@ def seam_of(model: nn.Module, loss: nn.Loss, x: object, targets: Any) -> Seam | 
     Raises:
         ClearpropError: the model cannot take these examples.
     """
-    found: list[Seam | None] = []
+    rows = jax.tree.leaves(x)[0].shape[0]
+    for size in (_free_size(model, x, targets), rows):
+        try:
+            seam, error = _abstract(model, loss, _resized(x, size), _resized(targets, size))
+        except Exception:
+            if size == rows:
+                raise
+            continue  # a model may be written for one size of batch
+        if seam is None or error is None or size == rows:
+            return seam
+        # A loss that fails for another number of examples combines axes by chance, or fails always.
+        again, error = _abstract(model, loss, _resized(x, rows), _resized(targets, rows))
+        return seam if again is None or error else replace(again, by_chance=True)
+    return None
+
+
+def _abstract(
+    model: nn.Module, loss: nn.Loss, x: object, targets: object
+) -> tuple[Seam | None, Exception | None]:
+    """Return the seam of some examples, and the error of the loss where it has raised one."""
+    found: list[tuple[Seam | None, Exception | None]] = []
 
     def run(model: nn.Module, x: object, y: Any) -> None:
         found.append(_look(model, loss, x, y))
 
-    size = _free_size(model, x, targets)
-    try:
-        jax.eval_shape(run, model, _resized(x, size), _resized(targets, size))
-    except Exception:  # a model may be written for one size of batch
-        jax.eval_shape(run, model, _resized(x, None), _resized(targets, None))
+    jax.eval_shape(run, model, x, targets)
     return found[-1]
 
 
@@ -119,53 +137,62 @@ def _free_size(model: nn.Module, x: object, targets: Any) -> int:
     return next((size for size in SIZES if size not in axes), 37)
 
 
-def _resized(values: object, size: int | None) -> Any:
+def _resized(values: object, size: int) -> Any:
     """Return the shapes and types of examples, with another number of them."""
 
     def shaped(leaf: Any) -> jax.ShapeDtypeStruct:
         dtype = jax.dtypes.canonicalize_dtype(leaf.dtype)
-        rows = leaf.shape[:1] if size is None else (size,)
-        return jax.ShapeDtypeStruct((*rows, *leaf.shape[1:]), dtype)
+        return jax.ShapeDtypeStruct((size, *leaf.shape[1:]), dtype)
 
     return jax.tree.map(shaped, values)
 
 
-def _look(model: nn.Module, loss: nn.Loss, x: object, y: Any) -> Seam | None:
-    B = len(y)
+def _look(
+    model: nn.Module, loss: nn.Loss, x: object, y: Any
+) -> tuple[Seam | None, Exception | None]:
+    raised: Exception | None = None
     with recorded() as recording:
         given = nn.parameters(model)
         boxed = recording.variables(given)
         learned = tree.replace(model, {path: boxed[path] for path in given})
         output, _ = nn.apply(learned, recording.variables(x), hook=recording)
         if not hasattr(output, "shape"):
-            return None
+            return None, None
         end = len(recording.tape.nodes)
         try:
             loss.per_example(output, y)
-        except Exception:  # the check of shapes tells it, or a rule of the targets
+        except Exception as error:  # the check of shapes tells it, or a rule of the targets
+            raised = error
             del recording.tape.nodes[end:]
     nodes, place = recording.tape.nodes, recording.place(output)
     shape = tuple(output.shape[1:])
     if place is None:
-        return Seam(shape)
+        return Seam(shape, untaught=bool(given)), raised
     found = ranges(nodes)
     reach, last = found.get(place), nodes[place[0]]
     layer = reach.layer if reach is not None else ""
+    takes, meets = _first_uses(nodes, place, end, y)
     return Seam(
         shape,
         reach,
-        _kind(model, layer),
-        _replaceable(model, layer, recording),
-        type(nn.modules(model).get(layer)).__module__.startswith(f"{nn.__name__}."),
-        last.operation is not None
-        and last.operation.name in SOFTMAXES
-        and softmax_axis(last) == 0
-        and bool(shape),
-        _last_linear(model, nodes, place[0]),
-        *_first_uses(nodes, place, end, y),
-        _broadcast(nodes[end:], B),
-        _logarithm(nodes[end:], found),
-    )
+        layer_kind=_kind(model, layer),
+        replaceable=_replaceable(model, layer, recording),
+        ready_made=_module(model, layer).startswith(f"{nn.__name__}."),
+        over_batch=_is_softmax(last) and softmax_axis(last) == 0 and bool(shape),
+        linear=_last_linear(model, nodes, place[0]),
+        takes=takes,
+        meets=meets,
+        broadcast=_broadcast(nodes[end:], y),
+        logarithm=_logarithm(nodes[end:], found),
+    ), raised
+
+
+def _is_softmax(node: Node) -> bool:
+    return node.operation is not None and node.operation.name in SOFTMAXES
+
+
+def _module(model: nn.Module, path: str) -> str:
+    return type(nn.modules(model).get(path)).__module__
 
 
 def _kind(model: nn.Module, path: str) -> str:
@@ -213,25 +240,31 @@ def _first_uses(
     return tuple(dict.fromkeys(names)), tuple(dict.fromkeys(meets))
 
 
-def _broadcast(
-    nodes: Sequence[Node], B: int
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
-    """Return the shapes where a loss meets every output with every target."""
+def _broadcast(nodes: Sequence[Node], y: Any) -> Broadcast | None:
+    """Return where a loss meets every output with every target instead of each with its own."""
+    B = len(y)
     for node in nodes:
         if node.operation is None or node.operation.name not in PAIRS or len(node.inputs) != 2:
             continue
         traced = [parent is not None for parent in node.parents]
-        if all(traced) or not hasattr(node.outputs[0], "shape"):
+        if all(traced):
             continue
-        ours, theirs = (
-            tuple(node.inputs[i].shape) if hasattr(node.inputs[i], "shape") else ()
-            for i in (traced.index(True), traced.index(False))
+        other = node.inputs[traced.index(False)]
+        pair = Broadcast(
+            tuple(node.inputs[traced.index(True)].shape),
+            tuple(getattr(other, "shape", ())),
+            tuple(node.outputs[0].shape),
         )
-        made = tuple(node.outputs[0].shape)
-        # The examples of one stand along another axis than those of the other.
-        if B > 1 and made.count(B) > max(ours.count(B), theirs.count(B)) and B in theirs:
-            return ours, theirs, made
+        # The examples of the one stand along another axis than those of the other.
+        crossed = pair.made.count(B) > max(pair.outputs.count(B), pair.other.count(B))
+        if B > 1 and B in pair.other and (crossed or _is_short(pair, other is y)):
+            return pair
     return None
+
+
+def _is_short(pair: Broadcast, targets: bool) -> bool:
+    """Say whether targets have an axis less than the outputs, so that the last axes meet."""
+    return targets and 0 < len(pair.other) < len(pair.outputs)
 
 
 def _logarithm(nodes: Sequence[Node], found: Mapping[Place, ValueRange]) -> Known:

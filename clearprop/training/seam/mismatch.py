@@ -15,7 +15,7 @@ class Mismatch:
     """Outputs, loss or targets that do not fit together.
 
     Attributes:
-        kind: its name, such as "targets_out_of_reach"; docs/diagnosis.md has the table of all.
+        kind: its name, such as "targets_out_of_reach"; docs/checks.md has the table of all.
         severity: "error" where it cannot be meant, so that `fit` refuses it; "warning" where it
             can, so that `fit` warns once.
         problem: what is wrong, in one sentence.

@@ -36,6 +36,17 @@ UNSURE = 0.05
 
 def mismatches_of_outputs(seam: Seam, scale: Scale, targets: Targets) -> Iterator[Mismatch]:
     """Yield what is wrong with the last operation."""
+    if seam.untaught:
+        yield _mismatch(
+            seam,
+            "no_error_signal",
+            "error",
+            "no error signal passes from the outputs to the parameters, so nothing can be learned",
+            _shape(seam),
+            targets,
+            fix="end the model with a function that has a slope, such as ops.sigmoid in place of "
+            "ops.binary_step, and without ops.argmax, ops.round and stop_gradient",
+        )
     if seam.over_batch:
         yield _over_batch(seam, targets)
         return
@@ -83,6 +94,10 @@ def _mismatch(
     )
 
 
+def _shape(seam: Seam) -> str:
+    return f"outputs of shape (B{''.join(f', {n}' for n in seam.shape)})"
+
+
 def _said(seam: Seam, reach: ValueRange) -> str:
     """Say what the last operation gives."""
     if not reach.limited:
@@ -127,7 +142,7 @@ def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets) -> Mismatch | N
         "softmax over one unit is always 1, so nothing can be learned"
         if own
         else "the loss applies softmax to one output, which is always 1, so nothing can be learned",
-        f"outputs of shape (B, {', '.join(map(str, seam.shape))}); {targets.text()}",
+        f"{_shape(seam)}; {targets.text()}",
         targets,
         fix=both(without_activation(seam) if own else "", units),
         evidence={"units": 1.0},
@@ -140,7 +155,7 @@ def _over_batch(seam: Seam, targets: Targets) -> Mismatch:
         "softmax_over_batch",
         "error",
         "softmax is taken over the examples of a batch instead of the classes of an example",
-        f"axis 0 of outputs of shape (B, {', '.join(map(str, seam.shape))})",
+        f"axis 0 of {_shape(seam)}",
         targets,
         fix="ops.softmax(x, axis=-1)",
         evidence={"axis": 0.0},

@@ -5,6 +5,7 @@ Shape letters: N examples, B batch, K classes, T positions of a sequence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,7 +42,7 @@ def mismatches_of_targets(
         named: whether the numbers of the targets stand for names of classes.
     """
     if seam.broadcast is not None:
-        yield _broadcast(seam, loss)
+        yield _broadcast(seam, loss, targets)
         return
     name = known_loss(loss)
     own = [OWN_LABELS[met] for met in seam.meets if met in OWN_LABELS]
@@ -81,25 +82,30 @@ def _forms(seam: Seam, targets: Targets) -> str:
     return f"outputs {_shape('B', *seam.shape)}, targets {_shape('B', *targets.shape)}"
 
 
-def _broadcast(seam: Seam, loss: nn.Loss) -> Mismatch:
+def _broadcast(seam: Seam, loss: nn.Loss, targets: Targets) -> Mismatch:
     assert seam.broadcast is not None
-    ours, theirs, _ = seam.broadcast
-    fix = "y = y.reshape(len(y), 1)" if len(ours) > len(theirs) else "y = y.reshape(len(y))"
-    return Mismatch(
+    outputs, other, made = (_of_batch(shape, seam) for shape in seam.broadcast)
+    wider = len(targets.shape) < len(seam.shape)
+    lengths = "".join(f", {n}" for n in seam.shape)
+    return _mismatch(
         "broadcast_targets",
-        "error",
-        "the loss compares every output with every target instead of each with its own",
-        f"outputs {_of_batch(ours)} and targets {_of_batch(theirs)} are broadcast to (B, B)",
-        fix,
+        "the loss compares outputs with the targets of other examples",
+        f"outputs {outputs} and targets {other} are broadcast to {made}",
+        f"y = y.reshape(len(y){lengths})"
+        if math.prod(targets.shape) == math.prod(seam.shape)
+        else "y = y[:, None]"
+        if wider
+        else f"y = np.eye({seam.shape[-1]})[y]",
+        targets,
         expected="outputs and targets of one shape",
         where=f"the loss {loss.name!r}",
-        error=ShapeError,
     )
 
 
-def _of_batch(shape: tuple[int, ...]) -> str:
+def _of_batch(shape: tuple[int, ...], seam: Seam) -> str:
     # The size of an abstract batch is no number of this data.
-    return _shape(*("B" if n == max(shape) else n for n in shape))
+    B = max(shape) if not seam.by_chance else 0
+    return _shape(*("B" if n == B else n for n in shape))
 
 
 # --- the form of the targets ---------------------------------------------------------------------
@@ -215,7 +221,7 @@ def _of_labels(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch
             "labels",
             error.problem,
             error.given or "",
-            error.fix or "",
+            _fix_of(error.fix or "", seam, targets),
             targets,
             expected=error.expected or "",
             error=type(error),
@@ -233,6 +239,13 @@ def _of_labels(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch
             evidence={"lowest target": 1.0, "highest target": targets.high, "outputs": float(K)},
             error=DataError,
         )
+
+
+def _fix_of(fix: str, seam: Seam, targets: Targets) -> str:
+    """Return the fix of labels as code, where a layer has too few units."""
+    if fix.startswith("give the last layer"):
+        return with_units(seam, int(targets.high) + 1)
+    return fix
 
 
 def _of_rows(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
