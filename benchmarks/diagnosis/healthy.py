@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.diagnosis import losses
 from benchmarks.diagnosis.examples import Pair
@@ -116,8 +118,10 @@ def _first_networks(setting: Setting, draw: np.random.Generator) -> Setting:
     if draw.random() < 0.5:
         return dataclasses.replace(setting, data="breast-cancer", loss="binary_squared_error",
                                    last="sigmoid", epochs=40)  # fmt: skip
-    return dataclasses.replace(setting, data="even", loss="binary_squared_error", epochs=25,
-                               last="sigmoid", hidden=(64,), optimizer="adam", rate=0.005)  # fmt: skip
+    return dataclasses.replace(
+        setting, data="even", loss="binary_squared_error", epochs=25, last="sigmoid", hidden=(64,),
+        optimizer="adam", rate=0.005,
+    )  # fmt: skip
 
 
 def _long_line(setting: Setting, draw: np.random.Generator) -> Setting:
@@ -222,8 +226,8 @@ def _smoothed(setting: Setting, draw: np.random.Generator) -> Setting:
 def _probabilities(setting: Setting, draw: np.random.Generator) -> Setting:
     """Classes as one-hot rows, which cross-entropy and the divergence take too."""
 
-    def rows(labels: np.ndarray) -> np.ndarray:
-        return np.eye(10, dtype=np.float32)[labels]
+    def rows(labels: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(np.eye(10, dtype=np.float32)[labels])
 
     loss = str(draw.choice(["cross_entropy", "kl_divergence"]))
     return dataclasses.replace(setting, data=str(draw.choice(["digits", "fashion"])), recode=rows,
