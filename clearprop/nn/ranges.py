@@ -8,7 +8,7 @@ in the same way. No value is computed, so the tape of an abstract pass is enough
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,9 @@ import jax
 import numpy as np
 
 from clearprop.autodiff import Node
+from clearprop.autodiff.sweep import Place
 from clearprop.nn.definitions import ENDS
+from clearprop.ops.loop import LoopRow
 
 INFINITE = math.inf
 
@@ -28,72 +30,97 @@ class ValueRange:
     Attributes:
         low: no entry is below; minus infinity where there is no such number.
         high: no entry is above.
-        node: the number of the node on the tape that limits them, such as that of a tanh; a
-            weighted sum where nothing limits them.
+        operation: what limits them, such as "tanh"; a weighted sum where nothing does; "" for a
+            constant.
+        layer: path of the layer that applies it.
         takes_ends: whether entries are exactly at a finite end again and again, as at the 0 of
             relu. A sigmoid only comes close to its ends.
+        moved: whether sums or products with constants follow that operation.
     """
 
     low: float
     high: float
-    node: int
+    operation: str = ""
+    layer: str = ""
     takes_ends: bool = False
+    moved: bool = False
 
     @property
     def limited(self) -> bool:
         """Whether there is any number that the entries cannot be."""
         return self.low > -INFINITE or self.high < INFINITE
 
-    def contains(self, low: float, high: float) -> bool:
-        """Say whether an interval lies inside."""
-        return self.low <= low and high <= self.high
-
 
 Known = ValueRange | None
 """The range of a value; None where nothing is known, which is less than "any number"."""
 
 
-def ranges(nodes: Sequence[Node]) -> list[Known]:
-    """Return the range of each node's first output.
+def ranges(nodes: Sequence[Node]) -> dict[Place, ValueRange]:
+    """Return the ranges of the values on a tape by (node, output), as far as they are known.
 
     Weights can be any number, so a product with weights, a convolution and a normalization can be
-    any number too. Of an operation that is not in the tables of this file nothing is known.
+    any number too. Of an operation that is not in the table of this file nothing is known.
 
     Args:
-        nodes: of a tape, in the order of computation.
+        nodes: of the tape, in the order of computation.
     """
-    found: list[Known] = []
+    found: dict[Place, ValueRange] = {}
     for number, node in enumerate(nodes):
-        rule = _RULES.get(node.operation.name) if node.operation is not None else None
-        if rule is None:
-            found.append(None)
-            continue
-        inputs = [
-            _constant(value, number) if parent is None else found[parent[0]]
-            for value, parent in zip(node.inputs, node.parents, strict=True)
-        ]
-        found.append(rule(number, node, inputs))
+        if isinstance(node.operation, LoopRow):
+            of_outputs = _of_loop(node.operation)
+        else:
+            of_outputs = [_of_node(node, found)] * len(node.outputs)
+        found |= {(number, k): x for k, x in enumerate(of_outputs) if x is not None}
     return found
 
 
-def _constant(value: Any, number: int) -> Known:
+def _of_node(node: Node, found: Mapping[Place, ValueRange]) -> Known:
+    rule = _RULES.get(node.operation.name) if node.operation is not None else None
+    if rule is None:
+        return None
+    inputs = [
+        _constant(value) if parent is None else found.get(parent)
+        for value, parent in zip(node.inputs, node.parents, strict=True)
+    ]
+    return rule(node, inputs)
+
+
+def _of_loop(row: LoopRow) -> list[Known]:
+    """Return the ranges of the last carry and of the outputs of all steps.
+
+    They are those of one step, where they do not depend on the step before. So an LSTM's output,
+    sigmoid times tanh, is known; that of a GRU, which keeps a part of the state before, is not.
+    """
+    body = row.derivation.skeleton
+    found = ranges(body.nodes)
+    places = (*body.new_places, *body.ys_places)
+    return [None if place is None else found.get(place) for place in places]
+
+
+def _constant(value: Any) -> Known:
     """Return the range of a plain number or array; None where its entries are not known yet."""
     if value is None or isinstance(value, jax.core.Tracer):
         return None
     entries = np.asarray(value)
     if not entries.size or entries.dtype.kind not in "biuf":
         return None
-    return ValueRange(float(entries.min()), float(entries.max()), number, True)
+    return ValueRange(float(entries.min()), float(entries.max()), takes_ends=True)
 
 
-Rule = Callable[[int, Node, "list[Known]"], Known]
+def _made(node: Node, low: float, high: float, takes_ends: bool = False) -> ValueRange:
+    """Return a range that this node makes."""
+    assert node.operation is not None
+    return ValueRange(low, high, node.operation.name, node.layer, takes_ends)
 
 
-def _any_number(number: int, node: Node, inputs: list[Known]) -> Known:
-    return ValueRange(-INFINITE, INFINITE, number)
+Rule = Callable[[Node, "list[Known]"], Known]
 
 
-def _same(number: int, node: Node, inputs: list[Known]) -> Known:
+def _any_number(node: Node, inputs: list[Known]) -> Known:
+    return _made(node, -INFINITE, INFINITE)
+
+
+def _same(node: Node, inputs: list[Known]) -> Known:
     """Of an operation that moves, picks or averages the entries of its first input."""
     return inputs[0]
 
@@ -106,23 +133,23 @@ def _monotone(function: Callable[[float], float], takes_ends: bool = False) -> R
         takes_ends: whether many inputs give exactly its lowest value.
     """
 
-    def rule(number: int, node: Node, inputs: list[Known]) -> Known:
+    def rule(node: Node, inputs: list[Known]) -> Known:
         x = inputs[0]
         low, high = (-INFINITE, INFINITE) if x is None else (x.low, x.high)
         with np.errstate(all="ignore"):
             ends = float(function(low)), float(function(high))
-        return ValueRange(*ends, number, takes_ends or (x is not None and x.takes_ends))
+        return _made(node, *ends, takes_ends or (x is not None and x.takes_ends))
 
     return rule
 
 
 def _fixed(low: float, high: float, takes_ends: bool = False) -> Rule:
-    return lambda number, node, inputs: ValueRange(low, high, number, takes_ends)
+    return lambda node, inputs: _made(node, low, high, takes_ends)
 
 
-def _softmax(number: int, node: Node, inputs: list[Known]) -> Known:
+def _softmax(node: Node, inputs: list[Known]) -> Known:
     alone = node.outputs[0].shape[softmax_axis(node)] == 1
-    return ValueRange(1.0 if alone else 0.0, 1.0, number)
+    return _made(node, 1.0 if alone else 0.0, 1.0)
 
 
 def softmax_axis(node: Node) -> int:
@@ -132,45 +159,45 @@ def softmax_axis(node: Node) -> int:
     return axis % len(node.outputs[0].shape)
 
 
-def _clip(number: int, node: Node, inputs: list[Known]) -> Known:
+def _clip(node: Node, inputs: list[Known]) -> Known:
     low, high = (node.parameters.get(name) for name in ("low", "high"))
-    x = inputs[0] or ValueRange(-INFINITE, INFINITE, number)
+    x = inputs[0] or _made(node, -INFINITE, INFINITE)
     ends = [x.low, x.high]
     for limit, choose in ((low, max), (high, min)):
         if isinstance(limit, int | float):
             ends = [choose(end, float(limit)) for end in ends]
-    return ValueRange(ends[0], ends[1], number, True)
+    return _made(node, ends[0], ends[1], True)
 
 
-def _elu(number: int, node: Node, inputs: list[Known]) -> Known:
+def _elu(node: Node, inputs: list[Known]) -> Known:
     alpha = node.parameters.get("alpha", 1.0)
     assert isinstance(alpha, int | float)
-    return ValueRange(-float(alpha), INFINITE, number)
+    return _made(node, -float(alpha), INFINITE)
 
 
-def _leaky_relu(number: int, node: Node, inputs: list[Known]) -> Known:
+def _leaky_relu(node: Node, inputs: list[Known]) -> Known:
     slope, x = node.parameters.get("slope", 0.01), inputs[0]
     assert isinstance(slope, int | float)
     if x is None or slope < 0:
-        return _any_number(number, node, inputs) if slope > 0 else None
+        return _any_number(node, inputs) if slope > 0 else None
     ends = [end if end > 0 else slope * end if end else 0.0 for end in (x.low, x.high)]
     return replace(x, low=ends[0], high=ends[1])
 
 
-def _union(number: int, node: Node, inputs: list[Known]) -> Known:
+def _union(node: Node, inputs: list[Known]) -> Known:
     """Of an operation each of whose entries is an entry of one of its inputs."""
     known = [x for x in inputs if x is not None]
     if len(known) < len(inputs) or not known:
         return None
-    low, high = min(x.low for x in known), max(x.high for x in known)
-    return ValueRange(low, high, _maker(number, node, known), any(x.takes_ends for x in known))
+    ends = min(x.low for x in known), max(x.high for x in known)
+    return _joined(node, known, ends, any(x.takes_ends for x in known))
 
 
-def _where(number: int, node: Node, inputs: list[Known]) -> Known:
-    return _union(number, node, inputs[1:])
+def _where(node: Node, inputs: list[Known]) -> Known:
+    return _union(node, inputs[1:])
 
 
-def _dropout(number: int, node: Node, inputs: list[Known]) -> Known:
+def _dropout(node: Node, inputs: list[Known]) -> Known:
     rate, x = node.parameters.get("rate", 0.0), inputs[0]
     if x is None or not isinstance(rate, int | float) or not rate < 1:
         return None
@@ -178,21 +205,22 @@ def _dropout(number: int, node: Node, inputs: list[Known]) -> Known:
     return replace(x, low=low, high=high, takes_ends=True)
 
 
-def _pooled(number: int, node: Node, inputs: list[Known]) -> Known:
+def _pooled(node: Node, inputs: list[Known]) -> Known:
     """Of averages over windows: what is outside the picture counts as 0."""
     x = inputs[0]
     return None if x is None else replace(x, low=min(x.low, 0.0), high=max(x.high, 0.0))
 
 
-def _sum(number: int, node: Node, inputs: list[Known]) -> Known:
+def _sum(node: Node, inputs: list[Known]) -> Known:
     x = inputs[0]
     if x is None:
         return None
     terms = math.prod(node.inputs[0].shape) // max(1, math.prod(node.outputs[0].shape))
-    return replace(x, low=x.low * terms if x.low else 0.0, high=x.high * terms if x.high else 0.0)
+    low, high = _product(x.low, terms), _product(x.high, terms)
+    return replace(x, low=low, high=high, moved=True)
 
 
-def _add(number: int, node: Node, inputs: list[Known]) -> Known:
+def _add(node: Node, inputs: list[Known]) -> Known:
     x, y = inputs
     for one in (x, y):
         # A weighted sum can be any number, and stays so whatever is added to it.
@@ -200,41 +228,41 @@ def _add(number: int, node: Node, inputs: list[Known]) -> Known:
             return one
     if x is None or y is None:
         return None
-    return _joined(number, node, x, y, (x.low + y.low, x.high + y.high))
+    return _joined(node, [x, y], (x.low + y.low, x.high + y.high), x.takes_ends and y.takes_ends)
 
 
-def _subtract(number: int, node: Node, inputs: list[Known]) -> Known:
+def _subtract(node: Node, inputs: list[Known]) -> Known:
     x, y = inputs
     turned = None if y is None else replace(y, low=-y.high, high=-y.low)
-    return _add(number, node, [x, turned])
+    return _add(node, [x, turned])
 
 
-def _multiply(number: int, node: Node, inputs: list[Known]) -> Known:
+def _multiply(node: Node, inputs: list[Known]) -> Known:
     x, y = inputs
     if x is None or y is None:
         return None
     ends = [_product(a, b) for a in (x.low, x.high) for b in (y.low, y.high)]
-    return _joined(number, node, x, y, (min(ends), max(ends)))
+    return _joined(node, [x, y], (min(ends), max(ends)), x.takes_ends and y.takes_ends)
 
 
-def _divide(number: int, node: Node, inputs: list[Known]) -> Known:
+def _divide(node: Node, inputs: list[Known]) -> Known:
     x, y = inputs
     if x is None or y is None or y.low <= 0 <= y.high:
         return None
     ends = sorted((1 / y.low, 1 / y.high))
-    return _multiply(number, node, [x, replace(y, low=ends[0], high=ends[1])])
+    return _multiply(node, [x, replace(y, low=ends[0], high=ends[1])])
 
 
-def _power(number: int, node: Node, inputs: list[Known]) -> Known:
+def _power(node: Node, inputs: list[Known]) -> Known:
     exponent = inputs[1]
     if exponent is None or exponent.low != exponent.high or exponent.low % 2 or exponent.low <= 0:
         return None
-    return ValueRange(0.0, INFINITE, number)
+    return _made(node, 0.0, INFINITE)
 
 
-def _negative(number: int, node: Node, inputs: list[Known]) -> Known:
+def _negative(node: Node, inputs: list[Known]) -> Known:
     x = inputs[0]
-    return None if x is None else replace(x, low=-x.high, high=-x.low)
+    return None if x is None else replace(x, low=-x.high, high=-x.low, moved=True)
 
 
 def _product(a: float, b: float) -> float:
@@ -242,16 +270,13 @@ def _product(a: float, b: float) -> float:
 
 
 def _joined(
-    number: int, node: Node, x: ValueRange, y: ValueRange, ends: tuple[float, float]
+    node: Node, known: list[ValueRange], ends: tuple[float, float], takes_ends: bool
 ) -> ValueRange:
-    made = _maker(number, node, [x, y])
-    return ValueRange(*ends, made, x.takes_ends and y.takes_ends)
-
-
-def _maker(number: int, node: Node, known: list[ValueRange]) -> int:
-    """Return the node to name: that of the one input which is no constant, else this one."""
-    makers = {x.node for x in known if x.node != number}
-    return makers.pop() if len(makers) == 1 else number
+    """Return a range made of others, named after the only one that is no constant, if it is so."""
+    makers = {(x.operation, x.layer) for x in known if x.operation}
+    if len(makers) != 1:
+        return _made(node, *ends, takes_ends)
+    return ValueRange(*ends, *makers.pop(), takes_ends, moved=True)
 
 
 def _logistic(x: float) -> float:
@@ -312,4 +337,4 @@ _RULES: dict[str, Rule] = {
     "power": _power,
     "negative": _negative,
 }
-"""The range of each operation's output: (number of the node, node, ranges of the inputs)."""
+"""The range of each operation's output, from the node and the ranges of its inputs."""

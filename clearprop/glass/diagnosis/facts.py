@@ -27,6 +27,7 @@ from clearprop.glass.wording import number, percent
 from clearprop.training.initial_values import Change, changes
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.run_folder import MODEL
+from clearprop.training.seam import Mismatch, find_mismatches
 from clearprop.training.training_data import Split
 
 Numbers = NDArray[Any]
@@ -97,6 +98,7 @@ class Facts:
         feature_names: the names of the entries of an input.
         dev_fraction: the fraction of the examples that the run held out itself; None where it was
             given its development set, or where that is not known.
+        trials: whether short trainings with other settings were asked for; None where not.
     """
 
     run: Trained | None
@@ -108,6 +110,7 @@ class Facts:
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     dev_fraction: float | None = None
+    trials: bool | None = None
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -210,6 +213,21 @@ class Facts:
             return None
         seen = examine(self.model, *self.batch(self.part, PASS * PASSES), self.loss)
         return seen if np.isfinite(seen.objective) else None
+
+    @property
+    def without_gradient(self) -> bool:
+        """Whether the gradient of every parameter is exactly zero."""
+        gradients = self.signals.gradients if self.signals is not None else {}
+        return bool(gradients) and not any(g.any() for g in gradients.values())
+
+    @functools.cached_property
+    def mismatches(self) -> list[Mismatch] | None:
+        """What does not fit between outputs, loss and targets; None where there are no examples."""
+        if self.part is None or self.model is None or self.loss is None:
+            return None
+        x, y = self.batch(self.part, MOST_EXAMPLES)
+        named = self.class_names is not None
+        return find_mismatches(self.model, self.loss, x, y, named_classes=named)
 
     @functools.cached_property
     def by_step(self) -> list[tuple[str, Numbers]] | None:
@@ -361,12 +379,20 @@ class Facts:
     @property
     def learned(self) -> bool:
         """Whether the network has learned most of what the data allows."""
-        if self.skill is None:
-            return False
+        return self.skill is not None and self._is_most(self.skill)
+
+    @property
+    def learned_steadily(self) -> bool:
+        """Whether it has learned, and its error was as low over the whole of the last epoch."""
+        if not self.learned or self.history is None or not self.baseline:
+            return self.learned
+        return self._is_most(1 - float(self.history.training_error[-1]) / self.baseline)
+
+    def _is_most(self, skill: float) -> bool:
         possible = 1.0
         if self.reference is not None and self.baseline:
             possible = 1 - self.reference.error / self.baseline
-        return self.skill > 0.7 * max(possible, 0.3)
+        return skill > 0.7 * max(possible, 0.3)
 
 
 def spaced(part: Split, most: int = MOST_EXAMPLES) -> NDArray[np.intp]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clearprop import nn, optim
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis.facts import Facts
 from clearprop.glass.wording import without_folders
+from clearprop.training.seam import Mismatch
 
 SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
@@ -20,6 +22,8 @@ RATES = ("initial", "value", "values", "then", "final")
 STEPS = ("steps", "every", "boundaries")
 """Arguments of schedules that are numbers of steps."""
 
+
+ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad", "adadelta")
 
 FAR = 20.0
 """A learning rate so many times above or below the default was chosen for other data."""
@@ -79,6 +83,17 @@ def lower_rate(facts: Facts) -> float:
     return min(rate, float(default)) if isinstance(default, int | float) else rate
 
 
+def higher_rate(facts: Facts, factor: float) -> float:
+    """Return a learning rate that is so many times higher, at least ten times.
+
+    It is not below the optimizer's default, and at most ten times that, or than the run's own.
+    """
+    rate = rate_of(facts) or 0.001
+    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
+    usual = float(default) if isinstance(default, int | float) else rate
+    return rounded(max(min(rate * factor, 10 * usual), 10 * rate, usual))
+
+
 def usual_rate(facts: Facts) -> dict[str, object]:
     """Return the optimizer's default rate as a changed argument, where a run's is far from it.
 
@@ -89,6 +104,40 @@ def usual_rate(facts: Facts) -> dict[str, object]:
     if not isinstance(default, int | float) or rate is None:
         return {}
     return {} if default / FAR < rate < default * FAR else {"learning_rate": default}
+
+
+def usual_call(facts: Facts) -> str:
+    """Return the call of `fit` of a run with Adam at its default rate and more epochs."""
+    epochs = max(30, int(facts.settings.get("epochs", 10)))
+    return fit_line(facts, optimizer=Code('"adam"'), learning_rate=0.001, epochs=epochs)
+
+
+def of_mismatch(facts: Facts, found: Mismatch) -> str:
+    """Return the fix of a mismatch in the names of a diagnosis, with a call of `fit`.
+
+    A fix that is no code, such as a change in a class of your own, becomes a comment.
+    """
+    lines, changed = [], dict[str, object]()
+    for part in found.fix.split("; "):
+        try:
+            compile(part, "fix", "exec")
+        except SyntaxError:
+            lines.append(f"# {part}")
+            continue
+        if (chosen := re.fullmatch(r"loss = '(\w+)'", part)) is not None:
+            changed["loss"] = chosen[1]
+        elif part.startswith("y = "):
+            lines += _of_targets(facts, part.removeprefix("y = "))
+        else:
+            lines.append(re.sub(r"\bnn\.", "cp.nn.", part))
+    return "\n".join([*lines, fit_line(facts, **changed)])
+
+
+def _of_targets(facts: Facts, change: str) -> list[str]:
+    """Return code that changes the targets of both parts, where they are arrays."""
+    ours, theirs = (re.sub(r"\by\b", name, change) for name in ("targets", "dev[1]"))
+    lines = [f"targets = {ours}", "data = (inputs, targets)"]
+    return [*lines, f"dev = (dev[0], {theirs})"] if has_development_arrays(facts) else lines
 
 
 def has_development_arrays(facts: Facts) -> bool:
@@ -154,7 +203,7 @@ def _stretched(config: Any, factor: float, longer: float, name: str = "") -> Any
     if isinstance(config, Mapping):
         inside = str(config.get("name"))
         is_schedule = hasattr(optim.schedules, inside)
-        within = (*RATES, *STEPS) if is_schedule else ("learning_rate", "parts")
+        within = (*RATES, *STEPS) if is_schedule else ("learning_rate", "parts", "optimizer")
         return {
             k: _stretched(v, factor, longer, k) if k in within else v for k, v in config.items()
         }
@@ -200,6 +249,49 @@ def split_anew(facts: Facts) -> str:
     )
 
 
+def penalties(config: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the penalties in the configuration of an optimizer, by kind: "l2", "l1", "separate".
+
+    A penalty is an argument of its own name. RMSprop has a decay too, which is that of its mean.
+
+    >>> list(penalties({"name": "rmsprop", "decay": 0.9}))
+    []
+    >>> list(penalties({"name": "adamw", "weight_decay": 0.1}))
+    [('separate', 0.1)]
+    """
+    name = str(config.get("name"))
+    if name == "add_l1_penalty" and config.get("strength"):
+        yield "l1", float(config["strength"])
+    if config.get("weight_decay"):
+        yield ("l2" if name == "add_decayed_weights" else "separate"), float(config["weight_decay"])
+    for part in [config.get("optimizer"), *config.get("parts", [])]:
+        if isinstance(part, Mapping):
+            yield from penalties(part)
+
+
+def is_adaptive(config: Mapping[str, Any]) -> bool:
+    """Whether an optimizer divides each step by the size of past gradients, given its config."""
+    parts = [config.get("optimizer"), *config.get("parts", [])]
+    inside = any(isinstance(part, Mapping) and is_adaptive(part) for part in parts)
+    return inside or config.get("name") in ADAPTIVE
+
+
+def without_penalty(facts: Facts) -> Code:
+    """Return the optimizer of a run without penalties on the weights, as code."""
+    return Code(_text(_plain(facts.config.get("optimizer") or {"name": "adam"})))
+
+
+def _plain(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = config.get("name")
+    if name == "decoupled_weight_decay":
+        return _plain(config["optimizer"])
+    if name != "chain":
+        return {**config, "weight_decay": 0.0} if "weight_decay" in config else config
+    kept = [_plain(part) for part in config["parts"]
+            if part.get("name") not in ("add_decayed_weights", "add_l1_penalty")]  # fmt: skip
+    return kept[0] if len(kept) == 1 else {**config, "parts": kept}
+
+
 def _optimizer(config: Mapping[str, Any]) -> tuple[object, Any]:
     """Return the optimizer and the learning rate as arguments of the call."""
     name = config.get("name")
@@ -229,7 +321,7 @@ def _rates(config: object) -> list[float]:
         return [float(config)]
     if not isinstance(config, Mapping):
         return []
-    parts = [config.get("learning_rate"), *config.get("parts", [])]
+    parts = [config.get("learning_rate"), config.get("optimizer"), *config.get("parts", [])]
     return [rate for part in parts for rate in _rates(part)]
 
 

@@ -37,7 +37,7 @@ MANY_CONSTANT, MANY_EMPTY = 0.95, 0.3
 """Fractions of the entries that are the same in every example, and of the examples whose entries
 are all the same. In pictures of digits up to a tenth of the entries is constant."""
 
-FEWEST_ENTRIES = 4
+FEWEST_ENTRIES = 16
 """An example of fewer entries may well have equal ones."""
 
 NEW_CLASSES = 0.02
@@ -281,15 +281,16 @@ def _range(numbers: NDArray[np.float64]) -> str:
 def _standardized(facts: Facts, train: Split, what: str) -> str:
     """Return code that standardizes the inputs or the targets, and a call with a usual rate."""
     call = fix.fit_line(facts, **fix.usual_rate(facts))
-    if facts.preprocessor is not None or by_name(train.inputs):
+    inputs = train.inputs
+    if facts.preprocessor is not None or isinstance(inputs, Mapping):
         task = "classification" if facts.classifies else "regression"
         return (
             f'dataset = cp.data.Dataset("mine", inputs, targets, "{task}")\n'
             "data = dataset.split()  # scaled by mean and deviation of the training part\n"
             f"{call}"
         )
-    array = train.inputs if what == "inputs" else train.targets
-    axis = "" if np.ndim(array) > 2 else "axis=0"  # the pixels of a picture are scaled alike
+    shape = inputs.shape if what == "inputs" else train.targets.shape
+    axis = "" if len(shape) > 2 else "axis=0"  # the pixels of a picture are scaled alike
     place, pair = (0, "({x}, targets)") if what == "inputs" else (1, "(inputs, {x})")
     lines = [
         f"center, scale = {what}.mean({axis}), {what}.std({axis})",

@@ -6,7 +6,6 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clearprop.data.baseline import class_frequencies, log_chances
 from clearprop.data.sources import rows_of
@@ -20,6 +19,7 @@ from clearprop.glass.diagnosis.shapes import chance_deviation
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
 from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.seam import Mismatch
 from clearprop.training.training_data import Split
 
 BY_CHANCE = 3.0
@@ -45,11 +45,11 @@ MOST_CLASSES = 30
 MOST_OF_A_CLASS = 250
 """Examples of each class whose ranking is measured, whatever the ratio of the classes is."""
 
-ABOUT_ONE = 0.01
-"""How far the sum of probabilities may be from 1: more than rounding, less than an error."""
-
-FEW_ROWS = 0.01
-"""A fraction of the examples that may have strange targets."""
+OF_FORM = (
+    "rows_of_probabilities", "several_labels", "labels", "one_hot_targets", "broadcast_targets",
+)  # fmt: skip
+OF_LOSS = ("class_numbers", "numbers_as_classes")
+"""Kinds of mismatch of the targets, and of the choice of the loss."""
 
 
 @rule
@@ -73,99 +73,49 @@ def single_class(facts: Facts, train: Split) -> Finding | None:
 
 
 @rule
-def invalid_targets(facts: Facts, train: Split) -> Finding | None:
-    """Targets that a loss of probabilities takes for probabilities, but that are none."""
-    y = np.asarray(train.targets)
-    takes_rows = facts.loss_name in ("cross_entropy", "kl_divergence")
-    if facts.loss is not None and facts.loss.threshold is not None:
-        return _of_chances(facts, y)
-    if not takes_rows or y.dtype.kind != "f" or y.ndim < 2 or y.shape[-1] < 2:
+def invalid_targets(facts: Facts, mismatches: list[Mismatch]) -> Finding | None:
+    """Targets that are no probabilities, no labels, or of another form than the loss takes."""
+    found = next((one for one in mismatches if one.kind in OF_FORM), None)
+    if found is None:
         return None
-    sums = y.sum(axis=-1)
-    wrong = (np.abs(sums - 1) > ABOUT_ONE) | (y < -ABOUT_ONE).any(axis=-1)
-    fraction = float(wrong.mean())
-    if fraction <= FEW_ROWS:
-        return None
-    several = bool(np.isin(y, (0, 1)).all())
-    if several:
-        change = fix.fit_line(facts, loss="binary_cross_entropy")
-        why = "Each entry is 0 or 1: an example has several labels at once, or none."
-    else:
-        scaled = ("targets / targets.sum(axis=-1, keepdims=True)" if (y >= 0).all() and
-                  (sums > 0).all() else "np.eye(targets.shape[-1])[targets.argmax(axis=-1)]"
-                  ".astype(np.float32)")  # fmt: skip
-        change = f"targets = {scaled}\ndata = (inputs, targets)\n{fix.fit_line(facts)}"
-        why = f"The sums are between {number(float(sums.min()))} and {number(float(sums.max()))}."
-    return Finding(
-        "targets",
-        {"fraction": fraction, "smallest sum": float(sums.min()), "largest sum": float(sums.max())},
-        f"{facts.loss_name} takes each row of the targets for the probabilities of the classes, "
-        f"but in {percent(fraction)} of the rows they do not sum to 1 or are negative. {why}",
-        change,
-        strength(fraction, FEW_ROWS, 0.5),
-    )
+    return _of_mismatch(facts, found, "targets")
 
 
-def _of_chances(facts: Facts, y: NDArray[np.generic]) -> Finding | None:
-    """Return the finding of targets outside 0 to 1, for a loss of "a class or not"."""
-    low, high = float(y.min()), float(y.max())
-    if low >= -ABOUT_ONE and high <= 1 + ABOUT_ONE:
-        return None
-    change = "(targets + 1) / 2" if (low, high) == (-1, 1) else "targets / targets.max()"
-    if low < 0 and (low, high) != (-1, 1):
-        change = "(targets - targets.min()) / (targets.max() - targets.min())"
+def _of_mismatch(facts: Facts, found: Mismatch, where: str) -> Finding:
+    sure = found.severity == "error" or "fraction of rows" in found.evidence
     return Finding(
-        "targets",
-        {"smallest": low, "largest": high},
-        f"The targets go from {number(low)} to {number(high)}. {facts.loss_name} takes 0 for "
-        '"not this class" and 1 for "this class".',
-        f"targets = {change}\ndata = (inputs, targets)\n{fix.fit_line(facts)}",
-        0.9,
+        where,
+        found.evidence or {"mismatches": 1.0},
+        f"{found.sentence[0].upper()}{found.sentence[1:]}.",
+        fix.of_mismatch(facts, found),
+        0.9 if sure else 0.65,
+        "fault" if sure else facts.grade,
     )
 
 
 @rule
-def unsuitable_loss(facts: Facts, train: Split) -> Finding | None:
+def unsuitable_loss(facts: Facts, train: Split, mismatches: list[Mismatch]) -> Finding | None:
     """Absolute or squared error on one-hot classes, or on the numbers of classes."""
-    seen = facts.outputs
-    if facts.classifies or facts.loss is None or seen is None or facts.preprocessor is not None:
-        return None
-    kind = _kind_of_error(facts, seen)
-    y = np.asarray(train.targets)
-    if not kind:
-        return None
+    found = next((one for one in mismatches if one.kind in OF_LOSS), None)
+    if found is not None:
+        return _of_mismatch(facts, found, "loss")
+    seen, y = facts.outputs, np.asarray(train.targets)
     one_hot = (
         y.ndim == 2 and y.shape[1] > 1
         and bool(np.isin(y, (0, 1)).all()) and bool((y.sum(axis=1) == 1).all())
     )  # fmt: skip
-    flat = y.reshape(-1)
-    numbers = np.unique(flat) if y.dtype.kind in "iub" and flat.size == len(y) else flat[:0]
-    classes = len(numbers)
-    if one_hot:
-        said = (
-            f"Each target has one 1 among {y.shape[1]} entries: it is a class. The loss is the "
-            f"{kind} error, whose error signal is weak where the network is most wrong."
-        )
-        change = f"{fix.without_last_activation(facts)}{fix.fit_line(facts, loss='cross_entropy')}"
-    elif 2 < classes <= MOST_CLASSES and len(y) >= 5 * classes and _in_order(numbers):
-        said = (f"The targets are the whole numbers {numbers[0]} to {numbers[-1]}: they look like "
-                f"numbers of classes. The {kind} error takes class {numbers[1]} for better than "
-                f"class {numbers[-1]} where {numbers[0]} is right.")  # fmt: skip
-        first = f" - {numbers[0]}" if numbers[0] else ""
-        held_out = f"dev = (dev[0], dev[1].reshape(-1){first})\n"
-        change = (
-            f"{fix.more_outputs(facts, classes)}targets = targets.reshape(-1){first}\n"
-            f"data = (inputs, targets)\n{held_out if fix.has_development_arrays(facts) else ''}"
-            f"{fix.fit_line(facts, loss='cross_entropy')}"
-        )
-    else:
+    if facts.classifies or seen is None or not one_hot:
+        return None
+    kind = _kind_of_error(facts, seen)
+    if not kind:
         return None
     return Finding(
         "loss",
-        {"classes": y.shape[1] if one_hot else classes},
-        said,
-        change,
-        0.75 if kind == "absolute" or not one_hot else 0.6,
+        {"classes": y.shape[1]},
+        f"Each target has one 1 among {y.shape[1]} entries: it is a class. The loss is the {kind} "
+        "error, whose error signal is weak where the network is most wrong.",
+        f"{fix.without_last_activation(facts)}{fix.fit_line(facts, loss='cross_entropy')}",
+        0.75 if kind == "absolute" else 0.6,
         facts.grade,
     )
 
@@ -356,12 +306,6 @@ def _kind_of_error(facts: Facts, seen: Outputs) -> str:
         if known.any() and ratio.std() <= 1e-3 * abs(ratio.mean()):
             return kind
     return ""
-
-
-def _in_order(numbers: NDArray[np.generic]) -> bool:
-    """Whether whole numbers begin with 0 or 1 and have no gap."""
-    first = int(numbers[0])
-    return first in (0, 1) and int(numbers[-1]) == first + len(numbers) - 1
 
 
 def _name(facts: Facts, label: int) -> str:

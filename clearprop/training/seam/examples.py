@@ -130,3 +130,14 @@ class Targets:
         if self.low == self.high:
             return f"targets that are all {self.low:.4g}"
         return f"targets from {self.low:.4g} to {self.high:.4g}"
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction in percent, never 0 % for some nor 100 % for not all.
+
+    >>> percent(1.0), percent(0.9999), percent(0.257), percent(0.0002)
+    ('100%', 'more than 99%', '26%', 'less than 1%')
+    """
+    if 0 < fraction < 0.01:
+        return "less than 1%"
+    return "more than 99%" if 0.99 < fraction < 1 else f"{fraction:.0%}"

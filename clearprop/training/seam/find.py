@@ -12,7 +12,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.seam.examples import Targets
 from clearprop.training.seam.last_operation import seam_of
 from clearprop.training.seam.mismatch import Mismatch
-from clearprop.training.seam.of_outputs import mismatches_of_outputs
+from clearprop.training.seam.of_outputs import mismatches_of_outputs, one_softmax_unit
 from clearprop.training.seam.of_targets import mismatches_of_targets
 from clearprop.training.seam.scale import scale_of
 
@@ -59,6 +59,9 @@ def find_mismatches(
     if seam is None:
         return []
     looked_at, scale = Targets.of(every), scale_of(chosen, seam)
+    stuck = one_softmax_unit(seam, scale, looked_at)
+    if stuck is not None:  # the targets show which loss was meant
+        return [stuck]
     found = [
         *mismatches_of_targets(seam, chosen, scale, looked_at, named_classes),
         *mismatches_of_outputs(seam, scale, looked_at),

@@ -9,7 +9,7 @@ Shape letters: B examples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ import jax
 
 from clearprop import nn, tree
 from clearprop.autodiff import Node
-from clearprop.nn.ranges import Known, ranges, softmax_axis
+from clearprop.autodiff.sweep import Place
+from clearprop.nn.ranges import Known, ValueRange, ranges, softmax_axis
 from clearprop.nn.recording import Recording, recorded
 
 SIZES = (7, 11, 13, 17, 19, 23, 29, 31)
@@ -51,32 +52,40 @@ class Seam:
     Attributes:
         shape: of the output for one example.
         reach: where the outputs can lie; None where that is not known.
-        operation: the operation that limits them; "" where none does.
-        layer: path of the layer that applies it; "" is the model itself.
-        layer_kind: class of that layer.
-        replaceable: whether this layer is an activation that is called only once.
+        layer_kind: class of the layer that limits them.
+        replaceable: whether that layer is an activation that is called only once.
+        ready_made: whether that layer is one of clearprop's, such as an LSTM.
         over_batch: whether it is a softmax over the examples of a batch.
         linear: path, inputs of the last linear layer; None where the outputs come from no such.
         takes: the operations that the loss applies to the outputs first.
         meets: the operations that get outputs and targets as they are.
         broadcast: shapes of outputs, of targets, and of what a loss makes of both, where every
             example meets every target; None where none does. B is written as 0.
-        logarithm: the range of what the loss takes the logarithm of, with the operation that limits
-            it; None where it is positive or not known.
+        logarithm: the range of what the loss takes the logarithm of; None where it is positive or
+            not known.
     """
 
     shape: tuple[int, ...]
     reach: Known = None
-    operation: str = ""
-    layer: str = ""
     layer_kind: str = ""
     replaceable: bool = False
+    ready_made: bool = False
     over_batch: bool = False
     linear: tuple[str, int] | None = None
     takes: tuple[str, ...] = ()
     meets: tuple[str, ...] = ()
     broadcast: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None = None
-    logarithm: tuple[Known, str] | None = None
+    logarithm: Known = None
+
+    @property
+    def operation(self) -> str:
+        """The operation that limits the outputs; "" where nothing is known."""
+        return self.reach.operation if self.reach is not None else ""
+
+    @property
+    def layer(self) -> str:
+        """Path of the layer that applies it; "" is the model itself."""
+        return self.reach.layer if self.reach is not None else ""
 
 
 def seam_of(model: nn.Module, loss: nn.Loss, x: object, targets: Any) -> Seam | None:
@@ -135,33 +144,27 @@ def _look(model: nn.Module, loss: nn.Loss, x: object, y: Any) -> Seam | None:
             loss.per_example(output, y)
         except Exception:  # the check of shapes tells it, or a rule of the targets
             del recording.tape.nodes[end:]
-    nodes = recording.tape.nodes
-    reach = ranges(nodes)
-    place = recording.place(output)
+    nodes, place = recording.tape.nodes, recording.place(output)
     shape = tuple(output.shape[1:])
     if place is None:
         return Seam(shape)
-    known = reach[place[0]]
-    limit = nodes[known.node] if known is not None else None
-    operation = limit.operation.name if limit is not None and limit.operation is not None else ""
-    layer = limit.layer if limit is not None else ""
-    first = _first_uses(nodes, place[0], end, y)
+    found = ranges(nodes)
+    reach, last = found.get(place), nodes[place[0]]
+    layer = reach.layer if reach is not None else ""
     return Seam(
         shape,
-        known,
-        operation,
-        layer,
+        reach,
         _kind(model, layer),
         _replaceable(model, layer, recording),
-        operation in SOFTMAXES
-        and known is not None
-        and known.node == place[0]
-        and softmax_axis(nodes[place[0]]) == 0
-        and output.ndim > 1,
+        type(nn.modules(model).get(layer)).__module__.startswith(f"{nn.__name__}."),
+        last.operation is not None
+        and last.operation.name in SOFTMAXES
+        and softmax_axis(last) == 0
+        and bool(shape),
         _last_linear(model, nodes, place[0]),
-        *first,
+        *_first_uses(nodes, place, end, y),
         _broadcast(nodes[end:], B),
-        _logarithm(nodes, end, reach),
+        _logarithm(nodes[end:], found),
     )
 
 
@@ -191,7 +194,7 @@ def _last_linear(model: nn.Module, nodes: Sequence[Node], number: int) -> tuple[
 
 
 def _first_uses(
-    nodes: Sequence[Node], output: int, end: int, y: Any
+    nodes: Sequence[Node], output: Place, end: int, y: Any
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the operations that a loss applies first, and those that get the targets as well."""
     same, names, meets = {output}, [], []
@@ -199,10 +202,10 @@ def _first_uses(
         node = nodes[number]
         if node.operation is None:
             continue
-        if not any(parent is not None and parent[0] in same for parent in node.parents):
+        if not any(parent in same for parent in node.parents):
             continue
         if node.operation.name in MOVES:
-            same.add(number)
+            same.add((number, 0))
             continue
         names.append(node.operation.name)
         if any(value is y for value in node.inputs):
@@ -231,16 +234,12 @@ def _broadcast(
     return None
 
 
-def _logarithm(nodes: Sequence[Node], end: int, reach: Sequence[Known]) -> tuple[Known, str] | None:
+def _logarithm(nodes: Sequence[Node], found: Mapping[Place, ValueRange]) -> Known:
     """Return what a loss takes the logarithm of, where that is surely not above 0 everywhere."""
-    for node in nodes[end:]:
-        if node.operation is None or node.operation.name != "log":
+    for node in nodes:
+        if node.operation is None or node.operation.name != "log" or node.parents[0] is None:
             continue
-        parent = node.parents[0]
-        known = reach[parent[0]] if parent is not None else None
-        if known is None:
-            continue
-        if known.low < 0 or (known.low == 0 and known.takes_ends):
-            limit = nodes[known.node].operation
-            return known, limit.name if limit is not None else ""
+        x = found.get(node.parents[0])
+        if x is not None and (x.low < 0 or (x.low == 0 and x.takes_ends)):
+            return x
     return None

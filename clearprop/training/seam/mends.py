@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from clearprop import ops
 from clearprop.training.seam.last_operation import Seam
+
+
+def called(seam: Seam) -> str:
+    """Return the name by which the reader knows the last operation: its own, or its layer's."""
+    return seam.operation if seam.operation in ops.ACTIVATIONS else seam.layer_kind
 
 
 def without_activation(seam: Seam, instead: str = "identity") -> str:
     """Return how the last activation is left out, or replaced by another."""
     if seam.replaceable:
         return f"model = nn.replace_layer(model, {seam.layer!r}, nn.Activation({instead!r}))"
+    if seam.ready_made:  # a layer whose own activation is a part of it, such as an LSTM
+        units = seam.shape[-1]
+        more = "" if instead == "identity" else f", {instead!r}"
+        return f"model = nn.Sequential([model, nn.Linear({units}, {units}){more}]).init(0)"
     place = f"{seam.layer_kind or 'the model'}.__call__"
     if instead == "identity":
         return f"in {place}, return what ops.{seam.operation} is given"
