@@ -1,4 +1,4 @@
-"""The benchmark of the diagnosis: its broken runs are broken, mends are judged, the table counts."""
+"""The diagnosis benchmark: its broken runs are broken, mends are judged, and the table counts."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from clearprop.training.run_folder import MODEL
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
-SAMPLE = [("symmetric_weights", 8), ("penalty_too_strong", 0), ("missing_nonlinearity", 4),
-          ("development_differs", 2), ("rate_too_low", 3), ("last_layer", 5)]  # fmt: skip
+SAMPLE = [("symmetric_weights", 8), ("penalty_too_strong", 0), ("development_differs", 2),
+          ("last_layer", 5)]  # fmt: skip
 SLOW = [(kind, n) for kind in BREAKERS for n in range(MORE.get(kind, EACH)) if n % 4 in (0, 3)]
 """Every variant of every kind, in one half of the benchmark or the other."""
 
@@ -38,7 +38,7 @@ def test_the_benchmark_is_large_and_has_every_kind() -> None:
     for half in (0, 1):
         assert sum(not case.kind for case in every if case.number % 2 == half) >= 150
         assert {c.kind for c in every if c.kind and c.number % 2 == half} == set(BREAKERS)
-    assert set(KINDS) - {"unfinished"} <= set(BREAKERS)
+    assert set(KINDS) - {"unfinished"} == set(BREAKERS)
     assert {kind for kinds in ALSO.values() for kind in kinds} <= set(BREAKERS)
 
 
@@ -126,7 +126,7 @@ def test_a_mend_is_applied_and_judged(tmp_path: Path) -> None:
     setting, done = case.setting, case.setting.run(tmp_path / "run")
     error = setting.error(load(done.folder), setting.truth())
     good = "run = cp.fit(model, data, 'cross_entropy', 'adam', learning_rate=0.005, epochs=12)"
-    for fix, repaired in ((good, True), (good.replace("0.005", "1e-6"), False), ("pass", False)):
+    for fix, repaired in ((good, True), ("pass", False)):
         run, after = mends.followed(setting, done, Finding("", {"x": 1.0}, "It is so.", fix, 0.9))
         assert mends.is_repaired(case.kind, setting, error, run, after) is repaired
 

@@ -142,8 +142,9 @@ def _bags(name: str, seed: int, form: str) -> tuple[Pair, Pair]:
     dev = order[len(train) :][:TEXTS_HELD_OUT]
     frequent = np.argsort(-(counts[train] > 0).sum(0), kind="stable")[:MOST_WORDS]
     counts = counts[:, np.sort(frequent)].astype(np.float32)
-    # Short texts may be equal without their rare words.
-    _, first = np.unique(counts[order[: len(train) + len(dev)]], axis=0, return_index=True)
+    # Short texts may be equal without their rare words, in a different length too.
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    _, first = np.unique(shares[order[: len(train) + len(dev)]], axis=0, return_index=True)
     train, dev = (rows[np.isin(rows, order[first])] for rows in (train, dev))
     if form == "tfidf":
         rarity = 1 + np.log((1 + len(train)) / (1 + (counts[train] > 0).sum(0)))
