@@ -145,7 +145,8 @@ def _bags(name: str, seed: int, form: str) -> tuple[Pair, Pair]:
     # Short texts may be equal without their rare words, in a different length too.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     _, first = np.unique(shares[order[: len(train) + len(dev)]], axis=0, return_index=True)
-    train, dev = (rows[np.isin(rows, order[first])] for rows in (train, dev))
+    kept = order[first][counts[order[first]].any(axis=1)]
+    train, dev = (rows[np.isin(rows, kept)] for rows in (train, dev))
     if form == "tfidf":
         rarity = 1 + np.log((1 + len(train)) / (1 + (counts[train] > 0).sum(0)))
         counts = counts * rarity.astype(np.float32)
