@@ -95,7 +95,7 @@ def _own_loss_of_classes(setting: Setting, draw: np.random.Generator) -> Setting
 
 def _several_labels(setting: Setting, draw: np.random.Generator) -> Setting:
     name = str(draw.choice(["attributes", "garments"]))
-    return dataclasses.replace(setting, data=name, hidden=(64,), epochs=25)
+    return dataclasses.replace(setting, data=name, hidden=(64,), epochs=12)
 
 
 def _log_loss(setting: Setting, draw: np.random.Generator) -> Setting:
@@ -141,15 +141,15 @@ def _long_tables(setting: Setting, draw: np.random.Generator) -> Setting:
 def _words(setting: Setting, draw: np.random.Generator) -> Setting:
     return dataclasses.replace(
         setting, data=str(draw.choice(["words", "topics"])),
-        form=str(draw.choice(["counts", "tfidf"])), hidden=(int(draw.choice([16, 32])),), epochs=10,
+        form=str(draw.choice(["counts", "tfidf"])), hidden=(int(draw.choice([16, 32])),), epochs=5,
         optimizer=str(draw.choice(["adam", "adamw"])), rate=float(draw.choice([0.002, 0.004])),
     )  # fmt: skip
 
 
 def _line_of_words(setting: Setting, draw: np.random.Generator) -> Setting:
-    form, rate = [("counts", 0.01), ("tfidf", 0.03)][int(draw.integers(2))]
+    form, rate = [("counts", 0.005), ("tfidf", 0.03)][int(draw.integers(2))]
     return dataclasses.replace(setting, data=str(draw.choice(["words", "topics"])), form=form,
-                               hidden=(), epochs=12, optimizer="adam", rate=rate)  # fmt: skip
+                               hidden=(), epochs=5, optimizer="adam", rate=rate)  # fmt: skip
 
 
 def _series(setting: Setting, draw: np.random.Generator) -> Setting:
@@ -167,7 +167,7 @@ def _series(setting: Setting, draw: np.random.Generator) -> Setting:
 
 
 def _fashion(setting: Setting, draw: np.random.Generator) -> Setting:
-    changed = dataclasses.replace(setting, data="fashion", epochs=8)
+    changed = dataclasses.replace(setting, data="fashion", epochs=6)
     if draw.random() < 0.3:
         return dataclasses.replace(changed, form="picture", network="conv", hidden=(),
                                    activation="relu", optimizer="adam", rate=0.003)  # fmt: skip
@@ -231,7 +231,7 @@ def _probabilities(setting: Setting, draw: np.random.Generator) -> Setting:
 
     loss = str(draw.choice(["cross_entropy", "kl_divergence"]))
     return dataclasses.replace(setting, data=str(draw.choice(["digits", "fashion"])), recode=rows,
-                               loss=loss)  # fmt: skip
+                               loss=loss, epochs=8)  # fmt: skip
 
 
 KINDS: dict[str, Kind] = {
