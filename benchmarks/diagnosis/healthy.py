@@ -139,9 +139,10 @@ def _long_tables(setting: Setting, draw: np.random.Generator) -> Setting:
 
 
 def _words(setting: Setting, draw: np.random.Generator) -> Setting:
+    name, form = str(draw.choice(["words", "topics"])), str(draw.choice(["counts", "tfidf"]))
     return dataclasses.replace(
-        setting, data=str(draw.choice(["words", "topics"])),
-        form=str(draw.choice(["counts", "tfidf"])), hidden=(int(draw.choice([16, 32])),), epochs=5,
+        setting, data=name, form=form, hidden=(int(draw.choice([16, 32])),), batch=16,
+        epochs=12 if (name, form) == ("topics", "tfidf") else 5,
         optimizer=str(draw.choice(["adam", "adamw"])), rate=float(draw.choice([0.002, 0.004])),
     )  # fmt: skip
 
@@ -149,7 +150,8 @@ def _words(setting: Setting, draw: np.random.Generator) -> Setting:
 def _line_of_words(setting: Setting, draw: np.random.Generator) -> Setting:
     form, rate = [("counts", 0.005), ("tfidf", 0.03)][int(draw.integers(2))]
     return dataclasses.replace(setting, data=str(draw.choice(["words", "topics"])), form=form,
-                               hidden=(), epochs=5, optimizer="adam", rate=rate)  # fmt: skip
+                               hidden=(), batch=16, epochs=4, rate=rate,
+                               optimizer="adam")  # fmt: skip
 
 
 def _series(setting: Setting, draw: np.random.Generator) -> Setting:
