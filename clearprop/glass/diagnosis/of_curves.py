@@ -11,6 +11,7 @@ from clearprop import nn
 from clearprop.glass.diagnosis import fix, shapes
 from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts, Trained
 from clearprop.glass.diagnosis.finding import Finding
+from clearprop.glass.diagnosis.of_outputs import simple_prediction
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
@@ -34,10 +35,6 @@ ROSE = 1.1
 FORKS_ROSE = 1.5
 """For a fork, whose first objective is near the lowest one already."""
 
-STILL_FALLS = 0.03
-"""Fraction of the objective that each of the last passes takes away. Below it, many more passes
-change little."""
-
 NEARLY_RIGHT = 0.95
 """So much of the way to no error is enough: more epochs do not matter."""
 
@@ -58,6 +55,9 @@ seven hundred times."""
 WIDE_GAP = 0.1
 """The development error minus the training error, divided by the error of the best constant
 prediction."""
+
+MUCH_DROPOUT = 0.5
+"""The rate of dropout from which it may be what keeps the training error high."""
 
 FIRST_EPOCHS = 5
 """In so few epochs the gap between two errors is no sign, as long as both fall."""
@@ -233,6 +233,9 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
     missed = (training - reference.error) / margin
     if missed < 1 or reference.strength < 2 * DEVIATIONS or skill > 0.8 * possible:
         return None
+    if facts.train is not None and simple_prediction(facts, facts.train) and not _limited(facts):
+        return None  # more units are not what is missing: not even what a line can do was learned
+    falls = falling and shapes.fall_of_a_pass(history.objective) >= shapes.STILL_FALLS
     return Finding(
         "",
         {"training error": training, "neighbors' error": reference.error},
@@ -244,7 +247,7 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
         fix.fit_line(facts, epochs=3 * int(facts.settings.get("epochs", 10)))
         if falling else _larger(facts),
         0.5 + 0.3 * (strength(missed, 1, 10) - 0.5),
-        "note" if shape == "one" or (falling and skill > LITTLE_SKILL) else "fault",
+        "note" if shape == "one" or falls or (falling and skill > LITTLE_SKILL) else "fault",
     )  # fmt: skip
 
 
@@ -263,7 +266,7 @@ def too_few_epochs(facts: Facts, history: History) -> Finding | None:
     falls, errors = shapes.fall_of_a_pass(history.objective), facts.development_error
     enough = facts.skill is not None and facts.skill > NEARLY_RIGHT
     finished = facts.run is not None and facts.run.stopped is not None
-    if falls < STILL_FALLS or enough or not finished:
+    if falls < shapes.STILL_FALLS or enough or not finished:
         return None
     said = f"At the end the objective was still falling by {percent(falls)} with every pass"
     if errors is not None:
@@ -335,6 +338,15 @@ def interval(fraction: float, n: int) -> tuple[float, float]:
     middle = (fraction + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _limited(facts: Facts) -> bool:
+    """Whether a network has fewer hidden units than outputs, much dropout, or a penalty."""
+    layers = list(nn.modules(facts.model).values()) if facts.model is not None else []
+    widths = [layer.out_features for layer in layers if isinstance(layer, nn.Linear)]
+    drops = any(isinstance(m, nn.Dropout) and m.rate >= MUCH_DROPOUT for m in layers)
+    narrow = len(widths) > 1 and min(widths[:-1]) < max(2, widths[-1] - 1)
+    return narrow or drops or any(True for _ in fix.penalties(facts.config.get("optimizer") or {}))
 
 
 def _larger(facts: Facts) -> str:

@@ -62,7 +62,7 @@ def missing_nonlinearity(facts: Facts, model: nn.Module, signals: Signals) -> Fi
         said,
         "\n".join([*lines, fix.fit_line(facts)]),
         0.7 if whole else 0.6,
-        facts.grade,
+        "fault" if whole and len(found) == len(rows) else facts.grade,
     )
 
 

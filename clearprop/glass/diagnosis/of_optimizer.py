@@ -27,6 +27,9 @@ that learn stay as large or grow."""
 BETTER = 0.7
 """The loss after the same number of steps, divided by that with the run's own settings."""
 
+MUCH_BETTER = 0.25
+"""The same ratio, below which the settings hinder even a run that has learned in the end."""
+
 
 @rule
 def penalty_too_strong(facts: Facts, signals: Signals, beginning: Any) -> Finding | None:
@@ -84,5 +87,5 @@ def unsuitable_optimizer(facts: Facts, trials: bool) -> Finding | None:
         fix.fit_line(facts, optimizer=fix.Code(f'"{best.optimizer}"'), learning_rate=best.rate,
                      batch_size=best.batch_size),
         0.5 + 0.6 * (strength(1 / max(gain, 1e-3), 1 / BETTER, 20) - 0.5),
-        facts.grade,
+        "fault" if gain < MUCH_BETTER else facts.grade,
     )  # fmt: skip

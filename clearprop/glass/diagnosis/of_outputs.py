@@ -16,6 +16,7 @@ from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.outputs import Outputs
 from clearprop.glass.diagnosis.reference import Reference
 from clearprop.glass.diagnosis.rules import rule, strength
+from clearprop.glass.diagnosis.shapes import STILL_FALLS, fall_of_a_pass
 from clearprop.glass.diagnosis.signals import PASS, PASSES
 from clearprop.glass.wording import number, percent
 from clearprop.training import History
@@ -112,36 +113,41 @@ def _by_numbers(facts: Facts, seen: Outputs) -> Finding | None:
 @rule
 def below_linear_model(facts: Facts, history: History, train: Split) -> Finding | None:
     """A training error above that of a linear model on examples that it has not seen."""
-    error, skill = facts.training_error, facts.skill
-    if error is None or skill is None or skill > GOOD_ENOUGH or not facts.baseline:
+    known = simple_prediction(facts, train)
+    error = facts.training_error
+    if known is None or error is None or facts.baseline is None:
         return None
-    repeated, line = _persistence(facts, train), facts.linear
-    if repeated is not None and (line is None or repeated.error < line.error):
-        name, known = "Repeating the last value of a window", repeated
-    elif line is not None:
-        name, known = "A linear model", line
-    else:
-        return None
-    if facts.classifies:
-        noise = math.sqrt(max(error * (1 - error) + known.error * (1 - known.error), 0.0)
-                          / known.examples)  # fmt: skip
-    else:
-        noise = 0.02 * facts.baseline
-    margin = max((WORSE - 1) * known.error, DEVIATIONS * noise, 1e-9)
-    missed = (error - known.error) / margin
-    if missed < 1 or known.strength < 2 * DEVIATIONS:
-        return None
-    by = "has an error of" if repeated is known else "predicts examples that it has not seen with"
-    unit = "" if repeated is known else "an error of "
+    name, repeated = "A linear model", known is not facts.linear
+    if repeated:
+        name = "Repeating the last value of a window"
+    by = "has" if repeated else "predicts examples that it has not seen with"
     return Finding(
         "",
         {"training error": error, "error of the simple prediction": known.error},
-        f"{name} {by} {unit}{facts.error_text(known.error)}. The network's error on its own "
+        f"{name} {by} an error of {facts.error_text(known.error)}. The network's error on its own "
         f"training examples is {facts.error_text(error)}, and that of the best constant prediction "
         f"{facts.error_text(facts.baseline)}.",
         fix.usual_call(facts),
-        0.5 + 0.2 * (strength(missed, 1, 10) - 0.5),
+        0.5 + 0.2 * (strength(error / max(known.error, 1e-9), WORSE, 10) - 0.5),
+        "note" if fall_of_a_pass(history.objective) >= STILL_FALLS else "fault",
     )
+
+
+def simple_prediction(facts: Facts, train: Split) -> Reference | None:
+    """Return the linear model or the persistence that beats the network; None where none does."""
+    error, skill = facts.training_error, facts.skill
+    if error is None or skill is None or skill > GOOD_ENOUGH or not facts.baseline:
+        return None
+    every = [one for one in (_persistence(facts, train), facts.linear) if one is not None]
+    known = min(every, key=lambda one: one.error, default=None)
+    if known is None or known.strength < 2 * DEVIATIONS:
+        return None
+    noise = 0.02 * facts.baseline
+    if facts.classifies:
+        noise = math.sqrt(max(error * (1 - error) + known.error * (1 - known.error), 0.0)
+                          / known.examples)  # fmt: skip
+    margin = max((WORSE - 1) * known.error, DEVIATIONS * noise, 1e-9)
+    return known if error - known.error >= margin else None
 
 
 def _persistence(facts: Facts, train: Split) -> Reference | None:

@@ -5,15 +5,17 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from clearprop.data.baseline import class_frequencies, log_chances
 from clearprop.data.sources import rows_of
 from clearprop.glass.diagnosis import fix
-from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts, Numbers, named
-from clearprop.glass.diagnosis.finding import Finding
+from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts, Numbers, named, spaced
+from clearprop.glass.diagnosis.finding import Finding, Grade
 from clearprop.glass.diagnosis.outputs import Outputs, outputs_of, ranking
-from clearprop.glass.diagnosis.reference import FEWEST, linear
+from clearprop.glass.diagnosis.reference import FEWEST, is_ordered, linear
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.diagnosis.shapes import chance_deviation
 from clearprop.glass.wording import count, number, percent
@@ -44,6 +46,9 @@ MOST_CLASSES = 30
 
 MOST_OF_A_CLASS = 250
 """Examples of each class whose ranking is measured, whatever the ratio of the classes is."""
+
+SURE = 0.9
+"""The weight of targets that cannot be meant so."""
 
 OF_FORM = (
     "rows_of_probabilities", "several_labels", "labels", "one_hot_targets", "broadcast_targets",
@@ -88,7 +93,7 @@ def _of_mismatch(facts: Facts, found: Mismatch, where: str) -> Finding:
         found.evidence or {"mismatches": 1.0},
         f"{found.sentence[0].upper()}{found.sentence[1:]}.",
         fix.of_mismatch(facts, found),
-        0.9 if sure else 0.65,
+        SURE if sure else 0.65,
         "fault" if sure else facts.grade,
     )
 
@@ -98,7 +103,7 @@ def unsuitable_loss(facts: Facts, train: Split, mismatches: list[Mismatch]) -> F
     """Absolute or squared error on one-hot classes, or on the numbers of classes."""
     found = next((one for one in mismatches if one.kind in OF_LOSS), None)
     if found is not None:
-        return _of_mismatch(facts, found, "loss")
+        return _of_class_numbers(facts, train, found)
     seen, y = facts.outputs, np.asarray(train.targets)
     one_hot = (
         y.ndim == 2 and y.shape[1] > 1
@@ -118,6 +123,19 @@ def unsuitable_loss(facts: Facts, train: Split, mismatches: list[Mismatch]) -> F
         0.75 if kind == "absolute" else 0.6,
         facts.grade,
     )
+
+
+def _of_class_numbers(facts: Facts, train: Split, found: Mismatch) -> Finding:
+    """Return the finding of class numbers that a loss takes for quantities.
+
+    Grades and counts are whole numbers too: where neighbors have similar numbers it is a note.
+    """
+    finding = _of_mismatch(facts, found, "loss")
+    x, y = facts.flat(train), np.asarray(train.targets, np.float64).reshape(len(train), -1)[:, 0]
+    if x is None or finding.weight >= SURE:
+        return finding
+    grade: Grade = "note" if is_ordered(x, y[spaced(train)]) else "fault"
+    return replace(finding, grade=grade)
 
 
 @rule

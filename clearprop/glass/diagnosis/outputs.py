@@ -5,6 +5,7 @@ Shape letters: N examples, K classes or numbers.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,13 +35,22 @@ class Outputs:
         values: (N, ...), as the loss takes them.
         targets: (N, ...), as the loss takes them.
         error: as the loss reports it, of these examples.
-        losses: of each example, (N,).
+        objective: the mean loss.
+        loss: whose error this is.
     """
 
     values: Numbers
     targets: Numbers
     error: float
-    losses: Numbers
+    objective: float
+    loss: nn.Loss
+
+    @functools.cached_property
+    def losses(self) -> Numbers:
+        """The loss of each example, (N,)."""
+        found = self.loss.per_example(jnp.asarray(self.values), jnp.asarray(self.targets))
+        losses: Numbers = np.asarray(found, np.float64).reshape(len(self.values), -1).mean(axis=1)
+        return losses
 
     def predicted(self, loss: nn.Loss) -> Numbers | None:
         """Return the predicted class of each example, (N,); None where it is no classification.
@@ -89,6 +99,7 @@ def outputs_of(
     n = len(jax.tree.leaves(y)[0])
     size = min(size, n)
     values: list[Numbers] = []
+    objectives: list[float] = []
     rows = np.arange(-(-n // size) * size) % n  # the last pass is filled up with the first examples
     for start in range(0, len(rows), size):
         chosen = rows[start : start + size]
@@ -98,6 +109,7 @@ def outputs_of(
         if not hasattr(value, "shape") or not value.shape:
             return None
         values.append(plain(value))
+        objectives.append(float(seen.objective))
         numbers = sum(v.size for layer in seen for v in jax.tree.leaves(layer.value))
         if numbers * (len(values) + 1) > MOST_NUMBERS:
             break
@@ -107,10 +119,10 @@ def outputs_of(
         return None
     outputs = jnp.asarray(found)
     mean = float(np.mean(np.asarray(loss.error(units(outputs), units(targets)), np.float64)))
-    losses = np.asarray(loss.per_example(outputs, targets), np.float64).reshape(len(found), -1)
     return Outputs(
-        found, np.asarray(targets), float(loss.finish(np.float64(mean))), losses.mean(axis=1)
-    )
+        found, np.asarray(targets), float(loss.finish(np.float64(mean))),
+        float(np.mean(objectives)), loss,
+    )  # fmt: skip
 
 
 def ranking(scores: Numbers, labels: Numbers) -> tuple[float, int, float]:

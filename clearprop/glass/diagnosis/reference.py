@@ -27,6 +27,10 @@ single pixels."""
 MOST_CLASSES = 100
 """With more classes a thousand examples say little of each."""
 
+ORDERED, FEWEST_PAIRS = 0.7, 10
+"""A mean difference of neighbors, as a fraction of that of any two examples, and the least number
+of pairs. For grades from 1 to 5 it is about a half, for the numbers of classes near 1."""
+
 FEWEST = 40
 """With fewer examples, neighbors agree too often by chance."""
 
@@ -65,7 +69,8 @@ def linear(x: Numbers, y: Numbers, classifies: bool) -> Reference | None:
     classes = int(y.max()) + 1 if y.ndim == 1 else None
     if len(x) < FEWEST or x.shape[1] > MOST_NUMBERS or (classes or 0) > MOST_CLASSES:
         return None
-    scores = held_out_scores(x, y, classes)
+    rows, scores = held_out_scores(x, y, classes)
+    y = y[rows]
     if classes is None:
         return _of_numbers(y, scores, classifies)
     strength = ranking(log_chances(scores), y)[0]
@@ -91,16 +96,45 @@ def neighbours(x: Numbers, y: Numbers, classifies: bool) -> Reference | None:
     """
     if len(x) < FEWEST or x.shape[1] > MOST_NUMBERS:
         return None
+    nearest = _nearest(x)
+    if y.ndim == 1:
+        return _of_classes(y, y[nearest])
+    return _of_numbers(y, y[nearest].mean(axis=1), classifies)
+
+
+def is_ordered(x: Numbers, y: Numbers) -> bool:
+    """Whether whole numbers look like a quantity: similar examples have similar numbers.
+
+    Among neighbors with different numbers, the mean difference is compared with that of any two
+    examples with different numbers. For the numbers of classes the two are alike.
+
+    Args:
+        x: (N, D).
+        y: whole numbers, (N,).
+
+    >>> import numpy as np
+    >>> x = np.arange(100.0)[:, None]
+    >>> is_ordered(x, x[:, 0] // 10), is_ordered(x, 7 * (x[:, 0] // 10) % 10)
+    (True, False)
+    """
+    if len(x) < FEWEST or x.shape[1] > MOST_NUMBERS:
+        return False
+    near = np.abs(y[_nearest(x)] - y[:, None])
+    every = np.abs(y[:, None] - y[None, :])
+    near, every = near[near > 0], every[every > 0]
+    return len(near) >= FEWEST_PAIRS and bool(near.mean() < ORDERED * every.mean())
+
+
+def _nearest(x: Numbers) -> Numbers:
+    """Return the rows of each example's five nearest neighbors, (N, 5), itself not counted."""
     x = np.asarray(x, np.float64)
     spread = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
     squares = (x * x).sum(axis=1)
     distances = squares[:, None] + squares[None, :] - 2 * x @ x.T
     np.fill_diagonal(distances, np.inf)
-    nearest = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    if y.ndim == 1:
-        return _of_classes(y, y[nearest])
-    return _of_numbers(y, y[nearest].mean(axis=1), classifies)
+    nearest: Numbers = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    return nearest
 
 
 def _of_classes(y: Numbers, near: Numbers) -> Reference:

@@ -29,6 +29,10 @@ STILL_FALLING = 0.02
 WAITED, WORSE = 2, 1.03
 """Number of epochs since the lowest development error, and the last error divided by the lowest."""
 
+STILL_FALLS = 0.03
+"""Fraction of the objective that each of the last passes takes away. Below it, many more passes
+change little."""
+
 WINDOW = 10
 """Number of epochs whose rises are added. It is short enough for the first epochs to stand out."""
 

@@ -128,5 +128,5 @@ def first_values(facts: Facts) -> nn.Module | None:
 
 def _loss(model: nn.Module, batch: tuple[Any, Any], loss: nn.Loss) -> float:
     seen = outputs_of(model, batch, loss, lambda values: values)
-    mean = float(seen.losses.mean()) if seen is not None else math.inf
+    mean = seen.objective if seen is not None else math.inf
     return mean if math.isfinite(mean) else math.inf
