@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from benchmarks.diagnosis import __main__ as command
 from benchmarks.diagnosis import examples, healthy, mends
-from benchmarks.diagnosis.cases import ALSO, BREAKERS, EACH, MORE, Case, broken, cases
+from benchmarks.diagnosis.cases import ALSO, BREAKERS, EACH, HEALTHY, MORE, Case, broken, cases
 from benchmarks.diagnosis.setting import SENSIBLE, Setting
 from benchmarks.diagnosis.table import _row, is_found, show_markdown, summary
 from benchmarks.diagnosis.trial import diagnosed
@@ -43,7 +44,7 @@ def test_the_benchmark_is_large_and_has_every_kind() -> None:
 
 
 def test_both_halves_have_all_kinds_of_healthy_runs() -> None:
-    half = [n for n in range(healthy.PLAIN, 344) if n % 2]
+    half = [n for n in range(healthy.PLAIN, HEALTHY) if n % 2]
     kinds = {(n - healthy.PLAIN) // 2 % len(healthy.KINDS) for n in half}
     assert len(kinds) == len(healthy.KINDS)
     drawn = [case.setting for case in cases() if not case.kind]
@@ -155,6 +156,18 @@ def test_copies_that_are_left_are_not_repaired() -> None:
     run: Any = None
     assert not mends.is_repaired("leaking_duplicates", setting, 0.1, run, left)
     assert mends.is_repaired("leaking_duplicates", setting, 0.1, run, gone)
+
+
+def test_a_run_with_a_new_development_part_is_judged_on_that() -> None:
+    setting = broken("development_differs", 4).setting  # the largest targets are held out
+    (x, y), (a, b) = setting.parts()
+    assert y.max() <= b.min()
+    pooled = np.concatenate([x, a]), np.concatenate([y, b])
+    history = SimpleNamespace(development_error=np.array([3.0, 0.7]))
+    run: Any = SimpleNamespace(history=history)
+    after = Applied(None, pooled, {"dev": 0.2})  # type: ignore[arg-type]  # not looked at
+    found = mends.mended_error("development_differs", setting, run, after)
+    assert found == pytest.approx(0.7 / pooled[1].std())
 
 
 def test_answers_are_judged_by_the_loss_of_the_mended_run() -> None:

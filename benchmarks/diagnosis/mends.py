@@ -112,12 +112,13 @@ def mended_error(kind: str, setting: Setting, run: Run, after: Applied) -> float
     loss = after.arguments.get("loss")
     if kind != "development_differs":
         return setting.error(run.model, setting.truth(), loss, run.preprocessor)
-    if isinstance(after.data, Splits):
-        error = float(run.history.development_error[-1])
-        deviation = float(np.std(setting.truth()[1])) if setting.task == "numbers" else 1.0
-        return error / deviation
-    dev = after.arguments["dev"]
-    return setting.error(run.model, dev if isinstance(dev, tuple) else setting.truth(), loss)
+    dev = after.arguments.get("dev")
+    if isinstance(dev, tuple):
+        return setting.error(run.model, dev, loss)
+    # `fit` has drawn them from all examples, so the old ones may be among those it has learned.
+    error = float(run.history.development_error[-1])
+    targets = after.data.train.targets if isinstance(after.data, Splits) else after.data[1]
+    return error / float(np.std(targets)) if setting.task == "numbers" else error
 
 
 def unbroken(setting: Setting) -> tuple[float, float]:
