@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.diagnosis import __main__ as command
-from benchmarks.diagnosis import examples, healthy, mends
+from benchmarks.diagnosis import examples, healthy, mends, rows
 from benchmarks.diagnosis.cases import ALSO, BREAKERS, EACH, HEALTHY, MORE, Case, broken, cases
 from benchmarks.diagnosis.setting import SENSIBLE, Setting
 from benchmarks.diagnosis.table import _row, is_found, show_markdown, summary
@@ -69,8 +69,8 @@ def test_data_are_finite_and_no_text_is_in_both_parts(name: str) -> None:
 
 def test_a_series_is_given_as_differences_in_order_of_time() -> None:
     (x, y), (a, _) = examples.load("sunspots", 0)
-    rows = examples.load("sunspots", 5, "rows")[0][0]
-    assert rows.shape == (*x.shape, 1)
+    steps = examples.load("sunspots", 5, "rows")[0][0]
+    assert steps.shape == (*x.shape, 1)
     # Window i + 1 begins one value later: its first difference and last value agree with window i.
     np.testing.assert_allclose(np.diff(x[1])[:-1], np.diff(x[0])[1:], atol=1e-5)
     assert abs(x.std() - 1) < 0.01
@@ -222,7 +222,7 @@ def test_the_command_resumes_and_prints_markdown(
         made.append(case.name)
         return row(name=case.name, kind=case.kind, number=case.number)
 
-    monkeypatch.setattr(command, "diagnosed", fake)
+    monkeypatch.setattr(rows, "diagnosed", fake)
     options = ["--only", "dead_units", "--half", "even"]
     command.main([*options, "--part", "1/2"])
     assert made == ["dead_units-0", "dead_units-4"]
@@ -231,10 +231,19 @@ def test_the_command_resumes_and_prints_markdown(
     assert "| `dead_units` | 4 | 4 | 0 | 0 | 4 |" in capsys.readouterr().out
     command.main([*options, "--again", "--seconds", "0"])
     assert "4 runs are still to be made" in capsys.readouterr().out
-    show_markdown(command.known(), "both", wrong=True)
+    show_markdown(rows.known(tmp_path), "both", wrong=True)
     assert capsys.readouterr().out.startswith("- Recall: the cause of 4 of 4")
     with pytest.raises(SystemExit, match="unknown kind"):
         command.main(["--only", "nonsense"])
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_runs(tmp_path: Path) -> None:
+    chosen = [broken("last_layer", 0), broken("last_layer", 2)]
+    assert rows.make(chosen, tmp_path, 600, jobs=2) == 0
+    assert [made["name"] for made in rows.known(tmp_path)] == ["last_layer-0", "last_layer-2"]
+    assert rows.make(chosen, tmp_path, 0, jobs=2) == 0  # nothing is left to do
+    assert rows.make(chosen, tmp_path, 0, again=True, jobs=2) == 2
 
 
 @pytest.mark.slow

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import functools
-import json
-import multiprocessing
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from benchmarks.diagnosis.cases import BREAKERS, Case, cases
+from benchmarks.diagnosis.rows import known, make
 from benchmarks.diagnosis.table import show, show_markdown
-from benchmarks.diagnosis.trial import diagnosed
 
 RESULTS = Path(__file__).parents[1] / "results" / "diagnosis"
 
@@ -39,8 +33,12 @@ def main(given: Sequence[str] | None = None) -> int:
     if not options.merge:
         place, parts = (int(text) for text in options.part.split("/"))
         chosen = [case for case in _chosen(options.only) if is_counted(case.number, options.half)]
-        make(chosen[place - 1 :: parts], options.seconds, options.again, options.jobs)
-    rows = [row for row in known() if is_counted(row["number"], options.half)]
+        left = make(
+            chosen[place - 1 :: parts], RESULTS, options.seconds, options.again, options.jobs
+        )
+        if left:
+            print(f"{left} runs are still to be made")
+    rows = [row for row in known(RESULTS) if is_counted(row["number"], options.half)]
     (show_markdown if options.markdown else show)(rows, options.half, options.wrong)
     return 0
 
@@ -52,47 +50,6 @@ def is_counted(number: int, half: str) -> bool:
     (True, False, True)
     """
     return half == "both" or (number % 2 == 1) == (half == "odd")
-
-
-def make(chosen: Sequence[Case], seconds: float, again: bool, jobs: int) -> None:
-    """Make the runs that are missing and write a file with the diagnosis of each."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    names = [case.name for case in chosen if again or not _file(case.name).is_file()]
-    work = functools.partial(write, end=time.time() + seconds)
-    if jobs == 1:
-        made = sum(map(work, names))
-    else:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-            made = sum(pool.map(work, names))
-    if made < len(names):
-        print(f"stopped: {len(names) - made} runs are still to be made")
-
-
-def write(name: str, end: float) -> bool:
-    """Make a run and write its file, unless the time is over; return whether it was made."""
-    if time.time() > end:
-        return False
-    file = _file(name)
-    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    row = diagnosed(_by_name()[name], RESULTS / "runs" / name, before.get("warnings"))
-    file.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-    return True
-
-
-def known() -> list[dict[str, Any]]:
-    """Return the diagnoses of all runs that were made so far."""
-    files = [_file(case.name) for case in cases()]
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
-
-
-def _file(name: str) -> Path:
-    return RESULTS / f"{name}.json"
-
-
-@functools.cache
-def _by_name() -> dict[str, Case]:
-    return {case.name: case for case in cases()}
 
 
 def _chosen(only: str | None) -> list[Case]:
