@@ -56,6 +56,13 @@ WIDE_GAP = 0.1
 """The development error minus the training error, divided by the error of the best constant
 prediction."""
 
+WIDE_LOSS = 0.3
+"""The same difference for a loss of your own, divided by the objective of the first epoch."""
+
+WORSE_THAN_SIMPLE = 1.3
+"""The development error divided by that of a linear model, or of the nearest neighbors, on
+training examples that they have not seen. In healthy runs it is at most 1.1."""
+
 MUCH_DROPOUT = 0.5
 """The rate of dropout from which it may be what keeps the training error high."""
 
@@ -179,7 +186,10 @@ def overfitting(
             WIDE_GAP * (facts.baseline or 1.0), DEVIATIONS * shapes.chance_deviation(last, n)
         )
         far, certain = (last - training) / wide, 4.0
+        harms = _harms(facts, last, at_best, n)
     else:
+        scale = facts.baseline or float(history.objective[0])
+        harms = last - training > (WIDE_GAP if facts.baseline else WIDE_LOSS) * abs(scale)
         wide = last / max(training, 1e-12) / WIDE_RATIO
         risen = last / max(at_best, 1e-12) / REGRESSION_RISE
         far, certain = min(wide, risen), 3.0
@@ -202,8 +212,20 @@ def overfitting(
             learning_rate=None,
         ),
         strength(max(far, 1.0), 1, certain),
-        "fault" if far >= 1 and not falls else "note",
+        "fault" if far >= 1 and harms and not falls else "note",
     )  # fmt: skip
+
+
+def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
+    """Whether a development error has clearly risen, or is above that of a simple prediction.
+
+    A network that knows its training examples by heart may still be the best that the data allows.
+    """
+    noise = DEVIATIONS * shapes.chance_deviation(max(at_best, 1.0 / max(n, 1)), n)
+    if last - at_best > max(noise, WIDE_GAP / 2 * (facts.baseline or 1.0)):
+        return True
+    known = [one.error for one in (facts.reference, facts.linear) if one is not None]
+    return not known or last > WORSE_THAN_SIMPLE * min(known)
 
 
 @rule
@@ -236,6 +258,7 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
     if facts.train is not None and simple_prediction(facts, facts.train) and not _limited(facts):
         return None  # more units are not what is missing: not even what a line can do was learned
     falls = falling and shapes.fall_of_a_pass(history.objective) >= shapes.STILL_FALLS
+    well = falling and skill > LITTLE_SKILL and not _limited(facts)
     return Finding(
         "",
         {"training error": training, "neighbors' error": reference.error},
@@ -247,7 +270,7 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
         fix.fit_line(facts, epochs=3 * int(facts.settings.get("epochs", 10)))
         if falling else _larger(facts),
         0.5 + 0.3 * (strength(missed, 1, 10) - 0.5),
-        "note" if shape == "one" or falls or (falling and skill > LITTLE_SKILL) else "fault",
+        "note" if shape == "one" or falls or well else "fault",
     )  # fmt: skip
 
 

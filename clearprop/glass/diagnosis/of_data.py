@@ -43,7 +43,7 @@ FEWEST_ENTRIES = 16
 NEW_CLASSES = 0.02
 """Fraction of the development examples whose class has no training example."""
 
-OUTSIDE = 0.05
+OUTSIDE = 0.25
 """Fraction of the development entries outside the range of the training part. Of two parts that
 were drawn at random it is about two divided by the number of training examples."""
 

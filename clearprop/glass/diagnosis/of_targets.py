@@ -28,6 +28,9 @@ BY_CHANCE = 3.0
 """How much more neighbors' targets must agree than by chance, in standard deviations. In real data
 sets it is 10 and more."""
 
+RANKED = 4.0
+"""The same for the ranking of the surest of many classes: three is often exceeded by one of them."""
+
 NO_BETTER = 0.1
 """A tenth of the way from the best constant prediction to no error, on development examples."""
 
@@ -155,7 +158,7 @@ def labels_shuffled(facts: Facts, train: Split) -> Finding | None:
         if skill > luck:
             return None  # the network has learned something that neighbors do not show
     by_line = _linear_strength(facts, train)
-    if by_line >= BY_CHANCE or _network_strength(facts, train) >= BY_CHANCE:
+    if by_line >= RANKED or _network_strength(facts, train) >= RANKED:
         return None
     more = f"hardly more ({number(reference.strength, 2)} standard deviations)"
     said = (
@@ -271,7 +274,7 @@ def _linear_strength(facts: Facts, train: Split) -> float:
     """
     found = facts.linear.strength if facts.linear is not None else 0.0
     y = facts.labels(train)
-    if found >= BY_CHANCE or y is None or y.max() >= MOST_CLASSES:
+    if found >= RANKED or y is None or y.max() >= MOST_CLASSES:
         return found
     rows = [np.flatnonzero(y == k) for k in np.unique(y)]
     kept = np.sort(np.concatenate([
