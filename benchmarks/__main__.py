@@ -69,7 +69,8 @@ def main() -> int:
     return kept.show(earlier, measurements, console) if earlier is not None else 0
 
 
-def _python(text: str) -> tuple[str, str]:
+def library_at(text: str) -> tuple[str, str]:
+    """Return library and interpreter of LIBRARY=PATH, an argument of the command line."""
     library, sign, path = text.partition("=")
     known = sorted({side.library for side in SIDES})
     if not sign or library not in known or not path:
@@ -104,7 +105,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--python",
         action="append",
-        type=_python,
+        type=library_at,
         metavar="LIBRARY=PATH",
         help="the interpreter of the sides of a library, such as torch=.venv-peers/bin/python",
     )

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.interpreters import ROOT
@@ -31,10 +33,16 @@ class Seat:
         folder: of the material.
         cores: the processor cores that it may use.
         python: the interpreter of the process.
+        environment: further environment variables of the process.
     """
 
     def __init__(
-        self, side: Side, folder: Path, cores: list[int], python: str = sys.executable
+        self,
+        side: Side,
+        folder: Path,
+        cores: list[int],
+        python: str = sys.executable,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.side = side
         self._log = folder / f"{side.module}-{side.function}.log"
@@ -49,7 +57,7 @@ class Seat:
                     str(len(cores)),
                 ],
                 cwd=ROOT,
-                env=_environment(side, len(cores)),
+                env={**_environment(side, len(cores)), **environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

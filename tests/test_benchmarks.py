@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import kept, material, report
+from benchmarks import kept, material, report, startup
 from benchmarks.configurations import CONFIGURATIONS, Configuration
 from benchmarks.interpreters import Interpreters
 from benchmarks.measurement import HERE, Measurement, Timing, measure
+from benchmarks.seat import SideError
 from benchmarks.sides import GOAL, OURS, SIDES, find
 from benchmarks.turns import Finished, Turns
 
@@ -52,6 +53,25 @@ def test_a_side_that_fails_is_said_to_have_failed() -> None:
     measured = measure(wrong, [find("scikit-learn")], rounds=1, seconds=0.0, core_count=1)
     assert measured.timings == []
     assert measured.absent["scikit-learn"].startswith("failed: AttributeError")
+
+
+@pytest.mark.slow
+def test_a_start_is_measured_with_and_without_kept_programs() -> None:
+    sides = [OURS, startup.KEPT]
+    starts = startup.measure(sides, SMALL, rounds=2, core_count=2, interpreters=HERE)
+    assert [len(starts[name]) for name in sides] == [2, 2]
+    for each in (*starts[OURS], *starts[startup.KEPT]):
+        assert each.seconds > 0
+        assert each.processor > 0
+    shown = io.StringIO()
+    Console(file=shown, width=118).print(startup.table(starts))
+    assert startup.KEPT in shown.getvalue()
+
+
+def test_a_start_that_fails_is_an_error() -> None:
+    wrong = Configuration(**{**vars(SMALL), "optimizer": "none-such"})
+    with pytest.raises(SideError, match="one of adadelta"):
+        startup.measure([OURS], wrong, rounds=1, core_count=2, interpreters=HERE)
 
 
 def measurement(goal: float, others: float = 0.0) -> Measurement:
