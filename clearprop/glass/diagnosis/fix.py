@@ -175,7 +175,8 @@ def other_activation(paths: Iterable[str], name: str) -> str:
 
 def _development(facts: Facts) -> object:
     """Return the development set as an argument of `fit`; None where the data brings its own."""
-    if facts.preprocessor is not None or not facts.held_out:
+    held_out = bool(facts.held_out) or (facts.run is None and facts.dev is not None)
+    if facts.preprocessor is not None or not held_out:
         return None
     return Code("dev") if facts.dev_fraction is None else facts.dev_fraction
 

@@ -84,7 +84,6 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
         return None
     history, failure, rate = facts.history, run.non_finite, fix.rate_of(facts)
     steady = (facts.settings.get("batch_size") or STEADY_BATCH) >= STEADY_BATCH
-    steady = steady and not facts.is_fork  # the first losses of a fork are low and vary much
     steps = PEAK_STEPS
     if history is not None and not steady:
         steps = max(PEAK_STEPS, int(history.step[0]) // 10)
@@ -95,6 +94,8 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
     rough = shapes.roughness(objective) if len(objective) >= 4 else 0.0
     shape = shapes.objective_shape(objective)
     signs = {"climb": climbed / PEAK if climbed == climbed else 0.0, "roughness": rough / ROUGH}
+    if facts.is_fork:  # it may begin where the losses are lowest, so that only a rise tells
+        signs = dict.fromkeys(signs, 0.0)
     if shape == "rose" and objective[0] > 0:
         rise = float(objective[-1] / objective[0])
         signs["rise"] = rise / (FORKS_ROSE if facts.is_fork else ROSE)

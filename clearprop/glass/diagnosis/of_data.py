@@ -294,7 +294,7 @@ def _standardized(facts: Facts, train: Split, what: str) -> str:
     place, pair = (0, "({x}, targets)") if what == "inputs" else (1, "(inputs, {x})")
     lines = [
         f"center, scale = {what}.mean({axis}), {what}.std({axis})",
-        "scale = np.where(scale > 0, scale, 1)",
+        "scale = np.where(scale > 1e-5 * np.abs(center), scale, 1)  # of a constant: 1",
         f"data = {pair.format(x=f'({what} - center) / scale')}",
     ]
     if fix.has_development_arrays(facts):

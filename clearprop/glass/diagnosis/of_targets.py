@@ -29,7 +29,7 @@ BY_CHANCE = 3.0
 sets it is 10 and more."""
 
 RANKED = 4.0
-"""The same for the ranking of the surest of many classes: three is often exceeded by one of them."""
+"""The same for the ranking of the surest of many classes, of which one often exceeds three."""
 
 NO_BETTER = 0.1
 """A tenth of the way from the best constant prediction to no error, on development examples."""

@@ -12,8 +12,8 @@ import pytest
 import clearprop as cp
 from clearprop import optim
 from clearprop.glass.diagnosis.applied import applied
-from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.glass.diagnosis.fix import fit_line, rate_of
+from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.training import Run, fit
 from tests.glass.diagnosis.conftest import network
 
