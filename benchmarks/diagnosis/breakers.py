@@ -20,10 +20,10 @@ from clearprop.nn import initializers
 Breaker = Callable[[Setting, int, np.random.Generator], Setting]
 
 
-def _with(change: Change) -> Breaker:
+def _with(change: Change, balanced: bool = False) -> Breaker:
     def breaker(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
         name = ("digits", "breast-cancer", "wine", "digits")[n % 4]
-        return dataclasses.replace(setting, data=name, change=change, epochs=15)
+        return dataclasses.replace(setting, data=name, change=change, epochs=15, balanced=balanced)
 
     return breaker
 
@@ -50,7 +50,7 @@ def _unscaled_targets(setting: Setting, n: int, draw: np.random.Generator) -> Se
     def change(train: Pair, dev: Pair, _: np.random.Generator) -> tuple[Pair, Pair]:
         return (train[0], train[1] * factor + center), (dev[0], dev[1] * factor + center)
 
-    optimizer, rate = (("adam", 0.003), ("sgd", 1e-4))[n // 2 % 2]
+    optimizer, rate = (("adam", 0.003), ("sgd", 1e-4))[n // 2 % 2 if n < 6 else 0]
     return dataclasses.replace(
         setting, data="diabetes", change=change, optimizer=optimizer, rate=rate
     )
@@ -108,8 +108,9 @@ def _too_low(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
 def _dead(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
     bias = initializers.constant(-float(draw.choice([10.0, 20.0, 50.0])))
     hidden = ((32,), (32, 32), (24, 24, 24), (64,))[n % 4]
-    network = {"form": "picture", "network": "conv", "hidden": ()} if n % 8 > 5 else {}
-    return dataclasses.replace(setting, bias=bias, **{"hidden": hidden, **network})
+    if n % 8 > 5:
+        return dataclasses.replace(setting, bias=bias, form="picture", network="conv", hidden=())
+    return dataclasses.replace(setting, bias=bias, hidden=hidden)
 
 
 def _saturated(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
@@ -159,7 +160,7 @@ def _overflows(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
 
 
 def _stuck(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    name = ("digits", "wine")[n % 2]
+    name = ("digits", "even")[n % 2]
     return dataclasses.replace(setting, data=name, cut=True, hidden=((32,), (24, 24))[n // 2 % 2],
                                activation=("relu", "tanh")[n // 4])  # fmt: skip
 
@@ -236,7 +237,7 @@ BREAKERS: dict[str, Breaker] = {
     "bfloat16_underflow": _coarse,
     "labels_shuffled": _with(_shuffled),
     "leaking_duplicates": _with(_leaked),
-    "class_imbalance": _with(_rare),
+    "class_imbalance": _with(_rare, balanced=True),
     "overfitting": _overfits,
     "underfitting": _underfits,
     "development_noise": _few_development_examples,

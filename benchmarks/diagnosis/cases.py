@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,38 @@ EACH = 8
 MORE = {"last_layer": 16, "symmetric_weights": 12}
 
 BREAKERS = breakers.BREAKERS | misuses.MISUSES
+
+ALSO: dict[str, tuple[str, ...]] = {
+    "non_finite": ("rate_too_high",),
+    "saturated_units": ("initial_scale",),
+    "exploding_by_depth": ("initial_scale",),
+    "vanishing_through_time": ("initial_scale",),
+    "exploding_through_time": ("initial_scale",),
+    "below_linear_model": ("underfitting",),
+    "underfitting": ("below_linear_model",),
+}
+"""Kinds that name the same cause. For example, the error signal explodes through time because the
+initial recurrent weights were made too large."""
+
+NOTED = ("development_noise", "too_few_epochs")
+"""Kinds that are good to know and no fault, so a note is what should be found."""
+
+REFUSALS = {
+    "last_layer": r"softmax|sigmoid|tanh|relu",
+    "invalid_targets": r"target|label",
+    "unsuitable_loss": r"class numbers|one-hot|numbers of classes",
+    "single_class": r"one class|all equal|same class",
+}
+"""What the error says with which `fit` refuses to begin, where it names the fault."""
+
+
+def names_fault(kind: str, refusal: str) -> bool:
+    """Return whether the error of a refused run names its fault.
+
+    >>> names_fault("last_layer", "layers.1: softmax stands before the loss")
+    True
+    """
+    return kind in REFUSALS and re.search(REFUSALS[kind], refusal) is not None
 
 
 @dataclass(frozen=True)

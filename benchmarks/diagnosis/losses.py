@@ -10,7 +10,7 @@ from clearprop.nn.fields import Array
 
 
 def absolute_error(outputs: Array, targets: Array) -> Array:
-    """sum |y - t|: one number an example."""
+    """|y - t|, summed: one number an example."""
     return ops.sum(abs(outputs - targets), axis=1)
 
 

@@ -76,8 +76,8 @@ def network(setting: Setting, shape: tuple[int, ...], outputs: int) -> nn.Module
 
 
 def _body(setting: Setting, shape: tuple[int, ...], outputs: int) -> list[Any]:
-    named = isinstance(setting.initializer, str)
-    first = INITIALIZERS[setting.initializer] if named else setting.initializer  # type: ignore[index]
+    given = setting.initializer
+    first = INITIALIZERS[given] if isinstance(given, str) else given
     layers: list[Any] = [setting.before] if setting.before is not None else []
     inputs = shape[-1]
     if setting.network == "conv":
@@ -87,9 +87,8 @@ def _body(setting: Setting, shape: tuple[int, ...], outputs: int) -> list[Any]:
     elif setting.network != "mlp":
         made = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}[setting.network]
         rectified = setting.network == "RNN" and setting.activation == "relu"
-        given = {"nonlinearity": "relu"} if rectified else {}
-        units = setting.hidden[0]
-        return [made(inputs, units, **given), LastStep(), nn.Linear(units, outputs)]
+        units, options = setting.hidden[0], {"nonlinearity": "relu"} if rectified else {}
+        return [made(inputs, units, **options), LastStep(), nn.Linear(units, outputs)]
     for place, units in enumerate(setting.hidden):
         layers += [nn.Linear(inputs, units, weight_init=first, bias_init=setting.bias)]
         layers += [Cut()] if setting.cut and not place else []
