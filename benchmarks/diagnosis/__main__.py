@@ -1,17 +1,14 @@
-"""Precision and recall of `clearprop.diagnose`: ``python -m benchmarks.diagnosis --help``."""
+"""How often `clearprop.diagnose` is right, and how often its first mend repairs a run."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.diagnosis.cases import BREAKERS, Case, cases
-from benchmarks.diagnosis.table import show
-from clearprop import diagnose
+from benchmarks.diagnosis.rows import known, make
+from benchmarks.diagnosis.table import show, show_markdown
 
 RESULTS = Path(__file__).parents[1] / "results" / "diagnosis"
 
@@ -22,65 +19,37 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", default="1/1", help="make only the part I of N of the runs")
     parser.add_argument("--only", help="make only the runs of this kind, or only the healthy ones")
     parser.add_argument("--merge", action="store_true", help="make no runs, only print the table")
-    parser.add_argument(
-        "--again",
-        action="store_true",
-        help="repeat the diagnosis of runs that were already trained",
-    )
-    halves = "the runs to count; the thresholds were chosen on the even ones"
+    again = "repeat diagnosis and mend of the runs that were already trained"
+    parser.add_argument("--again", action="store_true", help=again)
+    halves = "the runs to count, or to make; the thresholds were chosen on the even ones"
     parser.add_argument("--half", choices=("odd", "even", "both"), default="odd", help=halves)
-    parser.add_argument(
-        "--seconds", type=float, help="stop after this time; call it again to continue"
-    )
+    until = "stop after this time; call it again to continue"
+    parser.add_argument("--seconds", type=float, default=float("inf"), help=until)
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    wrong = "print every run with a wrong or a missing finding, or that was not repaired"
+    parser.add_argument("--wrong", action="store_true", help=wrong)
     options = parser.parse_args(given)
     if not options.merge:
         place, parts = (int(text) for text in options.part.split("/"))
-        make(_chosen(options.only)[place - 1 :: parts], options.seconds, options.again)
-    show(known(), options.half)
+        chosen = [case for case in _chosen(options.only) if is_counted(case.number, options.half)]
+        left = make(
+            chosen[place - 1 :: parts], RESULTS, options.seconds, options.again, options.jobs
+        )
+        if left:
+            print(f"{left} runs are still to be made")
+    rows = [row for row in known(RESULTS) if is_counted(row["number"], options.half)]
+    (show_markdown if options.markdown else show)(rows, options.half, options.wrong)
     return 0
 
 
-def make(chosen: Sequence[Case], seconds: float | None = None, again: bool = False) -> None:
-    """Make the runs that are missing and write a file with the diagnosis of each."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    for case in chosen:
-        file = RESULTS / f"{case.name}.json"
-        if file.is_file() and not again:
-            continue
-        if seconds is not None and time.monotonic() - began > seconds:
-            print(f"stopped before {case.name}")
-            return
-        file.write_text(json.dumps(diagnosed(case), indent=1) + "\n", encoding="utf-8")
+def is_counted(number: int, half: str) -> bool:
+    """Return whether a run belongs to a half of the benchmark.
 
-
-def diagnosed(case: Case) -> dict[str, Any]:
-    """Make a run and return its diagnosis as plain data."""
-    began = time.perf_counter()
-    done, train, dev = case.setting.run(RESULTS / "runs" / case.name)
-    trained = time.perf_counter()
-    found = diagnose(done, train, dev=dev)
-    ended = time.perf_counter()
-    return {
-        "name": case.name,
-        "kind": case.kind,
-        "number": case.number,
-        "sensible": case.setting.is_sensible(done, dev),
-        "faults": [f.kind for f in found.faults],
-        "notes": [f.kind for f in found.notes],
-        "said": [f"{f.weight:.2f} {f.place}: {f.sentence}" for f in found],
-        "seconds": [round(trained - began, 2), round(ended - trained, 2)],
-    }
-
-
-def known() -> list[dict[str, Any]]:
-    """Return the diagnoses of all runs that were made so far."""
-    rows = []
-    for case in cases():
-        file = RESULTS / f"{case.name}.json"
-        if file.is_file():
-            rows.append(json.loads(file.read_text(encoding="utf-8")))
-    return rows
+    >>> is_counted(3, "odd"), is_counted(3, "even"), is_counted(3, "both")
+    (True, False, True)
+    """
+    return half == "both" or (number % 2 == 1) == (half == "odd")
 
 
 def _chosen(only: str | None) -> list[Case]:

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
-from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.diagnosis.setting import Pair, Setting
-from clearprop import optim
-from clearprop.nn import initializers
+from benchmarks.diagnosis import breakers, misuses
+from benchmarks.diagnosis.healthy import healthy
+from benchmarks.diagnosis.setting import Setting
 
-HEALTHY = 104
-EACH = 6
-"""Number of broken runs of each kind."""
+HEALTHY = 344
+EACH = 8
+"""Number of broken runs of a kind, except those of `MORE`."""
 
-Breaker = Callable[[Setting, int, np.random.Generator], Setting]
-Change = Callable[[Pair, Pair, np.random.Generator], tuple[Pair, Pair]]
+MORE = {"last_layer": 16, "symmetric_weights": 12}
+
+BREAKERS = breakers.BREAKERS | misuses.MISUSES
+
+ALSO: dict[str, tuple[str, ...]] = {
+    "non_finite": ("rate_too_high",),
+    "saturated_units": ("initial_scale",),
+    "exploding_by_depth": ("initial_scale",),
+    "vanishing_through_time": ("initial_scale",),
+    "exploding_through_time": ("initial_scale",),
+    "below_linear_model": ("underfitting",),
+    "underfitting": ("below_linear_model",),
+}
+"""Kinds that name the same cause. For example, the error signal explodes through time because the
+initial recurrent weights were made too large."""
+
+NOTED = ("development_noise", "too_few_epochs")
+"""Kinds that are good to know and no fault, so a note is what should be found."""
+
+REFUSALS = {
+    "last_layer": r"softmax|sigmoid|tanh|relu",
+    "invalid_targets": r"target|label",
+    "unsuitable_loss": r"class numbers|one-hot|numbers of classes",
+    "single_class": r"one class|all equal|same class",
+}
+"""What the error says with which `fit` refuses to begin, where it names the fault."""
+
+
+def names_fault(kind: str, refusal: str) -> bool:
+    """Return whether the error of a refused run names its fault.
+
+    >>> names_fault("last_layer", "layers.1: softmax stands before the loss")
+    True
+    """
+    return kind in REFUSALS and re.search(REFUSALS[kind], refusal) is not None
 
 
 @dataclass(frozen=True)
@@ -42,264 +72,13 @@ class Case:
 def cases() -> list[Case]:
     """Return all runs, the same ones in every call."""
     every = [Case(f"healthy-{n}", "", n, healthy(n)) for n in range(HEALTHY)]
-    for kind, breaker in BREAKERS.items():
-        for n in range(EACH):
-            generator = np.random.default_rng([n, sum(map(ord, kind))])
-            broken = breaker(Setting(seed=n), n, generator)
-            every.append(Case(f"{kind}-{n}", kind, n, broken))
+    for kind in BREAKERS:
+        every += [broken(kind, n) for n in range(MORE.get(kind, EACH))]
     return every
 
 
-def healthy(number: int) -> Setting:
-    """Return a healthy run, whose settings are drawn at random with its number as the seed."""
-    draw = np.random.default_rng(number)
-    name = str(draw.choice(["digits", "digits", "digits", "iris", "wine", "breast-cancer",
-                            "diabetes"]))  # fmt: skip
-    depth = int(draw.integers(1, 5 if name == "digits" else 3))
-    hidden = tuple(int(w) for w in draw.choice([16, 24, 32, 64], depth))
-    smooth = ["tanh", "sigmoid"] if depth < 3 else ["tanh"]
-    activation = str(draw.choice(["relu", "relu", "leaky_relu", "elu", "gelu", *smooth]))
-    rates = {"adam": 0.003, "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "rmsprop": 0.002,
-             "adamw": 0.003, "adagrad": 0.05}  # fmt: skip
-    optimizer = str(draw.choice(list(rates)))
-    rate = rates[optimizer] * float(draw.choice([0.7, 1.0, 1.5]))
-    epochs = {"digits": 15, "iris": 80, "wine": 40, "breast-cancer": 25, "diabetes": 20}[name]
-    common = Setting(
-        data=name, hidden=hidden, activation=activation, optimizer=optimizer, rate=rate,
-        initializer=str(draw.choice(["glorot_uniform", "glorot_normal", "he_normal",
-                                     "lecun_normal", "orthogonal"])),
-        epochs=epochs, batch=int(draw.choice([16, 32])), seed=number,
-    )  # fmt: skip
-    other = draw.random()
-    if name == "digits" and other < 0.2:
-        return dataclasses.replace(common, form="picture", network="conv", hidden=(),
-                                   activation="relu")  # fmt: skip
-    if name == "digits" and other < 0.45:
-        network = str(draw.choice(["RNN", "LSTM", "GRU"]))
-        return dataclasses.replace(
-            common, form="rows", network=network, hidden=(int(draw.choice([24, 32])),),
-            activation="tanh", optimizer="adam", rate=0.005,
-        )  # fmt: skip
-    if name == "digits" and other < 0.55:
-        return dataclasses.replace(common, dropout=0.2)
-    return common
-
-
-def _with(change: Change) -> Breaker:
-    def breaker(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-        name = ("digits", "breast-cancer", "wine", "digits")[n % 4]
-        return dataclasses.replace(setting, data=name, change=change, epochs=15)
-
-    return breaker
-
-
-def _unscaled(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    factor = float(draw.choice([100.0, 300.0, 1000.0]))
-
-    def all_of_it(train: Pair, dev: Pair, _: np.random.Generator) -> tuple[Pair, Pair]:
-        return (train[0] * factor, train[1]), (dev[0] * factor, dev[1])
-
-    def one_column(train: Pair, dev: Pair, _: np.random.Generator) -> tuple[Pair, Pair]:
-        scale = np.ones(train[0].shape[1], np.float32)
-        scale[int(draw.integers(len(scale)))] = 10 * factor
-        return (train[0] * scale, train[1]), (dev[0] * scale, dev[1])
-
-    name = ("digits", "breast-cancer", "wine", "iris")[n % 4]
-    change = all_of_it if n % 2 == (n // 4) % 2 else one_column
-    return dataclasses.replace(setting, data=name, change=change, optimizer="sgd", rate=0.02)
-
-
-def _unscaled_targets(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    factor, center = float(draw.choice([80.0, 1000.0])), float(draw.choice([0.0, 150.0, 3000.0]))
-
-    def change(train: Pair, dev: Pair, _: np.random.Generator) -> tuple[Pair, Pair]:
-        return (train[0], train[1] * factor + center), (dev[0], dev[1] * factor + center)
-
-    optimizer, rate = (("adam", 0.003), ("sgd", 1e-4))[n // 2 % 2]
-    return dataclasses.replace(
-        setting, data="diabetes", change=change, optimizer=optimizer, rate=rate
-    )
-
-
-def _symmetric(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    value = float(draw.choice([0.0, 0.01, 0.1, 0.5]))
-    same = initializers.zeros if value == 0 else initializers.constant(value)
-    hidden = (32,) if n % 4 < 2 else (24, 24)
-    activation = ("relu", "tanh", "sigmoid", "gelu")[n // 2 % 4]
-    name = ("digits", "wine")[n % 2]
-    return dataclasses.replace(setting, data=name, initializer=same, same=True, hidden=hidden,
-                               activation=activation)  # fmt: skip
-
-
-def _scale(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    first = (initializers.normal(1e-4), initializers.normal(3.0), initializers.uniform(1e-3),
-             initializers.uniform(4.0))[n % 4]  # fmt: skip
-    activation = ("relu", "tanh")[n // 4]
-    return dataclasses.replace(
-        setting, initializer=first, hidden=(32, 32, 32), activation=activation,
-        optimizer="sgd", rate=0.05 if n % 2 == 0 else 1e-3,
-    )  # fmt: skip
-
-
-def _diverges(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    rate = float(draw.choice([3.0, 30.0, 300.0]))
-    return dataclasses.replace(setting, data="diabetes", optimizer=("sgd", "momentum")[n % 2],
-                               rate=rate, hidden=(16,) if n % 4 < 2 else (16, 16))  # fmt: skip
-
-
-def _too_high(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    optimizer, rates = (("adam", (0.3, 1.0, 3.0)), ("sgd", (3.0, 10.0)), ("rmsprop", (0.3, 1.0)),
-                        ("momentum", (1.0, 3.0)))[n % 4]  # fmt: skip
-    activation = ("relu", "tanh")[n // 4]
-    return dataclasses.replace(setting, optimizer=optimizer, rate=float(draw.choice(rates)),
-                               activation=activation, hidden=(32, 32))  # fmt: skip
-
-
-def _too_low(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    optimizer, rates = (("adam", (1e-7, 1e-6, 3e-6)), ("sgd", (1e-6, 1e-5, 1e-4)),
-                        ("rmsprop", (1e-7, 1e-6)), ("momentum", (1e-6, 1e-5)))[n % 4]  # fmt: skip
-    name = ("digits", "wine", "breast-cancer", "iris")[(n + n // 4) % 4]
-    return dataclasses.replace(
-        setting, data=name, optimizer=optimizer, rate=float(draw.choice(rates))
-    )
-
-
-def _dead(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    bias = initializers.constant(-float(draw.choice([10.0, 20.0, 50.0])))
-    hidden = ((32,), (32, 32), (24, 24, 24), (64,))[n % 4]
-    network = {"form": "picture", "network": "conv", "hidden": ()} if n % 8 > 5 else {}
-    return dataclasses.replace(setting, bias=bias, **{"hidden": hidden, **network})
-
-
-def _saturated(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    bias = initializers.constant(float(draw.choice([-8.0, 8.0, 12.0])))
-    spread = initializers.uniform(40.0)
-    return dataclasses.replace(setting, activation=("tanh", "sigmoid")[n % 2],
-                               bias=bias if n < 4 else spread, optimizer="sgd", rate=0.05,
-                               hidden=((32,), (32, 32))[n // 2 % 2])  # fmt: skip
-
-
-def _vanishing(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    depth = int(draw.choice([7, 9, 12]))
-    optimizer, rate = (("sgd", 0.1), ("adam", 0.001), ("momentum", 0.02))[n % 3]
-    return dataclasses.replace(setting, activation="sigmoid", hidden=(24,) * depth,
-                               optimizer=optimizer, rate=rate)  # fmt: skip
-
-
-def _exploding(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    gain = float(draw.choice([3.0, 3.5]))
-
-    def large(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
-        return gain * initializers.he_normal(key, shape, dtype)
-
-    depth = int(draw.choice([9, 11]))
-    return dataclasses.replace(
-        setting, initializer=large, activation=("relu", "leaky_relu")[n % 2],
-        hidden=(24,) * depth, optimizer="adam", rate=1e-5,
-    )  # fmt: skip
-
-
-def _forgets(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    small = initializers.normal(float(draw.choice([0.003, 0.01])))
-    return dataclasses.replace(
-        setting, form="rows", network="RNN", activation=("tanh", "relu")[n % 2],
-        recurrent=small, hidden=(24,), rate=float(draw.choice([3e-5, 1e-4])),
-    )  # fmt: skip
-
-
-def _overflows(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    gain = float(draw.choice([3.5, 5.0]))
-
-    def large(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
-        return gain * initializers.orthogonal(key, shape, dtype)
-
-    return dataclasses.replace(setting, form="rows", network="RNN", activation="relu",
-                               recurrent=large, hidden=(24,), rate=1e-5)  # fmt: skip
-
-
-def _stuck(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    name = ("digits", "wine")[n % 2]
-    return dataclasses.replace(setting, data=name, cut=True, hidden=((32,), (24, 24))[n // 2 % 2],
-                               activation=("relu", "tanh")[n // 4])  # fmt: skip
-
-
-def _coarse(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    optimizer, rate = (("adam", 1e-5), ("sgd", 1e-3), ("adam", 3e-5), ("momentum", 1e-5))[n % 4]
-    return dataclasses.replace(setting, dtype=jnp.bfloat16, optimizer=optimizer, rate=rate,
-                               hidden=((32,), (32, 32))[n // 4])  # fmt: skip
-
-
-def _shuffled(train: Pair, dev: Pair, draw: np.random.Generator) -> tuple[Pair, Pair]:
-    return (train[0], draw.permutation(train[1])), (dev[0], draw.permutation(dev[1]))
-
-
-def _leaked(train: Pair, dev: Pair, draw: np.random.Generator) -> tuple[Pair, Pair]:
-    kept = draw.permutation(len(dev[1]))[: max(3, int(draw.uniform(0.1, 1) * len(dev[1])))]
-    return (
-        np.concatenate([train[0], dev[0][kept]]),
-        np.concatenate([train[1], dev[1][kept]]),
-    ), dev
-
-
-def _rare(train: Pair, dev: Pair, draw: np.random.Generator) -> tuple[Pair, Pair]:
-    label = int(draw.integers(int(train[1].max()) + 1))
-    most = int(np.bincount(train[1]).max())
-    rows = np.flatnonzero(train[1] == label)[: max(2, int(most / draw.uniform(15, 60)))]
-    kept = np.sort(np.concatenate([np.flatnonzero(train[1] != label), rows]))
-    return (train[0][kept], train[1][kept]), dev
-
-
-def _overfits(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    if n % 4 == 3:
-        return dataclasses.replace(setting, data="diabetes", hidden=(128, 128), epochs=150)
-    if n % 4 == 2:
-
-        def noisy(train: Pair, dev: Pair, g: np.random.Generator) -> tuple[Pair, Pair]:
-            wrong = np.where(g.random(len(train[1])) < 0.25, 1 - train[1], train[1])
-            return (train[0], wrong.astype(train[1].dtype)), dev
-
-        return dataclasses.replace(setting, data="breast-cancer", change=noisy,
-                                   hidden=(128, 128), epochs=60)  # fmt: skip
-    few = int(draw.choice([40, 60, 80]))
-    return dataclasses.replace(setting, examples=few, hidden=(128, 128), epochs=60, batch=16)
-
-
-def _underfits(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    if n % 4 == 1:
-        return dataclasses.replace(setting, hidden=(32, 32), dropout=0.9, epochs=20)
-    if n % 4 == 2:
-        strong = optim.adamw(0.003, weight_decay=float(draw.choice([10.0, 30.0])))
-        return dataclasses.replace(setting, optimizer=strong, rate=None, epochs=20)
-    width = (1, 2)[n // 4]
-    return dataclasses.replace(setting, hidden=(width,), activation=("tanh", "sigmoid")[n // 4],
-                               rate=0.02, epochs=30)  # fmt: skip
-
-
-def _few_development_examples(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    name = ("digits", "breast-cancer", "wine", "iris")[n % 4]
-    return dataclasses.replace(setting, data=name, held_out=int(draw.integers(6, 20)), epochs=20)
-
-
-BREAKERS: dict[str, Breaker] = {
-    "non_finite": _diverges,
-    "inputs_not_scaled": _unscaled,
-    "targets_not_scaled": _unscaled_targets,
-    "symmetric_weights": _symmetric,
-    "initial_scale": _scale,
-    "rate_too_high": _too_high,
-    "rate_too_low": _too_low,
-    "dead_units": _dead,
-    "saturated_units": _saturated,
-    "vanishing_by_depth": _vanishing,
-    "exploding_by_depth": _exploding,
-    "vanishing_through_time": _forgets,
-    "exploding_through_time": _overflows,
-    "never_moved": _stuck,
-    "bfloat16_underflow": _coarse,
-    "labels_shuffled": _with(_shuffled),
-    "leaking_duplicates": _with(_leaked),
-    "class_imbalance": _with(_rare),
-    "overfitting": _overfits,
-    "underfitting": _underfits,
-    "development_noise": _few_development_examples,
-}
+def broken(kind: str, number: int) -> Case:
+    """Return a run with one kind of fault."""
+    generator = np.random.default_rng([number, sum(map(ord, kind))])
+    setting = BREAKERS[kind](Setting(seed=number), number, generator)
+    return Case(f"{kind}-{number}", kind, number, setting)

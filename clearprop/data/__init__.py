@@ -6,6 +6,7 @@
 (120, 15, (4,))
 """
 
+from clearprop.data.baseline import baselines
 from clearprop.data.batching import Batch, batches, batches_per_epoch, epoch_order
 from clearprop.data.catalog import LoadOptions, columns_of, load, load_inputs
 from clearprop.data.catalog import available as list
@@ -37,6 +38,7 @@ __all__ = [
     "Splits",
     "TakenColumn",
     "Vocabulary",
+    "baselines",
     "batches",
     "batches_per_epoch",
     "columns_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from clearprop.glass.boundary_section import boundary_section
 from clearprop.glass.chart import mark
 from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
+from clearprop.glass.diagnosis.finding import Diagnosis
 from clearprop.glass.example_trace import example_trace
 from clearprop.glass.findings import picture
 from clearprop.glass.page import render_page, version
@@ -95,7 +96,7 @@ def write_report(
             )
         path = folder / NAME
     evaluated = subject.is_evaluated
-    found = diagnosis_of(subject, subject.data, subject.loss)
+    found = _shareable(diagnosis_of(subject, subject.data, subject.loss), subject.config)
     page = render_page(
         "report.html",
         title=title or _title(subject),
@@ -123,6 +124,18 @@ def write_report(
     )
     write_atomically(Path(path), page)
     return Path(path)
+
+
+def _shareable(found: Diagnosis, config: Mapping[str, Any]) -> Diagnosis:
+    """Return a diagnosis whose commands name no folders of this machine."""
+    recipe = config.get("notes", {}).get("recipe")
+    data = recipe.get("values", {}).get("data") if isinstance(recipe, Mapping) else None
+    name = str(data.get("name") or "") if isinstance(data, Mapping) else ""
+    shown = str(without_folders(name))
+    if shown == name:
+        return found
+    findings = tuple(replace(f, fix=f.fix.replace(name, shown)) for f in found)
+    return replace(found, findings=findings)
 
 
 def _title(subject: Subject) -> str:

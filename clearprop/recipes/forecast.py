@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop import models, nn
 from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.data.baseline import persistence
 from clearprop.data.series import SERIES, WINDOW
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, line
@@ -120,15 +121,6 @@ class ForecastRecipe(NetworkRecipe):
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return a drawing of the forecasts and the true values."""
         return [] if splits.test is None else [draw_forecast(model, splits)]
-
-
-def persistence(windows: NDArray[np.floating], horizon: int) -> NDArray[np.floating]:
-    """Return the forecast that repeats the last value: (N, T) windows to (N, P).
-
-    >>> persistence(np.array([[1.0, 2.0, 3.0]]), 2).tolist()
-    [[3.0, 3.0]]
-    """
-    return np.repeat(windows[:, -1:], horizon, axis=1)
 
 
 def seasonal(windows: NDArray[np.floating], horizon: int, season: int) -> NDArray[np.floating]:

@@ -9,7 +9,8 @@ import pytest
 
 from clearprop.errors import ConfigurationError
 from clearprop.recipes import prepare
-from clearprop.recipes.forecast import persistence, seasonal
+from clearprop.data.baseline import persistence
+from clearprop.recipes.forecast import seasonal
 
 pytest.importorskip("statsmodels", reason="statsmodels is not installed: pip install .[series]")
 

@@ -14,18 +14,16 @@ from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of rules
     of_curves,
     of_data,
+    of_layers,
+    of_optimizer,
+    of_outputs,
     of_signals,
+    of_targets,
     of_weights,
 )
-from clearprop.glass.diagnosis.facts import (
-    Facts,
-    Given,
-    Trained,
-    TrainedInFolder,
-    facts_of_model,
-    facts_of_run,
-)
+from clearprop.glass.diagnosis.facts import Facts, Given, Trained, TrainedInFolder
 from clearprop.glass.diagnosis.finding import Diagnosis, Finding
+from clearprop.glass.diagnosis.gathering import facts_of_model, facts_of_run
 from clearprop.glass.diagnosis.kinds import KINDS, SYMPTOMS
 from clearprop.glass.diagnosis.rules import RULES
 from clearprop.nn.recording import LossLike
@@ -42,6 +40,7 @@ def diagnose(
     loss: LossLike | None = None,
     *,
     dev: Development = None,
+    trials: bool = False,
 ) -> Diagnosis:
     """Return what keeps a run or a model from learning: findings, the strongest evidence first.
 
@@ -58,6 +57,8 @@ def diagnose(
         loss: needed for a run whose loss was a function of your own; for a model, the default is
             cross-entropy where targets are labels, squared error where they are numbers.
         dev: as for `fit`, for data given as arrays.
+        trials: also train for 50 steps with other optimizers and batch sizes, from the same first
+            values, to see whether they suit the task better. This takes some seconds.
 
     Raises:
         ConfigurationError: this is neither a run nor a model, or the data has no known form.
@@ -77,12 +78,12 @@ def diagnose(
     >>> found.findings[0].evidence
     {'fraction': 1.0, 'units': 8}
     """
+    asked = True if trials else None
     if isinstance(run_or_model, nn.Module):
         return diagnosis(facts_of_model(run_or_model, data, dev, loss))
-    if isinstance(run_or_model, Path | str):
-        return diagnosis(facts_of_run(TrainedInFolder.of(run_or_model), data, dev, loss))
-    if isinstance(run_or_model, Run):
-        return diagnosis(facts_of_run(run_or_model, data, dev, loss))
+    if isinstance(run_or_model, Run | Path | str):
+        run = run_or_model if isinstance(run_or_model, Run) else TrainedInFolder.of(run_or_model)
+        return diagnosis(replace(facts_of_run(run, data, dev, loss), trials=asked))
     raise ConfigurationError(
         "this cannot be diagnosed",
         given=kind_of(run_or_model),

@@ -5,10 +5,9 @@ Shape letters: N examples, D numbers of an example, K classes, T steps of a sequ
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,17 @@ from numpy.typing import NDArray
 from clearprop import nn, training, tree
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
-from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.finding import Grade
-from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, neighbours
+from clearprop.glass.diagnosis.outputs import Outputs, outputs_of
+from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, linear, neighbours
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, percent
-from clearprop.nn.recording import LossLike
 from clearprop.training.initial_values import Change, changes
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.run_folder import MODEL
-from clearprop.training.training_data import Development, Split, TrainingData, gather
+from clearprop.training.seam import Mismatch, find_mismatches
+from clearprop.training.training_data import Split
 
 Numbers = NDArray[Any]
 Given = Splits | Dataset | tuple[object, object] | None
@@ -97,6 +96,9 @@ class Facts:
         dev: the development examples; None where there are none.
         class_names: the names of the labels.
         feature_names: the names of the entries of an input.
+        dev_fraction: the fraction of the examples that the run held out itself; None where it was
+            given its development set, or where that is not known.
+        trials: whether short trainings with other settings were asked for; None where not.
     """
 
     run: Trained | None
@@ -107,6 +109,8 @@ class Facts:
     dev: Split | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
+    dev_fraction: float | None = None
+    trials: bool | None = None
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -153,8 +157,23 @@ class Facts:
 
     @property
     def classifies(self) -> bool:
-        """Whether the task is classification; otherwise it is regression."""
-        return self.loss is None or self.loss.task == "classification"
+        """Whether the task is classification; otherwise it is regression, or it is not known."""
+        return self.run is None if self.loss is None else self.loss.task == "classification"
+
+    @property
+    def own_loss(self) -> bool:
+        """Whether the loss is a function of your own, whose error is the loss itself."""
+        return self.loss_name not in nn.LOSSES
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether the run began with the weights of another run."""
+        return bool(self.config.get("parent"))
+
+    @property
+    def beginning(self) -> dict[str, Change] | None:
+        """The changes since the first values; None for a fork, which began with trained weights."""
+        return None if self.is_fork else self.changes
 
     @property
     def grade(self) -> Grade:
@@ -195,6 +214,21 @@ class Facts:
         seen = examine(self.model, *self.batch(self.part, PASS * PASSES), self.loss)
         return seen if np.isfinite(seen.objective) else None
 
+    @property
+    def without_gradient(self) -> bool:
+        """Whether the gradient of every parameter is exactly zero."""
+        gradients = self.signals.gradients if self.signals is not None else {}
+        return bool(gradients) and not any(g.any() for g in gradients.values())
+
+    @functools.cached_property
+    def mismatches(self) -> list[Mismatch] | None:
+        """What does not fit between outputs, loss and targets; None where there are no examples."""
+        if self.part is None or self.model is None or self.loss is None:
+            return None
+        x, y = self.batch(self.part, MOST_EXAMPLES)
+        named = self.class_names is not None
+        return find_mismatches(self.model, self.loss, x, y, named_classes=named)
+
     @functools.cached_property
     def by_step(self) -> list[tuple[str, Numbers]] | None:
         """The size of the error signal at each step of a recurrent layer's input, (T,), by layer.
@@ -210,7 +244,7 @@ class Facts:
         count = min(len(part), most)
         count -= count % PASS if count > PASS else 0
         return ModelInputs(self.preprocessor).examples(
-            part.inputs, part.targets, _spaced(part, count)
+            part.inputs, part.targets, spaced(part, count)
         )
 
     def flat(self, part: Split) -> Numbers | None:
@@ -220,7 +254,7 @@ class Facts:
         """
         if by_name(part.inputs):
             return None
-        kept = rows_of(part.inputs, _spaced(part))
+        kept = rows_of(part.inputs, spaced(part))
         if self.preprocessor is not None:
             if self.preprocessor.kind == "tokens":
                 return None
@@ -232,17 +266,52 @@ class Facts:
     def targets(self, part: Split) -> Numbers | None:
         """Return the targets of a part: labels (N,), or numbers (N, outputs).
 
-        None where the targets are sequences or have another form.
+        Several labels at once are numbers, 0 or 1 each. None where the targets are sequences or
+        have another form, and for a loss of your own, whose error says nothing about them.
         """
         targets = np.asarray(part.targets)
+        if self.own_loss:
+            return None
         if not self.classifies:
             return targets.reshape(len(targets), -1) if targets.dtype.kind == "f" else None
         if targets.ndim > 2:
             return None
         if targets.ndim == 2 and targets.shape[1] > 1:
+            if self.several_labels(part):
+                return targets.astype(np.float64)
             return targets.argmax(axis=1) if targets.dtype.kind == "f" else None
         labels = np.rint(targets.reshape(-1)).astype(np.int64)
         return labels if labels.size and labels.min() >= 0 else None
+
+    def several_labels(self, part: Split) -> bool:
+        """Whether an example may have several labels at once: each output is a class or not."""
+        targets = np.asarray(part.targets)
+        return (
+            self.loss is not None and self.loss.threshold is not None
+            and targets.ndim == 2 and targets.shape[1] > 1
+        )  # fmt: skip
+
+    def labels(self, part: Split) -> Numbers | None:
+        """Return the class of each example of a part, (N,); None where there is not just one."""
+        y = self.targets(part) if self.classifies else None
+        return y if y is not None and y.ndim == 1 else None
+
+    @functools.cached_property
+    def outputs(self) -> Outputs | None:
+        """What the model returns for training examples; None where it cannot be computed."""
+        return self._outputs(self.part)
+
+    @functools.cached_property
+    def dev_outputs(self) -> Outputs | None:
+        """What the model returns for development examples; None where it cannot be computed."""
+        return self._outputs(self.dev)
+
+    def _outputs(self, part: Split | None) -> Outputs | None:
+        if part is None or self.signals is None or self.model is None or self.loss is None:
+            return None
+        batch = self.batch(part, MOST_EXAMPLES)
+        units = ModelInputs(self.preprocessor).restored
+        return outputs_of(self.model, batch, self.loss, units, min(PASS, self.signals.examples))
 
     @functools.cached_property
     def reference(self) -> Reference | None:
@@ -250,12 +319,25 @@ class Facts:
 
         None where examples cannot be compared.
         """
+        return self._reference(neighbours)
+
+    @functools.cached_property
+    def linear(self) -> Reference | None:
+        """How well a linear model predicts training examples that it has not seen.
+
+        None where examples cannot be compared.
+        """
+        return self._reference(linear)
+
+    def _reference(
+        self, made: Callable[[Numbers, Numbers, bool], Reference | None]
+    ) -> Reference | None:
         if self.train is None or self.loss_name == PERCEPTRON:
             return None
         x, y = self.flat(self.train), self.targets(self.train)
         if x is None or y is None:
             return None
-        return neighbours(x, y[_spaced(self.train)], self.classifies)
+        return made(x, y[spaced(self.train)], self.classifies)
 
     @functools.cached_property
     def baseline(self) -> float | None:
@@ -263,104 +345,57 @@ class Facts:
         y = self.targets(self.train) if self.train is not None else None
         if y is None:
             return None
-        if self.classifies:
+        if y.ndim == 1:
             return float(1 - np.bincount(y).max() / len(y))
+        if self.classifies:
+            often = y.mean(axis=0)
+            return float(np.minimum(often, 1 - often).mean())
         return float(np.sqrt(np.mean(np.square(y - y.mean(axis=0)))))
+
+    @functools.cached_property
+    def training_error(self) -> float | None:
+        """The error of training examples at the end, in inference; None where it is not known.
+
+        The errors of the curve were measured on the way: with dropout, and with the statistics of
+        each batch. They stand in where the examples are not known.
+        """
+        if self.train is not None and self.outputs is not None and self.run is not None:
+            return self.outputs.error
+        if self.history is None or not np.isfinite(self.history.training_error[-1]):
+            return None
+        return float(self.history.training_error[-1])
 
     @functools.cached_property
     def skill(self) -> float | None:
         """The training error on a scale: 0 for the best constant prediction, 1 for no error."""
         history = self.history
-        if history is None or not np.isfinite(history.training_error[-1]):
+        if history is None or self.training_error is None:
             return None
         if self.baseline:
-            return 1 - float(history.training_error[-1]) / self.baseline
+            return 1 - self.training_error / self.baseline
         first, last = float(history.objective[0]), float(np.nanmin(history.objective))
         return 1 - last / first if first > 0 else None
 
     @property
     def learned(self) -> bool:
         """Whether the network has learned most of what the data allows."""
-        if self.skill is None:
-            return False
+        return self.skill is not None and self._is_most(self.skill)
+
+    @property
+    def learned_steadily(self) -> bool:
+        """Whether it has learned, and its error was as low over the whole of the last epoch."""
+        if not self.learned or self.history is None or not self.baseline:
+            return self.learned
+        return self._is_most(1 - float(self.history.training_error[-1]) / self.baseline)
+
+    def _is_most(self, skill: float) -> bool:
         possible = 1.0
         if self.reference is not None and self.baseline:
             possible = 1 - self.reference.error / self.baseline
-        return self.skill > 0.7 * max(possible, 0.3)
+        return skill > 0.7 * max(possible, 0.3)
 
 
-def facts_of_run(
-    run: Trained, data: Given = None, dev: Development = None, loss: LossLike | None = None
-) -> Facts:
-    """Return the facts about a run.
-
-    Raises:
-        ConfigurationError: the data has no known form.
-        DataError: there are no examples, or inputs and targets do not fit.
-    """
-    name = run.config.get("loss", "")
-    if loss is None and name in nn.LOSSES:
-        loss = name
-    chosen = nn.find_loss(loss) if loss is not None else None
-    return _with_data(Facts(run, run.model, chosen, run.preprocessor), data, dev)
-
-
-def facts_of_model(
-    model: nn.Module, data: Given = None, dev: Development = None, loss: LossLike | None = None
-) -> Facts:
-    """Return the facts about a model; one without values gets the initial values of seed 0.
-
-    Raises:
-        ConfigurationError: the data has no known form.
-        DataError: there are no examples, or inputs and targets do not fit.
-    """
-    chosen = nn.find_loss(loss) if loss is not None else _likely_loss(data)
-    model = model if nn.is_initialized(model) else model.init(0)
-    return _with_data(Facts(None, model, chosen), data, dev)
-
-
-def _likely_loss(data: Given) -> nn.Loss | None:
-    if data is None:
-        return None
-    part = data.train if isinstance(data, Splits) else data
-    targets = np.asarray(part.targets if isinstance(part, Dataset) else part[1])
-    return nn.find_loss("cross_entropy" if targets.dtype.kind in "iub" else "squared_error")
-
-
-def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
-    if data is None:
-        return facts
-    if not isinstance(data, Splits | Dataset | tuple | list):
-        raise ConfigurationError(
-            "this is no data to diagnose with",
-            given=kind_of(data),
-            expected="the Splits or the Dataset of the run, or (inputs, targets)",
-        )
-    seed = facts.settings.get("seed", 0)
-    ours, preprocessor = None, facts.preprocessor
-    if isinstance(data, Dataset) and (data.preprocessor or preprocessor):
-        if data.preprocessor is None:
-            # The data set as the run has split it, unless the run was trained on another one.
-            with contextlib.suppress(ClearpropError):
-                ours = gather(data, dev, seed)
-        if ours is None or replace(facts, part=ours.train).train is None:
-            ready = data if preprocessor is None else data.preprocessed(preprocessor)
-            part = Split(ready.name, ready.inputs, ready.targets, ready)
-            ours = TrainingData(part, None, ready.preprocessor, ready.class_names)
-    else:
-        ours = gather(data, dev, seed)
-    given = data.train if isinstance(data, Splits) else data
-    return replace(
-        facts,
-        preprocessor=preprocessor or ours.preprocessor,
-        part=ours.train,
-        dev=ours.dev,
-        class_names=ours.class_names,
-        feature_names=given.feature_names if isinstance(given, Dataset) else None,
-    )
-
-
-def _spaced(part: Split, most: int = MOST_EXAMPLES) -> NDArray[np.intp]:
+def spaced(part: Split, most: int = MOST_EXAMPLES) -> NDArray[np.intp]:
     """Return evenly spaced rows of a part."""
     return np.linspace(0, len(part) - 1, min(len(part), most)).astype(np.intp)
 

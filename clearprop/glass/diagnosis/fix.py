@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from clearprop import optim
+from clearprop import nn, optim
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis.facts import Facts
-from clearprop.glass.wording import without_folders
+from clearprop.training.seam import Mismatch
 
 SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
+
+
+RATES = ("initial", "value", "values", "then", "final")
+"""Arguments of schedules that are learning rates."""
+
+STEPS = ("steps", "every", "boundaries")
+"""Arguments of schedules that are numbers of steps."""
+
+
+ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad", "adadelta")
+
+FAR = 20.0
+"""A learning rate so many times above or below the default was chosen for other data."""
 
 
 class Code(str):
@@ -23,24 +38,25 @@ class Code(str):
 def fit_line(facts: Facts, **changed: object) -> str:
     """Return the call of `fit` of a run with some arguments changed; None leaves one out.
 
-    ``optimizer`` and other values that are code are given as `Code`.
+    ``optimizer`` and other values that are code are given as `Code`. A schedule of the learning
+    rate is kept: its rates change with ``learning_rate``, its steps with ``epochs``.
     """
-    config, settings = facts.config, facts.settings
-    optimizer, rate = _optimizer(config.get("optimizer") or {})
-    if "learning_rate" in changed and rate is None:
-        optimizer = Code('"adam"')
+    config, settings = dict(facts.config), facts.settings
     command = _command(config, changed)
+    optimizer, rate = _changed_optimizer(facts, changed)
     optimizer = changed.pop("optimizer", optimizer)
     given = {
         "learning_rate": rate,
         "epochs": settings.get("epochs", 10),
         "batch_size": settings.get("batch_size", 32),
+        "dev": _development(facts),
         **{name: settings[name] for name in SHOWN if settings.get(name)},
-        **changed,
     }
-    loss = facts.loss_name or "cross_entropy"
-    options = ", ".join(f"{key}={_text(x)}" for key, x in given.items() if x is not None)
-    line = f'run = cp.fit(model, data, "{loss}", {_text(optimizer)}, {options})'
+    loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
+    # The name of a function of your own is no name that `fit` knows.
+    loss = _text(loss) if loss in nn.LOSSES else Code("loss")
+    options = ", ".join(f"{k}={_text(x)}" for k, x in {**given, **changed}.items() if x is not None)
+    line = f"run = cp.fit(model, data, {loss}, {_text(optimizer)}, {options})"
     return f"{line}\n{command}" if command else line
 
 
@@ -67,6 +83,68 @@ def lower_rate(facts: Facts) -> float:
     return min(rate, float(default)) if isinstance(default, int | float) else rate
 
 
+def higher_rate(facts: Facts, factor: float) -> float:
+    """Return a learning rate that is so many times higher, at least ten times.
+
+    It is not below the optimizer's default, and at most ten times that, or than the run's own.
+    """
+    rate = rate_of(facts) or 0.001
+    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
+    usual = float(default) if isinstance(default, int | float) else rate
+    return rounded(max(min(rate * factor, 10 * usual), 10 * rate, usual))
+
+
+def usual_rate(facts: Facts) -> dict[str, object]:
+    """Return the optimizer's default rate as a changed argument, where a run's is far from it.
+
+    A rate that was chosen for data on another scale fits no longer once the data is scaled.
+    """
+    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
+    rate = rate_of(facts)
+    if not isinstance(default, int | float) or rate is None:
+        return {}
+    return {} if default / FAR < rate < default * FAR else {"learning_rate": default}
+
+
+def usual_call(facts: Facts) -> str:
+    """Return the call of `fit` of a run with Adam at its default rate and more epochs."""
+    epochs = max(30, int(facts.settings.get("epochs", 10)))
+    return fit_line(facts, optimizer=Code('"adam"'), learning_rate=0.001, epochs=epochs)
+
+
+def of_mismatch(facts: Facts, found: Mismatch) -> str:
+    """Return the fix of a mismatch in the names of a diagnosis, with a call of `fit`.
+
+    A fix that is no code, such as a change in a class of your own, becomes a comment.
+    """
+    lines, changed = [], dict[str, object]()
+    for part in found.fix.split("; "):
+        try:
+            compile(part, "fix", "exec")
+        except SyntaxError:
+            lines.append(f"# {part}")
+            continue
+        if (chosen := re.fullmatch(r"loss = '(\w+)'", part)) is not None:
+            changed["loss"] = chosen[1]
+        elif part.startswith("y = "):
+            lines += _of_targets(facts, part.removeprefix("y = "))
+        else:
+            lines.append(re.sub(r"\bnn\.", "cp.nn.", part))
+    return "\n".join([*lines, fit_line(facts, **changed)])
+
+
+def _of_targets(facts: Facts, change: str) -> list[str]:
+    """Return code that changes the targets of both parts, where they are arrays."""
+    ours, theirs = (re.sub(r"\by\b", name, change) for name in ("targets", "dev[1]"))
+    lines = [f"targets = {ours}", "data = (inputs, targets)"]
+    return [*lines, f"dev = (dev[0], {theirs})"] if has_development_arrays(facts) else lines
+
+
+def has_development_arrays(facts: Facts) -> bool:
+    """Whether a run was given its development set as arrays."""
+    return isinstance(_development(facts), Code)
+
+
 def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
     """Return code that gives weights of a model new initial values.
 
@@ -75,7 +153,7 @@ def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
         paths: of the parameters; by default all those with two axes or more.
     """
     chosen = list(paths)
-    which = f"path in {_text(chosen)}" if chosen else "w.ndim > 1"
+    which = f"path in {_text(chosen)}" if chosen else "len(w.shape) > 1"
     return (
         "import jax\n"
         f"make = cp.nn.initializers.{initializer}\n"
@@ -93,6 +171,126 @@ def other_activation(paths: Iterable[str], name: str) -> str:
         f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Activation("{name}"))'
         for path in dict.fromkeys(paths)
     )
+
+
+def _development(facts: Facts) -> object:
+    """Return the development set as an argument of `fit`; None where the data brings its own."""
+    held_out = bool(facts.held_out) or (facts.run is None and facts.dev is not None)
+    if facts.preprocessor is not None or not held_out:
+        return None
+    return Code("dev") if facts.dev_fraction is None else facts.dev_fraction
+
+
+def _changed_optimizer(facts: Facts, changed: dict[str, object]) -> tuple[object, Any]:
+    """Return optimizer and learning rate as arguments, with what changes in the rate taken out.
+
+    A learning rate that stands inside the optimizer, or in a schedule, changes there.
+    """
+    config = facts.config.get("optimizer") or {}
+    wanted, now = changed.get("learning_rate"), rate_of(facts)
+    factor = wanted / now if isinstance(wanted, int | float) and now else 1.0
+    before, after = facts.settings.get("epochs"), changed.get("epochs")
+    longer = after / before if isinstance(after, int) and before else 1.0
+    optimizer, rate = _optimizer(_stretched(config, factor, longer))
+    if rate is None and "learning_rate" in changed and wanted is not None and not (config and now):
+        return Code('"adam"'), changed.pop("learning_rate")
+    if wanted is not None and not isinstance(rate, int | float):
+        changed.pop("learning_rate")  # it has changed inside
+    return optimizer, rate
+
+
+def _stretched(config: Any, factor: float, longer: float, name: str = "") -> Any:
+    """Return the configuration of an optimizer or a schedule with other rates and more steps."""
+    if isinstance(config, Mapping):
+        inside = str(config.get("name"))
+        is_schedule = hasattr(optim.schedules, inside)
+        within = (*RATES, *STEPS) if is_schedule else ("learning_rate", "parts", "optimizer")
+        return {
+            k: _stretched(v, factor, longer, k) if k in within else v for k, v in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return [_stretched(part, factor, longer, name) for part in config]
+    if isinstance(config, bool) or not isinstance(config, int | float):
+        return config
+    if name in STEPS:
+        return max(1, round(config * longer))
+    return rounded(config * factor) if factor != 1 else config
+
+
+def without_last_activation(facts: Facts) -> str:
+    """Return code that removes the activation at the end of a model; "" where there is none."""
+    last = facts.signals.layers[-1] if facts.signals is not None else None
+    if last is None or not isinstance(last.module, nn.Activation) or last.kind == "identity":
+        return ""
+    return f"{other_activation([last.path], 'identity')}\n"
+
+
+def more_outputs(facts: Facts, outputs: int) -> str:
+    """Return code that gives a model another number of outputs, without an activation behind."""
+    last = facts.signals.weighted[-1] if facts.signals and facts.signals.weighted else None
+    if last is None or not isinstance(last.module, nn.Linear):
+        return f"# give the last layer of your model {outputs} units\n"
+    made = f"cp.nn.Linear({last.module.in_features}, {outputs})"
+    change = f'model = cp.nn.replace_layer(model, "{last.path}", {made})\n'
+    return without_last_activation(facts) + change
+
+
+def split_anew(facts: Facts) -> str:
+    """Return code that puts all examples together and holds out some of them at random."""
+    known = len(facts.part) if facts.part is not None else 0
+    held_out = len(facts.dev) if facts.dev is not None else facts.held_out
+    fraction = float(f"{held_out / max(1, known + held_out):.2g}") or 0.1
+    if facts.preprocessor is not None:
+        split = f"data = dataset.split(dev={fraction})  # the whole data set is shuffled first"
+        return f"{split}\n{fit_line(facts)}"
+    return (
+        "inputs, targets = (np.concatenate(both) for both in zip((inputs, targets), dev))\n"
+        "data = (inputs, targets)  # fit draws the development examples from all of them\n"
+        f"{fit_line(facts, dev=fraction)}"
+    )
+
+
+def penalties(config: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the penalties in the configuration of an optimizer, by kind: "l2", "l1", "separate".
+
+    A penalty is an argument of its own name. RMSprop has a decay too, which is that of its mean.
+
+    >>> list(penalties({"name": "rmsprop", "decay": 0.9}))
+    []
+    >>> list(penalties({"name": "adamw", "weight_decay": 0.1}))
+    [('separate', 0.1)]
+    """
+    name = str(config.get("name"))
+    if name == "add_l1_penalty" and config.get("strength"):
+        yield "l1", float(config["strength"])
+    if config.get("weight_decay"):
+        yield ("l2" if name == "add_decayed_weights" else "separate"), float(config["weight_decay"])
+    for part in [config.get("optimizer"), *config.get("parts", [])]:
+        if isinstance(part, Mapping):
+            yield from penalties(part)
+
+
+def is_adaptive(config: Mapping[str, Any]) -> bool:
+    """Whether an optimizer divides each step by the size of past gradients, given its config."""
+    parts = [config.get("optimizer"), *config.get("parts", [])]
+    inside = any(isinstance(part, Mapping) and is_adaptive(part) for part in parts)
+    return inside or config.get("name") in ADAPTIVE
+
+
+def without_penalty(facts: Facts) -> Code:
+    """Return the optimizer of a run without penalties on the weights, as code."""
+    return Code(_text(_plain(facts.config.get("optimizer") or {"name": "adam"})))
+
+
+def _plain(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = config.get("name")
+    if name == "decoupled_weight_decay":
+        return _plain(config["optimizer"])
+    if name != "chain":
+        return {**config, "weight_decay": 0.0} if "weight_decay" in config else config
+    kept = [_plain(part) for part in config["parts"]
+            if part.get("name") not in ("add_decayed_weights", "add_l1_penalty")]  # fmt: skip
+    return kept[0] if len(kept) == 1 else {**config, "parts": kept}
 
 
 def _optimizer(config: Mapping[str, Any]) -> tuple[object, Any]:
@@ -124,7 +322,7 @@ def _rates(config: object) -> list[float]:
         return [float(config)]
     if not isinstance(config, Mapping):
         return []
-    parts = [config.get("learning_rate"), *config.get("parts", [])]
+    parts = [config.get("learning_rate"), config.get("optimizer"), *config.get("parts", [])]
     return [rate for part in parts for rate in _rates(part)]
 
 
@@ -143,8 +341,10 @@ def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
         return ""
     if all(values[k] == v for k, v in known.items()):
         return ""  # nothing would change
-    name = values.get("data", {}).get("name") if isinstance(values.get("data"), Mapping) else None
-    data = f" --data {without_folders(name)}" if name else ""
+    part = values.get("data")
+    chosen: Mapping[str, Any] = part if isinstance(part, Mapping) else {}
+    options = (("--data", chosen.get("name")), ("--target", chosen.get("target")))
+    data = "".join(f" {key} {shlex.quote(str(text))}" for key, text in options if text)
     sets = "".join(f" --set {k}={_text(v).strip(chr(34))}" for k, v in known.items())
     return f"# clearprop train {recipe.get('name')}{data}{sets}"
 

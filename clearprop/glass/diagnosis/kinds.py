@@ -20,7 +20,14 @@ class Kind:
     explains: tuple[str, ...] = ()
 
 
-SYMPTOMS = ("underfitting", "rate_too_low")
+SYMPTOMS = (
+    "underfitting",
+    "rate_too_low",
+    "below_linear_model",
+    "class_never_predicted",
+    "unsuitable_optimizer",
+    "too_few_epochs",
+)
 """Kinds that are seen whenever a network does not learn, whatever the cause is."""
 
 INSIDE = (
@@ -41,6 +48,54 @@ KINDS: dict[str, Kind] = {
         "every weight. Usually the learning rate is too high: each step overshoots the minimum by "
         "more than the last one. Use a lower learning rate, and scale the inputs.",
         (*SYMPTOMS, *INSIDE, "overfitting"),
+    ),
+    "last_layer": Kind(
+        "The last layer does not fit the loss or the targets",
+        "The last operation and the loss belong together: cross-entropy applies softmax or sigmoid "
+        "itself, and takes any number; a loss of numbers needs outputs that can reach the targets. "
+        "A second softmax, or a range that the targets leave, keeps the loss high whatever the "
+        "weights are. End with the linear layer, or with the activation that the targets ask for.",
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "non_finite", "overfitting", "labels_shuffled"),
+    ),
+    "invalid_targets": Kind(
+        "Targets that the loss cannot mean",
+        "A loss reads its targets in one way: as the number of a class, as probabilities that sum "
+        "to 1, as 0 and 1, or as numbers. Targets of another form still give a number and a "
+        "gradient, but of another task. Bring the targets into the form that the loss takes, or "
+        "take the loss for this form.",
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting", "labels_shuffled", "class_imbalance"),
+    ),
+    "unsuitable_loss": Kind(
+        "The loss does not suit the task",
+        "A class is no quantity, and the distance between the numbers of two classes means "
+        "nothing. Squared and absolute error treat it as a quantity; their error signal is small "
+        "where a wrong class is predicted with certainty. For classes use cross-entropy, for "
+        "numbers squared error.",
+        (*SYMPTOMS, *INSIDE, "overfitting"),
+    ),
+    "single_class": Kind(
+        "All targets are equal",
+        "If all training examples have the same target, the network learns to ignore its inputs. "
+        "The training error soon is zero, and says nothing. Check how the targets were read, and "
+        "shuffle sorted examples before they are split.",
+        (*SYMPTOMS, *INSIDE, "overfitting", "labels_shuffled", "development_differs", "last_layer"),
+    ),
+    "constant_inputs": Kind(
+        "Inputs are constant",
+        "What is the same in every example cannot tell examples apart, and behind it units are "
+        "equal for all of them, or dead. Often a conversion is the cause: dividing integers, "
+        "scaling twice, or drawing a picture on a background of its own color. Look at some "
+        "inputs as numbers.",
+        (*SYMPTOMS, *INSIDE, "inputs_not_scaled", "labels_shuffled", "overfitting",
+         "leaking_duplicates"),
+    ),
+    "development_differs": Kind(
+        "The development part differs from the training part",
+        "A network learns what its training examples show. It cannot know classes that none of "
+        "them has, and outside their range it only guesses. The development error is then high "
+        "however long the training is, but this is no overfitting. Shuffle all examples before "
+        "they are split, and scale both parts with the same numbers.",
+        ("overfitting", "labels_shuffled"),
     ),
     "inputs_not_scaled": Kind(
         "Inputs are not scaled",
@@ -83,7 +138,22 @@ KINDS: dict[str, Kind] = {
         "The weights can move at most the number of steps times the length of a step. With tiny "
         "steps the objective falls very slowly, and the run ends while the weights are still "
         "close to their initial values. Use a higher learning rate.",
-        ("underfitting",),
+        ("underfitting", "below_linear_model", "class_never_predicted", "unsuitable_optimizer",
+         "too_few_epochs"),
+    ),
+    "penalty_too_strong": Kind(
+        "The penalty on the weights is too strong",
+        "A penalty pulls every weight towards zero. If its gradient is larger than that of the "
+        "loss, the weights shrink until the network returns nearly the same for every input. Use "
+        "a penalty a hundred times weaker, or none, until the training error is low.",
+        (*SYMPTOMS, *INSIDE, "overfitting"),
+    ),
+    "missing_nonlinearity": Kind(
+        "No nonlinearity between two layers",
+        "A linear layer of a linear layer is a linear layer: the product of the two matrices does "
+        "the same. However many such layers follow each other, they separate no more than a "
+        "straight line does. Put an activation such as relu between them.",
+        SYMPTOMS,
     ),
     "dead_units": Kind(
         "Dead units",
@@ -157,12 +227,19 @@ KINDS: dict[str, Kind] = {
         "example in both parts can be memorized, so the error is lower than on new examples. "
         "Remove the copies before the data is split.",
     ),
+    "unsuitable_optimizer": Kind(
+        "Another optimizer or batch size gets further",
+        "From the same first values, a number of steps with other settings reaches a much lower "
+        "loss. A rate that does not suit the curvature, or batches that are so large that few "
+        "steps are made, cost most of the training time. Take the settings that got further.",
+        ("underfitting", "below_linear_model", "class_never_predicted", "too_few_epochs"),
+    ),
     "class_imbalance": Kind(
         "A class is rare",
         "The objective is a mean over examples, so a class with few examples hardly changes it. A "
         "network that never predicts this class still has a low error. Show the rare examples "
         "more often.",
-        ("underfitting", "overfitting"),
+        ("underfitting", "overfitting", "class_never_predicted"),
     ),
     "overfitting": Kind(
         "Overfitting",
@@ -175,6 +252,27 @@ KINDS: dict[str, Kind] = {
         "A network with few units, or with strong regularization, cannot fit the decision "
         "boundary to the data. The objective stops falling while the training and the development "
         "error are still high. Use more units, less regularization or more epochs.",
+        ("below_linear_model", "class_never_predicted"),
+    ),
+    "below_linear_model": Kind(
+        "Worse than a linear model",
+        "A linear model has one layer and no choice of rates, and its best weights are found in "
+        "closed form or by a convex descent. A network contains it as a special case, so a higher "
+        "error means that the training has not worked, whatever the cause is. Try usual settings: "
+        "standardized inputs, Adam with a rate of 0.001.",
+        ("class_never_predicted",),
+    ),
+    "class_never_predicted": Kind(
+        "A class is never predicted",
+        "A class is predicted where its output is the largest. If it is rare or hard to see, "
+        "another class is always more likely, and the mean error hides that this class is never "
+        "found. Show its examples more often, or predict it from a lower probability on.",
+    ),
+    "too_few_epochs": Kind(
+        "The run was stopped while it still improved",
+        "As long as the objective falls by some percent with every pass, and the development error "
+        "is at its lowest, the weights are not where this training leads. Train for more epochs, "
+        "and let the development error say when to stop.",
     ),
     "development_noise": Kind(
         "The development error is inaccurate",

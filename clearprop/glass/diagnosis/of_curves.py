@@ -11,9 +11,11 @@ from clearprop import nn
 from clearprop.glass.diagnosis import fix, shapes
 from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts, Trained
 from clearprop.glass.diagnosis.finding import Finding
+from clearprop.glass.diagnosis.of_outputs import simple_prediction
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
+from clearprop.training.initial_values import Change
 
 PEAK = 3.0
 """The mean loss of some steps divided by that of the first steps. Gradient descent does not climb
@@ -24,8 +26,17 @@ PEAK_STEPS, STEADY_BATCH = 5, 16
 With smaller batches the mean is over a tenth of an epoch if that is more, also at the start."""
 
 ROUGH = 0.5
-"""The sum of all rises of the objective divided by its whole fall. The noise that is left in the
-mean of an epoch is below a tenth of the fall."""
+"""The sum of the rises in the worst ten epochs divided by the whole fall. The noise that is left in
+the mean of an epoch is below a tenth of the fall."""
+
+ROSE = 1.1
+"""The last objective divided by the first one. A task without any pattern rises by less."""
+
+FORKS_ROSE = 1.5
+"""For a fork, whose first objective is near the lowest one already."""
+
+NEARLY_RIGHT = 0.95
+"""So much of the way to no error is enough: more epochs do not matter."""
 
 HARDLY_WENT = 0.05
 """The distance of all weights from their initial values, divided by the standard deviation of
@@ -44,6 +55,19 @@ seven hundred times."""
 WIDE_GAP = 0.1
 """The development error minus the training error, divided by the error of the best constant
 prediction."""
+
+WIDE_LOSS = 0.3
+"""The same difference for a loss of your own, divided by the objective of the first epoch."""
+
+WORSE_THAN_SIMPLE = 1.3
+"""The development error divided by that of a linear model, or of the nearest neighbors, on
+training examples that they have not seen. In healthy runs it is at most 1.1."""
+
+MUCH_DROPOUT = 0.5
+"""The rate of dropout from which it may be what keeps the training error high."""
+
+FIRST_EPOCHS = 5
+"""In so few epochs the gap between two errors is no sign, as long as both fall."""
 
 WIDE_RATIO, REGRESSION_RISE = 1.5, 1.2
 """For regression: the development error divided by the training error, and by its own lowest
@@ -70,8 +94,11 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
     rough = shapes.roughness(objective) if len(objective) >= 4 else 0.0
     shape = shapes.objective_shape(objective)
     signs = {"climb": climbed / PEAK if climbed == climbed else 0.0, "roughness": rough / ROUGH}
-    if shape == "rose":
-        signs["rise"] = float(objective[-1] / np.nanmin(objective))
+    if facts.is_fork:  # it may begin where the losses are lowest, so that only a rise tells
+        signs = dict.fromkeys(signs, 0.0)
+    if shape == "rose" and objective[0] > 0:
+        rise = float(objective[-1] / objective[0])
+        signs["rise"] = rise / (FORKS_ROSE if facts.is_fork else ROSE)
     sign = max(signs, key=lambda name: signs[name])
     seen = signs[sign] >= 1
     if not seen and failure is None:
@@ -94,15 +121,15 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
         said,
         fix.fit_line(facts, learning_rate=fix.lower_rate(facts)),
         strength(signs[sign], 1, 10) if seen else 0.7,
-        facts.grade if failure is None and shape != "rose" else "fault",
+        "note" if failure is None and shape != "rose" and facts.learned_steadily else "fault",
     )
 
 
 def _unrest(history: History, rough: float) -> str:
     """Return a sentence about how the objective went up and down from epoch to epoch."""
     if math.isfinite(rough):
-        return (f"All rises of the objective from epoch to epoch add up to {number(rough, 2)} "
-                "times its whole fall.")  # fmt: skip
+        return ("The rises of the objective from epoch to epoch, within ten epochs, add up to "
+                f"{number(rough, 2)} times its whole fall.")  # fmt: skip
     objective = np.where(np.isfinite(history.objective), history.objective, np.nan)
     highest = int(np.nanargmax(objective))
     first, top, last = (number(float(objective[i])) for i in (0, highest, -1))
@@ -111,13 +138,13 @@ def _unrest(history: History, rough: float) -> str:
 
 
 @rule
-def rate_too_low(facts: Facts, history: History) -> Finding | None:
+def rate_too_low(facts: Facts, history: History, beginning: dict[str, Change]) -> Finding | None:
     """The weights are still close to their initial values, and little was learned."""
     if facts.skill is not None and facts.skill > LITTLE_SKILL:
         return None
-    moved = [c for p, c in facts.changes.items() if c.deviation > 0 and p not in facts.frozen]
-    if not moved:
-        return None
+    moved = [c for p, c in beginning.items() if c.deviation > 0 and p not in facts.frozen]
+    if not moved or facts.without_gradient:
+        return None  # with a gradient of exactly zero no rate moves a weight
     sizes = np.array([c.size for c in moved], float)
     went = math.sqrt(float((sizes * [c.distance**2 for c in moved]).sum()))
     began = math.sqrt(float((sizes * [c.deviation**2 for c in moved]).sum()))
@@ -125,7 +152,7 @@ def rate_too_low(facts: Facts, history: History) -> Finding | None:
     if not ratio < HARDLY_WENT:
         return None
     rate, steps = fix.rate_of(facts), int(history.step[-1])
-    larger = fix.rounded(min((rate or 0.001) * min(max(0.5 / max(ratio, 1e-6), 10), 1000), 1.0))
+    larger = fix.higher_rate(facts, 0.5 / max(ratio, 1e-9))
     said = f" with a learning rate of {number(rate)}" if rate else ""
     return Finding(
         "",
@@ -160,12 +187,19 @@ def overfitting(
             WIDE_GAP * (facts.baseline or 1.0), DEVIATIONS * shapes.chance_deviation(last, n)
         )
         far, certain = (last - training) / wide, 4.0
+        harms = _harms(facts, last, at_best, n)
     else:
+        scale = facts.baseline or float(history.objective[0])
+        harms = last - training > (WIDE_GAP if facts.baseline else WIDE_LOSS) * abs(scale)
         wide = last / max(training, 1e-12) / WIDE_RATIO
         risen = last / max(at_best, 1e-12) / REGRESSION_RISE
         far, certain = min(wide, risen), 3.0
     if far < 1 and state != "grown":
         return None
+    # While the development error still falls with the objective, to stop earlier would be wrong.
+    falls = last <= float(np.nanmin(development_error)) and (
+        len(history) <= FIRST_EPOCHS or shapes.objective_shape(history.objective) == "falling"
+    )
     now, was = facts.error_text(last), facts.error_text(at_best)
     before = f" It was {was} after epoch {int(history.epoch[best])}." if was != now else ""
     decay = fix.Code(f"cp.optim.adamw({(fix.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
@@ -179,8 +213,20 @@ def overfitting(
             learning_rate=None,
         ),
         strength(max(far, 1.0), 1, certain),
-        "fault" if far >= 1 else "note",
+        "fault" if far >= 1 and harms and not falls else "note",
     )  # fmt: skip
+
+
+def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
+    """Whether a development error has clearly risen, or is above that of a simple prediction.
+
+    A network that knows its training examples by heart may still be the best that the data allows.
+    """
+    noise = DEVIATIONS * shapes.chance_deviation(max(at_best, 1.0 / max(n, 1)), n)
+    if last - at_best > max(noise, WIDE_GAP / 2 * (facts.baseline or 1.0)):
+        return True
+    known = [one.error for one in (facts.reference, facts.linear) if one is not None]
+    return not known or last > WORSE_THAN_SIMPLE * min(known)
 
 
 @rule
@@ -189,8 +235,10 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
     shape, skill = shapes.objective_shape(history.objective), facts.skill
     if skill is None or shape in ("rose", "broken", "none"):
         return None
-    training, reference = float(history.training_error[-1]), facts.reference
+    training, reference = facts.training_error, facts.reference
     falling = shape in ("falling", "one")
+    if training is None:
+        return None
     # Where all targets are equal, a constant prediction has no error.
     if reference is None or not facts.baseline:
         if skill > LITTLE_SKILL / 2 or falling or training == 0:
@@ -208,6 +256,10 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
     missed = (training - reference.error) / margin
     if missed < 1 or reference.strength < 2 * DEVIATIONS or skill > 0.8 * possible:
         return None
+    if facts.train is not None and simple_prediction(facts, facts.train) and not _limited(facts):
+        return None  # more units are not what is missing: not even what a line can do was learned
+    falls = falling and shapes.fall_of_a_pass(history.objective) >= shapes.STILL_FALLS
+    well = falling and skill > LITTLE_SKILL and not _limited(facts)
     return Finding(
         "",
         {"training error": training, "neighbors' error": reference.error},
@@ -219,7 +271,37 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
         fix.fit_line(facts, epochs=3 * int(facts.settings.get("epochs", 10)))
         if falling else _larger(facts),
         0.5 + 0.3 * (strength(missed, 1, 10) - 0.5),
-        "note" if falling and skill > LITTLE_SKILL else "fault",
+        "note" if shape == "one" or falls or well else "fault",
+    )  # fmt: skip
+
+
+@rule
+def too_few_epochs(facts: Facts, history: History) -> Finding | None:
+    """A run that ended while the objective still fell and the development error was at its best."""
+    made = len(history)
+    if made == 1:
+        return Finding(
+            "epoch 1", {"epochs": 1},
+            "After one pass through the examples nothing can be told of the curves yet: neither "
+            "whether the network underfits or overfits, nor whether the learning rate suits it.",
+            fix.fit_line(facts, epochs=max(10, int(facts.settings.get("epochs", 1)))),
+            0.5, "note",
+        )  # fmt: skip
+    falls, errors = shapes.fall_of_a_pass(history.objective), facts.development_error
+    enough = facts.skill is not None and facts.skill > NEARLY_RIGHT
+    finished = facts.run is not None and facts.run.stopped is not None
+    if falls < shapes.STILL_FALLS or enough or not finished:
+        return None
+    said = f"At the end the objective was still falling by {percent(falls)} with every pass"
+    if errors is not None:
+        known = errors[np.isfinite(errors)]
+        if known[-1] > known.min():
+            return None
+        said += ", and the development error was at its lowest"
+    epochs = int(facts.settings.get("epochs", made))
+    return Finding(
+        f"epoch {made}", {"fall of a pass": falls, "epochs": made}, f"{said}: go on.",
+        fix.fit_line(facts, epochs=3 * epochs), 0.6, "note",
     )  # fmt: skip
 
 
@@ -243,9 +325,8 @@ def development_noise(
         f"After epoch {int(history.epoch[end])}, {percent(error)} of "
         f"{count(n, 'development example')} are predicted wrongly. With a confidence of 95 %, the "
         f"error on new examples is between {percent(low)} and {percent(high)}.",
-        "# hold out more, or take the mean of several seeds\n"
-        "splits = dataset.split(dev=0.2)\n"
-        f'runs = [cp.fit(model, data, "{facts.loss_name}", seed=seed) for seed in range(5)]',
+        "# hold out more examples, or take the mean of several seeds\n"
+        f"for seed in range(5):\n    {fix.fit_line(facts, seed=fix.Code('seed'))}",
         strength(half, ROUGHLY, 0.25),
         "note",
     )
@@ -283,14 +364,22 @@ def interval(fraction: float, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def _limited(facts: Facts) -> bool:
+    """Whether a network has fewer hidden units than outputs, much dropout, or a penalty."""
+    layers = list(nn.modules(facts.model).values()) if facts.model is not None else []
+    widths = [layer.out_features for layer in layers if isinstance(layer, nn.Linear)]
+    drops = any(isinstance(m, nn.Dropout) and m.rate >= MUCH_DROPOUT for m in layers)
+    narrow = len(widths) > 1 and min(widths[:-1]) < max(2, widths[-1] - 1)
+    return narrow or drops or any(True for _ in fix.penalties(facts.config.get("optimizer") or {}))
+
+
 def _larger(facts: Facts) -> str:
     """Return code for a more flexible network: less regularization, or more units."""
     layers = nn.modules(facts.model) if facts.model is not None else {}
     drops = [p for p, m in layers.items() if isinstance(m, nn.Dropout) and m.rate > 0]
     lines = [f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Dropout(0.0))' for path in drops]
-    if "decay" in str(facts.config.get("optimizer")):
-        line = fix.fit_line(facts, optimizer=fix.Code('"adam"'),
-                             learning_rate=fix.rate_of(facts))  # fmt: skip
+    if [*fix.penalties(facts.config.get("optimizer") or {})]:
+        line = fix.fit_line(facts, optimizer=fix.without_penalty(facts), learning_rate=None)
         return "\n".join([*lines, line])
     if not lines:
         lines = [_wider(facts, [m for m in layers.values() if isinstance(m, nn.Linear)])]

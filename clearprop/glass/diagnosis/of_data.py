@@ -1,4 +1,4 @@
-"""Rules about the data: scales, targets that do not depend on the inputs, copies, rare classes.
+"""Rules about the examples: scales, constant inputs, copies, a development part that differs.
 
 Shape letters: N examples, D numbers of an example, K classes.
 """
@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from clearprop.data.sources import by_name, rows_of
 from clearprop.glass.diagnosis import fix
-from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts
-from clearprop.glass.diagnosis.finding import Finding
-from clearprop.glass.diagnosis.reference import FEWEST
+from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.diagnosis.finding import Finding, Grade
 from clearprop.glass.diagnosis.rules import rule, strength
-from clearprop.glass.diagnosis.shapes import chance_deviation
 from clearprop.glass.wording import count, number, percent
 from clearprop.training.training_data import Split
 
@@ -29,28 +27,37 @@ UNEVEN = 50.0
 LARGE_TARGETS = 10.0
 """Root mean square of the targets of a regression."""
 
-BY_CHANCE = 3.0
-"""How much more neighbors' targets must agree than by chance, in standard deviations. In real data
-sets it is 10 and more."""
-
-NO_BETTER = 0.1
-"""A tenth of the way from the best constant prediction to no error, on development examples."""
-
 LEAK = 0.02
 """Fraction of the development examples. It must also be twice the fraction of training examples
 that occur more than once."""
 
-RARE = 10.0
-"""Size of the largest class divided by that of the smallest. Above it the smallest class hardly
-changes the mean loss."""
-
-FEWEST_OF_A_CLASS = 2
-"""With fewer examples of a class its recall says nothing."""
-
-MOST_CLASSES = 30
-"""With more classes these are words or characters, which are never equally frequent."""
-
 MOST_COMPARED = 100_000
+
+MANY_CONSTANT, MANY_EMPTY = 0.95, 0.3
+"""Fractions of the entries that are the same in every example, and of the examples whose entries
+are all the same. In pictures of digits up to a tenth of the entries is constant."""
+
+FEWEST_ENTRIES = 16
+"""An example of fewer entries may well have equal ones."""
+
+NEW_CLASSES = 0.02
+"""Fraction of the development examples whose class has no training example."""
+
+OUTSIDE = 0.25
+"""Fraction of the development entries outside the range of the training part. Of two parts that
+were drawn at random it is about two divided by the number of training examples."""
+
+SHIFTED, CERTAINLY = 0.8, 6.0
+"""Difference of the two means of a feature, in standard deviations of its values, and in standard
+deviations of the difference itself. The largest of a thousand features is below 4 by chance."""
+
+RESCALED = 5.0
+"""The median deviation of a feature in one part over that in the other."""
+
+FEWEST_COMPARED = 10
+
+MUCH_WORSE = 1.5
+"""The development error divided by the training error from which a difference does harm."""
 
 
 @rule
@@ -81,7 +88,7 @@ def inputs_not_scaled(facts: Facts, train: Split) -> Finding | None:
         "inputs",
         {"root mean square": size, "largest over middle deviation": uneven},
         said,
-        _standardized(facts),
+        _standardized(facts, train, "inputs"),
         strength(signs[sign], 1, 20),
         facts.grade,
     )
@@ -101,48 +108,36 @@ def targets_not_scaled(facts: Facts, train: Split) -> Finding | None:
         "targets",
         {"root mean square": size},
         f"The root mean square of the targets is {number(size)}, {_range(y)}",
-        _standardized(facts),
+        _standardized(facts, train, "targets"),
         strength(size, LARGE_TARGETS, 20 * LARGE_TARGETS),
         facts.grade,
     )
 
 
 @rule
-def labels_shuffled(facts: Facts, train: Split) -> Finding | None:
-    """Similar examples whose targets agree no more than by chance."""
-    reference = facts.reference
-    if reference is None or reference.examples < FEWEST or not reference.strength < BY_CHANCE:
+def constant_inputs(facts: Facts, train: Split) -> Finding | None:
+    """Inputs that say nothing: the same in every example, or examples without any content."""
+    x = facts.flat(train)
+    if x is None or len(x) < 2 or not x.shape[1]:
         return None
-    if not facts.baseline:
-        return None  # all targets are equal, so shuffling changes nothing
-    n, skill, luck = facts.held_out, None, NO_BETTER
-    if facts.classifies:
-        luck = max(luck, BY_CHANCE * chance_deviation(facts.baseline, n) / facts.baseline)
-    if (errors := facts.development_error) is not None:
-        # The last one, because the lowest of many is partly luck.
-        skill = 1 - float(errors[np.isfinite(errors)][-1]) / facts.baseline
-        if skill > luck:
-            return None  # the network has learned something that neighbors do not show
-    more = f"hardly more ({number(reference.strength, 2)} standard deviations)"
-    said = (
-        "The targets of an example's five nearest neighbors agree with its own target "
-        f"{'no more' if reference.strength < 1 else more} than by chance "
-        f"({reference.examples:,} of {count(len(train), 'training example')} compared)"
-    )
-    evidence = {"deviations from chance": reference.strength, "examples": reference.examples}
-    if skill is not None:
-        evidence["development skill"] = skill
-        than = "chance allows" if skill > 0 else "the best constant prediction"
-        said += f", and on {count(n, 'development example')} the network is no better than {than}"
+    constant = float((x == x[:1]).all(axis=0).mean())
+    empty = float((x == x[:, :1]).all(axis=1).mean()) if x.shape[1] >= FEWEST_ENTRIES else 0.0
+    if constant < MANY_CONSTANT and empty < MANY_EMPTY:
+        return None
+    if constant == 1:
+        said = f"All {count(len(x), 'training example')} have the same inputs."
+    elif constant >= MANY_CONSTANT:
+        said = f"{percent(constant)} of the entries of an input are the same in every example."
+    else:
+        said = (f"In {percent(empty)} of the examples all entries are the same number, such as in "
+                "a picture of one color.")  # fmt: skip
     return Finding(
-        "targets",
-        evidence,
-        f"{said}.",
-        "import numpy as np\n"
-        "# check that inputs[i] belongs to targets[i]; shuffle both with the same order\n"
-        "order = np.random.default_rng(0).permutation(len(inputs))\n"
-        "data = (inputs[order], targets[order])",
-        *((0.7, "note") if skill is None else (0.9, "fault")),
+        "inputs",
+        {"constant entries": constant, "empty examples": empty},
+        said,
+        "print(inputs.min(), inputs.max(), inputs.std(axis=0))  # look where the values were lost",
+        0.95 if constant == 1 else strength(empty, MANY_EMPTY, 1.0) if empty >= MANY_EMPTY else 0.6,
+        "fault" if constant == 1 else facts.grade,
     )
 
 
@@ -164,46 +159,112 @@ def leaking_duplicates(facts: Facts, train: Split, dev: Split) -> Finding | None
         f"{copies} of {count(len(dev_rows), 'development example')} ({percent(fraction)}) are also "
         f"training examples. Within the training part, {percent(twins)} of the examples occur more "
         "than once.",
-        "import numpy as np\n_, kept = np.unique(inputs, axis=0, return_index=True)\n"
-        "inputs, targets = inputs[kept], targets[kept]  # before they are split",
+        _without_copies(facts),
         strength(fraction, LEAK, 0.5),
     )
 
 
 @rule
-def class_imbalance(facts: Facts, train: Split) -> Finding | None:
-    """A class many times rarer than another."""
-    y = facts.targets(train) if facts.classifies else None
-    if y is None or facts.loss_name == PERCEPTRON:
+def development_differs(facts: Facts, train: Split, dev: Split) -> Finding | None:
+    """Development examples with classes or ranges that the training part lacks."""
+    y, held_out = facts.labels(train), facts.labels(dev)
+    if y is not None and held_out is not None:
+        new = ~np.isin(held_out, y)
+        fraction = float(new.mean())
+        if fraction >= NEW_CLASSES and new.sum() >= 2:
+            names = ", ".join(map(str, np.unique(held_out[new])[:5].tolist()))
+            return _differs(
+                facts, {"fraction": fraction},
+                f"{percent(fraction)} of the development examples belong to classes without any "
+                f"training example (class {names}).",
+                fix.split_anew(facts), strength(fraction, NEW_CLASSES, 0.5), "fault",
+            )  # fmt: skip
+    for what, kept, other in _numbers_of(facts, train, dev):
+        found = _difference(what, kept, other)
+        if found is not None:
+            evidence, said, rescaled = found
+            change = _rescaled(facts) if rescaled and what == "inputs" else fix.split_anew(facts)
+            return _differs(facts, evidence, said, change, 0.75, _harm(facts))
+    return None
+
+
+def _differs(
+    facts: Facts, evidence: dict[str, float], said: str, change: str, weight: float, grade: Grade
+) -> Finding:
+    return Finding("development examples", evidence, said, change, weight, grade)
+
+
+def _harm(facts: Facts) -> Grade:
+    """Return the grade of a difference between the parts: a fault where the error shows it."""
+    errors, training = facts.development_error, facts.training_error
+    if errors is None or training is None:
+        return "note"
+    last = float(errors[np.isfinite(errors)][-1])
+    return "fault" if last > MUCH_WORSE * training else "note"
+
+
+def _numbers_of(
+    facts: Facts, train: Split, dev: Split
+) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the numbers of both parts that can be compared: of the inputs, and of the targets."""
+    pairs = [("inputs", facts.flat(train), facts.flat(dev))]
+    if not facts.classifies:
+        pairs.append(("targets", facts.targets(train), facts.targets(dev)))
+    return [
+        (what, np.asarray(kept, np.float64), np.asarray(other, np.float64))
+        for what, kept, other in pairs
+        if kept is not None and other is not None and kept.shape[1:] == other.shape[1:]
+        and min(len(kept), len(other)) >= FEWEST_COMPARED and kept.shape[1]
+    ]  # fmt: skip
+
+
+def _difference(
+    what: str, kept: NDArray[np.float64], other: NDArray[np.float64]
+) -> tuple[dict[str, float], str, bool] | None:
+    """Return evidence, sentence and whether the scale differs; None where the parts are alike."""
+    outside = float(((other < kept.min(axis=0)) | (other > kept.max(axis=0))).mean())
+    both = np.concatenate([kept, other])
+    spread = both.std(axis=0)
+    away = np.abs(kept.mean(axis=0) - other.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
+    worst, certain = int(away.argmax()), np.sqrt(1 / len(kept) + 1 / len(other))
+    shifted = away[worst] >= SHIFTED and away[worst] >= CERTAINLY * certain
+    if outside < max(OUTSIDE, 3 * 2 / len(kept)) and not shifted:
         return None
-    counts = np.bincount(y)
-    present = np.flatnonzero(counts)
-    if not 2 <= len(present) <= MOST_CLASSES:
-        return None
-    rare = int(present[np.argmin(counts[present])])
-    ratio = float(counts.max() / counts[rare])
-    if ratio < RARE:
-        return None
-    names = facts.class_names
-    name = names[rare] if names is not None and rare < len(names) else str(rare)
-    said = (f"Class {name} has {count(int(counts[rare]), 'training example')}; the most frequent "
-            f"class has {number(ratio, 3)} times as many.")  # fmt: skip
-    evidence = {"ratio": ratio, "rarest": float(counts[rare])}
-    recall = _recall(facts, rare)
-    if recall is not None:
-        evidence["recall"] = recall
-        said += f" The network predicts {percent(recall)} of its examples correctly."
-    return Finding(
-        f"class {name}",
-        evidence,
-        said,
-        "import numpy as np\nlargest = np.bincount(targets).max()\n"
-        "rows = np.concatenate([np.resize(np.flatnonzero(targets == k), largest)\n"
-        "                       for k in np.unique(targets)])\n"
-        "data = (inputs[rows], targets[rows])\n"
-        f"{fix.fit_line(facts)}",
-        strength(ratio, RARE, 100),
-        "note" if recall is not None and recall >= 0.8 else "fault",
+    deviations = [part.std(axis=0)[spread > 0] for part in (kept, other)]
+    ratio = float(np.median(deviations[1]) / max(float(np.median(deviations[0])), 1e-12))
+    said = (f"{percent(outside)} of the {what} of the development part are outside the range of "
+            f"the training part, and the means of entry {worst} are {number(float(away[worst]), 2)}"
+            " standard deviations apart.")  # fmt: skip
+    evidence = {"outside": outside, "means apart": float(away[worst]), "ratio of scales": ratio}
+    return evidence, said, not 1 / RESCALED < ratio < RESCALED
+
+
+def _rescaled(facts: Facts) -> str:
+    """Return code that brings the development inputs to the scale of the training inputs."""
+    return (
+        "center, scale = inputs.mean(axis=0), inputs.std(axis=0)  # scale both parts alike\n"
+        "own_center, own_scale = dev[0].mean(axis=0), dev[0].std(axis=0)\n"
+        "own_scale = np.where(own_scale > 0, own_scale, 1)\n"
+        "dev = ((dev[0] - own_center) / own_scale * scale + center, dev[1])\n"
+        f"{fix.fit_line(facts)}"
+    )
+
+
+def _without_copies(facts: Facts) -> str:
+    """Return code that removes training examples that are also development examples."""
+    if facts.preprocessor is not None or facts.dev_fraction is not None or facts.dev is None:
+        again = fix.split_anew(facts) if facts.preprocessor is not None else (
+            f"data = (inputs, targets)\n{fix.fit_line(facts)}")  # fmt: skip
+        return (
+            "_, kept = np.unique(inputs, axis=0, return_index=True)\n"
+            "inputs, targets = inputs[kept], targets[kept]  # before they are split\n"
+            f"{again}"
+        )
+    return (
+        "known = {row.tobytes() for row in np.asarray(dev[0], inputs.dtype)}\n"
+        "kept = [i for i, row in enumerate(inputs) if row.tobytes() not in known]\n"
+        "data = (inputs[kept], targets[kept])\n"
+        f"{fix.fit_line(facts)}"
     )
 
 
@@ -217,13 +278,29 @@ def _range(numbers: NDArray[np.float64]) -> str:
     return f"with values from {low} to {high}. It should be about 1."
 
 
-def _standardized(facts: Facts) -> str:
-    task = "classification" if facts.classifies else "regression"
-    return (
-        f'dataset = cp.data.Dataset("mine", inputs, targets, "{task}")\n'
-        "data = dataset.split()  # scaled by mean and deviation of the training part\n"
-        f"{fix.fit_line(facts)}"
-    )
+def _standardized(facts: Facts, train: Split, what: str) -> str:
+    """Return code that standardizes the inputs or the targets, and a call with a usual rate."""
+    call = fix.fit_line(facts, **fix.usual_rate(facts))
+    inputs = train.inputs
+    if facts.preprocessor is not None or isinstance(inputs, Mapping):
+        task = "classification" if facts.classifies else "regression"
+        return (
+            f'dataset = cp.data.Dataset("mine", inputs, targets, "{task}")\n'
+            "data = dataset.split()  # scaled by mean and deviation of the training part\n"
+            f"{call}"
+        )
+    shape = inputs.shape if what == "inputs" else train.targets.shape
+    axis = "" if len(shape) > 2 else "axis=0"  # the pixels of a picture are scaled alike
+    place, pair = (0, "({x}, targets)") if what == "inputs" else (1, "(inputs, {x})")
+    lines = [
+        f"center, scale = {what}.mean({axis}), {what}.std({axis})",
+        "scale = np.where(scale > 1e-5 * np.abs(center), scale, 1)  # of a constant: 1",
+        f"data = {pair.format(x=f'({what} - center) / scale')}",
+    ]
+    if fix.has_development_arrays(facts):
+        scaled = f"(dev[{place}] - center) / scale"
+        lines.append(f"dev = ({scaled}, dev[1])" if place == 0 else f"dev = (dev[0], {scaled})")
+    return "\n".join([*lines, call])
 
 
 def _rows(part: Split) -> NDArray[np.void] | None:
@@ -235,28 +312,3 @@ def _rows(part: Split) -> NDArray[np.void] | None:
     if kept.dtype.kind == "f":
         kept = kept + 0.0  # makes -0.0 equal to 0.0
     return kept.view(np.dtype((np.void, kept.dtype.itemsize * kept.shape[1]))).ravel()
-
-
-def _recall(facts: Facts, label: int) -> float | None:
-    """Return the fraction of a class that is predicted correctly; None where it is not known.
-
-    It is measured on development examples where there are some, because the network may have
-    memorized a few training examples.
-    """
-    if facts.run is None or facts.model is None or facts.broken:
-        return None
-    for part in (facts.dev, facts.train):
-        y = facts.targets(part) if part is not None else None
-        if part is not None and y is not None and (y == label).sum() >= FEWEST_OF_A_CLASS:
-            break
-    else:
-        return None
-    rows = np.flatnonzero(y == label)[:256]
-    few = Split(part.name, rows_of(part.inputs, rows), part.targets[rows])
-    outputs = np.asarray(facts.model(facts.batch(few, len(rows))[0]))
-    if outputs.ndim != 2:
-        return None
-    if outputs.shape[1] > 1:
-        return float((outputs.argmax(axis=1) == label).mean())
-    threshold = facts.loss.threshold if facts.loss is not None else None
-    return float(((outputs[:, 0] >= (threshold or 0.0)) == bool(label)).mean())

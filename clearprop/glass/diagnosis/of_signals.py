@@ -28,7 +28,13 @@ SQUASHING = ("sigmoid", "tanh", "hard_tanh")
 MOSTLY_SATURATED = 0.6
 """Fraction of a layer's outputs. Networks that have learned well have up to 0.4."""
 
-FEWEST_LAYERS, FEWEST_STEPS, FEWEST_UNITS = 3, 5, 4
+PROBABILITIES = ("softmax", "log_softmax")
+"""Activations of which an output that is 0 for every example is no dead unit."""
+
+FEWEST_LAYERS, FEWEST_STEPS = 3, 5
+
+FEWEST_UNITS, ALL = 4, 0.99
+"""Of fewer units, some are often dead or saturated by chance: then all of them have to be."""
 
 Ends = tuple[LayerSignal, LayerSignal, float]
 
@@ -37,8 +43,9 @@ Ends = tuple[LayerSignal, LayerSignal, float]
 def dead_units(facts: Facts, signals: Signals) -> Finding | None:
     """Units that are exactly zero for every example."""
     dead = [
-        (definitions.is_dead(signal.value), signal) for signal in _hidden(signals, nn.Activation)
-    ]
+        (definitions.is_dead(signal.value), signal)
+        for signal in _calls(signals, nn.Activation) if signal.kind not in PROBABILITIES
+    ]  # fmt: skip
     worst = _worst(dead, SOME_DEAD)
     if not worst:
         return None
@@ -60,7 +67,9 @@ def dead_units(facts: Facts, signals: Signals) -> Finding | None:
 def saturated_units(facts: Facts, signals: Signals) -> Finding | None:
     """Sigmoid and tanh units whose outputs are at the ends of their range."""
     at_end = []
-    for signal in _hidden(signals, nn.Activation, nn.RNN):
+    # The outputs of a network that is right may well be at an end: then it is no finding.
+    calls = _calls(signals, nn.Activation, nn.RNN)
+    for signal in calls[:-1] if facts.learned and calls and _is_last(signals, calls[-1]) else calls:
         kind = "tanh" if isinstance(signal.module, nn.RNN) else signal.kind
         if kind in SQUASHING and (ends := definitions.is_saturated(kind, signal.value)) is not None:
             at_end.append((ends, signal))
@@ -85,7 +94,8 @@ def vanishing_by_depth(facts: Facts, signals: Signals) -> Finding | None:
     ends = _ends(signals)
     if ends is None or not ends[2] >= definitions.VANISHES:
         return None
-    flat = [s.path for s in _hidden(signals, nn.Activation) if s.kind in SQUASHING]
+    flat = [s.path for s in _calls(signals, nn.Activation)
+            if s.kind in SQUASHING and not _is_last(signals, s)]  # fmt: skip
     change = f"{fix.other_activation(flat, 'relu')}\n{fix.new_weights('he_normal')}".strip()
     return _by_depth(facts, ends, definitions.VANISHES, change)
 
@@ -201,19 +211,26 @@ def _through_time(
     )
 
 
-def _hidden(signals: Signals, *kinds: type[nn.Module]) -> list[LayerSignal]:
-    """Return the calls of layers of some kinds, without the last layer of the model."""
-    return [s for s in signals.layers[:-1] if isinstance(s.module, kinds) and s.value.ndim >= 2]
+def _calls(signals: Signals, *kinds: type[nn.Module]) -> list[LayerSignal]:
+    """Return the calls of layers of some kinds, the last layer of the model included."""
+    return [s for s in signals.layers if isinstance(s.module, kinds) and s.value.ndim >= 2]
+
+
+def _is_last(signals: Signals, signal: LayerSignal) -> bool:
+    return signal is signals.layers[-1]
 
 
 def _worst(
     marked: list[tuple[NDArray[np.bool_], LayerSignal]], least: float
 ) -> list[tuple[float, LayerSignal]]:
-    """Return the layers where at least a fraction of the units is marked, the worst one first."""
+    """Return the layers where at least a fraction of the units is marked, the worst one first.
+
+    Of layers with fewer than four units, all have to be.
+    """
     found = [
         (float(marks.mean()), signal)
         for marks, signal in marked
-        if marks.size and marks.shape[-1] >= FEWEST_UNITS and marks.mean() >= least
+        if marks.size and marks.mean() >= (least if marks.shape[-1] >= FEWEST_UNITS else ALL)
     ]
     return sorted(found, key=lambda one: -one[0])
 

@@ -13,8 +13,10 @@ from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts, named
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.rules import rule, strength
+from clearprop.glass.explain import Why, explain
 from clearprop.glass.wording import count, number, percent
 from clearprop.nn.initializers import fans
+from clearprop.training.initial_values import Change
 
 ALIKE = 1e-5
 """Columns that differ by less than this fraction of their size are equal: rounding makes as much
@@ -43,6 +45,9 @@ smaller step than half the distance is rounded away."""
 
 MOSTLY_LOST = 0.5
 
+EXPLAINED = 16
+"""Number of examples of the pass in which `why` is asked."""
+
 
 @rule
 def non_finite(facts: Facts) -> Finding | None:
@@ -70,12 +75,14 @@ def non_finite(facts: Facts) -> Finding | None:
 
 @rule
 def symmetric_weights(facts: Facts, model: nn.Module) -> Finding | None:
-    """Units of a hidden layer with the same weights.
+    """Units of a hidden layer with the same weights, or first values that are all one number.
 
     Before training, the weights of the next layer must be equal too: otherwise the first step
-    makes the units different.
+    makes the units different. A number other than zero is found in any layer, also the last.
     """
     found: list[tuple[float, str, int]] = []
+    if equal := _equal_first_values(facts, model):
+        return _of_equal_values(facts, model, equal)
     every = _matrices(model)
     last = _last_path(facts, [path for path, _ in every])
     for place, (path, w) in enumerate(every):
@@ -104,17 +111,54 @@ def symmetric_weights(facts: Facts, model: nn.Module) -> Finding | None:
     )
 
 
+def _equal_first_values(facts: Facts, model: nn.Module) -> dict[str, float]:
+    """Return the weights whose first values were all the same number other than zero, by path."""
+    found = {}
+    for path, w in _matrices(model, least_units=1):
+        if facts.run is None:
+            first, spread = float(w.flat[0]), float(w.std())
+        elif path in facts.changes and not facts.is_fork:
+            first, spread = _first_entry(facts, path), facts.changes[path].deviation
+        else:
+            continue
+        if w.size >= FEW_WEIGHTS and first and spread <= ALIKE * abs(first):
+            found[path] = first
+    return found
+
+
+def _of_equal_values(facts: Facts, model: nn.Module, equal: dict[str, float]) -> Finding:
+    path, value = next(iter(equal.items()))
+    size, units = nn.parameters(model)[path].size, nn.parameters(model)[path].shape[-1]
+    others = f" So it is in {count(len(equal) - 1, 'other')}." if len(equal) > 1 else ""
+    alone = len(_matrices(model, least_units=1)) == 1  # the descent of one layer is convex
+    return Finding(
+        named(equal),
+        {"fraction": 1.0, "units": units, "value": value},
+        f"All {size:,} first values of {path} {'were' if facts.run is not None else 'are'} "
+        f"{number(value)}.{others}",
+        fix.new_weights("glorot_uniform", equal),
+        1.0 if units > 1 else 0.7,
+        "note" if alone else facts.grade,
+    )
+
+
+def _first_entry(facts: Facts, path: str) -> float:
+    """Return the first entry of a parameter that a run has noted; 0 where there is none."""
+    noted = str(facts.config["initial_values"][path]["entries"]).split()
+    return float(noted[0]) if noted else 0.0
+
+
 @rule
-def initial_scale(facts: Facts, model: nn.Module) -> Finding | None:
+def initial_scale(facts: Facts, model: nn.Module, beginning: dict[str, Change]) -> Finding | None:
     """Initial weights of another size than any common initializer gives."""
     if any(isinstance(m, NORMALIZING) for m in nn.modules(model).values()):
         return None
     worst: list[tuple[float, float, str]] = []
     for path, w in _matrices(model):
         if facts.run is None:
-            deviation = float(w.std())
-        elif path in facts.changes and path not in facts.frozen:
-            deviation = facts.changes[path].deviation
+            deviation = float(w.std()) or abs(float(w.flat[0]))
+        elif path in beginning and path not in facts.frozen:
+            deviation = beginning[path].deviation or abs(_first_entry(facts, path))
         else:
             continue
         if deviation == 0 or w.size < FEW_WEIGHTS:
@@ -157,8 +201,8 @@ def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
         stuck = [path for path, g in gradients.items() if g.size and not g.any()]
         why = "a gradient of exactly zero for every example"
     asked = sorted(facts.frozen)
-    if len(stuck) == len(known) or not (stuck or asked):
-        return None  # if nothing moves, the learning rate is the reason, or no step was taken
+    if not (stuck or asked) or (len(stuck) == len(known) and not facts.without_gradient):
+        return None  # if nothing moves despite a gradient, the learning rate is the reason
     layers = named(dict.fromkeys(path.rpartition(".")[0] or path for path in stuck or asked))
     if not stuck:
         return Finding(
@@ -171,16 +215,41 @@ def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
             "note",
         )
     of_weights = any(nn.parameters(model)[path].ndim >= 2 for path in stuck)
+    died = _where_it_died(facts, stuck)
     return Finding(
         layers,
         {"parameters": len(stuck), "steps": steps},
-        f"{named(stuck)} {'has' if len(stuck) == 1 else 'have'} {why}.",
-        f'seen = cp.glass.capture(model, x, y, "{facts.loss_name or "cross_entropy"}")\n'
-        f"for layer in seen:  # the error signal stops after the last layer that has one\n"
-        f"    print(layer.name, None if layer.error is None else abs(layer.error).max())",
+        f"{named(stuck)} {'has' if len(stuck) == 1 else 'have'} {why}."
+        + (f" The error signal stops on its way: {died.reason}" if died is not None else ""),
+        _reconnected(facts, died, stuck[-1]),
         0.8 if of_weights else 0.6,
         "fault" if of_weights else "note",
     )
+
+
+def _where_it_died(facts: Facts, stuck: list[str]) -> Why | None:
+    """Ask `why` where the error signal of a parameter without a gradient stopped."""
+    if facts.part is None or facts.loss is None or facts.model is None or facts.signals is None:
+        return None
+    without = [path for path in stuck if not facts.signals.gradients[path].any()]
+    if not without:
+        return None
+    glass = explain(facts.model, *facts.batch(facts.part, EXPLAINED), facts.loss)
+    return glass.why(without[-1])
+
+
+def _reconnected(facts: Facts, died: Why | None, path: str) -> str:
+    """Return code that lets the error signal pass where it stopped, or that shows the place."""
+    assert facts.model is not None
+    layers = nn.modules(facts.model)
+    at = (died.culprit or "").partition("/")[0] if died is not None else ""
+    layer = layers.get(at) if at else None
+    look = f'print(cp.explain(model, inputs[:16], targets[:16], loss).why("{path}"))'
+    if layer is None or nn.parameters(layer):
+        return f'loss = "{facts.loss_name}"\n{look}' if not facts.own_loss else look
+    instead = "leaky_relu" if isinstance(layer, nn.Activation) else "identity"
+    return (f"# {at} passes no error signal back\n{fix.other_activation([at], instead)}\n"
+            f"{fix.fit_line(facts)}")  # fmt: skip
 
 
 @rule
@@ -224,13 +293,13 @@ def _alike(units: np.ndarray) -> float:
     return float(counts[counts > 1].sum() / len(units))
 
 
-def _matrices(model: nn.Module) -> list[tuple[str, np.ndarray]]:
-    """Return the finite weights between units by path."""
+def _matrices(model: nn.Module, least_units: int = 2) -> list[tuple[str, np.ndarray]]:
+    """Return the finite weights between units by path, of layers with so many units."""
     layers = nn.modules(model)
     return [
         (path, np.asarray(w.astype(jnp.float32), np.float64))
         for path, w in nn.parameters(model).items()
-        if w.ndim >= 2 and w.shape[-1] >= 2 and jnp.isfinite(w).all()
+        if w.ndim >= 2 and w.shape[-1] >= least_units and jnp.isfinite(w).all()
         and not isinstance(layers.get(path.rpartition(".")[0]), nn.Embedding | nn.LearnedPositions)
     ]  # fmt: skip
 

@@ -29,8 +29,15 @@ STILL_FALLING = 0.02
 WAITED, WORSE = 2, 1.03
 """Number of epochs since the lowest development error, and the last error divided by the lowest."""
 
+STILL_FALLS = 0.03
+"""Fraction of the objective that each of the last passes takes away. Below it, many more passes
+change little."""
+
+WINDOW = 10
+"""Number of epochs whose rises are added. It is short enough for the first epochs to stand out."""
+
 STIR = 0.1
-"""The sum of all rises divided by the first objective. Where nothing is learned, the noise of the
+"""The sum of these rises divided by the first objective. Where nothing is learned, the noise of the
 batches alone makes small rises."""
 
 LIKE_TRAINING, WELL_BELOW = 0.1, 0.5
@@ -142,7 +149,11 @@ def chance(fraction: float, n: int) -> float:
 
 
 def roughness(objective: NDArray[np.floating]) -> float:
-    """Return the sum of all rises divided by the whole fall; 0 where there are hardly any rises.
+    """Return the sum of the rises in the worst ten epochs, divided by the whole fall.
+
+    So it does not grow with the length of a run: a small rise in every second epoch is the same
+    after 30 epochs and after 300, and the unrest of the first epochs is not averaged away by a
+    long quiet end. It is 0 where there are hardly any rises.
 
     >>> import numpy as np
     >>> roughness(np.array([1.0, 0.5, 0.75, 0.5]))
@@ -152,10 +163,28 @@ def roughness(objective: NDArray[np.floating]) -> float:
     if len(finite) < 2:
         return 0.0
     fall = float(finite[0] - finite.min())
-    rises = float(np.maximum(np.diff(finite), 0).sum())
+    added = np.cumsum([0.0, *np.maximum(np.diff(finite), 0)])
+    rises = float(
+        np.max(added[WINDOW:] - added[:-WINDOW], initial=added[min(WINDOW, len(added) - 1)])
+    )
     if rises <= STIR * abs(finite[0]):
         return 0.0
     return rises / fall if fall > 0 else math.inf
+
+
+def fall_of_a_pass(objective: NDArray[np.floating]) -> float:
+    """Return by which fraction the objective fell with each of the last passes; 0 where it did not.
+
+    The last fifth of the passes counts, at least three.
+
+    >>> import numpy as np
+    >>> round(fall_of_a_pass(np.array([4.0, 2.0, 1.0, 0.5])), 3)
+    0.5
+    """
+    tail = objective[-max(4, len(objective) // 5) :]
+    if len(tail) < 2 or not (tail[0] > tail[-1] > 0):
+        return 0.0
+    return float(1 - (tail[-1] / tail[0]) ** (1 / (len(tail) - 1)))
 
 
 def peak(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,6 +19,10 @@ Array = jax.Array
 
 CANCELLING = 1e-4
 """A sum of less than this fraction of its parts cancels out."""
+
+OVER_EXAMPLES = 0.01
+"""The same for the gradients of the examples of a batch. If each has a random direction, those of
+a hundred examples add up to a tenth of their sizes."""
 
 PRODUCTS = ("matmul", "einsum", "convolution", "convolution_input_error", "outer_sum", "multiply")
 SOFTMAXES = ("softmax", "masked_softmax", "log_softmax", "softmax_cross_entropy")
@@ -49,9 +54,7 @@ def _slopes(hop: Hop) -> str:
     sizes = np.abs(_within(local, hop.before))
     dead = float(np.mean(sizes == 0))
     if kind == "relu" and dead == 1:
-        where = "units" if hop.before is None else "units on the path of this entry"
-        many = "its unit is" if len(sizes) == 1 else f"all {len(sizes)} of its {where} are"
-        return f"{many} below zero: it passes nothing"
+        return f"{_units(hop, len(sizes))} below zero{_examples(hop)}: it passes nothing"
     if kind == "relu":
         return f"{dead:.0%} of its units are below zero"
     steepest = STEEPEST.get(kind, 1.0)
@@ -65,12 +68,61 @@ def _slopes(hop: Hop) -> str:
     return text + (", and never more than 1/4" if kind == "sigmoid" else "")
 
 
+def _units(hop: Hop, entries: int) -> str:
+    """Say how many units there are: an example is no unit."""
+    shape = hop.node.shape
+    units = shape[-1] if hop.before is None and len(shape) > 1 else entries
+    where = "units" if hop.before is None else "units on the path of this entry"
+    return "its unit is" if units == 1 else f"all {units} of its {where} are"
+
+
+def _examples(hop: Hop) -> str:
+    shape = hop.node.shape
+    several = hop.before is None and len(shape) > 1 and shape[0] > 1
+    return f" for all {shape[0]} examples" if several else ""
+
+
+def _over_examples(hop: Hop) -> float | None:
+    """Return the size of a gradient divided by the sizes of those of the examples, added up.
+
+    None where the operation does not sum over examples: it is no product with a parameter, and no
+    sum with one.
+    """
+    kind, error = hop.node.operation, hop.node.error
+    if hop.before is not None or error is None or hop.source.operation != "parameter":
+        return None
+    delta = np.asarray(error, np.float64)
+    if delta.ndim < 2 or len(delta) < 2:
+        return None
+    sizes = np.sqrt(np.square(delta.reshape(-1, delta.shape[-1])).sum(axis=1))
+    if kind == "matmul":
+        x = _input(hop, 1 - hop.input)
+        if hop.input != 1 or x.shape[:-1] != delta.shape[:-1]:
+            return None
+        sizes = sizes * np.sqrt(np.square(x.reshape(-1, x.shape[-1])).sum(axis=1))
+    elif kind not in ("add", "subtract") or len(hop.source.shape) >= delta.ndim:
+        return None
+    return hop.passed / float(sizes.sum()) if sizes.any() else None
+
+
+def _cancelled(hop: Hop) -> str:
+    """Say that the gradients of a batch cancel out; "" where they do not."""
+    fraction = _over_examples(hop)
+    if fraction is None or fraction >= OVER_EXAMPLES:
+        return ""
+    many = int(np.prod(hop.node.shape[:-1]))
+    return (f"the gradients of the {many} examples cancel out: they add up to {fraction:.2g} of "
+            "their sizes")  # fmt: skip
+
+
 def _factors(hop: Hop) -> str:
     """Describe by what a product multiplies the error signal."""
     # The factors are the first two inputs; a third is added.
     others = [x for k, x in enumerate(hop.node.inputs[:2]) if k != hop.input]
     if len(others) != 1:
         return _passed_on(hop)
+    if cancelled := _cancelled(hop):
+        return cancelled
     numbers = summary_of(_input(hop, 1 - hop.input))
     weights = getattr(others[0], "operation", "") == "parameter"
     of_parameter = hop.source.operation == "parameter"
@@ -105,12 +157,24 @@ def _certain(hop: Hop) -> str:
         z = _input(hop, 0)
         y = np.exp(z - z.max(-1, keepdims=True))
         y /= y.sum(-1, keepdims=True)
+        if (right := _of_the_right_class(y, np.asarray(node.input_values[1]))) > 1 - MARGIN:
+            return f"the probability of the right class is {right:.4g} on average: little is wrong"
     else:
         y = np.asarray(node.value, np.float64)
         y = np.exp(y) if node.operation == "log_softmax" else y
     largest = float(y.max(-1).mean())
     text = f"the largest of its probabilities is {largest:.4g} on average"
     return f"softmax is saturated: {text}" if largest > 1 - MARGIN else text
+
+
+def _of_the_right_class(y: NDArray[np.float64], targets: NDArray[Any]) -> float:
+    """Return the mean probability (..., K) that the targets' classes get; 0 for none."""
+    if targets.shape == y.shape:
+        return float((y * targets).sum(-1).mean())
+    labels = targets.astype(np.intp)
+    if labels.shape != y.shape[:-1] or labels.min(initial=0) < 0:
+        return 0.0
+    return float(np.take_along_axis(y, labels[..., None], -1).mean())
 
 
 def _spread(hop: Hop) -> str:
@@ -133,6 +197,8 @@ def _looped(hop: Hop) -> str:
 
 
 def _summed(hop: Hop) -> str:
+    if cancelled := _cancelled(hop):
+        return cancelled
     entries = max(1, _size(hop.node) // max(1, _size(hop.source)))
     if entries > 1 and hop.factor < CANCELLING:
         return f"what arrives at {entries} entries cancels out in their sum"

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.diagnosis.cases import BREAKERS, cases
-from benchmarks.diagnosis.table import _row, summary
 from clearprop.data import Splits
 from clearprop.errors import ConfigurationError
 from clearprop.glass.diagnosis import Finding, diagnose
@@ -79,19 +77,3 @@ def test_other_data_is_not_mistaken_for_the_training_part(
     x, y, run = np.asarray(iris.train.inputs), np.asarray(iris.train.targets), trained()
     assert "labels_shuffled" in diagnose(run, (x, y)).checked
     assert "labels_shuffled" in diagnose(run, (x[::2], y[::2])).skipped
-
-
-def test_the_benchmark_is_large_and_has_every_kind() -> None:
-    every = cases()
-    assert len({case.name for case in every}) == len(every)
-    assert sum(not case.kind for case in every) >= 100
-    assert sum(bool(case.kind) for case in every) >= 100
-    assert set(BREAKERS) == set(KINDS) - {"unfinished"}
-
-
-def test_recall_and_precision_of_the_benchmark_count_faults_alike() -> None:
-    row = {"kind": "dead_units", "faults": ["dead_units"], "notes": [], "seconds": [1, 1]}
-    broken = [row, {**row, "faults": [], "notes": ["dead_units"]}, {**row, "kind": "non_finite"}]
-    healthy = [{**row, "kind": "", "faults": []}, {**row, "kind": ""}]
-    assert _row("dead_units", broken, healthy) == [2, 1, 1, 2, 1, 0, 1, "0.50", "0.33"]
-    assert "Faults: 3. 1 of them" in summary(broken, healthy, 0)[2]

@@ -15,8 +15,8 @@ from clearprop import nn, tree
 from clearprop.data import Splits
 from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
-from clearprop.glass.diagnosis.facts import facts_of_run
 from clearprop.glass.diagnosis.fix import Code, fit_line
+from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.glass.diagnosis.of_curves import interval
 from clearprop.glass.diagnosis.shapes import best_of, gap, objective_shape, peak, roughness
 from clearprop.training import DivergedError, Run, Stopped, fit
@@ -28,7 +28,7 @@ Trained = Callable[..., Run]
 def test_a_healthy_run_has_no_faults(trained: Trained, iris: Splits) -> None:
     found = diagnose(trained(), iris)
     assert found.faults == ()
-    assert not found.skipped
+    assert found.skipped == {"unsuitable_optimizer": "no trials were asked for"}
     assert "Looked for: " in str(found)
 
 
@@ -112,7 +112,7 @@ def test_a_rate_too_low_is_found(trained: Trained, iris: Splits) -> None:
     hardly = tree.replace(began, {p: w + 1e-4 for p, w in nn.parameters(began).items()})
     finding = of("rate_too_low", diagnose(dataclasses.replace(run, model=hardly), iris))
     assert finding.evidence["distance"] == pytest.approx(1e-4 / 0.5, rel=0.5)
-    assert "learning_rate=1" in finding.fix
+    assert "learning_rate=0.1," in finding.fix
 
 
 @pytest.mark.slow
@@ -229,6 +229,11 @@ def test_a_command_is_shown_where_it_changes_something(trained: Trained) -> None
     run = dataclasses.replace(trained(), config={**trained().config, "notes": note})
     facts = facts_of_run(run)
     assert "\n# clearprop train mlp --set learning_rate=0.1" in fit_line(facts, learning_rate=0.1)
+    values = {"learning_rate": 0.01, "data": {"name": "/srv/my rows.csv", "target": "price"}}
+    note = {"recipe": {"name": "mlp", "values": values}}
+    of_table = facts_of_run(dataclasses.replace(run, config={**run.config, "notes": note}))
+    line = fit_line(of_table, learning_rate=0.1)
+    assert "mlp --data '/srv/my rows.csv' --target price --set learning_rate=0.1" in line
     for same in (
         {"learning_rate": 0.01},
         {"patience": None},
@@ -245,3 +250,82 @@ def test_a_fix_keeps_every_digit_of_what_was_given(trained: Trained) -> None:
     run = dataclasses.replace(trained(), config={**trained().config, "optimizer": config})
     line = fit_line(facts_of_run(run), epochs=3)
     assert "cp.optim.adam(learning_rate=0.00123456789, beta2=0.9999)" in line
+
+
+@pytest.mark.parametrize("epochs", [30, 300])
+def test_small_rises_do_not_add_up_over_a_long_run(epochs: int, trained: Trained) -> None:
+    objective = 0.4 + 0.06 * 0.5 ** np.arange(epochs) + 0.002 * (np.arange(epochs) % 2)
+    run = with_curves(trained(), objective=objective, training_error=np.full(epochs, 0.6))
+    assert "rate_too_high" not in diagnose(run).kinds
+
+
+@pytest.mark.parametrize("epochs", [20, 300])
+def test_the_unrest_of_the_first_epochs_is_not_lost_in_a_long_run(
+    epochs: int, trained: Trained
+) -> None:
+    first = [2.0, 1.2, 2.4, 1.4, 2.2, 1.5, 1.9, 1.3]
+    objective = np.array(first + [1.2] * (epochs - len(first)))
+    run = with_curves(trained(), objective=objective, training_error=np.full(epochs, 0.6))
+    assert of("rate_too_high", diagnose(run)).evidence["roughness"] > 0.5
+
+
+def test_a_gap_after_three_epochs_is_no_overfitting(trained: Trained) -> None:
+    run = with_curves(trained(), objective=[1.0, 0.4, 0.2], training_error=[0.5, 0.1, 0.02],
+                      development_error=[0.6, 0.5, 0.4])  # fmt: skip
+    found = diagnose(run)
+    assert "overfitting" not in [finding.kind for finding in found.faults]
+
+
+def test_a_gap_is_no_fault_where_nothing_simple_is_better(trained: Trained, iris: Splits) -> None:
+    columns: dict[str, Any] = {"objective": np.geomspace(1, 0.01, 12)}
+    for last, grade in ((0.06, {"note"}), (0.5, {"fault"})):
+        run = with_curves(trained(), **columns, training_error=np.zeros(12),
+                          development_error=np.r_[np.full(10, 0.05), last, last])  # fmt: skip
+        grades = {f.grade for f in diagnose(run, iris) if f.kind == "overfitting"}
+        assert grades <= grade
+
+
+def test_too_few_epochs_are_a_note(trained: Trained, iris: Splits) -> None:
+    falls = 0.9 ** np.arange(10)
+    run = with_curves(trained(), objective=falls, training_error=0.6 * falls,
+                      development_error=0.6 * falls)  # fmt: skip
+    untrained = dataclasses.replace(run, model=network(4, 8, 3).init(5))
+    finding = of("too_few_epochs", diagnose(untrained, iris))
+    assert finding.grade == "note"
+    assert "falling by 10.00 % with every pass" in finding.sentence
+    assert "epochs=120" in finding.fix
+    one = with_curves(trained(), objective=[1.0], training_error=[0.6])
+    assert "nothing can be told" in of("too_few_epochs", diagnose(one, iris)).sentence
+    level = with_curves(trained(), objective=np.full(9, 0.5), training_error=np.full(9, 0.4))
+    assert "too_few_epochs" not in diagnose(level).kinds
+
+
+def test_the_training_error_is_judged_in_inference(trained: Trained, iris: Splits) -> None:
+    """With dropout, or the statistics of tiny batches, errors on the way are higher."""
+    run = with_curves(trained(), objective=np.full(9, 0.9), training_error=np.full(9, 0.6))
+    facts = facts_of_run(run, iris)
+    assert facts.training_error is not None
+    assert facts.training_error < 0.1
+    assert "underfitting" not in diagnose(run, iris).kinds
+
+
+def test_a_fork_did_not_begin_from_nothing(trained: Trained, iris: Splits) -> None:
+    low = np.array([0.01, 0.012, 0.011, 0.013])
+    losses = np.repeat(low, 10).astype(np.float32)
+    losses[15:22] = 0.06  # a few batches that are hard
+    run = with_curves(trained(), objective=low, training_error=np.full(4, 0.3))
+    config = {**run.config, "parent": {"folder": "runs/mlp-1", "step": 400}}
+    fork = dataclasses.replace(run, losses=losses, config=config)
+    found = diagnose(fork, iris)
+    assert "begins with the weights" in found.skipped["rate_too_low"]
+    assert "initial_scale" in found.skipped
+    assert not {"rate_too_high", "rate_too_low"} & set(found.kinds)
+
+
+def test_the_examples_are_split_as_the_run_did(iris: Splits) -> None:
+    x, y = np.asarray(iris.train.inputs, np.float32), iris.train.targets
+    run = fit(network(4, 4, 3), (x, y), epochs=1, dev=0.2, seed=3, progress=False)
+    found = diagnose(run, (x, y))
+    assert "labels_shuffled" in found.checked
+    assert "leaking_duplicates" in found.checked
+    assert "labels_shuffled" in diagnose(run, (x[:90], y[:90])).skipped

@@ -154,3 +154,47 @@ def test_shuffled_labels_are_a_fault_where_a_run_confirms_it(trained: Any, iris:
         finding = of("labels_shuffled", diagnose(run, (x, y)))
         assert finding.grade == "fault"
         assert said in finding.sentence
+
+
+def test_inputs_that_are_the_same_in_every_example(digits: Parts) -> None:
+    (x, y), _ = digits
+    for same in (0 * x, np.repeat(x[:1], len(x), axis=0)):
+        found = diagnose(MODEL, (same, y))
+        assert of("constant_inputs", found).grade == "fault"
+        assert [finding.kind for finding in found.faults] == ["constant_inputs"]
+    half = np.where(np.arange(len(x))[:, None] % 2, x, 1.0)
+    assert "one color" in of("constant_inputs", diagnose(MODEL, (half, y))).sentence
+
+
+def test_a_development_part_with_other_classes(digits: Parts) -> None:
+    (x, y), dev = digits
+    kept = y < 7
+    finding = of("development_differs", diagnose(MODEL, (x[kept], y[kept]), dev=dev))
+    assert finding.grade == "fault"
+    assert "class 7, 8, 9" in finding.sentence
+    after = finding.applied(MODEL, (x[kept], y[kept]), dev=dev)
+    assert set(after.data[1]) == set(range(10))
+
+
+def test_a_development_part_with_other_ranges(digits: Parts) -> None:
+    (x, y), (dev_x, dev_y) = digits
+    raw = (7 * dev_x + 7, dev_y)
+    finding = of("development_differs", diagnose(MODEL, (x, y), dev=raw))
+    after = finding.applied(MODEL, (x, y), dev=raw)
+    assert 0.5 < float(np.std(after.arguments["dev"][0])) < 1.5
+    order = np.argsort(x[:, 20])
+    both = np.arange(256) % 2
+    found = diagnose(MODEL, (x[order[:180]], both[:180]), dev=(x[order[180:]], both[180:]))
+    assert "entry 20" in of("development_differs", found).sentence
+
+
+def test_scaled_arrays_keep_their_development_part(digits: Parts) -> None:
+    (x, y), (dev_x, dev_y) = digits
+    run = cp.fit(MODEL, (300 * x, y), dev=(300 * dev_x, dev_y), epochs=1, learning_rate=0.5,
+                 progress=False)  # fmt: skip
+    pair, dev = (300 * x, y), (300 * dev_x, dev_y)
+    finding = of("inputs_not_scaled", diagnose(run, pair, dev=dev))
+    after = finding.applied(MODEL, pair, dev=dev)
+    assert float(np.std(after.data[0])) == pytest.approx(1, rel=0.1)
+    assert float(np.std(after.arguments["dev"][0])) < 6  # a few pixels were never seen
+    assert after.arguments["learning_rate"] == 0.001

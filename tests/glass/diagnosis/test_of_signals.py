@@ -12,7 +12,7 @@ import pytest
 from clearprop import nn, tree
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.diagnose import diagnosis
-from clearprop.glass.diagnosis.facts import facts_of_model
+from clearprop.glass.diagnosis.gathering import facts_of_model
 from clearprop.nn import initializers
 from clearprop.nn.fields import Array
 from tests.glass.diagnosis.conftest import Parts, fixed, network, of
@@ -164,3 +164,19 @@ def test_nor_does_it_vanish_through_time(bad: float, digits: Parts) -> None:
     found = diagnosis(facts)
     assert "vanishing_through_time" not in found.kinds
     assert of("exploding_through_time", found).evidence["steps not finite"] == 1
+
+
+def test_the_last_layer_and_small_layers_are_examined_too(digits: Parts) -> None:
+    (x, y), _ = digits
+    low = initializers.constant(-30.0)
+    small = nn.Sequential([nn.Linear(64, 2, bias_init=low), "relu", nn.Linear(2, 10)])
+    assert of("dead_units", diagnose(small, digits[0])).where == "layers.1"
+    half = np.array([-30.0, 0.0], np.float32)
+    one_of_two = tree.replace(small.init(0), {"layers.0.bias": half})
+    assert "dead_units" not in diagnose(one_of_two, digits[0]).kinds
+    last = nn.Sequential([nn.Linear(64, 8), "tanh", nn.Linear(8, 1, bias_init=low), "relu"])
+    numbers = np.abs(x[:, 20:21])
+    assert of("dead_units", diagnose(last, (x, numbers), "squared_error")).where == "layers.3"
+    ends = nn.Sequential([nn.Linear(64, 1, bias_init=low), "sigmoid"])
+    found = diagnose(ends, (x, (y % 2).astype(np.float32)), "log_loss")
+    assert of("saturated_units", found).where == "layers.1"

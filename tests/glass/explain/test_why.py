@@ -60,7 +60,7 @@ def test_a_dead_relu_is_found() -> None:
     glass = seen(deep("relu", 2), layers__1__bias=jnp.full(16, -100.0))
     answer = glass.why("layers.0.weight")
     assert (answer.verdict, answer.culprit) == ("zero", "activation/relu#2")
-    assert "all 128 of its units are below zero" in answer.reason
+    assert "all 16 of its units are below zero" in answer.reason
     assert glass.why("layers.2.bias").verdict == "healthy"
 
 
@@ -226,3 +226,33 @@ def test_what_cannot_be_asked_is_refused() -> None:
     glass = explain(nn.Embedding(3, 3).init(0), tokens, tokens, "sequence_cross_entropy")
     with pytest.raises(ConfigurationError, match="carries no error"):
         glass.why("input")
+
+
+def test_gradients_of_a_batch_that_cancel_are_said_to_do_so() -> None:
+    half = drawn(4, 4)
+    x = np.concatenate([half, half])
+    y = np.concatenate([np.ones(4), -np.ones(4)]).astype(np.float32)[:, None]
+    model = nn.Sequential([nn.Linear(4, 1)]).init(0)
+    model = tree.replace(model, {"layers.0.weight": jnp.zeros((4, 1))})
+    glass = explain(model, x, y, "squared_error")
+    for path in ("layers.0.weight", "layers.0.bias"):
+        answer = glass.why(path)
+        assert answer.verdict in ("zero", "tiny")
+        assert "the gradients of the 8 examples cancel out" in str(answer)
+    y[:4] = 3
+    assert "cancel" not in str(explain(model, x, y, "squared_error").why("layers.0.weight"))
+
+
+def test_units_are_not_counted_once_for_each_example() -> None:
+    glass = seen(deep("relu", 2), layers__1__bias=jnp.full(16, -100.0))
+    assert "all 16 of its units are below zero for all 8 examples" in str(
+        glass.why("layers.0.weight")
+    )
+
+
+def test_a_softmax_that_is_right_is_not_blamed() -> None:
+    model = nn.Sequential([nn.Linear(3, 3)]).init(0)
+    model = tree.replace(model, {"layers.0.weight": 40 * jnp.eye(3)})
+    answer = str(explain(model, np.eye(3, dtype=np.float32), np.arange(3)).why("layers.0.weight"))
+    assert "saturated" not in answer
+    assert "little is wrong" in answer

@@ -1,0 +1,103 @@
+"""The facts about a run or a model, gathered from what `diagnose` was given."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+import numpy as np
+
+from clearprop import nn
+from clearprop.data import Dataset, Splits
+from clearprop.errors import ClearpropError, ConfigurationError, kind_of
+from clearprop.glass.diagnosis.facts import Facts, Given, Trained
+from clearprop.nn.recording import LossLike
+from clearprop.training.training_data import Development, Split, TrainingData, gather
+
+
+def facts_of_run(
+    run: Trained, data: Given = None, dev: Development = None, loss: LossLike | None = None
+) -> Facts:
+    """Return the facts about a run.
+
+    Raises:
+        ConfigurationError: the data has no known form.
+        DataError: there are no examples, or inputs and targets do not fit.
+    """
+    name = run.config.get("loss", "")
+    if loss is None and name in nn.LOSSES:
+        loss = name
+    chosen = nn.find_loss(loss) if loss is not None else None
+    return _with_data(Facts(run, run.model, chosen, run.preprocessor), data, dev)
+
+
+def facts_of_model(
+    model: nn.Module, data: Given = None, dev: Development = None, loss: LossLike | None = None
+) -> Facts:
+    """Return the facts about a model; one without values gets the initial values of seed 0.
+
+    Raises:
+        ConfigurationError: the data has no known form.
+        DataError: there are no examples, or inputs and targets do not fit.
+    """
+    chosen = nn.find_loss(loss) if loss is not None else _likely_loss(data)
+    model = model if nn.is_initialized(model) else model.init(0)
+    return _with_data(Facts(None, model, chosen), data, dev)
+
+
+def _likely_loss(data: Given) -> nn.Loss | None:
+    if data is None:
+        return None
+    part = data.train if isinstance(data, Splits) else data
+    targets = np.asarray(part.targets if isinstance(part, Dataset) else part[1])
+    return nn.find_loss("cross_entropy" if targets.dtype.kind in "iub" else "squared_error")
+
+
+def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
+    if data is None:
+        return facts
+    if not isinstance(data, Splits | Dataset | tuple | list):
+        raise ConfigurationError(
+            "this is no data to diagnose with",
+            given=kind_of(data),
+            expected="the Splits or the Dataset of the run, or (inputs, targets)",
+        )
+    seed = facts.settings.get("seed", 0)
+    fraction = dev if isinstance(dev, float) else None
+    if dev is None and (fraction := _held_out_fraction(facts, data)) is not None:
+        dev = fraction
+    ours, preprocessor = None, facts.preprocessor
+    if isinstance(data, Dataset) and (data.preprocessor or preprocessor):
+        if data.preprocessor is None:
+            # The data set as the run has split it, unless the run was trained on another one.
+            with contextlib.suppress(ClearpropError):
+                ours = gather(data, dev, seed)
+        if ours is None or replace(facts, part=ours.train).train is None:
+            ready = data if preprocessor is None else data.preprocessed(preprocessor)
+            part = Split(ready.name, ready.inputs, ready.targets, ready)
+            ours = TrainingData(part, None, ready.preprocessor, ready.class_names)
+    else:
+        ours = gather(data, dev, seed)
+    given = data.train if isinstance(data, Splits) else data
+    return replace(
+        facts,
+        preprocessor=preprocessor or ours.preprocessor,
+        part=ours.train,
+        dev=ours.dev,
+        dev_fraction=fraction,
+        class_names=ours.class_names,
+        feature_names=given.feature_names if isinstance(given, Dataset) else None,
+    )
+
+
+def _held_out_fraction(facts: Facts, data: Given) -> float | None:
+    """Return the fraction that a run held out of these arrays itself; None where it did not."""
+    known = facts.config.get("data", {})
+    if not facts.held_out or isinstance(data, Splits | Dataset) or data is None:
+        return None
+    whole = gather(data, None, 0).train
+    if len(whole) != known.get("examples", 0) + facts.held_out:
+        return None
+    fraction = facts.held_out / len(whole)
+    ours = gather(data, fraction, facts.settings.get("seed", 0)).train
+    return fraction if ours.fingerprint() == known.get("fingerprint") else None

@@ -1,0 +1,163 @@
+"""Rules about the outputs: whether they fit loss and targets, and beat a linear model.
+
+Shape letters: N examples, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from clearprop.data.baseline import persistence
+from clearprop.glass.diagnosis import fix
+from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.diagnosis.finding import Finding
+from clearprop.glass.diagnosis.outputs import Outputs
+from clearprop.glass.diagnosis.reference import Reference
+from clearprop.glass.diagnosis.rules import rule, strength
+from clearprop.glass.diagnosis.shapes import STILL_FALLS, fall_of_a_pass
+from clearprop.glass.diagnosis.signals import PASS, PASSES
+from clearprop.glass.wording import number, percent
+from clearprop.training import History
+from clearprop.training.seam import Mismatch
+from clearprop.training.seam.scale import OF_LOSSES, Scale
+from clearprop.training.training_data import Split
+
+OF_LAST_OPERATION = (
+    "one_softmax_unit", "softmax_over_batch", "logarithm", "applied_twice", "one_sided_scores",
+    "no_probabilities", "targets_out_of_reach", "limited_scores",
+)  # fmt: skip
+"""Kinds of mismatch that the last operation causes, the surest first."""
+
+SURE, UNSURE = 0.92, 0.6
+"""Weights of a mismatch that cannot be meant, and of one that can."""
+
+SUMS_TO_ONE = 1e-3
+"""How far rows of a softmax in float32 are from 1 at most."""
+
+AT_END = 0.05
+"""How near to the end of a range an output must come before it is taken for a limit."""
+
+MANY_ZEROS = 0.02
+"""Fraction of outputs that are exactly 0. The outputs of a linear layer never are."""
+
+MOST_BEYOND = 0.5
+"""Fraction of the targets that are beyond all outputs."""
+
+WORSE = 1.3
+"""The training error divided by that of a linear model on examples that it has not seen."""
+
+DEVIATIONS = 3.0
+"""Standard deviations of the difference; chance alone exceeds three once in seven hundred times."""
+
+GOOD_ENOUGH = 0.9
+"""A network that has come so far from the best constant prediction is not held against a line."""
+
+
+@rule
+def last_layer(facts: Facts, mismatches: list[Mismatch]) -> Finding | None:
+    """A last operation whose outputs the loss cannot use, or that cannot reach the targets."""
+    by_kind = {found.kind: found for found in reversed(mismatches)}
+    for kind in OF_LAST_OPERATION:
+        if kind in by_kind:
+            found, sure = by_kind[kind], by_kind[kind].severity == "error"
+            return Finding(
+                found.where or "the last operation",
+                found.evidence or {"examples": float(PASS * PASSES)},
+                f"{found.sentence[0].upper()}{found.sentence[1:]}.",
+                fix.of_mismatch(facts, found),
+                SURE if sure else UNSURE,
+                "fault" if sure else facts.grade,
+            )
+    seen = facts.outputs
+    return _by_numbers(facts, seen) if seen is not None and facts.run is not None else None
+
+
+def _by_numbers(facts: Facts, seen: Outputs) -> Finding | None:
+    """Return what the numbers of the outputs show, where the last operation is not known."""
+    y = np.asarray(seen.values[: PASS * PASSES], np.float64)
+    t = np.asarray(seen.targets[: PASS * PASSES], np.float64)
+    low, high, zeros = float(y.min()), float(y.max()), float((y == 0).mean())
+    scale = OF_LOSSES.get(facts.loss_name, Scale.UNKNOWN)
+    beyond = float(((t > high) | (t < low)).mean())
+    at_one, at_minus_one = 1 - AT_END < high <= 1, -1 <= low < AT_END - 1
+    said = ""
+    if scale in (Scale.SOFTMAX, Scale.SIGMOID, Scale.SCORE):
+        is_wide = y.ndim > 1 and y.shape[-1] > 1
+        if is_wide and low >= 0 and np.abs(y.sum(axis=-1) - 1).max() < SUMS_TO_ONE:
+            said = "The outputs of each example sum to 1 like those of softmax"
+        elif low >= 0 and at_one:
+            said = f"All outputs are between 0 and 1 ({number(low)} to {number(high)})"
+        elif at_one and at_minus_one:
+            said = f"All outputs are between -1 and 1 ({number(low)} to {number(high)})"
+        elif low == 0 and zeros > MANY_ZEROS:
+            said = f"No output is below 0, and {percent(zeros)} are exactly 0, as behind relu"
+        said = f"{said}, but the loss takes any number and applies its own." if said else ""
+    limited = (at_one and (low >= 0 or at_minus_one)) or (low == 0 and zeros > MANY_ZEROS)
+    if scale is Scale.VALUE and beyond > MOST_BEYOND and limited:
+        said = (f"{percent(beyond)} of the targets are beyond all outputs, which go from "
+                f"{number(low)} to {number(high)}.")  # fmt: skip
+    if not said or facts.learned:
+        return None
+    return Finding(
+        "the last operation",
+        {"lowest output": low, "highest output": high, "zeros": zeros, "targets beyond": beyond},
+        said,
+        "# return the outputs of the last layer as they are, without an activation\n"
+        f"{fix.without_last_activation(facts)}{fix.fit_line(facts)}",
+        0.7,
+    )
+
+
+@rule
+def below_linear_model(facts: Facts, history: History, train: Split) -> Finding | None:
+    """A training error above that of a linear model on examples that it has not seen."""
+    known = simple_prediction(facts, train)
+    error = facts.training_error
+    if known is None or error is None or facts.baseline is None:
+        return None
+    name, repeated = "A linear model", known is not facts.linear
+    if repeated:
+        name = "Repeating the last value of a window"
+    by = "has" if repeated else "predicts examples that it has not seen with"
+    return Finding(
+        "",
+        {"training error": error, "error of the simple prediction": known.error},
+        f"{name} {by} an error of {facts.error_text(known.error)}. The network's error on its own "
+        f"training examples is {facts.error_text(error)}, and that of the best constant prediction "
+        f"{facts.error_text(facts.baseline)}.",
+        fix.usual_call(facts),
+        0.5 + 0.2 * (strength(error / max(known.error, 1e-9), WORSE, 10) - 0.5),
+        "note" if fall_of_a_pass(history.objective) >= STILL_FALLS else "fault",
+    )
+
+
+def simple_prediction(facts: Facts, train: Split) -> Reference | None:
+    """Return the linear model or the persistence that beats the network; None where none does."""
+    error, skill = facts.training_error, facts.skill
+    if error is None or skill is None or skill > GOOD_ENOUGH or not facts.baseline:
+        return None
+    every = [one for one in (_persistence(facts, train), facts.linear) if one is not None]
+    known = min(every, key=lambda one: one.error, default=None)
+    if known is None or known.strength < 2 * DEVIATIONS:
+        return None
+    noise = 0.02 * facts.baseline
+    if facts.classifies:
+        noise = math.sqrt(max(error * (1 - error) + known.error * (1 - known.error), 0.0)
+                          / known.examples)  # fmt: skip
+    margin = max((WORSE - 1) * known.error, DEVIATIONS * noise, 1e-9)
+    return known if error - known.error >= margin else None
+
+
+def _persistence(facts: Facts, train: Split) -> Reference | None:
+    """Return how well the last value of each window predicts its targets; None for other data."""
+    is_series = train.dataset is not None and train.dataset.noun == "window"
+    y = facts.targets(train)
+    if facts.classifies or not is_series or y is None:
+        return None
+    windows = np.asarray(train.inputs, np.float64)
+    windows = windows.reshape(len(windows), -1)
+    near = persistence(windows, y.shape[1])
+    error = float(np.sqrt(np.mean(np.square(y - near))))
+    return Reference(error, math.inf, len(y))
