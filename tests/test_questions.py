@@ -19,7 +19,7 @@ from benchmarks.questions.judge import (
 )
 from benchmarks.questions.question import Question, Worry
 
-QUICK = {"softmax of one", "numbers from one", "unit normal"}
+QUICK = {"softmax of one", "numbers from one", "reshaped table"}
 """One that trains in vain, one that is refused, and one that learns, but worse."""
 
 

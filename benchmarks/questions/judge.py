@@ -9,6 +9,7 @@ about a program in which nothing is wrong.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -40,17 +41,18 @@ class Attempt:
 
 
 def attempt(program: Program) -> Attempt:
-    """Train a program as its asker did."""
+    """Train a program as its asker did, who overlooks warnings."""
     try:
-        run = cp.fit(
-            program.model,
-            program.train,
-            program.loss,
-            epochs=program.epochs,
-            dev=0 if program.dev is None else program.dev,
-            progress=False,
-            **program.options,
-        )
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            run = cp.fit(
+                program.model,
+                program.train,
+                program.loss,
+                epochs=program.epochs,
+                dev=0 if program.dev is None else program.dev,
+                progress=False,
+                **program.options,
+            )
     except DivergedError as error:
         return Attempt(error.run)
     except ClearpropError as error:
