@@ -14,7 +14,7 @@ import jax
 from clearprop.autodiff.operation import OPERATIONS
 from clearprop.errors import ClearpropError, TracedValueError
 
-_LIBRARIES = (str(Path(jax.__file__).parent),)
+_LIBRARIES = (str(Path(jax.__file__).parent), str(Path(__file__).with_name("tape.py")))
 
 COMPOSED = frozenset(
     {"dot", "expand_dims", "gather", "moveaxis", "outer", "scan", "squeeze", "stop_gradient"}
@@ -97,7 +97,7 @@ def _first_line(call: str) -> str:
 
 
 def _user_call(error: BaseException) -> tuple[str | None, str]:
-    """Return "file:line" and the source of the innermost call made outside the array library."""
+    """Return "file:line" and the source of the innermost call outside the tape and JAX."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(_LIBRARIES):
             continue

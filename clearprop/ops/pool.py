@@ -372,7 +372,7 @@ def spread_over_windows(y: Array, geometry: Geometry, count_padding: bool) -> Ar
         whole = w.unblocked(jnp.broadcast_to(wide, np.maximum(wide.shape, counted)))
     else:
         whole = functools.reduce(jnp.add, [w.into(parts, offset) for offset in w.offsets])
-    return w.leave(whole).astype(y.dtype)
+    return w.leave(whole).astype(floating(y).dtype)
 
 
 def _one_over_count(w: _Windows, like: Array, count_padding: bool) -> Array:

@@ -109,7 +109,7 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = (strip(x) == kept(strip(z), x, axis)).astype(jnp.promote_types(x.dtype, jnp.float32))
+    chosen = widened((strip(x) == kept(strip(z), x, axis)).astype(x.dtype))
     fractions = chosen / chosen.sum(axis=axis, keepdims=True)
     return kept(error, x, axis) * fractions
 
