@@ -37,8 +37,6 @@ def test_padding_is_not_the_largest_beside_minus_infinity(batch: int) -> None:
     x = jnp.full((batch, 3, 3, 1), -jnp.inf)
     pooled = ops.max_pool(x, 3, stride=2, padding=1)
     np.testing.assert_array_equal(pooled, jnp.full((batch, 2, 2, 1), -jnp.inf))
-    errors = grad(lambda x: ops.where(x > 0, 0.0, ops.max_pool(x, 3, 2, 1)[:, :1, :1]).sum())(x)
-    assert float(errors.sum()) == batch * 9
     errors = grad(lambda x: ops.max_pool(x, 3, stride=2, padding=1).sum())(x)[0, :, :, 0]
     assert errors.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
 

@@ -73,9 +73,7 @@ def test_methods_and_operators_of_a_traced_value() -> None:
 def test_padding_by_a_negative_number_cuts_off() -> None:
     x = jnp.arange(12.0).reshape(3, 4)
     widths = [(-1, 2), (1, -3)]
-    np.testing.assert_array_equal(
-        ops.pad(x, widths, 9.0), [[9, 4], [9, 8], [9, 9], [9, 9]]
-    )
+    np.testing.assert_array_equal(ops.pad(x, widths, 9.0), [[9, 4], [9, 8], [9, 9], [9, 9]])
     weights = jnp.arange(1.0, 9.0).reshape(4, 2)
     gradient = grad(lambda x: (ops.pad(x, widths, 9.0) * weights).sum())(x)
     np.testing.assert_array_equal(gradient, [[0] * 4, [2, 0, 0, 0], [4, 0, 0, 0]])
@@ -88,7 +86,10 @@ AXIS = np.int64(1)
     ("ours", "plain"),
     [
         *(
-            (lambda x, n=n: getattr(ops, n)(x, axis=AXIS), lambda x, n=n: getattr(ops, n)(x, axis=1))
+            (
+                lambda x, n=n: getattr(ops, n)(x, axis=AXIS),
+                lambda x, n=n: getattr(ops, n)(x, axis=1),
+            )
             for n in (
                 *("sum", "mean", "max", "min", "var", "std", "prod", "cumsum", "logsumexp"),
                 *("softmax", "log_softmax", "flip", "argmax", "argmin"),
