@@ -118,6 +118,11 @@ maps(
 maps("nn.functional.hardswish", uses="clip")(lambda x: x * ops.clip(x + 3, 0.0, 6.0) / 6)
 
 
+@maps("heaviside", uses="binary_step")
+def _heaviside(x: Any, at_zero: Any) -> Any:
+    return ops.where(x == 0, at_zero, ops.binary_step(x))
+
+
 @maps("where", uses="where")
 def _where(x: Any, condition: Any, other: Any) -> Any:
     return ops.where(condition, x, other)

@@ -52,10 +52,16 @@ def _convolution(
     return _on_images(x, axes, compute)
 
 
-_RULES_OF_CONVOLUTION = ("convolution_input_error", "convolution_kernel_error")
-
 for _axes in (1, 2, 3):
-    maps(f"nn.functional.conv{_axes}d", uses=("convolution", *_RULES_OF_CONVOLUTION))(_convolution)
+    maps(
+        f"nn.functional.conv{_axes}d",
+        uses=(
+            "convolution",
+            "convolution_bias_error",
+            "convolution_input_error",
+            "convolution_kernel_error",
+        ),
+    )(_convolution)
 
 
 def _convolution_transpose(
@@ -173,15 +179,17 @@ def _adaptive(axes: int) -> Any:
 
 
 for _axes in (1, 2, 3):
-    maps(f"nn.functional.max_pool{_axes}d", uses="max_pool")(_max_pool(_axes))
-    maps(f"nn.functional.avg_pool{_axes}d", uses="average_pool")(_average_pool(_axes))
+    maps(f"nn.functional.max_pool{_axes}d", uses=("max_pool", "first_largest", "write_in_windows"))(
+        _max_pool(_axes)
+    )
+    maps(f"nn.functional.avg_pool{_axes}d", uses=("average_pool", "spread_over_windows"))(
+        _average_pool(_axes)
+    )
     maps(f"nn.functional.adaptive_avg_pool{_axes}d", uses="matmul")(_adaptive(_axes))
 
 
 @maps("nn.functional.layer_norm", uses="layer_norm")
-def _layer_norm(
-    x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Any:
+def _layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     axes = tuple(range(-len(shape), 0))
     return ops.layer_norm(x, weight, bias, axis=axes, epsilon=eps)
 

@@ -72,8 +72,9 @@ def _linear_cross_entropy(
     if linear_bias is not None:
         logits = logits + ops.reshape(linear_bias, -1)
     logits = ops.reshape(logits, (*x.shape[:-1], features, *rest))
-    # PyTorch passes no gradient to the weights of classes.
-    return _cross_entropy(logits, target, ops.stop_gradient(weight), **named)
+    if _are_classes(target):  # PyTorch takes the weights of classes as constants
+        weight = ops.stop_gradient(weight)
+    return _cross_entropy(logits, target, weight, **named)
 
 
 @maps("nn.functional.nll_loss", uses="take_along_axis")
@@ -101,9 +102,7 @@ def _kl_div(logs: Any, target: Any, reduction: str = "mean", log_target: bool = 
 
 
 @maps("nn.functional.binary_cross_entropy", uses="log_loss")
-def _binary_cross_entropy(
-    y: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+def _binary_cross_entropy(y: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     losses = ops.log_loss(y, target)
     return reduced(losses if weight is None else losses * weight, reduction)
 

@@ -223,15 +223,17 @@ def _slice(x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int =
     return ops.getitem(x, _after(dim, slice(start, end, step)))
 
 
-maps("__getitem__", uses="getitem")(ops.getitem)
+maps("__getitem__", uses=("getitem", "place_at"))(ops.getitem)
 
 
 @maps("masked_select", uses="getitem")
 def _masked_select(x: Any, mask: Any) -> Any:
     shape = np.broadcast_shapes(x.shape, mask.shape)
+    # The number of shown entries must be known while JAX compiles: the mask stays with NumPy.
+    shown = np.broadcast_to(np.asarray(mask), shape)
     if not shape:
-        return ops.getitem(ops.reshape(x, 1), jnp.reshape(mask, 1))
-    return ops.getitem(ops.broadcast_to(x, shape), jnp.broadcast_to(mask, shape))
+        return ops.getitem(ops.reshape(x, 1), shown.reshape(1))
+    return ops.getitem(ops.broadcast_to(x, shape), shown)
 
 
 @maps("index_select", uses="take")
@@ -244,7 +246,7 @@ def _take(x: Any, index: Any) -> Any:
     return ops.take(ops.reshape(x, -1), index)
 
 
-@maps("nn.functional.embedding", uses="take")
+@maps("nn.functional.embedding", uses=("take", "place_at"))
 def _embedding(
     table: Any,
     words: Any,
@@ -293,10 +295,18 @@ def _added(x: Any, dim: int, index: Any, source: Any) -> Any:
     part = tuple(slice(0, n) for n in index.shape)
     grid = list(np.ogrid[part])
     grid[dim] = index
-    flat = jnp.ravel_multi_index(np.broadcast_arrays(*map(np.asarray, grid)), x.shape)
+    flat = np.ravel_multi_index(np.broadcast_arrays(*map(np.asarray, grid)), x.shape)
     read = ops.getitem(source, part)
     z = ops.scatter_add(ops.reshape(x, -1), flat.ravel(), ops.reshape(read, -1))
     return ops.reshape(z, x.shape)
+
+
+@maps("tril", uses="causal_mask")
+def _tril(x: Any, diagonal: int = 0) -> Any:
+    rows, columns = x.shape[-2:]
+    if diagonal != columns - rows:
+        raise NotExpressible("a triangle other than that of a causal mask")
+    return ops.where(ops.causal_mask(rows, columns), x, 0.0)
 
 
 OVERWRITTEN = "entries that are overwritten or combined in another way than by a sum"
