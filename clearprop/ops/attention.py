@@ -48,7 +48,8 @@ def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
     """
     check_broadcast("masked_softmax", x, mask)
     shown = jnp.where(mask, at_least_float32(x), -jnp.inf)
-    top = jnp.max(shown, axis=axis, keepdims=True)
+    largest_of_none = None if shown.shape[axis] else -jnp.inf
+    top = jnp.max(shown, axis=axis, keepdims=True, initial=largest_of_none)
     powers = jnp.exp(shown - jnp.where(jnp.isfinite(top), top, 0))
     total = jnp.sum(powers, axis=axis, keepdims=True)
     return (powers / jnp.where(total == 0, 1, total)).astype(floating(x).dtype)

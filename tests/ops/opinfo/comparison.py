@@ -21,7 +21,7 @@ from clearprop.autodiff import vjp
 from clearprop.autodiff.tape import observe
 from tests.ops.opinfo.table import Mapping, NotExpressible
 
-MOST = 30
+MOST = 20
 """Samples of one variant of an operator that are compared: PyTorch draws 1,440 of some."""
 
 # A sample's function runs once, so optimizing it takes longer than it saves.

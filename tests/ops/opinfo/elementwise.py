@@ -14,6 +14,7 @@ for _name in (
     "abs",
     "cos",
     "erf",
+    "erfc",
     "exp",
     "expm1",
     "floor",
@@ -29,6 +30,7 @@ for _name in (
     "tanh",
     "maximum",
     "minimum",
+    "xlogy",
 ):
     maps(_name, uses=_name)(ops.OPERATIONS[_name])
 
@@ -194,7 +196,6 @@ maps("nn.functional.tanhshrink", uses="tanh")(lambda x: x - ops.tanh(x))
 maps("exp2", uses="exp")(lambda x: ops.exp(x * math.log(2)))
 maps("log2", uses="log")(lambda x: ops.log(x) / math.log(2))
 maps("log10", uses="log")(lambda x: ops.log(x) / math.log(10))
-maps("erfc", uses="erf")(lambda x: 1 - ops.erf(x))
 maps("tan", uses=("sin", "cos"))(lambda x: ops.sin(x) / ops.cos(x))
 
 
