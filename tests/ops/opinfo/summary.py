@@ -31,7 +31,7 @@ def lines(reports: Iterable[Any]) -> list[str]:
     faults = total["mapped"] - total["agreed"] - differ.total()
     return [
         f"{total['samples']:6} samples of {len(rows)} of PyTorch's operators, in float64",
-        f"{total['left_out']:6} left out: only {_most()} samples of a variant are compared",
+        f"{total['left_out']:6} left out, after {_most()} mapped samples of an operator",
         f"{total['mapped']:6} mapped to clearprop's operations",
         f"{total['agreed']:6} of these agreed in value and gradients",
         f"{differ.total():6} of these differ by convention",
