@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -71,3 +72,16 @@ def test_every_operator_of_pytorch_with_the_name_of_an_operation_is_mapped(
     assert shared - MAPPINGS.keys() == set()
     assert "softmax" in shared
     assert "nn.functional.gelu" in shared
+
+
+@pytest.mark.parametrize(
+    ("compute", "fault"),
+    [(ops.cos, "value"), (lambda x: ops.sin(ops.stop_gradient(x)), "gradient")],
+)
+def test_a_wrong_mapping_is_found(
+    compute: Callable[..., Any], fault: str, infos: dict[str, list[Any]]
+) -> None:
+    with jax.enable_x64(True):
+        outcome = compare(infos["sin"], replace(MAPPINGS["sin"], compute=compute))
+    assert outcome.agreed < outcome.mapped
+    assert all(fault in described for described in outcome.faults)
