@@ -76,6 +76,8 @@ def __getattr__(name: str) -> object:
     if name in _MODULES:
         return importlib.import_module(f"clearprop.{name}")
     if name in _HOME:
+        if _HOME[name] == "clearprop.autodiff":
+            importlib.import_module("clearprop.ops")  # gives traced values the methods of arrays
         return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'clearprop' has no attribute {name!r}")
 

@@ -98,3 +98,13 @@ def _programs_let_go() -> Iterator[None]:
 def _own_corner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the data folder of the person who runs the tests."""
     monkeypatch.delenv("CLEARPROP_DATA", raising=False)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what became of PyTorch's samples of its operators, where they were compared."""
+    from tests.ops.opinfo.summary import lines
+
+    table = lines(report for reports in terminalreporter.stats.values() for report in reports)
+    if table:
+        terminalreporter.section("PyTorch's samples of its operators")
+        terminalreporter.write("\n".join([*table, ""]))

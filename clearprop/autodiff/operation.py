@@ -10,7 +10,7 @@ A rule takes what the lecture's equation takes, and returns the error signal of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar, cast
 
 from clearprop.autodiff.tape import AnyOperation, CountRule, ErrorRule, JointRule, Operation
@@ -29,6 +29,7 @@ def operation(
     joint: JointRule | None = None,
     stacks: bool | Sequence[bool] = False,
     count: CountRule | None = None,
+    instead: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[P, R]], Operation[P, R]]:
     """Turn a forward function on JAX arrays into an operation of the rule table.
 
@@ -43,7 +44,15 @@ def operation(
     """
 
     def register(forward: Callable[P, R]) -> Operation[P, R]:
-        row = Operation(forward, name=name, errors=errors, joint=joint, stacks=stacks, count=count)
+        row = Operation(
+            forward,
+            name=name,
+            errors=errors,
+            joint=joint,
+            stacks=stacks,
+            count=count,
+            instead=instead,
+        )
         if row.name in OPERATIONS:
             raise ValueError(f"two operations are named {row.name!r}")
         OPERATIONS[row.name] = cast(AnyOperation, row)

@@ -7,6 +7,7 @@ cannot name them itself: `give_operators` sets them on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import cast
 
 from clearprop.autodiff import elementary
@@ -63,7 +64,7 @@ def _method(function: Function) -> Function:
 
 def _reduction(function: Function) -> Function:
     # Both parameters are always written on the tape: the glass shows them.
-    def reduced(x: Traced, axis: Axis = None, keepdims: bool = False) -> Value:
+    def reduced(x: Traced, axis: Axis = None, *, keepdims: bool = False) -> Value:
         return function(x, axis=axis, keepdims=keepdims)
 
     return reduced
@@ -93,4 +94,5 @@ def _transpose(x: Traced, *axes: int | Sequence[int]) -> Value:
 def _numbers(given: Sequence[int | Sequence[int]]) -> tuple[int, ...]:
     """Return the numbers of ``f(2, 3)`` or of ``f((2, 3))``."""
     whole = given[0] if len(given) == 1 else given
-    return cast("tuple[int, ...]", given if isinstance(whole, int) else tuple(whole))
+    numbers = given if hasattr(whole, "__index__") else whole
+    return tuple(map(index, cast("Sequence[int]", numbers)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 import jax
@@ -10,7 +12,16 @@ from jax.typing import ArrayLike
 
 from clearprop.errors import ShapeError
 
-__all__ = ["Array", "ArrayLike", "Axis", "Shaped", "check_axis", "check_broadcast", "shape_of"]
+__all__ = [
+    "Array",
+    "ArrayLike",
+    "Axis",
+    "Shaped",
+    "check_axis",
+    "check_broadcast",
+    "named_axes",
+    "shape_of",
+]
 
 Array: TypeAlias = jax.Array
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -72,6 +83,16 @@ def _aligned(shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return list(zip(*padded, strict=True))
 
 
+def named_axes(axis: int | Sequence[int]) -> tuple[int, ...]:
+    """Return axes as a tuple of Python's whole numbers; a single number names one axis.
+
+    >>> named_axes(np.int64(1)), named_axes([0, np.int32(-1)])
+    ((1,), (0, -1))
+    """
+    given = axis if isinstance(axis, tuple | list) else (axis,)
+    return tuple(operator.index(a) for a in given)
+
+
 def check_axis(name: str, x: Shaped, axis: int) -> int:
     """Return an axis counted from the front.
 
@@ -86,7 +107,7 @@ def check_axis(name: str, x: Shaped, axis: int) -> int:
     >>> check_axis("sum", np.ones((2, 3)), -1)
     1
     """
-    rank = len(x.shape)
+    rank, axis = len(x.shape), operator.index(axis)
     if not -rank <= axis < rank:
         raise ShapeError(
             f"there is no axis {axis}",

@@ -81,6 +81,8 @@ class Operation(Generic[P, R_co]):
             of a product over the last axes); one bool for all inputs or one for each. `scan`
             then applies that rule once to all time steps.
         count: how many arithmetic operations one application takes, for summaries.
+        instead: for a static parameter that could be traced, the expression that takes a traced
+            value in its place.
     """
 
     def __init__(
@@ -92,12 +94,14 @@ class Operation(Generic[P, R_co]):
         joint: JointRule | None = None,
         stacks: bool | Sequence[bool] = False,
         count: CountRule | None = None,
+        instead: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name or forward.__name__
         self.forward = forward
         self.errors = tuple(errors) if errors is not None else None
         self.joint = joint
         self.stacks = stacks
+        self.instead = dict(instead or {})
         self._count = count
         self._split = splitter(forward)
         functools.update_wrapper(self, forward)
@@ -109,6 +113,11 @@ class Operation(Generic[P, R_co]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         inputs, parameters = self._split(args, kwargs)
+        for name, value in parameters.items():
+            if type(value) is Traced:
+                raise _static(self, name)
+            if isinstance(value, np.integer):  # such as axis=np.int64(0)
+                parameters[name] = int(value)
         if not self.differentiable:
             inputs = tuple(strip(x) for x in inputs)
         return apply(self, inputs, parameters)
@@ -276,7 +285,7 @@ Binary: TypeAlias = "Callable[[Traced, Operand], Value]"
 class Reduction(Protocol):
     """A method of arrays that makes one entry of many."""
 
-    def __call__(self, axis: Axis = None, keepdims: bool = False) -> Value:
+    def __call__(self, axis: Axis = None, *, keepdims: bool = False) -> Value:
         """Reduce along the axes (all when None); ``keepdims`` leaves them with size 1."""
 
 
@@ -320,6 +329,16 @@ class Traced:
     def at(self) -> NoReturn:
         """An error: a traced value is not updated in place."""
         raise _in_place()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """An error; one that arrays have is named with the way to it."""
+        if name in self.__slots__ or name.startswith("_") or not hasattr(strip(self), name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(
+            f"{name} of a value that is being differentiated would lose its gradient; of the plain "
+            f"array it is clearprop.stop_gradient(x).{name}, and clearprop.lift(function) takes "
+            "every function of JAX"
+        )
 
     def __len__(self) -> int:
         if not self.shape:
@@ -425,12 +444,32 @@ def strip(value: Traced | X) -> Array | X:
 def stop_gradient(tree: Tree) -> Tree:
     """Return a tree with plain arrays: every differentiation treats them as constants.
 
+    This holds for `jax.grad` too, and inside a function that `lift` makes one operation.
+
     >>> from clearprop.autodiff import grad
-    >>> print(grad(lambda x: x * stop_gradient(x))(3.0))
-    3.0
+    >>> print(grad(lambda x: x * stop_gradient(x))(3.0), jax.grad(stop_gradient)(3.0))
+    3.0 0.0
     """
-    plain: Tree = jax.tree.map(strip, tree)
+    plain: Tree = jax.tree.map(_constant, tree)
     return plain
+
+
+def _constant(leaf: X) -> Array | X:
+    plain = strip(leaf)
+    return jax.lax.stop_gradient(plain) if isinstance(plain, jax.core.Tracer) else plain
+
+
+def _static(row: Operation[..., R], name: str) -> TracedValueError:
+    """Return the error for a value that is being differentiated and was given as an option."""
+    constant = f"{name}=clearprop.stop_gradient({name})"
+    other = row.instead.get(name)
+    return TracedValueError(
+        f"{name} is an option of {row.name} and no input: the gradient of {name} would be lost",
+        where=row.name,
+        given=f"a value for {name} that is being differentiated",
+        expected=f"a number for {name}",
+        fix=f"{other}, which has a gradient for {name}" if other else f"{constant}, a constant",
+    )
 
 
 def _in_place() -> TracedValueError:

@@ -289,6 +289,9 @@ def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[...,
 
 def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> Any:
     """Apply ``row`` to every unit vector, and stack the results along new first axes."""
+    if not len(units):  # an output without entries has no row; one error gives the shapes
+        none = row(jnp.zeros(shape, units.dtype))
+        return jax.tree.map(lambda r: jnp.zeros((*shape, *r.shape), r.dtype), none)
     first = row(units[0])
     if not any(type(x) is Traced for x in jax.tree.leaves(first)):
         rows = jax.vmap(row)(units)

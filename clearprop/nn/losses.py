@@ -231,8 +231,9 @@ binary_squared_error = _of_two_classes(
 log_loss = _of_two_classes(
     "log_loss", lambda y, t: _by_example(ops.log_loss(y, _like(y, t))), threshold=0.5
 )
-"""-t log y - (1 - t) log(1 - y) for outputs y in (0, 1) of a network that ends in a sigmoid.
-`binary_cross_entropy` takes the values before the sigmoid, and never overflows."""
+"""-t log y - (1 - t) log(1 - y) for outputs y in (0, 1) of a network that ends in a sigmoid. A
+logarithm counts as -100 at least. Where the sigmoid is exactly 0 or 1 it passes no error:
+`binary_cross_entropy` takes the values before the sigmoid, and learns there too."""
 
 hinge = _of_two_classes(
     "hinge", lambda z, t: _by_example(ops.hinge(z, 2 * _like(z, t) - 1)), threshold=0.0

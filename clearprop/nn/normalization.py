@@ -1,14 +1,13 @@
 """Normalization over a batch, over the features of an example, and over neighboring channels.
 
-Means and variances are computed in float32 at least: inputs in bfloat16 are converted to float32,
-and the output back to bfloat16.
+All is computed in float32 at least: inputs in float16 or bfloat16 are converted to float32, and
+the output back to the input's type.
 """
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
 from clearprop import ops
+from clearprop.autodiff.elementary.shape import narrowed, widened
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.call import current
 from clearprop.nn.checks import last_axis, positive_sizes
@@ -71,7 +70,7 @@ class BatchNorm(Module):
 
     def __call__(self, x: Array) -> Array:
         last_axis(x, self.features)
-        return _narrowed(self._normalized(_widened(x)), x)
+        return narrowed(self._normalized(widened(x)), x)
 
     def _normalized(self, x: Array) -> Array:
         call = current()
@@ -133,8 +132,8 @@ class LayerNorm(Module):
 
     def __call__(self, x: Array) -> Array:
         last_axis(x, self.features)
-        y = ops.layer_norm(_widened(x), self.scale, self.shift, epsilon=self.epsilon)
-        return _narrowed(y, x)
+        y = ops.layer_norm(widened(x), self.scale, self.shift, epsilon=self.epsilon)
+        return narrowed(y, x)
 
 
 class RMSNorm(Module):
@@ -167,8 +166,9 @@ class RMSNorm(Module):
 
     def __call__(self, x: Array) -> Array:
         last_axis(x, self.features)
-        square = ops.mean(ops.square(x), axis=-1, keepdims=True)
-        return x * ops.rsqrt(square + self.epsilon) * self.scale
+        wide = widened(x)
+        square = ops.mean(ops.square(wide), axis=-1, keepdims=True)
+        return narrowed(wide * ops.rsqrt(square + self.epsilon) * self.scale, x)
 
 
 class LocalResponseNorm(Module):
@@ -212,17 +212,9 @@ class LocalResponseNorm(Module):
 
     def __call__(self, x: Array) -> Array:
         channels, reach = x.shape[-1], self.size // 2
-        squares = ops.pad(ops.square(x), [(0, 0)] * (len(x.shape) - 1) + [(reach, reach)])
+        wide = widened(x)
+        squares = ops.pad(ops.square(wide), [(0, 0)] * (len(x.shape) - 1) + [(reach, reach)])
         total = squares[..., :channels]
         for start in range(1, self.size):
             total = total + squares[..., start : start + channels]
-        return x * (self.k + self.alpha * total) ** -self.beta
-
-
-def _widened(x: Array) -> Array:
-    wide = jnp.promote_types(x.dtype, jnp.float32)
-    return x if x.dtype == wide else ops.astype(x, wide)
-
-
-def _narrowed(y: Array, like: Array) -> Array:
-    return ops.astype(y, like.dtype) if like.dtype.itemsize < 4 else y
+        return narrowed(wide * (self.k + self.alpha * total) ** -self.beta, x)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import ops
+from clearprop.autodiff.elementary.shape import narrowed, widened
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.nn.checks import positive_sizes
 from clearprop.nn.fields import Array, Size, static
@@ -277,10 +278,11 @@ class AdaptiveAvgPool(Module):
                 given=f"input {tuple(x.shape)}, parts={self.parts}",
                 expected=f"one number, or {len(axes)}",
             )
+        y = widened(x)
         for axis, count in zip(axes, parts, strict=True):
-            weights = jnp.asarray(_weights(x.shape[axis], count), x.dtype)
-            x = ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), weights), -1, axis)
-        return x
+            weights = jnp.asarray(_weights(x.shape[axis], count), y.dtype)
+            y = ops.moveaxis(ops.matmul(ops.moveaxis(y, axis, -1), weights), -1, axis)
+        return narrowed(y, x)
 
 
 def _weights(size: int, parts: int) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from clearprop.ops.elementwise import (
     cos,
     dropout,
     erf,
+    erfc,
     exp,
     expm1,
     floor,
@@ -29,6 +30,7 @@ from clearprop.ops.elementwise import (
     sin,
     sqrt,
     square,
+    xlogy,
 )
 from clearprop.ops.index import gather, one_hot, scatter_add, take, take_along_axis
 from clearprop.ops.linalg import dot, einsum, outer
@@ -41,6 +43,7 @@ from clearprop.ops.losses import (
     squared_error,
     zero_one,
 )
+from clearprop.ops.methods import give_methods
 from clearprop.ops.normalization import batch_norm, layer_norm, weight_norm
 from clearprop.ops.pool import (
     average_pool,
@@ -54,6 +57,8 @@ from clearprop.ops.reduce import argmax, argmin, cumsum, logsumexp, prod, std, v
 from clearprop.ops.scan import scan
 from clearprop.ops.shape import concatenate, flip, moveaxis, pad, split, squeeze
 from clearprop.ops.storage import stored
+
+give_methods()
 
 __all__ = [
     "OPERATIONS",
@@ -75,6 +80,7 @@ __all__ = [
     "dropout",
     "einsum",
     "erf",
+    "erfc",
     "exp",
     "expm1",
     "first_largest",
@@ -119,6 +125,7 @@ __all__ = [
     "var",
     "weight_norm",
     "write_in_windows",
+    "xlogy",
     "zero_one",
 ]
 __all__ += elementary.__all__

@@ -10,7 +10,7 @@ In the rules ``error`` is the error signal of the output, ``y`` the output and `
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
 import jax
@@ -19,9 +19,11 @@ import jax.numpy as jnp
 from clearprop.autodiff import Operation, operation
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.elementary import where
+from clearprop.autodiff.elementary.shape import widened
+from clearprop.autodiff.precision import at_least_float32, floating
 from clearprop.autodiff.shapes import Array, ArrayLike, check_axis
 from clearprop.autodiff.tape import ErrorRule
-from clearprop.ops.elementwise import erf, exp
+from clearprop.ops.elementwise import erfc, exp
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,12 +50,15 @@ ACTIVATIONS: dict[str, Operation[..., Array]] = {}
 
 
 def activation(
-    rule: ErrorRule | None, elementwise: bool = True
+    rule: ErrorRule | None,
+    elementwise: bool = True,
+    instead: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[P, Array]], Operation[P, Array]]:
     """Turn a forward function into an operation that is an activation.
 
     ``rule(error, y, x, **parameters)`` gives the error signal of the input; None where no error
-    passes. The activation has the name and the docstring of the function.
+    passes. The activation has the name and the docstring of the function. ``instead`` is as of
+    `Operation`.
 
     >>> sorted(ACTIVATIONS)[:3]
     ['binary_step', 'elu', 'gelu']
@@ -61,7 +66,7 @@ def activation(
 
     def register(forward: Callable[P, Array]) -> Operation[P, Array]:
         errors = None if rule is None else (rule,)
-        row = operation(errors=errors, stacks=elementwise)(forward)
+        row = operation(errors=errors, stacks=elementwise, instead=instead)(forward)
         ACTIVATIONS[row.name] = row
         return row
 
@@ -82,7 +87,7 @@ def identity(x: ArrayLike) -> Array:
     return jnp.asarray(x)
 
 
-@activation(None)
+@activation(None, instead={"threshold": "ops.binary_step(x - threshold)"})
 def binary_step(x: ArrayLike, threshold: float = 0.0) -> Array:
     """Binary threshold unit: ``y = 1 if x >= threshold else 0``. No error passes a step.
 
@@ -109,7 +114,7 @@ def sigmoid(x: ArrayLike) -> Array:
 
     Source: the logistic function (Verhulst 1838); Rumelhart, Hinton and Williams 1986.
     """
-    return jax.nn.sigmoid(x)
+    return jax.nn.sigmoid(floating(x))
 
 
 @activation(lambda error, y, x: error * (1 - y * y))
@@ -145,7 +150,7 @@ def _error_of_leaky_relu(error: Any, y: Any, x: Any, slope: float = 0.01) -> Any
     return where(x > 0, error, slope * error)
 
 
-@activation(_error_of_leaky_relu)
+@activation(_error_of_leaky_relu, instead={"slope": "ops.where(x > 0, x, slope * x)"})
 def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
     """Leaky rectified linear unit: ``y = x if x > 0 else slope x``, with ``dy/dx = 1 or slope``.
 
@@ -161,13 +166,16 @@ def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
 
 
 def _error_of_elu(error: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
-    return where(x > 0, error, error * (y + alpha))
+    return where(x > 0, error, error * (alpha * exp(where(x > 0, 0.0, x))))
 
 
-@activation(_error_of_elu)
+@activation(
+    _error_of_elu,
+    instead={"alpha": "ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0.0)))"},
+)
 def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
-    """Exponential linear unit: ``y = x if x > 0 else alpha (e^x - 1)``, with ``dy/dx = 1 or y +
-    alpha``.
+    """Exponential linear unit: ``y = x if x > 0 else alpha (e^x - 1)``, with ``dy/dx = 1 or alpha
+    e^x``.
 
     Shapes: x of any shape, y of the same.
 
@@ -183,14 +191,16 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
 def _error_of_gelu(error: Any, y: Any, x: Any, approximate: bool = False) -> Any:
     if approximate:
         return _error_of_gelu_tanh(error, y, x)
+    # Phi by erfc: for negative x the sum 1 + erf(x / sqrt 2) would cancel nearly all digits.
     density = exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
-    return error * (0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density)
+    return error * (0.5 * erfc(x * -math.sqrt(0.5)) + x * density)
 
 
 def _error_of_gelu_tanh(error: Any, y: Any, x: Any) -> Any:
-    root = math.sqrt(2 / math.pi)
-    t = tanh(root * (x + 0.044715 * x * x * x))
-    return error * 0.5 * (1 + t + x * (1 - t * t) * (root * (1 + 0.134145 * x * x)))
+    # (1 + t) / 2 is a sigmoid: for negative x the sum 1 + t would cancel nearly all digits.
+    slope = 2 * math.sqrt(2 / math.pi)
+    half = sigmoid(slope * (x + 0.044715 * x * x * x))
+    return error * (half * (1 + x * (1 - half) * (slope * (1 + 0.134145 * x * x))))
 
 
 @activation(_error_of_gelu)
@@ -243,7 +253,7 @@ def silu(x: ArrayLike) -> Array:
 
     Source: Elfwing, Uchibe and Doya 2018, *Sigmoid-weighted linear units*; also called swish.
     """
-    return jax.nn.silu(x)
+    return jax.nn.silu(floating(x))
 
 
 @activation(lambda error, y, x: error * sigmoid(x))
@@ -261,12 +271,8 @@ def softplus(x: ArrayLike) -> Array:
     return jax.nn.softplus(x)
 
 
-def _widened(x: Array) -> Array:
-    """Return numbers narrower than float32 as float32: sums of powers need its digits."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
 def _error_of_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    error, y = widened(error), widened(y)
     return y * (error - sum_over(error * y, axis=axis, keepdims=True))
 
 
@@ -290,10 +296,11 @@ def softmax(x: Array, axis: int = -1) -> Array:
     y_j.
     """
     check_axis("softmax", x, axis)
-    return jax.nn.softmax(_widened(x), axis=axis).astype(x.dtype)
+    return jax.nn.softmax(at_least_float32(x), axis=axis).astype(floating(x).dtype)
 
 
 def _error_of_log_softmax(error: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    error, y = widened(error), widened(y)
     return error - exp(y) * sum_over(error, axis=axis, keepdims=True)
 
 
@@ -314,4 +321,4 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     Source: `jax.nn.log_softmax`; numbers narrower than float32 are summed in float32.
     """
     check_axis("log_softmax", x, axis)
-    return jax.nn.log_softmax(_widened(x), axis=axis).astype(x.dtype)
+    return jax.nn.log_softmax(at_least_float32(x), axis=axis).astype(floating(x).dtype)

@@ -9,20 +9,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
 from clearprop.autodiff.elementary import matmul, where
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.elementary.matmul import swapped
+from clearprop.autodiff.elementary.shape import narrowed, widened
+from clearprop.autodiff.precision import at_least_float32, floating
 from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast, shape_of
 from clearprop.errors import ShapeError
+from clearprop.ops.activations import softmax
 
 
 def _error_of_scores(error: Any, y: Any, x: Any, mask: Any, axis: int = -1) -> Any:
     # Where the mask hides, the error may not be finite: it is replaced, not multiplied by 0.
-    error = where(mask, error, 0.0)
+    error, y = where(mask, widened(error), 0.0), widened(y)
     return y * (error - sum_over(error * y, axis=axis, keepdims=True))
 
 
@@ -45,11 +47,12 @@ def masked_softmax(x: Array, mask: ArrayLike, axis: int = -1) -> Array:
     infinity.
     """
     check_broadcast("masked_softmax", x, mask)
-    shown = jnp.where(mask, x, -jnp.inf)
-    top = jnp.max(shown, axis=axis, keepdims=True)
+    shown = jnp.where(mask, at_least_float32(x), -jnp.inf)
+    largest_of_none = None if shown.shape[axis] else -jnp.inf
+    top = jnp.max(shown, axis=axis, keepdims=True, initial=largest_of_none)
     powers = jnp.exp(shown - jnp.where(jnp.isfinite(top), top, 0))
     total = jnp.sum(powers, axis=axis, keepdims=True)
-    return powers / jnp.where(total == 0, 1, total)
+    return (powers / jnp.where(total == 0, 1, total)).astype(floating(x).dtype)
 
 
 def causal_mask(queries: int, keys: int) -> Array:
@@ -86,7 +89,9 @@ def _errors_of_attend(
     if seen is not None:
         # Where the mask hides, the error may not be finite: it is replaced, not multiplied by 0.
         arrived = where(seen, arrived, 0.0)
-    scores = weights * (arrived - sum_over(arrived * weights, axis=-1, keepdims=True))
+    arrived, wide = widened(arrived), widened(weights)
+    scores = wide * (arrived - sum_over(arrived * wide, axis=-1, keepdims=True))
+    scores = narrowed(scores, weights)
     return (
         matmul(scores, key) * scale,
         matmul(swapped(scores), query) * scale,
@@ -119,7 +124,11 @@ def _count_attend(outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__:
     return scores * int(2 * query.shape[-1] + 2 * value.shape[-1] + 5)
 
 
-@operation(joint=_errors_of_attend, count=_count_attend)
+@operation(
+    joint=_errors_of_attend,
+    count=_count_attend,
+    instead={"scale": "ops.attention(query * scale, key, value, mask, scale=1.0)"},
+)
 def attend(
     query: Array,
     key: Array,
@@ -155,13 +164,14 @@ def attend(
     keeps only the weights.
     """
     _check_fit(query, key, value, mask)
+    query, key, value = floating(query), floating(key), floating(value)
     scores = jnp.matmul(query * jnp.asarray(scale, query.dtype), jnp.swapaxes(key, -1, -2))
     seen = _seen(query, key, mask, causal)
     if seen is not None:
         check_broadcast("attention", scores, seen)
         weights = masked_softmax.forward(scores, seen)
     else:
-        weights = jax.nn.softmax(scores)
+        weights = softmax.forward(scores)
     return jnp.matmul(weights, _reached(jnp.where, mask, value)), weights
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff import operation, stop_gradient
-from clearprop.autodiff.elementary import where
+from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import log, where
+from clearprop.autodiff.precision import floating
 from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast
+from clearprop.autodiff.tape import strip
 
 
 @operation(errors=(lambda error, z, x: error * z,), stacks=True)
@@ -31,9 +33,9 @@ def exp(x: ArrayLike) -> Array:
     return jnp.exp(x)
 
 
-@operation(errors=(lambda error, z, x: error * (z + 1),), stacks=True)
+@operation(errors=(lambda error, z, x: error * exp(x),), stacks=True)
 def expm1(x: ArrayLike) -> Array:
-    """Exponential minus one, exact near 0: ``z = e^x - 1``.
+    """Exponential minus one, exact near 0: ``z = e^x - 1``, with ``dz/dx = e^x``.
 
     Shapes: x of any shape, z of the same.
 
@@ -84,7 +86,7 @@ def rsqrt(x: ArrayLike) -> Array:
 
     Source: `jax.lax.rsqrt`.
     """
-    return jax.lax.rsqrt(jnp.asarray(x))
+    return jax.lax.rsqrt(floating(x))
 
 
 @operation(errors=(lambda error, z, x: error * (2 * x),), stacks=True)
@@ -165,9 +167,58 @@ def erf(x: ArrayLike) -> Array:
     return jax.scipy.special.erf(x)
 
 
+@operation(
+    errors=(lambda error, z, x: error * exp(-x * x) * (-2 / math.sqrt(math.pi)),), stacks=True
+)
+def erfc(x: ArrayLike) -> Array:
+    """Error function's complement, exact where it is small: ``z = 1 - erf(x)``.
+
+    Its derivative is ``dz/dx = -2 / sqrt(pi) e^(-x^2)``.
+
+    Shapes: x of any shape, z of the same.
+
+    >>> print(erfc(0.0))
+    1.0
+
+    Source: SciPy's `special.erfc`.
+    """
+    return jax.scipy.special.erfc(x)
+
+
+def _error_of_factor(error: Any, z: Any, x: Any, y: Any) -> Any:
+    none = (strip(x) == 0) & (strip(y) == 0)
+    return where(none, 0.0, error * log(where(none, 1.0, y)))
+
+
+def _error_of_argument(error: Any, z: Any, x: Any, y: Any) -> Any:
+    none = (strip(x) == 0) & (strip(y) == 0)
+    return where(none, 0.0, error * x / where(none, 1.0, y))
+
+
+@operation(errors=(_error_of_factor, _error_of_argument), stacks=True)
+def xlogy(x: ArrayLike, y: ArrayLike) -> Array:
+    """Multiply by a logarithm, where 0 log 0 is 0: ``z = x log y``.
+
+    Its derivatives are ``dz/dx = log y`` and ``dz/dy = x / y``; both are 0 where x and y are 0.
+    The entropy of probabilities p is ``-xlogy(p, p).sum()``.
+
+    Shapes: x and y broadcast as in NumPy; z has the shape to which they broadcast.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+
+    >>> print(xlogy(jnp.array([0.0, 2.0]), jnp.array([0.0, 1.0])))
+    [0. 0.]
+
+    Source: SciPy's `special.xlogy`.
+    """
+    check_broadcast("xlogy", x, y)
+    return jax.scipy.special.xlogy(x, y)
+
+
 def _to_chosen(error: Any, this: Any, other: Any) -> Any:
     """Pass the error to the chosen input, and half of it to each where both are equal."""
-    this, other = stop_gradient(this), stop_gradient(other)
+    this, other = strip(this), strip(other)
     return where(this == other, 0.5 * error, where(this > other, error, 0.0))
 
 
@@ -223,7 +274,11 @@ def _error_of_kept(error: Any, z: Any, x: Any, keep: Any, rate: float) -> Any:
     return dropout(error, keep, rate)
 
 
-@operation(errors=(_error_of_kept, None), stacks=True)
+@operation(
+    errors=(_error_of_kept, None),
+    stacks=True,
+    instead={"rate": "ops.where(keep, x / (1 - rate), 0.0)"},
+)
 def dropout(x: ArrayLike, keep: ArrayLike, rate: float) -> Array:
     """Drop the entries that the mask does not keep: ``z = x / (1 - rate) where kept, else 0``.
 
@@ -247,7 +302,7 @@ def dropout(x: ArrayLike, keep: ArrayLike, rate: float) -> Array:
 def _error_of_clipped(
     error: Any, z: Any, x: Any, low: float | None = None, high: float | None = None
 ) -> Any:
-    x = stop_gradient(x)
+    x = strip(x)
     inside = x == x
     if low is not None:
         inside &= x > low
@@ -256,7 +311,11 @@ def _error_of_clipped(
     return where(inside, error, 0.0)
 
 
-@operation(errors=(_error_of_clipped,), stacks=True)
+@operation(
+    errors=(_error_of_clipped,),
+    stacks=True,
+    instead={"low": "ops.maximum(x, low)", "high": "ops.minimum(x, high)"},
+)
 def clip(x: ArrayLike, low: float | None = None, high: float | None = None) -> Array:
     """Limit to an interval: ``z = min(max(x, low), high)``. Only entries strictly inside pass the
     error.

@@ -10,7 +10,14 @@ from typing import Any
 import jax.numpy as jnp
 
 from clearprop.autodiff import operation
-from clearprop.autodiff.elementary import broadcast_to, expand_dims, matmul, reshape
+from clearprop.autodiff.elementary import (
+    broadcast_to,
+    expand_dims,
+    getitem,
+    matmul,
+    reshape,
+    transpose,
+)
 from clearprop.autodiff.shapes import Array
 from clearprop.errors import ShapeError
 
@@ -65,9 +72,10 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
 
     ``einsum("bij,bjk->bik", x, y)`` multiplies matrices: ``z_bik = sum_j x_bij y_bjk``. ``...``
     stands for leading axes that broadcast; without ``->`` the output names every letter that occurs
-    once.
+    once. A letter that one term names twice reads the diagonal.
 
-    Shapes: each array has one axis for each letter of its term, z one for each of the output.
+    Shapes: each array has one axis for each letter of its term, z one for each of the output. Axes
+    of one letter have one size; an axis of size 1 is repeated for that of another array.
 
     Raises:
         ShapeError: the letters do not fit the arrays.
@@ -80,18 +88,26 @@ def einsum(subscripts: str, *arrays: Array) -> Array:
     """
     terms, output = _explicit(subscripts, arrays)
     operands = list(arrays)
-    sizes = _sizes(subscripts, terms, arrays)
-    # A letter that occurs twice in one term takes a diagonal. A product with the unit matrix gives
-    # the same, and it has a rule already.
-    spare = iter(sorted(set(string.ascii_letters) - set("".join(terms))))
-    for i, term in enumerate(list(terms)):
-        for place, letter in enumerate(term):
-            if letter in term[:place]:
-                other = next(spare)
-                terms[i] = terms[i][:place] + other + terms[i][place + 1 :]
-                terms.append(letter + other)
-                operands.append(jnp.eye(sizes[letter], dtype=arrays[i].dtype))
+    _sizes(subscripts, terms, arrays)
+    # A letter that occurs twice in one term takes a diagonal: it is read before the product.
+    for i, term in enumerate(terms):
+        for letter in term:
+            while terms[i].count(letter) > 1:
+                first = terms[i].index(letter)
+                second = terms[i].index(letter, first + 1)
+                operands[i] = _diagonal(operands[i], first, second)
+                rest = [c for k, c in enumerate(terms[i]) if k not in (first, second)]
+                terms[i] = letter + "".join(rest)
     return _einsum(*operands, subscripts=f"{','.join(terms)}->{output}")
+
+
+def _diagonal(x: Array, first: int, second: int) -> Array:
+    """Read the entries whose places along two axes of one size are equal; that axis comes first."""
+    rest = [axis for axis in range(len(x.shape)) if axis not in (first, second)]
+    size = x.shape[first]
+    flat = transpose(x, axes=(first, second, *rest))
+    flat = reshape(flat, shape=(size * size, *flat.shape[2:]))
+    return getitem(flat, slice(None, None, size + 1))
 
 
 def _explicit(subscripts: str, arrays: tuple[Array, ...]) -> tuple[list[str], str]:
@@ -125,10 +141,13 @@ def _explicit(subscripts: str, arrays: tuple[Array, ...]) -> tuple[list[str], st
 def _sizes(subscripts: str, terms: list[str], arrays: tuple[Array, ...]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for term, x in zip(terms, arrays, strict=True):
+        here = dict(zip(term, x.shape, strict=True))
         for letter, size in zip(term, x.shape, strict=True):
+            if here[letter] != size:
+                raise _misfit(subscripts, arrays, f"equal sizes along both axes {letter!r}")
             known = sizes.get(letter, 1)
             if known != size and 1 not in (known, size):
-                raise _misfit(subscripts, arrays, "equal sizes where letters are equal")
+                raise _misfit(subscripts, arrays, "equal sizes where letters are equal, or 1")
             sizes[letter] = known if size == 1 else size
     return sizes
 
@@ -155,9 +174,10 @@ def _errors_of_einsum(error: Any, z: Any, *arrays: Any, subscripts: str) -> list
         if reached != term:  # a letter that was only summed: every entry gets the same error
             sizes = dict(zip(reached, e.shape, strict=True))
             e = reshape(e, shape=tuple(sizes.get(letter, 1) for letter in term))
-            wide = zip(term, x.shape, strict=True)
-            e = broadcast_to(e, shape=tuple(sizes.get(letter, n) for letter, n in wide))
-        errors.append(e)
+        # So it is where the letter is of size 1 in all other arrays. Where it is of size 1 in this
+        # array, the sweep sums the errors of all places.
+        wide = tuple(n if m == 1 else m for m, n in zip(e.shape, x.shape, strict=True))
+        errors.append(e if e.shape == wide else broadcast_to(e, shape=wide))
     return errors
 
 

@@ -3,6 +3,9 @@
 In the equations ``xh`` is the normalized input (x - mean) / sqrt(variance + epsilon), and g is the
 error signal of xh. All rules follow from one. Over the n numbers of one mean and variance, the
 error of x is (g - mean(g) - xh mean(g xh)) / sqrt(variance + epsilon).
+
+Means, variances and lengths are computed in float32 at least, and the output has the number type
+of the input.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from clearprop.autodiff import operation
 from clearprop.autodiff.elementary import mean as mean_over
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.elementary import where
-from clearprop.autodiff.shapes import Array, check_axis, shape_of
+from clearprop.autodiff.elementary.shape import narrowed, widened
+from clearprop.autodiff.precision import at_least_float32, floating
+from clearprop.autodiff.shapes import Array, check_axis, named_axes, shape_of
 from clearprop.errors import ShapeError
 from clearprop.ops.elementwise import rsqrt, sqrt
 from clearprop.ops.reduce import var
@@ -33,6 +38,7 @@ def _errors_of_layer_norm(
     axis: int | tuple[int, ...] = -1,
     epsilon: float = 1e-5,
 ) -> tuple[Any, Any, Any]:
+    error, x = widened(error), widened(x)
     rate = rsqrt(var(x, axis=axis, keepdims=True) + epsilon)
     xh = (x - mean_over(x, axis=axis, keepdims=True)) * rate
     g = error if scale is None else error * scale
@@ -52,7 +58,11 @@ def _check_affine(name: str, x: Any, sizes: tuple[int, ...], **given: Any) -> No
             )
 
 
-@operation(joint=_errors_of_layer_norm, count=lambda y, x, *_, **__: 8 * math.prod(x.shape))
+@operation(
+    joint=_errors_of_layer_norm,
+    count=lambda y, x, *_, **__: 8 * math.prod(x.shape),
+    instead={"epsilon": "(x - ops.mean(x, -1, True)) / ops.sqrt(ops.var(x, -1, True) + epsilon)"},
+)
 def layer_norm(
     x: Array,
     scale: Array | None = None,
@@ -76,23 +86,25 @@ def layer_norm(
 
     Source: Ba, Kiros and Hinton 2016, *Layer normalization*.
     """
-    named = (axis,) if isinstance(axis, int) else axis
-    axes = sorted(check_axis("layer_norm", x, a) for a in named)
+    axes = sorted(check_axis("layer_norm", x, a) for a in named_axes(axis))
     if axes != list(range(len(x.shape) - len(axes), len(x.shape))):
         raise ShapeError("the axes are not the last ones", where="layer_norm", given=str(axis))
     sizes = tuple(x.shape[a] for a in axes)
     _check_affine("layer_norm", x, sizes, scale=scale, shift=shift)
-    centred = x - jnp.mean(x, axis=axis, keepdims=True)
-    y = centred * jax.lax.rsqrt(jnp.var(x, axis=axis, keepdims=True) + epsilon)
+    wide = at_least_float32(x)
+    centred = wide - jnp.mean(wide, axis=axis, keepdims=True)
+    y = centred * jax.lax.rsqrt(jnp.var(wide, axis=axis, keepdims=True) + epsilon)
     y = y if scale is None else y * scale
-    return y if shift is None else y + shift
+    y = y if shift is None else y + shift
+    return y.astype(floating(x).dtype)
 
 
 def _errors_of_batch_norm(
     errors: Any, outputs: Any, x: Any, scale: Any, shift: Any, epsilon: float = 1e-5
 ) -> tuple[Any, Any, Any]:
-    error, error_of_mean, error_of_variance = errors
+    error, error_of_mean, error_of_variance = (widened(e) for e in errors)
     _, mean, variance = outputs
+    x = widened(x)
     axes = tuple(range(len(x.shape) - 1))
     number = math.prod(x.shape[:-1])
     centred = x - mean
@@ -107,7 +119,11 @@ def _errors_of_batch_norm(
     return stored(from_y + from_statistics), error_of_scale, error_of_shift
 
 
-@operation(joint=_errors_of_batch_norm, count=lambda y, x, *_, **__: 8 * math.prod(x.shape))
+@operation(
+    joint=_errors_of_batch_norm,
+    count=lambda y, x, *_, **__: 8 * math.prod(x.shape),
+    instead={"epsilon": "(x - ops.mean(x, 0)) / ops.sqrt(ops.var(x, 0) + epsilon)"},
+)
 def batch_norm(
     x: Array, scale: Array | None = None, shift: Array | None = None, epsilon: float = 1e-5
 ) -> tuple[Array, Array, Array]:
@@ -117,8 +133,8 @@ def batch_norm(
     ``xh = (x - mean) / sqrt(variance + epsilon)``. The mean and the (biased) variance are taken
     over every axis but the last, as in training, and returned for running averages.
 
-    Shapes: x (..., features), scale and shift (features,) or (); y of the shape of x, mean and
-    variance (features,).
+    Shapes: x (..., features), scale and shift (features,) or (); y of the shape and number type of
+    x, mean and variance (features,) in float32 or wider.
 
     Raises:
         ShapeError: x has no batch axis, or scale or shift do not fit.
@@ -138,10 +154,12 @@ def batch_norm(
         )
     _check_affine("batch_norm", x, shape_of(x)[-1:], scale=scale, shift=shift)
     axes = tuple(range(len(x.shape) - 1))
-    mean, variance = jnp.mean(x, axis=axes), jnp.var(x, axis=axes)
-    y = (x - mean) * jax.lax.rsqrt(variance + epsilon)
+    wide = at_least_float32(x)
+    mean, variance = jnp.mean(wide, axis=axes), jnp.var(wide, axis=axes)
+    y = (wide - mean) * jax.lax.rsqrt(variance + epsilon)
     y = y if scale is None else y * scale
-    return y if shift is None else y + shift, mean, variance
+    y = y if shift is None else y + shift
+    return y.astype(floating(x).dtype), mean, variance
 
 
 def weight_norm(direction: Array, gain: Array) -> Array:
@@ -162,5 +180,6 @@ def weight_norm(direction: Array, gain: Array) -> Array:
     """
     _check_affine("weight_norm", direction, shape_of(direction)[-1:], gain=gain)
     axes = tuple(range(len(direction.shape) - 1))
-    squares = sum_over(direction * direction, axis=axes)
-    return direction * (gain / sqrt(where(squares > 0, squares, 1.0)))
+    wide = widened(direction)
+    squares = sum_over(wide * wide, axis=axes)
+    return narrowed(wide * (gain / sqrt(where(squares > 0, squares, 1.0))), direction)

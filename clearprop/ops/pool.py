@@ -20,6 +20,7 @@ from jax import lax
 
 from clearprop.autodiff import operation
 from clearprop.autodiff.operation import count_nothing
+from clearprop.autodiff.precision import at_least_float32, floating
 from clearprop.autodiff.shapes import Array
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.ops.conv.choice import batch_last_pays
@@ -165,7 +166,8 @@ def _error_of_max(
 def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Padding = 0) -> Array:
     """Take the largest entry of each window: ``y[b, j, f] = max over i of x[b, s j + i - p, f]``.
 
-    The first largest entry of a window gets the error of the output. Padding is never the largest.
+    The first largest entry of a window gets the error of the output. Padding is never the largest,
+    also not where all entries of a window are minus infinity.
 
     Shapes: x (batch, *sizes, channels), y (batch, *places, channels).
 
@@ -192,8 +194,14 @@ def max_pool(x: Array, window: Size, stride: Size | None = None, padding: Paddin
     entries = w.enter(x)
     if w.disjoint:
         return w.leave(w.blocks(entries).max(axis=w.within))
-    padded = w.padded(entries, -jnp.inf)
+    padded = w.padded(entries, _lowest(x))
     return w.leave(functools.reduce(jnp.maximum, [w.at(padded, o) for o in w.offsets]))
+
+
+def _lowest(x: Array) -> float:
+    """Return the value that is not larger than any other of the number type."""
+    floats = jnp.issubdtype(x.dtype, jnp.floating)
+    return -math.inf if floats else int(np.iinfo(x.dtype).min)
 
 
 @operation(count=lambda y, x, *_, **__: math.prod(x.shape))
@@ -217,7 +225,9 @@ def first_largest(x: Array, y: Array, geometry: Geometry) -> Array:
         pairs = [itertools.chain.from_iterable((every, o) for o in offset) for offset in w.offsets]
         parts = [blocks[(every,) * w.first + tuple(index)] for index in pairs]
     else:
-        padded = w.padded(entries, -jnp.inf)
+        # NaN equals nothing: padding is not the largest either where all entries are -inf.
+        nothing = jnp.nan if jnp.issubdtype(x.dtype, jnp.floating) else _lowest(x)
+        padded = w.padded(entries, nothing)
         parts = [w.at(padded, offset) for offset in w.offsets]
     place = jnp.full(largest.shape, len(parts) - 1, jnp.int32)
     for number in range(len(parts) - 2, -1, -1):
@@ -326,13 +336,13 @@ def average_pool(
     its trained factor and bias.
     """
     w = _Windows.over(x, _resolve(x, window, stride, padding, "average_pool"))
-    x = x.astype(jnp.result_type(x.dtype, float))
-    entries = w.enter(x)
+    x = floating(x)
+    entries = w.enter(at_least_float32(x))
     if w.disjoint:
-        return w.leave(w.blocks(entries).mean(axis=w.within))
+        return w.leave(w.blocks(entries).mean(axis=w.within)).astype(x.dtype)
     padded = w.padded(entries, 0)
     total = functools.reduce(jnp.add, [w.at(padded, offset) for offset in w.offsets])
-    return w.leave(total * _one_over_count(w, x, count_padding))
+    return w.leave(total * _one_over_count(w, entries, count_padding)).astype(x.dtype)
 
 
 def _error_of_spread(passed: Any, dx: Any, y: Any, geometry: Geometry, count_padding: bool) -> Any:
@@ -354,12 +364,15 @@ def spread_over_windows(y: Array, geometry: Geometry, count_padding: bool) -> Ar
     Source: the rule of `average_pool`.
     """
     w = _Windows.over(y, geometry)
-    parts = w.enter(y) * _one_over_count(w, y, count_padding)
+    entries = w.enter(at_least_float32(y))
+    parts = entries * _one_over_count(w, entries, count_padding)
     if w.disjoint:
         counted = w.numbers(y.ndim).shape
         wide = w.over_window(parts)
-        return w.leave(w.unblocked(jnp.broadcast_to(wide, np.maximum(wide.shape, counted))))
-    return w.leave(functools.reduce(jnp.add, [w.into(parts, offset) for offset in w.offsets]))
+        whole = w.unblocked(jnp.broadcast_to(wide, np.maximum(wide.shape, counted)))
+    else:
+        whole = functools.reduce(jnp.add, [w.into(parts, offset) for offset in w.offsets])
+    return w.leave(whole).astype(floating(y).dtype)
 
 
 def _one_over_count(w: _Windows, like: Array, count_padding: bool) -> Array:

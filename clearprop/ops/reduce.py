@@ -12,10 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from clearprop.autodiff import operation, stop_gradient
-from clearprop.autodiff.elementary import abs, getitem, max, mean, sum, where
+from clearprop.autodiff import operation
+from clearprop.autodiff.elementary import abs, broadcast_to, getitem, max, mean, sum, where
 from clearprop.autodiff.elementary.reduce import axes_of, check_axes, count_inputs, kept, terms
+from clearprop.autodiff.elementary.shape import widened
+from clearprop.autodiff.precision import at_least_float32, floating
 from clearprop.autodiff.shapes import Array, ArrayLike, Axis
+from clearprop.autodiff.tape import strip
 from clearprop.ops.elementwise import exp
 from clearprop.ops.shape import flip, pad
 
@@ -29,6 +32,7 @@ def _freedom(x: Any, axis: Axis, ddof: int) -> float:
 def _error_of_var(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
+    error, x = widened(error), widened(x)
     deviation = x - mean(x, axis=axis, keepdims=True)
     return kept(error * (2 / _freedom(x, axis, ddof)), x, axis) * deviation
 
@@ -48,20 +52,26 @@ def var(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) 
     Source: NumPy's `var`.
     """
     check_axes("var", x, axis)
-    return jnp.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
+    wide = at_least_float32(x)
+    variance = jnp.var(wide, axis=axis, keepdims=keepdims, ddof=ddof)
+    return variance.astype(floating(x).dtype)
 
 
 def _error_of_std(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0
 ) -> Any:
+    error, z, x = widened(error), widened(z), widened(x)
     deviation = x - mean(x, axis=axis, keepdims=True)
-    return kept(error / (z * _freedom(x, axis, ddof)), x, axis) * deviation
+    flat = strip(z) == 0
+    slope = where(flat, 0.0, error / (where(flat, 1.0, z) * _freedom(x, axis, ddof)))
+    return kept(slope, x, axis) * deviation
 
 
 @operation(errors=(_error_of_std,), count=lambda z, x, **_: 4 * math.prod(x.shape))
 def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Array:
-    """Standard deviation: ``z = sqrt(sum_i (x_i - mean)^2 / (n - ddof))``. Near 0 its derivative
-    has no bound.
+    """Standard deviation: ``z = sqrt(sum_i (x_i - mean)^2 / (n - ddof))``.
+
+    Its derivative is ``dz/dx_i = (x_i - mean) / (z (n - ddof))``, and 0 where all x_i are equal.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
@@ -74,7 +84,9 @@ def std(x: ArrayLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) 
     Source: NumPy's `std`.
     """
     check_axes("std", x, axis)
-    return jnp.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
+    wide = at_least_float32(x)
+    deviation = jnp.std(wide, axis=axis, keepdims=keepdims, ddof=ddof)
+    return deviation.astype(floating(x).dtype)
 
 
 def _product_of_others(x: Any, axis: int) -> Any:
@@ -154,11 +166,14 @@ def cumsum(x: Array, axis: int = 0) -> Array:
 def _error_of_logsumexp(
     error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
+    if not terms(x, axis):
+        return broadcast_to(kept(error, x, axis), shape=x.shape)
+    error, x = widened(error), widened(x)
     # Not e^(x - z): the rounding error of a large z would be a relative error of the result.
-    top = max(stop_gradient(x), axis=axis, keepdims=True)
+    top = max(strip(x), axis=axis, keepdims=True)
     powers = exp(x - where(abs(top) == math.inf, 0.0, top))
     total = sum(powers, axis=axis, keepdims=True)
-    return kept(error, x, axis) * powers / where(stop_gradient(total) == 0, 1.0, total)
+    return kept(error, x, axis) * powers / where(strip(total) == 0, 1.0, total)
 
 
 @operation(errors=(_error_of_logsumexp,), count=lambda z, x, **_: 3 * math.prod(x.shape))
@@ -166,7 +181,7 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Logarithm of a sum of exponentials, without overflow: ``z = log sum_i e^(x_i)``.
 
     The largest entry is subtracted before the exponential. The derivative is the softmax: ``dz/dx_i
-    = e^(x_i - z)``.
+    = e^(x_i - z)``. Of no entries it is minus infinity.
 
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
@@ -179,7 +194,9 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Source: SciPy's `special.logsumexp`.
     """
     check_axes("logsumexp", x, axis)
-    return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
+    wide = at_least_float32(x)
+    total: Array = jax.scipy.special.logsumexp(wide, axis=axis, keepdims=keepdims)
+    return total.astype(floating(x).dtype)
 
 
 @operation(count=count_inputs)

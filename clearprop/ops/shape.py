@@ -16,7 +16,7 @@ from clearprop.autodiff import operation
 from clearprop.autodiff.elementary import getitem, reshape, transpose
 from clearprop.autodiff.elementary.shape import check_alike
 from clearprop.autodiff.operation import count_nothing
-from clearprop.autodiff.shapes import Array, check_axis
+from clearprop.autodiff.shapes import Array, check_axis, named_axes
 from clearprop.errors import ShapeError
 
 
@@ -54,9 +54,8 @@ def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """
     shape = tuple(x.shape)
     if axis is None:
-        axis = [i for i, n in enumerate(shape) if n == 1]
-    named = (axis,) if isinstance(axis, int) else axis
-    axes = {check_axis("squeeze", x, a) for a in named}
+        axis = tuple(i for i, n in enumerate(shape) if n == 1)
+    axes = {check_axis("squeeze", x, a) for a in named_axes(axis)}
     if any(shape[a] != 1 for a in axes):
         raise ShapeError(
             "only axes of size 1 can be dropped", where="squeeze", given=f"{axis} of {shape}"
@@ -128,24 +127,32 @@ def split(x: Array, sections: int | Sequence[int], axis: int = 0) -> tuple[Array
 def _inner(
     error: Any, z: Any, x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0
 ) -> Any:
+    if any(min(pair) < 0 for pair in widths):  # the error of what was cut off is 0
+        return pad(error, [(-before, -after) for before, after in widths])
     spans = zip(widths, x.shape, strict=True)
     return getitem(error, tuple(slice(before, before + n) for (before, _), n in spans))
 
 
-@operation(errors=(_inner,), count=count_nothing)
+@operation(
+    errors=(_inner,),
+    count=count_nothing,
+    instead={"value": "ops.pad(x - value, widths) + value"},
+)
 def pad(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
     """Put a constant before and after the entries: ``z[i + before] = x[i]``.
+
+    A negative number cuts as many entries off at that end.
 
     Shapes: x (..., n, ...); z (..., before + n + after, ...), with one pair (before, after) for
     each axis.
 
     Raises:
-        ShapeError: there is not one pair for each axis.
+        ShapeError: there is not one pair for each axis, or more is cut off than there is.
 
-    >>> print(pad(jnp.ones(2), [(1, 2)]))
-    [0. 1. 1. 0. 0.]
+    >>> print(pad(jnp.ones(2), [(1, 2)]), pad(jnp.arange(4.0), [(-1, 0)]))
+    [0. 1. 1. 0. 0.] [1. 2. 3.]
 
-    Source: NumPy's `pad` in its mode "constant".
+    Source: NumPy's `pad` in its mode "constant"; negative numbers as in `jax.lax.pad`.
     """
     if len(widths) != len(x.shape):
         raise ShapeError(
@@ -153,6 +160,14 @@ def pad(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Arra
             where="pad",
             given=f"{widths} for shape {tuple(x.shape)}",
         )
+    for axis, ((before, after), n) in enumerate(zip(widths, x.shape, strict=True)):
+        if before + n + after < 0 or n + min(before, after) < 0:
+            raise ShapeError(
+                f"more entries are cut off along axis {axis} than there are",
+                where="pad",
+                given=f"{widths} for shape {tuple(x.shape)}",
+                expected=f"at most {n} cut off along axis {axis}",
+            )
     edges = [(before, after, 0) for before, after in widths]
     return jax.lax.pad(x, jnp.asarray(value, x.dtype), edges)
 
@@ -172,4 +187,4 @@ def flip(x: Array, axis: int | Sequence[int] | None = None) -> Array:
 
     Source: NumPy's `flip`.
     """
-    return jnp.flip(x, axis if axis is None or isinstance(axis, int) else tuple(axis))
+    return jnp.flip(x, None if axis is None else named_axes(axis))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import clearprop
 from clearprop import ops
 from clearprop.autodiff import OPERATIONS, Traced, grad, value_and_grad
 from clearprop.autodiff.misuse import COMPOSED, OTHER_NAME
@@ -43,6 +45,141 @@ def test_raw_jax_on_a_traced_value_names_the_operation(
     assert fix in (caught.value.fix or "")
     assert str(caught.value.where).startswith("test_misuse.py:")
     assert "jnp." in (caught.value.given or "") or "jax." in (caught.value.given or "")
+
+
+FACTOR = 2.0
+
+
+def doubled(y: Any) -> Any:
+    return jnp.asarray(y) * FACTOR
+
+
+COMPILED = jax.jit(doubled)
+
+TRANSFORMED: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda x: jax.jit(doubled)(x).sum(), "jax.jit(doubled)"),
+    (lambda x: jax.vmap(jax.jit(doubled))(x).sum(), "jax.vmap(jax.jit(doubled))"),
+    (
+        lambda x: jax.checkpoint(lambda y: y * FACTOR)(x).sum(),
+        "jax.checkpoint(lambda y: y * FACTOR)",
+    ),
+    (lambda x: COMPILED(x).sum(), "COMPILED"),
+    (
+        lambda x: jax.jit(
+            doubled,
+        )(x).sum(),
+        "jax.jit(doubled)",
+    ),
+    (lambda x: jnp.fft.fftshift(x * 1)[0] + x[1] * 2, "jnp.fft.fftshift"),
+]
+
+
+@pytest.mark.parametrize(("function", "lifted"), TRANSFORMED)
+def test_the_advised_lift_can_be_pasted(function: Callable[[Any], Any], lifted: str) -> None:
+    with pytest.raises(TracedValueError) as caught:
+        grad(function)(X)
+    assert f"clearprop.lift({lifted})" in (caught.value.fix or "")
+    advised = eval(f"clearprop.lift({lifted})", {**globals(), "clearprop": clearprop})
+    expected = jax.grad(lambda x: (eval(lifted, globals())(x) * x).sum())(X)
+    np.testing.assert_allclose(grad(lambda x: (advised(x) * x).sum())(X), expected)
+
+
+def test_a_branch_on_a_value_inside_jit_is_taught() -> None:
+    def branch(x: Any) -> Any:
+        return x.sum() if x[0] > 0 else -x.sum()
+
+    def loop(x: Any) -> Any:
+        while x[0] < 9:
+            x = x * 2
+        return x.sum()
+
+    def both(x: Any) -> Any:
+        return x.sum() if bool(x[0]) and x[1] > 0 else x[0]
+
+    for function, given, word in (
+        (branch, "x[0] > 0", r"ops\.where\(condition"),
+        (loop, "x[0] < 9", r"ops\.scan"),
+        (both, "bool(x[0])", "instead of `and`"),
+    ):
+        assert np.isfinite(grad(function)(X)).all()  # without jit the value is known
+        with pytest.raises(TracedValueError, match=word) as caught:
+            jax.jit(grad(function))(X)
+        assert caught.value.given == given
+        assert str(caught.value.where).startswith("test_misuse.py:")
+    mended = jax.jit(grad(lambda x: ops.where(x[0] > 0, x.sum(), -x.sum())))(X)
+    np.testing.assert_array_equal(mended, [1, 1])
+
+
+STATIC: dict[tuple[str, str], tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
+    # (operation, parameter): (the call that loses the gradient, the same in JAX)
+    ("clip", "low"): (lambda x, p: ops.clip(x, p, 9.0), jnp.maximum),
+    ("clip", "high"): (lambda x, p: ops.clip(x, 0.0, p), jnp.minimum),
+    ("leaky_relu", "slope"): (ops.leaky_relu, lambda x, p: jnp.where(x > 0, x, p * x)),
+    ("elu", "alpha"): (ops.elu, lambda x, p: jnp.where(x > 0, x, p * jnp.expm1(x))),
+    ("binary_step", "threshold"): (ops.binary_step, lambda x, p: jnp.where(x >= p, 1.0, 0.0)),
+    ("dropout", "rate"): (
+        lambda x, p: ops.dropout(x, KEEP, rate=p),
+        lambda x, p: jnp.where(KEEP, x / (1 - p), 0.0),
+    ),
+    ("pad", "value"): (
+        lambda x, p: ops.pad(x, WIDTHS, p),
+        lambda x, p: jnp.concatenate([jnp.full(1, 1.0) * p, x, jnp.full(2, 1.0) * p]),
+    ),
+    ("layer_norm", "epsilon"): (
+        lambda x, p: ops.layer_norm(x, epsilon=p),
+        lambda x, p: (x - x.mean()) / jnp.sqrt(x.var() + p),
+    ),
+    ("batch_norm", "epsilon"): (
+        lambda x, p: ops.batch_norm(x[:, None], epsilon=p)[0],
+        lambda x, p: (x - x.mean()) / jnp.sqrt(x.var() + p),
+    ),
+    ("attend", "scale"): (
+        lambda x, p: ops.attention(*(x[:, None],) * 3, scale=p),
+        lambda x, p: jax.nn.softmax(x[:, None] * p @ x[None]) @ x[:, None],
+    ),
+}
+KEEP, WIDTHS = jnp.array([True, False, True]), [(1, 2)]
+NUMBERS = jnp.array([-0.6, 0.7, 0.4])
+
+
+def test_every_option_that_is_a_float_has_a_way_for_a_traced_value() -> None:
+    floats = {
+        (name, parameter.name)
+        for name, row in OPERATIONS.items()
+        for parameter in inspect.signature(row.forward).parameters.values()
+        if str(parameter.annotation).startswith("float")
+    }
+    assert floats == STATIC.keys()
+    assert floats == {(name, p) for name, row in OPERATIONS.items() for p in row.instead}
+
+
+@pytest.mark.parametrize("place", STATIC)
+def test_an_option_that_is_traced_is_named_and_the_way_works(place: tuple[str, str]) -> None:
+    (name, parameter), (losing, truth) = place, STATIC[place]
+    with pytest.raises(TracedValueError, match=f"{parameter} is an option of {name}") as caught:
+        grad(lambda p: losing(NUMBERS, p).sum())(0.5)
+    assert caught.value.where == name
+    fix = (caught.value.fix or "").split(", which has a gradient")[0]
+    weights = jnp.arange(1.0, 7.0)
+
+    def mended(p: Any) -> Any:
+        one = NUMBERS[:, None] if name == "attend" else NUMBERS
+        names = {"ops": ops, "x": NUMBERS, "keep": KEEP, "widths": WIDTHS, "mask": None}
+        names |= {"query": one, "key": one, "value": one}
+        value = eval(fix, names | {parameter: p})
+        return (value.ravel() * weights[: value.size]).sum()
+
+    def expected(p: Any) -> Any:
+        value = truth(NUMBERS, p).ravel()
+        return (value * weights[: value.size]).sum()
+
+    np.testing.assert_allclose(grad(mended)(0.5), jax.grad(expected)(0.5), rtol=1e-4)
+
+
+def test_a_traced_option_without_another_way_can_be_a_constant() -> None:
+    with pytest.raises(TracedValueError, match="axis is an option of sum") as caught:
+        grad(lambda a: ops.sum(X, axis=a))(0.0)
+    assert caught.value.fix == "axis=clearprop.stop_gradient(axis), a constant"
 
 
 def test_the_names_that_are_suggested_are_those_of_the_operations() -> None:

@@ -95,7 +95,7 @@ def binary(name: str, low: float = -2.0, high: float = 2.0) -> None:
         return OPERATIONS[name], [d.array(s, low, high) for s in d.broadcastable(2)]
 
 
-for _name in ("abs", "cos", "erf", "exp", "expm1", "identity", "negative", "sin", "square"):
+for _name in ("abs", "cos", "erf", "erfc", "exp", "expm1", "identity", "negative", "sin", "square"):
     unary(_name)
 for _name in (
     "elu",
@@ -117,6 +117,7 @@ unary("elu", alpha=0.5)
 for _name in ("add", "subtract", "multiply", "maximum", "minimum"):
     binary(_name)
 binary("divide", 0.5, 2.0)
+binary("xlogy", 0.5, 2.0)
 binary("power", 0.5, 2.0)
 
 
@@ -250,7 +251,7 @@ def _(d: Draw) -> Made:
 @case("pad")
 def _(d: Draw) -> Made:
     shape = d.shape()
-    widths = [(d.integer(0, 2), d.integer(0, 2)) for _ in shape]
+    widths = [(d.integer(-n, 2), d.integer(0, 2)) for n in shape]
     return lambda x: ops.pad(x, widths, value=0.5), [d.array(shape)]
 
 
@@ -351,6 +352,13 @@ EINSUMS: list[tuple[str, list[tuple[int, ...]]]] = [
     ("...i,...i", [(2, 3, 4), (4,)]),
     ("bthd,bshd->bhts", [(1, 2, 2, 3), (1, 3, 2, 3)]),
     ("ij,ij->ij", [(1, 3), (2, 1)]),
+    ("ij,j->i", [(2, 1), (3,)]),
+    ("ij,jk->ik", [(2, 3), (1, 4)]),
+    ("ij,ij->", [(2, 1), (1, 3)]),
+    ("ij,jk,k->i", [(2, 3), (1, 4), (1,)]),
+    ("iij->j", [(3, 3, 2)]),
+    ("iii->", [(2, 2, 2)]),
+    ("ijij->ij", [(2, 3, 2, 3)]),
 ]
 
 
@@ -409,6 +417,12 @@ def _(d: Draw) -> Made:
     shape = d.shape()
     signs = d.random.choice([-1, 1], shape)
     return lambda z: ops.hinge(z, signs), [d.array(shape)]
+
+
+@case("hinge")
+def _(d: Draw) -> Made:
+    shape = d.shape()
+    return ops.hinge, [d.array(shape, 0.1, 0.9), d.array(shape, -0.9, 0.9)]
 
 
 @case("layer_norm")

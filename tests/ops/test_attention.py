@@ -76,6 +76,14 @@ def test_a_query_that_sees_nothing_gets_zeros() -> None:
     assert bool(jnp.isfinite(second).all())
 
 
+@pytest.mark.parametrize("shape", [(5, 0, 0), (0, 3), (0,)])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_the_masked_softmax_of_an_empty_array_is_empty(shape: tuple[int, ...], axis: int) -> None:
+    empty, mask = jnp.zeros(shape), jnp.ones(shape, bool)
+    assert ops.masked_softmax(empty, mask, axis=axis).shape == shape
+    assert grad(lambda x: ops.masked_softmax(x, mask, axis=axis).sum())(empty).shape == shape
+
+
 def test_fewer_queries_than_keys_stand_at_the_end() -> None:
     np.testing.assert_array_equal(ops.causal_mask(1, 3), [[True, True, True]])
     whole = ops.attention(Q, K, V, causal=True)

@@ -42,6 +42,16 @@ def test_einsum_is_that_of_numpy(subscripts: str, shapes: list[tuple[int, ...]])
     np.testing.assert_allclose(ours, np.einsum(subscripts, *arrays), rtol=1e-5, atol=1e-6)
 
 
+def test_a_diagonal_sees_nothing_beside_it() -> None:
+    x = jnp.array([[1.0, jnp.inf], [jnp.nan, 2.0]])
+    np.testing.assert_array_equal(ops.einsum("ii->i", x), [1, 2])
+    assert float(ops.einsum("ii", x)) == 3
+    gradient = grad(lambda x: (ops.einsum("ii->i", x) ** 2).sum())(x)
+    np.testing.assert_array_equal(gradient, [[2, 0], [0, 4]])
+    deep = jnp.stack([x, 2 * x], axis=-1)
+    np.testing.assert_array_equal(ops.einsum("iij,j->i", deep, jnp.array([1.0, 1.0])), [3, 6])
+
+
 def test_products_of_vectors() -> None:
     x, y = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])
     np.testing.assert_array_equal(grad(ops.dot)(x, y), y)
@@ -79,6 +89,10 @@ def test_matmul_says_what_does_not_fit(
         ("ij->ii", [(2, 3)]),
         ("i1->i", [(2, 3)]),
         ("...ijk->i", [(2, 3)]),
+        ("ii->", [(2, 3)]),
+        ("ii->i", [(1, 3)]),
+        ("iji->j", [(3, 2, 1)]),
+        ("ii,ij->j", [(1, 3), (3, 2)]),
     ],
 )
 def test_einsum_says_what_does_not_fit(subscripts: str, shapes: list[tuple[int, ...]]) -> None:

@@ -72,6 +72,94 @@ def test_a_sure_and_right_probability_costs_nothing() -> None:
     np.testing.assert_array_equal(grad(lambda y: ops.log_loss(y, t).sum())(y), [1, -1])
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("logit", [17.0, 20.0, 90.0, 200.0, -200.0])
+def test_the_log_loss_of_a_saturated_sigmoid_is_finite(logit: float, dtype: Any) -> None:
+    """Its sigmoid is exactly 0 or 1 in the type; the target is on the other side."""
+    z = jnp.array([logit], dtype)
+    t = (z < 0).astype(dtype)
+    loss = ops.log_loss(ops.sigmoid(z), t)
+    assert 10 < float(loss[0]) <= 100
+    for of in (
+        lambda z: ops.log_loss(ops.sigmoid(z), t).sum(),
+        lambda z: grad(lambda z: ops.log_loss(ops.sigmoid(z), t).sum())(z).sum(),
+    ):
+        assert np.isfinite(np.asarray(grad(of)(z), np.float32)).all()
+    y = ops.sigmoid(z)
+    of_y, of_t = grad(lambda y, t: ops.log_loss(y, t).sum(), (0, 1))(y, t)
+    assert np.isfinite(np.asarray([of_y, of_t], np.float32)).all()
+    assert np.sign(of_y[0]) == np.sign(logit)  # the error still says to which side
+
+
+def test_the_bounds_of_log_loss_are_those_of_pytorch() -> None:
+    y, t = jnp.array([0.0, 1.0, 1.0, 0.0]), jnp.array([1.0, 0.0, 0.25, 0.0])
+    np.testing.assert_allclose(ops.log_loss(y, t), [100, 100, 75, 0])
+    gradient = grad(lambda y: ops.log_loss(y, t).sum())(y)
+    np.testing.assert_allclose(gradient, [-1e12, 1e12, 0.75e12, 1], rtol=1e-6)
+    for outside in (-0.1, 1.1, math.nan):  # no probability
+        assert math.isnan(ops.log_loss(jnp.array([outside]), jnp.array([0.5]))[0])
+    torch = pytest.importorskip("torch", reason="PyTorch is a peer, not a dependency")
+    theirs = torch.nn.functional.binary_cross_entropy(
+        torch.tensor(np.array(y)), torch.tensor(np.array(t)), reduction="none"
+    )
+    np.testing.assert_allclose(ops.log_loss(y, t), theirs.numpy())
+
+
+def every_order(function: Callable[..., Any], *inputs: jax.Array) -> list[Any]:
+    """Return the value, the gradient and a product with the Hessian, as a flat list."""
+    places = tuple(range(len(inputs)))
+    first = grad(function, places)
+    second = grad(lambda *x: sum((g * (i + 1)).sum() for i, g in enumerate(first(*x))), places)
+    return jax.tree.leaves((function(*inputs), first(*inputs), second(*inputs)))
+
+
+ZEROS = jnp.array([0.0, 0.5, 0.5, 0.0])
+OTHER_ZEROS = jnp.array([0.0, 0.25, 0.0, 0.75])
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "inputs"),
+    [
+        ("kl at p = q = 0", ops.kl_divergence, (ZEROS, ZEROS)),
+        ("kl at q = 0", ops.kl_divergence, (ZEROS, OTHER_ZEROS)),
+        ("log loss", lambda y, t: ops.log_loss(y, t).sum(), (ZEROS, OTHER_ZEROS)),
+        ("log loss at y = t", lambda y, t: ops.log_loss(y, t).sum(), (ZEROS, ZEROS)),
+        ("entropy", lambda p: -ops.xlogy(p, p).sum(), (ZEROS,)),
+        ("cross-entropy", lambda t, y: -ops.xlogy(t, y).sum(), (ZEROS, ZEROS)),
+        (
+            "cross-entropy of logits",
+            lambda z: ops.softmax_cross_entropy(z, ZEROS),
+            (jnp.array([-math.inf, 1.0, 2.0, -math.inf]),),
+        ),
+        ("smooth logits", ops.softmax_cross_entropy, (OTHER_ZEROS, ZEROS)),
+        (
+            "binary cross-entropy of logits",
+            lambda z, t: ops.sigmoid_binary_cross_entropy(z, t).sum(),
+            (jnp.array([200.0, -200.0, 0.0, 0.0]), ZEROS),
+        ),
+    ],
+)
+def test_zeros_among_probabilities_give_no_nan(
+    name: str, function: Callable[..., Any], inputs: tuple[jax.Array, ...]
+) -> None:
+    for value in every_order(function, *inputs):
+        assert np.isfinite(value).all()
+
+
+def test_what_is_no_probability_is_told_by_nan() -> None:
+    p = jnp.array([0.5, 0.5])
+    for wrong in (-0.5, math.nan):
+        assert math.isnan(ops.kl_divergence(jnp.array([wrong, 0.5]), p))
+        assert math.isnan(ops.kl_divergence(p, jnp.array([wrong, 0.5])))
+
+
+def test_the_derivatives_of_x_log_y() -> None:
+    x, y = jnp.array([0.0, 0.0, 2.0]), jnp.array([0.0, 3.0, 0.5])
+    in_x, in_y = grad(lambda x, y: ops.xlogy(x, y).sum(), (0, 1))(x, y)
+    np.testing.assert_allclose(in_x, [0, math.log(3), math.log(0.5)], rtol=1e-6)
+    np.testing.assert_allclose(in_y, [0, 0, 4], rtol=1e-6)
+
+
 def test_squared_error_is_the_lectures() -> None:
     y, t = jnp.array([0.69]), jnp.array([0.5])
     assert float(ops.squared_error(y, t)[0]) == pytest.approx(0.19**2 / 2)
@@ -97,6 +185,14 @@ def test_zero_one_is_reported_and_passes_no_error() -> None:
 def test_hinge_is_flat_beyond_the_margin() -> None:
     gradient = grad(lambda z: ops.hinge(z, jnp.array([1, -1])).sum())(jnp.array([2.0, 0.5]))
     np.testing.assert_array_equal(gradient, [0, 1])
+
+
+def test_hinge_has_a_gradient_for_its_target_too() -> None:
+    z, t = jnp.array([2.0, 0.5, -1.5]), jnp.array([1.0, -0.5, 0.25])
+    ours = grad(lambda z, t: ops.hinge(z, t).sum(), (0, 1))(z, t)
+    theirs = jax.grad(lambda z, t: jnp.maximum(0, 1 - z * t).sum(), (0, 1))(z, t)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b)
 
 
 @pytest.mark.parametrize(

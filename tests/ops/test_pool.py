@@ -31,6 +31,16 @@ def test_the_first_of_equal_entries_gets_the_error(stride: int) -> None:
     assert errors.tolist() == ([1, 1, 1, 0] if stride == 1 else [1, 0, 1, 0])
 
 
+@pytest.mark.parametrize("batch", [1, 64])
+def test_padding_is_not_the_largest_beside_minus_infinity(batch: int) -> None:
+    """Every error arrives, also where a window holds nothing but minus infinity."""
+    x = jnp.full((batch, 3, 3, 1), -jnp.inf)
+    pooled = ops.max_pool(x, 3, stride=2, padding=1)
+    np.testing.assert_array_equal(pooled, jnp.full((batch, 2, 2, 1), -jnp.inf))
+    errors = grad(lambda x: ops.max_pool(x, 3, stride=2, padding=1).sum())(x)[0, :, :, 0]
+    assert errors.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+
+
 @st.composite
 def pools(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
     axes = draw(st.integers(1, 3))

@@ -81,3 +81,26 @@ def test_no_degree_of_freedom_gives_nan(name: str, ddof: int) -> None:
     x = jnp.array([1.0, 2.0, 4.0])
     assert jnp.isnan(getattr(ops, name)(x, ddof=ddof))
     assert jnp.isnan(grad(lambda x: getattr(ops, name)(x, ddof=ddof))(x)).all()
+
+
+NOTHING = jnp.zeros((3, 0))
+
+
+def test_the_logarithm_of_a_sum_of_nothing() -> None:
+    assert float(ops.logsumexp(jnp.zeros(0))) == -np.inf
+    np.testing.assert_array_equal(ops.logsumexp(NOTHING, axis=1), [-np.inf] * 3)
+    assert ops.logsumexp(NOTHING, axis=0, keepdims=True).shape == (1, 0)
+    for axis in (None, 0, 1, (0, 1)):
+        gradient = grad(lambda x, axis=axis: ops.logsumexp(x, axis=axis).sum())(NOTHING)
+        assert gradient.shape == (3, 0)
+    second = grad(lambda x: grad(ops.logsumexp)(x).sum())(NOTHING)
+    assert second.shape == (3, 0)
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_the_deviation_of_equal_numbers_has_the_slope_0(ddof: int) -> None:
+    x = jnp.array([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]])
+    ours = grad(lambda x: ops.std(x, axis=1, ddof=ddof).sum())(x)
+    np.testing.assert_array_equal(ours[0], [0, 0, 0])
+    theirs = jax.grad(lambda x: jnp.std(x, axis=1, ddof=ddof).sum())(x)
+    np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-6)

@@ -70,6 +70,64 @@ def test_methods_and_operators_of_a_traced_value() -> None:
     )
 
 
+def test_padding_by_a_negative_number_cuts_off() -> None:
+    x = jnp.arange(12.0).reshape(3, 4)
+    widths = [(-1, 2), (1, -3)]
+    np.testing.assert_array_equal(ops.pad(x, widths, 9.0), [[9, 4], [9, 8], [9, 9], [9, 9]])
+    weights = jnp.arange(1.0, 9.0).reshape(4, 2)
+    gradient = grad(lambda x: (ops.pad(x, widths, 9.0) * weights).sum())(x)
+    np.testing.assert_array_equal(gradient, [[0] * 4, [2, 0, 0, 0], [4, 0, 0, 0]])
+
+
+AXIS = np.int64(1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "plain"),
+    [
+        *(
+            (
+                lambda x, n=n: getattr(ops, n)(x, axis=AXIS),
+                lambda x, n=n: getattr(ops, n)(x, axis=1),
+            )
+            for n in (
+                *("sum", "mean", "max", "min", "var", "std", "prod", "cumsum", "logsumexp"),
+                *("softmax", "log_softmax", "flip", "argmax", "argmin"),
+            )
+        ),
+        (lambda x: ops.sum(x, (AXIS, np.int32(0))), lambda x: ops.sum(x, (1, 0))),
+        (lambda x: ops.flip(x, (AXIS, 0)), lambda x: ops.flip(x, (1, 0))),
+        (lambda x: ops.expand_dims(x, AXIS), lambda x: ops.expand_dims(x, 1)),
+        (lambda x: ops.squeeze(x[:, :1], AXIS), lambda x: ops.squeeze(x[:, :1], 1)),
+        (lambda x: ops.moveaxis(x, AXIS, np.int64(0)), lambda x: ops.moveaxis(x, 1, 0)),
+        (lambda x: ops.concatenate(x, x, axis=AXIS), lambda x: ops.concatenate(x, x, axis=1)),
+        (lambda x: ops.stack(x, x, axis=AXIS), lambda x: ops.stack(x, x, axis=1)),
+        (lambda x: ops.split(x, AXIS + 2, axis=AXIS)[1], lambda x: ops.split(x, 3, axis=1)[1]),
+        (lambda x: ops.take(x, INDEX, axis=AXIS), lambda x: ops.take(x, INDEX, axis=1)),
+        (lambda x: ops.transpose(x, (2, AXIS, 0)), lambda x: ops.transpose(x, (2, 1, 0))),
+        (lambda x: ops.reshape(x, np.int64(24)), lambda x: ops.reshape(x, 24)),
+        (
+            lambda x: ops.take_along_axis(x, PLACES, axis=AXIS),
+            lambda x: ops.take_along_axis(x, PLACES, axis=1),
+        ),
+        (lambda x: ops.layer_norm(x, axis=np.int64(-1)), ops.layer_norm),
+        (lambda x: ops.masked_softmax(x, True, AXIS), lambda x: ops.softmax(x, 1)),
+        (lambda x: x.sum(AXIS) + x.mean(np.int64(0)).sum(), lambda x: x.sum(1) + x.mean(0).sum()),
+    ],
+)
+def test_an_axis_may_be_a_whole_number_of_numpy(
+    ours: Callable[[Any], Any], plain: Callable[[Any], Any]
+) -> None:
+    np.testing.assert_array_equal(ours(X), plain(X))
+
+    def total(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda x: (of(x) * 1.5).sum() + x.sum()
+
+    np.testing.assert_array_equal(grad(total(ours))(X), grad(total(plain))(X))
+
+
+INDEX, PLACES = jnp.array([2, 0]), jnp.ones((2, 1, 4), int)
+
 MISFITS: list[tuple[str, Callable[[], Any], str]] = [
     ("reshape", lambda: ops.reshape(X, (5, 5)), r"24 entries, to \(5, 5\)"),
     ("reshape", lambda: ops.reshape(X, (-1, -1)), "-1 for one size"),
@@ -83,7 +141,11 @@ MISFITS: list[tuple[str, Callable[[], Any], str]] = [
     ("stack", lambda: ops.stack([X, X[0]]), r"\(2, 3, 4\) and \(3, 4\)"),
     ("split", lambda: ops.split(X, 5, axis=1), "size 3 cannot be cut into 5"),
     ("pad", lambda: ops.pad(X, [(1, 1)]), "one pair"),
+    ("pad", lambda: ops.pad(X, [(0, 0), (-2, -2), (0, 0)]), "cut off along axis 1"),
+    ("pad", lambda: ops.pad(X, [(0, 0), (-4, 2), (0, 0)]), "cut off along axis 1"),
     ("moveaxis", lambda: ops.moveaxis(X, 4, 0), "no axis 4"),
+    ("max", lambda: ops.max(X[:0]), "no entry"),
+    ("min", lambda: ops.min(X[:, :0], axis=1), "no entry"),
 ]
 
 

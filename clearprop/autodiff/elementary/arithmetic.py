@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from clearprop.autodiff.operation import operation
 from clearprop.autodiff.shapes import Array, ArrayLike, check_broadcast
-from clearprop.autodiff.tape import stop_gradient
+from clearprop.autodiff.tape import strip
 
 
 @operation(errors=(lambda error, z, x, y: error, lambda error, z, x, y: error), stacks=True)
@@ -95,13 +95,13 @@ def _error_of_base(error: Any, z: Any, x: Any, y: Any) -> Any:
         if y == 0:
             return error * 0
         return error if y == 1 else error * (y * x ** (y - 1))
-    zero = stop_gradient(y) == 0
+    zero = strip(y) == 0
     return where(zero, 0.0, error * y * power(x, where(zero, 1.0, y - 1)))
 
 
 def _error_of_exponent(error: Any, z: Any, x: Any, y: Any) -> Any:
     # 0**y is 0 for every y > 0, so its slope is 0: log 0 counts as 0.
-    return error * z * log(where(stop_gradient(x) == 0, 1.0, x))
+    return error * z * log(where(strip(x) == 0, 1.0, x))
 
 
 @operation(errors=(_error_of_base, _error_of_exponent), stacks=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from clearprop.autodiff.operation import count_nothing, operation
 from clearprop.autodiff.shapes import Array
-from clearprop.autodiff.tape import stop_gradient
+from clearprop.autodiff.tape import strip
 from clearprop.errors import ShapeError
 
 Index: TypeAlias = tuple[object, ...]
@@ -43,7 +43,7 @@ def getitem(x: Array, index: object) -> Array:
     Source: NumPy's indexing; an index array may point outside, as in JAX, which NumPy forbids.
     """
     parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(place for part in parts for place in _places(stop_gradient(part)))
+    parts = tuple(place for part in parts for place in _places(jax.tree.map(strip, part)))
     arrays = tuple(part for part in parts if _is_array(part))
     static = tuple(HOLE if _is_array(part) else part for part in parts)
     return _getitem(x, *arrays, index=static)

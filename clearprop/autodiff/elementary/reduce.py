@@ -11,10 +11,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from clearprop.autodiff.elementary.shape import broadcast_to, reshape
+from clearprop.autodiff.elementary.shape import broadcast_to, reshape, widened
 from clearprop.autodiff.operation import operation
-from clearprop.autodiff.shapes import Array, ArrayLike, Axis, Shaped, check_axis
-from clearprop.autodiff.tape import Value, stop_gradient
+from clearprop.autodiff.shapes import Array, ArrayLike, Axis, Shaped, check_axis, named_axes
+from clearprop.autodiff.tape import Value, strip
+from clearprop.errors import ShapeError
 
 
 def axes_of(x: Shaped, axis: Axis) -> tuple[int, ...]:
@@ -22,7 +23,7 @@ def axes_of(x: Shaped, axis: Axis) -> tuple[int, ...]:
     rank = len(x.shape)
     if axis is None:
         return tuple(range(rank))
-    return tuple(a % rank for a in ((axis,) if isinstance(axis, int) else axis))
+    return tuple(a % rank for a in named_axes(axis))
 
 
 def kept(value: Array, x: Shaped, axis: Axis) -> Array:
@@ -48,8 +49,19 @@ def check_axes(name: str, x: Shaped | ArrayLike, axis: Axis) -> None:
         ShapeError: one axis is missing.
     """
     if axis is not None and hasattr(x, "shape"):
-        for a in (axis,) if isinstance(axis, int) else axis:
+        for a in named_axes(axis):
             check_axis(name, x, a)
+
+
+def _check_entries(name: str, x: ArrayLike, axis: Axis) -> None:
+    check_axes(name, x, axis)
+    if hasattr(x, "shape") and math.prod(x.shape) == 0 and terms(x, axis) == 0:
+        raise ShapeError(
+            f"there is no entry to take the {name} of",
+            where=name,
+            given=f"shape {tuple(x.shape)}, axis {axis}",
+            expected="at least one entry along the axes",
+        )
 
 
 def _error_of_sum(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -75,7 +87,7 @@ def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def _error_of_mean(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return broadcast_to(kept(error / terms(x, axis), x, axis), shape=x.shape)
+    return broadcast_to(kept(widened(error) / terms(x, axis), x, axis), shape=x.shape)
 
 
 @operation(errors=(_error_of_mean,), count=count_inputs)
@@ -97,7 +109,7 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def _error_of_extreme(error: Any, z: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = (stop_gradient(x) == kept(stop_gradient(z), x, axis)).astype(x.dtype)
+    chosen = widened((strip(x) == kept(strip(z), x, axis)).astype(x.dtype))
     fractions = chosen / chosen.sum(axis=axis, keepdims=True)
     return kept(error, x, axis) * fractions
 
@@ -109,14 +121,14 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array does not have that axis.
+        ShapeError: the array does not have that axis, or no entry along it.
 
     >>> print(max(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
     [4. 3.]
 
     Source: NumPy's `max`; the equal parts are the mean of the one-sided derivatives, as in JAX.
     """
-    check_axes("max", x, axis)
+    _check_entries("max", x, axis)
     return jnp.max(x, axis=axis, keepdims=keepdims)
 
 
@@ -127,12 +139,12 @@ def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     Shapes: x of any shape; z has the shape of x without the axes, or with size 1 there.
 
     Raises:
-        ShapeError: the array does not have that axis.
+        ShapeError: the array does not have that axis, or no entry along it.
 
     >>> print(min(jnp.array([[1.0, 4.0], [3.0, 2.0]]), axis=1))
     [1. 2.]
 
     Source: NumPy's `min`; the equal parts are as in JAX.
     """
-    check_axes("min", x, axis)
+    _check_entries("min", x, axis)
     return jnp.min(x, axis=axis, keepdims=keepdims)

@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 
 from clearprop.autodiff.elementary.index import getitem
 from clearprop.autodiff.operation import count_nothing, operation
-from clearprop.autodiff.shapes import Array, ArrayLike, Shaped, check_axis, shape_of
+from clearprop.autodiff.shapes import Array, ArrayLike, Shaped, check_axis, named_axes, shape_of
 from clearprop.errors import ShapeError
 
 
@@ -122,7 +122,7 @@ def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
 
     Source: NumPy's `expand_dims`.
     """
-    named = (axis,) if isinstance(axis, int) else tuple(axis)
+    named = named_axes(axis)
     rank = len(x.shape) + len(named)
     places = {a % rank for a in named if -rank <= a < rank}
     if len(places) < len(named):
@@ -191,3 +191,22 @@ def astype(x: ArrayLike, dtype: DTypeLike) -> Array:
     Source: NumPy's `ndarray.astype`.
     """
     return jnp.asarray(x).astype(dtype)
+
+
+def widened(x: Array) -> Array:
+    """Return numbers narrower than float32 as float32, in which statistics are computed.
+
+    >>> widened(jnp.ones(2, jnp.bfloat16)).dtype
+    dtype('float32')
+    """
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    return x if x.dtype == wide else astype(x, dtype=wide)
+
+
+def narrowed(y: Array, like: Array) -> Array:
+    """Return numbers that were `widened` in the number type of ``like`` again.
+
+    >>> narrowed(jnp.ones(2), jnp.ones(2, jnp.bfloat16)).dtype
+    dtype(bfloat16)
+    """
+    return astype(y, dtype=like.dtype) if like.dtype.itemsize < 4 else y

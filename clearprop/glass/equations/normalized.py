@@ -96,6 +96,8 @@ def kl_row(application: Application, index: Index) -> Expression:
     """Write the divergence of two distributions."""
     p, q = application.operand(0), application.operand(1)
     pairs = [(p.entry((*index, k)), q.entry((*index, k))) for k in range(p.shape[-1])]
+    if any(a.value > 0 and not b.value > 0 for a, b in pairs):
+        raise Unwritten  # the operation's logarithm has a bound, the formula's has none
     return long_sum([a * call("log", a / b) for a, b in pairs if a.value > 0], application.shown)
 
 

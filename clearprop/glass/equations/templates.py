@@ -129,7 +129,13 @@ def _softplus(x: Expression) -> Expression:
     return call("log", 1 + call("exp", x))
 
 
+def _x_log_y(x: Expression, y: Expression) -> Expression:
+    return x * call("log", y) if x.value or y.value else ZERO
+
+
 def _log_loss(y: Expression, t: Expression) -> Expression:
+    if not 0 < y.value < 1 and y.value != t.value:
+        raise Unwritten  # the operation's logarithm has a bound, the formula's has none
     one, zero = -call("log", y), -call("log", 1 - y)
     if t.value in (0.0, 1.0):
         return one if t.value else zero
@@ -154,6 +160,8 @@ FORWARD: dict[str, Row] = {
         name: _each(lambda x, name=name: call(name, x))
         for name in ("exp", "log", "sqrt", "sin", "cos", "erf", "abs", "sigmoid", "tanh", "relu")
     },
+    "erfc": _each(lambda x: 1 - call("erf", x)),
+    "xlogy": _each(_x_log_y),
     "maximum": _each(lambda x, y: call("max", x, y)),
     "minimum": _each(lambda x, y: call("min", x, y)),
     "clip": _each(_clipped),
@@ -205,6 +213,7 @@ OPAQUE: dict[str, tuple[int, ...]] = {
     "layer_norm": (1, 2),
     "batch_norm": (1, 2),
     "erf": (),
+    "erfc": (),
 }
 """Operations whose formula has symbols such as a mean, and the inputs it can be derived by."""
 

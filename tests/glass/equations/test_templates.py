@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearprop.autodiff import Node, Tape
+from clearprop.autodiff import OPERATIONS, Node, Tape
 from clearprop.autodiff.sweep import errors_of_inputs
 from clearprop.autodiff.transforms import Variables
 from clearprop.glass.equations.application import Application, Operand
@@ -98,3 +98,19 @@ def test_the_common_operations_have_a_formula() -> None:
         "batch_norm", "layer_norm", "attend",
     }  # fmt: skip
     assert sorted(common - FORWARD.keys()) == []
+
+
+def test_a_bounded_logarithm_has_no_formula_without_the_bound() -> None:
+    """At a probability of 0 the formula's logarithm would be infinite, the operation's is not."""
+    for name, inputs in (
+        ("log_loss", ([0.0], [1.0])),
+        ("log_loss", ([1.0], [0.5])),
+        ("kl_divergence", ([0.5, 0.5], [0.0, 1.0])),
+    ):
+        tape = Tape()
+        boxed = Variables(tape, [jnp.array(x) for x in inputs])
+        OPERATIONS[name](*boxed.tree)
+        use = application(tape.nodes[-1], 0)
+        at = (0,) if name == "log_loss" else ()
+        assert np.isfinite(np.asarray(tape.nodes[-1].outputs[0])).all()
+        assert formula(use, at) is None
