@@ -29,6 +29,7 @@ from jax.typing import DTypeLike
 from clearprop.autodiff.arguments import splitter
 from clearprop.autodiff.shapes import Array, ArrayLike, Axis
 from clearprop.errors import TracedValueError
+from clearprop.tree import is_complex
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -197,6 +198,7 @@ class Node:
 
     ``parents[i]`` is ``(node, output)`` if input ``i`` is a value of the same tape, else None.
     A variable (an input of the differentiated function) is a node without an operation.
+    ``several`` says whether the operation returned a tuple, which may also hold one value or none.
     """
 
     operation: AnyOperation | None
@@ -205,6 +207,15 @@ class Node:
     parents: tuple[tuple[int, int] | None, ...]
     parameters: dict[str, object]
     layer: str
+    several: bool
+
+    def as_returned(self, values: Sequence[Value]) -> Output:
+        """Return one value for each output in the form in which the operation returned them.
+
+        Rules and counts take outputs and their error signals in this form: a tuple if the operation
+        returned a tuple, whatever its length.
+        """
+        return tuple(values) if self.several else values[0]
 
 
 class Tape:
@@ -219,7 +230,7 @@ class Tape:
 
     def variable(self, value: Value) -> Traced:
         """Box an input of the differentiated function."""
-        self.nodes.append(Node(None, (), (value,), (), {}, layer_path.get()))
+        self.nodes.append(Node(None, (), (value,), (), {}, layer_path.get(), False))
         return Traced(value, self, len(self.nodes) - 1, 0)
 
     def place(self, value: object) -> tuple[int, int] | None:
@@ -245,20 +256,19 @@ class Tape:
         """Write one node, and return the operation's output with its floating-point values boxed.
 
         Raises:
-            TracedValueError: the differentiation of this tape has ended.
+            TracedValueError: the differentiation of this tape has ended, or an output is complex.
         """
         if self.closed:
-            raise TracedValueError(
-                f"{operation.name} was given a value whose differentiation has ended",
-                fix="return the value from the differentiated function (has_aux=True) instead of "
-                "storing it outside",
-            )
+            raise ended(f"{operation.name} was given a value")
         parents = tuple(map(self.place, inputs))
         several = isinstance(output, tuple)
         outputs = cast("tuple[Value, ...]", output if several else (output,))
+        if any(map(is_complex, outputs)):
+            raise complex_value(f"a result of {operation.name}")
         row = cast(AnyOperation, operation)
         values = cast("tuple[Value, ...]", raw)
-        self.nodes.append(Node(row, values, outputs, parents, parameters, layer_path.get()))
+        layer = layer_path.get()
+        self.nodes.append(Node(row, values, outputs, parents, parameters, layer, several))
         index = len(self.nodes) - 1
         boxed = tuple(
             value
@@ -387,6 +397,13 @@ class Traced:
     def __ne__(self, other: object) -> Array:  # type: ignore[override]  # as arrays compare
         return cast(Array, strip(self) != strip(other))
 
+    # A copy would be on a tape of its own.
+    def __copy__(self) -> Traced:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Traced:
+        return self
+
     # These would lose the gradient without notice.
     def __setitem__(self, index: object, value: object) -> NoReturn:
         raise _in_place()
@@ -425,12 +442,39 @@ def strip(value: Traced | X) -> Array | X:
 def stop_gradient(tree: Tree) -> Tree:
     """Return a tree with plain arrays: every differentiation treats them as constants.
 
+    This holds for `jax.grad` too, and inside a function that `lift` makes one operation.
+
     >>> from clearprop.autodiff import grad
-    >>> print(grad(lambda x: x * stop_gradient(x))(3.0))
-    3.0
+    >>> print(grad(lambda x: x * stop_gradient(x))(3.0), jax.grad(stop_gradient)(3.0))
+    3.0 0.0
     """
-    plain: Tree = jax.tree.map(strip, tree)
+    plain: Tree = jax.tree.map(_constant, tree)
     return plain
+
+
+def _constant(leaf: X) -> Array | X:
+    plain = strip(leaf)
+    return jax.lax.stop_gradient(plain) if isinstance(plain, jax.core.Tracer) else plain
+
+
+def ended(what: str) -> TracedValueError:
+    """Return the error about a value of a differentiation that has ended."""
+    return TracedValueError(
+        f"{what} whose differentiation has ended",
+        fix="return the value from the differentiated function (has_aux=True) instead of "
+        "storing it outside",
+    )
+
+
+def complex_value(what: str) -> TracedValueError:
+    """Return the error about a complex number where only real ones have a gradient."""
+    return TracedValueError(
+        f"{what} is complex, and the gradient rules are for real numbers: its gradient would be "
+        "lost",
+        expected="real numbers, such as the real and the imaginary part as two arrays",
+        fix="make all that is complex one operation from real to real numbers, such as "
+        "clearprop.lift(lambda x: abs(x * (1 + 1j)))(x)",
+    )
 
 
 def _in_place() -> TracedValueError:
