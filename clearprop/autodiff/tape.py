@@ -24,9 +24,11 @@ from typing import ClassVar, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 
 from clearprop.autodiff.arguments import splitter
+from clearprop.autodiff.refusals import complex_value, ended
 from clearprop.autodiff.shapes import Array, ArrayLike, Axis
 from clearprop.errors import TracedValueError
 from clearprop.tree import is_complex
@@ -101,6 +103,8 @@ class Operation(Generic[P, R_co]):
         self.stacks = stacks
         self._count = count
         self._split = splitter(forward)
+        # The rules of clearprop's own rows are true derivatives; those of other rows need not be.
+        self.is_own = (forward.__module__ or "").startswith("clearprop.")
         functools.update_wrapper(self, forward)
 
     @property
@@ -111,7 +115,7 @@ class Operation(Generic[P, R_co]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         inputs, parameters = self._split(args, kwargs)
         if not self.differentiable:
-            inputs = tuple(strip(x) for x in inputs)
+            inputs = tuple(_constant(x) for x in inputs)
         return apply(self, inputs, parameters)
 
     def errors_of_inputs(
@@ -174,12 +178,36 @@ def _apply(row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[
         if type(x) is Traced and (tape is None or x.tape.level > tape.level):
             tape = x.tape
     if tape is None:
-        output = row.forward(*inputs, **parameters)
+        output = _computed(row, inputs, parameters)
         for observer in _observers:
             observer(cast(AnyOperation, row), inputs, cast(Output, output), parameters)
         return output
     raw = tuple(tape.below(x) for x in inputs)
     return tape.record(row, inputs, raw, _apply(row, raw, parameters), parameters)
+
+
+def _computed(
+    row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[str, object]
+) -> R:
+    """Compute an operation on plain arrays.
+
+    A loop tells the values of its body apart as JAX's trace does. An operation may return an input
+    as it is and pass another error signal to it (a reversed gradient). The trace must tell these
+    two values apart, so the output gets a name there.
+    """
+    output = row.forward(*inputs, **parameters)
+    if row.is_own:
+        return output
+    several = isinstance(output, tuple)
+    values = cast("tuple[Value, ...]", output if several else (output,))
+    given = set(map(id, inputs))
+    named = tuple(
+        checkpoint_name(value, row.name)
+        if id(value) in given and isinstance(value, jax.core.Tracer)
+        else value
+        for value in values
+    )
+    return cast(R, named if several else named[0])
 
 
 @contextmanager
@@ -455,26 +483,6 @@ def stop_gradient(tree: Tree) -> Tree:
 def _constant(leaf: X) -> Array | X:
     plain = strip(leaf)
     return jax.lax.stop_gradient(plain) if isinstance(plain, jax.core.Tracer) else plain
-
-
-def ended(what: str) -> TracedValueError:
-    """Return the error about a value of a differentiation that has ended."""
-    return TracedValueError(
-        f"{what} whose differentiation has ended",
-        fix="return the value from the differentiated function (has_aux=True) instead of "
-        "storing it outside",
-    )
-
-
-def complex_value(what: str) -> TracedValueError:
-    """Return the error about a complex number where only real ones have a gradient."""
-    return TracedValueError(
-        f"{what} is complex, and the gradient rules are for real numbers: its gradient would be "
-        "lost",
-        expected="real numbers, such as the real and the imaginary part as two arrays",
-        fix="make all that is complex one operation from real to real numbers, such as "
-        "clearprop.lift(lambda x: abs(x * (1 + 1j)))(x)",
-    )
 
 
 def _in_place() -> TracedValueError:

@@ -14,9 +14,10 @@ from clearprop.autodiff.arguments import argument_numbers, argument_places
 from clearprop.autodiff.elementary import reshape, stack
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff.refusals import complex_value, ended
 from clearprop.autodiff.shapes import shape_of
 from clearprop.autodiff.sweep import Place, sweep
-from clearprop.autodiff.tape import Tape, Traced, Value, capturing, complex_value, ended
+from clearprop.autodiff.tape import Tape, Traced, Value, capturing
 from clearprop.errors import ShapeError, TracedValueError
 from clearprop.tree import is_complex, is_differentiable, leaves_like
 
@@ -254,12 +255,8 @@ def directions_of(vector: object, inputs: object) -> list[Value]:
     [2.0]
     """
     directions = []
-    pairs = zip(
-        jax.tree.leaves(inputs),
-        leaves_like(vector, inputs, "the vector", "the inputs"),
-        strict=True,
-    )
-    for x, v in pairs:
+    along = leaves_like(vector, inputs, "the vector", "the inputs")
+    for x, v in zip(jax.tree.leaves(inputs), along, strict=True):
         if not _carries_gradient(x):
             continue
         if v is None or shape_of(x) != shape_of(v):
