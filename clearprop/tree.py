@@ -50,15 +50,18 @@ def flatten_with_paths(tree: object) -> dict[str, Any]:
     {'layers.0.bias': 2, 'layers.0.weight': 1}
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    by_path = {path_name(keys): leaf for keys, leaf in leaves}
-    if len(by_path) < len(leaves):
-        counted = Counter(path_name(keys) for keys, _ in leaves)
+    paths = [path_name(keys) for keys, _ in leaves]
+    _check_different(paths)
+    return {path: leaf for path, (_, leaf) in zip(paths, leaves, strict=True)}
+
+
+def _check_different(paths: list[str]) -> None:
+    if len(set(paths)) < len(paths):
         raise ConfigurationError(
             "two leaves of a tree have the same path",
-            given=repr(counted.most_common(1)[0][0]),
+            given=repr(Counter(paths).most_common(1)[0][0]),
             fix="use names without dots, and only strings as the keys of a dict",
         )
-    return by_path
 
 
 def leaves_like(tree: object, like: object, what: str, of: str) -> list[Any]:
@@ -98,13 +101,14 @@ def replace(tree: Tree, values: Mapping[str, object]) -> Tree:
     """Return the tree with the named leaves replaced and all other leaves unchanged.
 
     Raises:
-        ConfigurationError: a path is not that of a leaf.
+        ConfigurationError: a path is not that of a leaf, or it is that of two.
 
     >>> replace({"a": 1, "b": [2, 3]}, {"b.1": 7})
     {'a': 1, 'b': [2, 7]}
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
     paths = [path_name(keys) for keys, _ in leaves]
+    _check_different(paths)
     if unknown := values.keys() - set(paths):
         raise unknown_name("path", min(unknown), paths)
     new_leaves = [values.get(path, leaf) for path, (_, leaf) in zip(paths, leaves, strict=True)]

@@ -287,5 +287,5 @@ def test_a_returned_value_of_an_ended_differentiation_is_refused() -> None:
 
 
 def test_a_copy_of_a_traced_value_keeps_its_gradient() -> None:
-    for copied in (copy.copy, copy.deepcopy):
-        assert float(grad(lambda x: copied({"x": x})["x"] ** 2)(3.0)) == 6
+    assert float(grad(lambda x: copy.copy(x) ** 2)(3.0)) == 6
+    assert float(grad(lambda x: copy.deepcopy({"x": x})["x"] ** 2)(3.0)) == 6
