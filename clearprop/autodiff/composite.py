@@ -31,7 +31,8 @@ def lift(function: Callable[P, R]) -> Callable[P, R]:
 
     The function may use everything that `jax.vjp` can differentiate. Its arguments and its result
     may be trees, and every order of derivative works. Traced values must be arguments of the
-    function: it cannot read them through a closure.
+    function: it cannot read them through a closure. Inside it numbers may be complex; the result
+    is real.
 
     >>> from clearprop.autodiff import grad
     >>> print(grad(lift(jnp.sinh))(0.0))

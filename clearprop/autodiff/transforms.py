@@ -81,8 +81,9 @@ def value_and_grad(
         has_aux: whether the function returns ``(value, anything)``.
 
     Raises:
+        ConfigurationError: ``argnums`` holds no whole numbers, or names an argument twice.
         ShapeError: the value is not a scalar.
-        TracedValueError: a value was used where its gradient would have been lost.
+        TracedValueError: a value was used where its gradient would have been lost, or is complex.
 
     >>> value, gradient = value_and_grad(lambda x, y: x * x * y, argnums=(0, 1))(0.5, 0.5)
     >>> print(value, gradient[0], gradient[1])
@@ -165,7 +166,7 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
 
     Raises:
         ShapeError: the pull-back is given an error signal that is not a tree like the output.
-        TracedValueError: a value was used where its gradient would have been lost.
+        TracedValueError: a value was used where its gradient would have been lost, or is complex.
 
     >>> output, pull_back = vjp(lambda x, y: x * y, 4.0, -3.0)
     >>> print(output, *pull_back(jnp.ones(())))
@@ -299,6 +300,7 @@ def jacobian(
     ``argnums`` it is a tuple of these trees.
 
     Raises:
+        ConfigurationError: ``argnums`` holds no whole numbers, or names an argument twice.
         TracedValueError: no chosen argument has a floating-point leaf.
 
     >>> jacobian(lambda x: x * x)(jnp.array([1.0, 3.0]))
