@@ -439,6 +439,9 @@ class Traced:
     def __array__(self, *_: object, **__: object) -> NoReturn:
         raise _lost("numpy")
 
+    def __reduce__(self) -> NoReturn:
+        raise _lost("pickle")
+
     def __float__(self) -> NoReturn:
         raise _lost("float()")
 

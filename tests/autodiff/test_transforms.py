@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import pickle
 from typing import Any, NamedTuple
 
 import jax
@@ -284,6 +285,11 @@ def test_a_returned_value_of_an_ended_differentiation_is_refused() -> None:
     for derive in (grad, jacobian):
         with pytest.raises(TracedValueError, match=r"differentiation has ended[\s\S]*has_aux"):
             derive(lambda x: stored[0])(1.0)
+
+
+def test_a_stored_copy_of_a_traced_value_is_refused() -> None:
+    with pytest.raises(TracedValueError, match="pickle on a value"):
+        grad(lambda x: pickle.loads(pickle.dumps(x)) * 2)(3.0)
 
 
 def test_a_copy_of_a_traced_value_keeps_its_gradient() -> None:
