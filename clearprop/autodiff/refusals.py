@@ -31,3 +31,24 @@ def complex_value(what: str) -> TracedValueError:
         fix="make all that is complex one operation from real to real numbers, such as "
         "clearprop.lift(lambda x: abs(x * (1 + 1j)))(x)",
     )
+
+
+def in_place() -> TracedValueError:
+    """Return the error about a traced value that would be changed in place."""
+    return TracedValueError(
+        "a value that is being differentiated cannot be changed in place",
+        fix="make a new value: ops.where(mask, new, old) or ops.scatter_add(old, index, addend)",
+    )
+
+
+def lost(use: str) -> TracedValueError:
+    """Return the error about a use of a traced value as a plain number.
+
+    >>> print(lost("float()").problem)
+    float() on a value that is being differentiated would lose its gradient
+    """
+    return TracedValueError(
+        f"{use} on a value that is being differentiated would lose its gradient",
+        fix="use clearprop's operations; to look at the number use stop_gradient(x), or return it "
+        "from the differentiated function with has_aux=True",
+    )

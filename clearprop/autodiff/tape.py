@@ -28,9 +28,8 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 
 from clearprop.autodiff.arguments import splitter
-from clearprop.autodiff.refusals import complex_value, ended
+from clearprop.autodiff.refusals import complex_value, ended, in_place, lost
 from clearprop.autodiff.shapes import Array, ArrayLike, Axis
-from clearprop.errors import TracedValueError
 from clearprop.tree import is_complex
 
 P = ParamSpec("P")
@@ -357,7 +356,7 @@ class Traced:
     @property
     def at(self) -> NoReturn:
         """An error: a traced value is not updated in place."""
-        raise _in_place()
+        raise in_place()
 
     def __len__(self) -> int:
         if not self.shape:
@@ -434,29 +433,29 @@ class Traced:
 
     # These would lose the gradient without notice.
     def __setitem__(self, index: object, value: object) -> NoReturn:
-        raise _in_place()
+        raise in_place()
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
-        raise _lost("numpy")
+        raise lost("numpy")
 
     def __reduce__(self) -> NoReturn:
-        raise _lost("pickle")
+        raise lost("pickle")
 
     def __float__(self) -> NoReturn:
-        raise _lost("float()")
+        raise lost("float()")
 
     def __int__(self) -> NoReturn:
-        raise _lost("int()")
+        raise lost("int()")
 
     def __index__(self) -> NoReturn:
-        raise _lost("an index")
+        raise lost("an index")
 
     def __complex__(self) -> NoReturn:
-        raise _lost("complex()")
+        raise lost("complex()")
 
     def item(self) -> NoReturn:
         """An error: a Python number carries no gradient."""
-        raise _lost("item()")
+        raise lost("item()")
 
     def __bool__(self) -> bool:
         return bool(strip(self))
@@ -486,18 +485,3 @@ def stop_gradient(tree: Tree) -> Tree:
 def _constant(leaf: X) -> Array | X:
     plain = strip(leaf)
     return jax.lax.stop_gradient(plain) if isinstance(plain, jax.core.Tracer) else plain
-
-
-def _in_place() -> TracedValueError:
-    return TracedValueError(
-        "a value that is being differentiated cannot be changed in place",
-        fix="make a new value: ops.where(mask, new, old) or ops.scatter_add(old, index, addend)",
-    )
-
-
-def _lost(use: str) -> TracedValueError:
-    return TracedValueError(
-        f"{use} on a value that is being differentiated would lose its gradient",
-        fix="use clearprop's operations; to look at the number use stop_gradient(x), or return it "
-        "from the differentiated function with has_aux=True",
-    )

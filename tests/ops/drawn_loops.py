@@ -81,7 +81,7 @@ def drawn_function(seed: int) -> tuple[Callable[[Library], Callable[..., Any]], 
 def is_compiled(seed: int) -> bool:
     """Say whether the loop of a seed is compiled; a loop without steps is computed in no other way.
 
-    The others are computed step by step, which takes a tenth of the time.
+    The others are computed step by step, which takes a fifth of the time.
     """
     return seed % 25 == 0
 
