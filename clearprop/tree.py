@@ -7,14 +7,15 @@ errors and in the glass.
 from __future__ import annotations
 
 import fnmatch
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
+from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey, all_leaves
 
-from clearprop.errors import ConfigurationError, nearest, unknown_name
+from clearprop.errors import ConfigurationError, ShapeError, nearest, unknown_name
 
 Tree = TypeVar("Tree")
 
@@ -42,24 +43,72 @@ def _key_name(key: object) -> str:
 def flatten_with_paths(tree: object) -> dict[str, Any]:
     """Return the leaves of a tree by dotted path, in the order of the tree.
 
+    Raises:
+        ConfigurationError: two leaves have the same path.
+
     >>> flatten_with_paths({"layers": [{"weight": 1, "bias": 2}]})
     {'layers.0.bias': 2, 'layers.0.weight': 1}
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {path_name(keys): leaf for keys, leaf in leaves}
+    paths = [path_name(keys) for keys, _ in leaves]
+    _check_different(paths)
+    return {path: leaf for path, (_, leaf) in zip(paths, leaves, strict=True)}
+
+
+def _check_different(paths: list[str]) -> None:
+    if len(set(paths)) < len(paths):
+        raise ConfigurationError(
+            "two leaves of a tree have the same path",
+            given=repr(Counter(paths).most_common(1)[0][0]),
+            fix="use names without dots, and only strings as the keys of a dict",
+        )
+
+
+def leaves_like(tree: object, like: object, what: str, of: str) -> list[Any]:
+    """Return the leaves of a tree that must have the structure of another one.
+
+    None may stand in the place of any leaf.
+
+    Args:
+        tree: the tree.
+        like: the tree that has the structure.
+        what: the tree in the message, such as "the vector".
+        of: the other tree in the message, such as "the inputs".
+
+    Raises:
+        ShapeError: the structures differ: in names, containers or the order of entries.
+
+    >>> leaves_like({"b": 2, "a": None}, {"a": 10, "b": 20}, "the vector", "the inputs")
+    [None, 2]
+    """
+    leaves: list[Any] = []
+    try:
+        jax.tree.map(lambda _, leaf: leaves.append(leaf), like, tree)
+        alike = all(leaf is None or all_leaves([leaf]) for leaf in leaves)
+    except (TypeError, ValueError):
+        alike = False
+    if not alike:
+        raise ShapeError(
+            f"{what} is not a tree like {of}",
+            given=str(jax.tree.structure(tree)),
+            expected=str(jax.tree.structure(like)),
+            fix=f"make it from {of} with jax.tree.map, which keeps names, containers and order",
+        )
+    return leaves
 
 
 def replace(tree: Tree, values: Mapping[str, object]) -> Tree:
     """Return the tree with the named leaves replaced and all other leaves unchanged.
 
     Raises:
-        ConfigurationError: a path is not that of a leaf.
+        ConfigurationError: a path is not that of a leaf, or it is that of two.
 
     >>> replace({"a": 1, "b": [2, 3]}, {"b.1": 7})
     {'a': 1, 'b': [2, 7]}
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
     paths = [path_name(keys) for keys, _ in leaves]
+    _check_different(paths)
     if unknown := values.keys() - set(paths):
         raise unknown_name("path", min(unknown), paths)
     new_leaves = [values.get(path, leaf) for path, (_, leaf) in zip(paths, leaves, strict=True)]
@@ -112,3 +161,15 @@ def is_differentiable(leaf: object) -> bool:
     if dtype is None:
         return isinstance(leaf, float)
     return bool(jnp.issubdtype(dtype, jnp.floating))
+
+
+def is_complex(leaf: object) -> bool:
+    """Return whether a leaf is a complex number or an array of them.
+
+    >>> is_complex(2j), is_complex(2.0), is_complex(jnp.ones(3, complex))
+    (True, False, True)
+    """
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        return isinstance(leaf, complex)
+    return bool(jnp.issubdtype(dtype, jnp.complexfloating))

@@ -1,11 +1,15 @@
-"""Splits the arguments of a call into arrays that carry error signals, and parameters."""
+"""The arguments of a call: which are arrays that carry error signals, and which are chosen."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
+
+import numpy as np
+
+from clearprop.errors import ConfigurationError
 
 Split: TypeAlias = Callable[
     [tuple[object, ...], Mapping[str, object]], tuple[tuple[object, ...], dict[str, object]]
@@ -65,3 +69,52 @@ def _is_array(annotation: object) -> bool:
     """Say whether a parameter is annotated ``Array``, as text or as the class, with None or not."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     return re.match(r"(\w+\.)*Array", text) is not None
+
+
+def argument_numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
+    """Return one number, or a sequence of numbers, as a tuple of whole numbers.
+
+    Raises:
+        ConfigurationError: one is no whole number, or is there twice.
+
+    >>> argument_numbers(0), argument_numbers([0, np.int64(-1)])
+    ((0,), (0, -1))
+    """
+    given = argnums if isinstance(argnums, Sequence) else (argnums,)
+    whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in given]
+    if not all(whole):
+        raise ConfigurationError(
+            "arguments are chosen by their places, which are whole numbers",
+            given=f"argnums={argnums!r}",
+            expected="argnums=0 for the first argument, argnums=(0, 1) for two",
+        )
+    numbers = tuple(map(int, given))
+    _check_different(numbers, argnums)
+    return numbers
+
+
+def argument_places(numbers: Sequence[int], count: int) -> tuple[int, ...]:
+    """Return the places of chosen arguments, counted from the front.
+
+    Args:
+        numbers: of the chosen arguments, counted from the end where negative.
+        count: how many arguments there are.
+
+    Raises:
+        ConfigurationError: two numbers stand for the same argument.
+        TypeError: there is no such argument.
+
+    >>> argument_places((0, -1), 3)
+    (0, 2)
+    """
+    for number in numbers:
+        if not -count <= number < count:
+            raise TypeError(f"there is no positional argument {number} to differentiate")
+    places = tuple(number % count for number in numbers)
+    _check_different(places, f"{tuple(numbers)} of {count} arguments")
+    return places
+
+
+def _check_different(places: Sequence[int], given: object) -> None:
+    if len(set(places)) < len(places):
+        raise ConfigurationError("an argument is named twice", given=f"argnums={given}")

@@ -31,7 +31,8 @@ def lift(function: Callable[P, R]) -> Callable[P, R]:
 
     The function may use everything that `jax.vjp` can differentiate. Its arguments and its result
     may be trees, and every order of derivative works. Traced values must be arguments of the
-    function: it cannot read them through a closure.
+    function: it cannot read them through a closure. Inside it numbers may be complex; the result
+    is real.
 
     >>> from clearprop.autodiff import grad
     >>> print(grad(lift(jnp.sinh))(0.0))
@@ -65,7 +66,7 @@ def _vjp_of_jax(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
             for e, y in zip(errors, outputs, strict=True)
         )
         passed: tuple[Any, ...] = backward(full)
-        return tuple(None if e.dtype == jax.dtypes.float0 else e for e in passed)
+        return tuple(e if jnp.issubdtype(e.dtype, jnp.floating) else None for e in passed)
 
     return lift(pull_back)
 
@@ -172,7 +173,7 @@ def _call_flat(
         return leaves
 
     def joint(error: Any, output: Any, *values: Any) -> Sequence[Any]:
-        return derive(flat)(error if isinstance(error, tuple) else (error,), values)
+        return derive(flat)(error, values)
 
     row = Operation(forward, name=name, joint=joint)
     leaves = apply(row, tuple(inputs), {})

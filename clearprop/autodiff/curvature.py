@@ -5,7 +5,7 @@ Inputs, outputs and vectors are trees of arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from clearprop.autodiff.tape import Value
-from clearprop.autodiff.transforms import grad, hvp, inner_product, vjp
+from clearprop.autodiff.transforms import directions_of, grad, hvp, inner_product, vjp
 
 Tree = TypeVar("Tree")
 Outputs = TypeVar("Outputs")
@@ -28,7 +28,10 @@ def jvp(function: Callable[[Tree], Outputs], at: Tree, vector: Tree) -> tuple[Ou
     Args:
         function: a function of one tree, built from clearprop operations.
         at: the tree at which the Jacobian is taken.
-        vector: a tree like ``at``.
+        vector: a tree like ``at``; None may stand where a leaf carries no gradient.
+
+    Raises:
+        ShapeError: the vector is no tree like ``at``, or one of its leaves has another shape.
 
     >>> output, change = jvp(lambda x: x * x, jnp.array([3.0, 4.0]), jnp.array([1.0, 0.5]))
     >>> print(output, change)
@@ -37,7 +40,7 @@ def jvp(function: Callable[[Tree], Outputs], at: Tree, vector: Tree) -> tuple[Ou
     Source: Townsend (2017), *A new trick for calculating Jacobian vector products*.
     """
     output, pull_back = vjp(function, at)
-    return output, _pushed(pull_back, output, vector)
+    return output, _pushed(pull_back, output, directions_of(vector, at))
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def gauss_newton(
     outputs, pull_back = vjp(function, at)
 
     def product(vector: Tree) -> Tree:
-        change = _pushed(pull_back, outputs, vector)
+        change = _pushed(pull_back, outputs, directions_of(vector, at))
         passed: Tree = pull_back(hvp(loss, outputs, change))[0]
         return passed
 
@@ -87,10 +90,10 @@ def gauss_newton(
 
 
 def _pushed(
-    pull_back: Callable[[Outputs], tuple[Tree, ...]], output: Outputs, vector: Tree
+    pull_back: Callable[[Outputs], tuple[Tree, ...]],
+    output: Outputs,
+    directions: Sequence[Value],
 ) -> Outputs:
-    directions = jax.tree.leaves(vector)
-
     def along(error: Outputs) -> Value | None:
         return inner_product(pull_back(error)[0], directions)
 

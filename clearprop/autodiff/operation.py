@@ -35,8 +35,9 @@ def operation(
 
     Parameters annotated ``Array`` are its array inputs and come first; the others are static.
     Give ``errors`` (one rule for each input) or ``joint`` (one rule for all inputs); give neither
-    if no error signal passes. The row has the name of the forward function unless ``name`` is
-    given. See `Operation` for the other arguments.
+    if no error signal passes. If the forward function returns a tuple, a rule takes a tuple of
+    error signals and a tuple of outputs. The row has the name of the forward function unless
+    ``name`` is given. See `Operation` for the other arguments.
 
     Raises:
         ValueError: another operation has that name.

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import jax.numpy as jnp
 
 from clearprop.autodiff import elementary
-from clearprop.autodiff.tape import Function, Node, Output, Tape, Traced, Value
+from clearprop.autodiff.tape import Function, Node, Tape, Traced, Value
 
 add: Function = elementary.add
 astype: Function = elementary.astype
@@ -73,13 +73,11 @@ def errors_of_inputs(node: Node, arrived: Sequence[Value | None]) -> list[Value 
         the error signal of each input; None where no error passes.
     """
     assert node.operation is not None
-    full = tuple(
+    full = [
         jnp.zeros(value.shape, value.dtype) if e is None else e
         for e, value in zip(arrived, node.outputs, strict=True)
-    )
-    single = len(node.outputs) == 1
-    error: Output = full[0] if single else full
-    output: Output = node.outputs[0] if single else node.outputs
+    ]
+    error, output = node.as_returned(full), node.as_returned(node.outputs)
     wanted = [parent is not None for parent in node.parents]
     passed = node.operation.errors_of_inputs(error, output, node.inputs, node.parameters, wanted)
     return [

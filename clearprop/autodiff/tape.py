@@ -24,11 +24,13 @@ from typing import ClassVar, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 
 from clearprop.autodiff.arguments import splitter
+from clearprop.autodiff.refusals import complex_value, ended, in_place, lost, option_traced
 from clearprop.autodiff.shapes import Array, ArrayLike, Axis
-from clearprop.errors import TracedValueError
+from clearprop.tree import is_complex
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -104,6 +106,8 @@ class Operation(Generic[P, R_co]):
         self.instead = dict(instead or {})
         self._count = count
         self._split = splitter(forward)
+        # The rules of clearprop's own rows are true derivatives; those of other rows need not be.
+        self.is_own = (forward.__module__ or "").startswith("clearprop.")
         functools.update_wrapper(self, forward)
 
     @property
@@ -115,11 +119,11 @@ class Operation(Generic[P, R_co]):
         inputs, parameters = self._split(args, kwargs)
         for name, value in parameters.items():
             if type(value) is Traced:
-                raise _static(self, name)
+                raise option_traced(self.name, name, self.instead.get(name))
             if isinstance(value, np.integer):  # such as axis=np.int64(0)
                 parameters[name] = int(value)
         if not self.differentiable:
-            inputs = tuple(strip(x) for x in inputs)
+            inputs = tuple(_constant(x) for x in inputs)
         return apply(self, inputs, parameters)
 
     def errors_of_inputs(
@@ -182,12 +186,36 @@ def _apply(row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[
         if type(x) is Traced and (tape is None or x.tape.level > tape.level):
             tape = x.tape
     if tape is None:
-        output = row.forward(*inputs, **parameters)
+        output = _computed(row, inputs, parameters)
         for observer in _observers:
             observer(cast(AnyOperation, row), inputs, cast(Output, output), parameters)
         return output
     raw = tuple(tape.below(x) for x in inputs)
     return tape.record(row, inputs, raw, _apply(row, raw, parameters), parameters)
+
+
+def _computed(
+    row: Operation[..., R], inputs: tuple[object, ...], parameters: dict[str, object]
+) -> R:
+    """Compute an operation on plain arrays.
+
+    A loop tells the values of its body apart as JAX's trace does. An operation may return an input
+    as it is and pass another error signal to it (a reversed gradient). The trace must tell these
+    two values apart, so the output gets a name there.
+    """
+    output = row.forward(*inputs, **parameters)
+    if row.is_own:
+        return output
+    several = isinstance(output, tuple)
+    values = cast("tuple[Value, ...]", output if several else (output,))
+    given = set(map(id, inputs))
+    named = tuple(
+        checkpoint_name(value, row.name)
+        if id(value) in given and isinstance(value, jax.core.Tracer)
+        else value
+        for value in values
+    )
+    return cast(R, named if several else named[0])
 
 
 @contextmanager
@@ -206,6 +234,7 @@ class Node:
 
     ``parents[i]`` is ``(node, output)`` if input ``i`` is a value of the same tape, else None.
     A variable (an input of the differentiated function) is a node without an operation.
+    ``several`` says whether the operation returned a tuple, which may also hold one value or none.
     """
 
     operation: AnyOperation | None
@@ -214,6 +243,15 @@ class Node:
     parents: tuple[tuple[int, int] | None, ...]
     parameters: dict[str, object]
     layer: str
+    several: bool
+
+    def as_returned(self, values: Sequence[Value]) -> Output:
+        """Return one value for each output in the form in which the operation returned them.
+
+        Rules and counts take outputs and their error signals in this form: a tuple if the operation
+        returned a tuple, whatever its length.
+        """
+        return tuple(values) if self.several else values[0]
 
 
 class Tape:
@@ -228,7 +266,7 @@ class Tape:
 
     def variable(self, value: Value) -> Traced:
         """Box an input of the differentiated function."""
-        self.nodes.append(Node(None, (), (value,), (), {}, layer_path.get()))
+        self.nodes.append(Node(None, (), (value,), (), {}, layer_path.get(), False))
         return Traced(value, self, len(self.nodes) - 1, 0)
 
     def place(self, value: object) -> tuple[int, int] | None:
@@ -254,20 +292,19 @@ class Tape:
         """Write one node, and return the operation's output with its floating-point values boxed.
 
         Raises:
-            TracedValueError: the differentiation of this tape has ended.
+            TracedValueError: the differentiation of this tape has ended, or an output is complex.
         """
         if self.closed:
-            raise TracedValueError(
-                f"{operation.name} was given a value whose differentiation has ended",
-                fix="return the value from the differentiated function (has_aux=True) instead of "
-                "storing it outside",
-            )
+            raise ended(f"{operation.name} was given a value")
         parents = tuple(map(self.place, inputs))
         several = isinstance(output, tuple)
         outputs = cast("tuple[Value, ...]", output if several else (output,))
+        if any(map(is_complex, outputs)):
+            raise complex_value(f"a result of {operation.name}")
         row = cast(AnyOperation, operation)
         values = cast("tuple[Value, ...]", raw)
-        self.nodes.append(Node(row, values, outputs, parents, parameters, layer_path.get()))
+        layer = layer_path.get()
+        self.nodes.append(Node(row, values, outputs, parents, parameters, layer, several))
         index = len(self.nodes) - 1
         boxed = tuple(
             value
@@ -328,7 +365,7 @@ class Traced:
     @property
     def at(self) -> NoReturn:
         """An error: a traced value is not updated in place."""
-        raise _in_place()
+        raise in_place()
 
     def __getattr__(self, name: str) -> NoReturn:
         """An error; one that arrays have is named with the way to it."""
@@ -406,28 +443,38 @@ class Traced:
     def __ne__(self, other: object) -> Array:  # type: ignore[override]  # as arrays compare
         return cast(Array, strip(self) != strip(other))
 
+    # A copy would be on a tape of its own.
+    def __copy__(self) -> Traced:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Traced:
+        return self
+
     # These would lose the gradient without notice.
     def __setitem__(self, index: object, value: object) -> NoReturn:
-        raise _in_place()
+        raise in_place()
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
-        raise _lost("numpy")
+        raise lost("numpy")
+
+    def __reduce__(self) -> NoReturn:
+        raise lost("pickle")
 
     def __float__(self) -> NoReturn:
-        raise _lost("float()")
+        raise lost("float()")
 
     def __int__(self) -> NoReturn:
-        raise _lost("int()")
+        raise lost("int()")
 
     def __index__(self) -> NoReturn:
-        raise _lost("an index")
+        raise lost("an index")
 
     def __complex__(self) -> NoReturn:
-        raise _lost("complex()")
+        raise lost("complex()")
 
     def item(self) -> NoReturn:
         """An error: a Python number carries no gradient."""
-        raise _lost("item()")
+        raise lost("item()")
 
     def __bool__(self) -> bool:
         return bool(strip(self))
@@ -457,31 +504,3 @@ def stop_gradient(tree: Tree) -> Tree:
 def _constant(leaf: X) -> Array | X:
     plain = strip(leaf)
     return jax.lax.stop_gradient(plain) if isinstance(plain, jax.core.Tracer) else plain
-
-
-def _static(row: Operation[..., R], name: str) -> TracedValueError:
-    """Return the error for a value that is being differentiated and was given as an option."""
-    constant = f"{name}=clearprop.stop_gradient({name})"
-    other = row.instead.get(name)
-    return TracedValueError(
-        f"{name} is an option of {row.name} and no input: the gradient of {name} would be lost",
-        where=row.name,
-        given=f"a value for {name} that is being differentiated",
-        expected=f"a number for {name}",
-        fix=f"{other}, which has a gradient for {name}" if other else f"{constant}, a constant",
-    )
-
-
-def _in_place() -> TracedValueError:
-    return TracedValueError(
-        "a value that is being differentiated cannot be changed in place",
-        fix="make a new value: ops.where(mask, new, old) or ops.scatter_add(old, index, addend)",
-    )
-
-
-def _lost(use: str) -> TracedValueError:
-    return TracedValueError(
-        f"{use} on a value that is being differentiated would lose its gradient",
-        fix="use clearprop's operations; to look at the number use stop_gradient(x), or return it "
-        "from the differentiated function with has_aux=True",
-    )

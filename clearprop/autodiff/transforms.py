@@ -10,14 +10,16 @@ from typing import Any, Generic, TypeVar
 import jax
 import jax.numpy as jnp
 
+from clearprop.autodiff.arguments import argument_numbers, argument_places
 from clearprop.autodiff.elementary import reshape, stack
 from clearprop.autodiff.elementary import sum as sum_over
 from clearprop.autodiff.misuse import teach_misuse
+from clearprop.autodiff.refusals import complex_value, ended
 from clearprop.autodiff.shapes import shape_of
 from clearprop.autodiff.sweep import Place, sweep
 from clearprop.autodiff.tape import Tape, Traced, Value, capturing
-from clearprop.errors import ConfigurationError, ShapeError, TracedValueError
-from clearprop.tree import is_differentiable
+from clearprop.errors import ShapeError, TracedValueError
+from clearprop.tree import is_complex, is_differentiable, leaves_like
 
 Tree = TypeVar("Tree")
 
@@ -32,6 +34,8 @@ class Variables(Generic[Tree]):
 
     def __init__(self, tape: Tape, tree: Tree) -> None:
         leaves, self.structure = jax.tree.flatten(tree)
+        if any(map(is_complex, leaves)):
+            raise complex_value("an argument that is to be differentiated")
         capture = capturing.get()
         if capture is not None:  # a closure's value inside a loop's body is a constant of the loop
             leaves = [capture(x) for x in leaves]
@@ -77,8 +81,9 @@ def value_and_grad(
         has_aux: whether the function returns ``(value, anything)``.
 
     Raises:
+        ConfigurationError: ``argnums`` holds no whole numbers, or names an argument twice.
         ShapeError: the value is not a scalar.
-        TracedValueError: a value was used where its gradient would have been lost.
+        TracedValueError: a value was used where its gradient would have been lost, or is complex.
 
     >>> value, gradient = value_and_grad(lambda x, y: x * x * y, argnums=(0, 1))(0.5, 0.5)
     >>> print(value, gradient[0], gradient[1])
@@ -87,36 +92,44 @@ def value_and_grad(
     Source: reverse mode of automatic differentiation (Linnainmaa 1970; Rumelhart, Hinton and
     Williams 1986). The worked number is the lecture's g(x, y) = x^2 y.
     """
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    if len(set(places)) < len(places):
-        raise ConfigurationError("an argument is named twice", given=f"argnums={argnums}")
+    numbers = argument_numbers(argnums)
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        for place in places:
-            if not -len(args) <= place < len(args):
-                raise TypeError(f"there is no positional argument {place} to differentiate")
-        chosen = [args[place] for place in places]
-        if not any(map(_carries_gradient, jax.tree.leaves(chosen))):
-            raise TracedValueError(
-                "no differentiated argument has a floating-point leaf",
-                given=f"argnums={argnums}",
-                fix="convert the numbers to float32, or choose other arguments",
-            )
-
-        def of_chosen(*boxed: Any) -> Any:
-            inputs = list(args)
-            for place, x in zip(places, boxed, strict=True):
-                inputs[place] = x
-            return function(*inputs, **kwargs)
-
+        of_chosen, chosen = _of_chosen(function, numbers, args, kwargs)
         output, pull_back, *aux = vjp(of_chosen, *chosen, has_aux=has_aux)
         value = _scalar(output)
         gradients = pull_back(jnp.ones((), value.dtype))
-        gradient = gradients[0] if isinstance(argnums, int) else gradients
+        gradient = gradients if isinstance(argnums, Sequence) else gradients[0]
         return ((value, *aux), gradient) if has_aux else (value, gradient)
 
     return differentiated
+
+
+def _of_chosen(
+    function: Callable[..., Any],
+    numbers: Sequence[int],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> tuple[Callable[..., Any], list[Any]]:
+    """Return a call as a function of the chosen arguments, and these arguments."""
+    places = argument_places(numbers, len(args))
+    chosen = [args[place] for place in places]
+    leaves = jax.tree.leaves(chosen)
+    if not any(_carries_gradient(leaf) or is_complex(leaf) for leaf in leaves):
+        raise TracedValueError(
+            "no differentiated argument has a floating-point leaf",
+            given=f"argnums={tuple(numbers)}",
+            fix="convert the numbers to float32, or choose other arguments",
+        )
+
+    def of_chosen(*boxed: Any) -> Any:
+        inputs = list(args)
+        for place, x in zip(places, boxed, strict=True):
+            inputs[place] = x
+        return function(*inputs, **kwargs)
+
+    return of_chosen, chosen
 
 
 def grad(
@@ -153,7 +166,7 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
 
     Raises:
         ShapeError: the pull-back is given an error signal that is not a tree like the output.
-        TracedValueError: a value was used where its gradient would have been lost.
+        TracedValueError: a value was used where its gradient would have been lost, or is complex.
 
     >>> output, pull_back = vjp(lambda x, y: x * y, 4.0, -3.0)
     >>> print(output, *pull_back(jnp.ones(())))
@@ -167,21 +180,22 @@ def vjp(function: Callable[..., object], *inputs: object, has_aux: bool = False)
     finally:
         tape.closed = True
     output, aux = result if has_aux else (result, None)
-    leaves, structure = jax.tree.flatten(output)
+    leaves = jax.tree.leaves(output)
+    for leaf in leaves:
+        if type(leaf) is Traced and leaf.tape.closed and leaf.tape is not tape:
+            raise ended("the function returns a value")
     wanted = {p for v in variables for p in v.places if p is not None}
 
+    result_tree = output
+
     def pull_back(error: Any) -> tuple[Any, ...]:
-        error_leaves, error_structure = jax.tree.flatten(error, is_leaf=lambda x: x is None)
-        if str(error_structure) != str(structure):
-            raise ShapeError(
-                "the error signal is not a tree like the output",
-                given=str(error_structure),
-                expected=str(structure),
-            )
         seeds = []
+        error_leaves = leaves_like(error, result_tree, "the error signal", "the output")
         for leaf, e in zip(leaves, error_leaves, strict=True):
             if e is None or tape.place(leaf) is None:
                 continue
+            if is_complex(e):
+                raise complex_value("an error signal")
             if shape_of(e) != leaf.shape:
                 raise ShapeError(
                     "an error signal does not have the shape of its output",
@@ -205,10 +219,11 @@ def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
     Args:
         function: a scalar function of one tree.
         inputs: the tree at which the Hessian is taken.
-        vector: a tree like ``inputs``.
+        vector: a tree like ``inputs``; None may stand where a leaf carries no gradient.
 
     Raises:
-        ShapeError: a leaf of the vector does not have the shape of its input.
+        ShapeError: the vector is no tree like the inputs, or one of its leaves does not have the
+            shape of its input.
 
     >>> print(hvp(lambda x: x[0] ** 2 * x[1], jnp.array([3.0, 5.0]), jnp.array([1.0, 0.0])))
     [10.  6.]
@@ -220,19 +235,41 @@ def hvp(function: Callable[[Tree], object], inputs: Tree, vector: Tree) -> Tree:
     def slope(at: Tree) -> Value | None:
         return inner_product(grad(function)(at), directions)
 
-    directions: list[Value] = []
-    for x, v in zip(jax.tree.leaves(inputs), jax.tree.leaves(vector), strict=True):
-        if not _carries_gradient(x):
-            continue
-        if shape_of(x) != shape_of(v):
-            raise ShapeError(
-                "the vector does not have the shape of the inputs",
-                given=str(shape_of(v)),
-                expected=str(shape_of(x)),
-            )
-        directions.append(v)
+    directions = directions_of(vector, inputs)
     product: Tree = grad(slope)(inputs)
     return product
+
+
+def directions_of(vector: object, inputs: object) -> list[Value]:
+    """Return the leaves of a vector at which the inputs carry a gradient.
+
+    Args:
+        vector: a tree like the inputs; None may stand where a leaf carries no gradient.
+        inputs: the tree at which a product is taken.
+
+    Raises:
+        ShapeError: the vector is no tree like the inputs, or one of its leaves does not have the
+            shape of its input.
+        TracedValueError: the vector is complex.
+
+    >>> directions_of({"n": None, "w": 2.0}, {"w": 1.0, "n": 3})
+    [2.0]
+    """
+    directions = []
+    along = leaves_like(vector, inputs, "the vector", "the inputs")
+    for x, v in zip(jax.tree.leaves(inputs), along, strict=True):
+        if not _carries_gradient(x):
+            continue
+        if v is None or shape_of(x) != shape_of(v):
+            raise ShapeError(
+                "the vector does not have the shape of the inputs",
+                given="None" if v is None else str(shape_of(v)),
+                expected=str(shape_of(x)),
+            )
+        if is_complex(v):
+            raise complex_value("a vector")
+        directions.append(v)
+    return directions
 
 
 def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
@@ -253,32 +290,37 @@ def inner_product(tree: object, directions: Sequence[Value]) -> Value | None:
     return functools.reduce(operator.add, summands) if summands else None
 
 
-def jacobian(function: Callable[..., object], argnums: int = 0) -> Callable[..., Any]:
+def jacobian(
+    function: Callable[..., object], argnums: int | Sequence[int] = 0
+) -> Callable[..., Any]:
     """Return a function that computes the Jacobian: d output / d input for every pair of entries.
 
     For an output of shape S and an input leaf of shape T the result has shape S + T. For trees the
-    result is a tree like the output, and each of its leaves is a tree like the input.
+    result is a tree like the output, and each of its leaves is a tree like the input; with several
+    ``argnums`` it is a tuple of these trees.
+
+    Raises:
+        ConfigurationError: ``argnums`` holds no whole numbers, or names an argument twice.
+        TracedValueError: no chosen argument has a floating-point leaf.
 
     >>> jacobian(lambda x: x * x)(jnp.array([1.0, 3.0]))
     Array([[2., 0.],
            [0., 6.]], dtype=float32)
     """
+    numbers = argument_numbers(argnums)
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        place = range(len(args))[argnums]
-
-        def of_one(x: Any) -> Any:
-            return function(*args[:place], x, *args[place + 1 :], **kwargs)
-
-        output, pull_back = vjp(of_one, args[place])
+        of_chosen, chosen = _of_chosen(function, numbers, args, kwargs)
+        output, pull_back = vjp(of_chosen, *chosen)
         leaves, structure = jax.tree.flatten(output)
         rows = []
         for k, leaf in enumerate(leaves):
 
             def row(unit: Any, k: int = k) -> Any:
                 error = [unit if i == k else None for i in range(len(leaves))]
-                return pull_back(jax.tree.unflatten(structure, error))[0]
+                gradients = pull_back(jax.tree.unflatten(structure, error))
+                return gradients if isinstance(argnums, Sequence) else gradients[0]
 
             units = jnp.eye(leaf.size, dtype=leaf.dtype).reshape(leaf.size, *leaf.shape)
             rows.append(_stacked(row, units, leaf.shape))

@@ -147,7 +147,7 @@ def summary(
             output = apply(boxed, recording.variables(x), hook=recording)[0]
         for node in recording.tape.nodes:
             if node.operation is not None:
-                result = node.outputs if len(node.outputs) > 1 else node.outputs[0]
+                result = node.as_returned(node.outputs)
                 counted[node.layer] += node.operation.count(result, node.inputs, node.parameters)
         for call in recording.calls:
             # A recurrent layer may return a tuple: its output, then its last state.

@@ -14,6 +14,7 @@ from clearprop.autodiff.sweep import Place, accumulate, pass_back
 from clearprop.autodiff.tape import Function, Node, Tape, Value
 from clearprop.ops.loop_parts import (
     Back,
+    Item,
     Known,
     Like,
     Run,
@@ -22,10 +23,9 @@ from clearprop.ops.loop_parts import (
     Values,
     arrays_of,
     depending,
-    distinct,
     in_front,
-    is_array,
     live_variables,
+    numbered,
     part,
     passing_to,
     scattered,
@@ -55,8 +55,9 @@ class Derivation:
         loop_saved, loop_xs: which saved values and which xs the backward loop reads.
         fixed_nodes: nodes of the body's tape that are the same at every step.
         summed: places of fixed values whose errors are summed inside the backward loop.
-        waiting: (node, inputs, number of the error) of each rule that is applied once, after that
-            loop.
+        waiting: by node, the inputs whose rules are applied once, after that loop.
+        alike: for each error that the backward loop returns (of the xs, those that wait, of the
+            carry), the number of its value; equal numbers stand for one value, returned once.
     """
 
     def __init__(
@@ -84,7 +85,8 @@ class Derivation:
         self.loop_xs: list[int] = []
         self.fixed_nodes: set[int] = set()
         self.summed: list[Place] = []
-        self.waiting: list[tuple[int, tuple[int, ...], int]] = []
+        self.waiting: dict[int, list[int]] = {}
+        self.alike: list[int] = []
         self._plan()
         self._prune()
 
@@ -97,11 +99,7 @@ class Derivation:
     def operations(self) -> int:
         """How many arithmetic operations one step takes."""
         return sum(
-            node.operation.count(
-                node.outputs if len(node.outputs) > 1 else node.outputs[0],
-                node.inputs,
-                node.parameters,
-            )
+            node.operation.count(node.as_returned(node.outputs), node.inputs, node.parameters)
             for node in self.skeleton.nodes
             if node.operation is not None
         )
@@ -171,10 +169,11 @@ class Derivation:
                 seen[variable] = self.source[-1]
         kinds = iter(self.source)
         for index, node in enumerate(self.skeleton.nodes):
-            inputs_of_node = sum(map(is_array, node.inputs))
+            # An output can be the same at every step although an input is not. The rule of such a
+            # node reads that input, so it is applied at each step, and so are those that follow.
             of_node = [next(kinds)[0] for _ in arrays_of(node)]
-            of_outputs = of_node[inputs_of_node : inputs_of_node + len(node.outputs)]
-            if all(kind in ("constant", "fixed") for kind in of_outputs):
+            from_fixed = all(p is None or p[0] in self.fixed_nodes for p in node.parents)
+            if from_fixed and all(kind in ("constant", "fixed") for kind in of_node):
                 self.fixed_nodes.add(index)
 
     def _prune(self) -> None:
@@ -189,6 +188,8 @@ class Derivation:
             kept: Values, x: Values, rest: Values, c: Values, e: tuple[Values, Values]
         ) -> object:
             back = self._step_back(Known(c, rest, kept, x), *e)
+            # Decided once: without JAX's tracing each step would find other values to be one.
+            self.alike = numbered([*self._wanted(back.xs), *back.later, *back.states])
             return back.carry, back.xs, list(back.fixed.values()), back.later
 
         def after(kept: Values, x: Values, rest: Values, c: Values, t: Values, e: Values) -> object:
@@ -203,7 +204,7 @@ class Derivation:
         given = fixed, self.shapes[0]
         loop_saved, self.loop_xs = used(in_loop, saved, self.shapes[2], *given, errors)
         totals = shapes([*map(self._value_at, self.summed)])
-        later = [in_front(self._value_at((node, 0)), 1) for node in self.waiting_nodes()]
+        later = [in_front(self._value_at((node, 0)), 1) for node in self.waiting]
         once = [[in_front(v, 1) for v in values] for values in (saved, self.shapes[2])]
         after_saved, _ = used(after, *once, *given, totals, later)
         kept = sorted({*loop_saved, *after_saved})
@@ -218,10 +219,10 @@ class Derivation:
             for kind, index in self.source
         ]
 
-    def waiting_nodes(self) -> list[int]:
-        """Return, for each error that waits, the node whose output it is the error of."""
-        nodes = {where: index for index, _, where in self.waiting}
-        return [nodes[where] for where in range(len(nodes))]
+    def _wanted(self, errors: Sequence[Item]) -> list[Item]:
+        """Return those errors of the xs that are wanted."""
+        pairs = zip(errors, self.skeleton.xs, strict=True)
+        return [error for error, place in pairs if place is not None]
 
     # -- forward --------------------------------------------------------------------------------
 
@@ -290,9 +291,9 @@ class Derivation:
         carry_errors, y_errors = list(error[: ends[0]]), list(error[ends[0] : ends[1]])
         saved = list(output[ends[1] : ends[1] + len(self.saved)])
         fixed = list(output[ends[1] + len(self.saved) :])
-        wanted = [i for i, place in enumerate(self.skeleton.xs) if place is not None]
-
-        where: list[int] = []
+        wanted = self._wanted(range(len(xs)))
+        alike = self.alike[: None if states is not None else len(wanted) + len(self.waiting)]
+        different = [alike.index(number) for number in range(len({*alike}))]
 
         def body(c: Values, h: Values, x: Values) -> tuple[Values, Values]:
             now_carry, totals = part(h, (len(carry), len(self.summed)))
@@ -306,17 +307,16 @@ class Derivation:
             back = self._step_back(known, now_carry, now_ys)
             totals = [t + back.fixed[p] for t, p in zip(totals, self.summed, strict=True)]
             # An error of an input is often also one that waits: the loop returns it once.
-            of_states = [] if states is None else back.states
-            different, where[:] = distinct([back.xs[i] for i in wanted] + back.later + of_states)
-            return back.carry + totals, different
+            every = [*self._wanted(back.xs), *back.later, *back.states]
+            return back.carry + totals, [every[i] for i in different]
 
         empty = [zeros(self._value_at(place)) for place in self.summed]
         sequences = [saved[i] for i in self.loop_saved] + [xs[i] for i in self.loop_xs]
         backwards = replace(self.loop, body=body, reverse=not self.loop.reverse, turns=True)
-        last, different = self.run(
+        last, returned = self.run(
             backwards, [*constants, *fixed], [*carry_errors, *empty], [*y_errors, *sequences]
         )
-        ys = [different[i] for i in where]
+        ys = [returned[number] for number in alike]
         if states is not None:
             states += ys[len(ys) - len(carry) :]
             ys = ys[: len(ys) - len(carry)]
@@ -338,7 +338,7 @@ class Derivation:
         fixed: dict[Place, Value] = {}
         whole: dict[Place, Value] = {}
         later: Values = []
-        self.waiting = []
+        self.waiting = {}
         for index in range(len(nodes) - 1, -1, -1):
             node = nodes[index]
             arrived = [errors.pop((index, k), None) for k in range(len(node.outputs))]
@@ -349,8 +349,8 @@ class Derivation:
             elif node.operation is not None and here:
                 waiting = self._waiting(node)
                 if waiting:
-                    later, (*_, where) = distinct([*later, *here.values()])
-                    self.waiting.append((index, tuple(waiting), where))
+                    later += here.values()
+                    self.waiting[index] = waiting
                 rest = {*range(len(node.inputs))} - {*waiting}
                 pass_back(passing_to(node, rest), arrived, errors)
         self.summed = sorted(fixed)
@@ -384,8 +384,8 @@ class Derivation:
         """Apply the waiting rules and those of fixed nodes; return the errors of the constants."""
         errors = dict(zip(self.summed, totals, strict=True))
         stacked = self._nodes(known, steps)
-        for index, positions, where in self.waiting:
-            pass_back(passing_to(stacked[index], positions), [later[where]], errors)
+        for (index, positions), error in zip(self.waiting.items(), later, strict=True):
+            pass_back(passing_to(stacked[index], positions), [error], errors)
         for index in sorted(self.fixed_nodes, reverse=True):
             node = stacked[index]
             arrived = [errors.get((index, k)) for k in range(len(node.outputs))]

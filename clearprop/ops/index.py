@@ -18,7 +18,7 @@ from clearprop.autodiff.elementary import getitem, where
 from clearprop.autodiff.elementary.index import HOLE, filled, place_at, read_at
 from clearprop.autodiff.operation import count_nothing
 from clearprop.autodiff.shapes import Array, ArrayLike, check_axis
-from clearprop.errors import ShapeError
+from clearprop.errors import ConfigurationError, ShapeError
 
 
 def _error_of_taken(error: Any, z: Any, x: Any, indices: Any, axis: int = 0) -> Any:
@@ -121,14 +121,27 @@ def scatter_add(x: Array, indices: ArrayLike, addend: ArrayLike) -> Array:
     nothing and gets no error.
 
     Shapes: x (n, ...), indices (whole numbers) of shape S, addend of shape S + x.shape[1:] or one
-    that broadcasts to it; z of the shape of x.
+    that broadcasts to it; z of the shape and the dtype of x.
+
+    Raises:
+        ConfigurationError: the addend is floating-point or complex, and x is not.
 
     >>> print(scatter_add(jnp.zeros(3), jnp.array([0, 2, 2]), jnp.array([1.0, 2.0, 3.0])))
     [1. 0. 5.]
 
     Source: JAX's `x.at[indices].add`, and NumPy's `add.at`.
     """
-    return x.at[jnp.asarray(indices)].add(addend, mode="drop")
+    sum_type = jnp.result_type(x, addend)
+    for kind in (jnp.complexfloating, jnp.floating):
+        if jnp.issubdtype(sum_type, kind) and not jnp.issubdtype(x.dtype, kind):
+            raise ConfigurationError(
+                "the addend does not fit into the number type of x: its value would be changed, "
+                "and its gradient lost",
+                where="scatter_add",
+                given=f"x of {x.dtype}, addend of {jnp.result_type(addend)}",
+                fix=f"scatter_add(x.astype({str(sum_type)!r}), indices, addend)",
+            )
+    return x.at[jnp.asarray(indices)].add(jnp.asarray(addend, x.dtype), mode="drop")
 
 
 @operation(count=count_nothing)

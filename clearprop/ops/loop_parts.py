@@ -103,11 +103,10 @@ def part(values: Sequence[Item], sizes: Sequence[int]) -> tuple[list[Item], ...]
     return tuple(parts)
 
 
-def distinct(values: Values) -> tuple[Values, list[int]]:
-    """Return the values without repetition, and for each value its place among these."""
-    different = {id(value): value for value in values}
-    order = list(different)
-    return list(different.values()), [order.index(id(value)) for value in values]
+def numbered(values: Values) -> list[int]:
+    """Number the values in the order of their first places; the same value has the same number."""
+    order = list(dict.fromkeys(map(id, values)))
+    return [order.index(id(value)) for value in values]
 
 
 def scattered(values: Values, places: Sequence[int], size: int) -> list[Value | None]:
@@ -147,7 +146,7 @@ def with_arrays(node: Node, value: Callable[[int], Value]) -> Node:
 
     ``value`` is called with the number of axes of the node's largest output.
     """
-    rank = max(len(output.shape) for output in node.outputs)
+    rank = max((len(output.shape) for output in node.outputs), default=0)
 
     def put(leaf: Value) -> Value:
         return value(rank) if is_array(leaf) else leaf

@@ -91,7 +91,7 @@ def concatenate(*arrays: Array | Sequence[Array], axis: int = 0) -> Array:
 
 
 def _joined(error: Any, z: Any, x: Any, sections: Any, axis: int = 0) -> Any:
-    return concatenate(*(error if isinstance(error, tuple) else (error,)), axis=axis)
+    return concatenate(*error, axis=axis)
 
 
 @operation(errors=(_joined,), count=count_nothing)

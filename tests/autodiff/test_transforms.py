@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from clearprop import ops
 from clearprop.autodiff import grad, hvp, jacobian, stop_gradient, value_and_grad, vjp
-from clearprop.errors import ConfigurationError, ShapeError, TracedValueError
+from clearprop.errors import ShapeError, TracedValueError
 
 
 class Pair(NamedTuple):
@@ -267,11 +269,29 @@ def test_the_wrapped_function_keeps_its_name() -> None:
     assert (grad(loss).__name__, value_and_grad(loss).__doc__) == ("loss", "Square.")
 
 
-def test_arguments_counted_from_the_end_and_named_twice():
-    x, y = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])
-    ours = jacobian(lambda x, y: x * y, argnums=-1)(x, y)
-    assert ours.tolist() == [[1, 0], [0, 2]]
-    with pytest.raises(ConfigurationError, match="named twice"):
-        grad(lambda x: x * x, argnums=(0, 0))
+def test_the_jacobian_of_no_floating_argument_is_refused() -> None:
+    with pytest.raises(TracedValueError, match="no differentiated argument has a floating"):
+        jacobian(lambda x: x * 2)(3)
+
+
+def test_a_vector_has_the_shape_of_its_input() -> None:
     with pytest.raises(ShapeError, match="shape of the inputs"):
         hvp(lambda x: (x * x).sum(), jnp.ones(3), jnp.ones(1))
+
+
+def test_a_returned_value_of_an_ended_differentiation_is_refused() -> None:
+    stored: list[Any] = []
+    grad(lambda x: (stored.append(x * 2), x)[1])(1.0)
+    for derive in (grad, jacobian):
+        with pytest.raises(TracedValueError, match=r"differentiation has ended[\s\S]*has_aux"):
+            derive(lambda x: stored[0])(1.0)
+
+
+def test_a_stored_copy_of_a_traced_value_is_refused() -> None:
+    with pytest.raises(TracedValueError, match="pickle on a value"):
+        grad(lambda x: pickle.loads(pickle.dumps(x)) * 2)(3.0)
+
+
+def test_a_copy_of_a_traced_value_keeps_its_gradient() -> None:
+    assert float(grad(lambda x: copy.copy(x) ** 2)(3.0)) == 6
+    assert float(grad(lambda x: copy.deepcopy({"x": x})["x"] ** 2)(3.0)) == 6

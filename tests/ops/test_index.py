@@ -11,7 +11,7 @@ import pytest
 
 from clearprop import ops
 from clearprop.autodiff import grad
-from clearprop.errors import ShapeError
+from clearprop.errors import ConfigurationError, ShapeError
 from tests.ops.cases import INDICES
 
 X = jnp.arange(24.0).reshape(2, 3, 4)
@@ -129,3 +129,33 @@ def test_an_empty_list_reads_nothing() -> None:
 def test_take_reads_the_nearest_end() -> None:
     read = ops.take(X, jnp.array([-1, -9, 9]))
     np.testing.assert_array_equal(read, X[jnp.array([1, 0, 1])])
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+@pytest.mark.parametrize(
+    ("x", "factor", "fix"),
+    [
+        (jnp.zeros(3, int), 1.0, "x.astype('float32')"),
+        (jnp.zeros(3, bool), 1.0, "x.astype('float32')"),
+        (jnp.zeros(3), jnp.array(1j), "x.astype('complex64')"),
+    ],
+)
+def test_an_addend_that_would_be_cut_is_refused(
+    x: jax.Array, factor: Any, fix: str, jitted: bool
+) -> None:
+    def total(x: Any) -> Any:
+        return ops.scatter_add(x, jnp.array([0, 2]), factor).sum()
+
+    with pytest.raises(ConfigurationError, match="does not fit into the number type") as caught:
+        (jax.jit(total) if jitted else total)(x)
+    assert fix in str(caught.value.fix)
+    if isinstance(factor, float):
+        with pytest.raises(ConfigurationError, match="its gradient lost"):
+            grad(lambda t: ops.scatter_add(x, jnp.array([0]), t).sum() * 1.0)(2.0)
+
+
+def test_numbers_of_another_width_may_be_added() -> None:
+    for kind in (jnp.bfloat16, jnp.float16, jnp.float32):
+        z = ops.scatter_add(jnp.zeros(2, kind), jnp.array([1]), jnp.float32(2))
+        assert (z.dtype, float(z[1])) == (kind, 2)
+    assert ops.scatter_add(jnp.zeros(2, int), jnp.array([1]), 3).tolist() == [0, 3]

@@ -111,9 +111,8 @@ def _before(node: Node, arrived: list[Marks | None]) -> list[Marks | None]:
         for mark, value in zip(arrived, outputs, strict=True)
     )
     wanted = [parent is not None for parent in node.parents]
-    found = rule.errors_of_inputs(
-        errors if isinstance(output, tuple) else errors[0], output, inputs, node.parameters, wanted
-    )
+    error = node.as_returned(errors)
+    found = rule.errors_of_inputs(error, output, inputs, node.parameters, wanted)
     return [
         None if e is None or s is None else _unbroadcast(e != 0, s)
         for e, s in zip(found, shapes, strict=True)

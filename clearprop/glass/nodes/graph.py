@@ -61,6 +61,7 @@ class Spec:
         error: the slot of dE/dvalue; None where no error signal arrives.
         output: which output of its operation it is.
         outputs: how many outputs the operation has.
+        several: whether the operation returns a tuple, also of one output.
         inputs: a `Link` to a node, the `Slot` of an array, a number or None.
         parameters: the static parameters of the operation; an array among them is a `Slot`.
         passed: the slot of what it passes to each input; None where it passes nothing.
@@ -80,6 +81,7 @@ class Spec:
     error: Slot | None
     output: int = 0
     outputs: int = 1
+    several: bool = False
     inputs: tuple[Given, ...] = ()
     parameters: dict[str, object] = field(default_factory=dict)
     passed: tuple[Slot | None, ...] = ()
@@ -224,6 +226,7 @@ class Builder:
             "inputs": tuple(map(self._input, node.inputs, node.parents)),
             "parameters": jax.tree.map(self.slots.constant, node.parameters),
             "passed": sent,
+            "several": node.several,
             "is_row": OPERATIONS.get(kind) is node.operation,
         }
         if isinstance(node.operation, LoopRow):

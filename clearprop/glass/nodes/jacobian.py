@@ -87,7 +87,7 @@ def product_of(values: Values, spec: Spec, i: int, vector: Array, *, transposed:
         every = [next(rest) if m else leaf for m, leaf in zip(moving, fixed, strict=True)]
         parameters = jax.tree.unflatten(structure, every)
         parents = (None,) * len(inputs)
-        node = Node(operation, inputs, outputs, parents, parameters, spec.layer)
+        node = Node(operation, inputs, outputs, parents, parameters, spec.layer, spec.several)
         return product_with(node, spec.output, i, vector, transposed)
 
     inputs = tuple(_number(x) for x in values.inputs(spec))

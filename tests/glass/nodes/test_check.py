@@ -59,6 +59,28 @@ def test_what_the_model_holds_constant_stays_as_it_is() -> None:
     checked(glass, entries=2)
 
 
+class Pieces(nn.Module):
+    inner: nn.Linear
+    number: int = 1
+
+    def __call__(self, x: Any) -> Any:
+        pieces = ops.split(self.inner(x), self.number, axis=-1)
+        return checkpoint(lambda x: (x * x,))(pieces[0])[0]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_operation_that_returns_a_tuple_of_one_or_two(number: int) -> None:
+    model = Pieces(nn.Linear(3, 4), number).init(0)
+    glass = explain(model, drawn(2, 3), drawn(2, 4 // number), "squared_error")
+    checked(glass)
+    piece = next(node for node in glass if "split" in node.name)
+    jacobian = piece.local(0)
+    assert jacobian is not None
+    np.testing.assert_array_equal(jacobian.row((0, 1)), np.eye(8)[1].reshape(2, 4))
+    of_all = np.eye(8)[5].reshape(2, 4)
+    np.testing.assert_array_equal(jacobian.column((1, 1)), of_all[:, : 4 // number])
+
+
 def kinked() -> Glass:
     layers = [nn.Linear(2, 2, bias=False), "relu", nn.Linear(2, 1)]
     model = nn.Sequential(layers).init(0)
