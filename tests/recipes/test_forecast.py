@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clearprop.data.baseline import persistence
 from clearprop.errors import ConfigurationError
 from clearprop.recipes import prepare
-from clearprop.data.baseline import persistence
 from clearprop.recipes.forecast import seasonal
 
 pytest.importorskip("statsmodels", reason="statsmodels is not installed: pip install .[series]")
