@@ -74,9 +74,9 @@ def diagnose(
     >>> model = Sequential(layers)
     >>> found = diagnose(model)
     >>> print(found.findings[0].place)
-    Units start with equal weights: layers.0.weight
-    >>> found.findings[0].evidence
-    {'fraction': 1.0, 'units': 8}
+    Units start with equal weights: layers.0.weight, layers.2.weight
+    >>> found.findings[0].evidence["units"]
+    8
     """
     asked = True if trials else None
     if isinstance(run_or_model, nn.Module):

@@ -138,7 +138,7 @@ def _of_equal_values(facts: Facts, model: nn.Module, equal: dict[str, float]) ->
         f"{number(value)}.{others}",
         fix.new_weights("glorot_uniform", equal),
         1.0 if units > 1 else 0.7,
-        "note" if alone else facts.grade,
+        "note" if alone else "fault",  # no initializer does this on purpose
     )
 
 
