@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.diagnosis.applied import Applied, applied
 from benchmarks.diagnosis.examples import Pair
 from benchmarks.diagnosis.setting import SENSIBLE, Outcome, Setting, wrong_answers
 from clearprop import nn
 from clearprop.data import Splits
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis import Finding
-from clearprop.glass.diagnosis.applied import Applied, applied
 from clearprop.training import Run, fit
 
 EPOCHS = {"iris": 80, "wine": 40, "breast-cancer": 25, "diabetes": 20, "sunspots": 40, "words": 10,
@@ -63,7 +63,7 @@ def followed(setting: Setting, outcome: Outcome, finding: Finding | None) -> tup
         after = _after_refusal(outcome.refusal, before, train, dev, setting.objective)
     else:
         assert finding is not None
-        after = finding.applied(before, train, dev=dev, loss=own)
+        after = applied(finding.fix, before, train, dev=dev, loss=own)
     call: dict[str, Any] = setting.call(train) | {"dev": dev}
     if outcome.refusal is not None or not after.arguments:
         call |= after.arguments

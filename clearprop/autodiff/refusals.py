@@ -73,3 +73,16 @@ def option_traced(operation: str, name: str, instead: str | None) -> TracedValue
         expected=f"a number for {name}",
         fix=f"{instead}, which has a gradient for {name}" if instead else constant,
     )
+
+
+def without_gradient(name: str) -> AttributeError:
+    """Return the error about an attribute of arrays that traced values do not have.
+
+    >>> print(str(without_gradient("view")).partition(";")[0])
+    view of a value that is being differentiated would lose its gradient
+    """
+    return AttributeError(
+        f"{name} of a value that is being differentiated would lose its gradient; of the plain "
+        f"array it is clearprop.stop_gradient(x).{name}, and clearprop.lift(function) takes "
+        "every function of JAX"
+    )

@@ -27,8 +27,8 @@ import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 
+from clearprop.autodiff import refusals
 from clearprop.autodiff.arguments import splitter
-from clearprop.autodiff.refusals import complex_value, ended, in_place, lost, option_traced
 from clearprop.autodiff.shapes import Array, ArrayLike, Axis
 from clearprop.tree import is_complex
 
@@ -83,8 +83,7 @@ class Operation(Generic[P, R_co]):
             of a product over the last axes); one bool for all inputs or one for each. `scan`
             then applies that rule once to all time steps.
         count: how many arithmetic operations one application takes, for summaries.
-        instead: for a static parameter that could be traced, the expression that takes a traced
-            value in its place.
+        instead: by static parameter, an expression that takes a traced value in its place.
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class Operation(Generic[P, R_co]):
         inputs, parameters = self._split(args, kwargs)
         for name, value in parameters.items():
             if type(value) is Traced:
-                raise option_traced(self.name, name, self.instead.get(name))
+                raise refusals.option_traced(self.name, name, self.instead.get(name))
             if isinstance(value, np.integer):  # such as axis=np.int64(0)
                 parameters[name] = int(value)
         if not self.differentiable:
@@ -295,12 +294,12 @@ class Tape:
             TracedValueError: the differentiation of this tape has ended, or an output is complex.
         """
         if self.closed:
-            raise ended(f"{operation.name} was given a value")
+            raise refusals.ended(f"{operation.name} was given a value")
         parents = tuple(map(self.place, inputs))
         several = isinstance(output, tuple)
         outputs = cast("tuple[Value, ...]", output if several else (output,))
         if any(map(is_complex, outputs)):
-            raise complex_value(f"a result of {operation.name}")
+            raise refusals.complex_value(f"a result of {operation.name}")
         row = cast(AnyOperation, operation)
         values = cast("tuple[Value, ...]", raw)
         layer = layer_path.get()
@@ -365,17 +364,13 @@ class Traced:
     @property
     def at(self) -> NoReturn:
         """An error: a traced value is not updated in place."""
-        raise in_place()
+        raise refusals.in_place()
 
     def __getattr__(self, name: str) -> NoReturn:
         """An error; one that arrays have is named with the way to it."""
         if name in self.__slots__ or name.startswith("_") or not hasattr(strip(self), name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise AttributeError(
-            f"{name} of a value that is being differentiated would lose its gradient; of the plain "
-            f"array it is clearprop.stop_gradient(x).{name}, and clearprop.lift(function) takes "
-            "every function of JAX"
-        )
+        raise refusals.without_gradient(name)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -452,29 +447,29 @@ class Traced:
 
     # These would lose the gradient without notice.
     def __setitem__(self, index: object, value: object) -> NoReturn:
-        raise in_place()
+        raise refusals.in_place()
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
-        raise lost("numpy")
+        raise refusals.lost("numpy")
 
     def __reduce__(self) -> NoReturn:
-        raise lost("pickle")
+        raise refusals.lost("pickle")
 
     def __float__(self) -> NoReturn:
-        raise lost("float()")
+        raise refusals.lost("float()")
 
     def __int__(self) -> NoReturn:
-        raise lost("int()")
+        raise refusals.lost("int()")
 
     def __index__(self) -> NoReturn:
-        raise lost("an index")
+        raise refusals.lost("an index")
 
     def __complex__(self) -> NoReturn:
-        raise lost("complex()")
+        raise refusals.lost("complex()")
 
     def item(self) -> NoReturn:
         """An error: a Python number carries no gradient."""
-        raise lost("item()")
+        raise refusals.lost("item()")
 
     def __bool__(self) -> bool:
         return bool(strip(self))
@@ -489,9 +484,7 @@ def strip(value: Traced | X) -> Array | X:
 
 
 def stop_gradient(tree: Tree) -> Tree:
-    """Return a tree with plain arrays: every differentiation treats them as constants.
-
-    This holds for `jax.grad` too, and inside a function that `lift` makes one operation.
+    """Return a tree with plain arrays: every differentiation, JAX's too, takes them as constants.
 
     >>> from clearprop.autodiff import grad
     >>> print(grad(lambda x: x * stop_gradient(x))(3.0), jax.grad(stop_gradient)(3.0))

@@ -6,10 +6,8 @@ import dataclasses
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from clearprop import nn
-from clearprop.glass.diagnosis.applied import Applied, applied
 from clearprop.glass.diagnosis.kinds import KINDS
 
 Grade = Literal["fault", "note"]
@@ -28,7 +26,7 @@ class Finding:
         evidence: what was measured, by name.
         sentence: the evidence in words.
         fix: Python code to paste where ``model`` and ``data`` are defined as they were given to
-            `fit`; with arrays also ``inputs``, ``targets`` and ``dev``. `applied` runs it.
+            `fit`; with arrays also ``inputs``, ``targets`` and ``dev``.
         weight: how strong the evidence is: from 0.5 to 1 for a fault, below 0.5 for a note.
         grade: a "fault" keeps the run from learning or makes its numbers wrong; a "note" is good
             to know.
@@ -69,17 +67,6 @@ class Finding:
     def cause(self) -> str:
         """The title of the finding that probably causes this one; "" where none does."""
         return _plain(KINDS[self.follows].title) if self.follows else ""
-
-    def applied(self, model: nn.Module, data: Any, *, dev: Any = None, loss: Any = None) -> Applied:
-        """Return model, data and arguments of `fit` after the fix, without a training.
-
-        Args:
-            model: as it was before the run.
-            data: as it was given to `fit`.
-            dev: the development set that was given to `fit`.
-            loss: the loss that was given to `fit`, where it was a function of your own.
-        """
-        return applied(self.fix, model, data, dev=dev, loss=loss)
 
     def __str__(self) -> str:
         mark = "FAULT" if self.grade == "fault" else "note "

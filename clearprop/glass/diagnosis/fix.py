@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -120,7 +121,7 @@ def of_mismatch(facts: Facts, found: Mismatch) -> str:
     lines, changed = [], dict[str, object]()
     for part in found.fix.split("; "):
         try:
-            compile(part, "fix", "exec")
+            ast.parse(part)
         except SyntaxError:
             lines.append(f"# {part}")
             continue

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import clearprop as cp
+from benchmarks.diagnosis.applied import applied
 from clearprop import optim
-from clearprop.glass.diagnosis.applied import applied
 from clearprop.glass.diagnosis.fix import fit_line, rate_of
 from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.training import Run, fit
@@ -103,5 +103,5 @@ def test_the_development_set_is_kept() -> None:
 def test_a_finding_can_be_applied(trained: Callable[..., Run]) -> None:
     run = trained(learning_rate=1e-6)
     finding = cp.diagnose(run).findings[0]
-    found = finding.applied(network(4, 8, 3), (X, Y))
+    found = applied(finding.fix, network(4, 8, 3), (X, Y))
     assert found.arguments["learning_rate"] > 1e-5

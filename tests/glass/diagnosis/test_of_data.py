@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import clearprop as cp
+from benchmarks.diagnosis.applied import applied
 from clearprop import data
 from clearprop.errors import DataError, ShapeError
 from clearprop.glass.diagnosis import diagnose
@@ -172,7 +173,7 @@ def test_a_development_part_with_other_classes(digits: Parts) -> None:
     finding = of("development_differs", diagnose(MODEL, (x[kept], y[kept]), dev=dev))
     assert finding.grade == "fault"
     assert "class 7, 8, 9" in finding.sentence
-    after = finding.applied(MODEL, (x[kept], y[kept]), dev=dev)
+    after = applied(finding.fix, MODEL, (x[kept], y[kept]), dev=dev)
     assert set(after.data[1]) == set(range(10))
 
 
@@ -180,7 +181,7 @@ def test_a_development_part_with_other_ranges(digits: Parts) -> None:
     (x, y), (dev_x, dev_y) = digits
     raw = (7 * dev_x + 7, dev_y)
     finding = of("development_differs", diagnose(MODEL, (x, y), dev=raw))
-    after = finding.applied(MODEL, (x, y), dev=raw)
+    after = applied(finding.fix, MODEL, (x, y), dev=raw)
     assert 0.5 < float(np.std(after.arguments["dev"][0])) < 1.5
     order = np.argsort(x[:, 20])
     both = np.arange(256) % 2
@@ -194,7 +195,7 @@ def test_scaled_arrays_keep_their_development_part(digits: Parts) -> None:
                  progress=False)  # fmt: skip
     pair, dev = (300 * x, y), (300 * dev_x, dev_y)
     finding = of("inputs_not_scaled", diagnose(run, pair, dev=dev))
-    after = finding.applied(MODEL, pair, dev=dev)
+    after = applied(finding.fix, MODEL, pair, dev=dev)
     assert float(np.std(after.data[0])) == pytest.approx(1, rel=0.1)
     assert float(np.std(after.arguments["dev"][0])) < 6  # a few pixels were never seen
     assert after.arguments["learning_rate"] == 0.001

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.diagnosis.applied import applied
 from clearprop import nn, optim, tree
 from clearprop.data import Splits
 from clearprop.glass.diagnosis import diagnose
@@ -45,7 +46,7 @@ def test_a_penalty_that_is_too_strong(
     run = trained()
     finding = of("penalty_too_strong", diagnose(shrunk(run, optimizer), iris))
     assert finding.evidence["penalty over data"] >= 1
-    made = finding.applied(run.model, iris).arguments["optimizer"]
+    made = applied(finding.fix, run.model, iris).arguments["optimizer"]
     assert list(penalties(made.to_config())) in ([], [("separate", 0.0)])
     weak = optim.adamw(0.003, weight_decay=0.01)
     assert "penalty_too_strong" not in diagnose(shrunk(run, weak), iris).kinds
@@ -68,7 +69,7 @@ def test_trials_are_made_only_where_they_are_asked_for(iris: Splits) -> None:
     assert finding is not None
     assert finding.evidence["steps"] == 50
     assert finding.evidence["loss with others"] < finding.evidence["loss with own settings"]
-    call = finding.applied(network(4, 8, 3), iris).arguments
+    call = applied(finding.fix, network(4, 8, 3), iris).arguments
     assert call["optimizer"] in ("adam", "momentum")
     assert "unsuitable_optimizer" in diagnose(run, iris, trials=True).kinds
 
