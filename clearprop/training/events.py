@@ -15,6 +15,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.training.nonfinite_mends import TOO_FAR
+
 
 @dataclass(frozen=True)
 class RunStarted:
@@ -125,6 +127,11 @@ class NonFinite:
     place: str
     cause: str
     mend: str = ""
+
+    @property
+    def blames_operation(self) -> bool:
+        """Whether an operation or its inputs broke, so that a lower learning rate mends nothing."""
+        return self.mend not in ("", TOO_FAR)
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,10 @@ KINDS: dict[str, Kind] = {
     "non_finite": Kind(
         "A number stopped being finite",
         "If one output is infinite or not a number, then so is the loss, and after the next step "
-        "every weight. Usually the learning rate is too high: each step overshoots the minimum by "
-        "more than the last one. Use a lower learning rate, and scale the inputs.",
+        "every weight. An operation that breaks at some numbers, such as the logarithm of 0, can "
+        "cause this; otherwise the learning rate is usually too high: each step overshoots the "
+        "minimum by more than the last one. Mend the operation, or use a lower learning rate and "
+        "scale the inputs.",
         (*SYMPTOMS, *INSIDE, "overfitting"),
     ),
     "last_layer": Kind(

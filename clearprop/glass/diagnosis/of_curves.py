@@ -101,7 +101,7 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
         signs["rise"] = rise / (FORKS_ROSE if facts.is_fork else ROSE)
     sign = max(signs, key=lambda name: signs[name])
     seen = signs[sign] >= 1
-    if not seen and failure is None:
+    if not seen and (failure is None or failure.blames_operation):
         return None
     said = f"The learning rate was {number(rate)}. " if rate else ""
     if failure is not None and not seen:

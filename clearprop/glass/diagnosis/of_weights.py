@@ -57,6 +57,9 @@ def non_finite(facts: Facts) -> Finding | None:
         where = failure.place
         evidence: dict[str, float] = {"step": failure.step, "epoch": failure.epoch}
         said = f"In step {failure.step:,} of epoch {failure.epoch}, at {where}: {failure.cause}."
+        if failure.blames_operation:
+            said += f" The mend: {failure.mend}."
+            return Finding(where, evidence, said, _mended(facts, failure.mend), BROKEN)
     elif facts.model is not None and facts.broken:
         where = named(facts.broken)
         arrays = nn.parameters(facts.model)
@@ -71,6 +74,10 @@ def non_finite(facts: Facts) -> Finding | None:
         "model = model.init(0)  # of the model as it was built, without values"
     )  # fmt: skip
     return Finding(where, evidence, said, line, BROKEN)
+
+
+def _mended(facts: Facts, mend: str) -> str:
+    return f"# {mend}\n{fix.fit_line(facts)}"
 
 
 @rule

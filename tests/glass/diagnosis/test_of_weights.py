@@ -14,7 +14,7 @@ from clearprop.autodiff import stop_gradient
 from clearprop.glass.diagnosis import diagnose
 from clearprop.nn import initializers
 from clearprop.nn.fields import Array
-from clearprop.training import fit
+from clearprop.training import DivergedError, fit
 from tests.glass.diagnosis.conftest import Parts, fixed, network, of
 
 
@@ -85,6 +85,25 @@ def test_weights_that_are_not_finite_are_a_finding(digits: Parts) -> None:
     assert of("non_finite", found).where == "layers.0.weight"
     assert found.findings[0].evidence == {"entries": 1, "parameters": 1}
     assert "dead_units" in found.skipped
+
+
+def test_a_logarithm_of_zero_is_not_blamed_on_the_learning_rate() -> None:
+    class Sizes(nn.Module):
+        def __call__(self, x: Array) -> Array:
+            return ops.log(ops.square(x))
+
+    x = np.linspace(0, 1, 32, dtype=np.float32).reshape(-1, 1)  # the first one is 0
+    model = nn.Sequential([Sizes(), nn.Linear(1, 1)])
+    with pytest.raises(DivergedError) as raised:
+        fit(model, (x, x), "squared_error", epochs=3, dev=0, progress=False)
+    run = raised.value.run
+    assert run.non_finite is not None
+    assert run.non_finite.blames_operation
+    found = diagnose(run, (x, x))
+    finding = of("non_finite", found)
+    assert "ops.clip" in finding.sentence
+    assert "ops.clip" in finding.fix
+    assert "rate_too_high" not in [fault.kind for fault in found.faults]
 
 
 def test_a_layer_that_is_cut_off_gets_no_gradient(digits: Parts) -> None:
