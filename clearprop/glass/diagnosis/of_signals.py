@@ -38,6 +38,9 @@ FEWEST_UNITS, ALL = 4, 0.99
 
 Ends = tuple[LayerSignal, LayerSignal, float]
 
+CUT = 1e-20
+"""An error signal that shrinks to zero passes such sizes before, as float32 ends at 1e-38."""
+
 
 @rule
 def dead_units(facts: Facts, signals: Signals) -> Finding | None:
@@ -94,6 +97,9 @@ def vanishing_by_depth(facts: Facts, signals: Signals) -> Finding | None:
     ends = _ends(signals)
     if ends is None or not ends[2] >= definitions.VANISHES:
         return None
+    sizes = [s.error_size for s in signals.weighted if s.error_size > 0]
+    if math.isinf(ends[2]) and min(sizes) > CUT:
+        return None  # it is not small and then zero, but cut off: `never_moved` says where
     flat = [s.path for s in _calls(signals, nn.Activation)
             if s.kind in SQUASHING and not _is_last(signals, s)]  # fmt: skip
     change = f"{fix.other_activation(flat, 'relu')}\n{fix.new_weights('he_normal')}".strip()

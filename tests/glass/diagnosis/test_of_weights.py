@@ -108,7 +108,9 @@ def test_a_logarithm_of_zero_is_not_blamed_on_the_learning_rate() -> None:
 
 def test_a_layer_that_is_cut_off_gets_no_gradient(digits: Parts) -> None:
     layers = [nn.Linear(64, 32), Cut(), "relu", nn.Linear(32, 10)]
-    finding = of("never_moved", diagnose(nn.Sequential(layers), digits[0]))
+    found = diagnose(nn.Sequential(layers), digits[0])
+    finding = of("never_moved", found)
+    assert "vanishing_by_depth" not in found.kinds
     assert finding.where == "layers.0"
     assert "exactly zero" in finding.sentence
 
