@@ -14,12 +14,12 @@ import pytest
 
 from benchmarks.diagnosis import __main__ as command
 from benchmarks.diagnosis import examples, healthy, mends, rows
+from benchmarks.diagnosis.applied import Applied
 from benchmarks.diagnosis.cases import ALSO, BREAKERS, EACH, HEALTHY, MORE, Case, broken, cases
 from benchmarks.diagnosis.setting import SENSIBLE, Setting
 from benchmarks.diagnosis.table import _row, is_found, show_markdown, summary
 from benchmarks.diagnosis.trial import diagnosed
 from clearprop.errors import DataError
-from clearprop.glass.diagnosis.applied import Applied
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.kinds import KINDS
 from clearprop.training import load

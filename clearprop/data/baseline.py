@@ -145,7 +145,10 @@ def baselines(data: Splits | tuple[ArrayLike, ArrayLike], dev: Any = None) -> di
         is_class = data.train.task == "classification"
     else:
         if dev is None:
-            raise DataError("there are no development examples to measure on", fix="dev=(x, y)")
+            raise DataError(
+                "there are no development examples to measure on",
+                fix="baselines(data, dev=(x, y))",
+            )
         train, held_out = _pair(*data), _pair(*dev)
         windows, is_class = False, train[1].dtype.kind in "iub"
     rows = np.linspace(0, len(train[1]) - 1, min(len(train[1]), MOST_EXAMPLES)).astype(np.intp)

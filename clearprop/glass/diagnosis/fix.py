@@ -303,10 +303,10 @@ def _optimizer(config: Mapping[str, Any]) -> tuple[object, Any]:
     rate = config.get("learning_rate")
     changed = {k: v for k, v in config.items()
                if k not in ("name", "learning_rate") and defaults.get(k, v) != v}  # fmt: skip
-    if name != "chain" and not changed:
-        return name, rate
-    if not defaults:
+    if not defaults:  # a transformation, such as one with several parts: `fit` knows no name of it
         return config, None
+    if not changed:
+        return name, rate
     return {"name": name, **({"learning_rate": rate} if rate is not None else {}), **changed}, None
 
 
@@ -330,7 +330,7 @@ def _rates(config: object) -> list[float]:
 def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     """Return the same change for the command line, where a recipe made the run and has the keys.
 
-    An optimizer is code, and ``--set`` cannot leave an argument out.
+    An optimizer and a variable are code, and ``--set`` cannot leave an argument out.
     """
     recipe = config.get("notes", {}).get("recipe")
     if not isinstance(recipe, Mapping) or "optimizer" in changed:
@@ -339,6 +339,8 @@ def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     known = {k: v for k, v in changed.items() if v is not None}
     left_out = [k for k, v in changed.items() if v is None and values.get(k) is not None]
     if left_out or not known.keys() <= values.keys():
+        return ""
+    if any(isinstance(v, Code) for v in known.values()):
         return ""
     if all(values[k] == v for k, v in known.items()):
         return ""  # nothing would change

@@ -291,11 +291,12 @@ def _standardized(facts: Facts, train: Split, what: str) -> str:
         )
     shape = inputs.shape if what == "inputs" else train.targets.shape
     axis = "" if len(shape) > 2 else "axis=0"  # the pixels of a picture are scaled alike
-    place, pair = (0, "({x}, targets)") if what == "inputs" else (1, "(inputs, {x})")
+    place = 0 if what == "inputs" else 1
     lines = [
         f"center, scale = {what}.mean({axis}), {what}.std({axis})",
         "scale = np.where(scale > 1e-5 * np.abs(center), scale, 1)  # of a constant: 1",
-        f"data = {pair.format(x=f'({what} - center) / scale')}",
+        f"{what} = ({what} - center) / scale",
+        "data = (inputs, targets)",
     ]
     if fix.has_development_arrays(facts):
         scaled = f"(dev[{place}] - center) / scale"

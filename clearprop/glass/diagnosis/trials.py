@@ -38,7 +38,7 @@ OTHERS: tuple[tuple[str, float], ...] = (("adam", 0.001), ("adam", 0.01), ("mome
 
 
 @dataclass(frozen=True)
-class Trial:
+class OptimizerTrial:
     """A short training.
 
     Attributes:
@@ -55,7 +55,7 @@ class Trial:
     loss: float
 
 
-def trials_of(facts: Facts, own: str) -> list[Trial] | None:
+def trials_of(facts: Facts, own: str) -> list[OptimizerTrial] | None:
     """Return the trials of a run: with its own settings first; None where they cannot be made.
 
     Each makes 50 steps from the same first values, which are drawn anew in their sizes unless the
@@ -96,7 +96,7 @@ def trials_of(facts: Facts, own: str) -> list[Trial] | None:
             after = _loss(run.model, measured, loss)
         except ClearpropError:
             pass  # it diverged
-        made.append(Trial(name, rate, size, said, before, after))
+        made.append(OptimizerTrial(name, rate, size, said, before, after))
     return made
 
 

@@ -49,6 +49,7 @@ def test_a_fix_is_applied_as_it_is_printed() -> None:
         optim.adamw(optim.schedules.warmup(5, optim.schedules.cosine(0.2, 20)), weight_decay=0.3),
         optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.2)),
         optim.momentum(optim.schedules.piecewise([0.2, 0.02], [10])),
+        optim.decoupled_weight_decay(optim.momentum(0.2), 0.01, min_ndim=2),
     ],
 )
 def test_a_lower_rate_lowers_every_rate_and_keeps_the_optimizer(optimizer: Any) -> None:
@@ -70,6 +71,8 @@ def _rates(config: Any) -> list[float]:
     """Return the rates of the first 30 steps."""
     if "parts" in config:
         config = next(part for part in config["parts"] if "learning_rate" in part)
+    if "optimizer" in config:
+        config = config["optimizer"]
     rate = config["learning_rate"]
     made = optim.schedules.from_config(rate) if isinstance(rate, dict) else rate
     return [float(optim.schedules.as_schedule(made)(step)) for step in range(30)]

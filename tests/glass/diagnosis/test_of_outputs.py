@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.diagnosis.applied import applied
 from clearprop import data, nn, ops
 from clearprop.data import Splits, baselines
 from clearprop.errors import DataError
@@ -63,7 +64,7 @@ def test_a_last_layer_that_does_not_fit(
     pair = (x, known[targets])
     finding = of("last_layer", diagnose(model, pair, loss))
     assert finding.grade == "fault"
-    after = finding.applied(model, pair)
+    after = applied(finding.fix, model, pair)
     again = diagnose(after.model, after.data, after.arguments["loss"])
     assert "last_layer" not in again.kinds
 
@@ -92,7 +93,7 @@ def test_two_layers_without_a_nonlinearity(digits: Parts) -> None:
     finding = of("missing_nonlinearity", diagnose(nn.Sequential(layers), digits[0]))
     assert finding.where == "layers.0 and layers.1"
     model = nn.Sequential(layers)
-    after = finding.applied(model, digits[0]).model
+    after = applied(finding.fix, model, digits[0]).model
     assert "missing_nonlinearity" not in diagnose(after, digits[0]).kinds
 
 
@@ -125,7 +126,7 @@ def test_worse_than_a_line(trained: Trained, iris: Splits) -> None:
     finding = of("below_linear_model", found)
     assert finding.evidence["error of the simple prediction"] < 0.1
     assert "underfitting" not in found.kinds  # more units are not what is missing
-    call = finding.applied(network(4, 8, 3), iris).arguments
+    call = applied(finding.fix, network(4, 8, 3), iris).arguments
     assert (call["optimizer"], call["learning_rate"]) == ("adam", 0.001)
     assert "below_linear_model" not in diagnose(trained(), iris).kinds
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.diagnosis.applied import applied
 from clearprop import ops, tree
 from clearprop.data import Splits
 from clearprop.glass.diagnosis import diagnose
@@ -34,7 +35,7 @@ def test_targets_of_one_class(digits: Parts) -> None:
     found = diagnose(network(64, 16, 10), (x[first], y[first]), dev=dev)
     finding = of("single_class", found)
     assert "the examples are sorted" in finding.sentence
-    after = finding.applied(network(64, 16, 10), (x[first], y[first]), dev=dev)
+    after = applied(finding.fix, network(64, 16, 10), (x[first], y[first]), dev=dev)
     assert len(set(after.data[1])) == 10
     assert 0 < after.arguments["dev"] < 1
     assert "single_class" not in diagnose(network(64, 16, 10), (x, y)).kinds
@@ -46,7 +47,7 @@ def test_rows_that_are_no_probabilities(scale: float, digits: Parts) -> None:
     pair = (x, scale * ROWS[y])
     model = network(64, 16, 10)
     finding = of("invalid_targets", diagnose(model, pair, "cross_entropy"))
-    after = finding.applied(model, pair)
+    after = applied(finding.fix, model, pair)
     loss = after.arguments["loss"]
     assert "invalid_targets" not in diagnose(model, after.data, loss).kinds
     assert "invalid_targets" not in diagnose(model, (x, ROWS[y]), "cross_entropy").kinds
@@ -63,7 +64,7 @@ def test_several_labels_are_no_classes(digits: Parts) -> None:
     assert facts.reference is not None
     assert facts.reference.strength > 6
     finding = of("invalid_targets", diagnose(network(64, 16, 3), (x, labels), "cross_entropy"))
-    assert finding.applied(network(64, 16, 3), (x, labels)).arguments["loss"] == (
+    assert applied(finding.fix, network(64, 16, 3), (x, labels)).arguments["loss"] == (
         "binary_cross_entropy"
     )
 
@@ -74,7 +75,7 @@ def test_one_hot_classes_under_a_loss_of_numbers(loss: Any, kind: str, digits: P
     model = network(64, 16, 10)
     finding = of("unsuitable_loss", diagnose(model, (x, ROWS[y]), loss))
     assert f"the {kind} error" in finding.sentence
-    after = finding.applied(model, (x, ROWS[y]), loss=loss)
+    after = applied(finding.fix, model, (x, ROWS[y]), loss=loss)
     assert after.arguments["loss"] == "cross_entropy"
     numbers = np.random.default_rng(0).normal(size=(len(y), 10)).astype(np.float32)
     assert "unsuitable_loss" not in diagnose(model, (x, numbers), loss).kinds
@@ -86,7 +87,7 @@ def test_class_numbers_under_a_loss_of_numbers(digits: Parts) -> None:
     model = network(64, 16, 1)
     finding = of("unsuitable_loss", diagnose(model, pair, "squared_error"))
     assert finding.grade == "fault"
-    after = finding.applied(model, pair)
+    after = applied(finding.fix, model, pair)
     assert "unsuitable_loss" not in diagnose(after.model.init(0), after.data).kinds
     assert after.arguments["loss"] == "cross_entropy"
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.diagnosis.applied import applied
 from clearprop import nn, ops, tree
 from clearprop.autodiff import stop_gradient
 from clearprop.glass.diagnosis import diagnose
@@ -168,7 +169,7 @@ def test_first_values_that_are_all_one_number(value: float, layer: int, digits: 
     assert finding.where == path
     assert finding.evidence["value"] == pytest.approx(value)
     assert finding.grade == "fault"
-    after = finding.applied(equal, digits[0]).model
+    after = applied(finding.fix, equal, digits[0]).model
     assert diagnose(after, digits[0]).findings == ()
 
 
@@ -190,5 +191,5 @@ def test_a_gradient_of_zero_is_no_low_rate(digits: Parts) -> None:
     finding = of("never_moved", found)
     assert finding.grade == "fault"
     assert "It becomes 0 in layers.3" in finding.sentence
-    after = finding.applied(model, (x, y)).model.init(0)
+    after = applied(finding.fix, model, (x, y)).model.init(0)
     assert "never_moved" not in diagnose(after, (x, y)).kinds
