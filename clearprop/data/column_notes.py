@@ -6,10 +6,13 @@ Shape letters: N rows.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from clearprop.data import dates
 
 if TYPE_CHECKING:
     import polars
@@ -79,6 +82,22 @@ def category_notes(categories: tuple[str, ...], codes: NDArray[np.float64]) -> l
     if present.size >= FEWEST_ROWS and once > len(categories) / 2 and once > present.size / 10:
         return [f"{once:,} of the {len(categories):,} categories stand in one row only"]
     return []
+
+
+def short_year_notes(years: Sequence[int]) -> list[str]:
+    """Return a note about years of two digits of which some are before 2000 and some after.
+
+    Args:
+        years: the different ones, ascending.
+    """
+    if not len(years) or years[0] > dates.SHORT_PIVOT or years[-1] <= dates.SHORT_PIVOT:
+        return []
+    last = max(year for year in years if year <= dates.SHORT_PIVOT)
+    first = min(year for year in years if year > dates.SHORT_PIVOT)
+    return [
+        f"{last:02} is read as the year {2000 + last}, {first:02} as {1900 + first}; write years "
+        "with four digits where that is wrong"
+    ]
 
 
 def suspected_mark(distinct: NDArray[np.float64], counts: NDArray[np.integer]) -> float | None:

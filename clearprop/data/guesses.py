@@ -202,12 +202,14 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
         kind: Kind = "time" if orders == [dates.TIME] else "date"
         guess = Guess(name, kind, texts, [Reading(date=order) for order in orders])
         if len(orders) > 1:
+            days = [dates.moments(distinct, order)["date"] for order in orders[:2]]
+            row = int((days[0] != days[1]).arg_max() or 0)  # not 05/05/2024, the same in both
             guess.error = _error(
                 file,
                 name,
                 "it is not known which number of the date is the day",
-                given=shown(distinct[0]),
-                fix=_ways_to_read_dates(name, distinct),
+                given=shown(distinct[row]),
+                fix=_ways_to_read_dates(name, distinct, distinct.slice(row, 1)),
             )
         return guess
     cells = Cells(distinct)
@@ -221,16 +223,18 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
         reading = best_reading(cells, options.marks)
         problem = _not_a_number(file, name, texts, reading, options)
         return Guess(name, "number", texts, [reading], problem, has_text=True)
+    if (problem := _contradicted(file, name, texts, distinct, options.dayfirst)) is not None:
+        return Guess(name, "date", texts, error=problem)
     if (problem := _not_a_date(file, name, texts, look)) is not None:
         return Guess(name, "date", texts, error=problem)
     return Guess(name, "categories", texts)
 
 
-def _ways_to_read_dates(name: str, texts: polars.Series) -> str:
+def _ways_to_read_dates(name: str, texts: polars.Series, text: polars.Series) -> str:
     ways = []
     for dayfirst in (True, False):
         if len(orders := dates.orders_of(texts, dayfirst)) == 1:
-            day = dates.moments(texts.head(1), orders[0])["date"][0]
+            day = dates.moments(text, orders[0])["date"][0]
             ways.append(f"dayfirst={dayfirst} reads {day}")
     return ", or ".join([*ways, f"ignore=[{name!r}] leaves the column out"])
 
@@ -339,6 +343,26 @@ def _not_a_number(
         given=shown(texts[row]),
         expected=f"{known}, or nothing where it is missing",
         fix=", or ".join(fixes),
+    )
+
+
+def _contradicted(
+    file: TableFile, name: str, texts: polars.Series, distinct: polars.Series, dayfirst: bool | None
+) -> DataError | None:
+    """Return an error if the cells are dates, but only without the option ``dayfirst``."""
+    if dayfirst is None or not dates.orders_of(distinct.head(LOOK), not dayfirst):
+        return None
+    orders = dates.orders_of(distinct, not dayfirst)
+    if len(orders) != 1:
+        return None
+    wrong = texts.is_not_null() & ~dates.are_moments(texts, dates.DAY_FIRST[not dayfirst])
+    row = int(wrong.arg_max() or 0)
+    return DataError(
+        f"dayfirst={dayfirst} contradicts the column, whose dates are all {orders[0]}",
+        where=file.where(row, name),
+        given=shown(texts[row]),
+        fix=f"leave the option out, or dayfirst={not dayfirst}, or ignore=[{name!r}] leaves the "
+        "column out",
     )
 
 

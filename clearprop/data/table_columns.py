@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import dates
-from clearprop.data.column_notes import category_notes, number_notes
+from clearprop.data.column_notes import category_notes, number_notes, short_year_notes
 from clearprop.data.columns import Column, TakenColumn
 from clearprop.data.guesses import (
     FEWEST_ROWS,
@@ -128,14 +128,17 @@ def _dates(guess: Guess, reading: Reading) -> ReadColumn:
         for part in parts
     )
     values = np.stack([np.array(part.to_numpy(), np.float64) for part in parts.values()], axis=1)
+    short = dates.short_years(guess.values, reading.date) if reading.date else ()
     taken = TakenColumn(
         guess.name,
         guess.kind,
         joined(
             "as " + ", ".join(part.replace("_", " ") for part in parts),
             f"written {reading.date}" if reading.date and reading.date != dates.TIME else "",
+            dates.SHORT_WORDS if len(short) else "",
             missing_words(values[:, 0]),
         ),
+        tuple(short_year_notes(short)),
     )
     return ReadColumn(values, columns, taken)
 

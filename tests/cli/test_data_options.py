@@ -107,7 +107,7 @@ def test_a_target_is_printed_as_it_can_be_typed(clearprop: Command) -> None:
 
 
 def test_the_options_of_data_are_those_of_python() -> None:
-    python = set(LoadOptions.__annotations__) - {"columns"}
+    python = set(LoadOptions.__annotations__) - {"columns", "transparency"}
     assert set(DATA_OPTIONS) == python
     assert set(DataSource.model_fields) - {"name"} == python
 
@@ -139,8 +139,8 @@ def test_options_in_the_fixes_of_the_sources_are_written_for_the_shell() -> None
     found = [(path, fix) for path, fix in fixes() if re.search(r"\w=", fix)]
     assert len(found) > 25
     for path, fix in found:
-        if re.search(r"\w\(", fix) or re.match(r"[{}7]*=", fix):
-            continue  # a call in Python, or an option whose name is a value
+        if re.search(r"\w\(|\(x, y\)", fix) or re.match(r"[{}7]*=", fix):
+            continue  # a call or arrays in Python, or an option whose name is a value
         (line,) = for_the_shell(f"  fix:      {fix}").splitlines()
         left = re.sub(r"--set ('[^']*'|\S+)", "", line)
         assert not re.search(r"\w=", left), (path, line)
