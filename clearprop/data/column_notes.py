@@ -31,6 +31,8 @@ FEWEST_ROWS = 20
 EXACT = 2.0**53
 """Whole numbers beyond this are not all exact in double precision."""
 
+ROUNDED = "whole numbers above 2^53 are rounded to 53 bits"
+
 ROW_NAMES = re.compile(r"(?:.*[ _.-])?(?:id|uuid|guid|index|key|row|nr|no)|unnamed: \d+|", re.I)
 
 
@@ -46,6 +48,8 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
     if not present.size:
         return ["no cell has a value"]
     distinct, counts = np.unique(present, return_counts=True)
+    if len(distinct) == 1 and abs(distinct[0]) > EXACT and cells.drop_nulls().n_unique() > 1:
+        return [ROUNDED]
     if len(distinct) == 1:
         return ["every value is the same, so the column says nothing"] if present.size > 1 else []
     notes = []
@@ -62,7 +66,7 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
             f"categorical=[{name!r}] takes codes as they are written"
         )
     if np.abs(distinct).max() > EXACT and not (distinct % 1).any():
-        notes.append("whole numbers above 2^53 are rounded to 53 bits")
+        notes.append(ROUNDED)
     if _number_rows(name, numbers, distinct):
         notes.append(f"it looks like the number of a row; ignore=[{name!r}] leaves it out")
     return notes
@@ -82,6 +86,16 @@ def category_notes(categories: tuple[str, ...], codes: NDArray[np.float64]) -> l
     if present.size >= FEWEST_ROWS and once > len(categories) / 2 and once > present.size / 10:
         return [f"{once:,} of the {len(categories):,} categories stand in one row only"]
     return []
+
+
+def unit_notes(name: str, cells: polars.Series, unit: str) -> list[str]:
+    """Return a note about a single letter after every number, which may be part of a name: 12B."""
+    if not re.fullmatch("[A-Za-z]", unit) or cells.str.contains(" ", literal=True).any():
+        return []
+    return [
+        f"{unit} after every number is taken as a unit; categorical=[{name!r}] takes the cells as "
+        "names"
+    ]
 
 
 def short_year_notes(years: Sequence[int]) -> list[str]:

@@ -38,7 +38,8 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     ),
     "day.month.year": (
         rf"{DAY}\.\s?{NUMBER}\.\s?{YEAR}{AFTER}",
-        rf"{DAY}\.\s?{NUMBER}\.\s?{SHORT}{AFTER}",
+        # 1.10.12 is a version.
+        rf"(?<day>[0-9]{{2}})\.\s?(?<month>[0-9]{{2}})\.\s?{SHORT}{AFTER}",
     ),
     "day month year": (rf"{DAY}(?:st|nd|rd|th|\.)?[- /]{MONTH}[-, /]\s?{YEAR}{AFTER}",),
     "month day year": (rf"{MONTH}[ -]{DAY}(?:st|nd|rd|th)?,?[ -]{YEAR}{AFTER}",),
@@ -62,6 +63,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     "year-month": (
         rf"{YEAR}-{NUMBER}$",
         rf"{NUMBER}/{YEAR}$",
+        rf"(?<month>[0-9]{{2}})\.{YEAR}$",
         rf"{MONTH}[- ]{YEAR}$",
         rf"{YEAR}[- ]{MONTH}$",
     ),

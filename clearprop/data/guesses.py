@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["number", "categories", "date", "time"]
 
 # If at least this fraction of the cells of a text column are numbers or dates, all must be.
-MOSTLY = 0.5
+MOSTLY, FEWEST_NUMBERS = 0.5, 4
 
 # Each category becomes a 0/1 feature; a column with more texts than this likely holds names.
 MOST_CATEGORIES = 1000
@@ -44,6 +44,9 @@ LONGEST_MARK = 20
 
 # Whole numbers such as 20240229 are days if all are, at least this many different ones.
 FIRST_DAY, LAST_DAY, FEWEST_DAYS = 19000000, 21000000, 3
+POINT = r"\.(?:[0-9]{1,2}|[0-9]{4,})(?:[eE][-+]?[0-9]+)?$"
+TELEPHONE = r"^\+?[1-9][0-9]*(?:[ \x{a0}\x{202f}][0-9]+)+$|^\+[0-9]{7,}$"
+MONTH_YEAR = r"^(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}$"
 DOTTED = r"^[-+]?(?:[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[0-9]+)$"
 
 
@@ -107,6 +110,9 @@ class Guess:
         error: why the column cannot be used.
         is_chosen: whether an option chose the kind.
         has_text: whether the error is a text among the numbers.
+        of_new_rows: how numbers of new rows are read, where the column has no mark that shows it
+            and the other columns of the file do.
+        notes: what is doubtful in how it is read.
     """
 
     name: str
@@ -116,6 +122,8 @@ class Guess:
     error: ClearpropError | None = None
     is_chosen: bool = False
     has_text: bool = False
+    of_new_rows: Reading | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def reading(self) -> Reading:
@@ -140,16 +148,31 @@ def guesses(
         options: how to read cells.
         others: how other columns of the file are written, where it is known.
     """
+    import polars as pl
+
     found = {name: _guess(file, name, options) for name in names}
-    numbers = [guess for guess in found.values() if guess.kind == "number"]
-    sure = [g.reading for g in numbers if len(g.readings) == 1 and g.error is None]
-    proved = Marks.proved([*sure, *others])
+    numbers = [g for g in found.values() if g.kind == "number" and g.error is None]
+    sure = [guess.reading for guess in numbers if len(guess.readings) == 1]
+    known = Marks.proved([*sure, *others])
+    points = None
+    if any(guess.readings != [PLAIN] or _is_dotted(guess.values) for guess in numbers):
+        points = next((guess for guess in numbers if _has_points(guess)), None)
+        known = known.with_points() if points is not None else known
     marks = Marks(
-        proved.decimals | options.marks.decimals, proved.thousands | options.marks.thousands
+        known.decimals | options.marks.decimals, known.thousands | options.marks.thousands
     )
     for guess in numbers:
-        if not (guess.is_chosen and guess.readings == [PLAIN] and not options.thousands):
+        if guess.readings == [PLAIN]:
+            _settle_plain(file, guess, marks, options)
+        else:
             _settle(file, guess, marks)
+        if points is not None and guess.error is None and not options.decimal:
+            _check_points(file, guess, points)
+        if options.na_values and guess.reading.words:
+            guess.values = without_marked(guess.values, options.na_values, guess.reading)
+        is_plain = guess.readings == [PLAIN] and guess.values.dtype == pl.String
+        if is_plain and marks.reading.words and not _has_point(guess.values):
+            guess.of_new_rows = marks.reading
     return found
 
 
@@ -193,11 +216,14 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
     if plain.count() == texts.count():
         if not must and _are_compact_dates(plain):
             return Guess(name, "date", plain.cast(pl.Int64).cast(pl.String), [COMPACT])
+        if not must and _are_months(texts):
+            return Guess(name, "date", texts, [Reading(date="year-month")])
         return Guess(name, "number", texts)
     distinct = texts.drop_nulls().unique(maintain_order=True)
     look = distinct.head(LOOK)
     orders = [] if must else dates.orders_of(look, options.dayfirst)
-    orders = dates.orders_of(distinct, options.dayfirst) if orders else []
+    if len(distinct) > len(look):
+        orders = [order for order in orders if dates.are_moments(distinct, order).all()]
     if orders:
         kind: Kind = "time" if orders == [dates.TIME] else "date"
         guess = Guess(name, kind, texts, [Reading(date=order) for order in orders])
@@ -218,8 +244,10 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
         return Guess(name, "number", texts, readings)
     if (problem := _mixed_units(file, name, texts, cells)) is not None and not must:
         return Guess(name, "number", texts, error=problem)
-    amounts = texts.is_in(distinct.filter(cells.look_like_amounts).implode()).sum()
-    if must or amounts >= MOSTLY * texts.count():
+    numbers = distinct.filter(cells.look_like_amounts)
+    # A mark of missing values such as "-" may fill most of the rows.
+    are_most = len(numbers) >= max(FEWEST_NUMBERS, MOSTLY * len(distinct))
+    if must or are_most or texts.is_in(numbers.implode()).sum() >= MOSTLY * texts.count():
         reading = best_reading(cells, options.marks)
         problem = _not_a_number(file, name, texts, reading, options)
         return Guess(name, "number", texts, [reading], problem, has_text=True)
@@ -255,29 +283,128 @@ def _are_compact_dates(numbers: polars.Series) -> bool:
     return len(days) >= FEWEST_DAYS and bool(dates.are_moments(days, COMPACT.date).all())
 
 
-def _settle(file: TableFile, guess: Guess, marks: Marks) -> None:
-    import polars as pl
+def _are_months(texts: polars.Series) -> bool:
+    """Return whether numbers are months such as 01.2024, at least three different ones."""
+    if not texts.head(LOOK).str.contains(MONTH_YEAR).all() or not texts.count():
+        return False
+    is_padded = texts.str.starts_with("0").any()
+    return bool(
+        texts.str.contains(MONTH_YEAR).all()
+        and (is_padded or texts.drop_nulls().n_unique() >= FEWEST_DAYS)
+    )
 
-    is_plain = guess.readings == [PLAIN]
-    if guess.error is not None:
-        return
-    if guess.values.dtype == pl.String and is_plain:
-        texts = guess.values
-        known = "." in marks.thousands or "," in marks.decimals
-        if not (known and texts.str.contains(r"\.").any() and texts.str.contains(DOTTED).all()):
-            return
-        # Python reads 1.234 as 1.234; this file or its reader has another decimal mark.
-        guess.readings = [PLAIN, Reading(decimal=",", thousands=".")]
-        if "." not in marks.thousands:
-            marks = Marks()
+
+def _settle(file: TableFile, guess: Guess, marks: Marks) -> None:
     if len(guess.readings) > 1:
         left = [r for r in guess.readings if marks.allow(r.decimal, r.thousands)]
         guess.readings = left if len(left) == 1 else guess.readings
     if len(guess.readings) > 1:
-        options = options_of(guess.readings)
-        if is_plain:
-            options = [f"numeric=[{guess.name!r}]", "thousands='.'"]
-        guess.error = _ambiguous(file, guess, options)
+        guess.error = _ambiguous(file, guess, options_of(guess.readings))
+    elif _are_identifiers(guess):
+        guess.error = _identifiers(file, guess)
+
+
+def _settle_plain(file: TableFile, guess: Guess, marks: Marks, options: ReadOptions) -> None:
+    """Settle a column of numbers of Python; in some files 1.234 is 1234."""
+    import polars as pl
+
+    if guess.values.dtype != pl.String:
+        return
+    if _is_dotted(guess.values):
+        if "." in options.marks.thousands or (not guess.is_chosen and "." in marks.thousands):
+            guess.readings = [Reading(decimal=",", thousands=".")]
+        elif not guess.is_chosen and "." not in marks.decimals:
+            both = Guess(
+                guess.name, "number", guess.values, [PLAIN, Reading(decimal=",", thousands=".")]
+            )
+            ways = [f"numeric=[{guess.name!r}]", "thousands='.'"]
+            error = _ambiguous(file, both, ways)
+            if "," in marks.decimals or file.separator == ";":
+                guess.readings, guess.error = both.readings, error
+            else:
+                guess.notes = (f"{error.given} can be read in two ways: {error.fix}",)
+    elif ("." in options.marks.thousands or "," in options.marks.decimals) and not guess.is_chosen:
+        # A mark that the user gives holds for every column of the file.
+        reading = Reading(decimal=",", thousands="." if options.thousands == "." else "")
+        if _has_point(guess.values):
+            guess.error = _not_a_number(file, guess.name, guess.values, reading, options)
+    if guess.error is None and _are_identifiers(guess):
+        guess.error = _identifiers(file, guess)
+
+
+def _is_dotted(values: polars.Series) -> bool:
+    """Return whether cells such as 1.234 have groups of three digits after every point."""
+    import polars as pl
+
+    if values.dtype != pl.String or not values.head(LOOK).str.contains(DOTTED).all():
+        return False
+    return _has_point(values) and bool(values.str.contains(DOTTED).all())
+
+
+def _has_point(values: polars.Series) -> bool:
+    return bool(values.str.contains(".", literal=True).any())
+
+
+def _has_points(guess: Guess) -> bool:
+    """Return whether a column of plain numbers shows that a point begins the decimals."""
+    import polars as pl
+
+    if guess.readings != [PLAIN] or guess.values.dtype != pl.String:
+        return False
+    return any(
+        bool(texts.str.contains(POINT).any()) for texts in (guess.values.head(LOOK), guess.values)
+    )
+
+
+def _check_points(file: TableFile, guess: Guess, points: Guess) -> None:
+    """Refuse decimals after a comma in a file where another column has them after a point."""
+    if guess.reading.decimal != "," or guess.is_chosen or guess.reading.unit:
+        return
+    texts = guess.values.drop_nulls()
+    texts = texts.filter(texts.str.contains(",", literal=True))
+    if not len(texts):
+        return
+    number = numbers_in(texts.head(1), guess.reading)[0]
+    point = points.values.filter(points.values.str.contains(POINT).fill_null(False))[0]
+    guess.error = _error(
+        file,
+        guess.name,
+        f"the column has a comma where column {points.name!r} of the same file has a point",
+        given=f"{shown(texts[0])}, and {shown(point)} in column {points.name!r}",
+        fix=f"numeric=[{guess.name!r}] reads {number:.10g}, or categorical=[{guess.name!r}] takes "
+        "the cells as names",
+    )
+
+
+def _are_identifiers(guess: Guess) -> bool:
+    """Return whether whole numbers are rather those of telephones: +49 170 123 456."""
+    import polars as pl
+
+    texts = guess.values
+    if guess.is_chosen or texts.dtype != pl.String or guess.reading.unit:
+        return False
+    look = texts.drop_nulls().head(LOOK)
+    if len(look) < FEWEST_ROWS or not look.str.contains(TELEPHONE).all():
+        return False
+    texts = texts.drop_nulls()
+    has_plus = texts.str.starts_with("+").all()
+    is_grouped = guess.reading.thousands == " " and texts.str.len_chars().n_unique() == 1
+    return bool(
+        (has_plus or is_grouped)
+        and texts.str.contains(TELEPHONE).all()
+        and texts.n_unique() >= MOSTLY_DISTINCT * len(texts)
+    )
+
+
+def _identifiers(file: TableFile, guess: Guess) -> DataError:
+    return _error(
+        file,
+        guess.name,
+        "nearly all cells differ, and they are written as the numbers of telephones are",
+        given=shown(guess.values.drop_nulls()[0]),
+        fix=f"ignore=[{guess.name!r}] leaves the column out, or numeric=[{guess.name!r}] takes the "
+        "cells as numbers",
+    )
 
 
 def _ambiguous(file: TableFile, guess: Guess, options: Sequence[str]) -> DataError:
@@ -334,6 +461,8 @@ def _not_a_number(
         return None
     row = int(wrong.arg_max() or 0)
     fixes = ["correct the cell", *_as_missing(texts[row])]
+    if options.as_numbers(name) is None and numbers_in(texts).count() == texts.count():
+        fixes.append(f"numeric=[{name!r}] reads it as {float(texts[row]):.10g}")
     if options.as_numbers(name) is None:
         fixes.append(f"categorical=[{name!r}] takes all cells as names")
     known = f"a number such as {reading.example}" if reading.words else "a number"
@@ -404,12 +533,15 @@ def as_texts(values: polars.Series) -> polars.Series:
     return values.cast(pl.String).str.strip_chars()
 
 
-def without_marked(values: polars.Series, na_values: Sequence[str] = ()) -> polars.Series:
+def without_marked(
+    values: polars.Series, na_values: Sequence[str] = (), reading: Reading = PLAIN
+) -> polars.Series:
     """Return cells with null where they stand for a missing value.
 
     Args:
         values: (N,), cells of any type.
         na_values: marks of missing values besides the usual ones.
+        reading: how numbers are written; -999 also stands for the number that is written -999,0.
     """
     import polars as pl
 
@@ -424,8 +556,9 @@ def without_marked(values: polars.Series, na_values: Sequence[str] = ()) -> pola
         return values
     texts = values.cast(pl.String).str.strip_chars()
     marked = texts.str.to_lowercase().is_in([*MISSING_MARKS, *marks])
-    if len(numbers):
-        marked = marked | texts.cast(pl.Float64, strict=False).is_in(numbers.implode()).fill_null(
-            False
-        )
+    for written in (PLAIN, reading) if len(numbers) else ():
+        as_numbers = texts.cast(pl.Float64, strict=False)
+        if written.words:
+            as_numbers = numbers_in(texts, written)
+        marked = marked | as_numbers.is_in(numbers.implode()).fill_null(False)
     return texts.set(marked.fill_null(False), None)

@@ -37,11 +37,13 @@ class TableFile:
         path: the file.
         frame: its rows; every column of a CSV file is text. Empty lines are left out.
         where: returns the place of row i and a column, for messages.
+        separator: between two cells; "" where the file has none.
     """
 
     path: Path
     frame: polars.DataFrame
     where: Callable[[int, str], str] = field(repr=False)
+    separator: str = ""
 
     def column(self, name: str | None, what: str, besides: str | None = None) -> str:
         """Return the name of a column, if the file has it.
@@ -171,7 +173,7 @@ def _read_csv(path: Path) -> TableFile:
     def where(row: int, column: str) -> str:
         return f"{path}, line {_line(path, separator, row)}, column {column!r}"
 
-    return TableFile(path, frame, where)
+    return TableFile(path, frame, where, separator)
 
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:

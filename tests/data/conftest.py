@@ -59,7 +59,7 @@ def write(tmp_path: Path) -> Write:
         columns: dict[str, Sequence[object]], name: str = "t.csv", targets: object = None
     ) -> Path:
         rows = max(len(cells) for cells in columns.values())
-        every = {**columns, "y": targets or [f"{i * 0.37 + 0.05:.3f}" for i in range(rows)]}
+        every = {**columns, "y": targets or [str(i * 37 + 1005) for i in range(rows)]}
         lines = [",".join(f'"{key}"' for key in every)]
         lines += [
             ",".join(f'"{cells[row % len(cells)]}"' for cells in every.values())

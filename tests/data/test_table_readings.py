@@ -71,7 +71,7 @@ def test_numbers_in_other_notations(
         (("1.234 kg", "5.678 kg"), {"decimal": "."}, (1.234, 5.678)),
         (("1.234,5", "5"), {"decimal": ",", "thousands": "."}, (1234.5, 5)),
         (("1 234,5", "5"), {"decimal": ",", "thousands": " "}, (1234.5, 5)),
-        (("2.5", "3"), {"decimal": ","}, (2.5, 3)),
+        (("2.5", "3"), {"decimal": ",", "numeric": ["x"]}, (2.5, 3)),
     ],
 )
 def test_the_options_for_marks(
@@ -414,7 +414,10 @@ def test_a_series_in_another_notation(tmp_path: Path) -> None:
     loaded = data.load(path, target="value", window=3)
     assert loaded.inputs[0, :, 0].tolist() == [1000.5, 1001.5, 1002.5]
     path.write_text(path.read_text(encoding="utf-8").replace(",5", ""), encoding="utf-8")
-    assert data.load(path, target="value", window=3).inputs[0, 1, 0] == 1.001
+    with pytest.raises(DataError, match="which mark") as caught:
+        data.load(path, target="value", window=3)
+    plain, _ = options_in(str(caught.value.fix))
+    assert data.load(path, target="value", window=3, **plain).inputs[0, 1, 0] == 1.001
     thousands = data.load(path, target="value", window=3, thousands=".")
     assert thousands.inputs[0, :, 0].tolist() == [1000, 1001, 1002]
 
