@@ -85,7 +85,7 @@ def load_table(
     if columns is None:
         read = _as_guessed(file, [found[name] for name in inputs], options)
     else:
-        read = _as_known(file, columns)
+        read = _as_known(file, [_with_marks(column, options.na_values) for column in columns])
     targets, class_names, task, about = targets_of(file, found[target], task)
     taken = {column.taken.name: column.taken for column in read}
     taken[target] = about
@@ -190,7 +190,9 @@ def read_number_columns(
         DataError: a cell is not a finite number, or can be read in two ways.
     """
     options = ReadOptions(**cells)
-    found = guesses(file, file.frame.columns, options)  # all, for what they prove about marks
+    found = guesses(file, names, options)
+    if any(one.error is not None or one.notes for one in found.values()):
+        found = guesses(file, file.frame.columns, options)  # they prove what the marks mean
     others = [name for name in names if found[name].kind != "number"]
     found |= guesses(file, others, replace(options, numeric=others))
     for name in names:
@@ -233,6 +235,11 @@ def _as_known(file: TableFile, wanted: Sequence[Column]) -> list[ReadColumn]:
         read_known(file, source, [column for column in wanted if column.source == source])
         for source in sources
     ]
+
+
+def _with_marks(column: Column, na_values: Sequence[str]) -> Column:
+    marks = tuple(dict.fromkeys((*column.reading.na_values, *na_values)))
+    return replace(column, reading=replace(column.reading, na_values=marks))
 
 
 def _left_out(name: str, why: str) -> TakenColumn:

@@ -223,6 +223,17 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
     before = asked.get("fingerprint")
     train = experiment.splits.train
     now = Split(train.name, train.inputs, train.targets, train).fingerprint()
+    is_old = bool(experiment.dataset.taken) and COLUMNS not in _section(config, "notes")
+    if before is not None and before != now and is_old:
+        raise RunError(
+            "a version of clearprop that read tables in another way trained this run: dates, "
+            "percentages and some other texts were categories then",
+            where=where,
+            given=experiment.data_line,
+            expected="a run of this version",
+            fix="train again; to evaluate this model on the same file, whose cells are then read "
+            "as in its training: clearprop evaluate RUN --data FILE",
+        )
     if before is not None and before != now:
         raise RunError(
             "the data has changed since the run was trained",

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clearprop.cli.datasets import options_given
 from clearprop.cli.output import DATA_OPTIONS, for_the_shell, shell_options
 from clearprop.data import LoadOptions
 from clearprop.recipes import find_recipe
@@ -29,7 +30,7 @@ ROWS = 40
 
 def table(*columns: list[str], names: str = "x,z,y") -> None:
     """Write ``t.csv``; without a further column the target is a number."""
-    cells = [*columns, [f"{row * 0.37 + 0.05:.3f}" for row in range(ROWS)]]
+    cells = [*columns, [str(row * 37 + 1005) for row in range(ROWS)]]
     text = io.StringIO()
     csv.writer(text).writerow(names.split(","))
     csv.writer(text).writerows(zip(*cells, strict=True))
@@ -162,7 +163,7 @@ def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path
         r"day +date +as year, month, day of week, day of year",
         r"age +number +-999 to 59",
         r"kind +2 categories +a, b",
-        r"y +target +0\.05 to",
+        r"y +target +1005 to",
         r"note +column 'age': -999 stands in 5 cells.*--set data\.na_values=-999",
     ):
         assert re.search(line, answer.out), (line, answer.out)
@@ -194,6 +195,16 @@ def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path
     )
     assert answer.code == 0
     assert is_clear(clearprop("evaluate", "run", "--set", "data.thousands=,"), "goes with --data")
+    new.write_text("kind,age,day,y\na,77,2024-05-01,5\na,31,2024-05-02,6\n", encoding="utf-8")
+    other = ("--data", "new.csv", "--target", "y", "--set")
+    assert (
+        "1 of 2 cells of column 'age' are missing"
+        in clearprop("evaluate", "run", *other, "data.na_values=77").err
+    )
+    for option in ("categorical=age", "numeric=kind", "ignore=age", "dayfirst=true"):
+        for command in ("evaluate", "predict"):
+            refused = clearprop(command, "run", *other, f"data.{option}")
+            assert is_clear(refused, "has no effect on a trained model")
     assert is_clear(
         clearprop("evaluate", "run", "--data", "new.csv", "--set", "epochs=3"), "data.KEY=VALUE"
     )
@@ -248,6 +259,31 @@ def test_a_table_is_shown_without_a_target(clearprop: Command) -> None:
     assert "refused" not in answer.out
     assert is_clear(clearprop("data", "show", "t.csv", "--set", "data.ignor=x"), "mean 'ignore'")
     assert "classes" in clearprop("data", "show", "iris").out
+
+
+def test_one_option_for_several_columns(clearprop: Command) -> None:
+    names = [f"name {row}" for row in range(ROWS)]
+    ages = ["-999" if row % 9 == 0 else str(20 + row) for row in range(ROWS)]
+    years = ["9999" if row % 9 == 0 else str(1990 + row) for row in range(ROWS)]
+    table(names, names[::-1], ages, years, names="a,b,age,year,y")
+    answer = clearprop("data", "show", "t.csv")
+    (note,) = re.findall(r"note +(for several columns at once.*)", answer.out)
+    typed_options = re.findall(r"--set (data\.(?:ignore|na_values)=\S+?),?(?: |$)", note)
+    assert typed_options == ["data.ignore=a,b", "data.na_values=-999,9999"]
+    sets = [word for option in typed_options for word in ("--set", option)]
+    answer = clearprop("data", "show", "t.csv", *sets)
+    assert "refused" not in answer.out
+    assert "note" not in answer.out
+
+
+def test_a_space_can_be_the_mark_of_thousands(clearprop: Command) -> None:
+    table(repeated("1 234", "5"), names="x,y")
+    for value, code in ((" ", 0), ("x", 2)):
+        answer = clearprop(
+            *("data", "show", "t.csv", "--target", "y", "--set", f"data.thousands={value}")
+        )
+        assert answer.code == code
+    assert options_given(["data.thousands= "], None) == {"thousands": " "}
 
 
 # --- pictures ------------------------------------------------------------------------------------

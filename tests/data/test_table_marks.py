@@ -80,7 +80,7 @@ def test_choices_with_commas_are_no_decimals_where_others_have_points(write: Wri
     path = write(
         {"x": repeated("1,4"), "price": repeated("12.99"), "many": repeated("1,234", "5,678")}
     )
-    with pytest.raises(DataError, match="(?s)column 'many': it is not known which mark"):
+    with pytest.raises(DataError, match=r"(?s)column 'many': it is not known which mark"):
         data.load(path, target="y", categorical=["x"])
 
 
