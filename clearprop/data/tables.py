@@ -144,15 +144,18 @@ def columns_of(
 
 def read_columns(
     path: Path, preprocessor: Preprocessor
-) -> tuple[NDArray[np.float64], tuple[Column, ...]]:
-    """Return the rows of a new table, and its columns with the categories of these rows.
+) -> tuple[NDArray[np.float64], tuple[Column, ...], int]:
+    """Return the rows of a new table, its columns with the categories of these rows, and a count.
+
+    The count is of rows without any cell, which are left out.
 
     Raises:
         DataError: a column is missing, or a cell is not written as in training.
     """
-    read = _as_known(read_table_file(path), preprocessor.raw_columns or ())
+    file = read_table_file(path)
+    read = _as_known(file, preprocessor.raw_columns or ())
     values = np.concatenate([column.values for column in read], axis=1)
-    return values, tuple(column for one in read for column in one.columns)
+    return values, tuple(column for one in read for column in one.columns), file.left_out
 
 
 def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:

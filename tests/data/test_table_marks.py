@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def trained(path: Path, **options: Any) -> Preprocessor:
     return Preprocessor.from_json(fitted.to_json())
 
 
-def separated(path: Path, separator: str, columns: dict[str, Sequence[str]]) -> Path:
+def separated(path: Path, separator: str, columns: Mapping[str, Sequence[str]]) -> Path:
     rows = [separator.join(cells) for cells in zip(*columns.values(), strict=True)]
     path.write_text("\n".join([separator.join(columns), *rows]) + "\n", encoding="utf-8")
     return path

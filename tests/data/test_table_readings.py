@@ -470,6 +470,30 @@ def test_a_separator_inside_a_quoted_name(tmp_path: Path) -> None:
     assert loaded.inputs.ravel().tolist() == [1.5, 2.5]
 
 
+def test_two_marks_that_are_as_frequent_in_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("Preis, netto;Menge, kg;y\n1,5;2,5;1\n2,5;3;0\n", encoding="utf-8")
+    names = [column.name for column in data.columns_of(path)]
+    assert names == ["Preis, netto", "Menge, kg", "y"]
+    path.write_text("a, b;c\n1,5;2,5\n", encoding="utf-8")
+    assert [column.name for column in data.columns_of(path)] == ["a, b", "c"]
+    path.write_text("a, b;c\n1,5;2\n2,5;3\n", encoding="utf-8")
+    with pytest.raises(DataError, match="which mark separates the columns") as caught:
+        data.columns_of(path)
+    assert "quotes" in str(caught.value.fix)
+    path.write_text('"a, b";c\n1,5;2\n2,5;3\n', encoding="utf-8")
+    assert [column.name for column in data.columns_of(path)] == ["a, b", "c"]
+
+
+def test_rows_without_a_cell_are_counted(write: Write, tmp_path: Path) -> None:
+    saved = trained(write({"x": range(ROWS), "z": repeated("7", "8")}))
+    new = tmp_path / "new.csv"
+    new.write_text("x,z\n1,7\n,\n3,8\n", encoding="utf-8")
+    found = data.new_rows(new, saved)
+    assert found.inputs.tolist() == [[1, 7], [3, 8]]
+    assert "1 rows without any cell are left out" in found.remarks[0]
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 def test_other_encodings_are_refused(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "t.csv"
