@@ -154,20 +154,18 @@ def are_moments(texts: polars.Series, order: str) -> polars.Series:
     return found["date"].is_not_null() & (hour | ~found["has_clock"])
 
 
-def short_years(texts: polars.Series, order: str) -> polars.Series:
+def short_years(texts: polars.Series, order: str) -> list[int]:
     """Return the different years that are written with two digits, as numbers, ascending.
 
     >>> import polars as pl
-    >>> short_years(pl.Series(["01.02.65", "01.02.1999", "05.02.70"]), "day.month.year").to_list()
+    >>> short_years(pl.Series(["01.02.65", "01.02.1999", "05.02.70"]), "day.month.year")
     [65, 70]
     """
-    import polars as pl
-
     patterns = [pattern for pattern in ORDERS[order] if SHORT in pattern]
     if not patterns:
-        return pl.Series([], dtype=pl.Int64)
+        return []
     years = _parts(texts, patterns)["year"].drop_nulls().unique()
-    return years.cast(pl.Int64).sort()
+    return [int(year) for year in years.sort()]
 
 
 def parts_of(values: polars.Series, order: str = "") -> dict[str, polars.Series]:

@@ -133,7 +133,7 @@ def _dates(guess: Guess, reading: Reading) -> ReadColumn:
         for part in parts
     )
     values = np.stack([np.array(part.to_numpy(), np.float64) for part in parts.values()], axis=1)
-    short = dates.short_years(guess.values, reading.date) if reading.date else ()
+    short = dates.short_years(guess.values, reading.date) if reading.date else []
     taken = TakenColumn(
         guess.name,
         guess.kind,

@@ -19,9 +19,11 @@ from PIL import Image
 from clearprop.cli.datasets import options_given
 from clearprop.cli.output import DATA_OPTIONS, for_the_shell, shell_options
 from clearprop.data import LoadOptions
+from clearprop.errors import ConfigurationError
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.recipe import Recipe
+from clearprop.training.fit_config import compare
 from tests.cli.conftest import ROOT, Command, is_clear
 
 QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")
@@ -284,6 +286,36 @@ def test_a_space_can_be_the_mark_of_thousands(clearprop: Command) -> None:
         )
         assert answer.code == code
     assert options_given(["data.thousands= "], None) == {"thousands": " "}
+
+
+def test_runs_of_an_earlier_version(clearprop: Command) -> None:
+    days = [f"2024-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)]
+    table(days, names="day,y")
+    options = ("--set", "epochs=2", "--set", "hidden_sizes=4", "--no-report")
+    for name in ("t.csv", "digits"):
+        target = ("--target", "y") if name == "t.csv" else ("--set", "data.test=0.8")
+        answer = clearprop(
+            *("train", "mlp", "--data", name, *target, *options, "--folder", name.partition(".")[0])
+        )
+        assert answer.code == 0, answer
+    config = Path("t", "config.json")
+    record = json.loads(config.read_text())
+    del record["notes"]["columns"]
+    record["data"]["fingerprint"] = "other"
+    config.write_text(json.dumps(record))
+    refused = clearprop("evaluate", "t")
+    assert is_clear(refused, "read dates, percentages", "evaluate RUN --data FILE")
+    assert clearprop("evaluate", "t", "--data", "t.csv", "--target", "y").code == 0
+    config = Path("digits", "config.json")
+    record = json.loads(config.read_text())
+    assert record["preprocessor"].pop("transparency") == "white"
+    config.write_text(json.dumps(record))
+    answer = clearprop("resume", "digits", "--no-report")
+    assert answer.code == 0, answer
+    now = {"preprocessor": {"transparency": "white"}}
+    compare(now, {"preprocessor": {}}, "run")
+    with pytest.raises(ConfigurationError, match="the configuration that it began with"):
+        compare(now, {"preprocessor": {"transparency": "dropped"}}, "run")
 
 
 # --- pictures ------------------------------------------------------------------------------------
