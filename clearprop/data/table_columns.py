@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from clearprop.data import dates
 from clearprop.data.column_notes import category_notes, number_notes, short_year_notes, unit_notes
 from clearprop.data.columns import Column, TakenColumn
-from clearprop.data.guesses import (
+from clearprop.data.guess import (
     FEWEST_ROWS,
     MOST_CATEGORIES,
     MOSTLY_DISTINCT,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.column_notes import number_notes
 from clearprop.data.columns import TakenColumn
-from clearprop.data.guesses import FEWEST_ROWS, MOSTLY_DISTINCT, Guess, as_texts
+from clearprop.data.guess import FEWEST_ROWS, MOSTLY_DISTINCT, Guess, as_texts
 from clearprop.data.labels import FEW, labels_and_names, task_of
 from clearprop.data.notations import numbers_in
 from clearprop.data.preprocessor import Task

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from clearprop.data.columns import Column, TakenColumn, check_present
 from clearprop.data.dataset import Dataset
-from clearprop.data.guesses import Guess, ReadOptions, guesses
+from clearprop.data.guess import Guess, ReadOptions
+from clearprop.data.guesses import guesses
 from clearprop.data.preprocessor import Preprocessor, Task
 from clearprop.data.table_columns import (
     ReadColumn,
