@@ -87,7 +87,8 @@ def _guess(file: TableFile, name: str, options: ReadOptions) -> Guess:
     values = without_marked(values, options.na_values)
     if as_numbers is False:
         return Guess(name, "categories", as_texts(values), is_chosen=True)
-    guess = _of_texts(file, name, as_texts(values), options)
+    texts = values if values.dtype == pl.String else as_texts(values)  # without spaces already
+    guess = _of_texts(file, name, texts, options)
     guess.is_chosen = is_chosen
     return guess
 
