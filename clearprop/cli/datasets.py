@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +17,11 @@ from clearprop.errors import ConfigurationError
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.columns import aligned
 from clearprop.recipes.configuration import assigned
+
+LISTED = (
+    r"\b(ignore|na_values|categorical|numeric)=(\[(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|, )*\])"
+)
+"""An option with several values, in a note."""
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -67,5 +74,16 @@ def say_columns(taken: Sequence[TakenColumn], notes: Sequence[str] = ()) -> None
     """Print what the columns of a table were taken for, and notes about the data."""
     if taken:
         say("\n".join(["columns", *(f"  {line}" for line in taken_lines(taken))]))
-    for note in (*taken_notes(taken), *notes):
+    for note in (*taken_notes(taken), *notes, *_together(taken)):
         say(f"note    {shell_options(note)}")
+
+
+def _together(taken: Sequence[TakenColumn]) -> list[str]:
+    """Return a note with one option for all columns whose notes name it; it is given only once."""
+    found: dict[str, list[str]] = {}
+    for column in taken:
+        for option, values in re.findall(LISTED, " ".join(column.notes)):
+            found.setdefault(option, []).extend(ast.literal_eval(values))
+    several = {option: list(dict.fromkeys(values)) for option, values in found.items()}
+    options = [f"{option}={values!r}" for option, values in several.items() if len(values) > 1]
+    return [f"for several columns at once: {', or '.join(options)}"] if options else []

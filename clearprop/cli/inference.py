@@ -99,11 +99,46 @@ def other_data(
         accepted = options_of(name, before | options)
         options = {key: value for key, value in before.items() if key in accepted} | options
         recipe = of_one_run(of_recipe).of({**values, "data": {"name": name, **options}})
-    columns = preprocessor.raw_columns if preprocessor is not None else None
-    if columns is None or "columns" not in options_of(name, options):
+    of_training = {} if preprocessor is None else _as_in_training(preprocessor)
+    accepted = options_of(name, options)
+    of_training = {key: value for key, value in of_training.items() if key in accepted}
+    if "columns" in of_training:
+        _check_has_effect(asked, preprocessor)
+    if not of_training:
         return recipe.dataset()[0] if recipe is not None else data.load(name, **options)
-    dataset = data.load(name, **{**options, "columns": columns})
+    dataset = data.load(name, **{**options, **of_training})
     return recipe.adapted(dataset) if recipe is not None else dataset
+
+
+def _check_has_effect(asked: Mapping[str, Any], preprocessor: Preprocessor | None) -> None:
+    """Raise for options that change nothing, because cells are read as in training.
+
+    ``decimal`` and ``thousands`` hold for the target, as ``numeric`` and ``categorical`` may.
+    """
+    columns = (preprocessor.raw_columns if preprocessor is not None else None) or ()
+    readings = [column.reading for column in columns if column.reading.words]
+    for option, value in asked.items():
+        is_without = option in ("ignore", "dayfirst") or (
+            option in ("numeric", "categorical") and [*value] != [asked.get("target")]
+        )
+        of_columns = {getattr(reading, option, "") for reading in readings} - {""}
+        contradicts = option in ("decimal", "thousands") and of_columns - {value}
+        if is_without or contradicts:
+            raise ConfigurationError(
+                f"{option} has no effect on a trained model: its columns are read as in training",
+                where="--set",
+                given=f"data.{option}={value}",
+                fix="leave the option out",
+            )
+
+
+def _as_in_training(preprocessor: Preprocessor) -> dict[str, Any]:
+    """Return the options of `clearprop.data.load` that read cells and pictures as in training."""
+    if preprocessor.kind == "table":
+        return {"columns": preprocessor.raw_columns}
+    # White is the default; the recipe itself loads the data then.
+    dropped = preprocessor.kind == "bytes" and preprocessor.transparency == "dropped"
+    return {"transparency": "dropped"} if dropped else {}
 
 
 def _other(

@@ -17,7 +17,7 @@ from clearprop.data.mnist import STEMS, idx_files, read_idx_set
 from clearprop.data.named_sets import NAMED, Row
 from clearprop.data.new_rows import new_rows
 from clearprop.data.new_texts import check_suffix, new_texts, reads_words
-from clearprop.data.preprocessor import Preprocessor, Task
+from clearprop.data.preprocessor import Preprocessor, Task, Transparency
 from clearprop.data.pronunciations import Pronunciations
 from clearprop.data.table_file import TABLE_SUFFIXES
 from clearprop.data.vocabulary import Vocabulary
@@ -34,7 +34,10 @@ MARKS = ("decimal", "thousands", "na_values")
 KINDS: dict[str, Loader] = {
     "a folder of idx files": ((), lambda path: read_idx_set(idx_files(path), path.name)),
     "a folder of texts": (("sequence_length",), labelled_texts.load_folder),
-    "a folder of pictures": (("size", "channels", "stream"), pictures.load_pictures),
+    "a folder of pictures": (
+        ("size", "channels", "stream", "transparency"),
+        pictures.load_pictures,
+    ),
     "a text with tags": (("tags", "sequence_length"), tagged_texts.load_tagged),
     "a series": (("target", "window", "horizon", "numeric", *MARKS), series.load_series_file),
     "a table of texts": (("target", "text", "sequence_length"), labelled_texts.load_rows),
@@ -64,6 +67,7 @@ class LoadOptions(TypedDict, total=False):
         columns: tables: ``preprocessor.raw_columns`` of a model, to read the cells as in training.
         size: pictures: height and width to stretch to.
         channels: pictures: 1 for gray, 3 for color; 2 and 4 keep the transparency.
+        transparency: pictures: ``preprocessor.transparency`` of a model, to read as in training.
         sequence_length: text: characters in a window; labelled and tagged texts: words to take of
             each text.
         stride: text: characters from the beginning of a window to the beginning of the next.
@@ -90,6 +94,7 @@ class LoadOptions(TypedDict, total=False):
     columns: Sequence[Column] | None
     size: int | tuple[int, int] | None
     channels: int | None
+    transparency: Transparency | None
     sequence_length: int | None
     stride: int | None
     window: int | None
@@ -200,7 +205,7 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     if path.suffix.lower() == ".npz":
         return arrays.read_inputs(path)
     if preprocessor.kind == "bytes" and len(preprocessor.input_shape) == 3:
-        return pictures.read_inputs(path, preprocessor.input_shape)
+        return pictures.read_inputs(path, preprocessor.input_shape, preprocessor.transparency)
     of_columns = preprocessor.kind == "numbers" and len(preprocessor.input_shape) == 1
     if of_columns and path.suffix.lower() in TABLE_SUFFIXES:
         return tables.read_numbers(path, preprocessor.input_shape[0])

@@ -6,10 +6,13 @@ Shape letters: N rows.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from clearprop.data import dates
 
 if TYPE_CHECKING:
     import polars
@@ -28,6 +31,8 @@ FEWEST_ROWS = 20
 EXACT = 2.0**53
 """Whole numbers beyond this are not all exact in double precision."""
 
+ROUNDED = "whole numbers above 2^53 are rounded to 53 bits"
+
 ROW_NAMES = re.compile(r"(?:.*[ _.-])?(?:id|uuid|guid|index|key|row|nr|no)|unnamed: \d+|", re.I)
 
 
@@ -42,12 +47,17 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
     present = numbers[~np.isnan(numbers)]
     if not present.size:
         return ["no cell has a value"]
-    distinct, counts = np.unique(present, return_counts=True)
-    if len(distinct) == 1:
+    low, high = present.min(), present.max()
+    if low == high and abs(low) > EXACT and cells.drop_nulls().n_unique() > 1:
+        return [ROUNDED]
+    if low == high:
         return ["every value is the same, so the column says nothing"] if present.size > 1 else []
     notes = []
-    mark = suspected_mark(distinct, counts)
-    if mark is not None:
+    # Sorting a long column takes longer than to read it.
+    may_be_marks = {low, high} & {-1.0, *MARKS}
+    distinct, counts = np.unique(present, return_counts=True) if may_be_marks else (present, None)
+    mark = suspected_mark(distinct, counts) if counts is not None else None
+    if mark is not None and counts is not None:
         count = int(counts[distinct == mark][0])
         notes.append(
             f"{mark:g} stands in {count:,} cells, far from the others; if it means that the value "
@@ -58,9 +68,9 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
             "zeros at the beginning, as in 007, are lost in a number; "
             f"categorical=[{name!r}] takes codes as they are written"
         )
-    if np.abs(distinct).max() > EXACT and not (distinct % 1).any():
-        notes.append("whole numbers above 2^53 are rounded to 53 bits")
-    if _number_rows(name, numbers, distinct):
+    if max(abs(low), abs(high)) > EXACT and not (present % 1).any():
+        notes.append(ROUNDED)
+    if _number_rows(name, numbers):
         notes.append(f"it looks like the number of a row; ignore=[{name!r}] leaves it out")
     return notes
 
@@ -79,6 +89,32 @@ def category_notes(categories: tuple[str, ...], codes: NDArray[np.float64]) -> l
     if present.size >= FEWEST_ROWS and once > len(categories) / 2 and once > present.size / 10:
         return [f"{once:,} of the {len(categories):,} categories stand in one row only"]
     return []
+
+
+def unit_notes(name: str, cells: polars.Series, unit: str) -> list[str]:
+    """Return a note about a single letter after every number, which may be part of a name: 12B."""
+    if not re.fullmatch("[A-Za-z]", unit) or cells.str.contains(" ", literal=True).any():
+        return []
+    return [
+        f"{unit} after every number is taken as a unit; categorical=[{name!r}] takes the cells as "
+        "names"
+    ]
+
+
+def short_year_notes(years: Sequence[int]) -> list[str]:
+    """Return a note about years of two digits of which some are before 2000 and some after.
+
+    Args:
+        years: the different ones, ascending.
+    """
+    if not len(years) or years[0] > dates.SHORT_PIVOT or years[-1] <= dates.SHORT_PIVOT:
+        return []
+    last = max(year for year in years if year <= dates.SHORT_PIVOT)
+    first = min(year for year in years if year > dates.SHORT_PIVOT)
+    return [
+        f"{last:02} is read as the year {2000 + last}, {first:02} as {1900 + first}; write years "
+        "with four digits where that is wrong"
+    ]
 
 
 def suspected_mark(distinct: NDArray[np.float64], counts: NDArray[np.integer]) -> float | None:
@@ -117,12 +153,11 @@ def _has_leading_zeros(cells: polars.Series) -> bool:
     return cells.dtype == pl.String and bool(cells.str.contains(r"^0[0-9]+$").any())
 
 
-def _number_rows(name: str, numbers: NDArray[np.float64], distinct: NDArray[np.float64]) -> bool:
-    if np.isnan(numbers).any() or len(distinct) < len(numbers) or len(numbers) < FEWEST_ROWS:
-        return False
-    if (distinct % 1).any():
-        return False
-    if ROW_NAMES.fullmatch(name.strip()) or re.search(r"[a-z](?:Id|ID)$", name):
-        return True
+def _number_rows(name: str, numbers: NDArray[np.float64]) -> bool:
+    if len(numbers) < FEWEST_ROWS or (numbers[:FEWEST_ROWS] % 1 != 0).any():
+        return False  # also where one is missing
     steps = np.diff(numbers)
-    return bool((steps == steps[0]).all() and numbers[0] in (0, 1))
+    if numbers[0] in (0, 1) and steps[0] and (steps == steps[0]).all():
+        return True
+    is_named = ROW_NAMES.fullmatch(name.strip()) or re.search(r"[a-z](?:Id|ID)$", name)
+    return bool(is_named and not (numbers % 1).any() and len(np.unique(numbers)) == len(numbers))

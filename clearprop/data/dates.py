@@ -38,7 +38,8 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     ),
     "day.month.year": (
         rf"{DAY}\.\s?{NUMBER}\.\s?{YEAR}{AFTER}",
-        rf"{DAY}\.\s?{NUMBER}\.\s?{SHORT}{AFTER}",
+        # 1.10.12 is a version.
+        rf"(?<day>[0-9]{{2}})\.\s?(?<month>[0-9]{{2}})\.\s?{SHORT}{AFTER}",
     ),
     "day month year": (rf"{DAY}(?:st|nd|rd|th|\.)?[- /]{MONTH}[-, /]\s?{YEAR}{AFTER}",),
     "month day year": (rf"{MONTH}[ -]{DAY}(?:st|nd|rd|th)?,?[ -]{YEAR}{AFTER}",),
@@ -62,6 +63,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     "year-month": (
         rf"{YEAR}-{NUMBER}$",
         rf"{NUMBER}/{YEAR}$",
+        rf"(?<month>[0-9]{{2}})\.{YEAR}$",
         rf"{MONTH}[- ]{YEAR}$",
         rf"{YEAR}[- ]{MONTH}$",
     ),
@@ -75,6 +77,8 @@ WITHOUT_DAY = ("year-month", "quarter")
 DAY_FIRST = ("day/month/year", "month/day/year")
 SHORT_PIVOT = 68
 """A year of two digits up to this belongs to 2000 to 2068, any other to 1969 to 1999 (POSIX)."""
+
+SHORT_WORDS = f"years of two digits are {1901 + SHORT_PIVOT} to {2000 + SHORT_PIVOT}"
 
 
 def moments(texts: polars.Series, order: str) -> polars.DataFrame:
@@ -111,6 +115,7 @@ def moments(texts: polars.Series, order: str) -> polars.DataFrame:
     hour = pl.coalesce(twelve_hours, pl.col("hour"))
     clock = hour + (pl.col("minute") + pl.col("second").fill_null(0.0) / 60) / 60
     in_a_day = (hour < 24) & (pl.col("minute") < 60) & (pl.col("second").fill_null(0.0) < 60)
+    in_a_day &= pl.col("half").is_null() | pl.col("hour").is_between(1, 12)  # 13:30 am is no time
     return numbers.select(
         date=pl.concat_str(written, separator="-").str.to_date("%Y-%m-%d", strict=False),
         hour=pl.when(in_a_day).then(clock),
@@ -149,6 +154,20 @@ def are_moments(texts: polars.Series, order: str) -> polars.Series:
     return found["date"].is_not_null() & (hour | ~found["has_clock"])
 
 
+def short_years(texts: polars.Series, order: str) -> list[int]:
+    """Return the different years that are written with two digits, as numbers, ascending.
+
+    >>> import polars as pl
+    >>> short_years(pl.Series(["01.02.65", "01.02.1999", "05.02.70"]), "day.month.year")
+    [65, 70]
+    """
+    patterns = [pattern for pattern in ORDERS[order] if SHORT in pattern]
+    if not patterns:
+        return []
+    years = _parts(texts, patterns)["year"].drop_nulls().unique()
+    return [int(year) for year in years.sort()]
+
+
 def parts_of(values: polars.Series, order: str = "") -> dict[str, polars.Series]:
     """Return the numbers that dates or times become, float64 (N,), by the name of the part.
 
@@ -168,7 +187,8 @@ def parts_of(values: polars.Series, order: str = "") -> dict[str, polars.Series]
         date, hour = found["date"], found["hour"]
     else:
         timed = values.dtype == pl.Time or isinstance(values.dtype, pl.Datetime)
-        date = values if values.dtype == pl.Time else values.cast(pl.Date)
+        # A cast to Date would give the day in UTC, not the day of the time zone that is written.
+        date = values.dt.date() if isinstance(values.dtype, pl.Datetime) else values
         hour = _hours(values) if timed else pl.Series([None] * len(values), dtype=pl.Float64)
     parts = {}
     if order != TIME and date.dtype == pl.Date:

@@ -46,8 +46,13 @@ def new_rows(path: str | Path, preprocessor: Preprocessor) -> NewRows:
     """
     path = Path(path)
     check_suffix(path, TABLE_SUFFIXES, "a table")
-    values, columns = tables.read_columns(path, preprocessor)
+    values, columns, left_out = tables.read_columns(path, preprocessor)
     remarks = _remarks(values, columns, preprocessor.columns)
+    if left_out:
+        remarks.append(
+            f"{left_out:,} rows without any cell are left out, so the predictions after the first "
+            "of them have other places than the rows of the file"
+        )
     return NewRows(arrange(values, columns, preprocessor.raw_columns or ()), tuple(remarks))
 
 

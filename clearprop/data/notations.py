@@ -30,13 +30,17 @@ CELL = (
 )
 """A number in any notation with a unit before or after it, for the regular expressions of Rust."""
 
+SPACED_UNIT = r"[0-9.)] +[^0-9]+$|^[^0-9]+ +[0-9(]"
 THOUSANDS = (",", ".", " ", "'", "_")
 UNITS = frozenset(
     (
         *("k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "kg", "g", "mg", "t", "lb"),
         *("lbs", "oz", "km", "m", "cm", "mm", "mi", "in", "ft", "yd", "h", "hr", "hrs", "min"),
         *("s", "ms", "d", "l", "L", "ml", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB"),
-        *("kW", "Hz", "kHz", "MHz", "GHz", "°C", "°F", "°"),
+        *("kW", "kWh", "Hz", "kHz", "MHz", "GHz", "°C", "°F", "°", "km/h", "m/s", "mph", "rpm"),
+        *("m²", "km²", "cm²", "mm²", "m³", "cm³", "ha", "hp", "PS", "bar", "mbar", "Pa", "kPa"),
+        *("hPa", "psi", "kcal", "cal", "kJ", "ppm", "dB", "px", "nm", "µm", "ns", "µs", "µg"),
+        *("mV", "kV", "mA", "mAh", "TWh", "GWh", "MWh", "Wh", "MW", "GW"),
     )
 )
 """Units and factors: cells with different ones among these are no names, but different scales."""
@@ -103,6 +107,11 @@ class Cells:
         """
         if len(self.units) != 1 or not self.are_numbers.all():
             return []
+        unit = self.units[0]
+        # 12Apt is a name, 12 apples are a number.
+        is_known = not unit or is_amount(unit) or unit in UNITS
+        if not is_known and not normal(self.texts).str.contains(SPACED_UNIT).all():
+            return []
         bodies = self.parts["body"].unique()
         used = [mark for mark in THOUSANDS if bodies.str.contains(mark, literal=True).any()]
         found = []
@@ -147,6 +156,17 @@ class Marks:
         decimals |= {"." for reading in known if reading.thousands == ","}
         thousands = {reading.thousands for reading in known} - {""}
         return cls(frozenset(decimals - thousands), frozenset(thousands - decimals))
+
+    def with_points(self) -> Marks:
+        """Return the marks of a file in which a column has decimals after a point, as 2.5."""
+        return Marks(self.decimals | {"."}, self.thousands - {"."})
+
+    @property
+    def reading(self) -> Reading:
+        """How a number would be written in the file; plain where that is not known."""
+        decimal = "," if self.decimals == {","} or self.thousands == {"."} else "."
+        thousands = self.thousands - {decimal}
+        return Reading("", decimal, min(thousands) if len(thousands) == 1 else "")
 
     def allow(self, decimal: str, thousands: str) -> bool:
         """Return whether nothing that is known speaks against these two marks."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset
 from clearprop.data.labels import labels_by_name
+from clearprop.data.preprocessor import Transparency
 from clearprop.data.sources import Indices, Inputs, evenly_spaced, size_in_bytes
 from clearprop.errors import ConfigurationError, DataError
 
@@ -53,11 +54,13 @@ class PictureFiles:
         paths: the files.
         size: the height and width to which every picture is stretched.
         channels: 1 for gray, 2 for gray and opacity, 3 for color, 4 for color and opacity.
+        transparency: what transparent parts become without an opacity: "white" or "dropped".
     """
 
     paths: tuple[Path, ...]
     size: tuple[int, int]
     channels: int
+    transparency: Transparency = "white"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,7 +78,8 @@ class PictureFiles:
     def __getitem__(self, rows: Indices, /) -> NDArray[np.uint8]:
         pictures = np.empty((len(rows), *self.shape[1:]), np.uint8)
         for position, row in enumerate(rows):
-            pictures[position] = read_picture(self.paths[int(row)], self.size, self.channels)
+            path = self.paths[int(row)]
+            pictures[position] = read_picture(path, self.size, self.channels, self.transparency)
         return pictures
 
 
@@ -85,6 +89,7 @@ def load_pictures(
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     stream: bool | None = None,
+    transparency: Transparency = "white",
 ) -> Dataset:
     """Return a folder of pictures, ``folder/class/picture.png``, bytes (N, H, W, C).
 
@@ -99,6 +104,8 @@ def load_pictures(
             are put on white. 2 and 4 keep the opacity, from 0 to 255, as a further channel.
         stream: True to decode pictures batch by batch, False to decode all now; by default they are
             decoded now if they fit into 2 GiB.
+        transparency: that of a model, ``preprocessor.transparency``, to read pictures as in
+            training.
 
     Raises:
         ConfigurationError: a size or number of channels that no picture can have.
@@ -135,15 +142,23 @@ def load_pictures(
     if has_test:
         test_paths, test_labels = _listed(test, classes)
         _common_form(test_paths, *form)
-        files = PictureFiles(test_paths, *form)
+        files = PictureFiles(test_paths, *form, transparency)
         held_out = _dataset(f"{folder.name} (test)", files, test_labels, classes, stream)
-    files = PictureFiles(paths, *form)
+    files = PictureFiles(paths, *form, transparency)
     made = _dataset(folder.name, files, labels, classes, stream, test=held_out)
     return replace(made, notes=picture_notes(files, made.inputs, transparent, str(root)))
 
 
-def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+def read_picture(
+    path: Path, size: tuple[int, int], channels: int, transparency: Transparency = "white"
+) -> NDArray[np.uint8]:
     """Return one picture upright, bytes (H, W, C); the upper 8 of 16 bits a pixel are kept.
+
+    Args:
+        path: the file.
+        size: height and width to stretch it to.
+        channels: as in `PictureFiles`.
+        transparency: as in `PictureFiles`.
 
     Raises:
         DataError: the file is missing or damaged, or has 32 bits or floats a pixel.
@@ -156,7 +171,8 @@ def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np
         if _checked_depth(path, picture) == 16:
             # Pillow would cut all values above 255 off instead of dropping the low bits.
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if channels in OPAQUE and upright.has_transparency_data:
+        on_white = channels in OPAQUE and transparency == "white"
+        if on_white and upright.has_transparency_data:
             upright = upright.convert("RGBA")
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
         plain = upright.convert(MODES[channels])
@@ -165,8 +181,15 @@ def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np
         return np.asarray(plain, np.uint8).reshape(*size, channels)
 
 
-def read_inputs(path: Path, shape: Sequence[int]) -> NDArray[np.uint8]:
+def read_inputs(
+    path: Path, shape: Sequence[int], transparency: Transparency = "white"
+) -> NDArray[np.uint8]:
     """Return a picture file, or all of a folder in the order of their names, bytes (N, H, W, C).
+
+    Args:
+        path: a file or folder.
+        shape: of a picture, (H, W, C).
+        transparency: as in `PictureFiles`.
 
     Raises:
         DataError: there is no picture, or one is damaged.
@@ -175,7 +198,8 @@ def read_inputs(path: Path, shape: Sequence[int]) -> NDArray[np.uint8]:
     if not paths:
         raise DataError("there is no picture in this folder", where=str(path))
     height, width, channels = shape
-    return PictureFiles(tuple(paths), (height, width), channels)[np.arange(len(paths))]
+    files = PictureFiles(tuple(paths), (height, width), channels, transparency)
+    return files[np.arange(len(paths))]
 
 
 def picture_notes(
@@ -198,7 +222,8 @@ def picture_notes(
     pixels = evenly_spaced(inputs, most)
     rows = np.linspace(0, len(files) - 1, len(pixels)).round().astype(np.intp)
     flat = [rows[i] for i, picture in enumerate(pixels) if (picture == picture[:1, :1]).all()]
-    put_on_white = transparent if files.channels in OPAQUE else 0
+    is_white = files.channels in OPAQUE and files.transparency == "white"
+    put_on_white = transparent if is_white else 0
     keeps = f"channels={files.channels + 1} keeps the transparency"
     if len(flat) == len(pixels) and (pixels[:, 0, 0] == pixels[0, 0, 0]).all():
         color = ", ".join(str(value) for value in pixels[0, 0, 0])
@@ -279,7 +304,7 @@ def _common_form(
 ) -> tuple[tuple[tuple[int, int], int], int]:
     """Return the common size and channels of all pictures, and how many are transparent.
 
-    This is read from their headers.
+    This is read from their headers; pictures that can be transparent are decoded.
     """
     first = size
     all_gray, transparent = True, 0
@@ -289,7 +314,7 @@ def _common_form(
             oriented = picture.format in ORIENTED_FORMATS
             if oriented and picture.getexif().get(EXIF_ORIENTATION, 1) in TURNED:
                 own_size = picture.width, picture.height
-            transparent += picture.has_transparency_data
+            transparent += _is_transparent(picture)
             is_gray = _checked_depth(path, picture) == 16 or picture.mode in GRAY_MODES
         all_gray = all_gray and is_gray
         first = first or own_size
@@ -302,6 +327,14 @@ def _common_form(
                 fix=f"size=({first[0]}, {first[1]}) stretches all to one size",
             )
     return (first or (0, 0), channels or (1 if all_gray else 3)), transparent
+
+
+def _is_transparent(picture: Image.Image) -> bool:
+    """Return whether a pixel is transparent; a file may have an opacity that is full everywhere."""
+    if not picture.has_transparency_data:
+        return False
+    opacity = np.asarray(picture.convert("RGBA"), np.uint8)[..., 3]
+    return bool((opacity < 255).any())
 
 
 @contextmanager

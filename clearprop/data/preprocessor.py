@@ -24,6 +24,7 @@ from clearprop.errors import ClearpropError, DataError, ShapeError, kind_of
 
 Task: TypeAlias = Literal["classification", "regression", "text"]
 Kind: TypeAlias = Literal["numbers", "bytes", "table", "tokens", "named"]
+Transparency: TypeAlias = Literal["white", "dropped"]
 
 if TYPE_CHECKING:
     import jax
@@ -70,6 +71,8 @@ class Preprocessor:
             ("inputs" for one without a name), and of targets that are tokens ("targets"). Those of
             words hold only words of the training part.
         text_column: for texts from a table, the column of the texts.
+        transparency: for bytes, what new pictures become where they are transparent: "white", or
+            "dropped" (the hidden colors are seen) for runs of versions without this record.
 
     >>> pixels = np.array([[0], [100], [200]], np.uint8)
     >>> preprocessor = Preprocessor.fit(pixels, scaling="unit")
@@ -91,6 +94,7 @@ class Preprocessor:
     parts: Mapping[str, Preprocessor] = field(default_factory=dict)
     vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict)
     text_column: str | None = None
+    transparency: Transparency = "white"
 
     @classmethod
     def fit(
@@ -343,6 +347,8 @@ def _record(preprocessor: Preprocessor) -> dict[str, Any]:
         del plain["reading"]
         if column.reading != PLAIN:
             plain["reading"] = column.reading.to_record()
+    if preprocessor.kind != "bytes":
+        del record["transparency"]
     record["parts"] = {name: _record(part) for name, part in preprocessor.parts.items()}
     return record
 
@@ -350,6 +356,10 @@ def _record(preprocessor: Preprocessor) -> dict[str, Any]:
 def _of_record(record: dict[str, Any]) -> Preprocessor:
     if record["kind"] not in get_args(Kind) or record["task"] not in get_args(Task):
         raise ValueError(f"unknown kind {record['kind']!r} or task {record['task']!r}")
+    if record["kind"] == "bytes":
+        record = {"transparency": "dropped", **record}
+        if record["transparency"] not in get_args(Transparency):
+            raise ValueError(f"unknown transparency {record['transparency']!r}")
     floats = ("center", "spread", "target_center", "target_spread")
     checked: dict[str, Any] = {
         **{name: tuple(map(float, record[name])) for name in floats},

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import dates
-from clearprop.data.column_notes import category_notes, number_notes
+from clearprop.data.column_notes import category_notes, number_notes, short_year_notes, unit_notes
 from clearprop.data.columns import Column, TakenColumn
-from clearprop.data.guesses import (
+from clearprop.data.guess import (
     FEWEST_ROWS,
     MOST_CATEGORIES,
     MOSTLY_DISTINCT,
@@ -69,12 +69,17 @@ def read_guessed(file: TableFile, guess: Guess, na_values: Sequence[str] = ()) -
     if guess.kind == "categories":
         return _categories(file, guess, reading)
     numbers = number_array(file, guess.name, guess.values, reading)
-    column = Column(guess.name, None, reading)
+    of_new_rows = guess.of_new_rows or reading
+    column = Column(guess.name, None, replace(of_new_rows, na_values=reading.na_values))
     taken = TakenColumn(
         guess.name,
         "number",
         joined(range_words(numbers), reading.words, missing_words(numbers)),
-        tuple(number_notes(guess.name, guess.values, numbers)),
+        (
+            *guess.notes,
+            *number_notes(guess.name, guess.values, numbers),
+            *unit_notes(guess.name, guess.values, reading.unit),
+        ),
     )
     return ReadColumn(numbers[:, None], (column,), taken)
 
@@ -128,14 +133,17 @@ def _dates(guess: Guess, reading: Reading) -> ReadColumn:
         for part in parts
     )
     values = np.stack([np.array(part.to_numpy(), np.float64) for part in parts.values()], axis=1)
+    short = dates.short_years(guess.values, reading.date) if reading.date else []
     taken = TakenColumn(
         guess.name,
         guess.kind,
         joined(
             "as " + ", ".join(part.replace("_", " ") for part in parts),
             f"written {reading.date}" if reading.date and reading.date != dates.TIME else "",
+            dates.SHORT_WORDS if len(short) else "",
             missing_words(values[:, 0]),
         ),
+        tuple(short_year_notes(short)),
     )
     return ReadColumn(values, columns, taken)
 
@@ -181,7 +189,7 @@ def read_known(file: TableFile, name: str, wanted: Sequence[Column]) -> ReadColu
     import polars as pl
 
     first = wanted[0]
-    values = without_marked(file.frame[name], first.reading.na_values)
+    values = without_marked(file.frame[name], first.reading.na_values, first.reading)
     if first.categories is not None:
         texts = as_texts(values)
         if file.frame[name].dtype == pl.Boolean:
@@ -273,7 +281,7 @@ def is_nearly_distinct(guess: Guess) -> bool:
     count = guess.values.count()
     if guess.kind != "categories" or guess.is_chosen or count < FEWEST_ROWS:
         return False
-    return guess.error is None and guess.values.n_unique() >= MOSTLY_DISTINCT * count
+    return guess.error is None and guess.values.drop_nulls().n_unique() >= MOSTLY_DISTINCT * count
 
 
 def range_words(numbers: NDArray[np.float64]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ TABLE_SUFFIXES = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
 LONGEST_SHOWN = 60
 SEPARATORS = (",", ";", "\t", "|")
 
+# So many lines decide between two separators that are as frequent in the header.
+LINES = 20
+
 
 @dataclass(frozen=True)
 class TableFile:
@@ -37,11 +41,15 @@ class TableFile:
         path: the file.
         frame: its rows; every column of a CSV file is text. Empty lines are left out.
         where: returns the place of row i and a column, for messages.
+        separator: between two cells; "" where the file has none.
+        left_out: how many rows without any cell the file has besides.
     """
 
     path: Path
     frame: polars.DataFrame
     where: Callable[[int, str], str] = field(repr=False)
+    separator: str = ""
+    left_out: int = 0
 
     def column(self, name: str | None, what: str, besides: str | None = None) -> str:
         """Return the name of a column, if the file has it.
@@ -138,7 +146,7 @@ def _read_csv(path: Path) -> TableFile:
             header = next((line for line in file if line.strip()), "").strip("\r\n")
         is_tsv = path.suffix.lower() == ".tsv"
         unquoted = re.sub(r'"[^"]*"', "", header)
-        separator = "\t" if is_tsv else max(SEPARATORS, key=unquoted.count)
+        separator = "\t" if is_tsv else _separator(path, unquoted)
         names = check_header(path, header, separator)
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
@@ -160,7 +168,10 @@ def _read_csv(path: Path) -> TableFile:
     # polars fills a short row with nulls: a file that is cut off would look like missing values.
     if frame.width and frame[:, -1].null_count():
         _check_cells(path, separator)
-    frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+    # Such a line has separators but no cell; an empty line of a table of one column is no row.
+    is_empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    left_out = int(is_empty.sum()) if frame.width > 1 else 0
+    frame = frame.filter(~is_empty)
     # A separator at the end of every line makes a column without a name and without a value.
     frame = frame.select(
         column
@@ -171,7 +182,34 @@ def _read_csv(path: Path) -> TableFile:
     def where(row: int, column: str) -> str:
         return f"{path}, line {_line(path, separator, row)}, column {column!r}"
 
-    return TableFile(path, frame, where)
+    return TableFile(path, frame, where, separator, left_out)
+
+
+def _separator(path: Path, header: str) -> str:
+    """Return the mark between the names of the header, which has no quoted parts any more.
+
+    Where two marks are as frequent, the next lines decide: each has as many cells as the header.
+
+    Raises:
+        DataError: they do not decide.
+    """
+    most = max(header.count(mark) for mark in SEPARATORS)
+    tied = [mark for mark in SEPARATORS if header.count(mark) == most]
+    if not most or len(tied) == 1:
+        return tied[0]
+    fitting = []
+    for mark in tied:
+        records = [len(cells) for _, cells in itertools.islice(_records(path, mark), LINES)]
+        if len(set(records)) == 1:
+            fitting.append(mark)
+    if len(fitting) != 1:
+        raise DataError(
+            "it is not known which mark separates the columns",
+            where=f"{path}, line 1",
+            given=f"{most} of each of {' '.join(map(repr, tied))}",
+            fix='write quotes around the names that hold one of them, as "Price, net"',
+        )
+    return fitting[0]
 
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.column_notes import number_notes
 from clearprop.data.columns import TakenColumn
-from clearprop.data.guesses import FEWEST_ROWS, MOSTLY_DISTINCT, Guess, as_texts
+from clearprop.data.guess import FEWEST_ROWS, MOSTLY_DISTINCT, Guess, as_texts
 from clearprop.data.labels import FEW, labels_and_names, task_of
 from clearprop.data.notations import numbers_in
 from clearprop.data.preprocessor import Task
@@ -57,7 +57,8 @@ def targets_of(
         task = task or "classification"
     if task == "regression" and numbers is not None:
         about = joined(range_words(numbers), guess.reading.words)
-        notes = [note for note in number_notes(name, values, numbers) if "ignore=" not in note]
+        notes = [*guess.notes, *number_notes(name, values, numbers)]
+        notes = [note for note in notes if "ignore=" not in note]
         return numbers, None, task, TakenColumn(name, "target", about, tuple(notes))
     as_written = guess.reading != PLAIN or _has_zeros(values)
     classes = _texts(values) if numbers is None or as_written else numbers

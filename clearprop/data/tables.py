@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from clearprop.data.columns import Column, TakenColumn, check_present
 from clearprop.data.dataset import Dataset
-from clearprop.data.guesses import Guess, ReadOptions, guesses
+from clearprop.data.guess import Guess, ReadOptions
+from clearprop.data.guesses import guesses
 from clearprop.data.preprocessor import Preprocessor, Task
 from clearprop.data.table_columns import (
     ReadColumn,
@@ -85,7 +86,7 @@ def load_table(
     if columns is None:
         read = _as_guessed(file, [found[name] for name in inputs], options)
     else:
-        read = _as_known(file, columns)
+        read = _as_known(file, [_with_marks(column, options.na_values) for column in columns])
     targets, class_names, task, about = targets_of(file, found[target], task)
     taken = {column.taken.name: column.taken for column in read}
     taken[target] = about
@@ -144,15 +145,18 @@ def columns_of(
 
 def read_columns(
     path: Path, preprocessor: Preprocessor
-) -> tuple[NDArray[np.float64], tuple[Column, ...]]:
-    """Return the rows of a new table, and its columns with the categories of these rows.
+) -> tuple[NDArray[np.float64], tuple[Column, ...], int]:
+    """Return the rows of a new table, its columns with the categories of these rows, and a count.
+
+    The count is of rows without any cell, which are left out.
 
     Raises:
         DataError: a column is missing, or a cell is not written as in training.
     """
-    read = _as_known(read_table_file(path), preprocessor.raw_columns or ())
+    file = read_table_file(path)
+    read = _as_known(file, preprocessor.raw_columns or ())
     values = np.concatenate([column.values for column in read], axis=1)
-    return values, tuple(column for one in read for column in one.columns)
+    return values, tuple(column for one in read for column in one.columns), file.left_out
 
 
 def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:
@@ -190,7 +194,9 @@ def read_number_columns(
         DataError: a cell is not a finite number, or can be read in two ways.
     """
     options = ReadOptions(**cells)
-    found = guesses(file, file.frame.columns, options)  # all, for what they prove about marks
+    found = guesses(file, names, options)
+    if any(one.error is not None or one.notes for one in found.values()):
+        found = guesses(file, file.frame.columns, options)  # they prove what the marks mean
     others = [name for name in names if found[name].kind != "number"]
     found |= guesses(file, others, replace(options, numeric=others))
     for name in names:
@@ -233,6 +239,11 @@ def _as_known(file: TableFile, wanted: Sequence[Column]) -> list[ReadColumn]:
         read_known(file, source, [column for column in wanted if column.source == source])
         for source in sources
     ]
+
+
+def _with_marks(column: Column, na_values: Sequence[str]) -> Column:
+    marks = tuple(dict.fromkeys((*column.reading.na_values, *na_values)))
+    return replace(column, reading=replace(column.reading, na_values=marks))
 
 
 def _left_out(name: str, why: str) -> TakenColumn:

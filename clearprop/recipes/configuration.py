@@ -43,7 +43,8 @@ def split_list(value: T, brackets: str = "[]() ") -> T | list[str]:
 
 
 def _or_none(value: Any) -> Any:
-    return None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
+    is_none = isinstance(value, str) and (not value or value.strip().lower() == "none")
+    return None if is_none else value
 
 
 def _sides(value: Any) -> Any:
@@ -154,7 +155,7 @@ def assigned(assignments: Iterable[str]) -> dict[str, object]:
                 raise _twice(key)
         if last in inner:
             raise _twice(key)
-        inner[last] = value.strip()
+        inner[last] = value.strip() or value[:1]  # a space can be the mark of thousands
     return values
 
 

@@ -223,6 +223,17 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
     before = asked.get("fingerprint")
     train = experiment.splits.train
     now = Split(train.name, train.inputs, train.targets, train).fingerprint()
+    is_old = bool(experiment.dataset.taken) and COLUMNS not in _section(config, "notes")
+    if before is not None and before != now and is_old:
+        raise RunError(
+            "the data is not as it was in training: a version of clearprop trained this run that "
+            "read dates, percentages and some other texts as categories, or the file has changed",
+            where=where,
+            given=experiment.data_line,
+            expected=f"{asked.get('examples')} training examples of {asked.get('name')}, unchanged",
+            fix="train again; to evaluate this model on the same file, whose cells are then read "
+            "as in its training: clearprop evaluate RUN --data FILE",
+        )
     if before is not None and before != now:
         raise RunError(
             "the data has changed since the run was trained",

@@ -298,6 +298,9 @@ def compare(config: Mapping[str, object], earlier: Mapping[str, object], where: 
     """
     changed = differences(config, earlier)
     changed.pop("settings.epochs", None)
+    # Earlier versions did not record it; the data, which is compared too, shows what it did.
+    if "preprocessor.transparency" in changed and changed["preprocessor.transparency"][0] is None:
+        del changed["preprocessor.transparency"]
     if changed:
         texts = [f"{name} was {old!r}, is {new!r}" for name, (old, new) in changed.items()]
         raise ConfigurationError(

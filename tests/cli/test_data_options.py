@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clearprop.cli.datasets import options_given
 from clearprop.cli.output import DATA_OPTIONS, for_the_shell, shell_options
 from clearprop.data import LoadOptions
+from clearprop.errors import ConfigurationError
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.recipe import Recipe
+from clearprop.training.fit_config import compare
 from tests.cli.conftest import ROOT, Command, is_clear
 
 QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")
@@ -29,7 +32,7 @@ ROWS = 40
 
 def table(*columns: list[str], names: str = "x,z,y") -> None:
     """Write ``t.csv``; without a further column the target is a number."""
-    cells = [*columns, [f"{row * 0.37 + 0.05:.3f}" for row in range(ROWS)]]
+    cells = [*columns, [str(row * 37 + 1005) for row in range(ROWS)]]
     text = io.StringIO()
     csv.writer(text).writerow(names.split(","))
     csv.writer(text).writerows(zip(*cells, strict=True))
@@ -107,7 +110,7 @@ def test_a_target_is_printed_as_it_can_be_typed(clearprop: Command) -> None:
 
 
 def test_the_options_of_data_are_those_of_python() -> None:
-    python = set(LoadOptions.__annotations__) - {"columns"}
+    python = set(LoadOptions.__annotations__) - {"columns", "transparency"}
     assert set(DATA_OPTIONS) == python
     assert set(DataSource.model_fields) - {"name"} == python
 
@@ -139,8 +142,8 @@ def test_options_in_the_fixes_of_the_sources_are_written_for_the_shell() -> None
     found = [(path, fix) for path, fix in fixes() if re.search(r"\w=", fix)]
     assert len(found) > 25
     for path, fix in found:
-        if re.search(r"\w\(", fix) or re.match(r"[{}7]*=", fix):
-            continue  # a call in Python, or an option whose name is a value
+        if re.search(r"\w\(|\(x, y\)", fix) or re.match(r"[{}7]*=", fix):
+            continue  # a call or arrays in Python, or an option whose name is a value
         (line,) = for_the_shell(f"  fix:      {fix}").splitlines()
         left = re.sub(r"--set ('[^']*'|\S+)", "", line)
         assert not re.search(r"\w=", left), (path, line)
@@ -162,7 +165,7 @@ def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path
         r"day +date +as year, month, day of week, day of year",
         r"age +number +-999 to 59",
         r"kind +2 categories +a, b",
-        r"y +target +0\.05 to",
+        r"y +target +1005 to",
         r"note +column 'age': -999 stands in 5 cells.*--set data\.na_values=-999",
     ):
         assert re.search(line, answer.out), (line, answer.out)
@@ -194,6 +197,16 @@ def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path
     )
     assert answer.code == 0
     assert is_clear(clearprop("evaluate", "run", "--set", "data.thousands=,"), "goes with --data")
+    new.write_text("kind,age,day,y\na,77,2024-05-01,5\na,31,2024-05-02,6\n", encoding="utf-8")
+    other = ("--data", "new.csv", "--target", "y", "--set")
+    assert (
+        "1 of 2 cells of column 'age' are missing"
+        in clearprop("evaluate", "run", *other, "data.na_values=77").err
+    )
+    for option in ("categorical=age", "numeric=kind", "ignore=age", "dayfirst=true"):
+        for command in ("evaluate", "predict"):
+            refused = clearprop(command, "run", *other, f"data.{option}")
+            assert is_clear(refused, "has no effect on a trained model")
     assert is_clear(
         clearprop("evaluate", "run", "--data", "new.csv", "--set", "epochs=3"), "data.KEY=VALUE"
     )
@@ -248,6 +261,61 @@ def test_a_table_is_shown_without_a_target(clearprop: Command) -> None:
     assert "refused" not in answer.out
     assert is_clear(clearprop("data", "show", "t.csv", "--set", "data.ignor=x"), "mean 'ignore'")
     assert "classes" in clearprop("data", "show", "iris").out
+
+
+def test_one_option_for_several_columns(clearprop: Command) -> None:
+    names = [f"name {row}" for row in range(ROWS)]
+    ages = ["-999" if row % 9 == 0 else str(20 + row) for row in range(ROWS)]
+    years = ["9999" if row % 9 == 0 else str(1990 + row) for row in range(ROWS)]
+    table(names, names[::-1], ages, years, names="a,b,age,year,y")
+    answer = clearprop("data", "show", "t.csv")
+    (note,) = re.findall(r"note +(for several columns at once.*)", answer.out)
+    typed_options = re.findall(r"--set (data\.(?:ignore|na_values)=\S+?),?(?: |$)", note)
+    assert typed_options == ["data.ignore=a,b", "data.na_values=-999,9999"]
+    sets = [word for option in typed_options for word in ("--set", option)]
+    answer = clearprop("data", "show", "t.csv", *sets)
+    assert "refused" not in answer.out
+    assert "note" not in answer.out
+
+
+def test_a_space_can_be_the_mark_of_thousands(clearprop: Command) -> None:
+    table(repeated("1 234", "5"), names="x,y")
+    for value, code in ((" ", 0), ("x", 2)):
+        answer = clearprop(
+            *("data", "show", "t.csv", "--target", "y", "--set", f"data.thousands={value}")
+        )
+        assert answer.code == code
+    assert options_given(["data.thousands= "], None) == {"thousands": " "}
+
+
+def test_runs_of_an_earlier_version(clearprop: Command) -> None:
+    days = [f"2024-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)]
+    table(days, names="day,y")
+    options = ("--set", "epochs=2", "--set", "hidden_sizes=4", "--no-report")
+    for name in ("t.csv", "digits"):
+        target = ("--target", "y") if name == "t.csv" else ("--set", "data.test=0.8")
+        answer = clearprop(
+            *("train", "mlp", "--data", name, *target, *options, "--folder", name.partition(".")[0])
+        )
+        assert answer.code == 0, answer
+    config = Path("t", "config.json")
+    record = json.loads(config.read_text())
+    del record["notes"]["columns"]
+    record["data"]["fingerprint"] = "other"
+    config.write_text(json.dumps(record))
+    refused = clearprop("evaluate", "t")
+    assert is_clear(refused, "read dates, percentages", "evaluate RUN --data FILE")
+    assert clearprop("evaluate", "t", "--data", "t.csv", "--target", "y").code == 0
+    config = Path("digits", "config.json")
+    record = json.loads(config.read_text())
+    assert record["preprocessor"].pop("transparency") == "white"
+    config.write_text(json.dumps(record))
+    answer = clearprop("resume", "digits", "--no-report")
+    assert answer.code == 0, answer
+    now = {"preprocessor": {"transparency": "white"}}
+    compare(now, {"preprocessor": {}}, "run")
+    with pytest.raises(ConfigurationError, match="the configuration that it began with"):
+        compare(now, {"preprocessor": {"transparency": "dropped"}}, "run")
 
 
 # --- pictures ------------------------------------------------------------------------------------

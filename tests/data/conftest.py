@@ -1,13 +1,17 @@
-"""Files in the idx format, made for the tests."""
+"""Files in the idx format and tables, made for the tests."""
+
+from __future__ import annotations
 
 import gzip
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from clearprop.data.mnist import STEMS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from tests.data.tables import Write
 
 CODES = {"uint8": 8, "int8": 9, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
 
@@ -45,3 +49,24 @@ def make_idx_folder():
         return arrays
 
     return make
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write columns of texts as a table with quoted cells; the target ``y`` is added."""
+
+    def write(
+        columns: dict[str, Sequence[object]], name: str = "t.csv", targets: object = None
+    ) -> Path:
+        rows = max(len(cells) for cells in columns.values())
+        every = {**columns, "y": targets or [str(i * 37 + 1005) for i in range(rows)]}
+        lines = [",".join(f'"{key}"' for key in every)]
+        lines += [
+            ",".join(f'"{cells[row % len(cells)]}"' for cells in every.values())
+            for row in range(rows)
+        ]
+        path = tmp_path / name
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return write

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -200,6 +202,33 @@ def test_glyphs_on_a_transparent_ground_are_put_on_white(tmp_path, mode, channel
     for channel in range(loaded.inputs.shape[-1]):
         np.testing.assert_array_equal(loaded.inputs[0, ..., channel], expected)
     assert "20 of 20 pictures have transparent parts, which are put on white" in loaded.notes[0]
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_a_run_of_an_earlier_version_sees_pictures_as_it_was_trained(tmp_path, mode):
+    folder = save_glyphs(tmp_path, mode)
+    now = data.load(folder).split(dev=0, test=0).preprocessor
+    record = json.loads(now.to_json())
+    assert record.pop("transparency") == "white"
+    before = data.Preprocessor.from_json(json.dumps(record))
+    assert data.load_inputs(folder / "0", now).max() == 255
+    assert data.load_inputs(folder / "0", before).max() == 0  # the ground is black too
+    with pytest.raises(DataError, match="the color 0, 0, 0 in all"):
+        data.load(folder, channels=3, transparency=before.transparency)
+    assert data.Preprocessor.from_json(before.to_json()) == before
+
+
+def test_an_opacity_that_is_full_everywhere_is_no_transparency(tmp_path):
+    for label in (0, 1):
+        (tmp_path / str(label)).mkdir()
+        for number in range(3):
+            pixels = np.random.default_rng(number).integers(0, 256, (4, 4, 4), np.uint8)
+            pixels[..., 3] = 255
+            Image.fromarray(pixels).save(tmp_path / str(label) / f"{number}.png")
+    assert data.load(tmp_path).notes == ()
+    pixels[0, 0, 3] = 254
+    Image.fromarray(pixels).save(tmp_path / "1" / "2.png")
+    assert "1 of 6 pictures have transparent parts" in data.load(tmp_path).notes[0]
 
 
 @pytest.mark.parametrize("channels", [2, 4])

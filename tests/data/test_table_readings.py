@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import datetime
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +14,7 @@ import pytest
 from clearprop import data
 from clearprop.data import Preprocessor
 from clearprop.errors import ConfigurationError, DataError
-
-ROWS = 24
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write columns of texts as a table with quoted cells; the target ``y`` is added."""
-
-    def write(
-        columns: dict[str, Sequence[object]], name: str = "t.csv", targets: object = None
-    ) -> Path:
-        rows = max(len(cells) for cells in columns.values())
-        every = {**columns, "y": targets or [f"{i * 0.37 + 0.05:.3f}" for i in range(rows)]}
-        lines = [",".join(f'"{key}"' for key in every)]
-        lines += [
-            ",".join(f'"{cells[row % len(cells)]}"' for cells in every.values())
-            for row in range(rows)
-        ]
-        path = tmp_path / name
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    return write
-
-
-def repeated(*cells: str) -> list[str]:
-    return [cells[row % len(cells)] for row in range(ROWS)]
-
-
-def options_in(message: str) -> list[dict[str, Any]]:
-    """Return the options of `clearprop.data.load` that a message names, each with its value."""
-    found = re.findall(r"\b(\w+)=(\[[^\]]*\]|\([^)]*\)|'[^']*'|True|False|[\d.]*\d)", message)
-    return [{name: ast.literal_eval(value)} for name, value in found]
-
+from tests.data.tables import DAYS, PARTS, ROWS, Write, options_in, parts_of, repeated
 
 # --- numbers in other notations ------------------------------------------------------------------
 
@@ -108,7 +71,7 @@ def test_numbers_in_other_notations(
         (("1.234 kg", "5.678 kg"), {"decimal": "."}, (1.234, 5.678)),
         (("1.234,5", "5"), {"decimal": ",", "thousands": "."}, (1234.5, 5)),
         (("1 234,5", "5"), {"decimal": ",", "thousands": " "}, (1234.5, 5)),
-        (("2.5", "3"), {"decimal": ","}, (2.5, 3)),
+        (("2.5", "3"), {"decimal": ",", "numeric": ["x"]}, (2.5, 3)),
     ],
 )
 def test_the_options_for_marks(
@@ -227,102 +190,6 @@ def test_a_target_in_another_notation(write: Write) -> None:
 def test_marks_that_are_none(write: Write, options: Any) -> None:
     with pytest.raises(ConfigurationError, match="mark"):
         data.load(write({"x": range(ROWS)}), target="y", **options)
-
-
-# --- dates ---------------------------------------------------------------------------------------
-
-DAYS = [datetime.date(2023, 12, 25) + datetime.timedelta(days=5 * row) for row in range(ROWS)]
-PARTS = ("year", "month", "day_of_week", "day_of_year")
-
-
-def parts_of(day: datetime.date) -> list[float]:
-    return [day.year, day.month, day.isoweekday(), day.timetuple().tm_yday]
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y"),
-        *("%d-%m-%Y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y", "%B %d, %Y", "%b %d %Y", "%Y%m%d"),
-        *("%a, %d %b %Y", "%Y-%m-%dT00:00:00Z", "%Y-%m-%d 00:00:00", "%d. %B %Y"),
-    ],
-)
-def test_dates_become_their_parts(write: Write, form: str) -> None:
-    texts = [day.strftime(form) for day in DAYS]
-    loaded = data.load(write({"when": texts}), target="y")
-    assert loaded.feature_names == tuple(f"when.{part}" for part in PARTS)
-    np.testing.assert_array_equal(loaded.inputs, [parts_of(day) for day in DAYS])
-    assert loaded.taken[0].kind == "date"
-    assert "year, month, day of week, day of year" in loaded.taken[0].about
-
-
-@pytest.mark.parametrize(
-    ("text", "hour"),
-    [
-        ("2024-02-29 06:30:00", 6.5),
-        ("2024-02-29T18:15", 18.25),
-        ("2024-02-29T18:15:00.000+02:00", 18.25),
-        ("29.02.2024 18:15", 18.25),
-        ("02/29/2024 12:15 AM", 0.25),
-        ("Feb 29, 2024 1:45 PM", 13.75),
-    ],
-)
-def test_a_time_of_day_becomes_the_hour(write: Write, text: str, hour: float) -> None:
-    loaded = data.load(write({"when": repeated(text)}), target="y")
-    assert loaded.feature_names == tuple(f"when.{part}" for part in (*PARTS, "hour"))
-    assert loaded.inputs[0].tolist() == [2024, 2, 4, 60, hour]
-
-
-def test_times_months_and_quarters(write: Write) -> None:
-    cells = {"a": repeated("06:30", "18:00"), "b": repeated("2024-05"), "c": repeated("2024-Q3")}
-    loaded = data.load(write(cells), target="y")
-    names = ("a.hour", "b.year", "b.month", "c.year", "c.month")
-    assert loaded.feature_names == names
-    assert loaded.inputs[0].tolist() == [6.5, 2024, 5, 2024, 7]
-
-
-def test_typed_dates_of_parquet(tmp_path: Path) -> None:
-    moments = [datetime.datetime(d.year, d.month, d.day, 6, 30) for d in DAYS]
-    frame = pl.DataFrame(
-        {
-            "day": pl.Series([*DAYS[:-1], None]),
-            "moment": moments,
-            "zoned": pl.Series(moments).dt.replace_time_zone("Europe/Berlin"),
-            "midnight": pl.Series(DAYS).cast(pl.Datetime),
-            "clock": pl.Series([datetime.time(6, 30)] * ROWS),
-            "span": pl.Series([datetime.timedelta(minutes=1)] * (ROWS - 1) + [None]),
-            "y": np.arange(ROWS) * 0.37,
-        }
-    )
-    frame.write_parquet(tmp_path / "t.parquet")
-    loaded = data.load(tmp_path / "t.parquet", target="y")
-    assert [column.kind for column in loaded.taken] == [*["date"] * 4, "time", "number", "target"]
-    assert loaded.feature_names is not None
-    by_name = dict(zip(loaded.feature_names, loaded.inputs.T, strict=True))
-    for name in ("day", "moment", "zoned", "midnight"):
-        found = np.stack([by_name[f"{name}.{part}"] for part in PARTS], axis=1)
-        np.testing.assert_array_equal(found[:-1], [parts_of(day) for day in DAYS[:-1]])
-    assert np.isnan(by_name["day.year"][-1])
-    for name in ("moment.hour", "zoned.hour", "clock.hour"):
-        assert by_name[name][0] == 6.5
-    assert "midnight.hour" not in by_name
-    assert by_name["span"][0] == 60
-    assert np.isnan(by_name["span"][-1])
-
-
-def test_a_part_of_a_date_with_the_name_of_a_column(write: Write) -> None:
-    cells = {"d": [str(day) for day in DAYS], "d.year": range(ROWS)}
-    with pytest.raises(DataError, match=r"(?s)'d\.year'.*ignore=\['d\.year'\]"):
-        data.load(write(cells), target="y")
-
-
-def test_numbers_of_eight_digits_are_days_only_if_all_are(write: Write) -> None:
-    some = [20240105, 20240230, 20240311]
-    assert data.load(write({"x": some * 8}), target="y").feature_names == ("x",)
-    days = [20240105, 20240229, 20240311]
-    assert data.load(write({"x": days * 8}), target="y").taken[0].kind == "date"
-    numbers = data.load(write({"x": days * 8}), target="y", numeric=["x"])
-    assert numbers.inputs[0, 0] == 20240105
 
 
 # --- identifiers ---------------------------------------------------------------------------------
@@ -547,7 +414,10 @@ def test_a_series_in_another_notation(tmp_path: Path) -> None:
     loaded = data.load(path, target="value", window=3)
     assert loaded.inputs[0, :, 0].tolist() == [1000.5, 1001.5, 1002.5]
     path.write_text(path.read_text(encoding="utf-8").replace(",5", ""), encoding="utf-8")
-    assert data.load(path, target="value", window=3).inputs[0, 1, 0] == 1.001
+    with pytest.raises(DataError, match="which mark") as caught:
+        data.load(path, target="value", window=3)
+    plain, _ = options_in(str(caught.value.fix))
+    assert data.load(path, target="value", window=3, **plain).inputs[0, 1, 0] == 1.001
     thousands = data.load(path, target="value", window=3, thousands=".")
     assert thousands.inputs[0, :, 0].tolist() == [1000, 1001, 1002]
 
@@ -598,6 +468,30 @@ def test_a_separator_inside_a_quoted_name(tmp_path: Path) -> None:
     loaded = data.load(path, target="y", task="regression")
     assert loaded.feature_names == ("area, house, m²",)
     assert loaded.inputs.ravel().tolist() == [1.5, 2.5]
+
+
+def test_two_marks_that_are_as_frequent_in_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("Preis, netto;Menge, kg;y\n1,5;2,5;1\n2,5;3;0\n", encoding="utf-8")
+    names = [column.name for column in data.columns_of(path)]
+    assert names == ["Preis, netto", "Menge, kg", "y"]
+    path.write_text("a, b;c\n1,5;2,5\n", encoding="utf-8")
+    assert [column.name for column in data.columns_of(path)] == ["a, b", "c"]
+    path.write_text("a, b;c\n1,5;2\n2,5;3\n", encoding="utf-8")
+    with pytest.raises(DataError, match="which mark separates the columns") as caught:
+        data.columns_of(path)
+    assert "quotes" in str(caught.value.fix)
+    path.write_text('"a, b";c\n1,5;2\n2,5;3\n', encoding="utf-8")
+    assert [column.name for column in data.columns_of(path)] == ["a, b", "c"]
+
+
+def test_rows_without_a_cell_are_counted(write: Write, tmp_path: Path) -> None:
+    saved = trained(write({"x": range(ROWS), "z": repeated("7", "8")}))
+    new = tmp_path / "new.csv"
+    new.write_text("x,z\n1,7\n,\n3,8\n", encoding="utf-8")
+    found = data.new_rows(new, saved)
+    assert found.inputs.tolist() == [[1, 7], [3, 8]]
+    assert "1 rows without any cell are left out" in found.remarks[0]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
