@@ -210,6 +210,8 @@ def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
     asked = sorted(facts.frozen)
     if not (stuck or asked) or (len(stuck) == len(known) and not facts.without_gradient):
         return None  # if nothing moves despite a gradient, the learning rate is the reason
+    if facts.run is None and stuck and _has_zero_weights(model):
+        return None  # weights that start at zero stop the error signal for the first step only
     layers = named(dict.fromkeys(path.rpartition(".")[0] or path for path in stuck or asked))
     if not stuck:
         return Finding(
@@ -232,6 +234,10 @@ def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
         0.8 if of_weights else 0.6,
         "fault" if of_weights else "note",
     )
+
+
+def _has_zero_weights(model: nn.Module) -> bool:
+    return any(w.ndim >= 2 and not np.asarray(w).any() for w in nn.parameters(model).values())
 
 
 def _where_it_died(facts: Facts, stuck: list[str]) -> Why | None:

@@ -38,7 +38,9 @@ def test_units_that_start_equal(value: float, digits: Parts) -> None:
 def test_an_output_layer_may_start_at_zero(digits: Parts) -> None:
     model = network(64, 32, 10).init(0)
     zero = tree.replace(model, {"layers.2.weight": jnp.zeros((32, 10))})
-    assert "symmetric_weights" not in diagnose(zero, digits[0]).kinds
+    found = diagnose(zero, digits[0])
+    assert "symmetric_weights" not in found.kinds
+    assert "never_moved" not in found.kinds
     # Different weights in the next layer make equal units different in the first step.
     alike = tree.replace(model, {"layers.0.weight": jnp.zeros((64, 32))})
     assert "symmetric_weights" not in diagnose(alike, digits[0]).kinds
