@@ -12,7 +12,7 @@ import pytest
 import clearprop as cp
 from benchmarks.diagnosis.applied import applied
 from clearprop import optim
-from clearprop.glass.diagnosis.fix import fit_line, rate_of
+from clearprop.glass.diagnosis.fix import fit_line, rate_of, usual_call
 from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.training import Run, fit
 from tests.glass.diagnosis.conftest import network
@@ -94,6 +94,14 @@ def test_a_loss_of_your_own_is_passed_and_not_named() -> None:
     assert after(run, learning_rate=0.1)["loss"] is len
     fixed = dataclasses.replace(run, config={**run.config, "loss": "cross_entropy"})
     assert after(fixed)["loss"] == "cross_entropy"
+
+
+def test_usual_settings_are_not_advised_to_a_run_that_has_them() -> None:
+    line = usual_call(facts_of_run(run_of("sgd", learning_rate=0.1)))
+    assert "adam" in line
+    assert "epochs=30" in line
+    line = usual_call(facts_of_run(run_of("adam", learning_rate=0.001, epochs=30)))
+    assert "epochs=90" in line
 
 
 def test_the_development_set_is_kept() -> None:
