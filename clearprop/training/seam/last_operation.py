@@ -19,7 +19,7 @@ import numpy as np
 from clearprop import nn, tree
 from clearprop.autodiff import Node
 from clearprop.autodiff.sweep import Place
-from clearprop.nn.ranges import MOVES, Known, ValueRange, ranges, softmax_axis
+from clearprop.nn.ranges import MOVES, SAME_ENTRIES, Known, ValueRange, ranges, softmax_axis
 from clearprop.nn.recording import Recording, recorded
 
 SIZES = (7, 11, 13, 17, 19, 23, 29, 31)
@@ -43,7 +43,7 @@ APPLIED_BEFORE = {
 OF_A_DIFFERENCE = ("square", "abs", "power", "multiply", "mean", "sum", "reshape")
 """What a loss applies to a difference of outputs and targets that is to become 0 everywhere."""
 
-OF_A_LOSS = (*OF_A_DIFFERENCE, "divide", "add", "subtract", "negative", "sqrt", "identity")
+OF_A_LOSS = (*OF_A_DIFFERENCE, *SAME_ENTRIES, "divide", "add", "subtract", "negative", "sqrt")
 """What a loss applies to its own values without leaving any of them out."""
 
 
