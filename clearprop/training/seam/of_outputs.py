@@ -141,9 +141,7 @@ def _interval(reach: ValueRange) -> str:
     return f"{reach.low:.4g} to {reach.high:.4g}"
 
 
-def one_softmax_unit(
-    seam: Seam, scale: Scale, targets: Targets, known: bool
-) -> Mismatch | None:
+def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: bool) -> Mismatch | None:
     """Return what is wrong with a softmax over one unit, in the model or in the loss."""
     reach = seam.reach
     own = reach is not None and reach.low == reach.high and seam.operation in SOFTMAXES

@@ -297,9 +297,7 @@ def _of_rows(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
         if several
         else "the loss takes probabilities, and the rows of the targets do not sum to 1",
         f"{share:.0%} of the rows have another sum, {smallest:.4g} to {largest:.4g}",
-        with_loss("binary_cross_entropy")
-        if several
-        else "y = y / y.sum(axis=-1, keepdims=True)",
+        with_loss("binary_cross_entropy") if several else "y = y / y.sum(axis=-1, keepdims=True)",
         where=where,
         evidence={"lowest sum": smallest, "highest sum": largest, "fraction of rows": share},
         error=DataError,
