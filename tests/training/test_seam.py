@@ -101,6 +101,8 @@ ERRORS: list[tuple[str, nn.Module, Any, Any, str]] = [
     (TWICE, network(3, "sigmoid"), "binary_cross_entropy", ONE_HOT, "67% of the targets"),
     (TWICE, network(1, "sigmoid"), sigmoid_loss, SIDES[:, None] / 1.0, "sigmoid gives 0 to 1"),
     (TWICE, own(1, lambda z: ops.sigmoid(z)), "binary_cross_entropy", SIDES, "sigmoid gives"),  # noqa: PLW0108 - a line of its own
+    (TWICE, network(3), lambda y, t: ops.softmax_cross_entropy(ops.softmax(y), t), LABELS,
+     "ops.softmax of outputs of shape (B, 3)"),
     (ONE_SIDE, network(1, "relu"), "binary_cross_entropy", SIDES, "relu gives 0 or more"),
     (ONE_SIDE, network(1, "softplus"), "hinge", SIDES, "softplus gives 0 or more"),
     (ONE_SIDE, network(1, "sigmoid"), "hinge", SIDES, "sigmoid gives 0 to 1"),
@@ -146,6 +148,7 @@ ERRORS: list[tuple[str, nn.Module, Any, Any, str]] = [
     ("class_numbers", network(3), "kl_divergence", LABELS, "outputs (B, 3), targets (B,)"),
     ("class_numbers", network(2), "binary_cross_entropy", SIDES, "outputs (B, 2), targets (B,)"),
     ("class_numbers", network(3), "cross_entropy", np.float32(LABELS), "of type float32"),
+    ("class_numbers", network(2), "cross_entropy", SIDES == 1, "of type bool"),
     ("class_numbers", network(3), "cross_entropy", LABELS[:, None], "targets (B, 1)"),
     ("one_hot_targets", network(3), "cross_entropy", ONE_HOT.astype(int), "a single 1 in each row"),
     ("one_hot_targets", network(1), "binary_cross_entropy", np.eye(2)[SIDES], "targets (B, 2)"),
@@ -268,7 +271,7 @@ def test_the_fix_can_be_pasted_and_mends(
     kind: str, model: nn.Module, loss: Any, targets: Any, told: str
 ) -> None:
     first = found(model, loss, targets)[0]
-    if first.fix.startswith(("in Own.", "end the model", "ops.softmax(x")):
+    if first.fix.startswith(("in Own.", "in the loss", "end the model", "ops.softmax(x")):
         return  # a line of the user's own, which no code can change from outside
     names = {"model": model, "loss": loss, "y": targets, "np": np, "nn": nn}
     exec(first.fix, names)
