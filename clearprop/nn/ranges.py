@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from clearprop import ops
 from clearprop.autodiff import Node
 from clearprop.autodiff.sweep import Place
 from clearprop.nn.definitions import ENDS
@@ -37,6 +38,15 @@ MOVES = (
 )
 """Operations that move or pick entries and change none."""
 
+SAME_ENTRIES = ("reshape", "transpose", "broadcast_to", "astype", "flip", "identity")
+"""Those of them that keep every entry, and bring none of another value in."""
+
+SHIFTS = ("add", "subtract", "multiply", "divide", "negative")
+"""Operations that move a range as a whole, where the other value is a constant."""
+
+WEIGHTED = ("matmul", "convolution")
+"""Products of an input with a weight, the second one."""
+
 
 @dataclass(frozen=True)
 class ValueRange:
@@ -51,6 +61,8 @@ class ValueRange:
         takes_ends: whether entries are exactly at a finite end again and again, as at the 0 of
             relu. A sigmoid only comes close to its ends.
         moved: whether sums or products with constants follow that operation.
+        exact: whether weights are known to exist that bring entries to both ends, or as close as
+            one likes. The others are outer bounds: nothing lies outside, and perhaps less inside.
     """
 
     low: float
@@ -59,6 +71,7 @@ class ValueRange:
     layer: str = ""
     takes_ends: bool = False
     moved: bool = False
+    exact: bool = False
 
     @property
     def limited(self) -> bool:
@@ -76,6 +89,10 @@ def ranges(nodes: Sequence[Node]) -> dict[Place, ValueRange]:
     Weights can be any number, so a product with weights, a convolution and a normalization can be
     any number too. Of an operation that is not in the table of this file nothing is known.
 
+    A range is exact where it is that of a linear layer or a convolution, or of one activation of
+    it, and only moves and sums or products with constants follow. Two values together can depend on
+    each other, as the two sides of ``p + q - p * q`` do, so their range is an outer bound alone.
+
     Args:
         nodes: of the tape, in the order of computation.
     """
@@ -84,12 +101,12 @@ def ranges(nodes: Sequence[Node]) -> dict[Place, ValueRange]:
         if isinstance(node.operation, LoopRow):
             of_outputs = _of_loop(node.operation)
         else:
-            of_outputs = [_of_node(node, found)] * len(node.outputs)
+            of_outputs = [_of_node(node, nodes, found)] * len(node.outputs)
         found |= {(number, k): x for k, x in enumerate(of_outputs) if x is not None}
     return found
 
 
-def _of_node(node: Node, found: Mapping[Place, ValueRange]) -> Known:
+def _of_node(node: Node, nodes: Sequence[Node], found: Mapping[Place, ValueRange]) -> Known:
     rule = _RULES.get(node.operation.name) if node.operation is not None else None
     if rule is None:
         return None
@@ -97,7 +114,34 @@ def _of_node(node: Node, found: Mapping[Place, ValueRange]) -> Known:
         _constant(value) if parent is None else found.get(parent)
         for value, parent in zip(node.inputs, node.parents, strict=True)
     ]
-    return rule(node, inputs)
+    made = rule(node, inputs)
+    return None if made is None else replace(made, exact=_is_exact(node, nodes, found))
+
+
+def _is_exact(node: Node, nodes: Sequence[Node], found: Mapping[Place, ValueRange]) -> bool:
+    """Say whether weights exist that bring the result of a node to both ends of its range."""
+    assert node.operation is not None
+    name = node.operation.name
+    given = [parent is not None and nodes[parent[0]].operation is None for parent in node.parents]
+    if name in WEIGHTED:
+        return len(given) > 1 and given[1]
+    computed = [
+        parent
+        for parent, is_given in zip(node.parents, given, strict=True)
+        if parent is not None and not is_given
+    ]
+    if len(computed) != 1:
+        return False
+    before = found.get(computed[0])
+    if before is None or not before.exact:
+        return False
+    if name in SHIFTS:
+        constant = [
+            parent is None and not isinstance(value, jax.core.Tracer)
+            for value, parent in zip(node.inputs, node.parents, strict=True)
+        ]
+        return sum(constant) + sum(given) == len(constant) - 1
+    return name in SAME_ENTRIES or (name in ops.ACTIVATIONS and not before.limited)
 
 
 def _of_loop(row: LoopRow) -> list[Known]:
@@ -109,7 +153,8 @@ def _of_loop(row: LoopRow) -> list[Known]:
     body = row.derivation.skeleton
     found = ranges(body.nodes)
     places = (*body.new_places, *body.ys_places)
-    return [None if place is None else found.get(place) for place in places]
+    known = [None if place is None else found.get(place) for place in places]
+    return [None if x is None else replace(x, exact=False) for x in known]
 
 
 def _constant(value: Any) -> Known:
@@ -168,10 +213,10 @@ def _softmax(node: Node, inputs: list[Known]) -> Known:
 
 
 def softmax_axis(node: Node) -> int:
-    """Return the axis over which the node of a softmax sums, counted from the first."""
+    """Return the axis over which a softmax sums, of its first input and counted from the first."""
     axis = node.parameters.get("axis", -1)
     assert isinstance(axis, int)
-    return axis % len(node.outputs[0].shape)
+    return axis % len(node.inputs[0].shape)
 
 
 def _clip(node: Node, inputs: list[Known]) -> Known:
@@ -179,8 +224,9 @@ def _clip(node: Node, inputs: list[Known]) -> Known:
     x = inputs[0] or _made(node, -INFINITE, INFINITE)
     ends = [x.low, x.high]
     for limit, choose in ((low, max), (high, min)):
-        if isinstance(limit, int | float):
-            ends = [choose(end, float(limit)) for end in ends]
+        number = None if limit is None else _constant(limit)
+        if number is not None and number.low == number.high:
+            ends = [choose(end, number.low) for end in ends]
     return _made(node, ends[0], ends[1], True)
 
 
@@ -206,6 +252,23 @@ def _union(node: Node, inputs: list[Known]) -> Known:
         return None
     ends = min(x.low for x in known), max(x.high for x in known)
     return _joined(node, known, ends, any(x.takes_ends for x in known))
+
+
+def _larger(node: Node, inputs: list[Known]) -> Known:
+    """Of the larger one of two values: it is at least as large as each."""
+    return _chosen(node, inputs, max)
+
+
+def _smaller(node: Node, inputs: list[Known]) -> Known:
+    """Of the smaller one of two values: it is at most as large as each."""
+    return _chosen(node, inputs, min)
+
+
+def _chosen(node: Node, inputs: list[Known], choose: Callable[[float, float], float]) -> Known:
+    x, y = (one or ValueRange(-INFINITE, INFINITE) for one in inputs)
+    ends = choose(x.low, y.low), choose(x.high, y.high)
+    limited = [one for one in (x, y) if one.limited]
+    return _joined(node, limited, ends, True)
 
 
 def _where(node: Node, inputs: list[Known]) -> Known:
@@ -323,7 +386,9 @@ _RULES: dict[str, Rule] = {
         ),
         _same,
     ),
-    **dict.fromkeys(("stack", "concatenate", "maximum", "minimum"), _union),
+    **dict.fromkeys(("stack", "concatenate"), _union),
+    "maximum": _larger,
+    "minimum": _smaller,
     **dict.fromkeys(("sin", "cos"), _fixed(-1.0, 1.0)),
     **dict.fromkeys(("square", "abs"), _fixed(0.0, INFINITE)),
     **dict.fromkeys(("softmax", "masked_softmax"), _softmax),

@@ -83,13 +83,15 @@ def mend(broken: Computed, maker: Computed | None, step: int, scales: Scales) ->
         if said:
             return said
     scaled = ""
+    if step:
+        return TOO_FAR
     if scales.inputs > LARGE:
         scaled = f"scale the inputs, which reach {scales.inputs:.3g}: x = x / np.abs(x).max()"
     elif scales.targets > LARGE:
         most = scales.targets
         scaled = f"scale the targets, which reach {most:.3g}: y = (y - y.mean()) / y.std()"
-    if scaled or step:
-        return scaled or TOO_FAR
+    if scaled:
+        return scaled
     most = max((float(np.nanmax(np.abs(x))) for x in arrays if x is not None), default=0.0)
     return (
         f"{broken.name} was given numbers up to {most:.3g}: make them smaller, such as by smaller "

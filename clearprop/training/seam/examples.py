@@ -6,6 +6,7 @@ Shape letters: N examples, K classes.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,16 @@ class Targets:
         slack = ROUNDING * width
         outside = (self.values < low - slack) | (self.values > high + slack)
         return float(outside.mean())
+
+    def variance_outside(self, low: float, high: float) -> float:
+        """Return the squared error of the best numbers inside an interval, by the variance.
+
+        >>> Targets.of(np.float32([-1, 1])).variance_outside(0, 1)
+        0.5
+        """
+        values = np.asarray(self.values, np.float64)
+        error, variance = np.square(values - np.clip(values, low, high)).mean(), values.var()
+        return float(error / variance) if variance else math.inf if error else 0.0
 
     def text(self) -> str:
         """Say from where to where they reach.

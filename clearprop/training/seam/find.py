@@ -14,7 +14,7 @@ from clearprop.training.seam.last_operation import seam_of
 from clearprop.training.seam.mismatch import Mismatch
 from clearprop.training.seam.of_outputs import mismatches_of_outputs, one_softmax_unit
 from clearprop.training.seam.of_targets import mismatches_of_targets
-from clearprop.training.seam.scale import scale_of
+from clearprop.training.seam.scale import known_loss, scale_of
 
 WRONG_MEASURES = (
     "one_softmax_unit",
@@ -78,11 +78,11 @@ def find_mismatches(
     if seam is None:
         return []
     looked_at, scale = Targets.of(every, scaled), scale_of(chosen, seam)
-    stuck = one_softmax_unit(seam, scale, looked_at)
+    stuck = one_softmax_unit(seam, scale, looked_at, bool(known_loss(chosen)))
     if stuck is not None:  # the targets show which loss was meant
         return [stuck]
     found = [
         *mismatches_of_targets(seam, chosen, scale, looked_at, named_classes),
-        *mismatches_of_outputs(seam, scale, looked_at),
+        *mismatches_of_outputs(seam, scale, looked_at, bool(known_loss(chosen))),
     ]
     return sorted(found, key=lambda one: one.severity != "error")

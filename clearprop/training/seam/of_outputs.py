@@ -22,8 +22,12 @@ from clearprop.training.seam.mends import (
 from clearprop.training.seam.mismatch import Mismatch, Severity
 from clearprop.training.seam.scale import Scale
 
-MANY_OUTSIDE = 0.1
-"""Above this fraction of targets that cannot be reached they are no outliers, so it is an error."""
+MUCH_LEFT, SOME_LEFT = 0.2, 0.02
+"""Fractions of the targets' variance that even the best outputs leave: above the first it is an
+error, above the second a warning. Below it, targets out of reach are noise."""
+
+MANY_ROWS = 0.1
+"""Above this fraction of rows that do not sum to 1 they are no outliers, so it is an error."""
 
 NOT_ONE = 0.01
 """A row of probabilities may differ from 1 by this much."""
@@ -34,8 +38,17 @@ UNSURE = 0.05
 """Limited scores are told where the loss of the best possible answer stays above this."""
 
 
-def mismatches_of_outputs(seam: Seam, scale: Scale, targets: Targets) -> Iterator[Mismatch]:
-    """Yield what is wrong with the last operation."""
+def mismatches_of_outputs(
+    seam: Seam, scale: Scale, targets: Targets, known: bool
+) -> Iterator[Mismatch]:
+    """Yield what is wrong with the last operation.
+
+    Args:
+        seam: of the model.
+        scale: what the loss takes the outputs for.
+        targets: as the loss takes them.
+        known: whether the loss is one of clearprop's own.
+    """
     if seam.untaught:
         yield _mismatch(
             seam,
@@ -51,6 +64,9 @@ def mismatches_of_outputs(seam: Seam, scale: Scale, targets: Targets) -> Iterato
         yield _over_batch(seam, targets)
         return
     yield from _logarithm(seam, targets)
+    if seam.twice:
+        yield _twice_in_loss(seam, targets)
+        return
     reach = seam.reach
     if reach is None:
         return
@@ -58,7 +74,10 @@ def mismatches_of_outputs(seam: Seam, scale: Scale, targets: Targets) -> Iterato
         case Scale.SOFTMAX:
             yield from _before_softmax(seam, reach, targets)
         case Scale.SIGMOID | Scale.SCORE:
-            yield from _before_sign(seam, reach, scale, targets)
+            # Another function may turn a distance into a probability.
+            takes_any = known or "sigmoid_binary_cross_entropy" in seam.takes
+            if takes_any or seam.operation == "sigmoid":
+                yield from _before_sign(seam, reach, scale, targets)
         case Scale.CHANCE:
             yield from _as_chances(seam, reach, targets)
         case Scale.VALUE:
@@ -122,11 +141,12 @@ def _interval(reach: ValueRange) -> str:
     return f"{reach.low:.4g} to {reach.high:.4g}"
 
 
-def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets) -> Mismatch | None:
+def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: bool) -> Mismatch | None:
     """Return what is wrong with a softmax over one unit, in the model or in the loss."""
     reach = seam.reach
     own = reach is not None and reach.low == reach.high and seam.operation in SOFTMAXES
-    of_loss = scale is Scale.SOFTMAX and seam.shape[-1:] == (1,)
+    units_of_loss = seam.shape[-1:] == (1,) if known else seam.softmax_units == 1
+    of_loss = scale is Scale.SOFTMAX and units_of_loss
     if not own and not of_loss:
         return None
     if targets.classes > 2:
@@ -162,6 +182,20 @@ def _over_batch(seam: Seam, targets: Targets) -> Mismatch:
     )
 
 
+def _twice_in_loss(seam: Seam, targets: Targets) -> Mismatch:
+    loss = "sigmoid_binary_cross_entropy" if seam.twice == "sigmoid" else "cross-entropy"
+    return _mismatch(
+        seam,
+        "applied_twice",
+        "error",
+        f"the loss applies {seam.twice} before a {loss} that applies {seam.twice} itself",
+        f"ops.{seam.twice} of {_shape(seam)}",
+        targets,
+        fix=f"in the loss, leave ops.{seam.twice} out",
+        expected="scores that can be any number",
+    )
+
+
 def _logarithm(seam: Seam, targets: Targets) -> Iterator[Mismatch]:
     known = seam.logarithm
     if known is None:
@@ -188,7 +222,8 @@ def _logarithm(seam: Seam, targets: Targets) -> Iterator[Mismatch]:
 def _before_softmax(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mismatch]:
     if not reach.limited or reach.low == -math.inf:
         return  # softmax of log_softmax is the same again
-    K, width = seam.shape[-1] if seam.shape else 1, reach.high - reach.low
+    K = seam.softmax_units or (seam.shape[-1] if seam.shape else 1)
+    width = reach.high - reach.low
     best = 1 / (1 + (K - 1) * math.exp(-width)) if math.isfinite(width) else 1.0
     floor = -math.log(best)
     given = (
@@ -216,16 +251,6 @@ def _before_softmax(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator
             given,
             targets,
             evidence=numbers,
-        )
-    elif seam.operation == "relu" and reach.low == 0:
-        yield _mismatch(
-            seam,
-            "limited_scores",
-            "warning",
-            "relu stands before a loss that applies softmax, and a class whose score is 0 for all "
-            "examples is learned no more",
-            _said(seam, reach),
-            targets,
         )
 
 
@@ -269,7 +294,7 @@ def _before_sign(
 
 
 def _as_chances(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mismatch]:
-    if reach.low >= 0 and reach.high <= 1:
+    if not reach.exact or (reach.low >= 0 and reach.high <= 1):
         return
     yield _mismatch(
         seam,
@@ -289,19 +314,20 @@ def _as_values(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mism
     if not reach.limited:
         return
     outside = targets.fraction_outside(reach.low, reach.high)
-    if outside:
+    left = targets.variance_outside(reach.low, reach.high)
+    if outside and left > SOME_LEFT:
         yield _mismatch(
             seam,
             "targets_out_of_reach",
-            "error" if outside > MANY_OUTSIDE else "warning",
+            "error" if left > MUCH_LEFT else "warning",
             f"the last operation cannot reach {'most' if outside > 0.5 else 'some'} targets",
             f"{targets.text()}; {_said(seam, reach)}, so {percent(outside)} of the targets are out "
             "of reach",
             targets,
             expected="outputs that can be any number, or targets scaled to this range",
-            evidence={"fraction outside": outside},
+            evidence={"fraction outside": outside, "variance outside": left},
         )
-    elif seam.operation in SOFTMAXES and seam.shape == targets.shape and seam.shape[-1] > 1:
+    elif seam.sums_to_one and seam.shape == targets.shape and seam.shape[-1] > 1:
         wrong = abs(targets.sums - 1) > NOT_ONE
         if not wrong.any():
             return
@@ -309,7 +335,7 @@ def _as_values(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mism
         yield _mismatch(
             seam,
             "targets_out_of_reach",
-            "error" if share > MANY_OUTSIDE else "warning",
+            "error" if share > MANY_ROWS else "warning",
             "softmax gives rows that sum to 1, and the targets do not",
             f"{percent(share)} of the rows of the targets have another sum, "
             f"{targets.sums.min():.4g} to {targets.sums.max():.4g}",

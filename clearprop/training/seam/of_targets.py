@@ -48,11 +48,11 @@ def mismatches_of_targets(
     own = [OWN_LABELS[met] for met in seam.meets if met in OWN_LABELS]
     labelled = nn.LOSSES[own[0]] if own and not name else loss if name else None
     found = list(_of_form(seam, name, targets))
-    if not found and labelled is not None:
+    if not found and labelled is not None and (name or _no_mask(seam, targets)):
         found = list(_of_labels(seam, labelled, targets))
     if not found and (name or own) and scale is Scale.SOFTMAX:
         found = list(_of_rows(seam, name, targets))
-    if not found and scale is Scale.VALUE:
+    if not found and scale is Scale.VALUE and (name or named):
         found = list(_of_numbers(seam, name, targets, named))
     yield from found
 
@@ -181,7 +181,16 @@ def _for_classes(seam: Seam, name: str, targets: Targets, where: str) -> Iterato
             "class_numbers",
             "the class numbers of the targets have an axis too much",
             _forms(seam, targets),
-            "y = y[:, 0]" if targets.integer else "y = y[:, 0].astype(int)",
+            "y = y[:, 0]" if targets.values.dtype.kind in "iu" else "y = y[:, 0].astype(int)",
+            targets,
+            where=where,
+        )
+    elif per_place and targets.values.dtype.kind == "b":
+        yield _mismatch(
+            "class_numbers",
+            "class numbers have to be integers, and the targets are True and False",
+            f"{_forms(seam, targets)} of type bool",
+            "y = y.astype(int)",
             targets,
             where=where,
         )
@@ -241,6 +250,14 @@ def _of_labels(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch
         )
 
 
+def _no_mask(seam: Seam, targets: Targets) -> bool:
+    """Say whether the labels of an own loss all count: none is marked as missing."""
+    negative = targets.distinct[targets.distinct < 0]
+    marked = targets.integer and len(negative) == 1 and not targets.signs
+    K = seam.shape[-1] if len(targets.shape) < len(seam.shape) else 2
+    return seam.all_count and not (marked and targets.high < K)
+
+
 def _fix_of(fix: str, seam: Seam, targets: Targets) -> str:
     """Return the fix of labels as code, where a layer has too few units."""
     if fix.startswith("give the last layer"):
@@ -266,6 +283,8 @@ def _of_rows(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
         )
         return
     wrong = np.abs(targets.sums - 1) > NOT_ONE
+    if name != "kl_divergence":  # one class with the weight of the example
+        wrong &= (targets.values != 0).sum(-1) > 1
     if not wrong.any():
         return
     several = targets.whole and targets.chances
@@ -278,9 +297,7 @@ def _of_rows(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
         if several
         else "the loss takes probabilities, and the rows of the targets do not sum to 1",
         f"{share:.0%} of the rows have another sum, {smallest:.4g} to {largest:.4g}",
-        with_loss("binary_cross_entropy")
-        if targets.chances
-        else "y = y / y.sum(axis=-1, keepdims=True)",
+        with_loss("binary_cross_entropy") if several else "y = y / y.sum(axis=-1, keepdims=True)",
         where=where,
         evidence={"lowest sum": smallest, "highest sum": largest, "fraction of rows": share},
         error=DataError,
@@ -294,6 +311,9 @@ def _of_numbers(seam: Seam, name: str, targets: Targets, named: bool) -> Iterato
         return
     if targets.low == 1 and not targets.integer:
         return  # as likely grades as classes
+    positive = seam.reach is not None and seam.reach.low >= 0
+    if positive and not named:
+        return  # as likely counts
     start = " - 1" if targets.low == 1 else ""
     flat = "" if targets.shape == () else ".ravel()"
     labels = f"y = y{flat}.astype(int){start}" if start or flat or not targets.integer else ""

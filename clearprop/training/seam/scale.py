@@ -56,14 +56,14 @@ def known_loss(loss: nn.Loss) -> str:
 def scale_of(loss: nn.Loss, seam: Seam) -> Scale:
     """Return what a loss takes the outputs for.
 
-    Of a function it is known where it first applies such an operation to the outputs, or subtracts
-    the targets from them as they are.
+    Of a function it is known where it first applies such an operation to the outputs, or where
+    nothing is lost but their difference from the targets.
     """
     if name := known_loss(loss):
         return OF_LOSSES[name]
     found = {OF_OPERATIONS[name] for name in seam.takes if name in OF_OPERATIONS}
     if len(found) == 1:
         return found.pop()
-    if not found and {"subtract", "squared_error"} & set(seam.meets):
+    if not found and seam.compares:
         return Scale.VALUE
     return Scale.UNKNOWN
