@@ -195,25 +195,29 @@ def _for_classes(seam: Seam, name: str, targets: Targets, where: str) -> Iterato
             where=where,
         )
     elif (per_place or (targets.shape == (1,) and len(seam.shape) == 1)) and not targets.integer:
-        if targets.whole:
-            yield _mismatch(
-                "class_numbers",
-                "class numbers have to be integers, and the targets are floating-point numbers",
-                f"{_forms(seam, targets)}, {targets.text()} of type {targets.values.dtype}",
-                "y = y.astype(int)",
-                targets,
-                where=where,
-            )
-        elif targets.one_number:
-            yield _mismatch(
-                "numbers_as_classes",
-                "the loss and its error rate are for classes, and the targets are numbers",
-                f"{_forms(seam, targets)}, {targets.text()}",
-                both(with_units(seam, 1) if seam.shape != (1,) else "", with_loss("squared_error")),
-                targets,
-                where=where,
-                error=DataError,
-            )
+        yield from _floating_classes(seam, targets, where)
+
+
+def _floating_classes(seam: Seam, targets: Targets, where: str) -> Iterator[Mismatch]:
+    if targets.whole:
+        yield _mismatch(
+            "class_numbers",
+            "class numbers have to be integers, and the targets are floating-point numbers",
+            f"{_forms(seam, targets)}, {targets.text()} of type {targets.values.dtype}",
+            "y = y.astype(int)",
+            targets,
+            where=where,
+        )
+    elif targets.one_number:
+        yield _mismatch(
+            "numbers_as_classes",
+            "the loss and its error rate are for classes, and the targets are numbers",
+            f"{_forms(seam, targets)}, {targets.text()}",
+            both(with_units(seam, 1) if seam.shape != (1,) else "", with_loss("squared_error")),
+            targets,
+            where=where,
+            error=DataError,
+        )
 
 
 # --- labels --------------------------------------------------------------------------------------
