@@ -19,7 +19,10 @@ from clearprop.nn.ranges import MOVES
 
 TOO_FAR = "lower learning_rate, or clip the gradients (optim.chain with clip_by_global_norm)"
 LARGE = 1e3
-"""Inputs and targets beyond this are worth scaling before anything else."""
+"""Inputs and targets beyond this are worth scaling before anything else in the first step."""
+
+HUGE = 1e6
+"""Inputs and targets beyond this are worth scaling first in any step."""
 
 LARGE_EXPONENT = {np.dtype(np.float16): 11.0}
 """The exponential of larger numbers is infinite, where it is not 88."""
@@ -82,16 +85,14 @@ def mend(broken: Computed, maker: Computed | None, step: int, scales: Scales) ->
         said = advice(arrays, maker)
         if said:
             return said
-    scaled = ""
+    limit = HUGE if step else LARGE
+    if scales.inputs > limit:
+        return f"scale the inputs, which reach {scales.inputs:.3g}: x = x / np.abs(x).max()"
+    if scales.targets > limit:
+        most = scales.targets
+        return f"scale the targets, which reach {most:.3g}: y = (y - y.mean()) / y.std()"
     if step:
         return TOO_FAR
-    if scales.inputs > LARGE:
-        scaled = f"scale the inputs, which reach {scales.inputs:.3g}: x = x / np.abs(x).max()"
-    elif scales.targets > LARGE:
-        most = scales.targets
-        scaled = f"scale the targets, which reach {most:.3g}: y = (y - y.mean()) / y.std()"
-    if scaled:
-        return scaled
     most = max((float(np.nanmax(np.abs(x))) for x in arrays if x is not None), default=0.0)
     return (
         f"{broken.name} was given numbers up to {most:.3g}: make them smaller, such as by smaller "
