@@ -120,7 +120,7 @@ $(PEERS)/.has-torch:
 	echo 'no CPU build of PyTorch found: set PIP_EXTRA_INDEX_URL to where PyTorch keeps them' >&2; \
 	exit 1
 
-$(PEERS)/.installed-test: $(REQUIREMENTS) | $(PEERS)/.has-torch
+$(PEERS)/.installed-test: $(REQUIREMENTS) $(PEERS)/.has-torch
 	@echo 'installing clearprop and what its tests need beside PyTorch'
 	@$(PEERS)/bin/python $(INSTALL) --editable '.[test]' torch
 	@touch $@
