@@ -29,6 +29,9 @@ MOST_BYTES = 256 * 2**20
 
 DAMAGED = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
 
+UNKEPT = re.compile(r"Error writing persistent compilation cache entry .*bad_alloc")
+"""XLA cannot write a program in which oneDNN convolves: it is compiled again in every command."""
+
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -46,21 +49,24 @@ def keep_compiled(cache: Path) -> None:
     except OSError:
         return
     delete_oldest(folder, MOST_BYTES)
-    warnings.showwarning = _mending(folder)
+    warnings.showwarning = _mended_or_shown(folder)
     os.environ[FOLDER] = str(folder)
     # Small programs too take longer to compile than to read; a page of `explain` has a hundred.
     os.environ.setdefault(SHORTEST, "0")
 
 
-def _mending(folder: Path) -> Callable[..., None]:
-    """Return a function that shows warnings, but deletes a damaged program of which JAX warns.
+def _mended_or_shown(folder: Path) -> Callable[..., None]:
+    """Return a function that shows warnings, but for two of JAX about kept programs.
 
     A full disk or a killed command can leave half a file. JAX then compiles the program again, but
-    keeps it only if there is no file of that name.
+    keeps it only if there is no file of that name: this function deletes it. A program that cannot
+    be kept is no matter for the reader of a command.
     """
     shown = warnings.showwarning
 
     def show(message: Warning | str, *details: Any, **more: Any) -> None:
+        if UNKEPT.match(str(message)):
+            return
         damaged = DAMAGED.match(str(message))
         if damaged is None:
             shown(message, *details, **more)

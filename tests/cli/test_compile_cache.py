@@ -11,12 +11,30 @@ from clearprop.cli import compile_cache
 
 COMMAND = [sys.executable, "-m", "clearprop", "train", "xor", "--set", "epochs=3", "--no-report"]
 
+BY_ONEDNN = """
+import sys
+from pathlib import Path
+from clearprop.cli.compile_cache import keep_compiled
+keep_compiled(Path(sys.argv[1]))
+import jax, jax.numpy as jnp
+from clearprop import ops
+from clearprop.backend import HAS_ONEDNN, jit_convolutions
+x, kernel = jnp.ones((2, 8, 8, 16)), jnp.ones((3, 3, 16, 16))
+jit_convolutions(lambda x, kernel: ops.convolution(x, kernel, padding=1))(x, kernel)
+jax.jit(lambda x: x @ x)(jnp.ones((3, 3)))
+print("oneDNN" if HAS_ONEDNN else "XLA")
+"""
+
 
 def train(folder: Path, **environment: str) -> str:
+    return told(COMMAND, folder, **environment)
+
+
+def told(command: list[str], folder: Path, **environment: str) -> str:
     kept = {k: v for k, v in os.environ.items() if k != compile_cache.FOLDER}
     kept |= {"XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder), **environment}
     done = subprocess.run(
-        COMMAND, env=kept, cwd=folder, capture_output=True, text=True, check=False
+        command, env=kept, cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -48,6 +66,12 @@ def test_a_damaged_program_is_compiled_again(tmp_path: Path) -> None:
     assert "objective" in told
     assert "cache" not in told
     assert {path: path.stat().st_size > 100 for path in sizes} == dict.fromkeys(sizes, True)
+
+
+def test_a_program_that_cannot_be_kept_is_no_warning(tmp_path: Path) -> None:
+    said = told([sys.executable, "-c", BY_ONEDNN, str(tmp_path / "kept")], tmp_path)
+    assert said in ("oneDNN\n", "XLA\n")
+    assert list((tmp_path / "kept").rglob("*-cache"))  # the other programs are kept
 
 
 def test_the_choice_of_the_user_is_left_alone(

@@ -7,25 +7,34 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from clearprop import data, nn, ops
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compilations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Store compiled programs: most runs use the same ones, and each takes a second to compile."""
-    folder = tmp_path_factory.mktemp("compilations")
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compilations")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compilations(compiled: Path) -> Iterator[Path]:
+    """Store compiled programs: most runs use the same ones, and each takes a second to compile.
+
+    Tests of other folders store none: XLA cannot write programs in which oneDNN convolves.
+    """
     settings = {
-        "jax_compilation_cache_dir": str(folder),
+        "jax_compilation_cache_dir": str(compiled),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }
     before = {name: getattr(jax.config, name) for name in settings}
     for name, value in settings.items():
         jax.config.update(name, value)
-    yield folder
+    yield compiled
     for name, value in before.items():
         jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 @pytest.fixture(scope="session")
