@@ -42,6 +42,9 @@ HAS_ONEDNN = (
 
 _by_onednn: contextvars.ContextVar[bool] = contextvars.ContextVar("by_onednn", default=False)
 
+MOST_OF_MAPPINGS = 0.6
+"""Fraction of the mappings of memory that compiled programs and everything else may use."""
+
 BATCH = "batch"
 """Name of the mesh axis over which the examples of a batch are sharded."""
 
@@ -92,6 +95,34 @@ def jit_convolutions(function: Callable[..., Result], **options: Any) -> Callabl
 def convolves_by_onednn() -> bool:
     """Say whether oneDNN computes the convolutions of the program that is being traced."""
     return _by_onednn.get()
+
+
+def make_room_for_programs() -> None:
+    """Forget all compiled programs where they are about to exhaust the mappings of the process.
+
+    JAX keeps the last 4,096 programs of a function. Each has some to some hundred mappings of
+    memory, and Linux gives a process 65,530 by default: a search over some hundred networks would
+    end in the compiler's "Cannot allocate memory". Programs that are needed are compiled again.
+    """
+    if _mappings() > MOST_OF_MAPPINGS * _most_mappings():
+        jax.clear_caches()
+
+
+def _mappings() -> int:
+    try:
+        with open("/proc/self/maps", "rb") as file:
+            return sum(1 for _ in file)
+    except OSError:
+        return 0
+
+
+@functools.cache
+def _most_mappings() -> float:
+    try:
+        with open("/proc/sys/vm/max_map_count", "rb") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return float("inf")
 
 
 def float_dtype() -> np.dtype[np.generic]:

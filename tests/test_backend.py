@@ -92,6 +92,19 @@ def test_a_compiled_reduction_over_many_axes_does_not_crash() -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "whole"), done.stderr
 
 
+def test_programs_are_forgotten_before_their_mappings_run_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    square = jax.jit(lambda x: x * x)
+    square(jnp.ones(3))
+    backend.make_room_for_programs()
+    assert square._cache_size() == 1  # there is room
+    monkeypatch.setattr(backend, "_most_mappings", lambda: 100.0)
+    backend.make_room_for_programs()
+    assert not (sys.platform == "linux" and square._cache_size())
+    assert square(jnp.full(3, 2.0)).tolist() == [4, 4, 4]
+
+
 def test_a_faulty_engine_is_named() -> None:
     code = (
         f"import importlib.metadata as m; m.version = lambda name: {backend.FAULTY[0]!r}\n"

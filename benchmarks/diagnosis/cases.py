@@ -25,7 +25,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "exploding_by_depth": ("initial_scale",),
     "vanishing_through_time": ("initial_scale",),
     "exploding_through_time": ("initial_scale",),
-    "below_linear_model": ("underfitting",),
+    "below_linear_model": ("underfitting", "mixed_examples", "lost_information"),
     "underfitting": ("below_linear_model",),
 }
 """Kinds that name the same cause. For example, the error signal explodes through time because the

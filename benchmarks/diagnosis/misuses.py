@@ -23,9 +23,6 @@ from clearprop import optim
 
 Labels = NDArray[Any]
 
-NOISE = 3.2
-"""In standard deviations of the inputs: a network still ranks the examples, but not surely."""
-
 
 def _one_hot(labels: Labels) -> Labels:
     return np.eye(10, dtype=np.float32)[labels]
@@ -68,7 +65,7 @@ def _below_linear_model(setting: Setting, n: int, draw: np.random.Generator) -> 
         {**words, "hidden": (1,), "activation": "tanh", "rate": 0.01},
         {"data": ("digits", "even")[n % 2], "before": networks.Mixed()},
         {"data": ("wine", "breast-cancer")[n % 2], "before": networks.Averaged(), "epochs": 40},
-        {"data": ("co2", "fashion")[n % 2], "before": networks.Clipped(), "epochs": 20},
+        {"data": ("digits", "fashion")[n % 2], "before": networks.Clipped(), "epochs": 20},
     ]
     return dataclasses.replace(setting, **variants[n // 2 % len(variants)])
 
@@ -143,31 +140,15 @@ def _unsuitable_loss(setting: Setting, n: int, draw: np.random.Generator) -> Set
 
 
 def _class_never_predicted(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
-    """Class 1 is four to nine times rarer than class 0, and its signal is weak."""
-
-    def rarer(train: Pair, dev: Pair, g: np.random.Generator) -> tuple[Pair, Pair]:
-        most = int((train[1] != 1).sum() / (5 + 3 * g.random()))
-        rows = np.flatnonzero(train[1] == 1)[:most]
-        kept = np.sort(np.concatenate([np.flatnonzero(train[1] != 1), rows]))
-        return (train[0][kept], train[1][kept]), dev
-
-    def noisy(train: Pair, dev: Pair, g: np.random.Generator) -> tuple[Pair, Pair]:
-        columns = g.choice(train[0].shape[1], 4, replace=False)
-        parts = []
-        for x, y in rarer(train, dev, g):
-            noise = NOISE * g.standard_normal((len(x), len(columns)))
-            parts.append(((x[:, columns] + noise).astype(np.float32), y))
-        return parts[0], parts[1]
-
-    linear: dict[str, Any] = {"hidden": (), "rate": (0.02, 0.01)[n % 2], "epochs": 20}
-    small: dict[str, Any] = {"hidden": (4,), "rate": (0.005, 0.003)[n % 2], "epochs": 20}
+    """A class that is nine times rarer than the other, and has a weak signal."""
     variants: list[dict[str, Any]] = [
-        {"data": "breast-cancer", "change": noisy, **linear},
-        {"data": "severe", **small},
-        {"data": "severe", "loss": "binary_cross_entropy", **linear},
-        {"data": "severe", "loss": "hinge", **linear},
+        {"rate": 0.1, "optimizer": "sgd", "loss": "binary_cross_entropy"},
+        {"rate": (0.005, 0.003)[n % 2], "hidden": (4,)},
+        {"rate": (0.02, 0.01)[n % 2], "loss": "binary_cross_entropy"},
+        {"rate": (0.02, 0.01)[n % 2], "loss": "hinge"},
     ]
-    return dataclasses.replace(setting, balanced=True, **variants[n // 2 % len(variants)])
+    chosen = {"data": "severe", "hidden": (), "epochs": 20, **variants[n // 2 % len(variants)]}
+    return dataclasses.replace(setting, balanced=True, **chosen)
 
 
 def _development_differs(setting: Setting, n: int, draw: np.random.Generator) -> Setting:

@@ -90,14 +90,11 @@ class CompiledSteps:
         self._steps = jit(
             self._trace_steps,
             donate_argnums=1,
-            keep_unused=True,
             static_argnames=("size", "limit", "guarded"),
         )
-        self._epochs = jit(
-            self._trace_epochs, donate_argnums=1, keep_unused=True, static_argnames=("size",)
-        )
+        self._epochs = jit(self._trace_epochs, donate_argnums=1, static_argnames=("size",))
         self._evaluate = jit(self._trace_evaluation, static_argnames=("size", "chunks"))
-        self._end = jit(self._trace_end, donate_argnums=1, keep_unused=True)
+        self._end = jit(self._trace_end, donate_argnums=1)
 
     def put(self, tree: Tree) -> Tree:
         """Put arrays on every device of the mesh."""
@@ -254,6 +251,8 @@ class CompiledSteps:
         limit: int,
         guarded: bool,
     ) -> tuple[TrainState, Measured]:
+        state = _donated(state, spare)
+
         def one(i: Any, carry: tuple[TrainState, Measured]) -> tuple[TrainState, Measured]:
             before, measured = carry
             rows = jax.lax.dynamic_slice(order, (start + i * size,), (size,))
@@ -281,6 +280,7 @@ class CompiledSteps:
         *,
         size: int,
     ) -> tuple[TrainState, Epochs]:
+        state = _donated(state, spare)
         E, N = orders.shape
         full, rest = divmod(N, size)
         K, B = full + bool(rest), size
@@ -366,9 +366,20 @@ class CompiledSteps:
     def _trace_end(
         self, state: TrainState, spare: TrainState, metric: Array, objective: Array
     ) -> tuple[TrainState, Array]:
+        state = _donated(state, spare)
         algorithm = self.algorithm
         after = algorithm.end_epoch(state, metric, objective)
         return after, algorithm.learning_rate(after)
+
+
+def _donated(state: TrainState, spare: TrainState) -> TrainState:
+    """Return a state, and keep its spare, which would be left out as an unused argument.
+
+    With ``keep_unused``, JAX 0.12 never lets a compiled program go: its cache of the arguments that
+    are used refers to itself. Each run would leave hundreds of mappings of memory behind.
+    """
+    kept: TrainState = jax.lax.optimization_barrier((state, spare))[0]
+    return kept
 
 
 def _noted(every: Any, i: Any, now: Any) -> Any:

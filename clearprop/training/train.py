@@ -82,6 +82,7 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
     Raises:
         ClearpropError: what `fit` says of it.
     """
+    backend.make_room_for_programs()
     setup = fork.setup if fork is not None else RunSetup.of(config)
     with contextlib.ExitStack() as stack:
         interruption = stack.enter_context(Interruption())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 
 from clearprop import data, nn, ops, optim, tree
 from clearprop.backend import devices, mesh
+from clearprop.training import fit
 from clearprop.training.algorithm import Measured, TrainState
 from clearprop.training.compiled_steps import CompiledSteps, Span
 from clearprop.training.execution_plan import ExecutionPlan
@@ -183,3 +185,14 @@ def test_an_evaluation_counts_every_example_once(
     outputs = of.model(jnp.asarray(digits.preprocessor.scaled(np.asarray(digits.train.inputs))))
     wrong = int((np.asarray(outputs).argmax(1) != digits.train.targets).sum())
     assert float(sums.error) == wrong
+
+
+def test_a_finished_run_leaves_no_compiled_program_behind(digits: data.Splits) -> None:
+    def programs_after_a_run() -> int:
+        model = nn.Sequential([nn.Flatten(), nn.Linear(64, 8), "tanh", nn.Linear(8, 10)])
+        fit(model, digits, epochs=1, progress=False)
+        gc.collect()
+        return len(jax.devices()[0].client.live_executables())
+
+    programs_after_a_run()
+    assert programs_after_a_run() == programs_after_a_run()

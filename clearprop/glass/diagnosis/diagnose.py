@@ -10,6 +10,7 @@ from clearprop import (
     models,  # noqa: F401 - a saved model names its class, which has to be known
     nn,
 )
+from clearprop.backend import make_room_for_programs
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of rules
     of_curves,
@@ -98,6 +99,7 @@ def diagnosis_of(run: Trained, data: Given, loss: LossLike | None = None) -> Dia
 
 def diagnosis(facts: Facts) -> Diagnosis:
     """Return the findings of all rules about some facts."""
+    make_room_for_programs()
     skipped = {one.kind: why for one in RULES if (why := one.lacks(facts))}
     findings = [one.find(facts) for one in RULES if one.kind not in skipped]
     checked = tuple(kind for kind in KINDS if kind not in skipped)

@@ -20,7 +20,13 @@ from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
 from clearprop.glass.diagnosis.finding import Grade
 from clearprop.glass.diagnosis.outputs import Outputs, outputs_of
-from clearprop.glass.diagnosis.reference import MOST_EXAMPLES, Reference, linear, neighbours
+from clearprop.glass.diagnosis.reference import (
+    MOST_EXAMPLES,
+    Reference,
+    constant_error,
+    linear,
+    neighbours,
+)
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import number, percent
@@ -198,6 +204,19 @@ class Facts:
         return set(tree.match(paths, patterns)) if patterns and paths else set()
 
     @functools.cached_property
+    def bottleneck(self) -> tuple[str, int] | None:
+        """The path and the units of the narrowest hidden layer, where these are too few.
+
+        That is fewer than two, or than one less than the outputs. None where no layer is so narrow.
+        """
+        layers = nn.modules(self.model) if self.model is not None else {}
+        widths = [(p, m.out_features) for p, m in layers.items() if isinstance(m, nn.Linear)]
+        if len(widths) < 2:
+            return None
+        narrowest = min(widths[:-1], key=lambda one: one[1])
+        return narrowest if narrowest[1] < max(2, widths[-1][1] - 1) else None
+
+    @functools.cached_property
     def broken(self) -> tuple[str, ...]:
         """The parameters with a value that is not finite."""
         arrays = nn.parameters(self.model) if self.model is not None else {}
@@ -241,11 +260,14 @@ class Facts:
 
     def batch(self, part: Split, most: int) -> tuple[Any, Any]:
         """Return evenly spaced examples of a part as the model and the loss see them."""
-        count = min(len(part), most)
-        count -= count % PASS if count > PASS else 0
         return ModelInputs(self.preprocessor).examples(
-            part.inputs, part.targets, spaced(part, count)
+            part.inputs, part.targets, self.rows(part, most)
         )
+
+    def rows(self, part: Split, most: int) -> NDArray[np.intp]:
+        """Return the rows of a part that `batch` takes: whole passes, where there are some."""
+        count = min(len(part), most)
+        return spaced(part, count - (count % PASS if count > PASS else 0))
 
     def flat(self, part: Split) -> Numbers | None:
         """Return evenly spaced inputs of a part as the model sees them, (N, D).
@@ -343,14 +365,7 @@ class Facts:
     def baseline(self) -> float | None:
         """The error of the best constant prediction; None where it is not known."""
         y = self.targets(self.train) if self.train is not None else None
-        if y is None:
-            return None
-        if y.ndim == 1:
-            return float(1 - np.bincount(y).max() / len(y))
-        if self.classifies:
-            often = y.mean(axis=0)
-            return float(np.minimum(often, 1 - often).mean())
-        return float(np.sqrt(np.mean(np.square(y - y.mean(axis=0)))))
+        return constant_error(y, self.classifies) if y is not None else None
 
     @functools.cached_property
     def training_error(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -370,3 +371,27 @@ def _text(value: object) -> str:
     if isinstance(value, str) and not isinstance(value, Code):
         return f'"{value}"'
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def larger(facts: Facts) -> str:
+    """Return code for a more flexible network: less regularization, or more units."""
+    layers = nn.modules(facts.model) if facts.model is not None else {}
+    drops = [p for p, m in layers.items() if isinstance(m, nn.Dropout) and m.rate > 0]
+    lines = [f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Dropout(0.0))' for path in drops]
+    if [*penalties(facts.config.get("optimizer") or {})]:
+        line = fit_line(facts, optimizer=without_penalty(facts), learning_rate=None)
+        return "\n".join([*lines, line])
+    if not lines:
+        lines = [_wider(facts, [m for m in layers.values() if isinstance(m, nn.Linear)])]
+    return "\n".join([*lines, fit_line(facts)])
+
+
+def _wider(facts: Facts, layers: list[nn.Linear]) -> str:
+    """Return code that makes a wider network, where it consists of fully connected layers only."""
+    own = "# give the layers of your own model more units"
+    given = facts.signals.input if facts.signals is not None else None
+    if not layers or given is None or math.prod(given.value.shape[1:]) != layers[0].in_features:
+        return own
+    width = 4 * max([16, *(layer.out_features for layer in layers[:-1])])
+    sizes = (layers[0].in_features, width, width, layers[-1].out_features)
+    return f"model = cp.models.MLP({sizes})\n{own}"

@@ -91,6 +91,22 @@ KINDS: dict[str, Kind] = {
         (*SYMPTOMS, *INSIDE, "inputs_not_scaled", "labels_shuffled", "overfitting",
          "leaking_duplicates"),
     ),
+    "mixed_examples": Kind(
+        "An output depends on other examples",
+        "A network predicts each example from its own inputs. If a layer mixes the examples of a "
+        "batch, the target of one example is learned from the inputs of another. Usually a reshape "
+        "stands in place of a transpose, or a mean, a softmax or a flip has the wrong axis. Axis 0 "
+        "belongs to the examples: leave it alone.",
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting", "labels_shuffled", "lost_information"),
+    ),
+    "lost_information": Kind(
+        "A layer loses what the targets need",
+        "What one layer throws away, no later layer can bring back. Usually a mean over the wrong "
+        "axis, a conversion to whole numbers, or a range that cuts off most values is the cause. "
+        "The layers behind it then have constant inputs, and their units look dead. Look at the "
+        "layer's outputs for some examples.",
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting", "labels_shuffled"),
+    ),
     "development_differs": Kind(
         "The development part differs from the training part",
         "A network learns what its training examples show. It cannot know classes that none of "

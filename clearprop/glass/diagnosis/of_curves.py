@@ -200,6 +200,9 @@ def overfitting(
     falls = last <= float(np.nanmin(development_error)) and (
         len(history) <= FIRST_EPOCHS or shapes.objective_shape(history.objective) == "falling"
     )
+    # A smaller network would do worse where a line generalizes better than a few units do.
+    narrow = (facts.bottleneck is not None and facts.train is not None
+              and simple_prediction(facts, facts.train) is not None)  # fmt: skip
     now, was = facts.error_text(last), facts.error_text(at_best)
     before = f" It was {was} after epoch {int(history.epoch[best])}." if was != now else ""
     decay = fix.Code(f"cp.optim.adamw({(fix.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
@@ -213,7 +216,7 @@ def overfitting(
             learning_rate=None,
         ),
         strength(max(far, 1.0), 1, certain),
-        "fault" if far >= 1 and harms and not falls else "note",
+        "fault" if far >= 1 and harms and not falls and not narrow else "note",
     )  # fmt: skip
 
 
@@ -247,7 +250,7 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
             "", {"training error": training},
             "The objective no longer falls, but the training error is still "
             f"{facts.error_text(training)}.",
-            _larger(facts), 0.5, "note",
+            fix.larger(facts), 0.5, "note",
         )  # fmt: skip
     possible = 1 - reference.error / facts.baseline
     noise = math.sqrt(max(training * (1 - training), 0) / reference.examples) \
@@ -256,10 +259,10 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
     missed = (training - reference.error) / margin
     if missed < 1 or reference.strength < 2 * DEVIATIONS or skill > 0.8 * possible:
         return None
-    if facts.train is not None and simple_prediction(facts, facts.train) and not _limited(facts):
+    if facts.train is not None and simple_prediction(facts, facts.train) and not _is_limited(facts):
         return None  # more units are not what is missing: not even what a line can do was learned
     falls = falling and shapes.fall_of_a_pass(history.objective) >= shapes.STILL_FALLS
-    well = falling and skill > LITTLE_SKILL and not _limited(facts)
+    well = falling and skill > LITTLE_SKILL and not _is_limited(facts)
     return Finding(
         "",
         {"training error": training, "neighbors' error": reference.error},
@@ -269,7 +272,7 @@ def underfitting(facts: Facts, history: History) -> Finding | None:
         f"{facts.error_text(facts.baseline)}: the data allows a lower error than the network has"
         f"{', and the objective is still falling.' if falling else '.'}",
         fix.fit_line(facts, epochs=3 * int(facts.settings.get("epochs", 10)))
-        if falling else _larger(facts),
+        if falling and facts.bottleneck is None else fix.larger(facts),
         0.5 + 0.3 * (strength(missed, 1, 10) - 0.5),
         "note" if shape == "one" or falls or well else "fault",
     )  # fmt: skip
@@ -364,34 +367,9 @@ def interval(fraction: float, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _limited(facts: Facts) -> bool:
+def _is_limited(facts: Facts) -> bool:
     """Whether a network has fewer hidden units than outputs, much dropout, or a penalty."""
-    layers = list(nn.modules(facts.model).values()) if facts.model is not None else []
-    widths = [layer.out_features for layer in layers if isinstance(layer, nn.Linear)]
+    layers = nn.modules(facts.model).values() if facts.model is not None else []
     drops = any(isinstance(m, nn.Dropout) and m.rate >= MUCH_DROPOUT for m in layers)
-    narrow = len(widths) > 1 and min(widths[:-1]) < max(2, widths[-1] - 1)
-    return narrow or drops or any(True for _ in fix.penalties(facts.config.get("optimizer") or {}))
-
-
-def _larger(facts: Facts) -> str:
-    """Return code for a more flexible network: less regularization, or more units."""
-    layers = nn.modules(facts.model) if facts.model is not None else {}
-    drops = [p for p, m in layers.items() if isinstance(m, nn.Dropout) and m.rate > 0]
-    lines = [f'model = cp.nn.replace_layer(model, "{path}", cp.nn.Dropout(0.0))' for path in drops]
-    if [*fix.penalties(facts.config.get("optimizer") or {})]:
-        line = fix.fit_line(facts, optimizer=fix.without_penalty(facts), learning_rate=None)
-        return "\n".join([*lines, line])
-    if not lines:
-        lines = [_wider(facts, [m for m in layers.values() if isinstance(m, nn.Linear)])]
-    return "\n".join([*lines, fix.fit_line(facts)])
-
-
-def _wider(facts: Facts, layers: list[nn.Linear]) -> str:
-    """Return code that makes a wider network, where it consists of fully connected layers only."""
-    own = "# give the layers of your own model more units"
-    given = facts.signals.input if facts.signals is not None else None
-    if not layers or given is None or math.prod(given.value.shape[1:]) != layers[0].in_features:
-        return own
-    width = 4 * max([16, *(layer.out_features for layer in layers[:-1])])
-    sizes = (layers[0].in_features, width, width, layers[-1].out_features)
-    return f"model = cp.models.MLP({sizes})\n{own}"
+    penalties = fix.penalties(facts.config.get("optimizer") or {})
+    return facts.bottleneck is not None or drops or any(True for _ in penalties)

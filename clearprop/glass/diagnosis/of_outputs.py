@@ -14,11 +14,17 @@ from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.outputs import Outputs
+from clearprop.glass.diagnosis.probes import (
+    is_of_the_package,
+    lossy_layer,
+    mixing_layer,
+    without_layer,
+)
 from clearprop.glass.diagnosis.reference import Reference
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.diagnosis.shapes import STILL_FALLS, fall_of_a_pass
-from clearprop.glass.diagnosis.signals import PASS, PASSES
-from clearprop.glass.wording import number, percent
+from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals
+from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
 from clearprop.training.seam import Mismatch
 from clearprop.training.seam.scale import OF_LOSSES, Scale
@@ -111,32 +117,93 @@ def _by_numbers(facts: Facts, seen: Outputs) -> Finding | None:
 
 
 @rule
+def mixed_examples(facts: Facts, signals: Signals) -> Finding | None:
+    """Outputs of an example that depend on the other examples of the batch."""
+    found = mixing_layer(facts)
+    if found is None:
+        return None
+    layer, away, is_shaped_alike = found
+    where = "the model" if layer is None else layer.label
+    if layer is not None and is_of_the_package(layer):
+        where = f"the code before {where}"
+    change = without_layer(layer, is_shaped_alike) if layer is not None else ""
+    return Finding(
+        where,
+        {"difference": away},
+        "With other examples in half of the batch, the outputs of the other half change by up to "
+        f"{percent(away)} of the largest output. The first place where an example gets numbers of "
+        f"other examples is {where}.",
+        f"# in {where}, look at every reshape, transpose, flip, mean and softmax: axis 0 has the "
+        f"examples\n{change}{fix.fit_line(facts)}",
+        0.9,
+        facts.grade,
+    )
+
+
+@rule
+def lost_information(facts: Facts, signals: Signals) -> Finding | None:
+    """A layer of your own behind which a linear model no longer predicts the targets."""
+    lost = lossy_layer(facts)
+    if lost is None:
+        return None
+    where, now = lost.layer.label, facts.error_text(lost.behind)
+    return Finding(
+        where,
+        {"error before": lost.before, "error behind": lost.behind},
+        f"From the input of {where}, a linear model predicts the targets of examples that it has "
+        f"not seen with an error of {facts.error_text(lost.before)}; from its output, with an "
+        f"error of {now}.",
+        f"# what does {where} do with the numbers of one example?\n"
+        f"{without_layer(lost.layer, lost.is_shaped_alike)}{fix.fit_line(facts)}",
+        0.8,
+        facts.grade,
+    )
+
+
+@rule
 def below_linear_model(facts: Facts, history: History, train: Split) -> Finding | None:
-    """A training error above that of a linear model on examples that it has not seen."""
-    known = simple_prediction(facts, train)
-    error = facts.training_error
+    """An error above that of a linear model on examples that it has not seen."""
+    known, error = simple_prediction(facts, train), compared_error(facts)
     if known is None or error is None or facts.baseline is None:
         return None
     name, repeated = "A linear model", known is not facts.linear
     if repeated:
         name = "Repeating the last value of a window"
     by = "has" if repeated else "predicts examples that it has not seen with"
+    of = "development" if error != facts.training_error else "its own training"
+    where, more, change = "", "", fix.usual_call(facts)
+    if facts.bottleneck is not None:
+        where, units = facts.bottleneck
+        more = f" All that the network knows of an example passes {count(units, 'unit')} there."
+        change = fix.larger(facts)
     return Finding(
-        "",
-        {"training error": error, "error of the simple prediction": known.error},
-        f"{name} {by} an error of {facts.error_text(known.error)}. The network's error on its own "
-        f"training examples is {facts.error_text(error)}, and that of the best constant prediction "
-        f"{facts.error_text(facts.baseline)}.",
-        fix.usual_call(facts),
+        where,
+        {"error": error, "error of the simple prediction": known.error},
+        f"{name} {by} an error of {facts.error_text(known.error)}. The network's error on "
+        f"{of} examples is {facts.error_text(error)}, and that of the best constant prediction "
+        f"{facts.error_text(facts.baseline)}.{more}",
+        change,
         0.5 + 0.2 * (strength(error / max(known.error, 1e-9), WORSE, 10) - 0.5),
         "note" if fall_of_a_pass(history.objective) >= STILL_FALLS else "fault",
     )
 
 
+def compared_error(facts: Facts) -> float | None:
+    """Return the error of the network that is held against simple predictions.
+
+    It is that of its own training examples, which is low for a network that knows them by heart.
+    Where everything passes through a few units, it is that of the development examples.
+    """
+    errors = facts.development_error
+    if facts.bottleneck is None or errors is None:
+        return facts.training_error
+    return float(errors[np.isfinite(errors)][-1])
+
+
 def simple_prediction(facts: Facts, train: Split) -> Reference | None:
     """Return the linear model or the persistence that beats the network; None where none does."""
-    error, skill = facts.training_error, facts.skill
-    if error is None or skill is None or skill > GOOD_ENOUGH or not facts.baseline:
+    error = compared_error(facts)
+    if error is None or not facts.baseline or 1 - error / facts.baseline > GOOD_ENOUGH:
         return None
     every = [one for one in (_persistence(facts, train), facts.linear) if one is not None]
     known = min(every, key=lambda one: one.error, default=None)

@@ -5,6 +5,7 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,8 @@ BY_CHANCE = 3.0
 sets it is 10 and more."""
 
 RANKED = 4.0
-"""The same for the ranking of the surest of many classes, of which one often exceeds three."""
+"""The same for the ranking of the surest of many classes, of which one often exceeds three, and for
+neighbors, a linear model and the network together."""
 
 NO_BETTER = 0.1
 """A tenth of the way from the best constant prediction to no error, on development examples."""
@@ -43,6 +45,10 @@ FEWEST_OF_A_CLASS = 2
 
 FEWEST_TO_LEARN = 10
 """With fewer training examples of a class it is no surprise that it is never predicted."""
+
+HARDLY_EVER = 0.1
+"""A class is predicted for less than a tenth of its share of the examples, and for no development
+example that belongs to it."""
 
 MOST_CLASSES = 30
 """With more classes these are words or characters, which are never equally frequent."""
@@ -158,8 +164,9 @@ def labels_shuffled(facts: Facts, train: Split) -> Finding | None:
         if skill > luck:
             return None  # the network has learned something that neighbors do not show
     by_line = _linear_strength(facts, train)
-    if by_line >= RANKED or _network_strength(facts, train) >= RANKED:
-        return None
+    every = [reference.strength, by_line, _network_strength(facts, train)]
+    if max(every) >= RANKED or sum(every) / math.sqrt(len(every)) >= RANKED:
+        return None  # three weak signs are together a sure one (Stouffer's method)
     more = f"hardly more ({number(reference.strength, 2)} standard deviations)"
     said = (
         "The targets of an example's five nearest neighbors agree with its own target "
@@ -219,7 +226,7 @@ def class_imbalance(facts: Facts, train: Split) -> Finding | None:
 
 @rule
 def class_never_predicted(facts: Facts, train: Split, history: History) -> Finding | None:
-    """A class with enough examples that the network never predicts, not even for its own."""
+    """A class with enough examples that the network never predicts, or for hardly any example."""
     seen, y = facts.outputs, facts.labels(train)
     if seen is None or y is None or facts.loss is None or facts.run is None:
         return None
@@ -229,16 +236,18 @@ def class_never_predicted(facts: Facts, train: Split, history: History) -> Findi
     counts = np.bincount(y)
     if not 2 <= np.count_nonzero(counts) <= MOST_CLASSES:
         return None
+    share_of = counts / len(y)
     missing = [
         label for label in np.flatnonzero(counts >= FEWEST_TO_LEARN).tolist()
-        if not (predicted == label).any() and not _recall(facts, label)
+        if (predicted == label).mean() < HARDLY_EVER * share_of[label] and not _recall(facts, label)
     ]  # fmt: skip
     if not missing:
         return None
     share = float(counts[missing].sum() / len(y))
     names = [_name(facts, label) for label in missing]
     of = "class" if len(names) == 1 else "classes"
-    said = (f"{of.capitalize()} {named(names)} {'is' if len(names) == 1 else 'are'} never "
+    how_often = "hardly ever" if np.isin(predicted, missing).any() else "never"
+    said = (f"{of.capitalize()} {named(names)} {'is' if len(names) == 1 else 'are'} {how_often} "
             f"predicted, but {percent(share)} of the training examples belong to "
             f"{'it' if len(names) == 1 else 'them'}.")  # fmt: skip
     evidence = {"classes": float(len(missing)), "share": share}

@@ -77,6 +77,25 @@ def linear(x: Numbers, y: Numbers, classifies: bool) -> Reference | None:
     return Reference(float((scores.argmax(axis=1) != y).mean()), strength, len(y))
 
 
+def constant_error(y: Numbers, classifies: bool) -> float:
+    """Return the error of the best constant prediction.
+
+    Args:
+        y: labels (N,), or numbers (N, outputs); several labels at once are numbers, 0 or 1 each.
+        classifies: whether the task is classification.
+
+    >>> import numpy as np
+    >>> constant_error(np.array([0, 0, 0, 1]), classifies=True)
+    0.25
+    """
+    if y.ndim == 1:
+        return float(1 - np.bincount(y).max() / len(y))
+    if classifies:
+        often = y.mean(axis=0)
+        return float(np.minimum(often, 1 - often).mean())
+    return float(np.sqrt(np.mean(np.square(y - y.mean(axis=0)))))
+
+
 def neighbours(x: Numbers, y: Numbers, classifies: bool) -> Reference | None:
     """Return how well nearest neighbors predict each target; None for too few examples.
 

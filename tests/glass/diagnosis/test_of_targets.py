@@ -12,11 +12,11 @@ import pytest
 from benchmarks.diagnosis.applied import applied
 from clearprop import ops, tree
 from clearprop.data import Splits
-from clearprop.glass.diagnosis import diagnose
+from clearprop.glass.diagnosis import diagnose, of_targets
 from clearprop.glass.diagnosis.gathering import facts_of_model, facts_of_run
 from clearprop.glass.diagnosis.of_targets import _network_strength
 from clearprop.glass.diagnosis.reference import is_ordered
-from clearprop.training import Run
+from clearprop.training import Run, fit
 from tests.glass.diagnosis.conftest import Parts, network, of, with_curves
 
 Trained = Callable[..., Run]
@@ -109,6 +109,18 @@ def test_a_rare_class_with_a_weak_signal_is_not_shuffled(share: float) -> None:
     model = network(12, 8, 2)
     assert "labels_shuffled" not in diagnose(model, (x, y)).kinds
     of("labels_shuffled", diagnose(model, (x, draw.permutation(y))))
+
+
+def test_three_weak_signs_are_a_sure_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(1)
+    x, y = draw.normal(size=(200, 4)).astype(np.float32), draw.permutation(np.arange(200) % 2)
+    run = fit(network(4, 8, 2), (x, y), epochs=1, progress=False)
+    found = {}
+    for line, own in ((1.5, 1.5), (3.7, 3.7)):
+        monkeypatch.setattr(of_targets, "_linear_strength", lambda *_, line=line: line)
+        monkeypatch.setattr(of_targets, "_network_strength", lambda *_, own=own: own)
+        found[line] = "labels_shuffled" in diagnose(run, (x, y)).kinds
+    assert found == {1.5: True, 3.7: False}
 
 
 def test_the_networks_own_ranking_counts_too(trained: Trained, iris: Splits) -> None:

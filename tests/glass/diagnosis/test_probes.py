@@ -1,0 +1,121 @@
+"""Layers that mix the examples of a batch, and layers that lose what is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.diagnosis.applied import applied
+from benchmarks.diagnosis.networks import Averaged, Mixed
+from clearprop import fit, nn, ops
+from clearprop.glass.diagnosis import diagnose
+from clearprop.nn.fields import Array
+from tests.glass.diagnosis.conftest import Pair, Parts, network, of
+
+
+class OverBatch(nn.Module):
+    """Softmax over the examples in place of the classes."""
+
+    def __call__(self, x: Array) -> Array:
+        return ops.softmax(x, axis=0)
+
+
+class Centered(nn.Module):
+    """A network that subtracts the mean of the batch in its own code."""
+
+    first: nn.Linear
+    second: nn.Linear
+
+    def __init__(self) -> None:
+        self.first, self.second = nn.Linear(64, 16), nn.Linear(16, 10)
+
+    def __call__(self, x: Array) -> Array:
+        z = self.first(x)
+        return self.second(ops.relu(z - ops.mean(z, axis=0)))
+
+
+class Similar(nn.Module):
+    """How similar each example is to every other one of the batch."""
+
+    inner: nn.Linear
+
+    def __init__(self) -> None:
+        self.inner = nn.Linear(64, 8)
+
+    def __call__(self, x: Array) -> Array:
+        z = self.inner(x)
+        return z @ ops.transpose(z)
+
+
+def behind(first: Any) -> nn.Sequential:
+    return nn.Sequential([first, nn.Linear(64, 16), "relu", nn.Linear(16, 10)]).init(0)
+
+
+@pytest.mark.parametrize(
+    ("model", "where"),
+    [
+        (behind(Mixed()), "layers.0"),
+        (nn.Sequential([nn.Linear(64, 16), OverBatch(), nn.Linear(16, 10)]).init(0), "layers.1"),
+        (Centered().init(0), "the code before second"),
+    ],
+)
+def test_a_layer_that_mixes_examples(model: nn.Module, where: str, digits: Parts) -> None:
+    finding = of("mixed_examples", diagnose(model, digits[0]))
+    assert finding.where == where
+    assert finding.grade == "fault"
+    after = applied(finding.fix, model, digits[0]).model
+    if where.startswith("layers"):
+        assert "mixed_examples" not in diagnose(after, digits[0]).kinds
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        network(64, 16, 10),
+        nn.Sequential([nn.Linear(64, 16), nn.BatchNorm(16), "relu", nn.Linear(16, 10)]),
+        nn.Sequential([nn.Reshape((8, 8)), nn.GRU(8, 8), nn.Flatten(), nn.Linear(64, 10)]),
+        nn.Sequential([nn.Reshape((8, 8)), nn.MultiHeadAttention(8, 2), nn.Flatten(),
+                       nn.Linear(64, 10)]),
+    ],
+)  # fmt: skip
+def test_a_layer_that_does_not(model: nn.Module, digits: Parts) -> None:
+    assert "mixed_examples" not in diagnose(model, digits[0]).kinds
+
+
+def test_an_output_for_each_other_example_is_meant(digits: Parts) -> None:
+    x = digits[0][0][:64]
+    same = np.eye(64, dtype=np.float32)
+    found = diagnose(Similar(), (x, same), "squared_error")
+    assert "mixed_examples" in found.checked
+    assert "mixed_examples" not in found.kinds
+
+
+def poor_run(model: nn.Module, pair: Pair, epochs: int = 30) -> Any:
+    return fit(model, pair, epochs=epochs, learning_rate=0.003, progress=False)
+
+
+def test_the_layer_that_loses_what_is_needed(digits: Parts) -> None:
+    model = behind(Averaged())
+    assert of("lost_information", diagnose(model, digits[0])).where == "layers.0"
+    finding = of("lost_information", diagnose(poor_run(model, digits[0]), digits[0]))
+    after = applied(finding.fix, model, digits[0])
+    repaired = fit(after.model, after.data, progress=False, **after.arguments)
+    assert "lost_information" not in diagnose(repaired, after.data).kinds
+    assert repaired.history.training_error[-1] < 0.1
+
+
+def test_a_bottleneck_is_named(digits: Parts) -> None:
+    train, dev = digits
+    model = network(64, 1, 10, activation="tanh")
+    run = fit(model, train, dev=dev, epochs=20, learning_rate=0.01, progress=False)
+    found = diagnose(run, train, dev=dev)
+    finding = of("below_linear_model", found)
+    assert finding.where == "layers.0"
+    assert "passes 1 unit there" in finding.sentence
+    assert finding.follows == "underfitting"
+    after = applied(of("underfitting", found).fix, model, train, dev=dev)
+    assert {layer.out_features for layer in nn.modules(after.model).values()
+            if isinstance(layer, nn.Linear)} == {64, 10}  # fmt: skip
+    assert "overfitting" not in [one.kind for one in found.faults]
