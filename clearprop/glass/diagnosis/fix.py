@@ -81,8 +81,8 @@ def rounded(rate: float) -> float:
 def lower_rate(facts: Facts) -> float:
     """Return a tenth of a run's learning rate, or the optimizer's default where that is lower."""
     rate = rounded((rate_of(facts) or 0.01) / 10)
-    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
-    return min(rate, float(default)) if isinstance(default, int | float) else rate
+    default = _default_rate(facts.config.get("optimizer") or {})
+    return rate if default is None else min(rate, default)
 
 
 def higher_rate(facts: Facts, factor: float) -> float:
@@ -91,8 +91,8 @@ def higher_rate(facts: Facts, factor: float) -> float:
     It is not below the optimizer's default, and at most ten times that, or than the run's own.
     """
     rate = rate_of(facts) or 0.001
-    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
-    usual = float(default) if isinstance(default, int | float) else rate
+    default = _default_rate(facts.config.get("optimizer") or {})
+    usual = rate if default is None else default
     return rounded(max(min(rate * factor, 10 * usual), 10 * rate, usual))
 
 
@@ -101,9 +101,9 @@ def usual_rate(facts: Facts) -> dict[str, object]:
 
     A rate that was chosen for data on another scale fits no longer once the data is scaled.
     """
-    default = _defaults((facts.config.get("optimizer") or {}).get("name")).get("learning_rate")
+    default = _default_rate(facts.config.get("optimizer") or {})
     rate = rate_of(facts)
-    if not isinstance(default, int | float) or rate is None:
+    if default is None or rate is None:
         return {}
     return {} if default / FAR < rate < default * FAR else {"learning_rate": default}
 
@@ -323,6 +323,21 @@ def _defaults(name: object) -> Mapping[str, Any]:
         return optim.create(str(name)).to_config()
     except ClearpropError:
         return {}
+
+
+def _default_rate(config: object) -> float | None:
+    """Return the default learning rate of an optimizer, or of the first one inside it that has one.
+
+    >>> _default_rate({"name": "chain", "parts": [{"name": "adam"}]})
+    0.001
+    """
+    if not isinstance(config, Mapping):
+        return None
+    rate = _defaults(config.get("name")).get("learning_rate")
+    if isinstance(rate, int | float):
+        return float(rate)
+    inside = [config.get("optimizer"), *config.get("parts", [])]
+    return next((r for r in map(_default_rate, inside) if r is not None), None)
 
 
 def _rates(config: object) -> list[float]:

@@ -63,6 +63,9 @@ WORSE_THAN_SIMPLE = 1.3
 """The development error divided by that of a linear model, or of the nearest neighbors, on
 training examples that they have not seen. In healthy runs it is at most 1.1."""
 
+BEATEN_BY_SIMPLE = 1.15
+"""The same for regression, from which it is worth a note if the training error is far lower."""
+
 MUCH_DROPOUT = 0.5
 """The rate of dropout from which it may be what keeps the training error high."""
 
@@ -194,7 +197,9 @@ def overfitting(
         wide = last / max(training, 1e-12) / WIDE_RATIO
         risen = last / max(at_best, 1e-12) / REGRESSION_RISE
         far, certain = min(wide, risen), 3.0
-    if far < 1 and state != "grown":
+    simple = _simple_error(facts)
+    beaten = not facts.classifies and wide >= 1 and last > BEATEN_BY_SIMPLE * simple
+    if far < 1 and state != "grown" and not beaten:
         return None
     # While the development error still falls with the objective, to stop earlier would be wrong.
     falls = last <= float(np.nanmin(development_error)) and (
@@ -205,6 +210,9 @@ def overfitting(
               and simple_prediction(facts, facts.train) is not None)  # fmt: skip
     now, was = facts.error_text(last), facts.error_text(at_best)
     before = f" It was {was} after epoch {int(history.epoch[best])}." if was != now else ""
+    if beaten:
+        before += (" Nearest neighbors or a linear model predict examples that they have not seen "
+                   f"with an error of {facts.error_text(simple)}.")  # fmt: skip
     decay = fix.Code(f"cp.optim.adamw({(fix.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
     return Finding(
         "",
@@ -228,8 +236,14 @@ def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
     noise = DEVIATIONS * shapes.chance_deviation(max(at_best, 1.0 / max(n, 1)), n)
     if last - at_best > max(noise, WIDE_GAP / 2 * (facts.baseline or 1.0)):
         return True
+    simple = _simple_error(facts)
+    return not math.isfinite(simple) or last > WORSE_THAN_SIMPLE * simple
+
+
+def _simple_error(facts: Facts) -> float:
+    """Return the lower error of nearest neighbors and a linear model; infinite without them."""
     known = [one.error for one in (facts.reference, facts.linear) if one is not None]
-    return not known or last > WORSE_THAN_SIMPLE * min(known)
+    return min(known, default=math.inf)
 
 
 @rule

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import nn, tree
+from clearprop import data, nn, tree
 from clearprop.data import Splits
 from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
@@ -267,6 +267,19 @@ def test_the_unrest_of_the_first_epochs_is_not_lost_in_a_long_run(
     objective = np.array(first + [1.2] * (epochs - len(first)))
     run = with_curves(trained(), objective=objective, training_error=np.full(epochs, 0.6))
     assert of("rate_too_high", diagnose(run)).evidence["roughness"] > 0.5
+
+
+def test_a_table_that_is_known_by_heart_is_a_note() -> None:
+    part = data.load("diabetes").split(dev=0.8, test=0.0)
+    model = network(10, 64, 64, 1)
+    run = fit(model, part, "squared_error", epochs=150, progress=False)
+    errors = run.history.development_error
+    falling = np.linspace(1.3, 1.0, len(errors)) * errors[-1]
+    best = with_curves(run, objective=run.history.objective, development_error=falling,
+                       training_error=run.history.training_error)  # fmt: skip
+    finding = of("overfitting", diagnose(best, part))  # the development error is at its lowest
+    assert finding.grade == "note"
+    assert "Nearest neighbors or a linear model" in finding.sentence
 
 
 def test_a_gap_after_three_epochs_is_no_overfitting(trained: Trained) -> None:
