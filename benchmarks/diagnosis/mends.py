@@ -38,6 +38,10 @@ NO_CODE: dict[str, tuple[int, ...] | None] = {
 the labels, the inputs, the scale. Their repair is other data."""
 
 
+CHANGED = ("development_differs", "inputs_not_scaled", "targets_not_scaled")
+"""Kinds whose mend changes the inputs or the scale of the targets, of both parts."""
+
+
 def can_be_repaired(kind: str, number: int) -> bool:
     """Return whether code can repair a broken run at all.
 
@@ -110,11 +114,11 @@ def is_repaired(kind: str, setting: Setting, broken: float, run: Run, after: App
 def mended_error(kind: str, setting: Setting, run: Run, after: Applied) -> float:
     """Return the error of a mended run on development examples, on new ones if it has new ones."""
     loss = after.arguments.get("loss")
+    dev = after.arguments.get("dev")
+    if kind in CHANGED and isinstance(dev, tuple):
+        return setting.error(run.model, dev, loss)
     if kind != "development_differs":
         return setting.error(run.model, setting.truth(), loss, run.preprocessor)
-    dev = after.arguments.get("dev")
-    if isinstance(dev, tuple):
-        return setting.error(run.model, dev, loss)
     # `fit` has drawn them from all examples, so the old ones may be among those it has learned.
     error = float(run.history.development_error[-1])
     targets = after.data.train.targets if isinstance(after.data, Splits) else after.data[1]

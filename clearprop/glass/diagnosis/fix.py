@@ -27,8 +27,8 @@ STEPS = ("steps", "every", "boundaries")
 
 ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad", "adadelta")
 
-FAR = 20.0
-"""A learning rate so many times above or below the default was chosen for other data."""
+FAR_ABOVE, FAR_BELOW = 20.0, 5.0
+"""A learning rate so many times above or below the default was chosen while something was wrong."""
 
 
 class Code(str):
@@ -99,13 +99,15 @@ def higher_rate(facts: Facts, factor: float) -> float:
 def usual_rate(facts: Facts) -> dict[str, object]:
     """Return the optimizer's default rate as a changed argument, where a run's is far from it.
 
-    A rate that was chosen for data on another scale fits no longer once the data is scaled.
+    A rate that was chosen for data on another scale, or to keep a run with large first values
+    finite, fits no longer once these are mended.
     """
     default = _default_rate(facts.config.get("optimizer") or {})
     rate = rate_of(facts)
     if default is None or rate is None:
         return {}
-    return {} if default / FAR < rate < default * FAR else {"learning_rate": default}
+    fits = default / FAR_BELOW < rate < default * FAR_ABOVE
+    return {} if fits else {"learning_rate": default}
 
 
 def usual_call(facts: Facts) -> str:
@@ -170,6 +172,14 @@ def new_weights(initializer: str, paths: Iterable[str] = ()) -> str:
         "    for i, (path, w) in enumerate(cp.nn.parameters(model).items())\n"
         f"    if {which}\n"
         "})"
+    )
+
+
+def without_biases(paths: Iterable[str]) -> str:
+    """Return code that sets biases of a model to 0, the usual first value."""
+    return "\n".join(
+        f'model = cp.tree.replace(model, {{"{path}": 0 * cp.nn.parameters(model)["{path}"]}})'
+        for path in dict.fromkeys(paths)
     )
 
 

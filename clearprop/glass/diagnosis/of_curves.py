@@ -76,6 +76,9 @@ WIDE_RATIO, REGRESSION_RISE = 1.5, 1.2
 """For regression: the development error divided by the training error, and by its own lowest
 value."""
 
+LASTING = 3
+"""Epochs for which a development error has to be above its lowest value."""
+
 ROUGHLY = 0.04
 """Half the width of an interval. Most changes of a network improve the error by less."""
 
@@ -195,7 +198,9 @@ def overfitting(
         scale = facts.baseline or float(history.objective[0])
         harms = last - training > (WIDE_GAP if facts.baseline else WIDE_LOSS) * abs(scale)
         wide = last / max(training, 1e-12) / WIDE_RATIO
-        risen = last / max(at_best, 1e-12) / REGRESSION_RISE
+        # A single epoch may be far off, such as one of few examples: a rise has to last.
+        lasting = float(np.nanmin(development_error[-LASTING:]))
+        risen = lasting / max(at_best, 1e-12) / REGRESSION_RISE
         far, certain = min(wide, risen), 3.0
     simple = _simple_error(facts)
     beaten = not facts.classifies and wide >= 1 and last > BEATEN_BY_SIMPLE * simple
@@ -318,7 +323,7 @@ def too_few_epochs(facts: Facts, history: History) -> Finding | None:
     epochs = int(facts.settings.get("epochs", made))
     return Finding(
         f"epoch {made}", {"fall of a pass": falls, "epochs": made}, f"{said}: go on.",
-        fix.fit_line(facts, epochs=3 * epochs), 0.6, "note",
+        fix.fit_line(facts, epochs=3 * epochs), 0.98, "note",
     )  # fmt: skip
 
 

@@ -156,7 +156,9 @@ def lost_information(facts: Facts, signals: Signals) -> Finding | None:
         f"# what does {where} do with the numbers of one example?\n"
         f"{without_layer(lost.layer, lost.is_shaped_alike)}{fix.fit_line(facts)}",
         0.8,
-        facts.grade,
+        # A mean or the last step of a sequence is often meant; a layer that keeps the shape is not
+        # there to leave something out.
+        facts.grade if lost.is_shaped_alike else "note",
     )
 
 

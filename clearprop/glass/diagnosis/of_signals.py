@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,19 @@ MOSTLY_SATURATED = 0.6
 PROBABILITIES = ("softmax", "log_softmax")
 """Activations of which an output that is 0 for every example is no dead unit."""
 
+USUAL = 0.001
+"""The learning rate of Adam with clipped gradients."""
+
 FEWEST_LAYERS, FEWEST_STEPS = 3, 5
 
 FEWEST_UNITS, ALL = 4, 0.99
 """Of fewer units, some are often dead or saturated by chance: then all of them have to be."""
 
 Ends = tuple[LayerSignal, LayerSignal, float]
+
+LARGE_BIAS, BEGAN_SO = 3.0, 0.3
+"""Root mean square of biases divided by that of what the weights add, and of how far they went
+divided by their own. With usual first values biases are zero."""
 
 CUT = 1e-20
 """An error signal that shrinks to zero passes such sizes before, as float32 ends at 1e-38."""
@@ -54,13 +62,16 @@ def dead_units(facts: Facts, signals: Signals) -> Finding | None:
         return None
     fraction, signal = worst[0]
     units = signal.value.shape[-1]
-    change = fix.other_activation([s.path for _, s in worst], "leaky_relu")
+    said, change = _by_biases(facts, signals, [s for _, s in worst])
+    if not change:
+        layers = fix.other_activation([s.path for _, s in worst], "leaky_relu")
+        change = f"{layers}\n{_slower(facts)}".strip()
     return Finding(
         named(s.label for _, s in worst),
         {"fraction": fraction, "units": units, "examples": signals.examples},
         f"In {signal.label}, the output of {round(fraction * units)} of {units} units is zero for "
-        f"all {signals.examples} examples.",
-        f"{change}\n{_slower(facts)}".strip(),
+        f"all {signals.examples} examples.{said}",
+        change,
         strength(fraction, SOME_DEAD, 1.0),
         facts.grade if fraction >= MANY_DEAD else "note",
     )
@@ -80,12 +91,13 @@ def saturated_units(facts: Facts, signals: Signals) -> Finding | None:
     if not worst:
         return None
     fraction, signal = worst[0]
+    said, change = _by_biases(facts, signals, [s for _, s in worst])
     return Finding(
         named(s.label for _, s in worst),
         {"fraction": fraction},
         f"{percent(fraction)} of the outputs of {signal.label} ({signal.kind}) are at an end of "
-        "their range, where the derivative is almost zero.",
-        f"{fix.new_weights('glorot_uniform')}\n{_slower(facts)}".strip(),
+        f"their range, where the derivative is almost zero.{said}",
+        change or f"{fix.new_weights('glorot_uniform')}\n{_slower(facts)}".strip(),
         strength(fraction, MOSTLY_SATURATED, 0.98),
         facts.grade,
     )
@@ -156,8 +168,12 @@ def _asked_why(path: str) -> str:
 
 
 def _clipped(facts: Facts, rate: float = 0.0) -> str:
-    """Return a call of `fit` with clipped gradients, by default with a low learning rate."""
-    rate = rate or min(fix.rate_of(facts) or 0.001, 0.001)
+    """Return a call of `fit` with clipped gradients, by default with a low learning rate.
+
+    A tiny rate was what kept the run finite: clipped gradients do not need it.
+    """
+    given = fix.rate_of(facts) or USUAL
+    rate = rate or (given if USUAL / fix.FAR_BELOW < given < USUAL else USUAL)
     clipped = f"cp.optim.chain(cp.optim.clip_by_global_norm(1.0), cp.optim.adam({rate:.3g}))"
     return fix.fit_line(facts, optimizer=fix.Code(clipped), learning_rate=None)
 
@@ -215,6 +231,34 @@ def _through_time(
         weight,
         facts.grade,
     )
+
+
+def _by_biases(facts: Facts, signals: Signals, blocked: Sequence[LayerSignal]) -> tuple[str, str]:
+    """Return a sentence and a fix, where large first biases block units; else "" and "".
+
+    A bias is large if it is far above what the weights add to it, and it began so.
+    """
+    arrays = nn.parameters(facts.model) if facts.model is not None else {}
+    found: list[tuple[str, float, float]] = []
+    for signal in blocked:
+        before = signals.layers[: signals.layers.index(signal)]
+        layer = next((s for s in reversed(before) if s in signals.weighted), None)
+        path = f"{layer.path}.bias" if layer is not None else ""
+        if layer is None or path not in arrays or path in (p for p, *_ in found):
+            continue
+        bias = np.asarray(arrays[path], np.float64)
+        size = float(np.sqrt(np.mean(np.square(bias))))
+        added = float(np.sqrt(np.mean(np.square(layer.value - bias))))
+        change = facts.changes.get(path)
+        began_so = change is None or change.distance < BEGAN_SO * size
+        if size > max(LARGE_BIAS * added, 1.0) and began_so:
+            found.append((path, size, added))
+    if not found:
+        return "", ""
+    path, size, added = found[0]
+    said = (f" The root mean square of {path} is {number(size)}, and that of what the weights add "
+            f"to it {number(added)}: it was so from the beginning.")  # fmt: skip
+    return said, f"{fix.without_biases(p for p, *_ in found)}\n{fix.fit_line(facts)}"
 
 
 def _calls(signals: Signals, *kinds: type[nn.Module]) -> list[LayerSignal]:

@@ -114,6 +114,8 @@ def unsuitable_loss(facts: Facts, train: Split, mismatches: list[Mismatch]) -> F
     if found is not None:
         return _of_class_numbers(facts, train, found)
     seen, y = facts.outputs, np.asarray(train.targets)
+    if facts.own_loss and seen is not None and (found_own := _numbers_in_own_loss(facts, train)):
+        return found_own
     one_hot = (
         y.ndim == 2 and y.shape[1] > 1
         and bool(np.isin(y, (0, 1)).all()) and bool((y.sum(axis=1) == 1).all())
@@ -132,6 +134,39 @@ def unsuitable_loss(facts: Facts, train: Split, mismatches: list[Mismatch]) -> F
         0.75 if kind == "absolute" else 0.6,
         facts.grade,
     )
+
+
+def _numbers_in_own_loss(facts: Facts, train: Split) -> Finding | None:
+    """Return the finding of class numbers under a squared or absolute error of your own."""
+    y = np.asarray(train.targets)
+    if (
+        y.size != len(y)
+        or facts.outputs is None
+        or not (kind := _kind_of_error(facts, facts.outputs))
+    ):
+        return None
+    values = np.unique(y)
+    if not 3 <= len(values) <= MOST_CLASSES or not np.array_equal(values, np.arange(len(values))):
+        return None
+    x, labels = facts.flat(train), y.reshape(-1)[spaced(train)].astype(np.float64)
+    if x is None or is_ordered(x, labels):
+        return None
+    changed = [
+        "targets = targets.reshape(-1).astype(np.int32)",
+        "data = (inputs, targets)",
+        *(["dev = (dev[0], dev[1].reshape(-1).astype(np.int32))"]
+          if fix.has_development_arrays(facts) else []),
+    ]  # fmt: skip
+    return Finding(
+        "loss",
+        {"classes": len(values)},
+        f"The targets are the whole numbers from 0 to {len(values) - 1}, and similar examples have "
+        f"no similar numbers: they look like the numbers of classes. The loss is the {kind} error, "
+        "which takes them for quantities.",
+        "\n".join([*changed, fix.more_outputs(facts, len(values)).rstrip(),
+                   fix.fit_line(facts, loss="cross_entropy")]),
+        0.75,
+    )  # fmt: skip
 
 
 def _of_class_numbers(facts: Facts, train: Split, found: Mismatch) -> Finding:

@@ -188,7 +188,8 @@ def initial_scale(facts: Facts, model: nn.Module, beginning: dict[str, Change]) 
         {"ratio": ratio, "layers": len(worst)},
         f"The initial values of {path} {when} {how}, compared with Glorot's, He's and LeCun's "
         f"initializers for this shape.{others}",
-        fix.new_weights("glorot_uniform"),
+        f"{fix.new_weights('glorot_uniform')}\n"
+        f"{fix.fit_line(facts, **fix.usual_rate(facts)) if facts.run is not None else ''}".strip(),
         strength(ratio, limit, certain),
         facts.grade,
     )
@@ -278,7 +279,7 @@ def bfloat16_underflow(facts: Facts, model: nn.Module) -> Finding | None:
         f"The weights are stored in bfloat16, and {percent(lost)} of {how}.",
         "import jax, jax.numpy as jnp\nmodel = jax.tree.map(\n"
         "    lambda w: w.astype(jnp.float32) if w.dtype == jnp.bfloat16 else w, model)\n"
-        f"{fix.fit_line(facts, precision='bfloat16')}",
+        f"{fix.fit_line(facts, precision='bfloat16', **fix.usual_rate(facts))}",
         strength(max(lost, 1e-3), MOSTLY_LOST, 0.95),
         "fault" if lost >= MOSTLY_LOST else "note",
     )

@@ -47,9 +47,13 @@ class Outputs:
 
     @functools.cached_property
     def losses(self) -> Numbers:
-        """The loss of each example, (N,)."""
-        found = self.loss.per_example(jnp.asarray(self.values), jnp.asarray(self.targets))
-        losses: Numbers = np.asarray(found, np.float64).reshape(len(self.values), -1).mean(axis=1)
+        """The loss of each example, (N,); of a loss that takes a mean itself, of examples alone."""
+        outputs, targets = jnp.asarray(self.values), jnp.asarray(self.targets)
+        found = np.asarray(self.loss.per_example(outputs, targets), np.float64)
+        if found.size > 1 and (found == found.flat[0]).all():
+            alone = jax.vmap(lambda y, t: self.loss.per_example(y[None], t[None]))
+            found = np.asarray(alone(outputs, targets), np.float64)
+        losses: Numbers = found.reshape(len(self.values), -1).mean(axis=1)
         return losses
 
     def predicted(self, loss: nn.Loss) -> Numbers | None:
