@@ -12,7 +12,7 @@ import pytest
 import clearprop as cp
 from benchmarks.diagnosis.applied import applied
 from clearprop import optim
-from clearprop.glass.diagnosis.fix import fit_line, rate_of, usual_call
+from clearprop.glass.diagnosis.fix import fit_line, rate_of, usual_call, usual_rate
 from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.training import Run, fit
 from tests.glass.diagnosis.conftest import network
@@ -94,6 +94,14 @@ def test_a_loss_of_your_own_is_passed_and_not_named() -> None:
     assert after(run, learning_rate=0.1)["loss"] is len
     fixed = dataclasses.replace(run, config={**run.config, "loss": "cross_entropy"})
     assert after(fixed)["loss"] == "cross_entropy"
+
+
+@pytest.mark.parametrize(
+    ("rate", "usual"), [(1e-5, 0.001), (5e-4, None), (0.01, None), (1.0, 0.001)]
+)
+def test_a_rate_that_fitted_the_fault_is_set_back(rate: float, usual: float | None) -> None:
+    changed = usual_rate(facts_of_run(run_of("adam", learning_rate=rate)))
+    assert changed == ({} if usual is None else {"learning_rate": usual})
 
 
 def test_usual_settings_are_not_advised_to_a_run_that_has_them() -> None:

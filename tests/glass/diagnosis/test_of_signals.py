@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from clearprop import nn, tree
+from benchmarks.diagnosis.applied import applied
+from clearprop import fit, nn, tree
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.diagnose import diagnosis
 from clearprop.glass.diagnosis.gathering import facts_of_model
@@ -94,6 +95,25 @@ def test_saturated_units(activation: str, digits: Parts) -> None:
     finding = of("saturated_units", diagnose(model, digits[0]))
     assert finding.where == "layers.1"
     assert finding.evidence["fraction"] > 0.6
+    after = fixed(finding.fix, model=model.init(0), data=digits[0])["model"]
+    assert "saturated_units" not in diagnose(after, digits[0]).kinds
+
+
+def test_large_first_biases_are_the_cause_and_no_rate_is_blamed(digits: Parts) -> None:
+    model = network(64, 32, 10, bias_init=initializers.constant(-30.0)).init(0)
+    run = fit(model, digits[0], epochs=2, learning_rate=0.003, progress=False)
+    finding = of("dead_units", diagnose(run, digits[0]))
+    assert "root mean square of layers.0.bias is 30" in finding.sentence
+    after = applied(finding.fix, model, digits[0])
+    assert not np.asarray(nn.parameters(after.model)["layers.0.bias"]).any()
+    assert after.arguments["learning_rate"] == 0.003
+    # Biases that training has driven there are no first values: then the rate is too high.
+    noted = {**run.config["initial_values"]}
+    noted["layers.0.bias"] = {"crc32": 1, "deviation": 0.0, "entries": " ".join("0" * 8)}
+    moved = dataclasses.replace(run, config={**run.config, "initial_values": noted})
+    finding = of("dead_units", diagnose(moved, digits[0]))
+    assert "bias" not in finding.sentence
+    assert applied(finding.fix, model, digits[0]).arguments["learning_rate"] < 0.003
 
 
 def test_a_vanishing_error_signal(digits: Parts) -> None:

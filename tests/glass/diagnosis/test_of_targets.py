@@ -92,6 +92,25 @@ def test_class_numbers_under_a_loss_of_numbers(digits: Parts) -> None:
     assert after.arguments["loss"] == "cross_entropy"
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [lambda y, t: ops.mean(ops.abs(y - t)), lambda y, t: ops.sum(ops.square(y - t), axis=1)],
+)
+def test_class_numbers_under_an_error_of_your_own(loss: Any, digits: Parts) -> None:
+    (x, y), dev = digits
+    pair = (x, y.astype(np.float32)[:, None])
+    model = network(64, 16, 1)
+    finding = of("unsuitable_loss", diagnose(model, pair, loss))
+    assert finding.grade == "fault"
+    after = applied(finding.fix, model, pair, dev=(dev[0], dev[1][:, None]), loss=loss)
+    assert after.arguments["loss"] == "cross_entropy"
+    call = {**after.arguments, "epochs": 40}
+    run = fit(after.model.init(0), after.data, progress=False, **call)
+    assert run.history.training_error[-1] < 0.1
+    shifted = (x, pair[1] + 0.5)
+    assert "unsuitable_loss" not in diagnose(model, shifted, loss).kinds
+
+
 def test_grades_are_numbers() -> None:
     x = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
     grades = np.clip(np.round(3 + x[:, 0] + x[:, 1] / 4), 1, 5).astype(np.int32)
