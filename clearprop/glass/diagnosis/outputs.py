@@ -51,10 +51,12 @@ class Outputs:
         outputs, targets = jnp.asarray(self.values), jnp.asarray(self.targets)
         found = np.asarray(self.loss.per_example(outputs, targets), np.float64)
         if found.size > 1 and (found == found.flat[0]).all():
-            alone = jax.vmap(lambda y, t: self.loss.per_example(y[None], t[None]))
-            found = np.asarray(alone(outputs, targets), np.float64)
+            found = np.asarray(jax.vmap(self._alone)(outputs, targets), np.float64)
         losses: Numbers = found.reshape(len(self.values), -1).mean(axis=1)
         return losses
+
+    def _alone(self, output: jax.Array, target: jax.Array) -> jax.Array:
+        return self.loss.per_example(output[None], target[None])
 
     def predicted(self, loss: nn.Loss) -> Numbers | None:
         """Return the predicted class of each example, (N,); None where it is no classification.
