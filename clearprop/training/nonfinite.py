@@ -17,7 +17,14 @@ from clearprop.autodiff import Operation, layer_path, observe
 from clearprop.data import Batch
 from clearprop.nn.recording import Recording, recorded
 from clearprop.training.algorithm import Array, Arrays, Differentiable, TrainState
-from clearprop.training.nonfinite_mends import KEEPS, TOO_FAR, Computed, Scales, mend
+from clearprop.training.nonfinite_mends import (
+    KEEPS,
+    TOO_FAR,
+    Computed,
+    Scales,
+    asked,
+    mend,
+)
 
 N = TypeVar("N")
 
@@ -198,7 +205,7 @@ class _Forward:
 
     def mend(self, broken: Computed) -> str:
         """Return what to do about an operation with a number that is not finite."""
-        maker = self._maker(broken.inputs[:1])
+        maker = self._maker(asked(broken))
         return mend(broken, maker, self.advice.taken, self.advice.scales)
 
     def _maker(self, values: Sequence[object]) -> Computed | None:
@@ -257,10 +264,11 @@ def _backward(
 
 
 def _largest(values: object) -> float:
-    """Return the largest absolute value of the floating-point arrays of a tree."""
+    """Return the largest absolute finite value of the floating-point arrays of a tree."""
     arrays = [jnp.asarray(leaf) for leaf in jax.tree.leaves(values)]
     kinds = [a for a in arrays if a.size and jnp.issubdtype(a.dtype, jnp.floating)]
-    return max((float(jnp.abs(a).max()) for a in kinds), default=0.0)
+    sizes = (jnp.where(jnp.isfinite(a), jnp.abs(a), 0).max() for a in kinds)
+    return max(map(float, sizes), default=0.0)
 
 
 def _layer(path: str) -> str:
