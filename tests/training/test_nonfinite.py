@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from clearprop import nn, ops
-from clearprop.nn.fields import static
 from clearprop.errors import ClearpropError
+from clearprop.nn.fields import static
 from clearprop.training import DivergedError, Event, NonFinite, StepsDone, Stopped, fit
 from clearprop.training.nonfinite_mends import Computed, Scales, mend
 

@@ -12,6 +12,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.seam.examples import Targets
 from clearprop.training.seam.last_operation import seam_of
 from clearprop.training.seam.mismatch import Mismatch
+from clearprop.training.seam.of_indices import mismatches_of_indices
 from clearprop.training.seam.of_outputs import mismatches_of_outputs, one_softmax_unit
 from clearprop.training.seam.of_targets import mismatches_of_targets
 from clearprop.training.seam.scale import known_loss, scale_of
@@ -85,4 +86,6 @@ def find_mismatches(
         *mismatches_of_targets(seam, chosen, scale, looked_at, named_classes),
         *mismatches_of_outputs(seam, scale, looked_at, bool(known_loss(chosen))),
     ]
+    if not known_loss(chosen) and not any(one.kind == "labels" for one in found):
+        found += mismatches_of_indices(seam, chosen, looked_at)
     return sorted(found, key=lambda one: one.severity != "error")

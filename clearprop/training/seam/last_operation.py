@@ -9,7 +9,9 @@ Shape letters: B examples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -36,6 +38,7 @@ OVER_CLASSES = (*SOFTMAXES, "log_softmax", "softmax_cross_entropy")
 APPLIED_BEFORE = {
     "softmax_cross_entropy": SOFTMAXES,
     "log_softmax": SOFTMAXES,
+    **dict.fromkeys(SOFTMAXES, SOFTMAXES),
     "sigmoid_binary_cross_entropy": ("sigmoid",),
 }
 """Operations that apply softmax or sigmoid themselves, and what cannot be meant before them."""
@@ -43,7 +46,11 @@ APPLIED_BEFORE = {
 OF_A_DIFFERENCE = ("square", "abs", "power", "multiply", "mean", "sum", "reshape")
 """What a loss applies to a difference of outputs and targets that is to become 0 everywhere."""
 
-OF_A_LOSS = (*OF_A_DIFFERENCE, *SAME_ENTRIES, "divide", "add", "subtract", "negative", "sqrt")
+OF_A_LOSS = (
+    *OF_A_DIFFERENCE,
+    *SAME_ENTRIES,
+    *("divide", "add", "subtract", "negative", "sqrt", "log", "log1p", "exp", "clip"),
+)
 """What a loss applies to its own values without leaving any of them out."""
 
 
@@ -74,6 +81,8 @@ class Seam:
         over_batch: whether it is a softmax over the examples of a batch.
         sums_to_one: whether it is a softmax over the last axis, with nothing after it.
         linear: path, inputs of the last linear layer; None where the outputs come from no such.
+        shape_with: returns the shape of the output for one example where that layer has another
+            number of units; None where the model cannot be computed then.
         takes: the operations that the loss applies to the outputs first.
         meets: the operations that get outputs and targets as they are.
         softmax_units: the number of scores over which the loss takes softmax; 0 where it does not.
@@ -96,6 +105,7 @@ class Seam:
     over_batch: bool = False
     sums_to_one: bool = False
     linear: tuple[str, int] | None = None
+    shape_with: Callable[[int], tuple[int, ...] | None] = lambda units: None
     takes: tuple[str, ...] = ()
     meets: tuple[str, ...] = ()
     softmax_units: int = 0
@@ -156,7 +166,20 @@ def _abstract(
         found.append(_look(model, loss, x, y))
 
     jax.eval_shape(run, model, x, targets)
-    return found[-1]
+    seam, error = found[-1]
+    if seam is None or seam.linear is None:
+        return seam, error
+    return replace(seam, shape_with=functools.partial(_shape_with, model, x, *seam.linear)), error
+
+
+def _shape_with(
+    model: nn.Module, x: object, path: str, inputs: int, units: int
+) -> tuple[int, ...] | None:
+    try:
+        other = nn.replace_layer(model, path, nn.Linear(inputs, units)).init(0)
+        return tuple(jax.eval_shape(lambda model, x: model(x), other, x).shape[1:])
+    except Exception:  # what a model raises when one of its layers gives something else
+        return None
 
 
 def _free_size(model: nn.Module, x: object, targets: Any) -> int:
@@ -224,8 +247,8 @@ def _look(
         meets=tuple(dict.fromkeys(_name(nodes[n]) for n in meeting)),
         softmax_units=units.pop() if len(units) == 1 and not ranked else 0,
         compares=bool(differences)
-        and all(_is_to_be_zero(nodes, n) and _all_count(nodes, n) for n in differences),
-        all_count=all(_all_count(nodes, n) for n in meeting),
+        and all(_is_to_be_zero(nodes, n) and all_count(nodes, n) for n in differences),
+        all_count=all(all_count(nodes, n) for n in meeting),
         twice=_twice(nodes, end),
         broadcast=_broadcast(nodes[end:], tuple(output.shape), y),
         logarithm=_logarithm(nodes[end:], found),
@@ -296,7 +319,7 @@ def _is_to_be_zero(nodes: Sequence[Node], number: int) -> bool:
     )
 
 
-def _all_count(nodes: Sequence[Node], number: int) -> bool:
+def all_count(nodes: Sequence[Node], number: int) -> bool:
     """Say whether every value of an operation counts in what a loss makes of it.
 
     A mask, a condition or a weight of each example can leave some out, and another value of the
@@ -308,7 +331,7 @@ def _all_count(nodes: Sequence[Node], number: int) -> bool:
         mine = [parent is not None and parent[0] in made for parent in node.parents]
         if not any(mine):
             continue
-        if _name(node) not in OF_A_LOSS:
+        if _name(node) not in OF_A_LOSS and not _same_entries(node):
             return False
         for value, parent, is_mine in zip(node.inputs, node.parents, mine, strict=True):
             if is_mine:
@@ -321,6 +344,12 @@ def _all_count(nodes: Sequence[Node], number: int) -> bool:
                 return False
         made.add(later)
     return True
+
+
+def _same_entries(node: Node) -> bool:
+    """Say whether an index leaves nothing out, such as the 0 of an axis of one entry."""
+    alone = _name(node) == "getitem" and len(node.inputs) == 1
+    return alone and math.prod(node.inputs[0].shape) == math.prod(node.outputs[0].shape)
 
 
 def _twice(nodes: Sequence[Node], end: int) -> str:

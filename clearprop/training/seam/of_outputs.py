@@ -24,7 +24,8 @@ from clearprop.training.seam.scale import Scale
 
 MUCH_LEFT, SOME_LEFT = 0.2, 0.02
 """Fractions of the targets' variance that even the best outputs leave: above the first it is an
-error, above the second a warning. Below it, targets out of reach are noise."""
+error, unless the typical targets are in reach; above the second a warning. Below it, targets out of
+reach are noise."""
 
 MANY_ROWS = 0.1
 """Above this fraction of rows that do not sum to 1 they are no outliers, so it is an error."""
@@ -315,11 +316,14 @@ def _as_values(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mism
         return
     outside = targets.fraction_outside(reach.low, reach.high)
     left = targets.variance_outside(reach.low, reach.high)
+    of_rows = seam.sums_to_one and seam.shape == targets.shape and seam.shape[-1] > 1
+    rows = float((abs(targets.sums - 1) > NOT_ONE).mean()) if of_rows else 0.0
     if outside and left > SOME_LEFT:
+        meant = targets.typical_inside(reach.low, reach.high) and rows <= MANY_ROWS
         yield _mismatch(
             seam,
             "targets_out_of_reach",
-            "error" if left > MUCH_LEFT else "warning",
+            "error" if left > MUCH_LEFT and not meant else "warning",
             f"the last operation cannot reach {'most' if outside > 0.5 else 'some'} targets",
             f"{targets.text()}; {_said(seam, reach)}, so {percent(outside)} of the targets are out "
             "of reach",
@@ -327,18 +331,14 @@ def _as_values(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mism
             expected="outputs that can be any number, or targets scaled to this range",
             evidence={"fraction outside": outside, "variance outside": left},
         )
-    elif seam.sums_to_one and seam.shape == targets.shape and seam.shape[-1] > 1:
-        wrong = abs(targets.sums - 1) > NOT_ONE
-        if not wrong.any():
-            return
-        share = float(wrong.mean())
+    elif rows:
         yield _mismatch(
             seam,
             "targets_out_of_reach",
-            "error" if share > MANY_ROWS else "warning",
+            "error" if rows > MANY_ROWS else "warning",
             "softmax gives rows that sum to 1, and the targets do not",
-            f"{percent(share)} of the rows of the targets have another sum, "
+            f"{percent(rows)} of the rows of the targets have another sum, "
             f"{targets.sums.min():.4g} to {targets.sums.max():.4g}",
             targets,
-            evidence={"fraction outside": share},
+            evidence={"fraction outside": rows},
         )
