@@ -184,12 +184,11 @@ def _over_batch(seam: Seam, targets: Targets) -> Mismatch:
 
 
 def _twice_in_loss(seam: Seam, targets: Targets) -> Mismatch:
-    loss = "sigmoid_binary_cross_entropy" if seam.twice == "sigmoid" else "cross-entropy"
     return _mismatch(
         seam,
         "applied_twice",
         "error",
-        f"the loss applies {seam.twice} before a {loss} that applies {seam.twice} itself",
+        f"the loss applies {seam.twice} twice",
         f"ops.{seam.twice} of {_shape(seam)}",
         targets,
         fix=f"in the loss, leave ops.{seam.twice} out",
