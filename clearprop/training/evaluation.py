@@ -19,9 +19,9 @@ from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
+from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
 from clearprop.training.model_inputs import ModelInputs
-from clearprop.training.checks import check_one_array
 from clearprop.training.seam import WRONG_MEASURES, find_mismatches
 from clearprop.training.seam.examples import spaced
 from clearprop.training.training_data import Split, arrays_split, check_labels

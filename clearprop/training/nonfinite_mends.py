@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import ops
-from clearprop.nn.ranges import MOVES
+from clearprop.nn.ranges import MOVES, SOFTMAXES
 
 TOO_FAR = "lower learning_rate, or clip the gradients (optim.chain with clip_by_global_norm)"
 LARGE = 1e3
@@ -112,7 +112,7 @@ def mend(broken: Computed, maker: Computed | None, step: int, scales: Scales) ->
 
 
 def _is_one_unit(maker: Computed) -> bool:
-    if maker.name not in ("softmax", "masked_softmax"):
+    if maker.name not in SOFTMAXES:
         return False
     axis = maker.parameters.get("axis", -1)
     shape = np.shape(maker.output)

@@ -30,7 +30,7 @@ POSITIVE = np.linspace(1, 4, N, dtype=np.float32)
 SEVERAL = np.array([[1, 1, 0], [0, 1, 0]] * 30, np.float32)
 TEN = np.eye(10, dtype=np.float32)[np.arange(N) % 10]
 PIXELS = DRAW.uniform(size=(N, 3)).astype(np.float32)
-TAIL = np.r_[np.linspace(-0.7, 0.7, N - 10), np.linspace(-4, 4, 10)].astype(np.float32)
+TAIL = np.concatenate([np.linspace(-0.7, 0.7, N - 10), np.linspace(-4, 4, 10)], dtype=np.float32)
 HEAVY = (TAIL - TAIL.mean()) / TAIL.std()
 ONE_HOT = np.eye(3, dtype=np.float32)[LABELS]
 
@@ -235,7 +235,7 @@ HEALTHY: list[tuple[nn.Module, Any, Any]] = [
     (network(3), lambda y, t: ops.softmax_cross_entropy(y, t) * (t >= 0), LABELS - 1),
     (network(1, "tanh"), "squared_error", 1.05 * np.sin(NUMBERS)),
     (network(3, "relu"), "cross_entropy", LABELS),
-    (network(3), "cross_entropy", np.float32([1, 2, 4]) * ONE_HOT),
+    (network(3), "cross_entropy", np.array([1, 2, 4], np.float32) * ONE_HOT),
     (network(1, "softplus"), "squared_error", LABELS),
     (network(1), mse, LABELS[:, None]),
     (models.Perceptron(4).init(0), "perceptron", SIDES),
@@ -413,7 +413,7 @@ def test_outputs_that_are_not_one_array_are_told_with_the_columns_of_one(
     code = re.search(r"return (ops\.concatenate\(.*\)), and in the loss", fix)
     assert code is not None
     joined = own(2, lambda z: eval(code[1], {"ops": ops, "jax": jax, "parts": parts(z)}))
-    y, one = joined(X), parts(joined.linear(X))
+    y, one = joined(X), parts(nn.modules(joined)["linear"](X))
     for name in names:
         columns = re.search(r"(y\[[^]]*\]) for parts" + re.escape(name), fix)
         assert columns is not None

@@ -28,6 +28,9 @@ DEVIATIONS = 0.9
 """Targets are typical up to this number of deviations from their mean. Scaled targets have the
 deviation 1, nearly: an interval from -1 to 1 holds the typical ones."""
 
+NOT_ONE = 0.01
+"""The sum of a row of probabilities may differ from 1 by this much."""
+
 ROUNDING = 1e-3
 """Sums and ends that differ by less are equal."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clearprop import ops
-from clearprop.training.seam.last_operation import Seam
+from clearprop.training.seam.last_operation import Seam, of_batch
 
 
 def called(seam: Seam) -> str:
@@ -38,10 +38,15 @@ def with_units(seam: Seam, units: int) -> str:
     """
     wanted = (*seam.shape[:-1], units)
     if seam.linear is None or seam.shape_with(units) != wanted:
-        return f"let the model return outputs of shape (B{''.join(f', {n}' for n in wanted)})"
+        return with_shape(wanted)
     path, inputs = seam.linear
     layer = f"nn.Linear({inputs}, {units})"
     return f"model = nn.replace_layer(model, {path!r}, {layer}).init(0)"
+
+
+def with_shape(shape: tuple[int, ...]) -> str:
+    """Return which shape the model is to return, where only its author can change that."""
+    return f"let the model return outputs of shape {of_batch(shape)}"
 
 
 def both(first: str, second: str) -> str:

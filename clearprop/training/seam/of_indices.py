@@ -1,7 +1,7 @@
 """Mismatches of the targets with a loss of one's own that reads the outputs at indices.
 
-JAX raises no error for an index that is outside: it reads the nearest end, and a negative one counts
-from the end. So labels that count from 1 train a wrong output in silence.
+JAX raises no error for an index that is outside: it reads the nearest end, and a negative one
+counts from the end. So labels that count from 1 train a wrong output in silence.
 
 Shape letters: N examples, K classes.
 """
@@ -23,7 +23,8 @@ from clearprop.autodiff.elementary.index import HOLE
 from clearprop.errors import DataError
 from clearprop.nn.recording import recorded
 from clearprop.training.seam.examples import Targets, percent
-from clearprop.training.seam.last_operation import Seam, all_count
+from clearprop.training.seam.last_operation import Seam
+from clearprop.training.seam.loss_tape import all_count, name_of
 from clearprop.training.seam.mends import with_units
 from clearprop.training.seam.mismatch import Mismatch
 
@@ -109,7 +110,7 @@ def _indices(loss: nn.Loss, outputs: Any, y: Any) -> list[tuple[Any, _Read]]:
 
 def _read_by(node: Node) -> list[tuple[Any, _Read]]:
     """Return the index arrays of an operation that reads entries of its first input."""
-    name = node.operation.name if node.operation is not None else ""
+    name = name_of(node)
     if name in ("take", "take_along_axis"):
         axis = node.parameters.get("axis", 0 if name == "take" else -1)
         assert isinstance(axis, int)

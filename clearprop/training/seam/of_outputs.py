@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from clearprop.nn.ranges import ValueRange
-from clearprop.training.seam.examples import Targets, percent
-from clearprop.training.seam.last_operation import SOFTMAXES, Seam
+from clearprop.nn.ranges import SOFTMAXES, ValueRange
+from clearprop.training.seam.examples import NOT_ONE, Targets, percent
+from clearprop.training.seam.last_operation import Seam, of_batch
 from clearprop.training.seam.mends import (
     both,
     called,
@@ -29,9 +29,6 @@ reach are noise."""
 
 MANY_ROWS = 0.1
 """Above this fraction of rows that do not sum to 1 they are no outliers, so it is an error."""
-
-NOT_ONE = 0.01
-"""A row of probabilities may differ from 1 by this much."""
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
 
@@ -56,7 +53,7 @@ def mismatches_of_outputs(
             "no_error_signal",
             "error",
             "no error signal passes from the outputs to the parameters, so nothing can be learned",
-            _shape(seam),
+            _outputs(seam),
             targets,
             fix="end the model with a function that has a slope, such as ops.sigmoid in place of "
             "ops.binary_step, and without ops.argmax, ops.round and stop_gradient",
@@ -114,8 +111,8 @@ def _mismatch(
     )
 
 
-def _shape(seam: Seam) -> str:
-    return f"outputs of shape (B{''.join(f', {n}' for n in seam.shape)})"
+def _outputs(seam: Seam) -> str:
+    return f"outputs of shape {of_batch(seam.shape)}"
 
 
 def _said(seam: Seam, reach: ValueRange) -> str:
@@ -163,7 +160,7 @@ def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: bool) ->
         "softmax over one unit is always 1, so nothing can be learned"
         if own
         else "the loss applies softmax to one output, which is always 1, so nothing can be learned",
-        f"{_shape(seam)}; {targets.text()}",
+        f"{_outputs(seam)}; {targets.text()}",
         targets,
         fix=both(without_activation(seam) if own else "", units),
         evidence={"units": 1.0},
@@ -176,7 +173,7 @@ def _over_batch(seam: Seam, targets: Targets) -> Mismatch:
         "softmax_over_batch",
         "error",
         "softmax is taken over the examples of a batch instead of the classes of an example",
-        f"axis 0 of {_shape(seam)}",
+        f"axis 0 of {_outputs(seam)}",
         targets,
         fix="ops.softmax(x, axis=-1)",
         evidence={"axis": 0.0},
@@ -189,7 +186,7 @@ def _twice_in_loss(seam: Seam, targets: Targets) -> Mismatch:
         "applied_twice",
         "error",
         f"the loss applies {seam.twice} twice",
-        f"ops.{seam.twice} of {_shape(seam)}",
+        f"ops.{seam.twice} of {_outputs(seam)}",
         targets,
         fix=f"in the loss, leave ops.{seam.twice} out",
         expected="scores that can be any number",
