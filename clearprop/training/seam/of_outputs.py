@@ -37,7 +37,7 @@ UNSURE = 0.05
 
 
 def mismatches_of_outputs(
-    seam: Seam, scale: Scale, targets: Targets, known: bool
+    seam: Seam, scale: Scale, targets: Targets, known: str
 ) -> Iterator[Mismatch]:
     """Yield what is wrong with the last operation.
 
@@ -45,7 +45,7 @@ def mismatches_of_outputs(
         seam: of the model.
         scale: what the loss takes the outputs for.
         targets: as the loss takes them.
-        known: whether the loss is one of clearprop's own.
+        known: name of the loss, where it is one of clearprop's own; else "".
     """
     if seam.untaught:
         yield _mismatch(
@@ -73,7 +73,7 @@ def mismatches_of_outputs(
             yield from _before_softmax(seam, reach, targets)
         case Scale.SIGMOID | Scale.SCORE:
             # Another function may turn a distance into a probability.
-            takes_any = known or "sigmoid_binary_cross_entropy" in seam.takes
+            takes_any = bool(known) or "sigmoid_binary_cross_entropy" in seam.takes
             if takes_any or seam.operation == "sigmoid":
                 yield from _before_sign(seam, reach, scale, targets)
         case Scale.CHANCE:
@@ -139,7 +139,7 @@ def _interval(reach: ValueRange) -> str:
     return f"{reach.low:.4g} to {reach.high:.4g}"
 
 
-def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: bool) -> Mismatch | None:
+def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: str) -> Mismatch | None:
     """Return what is wrong with a softmax over one unit, in the model or in the loss."""
     reach = seam.reach
     own = reach is not None and reach.low == reach.high and seam.operation in SOFTMAXES
@@ -240,15 +240,21 @@ def _before_softmax(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator
             evidence=numbers,
         )
     elif floor > UNSURE:
-        yield _mismatch(
-            seam,
-            "limited_scores",
-            "warning",
-            f"{called(seam)} limits the scores that the loss turns into probabilities",
-            given,
-            targets,
-            evidence=numbers,
-        )
+        yield _limited_scores(seam, given, targets, numbers)
+
+
+def _limited_scores(
+    seam: Seam, given: str, targets: Targets, numbers: Mapping[str, float]
+) -> Mismatch:
+    return _mismatch(
+        seam,
+        "limited_scores",
+        "warning",
+        f"{called(seam)} limits the scores that the loss turns into probabilities",
+        given,
+        targets,
+        evidence=numbers,
+    )
 
 
 def _before_sign(
@@ -258,6 +264,7 @@ def _before_sign(
         return
     sure = max(abs(reach.low), abs(reach.high))
     best = 1 / (1 + math.exp(-sure))
+    floor = -math.log(best)
     of_sigmoid = scale is Scale.SIGMOID
     if reach.low >= 0 or reach.high <= 0:
         never = 0 if reach.low >= 0 else 1
@@ -277,17 +284,13 @@ def _before_sign(
             expected="scores that can be any number",
             evidence={"fraction of the class": share},
         )
-    elif of_sigmoid and -math.log(best) > UNSURE:
-        yield _mismatch(
-            seam,
-            "limited_scores",
-            "warning",
-            f"{called(seam)} limits the scores that the loss turns into probabilities",
+    elif of_sigmoid and floor > UNSURE:
+        given = (
             f"{_said(seam, reach)}; no probability can exceed {best:.0%}, so the loss of an "
-            f"example cannot fall below {-math.log(best):.2f}",
-            targets,
-            evidence={"highest probability": best, "lowest loss": -math.log(best)},
+            f"example cannot fall below {floor:.2f}"
         )
+        numbers = {"highest probability": best, "lowest loss": floor}
+        yield _limited_scores(seam, given, targets, numbers)
 
 
 def _as_chances(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mismatch]:
