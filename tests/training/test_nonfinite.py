@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clearprop import nn, ops
+from clearprop.autodiff import value_and_grad
 from clearprop.errors import ClearpropError
 from clearprop.nn.fields import static
 from clearprop.training import DivergedError, Event, NonFinite, StepsDone, Stopped, fit
@@ -399,3 +400,31 @@ def test_zeros_of_a_mask_are_not_blamed_on_softmax(function: Any) -> None:
 
 def test_the_name_of_the_operation_is_its_own() -> None:
     assert told("rsqrt", [0.0]).startswith("rsqrt was given 0: take it of numbers above 0, ops.rs")
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("log", ([-2.0, 0.0, 3.0],)),
+        ("log1p", ([-2.0, -1.0, 3.0],)),
+        ("xlogy", ([1.0, 1.0, 1.0], [-2.0, 0.0, 3.0])),
+        ("sqrt", ([-2.0, 0.0, 3.0],)),
+        ("rsqrt", ([-2.0, 0.0, 3.0],)),
+        ("divide", ([1.0, 1.0, 1.0], [2.0, 0.0, 3.0])),
+        ("divide", ([1.0, 1.0, 1.0], [-2.0, 0.0, 3.0])),
+        ("power", ([-2.0, 0.0, 3.0], [0.5, 0.5, 0.5])),
+    ],
+)
+def test_the_code_of_the_advice_gives_finite_numbers_and_slopes(name: str, inputs: Any) -> None:
+    code = re.search(r"(?:x / )?ops\..*$", told(name, *inputs))
+    assert code is not None
+    line = code[0] + (" ** 0.5" if name == "power" else "")
+    arrays = [np.asarray(a, np.float32) for a in inputs]
+
+    def total(*arrays: Any) -> Any:
+        values = dict(zip("xy", arrays, strict=False))
+        return eval(line, {"ops": ops, **values}).sum()
+
+    value, slopes = value_and_grad(total, argnums=tuple(range(len(arrays))))(*arrays)
+    assert np.isfinite(value)
+    assert all(np.isfinite(slope).all() for slope in slopes)

@@ -233,6 +233,7 @@ HEALTHY: list[tuple[nn.Module, Any, Any]] = [
     (own(1, lambda z: ops.sigmoid(z) + 0.5 - ops.sigmoid(z) / 2), "log_loss", SIDES),
     (network(1, "sigmoid"), lambda y, t: ((y - t) * (t >= 0)) ** 2, 2.0 * SIDES[:, None] - 1),
     (network(3), lambda y, t: ops.softmax_cross_entropy(y, t) * (t >= 0), LABELS - 1),
+    (network(1, "tanh"), lambda y, t: ops.clip((y - t) ** 2, high=1.0), 3 * HEAVY[:, None]),
     (network(1, "tanh"), "squared_error", 1.05 * np.sin(NUMBERS)),
     (network(3, "relu"), "cross_entropy", LABELS),
     (network(3), "cross_entropy", np.array([1, 2, 4], np.float32) * ONE_HOT),

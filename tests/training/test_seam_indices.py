@@ -35,6 +35,7 @@ LOSSES: dict[str, Loss] = {
     "mean": lambda y, t: -ops.log_softmax(y)[rows(t), t].mean(),
     "own logarithm": lambda y, t: -ops.log(ops.softmax(y)[rows(t), t]),
     "clipped": lambda y, t: -ops.log(ops.clip(ops.softmax(y)[rows(t), t], low=1e-7)),
+    "at least": lambda y, t: -ops.log(ops.maximum(ops.softmax(y)[rows(t), t], 1e-7)),
     "along": lambda y, t: -ops.take_along_axis(ops.log_softmax(y), t[:, None])[:, 0],
     "along 1": lambda y, t: -ops.take_along_axis(ops.log_softmax(y), t[:, None], axis=1).mean(),
     "ellipsis": lambda y, t: -ops.log_softmax(y)[:, None][rows(t), ..., t].mean(),

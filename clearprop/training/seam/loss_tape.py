@@ -33,7 +33,7 @@ OF_A_DIFFERENCE = ("square", "abs", "power", "multiply", "mean", "sum", "reshape
 OF_A_LOSS = (
     *OF_A_DIFFERENCE,
     *SAME_ENTRIES,
-    *("divide", "add", "subtract", "negative", "sqrt", "log", "log1p", "exp", "clip"),
+    *("divide", "add", "subtract", "negative", "sqrt", "log", "log1p", "exp"),
 )
 """What a loss applies to its own values without leaving any of them out."""
 
@@ -84,11 +84,16 @@ def is_to_be_zero(nodes: Sequence[Node], number: int) -> bool:
     )
 
 
-def all_count(nodes: Sequence[Node], number: int) -> bool:
+def all_count(nodes: Sequence[Node], number: int, through: tuple[str, ...] = ()) -> bool:
     """Say whether every value of an operation counts in what a loss makes of it.
 
     A mask, a condition or a weight of each example can leave some out, and another value of the
     model can weigh them.
+
+    Args:
+        nodes: of the tape.
+        number: of the operation.
+        through: operations that may follow besides those of `OF_A_LOSS`.
     """
     made = {number}
     for later in range(number + 1, len(nodes)):
@@ -96,7 +101,7 @@ def all_count(nodes: Sequence[Node], number: int) -> bool:
         mine = [parent is not None and parent[0] in made for parent in node.parents]
         if not any(mine):
             continue
-        if name_of(node) not in OF_A_LOSS and not _same_entries(node):
+        if name_of(node) not in (*OF_A_LOSS, *through) and not _same_entries(node):
             return False
         for value, parent, is_mine in zip(node.inputs, node.parents, mine, strict=True):
             if is_mine:
