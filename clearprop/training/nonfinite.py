@@ -264,11 +264,10 @@ def _backward(
 
 
 def _largest(values: object) -> float:
-    """Return the largest absolute finite value of the floating-point arrays of a tree."""
+    """Return the largest absolute value of the floating-point arrays of a tree."""
     arrays = [jnp.asarray(leaf) for leaf in jax.tree.leaves(values)]
     kinds = [a for a in arrays if a.size and jnp.issubdtype(a.dtype, jnp.floating)]
-    sizes = (jnp.where(jnp.isfinite(a), jnp.abs(a), 0).max() for a in kinds)
-    return max(map(float, sizes), default=0.0)
+    return max((float(jnp.abs(a).max()) for a in kinds), default=0.0)
 
 
 def _layer(path: str) -> str:

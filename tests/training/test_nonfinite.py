@@ -10,7 +10,6 @@ import pytest
 
 from clearprop import nn, ops
 from clearprop.autodiff import value_and_grad
-from clearprop.errors import ClearpropError
 from clearprop.nn.fields import static
 from clearprop.training import DivergedError, Event, NonFinite, StepsDone, Stopped, fit
 from clearprop.training.nonfinite_mends import Computed, Scales, mend
@@ -337,18 +336,6 @@ def test_no_message_says_that_a_number_is_infinite(name: str, x: Any) -> None:
     for step in (0, 5):
         said = told(name, x, [1.0, 0.0], step=step)
         assert not re.search(r"\b(inf|nan)\b", said), said
-
-
-def test_targets_that_are_infinite_are_not_to_be_scaled() -> None:
-    x, _ = positive()
-    y = np.where(np.arange(EXAMPLES) == 3, np.inf, 1.0).astype(np.float32)[:, None]
-
-    def own(outputs: Any, targets: Any) -> Any:
-        return (outputs - targets) ** 2
-
-    with pytest.raises(ClearpropError) as caught:
-        fit(nn.Linear(3, 1).init(0), (x, y), own, batch_size=EXAMPLES, progress=False)
-    assert "reach inf" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
