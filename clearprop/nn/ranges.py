@@ -23,23 +23,13 @@ from clearprop.ops.loop import LoopRow
 
 INFINITE = math.inf
 
-MOVES = (
-    "reshape",
-    "transpose",
-    "broadcast_to",
-    "astype",
-    "getitem",
-    "flip",
-    "take",
-    "take_along_axis",
-    "identity",
-    "stack",
-    "concatenate",
-)
+SAME_ENTRIES = ("reshape", "transpose", "broadcast_to", "astype", "flip", "identity")
+"""Operations that keep every entry, and bring none of another value in."""
+
+MOVES = (*SAME_ENTRIES, "getitem", "take", "take_along_axis", "stack", "concatenate")
 """Operations that move or pick entries and change none."""
 
-SAME_ENTRIES = ("reshape", "transpose", "broadcast_to", "astype", "flip", "identity")
-"""Those of them that keep every entry, and bring none of another value in."""
+SOFTMAXES = ("softmax", "masked_softmax")
 
 SHIFTS = ("add", "subtract", "multiply", "divide", "negative")
 """Operations that move a range as a whole, where the other value is a constant."""
@@ -254,21 +244,15 @@ def _union(node: Node, inputs: list[Known]) -> Known:
     return _joined(node, known, ends, any(x.takes_ends for x in known))
 
 
-def _larger(node: Node, inputs: list[Known]) -> Known:
-    """Of the larger one of two values: it is at least as large as each."""
-    return _chosen(node, inputs, max)
+def _chosen(choose: Callable[[float, float], float]) -> Rule:
+    """Return the rule of the larger (max) or of the smaller one (min) of two values."""
 
+    def rule(node: Node, inputs: list[Known]) -> Known:
+        x, y = (one or ValueRange(-INFINITE, INFINITE) for one in inputs)
+        ends = choose(x.low, y.low), choose(x.high, y.high)
+        return _joined(node, [one for one in (x, y) if one.limited], ends, True)
 
-def _smaller(node: Node, inputs: list[Known]) -> Known:
-    """Of the smaller one of two values: it is at most as large as each."""
-    return _chosen(node, inputs, min)
-
-
-def _chosen(node: Node, inputs: list[Known], choose: Callable[[float, float], float]) -> Known:
-    x, y = (one or ValueRange(-INFINITE, INFINITE) for one in inputs)
-    ends = choose(x.low, y.low), choose(x.high, y.high)
-    limited = [one for one in (x, y) if one.limited]
-    return _joined(node, limited, ends, True)
+    return rule
 
 
 def _where(node: Node, inputs: list[Known]) -> Known:
@@ -367,31 +351,13 @@ _RULES: dict[str, Rule] = {
         ("matmul", "einsum", "convolution", "batch_norm", "layer_norm"),
         _any_number,
     ),
-    **dict.fromkeys(
-        (
-            "identity",
-            "reshape",
-            "transpose",
-            "broadcast_to",
-            "astype",
-            "getitem",
-            "take",
-            "take_along_axis",
-            "flip",
-            "split",
-            "max",
-            "min",
-            "mean",
-            "max_pool",
-        ),
-        _same,
-    ),
+    **dict.fromkeys((*MOVES, "split", "max", "min", "mean", "max_pool"), _same),
     **dict.fromkeys(("stack", "concatenate"), _union),
-    "maximum": _larger,
-    "minimum": _smaller,
+    "maximum": _chosen(max),
+    "minimum": _chosen(min),
     **dict.fromkeys(("sin", "cos"), _fixed(-1.0, 1.0)),
     **dict.fromkeys(("square", "abs"), _fixed(0.0, INFINITE)),
-    **dict.fromkeys(("softmax", "masked_softmax"), _softmax),
+    **dict.fromkeys(SOFTMAXES, _softmax),
     **dict.fromkeys(("gelu", "gelu_tanh"), _fixed(-0.171, INFINITE)),
     "sigmoid": _monotone(_logistic),
     "tanh": _monotone(math.tanh),

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import sys
 import warnings
+from itertools import accumulate
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from clearprop import nn
-from clearprop.errors import ClearpropError, ConfigurationError, ShapeError
+from clearprop.errors import ClearpropError, ConfigurationError, ModelError, ShapeError
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.model_inputs import ModelInputs
@@ -46,6 +48,7 @@ def check_examples(
             continue
         batch = split.first(min(batch_size, len(split)))
         outputs = jax.eval_shape(lambda model, x: model(algorithm.inputs(x)), model, batch.inputs)
+        check_one_array(model, outputs)
         check_labels(split, loss, outputs.shape, batch.targets.shape)
         try:
             jax.eval_shape(algorithm.measure, outputs, batch.targets)
@@ -56,6 +59,39 @@ def check_examples(
         _check_augmentations(algorithm, augmentations, loss, data.train)
         _trace_step(algorithm, model, data.train, min(2, len(data.train)))
     _check_lone_example(algorithm, model, data.train, batch_size)
+
+
+def check_one_array(model: nn.Module, outputs: Any) -> None:
+    """Raise unless the outputs of a model are one array.
+
+    Args:
+        model: for the message.
+        outputs: arrays or their shapes and types, for a batch.
+
+    Raises:
+        ModelError: they are a tree of several, or none.
+    """
+    if hasattr(outputs, "shape"):
+        return
+    parts = jax.tree.leaves_with_path(outputs)
+    fix = "return the one array that the loss needs"
+    if len({(len(part.shape) > 1, part.shape[:-1]) for _, part in parts}) == 1:
+        ends = accumulate(part.shape[-1] for _, part in parts)
+        columns = ", ".join(
+            f"y[..., {end - part.shape[-1]}:{end}] for parts{jax.tree_util.keystr(path)}"
+            for (path, part), end in zip(parts, ends, strict=True)
+        )
+        fix = (
+            "return ops.concatenate(jax.tree.leaves(parts), axis=-1), and in the loss, which gets "
+            f"this array y, take {columns}"
+        )
+    raise ModelError(
+        "the model does not return one array",
+        where=f"{type(model).__name__}.__call__",
+        given=f"a {type(outputs).__name__} of {len(parts)} arrays",
+        expected="one array: training, evaluation and prediction take no other outputs",
+        fix=fix,
+    )
 
 
 def _check_seam(

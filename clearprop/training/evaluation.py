@@ -19,6 +19,7 @@ from clearprop.data.sources import by_name, rows_of
 from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
+from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.seam import WRONG_MEASURES, find_mismatches
@@ -109,7 +110,7 @@ def evaluate(
     Raises:
         DataError: a label is out of range, targets are numbers where the loss takes classes, or the
             part was encoded by another preprocessor.
-        ModelError: the model has no values yet.
+        ModelError: the model has no values yet, or does not return one array.
         ShapeError: the examples do not fit the model.
 
     >>> import numpy as np
@@ -158,7 +159,7 @@ def predict(
             the targets.
 
     Raises:
-        ModelError: the model has no values yet.
+        ModelError: the model has no values yet, or does not return one array.
         ShapeError: the examples do not fit the model.
 
     >>> import numpy as np
@@ -220,10 +221,13 @@ def _outputs(model: nn.Module, kept: Any, model_inputs: ModelInputs) -> NDArray[
     for start in range(0, n, max(size, 1)):
         rows = np.minimum(np.arange(start, start + size), n - 1)
         batch = jax.tree.map(jnp.asarray, rows_of(kept, rows))
-        parts.append(np.asarray(_forward(model, model_inputs.inputs(batch))))
+        outputs = _forward(model, model_inputs.inputs(batch))
+        check_one_array(model, outputs)
+        parts.append(np.asarray(outputs))
     if not parts:
         inputs = model_inputs.inputs(jax.tree.map(jnp.asarray, kept))
         shape = jax.eval_shape(_forward, model, inputs)
+        check_one_array(model, shape)
         return np.zeros(shape.shape, shape.dtype)
     return np.concatenate(parts)[:n]
 

@@ -17,7 +17,14 @@ from clearprop.autodiff import Operation, layer_path, observe
 from clearprop.data import Batch
 from clearprop.nn.recording import Recording, recorded
 from clearprop.training.algorithm import Array, Arrays, Differentiable, TrainState
-from clearprop.training.nonfinite_mends import KEEPS, TOO_FAR, Computed, Scales, mend
+from clearprop.training.nonfinite_mends import (
+    KEEPS,
+    TOO_FAR,
+    Computed,
+    Scales,
+    asked,
+    mend,
+)
 
 N = TypeVar("N")
 
@@ -198,7 +205,7 @@ class _Forward:
 
     def mend(self, broken: Computed) -> str:
         """Return what to do about an operation with a number that is not finite."""
-        maker = self._maker(broken.inputs[:1])
+        maker = self._maker(asked(broken))
         return mend(broken, maker, self.advice.taken, self.advice.scales)
 
     def _maker(self, values: Sequence[object]) -> Computed | None:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from clearprop import nn, ops
+from clearprop.autodiff import value_and_grad
 from clearprop.nn.fields import static
 from clearprop.training import DivergedError, Event, NonFinite, StepsDone, Stopped, fit
+from clearprop.training.nonfinite_mends import Computed, Scales, mend
 
 EXAMPLES = 40
 
@@ -229,14 +231,14 @@ def advice(model: nn.Module, **options: Any) -> str:
 def test_a_first_step_that_breaks_is_not_blamed_on_the_learning_rate(
     units: int, function: Any, told: str
 ) -> None:
-    mend = advice(Ending(units, function))
-    assert re.match(f".*{told}", mend), mend
-    assert "learning_rate" not in mend
+    said = advice(Ending(units, function))
+    assert re.match(f".*{told}", said), said
+    assert "learning_rate" not in said
 
 
 def test_inputs_that_overflow_are_to_be_scaled() -> None:
-    mend = advice(Ending(4, lambda z: ops.square(ops.square(z))), scale=1e12)
-    assert re.match(r"scale the inputs, which reach 2e\+12: x = x / np.abs\(x\).max\(\)", mend)
+    said = advice(Ending(4, lambda z: ops.square(ops.square(z))), scale=1e12)
+    assert re.match(r"scale the inputs, which reach 2e\+12: x = x / np.abs\(x\).max\(\)", said)
 
 
 def test_an_update_that_goes_too_far_is_the_learning_rates() -> None:
@@ -287,3 +289,129 @@ def test_a_written_run_keeps_the_mend(tmp_path: Any) -> None:
     told = [e for e in read_run(tmp_path / "run").events if isinstance(e, NonFinite)]
     assert caught.value.run.non_finite is not None
     assert [e.mend for e in told] == [caught.value.run.non_finite.mend]
+
+
+# --- the advice for one operation ----------------------------------------------------------------
+
+SMALL = Scales(1.0, 1.0)
+
+
+def told(name: str, *inputs: Any, maker: Computed | None = None, step: int = 0) -> str:
+    """Return the advice for an operation with these inputs."""
+    arrays = [np.asarray(x, np.float32) for x in inputs]
+    return mend(Computed(name, "", arrays, arrays[0], {}), maker, step, SMALL)
+
+
+def made_by(name: str, output: Any) -> Computed:
+    return Computed(name, "", [], np.asarray(output, np.float32), {})
+
+
+def test_the_logarithm_of_xlogy_is_that_of_its_second_input() -> None:
+    assert told("xlogy", [0, 1], [0.5, 0]) == (
+        "xlogy was given 0: take it of numbers above 0, ops.xlogy(x, ops.clip(y, low=1e-7))"
+    )
+    assert "above 0" not in told("xlogy", [-1, 0], [0.5, 0.5])
+    x, y = positive()
+
+    def own(outputs: Any, labels: Any) -> Any:
+        return -ops.xlogy(labels[:, None] + 1.0, ops.relu(outputs) * 1.0).sum(-1)
+
+    with pytest.raises(DivergedError) as caught:
+        fit(nn.Linear(3, 2).init(0), (x, y), own, batch_size=8, progress=False)
+    assert caught.value.run.non_finite is not None
+    assert "xlogy was given 0, which relu made" in caught.value.run.non_finite.mend
+
+
+def test_an_exponential_that_overflows_later_has_grown_too_far() -> None:
+    maker = made_by("matmul", [99])
+    later = told("exp", [99], maker=maker, step=3)
+    assert later.startswith("exp was given 99, so the values have grown too far: lower learning_r")
+    assert "learning_rate" not in told("exp", [99], maker=maker)
+    assert "learning_rate" not in told("exp", [99], step=3)  # an input of the model
+
+
+@pytest.mark.parametrize("name", ["multiply", "exp", "log", "sqrt", "divide", "power", "log_loss"])
+@pytest.mark.parametrize("x", [[np.inf, 3], [np.inf, -np.inf], [np.nan, np.nan]])
+def test_no_message_says_that_a_number_is_infinite(name: str, x: Any) -> None:
+    for step in (0, 5):
+        said = told(name, x, [1.0, 0.0], step=step)
+        assert not re.search(r"\b(inf|nan)\b", said), said
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "at"),
+    [("divide", ([1, 1, 1], [-2, 0, 3]), 1), ("power", ([-2, 0, 3], [-1, -1, -1]), 0),
+     ("reciprocal", ([-2, 0, 3],), 0)],
+)  # fmt: skip
+def test_a_divisor_of_both_signs_keeps_its_signs(name: str, inputs: Any, at: int) -> None:
+    """The code as it is told gives finite numbers, and changes none but the 0."""
+    code = told(name, *inputs)
+    assert "low=" not in code
+    found = re.search(r"ops\.where\(.*\)", code)
+    assert found is not None
+    divisor = np.asarray(inputs[at], np.float32)
+    mended = eval(found[0], {"ops": ops, "x": divisor, "y": divisor})
+    assert np.allclose(mended, [-2, 1e-7, 3])
+
+
+def test_a_divisor_of_one_sign_gets_a_lower_end() -> None:
+    assert told("divide", [1, 1], [0, 3]).endswith("x / ops.clip(y, low=1e-7)")
+
+
+def test_a_whole_power_of_negative_numbers_is_no_fault() -> None:
+    assert "make them smaller" in told("power", [-3, 2], [-1, -1])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z, t: ops.log(ops.softmax(z) * t),
+        lambda z, t: ops.log(ops.where(t > 0, ops.softmax(z), 0.0)),
+        lambda z, t: ops.log(t * 1.0) + ops.softmax(z),
+        lambda z, t: ops.log((ops.softmax(z) * t)[:, :1]),
+        lambda z, t: ops.log(1 - ops.softmax(z) - (1 - ops.softmax(z)) * t),
+    ],
+)
+def test_zeros_of_a_mask_are_not_blamed_on_softmax(function: Any) -> None:
+    x, y = positive()
+    rows = np.eye(2, dtype=np.float32)[y]
+
+    def own(outputs: Any, targets: Any) -> Any:
+        return -function(outputs, targets).sum(-1)
+
+    with pytest.raises(DivergedError) as caught:
+        fit(nn.Linear(3, 2).init(0), (x, rows), own, batch_size=8, progress=False)
+    assert caught.value.run.non_finite is not None
+    assert "log was given 0: take" in caught.value.run.non_finite.mend
+
+
+def test_the_name_of_the_operation_is_its_own() -> None:
+    assert told("rsqrt", [0.0]).startswith("rsqrt was given 0: take it of numbers above 0, ops.rs")
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("log", ([-2.0, 0.0, 3.0],)),
+        ("log1p", ([-2.0, -1.0, 3.0],)),
+        ("xlogy", ([1.0, 1.0, 1.0], [-2.0, 0.0, 3.0])),
+        ("sqrt", ([-2.0, 0.0, 3.0],)),
+        ("rsqrt", ([-2.0, 0.0, 3.0],)),
+        ("divide", ([1.0, 1.0, 1.0], [2.0, 0.0, 3.0])),
+        ("divide", ([1.0, 1.0, 1.0], [-2.0, 0.0, 3.0])),
+        ("power", ([-2.0, 0.0, 3.0], [0.5, 0.5, 0.5])),
+    ],
+)
+def test_the_code_of_the_advice_gives_finite_numbers_and_slopes(name: str, inputs: Any) -> None:
+    code = re.search(r"(?:x / )?ops\..*$", told(name, *inputs))
+    assert code is not None
+    line = code[0] + (" ** 0.5" if name == "power" else "")
+    arrays = [np.asarray(a, np.float32) for a in inputs]
+
+    def total(*arrays: Any) -> Any:
+        values = dict(zip("xy", arrays, strict=False))
+        return eval(line, {"ops": ops, **values}).sum()
+
+    value, slopes = value_and_grad(total, argnums=tuple(range(len(arrays))))(*arrays)
+    assert np.isfinite(value)
+    assert all(np.isfinite(slope).all() for slope in slopes)

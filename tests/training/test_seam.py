@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from clearprop import data, models, nn, ops
 from clearprop.errors import ClearpropError, DataError, ModelError, ShapeError
 from clearprop.nn.fields import static
-from clearprop.training import FitConfig, evaluate, fit
+from clearprop.training import FitConfig, evaluate, fit, predict
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.seam import Mismatch, find_mismatches
 
@@ -27,6 +28,10 @@ SIDES = np.arange(N) % 2
 NUMBERS = DRAW.normal(size=N).astype(np.float32)
 POSITIVE = np.linspace(1, 4, N, dtype=np.float32)
 SEVERAL = np.array([[1, 1, 0], [0, 1, 0]] * 30, np.float32)
+TEN = np.eye(10, dtype=np.float32)[np.arange(N) % 10]
+PIXELS = DRAW.uniform(size=(N, 3)).astype(np.float32)
+TAIL = np.concatenate([np.linspace(-0.7, 0.7, N - 10), np.linspace(-4, 4, 10)], dtype=np.float32)
+HEAVY = (TAIL - TAIL.mean()) / TAIL.std()
 ONE_HOT = np.eye(3, dtype=np.float32)[LABELS]
 
 
@@ -127,6 +132,11 @@ ERRORS: list[tuple[str, nn.Module, Any, Any, str]] = [
     (REACH, own(1, lambda z: ops.square(z)[:, 0]), "squared_error", NUMBERS, "0 or more"),
     (REACH, network(3, "softmax"), "squared_error", np.eye(3)[LABELS] * 5, "softmax gives 0 to 1"),
     (REACH, network(3, "softmax"), "squared_error", np.ones((N, 3)) / 2, "another sum, 1.5 to 1.5"),
+    (REACH, network(3, "sigmoid"), "squared_error", 255 * (PIXELS > 0.9), "11% of the targets"),
+    (REACH, network(10, "softmax"), "squared_error", 5 * TEN, "10% of the targets"),
+    (REACH, network(1, "relu"), "squared_error", HEAVY, "relu gives 0 or more"),
+    (REACH, network(1, "sigmoid"), "squared_error", HEAVY, "sigmoid gives 0 to 1"),
+    (REACH, network(1, "tanh"), "squared_error", 3 * HEAVY, "tanh gives -1 to 1"),
     (REACH, models.MLP((4, 5, 1), output="tanh").init(0), "squared_error", POSITIVE, "tanh gives"),
     # losses that need probabilities
     ("no_probabilities", network(1), "log_loss", SIDES, "the outputs can be any number"),
@@ -171,6 +181,7 @@ WARNINGS: list[tuple[str, nn.Module, Any, Any, str]] = [
     ("limited_scores", network(1, "tanh"), "binary_cross_entropy", SIDES, "can exceed 73%"),
     (REACH, network(1, "relu"), "squared_error", np.where(np.arange(N) == 7, -2.0, POSITIVE),
      "2% of the targets"),
+    (REACH, network(1, "tanh"), "squared_error", HEAVY, "13% of the targets are out of reach"),
     ("class_numbers", network(1), "squared_error", LABELS, "3 different whole numbers in 60"),
     ("class_numbers", network(1), "mean_squared_error", LABELS[:, None] / 1.0, "from 0 to 2"),
     ("labels", network(4), "cross_entropy", LABELS + 1, "labels from 1 to 3 for 4 outputs"),
@@ -222,9 +233,10 @@ HEALTHY: list[tuple[nn.Module, Any, Any]] = [
     (own(1, lambda z: ops.sigmoid(z) + 0.5 - ops.sigmoid(z) / 2), "log_loss", SIDES),
     (network(1, "sigmoid"), lambda y, t: ((y - t) * (t >= 0)) ** 2, 2.0 * SIDES[:, None] - 1),
     (network(3), lambda y, t: ops.softmax_cross_entropy(y, t) * (t >= 0), LABELS - 1),
+    (network(1, "tanh"), lambda y, t: ops.clip((y - t) ** 2, high=1.0), 3 * HEAVY[:, None]),
     (network(1, "tanh"), "squared_error", 1.05 * np.sin(NUMBERS)),
     (network(3, "relu"), "cross_entropy", LABELS),
-    (network(3), "cross_entropy", np.float32([1, 2, 4]) * ONE_HOT),
+    (network(3), "cross_entropy", np.array([1, 2, 4], np.float32) * ONE_HOT),
     (network(1, "softplus"), "squared_error", LABELS),
     (network(1), mse, LABELS[:, None]),
     (models.Perceptron(4).init(0), "perceptron", SIDES),
@@ -300,6 +312,19 @@ def test_a_recurrent_layer_at_the_end_is_seen(layer: nn.Module, limited: bool) -
     assert found(names["model"], "squared_error", POSITIVE, SEQUENCES) == []
 
 
+def test_scaled_targets_beyond_the_values_of_a_recurrent_layer_may_be_meant() -> None:
+    """Most lie from -1 to 1, and the few others hold most of the variance."""
+    model = LastStep(nn.LSTM(4, 1)).init(0)
+    [first] = found(model, "squared_error", HEAVY, SEQUENCES)
+    assert (first.kind, first.severity) == (REACH, "warning")
+    assert first.evidence["variance outside"] > 0.2
+    [first] = found(model, "squared_error", HEAVY + 1, SEQUENCES)
+    assert first.severity == "error"
+    spoiled = np.where(np.arange(N) == 5, -999.0, TAIL / 4).astype(np.float32)
+    [first] = found(model, "squared_error", spoiled, SEQUENCES)
+    assert first.severity == "warning"
+
+
 def test_a_loss_that_fits_by_chance_is_refused() -> None:
     """Seven examples and seven outputs: each output of an example meets another's target."""
     model, y = network(7), NUMBERS[:7]
@@ -364,9 +389,44 @@ def test_an_activation_that_is_used_twice_is_not_replaced() -> None:
     assert "replace_layer" not in first.fix
 
 
-def test_outputs_that_are_not_one_array_are_left_alone() -> None:
-    pair = Own(2, lambda z: (z, z)).init(0)
-    assert found(pair, lambda y, t: (y[0][:, 0] - t) ** 2, NUMBERS) == []
+@pytest.mark.parametrize(
+    ("parts", "names"),
+    [
+        (lambda z: {"mean": z[:, :1], "deviation": z[:, 1:]}, ("['deviation']", "['mean']")),
+        (lambda z: (z[:, :1], z[:, 1:]), ("[0]", "[1]")),
+    ],
+)
+def test_outputs_that_are_not_one_array_are_told_with_the_columns_of_one(
+    parts: Any, names: tuple[str, str]
+) -> None:
+    model = own(2, parts)
+    assert found(model, lambda y, t: (y[0][:, 0] - t) ** 2, NUMBERS) == []
+    for run in (
+        lambda: fit(model, (X, NUMBERS), mse, progress=False),
+        lambda: evaluate(model, (X, NUMBERS), mse),
+        lambda: predict(model, X),
+        lambda: predict(model, X[:0]),
+    ):
+        with pytest.raises(ModelError, match=r"does not return one array") as caught:
+            run()
+        assert caught.value.where == "Own.__call__"
+    fix = caught.value.fix or ""
+    code = re.search(r"return (ops\.concatenate\(.*\)), and in the loss", fix)
+    assert code is not None
+    joined = own(2, lambda z: eval(code[1], {"ops": ops, "jax": jax, "parts": parts(z)}))
+    y, one = joined(X), parts(nn.modules(joined)["linear"](X))
+    for name in names:
+        columns = re.search(r"(y\[[^]]*\]) for parts" + re.escape(name), fix)
+        assert columns is not None
+        given = eval(f"one{name}", {"one": one})
+        assert np.array_equal(eval(columns[1], {"y": y}), given)
+    assert len(fit(joined, (X, np.c_[NUMBERS, NUMBERS]), mse, epochs=1, progress=False).losses)
+
+
+def test_outputs_of_another_number_of_axes_are_told_without_columns() -> None:
+    model = own(2, lambda z: {"a": z, "b": z[:, 0]})
+    with pytest.raises(ModelError, match="return the one array that the loss needs"):
+        fit(model, (X, NUMBERS), mse, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,16 @@ MOST = 4096
 EXAMPLES_OF_A_CLASS = 3
 """Whole numbers are taken for class numbers where each has this many examples in the mean."""
 
+FARTHEST = 0.01
+"""So many of the targets are left out where it is asked which ones are typical."""
+
+DEVIATIONS = 0.9
+"""Targets are typical up to this number of deviations from their mean. Scaled targets have the
+deviation 1, nearly: an interval from -1 to 1 holds the typical ones."""
+
+NOT_ONE = 0.01
+"""The sum of a row of probabilities may differ from 1 by this much."""
+
 ROUNDING = 1e-3
 """Sums and ends that differ by less are equal."""
 
@@ -133,6 +143,22 @@ class Targets:
         values = np.asarray(self.values, np.float64)
         error, variance = np.square(values - np.clip(values, low, high)).mean(), values.var()
         return float(error / variance) if variance else math.inf if error else 0.0
+
+    def typical_inside(self, low: float, high: float) -> bool:
+        """Say whether an interval holds the typical targets, and at least half of all.
+
+        Outputs of such an interval can be meant, however far the others are.
+
+        >>> targets = Targets.of(np.float32([-3, -1, -0.5, 0, 0.5, 1, 3]) / 1.7)
+        >>> targets.typical_inside(-1, 1), targets.typical_inside(0, 3)
+        (True, False)
+        """
+        values = np.asarray(self.values, np.float64).ravel()
+        distances = np.abs(values - np.clip(values, low, high))
+        near = values[distances <= np.quantile(distances, 1 - FARTHEST)]
+        middle, width = near.mean(), DEVIATIONS * near.std()
+        inside = low <= middle - width and middle + width <= high
+        return bool(inside and (distances > 0).mean() <= 0.5)
 
     def text(self) -> str:
         """Say from where to where they reach.

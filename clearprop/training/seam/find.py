@@ -12,6 +12,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.seam.examples import Targets
 from clearprop.training.seam.last_operation import seam_of
 from clearprop.training.seam.mismatch import Mismatch
+from clearprop.training.seam.of_indices import mismatches_of_indices
 from clearprop.training.seam.of_outputs import mismatches_of_outputs, one_softmax_unit
 from clearprop.training.seam.of_targets import mismatches_of_targets
 from clearprop.training.seam.scale import known_loss, scale_of
@@ -41,8 +42,9 @@ def find_mismatches(
     """Return what does not fit between the outputs of a model, its loss and the targets.
 
     The model is not computed: its last operation and the first of the loss are read from an
-    abstract pass, and say where outputs can lie. Only the numbers of the targets are looked at. So
-    the answer is the same before, in and after a training.
+    abstract pass, and say where outputs can lie. Only the numbers of the targets are looked at, and
+    the indices that an own loss makes of them. So the answer is the same before, in and after a
+    training.
 
     Args:
         model: with values in its parameters.
@@ -78,11 +80,14 @@ def find_mismatches(
     if seam is None:
         return []
     looked_at, scale = Targets.of(every, scaled), scale_of(chosen, seam)
-    stuck = one_softmax_unit(seam, scale, looked_at, bool(known_loss(chosen)))
+    known = known_loss(chosen)
+    stuck = one_softmax_unit(seam, scale, looked_at, known)
     if stuck is not None:  # the targets show which loss was meant
         return [stuck]
     found = [
         *mismatches_of_targets(seam, chosen, scale, looked_at, named_classes),
-        *mismatches_of_outputs(seam, scale, looked_at, bool(known_loss(chosen))),
+        *mismatches_of_outputs(seam, scale, looked_at, known),
     ]
+    if not known and not any(one.kind == "labels" for one in found):
+        found += mismatches_of_indices(seam, chosen, looked_at)
     return sorted(found, key=lambda one: one.severity != "error")

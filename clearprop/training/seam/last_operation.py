@@ -9,56 +9,42 @@ Shape letters: B examples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import numpy as np
 
 from clearprop import nn, tree
 from clearprop.autodiff import Node
-from clearprop.autodiff.sweep import Place
-from clearprop.nn.ranges import MOVES, SAME_ENTRIES, Known, ValueRange, ranges, softmax_axis
+from clearprop.nn.ranges import SOFTMAXES, Known, ranges, softmax_axis
 from clearprop.nn.recording import Recording, recorded
+from clearprop.training.seam.loss_tape import (
+    Broadcast,
+    all_count,
+    find_broadcast,
+    find_logarithm,
+    first_uses,
+    is_to_be_zero,
+    name_of,
+    twice,
+)
 
 SIZES = (7, 11, 13, 17, 19, 23, 29, 31)
 """Numbers of examples for the abstract pass: the first that is the size of no other axis."""
 
-PAIRS = ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum")
-"""Operations on two values that are broadcast against each other."""
-
-SOFTMAXES = ("softmax", "masked_softmax")
-
 OVER_CLASSES = (*SOFTMAXES, "log_softmax", "softmax_cross_entropy")
 """Operations that apply softmax over one axis."""
 
-APPLIED_BEFORE = {
-    "softmax_cross_entropy": SOFTMAXES,
-    "log_softmax": SOFTMAXES,
-    "sigmoid_binary_cross_entropy": ("sigmoid",),
-}
-"""Operations that apply softmax or sigmoid themselves, and what cannot be meant before them."""
 
-OF_A_DIFFERENCE = ("square", "abs", "power", "multiply", "mean", "sum", "reshape")
-"""What a loss applies to a difference of outputs and targets that is to become 0 everywhere."""
+def of_batch(shape: tuple[object, ...]) -> str:
+    """Write the shape of a batch, from that of one example.
 
-OF_A_LOSS = (*OF_A_DIFFERENCE, *SAME_ENTRIES, "divide", "add", "subtract", "negative", "sqrt")
-"""What a loss applies to its own values without leaving any of them out."""
-
-
-class Broadcast(NamedTuple):
-    """Two values that a loss combines, with another number of axes each.
-
-    Attributes:
-        outputs: shape of the one that comes from the outputs.
-        other: shape of the other one, such as the targets.
-        made: shape of the result.
+    >>> of_batch((3,)), of_batch(())
+    ('(B, 3)', '(B,)')
     """
-
-    outputs: tuple[int, ...]
-    other: tuple[int, ...]
-    made: tuple[int, ...]
+    return f"(B{''.join(f', {n}' for n in shape) or ','})"
 
 
 @dataclass(frozen=True)
@@ -74,6 +60,8 @@ class Seam:
         over_batch: whether it is a softmax over the examples of a batch.
         sums_to_one: whether it is a softmax over the last axis, with nothing after it.
         linear: path, inputs of the last linear layer; None where the outputs come from no such.
+        shape_with: returns the shape of the output for one example where that layer has another
+            number of units; None where the model cannot be computed then.
         takes: the operations that the loss applies to the outputs first.
         meets: the operations that get outputs and targets as they are.
         softmax_units: the number of scores over which the loss takes softmax; 0 where it does not.
@@ -96,6 +84,7 @@ class Seam:
     over_batch: bool = False
     sums_to_one: bool = False
     linear: tuple[str, int] | None = None
+    shape_with: Callable[[int], tuple[int, ...] | None] = lambda units: None
     takes: tuple[str, ...] = ()
     meets: tuple[str, ...] = ()
     softmax_units: int = 0
@@ -156,7 +145,20 @@ def _abstract(
         found.append(_look(model, loss, x, y))
 
     jax.eval_shape(run, model, x, targets)
-    return found[-1]
+    seam, error = found[-1]
+    if seam is None or seam.linear is None:
+        return seam, error
+    return replace(seam, shape_with=functools.partial(_shape_with, model, x, *seam.linear)), error
+
+
+def _shape_with(
+    model: nn.Module, x: object, path: str, inputs: int, units: int
+) -> tuple[int, ...] | None:
+    try:
+        other = nn.replace_layer(model, path, nn.Linear(inputs, units)).init(0)
+        return tuple(jax.eval_shape(lambda model, x: model(x), other, x).shape[1:])
+    except Exception:  # what a model raises when one of its layers gives something else
+        return None
 
 
 def _free_size(model: nn.Module, x: object, targets: Any) -> int:
@@ -199,18 +201,18 @@ def _look(
     found = ranges(nodes)
     reach, last = found.get(place), nodes[place[0]]
     layer = reach.layer if reach is not None else ""
-    first = _first_uses(nodes, place, end)
+    first = first_uses(nodes, place, end)
     meeting = [n for n in first if any(value is y for value in nodes[n].inputs)]
     over = [
         (nodes[n].inputs[0].shape, softmax_axis(nodes[n]))
         for n in first
-        if _name(nodes[n]) in OVER_CLASSES
+        if name_of(nodes[n]) in OVER_CLASSES
     ]
     # A softmax over the batch, as of a ranking, has no classes.
     ranked = any(sizes[axis] == output.shape[0] for sizes, axis in over)
     units = {sizes[axis] for sizes, axis in over}
-    named = [_name(nodes[n]) for n in first]
-    differences = [n for n in meeting if _name(nodes[n]) in ("subtract", "squared_error")]
+    named = [name_of(nodes[n]) for n in first]
+    differences = [n for n in meeting if name_of(nodes[n]) in ("subtract", "squared_error")]
     return Seam(
         shape,
         reach,
@@ -221,19 +223,19 @@ def _look(
         sums_to_one=_is_softmax(last) and softmax_axis(last) == len(shape) > 0,
         linear=_last_linear(model, nodes, place[0]),
         takes=tuple(dict.fromkeys(x for x in named if not (ranked and x in OVER_CLASSES))),
-        meets=tuple(dict.fromkeys(_name(nodes[n]) for n in meeting)),
+        meets=tuple(dict.fromkeys(name_of(nodes[n]) for n in meeting)),
         softmax_units=units.pop() if len(units) == 1 and not ranked else 0,
         compares=bool(differences)
-        and all(_is_to_be_zero(nodes, n) and _all_count(nodes, n) for n in differences),
-        all_count=all(_all_count(nodes, n) for n in meeting),
-        twice=_twice(nodes, end),
-        broadcast=_broadcast(nodes[end:], tuple(output.shape), y),
-        logarithm=_logarithm(nodes[end:], found),
+        and all(is_to_be_zero(nodes, n) and all_count(nodes, n) for n in differences),
+        all_count=all(all_count(nodes, n) for n in meeting),
+        twice=twice(nodes, end),
+        broadcast=find_broadcast(nodes[end:], tuple(output.shape), y),
+        logarithm=find_logarithm(nodes[end:], found),
     ), raised
 
 
 def _is_softmax(node: Node) -> bool:
-    return node.operation is not None and node.operation.name in SOFTMAXES
+    return name_of(node) in SOFTMAXES
 
 
 def _module(model: nn.Module, path: str) -> str:
@@ -263,119 +265,3 @@ def _last_linear(model: nn.Module, nodes: Sequence[Node], number: int) -> tuple[
         if len(before) != 1:
             return None
         number = before[0]
-
-
-def _name(node: Node) -> str:
-    return node.operation.name if node.operation is not None else ""
-
-
-def _first_uses(nodes: Sequence[Node], output: Place, end: int) -> list[int]:
-    """Return the numbers of the operations that a loss applies to the outputs first."""
-    same, uses = {output}, []
-    for number in range(end, len(nodes)):
-        node = nodes[number]
-        if node.operation is None or not any(parent in same for parent in node.parents):
-            continue
-        if node.operation.name in MOVES:
-            same.add((number, 0))
-        else:
-            uses.append(number)
-    return uses
-
-
-def _is_to_be_zero(nodes: Sequence[Node], number: int) -> bool:
-    """Say whether a difference goes straight into what has its least value at 0."""
-    if _name(nodes[number]) == "squared_error":
-        return True
-    uses = [node for node in nodes[number + 1 :] if (number, 0) in node.parents]
-    return bool(uses) and all(
-        _name(node) in OF_A_DIFFERENCE
-        # e * e is a square, and e times something else is none.
-        and (_name(node) != "multiply" or set(node.parents) == {(number, 0)})
-        for node in uses
-    )
-
-
-def _all_count(nodes: Sequence[Node], number: int) -> bool:
-    """Say whether every value of an operation counts in what a loss makes of it.
-
-    A mask, a condition or a weight of each example can leave some out, and another value of the
-    model can weigh them.
-    """
-    made = {number}
-    for later in range(number + 1, len(nodes)):
-        node = nodes[later]
-        mine = [parent is not None and parent[0] in made for parent in node.parents]
-        if not any(mine):
-            continue
-        if _name(node) not in OF_A_LOSS:
-            return False
-        for value, parent, is_mine in zip(node.inputs, node.parents, mine, strict=True):
-            if is_mine:
-                continue
-            if isinstance(value, jax.core.Tracer) and parent is None:
-                return False
-            if _name(node) in ("multiply", "divide", "power") and not (
-                parent is None and bool((np.asarray(value) != 0).all())
-            ):
-                return False
-        made.add(later)
-    return True
-
-
-def _twice(nodes: Sequence[Node], end: int) -> str:
-    """Return softmax or sigmoid where the loss applies it to what it gives to a loss with its own.
-
-    The one of the model itself is found by its range.
-    """
-    for node in nodes[end:]:
-        before = APPLIED_BEFORE.get(_name(node), ())
-        parent = node.parents[0] if node.parents else None
-        if parent is None or parent[0] < end or _name(nodes[parent[0]]) not in before:
-            continue
-        inner = nodes[parent[0]]
-        if _name(inner) == "sigmoid" or softmax_axis(inner) == softmax_axis(node):
-            return _name(inner)
-    return ""
-
-
-def _broadcast(nodes: Sequence[Node], output: tuple[int, ...], y: Any) -> Broadcast | None:
-    """Return where a loss meets every output with every target instead of each with its own."""
-    B = len(y)
-    for node in nodes:
-        if node.operation is None or node.operation.name not in PAIRS or len(node.inputs) != 2:
-            continue
-        traced = [parent is not None for parent in node.parents]
-        if all(traced):
-            continue
-        other = node.inputs[traced.index(False)]
-        pair = Broadcast(
-            tuple(node.inputs[traced.index(True)].shape),
-            tuple(getattr(other, "shape", ())),
-            tuple(node.outputs[0].shape),
-        )
-        # The examples of the one stand along another axis than those of the other. With as many
-        # axes it is written so, as where every output is compared with every target.
-        crossed = pair.made.count(B) > max(pair.outputs.count(B), pair.other.count(B))
-        meant = len(pair.outputs) == len(pair.other) or (
-            pair.outputs.count(B) > 1 and pair.outputs != output
-        )
-        if B > 1 and B in pair.other and not meant and (crossed or _is_short(pair, other is y)):
-            return pair
-    return None
-
-
-def _is_short(pair: Broadcast, targets: bool) -> bool:
-    """Say whether targets have an axis less than the outputs, so that the last axes meet."""
-    return targets and 0 < len(pair.other) < len(pair.outputs)
-
-
-def _logarithm(nodes: Sequence[Node], found: Mapping[Place, ValueRange]) -> Known:
-    """Return what a loss takes the logarithm of, where weights make that 0 or negative."""
-    for node in nodes:
-        if node.operation is None or node.operation.name != "log" or node.parents[0] is None:
-            continue
-        x = found.get(node.parents[0])
-        if x is not None and x.exact and (x.low < 0 or (x.low == 0 and x.takes_ends)):
-            return x
-    return None

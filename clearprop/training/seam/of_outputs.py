@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from clearprop.nn.ranges import ValueRange
-from clearprop.training.seam.examples import Targets, percent
-from clearprop.training.seam.last_operation import SOFTMAXES, Seam
+from clearprop.nn.ranges import SOFTMAXES, ValueRange
+from clearprop.training.seam.examples import NOT_ONE, Targets, percent
+from clearprop.training.seam.last_operation import Seam, of_batch
 from clearprop.training.seam.mends import (
     both,
     called,
@@ -24,13 +24,11 @@ from clearprop.training.seam.scale import Scale
 
 MUCH_LEFT, SOME_LEFT = 0.2, 0.02
 """Fractions of the targets' variance that even the best outputs leave: above the first it is an
-error, above the second a warning. Below it, targets out of reach are noise."""
+error, unless the typical targets are in reach; above the second a warning. Below it, targets out of
+reach are noise."""
 
 MANY_ROWS = 0.1
 """Above this fraction of rows that do not sum to 1 they are no outliers, so it is an error."""
-
-NOT_ONE = 0.01
-"""A row of probabilities may differ from 1 by this much."""
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
 
@@ -39,7 +37,7 @@ UNSURE = 0.05
 
 
 def mismatches_of_outputs(
-    seam: Seam, scale: Scale, targets: Targets, known: bool
+    seam: Seam, scale: Scale, targets: Targets, known: str
 ) -> Iterator[Mismatch]:
     """Yield what is wrong with the last operation.
 
@@ -47,7 +45,7 @@ def mismatches_of_outputs(
         seam: of the model.
         scale: what the loss takes the outputs for.
         targets: as the loss takes them.
-        known: whether the loss is one of clearprop's own.
+        known: name of the loss, where it is one of clearprop's own; else "".
     """
     if seam.untaught:
         yield _mismatch(
@@ -55,7 +53,7 @@ def mismatches_of_outputs(
             "no_error_signal",
             "error",
             "no error signal passes from the outputs to the parameters, so nothing can be learned",
-            _shape(seam),
+            _outputs(seam),
             targets,
             fix="end the model with a function that has a slope, such as ops.sigmoid in place of "
             "ops.binary_step, and without ops.argmax, ops.round and stop_gradient",
@@ -75,7 +73,7 @@ def mismatches_of_outputs(
             yield from _before_softmax(seam, reach, targets)
         case Scale.SIGMOID | Scale.SCORE:
             # Another function may turn a distance into a probability.
-            takes_any = known or "sigmoid_binary_cross_entropy" in seam.takes
+            takes_any = bool(known) or "sigmoid_binary_cross_entropy" in seam.takes
             if takes_any or seam.operation == "sigmoid":
                 yield from _before_sign(seam, reach, scale, targets)
         case Scale.CHANCE:
@@ -113,8 +111,8 @@ def _mismatch(
     )
 
 
-def _shape(seam: Seam) -> str:
-    return f"outputs of shape (B{''.join(f', {n}' for n in seam.shape)})"
+def _outputs(seam: Seam) -> str:
+    return f"outputs of shape {of_batch(seam.shape)}"
 
 
 def _said(seam: Seam, reach: ValueRange) -> str:
@@ -141,7 +139,7 @@ def _interval(reach: ValueRange) -> str:
     return f"{reach.low:.4g} to {reach.high:.4g}"
 
 
-def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: bool) -> Mismatch | None:
+def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: str) -> Mismatch | None:
     """Return what is wrong with a softmax over one unit, in the model or in the loss."""
     reach = seam.reach
     own = reach is not None and reach.low == reach.high and seam.operation in SOFTMAXES
@@ -162,7 +160,7 @@ def one_softmax_unit(seam: Seam, scale: Scale, targets: Targets, known: bool) ->
         "softmax over one unit is always 1, so nothing can be learned"
         if own
         else "the loss applies softmax to one output, which is always 1, so nothing can be learned",
-        f"{_shape(seam)}; {targets.text()}",
+        f"{_outputs(seam)}; {targets.text()}",
         targets,
         fix=both(without_activation(seam) if own else "", units),
         evidence={"units": 1.0},
@@ -175,7 +173,7 @@ def _over_batch(seam: Seam, targets: Targets) -> Mismatch:
         "softmax_over_batch",
         "error",
         "softmax is taken over the examples of a batch instead of the classes of an example",
-        f"axis 0 of {_shape(seam)}",
+        f"axis 0 of {_outputs(seam)}",
         targets,
         fix="ops.softmax(x, axis=-1)",
         evidence={"axis": 0.0},
@@ -183,13 +181,12 @@ def _over_batch(seam: Seam, targets: Targets) -> Mismatch:
 
 
 def _twice_in_loss(seam: Seam, targets: Targets) -> Mismatch:
-    loss = "sigmoid_binary_cross_entropy" if seam.twice == "sigmoid" else "cross-entropy"
     return _mismatch(
         seam,
         "applied_twice",
         "error",
-        f"the loss applies {seam.twice} before a {loss} that applies {seam.twice} itself",
-        f"ops.{seam.twice} of {_shape(seam)}",
+        f"the loss applies {seam.twice} twice",
+        f"ops.{seam.twice} of {_outputs(seam)}",
         targets,
         fix=f"in the loss, leave ops.{seam.twice} out",
         expected="scores that can be any number",
@@ -243,15 +240,21 @@ def _before_softmax(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator
             evidence=numbers,
         )
     elif floor > UNSURE:
-        yield _mismatch(
-            seam,
-            "limited_scores",
-            "warning",
-            f"{called(seam)} limits the scores that the loss turns into probabilities",
-            given,
-            targets,
-            evidence=numbers,
-        )
+        yield _limited_scores(seam, given, targets, numbers)
+
+
+def _limited_scores(
+    seam: Seam, given: str, targets: Targets, numbers: Mapping[str, float]
+) -> Mismatch:
+    return _mismatch(
+        seam,
+        "limited_scores",
+        "warning",
+        f"{called(seam)} limits the scores that the loss turns into probabilities",
+        given,
+        targets,
+        evidence=numbers,
+    )
 
 
 def _before_sign(
@@ -261,6 +264,7 @@ def _before_sign(
         return
     sure = max(abs(reach.low), abs(reach.high))
     best = 1 / (1 + math.exp(-sure))
+    floor = -math.log(best)
     of_sigmoid = scale is Scale.SIGMOID
     if reach.low >= 0 or reach.high <= 0:
         never = 0 if reach.low >= 0 else 1
@@ -280,17 +284,13 @@ def _before_sign(
             expected="scores that can be any number",
             evidence={"fraction of the class": share},
         )
-    elif of_sigmoid and -math.log(best) > UNSURE:
-        yield _mismatch(
-            seam,
-            "limited_scores",
-            "warning",
-            f"{called(seam)} limits the scores that the loss turns into probabilities",
+    elif of_sigmoid and floor > UNSURE:
+        given = (
             f"{_said(seam, reach)}; no probability can exceed {best:.0%}, so the loss of an "
-            f"example cannot fall below {-math.log(best):.2f}",
-            targets,
-            evidence={"highest probability": best, "lowest loss": -math.log(best)},
+            f"example cannot fall below {floor:.2f}"
         )
+        numbers = {"highest probability": best, "lowest loss": floor}
+        yield _limited_scores(seam, given, targets, numbers)
 
 
 def _as_chances(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mismatch]:
@@ -315,11 +315,14 @@ def _as_values(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mism
         return
     outside = targets.fraction_outside(reach.low, reach.high)
     left = targets.variance_outside(reach.low, reach.high)
+    of_rows = seam.sums_to_one and seam.shape == targets.shape and seam.shape[-1] > 1
+    rows = float((abs(targets.sums - 1) > NOT_ONE).mean()) if of_rows else 0.0
     if outside and left > SOME_LEFT:
+        meant = targets.typical_inside(reach.low, reach.high) and rows <= MANY_ROWS
         yield _mismatch(
             seam,
             "targets_out_of_reach",
-            "error" if left > MUCH_LEFT else "warning",
+            "error" if left > MUCH_LEFT and not meant else "warning",
             f"the last operation cannot reach {'most' if outside > 0.5 else 'some'} targets",
             f"{targets.text()}; {_said(seam, reach)}, so {percent(outside)} of the targets are out "
             "of reach",
@@ -327,18 +330,14 @@ def _as_values(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mism
             expected="outputs that can be any number, or targets scaled to this range",
             evidence={"fraction outside": outside, "variance outside": left},
         )
-    elif seam.sums_to_one and seam.shape == targets.shape and seam.shape[-1] > 1:
-        wrong = abs(targets.sums - 1) > NOT_ONE
-        if not wrong.any():
-            return
-        share = float(wrong.mean())
+    elif rows:
         yield _mismatch(
             seam,
             "targets_out_of_reach",
-            "error" if share > MANY_ROWS else "warning",
+            "error" if rows > MANY_ROWS else "warning",
             "softmax gives rows that sum to 1, and the targets do not",
-            f"{percent(share)} of the rows of the targets have another sum, "
+            f"{percent(rows)} of the rows of the targets have another sum, "
             f"{targets.sums.min():.4g} to {targets.sums.max():.4g}",
             targets,
-            evidence={"fraction outside": share},
+            evidence={"fraction outside": rows},
         )

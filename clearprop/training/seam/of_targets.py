@@ -12,15 +12,12 @@ import numpy as np
 
 from clearprop import nn
 from clearprop.errors import ClearpropError, DataError, ShapeError
-from clearprop.training.seam.examples import Targets
-from clearprop.training.seam.last_operation import Seam
-from clearprop.training.seam.mends import both, with_loss, with_units
+from clearprop.training.seam.examples import NOT_ONE, Targets
+from clearprop.training.seam.last_operation import Seam, of_batch
+from clearprop.training.seam.mends import both, with_loss, with_shape, with_units
 from clearprop.training.seam.mismatch import Mismatch
 from clearprop.training.seam.scale import Scale, known_loss
 from clearprop.training.training_data import Split, check_labels
-
-NOT_ONE = 0.01
-"""A row of probabilities may differ from 1 by this much."""
 
 OWN_LABELS = {
     "softmax_cross_entropy": "cross_entropy",
@@ -74,38 +71,42 @@ def _mismatch(
     return Mismatch(kind, "error", problem, given, fix, expected, where, evidence, error)
 
 
-def _shape(*sizes: object) -> str:
-    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
-
-
 def _forms(seam: Seam, targets: Targets) -> str:
-    return f"outputs {_shape('B', *seam.shape)}, targets {_shape('B', *targets.shape)}"
+    return f"outputs {of_batch(seam.shape)}, targets {of_batch(targets.shape)}"
 
 
 def _broadcast(seam: Seam, loss: nn.Loss, targets: Targets) -> Mismatch:
     assert seam.broadcast is not None
-    outputs, other, made = (_of_batch(shape, seam) for shape in seam.broadcast)
-    wider = len(targets.shape) < len(seam.shape)
-    lengths = "".join(f", {n}" for n in seam.shape)
+    outputs, other, made = (_named(shape, seam) for shape in seam.broadcast)
+    more = len(seam.shape) - len(targets.shape)
+    if math.prod(targets.shape) == math.prod(seam.shape):
+        fix = _reshaped(seam.shape)
+    elif more > 0 and targets.classes == seam.shape[-1] and targets.low == 0 and more == 1:
+        fix = f"y = np.eye({seam.shape[-1]})[y.astype(int)]"
+    elif more > 0:
+        fix = _reshaped((*targets.shape, *(1 for _ in range(more))))
+    else:
+        fix = with_shape(targets.shape)
     return _mismatch(
         "broadcast_targets",
         "the loss compares outputs with the targets of other examples",
         f"outputs {outputs} and targets {other} are broadcast to {made}",
-        f"y = y.reshape(len(y){lengths})"
-        if math.prod(targets.shape) == math.prod(seam.shape)
-        else "y = y[:, None]"
-        if wider
-        else f"y = np.eye({seam.shape[-1]})[y]",
+        fix,
         targets,
         expected="outputs and targets of one shape",
         where=f"the loss {loss.name!r}",
     )
 
 
-def _of_batch(shape: tuple[int, ...], seam: Seam) -> str:
+def _reshaped(shape: tuple[int, ...]) -> str:
+    return f"y = y.reshape(len(y){''.join(f', {n}' for n in shape)})"
+
+
+def _named(shape: tuple[int, ...], seam: Seam) -> str:
     # The size of an abstract batch is no number of this data.
     B = max(shape) if not seam.by_chance else 0
-    return _shape(*("B" if n == B else n for n in shape))
+    names = ["B" if n == B else str(n) for n in shape]
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
 
 
 # --- the form of the targets ---------------------------------------------------------------------
