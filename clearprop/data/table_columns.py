@@ -192,6 +192,11 @@ def read_known(file: TableFile, name: str, wanted: Sequence[Column]) -> ReadColu
     values = without_marked(file.frame[name], first.reading.na_values, first.reading)
     if first.categories is not None:
         texts = as_texts(values)
+        if file.frame[name].dtype == pl.String:
+            # For a model of an earlier version a mark such as #N/A may be a category.
+            written = as_texts(file.frame[name])
+            is_known = written.is_in(list(first.categories)).fill_null(False)
+            texts = pl.select(pl.when(is_known).then(written).otherwise(texts)).to_series()
         if file.frame[name].dtype == pl.Boolean:
             texts = texts.replace({other.lower(): other for other in first.categories})
         if file.frame[name].dtype.is_numeric():
