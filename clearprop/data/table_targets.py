@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.column_notes import number_notes
+from clearprop.data.column_notes import EXACT, number_notes
 from clearprop.data.columns import TakenColumn
 from clearprop.data.guess import FEWEST_ROWS, MOSTLY_DISTINCT, Guess, as_texts
 from clearprop.data.labels import FEW, labels_and_names, task_of
@@ -105,6 +105,14 @@ def _numbers(file: TableFile, guess: Guess, task: Task | None) -> NDArray[Any] |
         return None
     numbers = numbers_in(values, guess.reading)
     if numbers.null_count() == 0:
+        largest = float(numbers.abs().max() or 0)  # type: ignore[arg-type]  # of floats
+        if task != "regression" and EXACT <= largest < np.inf:
+            # As floats, different identifiers of many digits would be one class.
+            exact = values.cast(pl.Int64, strict=False)
+            if exact.null_count() == 0:
+                return np.asarray(exact.to_numpy())
+            if numbers.n_unique() < values.n_unique():
+                return None
         return np.asarray(numbers.to_numpy())
     # Classes such as "1", "2", "x" are few; measurements with a wrong cell among them are many.
     share = 1 - numbers.null_count() / len(numbers)
