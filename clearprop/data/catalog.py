@@ -31,6 +31,9 @@ Loader: TypeAlias = tuple[tuple[str, ...], Callable[..., Dataset]]
 
 MARKS = ("decimal", "thousands", "na_values")
 
+AS_IN_TRAINING = ("columns", "class_names")
+"""What a model of a table knows of its columns."""
+
 KINDS: dict[str, Loader] = {
     "a folder of idx files": ((), lambda path: read_idx_set(idx_files(path), path.name)),
     "a folder of texts": (("sequence_length",), labelled_texts.load_folder),
@@ -42,7 +45,7 @@ KINDS: dict[str, Loader] = {
     "a series": (("target", "window", "horizon", "numeric", *MARKS), series.load_series_file),
     "a table of texts": (("target", "text", "sequence_length"), labelled_texts.load_rows),
     "a table": (
-        ("target", "task", "ignore", "categorical", "numeric", *MARKS, "dayfirst", "columns"),
+        ("target", "task", "ignore", "categorical", "numeric", *MARKS, "dayfirst", *AS_IN_TRAINING),
         tables.load_table,
     ),
     "a .npz file": (("task",), arrays.load_arrays),
@@ -65,6 +68,7 @@ class LoadOptions(TypedDict, total=False):
         dayfirst: tables: True reads 03/04/2024 as 3 April, False as March 4; None finds it out.
         na_values: tables and series: cells that stand for a missing value, such as "-999".
         columns: tables: ``preprocessor.raw_columns`` of a model, to read the cells as in training.
+        class_names: tables: the classes of a model, with which the target is read.
         size: pictures: height and width to stretch to.
         channels: pictures: 1 for gray, 3 for color; 2 and 4 keep the transparency.
         transparency: pictures: ``preprocessor.transparency`` of a model, to read as in training.
@@ -92,6 +96,7 @@ class LoadOptions(TypedDict, total=False):
     dayfirst: bool | None
     na_values: Sequence[str] | None
     columns: Sequence[Column] | None
+    class_names: Sequence[str] | None
     size: int | tuple[int, int] | None
     channels: int | None
     transparency: Transparency | None
@@ -178,6 +183,18 @@ def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[s
     ('window', 'horizon')
     """
     return _loader(name_or_path, given)[1]
+
+
+def options_as_in_training(preprocessor: Preprocessor) -> LoadOptions:
+    """Return the options of `load` that read a table as in the training of a model.
+
+    Args:
+        preprocessor: of the model, of the kind "table".
+    """
+    options = LoadOptions(columns=preprocessor.raw_columns, task=preprocessor.task)
+    if preprocessor.class_names is not None:
+        options["class_names"] = preprocessor.class_names
+    return options
 
 
 def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.generic]:

@@ -63,7 +63,7 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
             f"{mark:g} stands in {count:,} cells, far from the others; if it means that the value "
             f"is not known, na_values=['{mark:g}'] takes it as missing"
         )
-    if _has_leading_zeros(cells):
+    if has_leading_zeros(cells):
         notes.append(
             "zeros at the beginning, as in 007, are lost in a number; "
             f"categorical=[{name!r}] takes codes as they are written"
@@ -147,7 +147,8 @@ def suspected_mark(distinct: NDArray[np.float64], counts: NDArray[np.integer]) -
     return None
 
 
-def _has_leading_zeros(cells: polars.Series) -> bool:
+def has_leading_zeros(cells: polars.Series) -> bool:
+    """Return whether a cell is a code such as 007, in which zeros at the beginning count."""
     import polars as pl
 
     return cells.dtype == pl.String and bool(cells.str.contains(r"^0[0-9]+$").any())

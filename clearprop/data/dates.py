@@ -27,6 +27,7 @@ MONTH = (
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 YEAR, SHORT = "(?<year>[12][0-9]{3})", "(?<year>[0-9]{2})"
+DOTTED_YEAR = "(?<year>(?:1[5-9]|20|21)[0-9]{2})"  # 1.2.1042 is a version
 DAY, NUMBER = "(?<day>[0-9]{1,2})", "(?<month>[0-9]{1,2})"
 
 ORDERS: Mapping[str, tuple[str, ...]] = {
@@ -37,7 +38,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
         rf"{YEAR}[- ]{MONTH}[- ]{DAY}{AFTER}",
     ),
     "day.month.year": (
-        rf"{DAY}\.\s?{NUMBER}\.\s?{YEAR}{AFTER}",
+        rf"{DAY}\.\s?{NUMBER}\.\s?{DOTTED_YEAR}{AFTER}",
         # 1.10.12 is a version.
         rf"(?<day>[0-9]{{2}})\.\s?(?<month>[0-9]{{2}})\.\s?{SHORT}{AFTER}",
     ),

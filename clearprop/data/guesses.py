@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from clearprop.data import dates
+from clearprop.data.column_notes import has_leading_zeros
 from clearprop.data.guess import (
     LOOK,
     Guess,
@@ -35,6 +36,11 @@ MOSTLY, FEWEST_NUMBERS = 0.5, 4
 # Whole numbers such as 20240229 are days if all are, at least this many different ones.
 FIRST_DAY, LAST_DAY, FEWEST_DAYS = 19000000, 21000000, 3
 MONTH_YEAR = r"^(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}$"
+
+# Without any zero at the beginning, 10.10.12 may be a version. 192.168.100.200 is no number.
+VERSION = r"^[1-9][0-9]\.[1-9][0-9]\.[0-9]{2}$"
+BYTE = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+ADDRESS = rf"^(?:{BYTE}\.){{3}}{BYTE}$"
 COMPACT = Reading(date="yearmonthday")
 
 
@@ -103,6 +109,8 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
             return Guess(name, "date", plain.cast(pl.Int64).cast(pl.String), [COMPACT])
         if not must and _are_months(texts):
             return Guess(name, "date", texts, [Reading(date="year-month")])
+        if not must and _are_whole(plain.head(LOOK)) and has_leading_zeros(texts):
+            return Guess(name, "categories", texts, notes=(_zeros_note(name),))
         return Guess(name, "number", texts)
     distinct = texts.drop_nulls().unique(maintain_order=True)
     look = distinct.head(LOOK)
@@ -122,7 +130,19 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
                 given=shown(distinct[row]),
                 fix=_ways_to_read_dates(name, distinct, distinct.slice(row, 1)),
             )
+        elif options.dayfirst is None and distinct.str.contains(VERSION).all():
+            guess.error = column_error(
+                file,
+                name,
+                "it is not known whether the cells are dates or the numbers of versions",
+                given=shown(distinct[0]),
+                fix=f"dayfirst=True reads {dates.moments(distinct, orders[0])['date'][0]}, or "
+                f"categorical=[{name!r}] takes the cells as names, or ignore=[{name!r}] leaves the "
+                "column out",
+            )
         return guess
+    if not must and distinct.str.contains(ADDRESS).all():
+        return Guess(name, "categories", texts)
     cells = Cells(distinct)
     readings = cells.readings(options.marks)
     if readings:
@@ -163,6 +183,17 @@ def _are_compact_dates(numbers: polars.Series) -> bool:
     distinct = distinct.unique()
     days = distinct.cast(pl.Int64).cast(pl.String)
     return len(days) >= FEWEST_DAYS and bool(dates.are_moments(days, COMPACT.date).all())
+
+
+def _are_whole(numbers: polars.Series) -> bool:
+    return bool((numbers.drop_nulls() % 1 == 0).all())
+
+
+def _zeros_note(name: str) -> str:
+    return (
+        "zeros at the beginning, as in 007, make all cells names; "
+        f"numeric=[{name!r}] reads them as numbers"
+    )
 
 
 def _are_months(texts: polars.Series) -> bool:

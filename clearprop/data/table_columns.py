@@ -168,7 +168,7 @@ def _categories(file: TableFile, guess: Guess, reading: Reading) -> ReadColumn:
         name,
         f"{len(categories):,} {noun}",
         joined(names_words(categories), missing_words(array)),
-        tuple(category_notes(categories, array)),
+        (*guess.notes, *category_notes(categories, array)),
     )
     return ReadColumn(array[:, None], (Column(name, categories, reading),), taken)
 
@@ -192,6 +192,11 @@ def read_known(file: TableFile, name: str, wanted: Sequence[Column]) -> ReadColu
     values = without_marked(file.frame[name], first.reading.na_values, first.reading)
     if first.categories is not None:
         texts = as_texts(values)
+        if file.frame[name].dtype == pl.String:
+            # For a model of an earlier version a mark such as #N/A may be a category.
+            written = as_texts(file.frame[name])
+            is_known = written.is_in(list(first.categories)).fill_null(False)
+            texts = pl.select(pl.when(is_known).then(written).otherwise(texts)).to_series()
         if file.frame[name].dtype == pl.Boolean:
             texts = texts.replace({other.lower(): other for other in first.categories})
         if file.frame[name].dtype.is_numeric():
@@ -261,6 +266,8 @@ def check_distinct(file: TableFile, guesses: Sequence[Guess]) -> None:
     fix = f"ignore={names!r} leaves out what is no category"
     if all(guess.values.n_unique() <= MOST_CATEGORIES for guess in found):
         fix += f", or categorical={names!r} takes the texts as categories"
+    if all(numbers_in(guess.values).count() == guess.values.count() for guess in found):
+        fix += f", or numeric={names!r} takes them as numbers"
     counts = [
         f"{guess.values.drop_nulls().n_unique():,} different texts in {guess.values.count():,} "
         f"cells of {guess.name!r}, such as {shown(str(guess.values.drop_nulls()[0]))}"

@@ -5,12 +5,13 @@ Shape letters: N rows, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.column_notes import number_notes
+from clearprop.data.column_notes import EXACT, number_notes
 from clearprop.data.columns import TakenColumn
 from clearprop.data.guess import FEWEST_ROWS, MOSTLY_DISTINCT, Guess, as_texts
 from clearprop.data.labels import FEW, labels_and_names, task_of
@@ -29,7 +30,10 @@ MEASURED = 0.9
 
 
 def targets_of(
-    file: TableFile, guess: Guess, task: Task | None
+    file: TableFile,
+    guess: Guess,
+    task: Task | None,
+    known: Sequence[str] | None = None,
 ) -> tuple[NDArray[np.number], tuple[str, ...] | None, Task, TakenColumn]:
     """Return the targets, the names of the classes, the task, and what the column was taken for.
 
@@ -37,6 +41,7 @@ def targets_of(
         file: the table.
         guess: what the column is taken for.
         task: None finds it out.
+        known: the classes of a model; None finds them out.
 
     Raises:
         DataError: a target is missing or not finite, is a date, or can be read in two ways; or
@@ -49,6 +54,12 @@ def targets_of(
         "the target is missing",
         fix="drop the rows whose target is not known",
     )
+    texts = as_texts(values) if known is not None else None
+    if known is not None and texts is not None and texts.is_in(list(known)).all():
+        labels = texts.replace_strict(list(known), list(range(len(known)))).to_numpy()
+        about = f"{len(known):,} classes: {names_words(known)}"
+        taken = TakenColumn(name, "target", about)
+        return labels.astype(np.int32), tuple(known), "classification", taken
     numbers = _numbers(file, guess, task)
     if numbers is not None:
         file.check_none(np.isinf(numbers), name, "the target is infinite")
@@ -94,6 +105,14 @@ def _numbers(file: TableFile, guess: Guess, task: Task | None) -> NDArray[Any] |
         return None
     numbers = numbers_in(values, guess.reading)
     if numbers.null_count() == 0:
+        largest = float(numbers.abs().max() or 0)  # type: ignore[arg-type]  # of floats
+        if task != "regression" and EXACT <= largest < np.inf:
+            # As floats, different identifiers of many digits would be one class.
+            exact = values.cast(pl.Int64, strict=False)
+            if exact.null_count() == 0:
+                return np.asarray(exact.to_numpy())
+            if numbers.n_unique() < values.n_unique():
+                return None
         return np.asarray(numbers.to_numpy())
     # Classes such as "1", "2", "x" are few; measurements with a wrong cell among them are many.
     share = 1 - numbers.null_count() / len(numbers)

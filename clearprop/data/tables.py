@@ -49,6 +49,7 @@ def load_table(
     task: Task | None = None,
     ignore: Sequence[str] = (),
     columns: Sequence[Column] | None = None,
+    class_names: Sequence[str] | None = None,
     **cells: Unpack[CellOptions],
 ) -> Dataset:
     """Return a CSV or Parquet file as a data set; a missing input becomes NaN.
@@ -63,6 +64,7 @@ def load_table(
         ignore: columns to leave out, such as a row number.
         columns: the columns of a model, ``preprocessor.raw_columns``: their cells are read as in
             training, and other columns are left out. None finds out what each column is.
+        class_names: the classes of a model: if every target is one of them, they are the classes.
         cells: how cells are read: ``categorical``, ``numeric``, ``decimal``, ``thousands``,
             ``dayfirst``, ``na_values``.
 
@@ -87,7 +89,7 @@ def load_table(
         read = _as_guessed(file, [found[name] for name in inputs], options)
     else:
         read = _as_known(file, [_with_marks(column, options.na_values) for column in columns])
-    targets, class_names, task, about = targets_of(file, found[target], task)
+    targets, class_names, task, about = targets_of(file, found[target], task, class_names)
     taken = {column.taken.name: column.taken for column in read}
     taken[target] = about
     return Dataset(

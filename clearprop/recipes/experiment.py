@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
-from clearprop import nn
-from clearprop.data import Dataset, Splits
+from clearprop import data, nn
+from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.data.catalog import options_as_in_training, options_of
 from clearprop.data.columns import taken_lines, taken_notes
 from clearprop.data.new_rows import unseen_categories
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.recipes.catalog import RECIPES, find_recipe
+from clearprop.recipes.choice import described
 from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.study import Study
 from clearprop.training import Evaluation, Event, FitConfig, Run, evaluate, open_run, train
@@ -170,12 +173,18 @@ class Experiment:
         return evaluate(model, part, self.loss, self.splits.preprocessor)
 
 
-def prepare(name: str, values: Mapping[str, object] | None = None) -> Experiment:
+def prepare(
+    name: str,
+    values: Mapping[str, object] | None = None,
+    *,
+    known: Preprocessor | None = None,
+) -> Experiment:
     """Return a recipe by name with its data loaded and split.
 
     Args:
         name: of the recipe.
         values: configuration by key; the values of ``data`` are a mapping.
+        known: the preprocessor of a run; it says how the columns of its table are read.
 
     Raises:
         ConfigurationError: an unknown recipe or key, or a value that cannot be used.
@@ -186,10 +195,21 @@ def prepare(name: str, values: Mapping[str, object] | None = None) -> Experiment
     'iris (150 examples)'
     """
     recipe = of_one_run(name).of(values or {}, where=name)
-    dataset, line = recipe.dataset()
+    dataset, line = _dataset(recipe, known)
     recipe = recipe.suited(dataset)
     splits = recipe.data.split(dataset, recipe.seed)
     return Experiment(name, recipe.settled(len(splits.train)), dataset, splits, line)
+
+
+def _dataset(recipe: Recipe, known: Preprocessor | None) -> tuple[Dataset, str]:
+    """Return the data of a recipe; the cells of a table are read as in the training of a run."""
+    name = recipe.data.name
+    if name is not None and known is not None and known.kind == "table":
+        options: dict[str, Any] = {**recipe.data.options(), **options_as_in_training(known)}
+        if options.keys() <= {*options_of(name, options)}:
+            dataset = data.load(name, **options)
+            return recipe.adapted(dataset), described(dataset)
+    return recipe.dataset()
 
 
 def of_one_run(name: str) -> type[Recipe]:
@@ -218,22 +238,14 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
         RunError: no recipe started the run, or its data has changed.
     """
     name, values = recipe_of(config, where)
-    experiment = prepare(name, values)
+    record = _section(config, "preprocessor")
+    # What the run stored of its columns decides, also where another version would read them anew.
+    known = Preprocessor.from_json(json.dumps(record), where) if record else None
+    experiment = prepare(name, values, known=known)
     asked = _section(config, "data")
     before = asked.get("fingerprint")
     train = experiment.splits.train
     now = Split(train.name, train.inputs, train.targets, train).fingerprint()
-    is_old = bool(experiment.dataset.taken) and COLUMNS not in _section(config, "notes")
-    if before is not None and before != now and is_old:
-        raise RunError(
-            "the data is not as it was in training: a version of clearprop trained this run that "
-            "read dates, percentages and some other texts as categories, or the file has changed",
-            where=where,
-            given=experiment.data_line,
-            expected=f"{asked.get('examples')} training examples of {asked.get('name')}, unchanged",
-            fix="train again; to evaluate this model on the same file, whose cells are then read "
-            "as in its training: clearprop evaluate RUN --data FILE",
-        )
     if before is not None and before != now:
         raise RunError(
             "the data has changed since the run was trained",

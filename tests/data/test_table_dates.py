@@ -150,3 +150,15 @@ def test_the_two_ways_to_read_a_date_are_shown_on_one_that_differs(write: Write)
     assert caught.value.given == "'03/04/2024'"
     assert "dayfirst=True reads 2024-04-03" in str(caught.value.fix)
     assert "dayfirst=False reads 2024-03-04" in str(caught.value.fix)
+
+
+def test_a_version_without_zeros_is_no_date_in_silence(write: Write) -> None:
+    path = write({"x": repeated("10.10.12", "10.11.13"), "z": range(ROWS)})
+    with pytest.raises(DataError, match="dates or the numbers of versions") as caught:
+        data.load(path, target="y")
+    kinds = [
+        data.load(path, target="y", **option).taken[0].kind
+        for option in options_in(str(caught.value.fix))
+    ]
+    assert kinds == ["date", "2 categories", "left out"]
+    assert "dayfirst=True reads 2012-10-10" in str(caught.value.fix)
