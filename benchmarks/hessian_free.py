@@ -69,9 +69,9 @@ def descend(
     run = fit(
         autoencoder(sizes),
         (x, x),
-        "binary_cross_entropy",
-        optimizer,
-        epochs,
+        loss="binary_cross_entropy",
+        optimizer=optimizer,
+        epochs=epochs,
         batch_size=batch_size,
         progress=False,
     )

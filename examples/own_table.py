@@ -43,13 +43,13 @@ def main() -> None:
             folder=folder / "run",
             progress=False,
         )
-        result = cp.evaluate(run.model, parts.test, "squared_error", run.preprocessor)
+        result = run.evaluate(parts.test)
         always_the_mean = parts.test.targets.std()
         print(f"{result.error_name} {result.error:.1f}; guessing the mean: {always_the_mean:.1f}")
 
         (folder / "new.csv").write_text("body mass,sex,age\n0.08,woman,0.02\n-0.05,man,\n")
         new = cp.data.load_inputs(folder / "new.csv", run.preprocessor)
-        heavy, light = cp.predict(cp.load(folder / "run"), new, run.preprocessor)[:, 0]
+        heavy, light = cp.load(folder / "run").predict(new)[:, 0]
         print(f"a heavy woman: {heavy:.0f}, a light man of unknown age: {light:.0f}")
 
 

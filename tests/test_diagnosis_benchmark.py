@@ -22,7 +22,7 @@ from benchmarks.diagnosis.trial import diagnosed
 from clearprop.errors import DataError
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.kinds import KINDS
-from clearprop.training import load
+from clearprop.training import load_model
 from clearprop.training.run_folder import MODEL
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -89,15 +89,15 @@ def is_broken(case: Case, folder: Path) -> bool:
         return len(dev[1]) < 20
     if done.refusal is not None or not (folder / MODEL).is_file():
         return True
-    error = setting.error(load(folder), setting.truth())
+    error = setting.error(load_model(folder), setting.truth())
     if case.kind == "overfitting":
-        return setting.error(load(folder), train) < 0.7 * error
+        return setting.error(load_model(folder), train) < 0.7 * error
     if setting.data == "severe":
         return error > 0.4  # a half is that of a network that always gives the same answer
     if setting.balanced:
         whole = dataclasses.replace(mends.plain(setting), balanced=True)
         run = whole.run(folder.with_name("plain"))
-        return error > 1.5 * whole.error(load(run.folder), whole.truth())
+        return error > 1.5 * whole.error(load_model(run.folder), whole.truth())
     reference, reasonable = mends.unbroken(setting)
     return error > min(reasonable, 1.5 * reference) or math.isnan(error)
 
@@ -126,8 +126,8 @@ def test_a_run_without_a_fault_reaches_a_reasonable_error(name: str) -> None:
 def test_a_mend_is_applied_and_judged(tmp_path: Path) -> None:
     case = broken("rate_too_low", 0)
     setting, done = case.setting, case.setting.run(tmp_path / "run")
-    error = setting.error(load(done.folder), setting.truth())
-    good = "run = cp.fit(model, data, 'cross_entropy', 'adam', learning_rate=0.005, epochs=12)"
+    error = setting.error(load_model(done.folder), setting.truth())
+    good = "run = cp.fit(model, data, optimizer='adam', learning_rate=0.005, epochs=12)"
     for fix, repaired in ((good, True), ("pass", False)):
         run, after = mends.followed(setting, done, Finding("", {"x": 1.0}, "It is so.", fix, 0.9))
         assert mends.is_repaired(case.kind, setting, error, run, after) is repaired

@@ -45,6 +45,12 @@ class _Package:
         self.calls.append(dict(inspect.signature(fit).bind(*given, **options).arguments))
 
 
+def _data(call: dict[str, Any], default: Any) -> Any:
+    """Take the data out of the arguments of a call, as one."""
+    x, y = call.pop("x", default), call.pop("y", None)
+    return x if y is None else (x, y)
+
+
 def applied(
     code: str, model: nn.Module, data: Any, *, dev: Any = None, loss: Any = None
 ) -> Applied:
@@ -64,10 +70,10 @@ def applied(
         Exception: whatever the code raises.
 
     >>> from clearprop.nn import Linear
-    >>> code = "run = cp.fit(model, data, 'cross_entropy', 'adam', learning_rate=0.1)"
+    >>> code = "run = cp.fit(model, data, loss='cross_entropy', optimizer='adam')"
     >>> after = applied(code, Linear(2, 2), (np.ones((4, 2)), np.zeros(4, int)))
     >>> after.arguments
-    {'loss': 'cross_entropy', 'optimizer': 'adam', 'learning_rate': 0.1}
+    {'loss': 'cross_entropy', 'optimizer': 'adam'}
     """
     package = _Package()
     part = data.train if isinstance(data, Splits) else data
@@ -79,5 +85,5 @@ def applied(
     exec(compile(code, "fix", "exec"), space)  # noqa: S102 - the code is made here, by the rules
     call = package.calls[0] if package.calls else {}
     return Applied(
-        call.pop("model", space["model"]), call.pop("data", space["data"]), call
+        call.pop("model", space["model"]), _data(call, space["data"]), call
     )  # fmt: skip

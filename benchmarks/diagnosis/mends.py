@@ -84,7 +84,7 @@ def _after_refusal(
 ) -> Applied:
     """Return what the fix of an error changes: model, loss, or the targets ``y`` of both parts."""
     code = (f"from clearprop import nn, ops\ny = targets\n{error.fix}\n"
-            "cp.fit(model, (inputs, y), loss, dev=dev)")  # fmt: skip
+            "cp.fit(model, inputs, y, loss=loss, dev=dev)")  # fmt: skip
     held_out = applied(code, model, dev, loss=loss).data
     return applied(code, model, train, dev=held_out, loss=loss)
 

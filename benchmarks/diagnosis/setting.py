@@ -20,7 +20,7 @@ from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import ClearpropError
 from clearprop.nn.fields import Initializer
-from clearprop.training import DivergedError, fit, load, predict, read_run
+from clearprop.training import DivergedError, fit, load_model, predict, read_run
 from clearprop.training.run_folder import MODEL
 
 Change = Callable[[Pair, Pair, np.random.Generator], tuple[Pair, Pair]]
@@ -207,7 +207,7 @@ class Setting:
         if not len(history):
             return float("nan")
         if callable(self.objective):
-            return self.error(load(folder), self.truth())
+            return self.error(load_model(folder), self.truth())
         error = float(np.nanmin(history.development_error))
         return error / float(self.truth()[1].std()) if self.task == "numbers" else error
 

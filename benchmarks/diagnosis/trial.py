@@ -13,7 +13,7 @@ from benchmarks.diagnosis.setting import Outcome
 from clearprop import diagnose
 from clearprop.errors import ClearpropError
 from clearprop.glass.diagnosis import Diagnosis
-from clearprop.training import load
+from clearprop.training import load_model
 from clearprop.training.run_folder import MODEL
 
 ON_REQUEST = ("unsuitable_optimizer",)
@@ -66,7 +66,7 @@ def _mended(case: Case, done: Outcome, found: Diagnosis | None) -> dict[str, Any
     """Follow the first finding, and return what came of it."""
     setting = case.setting
     is_trained = (done.folder / MODEL).is_file()
-    broken = setting.error(load(done.folder), setting.truth()) if is_trained else math.nan
+    broken = setting.error(load_model(done.folder), setting.truth()) if is_trained else math.nan
     row: dict[str, Any] = {"broken": broken, "mended": math.nan, "repaired": False, "why": ""}
     first = next(iter(found), None) if found is not None else None
     if found is not None and first is None:

@@ -47,7 +47,7 @@ def attempt(program: Program) -> Attempt:
             run = cp.fit(
                 program.model,
                 program.train,
-                program.loss,
+                loss=program.loss,
                 epochs=program.epochs,
                 dev=0 if program.dev is None else program.dev,
                 progress=False,

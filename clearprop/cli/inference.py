@@ -29,6 +29,7 @@ from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
+from clearprop.training.evaluation import classes, probabilities
 from clearprop.training.run_folder import read_config
 from clearprop.training.storage.writing import write_atomically
 
@@ -320,22 +321,8 @@ def _rows(
         yield ["prediction"] if width == 1 else [f"prediction{k + 1}" for k in range(width)]
         yield from ([f"{value:.7g}" for value in row] for row in outputs.reshape(-1, width))
         return
-    if loss.threshold is not None:
-        classes = (outputs[:, 0] >= loss.threshold).astype(int)
-    else:
-        classes = outputs.argmax(axis=1)
-    chances = _chances(outputs, loss)
+    chances = probabilities(outputs, loss)
     yield ["prediction", *(names if chances is not None else ())]
-    for index, label in enumerate(classes):
+    for index, label in enumerate(classes(outputs, loss)):
         row = [] if chances is None else [f"{chance:.7g}" for chance in chances[index]]
         yield [names[label], *row]
-
-
-def _chances(outputs: NDArray[np.float64], loss: nn.Loss) -> NDArray[np.float64] | None:
-    if loss.threshold is None:
-        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-    if loss.name != "binary_cross_entropy":
-        return None
-    one = 1 / (1 + np.exp(-outputs.clip(-500, 500)))
-    return np.concatenate([1 - one, one], axis=1)

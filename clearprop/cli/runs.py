@@ -11,7 +11,7 @@ from pathlib import Path
 from clearprop import nn
 from clearprop.data import Preprocessor
 from clearprop.errors import CheckpointError, ConfigurationError, RunError, nearest
-from clearprop.training import load, load_preprocessor
+from clearprop.training import load_model, load_preprocessor
 from clearprop.training.run_folder import CONFIG, MODEL
 from clearprop.training.storage.writing import disk_errors
 
@@ -104,4 +104,4 @@ def trained(folder: Path) -> tuple[nn.Module, Preprocessor]:
             where=str(folder),
             fix="use it in Python: cp.load, cp.predict",
         )
-    return load(folder), preprocessor
+    return load_model(folder), preprocessor

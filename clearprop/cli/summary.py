@@ -19,7 +19,7 @@ from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.recipes import RECIPES, Recipe, Study, find_recipe
 from clearprop.recipes.configuration import explained
 from clearprop.recipes.experiment import prepare
-from clearprop.training import load, load_preprocessor
+from clearprop.training import load_model, load_preprocessor
 
 KEYS = "keys for --set, with their values:"
 WIDTH = 110
@@ -100,7 +100,7 @@ def _saved(text: str) -> tuple[nn.Module, Preprocessor | None]:
         return trained(path)
     if not path.exists():
         raise unknown_name("recipe, run or model", text, RECIPES)
-    return load(path), load_preprocessor(path)
+    return load_model(path), load_preprocessor(path)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from clearprop.cli.output import complain, say
 from clearprop.data.texts import read_text
 from clearprop.errors import ConfigurationError, DataError, RunError, nearest
 from clearprop.glass.equations import LECTURES, WorkedSolution, grade, lecture, worked_solution
-from clearprop.training import load, load_preprocessor
+from clearprop.training import load_model, load_preprocessor
 from clearprop.training.run_folder import read_config
 
 WHERE = "clearprop worked"
@@ -85,7 +85,7 @@ def _of_file(arguments: argparse.Namespace) -> WorkedSolution:
             )
     loss = nn.find_loss(arguments.loss or _loss_of(place) or "squared_error")
     return worked_solution(
-        load(place),
+        load_model(place),
         _example(arguments.input, place),
         _target(arguments.target, loss),
         arguments.learning_rate,

@@ -152,6 +152,14 @@ class Preprocessor:
         classes = f", {len(self.class_names)} classes" if self.class_names is not None else ""
         return f"Preprocessor({self.kind} {', '.join(parts)}, {self.task}{classes})"
 
+    @property
+    def changes_numbers(self) -> bool:
+        """Whether the model's inputs or targets differ from the raw ones, as numbers."""
+        if self.kind == "named":
+            return any(part.changes_numbers for part in self.parts.values())
+        scaled = any(self.center) or any(spread != 1 for spread in self.spread)
+        return scaled or bool(self.columns) or bool(self.target_center)
+
     @cached_property
     def scale(self) -> NDArray[np.float32]:
         """The factor of step 2, float32, shaped to broadcast over the last axis."""

@@ -30,11 +30,11 @@ from clearprop.training import (
     NonFinite,
     Run,
     Stopped,
-    evaluate,
-    load,
+    load_model,
     load_preprocessor,
     read_run,
 )
+from clearprop.training.evaluation import evaluation_of
 from clearprop.training.model_inputs import ModelInputs
 
 Pair: TypeAlias = tuple[object, object]
@@ -107,7 +107,7 @@ class Subject:
     def evaluation(self) -> Evaluation:
         """The errors of the model on the evaluation examples."""
         assert self.examples is not None
-        return evaluate(self.model, self.examples, self.loss, self.preprocessor)
+        return evaluation_of(self.model, self.examples, self.loss, self.preprocessor)
 
     @functools.cached_property
     def is_evaluated(self) -> bool:
@@ -263,7 +263,7 @@ def gather(
     else:
         record, folder = read_run(run), Path(run)
         config, curves, losses = record.config, record.history, record.losses
-        model, preprocessor = load(folder), load_preprocessor(folder)
+        model, preprocessor = load_model(folder), load_preprocessor(folder)
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
     part, examples = _evaluation_part(data)

@@ -126,9 +126,9 @@ class OverfitStudy(Study):
         run = fit(
             self._network(way, parts, dataset),
             parts.train,
-            loss_for(dataset),
-            optimizer,
-            self.epochs,
+            loss=loss_for(dataset),
+            optimizer=optimizer,
+            epochs=self.epochs,
             batch_size=min(20, len(parts.train[1])),
             seed=seed,
             dev=parts.dev,

@@ -1,7 +1,7 @@
 """Training: the compiled step, the loop that yields events, run folders, checkpoints and curves."""
 
 from clearprop.training import augmentation
-from clearprop.training.evaluation import Evaluation, evaluate, predict
+from clearprop.training.evaluation import Evaluation
 from clearprop.training.events import (
     Checkpointed,
     EpochDone,
@@ -13,10 +13,11 @@ from clearprop.training.events import (
 )
 from clearprop.training.fit import fit
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.predictor import Predictor, evaluate, load, predict
 from clearprop.training.recording.recorder import Record
 from clearprop.training.recording.recordings import Recorded, RecordedArray, Recordings
 from clearprop.training.run import History, Run, RunRecord, read_run
-from clearprop.training.storage.model_file import load, load_preprocessor, save
+from clearprop.training.storage.model_file import load_model, load_preprocessor, save
 from clearprop.training.time_machine import TimeMachine
 from clearprop.training.train import DivergedError, open_run, train
 
@@ -29,6 +30,7 @@ __all__ = [
     "FitConfig",
     "History",
     "NonFinite",
+    "Predictor",
     "Record",
     "Recorded",
     "RecordedArray",
@@ -43,6 +45,7 @@ __all__ = [
     "evaluate",
     "fit",
     "load",
+    "load_model",
     "load_preprocessor",
     "open_run",
     "predict",

@@ -92,33 +92,15 @@ class Evaluation:
         return 1 - self.error if self.confusion is not None else None
 
 
-def evaluate(
+def evaluation_of(
     model: nn.Module,
     dataset: Dataset | tuple[object, object],
-    loss: LossLike = "cross_entropy",
-    preprocessor: Preprocessor | None = None,
+    loss: LossLike,
+    preprocessor: Preprocessor | None,
 ) -> Evaluation:
-    """Return how a model does on a data set.
+    """Return how a bare model does on a data set; `clearprop.evaluate` says what they are.
 
-    Args:
-        model: with values in its parameters.
-        dataset: a part of ``Splits``; or raw, to be prepared here; or ``(inputs, targets)`` encoded
-            as a part of ``Splits`` is.
-        loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
-        preprocessor: of the run that trained the model; what ``Splits`` and ``Run`` carry.
-
-    Raises:
-        DataError: a label is out of range, targets are numbers where the loss takes classes, or the
-            part was encoded by another preprocessor.
-        ModelError: the model has no values yet, or does not return one array.
-        ShapeError: the examples do not fit the model.
-
-    >>> import numpy as np
-    >>> from clearprop import nn
-    >>> model = nn.Linear(2, 3).init(0)
-    >>> scored = evaluate(model, (np.ones((4, 2), np.float32), np.array([0, 1, 2, 0])))
-    >>> scored.error in (0.5, 0.75), scored.confusion.sum()
-    (True, np.int64(4))
+    Here ``(inputs, targets)`` are encoded as a part of ``Splits`` is.
     """
     chosen, model_inputs = nn.find_loss(loss), ModelInputs(preprocessor)
     if isinstance(dataset, Dataset):
@@ -127,49 +109,28 @@ def evaluate(
         names = dataset.class_names
     else:
         split, names = arrays_split("data", *dataset), None
-    outputs, targets = _outputs(model, split.inputs, model_inputs), split.targets
+    made, targets = _outputs(model, split.inputs, model_inputs), split.targets
     _check_measures(model, chosen, split, model_inputs)
-    check_labels(split, chosen, outputs.shape, targets.shape)
+    check_labels(split, chosen, made.shape, targets.shape)
     losses = chosen.per_example(
-        jnp.asarray(outputs), jnp.asarray(model_inputs.targets(jnp.asarray(targets)))
+        jnp.asarray(made), jnp.asarray(model_inputs.targets(jnp.asarray(targets)))
     )
-    outputs = np.asarray(model_inputs.restored(outputs))
-    errors = chosen.error(jnp.asarray(outputs), jnp.asarray(targets))
+    made = np.asarray(model_inputs.restored(made))
+    errors = chosen.error(jnp.asarray(made), jnp.asarray(targets))
     return Evaluation(
         examples=len(split),
         objective=float(np.asarray(losses).mean(dtype=np.float64)),
         error=float(chosen.finish(np.asarray(errors).mean(dtype=np.float64))),
         error_name=chosen.error_name,
-        outputs=outputs,
-        confusion=_confusion(chosen, outputs, targets),
+        outputs=made,
+        confusion=_confusion(chosen, made, targets),
         class_names=names,
     )
 
 
-def predict(
-    model: nn.Module, inputs: object, preprocessor: Preprocessor | None = None
-) -> NDArray[Any]:
-    """Return a model's outputs for many examples, computed batch by batch in compiled calls.
-
-    Args:
-        model: with values in its parameters.
-        inputs: raw examples (N, ...) where a preprocessor is given, else as the model takes them;
-            or several such arrays by name.
-        preprocessor: of the run that trained the model; regression outputs are then in the units of
-            the targets.
-
-    Raises:
-        ModelError: the model has no values yet, or does not return one array.
-        ShapeError: the examples do not fit the model.
-
-    >>> import numpy as np
-    >>> from clearprop import nn
-    >>> predict(nn.Linear(2, 3).init(0), np.ones((1000, 2), np.float32)).shape
-    (1000, 3)
-    """
-    if preprocessor is not None:
-        inputs = preprocessor.encode(jax.tree.map(np.asarray, inputs))
-    model_inputs = ModelInputs(preprocessor)
+def outputs(model: nn.Module, inputs: object, preprocessor: Preprocessor | None) -> NDArray[Any]:
+    """Return a bare model's outputs for many examples; `clearprop.predict` says what they are."""
+    model_inputs, inputs = ModelInputs(preprocessor), encoded(inputs, preprocessor)
     return np.asarray(model_inputs.restored(_outputs(model, inputs, model_inputs)))
 
 
@@ -251,16 +212,49 @@ def _forward(model: Any, x: Any) -> Any:
     return model(x)
 
 
+def encoded(raw: object, preprocessor: Preprocessor | None) -> Any:
+    """Return raw inputs as a part of ``Splits`` keeps them; without a preprocessor as they are."""
+    if preprocessor is None:
+        return raw
+    return preprocessor.encode(jax.tree.map(np.asarray, raw))
+
+
+def classes(made: NDArray[Any], loss: nn.Loss) -> NDArray[np.int64]:
+    """Return the numbers of the predicted classes: outputs (..., K) -> (...); of one output 0 or 1.
+
+    >>> classes(np.array([[0.1, 2.0], [3.0, 0.2]]), nn.find_loss("cross_entropy"))
+    array([1, 0])
+    """
+    if made.shape[-1] == 1:
+        threshold = loss.threshold if loss.threshold is not None else 0.0
+        return (made[..., 0] >= threshold).astype(np.int64)
+    return np.asarray(made.argmax(axis=-1), np.int64)
+
+
+def probabilities(made: NDArray[Any], loss: nn.Loss) -> NDArray[np.float64] | None:
+    """Return the probability of each class, (N, K); None where the loss has none.
+
+    >>> probabilities(np.array([[0.0, 0.0]]), nn.find_loss("cross_entropy"))
+    array([[0.5, 0.5]])
+    """
+    made = np.asarray(made, np.float64)
+    if loss.threshold is None:
+        powers = np.exp(made - made.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    if loss.name != "binary_cross_entropy":
+        return None
+    one = 1 / (1 + np.exp(-made.clip(-500, 500)))
+    return np.concatenate([1 - one, one], axis=1) if made.shape[1] == 1 else one
+
+
 def _confusion(
     loss: nn.Loss, outputs: NDArray[Any], targets: NDArray[Any]
 ) -> NDArray[np.int64] | None:
     if loss.task != "classification" or outputs.ndim != 2 or len(targets.shape) > 2:
         return None
     if outputs.shape[1] == 1:
-        threshold = loss.threshold if loss.threshold is not None else 0.0
-        chosen, truth, K = outputs[:, 0] >= threshold, targets.reshape(-1) > 0.5, 2
+        truth, K = targets.reshape(-1) > 0.5, 2
     else:
-        truth = targets if targets.ndim == 1 else targets.argmax(axis=1)
-        chosen, K = outputs.argmax(axis=1), outputs.shape[1]
-    pairs = truth.astype(np.int64) * K + chosen.astype(np.int64)
+        truth, K = targets if targets.ndim == 1 else targets.argmax(axis=1), outputs.shape[1]
+    pairs = truth.astype(np.int64) * K + classes(outputs, loss)
     return np.bincount(pairs, minlength=K * K).reshape(K, K)

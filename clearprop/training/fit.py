@@ -16,16 +16,17 @@ from clearprop.training.fit_config import FitConfig
 from clearprop.training.recording.recorder import Record
 from clearprop.training.run import Run
 from clearprop.training.train import train
-from clearprop.training.training_data import Data, Development
+from clearprop.training.training_data import Data, Development, together
 
 
 def fit(
     model: nn.Module,
-    data: Data,
+    x: Data | object,
+    y: object = None,
+    *,
     loss: LossLike = "cross_entropy",
     optimizer: str | optim.Optimizer | Mapping[str, object] = "adam",
     epochs: int = 10,
-    *,
     batch_size: int | None = None,
     learning_rate: optim.Rate | Mapping[str, object] | None = None,
     seed: int = 0,
@@ -56,9 +57,10 @@ def fit(
 
     Args:
         model: parameters that have no values yet are made from ``seed``.
-        data: ``Splits``; a ``Dataset``, of which a tenth is held out as the development set; or
-            ``(inputs, targets)`` as arrays, which are taken as they are: nothing is scaled, and
-            nothing held out unless ``dev`` says so.
+        x: ``Splits``; a ``Dataset``, of which a tenth is held out as the development set; or
+            inputs as arrays, with targets in ``y`` or both as ``(inputs, targets)``. Arrays are
+            taken as they are: nothing is scaled, and nothing held out unless ``dev`` says so.
+        y: the targets of ``x``; None where ``x`` has them.
         loss: a name such as "cross_entropy", a `nn.Loss`, or (outputs, targets) -> values.
         optimizer: a name such as "adam", or one made by `clearprop.optim` (its `chain` adds
             clipping, weight decay and a rate that falls on a plateau).
@@ -97,7 +99,8 @@ def fit(
         notes: plain values to keep in the configuration, such as the name of a recipe.
 
     Raises:
-        ConfigurationError: a value out of its range, an unknown name, a pattern without a match.
+        ConfigurationError: a value out of its range, an unknown name, a pattern without a match;
+            a loss in the place of the targets, or targets beside data that brings its own.
         DataError: labels out of range, inputs and targets that do not fit together.
         ModelError: the last operation does not suit the loss or cannot reach the targets; what may
             be meant is only a warning (docs/checks.md has the table).
@@ -119,7 +122,7 @@ def fit(
     return train(
         FitConfig(
             model=model,
-            data=data,
+            data=together(x, y),
             loss=loss,
             optimizer=optimizer,
             epochs=epochs,

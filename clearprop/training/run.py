@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data import Preprocessor
+from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
+from clearprop.nn.recording import LossLike
+from clearprop.training.evaluation import Evaluation
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
+from clearprop.training.predictor import Predictor, predictor_of
 from clearprop.training.recording.recordings import Recordings, read_recordings
 from clearprop.training.run_folder import (
     RECORDINGS,
@@ -116,6 +119,7 @@ class Run:
         folder: where the run was written; None where it was not.
         recordings: what was recorded from inside; None where nothing was.
         machine: goes back to the states that were kept; None where none were.
+        loss: that was minimized, without label smoothing.
     """
 
     model: nn.Module
@@ -128,6 +132,7 @@ class Run:
     folder: Path | None
     recordings: Recordings | None = None
     machine: Machine | None = None
+    loss: nn.Loss | None = None
 
     @property
     def first_step(self) -> int:
@@ -136,6 +141,28 @@ class Run:
         ``losses[i]`` is that of step ``first_step + i``.
         """
         return first_step(self.config)
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model with its preparation and its loss: it takes raw examples."""
+        return predictor_of(self)
+
+    def predict(self, x: object) -> NDArray[Any]:
+        """Return the outputs of the network for raw examples, (N, ...); see `Predictor.predict`.
+
+        >>> from clearprop import training
+        >>> data = np.eye(4, dtype=np.float32), np.arange(4)
+        >>> run = training.fit(nn.Linear(4, 4), data, epochs=1, progress=False)
+        >>> run.predict(np.eye(4)).shape
+        (4, 4)
+        """
+        return self.predictor.predict(x)
+
+    def evaluate(
+        self, data: Dataset | tuple[object, object], loss: LossLike | None = None
+    ) -> Evaluation:
+        """Return how the model does on raw or prepared examples; see `Predictor.evaluate`."""
+        return self.predictor.evaluate(data, loss)
 
     def at(self, step: int) -> nn.Module:
         """Return the model as it was after so many steps, where that state was kept.

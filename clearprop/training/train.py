@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import backend, tree
+from clearprop import backend, nn, tree
 from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.callback import Position
@@ -23,6 +23,7 @@ from clearprop.training.execution_plan import ExecutionPlan, of_config
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.interruption import Interruption
 from clearprop.training.nonfinite import LOOK
+from clearprop.training.predictor import remember
 from clearprop.training.progress import Reporter
 from clearprop.training.recording.recorder import Recorder
 from clearprop.training.recording.recordings import Recordings, joined, read_recordings
@@ -256,7 +257,9 @@ class _Started:
             folder=folder.path if folder is not None else None,
             recordings=self._recordings(setup),
             machine=machine,
+            loss=nn.find_loss(setup.config.loss),
         )
+        remember(model, preprocessor)
         if folder is not None:
             save(model, folder.path / MODEL, preprocessor)
             folder.write(CURVES, run.history.as_csv())

@@ -111,6 +111,32 @@ class TrainingData:
         }
 
 
+def together(x: Data | object, y: object) -> Data:
+    """Return the data of a call ``fit(model, x, y)`` as one: ``x``, or ``(x, y)``.
+
+    Raises:
+        ConfigurationError: ``y`` is no targets, or ``x`` brings its own.
+    """
+    if y is None:
+        return x  # type: ignore[return-value]  # `gather` says what is no data
+    if isinstance(y, str | Loss) or callable(y):
+        raise ConfigurationError(
+            "the third argument of fit is the targets; the loss is given by name",
+            given=f"fit(model, x, {y!r})" if isinstance(y, str) else kind_of(y),
+            expected="fit(model, x, y, loss=...) or fit(model, data, loss=...)",
+            fix=f"loss={y!r}" if isinstance(y, str) else "loss=" + getattr(y, "__name__", "loss"),
+        )
+    if isinstance(x, Splits | Dataset) or (isinstance(x, tuple) and len(x) == 2):
+        raise ConfigurationError(
+            "the data brings its own targets, so there must be no others beside it",
+            where="y",
+            given=f"fit(model, {kind_of(x)}, {kind_of(y)})",
+            expected="fit(model, data) or fit(model, x, y)",
+            fix="leave y out, or give the development set as dev=...",
+        )
+    return x, y
+
+
 def gather(data: Data, dev: Development, seed: int) -> TrainingData:
     """Return the examples of a run.
 

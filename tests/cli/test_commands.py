@@ -192,10 +192,10 @@ def test_an_interrupted_run_leaves_a_model_and_goes_on(clearprop: Command, tmp_p
 
 IN_A_NEW_PROCESS = """
 import hashlib, sys
-from clearprop.training import load, load_preprocessor, predict
+from clearprop.training import load_model, load_preprocessor, predict
 from clearprop import data, models
 folder = sys.argv[1]
-outputs = predict(load(folder), data.load("digits").inputs, load_preprocessor(folder))
+outputs = predict(load_model(folder), data.load("digits").inputs, load_preprocessor(folder))
 print(hashlib.sha256(outputs.tobytes()).hexdigest(), outputs.shape)
 """
 

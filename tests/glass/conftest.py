@@ -66,7 +66,7 @@ def iris(folder: Path) -> tuple[Run, Splits]:
 
 def diabetes(folder: Path) -> tuple[Run, Splits]:
     splits = data.load("diabetes").split()
-    run = fit(models.MLP((10, 6, 1)), splits, "squared_error", epochs=5, folder=folder,
+    run = fit(models.MLP((10, 6, 1)), splits, loss="squared_error", epochs=5, folder=folder,
               progress=False)  # fmt: skip
     return run, splits
 
@@ -76,23 +76,40 @@ def perceptron(folder: Path) -> tuple[Run, Splits]:
     setosa = dataclasses.replace(
         flowers, targets=(flowers.targets == 0).astype(np.int32), class_names=("other", "setosa")
     ).split(dev=0.1, test=0.1)
-    run = fit(models.Perceptron(4), setosa, "perceptron", "sgd", 3, batch_size=1,
-              learning_rate=1.0, folder=folder, progress=False)  # fmt: skip
+    run = fit(
+        models.Perceptron(4),
+        setosa,
+        loss="perceptron",
+        optimizer="sgd",
+        epochs=3,
+        batch_size=1,
+        learning_rate=1.0,
+        folder=folder,
+        progress=False,
+    )
     return run, setosa
 
 
 def xor(folder: Path) -> tuple[Run, Splits]:
     splits = data.load("xor").split(dev=0, test=0)
     model = models.MLP((2, 4, 1), activation="tanh")
-    run = fit(model, splits, "binary_cross_entropy", epochs=60, batch_size=4, learning_rate=0.1,
-              folder=folder, progress=False)  # fmt: skip
+    run = fit(
+        model,
+        splits,
+        loss="binary_cross_entropy",
+        epochs=60,
+        batch_size=4,
+        learning_rate=0.1,
+        folder=folder,
+        progress=False,
+    )
     return run, splits
 
 
 def cubic(folder: Path) -> tuple[Run, tuple[Any, Any]]:
     x = np.linspace(-2, 2, 60, dtype=np.float32)[:, None]
     pair = (x, x**3 + x**2 - x - 1)
-    run = fit(models.MLP((1, 6, 1)), pair, "squared_error", epochs=5, folder=folder,
+    run = fit(models.MLP((1, 6, 1)), pair, loss="squared_error", epochs=5, folder=folder,
               progress=False)  # fmt: skip
     return run, pair
 

@@ -39,7 +39,7 @@ def tagging() -> tuple[Run, Splits]:
     splits = tagged(sentences, "verses", groups=np.arange(4)).split(dev=0.25, test=0.25)
     model = models.Tagger(len(splits.train.vocabularies["inputs"]), 9, hidden_size=8)
     loss = "sequence_cross_entropy"
-    return fit(model, splits, loss, epochs=2, batch_size=2, progress=False), splits
+    return fit(model, splits, loss=loss, epochs=2, batch_size=2, progress=False), splits
 
 
 def test_a_table_of_tags_counts_words_and_not_what_is_filled_up(
@@ -68,7 +68,7 @@ def test_a_layer_that_gives_its_state_too_is_shown_by_its_outputs(tmp_path: Path
     tokens = np.arange(24).reshape(4, 6) % 5
     model = models.RecurrentLanguageModel(5, hidden_size=4, cell="lstm")
     pair = (tokens[:, :-1].astype(np.int32), tokens[:, 1:].astype(np.int32))
-    run = fit(model, pair, "sequence_cross_entropy", epochs=1, batch_size=4, progress=False)
+    run = fit(model, pair, loss="sequence_cross_entropy", epochs=1, batch_size=4, progress=False)
     errors = page_of(run, pair, tmp_path).by_id("errors")
     assert errors is not None
     rows = [row.all("td") for row in errors.all("tr") if "recurrent" in row.text]
@@ -117,7 +117,7 @@ def test_worst_forecasts_name_their_years() -> None:
     pytest.importorskip("statsmodels", reason="the series come with statsmodels")
     splits = data.load("sunspots").split()
     model = models.Forecaster("time-delay", memory=24, hidden_size=4)
-    run = fit(model, splits, "squared_error", epochs=1, batch_size=64, progress=False)
+    run = fit(model, splits, loss="squared_error", epochs=1, batch_size=64, progress=False)
     found = mistakes_section(gather(run, splits))
     assert found is not None
     assert found.columns[-1] == "1 before"

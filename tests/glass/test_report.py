@@ -318,7 +318,7 @@ def test_a_loss_of_the_users_own_is_asked_for(tmp_path: Path) -> None:
         return nn.squared_error.per_example(outputs, targets)
 
     pair = (np.ones((6, 3), np.float32), np.ones((6, 1), np.float32))
-    run = fit(nn.Linear(3, 1), pair, distance, epochs=1, batch_size=3, progress=False)
+    run = fit(nn.Linear(3, 1), pair, loss=distance, epochs=1, batch_size=3, progress=False)
     with pytest.raises(ConfigurationError, match="loss=function"):
         write_report(run, pair, tmp_path / "r.html")
     assert write_report(run, pair, tmp_path / "r.html", loss=distance).is_file()
@@ -327,8 +327,17 @@ def test_a_loss_of_the_users_own_is_asked_for(tmp_path: Path) -> None:
 def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
     x = np.full((8, 2), 1e18, np.float32)
     with pytest.raises(DivergedError) as caught:
-        fit(models.MLP((2, 4, 1)), (x, x[:, :1]), "squared_error", "sgd", 5, batch_size=4,
-            learning_rate=1e3, folder=tmp_path / "run", progress=False)  # fmt: skip
+        fit(
+            models.MLP((2, 4, 1)),
+            (x, x[:, :1]),
+            loss="squared_error",
+            optimizer="sgd",
+            epochs=5,
+            batch_size=4,
+            learning_rate=1e3,
+            folder=tmp_path / "run",
+            progress=False,
+        )
     trouble = caught.value.run.non_finite
     assert trouble is not None
     page, faults = read(write_report(caught.value.run, (x, x[:, :1])).read_text(encoding="utf-8"))

@@ -81,7 +81,7 @@ def test_a_partially_connected_network_reads_digits() -> None:
 def test_the_wiring_survives_a_file(tmp_path: Path) -> None:
     model = nn.Sequential([PartiallyConnected(WIRED), Lateral(4, 3, tolerance=1e-3)]).init(0)
     cp.save(model, tmp_path / "model.safetensors")
-    again = cp.load(tmp_path / "model.safetensors")
+    again = cp.load(tmp_path / "model.safetensors").model
     np.testing.assert_array_equal(again(X), model(X))
     np.testing.assert_array_equal(again.layers[0].connections, WIRED)
     assert "connections=50.0%" in repr(again)

@@ -15,7 +15,7 @@ from clearprop.errors import ConfigurationError, DataError, ShapeError
 from clearprop.recipes import caption, g2p, prepare
 from clearprop.recipes.experiment import Experiment
 from clearprop.recipes.transcribing import MOST, references, spread_rows
-from clearprop.training import Run, load, load_preprocessor, save
+from clearprop.training import Run, load_model, load_preprocessor, save
 
 SMALL: dict[str, dict[str, Any]] = {
     "g2p": {"hidden_size": 8, "embedding_features": 4, "data": {"limit": 120}},
@@ -137,7 +137,7 @@ def test_a_saved_model_says_the_same(tmp_path: Path) -> None:
     assert preprocessor is not None
     words = ["banana", "tin"]
     before = g2p.pronounce(run.model, known, words)
-    assert g2p.pronounce(load(file), preprocessor, words) == before
+    assert g2p.pronounce(load_model(file), preprocessor, words) == before
 
 
 @pytest.mark.parametrize(

@@ -105,5 +105,5 @@ def test_targets_of_a_class_or_not_lie_between_0_and_1(loss: str) -> None:
     with pytest.raises(DataError, match=r"target -1 of example 1[^$]*\(y \+ 1\) / 2"):
         evaluate(model, (x, np.array([1, -1, 1])), loss)
     with pytest.raises(DataError, match="and 3 outputs, for as many classes"):
-        fit(model, (x, np.array([[0.0], [2.0], [1.0]])), loss, batch_size=3, progress=False)
+        fit(model, (x, np.array([[0.0], [2.0], [1.0]])), loss=loss, batch_size=3, progress=False)
     assert evaluate(model, (x, np.array([[0.0], [0.5], [1.0]])), loss).examples == 3

@@ -85,7 +85,7 @@ def test_the_curves_are_means_over_examples(xor: tuple[Any, Any]) -> None:
 def test_regression_is_told_in_the_units_of_the_targets() -> None:
     splits = data.load("diabetes").split(seed=0)
     model = nn.Sequential([nn.Linear(splits.input_shape[0], 1)])
-    run = quiet(model, splits, "mean_squared_error", epochs=60, learning_rate=0.01)
+    run = quiet(model, splits, loss="mean_squared_error", epochs=60, learning_rate=0.01)
     spread = float(np.std(splits.train.targets))
     assert 0.5 * spread < run.history.training_error[-1] < 0.8 * spread
     assert splits.test is not None
@@ -191,7 +191,7 @@ def test_a_loss_of_ones_own(xor: tuple[Any, Any]) -> None:
     def distance(outputs: Any, targets: Any) -> Any:
         return ops.sum(ops.square(outputs[:, 0] - targets), axis=None) / 4
 
-    run = quiet(nn.Linear(2, 1), xor, distance, epochs=2, batch_size=4)
+    run = quiet(nn.Linear(2, 1), xor, loss=distance, epochs=2, batch_size=4)
     assert run.config["loss"] == "distance"
     assert np.isfinite(run.history.objective).all()
 
@@ -283,7 +283,7 @@ def test_shapes_that_do_not_fit_name_the_layer(digits: data.Splits) -> None:
 def test_outputs_that_do_not_fit_the_targets_name_the_loss() -> None:
     x, y = np.zeros((8, 3), np.float32), np.zeros((8, 2), np.float32)
     with pytest.raises(ShapeError) as caught:
-        quiet(nn.Linear(3, 5), (x, y), "squared_error", batch_size=4)
+        quiet(nn.Linear(3, 5), (x, y), loss="squared_error", batch_size=4)
     assert caught.value.where is not None
     assert "squared_error" in caught.value.where
 

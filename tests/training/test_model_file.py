@@ -10,7 +10,7 @@ import pytest
 
 from clearprop import nn, ops
 from clearprop.errors import CheckpointError, ModelError
-from clearprop.training import load, predict, save
+from clearprop.training import load_model, predict, save
 
 
 def model() -> nn.Module:
@@ -22,9 +22,9 @@ def test_a_new_process_predicts_the_same_bits(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", x)
     save(model(), tmp_path / "model.safetensors")
     code = (
-        "import sys, numpy as np; from clearprop.training import load, predict; "
+        "import sys, numpy as np; from clearprop.training import load_model, predict; "
         "folder = sys.argv[1]; "
-        "outputs = predict(load(folder), np.load(folder + '/x.npy')); "
+        "outputs = predict(load_model(folder), np.load(folder + '/x.npy')); "
         "np.save(folder + '/y.npy', outputs)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
@@ -45,9 +45,11 @@ def test_functions_of_ones_own_are_loaded_into_a_model_that_is_like_it(tmp_path:
     own = nn.Sequential([nn.Linear(2, 2), Doubled(twice)]).init(1)
     save(own, tmp_path / "own.safetensors")
     with pytest.raises(CheckpointError, match="does not describe") as caught:
-        load(tmp_path / "own.safetensors")
+        load_model(tmp_path / "own.safetensors")
     assert "like=model" in str(caught.value)
-    back = load(tmp_path / "own.safetensors", like=nn.Sequential([nn.Linear(2, 2), Doubled(twice)]))
+    back = load_model(
+        tmp_path / "own.safetensors", like=nn.Sequential([nn.Linear(2, 2), Doubled(twice)])
+    )
     x = np.ones((1, 2), np.float32)
     assert predict(back, x).tobytes() == predict(own, x).tobytes()
 
@@ -55,20 +57,20 @@ def test_functions_of_ones_own_are_loaded_into_a_model_that_is_like_it(tmp_path:
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
     save(model(), tmp_path / "m.safetensors")
     with pytest.raises(CheckpointError, match=r"layers\.0\.weight is \(4, 8\)"):
-        load(tmp_path / "m.safetensors", like=nn.Sequential([nn.Linear(4, 9)]))
+        load_model(tmp_path / "m.safetensors", like=nn.Sequential([nn.Linear(4, 9)]))
 
 
 def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
-        load(tmp_path / "nowhere.safetensors")
+        load_model(tmp_path / "nowhere.safetensors")
     (tmp_path / "text.safetensors").write_text("hello")
     with pytest.raises(CheckpointError, match="cut off or damaged"):
-        load(tmp_path / "text.safetensors")
+        load_model(tmp_path / "text.safetensors")
     save(model(), tmp_path / "m.safetensors")
     content = (tmp_path / "m.safetensors").read_bytes()
     (tmp_path / "m.safetensors").write_bytes(content[:-1])
     with pytest.raises(CheckpointError, match="cut off or damaged"):
-        load(tmp_path / "m.safetensors")
+        load_model(tmp_path / "m.safetensors")
 
 
 def test_a_model_without_values_is_not_saved(tmp_path: Path) -> None:

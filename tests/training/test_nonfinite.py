@@ -140,7 +140,7 @@ def test_a_step_too_far_is_the_optimizers() -> None:
 
 
 def test_the_last_finite_weights_are_in_the_folder(tmp_path: Any) -> None:
-    from clearprop.training import load, read_run
+    from clearprop.training import load_model, read_run
 
     x, y = positive()
     x[17] = -1.0
@@ -152,7 +152,7 @@ def test_the_last_finite_weights_are_in_the_folder(tmp_path: Any) -> None:
     record = read_run(tmp_path / "run")
     assert isinstance(record.events[-1], Stopped)
     assert record.events[-1].reason == "non-finite"
-    loaded = nn.parameters(load(tmp_path / "run"))
+    loaded = nn.parameters(load_model(tmp_path / "run"))
     for path, w in nn.parameters(caught.value.run.model).items():
         assert np.array_equal(w, loaded[path])
 
@@ -250,9 +250,15 @@ def test_later_steps_that_overflow_are_the_learning_rates() -> None:
     x, _ = positive()
     with pytest.raises(DivergedError) as caught:
         fit(
-            nn.Linear(3, 1), (x * 10, x[:, :1]), "squared_error", "sgd", 200, batch_size=8,
-            learning_rate=10.0, progress=False,
-        )  # fmt: skip
+            nn.Linear(3, 1),
+            (x * 10, x[:, :1]),
+            loss="squared_error",
+            optimizer="sgd",
+            epochs=200,
+            batch_size=8,
+            learning_rate=10.0,
+            progress=False,
+        )
     assert caught.value.run.non_finite is not None
     assert caught.value.run.non_finite.step > 1
     assert "lower learning_rate" in caught.value.run.non_finite.mend
@@ -276,7 +282,7 @@ def test_labels_that_are_no_classes_are_named() -> None:
         return ops.softmax_cross_entropy(outputs, labels + 1)
 
     with pytest.raises(DivergedError, match=r"labels are from 0 to 1 for 2 outputs, and these are"):
-        fit(nn.Linear(3, 2).init(0), (x, y), own, batch_size=8, progress=False)
+        fit(nn.Linear(3, 2).init(0), (x, y), loss=own, batch_size=8, progress=False)
 
 
 def test_a_written_run_keeps_the_mend(tmp_path: Any) -> None:
@@ -317,7 +323,7 @@ def test_the_logarithm_of_xlogy_is_that_of_its_second_input() -> None:
         return -ops.xlogy(labels[:, None] + 1.0, ops.relu(outputs) * 1.0).sum(-1)
 
     with pytest.raises(DivergedError) as caught:
-        fit(nn.Linear(3, 2).init(0), (x, y), own, batch_size=8, progress=False)
+        fit(nn.Linear(3, 2).init(0), (x, y), loss=own, batch_size=8, progress=False)
     assert caught.value.run.non_finite is not None
     assert "xlogy was given 0, which relu made" in caught.value.run.non_finite.mend
 
@@ -380,7 +386,7 @@ def test_zeros_of_a_mask_are_not_blamed_on_softmax(function: Any) -> None:
         return -function(outputs, targets).sum(-1)
 
     with pytest.raises(DivergedError) as caught:
-        fit(nn.Linear(3, 2).init(0), (x, rows), own, batch_size=8, progress=False)
+        fit(nn.Linear(3, 2).init(0), (x, rows), loss=own, batch_size=8, progress=False)
     assert caught.value.run.non_finite is not None
     assert "log was given 0: take" in caught.value.run.non_finite.mend
 

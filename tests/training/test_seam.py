@@ -350,14 +350,14 @@ def test_named_classes_are_no_numbers() -> None:
     """A data set whose classes have names is refused under a loss of numbers."""
     splits = data.load("iris").split()
     with pytest.raises(DataError, match="class numbers"):
-        fit(models.MLP((4, 8, 1)), splits, "squared_error", progress=False)
+        fit(models.MLP((4, 8, 1)), splits, loss="squared_error", progress=False)
 
 
 def test_scaled_targets_are_said_to_be_scaled() -> None:
     splits = data.load("diabetes").split()
     model = models.MLP((10, 8, 1), output="sigmoid")
     with pytest.raises(ModelError, match="scaled to mean 0 and deviation 1; sigmoid gives 0 to 1"):
-        fit(model, splits, "squared_error", progress=False)
+        fit(model, splits, loss="squared_error", progress=False)
 
 
 def test_the_trained_weights_are_the_same_with_a_warning_and_without() -> None:
@@ -367,7 +367,7 @@ def test_the_trained_weights_are_the_same_with_a_warning_and_without() -> None:
         run = fit(model, (X, LABELS), epochs=2, batch_size=8, progress=False)
     unseen = lambda y, t: nn.cross_entropy.per_example(ops.identity(y), t)  # noqa: E731
     with pytest.warns(UserWarning, match="tanh limits the scores"):
-        other = fit(model, (X, LABELS), unseen, epochs=2, batch_size=8, progress=False)
+        other = fit(model, (X, LABELS), loss=unseen, epochs=2, batch_size=8, progress=False)
     for path, w in nn.parameters(run.model).items():
         assert np.array_equal(w, nn.parameters(other.model)[path])
 
@@ -402,7 +402,7 @@ def test_outputs_that_are_not_one_array_are_told_with_the_columns_of_one(
     model = own(2, parts)
     assert found(model, lambda y, t: (y[0][:, 0] - t) ** 2, NUMBERS) == []
     for run in (
-        lambda: fit(model, (X, NUMBERS), mse, progress=False),
+        lambda: fit(model, (X, NUMBERS), loss=mse, progress=False),
         lambda: evaluate(model, (X, NUMBERS), mse),
         lambda: predict(model, X),
         lambda: predict(model, X[:0]),
@@ -420,13 +420,13 @@ def test_outputs_that_are_not_one_array_are_told_with_the_columns_of_one(
         assert columns is not None
         given = eval(f"one{name}", {"one": one})
         assert np.array_equal(eval(columns[1], {"y": y}), given)
-    assert len(fit(joined, (X, np.c_[NUMBERS, NUMBERS]), mse, epochs=1, progress=False).losses)
+    assert len(fit(joined, (X, np.c_[NUMBERS, NUMBERS]), loss=mse, epochs=1, progress=False).losses)
 
 
 def test_outputs_of_another_number_of_axes_are_told_without_columns() -> None:
     model = own(2, lambda z: {"a": z, "b": z[:, 0]})
     with pytest.raises(ModelError, match="return the one array that the loss needs"):
-        fit(model, (X, NUMBERS), mse, progress=False)
+        fit(model, (X, NUMBERS), loss=mse, progress=False)
 
 
 @pytest.mark.parametrize(

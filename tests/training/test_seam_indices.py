@@ -148,7 +148,7 @@ def test_positions_of_sequences_are_checked() -> None:
 
 def test_fit_refuses_them_before_the_first_step() -> None:
     with pytest.raises(DataError, match="gets the nearest one, without an error"):
-        fit(MODEL, (X, LABELS + 1), LOSSES["index"], progress=False)
+        fit(MODEL, (X, LABELS + 1), loss=LOSSES["index"], progress=False)
 
 
 def test_numbers_of_a_rare_example_are_seen_among_many() -> None:

@@ -13,7 +13,7 @@ from sklearn.datasets import load_wine
 from clearprop import nn, ops
 from clearprop.data import Dataset
 from clearprop.errors import DataError, ShapeError
-from clearprop.training import Event, StepsDone, evaluate, fit, load, predict, read_run
+from clearprop.training import Event, StepsDone, evaluate, fit, load_model, predict, read_run
 from clearprop.training.training_data import arrays_split
 
 
@@ -64,7 +64,7 @@ def test_a_data_set_of_two_inputs_is_scaled_each_for_itself(tmp_path: Path) -> N
     )
     assert run.history.development_error[-1] < 0.15
     assert run.preprocessor is not None
-    again = predict(load(tmp_path / "r"), raw, run.preprocessor)
+    again = predict(load_model(tmp_path / "r"), raw, run.preprocessor)
     assert (again.argmax(1) == targets).mean() > 0.9
 
 

@@ -76,7 +76,7 @@ class TrainedInFolder:
         record, path = training.read_run(folder), Path(folder)
         known = (path / MODEL).is_file()
         return cls(
-            training.load(path) if known else None,
+            training.load_model(path) if known else None,
             record.config,
             record.history,
             record.losses,

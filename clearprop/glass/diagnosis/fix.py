@@ -58,7 +58,7 @@ def fit_line(facts: Facts, **changed: object) -> str:
     # The name of a function of your own is no name that `fit` knows.
     loss = _text(loss) if loss in nn.LOSSES else Code("loss")
     options = ", ".join(f"{k}={_text(x)}" for k, x in {**given, **changed}.items() if x is not None)
-    line = f"run = cp.fit(model, data, {loss}, {_text(optimizer)}, {options})"
+    line = f"run = cp.fit(model, data, loss={loss}, optimizer={_text(optimizer)}, {options})"
     return f"{line}\n{command}" if command else line
 
 

@@ -91,8 +91,17 @@ def trials_of(facts: Facts, own: str) -> list[OptimizerTrial] | None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the run itself has already warned
-                run = fit(begun, pair, loss, optimizer, 1, batch_size=size, learning_rate=rate,
-                          devices=1, progress=False)  # fmt: skip
+                run = fit(
+                    begun,
+                    pair,
+                    loss=loss,
+                    optimizer=optimizer,
+                    epochs=1,
+                    batch_size=size,
+                    learning_rate=rate,
+                    devices=1,
+                    progress=False,
+                )
             after = _loss(run.model, measured, loss)
         except ClearpropError:
             pass  # it diverged

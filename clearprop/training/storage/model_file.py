@@ -46,8 +46,8 @@ def save(model: Module, path: Path | str, preprocessor: Preprocessor | None = No
     save_arrays(Path(path), _arrays(model), record)
 
 
-def load(path: Path | str, like: Module | None = None) -> Module:
-    """Return the model of a file.
+def load_model(path: Path | str, like: Module | None = None) -> Module:
+    """Return the bare model of a file; `clearprop.load` returns it with its preparation.
 
     Args:
         path: a file that `save` wrote, or the folder of a run that has ended.
@@ -59,7 +59,7 @@ def load(path: Path | str, like: Module | None = None) -> Module:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(nn.Linear(2, 3).init(0), f"{folder}/model.safetensors")
-    ...     load(f"{folder}/model.safetensors").weight.shape
+    ...     load_model(f"{folder}/model.safetensors").weight.shape
     (2, 3)
     """
     file = _file(path)

@@ -23,7 +23,7 @@ Y = (X[:, 0] > 0).astype(np.int32)
 
 def run_of(optimizer: Any = "adam", loss: Any = "cross_entropy", **options: Any) -> Run:
     options = {"epochs": 2, "progress": False} | options
-    return fit(network(4, 8, 2), (X, Y), loss, optimizer, **options)
+    return fit(network(4, 8, 2), (X, Y), loss=loss, optimizer=optimizer, **options)
 
 
 def after(run: Run, **changed: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def after(run: Run, **changed: Any) -> dict[str, Any]:
 
 
 def test_a_fix_is_applied_as_it_is_printed() -> None:
-    code = "data = (inputs[:4], targets[:4])\nrun = cp.fit(model, data, 'hinge', epochs=3)"
+    code = "data = (inputs[:4], targets[:4])\nrun = cp.fit(model, data, loss='hinge', epochs=3)"
     found = applied(code, network(4, 2), (X, Y))
     assert len(found.data[0]) == 4
     assert found.arguments == {"loss": "hinge", "epochs": 3}

@@ -183,8 +183,17 @@ def test_a_run_that_diverged_names_the_place(tmp_path: Path) -> None:
     x = np.full((8, 2), 1e18, np.float32)
     model = network(2, 4, 1)
     with pytest.raises(DivergedError) as caught:
-        fit(model, (x, x[:, :1]), "squared_error", "sgd", 5, batch_size=4, learning_rate=1e3,
-            folder=tmp_path / "run", progress=False)  # fmt: skip
+        fit(
+            model,
+            (x, x[:, :1]),
+            loss="squared_error",
+            optimizer="sgd",
+            epochs=5,
+            batch_size=4,
+            learning_rate=1e3,
+            folder=tmp_path / "run",
+            progress=False,
+        )
     for run in (caught.value.run, tmp_path / "run"):
         finding = of("non_finite", diagnose(run, (x, x[:, :1])))
         trouble = caught.value.run.non_finite
@@ -196,8 +205,16 @@ def test_a_run_that_diverged_names_the_place(tmp_path: Path) -> None:
 
 def test_no_rate_is_wrong_for_rosenblatts_rule() -> None:
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-    run = fit(nn.Linear(2, 1), (x, np.array([0, 1, 1, 0])), "perceptron", "sgd", 20, batch_size=1,
-              learning_rate=5.0, progress=False)  # fmt: skip
+    run = fit(
+        nn.Linear(2, 1),
+        (x, np.array([0, 1, 1, 0])),
+        loss="perceptron",
+        optimizer="sgd",
+        epochs=20,
+        batch_size=1,
+        learning_rate=5.0,
+        progress=False,
+    )
     assert diagnose(run, (x, np.array([0, 1, 1, 0]))).faults == ()
 
 
@@ -272,7 +289,7 @@ def test_the_unrest_of_the_first_epochs_is_not_lost_in_a_long_run(
 def test_a_table_that_is_known_by_heart_is_a_note() -> None:
     part = data.load("diabetes").split(dev=0.8, test=0.0)
     model = network(10, 64, 64, 1)
-    run = fit(model, part, "squared_error", epochs=150, progress=False)
+    run = fit(model, part, loss="squared_error", epochs=150, progress=False)
     errors = run.history.development_error
     falling = np.linspace(1.3, 1.0, len(errors)) * errors[-1]
     best = with_curves(run, objective=run.history.objective, development_error=falling,

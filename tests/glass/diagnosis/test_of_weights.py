@@ -98,7 +98,7 @@ def test_a_logarithm_of_zero_is_not_blamed_on_the_learning_rate() -> None:
     x = np.linspace(0, 1, 32, dtype=np.float32).reshape(-1, 1)  # the first one is 0
     model = nn.Sequential([Sizes(), nn.Linear(1, 1)])
     with pytest.raises(DivergedError) as raised:
-        fit(model, (x, x), "squared_error", epochs=3, dev=0, progress=False)
+        fit(model, (x, x), loss="squared_error", epochs=3, dev=0, progress=False)
     run = raised.value.run
     assert run.non_finite is not None
     assert run.non_finite.blames_operation

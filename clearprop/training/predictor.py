@@ -1,0 +1,313 @@
+"""A trained model together with the preparation of its inputs: what answers for raw examples.
+
+Shape letters: N examples, K classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearprop import nn
+from clearprop.data import Dataset, Preprocessor
+from clearprop.errors import ConfigurationError, DataError, ModelError, kind_of
+from clearprop.nn.recording import LossLike
+from clearprop.training import evaluation
+from clearprop.training.evaluation import Evaluation
+from clearprop.training.run_folder import CONFIG, read_config
+from clearprop.training.storage.model_file import load_model, load_preprocessor
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """What `fit` returns, as far as it is used here."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The trained model."""
+
+    @property
+    def preprocessor(self) -> Preprocessor | None:
+        """What turns raw inputs into the model's."""
+
+    @property
+    def loss(self) -> nn.Loss | None:
+        """The loss that was minimized."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A trained model that takes raw examples: the preparation of its run belongs to it.
+
+    Attributes:
+        model: the bare network, which takes prepared inputs.
+        preprocessor: turns raw inputs into the model's, and outputs into the units of the targets;
+            None where the run was given plain arrays.
+        loss: of the run; None where it is a function of your own, or not known.
+    """
+
+    model: nn.Module
+    preprocessor: Preprocessor | None = None
+    loss: nn.Loss | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, in the order of the outputs; None where they have none."""
+        return self.preprocessor.class_names if self.preprocessor is not None else None
+
+    def predict(self, x: object) -> NDArray[Any]:
+        """Return the outputs of the network for raw examples, (N, ...).
+
+        Outputs of a classification are those that the loss takes, so before softmax or sigmoid:
+        `probabilities` and `labels` are what they mean. Outputs of a regression are in the units of
+        the targets.
+
+        Args:
+            x: raw examples (N, ...), or several such arrays by name.
+
+        Raises:
+            ShapeError: the examples do not fit the model.
+        """
+        return evaluation.outputs(self.model, x, self.preprocessor)
+
+    __call__ = predict
+
+    def probabilities(self, x: object) -> NDArray[np.float64]:
+        """Return the probability of each class for raw examples, (N, K).
+
+        Raises:
+            ModelError: the model is no classifier whose loss has probabilities.
+        """
+        made = self.predict(x)
+        found = evaluation.probabilities(made, self._classifier()) if made.ndim == 2 else None
+        if found is None:
+            raise ModelError(
+                "the loss of this model has no probabilities",
+                given=self.loss.name if self.loss is not None else None,
+                expected="cross_entropy or binary_cross_entropy, and outputs (N, K)",
+                fix="predict(x) returns the outputs as they are",
+            )
+        return found
+
+    def labels(self, x: object) -> NDArray[Any]:
+        """Return the predicted class of each raw example, (N,): its name where classes have names.
+
+        Raises:
+            ModelError: the model is no classifier.
+        """
+        chosen = evaluation.classes(self.predict(x), self._classifier())
+        names = self.class_names
+        return chosen if names is None else np.array(names)[chosen]
+
+    def evaluate(
+        self, data: Dataset | tuple[object, object], loss: LossLike | None = None
+    ) -> Evaluation:
+        """Return how the model does on raw or prepared examples.
+
+        Args:
+            data: a part of ``Splits``, a raw data set, or raw ``(inputs, targets)``; classes that
+                have names may be given by them.
+            loss: by default that of the run.
+
+        Raises:
+            ConfigurationError: the loss is not known.
+            ClearpropError: what `clearprop.evaluate` says of the examples.
+        """
+        chosen = loss if loss is not None else self.loss
+        if chosen is None:
+            raise ConfigurationError(
+                "the loss of this model is not known, as it was a function",
+                fix="evaluate(data, loss=...) with that function",
+            )
+        if not isinstance(data, Dataset) and self.preprocessor is not None:
+            data = (evaluation.encoded(data[0], self.preprocessor), self._numbered(data[1]))
+        return evaluation.evaluation_of(self.model, data, chosen, self.preprocessor)
+
+    def _numbered(self, targets: object) -> object:
+        """Return class names as the numbers of the classes; other targets as they are."""
+        given, names = np.asarray(targets), self.class_names
+        if given.dtype.kind not in "UO" or names is None:
+            return targets
+        numbers = {name: number for number, name in enumerate(names)}
+        unknown = sorted({str(name) for name in given.ravel()} - set(numbers))
+        if unknown:
+            raise DataError(
+                "a class was not there in training",
+                where="targets",
+                given=", ".join(unknown[:5]),
+                expected=", ".join(names[:20]),
+            )
+        return np.array([numbers[str(name)] for name in given.ravel()], np.int32)
+
+    def _classifier(self) -> nn.Loss:
+        if self.loss is None or self.loss.task != "classification":
+            raise ModelError(
+                "this model is no classifier",
+                given=f"the loss {self.loss.name}" if self.loss is not None else "an own loss",
+                fix="predict(x) returns the outputs as they are",
+            )
+        return self.loss
+
+    def __repr__(self) -> str:
+        how = "raw examples" if self.preprocessor is not None else "arrays as they are"
+        return f"<Predictor of {type(self.model).__name__}, takes {how}>"
+
+
+Subject: TypeAlias = "nn.Module | Trained | Predictor | Path | str"
+"""What can predict: a model, a run, a predictor, the folder of a run or a model file."""
+
+_TRAINED: weakref.WeakKeyDictionary[nn.Module, Preprocessor] = weakref.WeakKeyDictionary()
+"""The preprocessors of bare models that came out of runs of this process."""
+
+
+def remember(model: nn.Module, preprocessor: Preprocessor | None) -> None:
+    """Remember with which preparation a bare model was trained, to warn where it is left out."""
+    if preprocessor is not None and preprocessor.changes_numbers:
+        _TRAINED[model] = preprocessor
+
+
+def load(path: Path | str, like: nn.Module | None = None) -> Predictor:
+    """Return the trained model of a run folder or a file, with its preparation.
+
+    Args:
+        path: the folder of a run that has ended, or a file that `save` wrote.
+        like: a model of the same architecture, for files that do not describe theirs.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another architecture.
+
+    >>> import tempfile
+    >>> from clearprop.training.storage.model_file import save
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(nn.Linear(2, 3).init(0), f"{folder}/model.safetensors")
+    ...     load(f"{folder}/model.safetensors").predict([[1.0, 2.0]]).shape
+    (1, 3)
+    """
+    folder = Path(path)
+    model, preprocessor = load_model(path, like), load_preprocessor(path)
+    config = read_config(folder) if (folder / CONFIG).is_file() else {}
+    remember(model, preprocessor)
+    return Predictor(model, preprocessor, _loss_of(config))
+
+
+def predictor_of(subject: Subject, preprocessor: Preprocessor | None = None) -> Predictor:
+    """Return what predicts, from a model, a run, a folder or a file.
+
+    Args:
+        subject: the model, or what contains it.
+        preprocessor: for a bare model; a run brings its own.
+
+    Raises:
+        ConfigurationError: it is none of these.
+        CheckpointError: a file is missing or damaged.
+    """
+    if isinstance(subject, nn.Module):
+        _warn_without_preparation(subject, preprocessor)
+        return Predictor(subject, preprocessor)
+    found: Predictor | None = None
+    if isinstance(subject, Predictor):
+        found = subject
+    elif isinstance(subject, Path | str):
+        found = load(subject)
+    elif isinstance(subject, Trained):
+        found = Predictor(subject.model, subject.preprocessor, subject.loss)
+    if found is not None:
+        if preprocessor not in (None, found.preprocessor):
+            raise ConfigurationError(
+                "what was trained brings its own preparation, and this is another one",
+                where="preprocessor",
+                fix="leave the preprocessor out, or give the bare model",
+            )
+        return found
+    raise ConfigurationError(
+        "this has no trained model",
+        given=kind_of(subject),
+        expected="a model, what fit or load returned, the folder of a run, or a model file",
+    )
+
+
+def evaluate(
+    model: Subject,
+    dataset: Dataset | tuple[object, object],
+    loss: LossLike | None = None,
+    preprocessor: Preprocessor | None = None,
+) -> Evaluation:
+    """Return how a model does on a data set.
+
+    Args:
+        model: a model with values, a run, a predictor, the folder of a run, or a model file. All
+            but a bare model bring their preparation and their loss.
+        dataset: a part of ``Splits``; or raw, to be prepared here; or ``(inputs, targets)``: raw
+            where there is a preparation, else as the model takes them.
+        loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values; by
+            default that of the run, or "cross_entropy" for a bare model.
+        preprocessor: for a bare model; what ``Splits`` and ``Run`` carry. A part of ``Splits`` has
+            it, so that it need not be given.
+
+    Raises:
+        ConfigurationError: this is no model, or its loss is not known.
+        DataError: a label is out of range, targets are numbers where the loss takes classes, or the
+            part was encoded by another preprocessor.
+        ModelError: the model has no values yet.
+        ShapeError: the examples do not fit the model.
+
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> model = nn.Linear(2, 3).init(0)
+    >>> scored = evaluate(model, (np.ones((4, 2), np.float32), np.array([0, 1, 2, 0])))
+    >>> scored.error in (0.5, 0.75), scored.confusion.sum()
+    (True, np.int64(4))
+    """
+    if preprocessor is None and isinstance(dataset, Dataset):
+        preprocessor = dataset.preprocessor
+    known = predictor_of(model, preprocessor)
+    if loss is None and isinstance(model, nn.Module):
+        loss = "cross_entropy"
+    return known.evaluate(dataset, loss)
+
+
+def predict(
+    model: Subject, inputs: object, preprocessor: Preprocessor | None = None
+) -> NDArray[Any]:
+    """Return a model's outputs for many examples, computed batch by batch in compiled calls.
+
+    Args:
+        model: a model with values, a run, a predictor, the folder of a run, or a model file.
+        inputs: raw examples (N, ...) for a run, a predictor or a preprocessor, else as the model
+            takes them; or several such arrays by name.
+        preprocessor: for a bare model: of the run that trained it. Regression outputs are then in
+            the units of the targets.
+
+    Raises:
+        ConfigurationError: this is no model.
+        ModelError: the model has no values yet.
+        ShapeError: the examples do not fit the model.
+
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> predict(nn.Linear(2, 3).init(0), np.ones((1000, 2), np.float32)).shape
+    (1000, 3)
+    """
+    return predictor_of(model, preprocessor).predict(inputs)
+
+
+def _warn_without_preparation(model: nn.Module, preprocessor: Preprocessor | None) -> None:
+    """Warn where a bare model is given examples that its run would have prepared."""
+    if preprocessor is None and model in _TRAINED:
+        warnings.warn(
+            "this model was trained on inputs that its run had prepared, and none is prepared now: "
+            "give the run in place of its model, or the run's preprocessor",
+            stacklevel=4,
+        )
+
+
+def _loss_of(config: Mapping[str, Any]) -> nn.Loss | None:
+    name = config.get("loss")
+    return nn.find_loss(str(name)) if name in nn.LOSSES else None
