@@ -286,8 +286,11 @@ def _classes_are_right(facts: Facts) -> bool:
     if labels.dtype.kind not in "iu" or labels.ndim != 1 or x is None or seen.values.shape[1] < 2:
         return False
     known = linear(x, y[spaced(train)], True)
+    if known is None:
+        return False
     error = float((seen.values.argmax(axis=1) != labels).mean())
-    return known is not None and error <= WORSE_THAN_SIMPLE * known.error
+    by_chance = DEVIATIONS * shapes.chance_deviation(error, len(labels))
+    return error - by_chance <= WORSE_THAN_SIMPLE * known.error
 
 
 def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
