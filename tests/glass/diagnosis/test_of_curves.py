@@ -18,7 +18,7 @@ from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.fix import Code, enough_epochs, fit_line
 from clearprop.glass.diagnosis.gathering import facts_of_run
-from clearprop.glass.diagnosis.of_curves import interval
+from clearprop.glass.diagnosis.of_curves import _classes_are_right, interval
 from clearprop.glass.diagnosis.shapes import best_of, gap, objective_shape, peak, roughness
 from clearprop.training import DivergedError, Run, Stopped, fit
 from tests.glass.diagnosis.conftest import Parts, fixed, network, of, with_curves
@@ -375,10 +375,14 @@ def test_the_loss_of_wrong_classes_may_rise_while_the_classes_are_right(digits: 
         return -ops.sum(ops.one_hot(targets, 10) * ops.log_softmax(outputs), axis=1)
 
     model = network(64, 64, 10)
-    run = fit(model, train, loss=own, dev=dev, epochs=150, learning_rate=0.01, progress=False)
-    curve = run.history.development_error
-    assert curve[-1] > 1.25 * curve.min()
-    assert of("overfitting", diagnose(run, train, own, dev=dev)).grade == "note"
+    run = fit(model, train, loss=own, dev=dev, epochs=30, learning_rate=0.003, progress=False)
+    falling = np.geomspace(2.0, 0.01, 30)
+    risen = np.r_[np.linspace(2.0, 0.3, 6), np.linspace(0.3, 0.6, 24)]
+    over = with_curves(run, objective=falling, training_error=falling, development_error=risen)
+    assert of("overfitting", diagnose(over, train, own, dev=dev)).grade == "note"
+    wrong = (dev[0], (dev[1] + 1) % 10)
+    assert _classes_are_right(facts_of_run(over, train, dev, own))
+    assert not _classes_are_right(facts_of_run(over, train, wrong, own))
 
 
 def test_a_run_with_too_few_steps_gets_more_epochs(digits: Parts) -> None:
