@@ -374,7 +374,7 @@ def test_the_loss_of_wrong_classes_may_rise_while_the_classes_are_right(digits: 
     def own(outputs: Any, targets: Any) -> Any:
         return -ops.sum(ops.one_hot(targets, 10) * ops.log_softmax(outputs), axis=1)
 
-    model = network(64, 64, 10)
+    model = network(64, 10)  # as good as the linear model that it is held against
     run = fit(model, train, loss=own, dev=dev, epochs=30, learning_rate=0.003, progress=False)
     falling = np.geomspace(2.0, 0.01, 30)
     risen = np.r_[np.linspace(2.0, 0.3, 6), np.linspace(0.3, 0.6, 24)]
