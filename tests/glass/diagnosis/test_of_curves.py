@@ -369,7 +369,8 @@ def test_one_lucky_batch_is_no_climb(trained: Trained) -> None:
 
 
 def test_the_loss_of_wrong_classes_may_rise_while_the_classes_are_right(digits: Parts) -> None:
-    train, dev = digits
+    (x, y), _ = digits
+    train, dev = (x[::2], y[::2]), (x[1::2], y[1::2])
 
     def own(outputs: Any, targets: Any) -> Any:
         return -ops.sum(ops.one_hot(targets, 10) * ops.log_softmax(outputs), axis=1)
