@@ -15,7 +15,7 @@ import pytest
 from benchmarks.diagnosis import __main__ as command
 from benchmarks.diagnosis import examples, healthy, mends, rows
 from benchmarks.diagnosis.applied import Applied
-from benchmarks.diagnosis.cases import ALSO, BREAKERS, EACH, HEALTHY, MORE, Case, broken, cases
+from benchmarks.diagnosis.cases import ALSO, BREAKERS, EACH, JUDGED, MORE, Case, broken, cases
 from benchmarks.diagnosis.setting import SENSIBLE, Setting
 from benchmarks.diagnosis.table import _row, is_found, show_markdown, summary
 from benchmarks.diagnosis.trial import diagnosed
@@ -30,22 +30,26 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 SAMPLE = [("symmetric_weights", 8), ("penalty_too_strong", 0), ("development_differs", 2),
           ("last_layer", 5)]  # fmt: skip
 SLOW = [(kind, n) for kind in BREAKERS for n in range(MORE.get(kind, EACH)) if n % 4 in (0, 3)]
-"""Every variant of every kind, in one half of the benchmark or the other."""
+"""Every variant of every kind."""
 
 
 def test_the_benchmark_is_large_and_has_every_kind() -> None:
     every = cases()
     assert len({case.name for case in every}) == len(every)
-    for half in (0, 1):
-        assert sum(not case.kind for case in every if case.number % 2 == half) >= 150
-        assert {c.kind for c in every if c.kind and c.number % 2 == half} == set(BREAKERS)
+    for runs in ("tuning", "judged"):
+        chosen = [case for case in every if command.is_counted(case.number, runs)]
+        assert sum(not case.kind for case in chosen) >= 150
+        assert {case.kind for case in chosen if case.kind} == set(BREAKERS)
+        for kind in BREAKERS:  # every variant of every kind
+            variants = {c.number % JUDGED // 2 % 4 for c in chosen if c.kind == kind}
+            assert variants == {0, 1, 2, 3}
     assert set(KINDS) - {"unfinished"} == set(BREAKERS)
     assert {kind for kinds in ALSO.values() for kind in kinds} <= set(BREAKERS)
 
 
-def test_both_halves_have_all_kinds_of_healthy_runs() -> None:
-    half = [n for n in range(healthy.PLAIN, HEALTHY) if n % 2]
-    kinds = {(n - healthy.PLAIN) // 2 % len(healthy.KINDS) for n in half}
+def test_all_kinds_of_healthy_runs_are_judged() -> None:
+    judged = [c.number % JUDGED for c in cases() if not c.kind and c.number >= JUDGED]
+    kinds = {(n - healthy.PLAIN) // 2 % len(healthy.KINDS) for n in judged if n >= healthy.PLAIN}
     assert len(kinds) == len(healthy.KINDS)
     drawn = [case.setting for case in cases() if not case.kind]
     assert {s.data for s in drawn} == set(examples.TASKS) - {"severe"}
@@ -224,15 +228,15 @@ def test_the_command_resumes_and_prints_markdown(
         return row(name=case.name, kind=case.kind, number=case.number)
 
     monkeypatch.setattr(rows, "diagnosed", fake)
-    options = ["--only", "dead_units", "--half", "even"]
+    options = ["--only", "dead_units", "--runs", "judged"]
     command.main([*options, "--part", "1/2"])
-    assert made == ["dead_units-0", "dead_units-4"]
+    assert made == ["dead_units-1000", "dead_units-1004"]
     command.main([*options, "--markdown"])
-    assert made == ["dead_units-0", "dead_units-4", "dead_units-2", "dead_units-6"]
+    assert made == [f"dead_units-{JUDGED + n}" for n in (0, 4, 3, 7)]
     assert "| `dead_units` | 4 | 4 | 0 | 0 | 4 |" in capsys.readouterr().out
     command.main([*options, "--again", "--seconds", "0"])
     assert "4 runs are still to be made" in capsys.readouterr().out
-    show_markdown(rows.known(tmp_path), "both", wrong=True)
+    show_markdown(rows.known(tmp_path), "all", wrong=True)
     assert capsys.readouterr().out.startswith("- Recall: the cause of 4 of 4")
     with pytest.raises(SystemExit, match="unknown kind"):
         command.main(["--only", "nonsense"])

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.diagnosis.cases import BREAKERS, Case, cases
+from benchmarks.diagnosis.cases import BREAKERS, JUDGED, Case, cases
 from benchmarks.diagnosis.rows import known, make
 from benchmarks.diagnosis.table import show, show_markdown
 
@@ -21,8 +21,9 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--merge", action="store_true", help="make no runs, only print the table")
     again = "repeat diagnosis and mend of the runs that were already trained"
     parser.add_argument("--again", action="store_true", help=again)
-    halves = "the runs to count, or to make; the thresholds were chosen on the even ones"
-    parser.add_argument("--half", choices=("odd", "even", "both"), default="odd", help=halves)
+    runs = "the runs to count, or to make; the thresholds were chosen on those for tuning"
+    choices = ("judged", "tuning", "all")
+    parser.add_argument("--runs", choices=choices, default="judged", help=runs)
     until = "stop after this time; call it again to continue"
     parser.add_argument("--seconds", type=float, default=float("inf"), help=until)
     parser.add_argument("--jobs", type=int, default=1, help="number of processes")
@@ -32,24 +33,24 @@ def main(given: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     if not options.merge:
         place, parts = (int(text) for text in options.part.split("/"))
-        chosen = [case for case in _chosen(options.only) if is_counted(case.number, options.half)]
+        chosen = [case for case in _chosen(options.only) if is_counted(case.number, options.runs)]
         left = make(
             chosen[place - 1 :: parts], RESULTS, options.seconds, options.again, options.jobs
         )
         if left:
             print(f"{left} runs are still to be made")
-    rows = [row for row in known(RESULTS) if is_counted(row["number"], options.half)]
-    (show_markdown if options.markdown else show)(rows, options.half, options.wrong)
+    rows = [row for row in known(RESULTS) if is_counted(row["number"], options.runs)]
+    (show_markdown if options.markdown else show)(rows, options.runs, options.wrong)
     return 0
 
 
-def is_counted(number: int, half: str) -> bool:
-    """Return whether a run belongs to a half of the benchmark.
+def is_counted(number: int, runs: str) -> bool:
+    """Return whether a run belongs to a part of the benchmark.
 
-    >>> is_counted(3, "odd"), is_counted(3, "even"), is_counted(3, "both")
-    (True, False, True)
+    >>> is_counted(3, "judged"), is_counted(3, "tuning"), is_counted(JUDGED + 3, "judged")
+    (False, True, True)
     """
-    return half == "both" or (number % 2 == 1) == (half == "odd")
+    return runs == "all" or (number >= JUDGED) == (runs == "judged")
 
 
 def _chosen(only: str | None) -> list[Case]:

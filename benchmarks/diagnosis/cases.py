@@ -12,6 +12,10 @@ from benchmarks.diagnosis.healthy import healthy
 from benchmarks.diagnosis.setting import Setting
 
 HEALTHY = 344
+JUDGED = 1000
+"""The runs with numbers from this one on judge, and no threshold was chosen on them. They have the
+variants of the runs for tuning, with other splits, first values and drawn settings."""
+
 EACH = 8
 """Number of broken runs of a kind, except those of `MORE`."""
 
@@ -25,8 +29,10 @@ ALSO: dict[str, tuple[str, ...]] = {
     "exploding_by_depth": ("initial_scale",),
     "vanishing_through_time": ("initial_scale",),
     "exploding_through_time": ("initial_scale",),
-    "below_linear_model": ("underfitting", "mixed_examples", "lost_information"),
-    "underfitting": ("below_linear_model",),
+    "below_linear_model": ("underfitting",),
+    "underfitting": ("below_linear_model", "dropout_too_strong"),
+    "mixed_examples": ("lost_information",),
+    "dropout_too_strong": ("underfitting",),
 }
 """Kinds that name the same cause. For example, the error signal explodes through time because the
 initial recurrent weights were made too large."""
@@ -59,7 +65,7 @@ class Case:
     Attributes:
         name: the name of its folder and file.
         kind: the kind of fault that was put in; "" for a healthy run.
-        number: the thresholds were chosen on even numbers; the figures are for odd numbers.
+        number: the seed of data, network and settings; see `JUDGED`.
         setting: the data, the network and the optimizer.
     """
 
@@ -70,15 +76,24 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Return all runs, the same ones in every call."""
-    every = [Case(f"healthy-{n}", "", n, healthy(n)) for n in range(HEALTHY)]
+    """Return all runs, the same ones in every call: those for tuning, then the judged ones."""
+    every = [Case(f"healthy-{n}", "", n, healthy(n, n % JUDGED)) for n in _numbers(HEALTHY)]
     for kind in BREAKERS:
-        every += [broken(kind, n) for n in range(MORE.get(kind, EACH))]
-    return every
+        every += [broken(kind, n) for n in _numbers(MORE.get(kind, EACH))]
+    return sorted(every, key=lambda case: case.number >= JUDGED)
+
+
+def _numbers(count: int) -> list[int]:
+    """Return the numbers of the runs of a kind: all variants, and one of two of them anew.
+
+    >>> _numbers(4)
+    [0, 1, 2, 3, 1000, 1003]
+    """
+    return [*range(count), *(JUDGED + n for n in range(count) if (n + n // 2) % 2 == 0)]
 
 
 def broken(kind: str, number: int) -> Case:
     """Return a run with one kind of fault."""
     generator = np.random.default_rng([number, sum(map(ord, kind))])
-    setting = BREAKERS[kind](Setting(seed=number), number, generator)
+    setting = BREAKERS[kind](Setting(seed=number), number % JUDGED, generator)
     return Case(f"{kind}-{number}", kind, number, setting)

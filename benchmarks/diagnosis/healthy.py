@@ -20,7 +20,7 @@ from clearprop import optim
 PLAIN = 104
 """The runs below this number are perceptrons, convolutional and recurrent networks on
 scikit-learn's data with cross-entropy and squared error; from it on every kind of `KINDS` comes in
-turn, two runs of each, so that both halves of the benchmark have all kinds."""
+turn, two runs of each."""
 
 RATES = {"adam": 0.003, "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "rmsprop": 0.002,
          "adamw": 0.003, "adagrad": 0.05}  # fmt: skip
@@ -29,13 +29,18 @@ INITIALIZERS = ["glorot_uniform", "glorot_normal", "he_normal", "lecun_normal", 
 Kind = Callable[[Setting, np.random.Generator], Setting]
 
 
-def healthy(number: int) -> Setting:
-    """Return a healthy run, whose settings are drawn at random with its number as the seed."""
+def healthy(number: int, place: int) -> Setting:
+    """Return a healthy run, whose settings are drawn at random with its number as the seed.
+
+    Args:
+        number: of the run.
+        place: among all healthy runs; it decides the kind.
+    """
     draw = np.random.default_rng(number)
-    if number < PLAIN:
+    if place < PLAIN:
         return _plain(number, draw)
     kinds = list(KINDS.values())
-    kind = kinds[(number - PLAIN) // 2 % len(kinds)]
+    kind = kinds[(place - PLAIN) // 2 % len(kinds)]
     optimizer = str(draw.choice(list(RATES)))
     hidden = tuple(int(w) for w in draw.choice([16, 24, 32, 64], int(draw.integers(1, 4))))
     common = Setting(

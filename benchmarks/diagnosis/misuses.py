@@ -1,8 +1,7 @@
 """Breakers of runs: faults between network, loss and targets, of the examples, and of the training.
 
 A breaker takes a setting, the number of the run and a generator, and returns a setting with one
-kind of fault. The halves of the benchmark are the even and the odd numbers, so every variant has
-two runs, number ``2 i`` and ``2 i + 1``.
+kind of fault. Every variant has two runs for tuning, number ``2 i`` and ``2 i + 1``.
 
 Shape letters: N examples, D numbers of an example, K classes.
 """
@@ -63,11 +62,41 @@ def _below_linear_model(setting: Setting, n: int, draw: np.random.Generator) -> 
     words: dict[str, Any] = {"data": ("words", "topics")[n % 2], "form": "tfidf", "epochs": 30}
     variants: list[dict[str, Any]] = [
         {**words, "hidden": (1,), "activation": "tanh", "rate": 0.01},
-        {"data": ("digits", "even")[n % 2], "before": networks.Mixed()},
-        {"data": ("wine", "breast-cancer")[n % 2], "before": networks.Averaged(), "epochs": 40},
-        {"data": ("digits", "fashion")[n % 2], "before": networks.Clipped(), "epochs": 20},
+        {"data": ("digits", "fashion")[n % 2], "hidden": (2,), "epochs": 20},
+        {**words, "hidden": (1,), "rate": 0.01},
+        {"data": ("fashion", "digits")[n % 2], "hidden": (32, 1), "epochs": 20},
     ]
     return dataclasses.replace(setting, **variants[n // 2 % len(variants)])
+
+
+def _mixed_examples(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
+    """A layer before the first one takes numbers of other examples."""
+    layers = (networks.Mixed(), networks.Rolled(), networks.OverBatch(), networks.Flipped())
+    name = ("digits", "even", "fashion", "wine")[(n + n // 4) % 4]
+    return dataclasses.replace(setting, data=name, before=layers[n // 2 % 4], epochs=20)
+
+
+def _lost_information(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
+    """A layer before the first one throws away nearly all that is known of an example."""
+    variants: list[dict[str, Any]] = [
+        {"data": ("wine", "digits")[n % 2], "before": networks.Averaged(), "epochs": 40},
+        {"data": ("digits", "fashion")[n % 2], "before": networks.Clipped()},
+        {"data": ("digits", "even")[n % 2], "before": networks.FirstOnly()},
+        {"data": ("fashion", "diabetes")[n % 2], "before": networks.Whole()},
+    ]
+    return dataclasses.replace(setting, **{"epochs": 20, **variants[n // 2 % len(variants)]})
+
+
+def _dropout_too_strong(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
+    """So much dropout that hardly a unit is left in a step."""
+    variants: list[dict[str, Any]] = [
+        {"hidden": (32, 32), "dropout": 0.9},
+        {"hidden": (32,), "dropout": 0.95},
+        {"hidden": (64, 32), "dropout": 0.9, "activation": "tanh"},
+        {"hidden": (24, 24, 24), "dropout": 0.8},
+    ]
+    name = ("digits", "fashion")[n % 2]
+    return dataclasses.replace(setting, data=name, epochs=15, **variants[n // 2 % len(variants)])
 
 
 def _single_class(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
@@ -220,6 +249,9 @@ def _unsuitable_optimizer(setting: Setting, n: int, draw: np.random.Generator) -
 MISUSES: dict[str, Breaker] = {
     "last_layer": _last_layer,
     "below_linear_model": _below_linear_model,
+    "mixed_examples": _mixed_examples,
+    "lost_information": _lost_information,
+    "dropout_too_strong": _dropout_too_strong,
     "single_class": _single_class,
     "invalid_targets": _invalid_targets,
     "penalty_too_strong": _penalty_too_strong,

@@ -48,6 +48,27 @@ class Mixed(nn.Module):
         return ops.reshape(ops.transpose(x), x.shape)
 
 
+class Rolled(nn.Module):
+    """The numbers of the example before, from a shift along the wrong axis: (B, D)."""
+
+    def __call__(self, x: Array) -> Array:
+        return ops.concatenate([x[-1:], x[:-1]], axis=0)
+
+
+class OverBatch(nn.Module):
+    """Softmax over the examples in place of the numbers of one: (B, D)."""
+
+    def __call__(self, x: Array) -> Array:
+        return ops.softmax(x, axis=0)
+
+
+class Flipped(nn.Module):
+    """Pictures upside down, but with the wrong axis: the batch is upside down, (B, D)."""
+
+    def __call__(self, x: Array) -> Array:
+        return ops.flip(x, axis=0)
+
+
 class Averaged(nn.Module):
     """All numbers of an example as their mean, from the wrong axis: (B, D) -> (B, D)."""
 
@@ -60,6 +81,20 @@ class Clipped(nn.Module):
 
     def __call__(self, x: Array) -> Array:
         return ops.floor(ops.clip(x - 2.0, 0.0, 1.0))
+
+
+class FirstOnly(nn.Module):
+    """The first number of an example in the place of all, from a wrong index: (B, D)."""
+
+    def __call__(self, x: Array) -> Array:
+        return 0.0 * x + x[:, :1]
+
+
+class Whole(nn.Module):
+    """A tenth of the inputs as whole numbers: a scale that was meant for bytes, (B, D)."""
+
+    def __call__(self, x: Array) -> Array:
+        return ops.floor(0.1 * abs(x))
 
 
 def network(setting: Setting, shape: tuple[int, ...], outputs: int) -> nn.Module:

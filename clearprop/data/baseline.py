@@ -76,12 +76,7 @@ def linear_model(x: ArrayLike, y: ArrayLike, classes: int | None = None) -> Line
     """
     given = np.asarray(x, np.float64)
     center, scale = given.mean(axis=0), given.std(axis=0)
-    rows = _standard(given, center, scale)
-    targets = np.asarray(y)
-    if classes is None:
-        weights, bias = _ridge(rows, targets.reshape(len(rows), -1).astype(np.float64))
-    else:
-        weights, bias = _logistic(rows, targets.astype(np.intp).reshape(-1), classes)
+    weights, bias = _fitted(_standard(given, center, scale), np.asarray(y), classes)
     return LinearModel(center, scale, weights, bias)
 
 
@@ -103,8 +98,9 @@ def held_out_scores(
     parts = []
     for k in range(FOLDS if rows.size * (classes or 1) <= LARGE else 1):
         out = folds == k
-        model = linear_model(rows[~out], targets[~out], classes)
-        parts.append((np.flatnonzero(out), model(rows[out])))
+        # Standardized again, a few columns of many would all count alike: noise as much as signal.
+        weights, bias = _fitted(rows[~out], targets[~out], classes)
+        parts.append((np.flatnonzero(out), rows[out] @ weights + bias))
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
@@ -238,10 +234,19 @@ def _reduced(x: Numbers) -> Numbers:
     return reduced
 
 
+def _fitted(rows: Numbers, targets: Numbers, classes: int | None) -> tuple[Numbers, Numbers]:
+    """Return weights and bias for rows as they are: ridge regression, or logistic for classes."""
+    if classes is None:
+        return _ridge(rows, targets.reshape(len(rows), -1).astype(np.float64))
+    return _logistic(rows, targets.astype(np.intp).reshape(-1), classes)
+
+
 def _ridge(rows: Numbers, targets: Numbers) -> tuple[Numbers, Numbers]:
-    bias = targets.mean(axis=0)
+    middle, mean = rows.mean(axis=0), targets.mean(axis=0)
+    rows = rows - middle
     square = rows.T @ rows + PENALTY * np.eye(rows.shape[1])
-    return np.linalg.solve(square, rows.T @ (targets - bias)), bias
+    weights = np.linalg.solve(square, rows.T @ (targets - mean))
+    return weights, mean - middle @ weights
 
 
 def _logistic(rows: Numbers, labels: Numbers, classes: int) -> tuple[Numbers, Numbers]:

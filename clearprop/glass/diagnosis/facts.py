@@ -6,6 +6,7 @@ Shape letters: N examples, D numbers of an example, K classes, T steps of a sequ
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,11 @@ Given = Splits | Dataset | tuple[object, object] | None
 
 PERCEPTRON = "perceptron"
 """The loss of Rosenblatt's rule, which corrects single mistakes and does not minimize the loss."""
+
+
+WORSE_THAN_SIMPLE = 1.3
+"""The development error divided by that of a linear model, or of the nearest neighbors, on
+training examples that they have not seen. In healthy runs it is at most 1.1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,6 +357,20 @@ class Facts:
         """
         return self._reference(linear)
 
+    @property
+    def simple_error(self) -> float:
+        """The lower error of nearest neighbors and a linear model; infinite without them."""
+        known = [one.error for one in (self.reference, self.linear) if one is not None]
+        return min(known, default=math.inf)
+
+    @property
+    def is_worse_than_simple(self) -> bool:
+        """Whether the last development error is far above that of a simple prediction."""
+        errors = self.development_error
+        if errors is None or not math.isfinite(self.simple_error):
+            return False
+        return bool(errors[np.isfinite(errors)][-1] > WORSE_THAN_SIMPLE * self.simple_error)
+
     def _reference(
         self, made: Callable[[Numbers, Numbers, bool], Reference | None]
     ) -> Reference | None:
@@ -405,8 +425,8 @@ class Facts:
 
     def _is_most(self, skill: float) -> bool:
         possible = 1.0
-        if self.reference is not None and self.baseline:
-            possible = 1 - self.reference.error / self.baseline
+        if self.baseline and math.isfinite(self.simple_error):
+            possible = 1 - self.simple_error / self.baseline
         return skill > 0.7 * max(possible, 0.3)
 
 

@@ -31,6 +31,10 @@ FAR_ABOVE, FAR_BELOW = 20.0, 5.0
 """A learning rate so many times above or below the default was chosen while something was wrong."""
 
 
+FEWEST_STEPS, MOST_EPOCHS = 500, 200
+"""Steps that a small network needs at a usual rate, and the epochs that are asked for at most."""
+
+
 class Code(str):
     """A text that is code and is written without quotes."""
 
@@ -81,7 +85,7 @@ def rounded(rate: float) -> float:
 def lower_rate(facts: Facts) -> float:
     """Return a tenth of a run's learning rate, or the optimizer's default where that is lower."""
     rate = rounded((rate_of(facts) or 0.01) / 10)
-    default = _default_rate(facts.config.get("optimizer") or {})
+    default = default_rate(facts.config.get("optimizer") or {})
     return rate if default is None else min(rate, default)
 
 
@@ -91,7 +95,7 @@ def higher_rate(facts: Facts, factor: float) -> float:
     It is not below the optimizer's default, and at most ten times that, or than the run's own.
     """
     rate = rate_of(facts) or 0.001
-    default = _default_rate(facts.config.get("optimizer") or {})
+    default = default_rate(facts.config.get("optimizer") or {})
     usual = rate if default is None else default
     return rounded(max(min(rate * factor, 10 * usual), 10 * rate, usual))
 
@@ -102,12 +106,28 @@ def usual_rate(facts: Facts) -> dict[str, object]:
     A rate that was chosen for data on another scale, or to keep a run with large first values
     finite, fits no longer once these are mended.
     """
-    default = _default_rate(facts.config.get("optimizer") or {})
+    default = default_rate(facts.config.get("optimizer") or {})
     rate = rate_of(facts)
     if default is None or rate is None:
         return {}
     fits = default / FAR_BELOW < rate < default * FAR_ABOVE
     return {} if fits else {"learning_rate": default}
+
+
+def enough_epochs(facts: Facts) -> dict[str, object]:
+    """Return more epochs as a changed argument, where a run has too few steps to learn anything."""
+    if facts.history is None:
+        return {}
+    steps, epochs = int(facts.history.step[0]), int(facts.settings.get("epochs", 10))
+    if facts.is_fork or steps * epochs >= FEWEST_STEPS:
+        return {}
+    wanted = -(-FEWEST_STEPS // max(steps, 1))
+    return {"epochs": min(10 * -(-wanted // 10), MOST_EPOCHS)}
+
+
+def restart(facts: Facts) -> dict[str, object]:
+    """Return the changed arguments of a run that begins anew after something else was mended."""
+    return {**usual_rate(facts), **enough_epochs(facts)}
 
 
 def usual_call(facts: Facts) -> str:
@@ -335,10 +355,10 @@ def _defaults(name: object) -> Mapping[str, Any]:
         return {}
 
 
-def _default_rate(config: object) -> float | None:
+def default_rate(config: object) -> float | None:
     """Return the default learning rate of an optimizer, or of the first one inside it that has one.
 
-    >>> _default_rate({"name": "chain", "parts": [{"name": "adam"}]})
+    >>> default_rate({"name": "chain", "parts": [{"name": "adam"}]})
     0.001
     """
     if not isinstance(config, Mapping):
@@ -347,7 +367,7 @@ def _default_rate(config: object) -> float | None:
     if isinstance(rate, int | float):
         return float(rate)
     inside = [config.get("optimizer"), *config.get("parts", [])]
-    return next((r for r in map(_default_rate, inside) if r is not None), None)
+    return next((r for r in map(default_rate, inside) if r is not None), None)
 
 
 def _rates(config: object) -> list[float]:

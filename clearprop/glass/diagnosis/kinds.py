@@ -65,7 +65,8 @@ KINDS: dict[str, Kind] = {
         "to 1, as 0 and 1, or as numbers. Targets of another form still give a number and a "
         "gradient, but of another task. Bring the targets into the form that the loss takes, or "
         "take the loss for this form.",
-        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting", "labels_shuffled", "class_imbalance"),
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting", "labels_shuffled",
+         "class_imbalance", "non_finite"),
     ),
     "unsuitable_loss": Kind(
         "The loss does not suit the task",
@@ -113,28 +114,28 @@ KINDS: dict[str, Kind] = {
         "them has, and outside their range it only guesses. The development error is then high "
         "however long the training is, but this is no overfitting. Shuffle all examples before "
         "they are split, and scale both parts with the same numbers.",
-        ("overfitting", "labels_shuffled"),
+        ("overfitting", "labels_shuffled", "class_imbalance"),
     ),
     "inputs_not_scaled": Kind(
         "Inputs are not scaled",
         "The gradient of a weight is the error signal times the input, so a feature that is a "
         "thousand times larger gets steps that are a thousand times longer. No learning rate fits "
         "all weights, and large inputs saturate the units. Standardize the inputs.",
-        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting", "non_finite"),
     ),
     "targets_not_scaled": Kind(
         "Targets are not scaled",
         "Large targets make the squared error and its error signals large. The outputs start near "
         "zero, so most of the training only moves the bias to the mean of the targets. "
         "Standardize the targets.",
-        (*SYMPTOMS, *INSIDE, "rate_too_high"),
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "non_finite"),
     ),
     "symmetric_weights": Kind(
         "Units start with equal weights",
         "Units with equal weights compute equal outputs, get equal error signals and take equal "
         "steps. They stay equal in every step, so the whole layer can do no more than one unit. "
         "Draw the initial weights at random.",
-        (*SYMPTOMS, *INSIDE, "initial_scale"),
+        (*SYMPTOMS, *INSIDE, "initial_scale", "rate_too_high"),
     ),
     "initial_scale": Kind(
         "Initial values of the wrong size",
@@ -142,7 +143,7 @@ KINDS: dict[str, Kind] = {
         "weights times the square root of its number of inputs. If this factor is far from one, "
         "outputs and error signals shrink or grow from layer to layer. Use Glorot's or He's "
         "initializer.",
-        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting", "non_finite"),
     ),
     "rate_too_high": Kind(
         "Learning rate too high",
@@ -164,7 +165,14 @@ KINDS: dict[str, Kind] = {
         "A penalty pulls every weight towards zero. If its gradient is larger than that of the "
         "loss, the weights shrink until the network returns nearly the same for every input. Use "
         "a penalty a hundred times weaker, or none, until the training error is low.",
-        (*SYMPTOMS, *INSIDE, "overfitting"),
+        (*SYMPTOMS, *INSIDE, "overfitting", "rate_too_high"),
+    ),
+    "dropout_too_strong": Kind(
+        "Too much dropout",
+        "Dropout sets a fraction of the units to 0 in every step and scales the others up. From "
+        "about three quarters on, what is left changes so much from step to step that a layer can "
+        "hardly learn, and its units may become dead. Use a rate of 0.5 or less in hidden layers.",
+        (*SYMPTOMS, *INSIDE, "rate_too_high", "overfitting"),
     ),
     "missing_nonlinearity": Kind(
         "No nonlinearity between two layers",

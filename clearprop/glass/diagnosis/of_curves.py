@@ -9,9 +9,17 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.glass.diagnosis import fix, shapes
-from clearprop.glass.diagnosis.facts import PERCEPTRON, Facts, Trained
+from clearprop.glass.diagnosis.facts import (
+    PERCEPTRON,
+    WORSE_THAN_SIMPLE,
+    Facts,
+    Trained,
+    spaced,
+)
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.of_outputs import simple_prediction
+from clearprop.glass.diagnosis.of_signals import died
+from clearprop.glass.diagnosis.reference import linear
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
@@ -59,10 +67,6 @@ prediction."""
 WIDE_LOSS = 0.3
 """The same difference for a loss of your own, divided by the objective of the first epoch."""
 
-WORSE_THAN_SIMPLE = 1.3
-"""The development error divided by that of a linear model, or of the nearest neighbors, on
-training examples that they have not seen. In healthy runs it is at most 1.1."""
-
 BEATEN_BY_SIMPLE = 1.15
 """The same for regression, from which it is worth a note if the training error is far lower."""
 
@@ -75,6 +79,10 @@ FIRST_EPOCHS = 5
 WIDE_RATIO, REGRESSION_RISE = 1.5, 1.2
 """For regression: the development error divided by the training error, and by its own lowest
 value."""
+
+AS_GOOD = 1.1
+"""The lowest development error divided by that of a simple prediction, for a network that came as
+far as the data allows."""
 
 LASTING = 3
 """Epochs for which a development error has to be above its lowest value."""
@@ -99,18 +107,21 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
     objective = history.objective if history is not None else np.zeros(0)
     rough = shapes.roughness(objective) if len(objective) >= 4 else 0.0
     shape = shapes.objective_shape(objective)
-    signs = {"climb": climbed / PEAK if climbed == climbed else 0.0, "roughness": rough / ROUGH}
+    limit = PEAK * _noise_of_a_batch(facts) if steady else PEAK
+    signs = {"climb": climbed / limit if climbed == climbed else 0.0, "roughness": rough / ROUGH}
     if facts.is_fork:  # it may begin where the losses are lowest, so that only a rise tells
         signs = dict.fromkeys(signs, 0.0)
     if shape == "rose" and objective[0] > 0:
         rise = float(objective[-1] / objective[0])
         signs["rise"] = rise / (FORKS_ROSE if facts.is_fork else ROSE)
     sign = max(signs, key=lambda name: signs[name])
-    seen = signs[sign] >= 1
-    if not seen and (failure is None or failure.blames_operation):
+    seen, killed = signs[sign] >= 1, _killed(facts, rate)
+    if not seen and not killed and (failure is None or failure.blames_operation):
         return None
     said = f"The learning rate was {number(rate)}. " if rate else ""
-    if failure is not None and not seen:
+    if killed and not seen:
+        said += f"It is {number(killed)} times the default of the optimizer, and units have died."
+    elif failure is not None and not seen:
         said += f"After {count(failure.step, 'step')} a number was no longer finite."
     elif sign == "climb":
         start = "loss of the first step" if steady else f"mean loss of the first {steps} steps"
@@ -127,8 +138,36 @@ def rate_too_high(facts: Facts, run: Trained) -> Finding | None:
         said,
         fix.fit_line(facts, learning_rate=fix.lower_rate(facts)),
         strength(signs[sign], 1, 10) if seen else 0.7,
-        "note" if failure is None and shape != "rose" and facts.learned_steadily else "fault",
+        "note" if failure is None and shape != "rose" and _came_far(facts) else "fault",
     )
+
+
+def _noise_of_a_batch(facts: Facts) -> float:
+    """Return how much the loss of one batch may be below the mean: 1 for a loss of classes.
+
+    A mean of n squares of normal numbers has a relative deviation of sqrt(2 / n).
+    """
+    n = facts.settings.get("batch_size") or STEADY_BATCH
+    return 1.0 if facts.classifies else 1 + DEVIATIONS * math.sqrt(2 / n)
+
+
+def _killed(facts: Facts, rate: float | None) -> float:
+    """Return how many times the default a rate is that has left a layer of dead units; else 0.
+
+    Units that were dead from the beginning by their biases are no sign of the rate.
+    """
+    default = fix.default_rate(facts.config.get("optimizer") or {})
+    if not rate or not default or rate < fix.FAR_ABOVE * default or facts.learned:
+        return 0.0
+    return rate / default if facts.signals is not None and died(facts, facts.signals) else 0.0
+
+
+def _came_far(facts: Facts) -> bool:
+    """Whether a network has learned, or its development error was as low as data allows."""
+    if facts.learned_steadily:
+        return True
+    errors = facts.development_error
+    return errors is not None and float(np.nanmin(errors)) <= AS_GOOD * facts.simple_error
 
 
 def _unrest(history: History, rough: float) -> str:
@@ -166,7 +205,7 @@ def rate_too_low(facts: Facts, history: History, beginning: dict[str, Change]) -
         f"In {count(steps, 'step')}{said}, the weights moved by {percent(ratio)} of the "
         "standard deviation of their initial values. The objective went from "
         f"{number(float(history.objective[0]))} to {number(float(history.objective[-1]))}.",
-        fix.fit_line(facts, learning_rate=larger),
+        fix.fit_line(facts, **{**fix.enough_epochs(facts), "learning_rate": larger}),
         0.5 + 0.4 * (strength(ratio, HARDLY_WENT, HARDLY_WENT / 100) - 0.5) if ratio else 0.9,
     )
 
@@ -197,12 +236,13 @@ def overfitting(
     else:
         scale = facts.baseline or float(history.objective[0])
         harms = last - training > (WIDE_GAP if facts.baseline else WIDE_LOSS) * abs(scale)
+        harms = harms and not _classes_are_right(facts)
         wide = last / max(training, 1e-12) / WIDE_RATIO
         # A single epoch may be far off, such as one of few examples: a rise has to last.
         lasting = float(np.nanmin(development_error[-LASTING:]))
         risen = lasting / max(at_best, 1e-12) / REGRESSION_RISE
         far, certain = min(wide, risen), 3.0
-    simple = _simple_error(facts)
+    simple = facts.simple_error
     beaten = not facts.classifies and wide >= 1 and last > BEATEN_BY_SIMPLE * simple
     if far < 1 and state != "grown" and not beaten:
         return None
@@ -233,6 +273,26 @@ def overfitting(
     )  # fmt: skip
 
 
+def _classes_are_right(facts: Facts) -> bool:
+    """Whether a loss of your own on classes rises while the classes are predicted well.
+
+    The loss of a wrong class grows with the certainty of the network, and the error need not.
+    """
+    seen, train = facts.dev_outputs, facts.train
+    if not facts.own_loss or seen is None or train is None or seen.values.ndim != 2:
+        return False
+    labels, y = np.asarray(seen.targets), np.asarray(train.targets)
+    x = facts.flat(train)
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or x is None or seen.values.shape[1] < 2:
+        return False
+    known = linear(x, y[spaced(train)], True)
+    if known is None:
+        return False
+    error = float((seen.values.argmax(axis=1) != labels).mean())
+    by_chance = DEVIATIONS * shapes.chance_deviation(error, len(labels))
+    return error - by_chance <= WORSE_THAN_SIMPLE * known.error
+
+
 def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
     """Whether a development error has clearly risen, or is above that of a simple prediction.
 
@@ -241,14 +301,8 @@ def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
     noise = DEVIATIONS * shapes.chance_deviation(max(at_best, 1.0 / max(n, 1)), n)
     if last - at_best > max(noise, WIDE_GAP / 2 * (facts.baseline or 1.0)):
         return True
-    simple = _simple_error(facts)
+    simple = facts.simple_error
     return not math.isfinite(simple) or last > WORSE_THAN_SIMPLE * simple
-
-
-def _simple_error(facts: Facts) -> float:
-    """Return the lower error of nearest neighbors and a linear model; infinite without them."""
-    known = [one.error for one in (facts.reference, facts.linear) if one is not None]
-    return min(known, default=math.inf)
 
 
 @rule

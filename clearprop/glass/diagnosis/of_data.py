@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.sources import by_name, rows_of
 from clearprop.glass.diagnosis import fix
-from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.diagnosis.facts import Facts, spaced
 from clearprop.glass.diagnosis.finding import Finding, Grade
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.wording import count, number, percent
@@ -181,6 +181,8 @@ def development_differs(facts: Facts, train: Split, dev: Split) -> Finding | Non
             )  # fmt: skip
     for what, kept, other in _numbers_of(facts, train, dev):
         found = _difference(what, kept, other)
+        if found is not None and what == "inputs" and not _within_classes(facts, train, dev):
+            continue  # rare classes move the means of all inputs; `class_imbalance` tells that
         if found is not None:
             evidence, said, rescaled = found
             change = _rescaled(facts) if rescaled and what == "inputs" else fix.split_anew(facts)
@@ -239,6 +241,20 @@ def _difference(
     return evidence, said, not 1 / RESCALED < ratio < RESCALED
 
 
+def _within_classes(facts: Facts, train: Split, dev: Split) -> bool:
+    """Whether inputs differ between the parts within a class too; True where that is not known."""
+    x, other, y, labels = facts.flat(train), facts.flat(dev), facts.labels(train), facts.labels(dev)
+    if x is None or other is None or y is None or labels is None:
+        return True
+    y, labels = y[spaced(train)], labels[spaced(dev)]
+    common = [
+        k for k in np.unique(y) if min((y == k).sum(), (labels == k).sum()) >= FEWEST_COMPARED
+    ]
+    return not common or any(
+        _difference("inputs", x[y == k], other[labels == k]) is not None for k in common
+    )
+
+
 def _rescaled(facts: Facts) -> str:
     """Return code that brings the development inputs to the scale of the training inputs."""
     return (
@@ -280,7 +296,7 @@ def _range(numbers: NDArray[np.float64]) -> str:
 
 def _standardized(facts: Facts, train: Split, what: str) -> str:
     """Return code that standardizes the inputs or the targets, and a call with a usual rate."""
-    call = fix.fit_line(facts, **fix.usual_rate(facts))
+    call = fix.fit_line(facts, **fix.restart(facts))
     inputs = train.inputs
     if facts.preprocessor is not None or isinstance(inputs, Mapping):
         task = "classification" if facts.classifies else "regression"

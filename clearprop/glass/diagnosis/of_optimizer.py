@@ -15,6 +15,7 @@ from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.diagnosis.signals import Signals
 from clearprop.glass.diagnosis.trials import STEPS, trials_of
 from clearprop.glass.wording import number, percent
+from clearprop.training import History
 
 STRONG = 1.0
 """The penalty's gradient at the first values divided by the data's gradient. Of penalties that help
@@ -23,6 +24,9 @@ it is below a tenth."""
 SHRUNK = 0.6
 """Root mean square of the weights divided by that of their first values. The weights of networks
 that learn stay as large or grow."""
+
+MUCH_DROPOUT, USUAL_DROPOUT = 0.75, 0.3
+"""Rates of dropout. Hinton's nets for speech and pictures had 0.5 in hidden layers."""
 
 BETTER = 0.7
 """The loss after the same number of steps, divided by that with the run's own settings."""
@@ -35,7 +39,9 @@ MUCH_BETTER = 0.25
 def penalty_too_strong(facts: Facts, signals: Signals, beginning: Any) -> Finding | None:
     """A penalty on the weights that is stronger than the data, so that they shrink to nothing."""
     decays = list(fix.penalties(facts.config.get("optimizer") or {}))
-    if not decays or facts.learned or facts.model is None or not beginning:
+    error, simple = facts.training_error, facts.simple_error
+    learned = facts.learned and (error is None or error <= simple)
+    if not decays or learned or facts.model is None or not beginning:
         return None
     arrays = {p: np.asarray(w, np.float64) for p, w in nn.parameters(facts.model).items()
               if w.ndim >= 2 and p in beginning and p not in facts.frozen}  # fmt: skip
@@ -63,6 +69,27 @@ def penalty_too_strong(facts: Facts, signals: Signals, beginning: Any) -> Findin
         f"{percent(now / first)} of their first size.",
         fix.fit_line(facts, optimizer=fix.without_penalty(facts), learning_rate=None),
         strength(ratio, STRONG, 100) * 0.8 + 0.1,
+    )
+
+
+@rule
+def dropout_too_strong(facts: Facts, model: nn.Module, history: History) -> Finding | None:
+    """Dropout that leaves so few units that the network cannot learn."""
+    rates = {p: m.rate for p, m in nn.modules(model).items() if isinstance(m, nn.Dropout)}
+    path = max(rates, key=lambda p: rates[p], default="")
+    if not path or rates[path] < MUCH_DROPOUT or facts.learned or facts.training_error is None:
+        return None
+    changes = [
+        f'model = cp.nn.replace_layer(model, "{p}", cp.nn.Dropout({USUAL_DROPOUT}))'
+        for p, r in rates.items() if r >= MUCH_DROPOUT
+    ]  # fmt: skip
+    return Finding(
+        path,
+        {"rate": rates[path], "training error": facts.training_error},
+        f"In every step, {path} sets {percent(rates[path])} of the units to 0. The training error "
+        f"is {facts.error_text(facts.training_error)} at the end, measured without dropout.",
+        "\n".join([*changes, fix.fit_line(facts)]),
+        strength(rates[path], MUCH_DROPOUT, 0.95),
     )
 
 

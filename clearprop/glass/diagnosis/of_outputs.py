@@ -136,7 +136,6 @@ def mixed_examples(facts: Facts, signals: Signals) -> Finding | None:
         f"# in {where}, look at every reshape, transpose, flip, mean and softmax: axis 0 has the "
         f"examples\n{change}{fix.fit_line(facts)}",
         0.9,
-        facts.grade,
     )
 
 

@@ -77,6 +77,14 @@ def dead_units(facts: Facts, signals: Signals) -> Finding | None:
     )
 
 
+def died(facts: Facts, signals: Signals) -> bool:
+    """Whether most units of a layer are dead, and not by their first biases."""
+    dead = [(definitions.is_dead(s.value), s) for s in _calls(signals, nn.Activation)
+            if s.kind not in PROBABILITIES]  # fmt: skip
+    worst = _worst(dead, MANY_DEAD)
+    return bool(worst) and not _by_biases(facts, signals, [s for _, s in worst])[1]
+
+
 @rule
 def saturated_units(facts: Facts, signals: Signals) -> Finding | None:
     """Sigmoid and tanh units whose outputs are at the ends of their range."""
@@ -258,7 +266,8 @@ def _by_biases(facts: Facts, signals: Signals, blocked: Sequence[LayerSignal]) -
     path, size, added = found[0]
     said = (f" The root mean square of {path} is {number(size)}, and that of what the weights add "
             f"to it {number(added)}: it was so from the beginning.")  # fmt: skip
-    return said, f"{fix.without_biases(p for p, *_ in found)}\n{fix.fit_line(facts)}"
+    code = fix.without_biases(p for p, *_ in found)
+    return said, f"{code}\n{fix.fit_line(facts, **fix.restart(facts))}"
 
 
 def _calls(signals: Signals, *kinds: type[nn.Module]) -> list[LayerSignal]:

@@ -188,10 +188,11 @@ def initial_scale(facts: Facts, model: nn.Module, beginning: dict[str, Change]) 
         {"ratio": ratio, "layers": len(worst)},
         f"The initial values of {path} {when} {how}, compared with Glorot's, He's and LeCun's "
         f"initializers for this shape.{others}",
-        f"{fix.new_weights('glorot_uniform')}\n"
-        f"{fix.fit_line(facts, **fix.usual_rate(facts)) if facts.run is not None else ''}".strip(),
+        f"{_usual_weights(model)}\n"
+        f"{fix.fit_line(facts, **fix.restart(facts)) if facts.run is not None else ''}".strip(),
         strength(ratio, limit, certain),
-        facts.grade,
+        # With huge first weights a network knows its training examples by heart, and only these.
+        "fault" if ratio > 1 and facts.is_worse_than_simple else facts.grade,
     )
 
 
@@ -279,10 +280,17 @@ def bfloat16_underflow(facts: Facts, model: nn.Module) -> Finding | None:
         f"The weights are stored in bfloat16, and {percent(lost)} of {how}.",
         "import jax, jax.numpy as jnp\nmodel = jax.tree.map(\n"
         "    lambda w: w.astype(jnp.float32) if w.dtype == jnp.bfloat16 else w, model)\n"
-        f"{fix.fit_line(facts, precision='bfloat16', **fix.usual_rate(facts))}",
+        f"{fix.fit_line(facts, precision='bfloat16', **fix.restart(facts))}",
         strength(max(lost, 1e-3), MOSTLY_LOST, 0.95),
         "fault" if lost >= MOSTLY_LOST else "note",
     )
+
+
+def _usual_weights(model: nn.Module) -> str:
+    """Return code for new weights: orthogonal ones for the recurrent weights, Glorot's else."""
+    recurrent = [path for path in nn.parameters(model) if path.endswith("recurrent_weight")]
+    code = fix.new_weights("glorot_uniform")
+    return f"{code}\n{fix.new_weights('orthogonal', recurrent)}" if recurrent else code
 
 
 def _lost(facts: Facts, narrow: dict[str, jax.Array]) -> tuple[float, str]:

@@ -106,16 +106,19 @@ def mixing_layer(facts: Facts) -> tuple[LayerSignal | None, float, bool] | None:
     if output.ndim > 1 and output.shape[1] == len(output):  # such as similarities of the examples
         output, changed = output[:, :half], changed[:, :half]
     away = _difference(half, output, changed)
-    if away <= DIFFERENT:
+    is_dead = bool((output == output[:1]).all())  # it shows nothing, so the layers are looked at
+    if away <= DIFFERENT and not is_dead:
         return None
     before = plain(first.input.value) if hasattr(first.input.value, "shape") else None
     pairs = zip(inner_layers(model, first), inner_layers(model, again), strict=True)
     for one, other in pairs:
-        if _difference(half, one.value, other.value) > DIFFERENT:
+        inside = _difference(half, one.value, other.value)
+        if inside > DIFFERENT:
+            away = max(away, inside) if is_dead else away
             alike = before is not None and before.shape == one.value.shape
             return one, away, alike
         before = one.value
-    return None, away, False
+    return (None, away, False) if away > DIFFERENT else None
 
 
 def is_of_the_package(layer: LayerSignal) -> bool:

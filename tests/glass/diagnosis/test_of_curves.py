@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import data, nn, tree
+from benchmarks.diagnosis.applied import applied
+from clearprop import data, nn, ops, tree
 from clearprop.data import Splits
 from clearprop.errors import RunError
 from clearprop.glass.diagnosis import diagnose
-from clearprop.glass.diagnosis.fix import Code, fit_line
+from clearprop.glass.diagnosis.fix import Code, enough_epochs, fit_line
 from clearprop.glass.diagnosis.gathering import facts_of_run
-from clearprop.glass.diagnosis.of_curves import interval
+from clearprop.glass.diagnosis.of_curves import _classes_are_right, interval
 from clearprop.glass.diagnosis.shapes import best_of, gap, objective_shape, peak, roughness
 from clearprop.training import DivergedError, Run, Stopped, fit
-from tests.glass.diagnosis.conftest import fixed, network, of, with_curves
+from tests.glass.diagnosis.conftest import Parts, fixed, network, of, with_curves
 
 Trained = Callable[..., Run]
 
@@ -359,3 +360,51 @@ def test_the_examples_are_split_as_the_run_did(iris: Splits) -> None:
     assert "labels_shuffled" in found.checked
     assert "leaking_duplicates" in found.checked
     assert "labels_shuffled" in diagnose(run, (x[:90], y[:90])).skipped
+
+
+def test_a_rate_that_has_killed_the_units_is_named(digits: Parts) -> None:
+    model = network(64, 32, 32, 10)
+    run = fit(model, digits[0], optimizer="momentum", learning_rate=3.0, epochs=6, progress=False)
+    quiet = with_curves(run, objective=np.full(6, 2.3), training_error=np.full(6, 0.9),
+                       learning_rate=np.full(6, 3.0))  # fmt: skip
+    found = diagnose(quiet, digits[0])
+    finding = of("rate_too_high", found)
+    assert "300 times the default of the optimizer" in finding.sentence
+    assert of("dead_units", found).grade == "note"
+    assert applied(finding.fix, model, digits[0]).arguments["learning_rate"] == 0.01
+
+
+def test_one_lucky_batch_is_no_climb(trained: Trained) -> None:
+    x = np.random.default_rng(0).normal(size=(160, 4)).astype(np.float32)
+    run = fit(nn.Linear(4, 1), (x, x[:, :1]), loss="squared_error", epochs=5, batch_size=16,
+              progress=False)  # fmt: skip
+    lucky = with_curves(run, objective=np.full(5, 1.0), training_error=np.full(5, 1.0))
+    lucky.losses[:1] = 0.25  # of sixteen squares that are 1 in the mean
+    assert "rate_too_high" not in diagnose(lucky).kinds
+    lucky.losses[20:30] = 3.0
+    assert "rate_too_high" in diagnose(lucky).kinds
+
+
+def test_the_loss_of_wrong_classes_may_rise_while_the_classes_are_right(digits: Parts) -> None:
+    (x, y), _ = digits
+    train, dev = (x[::2], y[::2]), (x[1::2], y[1::2])
+
+    def own(outputs: Any, targets: Any) -> Any:
+        return -ops.sum(ops.one_hot(targets, 10) * ops.log_softmax(outputs), axis=1)
+
+    model = network(64, 10)  # as good as the linear model that it is held against
+    run = fit(model, train, loss=own, dev=dev, epochs=30, learning_rate=0.003, progress=False)
+    falling = np.geomspace(2.0, 0.01, 30)
+    risen = np.r_[np.linspace(2.0, 0.3, 6), np.linspace(0.3, 0.6, 24)]
+    over = with_curves(run, objective=falling, training_error=falling, development_error=risen)
+    assert of("overfitting", diagnose(over, train, own, dev=dev)).grade == "note"
+    wrong = (dev[0], (dev[1] + 1) % 10)
+    assert _classes_are_right(facts_of_run(over, train, dev, own))
+    assert not _classes_are_right(facts_of_run(over, train, wrong, own))
+
+
+def test_a_run_with_too_few_steps_gets_more_epochs(digits: Parts) -> None:
+    short = fit(network(64, 10), digits[0], epochs=2, progress=False)
+    assert enough_epochs(facts_of_run(short)) == {"epochs": 70}  # of 8 steps
+    long = fit(network(64, 10), digits[0], epochs=70, progress=False)
+    assert enough_epochs(facts_of_run(long)) == {}

@@ -199,3 +199,15 @@ def test_scaled_arrays_keep_their_development_part(digits: Parts) -> None:
     assert float(np.std(after.data[0])) == pytest.approx(1, rel=0.1)
     assert float(np.std(after.arguments["dev"][0])) < 6  # a few pixels were never seen
     assert after.arguments["learning_rate"] == 0.001
+
+
+def test_a_rare_class_is_no_other_distribution() -> None:
+    splits = data.load("breast-cancer").split(dev=0.3, test=0.0)
+    scaled = splits.preprocessor.scaled
+    x, y = np.asarray(scaled(splits.train.inputs)), splits.train.targets
+    dev = np.asarray(scaled(splits.dev.inputs)), splits.dev.targets
+    kept = np.r_[np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:4]]
+    model = network(x.shape[1], 8, 2)
+    assert "development_differs" not in diagnose(model, (x[kept], y[kept]), dev=dev).kinds
+    moved = (dev[0] + 3, dev[1])
+    assert "development_differs" in diagnose(model, (x[kept], y[kept]), dev=moved).kinds

@@ -18,7 +18,7 @@ from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.glass.diagnosis.of_optimizer import unsuitable_optimizer
 from clearprop.glass.diagnosis.trials import first_values
 from clearprop.training import Run, fit
-from tests.glass.diagnosis.conftest import network, of, with_curves
+from tests.glass.diagnosis.conftest import Parts, network, of, with_curves
 
 Trained = Callable[..., Run]
 
@@ -83,3 +83,20 @@ def test_first_values_are_drawn_in_their_sizes(trained: Trained, iris: Splits) -
         assert spread == pytest.approx(noted["deviation"], rel=0.5, abs=1e-6)
     fork = dataclasses.replace(run, config={**run.config, "parent": {"step": 10}})
     assert first_values(facts_of_run(fork, iris)) is None
+
+
+def test_too_much_dropout(digits: Parts) -> None:
+    layers = [nn.Linear(64, 32), "relu", nn.Dropout(0.9), nn.Linear(32, 32), "relu",
+              nn.Dropout(0.9), nn.Linear(32, 10)]  # fmt: skip
+    model = nn.Sequential(layers).init(0)
+    run = fit(model, digits[0], epochs=20, learning_rate=0.003, progress=False)
+    found = diagnose(run, digits[0])
+    finding = of("dropout_too_strong", found)
+    assert finding.where == "layers.2"
+    assert "90.00 % of the units" in finding.sentence
+    assert [one.kind for one in found.faults] == ["dropout_too_strong"]  # dead units follow from it
+    after = applied(finding.fix, model, digits[0])
+    rates = [m.rate for m in nn.modules(after.model).values() if isinstance(m, nn.Dropout)]
+    assert rates == [0.3, 0.3]
+    repaired = fit(after.model, after.data, progress=False, **after.arguments)
+    assert "dropout_too_strong" not in diagnose(repaired, after.data).kinds

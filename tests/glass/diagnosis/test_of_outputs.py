@@ -17,6 +17,7 @@ from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.glass.diagnosis.of_outputs import _by_numbers
 from clearprop.glass.diagnosis.outputs import Outputs, ranking
+from clearprop.glass.diagnosis.reference import linear
 from clearprop.nn.fields import Array
 from clearprop.training import Run
 from tests.glass.diagnosis.conftest import Parts, network, of, with_curves
@@ -140,6 +141,21 @@ def test_a_ranking_does_not_depend_on_the_ratio_of_the_classes() -> None:
         assert deviations > 4
         assert 0.65 < fraction < 0.9
     assert ranking(np.zeros((4, 2)), np.array([0, 0, 0, 1])) == (0.0, 0, 0.5)
+
+
+def test_a_linear_model_of_more_columns_than_examples(digits: Parts) -> None:
+    (x, y), _ = digits
+    few, labels = x[:200], y[:200]
+    wide = np.kron(few.reshape(-1, 8, 8), np.ones((1, 3, 3))).reshape(len(few), -1)  # 576 columns
+    narrow = linear(few, labels, True)
+    found = linear(wide, labels, True)
+    assert narrow is not None
+    assert found is not None
+    assert found.error < 0.15
+    assert abs(found.error - narrow.error) < 0.05
+    numbers = linear(wide, few[:, 20:21].astype(np.float64), False)
+    assert numbers is not None
+    assert numbers.error < 0.5 * few[:, 20].std()
 
 
 def test_baselines_in_python() -> None:

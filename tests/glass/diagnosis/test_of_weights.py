@@ -195,3 +195,12 @@ def test_a_gradient_of_zero_is_no_low_rate(digits: Parts) -> None:
     assert "It becomes 0 in layers.3" in finding.sentence
     after = applied(finding.fix, model, (x, y)).model.init(0)
     assert "never_moved" not in diagnose(after, (x, y)).kinds
+
+
+def test_huge_first_weights_that_only_memorize_are_a_fault(digits: Parts) -> None:
+    train, dev = digits
+    model = network(64, 64, 64, 10, weight_init=initializers.normal(2.0), activation="tanh").init(0)
+    run = fit(model, train, dev=dev, epochs=200, learning_rate=0.003, progress=False)
+    assert run.history.training_error[-1] < 0.05
+    finding = of("initial_scale", diagnose(run, train, dev=dev))
+    assert finding.grade == "fault"
