@@ -79,7 +79,8 @@ def __getattr__(name: str) -> object:
         if _HOME[name] == "clearprop.autodiff":
             importlib.import_module("clearprop.ops")  # gives traced values the methods of arrays
         return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'clearprop' has no attribute {name!r}")
+    elsewhere = importlib.import_module("clearprop.elsewhere")
+    raise elsewhere.unknown_attribute("clearprop", name, __all__, elsewhere.FUNCTIONS, "cp.")
 
 
 def __dir__() -> list[str]:

@@ -108,9 +108,16 @@ def kind_of(value: object) -> str:
 
 
 def unknown_name(
-    kind: str, name: str, known: Iterable[str], where: str | None = None
+    kind: str, name: str, known: Iterable[str], where: str | None = None, fix: str | None = None
 ) -> ConfigurationError:
     """Return the error for an unknown name, with the nearest known name as its fix.
+
+    Args:
+        kind: of thing that has the name.
+        name: the unknown one.
+        known: all names.
+        where: the place.
+        fix: the right name, where it is known what is meant.
 
     >>> print(unknown_name("recipe", "lenet", ["mlp", "lenet5"]))
     unknown recipe 'lenet'
@@ -129,5 +136,5 @@ def unknown_name(
         f"unknown {kind} {name!r}",
         where=where,
         expected=expected,
-        fix=f"did you mean {close!r}?" if close else None,
+        fix=repr(fix) if fix in names else fix or (f"did you mean {close!r}?" if close else None),
     )

@@ -1,7 +1,22 @@
 """Layers, losses and initializers: models as frozen trees."""
 
+from clearprop import elsewhere
+from clearprop.elsewhere import unknown_attribute
 from clearprop.nn import initializers, positions, transformer, wiring
-from clearprop.nn.activation import Activation
+from clearprop.nn.activation import (
+    ELU,
+    GELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from clearprop.nn.attention import Attention, Cache, MultiHeadAttention
 from clearprop.nn.call import current
 from clearprop.nn.containers import Flatten, Reshape, Residual, Sequential
@@ -64,7 +79,9 @@ from clearprop.nn.weight_norm import WeightNorm
 from clearprop.nn.wiring import Lateral, PartiallyConnected
 
 __all__ = [
+    "ELU",
     "FSMN",
+    "GELU",
     "GRU",
     "LOSSES",
     "LSTM",
@@ -95,14 +112,17 @@ __all__ = [
     "HigherOrderRNN",
     "HigherOrderRNNCell",
     "Hook",
+    "Identity",
     "LSTMCell",
     "LSTMState",
     "Lateral",
     "LayerNorm",
     "LayerSummary",
+    "LeakyReLU",
     "LearnedPositions",
     "Linear",
     "LocalResponseNorm",
+    "LogSoftmax",
     "Loss",
     "MaxPool1d",
     "MaxPool2d",
@@ -115,11 +135,17 @@ __all__ = [
     "PartiallyConnected",
     "RMSNorm",
     "RNNCell",
+    "ReLU",
     "Reshape",
     "Residual",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
     "SinusoidalPositions",
+    "Softmax",
+    "Softplus",
     "Summary",
+    "Tanh",
     "TappedDelayLine",
     "TimeDelay",
     "TransformerBlock",
@@ -154,3 +180,7 @@ __all__ = [
     "transformer",
     "wiring",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise unknown_attribute("clearprop.nn", name, __all__, elsewhere.LAYERS, "nn.")

@@ -51,3 +51,175 @@ class Activation(Module):
 
     def __call__(self, x: Array) -> Array:
         return self.function(x)
+
+
+class NamedActivation(Activation, init=False):
+    """An activation of `ops.ACTIVATIONS` as a class of its own."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class ReLU(NamedActivation):
+    """The activation `ops.relu` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> ReLU()
+    ReLU()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("relu")
+
+
+class LeakyReLU(NamedActivation):
+    """The activation `ops.leaky_relu` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> LeakyReLU()
+    LeakyReLU()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("leaky_relu")
+
+
+class ELU(NamedActivation):
+    """The activation `ops.elu` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> ELU()
+    ELU()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("elu")
+
+
+class GELU(NamedActivation):
+    """The activation `ops.gelu` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> GELU()
+    GELU()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("gelu")
+
+
+class SiLU(NamedActivation):
+    """The activation `ops.silu` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> SiLU()
+    SiLU()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("silu")
+
+
+class Sigmoid(NamedActivation):
+    """The activation `ops.sigmoid` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> Sigmoid()
+    Sigmoid()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("sigmoid")
+
+
+class Tanh(NamedActivation):
+    """The activation `ops.tanh` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> Tanh()
+    Tanh()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("tanh")
+
+
+class Softplus(NamedActivation):
+    """The activation `ops.softplus` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> Softplus()
+    Softplus()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("softplus")
+
+
+class Softmax(NamedActivation):
+    """The activation `ops.softmax` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> Softmax()
+    Softmax()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("softmax")
+
+
+class LogSoftmax(NamedActivation):
+    """The activation `ops.log_softmax` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> LogSoftmax()
+    LogSoftmax()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("log_softmax")
+
+
+class Identity(NamedActivation):
+    """The activation `ops.identity` as a layer.
+
+    Shapes: x of any shape, y the same.
+
+    >>> Identity()
+    Identity()
+
+    Source: `ops.ACTIVATIONS` has the equation and the source.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("identity")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 from clearprop import ops
-from clearprop.errors import ModelError, ShapeError
+from clearprop.errors import ShapeError
 from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.fields import Array, static
 from clearprop.nn.module import Module
@@ -28,10 +28,10 @@ class Sequential(Module):
     Shapes: x as the first layer takes it, y as the last layer returns it.
 
     Args:
-        layers: f_1 to f_n.
+        layers: f_1 to f_n, one by one or as a list.
 
     Raises:
-        ModelError: the argument is not a list, or an entry is not a layer.
+        ModelError: an entry is not a layer.
 
     >>> import jax.numpy as jnp
     >>> from clearprop.nn.linear import Linear
@@ -40,20 +40,22 @@ class Sequential(Module):
     (4, 1)
     >>> model[2].weight.shape, len(model)
     ((8, 1), 4)
+    >>> len(Sequential(Linear(2, 8), "relu", Linear(8, 1)))
+    3
 
     Source: PyTorch's and Keras's container of that name.
     """
 
     layers: tuple[Module, ...]
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        if not isinstance(layers, Sequence) or isinstance(layers, str):
-            raise ModelError(
-                "Sequential takes a list of layers",
-                given=type(layers).__name__,
-                fix="nn.Sequential([first, second])",
-            )
-        self.layers = tuple(as_module(layer) for layer in layers)
+    def __init__(self, *layers: Layer | Sequence[Layer]) -> None:
+        every: list[Layer] = []
+        for layer in layers:
+            if isinstance(layer, Sequence) and not isinstance(layer, str):
+                every.extend(layer)
+            else:
+                every.append(layer)
+        self.layers = tuple(as_module(layer) for layer in every)
 
     def __call__(self, x: Array) -> Array:
         for layer in self.layers:

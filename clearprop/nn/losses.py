@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clearprop import ops
+from clearprop import elsewhere, ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
 from clearprop.nn.fields import Array
@@ -321,7 +321,7 @@ def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
         return loss
     if isinstance(loss, str):
         if loss not in LOSSES:
-            raise unknown_name("loss", loss, LOSSES)
+            raise unknown_name("loss", loss, LOSSES, fix=elsewhere.fix_of(loss, elsewhere.LOSSES))
         return LOSSES[loss]
 
     def per_example(outputs: Array, targets: Array) -> Array:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from clearprop import nn, optim
+from clearprop import elsewhere, nn, optim
+from clearprop.arguments import known_arguments
 from clearprop.nn.recording import LossLike
 from clearprop.training.augmentation import Augment
 from clearprop.training.events import Event
@@ -19,6 +20,7 @@ from clearprop.training.train import train
 from clearprop.training.training_data import Data, Development, together
 
 
+@known_arguments("fit", elsewhere.FIT)
 def fit(
     model: nn.Module,
     x: Data | object,

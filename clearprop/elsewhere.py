@@ -1,0 +1,137 @@
+"""What PyTorch, Keras and scikit-learn call things, and what they are called here.
+
+None of these names works: the error that an unknown name gets says ours. `docs/coming-from.md`
+shows the same tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clearprop.errors import ConfigurationError, nearest
+
+FIT = {
+    "lr": "learning_rate=0.001",
+    "learning_rate_init": "learning_rate=0.001",
+    "optim": 'optimizer="adam"',
+    "solver": 'optimizer="adam"',
+    "criterion": 'loss="cross_entropy"',
+    "loss_fn": 'loss="cross_entropy"',
+    "n_epochs": "epochs=10",
+    "num_epochs": "epochs=10",
+    "nb_epoch": "epochs=10",
+    "max_epochs": "epochs=10",
+    "max_iter": "epochs=10",
+    "validation_split": "dev=0.1  # the fraction of the examples to hold out",
+    "validation_fraction": "dev=0.1  # the fraction of the examples to hold out",
+    "validation_data": "dev=(x_dev, y_dev)",
+    "eval_set": "dev=(x_dev, y_dev)",
+    "callbacks": "on_event=print  # a function that is given every event of the run",
+    "verbose": "progress=False  # shows nothing",
+    "random_state": "seed=0",
+    "early_stopping": "patience=10  # epochs without a lower development error",
+    "n_iter_no_change": "patience=10",
+    "restore_best_weights": "keep_best=True",
+    "weight_decay": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
+    "alpha": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
+    "clipnorm": "optimizer=cp.optim.chain(cp.optim.clip_by_global_norm(1.0), cp.optim.adam(0.001))",
+    "max_norm": "optimizer=cp.optim.chain(cp.optim.clip_by_global_norm(1.0), cp.optim.adam(0.001))",
+    "shuffle": "leave it out: every epoch has a new order",
+    "device": "devices=1",
+    "dtype": 'precision="bfloat16"',
+    "mixed_precision": 'precision="bfloat16"',
+    "initial_epoch": "folder=..., resume=True",
+    "warm_start": "folder=..., resume=True",
+    "data": "fit(model, data): the data is the second argument, without a name",
+    "X": "fit(model, x, y): the inputs are the second argument",
+}
+"""Arguments of training."""
+
+LOSSES = {
+    "mse": "mean_squared_error",
+    "MSELoss": "mean_squared_error",
+    "mean_absolute_error": "lambda y, t: cp.ops.mean(cp.ops.abs(y - t), axis=1)",
+    "mae": "lambda y, t: cp.ops.mean(cp.ops.abs(y - t), axis=1)",
+    "bce": "binary_cross_entropy",
+    "BCEWithLogitsLoss": "binary_cross_entropy",
+    "BCELoss": "log_loss",
+    "binary_crossentropy": "binary_cross_entropy",
+    "CrossEntropyLoss": "cross_entropy",
+    "crossentropy": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "sparse_categorical_crossentropy": "cross_entropy",
+    "nll": "cross_entropy",
+    "KLDivLoss": "kl_divergence",
+    "kld": "kl_divergence",
+    "squared_hinge": "hinge",
+}
+"""Losses by name."""
+
+LAYERS = {
+    "Dense": "Linear",
+    "Conv1D": "Conv1d",
+    "Conv2D": "Conv2d",
+    "Conv3D": "Conv3d",
+    "Conv2DTranspose": "ConvTranspose2d",
+    "MaxPooling1D": "MaxPool1d",
+    "MaxPooling2D": "MaxPool2d",
+    "AveragePooling2D": "AvgPool2d",
+    "AdaptiveAvgPool2d": "AdaptiveAvgPool",
+    "GlobalAveragePooling2D": "GlobalAvgPool",
+    "BatchNormalization": "BatchNorm",
+    "BatchNorm1d": "BatchNorm",
+    "BatchNorm2d": "BatchNorm",
+    "LayerNormalization": "LayerNorm",
+    "SimpleRNN": "RNN",
+    "MultiheadAttention": "MultiHeadAttention",
+    "TransformerEncoderLayer": "TransformerBlock",
+    "Dropout2d": "Dropout",
+    "Input": "nothing: the first layer is given its number of inputs",
+    "Model": "Module",
+    "Layer": "Module",
+}
+"""Layers of ``clearprop.nn``."""
+
+FUNCTIONS = {
+    "compile": "fit(model, x, y, loss=..., optimizer=...)",
+    "train": "fit",
+    "score": "evaluate",
+    "load_model": "load",
+    "Module": "nn.Module",
+    "Linear": "nn.Linear",
+    "Sequential": "nn.Sequential",
+    "no_grad": "nothing: only value_and_grad and fit compute gradients",
+    "tensor": "jax.numpy.asarray",
+    "relu": "ops.relu",
+    "softmax": "ops.softmax",
+}
+"""Functions of ``clearprop``."""
+
+
+class UnknownAttributeError(ConfigurationError, AttributeError):
+    """A module has no such name."""
+
+
+def unknown_attribute(
+    module: str, name: str, known: Iterable[str], words: dict[str, str], prefix: str
+) -> UnknownAttributeError:
+    """Return the error for a name that a module does not have, with ours as its fix.
+
+    >>> print(unknown_attribute("clearprop.nn", "Dense", ["Linear"], LAYERS, "nn."))
+    clearprop.nn has no 'Dense'
+      fix:      nn.Linear
+    """
+    ours = fix_of(name, words, prefix)
+    if ours is None and not name.startswith("_") and (close := nearest(name, known)):
+        ours = f"{prefix}{close}"
+    return UnknownAttributeError(f"{module} has no {name!r}", fix=ours)
+
+
+def fix_of(name: str, words: dict[str, str], prefix: str = "") -> str | None:
+    """Return how a word of another library is written here; None where it is none of them.
+
+    >>> fix_of("Dense", LAYERS, "nn.")
+    'nn.Linear'
+    """
+    ours = words.get(name) or {k.lower(): v for k, v in words.items()}.get(name.lower())
+    return f"{prefix}{ours}" if ours is not None and not ours.startswith("nothing") else ours
