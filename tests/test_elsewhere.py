@@ -108,3 +108,11 @@ def test_activations_are_layers_too(layer: type[nn.Activation], name: str, tmp_p
     assert repr(again[1]) == f"{layer.__name__}()"
     np.testing.assert_array_equal(again(x), model(x))
     ast.parse(repr(layer()))
+
+
+def test_options_of_an_activation_are_told() -> None:
+    with pytest.raises(UnknownArgumentError, match="takes no options") as caught:
+        nn.LeakyReLU(0.2)
+    assert caught.value.fix == "nn.Activation(lambda x: ops.leaky_relu(x, ...))"
+    with pytest.raises(UnknownArgumentError, match="takes no options"):
+        nn.Softmax(dim=1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from clearprop import ops
+from clearprop.arguments import UnknownArgumentError
 from clearprop.errors import ModelError
 from clearprop.nn.checks import one_of
 from clearprop.nn.fields import Array, static
@@ -54,172 +56,210 @@ class Activation(Module):
 
 
 class NamedActivation(Activation, init=False):
-    """An activation of `ops.ACTIVATIONS` as a class of its own."""
+    """An activation of `ops.ACTIVATIONS` as a class of its own, without options: y = f(x).
+
+    Raises:
+        UnknownArgumentError: it was given an option.
+    """
+
+    named: ClassVar[str]
+
+    def __init__(self, *given: object, **options: object) -> None:
+        if given or options:
+            shown = [*map(repr, given), *(f"{name}={value!r}" for name, value in options.items())]
+            raise UnknownArgumentError(
+                f"nn.{type(self).__name__} takes no options",
+                given=", ".join(shown),
+                fix=f"nn.Activation(lambda x: ops.{self.named}(x, ...))",
+            )
+        super().__init__(self.named)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-class ReLU(NamedActivation):
-    """The activation `ops.relu` as a layer.
+class ReLU(NamedActivation, init=False):
+    """Rectified linear unit: y = max(x, 0).
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> ReLU()
     ReLU()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.relu`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("relu")
+    named = "relu"
 
 
-class LeakyReLU(NamedActivation):
-    """The activation `ops.leaky_relu` as a layer.
+class LeakyReLU(NamedActivation, init=False):
+    """Leaky rectified linear unit: y = x for x > 0, else slope x, with the slope 0.01.
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> LeakyReLU()
     LeakyReLU()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.leaky_relu`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("leaky_relu")
+    named = "leaky_relu"
 
 
-class ELU(NamedActivation):
-    """The activation `ops.elu` as a layer.
+class ELU(NamedActivation, init=False):
+    """Exponential linear unit: y = x for x > 0, else e^x - 1.
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> ELU()
     ELU()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.elu`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("elu")
+    named = "elu"
 
 
-class GELU(NamedActivation):
-    """The activation `ops.gelu` as a layer.
+class GELU(NamedActivation, init=False):
+    """Gaussian error linear unit: y = x Phi(x), with the normal distribution Phi.
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> GELU()
     GELU()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.gelu`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("gelu")
+    named = "gelu"
 
 
-class SiLU(NamedActivation):
-    """The activation `ops.silu` as a layer.
+class SiLU(NamedActivation, init=False):
+    """Sigmoid linear unit: y = x / (1 + e^-x).
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> SiLU()
     SiLU()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.silu`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("silu")
+    named = "silu"
 
 
-class Sigmoid(NamedActivation):
-    """The activation `ops.sigmoid` as a layer.
+class Sigmoid(NamedActivation, init=False):
+    """Sigmoid unit: y = 1 / (1 + e^-x).
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> Sigmoid()
     Sigmoid()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.sigmoid`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("sigmoid")
+    named = "sigmoid"
 
 
-class Tanh(NamedActivation):
-    """The activation `ops.tanh` as a layer.
+class Tanh(NamedActivation, init=False):
+    """Hyperbolic tangent: y = (e^x - e^-x) / (e^x + e^-x).
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> Tanh()
     Tanh()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.tanh`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("tanh")
+    named = "tanh"
 
 
-class Softplus(NamedActivation):
-    """The activation `ops.softplus` as a layer.
+class Softplus(NamedActivation, init=False):
+    """Smooth rectifier: y = log(1 + e^x).
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> Softplus()
     Softplus()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.softplus`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("softplus")
+    named = "softplus"
 
 
-class Softmax(NamedActivation):
-    """The activation `ops.softmax` as a layer.
+class Softmax(NamedActivation, init=False):
+    """Probabilities from scores, over the last axis: y_i = e^(x_i) / sum_j e^(x_j).
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> Softmax()
     Softmax()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.softmax`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("softmax")
+    named = "softmax"
 
 
-class LogSoftmax(NamedActivation):
-    """The activation `ops.log_softmax` as a layer.
+class LogSoftmax(NamedActivation, init=False):
+    """Logarithm of softmax, over the last axis: y_i = x_i - log sum_j e^(x_j).
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> LogSoftmax()
     LogSoftmax()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.log_softmax`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("log_softmax")
+    named = "log_softmax"
 
 
-class Identity(NamedActivation):
-    """The activation `ops.identity` as a layer.
+class Identity(NamedActivation, init=False):
+    """Linear unit: y = x.
 
     Shapes: x of any shape, y the same.
+
+    Raises:
+        UnknownArgumentError: it was given an option.
 
     >>> Identity()
     Identity()
 
-    Source: `ops.ACTIVATIONS` has the equation and the source.
+    Source: that of `ops.identity`.
     """
 
-    def __init__(self) -> None:
-        super().__init__("identity")
+    named = "identity"
