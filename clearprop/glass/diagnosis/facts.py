@@ -44,6 +44,10 @@ PERCEPTRON = "perceptron"
 """The loss of Rosenblatt's rule, which corrects single mistakes and does not minimize the loss."""
 
 
+DEVIATIONS = 3.0
+"""Standard deviations of the binomial distribution. Chance alone exceeds three of them once in
+seven hundred times."""
+
 WORSE_THAN_SIMPLE = 1.3
 """The development error divided by that of a linear model, or of the nearest neighbors, on
 training examples that they have not seen. In healthy runs it is at most 1.1."""
@@ -358,18 +362,28 @@ class Facts:
         return self._reference(linear)
 
     @property
+    def simple(self) -> Reference | None:
+        """The better one of nearest neighbors and a linear model; None without them."""
+        known = [one for one in (self.reference, self.linear) if one is not None]
+        return min(known, key=lambda one: one.error, default=None)
+
+    @property
     def simple_error(self) -> float:
         """The lower error of nearest neighbors and a linear model; infinite without them."""
-        known = [one.error for one in (self.reference, self.linear) if one is not None]
-        return min(known, default=math.inf)
+        return self.simple.error if self.simple is not None else math.inf
 
     @property
     def is_worse_than_simple(self) -> bool:
         """Whether the last development error is far above that of a simple prediction."""
-        errors = self.development_error
-        if errors is None or not math.isfinite(self.simple_error):
+        errors, known = self.development_error, self.simple
+        if errors is None or known is None:
             return False
-        return bool(errors[np.isfinite(errors)][-1] > WORSE_THAN_SIMPLE * self.simple_error)
+        last = float(errors[np.isfinite(errors)][-1])
+        noise = 0.0
+        if self.classifies:
+            parts = ((last, max(self.held_out, 1)), (known.error, known.examples))
+            noise = math.sqrt(sum(max(error * (1 - error), 0) / n for error, n in parts))
+        return last > WORSE_THAN_SIMPLE * known.error and last - known.error > DEVIATIONS * noise
 
     def _reference(
         self, made: Callable[[Numbers, Numbers, bool], Reference | None]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.glass.diagnosis import fix, shapes
 from clearprop.glass.diagnosis.facts import (
+    DEVIATIONS,
     PERCEPTRON,
     WORSE_THAN_SIMPLE,
     Facts,
@@ -55,10 +56,6 @@ LITTLE_SKILL = 0.5
 
 LIKE_NEIGHBOURS = 1.5
 """The training error divided by that of the nearest neighbors, which need no training at all."""
-
-DEVIATIONS = 3.0
-"""Standard deviations of the binomial distribution. Chance alone exceeds three of them once in
-seven hundred times."""
 
 WIDE_GAP = 0.1
 """The development error minus the training error, divided by the error of the best constant
@@ -301,8 +298,7 @@ def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
     noise = DEVIATIONS * shapes.chance_deviation(max(at_best, 1.0 / max(n, 1)), n)
     if last - at_best > max(noise, WIDE_GAP / 2 * (facts.baseline or 1.0)):
         return True
-    simple = facts.simple_error
-    return not math.isfinite(simple) or last > WORSE_THAN_SIMPLE * simple
+    return facts.simple is None or facts.is_worse_than_simple
 
 
 @rule

@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.data.baseline import persistence
 from clearprop.glass.diagnosis import fix
-from clearprop.glass.diagnosis.facts import Facts
+from clearprop.glass.diagnosis.facts import DEVIATIONS, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.outputs import Outputs
 from clearprop.glass.diagnosis.probes import (
@@ -53,9 +53,6 @@ MOST_BEYOND = 0.5
 
 WORSE = 1.3
 """The training error divided by that of a linear model on examples that it has not seen."""
-
-DEVIATIONS = 3.0
-"""Standard deviations of the difference; chance alone exceeds three once in seven hundred times."""
 
 GOOD_ENOUGH = 0.9
 """A network that has come so far from the best constant prediction is not held against a line."""
