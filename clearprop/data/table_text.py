@@ -93,7 +93,7 @@ class TableText:
         """
         with self.path.open(encoding=self.encoding, newline="") as file:
             begin = file.read(4096)
-            if "\0" in begin and self.encoding == UTF8:
+            if self.encoding == UTF8 and _is_wide(begin):
                 raise UnicodeError("zero bytes")
             if self.encoding != UTF8:
                 while file.read(1 << 20):
@@ -115,7 +115,7 @@ class TableText:
         """Return an error about the first line that does not have the encoding."""
         content = self.path.read_bytes()
         name = "UTF-8" if self.encoding == UTF8 else self.encoding
-        if self.encoding == UTF8 and b"\0" in content[:4096]:
+        if self.encoding == UTF8 and _is_wide(content[:4096].decode("latin-1")):
             little = content[1:4096:2].count(0) > content[0:4096:2].count(0)
             line, other = 1, "utf-16-le" if little else "utf-16-be"
             text = content[:200].decode(other, errors="replace").splitlines()[0]
@@ -139,6 +139,11 @@ class TableText:
             except UnicodeError:
                 return number, line
         return 1, content.split(b"\n")[0]
+
+
+def _is_wide(begin: str) -> bool:
+    """Return whether a quarter of a text is zeros, as in UTF-16; a single one is a damaged cell."""
+    return begin.count("\0") * 4 >= max(len(begin), 1)
 
 
 def _check_known(encoding: str) -> None:
