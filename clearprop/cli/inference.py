@@ -97,6 +97,8 @@ def other_data(
         choice = values.get("data")
         choice = choice if isinstance(choice, dict) else {}
         before = {key: value for key, value in choice.items() if value and key not in OF_ITS_DATA}
+        if preprocessor is not None and preprocessor.kind == "table":
+            before.pop("encoding", None)  # its columns know it; the other file may be UTF-8
         accepted = options_of(name, before | options)
         options = {key: value for key, value in before.items() if key in accepted} | options
         recipe = of_one_run(of_recipe).of({**values, "data": {"name": name, **options}})

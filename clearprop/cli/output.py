@@ -10,7 +10,18 @@ import sys
 
 DATA_OPTIONS = (
     *("target", "task", "ignore", "categorical", "numeric", "decimal", "thousands", "dayfirst"),
-    *("na_values", "folder", "size", "channels", "stream", "sequence_length", "stride", "window"),
+    *(
+        "na_values",
+        "encoding",
+        "skiprows",
+        "folder",
+        "size",
+        "channels",
+        "stream",
+        "sequence_length",
+        "stride",
+        "window",
+    ),
     *("horizon", "text", "tags", "limit", "stress", "pronunciations"),
 )
 FRACTIONS = ("dev", "test")

@@ -29,7 +29,8 @@ KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES, *tagged_texts.SUFFIXE
 Loader: TypeAlias = tuple[tuple[str, ...], Callable[..., Dataset]]
 """The options of a kind of data, and the function that loads a path with them."""
 
-MARKS = ("decimal", "thousands", "na_values")
+FILE = ("encoding", "skiprows")
+MARKS = ("decimal", "thousands", "na_values", *FILE)
 
 AS_IN_TRAINING = ("columns", "class_names")
 """What a model of a table knows of its columns."""
@@ -43,7 +44,10 @@ KINDS: dict[str, Loader] = {
     ),
     "a text with tags": (("tags", "sequence_length"), tagged_texts.load_tagged),
     "a series": (("target", "window", "horizon", "numeric", *MARKS), series.load_series_file),
-    "a table of texts": (("target", "text", "sequence_length"), labelled_texts.load_rows),
+    "a table of texts": (
+        ("target", "text", "sequence_length", *FILE),
+        labelled_texts.load_rows,
+    ),
     "a table": (
         ("target", "task", "ignore", "categorical", "numeric", *MARKS, "dayfirst", *AS_IN_TRAINING),
         tables.load_table,
@@ -67,6 +71,9 @@ class LoadOptions(TypedDict, total=False):
         thousands: tables and series: the mark between groups of three digits; None finds it out.
         dayfirst: tables: True reads 03/04/2024 as 3 April, False as March 4; None finds it out.
         na_values: tables and series: cells that stand for a missing value, such as "-999".
+        encoding: tables and series: of the text, such as "cp1252"; None takes UTF-8, or the
+            byte-order mark of the file.
+        skiprows: tables and series: how many lines stand above the header, such as a title.
         columns: tables: ``preprocessor.raw_columns`` of a model, to read the cells as in training.
         class_names: tables: the classes of a model, with which the target is read.
         size: pictures: height and width to stretch to.
@@ -95,6 +102,8 @@ class LoadOptions(TypedDict, total=False):
     thousands: str | None
     dayfirst: bool | None
     na_values: Sequence[str] | None
+    encoding: str | None
+    skiprows: int | None
     columns: Sequence[Column] | None
     class_names: Sequence[str] | None
     size: int | tuple[int, int] | None

@@ -18,14 +18,49 @@ CLOCK = (
     r"(?:\s*(?<half>[AaPp])\.?[Mm]\.?)?(?:\s*(?:Z|UTC|GMT|[+-][0-9]{2}:?(?:[0-9]{2})?))?"
 )
 SPACES = "[\u00a0\u2007\u2009\u202f]"
-AFTER = rf"(?:(?:[T ]\s*|,\s+){CLOCK})?$"
-WEEKDAY = r"^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
-NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-MONTHS = {name: str(number) for number, name in enumerate(NAMES, 1)}
-MONTH = (
-    r"(?<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+AFTER = rf"(?:(?:[T ]\s*|,\s+)(?:um\s)?{CLOCK})?$"
+MONTH_NAMES = (
+    # English, German, French, Spanish, Italian, Portuguese, Dutch
+    "jan january januar jänner jän janvier janv ene enero gen gennaio janeiro januari",
+    "feb february februar febr février fevrier févr fevr febrero febbraio fev fevereiro februari",
+    "mar march märz maerz mär mrz mars marzo março marco mrt maart",
+    "apr april avril avr abr abril aprile",
+    "may mai mayo mag maggio maio mei",
+    "jun june juni juin junio giu giugno junho",
+    "jul july juli juil juillet julio lug luglio julho",
+    "aug august août aout ago agosto augustus",
+    "sep sept september septembre septiembre set sett settembre setembro",
+    "oct october okt oktober octobre octubre ott ottobre out outubro",
+    "nov november novembre noviembre novembro",
+    "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro",
 )
+"""The names of each month; no name stands for two months."""
+
+WEEKDAYS = (
+    "mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun "
+    "sunday mo montag di dienstag mi mittwoch do donnerstag fr freitag sa samstag sonnabend so "
+    "sonntag lun lundi mar mardi mer mercredi jeu jeudi ven vendredi sam samedi dim dimanche lunes "
+    "martes mié miércoles jue jueves vie viernes sáb sábado dom domingo lunedì martedì mercoledì "
+    "gio giovedì venerdì sab sabato domenica seg segunda segunda-feira ter terça terça-feira qua "
+    "quarta quarta-feira qui quinta quinta-feira sex sexta sexta-feira ma maandag dinsdag wo "
+    "woensdag donderdag vr vrijdag za zaterdag zo zondag"
+)
+
+
+def _one_of(names: str) -> str:
+    return "|".join(sorted(names.split(), key=len, reverse=True))
+
+
+MONTHS = {name: str(at) for at, names in enumerate(MONTH_NAMES, 1) for name in names.split()}
+WEEKDAY = rf"^(?:(?:{_one_of(WEEKDAYS)})\.?,?\s+)?"
+MONTH = rf"(?<month>{_one_of(' '.join(MONTH_NAMES))})\.?"
+UHR = (
+    (r"(?i)(^|[^0-9.:])([0-9]{1,2})\s*Uhr$", "${1}${2}:00"),
+    (r"(?i)(^|[^0-9.:])([0-9]{1,2})\.([0-9]{2})\s*Uhr$", "${1}${2}:${3}"),
+    (r"(?i)(:[0-9]{2})\s*Uhr$", "${1}"),
+)
+"""German times, 14 Uhr and 14.30 Uhr, and how they are written with a colon."""
+
 YEAR, SHORT = "(?<year>[12][0-9]{3})", "(?<year>[0-9]{2})"
 DOTTED_YEAR = "(?<year>(?:1[5-9]|20|21)[0-9]{2})"  # 1.2.1042 is a version
 DAY, NUMBER = "(?<day>[0-9]{1,2})", "(?<month>[0-9]{1,2})"
@@ -42,7 +77,9 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
         # 1.10.12 is a version.
         rf"(?<day>[0-9]{{2}})\.\s?(?<month>[0-9]{{2}})\.\s?{SHORT}{AFTER}",
     ),
-    "day month year": (rf"{DAY}(?:st|nd|rd|th|\.)?[- /]{MONTH}[-, /]\s?{YEAR}{AFTER}",),
+    "day month year": (
+        rf"{DAY}(?:st|nd|rd|th|er|[.º°])?[- /](?:de )?{MONTH}[-, /]\s?(?:de )?{YEAR}{AFTER}",
+    ),
     "month day year": (rf"{MONTH}[ -]{DAY}(?:st|nd|rd|th)?,?[ -]{YEAR}{AFTER}",),
     "day/month/year": (
         rf"{DAY}/{NUMBER}/{YEAR}{AFTER}",
@@ -65,7 +102,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
         rf"{YEAR}-{NUMBER}$",
         rf"{NUMBER}/{YEAR}$",
         rf"(?<month>[0-9]{{2}})\.{YEAR}$",
-        rf"{MONTH}[- ]{YEAR}$",
+        rf"{MONTH}[- ](?:de )?{YEAR}$",
         rf"{YEAR}[- ]{MONTH}$",
     ),
     "quarter": (rf"{YEAR}[- ]?Q(?<quarter>[1-4])$", rf"Q(?<quarter>[1-4])[- /]?{YEAR}$"),
@@ -100,7 +137,7 @@ def moments(texts: polars.Series, order: str) -> polars.DataFrame:
     numbers = parts.select(
         pl.col("year", "day", "hour", "minute", "second").str.replace(",", ".").cast(pl.Float64),
         pl.coalesce(
-            pl.col("month").str.to_lowercase().str.slice(0, 3).replace(MONTHS).cast(pl.Float64),
+            pl.col("month").str.to_lowercase().replace(MONTHS).cast(pl.Float64),
             pl.col("quarter").cast(pl.Float64) * 3 - 2,
         ).alias("month"),
         is_short=pl.col("year").str.len_chars() == 2,
@@ -215,7 +252,11 @@ def _parts(texts: polars.Series, patterns: Sequence[str]) -> polars.DataFrame:
     import polars as pl
 
     names = ("year", "month", "day", "quarter", "hour", "minute", "second", "half")
-    plain = texts.str.replace_all(SPACES, " ").to_frame("text")
+    spaced = texts.str.replace_all(SPACES, " ")
+    if spaced.str.contains("(?i)uhr$").any():
+        for pattern, written in UHR:
+            spaced = spaced.str.replace(pattern, written)
+    plain = spaced.to_frame("text")
     found = [pl.col("text").str.extract_groups(f"(?i){WEEKDAY}{pattern}") for pattern in patterns]
     groups = plain.select(part.alias(str(index)) for index, part in enumerate(found))
     return groups.select(

@@ -42,6 +42,8 @@ class ReadOptions:
         thousands: the mark between groups of three digits; None finds it out.
         dayfirst: True reads 03/04/2024 as 3 April, False as March 4; None finds it out.
         na_values: cells that stand for a missing value, besides the usual ones.
+        encoding: of the file; None takes UTF-8.
+        skiprows: how many lines stand above the header.
     """
 
     categorical: Sequence[str] = ()
@@ -50,6 +52,8 @@ class ReadOptions:
     thousands: str | None = None
     dayfirst: bool | None = None
     na_values: Sequence[str] = ()
+    encoding: str | None = None
+    skiprows: int | None = None
 
     def __post_init__(self) -> None:
         for name, mark, known in (

@@ -100,47 +100,16 @@ def _guess(file: TableFile, name: str, options: ReadOptions) -> Guess:
 
 
 def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOptions) -> Guess:
-    import polars as pl
-
     must = options.as_numbers(name) is True
-    plain = texts.cast(pl.Float64, strict=False)
-    if plain.count() == texts.count():
-        if not must and _are_compact_dates(plain):
-            return Guess(name, "date", plain.cast(pl.Int64).cast(pl.String), [COMPACT])
-        if not must and _are_months(texts):
-            return Guess(name, "date", texts, [Reading(date="year-month")])
-        if not must and _are_whole(plain.head(LOOK)) and has_leading_zeros(texts):
-            return Guess(name, "categories", texts, notes=(_zeros_note(name),))
-        return Guess(name, "number", texts)
+    if (guess := _of_plain_numbers(name, texts, must)) is not None:
+        return guess
     distinct = texts.drop_nulls().unique(maintain_order=True)
     look = distinct.head(LOOK)
     orders = [] if must else dates.orders_of(look, options.dayfirst)
     if len(distinct) > len(look):
         orders = [order for order in orders if dates.are_moments(distinct, order).all()]
     if orders:
-        kind: Kind = "time" if orders == [dates.TIME] else "date"
-        guess = Guess(name, kind, texts, [Reading(date=order) for order in orders])
-        if len(orders) > 1:
-            days = [dates.moments(distinct, order)["date"] for order in orders[:2]]
-            row = int((days[0] != days[1]).arg_max() or 0)  # not 05/05/2024, the same in both
-            guess.error = column_error(
-                file,
-                name,
-                "it is not known which number of the date is the day",
-                given=shown(distinct[row]),
-                fix=_ways_to_read_dates(name, distinct, distinct.slice(row, 1)),
-            )
-        elif options.dayfirst is None and distinct.str.contains(VERSION).all():
-            guess.error = column_error(
-                file,
-                name,
-                "it is not known whether the cells are dates or the numbers of versions",
-                given=shown(distinct[0]),
-                fix=f"dayfirst=True reads {dates.moments(distinct, orders[0])['date'][0]}, or "
-                f"categorical=[{name!r}] takes the cells as names, or ignore=[{name!r}] leaves the "
-                "column out",
-            )
-        return guess
+        return _of_dates(file, name, texts, distinct, orders, options)
     if not must and distinct.str.contains(ADDRESS).all():
         return Guess(name, "categories", texts)
     cells = Cells(distinct)
@@ -161,6 +130,56 @@ def _of_texts(file: TableFile, name: str, texts: polars.Series, options: ReadOpt
     if (problem := _not_a_date(file, name, texts, look)) is not None:
         return Guess(name, "date", texts, error=problem)
     return Guess(name, "categories", texts)
+
+
+def _of_plain_numbers(name: str, texts: polars.Series, must: bool) -> Guess | None:
+    """Return what a column is taken for whose cells are all plain numbers; None for another one."""
+    import polars as pl
+
+    plain = texts.cast(pl.Float64, strict=False)
+    if plain.count() != texts.count():
+        return None
+    if not must and _are_compact_dates(plain):
+        return Guess(name, "date", plain.cast(pl.Int64).cast(pl.String), [COMPACT])
+    if not must and _are_months(texts):
+        return Guess(name, "date", texts, [Reading(date="year-month")])
+    if not must and _are_whole(plain.head(LOOK)) and has_leading_zeros(texts):
+        return Guess(name, "categories", texts, notes=(_zeros_note(name),))
+    return Guess(name, "number", texts)
+
+
+def _of_dates(
+    file: TableFile,
+    name: str,
+    texts: polars.Series,
+    distinct: polars.Series,
+    orders: list[str],
+    options: ReadOptions,
+) -> Guess:
+    """Return the guess of a column of dates, with an error where it is not known how to read it."""
+    kind: Kind = "time" if orders == [dates.TIME] else "date"
+    guess = Guess(name, kind, texts, [Reading(date=order) for order in orders])
+    if len(orders) > 1:
+        days = [dates.moments(distinct, order)["date"] for order in orders[:2]]
+        row = int((days[0] != days[1]).arg_max() or 0)  # not 05/05/2024, the same in both
+        guess.error = column_error(
+            file,
+            name,
+            "it is not known which number of the date is the day",
+            given=shown(distinct[row]),
+            fix=_ways_to_read_dates(name, distinct, distinct.slice(row, 1)),
+        )
+    elif options.dayfirst is None and distinct.str.contains(VERSION).all():
+        guess.error = column_error(
+            file,
+            name,
+            "it is not known whether the cells are dates or the numbers of versions",
+            given=shown(distinct[0]),
+            fix=f"dayfirst=True reads {dates.moments(distinct, orders[0])['date'][0]}, or "
+            f"categorical=[{name!r}] takes the cells as names, or ignore=[{name!r}] leaves the "
+            "column out",
+        )
+    return guess
 
 
 def _ways_to_read_dates(name: str, texts: polars.Series, text: polars.Series) -> str:

@@ -63,6 +63,8 @@ def load_rows(
     text: str,
     target: str | None = None,
     sequence_length: int = SEQUENCE_LENGTH,
+    encoding: str | None = None,
+    skiprows: int | None = None,
 ) -> Dataset:
     """Return the rows of a CSV, TSV or Parquet file: texts of one column, labels of another.
 
@@ -70,7 +72,7 @@ def load_rows(
         ConfigurationError: there is no such column, or no target is named.
         DataError: the file is damaged, a cell is empty, or there is only one label.
     """
-    table = read_table_file(path)
+    table = read_table_file(path, encoding, skiprows)
     text = table.column(text, "the text")
     target = table.column(target, "the label", besides=text)
     cells = {name: _cells(table, name) for name in (text, target)}

@@ -23,6 +23,8 @@ class Reading:
         date: the order of the parts of a date: a key of `clearprop.data.dates.ORDERS`; "" for a
             column that is no date, or has the type of a date in its file.
         part: the part of the date or time that the column holds, such as ``year``.
+        encoding: of the file, where it was given.
+        skiprows: how many lines stood above the header of the file.
 
     >>> Reading(decimal=",", unit="%").example
     '1234,5 %'
@@ -35,6 +37,8 @@ class Reading:
     na_values: tuple[str, ...] = ()
     date: str = ""
     part: str = ""
+    encoding: str = ""
+    skiprows: int = 0
 
     @property
     def example(self) -> str:
@@ -68,7 +72,9 @@ class Reading:
         """
         values = dict(record or {})
         marks = tuple(map(str, values.pop("na_values", ())))
-        return cls(na_values=marks, **{name: str(value) for name, value in values.items()})
+        skiprows = int(values.pop("skiprows", 0))
+        texts = {name: str(value) for name, value in values.items()}
+        return cls(na_values=marks, skiprows=skiprows, **texts)
 
 
 PLAIN = Reading()

@@ -120,7 +120,7 @@ def load_series_file(
         ConfigurationError: there is no such column, no column is named, or a window is below 1.
         DataError: the file is damaged, a cell is not a number, or the series is too short.
     """
-    table = read_table_file(path)
+    table = read_table_file(path, cells.get("encoding"), cells.get("skiprows"))
     target = table.column(target, "the series")
     values, filled = _numbers(table, target, **cells)
     when = next((name for name in table.frame.columns if name.lower() in MOMENTS), None)

@@ -19,18 +19,19 @@ UNNAMED = "Unnamed: "
 YEARS = range(1000, 3000)
 
 
-def check_header(path: Path, header: str, separator: str) -> list[str]:
+def check_header(path: Path, header: str, separator: str, line: int = 1) -> list[str]:
     """Return the names of the columns, without spaces at their ends.
 
     Args:
         path: the file.
         header: its first line.
         separator: between two names.
+        line: where it stands.
 
     Raises:
         DataError: two columns have the same name, or the line holds no names.
     """
-    where = f"{path}, line 1"
+    where = f"{path}, line {line}"
     if re.fullmatch(r"sep=.", header):
         raise DataError(
             "the first line names the separator, not the columns",

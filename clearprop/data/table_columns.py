@@ -14,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import dates
-from clearprop.data.column_notes import category_notes, number_notes, short_year_notes, unit_notes
+from clearprop.data.column_notes import (
+    EXACT,
+    category_notes,
+    number_notes,
+    short_year_notes,
+    unit_notes,
+)
 from clearprop.data.columns import Column, TakenColumn
 from clearprop.data.guess import (
     FEWEST_ROWS,
+    LOOK,
     MOST_CATEGORIES,
     MOSTLY_DISTINCT,
     Guess,
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
     import polars
 
 SHOWN_CATEGORIES, LONGEST_NAME = 5, 24
+LONG_NUMBER, MOST_LENGTHS = r"^[0-9]{9,}$", 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +262,9 @@ def _known_dates(
 
 
 def check_distinct(file: TableFile, guesses: Sequence[Guess]) -> None:
-    """Raise if nearly all cells of a column of categories differ, unless an option chose it.
+    """Raise if nearly all cells of a column are different names, unless an option chose it.
+
+    Whole numbers of nine digits and more, as those of telephones and customers, are names too.
 
     Raises:
         DataError: such columns are named, with the option that leaves them out.
@@ -266,7 +276,7 @@ def check_distinct(file: TableFile, guesses: Sequence[Guess]) -> None:
     fix = f"ignore={names!r} leaves out what is no category"
     if all(guess.values.n_unique() <= MOST_CATEGORIES for guess in found):
         fix += f", or categorical={names!r} takes the texts as categories"
-    if all(numbers_in(guess.values).count() == guess.values.count() for guess in found):
+    if all(_are_numbers(guess) for guess in found):
         fix += f", or numeric={names!r} takes them as numbers"
     counts = [
         f"{guess.values.drop_nulls().n_unique():,} different texts in {guess.values.count():,} "
@@ -283,12 +293,39 @@ def check_distinct(file: TableFile, guesses: Sequence[Guess]) -> None:
     )
 
 
+def _are_numbers(guess: Guess) -> bool:
+    return guess.kind == "number" or numbers_in(guess.values).count() == guess.values.count()
+
+
 def is_nearly_distinct(guess: Guess) -> bool:
-    """Return whether nearly all cells of a guessed column of categories differ."""
+    """Return whether nearly all cells of a guessed column are different names or long numbers."""
     count = guess.values.count()
-    if guess.kind != "categories" or guess.is_chosen or count < FEWEST_ROWS:
+    if guess.kind not in ("categories", "number") or guess.is_chosen or count < FEWEST_ROWS:
         return False
-    return guess.error is None and guess.values.drop_nulls().n_unique() >= MOSTLY_DISTINCT * count
+    if guess.error is not None or (guess.kind == "number" and not _are_long(guess.values)):
+        return False
+    return guess.values.drop_nulls().n_unique() >= MOSTLY_DISTINCT * count
+
+
+def _are_long(values: polars.Series) -> bool:
+    """Return whether cells are written as telephone numbers and numbers of customers are.
+
+    Each has nine digits or more, they are about as long, and few are round. Numbers above 2^53
+    are too long to be counts or amounts, so their length alone decides.
+    """
+    import polars as pl
+
+    if not (values.dtype == pl.String or values.dtype.is_integer()):
+        return False
+    for cells in (values.drop_nulls().head(LOOK), values.drop_nulls()):
+        texts = cells.cast(pl.String)
+        if not texts.str.contains(LONG_NUMBER).all():
+            return False
+    lengths = sorted(texts.str.len_chars().unique().to_list())
+    if (texts.cast(pl.Float64) > EXACT).all():
+        return True
+    is_even = lengths[-1] - lengths[0] <= MOST_LENGTHS
+    return bool(is_even and 2 * texts.str.ends_with("00").sum() < len(texts))
 
 
 def range_words(numbers: NDArray[np.float64]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data.table_checks import UNNAMED, check_ends_well, check_header
+from clearprop.data.table_text import TableText, check_no_title
 from clearprop.errors import ConfigurationError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -111,14 +112,36 @@ def shown(cell: str) -> str:
     return repr(cell if len(cell) <= LONGEST_SHOWN else f"{cell[:LONGEST_SHOWN]}...")
 
 
-def read_table_file(path: Path) -> TableFile:
+def read_table_file(
+    path: Path,
+    encoding: str | None = None,
+    skiprows: int | None = None,
+    *,
+    otherwise: str | None = None,
+) -> TableFile:
     """Return the rows of a CSV, TSV or Parquet file.
 
+    Args:
+        path: the file.
+        encoding: of its text; None takes UTF-8. A byte-order mark decides over it.
+        skiprows: how many lines stand above the header.
+        otherwise: the encoding where none is given and the file is not UTF-8.
+
     Raises:
-        DataError: the file is empty, damaged or not UTF-8, or it has no rows; two columns have the
-            same name, or a row has more or fewer cells than the header.
+        ConfigurationError: an unknown encoding, or one for a Parquet file.
+        DataError: the file is empty, damaged or of another encoding, or it has no rows; two columns
+            have the same name, or a row has more or fewer cells than the header.
     """
-    table = _read_parquet(path) if path.suffix.lower() in PARQUET_SUFFIXES else _read_csv(path)
+    if path.suffix.lower() in PARQUET_SUFFIXES:
+        if encoding or skiprows:
+            raise ConfigurationError(
+                "a Parquet file has neither an encoding nor lines above its header",
+                where=str(path),
+                fix="leave the options encoding and skiprows out",
+            )
+        table = _read_parquet(path)
+    else:
+        table = _read_csv(path, encoding, skiprows, otherwise)
     if table.frame.width == 0 or table.frame.height == 0:
         raise DataError(
             "there are no rows", where=str(path), expected="a header and at least one row"
@@ -137,29 +160,36 @@ def _read_parquet(path: Path) -> TableFile:
     return TableFile(path, frame, lambda row, column: f"{path}, row {row + 1}, column {column!r}")
 
 
-def _read_csv(path: Path) -> TableFile:
+def _read_csv(
+    path: Path, encoding: str | None, skiprows: int | None, otherwise: str | None
+) -> TableFile:
     import polars as pl
 
     expected = "comma-separated values with a header"
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        text = TableText.of(path, encoding, skiprows, otherwise)
+        with text.open() as file:
             header = next((line for line in file if line.strip()), "").strip("\r\n")
         is_tsv = path.suffix.lower() == ".tsv"
         unquoted = re.sub(r'"[^"]*"', "", header)
-        separator = "\t" if is_tsv else _separator(path, unquoted)
-        names = check_header(path, header, separator)
+        separator = "\t" if is_tsv else _separator(text, unquoted)
+        # Text with commas between semicolons is no title and header.
+        for mark in (separator,) if is_tsv or _fits(text, separator) else SEPARATORS:
+            check_no_title(_records(text, mark), path, LINES)
+        names = check_header(path, header, separator, text.skiprows + 1)
     except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
+        return _reread(text, encoding, otherwise, error)
     except (OSError, csv.Error) as error:
         raise _unreadable(path, error, expected) from error
     try:
-        frame = pl.read_csv(path, separator=separator, infer_schema_length=0)
+        source = path if text.is_plain else text.as_utf8()
+        frame = pl.read_csv(source, separator=separator, infer_schema_length=0)
     except pl.exceptions.NoDataError as error:
         raise DataError("the file is empty", where=str(path)) from error
     except (pl.exceptions.PolarsError, OSError) as error:
-        _check_cells(path, separator)
         if "utf-8" in str(error):
-            raise _not_utf8(path) from error
+            return _reread(text, encoding, otherwise, error)
+        _check_cells(text, separator)
         raise _unreadable(path, error, expected) from error
     if len(names) == frame.width:
         frame.columns = names
@@ -167,7 +197,7 @@ def _read_csv(path: Path) -> TableFile:
         frame = frame.rename({old: old.strip() for old in frame.columns})
     # polars fills a short row with nulls: a file that is cut off would look like missing values.
     if frame.width and frame[:, -1].null_count():
-        _check_cells(path, separator)
+        _check_cells(text, separator)
     # Such a line has separators but no cell; an empty line of a table of one column is no row.
     is_empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
     left_out = int(is_empty.sum()) if frame.width > 1 else 0
@@ -180,12 +210,21 @@ def _read_csv(path: Path) -> TableFile:
     )
 
     def where(row: int, column: str) -> str:
-        return f"{path}, line {_line(path, separator, row)}, column {column!r}"
+        return f"{path}, line {_line(text, separator, row)}, column {column!r}"
 
     return TableFile(path, frame, where, separator, left_out)
 
 
-def _separator(path: Path, header: str) -> str:
+def _reread(
+    text: TableText, encoding: str | None, otherwise: str | None, error: Exception
+) -> TableFile:
+    """Read a file that is not UTF-8 with the other encoding, where there is one."""
+    if encoding or not otherwise:
+        raise text.undecodable() from error
+    return _read_csv(text.path, otherwise, text.skiprows, None)
+
+
+def _separator(text: TableText, header: str) -> str:
     """Return the mark between the names of the header, which has no quoted parts any more.
 
     Where two marks are as frequent, the next lines decide: each has as many cells as the header.
@@ -199,59 +238,57 @@ def _separator(path: Path, header: str) -> str:
         return tied[0]
     fitting = []
     for mark in tied:
-        records = [len(cells) for _, cells in itertools.islice(_records(path, mark), LINES)]
+        records = [len(cells) for _, cells in itertools.islice(_records(text, mark), LINES)]
         if len(set(records)) == 1:
             fitting.append(mark)
     if len(fitting) != 1:
         raise DataError(
             "it is not known which mark separates the columns",
-            where=f"{path}, line 1",
+            where=f"{text.path}, line {text.skiprows + 1}",
             given=f"{most} of each of {' '.join(map(repr, tied))}",
             fix='write quotes around the names that hold one of them, as "Price, net"',
         )
     return fitting[0]
 
 
-def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _fits(text: TableText, mark: str) -> bool:
+    """Return whether the first records have the same number of cells, more than one."""
+    counts = {len(cells) for _, cells in itertools.islice(_records(text, mark), LINES)}
+    return len(counts) == 1 and counts != {1}
+
+
+def _records(text: TableText, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the first line and the cells of each record, the header first, without empty lines."""
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+    with text.open(errors="replace") as file:
         reader = csv.reader(file, delimiter=separator)
-        begins = 1
+        begins = text.skiprows + 1
         # polars may have read what this reader cannot read, such as a zero byte.
         with contextlib.suppress(csv.Error):
             for cells in reader:
                 if any(cells):
                     yield begins, cells
-                begins = reader.line_num + 1
+                begins = text.skiprows + reader.line_num + 1
 
 
-def _line(path: Path, separator: str, row: int) -> int:
-    for index, (line, _) in enumerate(_records(path, separator)):
+def _line(text: TableText, separator: str, row: int) -> int:
+    for index, (line, _) in enumerate(_records(text, separator)):
         if index == row + 1:
             return line
-    return row + 2
+    return text.skiprows + row + 2
 
 
-def _check_cells(path: Path, separator: str) -> None:
-    records = _records(path, separator)
+def _check_cells(text: TableText, separator: str) -> None:
+    records = _records(text, separator)
     _, header = next(records, (1, []))
     for line, cells in records:
         if len(cells) != len(header):
             raise DataError(
                 "a row has another number of cells than the header",
-                where=f"{path}, line {line}",
+                where=f"{text.path}, line {line}",
                 given=f"{len(cells)} cells",
                 expected=f"{len(header)} cells, separated by {separator!r}",
                 fix="complete the row; was the file cut off, or are quotes missing around a comma?",
             )
-
-
-def _not_utf8(path: Path) -> DataError:
-    return DataError(
-        "the file is not UTF-8 text",
-        where=str(path),
-        fix="save it again with encoding UTF-8; a spreadsheet calls this CSV UTF-8",
-    )
 
 
 def _unreadable(path: Path, error: Exception, expected: str) -> DataError:

@@ -18,6 +18,7 @@ from clearprop.data.dataset import Dataset
 from clearprop.data.guess import Guess, ReadOptions
 from clearprop.data.guesses import guesses
 from clearprop.data.preprocessor import Preprocessor, Task
+from clearprop.data.readings import PLAIN
 from clearprop.data.table_columns import (
     ReadColumn,
     check_distinct,
@@ -40,6 +41,8 @@ class CellOptions(TypedDict, total=False):
     thousands: str | None
     dayfirst: bool | None
     na_values: Sequence[str]
+    encoding: str | None
+    skiprows: int | None
 
 
 def load_table(
@@ -66,7 +69,7 @@ def load_table(
             training, and other columns are left out. None finds out what each column is.
         class_names: the classes of a model: if every target is one of them, they are the classes.
         cells: how cells are read: ``categorical``, ``numeric``, ``decimal``, ``thousands``,
-            ``dayfirst``, ``na_values``.
+            ``dayfirst``, ``na_values``; and the file: ``encoding``, ``skiprows``.
 
     Raises:
         ConfigurationError: a column named here is not in the file, no target is named, or a mark
@@ -75,8 +78,10 @@ def load_table(
             column, or they can be read in two ways; nearly all texts of a column differ; a target
             is missing or not finite, or there is only one class.
     """
-    file = read_table_file(path)
     options = ReadOptions(**cells)
+    before = columns[0].reading if columns else PLAIN
+    skiprows = before.skiprows if options.skiprows is None else options.skiprows
+    file = read_table_file(path, options.encoding, skiprows, otherwise=before.encoding)
     target = file.column(target, "the target")
     if columns is None:
         _check_named(file, ignore, options)
@@ -124,8 +129,8 @@ def columns_of(
         ConfigurationError: a column named here is not in the file, or a mark cannot be one.
         DataError: the file is damaged or empty.
     """
-    file = read_table_file(path)
     options = ReadOptions(**cells)
+    file = read_table_file(path, options.encoding, options.skiprows)
     _check_named(file, ignore, options)
     found = guesses(file, [name for name in file.frame.columns if name not in ignore], options)
     taken = []
@@ -155,7 +160,8 @@ def read_columns(
     Raises:
         DataError: a column is missing, or a cell is not written as in training.
     """
-    file = read_table_file(path)
+    before = preprocessor.raw_columns[0].reading if preprocessor.raw_columns else PLAIN
+    file = read_table_file(path, None, before.skiprows, otherwise=before.encoding)
     read = _as_known(file, preprocessor.raw_columns or ())
     values = np.concatenate([column.values for column in read], axis=1)
     return values, tuple(column for one in read for column in one.columns), file.left_out
@@ -222,7 +228,7 @@ def _as_guessed(file: TableFile, found: Sequence[Guess], options: ReadOptions) -
         if guess.error is not None:
             raise guess.error
     check_distinct(file, found)
-    read = [read_guessed(file, guess, options.na_values) for guess in found]
+    read = [_of_file(read_guessed(file, guess, options.na_values), options) for guess in found]
     names = [column.name for one in read for column in one.columns]
     for name in names:
         if names.count(name) > 1:
@@ -232,6 +238,20 @@ def _as_guessed(file: TableFile, found: Sequence[Guess], options: ReadOptions) -
                 fix=f"rename one of them, or leave it out: ignore=[{name!r}]",
             )
     return read
+
+
+def _of_file(read: ReadColumn, options: ReadOptions) -> ReadColumn:
+    """Return a column that keeps how the text of its file is read, for new files."""
+    columns = tuple(
+        replace(
+            column,
+            reading=replace(
+                column.reading, encoding=options.encoding or "", skiprows=options.skiprows or 0
+            ),
+        )
+        for column in read.columns
+    )
+    return replace(read, columns=columns)
 
 
 def _as_known(file: TableFile, wanted: Sequence[Column]) -> list[ReadColumn]:

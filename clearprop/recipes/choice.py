@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from clearprop import data
 from clearprop.data import Dataset, Splits
 from clearprop.data.mnist import IDX_SETS, at_hand
@@ -38,6 +40,8 @@ class DataSource(Configuration):
         thousands: tables and series: the mark between groups of three digits.
         dayfirst: tables: true reads 03/04/2024 as 3 April, false as March 4.
         na_values: tables and series: cells that stand for a missing value, such as -999.
+        encoding: tables and series: of the text, such as cp1252, where it is not UTF-8.
+        skiprows: tables and series: how many lines stand above the header, such as a title.
         folder: MNIST and Fashion-MNIST: the folder of the files.
         size: folders of pictures: height and width after scaling, ``32`` or ``32x48``.
         channels: folders of pictures: 1 for gray, 3 for color; 2 and 4 keep the transparency.
@@ -63,6 +67,8 @@ class DataSource(Configuration):
     thousands: Annotated[Literal[",", ".", " ", "'", "_"] | None, OrNone] = None
     dayfirst: Annotated[bool | None, OrNone] = None
     na_values: Names = ()
+    encoding: OptionalName = None
+    skiprows: Annotated[Annotated[int, Field(ge=0)] | None, OrNone] = None
     folder: OptionalName = None
     size: Size = None
     channels: Annotated[Literal[1, 2, 3, 4] | None, OrNone] = None

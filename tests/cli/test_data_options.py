@@ -212,6 +212,33 @@ def test_train_says_what_the_columns_were_taken_for(clearprop: Command, tmp_path
     )
 
 
+def test_encoding_and_lines_above_the_header_are_stored(clearprop: Command) -> None:
+    table(repeated("Köln", "Ulm"), COUNTED)
+    text = Path("t.csv").read_text(encoding="utf-8")
+    Path("t.csv").write_bytes(f"Städte\r\n{text}".encode("cp1252"))
+    train = ("train", "mlp", *QUICK, "--data", "t.csv", "--target", "y", "--folder", "run")
+    options: list[str] = []
+    for problem in ("not UTF-8", "a title stands above"):
+        refused = clearprop(*train, *options)
+        assert is_clear(refused, problem)
+        options += re.search(r"(--set) (data\.(?:encoding|skiprows)=\S+)", refused.err).groups()  # type: ignore[union-attr]  # a fix without the option fails here
+    assert options[1::2] == ["data.encoding=cp1252", "data.skiprows=1"]
+    assert clearprop(*train, *options).code == 0
+    for command in ("report", "explain", "evaluate", "diagnose"):
+        answer = clearprop(command, "run")
+        assert answer.code == 0, answer
+    assert clearprop("resume", "run", "--no-report").code == 0
+    Path("new.csv").write_bytes("Städte\nx,z\nKöln,3\n".encode("cp1252"))
+    answer = clearprop("predict", "run", "--input", "new.csv")
+    assert answer.code == 0
+    assert "not seen" not in answer.err
+    for encoding in ("cp1252", "utf-8"):
+        Path("new.csv").write_bytes("Städte\nx,z,y\nKöln,3,7\nUlm,4,8\n".encode(encoding))
+        answer = clearprop("evaluate", "run", "--data", "new.csv", "--target", "y")
+        assert answer.code == 0, answer
+        assert "not seen" not in answer.err
+
+
 def test_a_study_says_what_the_columns_were_taken_for(clearprop: Command) -> None:
     table([f"{row},5" for row in range(ROWS)], names="x,y")
     answer = clearprop(

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from clearprop import data
+from clearprop.data import dates
 from clearprop.errors import DataError
 from tests.data.tables import DAYS, PARTS, ROWS, Write, options_in, parts_of, repeated
 
@@ -162,3 +163,39 @@ def test_a_version_without_zeros_is_no_date_in_silence(write: Write) -> None:
     ]
     assert kinds == ["date", "2 categories", "left out"]
     assert "dayfirst=True reads 2012-10-10" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["7. Juli 2024", "8. März 2023", "1. Okt. 2022"],
+        ["Sonntag, 7. Juli 2024", "Mittwoch, 8. März 2023", "Sa., 1. Oktober 2022"],
+        ["7 juillet 2024", "8 mars 2023", "1er octobre 2022"],
+        ["7 de julio de 2024", "8 de marzo de 2023", "1 de octubre de 2022"],
+        ["7 luglio 2024", "8 marzo 2023", "1 ottobre 2022"],
+        ["7 de julho de 2024", "8 de março de 2023", "1º de outubro de 2022"],
+        ["7 juli 2024", "8 maart 2023", "1 oktober 2022"],
+    ],
+)
+def test_months_in_other_languages(write: Write, written: list[str]) -> None:
+    loaded = data.load(write({"day": written * 8}), target="y")
+    days = [datetime.date(2024, 7, 7), datetime.date(2023, 3, 8), datetime.date(2022, 10, 1)]
+    assert loaded.inputs[:3].tolist() == [parts_of(day) for day in days]
+
+
+def test_every_month_has_its_names() -> None:
+    for number, names in enumerate(dates.MONTH_NAMES, 1):
+        texts = pl.Series([f"5 {name} 2024" for name in names.split()])
+        assert dates.moments(texts, "day month year")["date"].dt.month().to_list() == [
+            number
+        ] * len(texts)
+    every = " ".join(dates.MONTH_NAMES).split()
+    assert len(set(every)) == len(every)
+
+
+def test_times_with_uhr(write: Write) -> None:
+    loaded = data.load(write({"t": ["14 Uhr", "9:30 Uhr", "9.45 Uhr"] * 8}), target="y")
+    assert loaded.inputs[:3].ravel().tolist() == [14, 9.5, 9.75]
+    cells = ["7. Juli 2024, 14:30 Uhr", "8. Juli 2024 um 6 Uhr"] * 8
+    loaded = data.load(write({"t": cells}), target="y")
+    assert loaded.inputs[:2, -1].tolist() == [14.5, 6]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from clearprop import data
-from clearprop.errors import DataError
-from tests.data.tables import ROWS
+from clearprop.errors import ConfigurationError, DataError
+from tests.data.tables import ROWS, options_in
 
 
 @pytest.mark.parametrize(
@@ -72,12 +73,91 @@ def test_two_marks_that_are_as_frequent_in_the_header(tmp_path: Path) -> None:
     assert [column.name for column in data.columns_of(path)] == ["a, b", "c"]
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_other_encodings_are_refused(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "t.csv"
-    path.write_text("größe,y\n1,2\n3,4\n", encoding=encoding)
-    with pytest.raises(DataError, match=r"(?s)not UTF-8.*CSV UTF-8"):
+    path.write_text("größe\ty\n1\t2\n3\t4\n", encoding=encoding)
+    assert [column.name for column in data.columns_of(path)] == ["größe", "y"]
+    loaded = data.load(path, target="y", task="regression")
+    assert loaded.inputs.ravel().tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("written", ["cp1252", "latin-1", "utf-16-le", "utf-16-be"])
+def test_another_encoding_is_named_with_its_line(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{row},{'Köln' if row % 2 else 'Ulm'},{row}.5\n" for row in range(1, ROWS))
+    path.write_text("x,town,y\n" + rows, encoding=written)
+    with pytest.raises(DataError, match=r"(?s)not UTF-8.*CSV UTF-8") as caught:
         data.load(path, target="y")
+    (option,) = (one for one in options_in(str(caught.value)) if "encoding" in one)
+    if "16" not in written:
+        assert option == {"encoding": "cp1252"}
+        assert "line 2" in str(caught.value)
+        assert "1,Köln,1.5" in str(caught.value)
+    loaded = data.load(path, target="y", **option)
+    assert loaded.columns is not None
+    assert loaded.columns[1].categories == ("Köln", "Ulm")
+
+
+def test_a_late_byte_of_another_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{row},a,{row}.5\n" for row in range(5000))
+    path.write_bytes(f"x,town,y\n{rows}".encode() + "1,é,2\n".encode("cp1252"))
+    with pytest.raises(DataError, match="line 5002: the file is not UTF-8"):
+        data.load(path, target="y")
+    assert len(data.load(path, target="y", encoding="cp1252")) == 5001
+
+
+def test_an_encoding_that_does_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"x,y\n1,2\n\x81,3\n")
+    with pytest.raises(DataError, match=r"(?s)line 3: the file is not cp1252.*'latin-1'"):
+        data.columns_of(path, encoding="cp1252")
+    for name in ("cp12521", "rot13"):
+        with pytest.raises(ConfigurationError, match="no such encoding"):
+            data.columns_of(path, encoding=name)
+    frame = tmp_path / "t.parquet"
+    pl.DataFrame({"x": [1, 2], "y": [1, 2]}).write_parquet(frame)
+    with pytest.raises(ConfigurationError, match="has neither an encoding"):
+        data.columns_of(frame, encoding="cp1252")
+
+
+def test_new_rows_are_read_with_the_encoding_of_training(tmp_path: Path) -> None:
+    path, new = tmp_path / "t.csv", tmp_path / "new.csv"
+    text = "Towns of 2024\n\ntown,y\n" + "Köln,1.5\nUlm,2.5\n" * 12
+    path.write_text(text, encoding="cp1252")
+    loaded = data.load(path, target="y", encoding="cp1252", skiprows=2)
+    fitted = loaded.split(dev=0, test=0).preprocessor
+    preprocessor = data.Preprocessor.from_json(fitted.to_json())
+    for encoding in ("cp1252", "utf-8", "utf-8-sig", "utf-16"):
+        new.write_text("Towns\n\ntown\nKöln\nUlm\n", encoding=encoding)
+        rows = data.new_rows(new, preprocessor)
+        assert rows.remarks == ()
+        assert rows.inputs.ravel().tolist() == [0, 1]
+    again = data.load(path, target="y", task="regression", columns=preprocessor.raw_columns)
+    assert np.array_equal(again.inputs, loaded.inputs)
+
+
+@pytest.mark.parametrize("title", ["Report 2024", "Report, 2024", "Report 2024;;", "\nReport\n\n"])
+def test_a_title_above_the_header(tmp_path: Path, title: str) -> None:
+    path = tmp_path / "t.csv"
+    rows = "".join(f"a{row % 2};{row},5;{row},25\n" for row in range(ROWS))
+    path.write_text(f"{title}\nkind;x;y\n{rows}", encoding="utf-8")
+    with pytest.raises(DataError, match="a title stands above") as caught:
+        data.columns_of(path)
+    (option,) = options_in(str(caught.value))
+    assert option == {"skiprows": title.count("\n") + 1}
+    assert [column.name for column in data.columns_of(path, **option)] == ["kind", "x", "y"]
+    text = path.read_text(encoding="utf-8") + "a0;oops;1\n"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=f"line {text.count(chr(10))}, column 'x'"):
+        data.load(path, target="y", **option)
+
+
+def test_texts_with_commas_are_no_title(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("name;town\nMüller, Jan;Ulm\nMeier, Eva;Köln\n", encoding="utf-8")
+    assert [column.name for column in data.columns_of(path)] == ["name", "town"]
 
 
 def test_a_file_that_ends_its_reader_is_named(

@@ -171,7 +171,7 @@ def test_a_mark_of_missing_values_in_most_rows(write: Write) -> None:
 
 def test_large_whole_numbers_are_not_the_same_because_they_are_rounded(write: Write) -> None:
     path = write({"x": [str(2**60 + row) for row in range(ROWS)], "z": range(ROWS)})
-    (note,) = data.load(path, target="y").taken[0].notes
+    (note,) = data.load(path, target="y", numeric=["x"]).taken[0].notes
     assert "2^53" in note
 
 

@@ -237,3 +237,32 @@ def test_the_description_has_the_columns(write: Write, columns: int) -> None:
     assert len(lines) < 25
     assert any("target" in line for line in lines)
     assert any("p0" in line and "number" in line for line in lines)
+
+
+@pytest.mark.parametrize("step", [1_234_567, 10**12 + 7])
+def test_long_numbers_that_nearly_all_differ_are_refused(write: Write, step: int) -> None:
+    first = 170_123_456 if step < 10**9 else 2**53 + 1
+    cells = [str(first + row * step) for row in range(ROWS)]
+    path = write({"customer": cells, "x": [str(row % 5) for row in range(ROWS)]})
+    with pytest.raises(DataError, match=r"(?s)nearly all texts.*ignore=\['customer'\]") as caught:
+        data.load(path, target="y")
+    for options in options_in(str(caught.value)):
+        assert len(data.load(path, target="y", **options)) == ROWS
+    loaded = data.load(path, target="customer", task="regression", ignore=["y"])
+    assert loaded.targets[1].item() == np.float32(cells[1])
+    taken = {column.name: column.kind for column in data.columns_of(path, target="y")}
+    assert taken["customer"] == "refused"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [str(1_000_000 * (row + 1000)) for row in range(ROWS)],  # amounts are round
+        [str(100_000_000 + row % 4) for row in range(ROWS)],  # few of them differ
+        [str(10_000_007 + row * 9_999_999) for row in range(ROWS)],  # some are short
+        [str(3 ** (20 + row)) for row in range(12)],  # some are far longer than others
+    ],
+)
+def test_other_long_numbers_are_numbers(write: Write, cells: list[str]) -> None:
+    loaded = data.load(write({"x": cells}), target="y")
+    assert loaded.inputs[:, 0].tolist() == [float(cell) for cell in cells]

@@ -202,7 +202,7 @@ def rate_too_low(facts: Facts, history: History, beginning: dict[str, Change]) -
         f"In {count(steps, 'step')}{said}, the weights moved by {percent(ratio)} of the "
         "standard deviation of their initial values. The objective went from "
         f"{number(float(history.objective[0]))} to {number(float(history.objective[-1]))}.",
-        fix.fit_line(facts, **{**fix.enough_epochs(facts), "learning_rate": larger}),
+        fix.fit_line(facts, **{"learning_rate": larger, **fix.enough_epochs(facts)}),
         0.5 + 0.4 * (strength(ratio, HARDLY_WENT, HARDLY_WENT / 100) - 0.5) if ratio else 0.9,
     )
 
