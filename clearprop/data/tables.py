@@ -28,6 +28,7 @@ from clearprop.data.table_columns import (
     read_known,
 )
 from clearprop.data.table_file import TableFile, read_table_file
+from clearprop.data.table_sums import check_no_sum_row
 from clearprop.data.table_targets import targets_of
 from clearprop.errors import ClearpropError, DataError
 
@@ -76,7 +77,8 @@ def load_table(
             cannot be one.
         DataError: the file is damaged or empty; a cell is not written as the other cells of its
             column, or they can be read in two ways; nearly all texts of a column differ; a target
-            is missing or not finite, or there is only one class.
+            is missing or not finite, or there is only one class; the last row is the sum of the
+            others.
     """
     options = ReadOptions(**cells)
     before = columns[0].reading if columns else PLAIN
@@ -95,6 +97,10 @@ def load_table(
     else:
         read = _as_known(file, [_with_marks(column, options.na_values) for column in columns])
     targets, class_names, task, about = targets_of(file, found[target], task, class_names)
+    numbers = [column.values[:, 0] for column in read if column.taken.kind == "number"]
+    if task == "regression":
+        numbers.append(np.asarray(targets, np.float64).reshape(-1))
+    check_no_sum_row(file, numbers)
     taken = {column.taken.name: column.taken for column in read}
     taken[target] = about
     return Dataset(

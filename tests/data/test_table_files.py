@@ -173,3 +173,26 @@ def test_a_file_that_ends_its_reader_is_named(
     pl.DataFrame({"x": [1, 2, 3], "y": [1, 2, 3]}).write_parquet(path)
     with pytest.raises(DataError, match=r"t\.parquet: the file cannot be read: it is damaged"):
         data.columns_of(path)
+
+
+@pytest.mark.parametrize("label", ["Total", "Summe", "TOTAL GÉNÉRAL", "Gesamt:"])
+def test_a_row_of_sums_is_no_example(label: str, tmp_path: Path) -> None:
+    rows = [("north", 3, 1.5), ("south", 5, 2.25), ("east", 4, 1.0), ("north", 2, 0.75)]
+    lines = ["region,count,price", *(f"{a},{b},{c}" for a, b, c in rows)]
+    file = tmp_path / "sales.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert len(data.load(file, target="price")) == 4
+    file.write_text("\n".join([*lines, f"{label},14,5.5"]) + "\n", encoding="utf-8")
+    for target in ("price", "region", "count"):
+        with pytest.raises(DataError, match="sums of the other rows") as caught:
+            data.load(file, target=target)
+        assert label in str(caught.value)
+    file.write_text("\n".join([*lines, ",14,5.5"]) + "\n", encoding="utf-8")  # no label
+    with pytest.raises(DataError, match="sums of the other rows"):
+        data.load(file, target="price")
+
+
+def test_one_column_that_ends_with_its_sum_may_be_chance(tmp_path: Path) -> None:
+    file = tmp_path / "small.csv"
+    file.write_text("a,b,c\nx,1,5\ny,2,6\nx,3,9\ny,6,4\n", encoding="utf-8")
+    assert len(data.load(file, target="c")) == 4
