@@ -163,6 +163,9 @@ class Predictor:
 Subject: TypeAlias = "nn.Module | Trained | Predictor | Path | str"
 """What can predict: a model, a run, a predictor, the folder of a run or a model file."""
 
+LOOK = 1000
+"""So many examples are looked at, to tell raw ones from prepared ones."""
+
 _TRAINED: weakref.WeakKeyDictionary[nn.Module, Preprocessor] = weakref.WeakKeyDictionary()
 """The preprocessors of bare models that came out of runs of this process."""
 
@@ -209,7 +212,6 @@ def predictor_of(subject: Subject, preprocessor: Preprocessor | None = None) -> 
         CheckpointError: a file is missing or damaged.
     """
     if isinstance(subject, nn.Module):
-        _warn_without_preparation(subject, preprocessor)
         return Predictor(subject, preprocessor)
     found: Predictor | None = None
     if isinstance(subject, Predictor):
@@ -268,6 +270,8 @@ def evaluate(
     if preprocessor is None and isinstance(dataset, Dataset):
         preprocessor = dataset.preprocessor
     known = predictor_of(model, preprocessor)
+    if not isinstance(dataset, Dataset):
+        _warn_of_raw(known, dataset[0])
     if loss is None and isinstance(model, nn.Module):
         loss = "cross_entropy"
     return known.evaluate(dataset, loss)
@@ -295,17 +299,41 @@ def predict(
     >>> predict(nn.Linear(2, 3).init(0), np.ones((1000, 2), np.float32)).shape
     (1000, 3)
     """
-    return predictor_of(model, preprocessor).predict(inputs)
+    known = predictor_of(model, preprocessor)
+    _warn_of_raw(known, inputs)
+    return known.predict(inputs)
 
 
-def _warn_without_preparation(model: nn.Module, preprocessor: Preprocessor | None) -> None:
-    """Warn where a bare model is given examples that its run would have prepared."""
-    if preprocessor is None and model in _TRAINED:
+def _warn_of_raw(known: Predictor, inputs: object) -> None:
+    """Warn where a bare model is given raw examples that its run would have prepared."""
+    before = _TRAINED.get(known.model) if known.preprocessor is None else None
+    if before is not None and _is_raw(inputs, before):
         warnings.warn(
-            "this model was trained on inputs that its run had prepared, and none is prepared now: "
-            "give the run in place of its model, or the run's preprocessor",
-            stacklevel=4,
+            "this model was trained on inputs that its run had prepared, and these look raw: give "
+            "the run in place of its model, or the run's preprocessor",
+            stacklevel=3,
         )
+
+
+def _is_raw(inputs: Any, preprocessor: Preprocessor) -> bool:
+    """Whether inputs look as they were before a preprocessor: bytes, or numbers of its scale."""
+    if preprocessor.kind == "named":
+        parts = preprocessor.parts.items()
+        return any(name in inputs and _is_raw(inputs[name], part) for name, part in parts)
+    given = np.asarray(inputs)[:LOOK]
+    if preprocessor.kind == "bytes":
+        return bool(given.dtype == np.uint8)
+    center, spread = np.array(preprocessor.center), np.array(preprocessor.spread)
+    if given.dtype.kind not in "iuf" or not given.size or given.shape[-1:] != center.shape:
+        return False
+    rows = given.reshape(-1, len(center)).astype(np.float64)
+    return _from_standard((rows - center) / spread) < _from_standard(rows)
+
+
+def _from_standard(rows: NDArray[np.float64]) -> float:
+    """Return how far columns are from mean 0 and deviation 1."""
+    deviations = np.maximum(np.nanstd(rows, axis=0), 1e-3)
+    return float(np.mean(np.abs(np.nanmean(rows, axis=0)) + np.abs(np.log(deviations))))
 
 
 def _loss_of(config: Mapping[str, Any]) -> nn.Loss | None:

@@ -155,7 +155,7 @@ def test_what_is_no_layer_is_refused():
     with pytest.raises(ModelError):
         nn.Sequential([nn.Linear(2, 2), 3])
     with pytest.raises(ModelError):
-        nn.Sequential("relu")
+        nn.Sequential(nn.Linear(2, 2), 3)
 
 
 @pytest.mark.parametrize(

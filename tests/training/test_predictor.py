@@ -50,10 +50,23 @@ def test_no_route_loses_the_scaling(route: str, wine: Any) -> None:
 def test_a_bare_model_warns_where_its_preparation_is_left_out(wine: Any) -> None:
     run, folder, x, _ = wine
     for model in (run.model, cp.load(folder).model):
-        with pytest.warns(UserWarning, match="none is prepared now"):
+        with pytest.warns(UserWarning, match="these look raw"):
             cp.predict(model, x)
-    with pytest.warns(UserWarning, match="none is prepared now"):
+    with pytest.warns(UserWarning, match="these look raw"):
         cp.evaluate(run.model, (x.astype(np.float32), load_wine().target))
+    pictures = data.load("digits").split(dev=0.2, test=0.0)
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    seen = cp.fit(flat, pictures, epochs=1, progress=False)
+    with pytest.warns(UserWarning, match="these look raw"):
+        cp.predict(seen.model, pictures.train.inputs)
+
+
+def test_prepared_examples_are_no_mistake(wine: Any, recwarn: pytest.WarningsRecorder) -> None:
+    run, _, x, y = wine
+    prepared = run.preprocessor.apply(x)
+    assert (cp.predict(run.model, prepared).argmax(axis=1) == y).mean() > 0.95
+    assert cp.evaluate(run.model, (prepared, y)).error < 0.05
+    assert not recwarn.list
 
 
 def test_a_part_of_splits_brings_its_preparation(
