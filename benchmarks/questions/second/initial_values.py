@@ -9,7 +9,7 @@ from benchmarks.questions.sets import digit_rows, flat_digits, unit_digits
 from clearprop import nn, ops
 from clearprop.nn import initializers
 from clearprop.nn.containers import Layer
-from clearprop.nn.initializers import Initializer
+from clearprop.nn.fields import Initializer
 
 
 class OwnRecurrence(nn.Module):
@@ -38,9 +38,7 @@ def all_a_tenth(corrected: bool) -> Program:
     """A recurrence by hand whose weights all begin at 0.1."""
     start = initializers.glorot_uniform if corrected else initializers.constant(0.1)
     settings = {"learning_rate": 0.005}
-    return Program(
-        OwnRecurrence(8, 24, start), *digit_rows().all(), epochs=15, options=settings
-    )
+    return Program(OwnRecurrence(8, 24, start), *digit_rows().all(), epochs=15, options=settings)
 
 
 def small_random_numbers(corrected: bool) -> Program:

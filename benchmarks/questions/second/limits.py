@@ -8,16 +8,17 @@ from clearprop import nn, ops, optim
 
 
 def learned_by_heart(corrected: bool) -> Program:
-    """Ten columns, 309 rows and two layers of 200 units, for eighty epochs."""
-    width = 6 if corrected else 200
+    """Ten columns, 100 rows and two layers of 200 units, for 150 epochs."""
+    large = nn.Sequential(
+        [nn.Linear(10, 200), ops.relu, nn.Linear(200, 200), ops.relu, nn.Linear(200, 1)]
+    )
+    small = nn.Sequential([nn.Linear(10, 3), ops.tanh, nn.Linear(3, 1)])
     return Program(
-        nn.Sequential(
-            [nn.Linear(10, width), ops.relu, nn.Linear(width, width), ops.relu, nn.Linear(width, 1)]
-        ),
-        *table("diabetes").standardized().with_standardized_targets().all(),
+        small if corrected else large,
+        *table("diabetes").standardized().with_fewer(100).with_standardized_targets().all(),
         loss="mean_squared_error",
-        epochs=15 if corrected else 80,
-        options={"learning_rate": 0.003},
+        epochs=30 if corrected else 150,
+        options={"learning_rate": 0.005},
         score=relative_error,
     )
 
@@ -37,12 +38,14 @@ QUESTIONS = (
         "learned by heart",
         asked="My training loss is nearly 0, so the network is good. Why is its forecast for new "
         "patients worse than their mean? The validation loss was best after five epochs.",
-        cause="40,000 weights learn 309 noisy rows by heart; the training goes on for far too long.",
+        cause="40,000 weights learn 100 noisy rows by heart, and the training goes on for far too "
+        "long.",
         program=learned_by_heart,
-        faulty=0.92,
-        corrected=0.85,
+        faulty=0.97,
+        corrected=0.95,
         right={"overfitting"},
         follows={"below_linear_model"},
+        remains={"development_noise"},
     ),
     Question(
         "sparse weights",
@@ -53,6 +56,7 @@ QUESTIONS = (
         faulty=0.6,
         corrected=0.1,
         right={"penalty_too_strong"},
-        follows=NOT_LEARNED | {"dead_units", "vanishing_by_depth", "never_moved", "lost_information"},
+        follows=NOT_LEARNED
+        | {"dead_units", "vanishing_by_depth", "never_moved", "lost_information"},
     ),
 )

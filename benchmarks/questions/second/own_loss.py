@@ -55,28 +55,6 @@ def pictures_as_targets() -> Parts:
     return parts.with_targets(*(part[0] for part in parts.all()))
 
 
-def root(outputs: Array, targets: Array) -> Array:
-    """Return the mean of sqrt((y - t)^2) over the pixels."""
-    return ops.mean(ops.sqrt(ops.square(outputs - targets)), axis=1)
-
-
-def safe_root(outputs: Array, targets: Array) -> Array:
-    """Return the mean of sqrt((y - t)^2 + 1e-6) over the pixels."""
-    return ops.mean(ops.sqrt(ops.square(outputs - targets) + 1e-6), axis=1)
-
-
-def root_of_zero(corrected: bool) -> Program:
-    """An autoencoder with rectified outputs, of pictures whose corners are 0."""
-    return Program(
-        nn.Sequential([nn.Linear(64, 32), ops.relu, nn.Linear(32, 64), ops.relu]),
-        *pictures_as_targets().all(),
-        loss=safe_root if corrected else root,
-        epochs=20,
-        options={"learning_rate": 0.003},
-        score=relative_error,
-    )
-
-
 def of_all_pixels(outputs: Array, targets: Array) -> Array:
     """Return the sum of (y - t)^2 over the pixels and over the batch."""
     return ops.sum(ops.square(outputs - targets))
@@ -111,18 +89,6 @@ QUESTIONS = (
         corrected=0.35,
         right={"unsuitable_loss"},  # the nearest: no kind is about the sign of a loss
         follows=NOT_LEARNED | {"labels_shuffled", "exploding_by_depth", "non_finite"},
-    ),
-    Question(
-        "root of zero",
-        asked="My autoencoder with an RMSE loss is nan from the first step. The loss before the "
-        "step is a normal number, 0.4. With squares instead of their root it trains.",
-        cause="In the corners output and target are exactly 0, and the derivative of the root is "
-        "infinite there.",
-        program=root_of_zero,
-        faulty=0.9,
-        corrected=0.75,
-        right={"non_finite"},
-        words=("sqrt|root",),
     ),
     Question(
         "summed over the batch",

@@ -12,8 +12,7 @@ from benchmarks.questions.question import (
     Values,
     relative_error,
 )
-from benchmarks.questions.second.own_loss import BagOfWords
-from benchmarks.questions.second.sets import WORDS, carbon_dioxide, sunspots, topic_words
+from benchmarks.questions.second.sets import carbon_dioxide, sunspots
 from benchmarks.questions.sets import CHARACTERS, Parts, digit_rows, help_texts
 from clearprop import nn, ops
 from clearprop.nn.containers import Layer
@@ -34,10 +33,10 @@ class LastRow(nn.Module):
     def __call__(self, x: Array) -> Array:
         """Return logits (N, 10) of sequences (N, T, D)."""
         if self.time_first:
-            x = ops.swapaxes(x, 0, 1)
+            x = ops.moveaxis(x, 0, 1)
         states = self.reader(x)
         if self.time_first:
-            states = ops.swapaxes(states, 0, 1)
+            states = ops.moveaxis(states, 0, 1)
         return self.head(states[:, -1])
 
 
@@ -74,7 +73,7 @@ def wrong_in_the_middle(outputs: Values, targets: Values) -> float:
 
 def attention_to_the_future(corrected: bool) -> Program:
     """A language model without a causal mask; the test texts are written up to the middle."""
-    parts = help_texts(count=700)
+    parts = help_texts(count=500)
     begun = parts.test[0].copy()
     begun[:, 13:] = 0
     return Program(
@@ -83,7 +82,7 @@ def attention_to_the_future(corrected: bool) -> Program:
         parts.dev,
         (begun, parts.test[1]),
         loss="sequence_cross_entropy",
-        epochs=25,
+        epochs=22,
         options={"learning_rate": 0.01},
         score=wrong_in_the_middle,
     )
@@ -126,7 +125,8 @@ def forgets_at_once(corrected: bool) -> Program:
     parts = digit_rows()
     parts = parts.with_inputs(*(part[0].reshape(-1, 16, 4) for part in parts.all()))
     model = LastRow(nn.LSTM(4, 24, forget_bias=1.0 if corrected else -6.0), 24)
-    return Program(model, *parts.all(), epochs=15, options={"learning_rate": 0.005})
+    settings = {"optimizer": "momentum", "learning_rate": 0.2}
+    return Program(model, *parts.all(), epochs=15, options=settings)
 
 
 class Forecaster(nn.Module):
@@ -158,22 +158,6 @@ def normalized_alone(corrected: bool) -> Program:
     )
 
 
-def words_as_quantities(corrected: bool) -> Program:
-    """A classifier of texts that takes the numbers of words as measurements."""
-    parts = topic_words()
-    if not corrected:
-        parts = parts.with_inputs(*(p[0].astype(np.float32) / WORDS for p in parts.all()))
-    table = nn.Sequential([nn.Linear(12, 48), ops.relu, nn.Linear(48, 4)])
-    model = BagOfWords() if corrected else table
-    return Program(model, *parts.all(), epochs=15, options={"learning_rate": 0.005})
-
-
-def small_vocabulary(corrected: bool) -> Program:
-    """An embedding of a hundred words for texts of four hundred."""
-    model = BagOfWords(WORDS if corrected else 100)
-    return Program(model, *topic_words().all(), epochs=12, options={"learning_rate": 0.005})
-
-
 QUESTIONS = (
     Question(
         "time first",
@@ -191,12 +175,12 @@ QUESTIONS = (
     ),
     Question(
         "attention to the future",
-        asked="My small GPT predicts the next character with 1 % error, on validation texts too! "
+        asked="My small GPT predicts the next character with 3 % error, on validation texts too! "
         "But when I let it write, it writes nonsense after the first character.",
         cause="The causal mask is missing: the model copies the next character from its input.",
         program=attention_to_the_future,
-        faulty=0.75,
-        corrected=0.7,
+        faulty=0.74,
+        corrected=0.65,
         right=set(),  # no kind is about an input that contains the target
     ),
     Question(
@@ -235,26 +219,5 @@ QUESTIONS = (
         right={"lost_information"},
         follows=NOT_LEARNED | {"never_moved", "vanishing_by_depth"},
         words=("layernorm|layer norm", "one|single|constant"),
-    ),
-    Question(
-        "words as quantities",
-        asked="I turned my texts into numbers of words, scaled them to 0 to 1, and use a dense "
-        "network. Training is far better than validation, which is close to guessing.",
-        cause="The number of a word is a name, not a quantity: it needs an embedding.",
-        program=words_as_quantities,
-        faulty=0.45,
-        corrected=0.35,
-        right=set(),  # no kind is about names that are taken for quantities
-        follows={"overfitting", "underfitting"},
-        remains={"overfitting"},
-    ),
-    Question(
-        "small vocabulary",
-        asked="nan",
-        cause="nan",
-        program=small_vocabulary,
-        faulty=0.4,
-        corrected=0.35,
-        right={"non_finite"},
     ),
 )
