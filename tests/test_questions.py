@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
 
 import pytest
 
-from benchmarks.questions.catalog import QUESTIONS, WORRIES
+from benchmarks.questions import catalog
 from benchmarks.questions.judge import (
     NAMED,
     NOTHING,
@@ -18,9 +19,19 @@ from benchmarks.questions.judge import (
     score,
 )
 from benchmarks.questions.question import Question, Worry
+from benchmarks.questions.second import catalog as second
 
-QUICK = {"softmax of one", "numbers from one", "reshaped table"}
-"""One that trains in vain, one that is refused, and one that learns, but worse."""
+QUESTIONS = (*catalog.QUESTIONS, *second.QUESTIONS)
+WORRIES = (*catalog.WORRIES, *second.WORRIES)
+
+QUICK = {
+    "softmax of one",  # trains in vain
+    "numbers from one",  # is refused
+    "reshaped table",  # learns, but worse
+    "white is 255",
+    "forgotten minus",
+    "frozen without weights",
+}
 
 
 def by_name(cases: Sequence[Question | Worry]) -> list[object]:
@@ -30,14 +41,20 @@ def by_name(cases: Sequence[Question | Worry]) -> list[object]:
     ]
 
 
-def test_there_are_thirty_faulty_programs_and_ten_healthy_ones() -> None:
+@pytest.mark.parametrize("one", [catalog, second], ids=["first", "second"])
+def test_each_set_has_thirty_faulty_programs_and_ten_healthy_ones(one: ModuleType) -> None:
+    assert (len(one.QUESTIONS), len(one.WORRIES)) == (30, 10)
+
+
+def test_no_name_is_used_twice() -> None:
     names = [question.name for question in QUESTIONS] + [worry.name for worry in WORRIES]
-    assert (len(QUESTIONS), len(WORRIES), len(set(names))) == (30, 10, 40)
+    assert len(set(names)) == len(names)
 
 
 def test_every_other_cause_has_an_answer_that_would_count() -> None:
     without = [q.name for q in QUESTIONS if not q.right and not q.words]
-    assert without == ["dropped almost all"]  # no kind of finding is about dropout
+    # No kind of finding is about dropout, running statistics, or targets among the inputs.
+    assert without == ["dropped almost all", "slow statistics", "attention to the future"]
     assert [q.name for q in QUESTIONS if set(q.right) & set(q.follows)] == []
 
 

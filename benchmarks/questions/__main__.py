@@ -1,12 +1,18 @@
-"""``python -m benchmarks.questions [--only NAME ...]``: asks `cp.diagnose` all questions."""
+"""``python -m benchmarks.questions [--set second] [--only NAME ...]``: asks `cp.diagnose`."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
 
-from benchmarks.questions.catalog import QUESTIONS, WORRIES
+from benchmarks.questions import catalog
 from benchmarks.questions.judge import NAMED, NOTHING, SOMETHING_ELSE, Verdict, judge, judge_worry
+from benchmarks.questions.second import catalog as second_catalog
+
+SETS = {
+    "first": (catalog.QUESTIONS, catalog.WORRIES),
+    "second": (second_catalog.QUESTIONS, second_catalog.WORRIES),
+}
 
 
 def line(verdict: Verdict, outcome: str) -> str:
@@ -20,15 +26,18 @@ def main() -> None:
     """Print the verdict about each program, and the totals."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.questions", description=__doc__)
     parser.add_argument("--only", action="append", metavar="NAME", help="one question; repeatable")
-    only = parser.parse_args().only
-    names = {question.name for question in QUESTIONS} | {worry.name for worry in WORRIES}
+    parser.add_argument("--set", choices=SETS, default="first", help="which set; first by default")
+    options = parser.parse_args()
+    only = options.only
+    questions, worries = SETS[options.set]
+    names = {question.name for question in questions} | {worry.name for worry in worries}
     if unknown := sorted(set(only or ()) - names):
         parser.error(f"unknown: {', '.join(unknown)}; choose from {', '.join(sorted(names))}")
 
     outcomes: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     print("Programs with a fault, as they were posted and corrected:")
-    for question in QUESTIONS:
+    for question in questions:
         if only is None or question.name in only:
             posted, corrected = judge(question)
             outcomes[posted.outcome] += 1
@@ -39,7 +48,7 @@ def main() -> None:
                 print(line(corrected, "corrected"), flush=True)
 
     print("Programs in which nothing is wrong:")
-    for worry in WORRIES:
+    for worry in worries:
         if only is None or worry.name in only:
             verdict = judge_worry(worry)
             wrong["healthy"] += len(verdict.wrong)
