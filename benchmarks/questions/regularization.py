@@ -57,7 +57,7 @@ QUESTIONS = (
         program=dropped_almost_all,
         faulty=0.5,
         corrected=0.05,
-        right=set(),
+        right={"dropout_too_strong"},
         follows=NOT_LEARNED,
     ),
 )

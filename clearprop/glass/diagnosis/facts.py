@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn, training, tree
+from clearprop import models, nn, training, tree
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
 from clearprop.glass.diagnosis.finding import Grade
@@ -217,11 +217,16 @@ class Facts:
     def bottleneck(self) -> tuple[str, int] | None:
         """The path and the units of the narrowest hidden layer, where these are too few.
 
-        That is fewer than two, or than one less than the outputs. None where no layer is so narrow.
+        That is fewer than two, or than one less than the classes. None where no layer is so narrow,
+        for numbers, whose code may be meant to be short, and where a branch may lead around it.
         """
         layers = nn.modules(self.model) if self.model is not None else {}
         widths = [(p, m.out_features) for p, m in layers.items() if isinstance(m, nn.Linear)]
-        if len(widths) < 2:
+        around = [m for outer, m in layers.items()
+                  if any(p.startswith(f"{outer}." if outer else "") and p != outer
+                         for p, _ in widths)]  # fmt: skip
+        has_branches = any(not isinstance(m, nn.Sequential | models.MLP) for m in around)
+        if len(widths) < 2 or not self.classifies or has_branches:
             return None
         narrowest = min(widths[:-1], key=lambda one: one[1])
         return narrowest if narrowest[1] < max(2, widths[-1][1] - 1) else None

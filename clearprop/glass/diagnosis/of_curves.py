@@ -247,6 +247,8 @@ def overfitting(
     falls = last <= float(np.nanmin(development_error)) and (
         len(history) <= FIRST_EPOCHS or shapes.objective_shape(history.objective) == "falling"
     )
+    # The run has stopped at its best, or returned it, as the fix says.
+    mended = bool(facts.settings.get("patience") or facts.settings.get("keep_best"))
     # A smaller network would do worse where a line generalizes better than a few units do.
     narrow = (facts.bottleneck is not None and facts.train is not None
               and simple_prediction(facts, facts.train) is not None)  # fmt: skip
@@ -266,7 +268,7 @@ def overfitting(
             learning_rate=None,
         ),
         strength(max(far, 1.0), 1, certain),
-        "fault" if far >= 1 and harms and not falls and not narrow else "note",
+        "fault" if far >= 1 and harms and not falls and not narrow and not mended else "note",
     )  # fmt: skip
 
 

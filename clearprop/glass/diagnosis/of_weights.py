@@ -234,7 +234,7 @@ def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
         + (f" The error signal stops on its way: {died.reason}" if died is not None else ""),
         _reconnected(facts, died, stuck[-1]),
         0.8 if of_weights else 0.6,
-        "fault" if of_weights else "note",
+        facts.grade if of_weights else "note",
     )
 
 

@@ -287,6 +287,17 @@ def test_the_unrest_of_the_first_epochs_is_not_lost_in_a_long_run(
     assert of("rate_too_high", diagnose(run)).evidence["roughness"] > 0.5
 
 
+def test_a_run_that_has_stopped_at_its_best_is_mended(trained: Trained) -> None:
+    run = trained()
+    curves = {"objective": [1.0, 0.5, 0.2, 0.1, 0.1, 0.1], "training_error": [0.5, 0.2, 0, 0, 0, 0],
+              "development_error": [0.5, 0.2, 0.5, 0.6, 0.6, 0.6]}  # fmt: skip
+    over = with_curves(run, **curves)
+    assert of("overfitting", diagnose(over)).grade == "fault"
+    settings = {**run.config["settings"], "patience": 4}
+    patient = dataclasses.replace(over, config={**run.config, "settings": settings})
+    assert of("overfitting", diagnose(patient)).grade == "note"
+
+
 def test_a_table_that_is_known_by_heart_is_a_note() -> None:
     part = data.load("diabetes").split(dev=0.8, test=0.0)
     model = network(10, 64, 64, 1)

@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.diagnosis.applied import applied
 from benchmarks.diagnosis.networks import Averaged, Mixed
-from clearprop import fit, nn, ops
+from clearprop import fit, models, nn, ops
 from clearprop.glass.diagnosis import diagnose
+from clearprop.glass.diagnosis.gathering import facts_of_model
 from clearprop.nn.fields import Array
 from tests.glass.diagnosis.conftest import Pair, Parts, network, of
 
@@ -119,3 +120,26 @@ def test_a_bottleneck_is_named(digits: Parts) -> None:
     assert {layer.out_features for layer in nn.modules(after.model).values()
             if isinstance(layer, nn.Linear)} == {64, 10}  # fmt: skip
     assert "overfitting" not in [one.kind for one in found.faults]
+
+
+class Around(nn.Module):
+    """A narrow layer with a path around it."""
+
+    narrow: nn.Sequential
+    wide: nn.Linear
+
+    def __init__(self) -> None:
+        self.narrow = nn.Sequential([nn.Linear(64, 1), nn.Linear(1, 10)])
+        self.wide = nn.Linear(64, 10)
+
+    def __call__(self, x: Array) -> Array:
+        return self.narrow(x) + self.wide(x)
+
+
+def test_a_branch_and_a_code_are_no_bottleneck(digits: Parts) -> None:
+    (x, y), _ = digits
+    assert facts_of_model(network(64, 1, 10), (x, y)).bottleneck == ("layers.0", 1)
+    assert facts_of_model(models.MLP((64, 1, 10)), (x, y)).bottleneck is not None
+    assert facts_of_model(Around(), (x, y)).bottleneck is None
+    code = network(64, 8, 64)  # an autoencoder
+    assert facts_of_model(code, (x, x), None, "squared_error").bottleneck is None
