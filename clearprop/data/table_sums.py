@@ -29,7 +29,7 @@ def check_no_sum_row(file: TableFile, numbers: Sequence[NDArray[np.floating]]) -
     """Raise where the last row is the sum of the others.
 
     It is where a label such as "Total" stands in it and the numbers of one column have this sum, or
-    where those of two columns have it.
+    where those of two columns have it and a text or a number is missing in it.
 
     Args:
         file: the table.
@@ -41,7 +41,8 @@ def check_no_sum_row(file: TableFile, numbers: Sequence[NDArray[np.floating]]) -
     sums = [column for column in numbers if _ends_with_its_sum(np.asarray(column, np.float64))]
     cells = [str(cell) for cell in file.frame.row(-1) if isinstance(cell, str)] if sums else []
     label = next((cell for cell in cells if SUM.fullmatch(cell.strip())), None)
-    if not sums or (label is None and len(sums) < 2):
+    has_gap = any(cell is None for cell in file.frame.row(-1))
+    if not sums or (label is None and (len(sums) < 2 or not has_gap)):
         return
     raise DataError(
         "the last row holds the sums of the other rows, and is no example",

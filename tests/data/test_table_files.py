@@ -196,3 +196,5 @@ def test_one_column_that_ends_with_its_sum_may_be_chance(tmp_path: Path) -> None
     file = tmp_path / "small.csv"
     file.write_text("a,b,c\nx,1,5\ny,2,6\nx,3,9\ny,6,4\n", encoding="utf-8")
     assert len(data.load(file, target="c")) == 4
+    file.write_text("x1,x2,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n", encoding="utf-8")  # a truth table
+    assert len(data.load(file, target="y")) == 4
