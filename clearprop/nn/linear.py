@@ -70,8 +70,8 @@ class Embedding(Module):
     Raises:
         ConfigurationError: a size is not positive.
         ShapeError: x does not hold integers. Numbers outside the table raise no error: negative
-            numbers count from the end, others read the nearest row (see `ops.take`). `data` checks
-            words before they reach a model.
+            numbers count from the end, others read the nearest row (see `ops.take`). `fit` refuses
+            them where an embedding takes the inputs as they are.
 
     >>> import jax.numpy as jnp
     >>> Embedding(1000, 16).init(0)(jnp.array([[3, 1, 4]])).shape

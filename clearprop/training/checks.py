@@ -17,7 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from clearprop import nn
-from clearprop.errors import ClearpropError, ConfigurationError, ModelError, ShapeError
+from clearprop.data import Batch
+from clearprop.errors import (
+    ClearpropError,
+    ConfigurationError,
+    DataError,
+    ModelError,
+    ShapeError,
+)
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.model_inputs import ModelInputs
@@ -49,6 +56,7 @@ def check_examples(
         batch = split.first(min(batch_size, len(split)))
         outputs = jax.eval_shape(lambda model, x: model(algorithm.inputs(x)), model, batch.inputs)
         check_one_array(model, outputs)
+        _check_tokens(algorithm, model, split, batch)
         check_labels(split, loss, outputs.shape, batch.targets.shape)
         try:
             jax.eval_shape(algorithm.measure, outputs, batch.targets)
@@ -59,6 +67,44 @@ def check_examples(
         _check_augmentations(algorithm, augmentations, loss, data.train)
         _trace_step(algorithm, model, data.train, min(2, len(data.train)))
     _check_lone_example(algorithm, model, data.train, batch_size)
+
+
+def _check_tokens(algorithm: Differentiable, model: nn.Module, split: Split, batch: Batch) -> None:
+    """Raise where a token has no row in the table of an embedding that takes the inputs unchanged.
+
+    JAX raises no error for an index that is outside: all such tokens would read the last row. Of
+    examples that are read in batches, the first batch is looked at.
+
+    Raises:
+        DataError: a token is outside the table.
+    """
+    found: list[tuple[str, int, int]] = []
+
+    def look(model: nn.Module, x: Any) -> Any:
+        given = algorithm.inputs(x)
+        leaves = jax.tree.leaves(given)
+
+        def see(path: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+            places = [i for i, leaf in enumerate(leaves) if inputs and inputs[0] is leaf]
+            if isinstance(module, nn.Embedding) and places:
+                found.append((path, places[0], module.size))
+
+        return nn.apply(model, given, hook=see)
+
+    jax.eval_shape(look, model, batch.inputs)
+    kept = jax.tree.leaves(split.inputs if not split.streamed else batch.inputs)
+    for path, place, size in found:
+        tokens = np.asarray(kept[place])
+        low, high = int(tokens.min()), int(tokens.max())
+        if low < 0 or high >= size:
+            raise DataError(
+                "a token has no row in the table of the embedding",
+                where=f"{split.name}, {path or 'the model'}",
+                given=f"tokens from {low} to {high}",
+                expected=f"0 to {size - 1}, as the table has {size} rows",
+                fix=f"nn.Embedding({high + 1}, features)" if low >= 0 else
+                "number the tokens from 0, such as with x - x.min()",
+            )  # fmt: skip
 
 
 def check_one_array(model: nn.Module, outputs: Any) -> None:

@@ -116,3 +116,31 @@ def test_a_number_that_is_not_finite_is_found_in_its_input() -> None:
     with pytest.raises(DataError, match="not a finite number") as caught:
         fit(model(), (inputs, targets), **OPTIONS)
     assert caught.value.where == "data: inputs numbers"
+
+
+class Bag(nn.Module):
+    """The mean of the vectors of some words."""
+
+    table: nn.Embedding
+    read: nn.Linear
+
+    def __init__(self, words: int) -> None:
+        self.table, self.read = nn.Embedding(words, 4), nn.Linear(4, 2)
+
+    def __call__(self, x: Any) -> Any:
+        return self.read(ops.mean(self.table(x), axis=1))
+
+
+def test_a_token_without_a_row_is_told() -> None:
+    x = np.random.default_rng(0).integers(0, 40, (20, 5)).astype(np.int32)
+    x[7, 2] = 39
+    y = np.arange(20) % 2
+    fit(Bag(40), (x, y), epochs=1, progress=False)
+    with pytest.raises(DataError, match="no row in the table") as caught:
+        fit(Bag(30), (x, y), epochs=1, progress=False)
+    assert caught.value.where == "data, table"
+    assert caught.value.fix == "nn.Embedding(40, features)"
+    with pytest.raises(DataError, match="no row in the table"):
+        fit(Bag(40), (x - 1, y), epochs=1, progress=False)
+    with pytest.raises(DataError, match="dev, table"):
+        fit(Bag(40), (x, y), dev=(x + 30, y), epochs=1, progress=False)
