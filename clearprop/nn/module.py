@@ -91,8 +91,7 @@ class Module(metaclass=_Freeze):
         super().__init_subclass__()
         dataclass(init=init and "__init__" not in vars(cls), eq=False, repr=False)(cls)
         if "__call__" in cls.__dict__:
-            # mypy forbids assignment to a method; the wrapper has the signature of the method.
-            cls.__call__ = _called(cls.__call__)  # type: ignore[method-assign]
+            cls.__call__ = _called(cls.__call__)  # type: ignore[method-assign]  # same signature
         Module.classes[class_name(cls)] = cls
         register(cls)
 

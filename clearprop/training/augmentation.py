@@ -54,7 +54,7 @@ class Augmentation(ABC):
         >>> Flip().to_config()
         {'name': 'flip', 'axis': 'horizontal', 'chance': 0.5}
         """
-        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
+        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]  # dataclasses
 
 
 Augment: TypeAlias = "Augmentation | str | Mapping[str, object] | Sequence[object]"
@@ -88,7 +88,7 @@ def _found(one: Any) -> Augmentation:
     name = options.pop("name", None)
     if name not in KINDS:
         raise unknown_name("augmentation", str(name), KINDS)
-    known = [field.name for field in fields(KINDS[name])]  # type: ignore[arg-type]
+    known = [field.name for field in fields(KINDS[name])]  # type: ignore[arg-type]  # dataclasses
     for option in options:
         if option not in known:
             raise unknown_name("option", option, known, where=name)

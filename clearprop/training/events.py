@@ -184,7 +184,8 @@ def from_line(line: str) -> Event | None:
     if kind is None:
         return None
     try:
-        return kind(**{name: _number(value, name) for name, value in data.items()})  # type: ignore[no-any-return]
+        event: Event = kind(**{name: _number(value, name) for name, value in data.items()})
+        return event
     except TypeError:
         return None
 

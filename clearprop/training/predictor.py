@@ -267,7 +267,7 @@ def evaluate(
     >>> scored.error in (0.5, 0.75), scored.confusion.sum()
     (True, np.int64(4))
     """
-    if preprocessor is None and isinstance(dataset, Dataset):
+    if preprocessor is None and isinstance(model, nn.Module) and isinstance(dataset, Dataset):
         preprocessor = dataset.preprocessor
     known = predictor_of(model, preprocessor)
     if not isinstance(dataset, Dataset):

@@ -354,6 +354,6 @@ def test_a_traced_value_can_be_looked_at() -> None:
 
 def test_a_typo_in_an_operation_is_pythons_own_error() -> None:
     with pytest.raises(AttributeError):
-        grad(ops.sinus)(1.0)  # type: ignore[attr-defined]
+        grad(ops.sinus)(1.0)  # type: ignore[attr-defined]  # the mistake
     with pytest.raises(TypeError, match="missing a required argument"):
-        ops.add(1.0)  # type: ignore[call-arg]
+        ops.add(1.0)  # type: ignore[call-arg]  # the mistake

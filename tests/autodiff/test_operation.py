@@ -49,9 +49,9 @@ def test_inputs_come_first_and_parameters_by_place_or_name() -> None:
 
 def test_a_wrong_call_gets_pythons_own_message() -> None:
     with pytest.raises(TypeError, match="missing a required argument: 'y'"):
-        ops.add(1.0)  # type: ignore[call-arg]
+        ops.add(1.0)  # type: ignore[call-arg]  # the mistake
     with pytest.raises(TypeError, match="too many positional"):
-        ops.add(1.0, 2.0, 3.0)  # type: ignore[call-arg]
+        ops.add(1.0, 2.0, 3.0)  # type: ignore[call-arg]  # the mistake
 
 
 def test_array_inputs_must_come_first() -> None:

@@ -122,7 +122,9 @@ def test_predictions_of_classes_come_with_their_chances(clearprop: Command, iris
         chances = {name: float(value) for name, value in row.items() if name != "prediction"}
         assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
         assert max(chances, key=lambda name: chances[name]) == row["prediction"]
-    truths = [data.load("iris").class_names[k] for k in data.load("iris").targets]  # type: ignore[index]
+    iris = data.load("iris")
+    assert iris.class_names is not None
+    truths = [iris.class_names[k] for k in iris.targets]
     right = np.mean([row["prediction"] == truth for row, truth in zip(rows, truths, strict=True)])
     assert right > 0.8
 

@@ -90,6 +90,14 @@ def test_a_part_of_splits_brings_its_preparation(
     assert not recwarn.list
 
 
+def test_a_part_that_was_encoded_otherwise_is_told(wine: Any) -> None:
+    run, folder, *_ = wine
+    other = data.load("wine").split(dev=0.5, test=0.0, seed=5).dev
+    for subject in (run, folder, cp.load(folder)):
+        with pytest.raises(DataError, match="encoded by another preprocessor"):
+            cp.evaluate(subject, other)
+
+
 def test_labels_have_their_names_and_probabilities_sum_to_one(wine: Any) -> None:
     _, folder, x, y = wine
     predictor = cp.load(folder)

@@ -22,11 +22,12 @@ from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of 
     of_targets,
     of_weights,
 )
-from clearprop.glass.diagnosis.facts import Facts, Given, Trained, TrainedInFolder
+from clearprop.glass.diagnosis.facts import Facts, Given
 from clearprop.glass.diagnosis.finding import Diagnosis, Finding
 from clearprop.glass.diagnosis.gathering import facts_of_model, facts_of_run
 from clearprop.glass.diagnosis.kinds import KINDS, SYMPTOMS
 from clearprop.glass.diagnosis.rules import RULES
+from clearprop.glass.diagnosis.trained import Trained, TrainedInFolder
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.training_data import Development

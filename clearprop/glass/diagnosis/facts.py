@@ -9,7 +9,6 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from clearprop import models, nn, training, tree
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.sources import by_name, rows_of
+from clearprop.glass.capture import outer_layers
 from clearprop.glass.diagnosis.finding import Grade
 from clearprop.glass.diagnosis.outputs import Outputs, outputs_of
 from clearprop.glass.diagnosis.reference import (
@@ -29,11 +29,10 @@ from clearprop.glass.diagnosis.reference import (
     neighbours,
 )
 from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
-from clearprop.glass.subject import Subject
+from clearprop.glass.diagnosis.trained import Trained
 from clearprop.glass.wording import number, percent
 from clearprop.training.initial_values import Change, changes
 from clearprop.training.model_inputs import ModelInputs
-from clearprop.training.run_folder import MODEL
 from clearprop.training.seam import Mismatch, find_mismatches
 from clearprop.training.training_data import Split
 
@@ -51,52 +50,6 @@ seven hundred times."""
 WORSE_THAN_SIMPLE = 1.3
 """The development error divided by that of a linear model, or of the nearest neighbors, on
 training examples that they have not seen. In healthy runs it is at most 1.1."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedInFolder:
-    """The contents of a run folder.
-
-    Attributes:
-        model: as the run left it; None where the run was cut off before it saved one.
-        config: the arguments of the run.
-        history: the three curves.
-        losses: mean loss of every step's batch, float32 (steps,).
-        stopped: why the run ended; None while it goes on, or where it was cut off.
-        non_finite: where a number stopped being finite, if one did.
-        preprocessor: turns raw inputs into the model's; None where plain arrays were given.
-    """
-
-    model: nn.Module | None
-    config: Mapping[str, Any]
-    history: training.History
-    losses: NDArray[np.float32]
-    stopped: training.Stopped | None
-    non_finite: training.NonFinite | None
-    preprocessor: Preprocessor | None
-
-    @classmethod
-    def of(cls, folder: Path | str) -> TrainedInFolder:
-        """Read a run folder.
-
-        Raises:
-            RunError: it contains no run.
-            CheckpointError: its model is damaged.
-        """
-        record, path = training.read_run(folder), Path(folder)
-        known = (path / MODEL).is_file()
-        return cls(
-            training.load_model(path) if known else None,
-            record.config,
-            record.history,
-            record.losses,
-            next((e for e in reversed(record.events) if isinstance(e, training.Stopped)), None),
-            next((e for e in reversed(record.events) if isinstance(e, training.NonFinite)), None),
-            training.load_preprocessor(path) if known else None,
-        )
-
-
-Trained = training.Run | Subject | TrainedInFolder
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +167,16 @@ class Facts:
         return set(tree.match(paths, patterns)) if patterns and paths else set()
 
     @functools.cached_property
+    def is_chain(self) -> bool:
+        """Whether each layer of the model takes the output of the one before: it has no branches.
+
+        What a class of your own does with its layers is not known.
+        """
+        layers = nn.modules(self.model) if self.model is not None else {}
+        outer = outer_layers(layers)
+        return all(isinstance(layers[path], nn.Sequential | models.MLP) for path in outer)
+
+    @functools.cached_property
     def bottleneck(self) -> tuple[str, int] | None:
         """The path and the units of the narrowest hidden layer, where these are too few.
 
@@ -222,11 +185,7 @@ class Facts:
         """
         layers = nn.modules(self.model) if self.model is not None else {}
         widths = [(p, m.out_features) for p, m in layers.items() if isinstance(m, nn.Linear)]
-        around = [m for outer, m in layers.items()
-                  if any(p.startswith(f"{outer}." if outer else "") and p != outer
-                         for p, _ in widths)]  # fmt: skip
-        has_branches = any(not isinstance(m, nn.Sequential | models.MLP) for m in around)
-        if len(widths) < 2 or not self.classifies or has_branches:
+        if len(widths) < 2 or not self.classifies or not self.is_chain:
             return None
         narrowest = min(widths[:-1], key=lambda one: one[1])
         return narrowest if narrowest[1] < max(2, widths[-1][1] - 1) else None

@@ -122,7 +122,7 @@ def enough_epochs(facts: Facts) -> dict[str, object]:
     if facts.is_fork or steps * epochs >= FEWEST_STEPS:
         return {}
     wanted = -(-FEWEST_STEPS // max(steps, 1))
-    return {"epochs": min(10 * -(-wanted // 10), MOST_EPOCHS)}
+    return {"epochs": max(epochs, min(10 * -(-wanted // 10), MOST_EPOCHS))}
 
 
 def restart(facts: Facts) -> dict[str, object]:

@@ -10,7 +10,8 @@ import numpy as np
 from clearprop import nn
 from clearprop.data import Dataset, Splits
 from clearprop.errors import ClearpropError, ConfigurationError, kind_of
-from clearprop.glass.diagnosis.facts import Facts, Given, Trained
+from clearprop.glass.diagnosis.facts import Facts, Given
+from clearprop.glass.diagnosis.trained import Trained
 from clearprop.nn.recording import LossLike
 from clearprop.training.training_data import Development, Split, TrainingData, gather
 

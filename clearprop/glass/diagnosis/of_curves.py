@@ -14,7 +14,6 @@ from clearprop.glass.diagnosis.facts import (
     PERCEPTRON,
     WORSE_THAN_SIMPLE,
     Facts,
-    Trained,
     spaced,
 )
 from clearprop.glass.diagnosis.finding import Finding
@@ -22,6 +21,7 @@ from clearprop.glass.diagnosis.of_outputs import simple_prediction
 from clearprop.glass.diagnosis.of_signals import died
 from clearprop.glass.diagnosis.reference import linear
 from clearprop.glass.diagnosis.rules import rule, strength
+from clearprop.glass.diagnosis.trained import Trained
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
 from clearprop.training.initial_values import Change

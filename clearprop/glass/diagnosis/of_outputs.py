@@ -168,7 +168,7 @@ def below_linear_model(facts: Facts, history: History, train: Split) -> Finding 
     if repeated:
         name = "Repeating the last value of a window"
     by = "has" if repeated else "predicts examples that it has not seen with"
-    of = "development" if error != facts.training_error else "its own training"
+    of = "development" if is_compared_by_development(facts) else "its own training"
     where, more, change = "", "", fix.usual_call(facts)
     if facts.bottleneck is not None:
         where, units = facts.bottleneck
@@ -193,9 +193,14 @@ def compared_error(facts: Facts) -> float | None:
     Where everything passes through a few units, it is that of the development examples.
     """
     errors = facts.development_error
-    if facts.bottleneck is None or errors is None:
+    if errors is None or not is_compared_by_development(facts):
         return facts.training_error
     return float(errors[np.isfinite(errors)][-1])
+
+
+def is_compared_by_development(facts: Facts) -> bool:
+    """Whether it is the development error that is held against simple predictions."""
+    return facts.bottleneck is not None and facts.development_error is not None
 
 
 def simple_prediction(facts: Facts, train: Split) -> Reference | None:

@@ -53,14 +53,15 @@ def lossy_layer(facts: Facts) -> LossyLayer | None:
 
     A linear model predicts the targets from the layer's input, then from its output. Only layers
     without weights and activations that are not clearprop's are looked at: weights are learned, and
-    behind a relu whose units are dead nothing is left either.
+    behind a relu whose units are dead nothing is left either. In a model with branches the input of
+    a layer is not known.
 
     Source: Alain and Bengio (2016), *Understanding intermediate layers using linear classifier
     probes*.
     """
     seen, part = facts.signals, facts.part
     y = facts.targets(part) if part is not None else None
-    if seen is None or seen.input is None or part is None or y is None:
+    if seen is None or seen.input is None or part is None or y is None or not facts.is_chain:
         return None
     targets = y[facts.rows(part, PASS * PASSES)[: seen.examples]]
     baseline = constant_error(targets, facts.classifies)
@@ -115,7 +116,7 @@ def mixing_layer(facts: Facts) -> tuple[LayerSignal | None, float, bool] | None:
         inside = _difference(half, one.value, other.value)
         if inside > DIFFERENT:
             away = max(away, inside) if is_dead else away
-            alike = before is not None and before.shape == one.value.shape
+            alike = facts.is_chain and before is not None and before.shape == one.value.shape
             return one, away, alike
         before = one.value
     return (None, away, False) if away > DIFFERENT else None

@@ -72,7 +72,7 @@ def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, object]]
     with disk_errors(path):
         content = path.read_bytes()
     try:
-        tensors = safetensors.deserialize(content)  # type: ignore[no-untyped-call,unused-ignore]
+        tensors = safetensors.deserialize(content)  # type: ignore[no-untyped-call,unused-ignore]  # of old releases
         size = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get(_HEADER)
         known = json.loads(header) if header is not None else {"record": {}, "crc32": {}}

@@ -419,3 +419,6 @@ def test_a_run_with_too_few_steps_gets_more_epochs(digits: Parts) -> None:
     assert enough_epochs(facts_of_run(short)) == {"epochs": 70}  # of 8 steps
     long = fit(network(64, 10), digits[0], epochs=70, progress=False)
     assert enough_epochs(facts_of_run(long)) == {}
+    (x, y), _ = digits
+    many = fit(network(64, 10), (x[:8], y[:8]), epochs=300, progress=False)  # of one step
+    assert enough_epochs(facts_of_run(many)) == {"epochs": 300}  # never fewer than before

@@ -107,6 +107,12 @@ def test_the_layer_that_loses_what_is_needed(digits: Parts) -> None:
     assert repaired.history.training_error[-1] < 0.1
 
 
+def test_where_a_model_branches_no_input_of_a_layer_is_claimed(digits: Parts) -> None:
+    model = nn.Sequential([nn.Residual(Averaged()), nn.Linear(64, 10)]).init(0)
+    assert not facts_of_model(model, digits[0]).is_chain
+    assert "lost_information" not in diagnose(model, digits[0]).kinds
+
+
 def test_a_bottleneck_is_named(digits: Parts) -> None:
     train, dev = digits
     model = network(64, 1, 10, activation="tanh")
