@@ -43,6 +43,10 @@ PERCEPTRON = "perceptron"
 """The loss of Rosenblatt's rule, which corrects single mistakes and does not minimize the loss."""
 
 
+ALIKE = 0.5
+"""Correlation of the targets with the inputs at the same places, from which the targets are the
+inputs again."""
+
 DEVIATIONS = 3.0
 """Standard deviations of the binomial distribution. Chance alone exceeds three of them once in
 seven hundred times."""
@@ -321,9 +325,23 @@ class Facts:
     def linear(self) -> Reference | None:
         """How well a linear model predicts training examples that it has not seen.
 
-        None where examples cannot be compared.
+        None where examples cannot be compared, and where the targets are the inputs again: to copy
+        them is easy for a linear model, and not what an autoencoder with a short code is for.
         """
-        return self._reference(linear)
+        return None if self._reconstructs else self._reference(linear)
+
+    @functools.cached_property
+    def _reconstructs(self) -> bool:
+        """Whether the targets are the inputs, maybe without their noise."""
+        y = self.targets(self.train) if self.train is not None else None
+        if self.train is None or y is None or y.ndim != 2 or y.shape[1] < 2:
+            return False
+        x = self.flat(self.train)
+        if x is None or x.shape[1] != y.shape[1]:
+            return False
+        x, y = (part - part.mean(axis=0) for part in (x, y[spaced(self.train)]))
+        sizes = np.sqrt(np.square(x).sum() * np.square(y).sum())
+        return bool(sizes > 0 and (x * y).sum() >= ALIKE * sizes)
 
     @property
     def simple(self) -> Reference | None:

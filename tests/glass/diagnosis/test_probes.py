@@ -149,3 +149,16 @@ def test_a_branch_and_a_code_are_no_bottleneck(digits: Parts) -> None:
     assert facts_of_model(Around(), (x, y)).bottleneck is None
     code = network(64, 8, 64)  # an autoencoder
     assert facts_of_model(code, (x, x), None, "squared_error").bottleneck is None
+
+
+def test_to_copy_the_inputs_is_no_reference_for_an_autoencoder(digits: Parts) -> None:
+    (x, _), _ = digits
+    noise = np.random.default_rng(0).normal(size=x.shape).astype(np.float32)
+    for inputs in (x, x + noise):
+        run = fit(network(64, 8, 64), (inputs, x), loss="squared_error", epochs=20, progress=False)
+        found = diagnose(run, (inputs, x))
+        assert "below_linear_model" in found.checked
+        assert "below_linear_model" not in found.kinds
+    other = np.random.default_rng(1).permutation(x.T).T  # other numbers are to be predicted
+    facts = facts_of_model(network(64, 8, 64), (x, other), None, "squared_error")
+    assert facts.linear is not None
