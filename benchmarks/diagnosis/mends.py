@@ -38,7 +38,12 @@ NO_CODE: dict[str, tuple[int, ...] | None] = {
 the labels, the inputs, the scale. Their repair is other data."""
 
 
-CHANGED = ("development_differs", "inputs_not_scaled", "targets_not_scaled")
+CHANGED = (
+    "development_differs",
+    "inputs_not_scaled",
+    "targets_not_scaled",
+    "leaking_targets",
+)
 """Kinds whose mend changes the inputs or the scale of the targets, of both parts."""
 
 
@@ -106,6 +111,8 @@ def is_repaired(kind: str, setting: Setting, broken: float, run: Run, after: App
         return not _has_copies(after)
     mended = mended_error(kind, setting, run, after)
     reference, reasonable = unbroken(setting)
+    if kind == "leaking_targets":  # the broken run has read the targets: it had no error
+        return mended <= reasonable
     half = (reference + broken) / 2 if np.isfinite(broken) else reasonable
     better = not np.isfinite(broken) or mended < broken
     return better and mended <= min(reasonable, max(half, reference))

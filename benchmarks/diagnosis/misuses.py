@@ -168,6 +168,41 @@ def _unsuitable_loss(setting: Setting, n: int, draw: np.random.Generator) -> Set
     return dataclasses.replace(setting, epochs=15, **variants[n // 2 % len(variants)])
 
 
+def _leaking_targets(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
+    """One of the columns is the target, in other units or under another name."""
+    place, factor = int(draw.integers(4)), float(draw.choice([1.0, 2.5, -0.5]))
+
+    def with_column(train: Pair, dev: Pair, _: np.random.Generator) -> tuple[Pair, Pair]:
+        middle = train[1].mean()
+
+        def widened(pair: Pair) -> Pair:
+            column = factor * (pair[1].reshape(-1).astype(np.float32) - middle)
+            return np.insert(pair[0], place, column, axis=1), pair[1]
+
+        return widened(train), widened(dev)
+
+    name = ("wine", "breast-cancer", "diabetes", "iris")[n // 2 % 4]
+    return dataclasses.replace(setting, data=name, change=with_column, epochs=(20, 30)[n % 2])
+
+
+def _running_statistics(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
+    """The running statistics of batch normalization hardly leave their start, 0 and 1."""
+    factor = float(draw.choice([6.0, 9.0]))
+
+    def brighter(train: Pair, dev: Pair, _: np.random.Generator) -> tuple[Pair, Pair]:
+        return (factor * train[0], train[1]), (factor * dev[0], dev[1])
+
+    variants: list[dict[str, Any]] = [
+        {"data": "digits", "momentum": 1e-5, "hidden": (32, 32)},
+        {"data": "fashion", "momentum": 1e-4, "hidden": (64,)},
+        {"data": "wine", "momentum": 1e-3, "hidden": (32,), "epochs": 20},
+        {"data": "digits", "momentum": 1e-4, "hidden": (48,), "batch": 64},
+    ]
+    return dataclasses.replace(
+        setting, normalized=True, change=brighter, **variants[n // 2 % len(variants)]
+    )
+
+
 def _class_never_predicted(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
     """A class that is nine times rarer than the other, and has a weak signal."""
     variants: list[dict[str, Any]] = [
@@ -257,6 +292,8 @@ MISUSES: dict[str, Breaker] = {
     "penalty_too_strong": _penalty_too_strong,
     "missing_nonlinearity": _missing_nonlinearity,
     "unsuitable_loss": _unsuitable_loss,
+    "leaking_targets": _leaking_targets,
+    "running_statistics": _running_statistics,
     "class_never_predicted": _class_never_predicted,
     "development_differs": _development_differs,
     "constant_inputs": _constant_inputs,

@@ -127,7 +127,7 @@ def _body(setting: Setting, shape: tuple[int, ...], outputs: int) -> list[Any]:
     for place, units in enumerate(setting.hidden):
         layers += [nn.Linear(inputs, units, weight_init=first, bias_init=setting.bias)]
         layers += [Cut()] if setting.cut and not place else []
-        layers += [nn.BatchNorm(units)] if setting.normalized else []
+        layers += [nn.BatchNorm(units, momentum=setting.momentum)] if setting.normalized else []
         layers += [setting.activation] if setting.activation else []
         layers += [nn.Dropout(setting.dropout)] if setting.dropout else []
         inputs = units

@@ -70,6 +70,7 @@ class Setting:
         cut: whether the first hidden layer gets no error signal.
         balanced: whether all classes count alike in the error.
         normalized: whether hidden layers have batch normalization.
+        momentum: of its running statistics.
         dtype: the type of the weights; None for float32.
         dropout: the probability with which a hidden unit is dropped in training.
     """
@@ -100,6 +101,7 @@ class Setting:
     same: bool = False
     balanced: bool = False
     normalized: bool = False
+    momentum: float = 0.1
     dtype: Any = None
     dropout: float = 0.0
 

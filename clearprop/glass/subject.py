@@ -279,7 +279,7 @@ def gather(
         non_finite=trouble,
         config=config,
         preprocessor=preprocessor,
-        loss=_loss(config, loss),
+        loss=_loss(config, run.loss if isinstance(run, Run) and loss is None else loss),
         part=part,
         examples=examples,
         class_names=names,

@@ -41,6 +41,9 @@ class Loss:
             the predicted class is the largest of K outputs, and for regression.
         skips_negative: whether places with a negative label are left out.
         smoothing: the fraction of every target that is spread over all classes; see `smoothed`.
+        unknown: whether it is a function that says nothing about its task.
+        measured: (outputs, targets) -> the loss of each example in evaluation, where `per_example`
+            gives every example the mean of its batch; else None.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Loss:
     threshold: float | None = None
     skips_negative: bool = False
     smoothing: float = 0.0
+    unknown: bool = False
+    measured: Callable[[Array, Array], Array] | None = None
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Return the mean over the batch."""
@@ -329,12 +334,14 @@ def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
         # A function that returns the mean of the batch: every example gets the mean.
         return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
 
+    name = getattr(loss, "__name__", "loss")
     return Loss(
-        getattr(loss, "__name__", "loss"),
+        f"own {name}" if name in LOSSES else name,
         per_example,
         lambda outputs, targets: stop_gradient(per_example(outputs, targets)),
         "loss",
         "regression",
+        unknown=True,
     )
 
 

@@ -22,6 +22,7 @@ from clearprop.training.algorithm import Arrays
 from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
 from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.own_loss import suited
 from clearprop.training.seam import WRONG_MEASURES, find_mismatches
 from clearprop.training.seam.examples import spaced
 from clearprop.training.training_data import Split, arrays_split, check_labels
@@ -110,6 +111,7 @@ def evaluation_of(
     else:
         split, names = arrays_split("data", *dataset), None
     made, targets = _outputs(model, split.inputs, model_inputs), split.targets
+    chosen = suited(chosen, made.shape[1:], model_inputs.targets(targets))
     _check_measures(model, chosen, split, model_inputs)
     check_labels(split, chosen, made.shape, targets.shape)
     losses = chosen.per_example(

@@ -18,6 +18,7 @@ from clearprop.training.augmentation import Augment, Augmentation
 from clearprop.training.augmentation import find as find_augmentations
 from clearprop.training.events import Event
 from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.own_loss import suited_to
 from clearprop.training.recording.recorder import Record
 from clearprop.training.snapshots import Given
 from clearprop.training.supervised import SupervisedLearning, skeleton
@@ -169,11 +170,12 @@ class FitConfig:
 
     def algorithm(self, model: nn.Module, data: TrainingData) -> Algorithm:
         """Return the algorithm that trains a model; another kind of configuration has another."""
+        inputs = ModelInputs(data.preprocessor)
         return SupervisedLearning(
             skeleton(model),
-            self.resolved_loss,
+            suited_to(self.resolved_loss, model, inputs, data.train),
             self.resolved_optimizer,
-            ModelInputs(data.preprocessor),
+            inputs,
             self.patience,
             self.augmentations,
             self.precision,

@@ -28,6 +28,7 @@ from clearprop.training.recording.recordings import Layout
 from clearprop.training.run_folder import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
 from clearprop.training.storage.checkpoint import check_architecture
+from clearprop.training.supervised import SupervisedLearning
 from clearprop.training.training_data import TrainingData, gather
 
 
@@ -84,6 +85,14 @@ class RunSetup:
         """Examples of a step."""
         assert self.config.batch_size is not None
         return self.config.batch_size
+
+    @property
+    def loss(self) -> nn.Loss:
+        """What is minimized, without label smoothing."""
+        known = nn.find_loss(self.config.loss)
+        if known.unknown and isinstance(self.algorithm, SupervisedLearning):
+            return self.algorithm.loss
+        return known
 
     @functools.cached_property
     def trained(self) -> list[str]:
@@ -194,6 +203,7 @@ class RunSetup:
             "format": FORMAT,
             "settings": self.config.settings(),
             "loss": self.config.resolved_loss.name,
+            "task": self.algorithm.task,
             "optimizer": _described(self.config.resolved_optimizer),
             "augment": self.config.augmentations_as_plain(),
             "data": self.data.as_dict(),

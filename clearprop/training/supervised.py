@@ -204,6 +204,9 @@ class SupervisedLearning:
         weights, x = in_precision((learned, self.inputs(batch.inputs)), self.precision)
         outputs = widened(self.model(weights, noted)(x))
         losses, errors = self.measure(outputs, batch.targets)
+        if self.loss.measured is not None:
+            wanted = jnp.asarray(self.model_inputs.targets(batch.targets))
+            losses = _by_example(self.loss.measured(outputs, wanted))
         return Measured(jnp.where(counted, losses, 0).sum(), jnp.where(counted, errors, 0).sum())
 
     @functools.cached_property

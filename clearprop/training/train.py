@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import backend, nn, tree
+from clearprop import backend, tree
 from clearprop.errors import CheckpointError, NonFiniteError
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.callback import Position
@@ -257,7 +257,7 @@ class _Started:
             folder=folder.path if folder is not None else None,
             recordings=self._recordings(setup),
             machine=machine,
-            loss=nn.find_loss(setup.config.loss),
+            loss=setup.loss,
         )
         remember(model, preprocessor)
         if folder is not None:

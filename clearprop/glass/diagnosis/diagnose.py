@@ -16,6 +16,8 @@ from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of 
     of_curves,
     of_data,
     of_layers,
+    of_leaks,
+    of_normalization,
     of_optimizer,
     of_outputs,
     of_signals,

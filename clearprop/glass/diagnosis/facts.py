@@ -135,7 +135,7 @@ class Facts:
 
     @property
     def own_loss(self) -> bool:
-        """Whether the loss is a function of your own, whose error is the loss itself."""
+        """Whether the loss is a function of your own; its error may be the loss itself."""
         return self.loss_name not in nn.LOSSES
 
     @property
@@ -270,7 +270,7 @@ class Facts:
         have another form, and for a loss of your own, whose error says nothing about them.
         """
         targets = np.asarray(part.targets)
-        if self.own_loss:
+        if self.own_loss and not self.classifies:
             return None
         if not self.classifies:
             return targets.reshape(len(targets), -1) if targets.dtype.kind == "f" else None

@@ -114,6 +114,10 @@ def usual_rate(facts: Facts) -> dict[str, object]:
     return {} if fits else {"learning_rate": default}
 
 
+USUAL_BATCH = 32
+"""Examples of a step, as `fit` takes them by default."""
+
+
 def enough_epochs(facts: Facts) -> dict[str, object]:
     """Return more epochs as a changed argument, where a run has too few steps to learn anything."""
     if facts.history is None:

@@ -13,6 +13,9 @@ from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.facts import Facts, Given
 from clearprop.glass.diagnosis.trained import Trained
 from clearprop.nn.recording import LossLike
+from clearprop.training import Run
+from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.own_loss import suited_to
 from clearprop.training.training_data import Development, Split, TrainingData, gather
 
 
@@ -26,10 +29,12 @@ def facts_of_run(
         DataError: there are no examples, or inputs and targets do not fit.
     """
     name = run.config.get("loss", "")
-    if loss is None and name in nn.LOSSES:
-        loss = name
+    if loss is None:
+        loss = name if name in nn.LOSSES else run.loss if isinstance(run, Run) else None
     chosen = nn.find_loss(loss) if loss is not None else None
-    return _with_data(Facts(run, run.model, chosen, run.preprocessor), data, dev)
+    facts = _with_data(Facts(run, run.model, chosen, run.preprocessor), data, dev)
+    # A run that took an own loss for a number has a curve of its values, and not of wrong classes.
+    return facts if run.config.get("task") != "classification" else _suited(facts)
 
 
 def facts_of_model(
@@ -43,7 +48,15 @@ def facts_of_model(
     """
     chosen = nn.find_loss(loss) if loss is not None else _likely_loss(data)
     model = model if nn.is_initialized(model) else model.init(0)
-    return _with_data(Facts(None, model, chosen), data, dev)
+    return _suited(_with_data(Facts(None, model, chosen), data, dev))
+
+
+def _suited(facts: Facts) -> Facts:
+    """Return the facts with what is found out about a loss that is a function."""
+    if facts.loss is None or facts.part is None or facts.model is None:
+        return facts
+    inputs = ModelInputs(facts.preprocessor)
+    return replace(facts, loss=suited_to(facts.loss, facts.model, inputs, facts.part))
 
 
 def _likely_loss(data: Given) -> nn.Loss | None:

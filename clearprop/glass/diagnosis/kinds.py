@@ -73,8 +73,9 @@ KINDS: dict[str, Kind] = {
         "A class is no quantity, and the distance between the numbers of two classes means "
         "nothing. Squared and absolute error treat it as a quantity; their error signal is small "
         "where a wrong class is predicted with certainty. For classes use cross-entropy, for "
-        "numbers squared error.",
-        (*SYMPTOMS, *INSIDE, "overfitting"),
+        "numbers squared error. A loss that lacks its minus sign is lowest where the outputs are "
+        "most wrong.",
+        (*SYMPTOMS, *INSIDE, "overfitting", "rate_too_high", "non_finite"),
     ),
     "single_class": Kind(
         "All targets are equal",
@@ -230,7 +231,7 @@ KINDS: dict[str, Kind] = {
         "The gradient of a weight is the error signal times the input of its layer. If no error "
         "signal arrives, because the path is cut or the layer is frozen, the weights keep their "
         "random initial values. Find the layer where the error signal stops.",
-        SYMPTOMS,
+        (*SYMPTOMS, "overfitting"),
     ),
     "bfloat16_underflow": Kind(
         "Steps are lost in bfloat16",
@@ -252,6 +253,21 @@ KINDS: dict[str, Kind] = {
         "The development error is measured on examples that the network has never seen. An "
         "example in both parts can be memorized, so the error is lower than on new examples. "
         "Remove the copies before the data is split.",
+    ),
+    "leaking_targets": Kind(
+        "The inputs contain the targets",
+        "A network that can read its target does not learn to predict it. Training and development "
+        "error are low, and both mean nothing: for new examples the target is not there to be "
+        "read. Leave out the column, or hide from each step of a sequence what comes after it.",
+        ("leaking_duplicates",),
+    ),
+    "running_statistics": Kind(
+        "Running statistics do not fit the data",
+        "In training, batch normalization uses the mean and the variance of each batch; in "
+        "evaluation, running averages of them. If these lag behind or come from other data, the "
+        "same examples have other outputs in evaluation. Use the usual momentum, more steps, and "
+        "batches that are not tiny.",
+        (*SYMPTOMS, *INSIDE, "overfitting"),
     ),
     "unsuitable_optimizer": Kind(
         "Another optimizer or batch size gets further",
@@ -298,7 +314,9 @@ KINDS: dict[str, Kind] = {
         "The run was stopped while it still improved",
         "As long as the objective falls by some percent with every pass, and the development error "
         "is at its lowest, the weights are not where this training leads. Train for more epochs, "
-        "and let the development error say when to stop.",
+        "and let the development error say when to stop. A batch of all examples makes one step "
+        "of an epoch: smaller batches make more.",
+        ("below_linear_model", "class_never_predicted", "underfitting"),
     ),
     "development_noise": Kind(
         "The development error is inaccurate",

@@ -12,14 +12,11 @@ from clearprop.glass.diagnosis import fix, shapes
 from clearprop.glass.diagnosis.facts import (
     DEVIATIONS,
     PERCEPTRON,
-    WORSE_THAN_SIMPLE,
     Facts,
-    spaced,
 )
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.of_outputs import simple_prediction
 from clearprop.glass.diagnosis.of_signals import died
-from clearprop.glass.diagnosis.reference import linear
 from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.diagnosis.trained import Trained
 from clearprop.glass.wording import count, number, percent
@@ -77,12 +74,20 @@ WIDE_RATIO, REGRESSION_RISE = 1.5, 1.2
 """For regression: the development error divided by the training error, and by its own lowest
 value."""
 
+BY_HEART, LITTLE_LEARNED, RISEN_A_LITTLE = 0.1, 0.5, 1.05
+"""For regression: a training error of less than a tenth of the development error, where this is
+more than half of the error of the best constant prediction, means that noise was learned by heart.
+A small rise of the development error is then enough."""
+
 AS_GOOD = 1.1
 """The lowest development error divided by that of a simple prediction, for a network that came as
 far as the data allows."""
 
 LASTING = 3
 """Epochs for which a development error has to be above its lowest value."""
+
+FEW_STEPS, SLOWLY = 150, 0.005
+"""In so few steps no usual rate gets far; the objective still falls by this much with a pass."""
 
 ROUGHLY = 0.04
 """Half the width of an interval. Most changes of a network improve the error by less."""
@@ -233,12 +238,14 @@ def overfitting(
     else:
         scale = facts.baseline or float(history.objective[0])
         harms = last - training > (WIDE_GAP if facts.baseline else WIDE_LOSS) * abs(scale)
-        harms = harms and not _classes_are_right(facts)
         wide = last / max(training, 1e-12) / WIDE_RATIO
         # A single epoch may be far off, such as one of few examples: a rise has to last.
         lasting = float(np.nanmin(development_error[-LASTING:]))
         risen = lasting / max(at_best, 1e-12) / REGRESSION_RISE
         far, certain = min(wide, risen), 3.0
+        by_heart = training < BY_HEART * last and last > LITTLE_LEARNED * scale
+        if by_heart and lasting > RISEN_A_LITTLE * at_best:
+            far = max(far, 1.0)
     simple = facts.simple_error
     beaten = not facts.classifies and wide >= 1 and last > BEATEN_BY_SIMPLE * simple
     if far < 1 and state != "grown" and not beaten:
@@ -270,26 +277,6 @@ def overfitting(
         strength(max(far, 1.0), 1, certain),
         "fault" if far >= 1 and harms and not falls and not narrow and not mended else "note",
     )  # fmt: skip
-
-
-def _classes_are_right(facts: Facts) -> bool:
-    """Whether a loss of your own on classes rises while the classes are predicted well.
-
-    The loss of a wrong class grows with the certainty of the network, and the error need not.
-    """
-    seen, train = facts.dev_outputs, facts.train
-    if not facts.own_loss or seen is None or train is None or seen.values.ndim != 2:
-        return False
-    labels, y = np.asarray(seen.targets), np.asarray(train.targets)
-    x = facts.flat(train)
-    if labels.dtype.kind not in "iu" or labels.ndim != 1 or x is None or seen.values.shape[1] < 2:
-        return False
-    known = linear(x, y[spaced(train)], True)
-    if known is None:
-        return False
-    error = float((seen.values.argmax(axis=1) != labels).mean())
-    by_chance = DEVIATIONS * shapes.chance_deviation(error, len(labels))
-    return error - by_chance <= WORSE_THAN_SIMPLE * known.error
 
 
 def _harms(facts: Facts, last: float, at_best: float, n: int) -> bool:
@@ -364,6 +351,8 @@ def too_few_epochs(facts: Facts, history: History) -> Finding | None:
     falls, errors = shapes.fall_of_a_pass(history.objective), facts.development_error
     enough = facts.skill is not None and facts.skill > NEARLY_RIGHT
     finished = facts.run is not None and facts.run.stopped is not None
+    if finished and not enough and (hurried := _few_steps(facts, history)) is not None:
+        return hurried
     if falls < shapes.STILL_FALLS or enough or not finished:
         return None
     said = f"At the end the objective was still falling by {percent(falls)} with every pass"
@@ -377,6 +366,33 @@ def too_few_epochs(facts: Facts, history: History) -> Finding | None:
         f"epoch {made}", {"fall of a pass": falls, "epochs": made}, f"{said}: go on.",
         fix.fit_line(facts, epochs=3 * epochs), 0.98, "note",
     )  # fmt: skip
+
+
+def _few_steps(facts: Facts, history: History) -> Finding | None:
+    """Return the finding of so few steps that a linear model is better; None for other runs."""
+    steps, rate = int(history.step[-1]), fix.rate_of(facts)
+    usual = fix.default_rate(facts.config.get("optimizer") or {})
+    falls = shapes.fall_of_a_pass(history.objective) >= SLOWLY
+    if steps >= FEW_STEPS or facts.train is None or not falls:
+        return None
+    if (rate and usual and rate < usual / 2) or simple_prediction(facts, facts.train) is None:
+        return None
+    each, examples = int(history.step[0]), len(facts.train)
+    size = int(facts.settings.get("batch_size") or fix.USUAL_BATCH)
+    changed = dict(fix.enough_epochs(facts))
+    if size > fix.USUAL_BATCH:
+        epochs = int(facts.settings.get("epochs", len(history)))
+        made = -(-examples // fix.USUAL_BATCH) * epochs
+        changed = {"batch_size": fix.USUAL_BATCH, **(changed if made < FEW_STEPS else {})}
+    return Finding(
+        f"epoch {len(history)}",
+        {"steps": steps, "steps of an epoch": each},
+        f"The run had {count(steps, 'step')}: {each} in each epoch, as a step takes {size} of "
+        f"{count(examples, 'example')}. The objective was still falling, from "
+        f"{number(float(history.objective[0]))} to {number(float(history.objective[-1]))}.",
+        fix.fit_line(facts, **changed),
+        0.7,
+    )
 
 
 @rule

@@ -1,4 +1,4 @@
-"""Rules about the examples: scales, constant inputs, copies, a development part that differs.
+"""Rules about the examples: scales, constant inputs, a development part that differs.
 
 Shape letters: N examples, D numbers of an example, K classes.
 """
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data.sources import by_name, rows_of
 from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts, spaced
 from clearprop.glass.diagnosis.finding import Finding, Grade
@@ -26,12 +25,6 @@ UNEVEN = 50.0
 
 LARGE_TARGETS = 10.0
 """Root mean square of the targets of a regression."""
-
-LEAK = 0.02
-"""Fraction of the development examples. It must also be twice the fraction of training examples
-that occur more than once."""
-
-MOST_COMPARED = 100_000
 
 MANY_CONSTANT, MANY_EMPTY = 0.95, 0.3
 """Fractions of the entries that are the same in every example, and of the examples whose entries
@@ -142,29 +135,6 @@ def constant_inputs(facts: Facts, train: Split) -> Finding | None:
 
 
 @rule
-def leaking_duplicates(facts: Facts, train: Split, dev: Split) -> Finding | None:
-    """Development examples that are also training examples, bit for bit."""
-    known_rows, dev_rows = _rows(train), _rows(dev)
-    if known_rows is None or dev_rows is None:
-        return None
-    known, counts = np.unique(known_rows, return_counts=True)
-    fraction = float(np.isin(dev_rows, known).mean())
-    twins = float(counts[counts > 1].sum() / len(known_rows))
-    copies = round(fraction * len(dev_rows))
-    if fraction < LEAK or fraction <= 2 * twins or copies < 2:
-        return None
-    return Finding(
-        "development examples",
-        {"fraction": fraction, "copies": copies, "twins within training": twins},
-        f"{copies} of {count(len(dev_rows), 'development example')} ({percent(fraction)}) are also "
-        f"training examples. Within the training part, {percent(twins)} of the examples occur more "
-        "than once.",
-        _without_copies(facts),
-        strength(fraction, LEAK, 0.5),
-    )
-
-
-@rule
 def development_differs(facts: Facts, train: Split, dev: Split) -> Finding | None:
     """Development examples with classes or ranges that the training part lacks."""
     y, held_out = facts.labels(train), facts.labels(dev)
@@ -266,24 +236,6 @@ def _rescaled(facts: Facts) -> str:
     )
 
 
-def _without_copies(facts: Facts) -> str:
-    """Return code that removes training examples that are also development examples."""
-    if facts.preprocessor is not None or facts.dev_fraction is not None or facts.dev is None:
-        again = fix.split_anew(facts) if facts.preprocessor is not None else (
-            f"data = (inputs, targets)\n{fix.fit_line(facts)}")  # fmt: skip
-        return (
-            "_, kept = np.unique(inputs, axis=0, return_index=True)\n"
-            "inputs, targets = inputs[kept], targets[kept]  # before they are split\n"
-            f"{again}"
-        )
-    return (
-        "known = {row.tobytes() for row in np.asarray(dev[0], inputs.dtype)}\n"
-        "kept = [i for i, row in enumerate(inputs) if row.tobytes() not in known]\n"
-        "data = (inputs[kept], targets[kept])\n"
-        f"{fix.fit_line(facts)}"
-    )
-
-
 def _size(numbers: NDArray[np.float64]) -> float:
     """Return the root mean square of numbers."""
     return float(np.sqrt(np.mean(np.square(numbers))))
@@ -318,14 +270,3 @@ def _standardized(facts: Facts, train: Split, what: str) -> str:
         scaled = f"(dev[{place}] - center) / scale"
         lines.append(f"dev = ({scaled}, dev[1])" if place == 0 else f"dev = (dev[0], {scaled})")
     return "\n".join([*lines, call])
-
-
-def _rows(part: Split) -> NDArray[np.void] | None:
-    """Return one value for each example, equal for equal inputs; None for several inputs."""
-    if by_name(part.inputs):
-        return None
-    rows = np.arange(min(len(part), MOST_COMPARED))
-    kept = np.ascontiguousarray(rows_of(part.inputs, rows)).reshape(len(rows), -1)
-    if kept.dtype.kind == "f":
-        kept = kept + 0.0  # makes -0.0 equal to 0.0
-    return kept.view(np.dtype((np.void, kept.dtype.itemsize * kept.shape[1]))).ravel()

@@ -15,6 +15,8 @@ from clearprop.glass.diagnosis.facts import DEVIATIONS, Facts
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.outputs import Outputs
 from clearprop.glass.diagnosis.probes import (
+    constant_layer,
+    ignored_places,
     is_of_the_package,
     lossy_layer,
     mixing_layer,
@@ -138,10 +140,10 @@ def mixed_examples(facts: Facts, signals: Signals) -> Finding | None:
 
 @rule
 def lost_information(facts: Facts, signals: Signals) -> Finding | None:
-    """A layer of your own behind which a linear model no longer predicts the targets."""
+    """A layer that loses what predicts the targets, or a network that does not see places."""
     lost = lossy_layer(facts)
     if lost is None:
-        return None
+        return _of_one_number(facts) or _of_places(facts)
     where, now = lost.layer.label, facts.error_text(lost.behind)
     return Finding(
         where,
@@ -155,6 +157,50 @@ def lost_information(facts: Facts, signals: Signals) -> Finding | None:
         # A mean or the last step of a sequence is often meant; a layer that keeps the shape is not
         # there to leave something out.
         facts.grade if lost.is_shaped_alike else "note",
+    )
+
+
+def _of_one_number(facts: Facts) -> Finding | None:
+    """Find a normalization that leaves nothing, as over a single number."""
+    layer = constant_layer(facts)
+    if layer is None:
+        return None
+    name, shape = type(layer.module).__name__, layer.value.shape
+    change = fix.fit_line(facts)
+    if layer.path:
+        change = (f'model = cp.nn.replace_layer(model, "{layer.path}", '
+                  f'cp.nn.Activation("identity"))\n{change}')  # fmt: skip
+    return Finding(
+        layer.label,
+        {"numbers": shape[-1]},
+        f"The outputs of {layer.label} are the same for every example, though its inputs differ. "
+        f"{name} subtracts the mean, and over {count(shape[-1], 'number')} nothing is left.",
+        change,
+        0.9,
+        facts.grade,
+    )
+
+
+def _of_places(facts: Facts) -> Finding | None:
+    """Find a network for which it makes no difference where something is."""
+    places = ignored_places(facts) if not facts.learned else ""
+    if not places:
+        return None
+    mend = {
+        "pixels": "# nn.Conv2d(channels, filters, 3) sees neighbors; "
+        "nn.Flatten() instead of a mean over the picture keeps the places",
+        "steps": "# a recurrent layer, a convolution or positions, such as nn.LearnedPositions, "
+        "tell the order",
+    }[places]
+    better = facts.train is not None and simple_prediction(facts, facts.train) is not None
+    return Finding(
+        "the model",
+        {"change": 0.0},
+        f"If all {places} of the inputs change their places, the outputs stay the same: no layer "
+        f"looks at the places of the {places}, and what they say is lost.",
+        f"{mend}\n{fix.fit_line(facts)}",
+        0.8,
+        "fault" if better else "note",
     )
 
 

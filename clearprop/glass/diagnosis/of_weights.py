@@ -7,6 +7,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.glass.diagnosis import fix
@@ -16,6 +17,7 @@ from clearprop.glass.diagnosis.rules import rule, strength
 from clearprop.glass.explain import Why, explain
 from clearprop.glass.wording import count, number, percent
 from clearprop.nn.initializers import fans
+from clearprop.nn.recurrent.layer import Recurrent
 from clearprop.training.initial_values import Change
 
 ALIKE = 1e-5
@@ -29,6 +31,10 @@ TOO_LARGE, TOO_SMALL = 4.0, 1 / 10
 """A layer's standard deviation divided by that of any common initializer. Glorot's, He's and
 LeCun's are within a factor of two of each other. Above four, units saturate or the signal becomes
 four times larger in each layer; below a tenth, nothing is left of it after a few layers."""
+
+CLOSED, OPEN = -4.0, 8.0
+"""First biases of a gate, sigmoid(b): below 0.02 it is closed, above 0.9997 it never closes. A
+forget gate that is to remember T steps may begin with log(T)."""
 
 FEW_WEIGHTS = 16
 """The standard deviation of so few random numbers may be far from that of the initializer."""
@@ -151,13 +157,21 @@ def _of_equal_values(facts: Facts, model: nn.Module, equal: dict[str, float]) ->
 
 def _first_entry(facts: Facts, path: str) -> float:
     """Return the first entry of a parameter that a run has noted; 0 where there is none."""
-    noted = str(facts.config["initial_values"][path]["entries"]).split()
-    return float(noted[0]) if noted else 0.0
+    noted = _first_entries(facts, path)
+    return float(noted[0]) if len(noted) else 0.0
+
+
+def _first_entries(facts: Facts, path: str) -> NDArray[np.float64]:
+    """Return the first values of some entries of a parameter that a run has noted."""
+    noted = str(facts.config["initial_values"][path]["entries"])
+    return np.array([float(text) for text in noted.split()])
 
 
 @rule
 def initial_scale(facts: Facts, model: nn.Module, beginning: dict[str, Change]) -> Finding | None:
-    """Initial weights of another size than any common initializer gives."""
+    """Initial weights of another size than initializers give, and gates that begin closed."""
+    if (gates := _of_gates(facts, model, beginning)) is not None:
+        return gates
     if any(isinstance(m, NORMALIZING) for m in nn.modules(model).values()):
         return None
     worst: list[tuple[float, float, str]] = []
@@ -196,6 +210,37 @@ def initial_scale(facts: Facts, model: nn.Module, beginning: dict[str, Change]) 
     )
 
 
+def _of_gates(facts: Facts, model: nn.Module, beginning: dict[str, Change]) -> Finding | None:
+    """Find first biases of a recurrent layer with which a gate is always closed, or always open."""
+    found = []
+    for path, layer in nn.modules(model).items():
+        for name, b in nn.parameters(layer).items() if isinstance(layer, Recurrent) else ():
+            where = f"{path}.{name}" if path else name
+            if b.ndim != 1 or where in facts.frozen or (facts.run and where not in beginning):
+                continue
+            first = _first_entries(facts, where) if facts.run is not None else np.asarray(b)
+            ends = (float(first.min(initial=0.0)), float(first.max(initial=0.0)))
+            found += [(where, value) for value in ends if not CLOSED <= value <= OPEN]
+    if not found:
+        return None
+    where, value = found[0]
+    opened = 1 / (1 + math.exp(-value))
+    began = "began" if facts.run is not None else "begin"
+    lines = [fix.without_biases([where])]
+    if facts.run is not None:
+        lines.append(fix.fit_line(facts, **fix.restart(facts)))
+    return Finding(
+        named(dict.fromkeys(path for path, _ in found)),
+        {"bias": value, "gate": opened},
+        f"Biases of {where} {began} at {number(value)}. A gate of a recurrent layer is then "
+        f"sigmoid({number(value)}) = {number(opened, 2)}: it is "
+        f"{'closed, and passes on next to nothing' if value < 0 else 'open at every step'}.",
+        "\n".join(lines),
+        0.8,
+        facts.grade,
+    )
+
+
 @rule
 def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
     """Parameters that training has not changed, or that get no gradient."""
@@ -216,14 +261,17 @@ def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
         return None  # weights that start at zero stop the error signal for the first step only
     layers = named(dict.fromkeys(path.rpartition(".")[0] or path for path in stuck or asked))
     if not stuck:
+        untrained = _as_initialized(facts, model, asked)
+        more = (" They look as an initializer makes them: their biases are all "
+                f"{untrained}, so they were never trained.") if untrained else ""  # fmt: skip
         return Finding(
             layers,
             {"parameters": len(asked)},
             f"{named(asked)} kept {'its' if len(asked) == 1 else 'their'} initial values, because "
-            "the run was asked to freeze them.",
+            f"the run was asked to freeze them.{more}",
             fix.fit_line(facts, freeze=None),
-            0.5,
-            "note",
+            0.7 if untrained else 0.5,
+            facts.grade if untrained and facts.train is not None else "note",
         )
     of_weights = any(nn.parameters(model)[path].ndim >= 2 for path in stuck)
     died = _where_it_died(facts, stuck)
@@ -236,6 +284,21 @@ def never_moved(facts: Facts, model: nn.Module) -> Finding | None:
         0.8 if of_weights else 0.6,
         facts.grade if of_weights else "note",
     )
+
+
+def _as_initialized(facts: Facts, model: nn.Module, frozen: list[str]) -> str:
+    """Return the value of all biases of frozen layers, where it is that of an initializer.
+
+    Trained biases are not all equal. Returns "" where some differ, where there are none, and for a
+    fork, which began with trained weights.
+    """
+    arrays = nn.parameters(model)
+    biases = [np.asarray(arrays[p]) for p in frozen if arrays[p].ndim == 1 and arrays[p].size > 1]
+    weights = [p for p in frozen if arrays[p].ndim >= 2]
+    values = {float(b.flat[0]) for b in biases}
+    if facts.is_fork or not biases or not weights or any((b != b[0]).any() for b in biases):
+        return ""
+    return " or ".join(f"{value:g}" for value in sorted(values)) if values <= {0.0, 1.0} else ""
 
 
 def _has_zero_weights(model: nn.Module) -> bool:

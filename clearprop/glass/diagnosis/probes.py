@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from clearprop import nn, ops
-from clearprop.glass.capture import LayerSignal, compiled_capture, inner_layers, plain
+from clearprop.glass.capture import Capture, LayerSignal, compiled_capture, inner_layers, plain
 from clearprop.glass.diagnosis.facts import Facts, Numbers
 from clearprop.glass.diagnosis.reference import constant_error, linear
 from clearprop.glass.diagnosis.signals import PASS, PASSES
@@ -26,6 +26,11 @@ from the best constant prediction as before it."""
 
 SURE = 6.0
 """Standard deviations from chance, from which the error of a linear model is worth comparing."""
+
+NORMALIZING = (nn.LayerNorm, nn.BatchNorm)
+
+FEWEST_PLACES = 3
+"""Of each axis. Two steps or pixels may well be a set."""
 
 MOST_LAYERS = 6
 """Layers whose inputs and outputs are predicted from; each takes up to a fifth of a second."""
@@ -86,8 +91,9 @@ def mixing_layer(facts: Facts) -> tuple[LayerSignal | None, float, bool] | None:
     """Return the first layer that computes an example's output from other examples as well.
 
     The examples pass through the model in inference, then again with other examples in the place
-    of the second half. If each output depends on its own example alone, the outputs of the first
-    half are the same.
+    of the second half, and of the first half. If each output depends on its own example alone, the
+    outputs of the half that stayed are the same. Both are needed: a network that reads the examples
+    one after the other shows only what comes before.
 
     Returns:
         The layer, None where it is the model itself; the largest difference of an output, in units
@@ -100,26 +106,79 @@ def mixing_layer(facts: Facts) -> tuple[LayerSignal | None, float, bool] | None:
     x, y = facts.batch(part, PASS)
     half = len(jax.tree.leaves(y)[0]) // 2
     first = compiled_capture(model, x, y, loss)
-    again = compiled_capture(model, *(_repeated(half, tree) for tree in (x, y)), loss)
     if not hasattr(first.output, "shape") or not half:
         return None
+    for kept in (slice(0, half), slice(half, 2 * half)):
+        again = compiled_capture(model, *(_repeated(kept, half, tree) for tree in (x, y)), loss)
+        if (found := _mixes(facts, model, first, again, kept)) is not None:
+            return found
+    return None
+
+
+def _mixes(
+    facts: Facts, model: nn.Module, first: Capture, again: Capture, kept: slice
+) -> tuple[LayerSignal | None, float, bool] | None:
+    """Compare the examples that stayed, in the outputs and then in every layer."""
     output, changed = plain(first.output), plain(again.output)
     if output.ndim > 1 and output.shape[1] == len(output):  # such as similarities of the examples
-        output, changed = output[:, :half], changed[:, :half]
-    away = _difference(half, output, changed)
+        output, changed = output[:, kept], changed[:, kept]
+    away = _difference(kept, output, changed)
     is_dead = bool((output == output[:1]).all())  # it shows nothing, so the layers are looked at
     if away <= DIFFERENT and not is_dead:
         return None
     before = plain(first.input.value) if hasattr(first.input.value, "shape") else None
     pairs = zip(inner_layers(model, first), inner_layers(model, again), strict=True)
     for one, other in pairs:
-        inside = _difference(half, one.value, other.value)
+        inside = _difference(kept, one.value, other.value)
         if inside > DIFFERENT:
             away = max(away, inside) if is_dead else away
             alike = facts.is_chain and before is not None and before.shape == one.value.shape
             return one, away, alike
         before = one.value
     return (None, away, False) if away > DIFFERENT else None
+
+
+def constant_layer(facts: Facts) -> LayerSignal | None:
+    """Return the first normalization whose outputs are the same for all examples.
+
+    Over a single number it subtracts the number from itself: nothing is left. None where there is
+    none, or where its inputs are the same too.
+    """
+    seen = facts.signals
+    if seen is None or seen.input is None:
+        return None
+    before = seen.input
+    for layer in seen.layers:
+        if isinstance(layer.module, NORMALIZING) and _is_constant(layer.value):
+            return None if _is_constant(before.value) else layer
+        before = layer
+    return None
+
+
+def ignored_places(facts: Facts) -> str:
+    """Return what may change places without a change of the outputs: "pixels", "steps" or "".
+
+    The places of all examples are exchanged in the same way. A network of which the outputs stay
+    the same cannot know where something is.
+    """
+    model, part, loss = facts.model, facts.part, facts.loss
+    if model is None or part is None or loss is None or facts.signals is None:
+        return ""
+    x, y = facts.batch(part, PASS)
+    if not hasattr(x, "ndim") or x.ndim not in (3, 4) or x.dtype.kind != "f":
+        return ""
+    if min(x.shape[1 : x.ndim - 1]) < FEWEST_PLACES:
+        return ""
+    places = x.reshape(len(x), -1, x.shape[-1])
+    order = np.random.default_rng(0).permutation(places.shape[1])
+    first = plain(compiled_capture(model, x, y, loss).output)
+    again = plain(compiled_capture(model, places[:, order].reshape(x.shape), y, loss).output)
+    if first.ndim > 2 or (first == first[:1]).all():
+        return ""
+    size = float(np.abs(first - first.mean(axis=0)).max())
+    if np.abs(first - again).max() > DIFFERENT * size:
+        return ""
+    return "pixels" if x.ndim == 4 else "steps"
 
 
 def is_of_the_package(layer: LayerSignal) -> bool:
@@ -148,20 +207,25 @@ def _is_own(layer: LayerSignal) -> bool:
     return not nn.parameters(layer.module)
 
 
-def _difference(half: int, first: Numbers, again: Numbers) -> float:
-    """Return how far the outputs of the first examples differ, in units of the largest output.
+def _is_constant(value: Numbers) -> bool:
+    return len(value) > 1 and bool((value == value[:1]).all())
+
+
+def _difference(kept: slice, first: Numbers, again: Numbers) -> float:
+    """Return how far the outputs of some examples differ, in units of the largest output.
 
     Values without an axis of examples are not compared.
     """
-    if first.ndim == 0 or first.dtype.kind != "f" or len(first) < 2 * half:
+    if first.ndim == 0 or first.dtype.kind != "f" or len(first) < kept.stop:
         return 0.0
-    away = float(np.abs(first[:half] - again[:half]).max(initial=0.0))
+    away = float(np.abs(first[kept] - again[kept]).max(initial=0.0))
     return away / (float(np.abs(first).max(initial=0.0)) or 1.0)
 
 
-def _repeated(half: int, tree: Any) -> Any:
-    """Return arrays with the first half of the examples in place of the second half too."""
-    return jax.tree.map(lambda a: a.at[half : 2 * half].set(a[:half]), tree)
+def _repeated(kept: slice, half: int, tree: Any) -> Any:
+    """Return arrays with one half of the examples in place of the other half too."""
+    other = slice(half, 2 * half) if kept.start == 0 else slice(0, half)
+    return jax.tree.map(lambda a: a.at[other].set(a[kept]), tree)
 
 
 def _flat(value: Numbers) -> Numbers:

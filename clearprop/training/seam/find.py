@@ -12,6 +12,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.seam.examples import Targets
 from clearprop.training.seam.last_operation import seam_of
 from clearprop.training.seam.mismatch import Mismatch
+from clearprop.training.seam.of_direction import mismatches_of_direction
 from clearprop.training.seam.of_indices import mismatches_of_indices
 from clearprop.training.seam.of_outputs import mismatches_of_outputs, one_softmax_unit
 from clearprop.training.seam.of_targets import mismatches_of_targets
@@ -43,8 +44,8 @@ def find_mismatches(
 
     The model is not computed: its last operation and the first of the loss are read from an
     abstract pass, and say where outputs can lie. Only the numbers of the targets are looked at, and
-    the indices that an own loss makes of them. So the answer is the same before, in and after a
-    training.
+    what an own loss makes of them: its indices, and its derivative at outputs that are drawn. So
+    the answer is the same before, in and after a training.
 
     Args:
         model: with values in its parameters.
@@ -90,4 +91,6 @@ def find_mismatches(
     ]
     if not known and not any(one.kind == "labels" for one in found):
         found += mismatches_of_indices(seam, chosen, looked_at)
+    if chosen.unknown and not found:
+        found += mismatches_of_direction(seam, chosen, looked_at)
     return sorted(found, key=lambda one: one.severity != "error")

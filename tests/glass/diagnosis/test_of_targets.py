@@ -168,7 +168,9 @@ def test_a_class_that_is_never_predicted(trained: Trained, iris: Splits) -> None
 def test_a_loss_of_your_own_is_not_compared_with_other_errors(trained: Trained) -> None:
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     y = x[:, :3].copy()
-    run = dataclasses.replace(trained(), config={**trained().config, "loss": "absolute"})
+    run = dataclasses.replace(
+        trained(), loss=None, config={**trained().config, "loss": "absolute", "task": "regression"}
+    )
     facts = facts_of_run(run, (x, y), None, absolute)
     assert facts.own_loss
     assert facts.baseline is None
