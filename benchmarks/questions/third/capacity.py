@@ -132,8 +132,8 @@ QUESTIONS = (
     Question(
         "one unit between",
         asked="I reduce the number of units step by step, 48, then 1, then the 10 classes. "
-        "Even on training pictures it finds less than a quarter of the digits. A wider first layer does not "
-        "help.",
+        "Even on training pictures it finds less than a quarter of the digits. A wider "
+        "first layer does not help.",
         cause="Everything about a picture must pass through one number between -1 and 1.",
         program=one_unit_between,
         faulty=0.3,
@@ -146,8 +146,8 @@ QUESTIONS = (
         asked="100 % on my training set and a loss of 0.006, 74 % on the validation set. My "
         "classmates have 98 % with a smaller CNN. I labelled thirty digits myself and trained as "
         "long as possible.",
-        cause="Thirty pictures are learned by heart; three of each digit do not show what is common "
-        "to them.",
+        cause="Thirty pictures are learned by heart; three of each digit do not show what "
+        "all of them have in common.",
         program=thirty_pictures,
         faulty=0.17,
         corrected=0.08,

@@ -210,8 +210,8 @@ QUESTIONS = (
     Question(
         "numbered apart",
         asked="I factorize the class names of the training file and of the validation file. "
-        "Training accuracy is 99 %, validation accuracy is below 10 %, worse than guessing. How can "
-        "a network overfit so badly in three epochs?",
+        "Training accuracy is 99 %, validation accuracy is below 10 %, worse than guessing. "
+        "How can a network overfit so badly in three epochs?",
         cause="Each file was numbered on its own, in the order in which the classes appear: the "
         "same number means another class.",
         program=numbered_apart,
