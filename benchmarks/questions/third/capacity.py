@@ -126,7 +126,7 @@ QUESTIONS = (
         program=line_between_rings,
         faulty=0.35,
         corrected=0.1,
-        right={"underfitting", "missing_nonlinearity"},
+        right={"underfitting"},
         follows={"class_never_predicted", "unsuitable_optimizer"},
     ),
     Question(

@@ -172,7 +172,7 @@ QUESTIONS = (
     Question(
         "rows of length one",
         asked="I normalize the wine table with a Normalizer before training, so scaling is done. "
-        "The network is right for two thirds of the wines and does not get better. With the "
+        "The network is right for half of the wines and does not get better. With the "
         "forest that I tried first it was 97 %.",
         cause="Each row is divided by its own length, which the column with the largest numbers "
         "makes up: this column is near 1 everywhere, and the others are near 0.",
@@ -196,7 +196,7 @@ QUESTIONS = (
     ),
     Question(
         "header row",
-        asked="X and y come from two csv files. My network reaches 37 % error on validation rows "
+        asked="X and y come from two csv files. My network is wrong for four of ten validation rows "
         "and overfits if I train longer. The same table is said to be easy. Which architecture "
         "do you recommend?",
         cause="One of the files was read without its first row: each row has the label of its "

@@ -37,8 +37,8 @@ def minus_one_and_one(corrected: bool) -> Program:
     """A yes-or-no question with the targets -1 and 1, as for a support vector machine."""
     parts = table("breast_cancer").standardized()
     if not corrected:
-        signs = [2.0 * part[1].astype(np.float32) - 1 for part in (parts.train, parts.dev)]
-        parts = parts.with_targets(*signs, parts.test[1])
+        train, dev = (2.0 * y.astype(np.float32) - 1 for y in (parts.train[1], parts.dev[1]))
+        parts = parts.with_targets(train, dev, parts.test[1])
     return Program(
         nn.Sequential([nn.Linear(30, 8), ops.tanh, nn.Linear(8, 1)]),
         *parts.all(),
@@ -174,10 +174,11 @@ QUESTIONS = (
     ),
     Question(
         "two quantities",
-        asked="One network, two outputs: proline and flavanoids of a wine. The first one is good "
-        "after a while, the second is worse than the mean of all wines. With a network for "
+        asked="One network, two outputs: proline and flavanoids of a wine. The first one rises "
+        "slowly, to 250 instead of 750, and the second is worse than the mean of all wines. With a network for "
         "it alone there is no such problem.",
-        cause="Proline is in the hundreds, the other near 2: the squared error sees proline only.",
+        cause="Proline is in the hundreds, the other near 2: outputs that begin near 0 have far to "
+        "go, and the squared error sees proline only.",
         program=two_quantities,
         faulty=1.0,
         corrected=0.8,

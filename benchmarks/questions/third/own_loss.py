@@ -5,7 +5,8 @@ from __future__ import annotations
 from jax import Array
 
 from benchmarks.questions.question import NOT_LEARNED, Program, Question, relative_error
-from benchmarks.questions.second.own_loss import pictures_as_targets
+from benchmarks.questions.second.own_loss import BagOfWords, pictures_as_targets
+from benchmarks.questions.second.sets import topic_words
 from benchmarks.questions.sets import unit_digits
 from clearprop import nn, ops
 
@@ -75,13 +76,12 @@ def hard_ones_first(outputs: Array, labels: Array) -> Array:
 
 
 def focus_on_the_easy(corrected: bool) -> Program:
-    """A focal loss that has p where 1 - p belongs."""
-    model = nn.Sequential([nn.Flatten(), nn.Linear(64, 32), ops.relu, nn.Linear(32, 10)])
+    """A classifier of texts with a focal loss that has p where 1 - p belongs."""
     return Program(
-        model,
-        *unit_digits().all(),
+        BagOfWords(),
+        *topic_words().all(),
         loss=hard_ones_first if corrected else easy_ones_first,
-        epochs=10,
+        epochs=15,
         options={"learning_rate": 0.005},
     )
 
@@ -97,7 +97,7 @@ QUESTIONS = (
         faulty=0.95,
         corrected=0.75,
         right={"unsuitable_loss"},
-        follows=NOT_LEARNED | {"never_moved", "labels_shuffled", "mixed_examples"},
+        follows=NOT_LEARNED,
         words=("loss", "mean|sign|cancel"),
     ),
     Question(
@@ -115,15 +115,15 @@ QUESTIONS = (
     ),
     Question(
         "focus on the easy",
-        asked="With the focal loss I want the network to care about hard digits. The loss "
-        "is 0.0000 after one epoch, and the network is wrong about every single digit, as if it "
+        asked="With the focal loss I want the network to care about hard texts. The loss "
+        "is 0.0001 in the end, and the network is wrong about nearly every text, as if it "
         "knew the right one and avoided it.",
         cause="The weight is p instead of 1 - p: an example whose label gets a small probability "
         "counts nothing, so that the loss is smallest where p is 0.",
         program=focus_on_the_easy,
-        faulty=0.3,
-        corrected=0.08,
+        faulty=0.8,
+        corrected=0.3,
         right={"unsuitable_loss"},
-        follows=NOT_LEARNED | {"rate_too_low", "vanishing_by_depth"},
+        follows=NOT_LEARNED,
     ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from benchmarks.questions.question import NOT_LEARNED, Program, Question, relative_error
 from benchmarks.questions.second.sequences import Forecaster
 from benchmarks.questions.second.sets import sunspots
-from benchmarks.questions.sets import table, unit_digits
+from benchmarks.questions.sets import table
+from benchmarks.questions.third.sets import payments
 from clearprop import nn, ops
 
 
@@ -23,12 +24,13 @@ def half_a_step(corrected: bool) -> Program:
 
 
 def careful_descent(corrected: bool) -> Program:
-    """A CNN by gradient descent with momentum and the rate 0.00002."""
-    model = nn.Sequential(
-        [nn.Conv2d(1, 8, 3), ops.relu, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(72, 10)]
+    """Payments, half of them frauds, by gradient descent with momentum and the rate 0.00002."""
+    return Program(
+        nn.Sequential([nn.Linear(8, 16), ops.relu, nn.Linear(16, 2)]),
+        *payments(1500, fraction=0.5).all(),
+        epochs=10,
+        options={"optimizer": "momentum", "learning_rate": 0.05 if corrected else 0.00002},
     )
-    settings = {"optimizer": "momentum", "learning_rate": 0.05 if corrected else 0.00002}
-    return Program(model, *unit_digits().all(), epochs=10, options=settings)
 
 
 def five_epochs_of_four_steps(corrected: bool) -> Program:
@@ -55,17 +57,17 @@ QUESTIONS = (
     Question(
         "careful descent",
         asked="I set the rate to 0.00002 to be sure that nothing diverges. Nothing diverges. The "
-        "loss went from 2.283 to 2.279 in ten epochs. Is the network too small?",
+        "loss went from 0.840 to 0.815 in ten epochs. Is the network too small?",
         cause="The rate is a thousand times too low.",
         program=careful_descent,
-        faulty=0.5,
-        corrected=0.08,
+        faulty=0.35,
+        corrected=0.12,
         right={"rate_too_low"},
         follows=NOT_LEARNED | {"too_few_epochs"},
     ),
     Question(
         "five epochs of four steps",
-        asked="Five epochs were enough for MNIST. On the wines the same settings give 60 %, but "
+        asked="Five epochs were enough for MNIST. On the wines the same settings give 40 %, but "
         "with a decision tree I get 90 %. Are networks bad for tables?",
         cause="The table has 124 rows: five epochs are twenty steps.",
         program=five_epochs_of_four_steps,
