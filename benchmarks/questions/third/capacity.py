@@ -78,7 +78,7 @@ def thirty_pictures(corrected: bool) -> Program:
             nn.Linear(64, 10),
         ]
     )
-    epochs = 6 if corrected else 80
+    epochs = 10 if corrected else 80
     return Program(model, *parts.all(), epochs=epochs, options={"learning_rate": 0.002})
 
 
@@ -163,8 +163,8 @@ QUESTIONS = (
         faulty=0.7,
         corrected=0.5,
         right={"penalty_too_strong"},
-        follows=NOT_LEARNED | {"vanishing_by_depth", "dead_units", "lost_information"},
-        remains={"development_noise"},
+        follows=NOT_LEARNED | {"vanishing_by_depth", "lost_information", "development_differs"},
+        remains={"development_noise", "development_differs"},
     ),
     Question(
         "dropout everywhere",

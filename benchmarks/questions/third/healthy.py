@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from jax import Array
 
 from benchmarks.questions.question import Program, Values, Worry, relative_error, wrong_side
 from benchmarks.questions.second.own_loss import BagOfWords
 from benchmarks.questions.second.sets import carbon_dioxide, topic_words
-from benchmarks.questions.sets import Parts, flat_digits, table, unit_digits
-from benchmarks.questions.third.sets import orders_of_letters, rings, severe
+from benchmarks.questions.sets import Parts, flat_digits, unit_digits
+from benchmarks.questions.third.sets import houses, orders_of_letters, rings, severe
 from clearprop import nn, ops, optim
 from clearprop.training.augmentation import Shift
 
@@ -93,7 +92,7 @@ def a_third_of_the_patients() -> Program:
 def clipped_texts() -> Program:
     """A classifier of texts whose gradients are clipped."""
     optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.003))
-    return Program(BagOfWords(), *topic_words().all(), epochs=16, options={"optimizer": optimizer})
+    return Program(BagOfWords(), *topic_words().all(), epochs=24, options={"optimizer": optimizer})
 
 
 def many_silent_units() -> Program:
@@ -101,13 +100,13 @@ def many_silent_units() -> Program:
     model = nn.Sequential(
         [nn.Linear(64, 256), ops.relu, nn.Linear(256, 64), ops.relu, nn.Linear(64, 10)]
     )
-    return Program(model, *flat_digits().all(), epochs=8, options={"learning_rate": 0.001})
+    return Program(model, *flat_digits().all(), epochs=14, options={"learning_rate": 0.001})
 
 
 def pixels_without_ink() -> Program:
     """Logistic regression of ten classes, some of whose pixels are 0 in all pictures."""
     settings = {"learning_rate": 0.01}
-    return Program(nn.Linear(64, 10), *flat_digits().all(), epochs=15, options=settings)
+    return Program(nn.Linear(64, 10), *flat_digits().all(), epochs=40, options=settings)
 
 
 def shifted_pictures() -> Program:
@@ -132,17 +131,13 @@ def absolute(outputs: Array, targets: Array) -> Array:
     return ops.abs(outputs - targets)
 
 
-def alcohol_of_a_wine() -> Program:
-    """The alcohol of a wine with the absolute error, a loss written by hand."""
-    parts = table("wine")
-    targets = [part[0][:, [0]] for part in parts.all()]
-    parts = parts.with_inputs(*(np.delete(part[0], 0, axis=1) for part in parts.all()))
-    parts = parts.standardized().with_targets(*targets).with_standardized_targets()
+def prices_of_houses() -> Program:
+    """Prices of houses with the absolute error, a loss written by hand."""
     return Program(
-        nn.Sequential([nn.Linear(12, 6), ops.tanh, nn.Linear(6, 1)]),
-        *parts.all(),
+        nn.Sequential([nn.Linear(1, 8), ops.tanh, nn.Linear(8, 1)]),
+        *houses().standardized().with_standardized_targets().all(),
         loss=absolute,
-        epochs=40,
+        epochs=30,
         options={"learning_rate": 0.005},
         score=relative_error,
     )
@@ -222,11 +217,11 @@ WORRIES = (
         reached=0.06,
     ),
     Worry(
-        "alcohol of a wine",
+        "prices of houses",
         asked="The absolute error as a loss of my own. Its gradient is always 1 or -1, also close "
         "to the target. Can this converge?",
         answer="The mean over a batch and Adam's small steps make it converge well enough.",
-        program=alcohol_of_a_wine,
-        reached=0.75,
+        program=prices_of_houses,
+        reached=0.35,
     ),
 )

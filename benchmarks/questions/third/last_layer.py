@@ -175,14 +175,16 @@ QUESTIONS = (
     Question(
         "two quantities",
         asked="One network, two outputs: proline and flavanoids of a wine. The first one rises "
-        "slowly, to 250 instead of 750, and the second is worse than the mean of all wines. With a network for "
-        "it alone there is no such problem.",
+        "slowly, to 250 instead of 750, and the second is worse than the mean of all wines. With "
+        "a network for it alone there is no such problem.",
         cause="Proline is in the hundreds, the other near 2: outputs that begin near 0 have far to "
         "go, and the squared error sees proline only.",
         program=two_quantities,
         faulty=1.0,
         corrected=0.8,
         right={"targets_not_scaled"},
-        follows=NOT_LEARNED | {"rate_too_low", "too_few_epochs", "saturated_units"},
+        follows=NOT_LEARNED
+        | {"rate_too_low", "too_few_epochs", "saturated_units", "development_noise"},
+        remains={"development_noise"},
     ),
 )

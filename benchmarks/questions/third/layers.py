@@ -112,7 +112,7 @@ def first_output(corrected: bool) -> Program:
     """The output of an LSTM after the first row, as if the last one stood at 0."""
     settings = {"learning_rate": 0.005}
     return Program(
-        OneState(-1 if corrected else 0), *digit_rows().all(), epochs=12, options=settings
+        OneState(-1 if corrected else 0), *digit_rows().all(), epochs=16, options=settings
     )
 
 
@@ -120,7 +120,8 @@ QUESTIONS = (
     Question(
         "rand for randn",
         asked="I write my layers like np.random.rand(64, 48). With sigmoid units and momentum the "
-        "loss stays near 2.8 and all pictures get the same answer. In the video it works, with the same sizes.",
+        "loss stays near 2.8 and all pictures get the same answer. In the video it works, "
+        "with the same sizes.",
         cause="The weights begin between 0 and 1, none of them negative: sums of 64 such products "
         "are far above 0, and the sigmoids are at 1 for every picture.",
         program=rand_for_randn,
@@ -166,6 +167,7 @@ QUESTIONS = (
         right={"mixed_examples"},
         follows=NOT_LEARNED | {"last_layer", "unsuitable_loss"},
         words=("example|batch",),
+        remains={"development_noise"},
     ),
     Question(
         "first output",

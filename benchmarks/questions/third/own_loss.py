@@ -52,7 +52,7 @@ def logarithm_without_softmax(corrected: bool) -> Program:
         model,
         *unit_digits().all(),
         loss=log_of_probabilities if corrected else log_of_scores,
-        epochs=10,
+        epochs=16,
         options={"learning_rate": 0.005},
     )
 
@@ -125,5 +125,6 @@ QUESTIONS = (
         corrected=0.3,
         right={"unsuitable_loss"},
         follows=NOT_LEARNED,
+        remains={"overfitting"},
     ),
 )

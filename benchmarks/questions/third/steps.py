@@ -51,8 +51,9 @@ QUESTIONS = (
         faulty=0.9,
         corrected=0.65,
         right={"rate_too_high"},
-        follows=NOT_LEARNED | {"saturated_units", "never_moved", "vanishing_through_time"},
-        remains={"development_noise"},
+        follows=NOT_LEARNED
+        | {"saturated_units", "never_moved", "vanishing_through_time", "development_differs"},
+        remains={"development_noise", "development_differs"},
     ),
     Question(
         "careful descent",
@@ -74,6 +75,7 @@ QUESTIONS = (
         faulty=0.2,
         corrected=0.1,
         right={"too_few_epochs"},
-        follows=NOT_LEARNED | {"rate_too_low"},
+        follows=NOT_LEARNED | {"rate_too_low", "development_noise"},
+        remains={"too_few_epochs", "development_noise"},
     ),
 )
