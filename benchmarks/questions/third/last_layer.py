@@ -180,7 +180,7 @@ QUESTIONS = (
         cause="Proline is in the hundreds, the other near 2: outputs that begin near 0 have far to "
         "go, and the squared error sees proline only.",
         program=two_quantities,
-        faulty=1.0,
+        faulty=0.9,
         corrected=0.8,
         right={"targets_not_scaled"},
         follows=NOT_LEARNED
