@@ -116,7 +116,7 @@ QUESTIONS = (
         faulty=0.7,
         corrected=0.4,
         right={"class_imbalance", "class_never_predicted"},
-        follows=NOT_LEARNED | {"too_few_epochs", "rate_too_low"},
+        follows={"underfitting", "below_linear_model", "too_few_epochs", "rate_too_low"},
     ),
     Question(
         "line between rings",
@@ -139,7 +139,7 @@ QUESTIONS = (
         faulty=0.3,
         corrected=0.08,
         right={"lost_information", "underfitting"},
-        follows=NOT_LEARNED | {"too_few_epochs"},
+        follows={"below_linear_model", "class_never_predicted", "too_few_epochs"},
     ),
     Question(
         "thirty pictures",
