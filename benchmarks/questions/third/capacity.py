@@ -63,7 +63,7 @@ def one_unit_between(corrected: bool) -> Program:
 
 
 def thirty_pictures(corrected: bool) -> Program:
-    """A CNN with 40,000 weights, and thirty digits to train with for eighty epochs."""
+    """A CNN with 34,000 weights, and thirty digits to train with for eighty epochs."""
     parts = unit_digits()
     if not corrected:
         parts = parts.with_fewer(30)
