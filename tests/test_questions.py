@@ -20,9 +20,10 @@ from benchmarks.questions.judge import (
 )
 from benchmarks.questions.question import Question, Worry
 from benchmarks.questions.second import catalog as second
+from benchmarks.questions.third import catalog as third
 
-QUESTIONS = (*catalog.QUESTIONS, *second.QUESTIONS)
-WORRIES = (*catalog.WORRIES, *second.WORRIES)
+QUESTIONS = (*catalog.QUESTIONS, *second.QUESTIONS, *third.QUESTIONS)
+WORRIES = (*catalog.WORRIES, *second.WORRIES, *third.WORRIES)
 
 QUICK = {
     "softmax of one",  # trains in vain
@@ -31,6 +32,9 @@ QUICK = {
     "white is 255",
     "forgotten minus",
     "frozen without weights",
+    "square feet",
+    "one output and cross-entropy",
+    "line between rings",
 }
 
 
@@ -41,7 +45,7 @@ def by_name(cases: Sequence[Question | Worry]) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("one", [catalog, second], ids=["first", "second"])
+@pytest.mark.parametrize("one", [catalog, second, third], ids=["first", "second", "third"])
 def test_each_set_has_thirty_faulty_programs_and_ten_healthy_ones(one: ModuleType) -> None:
     assert (len(one.QUESTIONS), len(one.WORRIES)) == (30, 10)
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.questions [--set second] [--only NAME ...]``: asks `cp.diagnose`."""
+"""``python -m benchmarks.questions [--set NAME] [--only NAME ...]``: asks `cp.diagnose`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections import Counter
 from benchmarks.questions import catalog
 from benchmarks.questions.judge import NAMED, NOTHING, SOMETHING_ELSE, Verdict, judge, judge_worry
 from benchmarks.questions.second import catalog as second_catalog
+from benchmarks.questions.third import catalog as third_catalog
 
 SETS = {
     "first": (catalog.QUESTIONS, catalog.WORRIES),
     "second": (second_catalog.QUESTIONS, second_catalog.WORRIES),
+    "third": (third_catalog.QUESTIONS, third_catalog.WORRIES),
 }
 
 

@@ -1,0 +1,5 @@
+"""A third set of faulty programs, corrections and healthy programs.
+
+``python -m benchmarks.questions --set third`` asks `cp.diagnose` about them. They too were written
+without a look at the rules of the diagnosis, and no threshold is chosen with them.
+"""
