@@ -63,6 +63,7 @@ def direction_of(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> Directi
     y = some(targets)
     if y.dtype.kind not in "biuf" or len(y) < 2:
         return None
+    first = None
     for outputs in drawn((len(y), *shape), y):
         wanted = _way(outputs, y)
         if wanted is None:
@@ -74,10 +75,15 @@ def direction_of(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> Directi
             slope = np.asarray(grad(lambda z: loss(z, jnp.asarray(y)))(made), np.float64)
         except Exception:  # the check of shapes tells it
             return None
-        if np.isfinite(value) and np.isfinite(slope).all():
-            falls = -(slope * way).reshape(len(y), -1).sum(axis=1)
-            return Direction(of, float((falls > 0).mean()), float((falls < 0).mean()), value)
-    return None
+        if not np.isfinite(value) or not np.isfinite(slope).all():
+            continue
+        falls = -(slope * way).reshape(len(y), -1).sum(axis=1)
+        found = Direction(of, float((falls > 0).mean()), float((falls < 0).mean()), value)
+        # A loss of probabilities may have no slope where an output is negative.
+        if max(found.towards, found.away) >= NEARLY_ALL or y.shape == outputs.shape:
+            return found
+        first = first or found
+    return first
 
 
 def mismatches_of_direction(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch]:

@@ -330,10 +330,7 @@ def test_a_gap_is_no_fault_where_nothing_simple_is_better(trained: Trained, iris
 def test_too_few_epochs_are_a_note(trained: Trained, iris: Splits) -> None:
     falls = 0.9 ** np.arange(10)
     run = with_curves(trained(), objective=falls, training_error=0.6 * falls,
-                      development_error=0.6 * falls)  # fmt: skip
-    run = dataclasses.replace(
-        run, history=dataclasses.replace(run.history, step=run.history.step * 9)
-    )
+                      development_error=0.6 * falls, step=90 * np.arange(1, 11))  # fmt: skip
     untrained = dataclasses.replace(run, model=network(4, 8, 3).init(5))
     finding = of("too_few_epochs", diagnose(untrained, iris))
     assert finding.grade == "note"

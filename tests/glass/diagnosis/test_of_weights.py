@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.diagnosis.applied import applied
+from benchmarks.diagnosis.networks import LastStep
 from clearprop import nn, ops, tree
 from clearprop.autodiff import stop_gradient
 from clearprop.glass.diagnosis import diagnose
@@ -204,3 +205,34 @@ def test_huge_first_weights_that_only_memorize_are_a_fault(digits: Parts) -> Non
     assert run.history.training_error[-1] < 0.05
     finding = of("initial_scale", diagnose(run, train, dev=dev))
     assert finding.grade == "fault"
+
+
+def test_frozen_layers_that_were_never_trained(digits: Parts) -> None:
+    train, dev = digits
+    model = network(64, 3, 10)
+    run = fit(model, train, dev=dev, epochs=12, freeze=["layers.0"], progress=False)
+    finding = of("never_moved", diagnose(run, train, dev=dev))
+    assert finding.grade == "fault"
+    assert "never trained" in finding.sentence
+    assert "freeze" not in finding.fix
+    trained = fit(model, train, dev=dev, epochs=12, progress=False).model
+    head = nn.replace_layer(trained, "layers.2", nn.Linear(3, 10)).init(1)
+    kept = fit(head, train, dev=dev, epochs=3, freeze=["layers.0"], progress=False)
+    assert of("never_moved", diagnose(kept, train, dev=dev)).grade == "note"
+
+
+@pytest.mark.parametrize(("bias", "shut"), [(-6.0, True), (1.0, False), (3.0, False)])
+def test_gates_that_begin_closed(digits: Parts, bias: float, shut: bool) -> None:
+    (x, y), _ = digits
+    rows = x.reshape(-1, 8, 8)
+    model = nn.Sequential([nn.LSTM(8, 12, forget_bias=bias), LastStep(), nn.Linear(12, 10)])
+    run = fit(model, (rows, y), epochs=2, progress=False)
+    found = diagnose(run, (rows, y))
+    before = diagnose(model.init(0), (rows, y))
+    assert ("initial_scale" in found.kinds) is shut
+    assert ("initial_scale" in before.kinds) is shut
+    if shut:
+        finding = of("initial_scale", found)
+        assert "sigmoid(-6) = 0.0025" in finding.sentence
+        mended = applied(finding.fix, model.init(0), (rows, y))
+        assert not nn.parameters(mended.model)[finding.where].any()

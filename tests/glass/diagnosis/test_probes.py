@@ -162,3 +162,34 @@ def test_to_copy_the_inputs_is_no_reference_for_an_autoencoder(digits: Parts) ->
     other = np.random.default_rng(1).permutation(x.T).T  # other numbers are to be predicted
     facts = facts_of_model(network(64, 8, 64), (x, other), None, "squared_error")
     assert facts.linear is not None
+
+
+class Crossed(nn.Module):
+    """A recurrent layer that reads from example to example: time and batch are exchanged."""
+
+    reader: nn.GRU
+    head: nn.Linear
+
+    def __init__(self) -> None:
+        self.reader, self.head = nn.GRU(8, 12), nn.Linear(12, 10)
+
+    def __call__(self, x: Array) -> Array:
+        return self.head(ops.moveaxis(self.reader(ops.moveaxis(x, 0, 1)), 0, 1)[:, -1])
+
+
+def test_examples_that_are_read_one_after_the_other(digits: Parts) -> None:
+    """Only what comes before shows: other examples behind change nothing."""
+    (x, y), _ = digits
+    rows = x.reshape(-1, 8, 8)
+    finding = of("mixed_examples", diagnose(Crossed().init(0), (rows, y)))
+    assert finding.grade == "fault"
+
+
+@pytest.mark.parametrize(("kernel", "blind"), [(1, True), (3, False)])
+def test_pixels_that_may_change_their_places(digits: Parts, kernel: int, blind: bool) -> None:
+    (x, y), dev = digits
+    train, dev = (x.reshape(-1, 8, 8, 1), y), (dev[0].reshape(-1, 8, 8, 1), dev[1])
+    layers = [nn.Conv2d(1, 12, kernel), "relu", nn.GlobalAvgPool(), nn.Linear(12, 10)]
+    run = fit(nn.Sequential(layers), train, dev=dev, epochs=30, learning_rate=0.01, progress=False)
+    found = [fault.kind for fault in diagnose(run, train, dev=dev).faults]
+    assert ("lost_information" in found) is blind

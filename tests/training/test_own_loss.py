@@ -1,0 +1,139 @@
+"""Losses that are functions: classes stay classes, means stay means, and a lost sign is told.
+
+Shape letters: N examples, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import clearprop as cp
+from clearprop import data, nn, ops
+from clearprop.training.own_loss import suited
+from clearprop.training.seam import find_mismatches
+
+N = 60
+DRAW = np.random.default_rng(0)
+LABELS = np.arange(N) % 3
+NUMBERS = DRAW.normal(size=(N, 1)).astype(np.float32)
+SIDES = (np.arange(N) % 2).astype(np.float32)[:, None]
+ONE_HOT = np.eye(3, dtype=np.float32)[LABELS]
+Loss = Callable[[Any, Any], Any]
+
+OF_CLASSES: dict[str, tuple[Loss, Any]] = {
+    "index": (lambda z, t: -ops.log_softmax(z)[np.arange(len(t)), t], LABELS),
+    "mean": (lambda z, t: -ops.log_softmax(z)[np.arange(len(t)), t].mean(), LABELS),
+    "one-hot": (lambda z, t: -(ops.one_hot(t, 3) * ops.log_softmax(z)).sum(-1), LABELS),
+    "weighted": (
+        lambda z, t: ops.softmax_cross_entropy(z, t) * np.array([1.0, 5.0, 0.1])[t], LABELS),
+    "probabilities": (
+        lambda p, t: -ops.log(ops.clip(p, low=1e-6))[np.arange(len(t)), t], LABELS),
+    "rows": (lambda z, t: -(t * ops.log_softmax(z)).sum(-1), ONE_HOT),
+}  # fmt: skip
+
+OF_NUMBERS: dict[str, tuple[Loss, tuple[int, ...], Any]] = {
+    "absolute": (lambda y, t: ops.abs(y - t).mean(-1), (1,), NUMBERS),
+    "mean": (lambda y, t: ops.mean((y - t) ** 2), (1,), NUMBERS),
+    "quantiles of counts": (
+        lambda y, t: ops.maximum(0.5 * (t[:, None] - y), 0.5 * (y - t[:, None])).sum(-1),
+        (3,), LABELS),
+    "squared error of rows": (lambda y, t: ((y - t) ** 2).sum(-1), (3,), ONE_HOT),
+    "two sides": (lambda z, t: ops.sigmoid_binary_cross_entropy(z, t).mean(-1), (1,), SIDES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_CLASSES)
+def test_a_loss_of_classes_is_classification(name: str) -> None:
+    loss, y = OF_CLASSES[name]
+    found = suited(nn.find_loss(loss), (3,), y)
+    assert (found.task, found.error_name) == ("classification", "error rate")
+
+
+@pytest.mark.parametrize("name", OF_NUMBERS)
+def test_another_loss_is_its_own_error(name: str) -> None:
+    loss, shape, y = OF_NUMBERS[name]
+    found = suited(nn.find_loss(loss), shape, y)
+    assert (found.task, found.error_name) == ("regression", "loss")
+
+
+def test_a_run_with_an_own_loss_counts_wrong_classes() -> None:
+    digits = data.load("digits").split(dev=0.2, test=0)
+
+    def own(z: Any, t: Any) -> Any:
+        return -ops.log_softmax(z)[np.arange(len(t)), t]
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    run = cp.fit(model, digits, loss=own, epochs=3, progress=False)
+    named = cp.fit(model, digits, loss="cross_entropy", epochs=3, progress=False)
+    np.testing.assert_allclose(
+        run.history.development_error, named.history.development_error, atol=1e-6
+    )
+    assert digits.dev is not None
+    assert run.evaluate(digits.dev).accuracy == named.evaluate(digits.dev).accuracy
+    assert run.predictor.labels(digits.dev.inputs[:2]).shape == (2,)
+
+
+def test_a_mean_is_not_biased_by_the_examples_that_fill_up_a_batch() -> None:
+    x = DRAW.normal(size=(70, 4)).astype(np.float32)
+    y = x[:, :1] ** 2
+    train, dev = (x[:33], y[:33]), (x[33:], y[33:])  # 37 examples: one batch of 32, and 5 more
+    curves = []
+    for loss in (lambda z, t: ops.mean((z - t) ** 2), lambda z, t: ((z - t) ** 2).mean(-1)):
+        run = cp.fit(nn.Linear(4, 1), train, loss=loss, dev=dev, epochs=2, progress=False)
+        curves.append(run.history.development_objective)
+        outputs = cp.predict(run.model, dev[0])
+        exact = float(((outputs - dev[1]) ** 2).mean())
+        np.testing.assert_allclose(run.history.development_objective[-1], exact, rtol=1e-5)
+    np.testing.assert_allclose(*curves, rtol=1e-5)
+
+
+def test_a_loss_that_mixes_its_batch_stays_as_it_is() -> None:
+    def spread(z: Any, t: Any) -> Any:
+        return ops.mean((z - t - ops.mean(z - t)) ** 2)
+
+    assert suited(nn.find_loss(spread), (1,), NUMBERS).measured is None
+
+
+WRONG: dict[str, tuple[Loss, int, Any]] = {
+    "log likelihood": (lambda z, t: ops.log_softmax(z)[np.arange(len(t)), t], 3, LABELS),
+    "its mean": (lambda z, t: ops.mean(ops.log_softmax(z)[np.arange(len(t)), t]), 3, LABELS),
+    "of two sides": (lambda z, t: -ops.sigmoid_binary_cross_entropy(z, t).mean(-1), 1, SIDES),
+    "squared error": (lambda y, t: -((y - t) ** 2).mean(-1), 1, NUMBERS),
+    "probabilities": (
+        lambda p, t: ops.log(ops.clip(p, low=1e-6))[np.arange(len(t)), t], 3, LABELS),
+}  # fmt: skip
+
+MEANT: dict[str, tuple[Loss, int, Any]] = {
+    "a critic": (lambda z, t: ops.mean(z * t), 1, 2 * SIDES - 1),
+    "a distance that grows": (
+        lambda z, t: t[:, 0] * z[:, 0] ** 2 + (1 - t[:, 0]) * ops.relu(1 - z[:, 0]) ** 2, 1, SIDES),
+    "a likelihood": (lambda z, t: -ops.log_softmax(z)[np.arange(len(t)), t], 3, LABELS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_loss_without_its_minus_sign(name: str) -> None:
+    loss, outputs, y = WRONG[name]
+    x = np.zeros((N, 4), np.float32)
+    [found] = find_mismatches(nn.Linear(4, outputs).init(0), loss, x, y)
+    assert (found.kind, found.severity) == ("wrong_sign", "warning")
+    assert "negative" in found.fix
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_other_losses_have_their_sign(name: str) -> None:
+    loss, outputs, y = MEANT[name]
+    x = np.zeros((N, 4), np.float32)
+    kinds = [one.kind for one in find_mismatches(nn.Linear(4, outputs).init(0), loss, x, y)]
+    assert "wrong_sign" not in kinds
+
+
+def test_a_function_with_the_name_of_a_loss_is_not_that_loss() -> None:
+    def cross_entropy(z: Any, t: Any) -> Any:
+        return ops.softmax_cross_entropy(z, t) * np.array([1.0, 5.0, 0.1])[t]
+
+    assert nn.find_loss(cross_entropy).name == "own cross_entropy"
