@@ -141,7 +141,7 @@ def scatter_add(x: Array, indices: ArrayLike, addend: ArrayLike) -> Array:
                 given=f"x of {x.dtype}, addend of {jnp.result_type(addend)}",
                 fix=f"scatter_add(x.astype({str(sum_type)!r}), indices, addend)",
             )
-    return x.at[jnp.asarray(indices)].add(jnp.asarray(addend, x.dtype), mode="drop")
+    return jnp.asarray(x).at[jnp.asarray(indices)].add(jnp.asarray(addend, x.dtype), mode="drop")
 
 
 @operation(count=count_nothing)

@@ -190,3 +190,17 @@ def test_no_rule_calls_jax(name: str) -> None:
             own = source if source.lstrip().startswith("def") else source.split("def ")[0]
             assert "jnp." not in own
             assert "jax." not in own
+
+
+@pytest.mark.parametrize("make", cases_of(OURS))
+def test_an_operation_takes_arrays_of_numpy(make: Callable[[Draw], Made]) -> None:
+    @settings(max_examples=1)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        function, inputs = make(Draw.of(data))
+        with jax.enable_x64(True):
+            ours, given_jax = function(*inputs), function(*map(jnp.asarray, inputs))
+        for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(given_jax), strict=True):
+            np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+
+    check()

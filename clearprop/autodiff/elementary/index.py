@@ -116,7 +116,7 @@ def place_at(x: Array, *arrays: Array, index: Index, shape: tuple[int, ...]) -> 
 def read_at(x: Array, index: Index) -> Array:
     """Return x[index]; a place outside reads the nearest end."""
     # The mode is that of `place_at`: a place outside reads from the end and gives its error to it.
-    return x.at[index].get(mode="clip")
+    return jnp.asarray(x).at[index].get(mode="clip")
 
 
 @dataclass(frozen=True)
