@@ -86,11 +86,77 @@ LAYERS = {
     "MultiheadAttention": "MultiHeadAttention",
     "TransformerEncoderLayer": "TransformerBlock",
     "Dropout2d": "Dropout",
+    "ModuleList": "nothing: a list or tuple of layers is enough",
+    "ModuleDict": "nothing: a dict of layers is enough",
+    "ParameterList": "nothing: a list or tuple of parameters is enough",
+    "Buffer": "nothing: an array in a field is a constant",
     "Input": "nothing: the first layer is given its number of inputs",
     "Model": "Module",
     "Layer": "Module",
 }
 """Layers of ``clearprop.nn``."""
+
+LAYER_ARGUMENTS = {
+    "p": "rate=0.5",
+    "in_dim": "in_features=...",
+    "input_dim": "in_features=...",
+    "input_size": "in_features=...",
+    "units": "out_features=...",
+    "output_dim": "out_features=...",
+    "use_bias": "bias=True",
+    "kernel_initializer": "weight_init=nn.initializers.glorot_uniform",
+    "bias_initializer": "bias_init=nn.initializers.zeros",
+    "filters": "out_channels=...",
+    "num_embeddings": "size=...",
+    "embedding_dim": "features=...",
+    "num_features": "features=...",
+    "eps": "epsilon=1e-5",
+    "num_heads": "heads=...",
+    "embed_dim": "features=...",
+    "device": "leave it out: fit(devices=...) chooses",
+    "dtype": "leave it out: model.init(0, dtype=...) chooses",
+    "input_shape": "leave it out: the first argument is the number of inputs",
+}
+"""Arguments of layers."""
+
+INITIALIZERS = {
+    "xavier": "glorot_uniform",
+    "xavier_uniform": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "kaiming": "he_uniform",
+    "kaiming_uniform": "he_uniform",
+    "kaiming_normal": "he_normal",
+    "random_normal": "normal",
+    "random_uniform": "uniform",
+}
+"""Initial values by name."""
+
+MODULE_ATTRIBUTES = {
+    "training": "nn.current().training",
+    "forward": "model(x)",
+    "named_parameters": "model.parameters().items()",
+    "state_dict": "model.parameters()",
+    "load_state_dict": "cp.tree.replace(model, arrays)",
+    "register_buffer": "self.name = array  # an array in a field is a constant",
+    "register_parameter": "self.name = nn.Parameter(array)",
+    "add_module": "self.name = layer",
+    "named_modules": "nn.modules(model).items()",
+    "modules": "nn.modules(model).values()",
+    "children": "nn.modules(model).values()",
+    "train": "leave it out: cp.fit trains, everything else is inference",
+    "eval": "leave it out: cp.fit trains, everything else is inference",
+    "to": "leave it out: cp.fit(devices=...) chooses",
+    "cuda": "leave it out: JAX takes the GPU where there is one",
+    "cpu": "leave it out: arrays need no move",
+    "zero_grad": "leave it out: gradients are values and are not kept",
+    "requires_grad_": 'cp.fit(..., freeze=["path"])',
+    "fit": "cp.fit(model, x, y)",
+    "predict": "cp.predict(model, x)",
+    "summary": "nn.summary(model, input_shape)",
+    "compile": "cp.fit(model, x, y, loss=..., optimizer=...)",
+    "get_weights": "model.parameters()",
+}
+"""Attributes and methods of modules."""
 
 FUNCTIONS = {
     "compile": "fit(model, x, y, loss=..., optimizer=...)",

@@ -55,7 +55,7 @@ class Activation(Module):
         return self.function(x)
 
 
-class NamedActivation(Activation, init=False):
+class NamedActivation(Activation):
     """An activation of `ops.ACTIVATIONS` as a class of its own, without options: y = f(x).
 
     Raises:
@@ -78,7 +78,7 @@ class NamedActivation(Activation, init=False):
         return f"{type(self).__name__}()"
 
 
-class ReLU(NamedActivation, init=False):
+class ReLU(NamedActivation):
     """Rectified linear unit: y = max(x, 0).
 
     Shapes: x of any shape, y the same.
@@ -95,7 +95,7 @@ class ReLU(NamedActivation, init=False):
     named = "relu"
 
 
-class LeakyReLU(NamedActivation, init=False):
+class LeakyReLU(NamedActivation):
     """Leaky rectified linear unit: y = x for x > 0, else slope x, with the slope 0.01.
 
     Shapes: x of any shape, y the same.
@@ -112,7 +112,7 @@ class LeakyReLU(NamedActivation, init=False):
     named = "leaky_relu"
 
 
-class ELU(NamedActivation, init=False):
+class ELU(NamedActivation):
     """Exponential linear unit: y = x for x > 0, else e^x - 1.
 
     Shapes: x of any shape, y the same.
@@ -129,7 +129,7 @@ class ELU(NamedActivation, init=False):
     named = "elu"
 
 
-class GELU(NamedActivation, init=False):
+class GELU(NamedActivation):
     """Gaussian error linear unit: y = x Phi(x), with the normal distribution Phi.
 
     Shapes: x of any shape, y the same.
@@ -146,7 +146,7 @@ class GELU(NamedActivation, init=False):
     named = "gelu"
 
 
-class SiLU(NamedActivation, init=False):
+class SiLU(NamedActivation):
     """Sigmoid linear unit: y = x / (1 + e^-x).
 
     Shapes: x of any shape, y the same.
@@ -163,7 +163,7 @@ class SiLU(NamedActivation, init=False):
     named = "silu"
 
 
-class Sigmoid(NamedActivation, init=False):
+class Sigmoid(NamedActivation):
     """Sigmoid unit: y = 1 / (1 + e^-x).
 
     Shapes: x of any shape, y the same.
@@ -180,7 +180,7 @@ class Sigmoid(NamedActivation, init=False):
     named = "sigmoid"
 
 
-class Tanh(NamedActivation, init=False):
+class Tanh(NamedActivation):
     """Hyperbolic tangent: y = (e^x - e^-x) / (e^x + e^-x).
 
     Shapes: x of any shape, y the same.
@@ -197,7 +197,7 @@ class Tanh(NamedActivation, init=False):
     named = "tanh"
 
 
-class Softplus(NamedActivation, init=False):
+class Softplus(NamedActivation):
     """Smooth rectifier: y = log(1 + e^x).
 
     Shapes: x of any shape, y the same.
@@ -214,7 +214,7 @@ class Softplus(NamedActivation, init=False):
     named = "softplus"
 
 
-class Softmax(NamedActivation, init=False):
+class Softmax(NamedActivation):
     """Probabilities from scores, over the last axis: y_i = e^(x_i) / sum_j e^(x_j).
 
     Shapes: x of any shape, y the same.
@@ -231,7 +231,7 @@ class Softmax(NamedActivation, init=False):
     named = "softmax"
 
 
-class LogSoftmax(NamedActivation, init=False):
+class LogSoftmax(NamedActivation):
     """Logarithm of softmax, over the last axis: y_i = x_i - log sum_j e^(x_j).
 
     Shapes: x of any shape, y the same.
@@ -248,7 +248,7 @@ class LogSoftmax(NamedActivation, init=False):
     named = "log_softmax"
 
 
-class Identity(NamedActivation, init=False):
+class Identity(NamedActivation):
     """Linear unit: y = x.
 
     Shapes: x of any shape, y the same.
