@@ -1,20 +1,19 @@
-"""Replaces JAX's error about a traced value with a message that names the fix."""
+"""Replaces Python's and JAX's errors about a traced value with a message that names the fix."""
 
 from __future__ import annotations
 
 import ast
-import linecache
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import jax
 
+from clearprop import user_code
+from clearprop.autodiff import mends
 from clearprop.autodiff.operation import OPERATIONS
 from clearprop.errors import ClearpropError, TracedValueError
-
-_LIBRARIES = (str(Path(jax.__file__).parent), str(Path(__file__).with_name("tape.py")))
+from clearprop.user_code import UserCode
 
 COMPOSED = frozenset(
     {"dot", "expand_dims", "gather", "moveaxis", "outer", "scan", "squeeze", "stop_gradient"}
@@ -34,53 +33,151 @@ OTHER_NAME = {
 }
 """The operation of `clearprop.ops` that does what a function of JAX of another name does."""
 
+SAME_ARGUMENTS = ("true_divide", "amax", "amin")
+"""Those that are called in the same way."""
+
 
 @contextmanager
 def teach_misuse() -> Iterator[None]:
-    """Replace an error of JAX about a traced value with one that names the operation to use."""
+    """Replace an error about a traced value with one that names the operation to use."""
     try:
         yield
-    except ClearpropError:
+    except ClearpropError as error:
+        sharpen(error)
         raise
-    except jax.errors.UnexpectedTracerError as error:
-        raise TracedValueError(
+    except Exception as error:
+        found = taught(error)
+        if found is None:
+            raise
+        raise found from error
+
+
+def taught(error: Exception) -> TracedValueError | None:
+    """Return our error for one of Python or JAX about a traced value; None for any other."""
+    if isinstance(error, jax.errors.UnexpectedTracerError):
+        return TracedValueError(
             "a value that is being differentiated was used inside a jax.lax loop, jit or vmap "
             "that began within the differentiated function",
             fix="use ops.scan for recurrence, or take the gradient inside the transformed "
             "function, or make that function one operation with clearprop.lift(function)",
-        ) from error
-    except jax.errors.TracerBoolConversionError as error:
-        place, condition = _user_call(error)
-        raise TracedValueError(
-            "`if`, `while`, `and`, `or` and bool() need a truth value, and while JAX compiles none "
-            "is known",
-            where=place,
-            given=_first_line(condition) or None,
-            fix="use ops.where(condition, x, y) instead of `if`, & and | instead of `and` and "
-            "`or`, ops.scan with a fixed number of steps instead of `while`, or run this function "
-            "without jax.jit",
-        ) from error
-    except TypeError as error:
-        if "Traced" not in str(error):
-            raise
-        raise _taught(error) from error
+        )
+    code = user_code.of_error(error)
+    if isinstance(error, jax.errors.TracerBoolConversionError):
+        return _truth(code)
+    if not isinstance(error, TypeError):
+        return None
+    text = str(error)
+    if "JAX arrays are immutable" in text:
+        return _with_mend(
+            "an array cannot be changed in place",
+            code,
+            mends.of_assignment(code) if code else None,
+            "make a new array: x = x.at[index].set(value)",
+        )
+    if "format string" in text and ("Tracer" in text or "Traced" in text):
+        return _with_mend(
+            "while JAX compiles, values are not known yet, so they cannot be printed as numbers",
+            code,
+            mends.of_print(code) if code else None,
+            "jax.debug.print('{}', clearprop.stop_gradient(x)), which prints at each call",
+        )
+    if isinstance(error, jax.errors.ConcretizationTypeError) or isinstance(
+        error, jax.errors.TracerIntegerConversionError
+    ):
+        return _with_mend(
+            "while JAX compiles, values are not known yet, so they cannot become Python numbers",
+            code,
+            mends.of_conversion(code) if code else None,
+            "compute with the array itself; sizes come from x.shape",
+        )
+    of_numpy = code is not None and mends.is_numpy_call(code)
+    return _lost(error, code) if "Traced" in text or of_numpy else None
 
 
-def _taught(error: TypeError) -> TracedValueError:
-    place, call = _user_call(error)
+def sharpen(error: ClearpropError) -> None:
+    """Give an error the line of the user's code, and its mend where that can be written down."""
+    if error.line is not None:
+        return
+    code = user_code.of_error(error)
+    if code is None:
+        return
+    error.line = str(code)
+    if not isinstance(error, TracedValueError) or error.given is not None:
+        return
+    mend = (
+        mends.of_assignment(code)
+        if "in place" in error.problem
+        else mends.of_conversion(code) or mends.of_function(code, _ours)
+    )
+    if mend is not None:
+        error.given, error.fix, error.expected = mend.given, mend.fix, _needs(mend)
+
+
+def _truth(code: UserCode | None) -> TracedValueError:
+    mend = (mends.of_truth(code) or mends.of_conversion(code)) if code is not None else None
+    raised = _with_mend(
+        "`if`, `while`, `and`, `or` and bool() need a truth value, and while JAX compiles none is "
+        "known",
+        code,
+        mend,
+        "use ops.where(condition, x, y) instead of `if`, & and | instead of `and` and `or`, "
+        "ops.scan with a fixed number of steps instead of `while`, or run this function without "
+        "jax.jit",
+    )
+    raised.where = _place(code)
+    return raised
+
+
+def _with_mend(
+    problem: str, code: UserCode | None, mend: mends.Mend | None, otherwise: str
+) -> TracedValueError:
+    """Return an error with a mend, or with a sentence where none can be written down."""
+    given = _first_line(code.expression) if code is not None else None
+    return TracedValueError(
+        problem,
+        given=mend.given if mend else given or None,
+        expected=_needs(mend) if mend else None,
+        fix=mend.fix if mend else otherwise,
+        line=str(code) if code is not None else None,
+    )
+
+
+def _needs(mend: mends.Mend) -> str | None:
+    return f"{mend.needs} at the beginning of the file" if mend.needs else None
+
+
+def _lost(error: TypeError, code: UserCode | None) -> TracedValueError:
+    call = code.expression if code is not None else ""
     called = _called(call)
     function = called.rpartition(".")[2]
     ours = function if function in {*OPERATIONS, *COMPOSED} else OTHER_NAME.get(function)
+    mend = mends.of_function(code, _ours) if code is not None else None
     lift = f"clearprop.lift({called or 'function'})"
-    return TracedValueError(
+    otherwise = (
+        f"use clearprop.ops.{ours}"
+        if ours
+        else f"make the function one operation with {lift}, or write it in clearprop.ops"
+    )
+    raised = _with_mend(
         "a value that is being differentiated was passed to a function without a gradient rule, so "
         "its gradient would be lost",
-        where=place,
-        given=_first_line(call) or str(error).splitlines()[0],
-        fix=f"use clearprop.ops.{ours}"
-        if ours
-        else f"make the function one operation with {lift}, or write it in clearprop.ops",
+        code,
+        mend,
+        otherwise,
     )
+    raised.where = _place(code)
+    raised.given = raised.given or str(error).splitlines()[0]
+    return raised
+
+
+def _ours(function: str) -> str | None:
+    if function in SAME_ARGUMENTS:
+        return OTHER_NAME[function]
+    return function if function in {*OPERATIONS, *COMPOSED} else None
+
+
+def _place(code: UserCode | None) -> str | None:
+    return None if code is None else f"{Path(code.file).name}:{code.line}"
 
 
 def _called(call: str) -> str:
@@ -94,19 +191,3 @@ def _called(call: str) -> str:
 
 def _first_line(call: str) -> str:
     return call.split("\n", 1)[0].rstrip()
-
-
-def _user_call(error: BaseException) -> tuple[str | None, str]:
-    """Return "file:line" and the source of the innermost call outside the tape and JAX."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith(_LIBRARIES):
-            continue
-        place = f"{Path(frame.filename).name}:{frame.lineno}"
-        if frame.colno is None or frame.end_colno is None:
-            return place, (frame.line or "").strip()
-        first, last = frame.lineno or 0, frame.end_lineno or frame.lineno or 0
-        lines = [linecache.getline(frame.filename, n).encode() for n in range(first, last + 1)]
-        lines[-1] = lines[-1][: frame.end_colno]
-        lines[0] = lines[0][frame.colno :]
-        return place, b"".join(lines).decode(errors="replace").rstrip()
-    return None, ""

@@ -17,10 +17,10 @@ def drawn_tree(layers: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
 
     >>> from clearprop import nn
     >>> print(nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)))
-    Sequential            33 parameters
-      layers.0  Linear    24  weight 2x8, bias 8
+    Sequential          33 parameters
+      layers.0  Linear  24  weight 2x8, bias 8
       layers.1  Tanh
-      layers.2  Linear     9  weight 8x1, bias 1
+      layers.2  Linear   9  weight 8x1, bias 1
     """
     rows: list[tuple[str, str, str, str]] = []
     model = layers[""]

@@ -10,7 +10,6 @@ the array.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -86,10 +85,11 @@ class Parameter:
 
 def _named(initializer: str) -> ConfigurationError:
     """Return the error about an initializer that is given by a name, with the function."""
-    known = vars(importlib.import_module("clearprop.nn.initializers"))
+    from clearprop.nn import initializers  # needs the types of this file
+
     signatures = {
         name: list(inspect.signature(function).parameters)
-        for name, function in known.items()
+        for name, function in vars(initializers).items()
         if inspect.isfunction(function)
         and function.__module__ == "clearprop.nn.initializers"
         and name != "fans"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -178,22 +177,29 @@ def _line_of_init(module: object, name: str | None = None) -> str | None:
     return found[0] if found else str(place)
 
 
-def class_for_instance(
-    owner: object, name: str, value: object, base: type, names: Mapping[str, str]
-) -> ModelError | None:
-    """Return the error about a class where a layer should be; None where there is no such."""
+def check_instances(owner: object, name: str, value: object, base: type) -> None:
+    """Raise where a class is assigned to a field that is not declared as configuration.
+
+    Raises:
+        ModelError: it is a class of modules.
+    """
     for part in parts(value):
-        if isinstance(part, type) and issubclass(part, base) and names.get(name) != "static":
-            place = user_code.of_caller()
-            source = place.source if place else f"self.{name} = nn.{part.__name__}"
-            return ModelError(
-                "a class stands where a layer should be: it has to be called to make the layer",
-                where=f"{type(owner).__name__}.{name}",
-                given=source,
-                fix=called_classes(source, part),
-                line=str(place) if place else None,
-            )
-    return None
+        is_class = isinstance(part, type) and issubclass(part, base)
+        if is_class and roles(type(owner)).get(name) != "static":
+            raise class_for_instance(part, f"{type(owner).__name__}.{name}")
+
+
+def class_for_instance(cls: Any, where: str | None = None) -> ModelError:
+    """Return the error about a class where a layer should be."""
+    place = user_code.of_caller()
+    source = place.source if place else f"nn.{cls.__name__}"
+    return ModelError(
+        "a class stands where a layer should be: it has to be called to make the layer",
+        where=where,
+        given=source,
+        fix=called_classes(source, cls),
+        line=str(place) if place else None,
+    )
 
 
 def called_classes(source: str, cls: type) -> str:

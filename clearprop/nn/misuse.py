@@ -199,9 +199,11 @@ def _free_name(place: user_code.UserCode, name: str) -> str:
     return free
 
 
-def no_output(layer: object, function: Callable[..., object], path: str) -> ModelError:
-    """Return the error about a ``__call__`` that returns nothing."""
-    kind, place = type(layer).__name__, user_code.of_function(function)
+def no_output(owner: object, function: Callable[..., object], path: str) -> ModelError:
+    """Return the error about the ``__call__`` of a module, or a loss, that returns nothing."""
+    place = user_code.of_function(function)
+    of_loss = owner is function
+    what = getattr(owner, "__name__", "the loss") if of_loss else type(owner).__name__
     line, given, fix = place, None, "return y"
     body = _last_statement(place)
     if place is not None and body is not None:
@@ -213,10 +215,10 @@ def no_output(layer: object, function: Callable[..., object], path: str) -> Mode
             target = body.targets[0] if isinstance(body, ast.Assign) else body.target
             fix = f"{given}\nreturn {place.text(target)}"
     return ModelError(
-        f"the __call__ of {kind} returns None",
+        f"the loss {what} returns None" if of_loss else f"the __call__ of {what} returns None",
         where=path or None,
         given=given,
-        expected="the output of the module, after return",
+        expected=f"the {'value of the loss' if of_loss else 'output of the module'}, after return",
         fix=fix,
         line=str(line) if line else None,
     )

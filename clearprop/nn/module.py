@@ -17,9 +17,9 @@ from typing import Any, ClassVar, NoReturn, Protocol, Self, TypeVar, dataclass_t
 import jax
 from jax.typing import DTypeLike
 
-from clearprop import tree
-from clearprop.autodiff.tape import capturing
-from clearprop.errors import ModelError
+from clearprop import tree, user_code
+from clearprop.autodiff.tape import capturing, strip
+from clearprop.errors import ClearpropError, ModelError
 from clearprop.nn import misuse
 from clearprop.nn.call import Call, entered, under_way
 from clearprop.nn.drawn_tree import drawn_tree
@@ -37,7 +37,8 @@ from clearprop.nn.fields import (
     statistic,
     values,
 )
-from clearprop.nn.inference import check_defaults, class_for_instance, infer_roles, role_after
+from clearprop.nn.frozen_draws import check_draws
+from clearprop.nn.inference import check_defaults, check_instances, infer_roles, role_after
 
 T = TypeVar("T")
 
@@ -54,6 +55,10 @@ class _ModuleType(type):
             if taught is None:
                 raise
             raise taught from None
+        except ClearpropError as error:
+            if error.line is None and (place := user_code.of_caller()) is not None:
+                error.line = str(place)
+            raise
         infer_roles(module, Module)
         object.__setattr__(module, "_frozen", True)
         return module
@@ -114,9 +119,7 @@ class Module(metaclass=_ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
         if "_frozen" in self.__dict__:
             raise misuse.changed(self, name)
-        wrong = class_for_instance(self, name, value, Module, roles(type(self)))
-        if wrong is not None:
-            raise wrong
+        check_instances(self, name, value, Module)
         object.__setattr__(self, name, settled(value))
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -254,6 +257,8 @@ def _run(
             for layer, other in pairs:
                 call.stand_in(layer, other)
 
+    if any(isinstance(strip(leaf), jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
+        check_draws(layer for layer in modules(model).values() if not _is_own(type(layer)))
     token = _hook.set(hook)
     try:
         with entered(call, note_copy):
@@ -299,8 +304,12 @@ def _called(function: Callable[..., T]) -> Callable[..., T]:
 
 def class_name(cls: type[Module]) -> str:
     """Return the name under which saved models refer to a class."""
-    own = cls.__module__.startswith("clearprop.")
-    return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
+    return cls.__name__ if _is_own(cls) else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _is_own(cls: type) -> bool:
+    """Return whether a class is one of clearprop's."""
+    return cls.__module__.startswith("clearprop.")
 
 
 def parameters(model: Module) -> dict[str, Array]:
