@@ -121,9 +121,17 @@ def _is_basic(index: ast.expr) -> bool:
 def of_truth(code: UserCode) -> Mend | None:
     """Return the mend of a condition on values: `ops.where` with both results."""
     name, needs = _package(code)
-    for node in ast.walk(code.tree) if code.tree is not None else ():
-        if isinstance(node, ast.If | ast.IfExp) and _covers(code, node.test):
-            condition = _source(code, node.test)
+    conditions = ast.If | ast.IfExp | ast.While | ast.Assert
+    around = [
+        node
+        for node in (ast.walk(code.tree) if code.tree is not None else ())
+        if isinstance(node, conditions) and _covers(code, node.test)
+    ]
+    if not around:
+        return of_conversion(code)
+    for node in around:
+        condition = _condition(code, node.test)
+        if isinstance(node, ast.If | ast.IfExp) and condition is not None:
             if isinstance(node, ast.IfExp):
                 results = f"{_source(code, node.body)}, {_source(code, node.orelse)}"
                 return Mend(_source(code, node), f"{name}.ops.where({condition}, {results})", needs)
@@ -132,6 +140,27 @@ def of_truth(code: UserCode) -> Mend | None:
                 target, yes, no, given = chosen
                 return Mend(given, f"{target}{name}.ops.where({condition}, {yes}, {no})", needs)
     return None
+
+
+def _condition(code: UserCode, test: ast.expr) -> str | None:
+    """Return a condition as one array of truth values; None where that is open."""
+    if isinstance(test, ast.BoolOp):
+        parts = [_condition(code, part) for part in test.values]
+        sign = " & " if isinstance(test.op, ast.And) else " | "
+        compared = all(isinstance(part, ast.Compare) for part in test.values)
+        return sign.join(f"({part})" for part in parts) if compared and None not in parts else None
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = _condition(code, test.operand)
+        is_compared = isinstance(test.operand, ast.Compare) and inner is not None
+        return f"~({inner})" if is_compared else None
+    if isinstance(test, ast.Compare):
+        plain = len(test.ops) == 1 and isinstance(
+            test.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE | ast.Eq | ast.NotEq
+        )
+        return _source(code, test) if plain else None
+    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "bool":
+        return _condition(code, test.args[0]) if len(test.args) == 1 else None
+    return _source(code, test) if isinstance(test, ast.Call | ast.Name) else None
 
 
 def _covers(code: UserCode, test: ast.expr) -> bool:

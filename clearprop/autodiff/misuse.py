@@ -114,7 +114,7 @@ def sharpen(error: ClearpropError) -> None:
 
 
 def _truth(code: UserCode | None) -> TracedValueError:
-    mend = (mends.of_truth(code) or mends.of_conversion(code)) if code is not None else None
+    mend = mends.of_truth(code) if code is not None else None
     raised = _with_mend(
         "`if`, `while`, `and`, `or` and bool() need a truth value, and while JAX compiles none is "
         "known",
