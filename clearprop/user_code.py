@@ -89,6 +89,27 @@ def of_function(function: Callable[..., object]) -> UserCode | None:
     return at_line(code.co_filename, code.co_firstlineno, inner.__globals__)
 
 
+def of_class(cls: type) -> tuple[UserCode, ast.ClassDef] | None:
+    """Return the place where a class of a user is defined, and its source as a tree."""
+    functions = [getattr(x, "__wrapped__", x) for x in vars(cls).values()]
+    codes = [f.__code__ for f in functions if hasattr(f, "__code__")]
+    files = [c.co_filename for c in codes if not is_library(c) and "<string>" not in c.co_filename]
+    loaded = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    running = of_caller()
+    for file in (*files, loaded, running.file if running is not None else None):
+        if file is None or file.startswith(_LIBRARIES):
+            continue
+        place = at_line(file, 1, {})
+        found = [
+            node
+            for node in ast.walk(place.tree or ast.Module([], []))
+            if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+        ]
+        if len(found) == 1:
+            return at_line(file, found[0].lineno, {}), found[0]
+    return None
+
+
 def at_line(file: str, line: int, names: Mapping[str, Any]) -> UserCode:
     """Return the place at a line of a file."""
     tree = _tree(file, len(linecache.getlines(file)))

@@ -66,10 +66,12 @@ def of_function(code: UserCode, ours: Callable[[str], str | None]) -> Mend | Non
     operation = ours(function)
     if operation is not None:
         return Mend(code.expression, f"{name}.ops.{operation}{arguments}", needs)
-    if _module(code, module) is not sys.modules["numpy"] or not call.args:
+    home = _module(code, module)
+    if home is None or not _is_numpy(home) or not call.args:
         return None
+    function = f"{home.__name__}.{function}".partition(".")[2]
     jnp = code.name_of("jax.numpy")
-    if not hasattr(sys.modules["jax.numpy"], function):
+    if not _has(sys.modules["jax.numpy"], function):
         return None
     value = _source(code, call.args[0])
     rest = arguments[1:].strip().removeprefix(value)
@@ -77,6 +79,12 @@ def of_function(code: UserCode, ours: Callable[[str], str | None]) -> Mend | Non
     lacks = [needs] if needs else []
     lacks += [] if jnp else ["import jax.numpy as jnp"]
     return Mend(code.expression, lifted, "; ".join(lacks) or None)
+
+
+def _has(module: object, path: str) -> bool:
+    for name in path.split("."):
+        module = getattr(module, name, None)
+    return module is not None
 
 
 def is_numpy_call(code: UserCode) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
@@ -85,7 +86,7 @@ def check_defaults(cls: type) -> None:
         default = vars(cls).get(name)
         if isinstance(default, dataclasses.Field) or type(default).__hash__ is not None:
             continue
-        place = _line_in_class(cls, rf"\s+{name}\s*:")
+        place = _line_in_class(cls, name)
         kind = annotation if isinstance(annotation, str) else annotation.__name__
         fix = f"def __init__(self):\n    self.{name} = {place[1] if place else '...'}"
         if isinstance(default, list):
@@ -95,21 +96,19 @@ def check_defaults(cls: type) -> None:
             where=f"{cls.__name__}.{name}",
             given=f"{name}: {kind} = {place[1] if place else '...'}",
             fix=fix,
-            line=place[0] if place else None,
+            line=str(place[0]) if place else None,
         )
 
 
-def _line_in_class(cls: type, pattern: str) -> tuple[str, str] | None:
-    """Return the place and the right side of an assignment in the body of a class."""
-    try:
-        lines, first = inspect.getsourcelines(cls)
-        file = inspect.getsourcefile(cls) or ""
-    except (OSError, TypeError):
-        return None
-    for number, line in enumerate(lines, start=first):
-        if re.match(pattern, line):
-            place = user_code.at_line(file, number, {})
-            return str(place), line.partition("=")[2].strip()
+def _line_in_class(cls: type, name: str) -> tuple[user_code.UserCode, str] | None:
+    """Return the place and the right side of an assignment to a field or to ``self.field``."""
+    found = user_code.of_class(cls)
+    for node in ast.walk(found[1]) if found is not None else ():
+        if isinstance(node, ast.Assign | ast.AnnAssign) and found is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if ast.unparse(target) == name:
+                place = user_code.at_line(found[0].file, node.lineno, {})
+                return place, place.text(node.value) if node.value is not None else ""
     return None
 
 
@@ -157,15 +156,15 @@ def _hidden(module: object, name: str, found: str, value: Any, base: type) -> Mo
     kind = type(module).__name__
     layers = any(isinstance(part, base) for part in parts(value))
     what = "layers" if layers else "a constant array" if found == "constant" else "a parameter"
-    line = _line_in_class(type(module), rf"\s+{name}\s*:")
-    declaration = line[0].partition(": ")[2] if line else f"{name}: object = nn.static()"
+    line = _line_in_class(type(module), name)
+    declaration = line[0].source if line else f"{name}: object = nn.static()"
     return ModelError(
         f"the static field {name!r} holds {what}, which would not be part of the model",
         where=f"{kind}.{name}",
         given=declaration,
         expected="a field without a declaration, or one that is not static",
         fix=declaration.partition("=")[0].strip(),
-        line=line[0] if line else None,
+        line=str(line[0]) if line else None,
     )
 
 
@@ -173,8 +172,8 @@ def _line_of_init(module: object, name: str | None = None) -> str | None:
     place = user_code.of_function(type(module).__init__)
     if place is None:
         return None
-    found = None if name is None else _line_in_class(type(module), rf"\s+self\.{name}\s*[:=]")
-    return found[0] if found else str(place)
+    found = None if name is None else _line_in_class(type(module), f"self.{name}")
+    return str(found[0]) if found else str(place)
 
 
 def check_instances(owner: object, name: str, value: object, base: type) -> None:
