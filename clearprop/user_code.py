@@ -93,20 +93,17 @@ def of_class(cls: type) -> tuple[UserCode, ast.ClassDef] | None:
     """Return the place where a class of a user is defined, and its source as a tree."""
     functions = [getattr(x, "__wrapped__", x) for x in vars(cls).values()]
     codes = [f.__code__ for f in functions if hasattr(f, "__code__")]
-    files = [c.co_filename for c in codes if not is_library(c) and "<string>" not in c.co_filename]
-    loaded = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    running = of_caller()
-    for file in (*files, loaded, running.file if running is not None else None):
-        if file is None or file.startswith(_LIBRARIES):
-            continue
-        place = at_line(file, 1, {})
-        found = [
-            node
-            for node in ast.walk(place.tree or ast.Module([], []))
-            if isinstance(node, ast.ClassDef) and node.name == cls.__name__
-        ]
-        if len(found) == 1:
-            return at_line(file, found[0].lineno, {}), found[0]
+    places = [(code.co_filename, code.co_firstlineno) for code in codes]
+    running = of_caller()  # while the class is being made
+    if running is not None:
+        places.append((running.file, running.line))
+    for file, line in places:
+        place = at_line(file, line, {})
+        for node in ast.walk(place.tree or ast.Module([], [])):
+            if not isinstance(node, ast.ClassDef) or node.name != cls.__name__:
+                continue
+            if node.lineno <= line <= (node.end_lineno or 0) and not file.startswith(_LIBRARIES):
+                return at_line(file, node.lineno, {}), node
     return None
 
 

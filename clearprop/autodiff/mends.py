@@ -1,4 +1,4 @@
-"""Mends of a user's code: the source that does in clearprop what a statement or expression meant."""
+"""Mends of a user's code: the source that does here what a statement or expression meant."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ def of_assignment(code: UserCode) -> Mend | None:
         return None
     whole, index = _source(code, target.value), _source(code, target.slice)
     method = "set"
-    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add):
-        if _is_basic(target.slice):
-            method, value = "add", _source(code, statement.value)
+    adds = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+    if adds and _is_basic(target.slice):
+        method, value = "add", _source(code, statement.value)
     return Mend(code.text(statement), f"{whole} = {whole}.at[{index}].{method}({value})")
 
 

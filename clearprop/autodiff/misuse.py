@@ -37,6 +37,10 @@ SAME_ARGUMENTS = ("true_divide", "amax", "amin")
 """Those that are called in the same way."""
 
 
+_NUMBERS = (jax.errors.ConcretizationTypeError, jax.errors.TracerIntegerConversionError)
+"""JAX's errors about a value that is to become a Python number."""
+
+
 @contextmanager
 def teach_misuse() -> Iterator[None]:
     """Replace an error about a traced value with one that names the operation to use."""
@@ -81,9 +85,7 @@ def taught(error: Exception) -> TracedValueError | None:
             mends.of_print(code) if code else None,
             "jax.debug.print('{}', clearprop.stop_gradient(x)), which prints at each call",
         )
-    if isinstance(error, jax.errors.ConcretizationTypeError) or isinstance(
-        error, jax.errors.TracerIntegerConversionError
-    ):
+    if isinstance(error, _NUMBERS):
         return _with_mend(
             "while JAX compiles, values are not known yet, so they cannot become Python numbers",
             code,

@@ -22,9 +22,12 @@ def as_module(layer: Layer) -> Module:
     Raises:
         ModelError: the layer is a class.
     """
-    if isinstance(layer, type) and issubclass(layer, Module):
-        raise class_for_instance(layer)
-    return layer if isinstance(layer, Module) else Activation(layer)
+    if isinstance(layer, Module):
+        return layer
+    given: object = layer
+    if isinstance(given, type) and issubclass(given, Module):
+        raise class_for_instance(given)
+    return Activation(layer)
 
 
 class Sequential(Module):

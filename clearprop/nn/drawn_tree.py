@@ -27,9 +27,7 @@ def drawn_tree(layers: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     for path, layer in layers.items():
         if not path:
             continue
-        outer = max(
-            (p for p in layers if p and path.startswith(f"{p}.")), key=len, default=""
-        )
+        outer = max((p for p in layers if p and path.startswith(f"{p}.")), key=len, default="")
         depth = sum(path.startswith(f"{p}.") for p in layers if p)
         name = path.removeprefix(f"{outer}.") if outer else path
         own = _own(path, layers, parameters)

@@ -1,8 +1,8 @@
 """The fields of a module: their roles, and how they become the leaves of a JAX tree.
 
 A field needs no declaration: what ``__init__`` assigns says what it is. A `Parameter` is trained,
-modules are layers, a plain array is a constant, and everything else is configuration. A declaration
-as `statistic` is for arrays that training updates but does not learn; `static` is for configuration.
+modules are layers, a plain array is a constant, all else is configuration. A declaration as
+`statistic` is for arrays that training updates but does not learn; `static` is for configuration.
 In a new layer `parameter` puts a `Parameter` where an array will be; `Module.init` replaces it by
 the array.
 """
@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
 from clearprop import elsewhere
 from clearprop.errors import ConfigurationError, nearest
@@ -37,7 +37,7 @@ ROLES = frozenset({"parameter", "constant", "statistic", "static", "mixed"})
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Parameter:
     """An array that is trained, as `Module.init` will make it.
 
@@ -57,25 +57,33 @@ class Parameter:
     """
 
     shape: Shape
-    initializer: Initializer = cast(Initializer, None)
-    dtype: DTypeLike = jnp.float32
+    initializer: Initializer
+    dtype: DTypeLike
 
-    def __post_init__(self) -> None:
-        given: Any = self.shape
-        if self.initializer is None and hasattr(given, "dtype"):
-            object.__setattr__(self, "shape", tuple(given.shape))
-            object.__setattr__(self, "initializer", _Given(given))
-            whole = jnp.issubdtype(given.dtype, jnp.floating)
-            dtype = jax.dtypes.canonicalize_dtype(given.dtype) if whole else jnp.dtype("float32")
-            object.__setattr__(self, "dtype", dtype)
-        if isinstance(self.initializer, str):
-            raise _named(self.initializer)
-        if not callable(self.initializer):
+    def __init__(
+        self,
+        shape: Shape | ArrayLike,
+        initializer: Initializer | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        given: Any = shape
+        made_by: Any = initializer
+        if made_by is None and hasattr(given, "dtype"):
+            made_by = _Given(given)
+            if dtype is None and jnp.issubdtype(given.dtype, jnp.floating):
+                dtype = jax.dtypes.canonicalize_dtype(given.dtype)
+            given = tuple(given.shape)
+        if isinstance(made_by, str):
+            raise _named(made_by)
+        if not callable(made_by):
             raise ConfigurationError(
                 "a parameter needs its initial values, or a function that makes them",
-                given=f"nn.Parameter({given!r}, {self.initializer!r})",
+                given=f"nn.Parameter({given!r}, {made_by!r})",
                 fix=f"nn.Parameter({given!r}, nn.initializers.glorot_uniform)",
             )
+        object.__setattr__(self, "shape", given)
+        object.__setattr__(self, "initializer", made_by)
+        object.__setattr__(self, "dtype", jnp.float32 if dtype is None else dtype)
 
     @property
     def size(self) -> int:
@@ -289,18 +297,17 @@ class _Ordered(dict[Any, object]):
     """
 
 
+def _in_order(order: tuple[Any, ...], contents: Iterable[object]) -> _Ordered:
+    found = dict(zip(ordered_keys(dict.fromkeys(order)), contents, strict=True))
+    return _Ordered((key, found[key]) for key in order)
+
+
 jax.tree_util.register_pytree_with_keys(
     _Ordered,
     lambda d: ([(jax.tree_util.DictKey(k), d[k]) for k in ordered_keys(d)], tuple(d)),
-    lambda order, contents: _Ordered(
-        (key, found[key]) for found in [_by_key(order, contents)] for key in order
-    ),
+    _in_order,
     lambda d: ([d[k] for k in ordered_keys(d)], tuple(d)),
 )
-
-
-def _by_key(order: tuple[Any, ...], contents: Iterable[object]) -> dict[Any, object]:
-    return dict(zip(ordered_keys(dict.fromkeys(order)), contents, strict=True))
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,9 @@ def changed(module: object, name: str) -> ModelError:
 def _update(statement: ast.stmt | None, name: str, place: user_code.UserCode) -> str | None:
     """Return the source of the new value of ``self.name``."""
     if isinstance(statement, ast.AugAssign):
-        whole = ast.BinOp(ast.parse(f"self.{name}", mode="eval").body, statement.op, ast.Constant(0))
+        whole = ast.BinOp(
+            ast.parse(f"self.{name}", mode="eval").body, statement.op, ast.Constant(0)
+        )
         sign = ast.unparse(whole).removesuffix("0")
         value = place.text(statement.value)
         atom = isinstance(statement.value, ast.Constant | ast.Name | ast.Call | ast.Attribute)

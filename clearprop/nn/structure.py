@@ -5,7 +5,7 @@ Only classes that are already loaded are looked up by name; a file can never cau
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import jax.numpy as jnp
 
@@ -32,10 +32,9 @@ def to_structure(value: object) -> Structure:
     """
     if isinstance(value, Module):
         fields = {name: to_structure(content) for name, content in values(value).items()}
-        described: Structure = {"class": class_name(type(value)), "fields": fields}
-        if inferred := inferred_roles(value):
-            described["roles"] = dict(inferred)
-        return described
+        inferred: dict[str, Structure] = dict(inferred_roles(value))
+        described: dict[str, Structure] = {"class": class_name(type(value)), "fields": fields}
+        return {**described, "roles": inferred} if inferred else described
     if isinstance(value, ops.Operation):
         return {"operation": value.name}
     if hasattr(value, "shape") and hasattr(value, "dtype"):
@@ -67,7 +66,7 @@ def from_structure(data: object, where: str = "structure") -> Module:
 def _read(data: object, where: str) -> object:
     match data:
         case {"class": str(name), "fields": dict(fields)}:
-            return _module(name, fields, data.get("roles", {}), where)
+            return _module(name, fields, cast("dict[str, object]", data).get("roles", {}), where)
         case {"operation": str(name)}:
             if name not in ops.OPERATIONS:
                 raise CheckpointError(f"unknown operation {name!r}", where=where)

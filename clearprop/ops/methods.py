@@ -93,7 +93,8 @@ class _Entries:
                 return getattr(x.at[self.index], name)(y)
 
             of_arrays.__name__ = f"at_{name}"
-            return lift(of_arrays)(self.x, y)  # type: ignore[arg-type]  # lift takes traced values
+            changed_value: Value = lift(of_arrays)(self.x, y)
+            return changed_value
 
         return changed
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import nn, ops
+from clearprop import elsewhere, nn
 from clearprop.arguments import UnknownArgumentError
 from clearprop.elsewhere import UnknownAttributeError
 from clearprop.errors import (
@@ -248,7 +248,7 @@ def test_a_dict_of_layers_keeps_its_order() -> None:
     model = Net().init(0)
     assert list(model.layers) == ["second", "first"]
     assert list(jax.tree.map(lambda w: 2 * w, model).layers) == ["second", "first"]
-    assert list(model.parameters())[0] == "layers.first.weight"
+    assert next(iter(model.parameters())) == "layers.first.weight"
 
 
 class Masked(nn.Module):
@@ -290,8 +290,8 @@ def test_a_file_of_an_earlier_version_is_read() -> None:
 
 
 def test_own_layers_are_written_as_before() -> None:
-    described = repr(nn.to_structure(cp.models.GPT(vocabulary=5, context=4, width=8, layers=1, heads=2)))
-    assert "roles" not in described
+    model = cp.models.GPT(vocabulary=5, context=4, width=8, layers=1, heads=2)
+    assert "roles" not in repr(nn.to_structure(model))
 
 
 # --- what is taught ------------------------------------------------------------------------------
@@ -306,7 +306,9 @@ class Net(nn.Module):
 
 def calls(body: str, init: str = INIT) -> str:
     """Return a class with this body of its __call__."""
-    return f"{init}\n    def __call__(self, x):\n{textwrap.indent(textwrap.dedent(body), ' ' * 8)}\n"
+    return (
+        f"{init}\n    def __call__(self, x):\n{textwrap.indent(textwrap.dedent(body), ' ' * 8)}\n"
+    )
 
 
 def replaced(source: str, error: ClearpropError) -> str:
@@ -385,9 +387,7 @@ class Net(Base):
     ),
     "no return": (calls("y = self.fc(x)"), ModelError, "y = self.fc(x)", replaced),
     "no return after an expression": (calls("self.fc(x)"), ModelError, "self.fc(x)", replaced),
-    "a tuple": (
-        calls("y = self.fc(x)\nreturn y, x"), ModelError, "return y, x", only_first
-    ),
+    "a tuple": (calls("y = self.fc(x)\nreturn y, x"), ModelError, "return y, x", only_first),
     "assignment to an entry": (
         calls("y = self.fc(x)\ny[:, 0] = 1.0\nreturn y * y.sum()"),
         TracedValueError,
@@ -413,7 +413,10 @@ class Net(Base):
         replaced,
     ),
     "a condition with else": (
-        calls("y = self.fc(x)\nif y.sum() > 0 and y.max() < 9:\n    y *= 2\nelse:\n    y = -y\nreturn y"),
+        calls(
+            "y = self.fc(x)\nif y.sum() > 0 and y.max() < 9:\n    y *= 2\n"
+            "else:\n    y = -y\nreturn y"
+        ),
         TracedValueError,
         "if y.sum() > 0 and y.max() < 9:",
         replaced,
@@ -528,9 +531,7 @@ class Net(Base):
         replaced,
     ),
     "changing self": (
-        calls(
-            "self.counter += 1\nreturn self.fc(x)", f"{INIT}        self.counter = 0\n"
-        ),
+        calls("self.counter += 1\nreturn self.fc(x)", f"{INIT}        self.counter = 0\n"),
         ModelError,
         "self.counter += 1",
         in_class,
@@ -568,14 +569,17 @@ class Net(Base):
         replaced,
     ),
     "a wrong input size": (
-        calls("return self.out(x)", "class Net(nn.Module):\n    def __init__(self):\n"
-        "        self.out = nn.Linear(10, 2)\n"),
+        calls(
+            "return self.out(x)",
+            "class Net(nn.Module):\n    def __init__(self):\n        self.out = nn.Linear(10, 2)\n",
+        ),
         ShapeError,
         "return self.out(x)",
         of_size,
     ),
     "a loss without return": (
-        f"{calls('return self.fc(x)')}\n\ndef loss(y, t):\n    value = (y[:, 0] - t) ** 2 + y[:, 1] ** 2\n",
+        f"{calls('return self.fc(x)')}\n\ndef loss(y, t):\n"
+        "    value = (y[:, 0] - t) ** 2 + y[:, 1] ** 2\n",
         ModelError,
         "value = (y[:, 0] - t) ** 2 + y[:, 1] ** 2",
         replaced,
@@ -617,3 +621,216 @@ def test_a_mistake_has_its_line_and_a_mend_that_works(name: str, tmp_path: Path)
 
 def test_at_least_eighteen_mistakes_are_tried() -> None:
     assert len(TAUGHT) >= 18
+
+
+def test_a_wrong_input_size_names_the_layer_and_both_numbers(tmp_path: Path) -> None:
+    source = HEAD + TAUGHT["a wrong input size"][0]
+    with pytest.raises(ShapeError) as caught:
+        trained(written(tmp_path, source))
+    error = caught.value
+    assert error.where == "out (Linear)"
+    assert error.given == "input (32, 12)"
+    assert error.expected == "(..., 10)"
+
+
+FROZEN = {
+    # what stands in __call__: what is taken there, and how often the fix is printed
+    "x = x * (np.random.rand(*x.shape) > 0.5)": "random numbers",
+    "x = x * random.random()": "random numbers",
+    "x = x + GENERATOR.normal(size=x.shape)": "random numbers",
+    "x = x + self.generator.normal(size=x.shape)": "random numbers",
+    "x = x + np.random.default_rng().normal(size=x.shape)": "random numbers",
+    "x = drawn(x)": "random numbers",
+    "x = self.noisy(x)": "random numbers",
+    "x = x * (time.time() % 2)": "the time",
+}
+
+WITH_DRAWS = """
+GENERATOR = np.random.default_rng(0)
+
+
+def drawn(x):
+    return x + np.random.standard_normal(x.shape)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.fc = nn.Linear(12, 2)
+        self.generator = np.random.default_rng(0)
+
+    def noisy(self, x):
+        return x + np.random.uniform(-1.0, 1.0, x.shape)
+"""
+
+
+@pytest.mark.parametrize("line", FROZEN)
+def test_numbers_that_would_be_drawn_once_are_refused(line: str, tmp_path: Path) -> None:
+    module = written(tmp_path, HEAD + calls(f"{line}\nreturn self.fc(x)", WITH_DRAWS))
+    with pytest.raises(ModelError, match=f"takes {FROZEN[line]}") as caught:
+        trained(module)
+    assert (caught.value.line or "").startswith("own_")
+    model = module.Net().init(0)
+    assert model(X).shape == (64, 2)  # without compilation every call draws anew
+    with pytest.raises(ModelError, match=f"takes {FROZEN[line]}"):
+        jax.jit(lambda model, x: model(x))(model, X)
+
+
+def test_numbers_that_are_the_same_at_each_call_are_no_noise(tmp_path: Path) -> None:
+    line = "x = x @ np.random.default_rng(0).normal(size=(12, 12))\nreturn self.fc(x)"
+    check_trained(written(tmp_path, HEAD + calls(line, WITH_DRAWS)))
+
+
+def test_the_mended_noise_is_drawn_anew_at_each_step(tmp_path: Path) -> None:
+    source = HEAD + TAUGHT["noise of NumPy"][0]
+    with pytest.raises(ModelError) as caught:
+        trained(written(tmp_path, source))
+    model = written(tmp_path, replaced(source, caught.value)).Net().init(0)
+
+    def output(seed: int) -> Any:
+        return nn.apply(model, X, training=True, key=jax.random.key(seed))[0]
+
+    assert not np.array_equal(output(0), output(1))
+    np.testing.assert_array_equal(model(X), model(X))
+
+
+def test_a_counter_counts(tmp_path: Path) -> None:
+    source = HEAD + TAUGHT["changing self"][0]
+    with pytest.raises(ModelError) as caught:
+        trained(written(tmp_path, source))
+    last = check_trained(written(tmp_path, in_class(source, caught.value)))
+    assert int(nn.statistics(last)["counter"]) == 4  # two epochs of two batches
+
+
+CLASSES = [layer for layer in vars(nn).values()
+           if isinstance(layer, type) and issubclass(layer, nn.Module)]  # fmt: skip
+MODELS = [model for model in vars(cp.models).values()
+          if isinstance(model, type) and issubclass(model, nn.Module)]  # fmt: skip
+
+
+@pytest.mark.parametrize("made", [*CLASSES, *MODELS], ids=lambda made: made.__name__)
+def test_the_signature_shows_the_arguments(made: type[nn.Module]) -> None:
+    shown = inspect.signature(made)
+    own = list(inspect.signature(made.__init__).parameters)
+    assert list(shown.parameters) == own[1:]
+    assert own[0] == "self"
+
+
+def test_the_signature_of_a_model_and_of_an_own_module() -> None:
+    assert "layers" in inspect.signature(cp.models.GPT).parameters
+    assert list(inspect.signature(Masked).parameters) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "options", "fix"),
+    [
+        (nn.Linear, {"wieght_init": nn.initializers.zeros}, "weight_init=..."),
+        (nn.Linear, {"kernel_initializer": nn.initializers.zeros},
+         "weight_init=nn.initializers.glorot_uniform"),
+        (nn.Linear, {"use_bias": True}, "bias=True"),
+        (nn.Linear, {"weight_init": "zeros"}, "nn.initializers.zeros"),
+        (nn.Linear, {"weight_init": "xavier_uniform"}, "nn.initializers.glorot_uniform"),
+        (nn.Linear, {"weight_init": "normal"}, "nn.initializers.normal(0.1)"),
+        (nn.Dropout, {"p": 0.5}, "rate=0.5"),
+        (cp.models.GPT, {"layer": 2}, "layers=..."),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_of_a_layer(
+    made: Callable[..., object], options: dict[str, object], fix: str
+) -> None:
+    sizes = (2, 3) if made is nn.Linear else ()
+    with pytest.raises(ConfigurationError) as caught:
+        made(*sizes, **options)
+    assert caught.value.fix == fix
+    assert (caught.value.line or "").startswith("test_own_modules.py:")
+
+
+def test_too_few_arguments_show_the_signature() -> None:
+    with pytest.raises(UnknownArgumentError, match="too few arguments") as caught:
+        nn.Linear(2)  # type: ignore[call-arg]  # this is the mistake
+    assert "out_features" in (caught.value.given or "")
+    assert (caught.value.expected or "").startswith("nn.Linear(in_features")
+
+
+@pytest.mark.parametrize("word", sorted(elsewhere.MODULE_ATTRIBUTES))
+def test_a_word_of_another_library_on_a_module(word: str) -> None:
+    model = nn.Linear(2, 2)
+    assert not hasattr(model, word)
+    with pytest.raises(UnknownAttributeError) as caught:
+        getattr(model, word)
+    assert caught.value.fix == elsewhere.MODULE_ATTRIBUTES[word]
+
+
+def test_truth_values_as_targets_get_a_mend_that_trains() -> None:
+    model, y = nn.Linear(12, 2), Y > 0
+    with pytest.raises(ShapeError) as caught:
+        cp.fit(model, X, y, progress=False)
+    names: dict[str, Any] = {"y": y}
+    exec(caught.value.fix or "", names)
+    assert cp.fit(model, X, names["y"], epochs=1, progress=False).history.training_error
+
+
+def test_a_run_is_evaluated_and_predicts() -> None:
+    run = cp.fit(nn.Linear(12, 2), X, Y, epochs=1, progress=False)
+    assert cp.predict(run, X).shape == (64, 2)
+    assert 0 <= (cp.evaluate(run, (X, Y)).accuracy or 0) <= 1
+
+
+def test_parameters_beside_constants_in_one_list_are_refused() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            self.arrays = [nn.Parameter(jnp.ones(2)), jnp.ones(2)]
+
+    with pytest.raises(ModelError, match="beside plain arrays") as caught:
+        Net()
+    assert "self.arrays = [" in (caught.value.line or "")
+
+
+def test_a_value_that_can_change_is_refused() -> None:
+    class Table:
+        __hash__ = None  # type: ignore[assignment]  # as of a frame of pandas
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            self.table = Table()
+
+    with pytest.raises(ModelError, match="cannot keep a Table") as caught:
+        Net()
+    assert "self.table = Table()" in (caught.value.line or "")
+
+
+def test_a_declared_field_without_a_value_is_told() -> None:
+    class Net(nn.Module):
+        fc: nn.Linear
+        scale: float
+
+        def __init__(self) -> None:
+            self.fc = nn.Linear(12, 2)
+
+    with pytest.raises(ModelError, match="sets no value"):
+        Net()
+
+
+def test_a_list_in_the_class_is_not_shared() -> None:
+    with pytest.raises(ModelError, match="share one dict") as caught:
+
+        class Net(nn.Module):
+            options: dict[str, int] = {"a": 1}  # noqa: RUF012 - this is the mistake
+
+    assert caught.value.fix == 'def __init__(self):\n    self.options = {"a": 1}'
+
+
+def test_a_model_is_printed_as_a_tree() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            self.mask = jnp.ones(12)
+            self.scale = nn.Parameter(jnp.ones(12))
+            self.body = nn.Sequential(nn.Linear(12, 8), nn.BatchNorm(8), "relu")
+
+    assert str(Net()) == textwrap.dedent("""\
+        Net                             132 parameters: scale 12, mask 12 (constant)
+          body        Sequential        120
+            layers.0  Linear            104  weight 12x8, bias 8
+            layers.1  BatchNorm          16  scale 8, shift 8, running_mean 8 (statistic), \
+running_variance 8 (statistic)
+            layers.2  Activation(relu)""")
+    assert str(Net().init(0)).splitlines()[0] == str(Net()).splitlines()[0]
