@@ -57,7 +57,12 @@ def wrong_arguments(
     name = f"nn.{cls.__name__}" if cls.__module__.startswith("clearprop.nn") else cls.__name__
     for argument in given:
         if argument not in known:
-            raised = unknown_argument(name, argument, known, elsewhere.LAYER_ARGUMENTS)
+            words = {
+                word: ours
+                for word, ours in elsewhere.LAYER_ARGUMENTS.items()
+                if ours.partition("=")[0] in known or ours.startswith("leave it out")
+            }
+            raised = unknown_argument(name, argument, known, words)
             break
     else:
         shown = str(inspect.signature(cls)).partition(" -> ")[0]
