@@ -120,16 +120,28 @@ LAYER_ARGUMENTS = {
 """Arguments of layers."""
 
 INITIALIZERS = {
+    "zeros": "zeros",
+    "ones": "ones",
+    "constant": "constant(0.1)",
+    "uniform": "uniform(0.05)",
+    "normal": "normal(0.01)",
+    "truncated_normal": "truncated_normal(0.02)",
+    "orthogonal": "orthogonal",
+    "glorot_uniform": "glorot_uniform",
+    "glorot_normal": "glorot_normal",
+    "he_uniform": "he_uniform",
+    "he_normal": "he_normal",
+    "lecun_normal": "lecun_normal",
     "xavier": "glorot_uniform",
     "xavier_uniform": "glorot_uniform",
     "xavier_normal": "glorot_normal",
     "kaiming": "he_uniform",
     "kaiming_uniform": "he_uniform",
     "kaiming_normal": "he_normal",
-    "random_normal": "normal",
-    "random_uniform": "uniform",
+    "random_normal": "normal(0.01)",
+    "random_uniform": "uniform(0.05)",
 }
-"""Initial values by name."""
+"""Names of initial values, here and elsewhere, and their functions in ``nn.initializers``."""
 
 MODULE_ATTRIBUTES = {
     "training": "nn.current().training",

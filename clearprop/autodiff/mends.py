@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,6 +96,56 @@ def is_numpy_call(code: UserCode) -> bool:
 
 def _is_numpy(module: ModuleType | None) -> bool:
     return module is not None and module.__name__.partition(".")[0] == "numpy"
+
+
+def of_method(code: UserCode, ours: Callable[[str], str | None]) -> Mend | None:
+    """Return the mend of a method that PyTorch's tensors have, such as ``x.view(n, -1)``.
+
+    Args:
+        code: where it stands; its expression is the method or its call.
+        ours: returns the operation with the same arguments for the name of a function, or None.
+    """
+    call = _method_call(code)
+    if call is None or not isinstance(call.func, ast.Attribute):
+        return None
+    given, value, method = _source(code, call), _source(code, call.func.value), call.func.attr
+    arguments = given[len(_source(code, call.func)) :]
+    name, needs = _package(code)
+    if renamed := {"view": "reshape", "permute": "transpose"}.get(method):
+        return Mend(given, f"{value}.{renamed}{arguments}")
+    if any(word.arg in _WORDS for word in call.keywords):
+        for word, right in _WORDS.items():
+            given_word = rf"\b{word}(\s*=)"
+            arguments = re.sub(given_word, rf"{right}\1", arguments)
+        return Mend(given, f"{value}.{method}{arguments}")
+    if method == "size":
+        return Mend(given, f"{value}.shape[{_source(code, call.args[0])}]" if call.args else "")
+    if method == "unsqueeze" and len(call.args) == 1:
+        axis = _source(code, call.args[0])
+        return Mend(given, f"{name}.ops.expand_dims({value}, {axis})", needs)
+    if method == "detach":
+        return Mend(given, f"{name}.stop_gradient({value})", needs)
+    if method in ("contiguous", "cpu", "cuda", "to"):
+        return Mend(given, value)
+    operation = ours(method)
+    if operation is None:
+        return None
+    rest = arguments[1:].strip()
+    inside = f"{value}{')' if rest == ')' else f', {rest}'}"
+    return Mend(given, f"{name}.ops.{operation}({inside}", needs)
+
+
+_WORDS = {"dim": "axis", "keepdim": "keepdims"}
+"""Arguments of PyTorch's methods, and what they are called here."""
+
+
+def _method_call(code: UserCode) -> ast.Call | None:
+    for node in ast.walk(code.statement) if code.statement is not None else ():
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if code.expression in (code.text(node.func), code.text(node)):
+            return node
+    return None
 
 
 def of_assignment(code: UserCode) -> Mend | None:

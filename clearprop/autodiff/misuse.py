@@ -41,6 +41,19 @@ _NUMBERS = (jax.errors.ConcretizationTypeError, jax.errors.TracerIntegerConversi
 """JAX's errors about a value that is to become a Python number."""
 
 
+_WRONG_METHOD = (
+    "'Traced' object has no attribute",
+    "Tracer' object has no attribute",
+    "Array' object has no attribute",
+    "ArrayImpl' object has no attribute",
+    "of a value that is being differentiated",
+    "'int' object is not callable",
+    "unexpected keyword argument 'dim'",
+    "unexpected keyword argument 'keepdim'",
+)
+"""Parts of the messages about methods that PyTorch's tensors have and arrays do not."""
+
+
 @contextmanager
 def teach_misuse() -> Iterator[None]:
     """Replace an error about a traced value with one that names the operation to use."""
@@ -68,9 +81,14 @@ def taught(error: Exception) -> TracedValueError | None:
     code = user_code.of_error(error)
     if isinstance(error, jax.errors.TracerBoolConversionError):
         return _truth(code)
+    text = str(error)
+    method = any(words in text for words in _WRONG_METHOD)
+    if method and isinstance(error, AttributeError | TypeError) and code is not None:
+        mend = mends.of_method(code, _ours)
+        if mend is not None:
+            return _with_mend("arrays have another name for this", code, mend, "")
     if not isinstance(error, TypeError):
         return None
-    text = str(error)
     if "JAX arrays are immutable" in text:
         return _with_mend(
             "an array cannot be changed in place",

@@ -10,7 +10,6 @@ the array.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
@@ -93,25 +92,14 @@ class Parameter:
 
 def _named(initializer: str) -> ConfigurationError:
     """Return the error about an initializer that is given by a name, with the function."""
-    from clearprop.nn import initializers  # needs the types of this file
-
-    signatures = {
-        name: list(inspect.signature(function).parameters)
-        for name, function in vars(initializers).items()
-        if inspect.isfunction(function)
-        and function.__module__ == "clearprop.nn.initializers"
-        and name != "fans"
-        and not name.startswith("_")
-    }
-    name = elsewhere.INITIALIZERS.get(initializer) or nearest(initializer, signatures)
-    fix = None
-    if name is not None:
-        fix = f"nn.initializers.{name}{'' if signatures[name][:1] == ['key'] else '(0.1)'}"
+    known = elsewhere.INITIALIZERS
+    close = nearest(initializer, known)
+    functions = sorted(set(known.values()))
     return ConfigurationError(
         "an initializer is a function and no name",
         given=repr(initializer),
-        expected=", ".join(f"nn.initializers.{name}" for name in signatures),
-        fix=fix,
+        expected=f"one of nn.initializers, such as {', '.join(functions)}",
+        fix=f"nn.initializers.{known[close]}" if close else None,
     )
 
 

@@ -493,6 +493,54 @@ class Net(Base):
         "x = jnp.tanh(x)",
         replaced,
     ),
+    "x.view": (
+        calls("x = x.view(x.shape[0], -1)\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x.view(x.shape[0], -1)",
+        replaced,
+    ),
+    "x.size": (
+        calls("x = x.reshape(x.size(0), -1)\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x.reshape(x.size(0), -1)",
+        replaced,
+    ),
+    "x.unsqueeze": (
+        calls("x = x.unsqueeze(1)[:, 0]\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x.unsqueeze(1)[:, 0]",
+        replaced,
+    ),
+    "x.permute": (
+        calls("x = x.permute(1, 0).T\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x.permute(1, 0).T",
+        replaced,
+    ),
+    "x.detach": (
+        calls("x = x + 0.1 * x.detach()\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x + 0.1 * x.detach()",
+        replaced,
+    ),
+    "dim and keepdim": (
+        calls("x = x - x.mean(dim=1, keepdim=True)\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x - x.mean(dim=1, keepdim=True)",
+        replaced,
+    ),
+    "x.relu": (
+        calls("x = x + x.relu()\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x + x.relu()",
+        replaced,
+    ),
+    "x.to": (
+        calls("x = x.to('cpu')\nreturn self.fc(x)"),
+        TracedValueError,
+        "x = x.to('cpu')",
+        replaced,
+    ),
     "a layer made in __call__": (
         calls("y = self.fc(x)\nreturn nn.Linear(2, 2)(y)"),
         ModelError,
@@ -729,7 +777,7 @@ def test_the_signature_of_a_model_and_of_an_own_module() -> None:
         (nn.Linear, {"use_bias": True}, "bias=True"),
         (nn.Linear, {"weight_init": "zeros"}, "nn.initializers.zeros"),
         (nn.Linear, {"weight_init": "xavier_uniform"}, "nn.initializers.glorot_uniform"),
-        (nn.Linear, {"weight_init": "normal"}, "nn.initializers.normal(0.1)"),
+        (nn.Linear, {"weight_init": "normal"}, "nn.initializers.normal(0.01)"),
         (nn.Dropout, {"p": 0.5}, "rate=0.5"),
         (cp.models.GPT, {"layer": 2}, "layers=..."),
     ],
@@ -742,6 +790,15 @@ def test_a_wrong_argument_of_a_layer(
         made(*sizes, **options)
     assert caught.value.fix == fix
     assert (caught.value.line or "").startswith("test_own_modules.py:")
+
+
+def test_every_initializer_is_known_by_its_name() -> None:
+    made = {name for name, function in vars(nn.initializers).items() if inspect.isfunction(function)
+            and function.__module__ == nn.initializers.__name__} - {"fans"}  # fmt: skip
+    assert {name for name in made if not name.startswith("_")} <= elsewhere.INITIALIZERS.keys()
+    for function in elsewhere.INITIALIZERS.values():
+        made_by = eval(f"nn.initializers.{function}", {"nn": nn})
+        assert nn.Linear(2, 3, weight_init=made_by).init(0).weight.shape == (2, 3)
 
 
 def test_too_few_arguments_show_the_signature() -> None:
