@@ -55,7 +55,7 @@ class Activation(Module):
         return self.function(x)
 
 
-class NamedActivation(Activation):
+class NamedActivation(Activation, init=False):
     """An activation of `ops.ACTIVATIONS` as a class of its own, without options: y = f(x).
 
     Raises:
@@ -78,7 +78,7 @@ class NamedActivation(Activation):
         return f"{type(self).__name__}()"
 
 
-class ReLU(NamedActivation):
+class ReLU(NamedActivation, init=False):
     """Rectified linear unit: y = max(x, 0).
 
     Shapes: x of any shape, y the same.
@@ -95,7 +95,7 @@ class ReLU(NamedActivation):
     named = "relu"
 
 
-class LeakyReLU(NamedActivation):
+class LeakyReLU(NamedActivation, init=False):
     """Leaky rectified linear unit: y = x for x > 0, else slope x, with the slope 0.01.
 
     Shapes: x of any shape, y the same.
@@ -112,7 +112,7 @@ class LeakyReLU(NamedActivation):
     named = "leaky_relu"
 
 
-class ELU(NamedActivation):
+class ELU(NamedActivation, init=False):
     """Exponential linear unit: y = x for x > 0, else e^x - 1.
 
     Shapes: x of any shape, y the same.
@@ -129,7 +129,7 @@ class ELU(NamedActivation):
     named = "elu"
 
 
-class GELU(NamedActivation):
+class GELU(NamedActivation, init=False):
     """Gaussian error linear unit: y = x Phi(x), with the normal distribution Phi.
 
     Shapes: x of any shape, y the same.
@@ -146,7 +146,7 @@ class GELU(NamedActivation):
     named = "gelu"
 
 
-class SiLU(NamedActivation):
+class SiLU(NamedActivation, init=False):
     """Sigmoid linear unit: y = x / (1 + e^-x).
 
     Shapes: x of any shape, y the same.
@@ -163,7 +163,7 @@ class SiLU(NamedActivation):
     named = "silu"
 
 
-class Sigmoid(NamedActivation):
+class Sigmoid(NamedActivation, init=False):
     """Sigmoid unit: y = 1 / (1 + e^-x).
 
     Shapes: x of any shape, y the same.
@@ -180,7 +180,7 @@ class Sigmoid(NamedActivation):
     named = "sigmoid"
 
 
-class Tanh(NamedActivation):
+class Tanh(NamedActivation, init=False):
     """Hyperbolic tangent: y = (e^x - e^-x) / (e^x + e^-x).
 
     Shapes: x of any shape, y the same.
@@ -197,7 +197,7 @@ class Tanh(NamedActivation):
     named = "tanh"
 
 
-class Softplus(NamedActivation):
+class Softplus(NamedActivation, init=False):
     """Smooth rectifier: y = log(1 + e^x).
 
     Shapes: x of any shape, y the same.
@@ -214,7 +214,7 @@ class Softplus(NamedActivation):
     named = "softplus"
 
 
-class Softmax(NamedActivation):
+class Softmax(NamedActivation, init=False):
     """Probabilities from scores, over the last axis: y_i = e^(x_i) / sum_j e^(x_j).
 
     Shapes: x of any shape, y the same.
@@ -231,7 +231,7 @@ class Softmax(NamedActivation):
     named = "softmax"
 
 
-class LogSoftmax(NamedActivation):
+class LogSoftmax(NamedActivation, init=False):
     """Logarithm of softmax, over the last axis: y_i = x_i - log sum_j e^(x_j).
 
     Shapes: x of any shape, y the same.
@@ -248,7 +248,7 @@ class LogSoftmax(NamedActivation):
     named = "log_softmax"
 
 
-class Identity(NamedActivation):
+class Identity(NamedActivation, init=False):
     """Linear unit: y = x.
 
     Shapes: x of any shape, y the same.

@@ -114,7 +114,7 @@ class _Conv(Module):
         return f"nn.{type(self).__name__}({shape[-1]}, {self.out_channels}, ...)"
 
 
-class Conv1d(_Conv):
+class Conv1d(_Conv, init=False):
     """A window that slides along one axis: y[j] = b + sum_i w[i] x[s j + i - p].
 
     Shapes: x (batch, length, in_channels), weight (k, in_channels / groups, out_channels),
@@ -135,7 +135,7 @@ class Conv1d(_Conv):
     axes = 1
 
 
-class Conv2d(_Conv):
+class Conv2d(_Conv, init=False):
     """A window that slides over an image: y[i, j] = b + sum over (a, c) of w[a, c] x[i + a, j + c].
 
     The equation is for stride 1 without padding; along each axis stride, padding and dilation act
@@ -162,7 +162,7 @@ class Conv2d(_Conv):
     axes = 2
 
 
-class Conv3d(_Conv):
+class Conv3d(_Conv, init=False):
     """A window that slides through a volume or a film: y[p] = b + sum over q of w[q] x[p + q].
 
     p and q have three coordinates. The equation is for stride 1 without padding; along each axis
@@ -185,7 +185,7 @@ class Conv3d(_Conv):
     axes = 3
 
 
-class _ConvTranspose(_Conv):
+class _ConvTranspose(_Conv, init=False):
     """Base of the transposed convolution layers."""
 
     output_padding: Size = static()
@@ -217,7 +217,7 @@ class _ConvTranspose(_Conv):
         )
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTranspose, init=False):
     """A window added at every place of a series: y[t] = b + sum of all x[j] w[i] that reach t.
 
     x[j] w[i] reaches t = s j + d i - p, for stride s, padding p and dilation d.
@@ -239,7 +239,7 @@ class ConvTranspose1d(_ConvTranspose):
     axes = 1
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTranspose, init=False):
     """A window added at every place of an image: y[t] = b + sum of x[j] w[i] over s j + i = t.
 
     i, j and t have two coordinates; padding and dilation act along each axis as in
@@ -262,7 +262,7 @@ class ConvTranspose2d(_ConvTranspose):
     axes = 2
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTranspose, init=False):
     """A window added at every place of a volume: y[t] = b + sum of x[j] w[i] over s j + i = t.
 
     i, j and t have three coordinates; padding and dilation act along each axis as in

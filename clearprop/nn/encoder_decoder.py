@@ -44,7 +44,7 @@ class _Stack(Module):
         )
 
 
-class TransformerEncoder(_Stack):
+class TransformerEncoder(_Stack, init=False):
     """Blocks one after the other, and a normalization: y = N(block_n(... block_1(x))).
 
     Shapes: x (B, T, D), y the same; the mask is that of `MultiHeadAttention`.
@@ -77,7 +77,7 @@ class TransformerEncoder(_Stack):
         return y
 
 
-class TransformerDecoder(_Stack):
+class TransformerDecoder(_Stack, init=False):
     """Blocks that also attend to a memory, then a norm: y = N(block_n(... block_1(x, m) ..., m)).
 
     Shapes: x (B, T, D), memory m (B, S, D), y (B, T, D); masks as in `MultiHeadAttention`.

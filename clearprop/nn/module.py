@@ -100,11 +100,16 @@ class Module(metaclass=_ModuleType):
     _made_init: ClassVar[bool] = True
     """Whether ``__init__`` of the class comes from its declarations."""
 
-    def __init_subclass__(cls) -> None:
-        """Make the class a dataclass and a JAX tree; it inherits an ``__init__`` of its bases."""
+    def __init_subclass__(cls, *, init: bool = True) -> None:
+        """Make the class a dataclass and a JAX tree; it inherits an ``__init__`` of its bases.
+
+        Args:
+            init: False where ``__init__`` is inherited. Here that is seen anyway; type checkers
+                need it.
+        """
         super().__init_subclass__()
         check_defaults(cls)
-        made = not any("__init__" in vars(base) for base in cls.__mro__ if _writes_init(base))
+        made = init and not any("__init__" in vars(base) for base in cls.__mro__ if _writes_init(base))
         dataclass(init=made, eq=False, repr=False)(cls)
         cls._made_init = made
         if "__call__" in cls.__dict__:
