@@ -65,9 +65,11 @@ def of_function(code: UserCode, ours: Callable[[str], str | None]) -> Mend | Non
     arguments = code.expression[len(called) :]
     name, needs = _package(code)
     operation = ours(function)
+    home = _module(code, module)
+    if home is not None and home.__name__.startswith("clearprop"):
+        return None  # it is an operation already
     if operation is not None:
         return Mend(code.expression, f"{name}.ops.{operation}{arguments}", needs)
-    home = _module(code, module)
     if home is None or not _is_numpy(home) or not call.args:
         return None
     function = f"{home.__name__}.{function}".partition(".")[2]

@@ -124,11 +124,11 @@ def sharpen(error: ClearpropError) -> None:
     error.line = str(code)
     if not isinstance(error, TracedValueError) or error.given is not None:
         return
-    mend = (
-        mends.of_assignment(code)
-        if "in place" in error.problem
-        else mends.of_conversion(code) or mends.of_function(code, _ours)
-    )
+    mend = None
+    if "in place" in error.problem:
+        mend = mends.of_assignment(code)
+    elif "would lose its gradient" in error.problem:  # not that of a complex number
+        mend = mends.of_conversion(code) or mends.of_function(code, _ours)
     if mend is not None:
         error.given, error.fix, error.expected = mend.given, mend.fix, _needs(mend)
 

@@ -12,7 +12,7 @@ import inspect
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn, Protocol, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
 
 import jax
 from jax.typing import DTypeLike
@@ -127,8 +127,11 @@ class Module(metaclass=_ModuleType):
         check_instances(self, name, value, Module)
         object.__setattr__(self, name, settled(value))
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         """An error; a word of another library is answered with ours."""
+        found = inspect.getattr_static(type(self), name, None)
+        if isinstance(found, property) and found.fget is not None:
+            return found.fget(self)  # raises again what the property has raised
         raise misuse.missing_attribute(self, name, Module)
 
     def replace(self, **changes: object) -> Self:

@@ -891,3 +891,13 @@ def test_a_model_is_printed_as_a_tree() -> None:
 running_variance 8 (statistic)
             layers.2  Activation(relu)""")
     assert str(Net().init(0)).splitlines()[0] == str(Net()).splitlines()[0]
+
+
+def test_an_error_inside_a_property_is_not_hidden() -> None:
+    class Net(nn.Module):
+        @property
+        def size(self) -> int:
+            return self.units  # type: ignore[no-any-return]  # this is the mistake
+
+    with pytest.raises(AttributeError, match="'units'"):
+        _ = Net().size
