@@ -109,7 +109,9 @@ class Module(metaclass=_ModuleType):
         """
         super().__init_subclass__()
         check_defaults(cls)
-        made = init and not any("__init__" in vars(base) for base in cls.__mro__ if _writes_init(base))
+        made = init and not any(
+            "__init__" in vars(base) for base in cls.__mro__ if _writes_init(base)
+        )
         dataclass(init=made, eq=False, repr=False)(cls)
         cls._made_init = made
         if "__call__" in cls.__dict__:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import itertools
+import json
 import textwrap
 import types
 from collections.abc import Callable
@@ -287,6 +288,29 @@ def test_a_file_of_an_earlier_version_is_read() -> None:
     structure: Any = nn.to_structure(Masked().init(0))
     del structure["roles"], structure["fields"]["fc"], structure["fields"]["seen"]
     assert sorted(nn.from_structure(structure).parameters()) == ["mask"]
+
+
+class Scaled(nn.Module):
+    fc: nn.Linear
+    heads: int
+    name: str
+
+    def __call__(self, x: Any) -> Any:
+        return self.fc(x)
+
+
+def test_a_run_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
+    """Its configuration has no roles; what is trained is the same."""
+    options: dict[str, Any] = {"progress": False, "folder": tmp_path / "run"}
+    cp.fit(Scaled(nn.Linear(12, 2), 2, "a"), X, Y, epochs=1, **options)
+    file = tmp_path / "run" / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    assert config["model"]["structure"].pop("roles") == {"heads": "static", "name": "static"}
+    file.write_text(json.dumps(config), encoding="utf-8")
+    run = cp.fit(Scaled(nn.Linear(12, 2), 2, "a"), X, Y, epochs=2, resume=True, **options)
+    assert len(run.history.training_error) == 2
+    with pytest.raises(ConfigurationError, match="continues only"):
+        cp.fit(Scaled(nn.Linear(12, 2), 3, "a"), X, Y, epochs=3, resume=True, **options)
 
 
 def test_own_layers_are_written_as_before() -> None:
