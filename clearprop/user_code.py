@@ -89,6 +89,16 @@ def of_function(function: Callable[..., object]) -> UserCode | None:
     return at_line(code.co_filename, code.co_firstlineno, inner.__globals__)
 
 
+def function_at(place: UserCode | None) -> ast.FunctionDef | None:
+    """Return the function whose definition, with its decorators, begins at a place."""
+    for node in ast.walk(place.tree) if place is not None and place.tree is not None else ():
+        if not isinstance(node, ast.FunctionDef) or place is None:
+            continue
+        if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == place.line:
+            return node
+    return None
+
+
 def of_class(cls: type) -> tuple[UserCode, ast.ClassDef] | None:
     """Return the place where a class of a user is defined, and its source as a tree."""
     functions = [getattr(x, "__wrapped__", x) for x in vars(cls).values()]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
+from clearprop import user_code
 from clearprop.user_code import UserCode
 
 
@@ -177,6 +178,23 @@ def _is_basic(index: ast.expr) -> bool:
     """Return whether an index consists of numbers and slices, so that no entry comes twice."""
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     return all(isinstance(part, ast.Constant | ast.Slice) for part in parts)
+
+
+def of_missing_return(function: Callable[..., object]) -> tuple[Mend | None, str | None]:
+    """Return the mend of a function without ``return``, and its last line."""
+    place = user_code.of_function(function)
+    head = user_code.function_at(place)
+    if place is None or head is None:
+        return None, str(place) if place is not None else None
+    last = head.body[-1]
+    given, line = place.text(last), user_code.at_line(place.file, last.lineno, place.names)
+    fix = None
+    if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Constant):
+        fix = f"return {given}"
+    elif isinstance(last, ast.Assign | ast.AugAssign):
+        target = last.targets[0] if isinstance(last, ast.Assign) else last.target
+        fix = f"{given}\nreturn {place.text(target)}"
+    return Mend(given, fix) if fix else None, str(line)
 
 
 def of_truth(code: UserCode) -> Mend | None:

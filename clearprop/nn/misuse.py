@@ -11,6 +11,7 @@ from typing import Any
 
 from clearprop import elsewhere, user_code
 from clearprop.arguments import UnknownArgumentError, unknown_argument
+from clearprop.autodiff import mends
 from clearprop.elsewhere import UnknownAttributeError
 from clearprop.errors import ModelError
 
@@ -208,49 +209,23 @@ def _free_name(place: user_code.UserCode, name: str) -> str:
 
 def no_output(owner: object, function: Callable[..., object], path: str) -> ModelError:
     """Return the error about the ``__call__`` of a module, or a loss, that returns nothing."""
-    place = user_code.of_function(function)
     of_loss = owner is function
     what = getattr(owner, "__name__", "the loss") if of_loss else type(owner).__name__
-    line, given, fix = place, None, "return y"
-    body = _last_statement(place)
-    if place is not None and body is not None:
-        line = user_code.at_line(place.file, body.lineno, place.names)
-        given = place.text(body)
-        if isinstance(body, ast.Expr) and not isinstance(body.value, ast.Constant):
-            fix = f"return {given}"
-        elif isinstance(body, ast.Assign | ast.AugAssign):
-            target = body.targets[0] if isinstance(body, ast.Assign) else body.target
-            fix = f"{given}\nreturn {place.text(target)}"
+    mend, line = mends.of_missing_return(function)
     return ModelError(
         f"the loss {what} returns None" if of_loss else f"the __call__ of {what} returns None",
         where=path or None,
-        given=given,
+        given=mend.given if mend else None,
         expected=f"the {'value of the loss' if of_loss else 'output of the module'}, after return",
-        fix=fix,
-        line=str(line) if line else None,
+        fix=mend.fix if mend else "return y",
+        line=line,
     )
-
-
-def _last_statement(place: user_code.UserCode | None) -> ast.stmt | None:
-    function = function_at(place)
-    return None if function is None else function.body[-1]
-
-
-def function_at(place: user_code.UserCode | None) -> ast.FunctionDef | None:
-    """Return the function whose definition begins at a place."""
-    for node in ast.walk(place.tree) if place is not None and place.tree is not None else ():
-        first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) if isinstance(
-            node, ast.FunctionDef
-        ) else None  # fmt: skip
-        if isinstance(node, ast.FunctionDef) and place is not None and first == place.line:
-            return node
-    return None
 
 
 def return_line(function: Callable[..., object]) -> tuple[str, str] | None:
     """Return place and source of the first ``return a, b`` of a function; None without source."""
     place = user_code.of_function(function)
-    head = function_at(place)
+    head = user_code.function_at(place)
     for node in ast.walk(head) if head is not None else ():
         if isinstance(node, ast.Return) and place is not None:
             line = user_code.at_line(place.file, node.lineno, place.names)

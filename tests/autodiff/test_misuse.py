@@ -233,9 +233,44 @@ def test_what_loses_the_gradient_is_refused(use: Callable[[Any], Any], words: st
         grad(function)(X)
 
 
-def test_numpy_functions_are_refused() -> None:
-    with pytest.raises(TypeError):
-        grad(lambda x: np.sin(x).sum())(X)
+@pytest.mark.parametrize(
+    ("function", "fix"),
+    [
+        (lambda x: np.sin(x).sum(), "clearprop.ops.sin(x)"),
+        (lambda x: 2 * np.sum(x), "clearprop.ops.sum(x)"),
+        (lambda x: np.mean(x, axis=0), "clearprop.ops.mean(x, axis=0)"),
+        (lambda x: np.maximum(x, 0.0).sum(), "clearprop.ops.maximum(x, 0.0)"),
+        (lambda x: 2 * np.linalg.norm(x), "clearprop.lift(lambda v: jnp.linalg.norm(v))(x)"),
+    ],
+)
+def test_numpy_functions_are_answered_with_what_can_be_pasted(
+    function: Callable[[Any], Any], fix: str
+) -> None:
+    for transformed in (grad(function), jax.jit(grad(function))):
+        with pytest.raises(TracedValueError) as caught:
+            transformed(X)
+        assert caught.value.fix == fix
+    given = caught.value.given or ""
+    source = inspect.getsource(function).strip().partition(', "clearprop')[0].removeprefix("(")
+    names = {"clearprop": clearprop, "jnp": jnp, "np": np}
+    mended = eval(source.replace(given, fix), names)
+    expected = jax.grad(eval(source.replace("np.", "jnp."), names))(X)
+    np.testing.assert_allclose(grad(mended)(X), expected, rtol=1e-6)
+
+
+def test_a_function_that_returns_nothing_gets_its_line() -> None:
+    def loss(x: Any) -> Any:
+        value = (x * x).sum()  # noqa: F841 - this is the mistake
+
+    with pytest.raises(ShapeError, match="returns None") as caught:
+        grad(loss)(X)
+    assert (caught.value.line or "").endswith(
+        "value = (x * x).sum()  # noqa: F841 - this is the mistake"
+    )
+    assert caught.value.fix == "value = (x * x).sum()\nreturn value"
+    names: dict[str, Any] = {}
+    exec("def mended(x):\n    " + caught.value.fix.replace("\n", "\n    "), names)
+    np.testing.assert_array_equal(grad(names["mended"])(X), 2 * X)
 
 
 def test_numpy_arrays_take_part_in_operators() -> None:
