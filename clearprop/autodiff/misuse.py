@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,27 @@ _WRONG_METHOD = (
 """Parts of the messages about methods that PyTorch's tensors have and arrays do not."""
 
 
+_METHODS = {
+    "view": "x.reshape(...)",
+    "permute": "x.transpose(...)",
+    "unsqueeze": "clearprop.ops.expand_dims(x, axis)",
+    "detach": "clearprop.stop_gradient(x)",
+    "contiguous": "leave it out",
+    "cpu": "leave it out",
+    "cuda": "leave it out",
+    "to": "leave it out",
+    "relu": "clearprop.ops.relu(x)",
+    "sigmoid": "clearprop.ops.sigmoid(x)",
+    "tanh": "clearprop.ops.tanh(x)",
+    "softmax": "clearprop.ops.softmax(x)",
+    "exp": "clearprop.ops.exp(x)",
+    "log": "clearprop.ops.log(x)",
+    "dim": "axis=...",
+    "keepdim": "keepdims=...",
+}
+"""Methods and arguments of PyTorch's tensors, and ours, where the user's source is not known."""
+
+
 @contextmanager
 def teach_misuse() -> Iterator[None]:
     """Replace an error about a traced value with one that names the operation to use."""
@@ -83,10 +105,11 @@ def taught(error: Exception) -> TracedValueError | None:
         return _truth(code)
     text = str(error)
     method = any(words in text for words in _WRONG_METHOD)
-    if method and isinstance(error, AttributeError | TypeError) and code is not None:
-        mend = mends.of_method(code, _ours)
-        if mend is not None:
-            return _with_mend("arrays have another name for this", code, mend, "")
+    if method and isinstance(error, AttributeError | TypeError):
+        mend = mends.of_method(code, _ours) if code is not None else None
+        words = _METHODS.get(_method_named(text))
+        if mend is not None or words is not None:
+            return _with_mend("arrays have another name for this", code, mend, words or "")
     if not isinstance(error, TypeError):
         return None
     if "JAX arrays are immutable" in text:
@@ -110,8 +133,16 @@ def taught(error: Exception) -> TracedValueError | None:
             mends.of_conversion(code) if code else None,
             "compute with the array itself; sizes come from x.shape",
         )
-    of_numpy = code is not None and mends.is_numpy_call(code)
-    return _lost(error, code) if "Traced" in text or of_numpy else None
+    if isinstance(error, jax.errors.TracerArrayConversionError):
+        return _with_mend(
+            "while JAX compiles, values are not known yet, so NumPy cannot compute with them",
+            code,
+            mends.of_function(code, _ours) if code else None,
+            "use the function of jax.numpy",
+        )
+    # NumPy calls methods of a value with arguments such as `out`, which only its own arrays have.
+    of_method = "unexpected keyword argument" in text and _ends_in_numpy(error)
+    return _lost(error, code) if "Traced" in text or of_method else None
 
 
 def sharpen(error: ClearpropError) -> None:
@@ -194,6 +225,19 @@ def _ours(function: str) -> str | None:
     if function in SAME_ARGUMENTS:
         return OTHER_NAME[function]
     return function if function in {*OPERATIONS, *COMPOSED} else None
+
+
+def _method_named(text: str) -> str:
+    """Return the method or argument that a message of Python says is missing."""
+    found = re.search(r"no attribute '(\w+)'|^(\w+) of a value|argument '(\w+)'", text)
+    return next(filter(None, found.groups()), "") if found else ""
+
+
+def _ends_in_numpy(error: BaseException) -> bool:
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step is not None and "numpy" in Path(step.tb_frame.f_code.co_filename).parts
 
 
 def _place(code: UserCode | None) -> str | None:

@@ -191,7 +191,7 @@ def check_instances(owner: object, name: str, value: object, base: type) -> None
 def class_for_instance(cls: Any, where: str | None = None) -> ModelError:
     """Return the error about a class where a layer should be."""
     place = user_code.of_caller()
-    source = place.source if place else f"nn.{cls.__name__}"
+    source = (place.source if place else "") or f"nn.{cls.__name__}"
     return ModelError(
         "a class stands where a layer should be: it has to be called to make the layer",
         where=where,

@@ -29,7 +29,7 @@ def check_forward(cls: type, base: type) -> None:
         if "__call__" in vars(owner) or not inspect.isfunction(function):
             continue
         place = user_code.of_function(function)
-        head = place.source if place else "def forward(self, x):"
+        head = (place.source if place else "") or "def forward(self, x):"
         raise ModelError(
             f"{owner.__name__} defines forward, and here a module computes in __call__",
             given=head,
@@ -79,7 +79,7 @@ def wrong_arguments(
 def changed(module: object, name: str) -> ModelError:
     """Return the error about an assignment to a field after ``__init__``."""
     kind, place = type(module).__name__, user_code.of_caller()
-    given = place.source if place else f"assignment to {name!r} of {kind}"
+    given = (place.source if place else "") or f"assignment to {name!r} of {kind}"
     inside = place is not None and re.match(rf"self\.{name}\b", given)
     if not inside or place is None:
         return ModelError(

@@ -239,6 +239,9 @@ def test_what_loses_the_gradient_is_refused(use: Callable[[Any], Any], words: st
         (lambda x: np.sin(x).sum(), "clearprop.ops.sin(x)"),
         (lambda x: 2 * np.sum(x), "clearprop.ops.sum(x)"),
         (lambda x: np.mean(x, axis=0), "clearprop.ops.mean(x, axis=0)"),
+        (lambda x: np.clip(x, 0.0, 1.5).sum(), "clearprop.ops.clip(x, 0.0, 1.5)"),
+        (lambda x: 2 * np.prod(x), "clearprop.ops.prod(x)"),
+        (lambda x: np.reshape(x, (2, 1))[0, 0], "clearprop.ops.reshape(x, (2, 1))"),
         (lambda x: np.maximum(x, 0.0).sum(), "clearprop.ops.maximum(x, 0.0)"),
         (lambda x: 2 * np.linalg.norm(x), "clearprop.lift(lambda v: jnp.linalg.norm(v))(x)"),
     ],
@@ -256,6 +259,21 @@ def test_numpy_functions_are_answered_with_what_can_be_pasted(
     mended = eval(source.replace(given, fix), names)
     expected = jax.grad(eval(source.replace("np.", "jnp."), names))(X)
     np.testing.assert_allclose(grad(mended)(X), expected, rtol=1e-6)
+
+
+def test_other_errors_of_numpy_stay_as_they_are() -> None:
+    with pytest.raises(TypeError) as caught:
+        grad(lambda x: x.sum() + np.ones(2, order=7).sum())(X)  # type: ignore[call-overload]  # the mistake
+    assert not isinstance(caught.value, TracedValueError)
+
+
+def test_numpy_of_whole_numbers_is_answered_too() -> None:
+    def count(x: Any, tokens: Any) -> Any:
+        return (x * np.equal(tokens, 1)).sum()
+
+    with pytest.raises(TracedValueError, match="not known yet") as caught:
+        jax.jit(grad(count))(X, jnp.array([1, 2]))
+    assert (caught.value.line or "").endswith("return (x * np.equal(tokens, 1)).sum()")
 
 
 def test_a_function_that_returns_nothing_gets_its_line() -> None:

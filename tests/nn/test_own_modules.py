@@ -691,6 +691,20 @@ def test_a_mistake_has_its_line_and_a_mend_that_works(name: str, tmp_path: Path)
     check_trained(written(tmp_path, mend(source, error)))
 
 
+NEEDS_SOURCE = {"x.size"}  # Python's message, "'int' object is not callable", names no method
+
+
+@pytest.mark.parametrize("name", sorted(TAUGHT.keys() - NEEDS_SOURCE))
+def test_a_mistake_is_taught_without_source_too(name: str) -> None:
+    """As of a class that was typed into Python's prompt."""
+    source, kind, _, _ = TAUGHT[name]
+    names: dict[str, Any] = {"__name__": "__main__"}
+    with pytest.raises(kind) as caught:
+        exec(f"{HEAD}{source}", names)
+        trained(types.SimpleNamespace(**names))
+    assert caught.value.fix
+
+
 def test_at_least_eighteen_mistakes_are_tried() -> None:
     assert len(TAUGHT) >= 18
 
