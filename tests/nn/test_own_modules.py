@@ -699,9 +699,13 @@ def test_a_mistake_is_taught_without_source_too(name: str) -> None:
     """As of a class that was typed into Python's prompt."""
     source, kind, _, _ = TAUGHT[name]
     names: dict[str, Any] = {"__name__": "__main__"}
-    with pytest.raises(kind) as caught:
+
+    def typed() -> None:
         exec(f"{HEAD}{source}", names)
         trained(types.SimpleNamespace(**names))
+
+    with pytest.raises(kind) as caught:
+        typed()
     assert caught.value.fix
 
 
