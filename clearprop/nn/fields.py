@@ -198,7 +198,10 @@ def rebuild(
 
 def is_array(value: object) -> bool:
     """Return whether a value is an array that holds numbers (or a value that stands for one)."""
-    return hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, Parameter)
+    if isinstance(value, Parameter) or not hasattr(value, "shape"):
+        return False
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and getattr(dtype, "kind", "f") not in "OSUMm"
 
 
 def settled(value: object) -> object:

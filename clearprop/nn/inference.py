@@ -143,11 +143,14 @@ def _impossible(module: object, name: str, value: object, base: type) -> ModelEr
             "others into a field of their own",
             line=_line_of_init(module, name),
         )
+    texts = hasattr(value, "dtype")  # an array of strings or of objects
     return ModelError(
         f"a module cannot keep a {type(value).__name__}, which can change",
         where=f"{kind}.{name}",
-        expected="arrays, layers, numbers, strings, functions, or tuples and dicts of them",
-        fix=f"keep what the layer needs of it as an array: self.{name} = jnp.asarray(...)",
+        expected="arrays of numbers, layers, strings, functions, or tuples and dicts of them",
+        fix=f"self.{name} = tuple(values)"
+        if texts
+        else f"keep what the layer needs of it as an array: self.{name} = jnp.asarray(...)",
         line=_line_of_init(module, name),
     )
 

@@ -897,6 +897,18 @@ def test_a_value_that_can_change_is_refused() -> None:
     assert "self.table = Table()" in (caught.value.line or "")
 
 
+def test_an_array_of_strings_is_no_constant() -> None:
+    class Net(nn.Module):
+        def __init__(self, names: Any) -> None:
+            self.names = names
+
+    with pytest.raises(ModelError, match="cannot keep a ndarray") as caught:
+        Net(np.array(["a", "b"]))
+    names = {"values": np.array(["a", "b"])}
+    mended = eval((caught.value.fix or "").partition("= ")[2], names)
+    assert nn.fields.roles(Net(mended)) == {"names": "static"}
+
+
 def test_a_declared_field_without_a_value_is_told() -> None:
     class Net(nn.Module):
         fc: nn.Linear
