@@ -15,6 +15,7 @@ class ClearpropError(Exception):
         given: the wrong value.
         expected: a right value.
         fix: the most likely solution.
+        line: of the user's own code, as ``file:number: source``.
 
     >>> print(ClearpropError("sizes differ", where="layers.2", given="(3, 4)", fix="use 4 units"))
     layers.2: sizes differ
@@ -30,6 +31,7 @@ class ClearpropError(Exception):
         given: str | None = None,
         expected: str | None = None,
         fix: str | None = None,
+        line: str | None = None,
     ) -> None:
         super().__init__(problem)
         self.problem = problem
@@ -37,16 +39,23 @@ class ClearpropError(Exception):
         self.given = given
         self.expected = expected
         self.fix = fix
+        self.line = line
         self.trail: tuple[str, ...] = ()
         """The layers that ran before the error, with their output shapes (set by the model)."""
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.problem}" if self.where else self.problem
         details = (("given:", self.given), ("expected:", self.expected), ("fix:", self.fix))
-        lines = [head, *(f"  {label:<9} {text}" for label, text in details if text)]
+        lines = [head, *(f"  {label:<9} {_indented(text)}" for label, text in details if text)]
+        if self.line:
+            lines.append(f"  line:     {self.line}")
         if self.trail:
             lines.append(f"  so far:   {' -> '.join(self.trail)}")
         return "\n".join(lines)
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n            ")
 
 
 class ShapeError(ClearpropError, ValueError):

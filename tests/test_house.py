@@ -27,6 +27,7 @@ PACKAGE = ROOT / "clearprop"
 DOCS = ROOT / "docs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LESSONS = sorted((DOCS / "lessons").glob("*.md"))
+PAGES = [DOCS / "modules.md"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TEXTS = [
     path
@@ -83,7 +84,7 @@ LONG_LESSON = "36-classifying-texts"
         pytest.param(
             path, id=path.name, marks=[pytest.mark.slow] if path.stem == LONG_LESSON else []
         )
-        for path in LESSONS
+        for path in [*LESSONS, *PAGES]
     ],
 )
 def test_a_lesson_prints_what_it_says(lesson: Path) -> None:

@@ -182,7 +182,7 @@ def _leaking_targets(setting: Setting, n: int, draw: np.random.Generator) -> Set
         return widened(train), widened(dev)
 
     name = ("wine", "breast-cancer", "diabetes", "iris")[n // 2 % 4]
-    return dataclasses.replace(setting, data=name, change=with_column, epochs=(20, 30)[n % 2])
+    return dataclasses.replace(setting, data=name, change=with_column, epochs=(40, 50)[n % 2])
 
 
 def _running_statistics(setting: Setting, n: int, draw: np.random.Generator) -> Setting:
@@ -195,7 +195,7 @@ def _running_statistics(setting: Setting, n: int, draw: np.random.Generator) -> 
     variants: list[dict[str, Any]] = [
         {"data": "digits", "momentum": 1e-5, "hidden": (32, 32)},
         {"data": "fashion", "momentum": 1e-4, "hidden": (64,)},
-        {"data": "wine", "momentum": 1e-3, "hidden": (32,), "epochs": 20},
+        {"data": "breast-cancer", "momentum": 1e-5, "hidden": (32,)},
         {"data": "digits", "momentum": 1e-4, "hidden": (48,), "batch": 64},
     ]
     return dataclasses.replace(

@@ -37,7 +37,7 @@ def in_place() -> TracedValueError:
     """Return the error about a traced value that would be changed in place."""
     return TracedValueError(
         "a value that is being differentiated cannot be changed in place",
-        fix="make a new value: ops.where(mask, new, old) or ops.scatter_add(old, index, addend)",
+        fix="make a new value: x = x.at[index].set(new), or ops.where(mask, new, old)",
     )
 
 

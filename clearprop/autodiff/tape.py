@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Generic, NoReturn, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -362,8 +362,8 @@ class Traced:
         return self.value.size
 
     @property
-    def at(self) -> NoReturn:
-        """An error: a traced value is not updated in place."""
+    def at(self) -> Any:
+        """Some entries, for a new value: ``x.at[i].set(y)``. It needs `ops`, which sets it."""
         raise refusals.in_place()
 
     def __getattr__(self, name: str) -> NoReturn:

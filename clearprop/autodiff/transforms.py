@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from clearprop.autodiff.arguments import argument_numbers, argument_places
 from clearprop.autodiff.elementary import reshape, stack
 from clearprop.autodiff.elementary import sum as sum_over
+from clearprop.autodiff.mends import of_missing_return
 from clearprop.autodiff.misuse import teach_misuse
 from clearprop.autodiff.refusals import complex_value, ended
 from clearprop.autodiff.shapes import shape_of
@@ -98,7 +99,7 @@ def value_and_grad(
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         of_chosen, chosen = _of_chosen(function, numbers, args, kwargs)
         output, pull_back, *aux = vjp(of_chosen, *chosen, has_aux=has_aux)
-        value = _scalar(output)
+        value = _scalar(output, function)
         gradients = pull_back(jnp.ones((), value.dtype))
         gradient = gradients if isinstance(argnums, Sequence) else gradients[0]
         return ((value, *aux), gradient) if has_aux else (value, gradient)
@@ -343,8 +344,16 @@ def _stacked(row: Callable[[Any], Any], units: Any, shape: tuple[int, ...]) -> A
     return jax.tree.map(lambda *r: reshape(stack(*r), shape=(*shape, *r[0].shape)), *every)
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: Any, function: Callable[..., object]) -> Any:
     shape = getattr(value, "shape", None)
+    if value is None:
+        mend, line = of_missing_return(function)
+        raise ShapeError(
+            "the function returns None, and only the gradient of a scalar can be taken",
+            given=mend.given if mend else "None",
+            fix=mend.fix if mend else "return the value",
+            line=line,
+        )
     if isinstance(value, float):
         return jnp.asarray(value)
     if shape != () or not jnp.issubdtype(value.dtype, jnp.floating):

@@ -21,6 +21,7 @@ import jax
 
 from clearprop.autodiff import layer_path, stop_gradient
 from clearprop.autodiff.composite import rebuilt
+from clearprop.autodiff.misuse import sharpen, taught
 from clearprop.errors import ClearpropError, ModelError
 from clearprop.nn.fields import Array
 from clearprop.ops.scan import steps_under_way
@@ -114,19 +115,29 @@ class Call:
         self.active.append(layer)
         try:
             output = function(layer, *inputs, **options)
-        except ClearpropError as error:
-            if error.where is None:
-                error.where = label
-                error.trail = tuple(self.trail)
-            raise
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in {label}, after {' -> '.join(self.trail)}")
-            raise
+        except Exception as error:
+            told = self._told(error, label)
+            if told is error:
+                raise
+            raise told from error
         finally:
             self.active.pop()
             layer_path.reset(token)
         self.trail.append(f"{label} {_shape(output)}")
         return output
+
+    def _told(self, error: Exception, label: str) -> Exception:
+        """Return an error with the layer and the user's line; ours in place of one of JAX."""
+        found = error if isinstance(error, ClearpropError) else taught(error)
+        if found is None:
+            if isinstance(error, TypeError | ValueError):
+                error.add_note(f"in {label}, after {' -> '.join(self.trail)}")
+            return error
+        sharpen(found)
+        if found.where is None or found is not error:
+            found.where = label
+            found.trail = tuple(self.trail)
+        return found
 
 
 _uses: contextvars.ContextVar[Mapping[str, int]] = contextvars.ContextVar(

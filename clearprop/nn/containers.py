@@ -10,14 +10,24 @@ from clearprop import ops
 from clearprop.errors import ShapeError
 from clearprop.nn.activation import Activation, ActivationLike
 from clearprop.nn.fields import Array, static
+from clearprop.nn.inference import class_for_instance
 from clearprop.nn.module import Module
 
 Layer = Module | ActivationLike
 
 
 def as_module(layer: Layer) -> Module:
-    """Return a layer as a module: functions and names of activations become `Activation`."""
-    return layer if isinstance(layer, Module) else Activation(layer)
+    """Return a layer as a module: functions and names of activations become `Activation`.
+
+    Raises:
+        ModelError: the layer is a class.
+    """
+    if isinstance(layer, Module):
+        return layer
+    given: object = layer
+    if isinstance(given, type) and issubclass(given, Module):
+        raise class_for_instance(given)
+    return Activation(layer)
 
 
 class Sequential(Module):

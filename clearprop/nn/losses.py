@@ -21,6 +21,7 @@ import numpy as np
 from clearprop import elsewhere, ops
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ConfigurationError, ShapeError, unknown_name
+from clearprop.nn import misuse
 from clearprop.nn.fields import Array
 
 
@@ -319,6 +320,10 @@ def smoothed(loss: str | Loss, amount: float) -> Loss:
 def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
     """Return a loss by its name; a function (outputs, targets) -> values becomes a `Loss`.
 
+    Raises:
+        ConfigurationError: there is no loss of this name.
+        ModelError: when it is called, the function returns nothing.
+
     >>> find_loss("cross_entropy").error_name
     'error rate'
     """
@@ -330,7 +335,9 @@ def find_loss(loss: str | Loss | Callable[[Array, Array], Array]) -> Loss:
         return LOSSES[loss]
 
     def per_example(outputs: Array, targets: Array) -> Array:
-        values = loss(outputs, targets)
+        values: Array | None = loss(outputs, targets)
+        if values is None:
+            raise misuse.no_output(loss, loss, "loss")
         # A function that returns the mean of the batch: every example gets the mean.
         return values if values.shape else ops.broadcast_to(values, shape=outputs.shape[:1])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import inspect
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,80 +17,103 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
 import jax
 from jax.typing import DTypeLike
 
-from clearprop import tree
-from clearprop.autodiff.tape import capturing
-from clearprop.errors import ModelError
+from clearprop import tree, user_code
+from clearprop.autodiff.tape import capturing, strip
+from clearprop.errors import ClearpropError, ModelError
+from clearprop.nn import misuse
 from clearprop.nn.call import Call, entered, under_way
+from clearprop.nn.drawn_tree import drawn_tree
 from clearprop.nn.fields import (
     Array,
     Parameter,
+    inferred_roles,
+    is_configuration,
+    ordered_keys,
     rebuild,
     register,
     roles,
+    settled,
     static,
     statistic,
     values,
 )
+from clearprop.nn.frozen_draws import check_draws
+from clearprop.nn.inference import check_defaults, check_instances, infer_roles, role_after
 
 T = TypeVar("T")
 
 
-class _Freeze(type):
-    """Makes instances refuse assignment once their ``__init__`` has ended."""
+class _ModuleType(type):
+    """Decides the roles of a new module's fields, after which it refuses assignment."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = super().__call__(*args, **kwargs)
-        _check_declared(module)
+        misuse.check_forward(cls, Module)
+        try:
+            module = super().__call__(*args, **kwargs)
+        except TypeError as error:
+            taught = misuse.wrong_arguments(cls, kwargs, error)
+            if taught is None:
+                raise
+            raise taught from None
+        except ClearpropError as error:
+            if error.line is None and (place := user_code.of_caller()) is not None:
+                error.line = str(place)
+            raise
+        infer_roles(module, Module)
         object.__setattr__(module, "_frozen", True)
         return module
 
-
-def _check_declared(module: object) -> None:
-    """Raise where ``__init__`` sets an attribute that is not a field: copies would not have it."""
-    known = roles(module)
-    strange = [name for name in vars(module) if name not in known]
-    if strange:
-        kind, name = type(module).__name__, strange[0]
-        raise ModelError(
-            f"{kind} sets {name!r}, which it does not declare as a field",
-            given=", ".join(strange),
-            expected=", ".join(sorted(known)) or "fields declared in the class, as in a dataclass",
-            fix=f"class {kind}(nn.Module):  {name}: {_kind_of(vars(module)[name])}",
-        )
-
-
-def _kind_of(value: Any) -> str:
-    kind = type(value).__name__
-    if isinstance(value, Module):
-        return f"nn.{kind}"
-    return "nn.Parameter" if isinstance(value, Parameter) else f"{kind} = nn.static()"
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The arguments of the class, so that editors and `help` show them."""
+        whole = inspect.signature(cls.__init__)  # type: ignore[misc]  # its own, by design
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
 @dataclass_transform(field_specifiers=(static, statistic))
 @dataclass(init=False, eq=False, repr=False)
-class Module(metaclass=_Freeze):
+class Module(metaclass=_ModuleType):
     """Base of every layer and model: a frozen JAX tree whose layers have paths.
 
-    Subclasses declare their fields and define ``__call__``:
+    ``__init__`` assigns the fields, and ``__call__`` computes the output. A `Parameter` is trained,
+    modules are layers, also in lists and dicts; an array is a constant, everything else is
+    configuration.
 
     >>> from clearprop import nn, ops
     >>> class TwoLayers(nn.Module):
-    ...     hidden: nn.Linear
-    ...     output: nn.Linear
+    ...     def __init__(self, units):
+    ...         self.hidden = nn.Linear(2, units)
+    ...         self.output = nn.Linear(units, 1)
     ...     def __call__(self, x):
     ...         return self.output(ops.tanh(self.hidden(x)))
-    >>> model = TwoLayers(nn.Linear(2, 8), nn.Linear(8, 1)).init(0)
-    >>> sorted(nn.parameters(model))
+    >>> model = TwoLayers(8).init(0)
+    >>> sorted(model.parameters())
     ['hidden.bias', 'hidden.weight', 'output.bias', 'output.weight']
+
+    Declarations are optional. With them and without an ``__init__``, a class gets one, as a
+    dataclass does: ``hidden: nn.Linear`` in the class makes ``hidden`` its first argument.
     """
 
     classes: ClassVar[dict[str, type[Module]]] = {}
     """Every module class by the name under which saved models refer to it."""
 
+    _made_init: ClassVar[bool] = True
+    """Whether ``__init__`` of the class comes from its declarations."""
+
     def __init_subclass__(cls, *, init: bool = True) -> None:
-        """Make the class a dataclass and a JAX tree; ``init=False`` inherits ``__init__``."""
+        """Make the class a dataclass and a JAX tree; it inherits an ``__init__`` of its bases.
+
+        Args:
+            init: False where ``__init__`` is inherited. Here that is seen anyway; type checkers
+                need it.
+        """
         super().__init_subclass__()
-        dataclass(init=init and "__init__" not in vars(cls), eq=False, repr=False)(cls)
+        check_defaults(cls)
+        made = init and not any(
+            "__init__" in vars(base) for base in cls.__mro__ if _writes_init(base)
+        )
+        dataclass(init=made, eq=False, repr=False)(cls)
+        cls._made_init = made
         if "__call__" in cls.__dict__:
             cls.__call__ = _called(cls.__call__)  # type: ignore[method-assign]  # same signature
         Module.classes[class_name(cls)] = cls
@@ -101,13 +125,16 @@ class Module(metaclass=_Freeze):
 
     def __setattr__(self, name: str, value: object) -> None:
         if "_frozen" in self.__dict__:
-            raise ModelError(
-                "a module cannot be changed in place",
-                given=f"assignment to {name!r} of {type(self).__name__}",
-                fix="make a changed copy: tree.replace(model, {path: array}) for arrays, "
-                "model.replace(field=...) for fields",
-            )
-        object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+            raise misuse.changed(self, name)
+        check_instances(self, name, value, Module)
+        object.__setattr__(self, name, settled(value))
+
+    def __getattr__(self, name: str) -> Any:
+        """An error; a word of another library is answered with ours."""
+        found = inspect.getattr_static(type(self), name, None)
+        if isinstance(found, property) and found.fget is not None:
+            return found.fget(self)  # raises again what the property has raised
+        raise misuse.missing_attribute(self, name, Module)
 
     def replace(self, **changes: object) -> Self:
         """Return a copy with some fields changed.
@@ -116,7 +143,24 @@ class Module(metaclass=_Freeze):
         >>> nn.Dropout(0.5).replace(rate=0.1)
         Dropout(rate=0.1)
         """
-        return rebuild(type(self), {**values(self), **changes})
+        inferred = dict(inferred_roles(self))
+        for name, value in changes.items():
+            role = role_after(inferred.get(name), value, Module)
+            if role is not None:
+                inferred[name] = role
+        return rebuild(type(self), {**values(self), **changes}, inferred)
+
+    def parameters(self) -> dict[str, Array]:
+        """Return the parameters by path; see `parameters`.
+
+        >>> from clearprop import nn
+        >>> {path: w.shape for path, w in nn.Linear(3, 2).parameters().items()}
+        {'weight': (3, 2), 'bias': (2,)}
+        """
+        return parameters(self)
+
+    def __str__(self) -> str:
+        return drawn_tree(modules(self), parameters(self))
 
     def init(self, seed: int | Array = 0, *, dtype: DTypeLike | None = None) -> Self:
         """Return the model with initial values for every parameter that has no values yet.
@@ -129,9 +173,12 @@ class Module(metaclass=_Freeze):
             dtype: of the parameters; None keeps the dtype of each `Parameter`.
 
         Raises:
-            ModelError: a layer with parameters is at two places; it would become two layers.
+            ModelError: a layer with parameters is at two places; it would become two layers. Or
+                the layer is made while a model is called: it would be new at each call.
         """
         key = jax.random.key(seed) if isinstance(seed, int) else seed
+        if under_way() is not None:
+            raise misuse.made_in_call(self)
         _check_places(self)
 
         def make(path: Any, leaf: Any) -> Any:
@@ -220,6 +267,8 @@ def _run(
             for layer, other in pairs:
                 call.stand_in(layer, other)
 
+    if any(isinstance(strip(leaf), jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
+        check_draws(layer for layer in modules(model).values() if not _is_own(type(layer)))
     token = _hook.set(hook)
     try:
         with entered(call, note_copy):
@@ -248,7 +297,11 @@ def _called(function: Callable[..., T]) -> Callable[..., T]:
             return output
         if call.active and call.active[-1] is self:  # a subclass calling super().__call__
             return function(self, *inputs, **options)
+        if id(self) not in call.names and not is_initialized(self):
+            raise misuse.made_in_call(self)
         output = call.run(function, self, inputs, options)
+        if output is None:
+            raise misuse.no_output(self, function, call.path_of(self))
         # A loop's body is traced, not run: a hook would receive no values.
         hook = _hook.get()
         if hook is not None and capturing.get() is None:
@@ -261,8 +314,12 @@ def _called(function: Callable[..., T]) -> Callable[..., T]:
 
 def class_name(cls: type[Module]) -> str:
     """Return the name under which saved models refer to a class."""
-    own = cls.__module__.startswith("clearprop.")
-    return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
+    return cls.__name__ if _is_own(cls) else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _is_own(cls: type) -> bool:
+    """Return whether a class is one of clearprop's."""
+    return cls.__module__.startswith("clearprop.")
 
 
 def parameters(model: Module) -> dict[str, Array]:
@@ -311,8 +368,8 @@ def _leaves(value: Any, path: str = "", role: str = "parameter") -> Iterator[tup
     elif isinstance(value, tuple | list | dict):
         of_fields = {}
     else:
-        if value is not None:
-            yield path, value, role
+        if value is not None and not (role in ("mixed", "constant") and is_configuration(value)):
+            yield path, value, "parameter" if role == "mixed" else role
         return
     for name, child in _children(value):
         of_child = role if role == "statistic" else of_fields.get(name, role)
@@ -327,8 +384,14 @@ def _children(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, tuple | list):
         return [(str(i), child) for i, child in enumerate(value)]
     if isinstance(value, dict):
-        return [(str(key), value[key]) for key in sorted(value)]
+        return [(str(key), value[key]) for key in ordered_keys(value)]
     return []
+
+
+def _writes_init(base: type) -> bool:
+    """Return whether a class of modules has an ``__init__`` that someone has written."""
+    is_module = base is not Module and issubclass(base, Module)
+    return is_module and not vars(base).get("_made_init", False)
 
 
 def _check_places(model: Module) -> None:

@@ -5,13 +5,13 @@ Only classes that are already loaded are looked up by name; a file can never cau
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import jax.numpy as jnp
 
 from clearprop import ops
 from clearprop.errors import CheckpointError, ModelError, nearest
-from clearprop.nn.fields import Parameter, rebuild, roles, values
+from clearprop.nn.fields import ROLES, Parameter, inferred_roles, rebuild, roles, values
 from clearprop.nn.initializers import zeros
 from clearprop.nn.module import Module, class_name
 
@@ -32,7 +32,9 @@ def to_structure(value: object) -> Structure:
     """
     if isinstance(value, Module):
         fields = {name: to_structure(content) for name, content in values(value).items()}
-        return {"class": class_name(type(value)), "fields": fields}
+        inferred: dict[str, Structure] = dict(inferred_roles(value))
+        described: dict[str, Structure] = {"class": class_name(type(value)), "fields": fields}
+        return {**described, "roles": inferred} if inferred else described
     if isinstance(value, ops.Operation):
         return {"operation": value.name}
     if hasattr(value, "shape") and hasattr(value, "dtype"):
@@ -64,7 +66,7 @@ def from_structure(data: object, where: str = "structure") -> Module:
 def _read(data: object, where: str) -> object:
     match data:
         case {"class": str(name), "fields": dict(fields)}:
-            return _module(name, fields, where)
+            return _module(name, fields, cast("dict[str, object]", data).get("roles", {}), where)
         case {"operation": str(name)}:
             if name not in ops.OPERATIONS:
                 raise CheckpointError(f"unknown operation {name!r}", where=where)
@@ -80,7 +82,7 @@ def _read(data: object, where: str) -> object:
     raise CheckpointError("the architecture is damaged", where=where, given=repr(data)[:80])
 
 
-def _module(name: str, fields: dict[str, object], where: str) -> Module:
+def _module(name: str, fields: dict[str, object], inferred: object, where: str) -> Module:
     cls = Module.classes.get(name)
     if cls is None:
         close = nearest(name, Module.classes)
@@ -93,7 +95,9 @@ def _module(name: str, fields: dict[str, object], where: str) -> Module:
             if close
             else "the file may come from a newer clearprop",
         )
-    known = roles(cls)
+    if not isinstance(inferred, dict) or not set(inferred.values()) <= ROLES:
+        raise CheckpointError("the architecture is damaged", where=where, given=repr(inferred)[:80])
+    known = {**roles(cls), **inferred}
     if known.keys() != fields.keys():
         raise CheckpointError(
             f"the fields of {name} are not those of this version of clearprop",
@@ -105,4 +109,4 @@ def _module(name: str, fields: dict[str, object], where: str) -> Module:
     for key, value in contents.items():
         if known[key] == "static" and isinstance(value, Parameter | Module):
             raise CheckpointError("a static field holds an array", where=f"{where}.{key}")
-    return rebuild(cls, contents)
+    return rebuild(cls, contents, inferred)

@@ -39,6 +39,9 @@ PLAIN = (
 DERIVED = ("compress", "cumprod", "diagonal", "ptp", "repeat", "sort", "trace")
 """Methods whose gradient JAX derives."""
 
+ENTRIES = ("set", "add", "subtract", "min", "max")
+"""Methods of ``x.at[index]``; JAX has no gradient of the others where an index may come twice."""
+
 SAME = ("block_until_ready", "clone", "conj", "conjugate", "copy")
 """Methods that return the array itself, where its entries are real numbers."""
 
@@ -58,9 +61,42 @@ def give_methods() -> None:
         "real": lambda x: x,
     }.items():
         setattr(Traced, name, property(read))
+    setattr(Traced, "at", property(_At))  # noqa: B010 - an attribute of the class is no Value
     for operator, function in (("mod", jnp.remainder), ("floordiv", jnp.floor_divide)):
         setattr(Traced, f"__{operator}__", lambda x, y, of=function: lift(of)(x, y))
         setattr(Traced, f"__r{operator}__", lambda x, y, of=function: lift(of)(y, x))
+
+
+class _At:
+    """``x.at[index]``: some entries of a value, for a new value in which they differ."""
+
+    def __init__(self, x: Traced) -> None:
+        self.x = x
+
+    def __getitem__(self, index: object) -> _Entries:
+        return _Entries(self.x, jax.tree.map(strip, index))
+
+
+class _Entries:
+    """``x.at[index]`` with the methods of JAX: ``set(y)``, ``add(y)``, ..."""
+
+    def __init__(self, x: Traced, index: object) -> None:
+        self.x = x
+        self.index = index
+
+    def __getattr__(self, name: str) -> Callable[[Operand], Value]:
+        if name not in ENTRIES:
+            raise AttributeError(f"x.at[index] has no {name!r}; it has {', '.join(ENTRIES)}")
+
+        def changed(y: Operand) -> Value:
+            def of_arrays(x: Any, y: Any) -> Any:
+                return getattr(x.at[self.index], name)(y)
+
+            of_arrays.__name__ = f"at_{name}"
+            changed_value: Value = lift(of_arrays)(self.x, y)
+            return changed_value
+
+        return changed
 
 
 def _plain(name: str) -> Callable[..., Array]:

@@ -195,4 +195,17 @@ def _check_carry(before: list[Any], after: list[Any], tree_before: Any, tree_aft
             "the body of a loop must return its carry with the shapes and dtypes that it was given",
             given=f"{tree_after}: {given}",
             expected=f"{tree_before}: {expected}",
+            fix=_carry_fix(tree_before == tree_after, given, expected),
         )
+
+
+def _carry_fix(alike: bool, given: list[Any], expected: list[Any]) -> str | None:
+    """Return what mends a carry of which only the types change."""
+    if not alike or [shape for shape, _ in given] != [shape for shape, _ in expected]:
+        return None
+    for (_, after), (_, before) in zip(given, expected, strict=True):
+        if after != before and after.startswith("float") and not before.startswith("float"):
+            return f"begin with {after}: 0.0 for 0, or jnp.asarray(start, jnp.{after})"
+        if after != before:
+            return f"return the carry as {before}: value.astype(jnp.{before})"
+    return None

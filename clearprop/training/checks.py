@@ -25,6 +25,7 @@ from clearprop.errors import (
     ModelError,
     ShapeError,
 )
+from clearprop.nn.misuse import first_return, return_line
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.model_inputs import ModelInputs
@@ -120,23 +121,27 @@ def check_one_array(model: nn.Module, outputs: Any) -> None:
     if hasattr(outputs, "shape"):
         return
     parts = jax.tree.leaves_with_path(outputs)
-    fix = "return the one array that the loss needs"
+    line, returned = return_line(type(model).__call__) or (None, None)
+    first = first_return(returned) if returned is not None else None
+    fix = first or "return the one array that the loss needs"
     if len({(len(part.shape) > 1, part.shape[:-1]) for _, part in parts}) == 1:
         ends = accumulate(part.shape[-1] for _, part in parts)
         columns = ", ".join(
             f"y[..., {end - part.shape[-1]}:{end}] for parts{jax.tree_util.keystr(path)}"
             for (path, part), end in zip(parts, ends, strict=True)
         )
-        fix = (
+        joined = (
             "return ops.concatenate(jax.tree.leaves(parts), axis=-1), and in the loss, which gets "
             f"this array y, take {columns}"
         )
+        fix = joined if first is None else f"{first}; or, for a loss that needs all, {joined}"
     raise ModelError(
         "the model does not return one array",
         where=f"{type(model).__name__}.__call__",
         given=f"a {type(outputs).__name__} of {len(parts)} arrays",
         expected="one array: training, evaluation and prediction take no other outputs",
         fix=fix,
+        line=line,
     )
 
 

@@ -303,6 +303,11 @@ def compare(config: Mapping[str, object], earlier: Mapping[str, object], where: 
     # Earlier versions did not record it; the data, which is compared too, shows what it did.
     if "preprocessor.transparency" in changed and changed["preprocessor.transparency"][0] is None:
         del changed["preprocessor.transparency"]
+    # Nor did they record the roles of fields; the paths of the parameters, which are compared too,
+    # show what is trained.
+    structures = changed.get("model.structure", (None, None))
+    if structures[0] is not None and structures[0] == _without_roles(structures[1]):
+        del changed["model.structure"]
     if changed:
         texts = [f"{name} was {old!r}, is {new!r}" for name, (old, new) in changed.items()]
         raise ConfigurationError(
@@ -311,6 +316,17 @@ def compare(config: Mapping[str, object], earlier: Mapping[str, object], where: 
             given="; ".join(text[:160] for text in texts[:3]),
             fix="give the same configuration, or start a new run in another folder",
         )
+
+
+def _without_roles(structure: object) -> object:
+    if isinstance(structure, Mapping):
+        kept = {
+            name: value
+            for name, value in structure.items()
+            if not (name == "roles" and "class" in structure)
+        }
+        return {name: _without_roles(value) for name, value in kept.items()}
+    return [_without_roles(x) for x in structure] if isinstance(structure, list) else structure
 
 
 def differences(

@@ -208,13 +208,3 @@ def test_a_layer_without_parameters_may_stand_at_two_places() -> None:
     rectify = nn.Activation("relu")
     model = nn.Sequential([nn.Linear(3, 3), rectify, nn.Linear(3, 3), rectify]).init(0)
     assert len(nn.parameters(model)) == 4
-
-
-def test_a_layer_that_is_not_declared_is_told_at_once() -> None:
-    class PyTorchStyle(nn.Module):
-        def __init__(self) -> None:
-            self.out = nn.Linear(8, 2)
-
-    with pytest.raises(ModelError, match="sets 'out'") as caught:
-        PyTorchStyle()
-    assert caught.value.fix == "class PyTorchStyle(nn.Module):  out: nn.Linear"

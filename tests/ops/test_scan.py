@@ -250,6 +250,24 @@ def test_bad_loops_are_refused():
         ops.scan(lambda c, x: (jnp.ones(2), c), jnp.ones(3), jnp.ones(4))
 
 
+def test_a_carry_that_changes_its_type_gets_a_mend_that_works():
+    def total(start):
+        return lambda x: ops.scan(lambda c, _: (c + x * 1.5, c), start, length=3)[0]
+
+    with pytest.raises(ShapeError, match="must return its carry") as caught:
+        grad(total(0))(2.0)
+    assert "begin with float64: 0.0 for 0" in caught.value.fix
+    assert "start, length=3" in caught.value.line
+    assert float(grad(total(0.0))(2.0)) == 4.5
+
+    def counted(x):
+        return ops.scan(lambda c, _: ((c * 2).astype(jnp.int32), c), x, length=3)[0].sum()
+
+    with pytest.raises(ShapeError) as caught:
+        counted(jnp.array(1.0))
+    assert caught.value.fix == "return the carry as float64: value.astype(jnp.float64)"
+
+
 def test_no_steps_have_gradients():
     w = weights() | {"x": jnp.zeros((0, BATCH, INPUTS))}
     ours = grad(lambda w: recurrent(ops.scan, ops.tanh, w))(w)
