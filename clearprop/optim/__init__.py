@@ -7,6 +7,7 @@ parameters = optim.apply(parameters, updates)
 """
 
 from clearprop.optim import schedules
+from clearprop.optim.adam_family import AdamaxState, NadamState, adamax, nadam, radam
 from clearprop.optim.adaptive import (
     AdadeltaState,
     AdagradState,
@@ -22,7 +23,11 @@ from clearprop.optim.creation import create, from_config, optimizer_names, secon
 from clearprop.optim.decay import add_decayed_weights, add_l1_penalty, decoupled_weight_decay
 from clearprop.optim.descent import MomentumState, SgdState, momentum, nesterov, sgd
 from clearprop.optim.hessian_free import HessianFreeState, hessian_free
+from clearprop.optim.lamb import lamb
+from clearprop.optim.lbfgs import LbfgsState, lbfgs
+from clearprop.optim.lion import lion
 from clearprop.optim.moments import AdamState, adam, adamw
+from clearprop.optim.muon import MuonState, muon
 from clearprop.optim.optimizer import (
     BatchObjective,
     NoState,
@@ -47,10 +52,14 @@ __all__ = [
     "AdadeltaState",
     "AdagradState",
     "AdamState",
+    "AdamaxState",
     "AverageState",
     "BatchObjective",
     "HessianFreeState",
+    "LbfgsState",
     "MomentumState",
+    "MuonState",
+    "NadamState",
     "NoState",
     "Optimizer",
     "PlateauState",
@@ -62,6 +71,7 @@ __all__ = [
     "adadelta",
     "adagrad",
     "adam",
+    "adamax",
     "adamw",
     "add_decayed_weights",
     "add_l1_penalty",
@@ -75,9 +85,15 @@ __all__ = [
     "from_config",
     "global_norm",
     "hessian_free",
+    "lamb",
+    "lbfgs",
+    "lion",
     "momentum",
+    "muon",
+    "nadam",
     "nesterov",
     "optimizer_names",
+    "radam",
     "reduce_on_plateau",
     "register_optimizer",
     "register_second_order",

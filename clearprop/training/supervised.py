@@ -179,8 +179,12 @@ class SupervisedLearning:
             )
             return found
 
+        def value(parameters: Arrays) -> Array:
+            return losses(passed(parameters)[0]).mean()
+
         return optim.BatchObjective(
-            value=lambda parameters: losses(passed(parameters)[0]).mean(),
+            value=value,
+            value_and_gradient=value_and_grad(value),
             product=near.product,
             pulled=pulled,
             examples=len(batch.targets),

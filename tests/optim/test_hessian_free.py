@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ def _parabola(bent: float = 1.0) -> tuple[Any, Any]:
         gradient = bent * A @ w["w"] - B
         return BatchObjective(
             value,
+            jax.value_and_grad(value),
             product=lambda v: {"w": A @ v["w"]},
             pulled=lambda weights: {"w": gradient * weights.mean()},
             examples=4,
