@@ -7,7 +7,7 @@ import json
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor, Splits
@@ -58,7 +58,12 @@ def _steps(value: Any) -> Any:
 
 LARGE = 10_000
 
-ScheduleName = Literal["constant", "cosine", "one-cycle"]
+FIRST_RATE = 0.04
+"""The first rate of a schedule that rises, as a fraction of its highest."""
+
+MOST_CYCLES = 12
+
+ScheduleName = Literal["constant", "cosine", "one-cycle", "warm-restarts", "cyclic"]
 Activation = Annotated[str, one_of("activation", ops.ACTIVATIONS.keys)]
 OptimizerName = Annotated[str, one_of("optimizer", optim.optimizer_names)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
@@ -206,8 +211,11 @@ class NetworkRecipe(Recipe):
     Attributes:
         optimizer: one of `optim.optimizer_names`.
         schedule: how the learning rate changes over the run: "constant", "cosine" (falls from its
-            highest value to 0), "one-cycle" (rises over the first part, then falls to 0).
+            highest value to 0), "one-cycle" (rises over the first part, then falls to 0),
+            "warm-restarts" (falls to 0 in every cycle, each twice as long as the one before it),
+            "cyclic" (rises and falls in every cycle, each half as high as the one before it).
         warmup: the fraction of the run over which "one-cycle" rises.
+        cycles: of "warm-restarts" and "cyclic" in a run.
         weight_decay: in each step every weight shrinks by this number times the rate; 0 for none.
         average: decay of a running average of the weights; the averaged weights are evaluated and
             kept; none uses the weights themselves.
@@ -218,6 +226,7 @@ class NetworkRecipe(Recipe):
     optimizer: OptimizerName = "adam"
     schedule: ScheduleName = "constant"
     warmup: PositiveFraction = 0.15
+    cycles: Annotated[Count, Field(le=MOST_CYCLES)] = 3
     weight_decay: Fraction = 0.0
     average: Annotated[PositiveFraction | None, OrNone] = None
     patience: OptionalCount = None
@@ -244,8 +253,16 @@ class NetworkRecipe(Recipe):
             return highest
         if self.schedule == "cosine":
             return schedules.cosine(highest, steps)
+        if self.schedule == "warm-restarts":
+            first = -(-steps // (2**self.cycles - 1))
+            return schedules.cosine_restarts(highest, first, multiply=2)
+        if self.schedule == "cyclic":
+            up = -(-steps // (2 * self.cycles))
+            return schedules.cyclic(FIRST_RATE * highest, highest, up, mode="triangular2")
         rise = max(1, round(self.warmup * steps))
-        return schedules.warmup(rise, schedules.cosine(highest, max(1, steps - rise)), start=0.04)
+        return schedules.warmup(
+            rise, schedules.cosine(highest, max(1, steps - rise)), start=FIRST_RATE
+        )
 
 
 class SequenceRecipe(NetworkRecipe):

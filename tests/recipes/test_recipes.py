@@ -214,6 +214,8 @@ def test_other_optimizers_train_a_recipe(optimizer: str) -> None:
         ("constant", (0.1, 0.1, 0.1)),
         ("cosine", (0.1, 0.05, 0.0)),
         ("one-cycle", (0.004, 0.069, 0.0)),
+        ("warm-restarts", (0.1, 0.0983, 0.0017)),
+        ("cyclic", (0.004, 0.0492, 0.0068)),
     ],
 )
 def test_schedules_over_a_run(schedule: str, expected: tuple[float, ...]) -> None:

@@ -18,14 +18,18 @@ SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
 
 
-RATES = ("initial", "value", "values", "then", "final")
+RATES = ("initial", "value", "values", "then", "final", "lowest", "highest")
 """Arguments of schedules that are learning rates."""
 
-STEPS = ("steps", "every", "boundaries")
+STEPS = ("steps", "every", "boundaries", "steps_up", "steps_down")
 """Arguments of schedules that are numbers of steps."""
 
 
-ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad", "adadelta")
+ADAPTIVE = (
+    *("adam", "adamw", "adamax", "nadam", "radam", "lamb", "lion", "muon"),
+    *("rmsprop", "adagrad", "adadelta"),
+)
+"""Optimizers whose steps do not grow with the gradients."""
 
 FAR_ABOVE, FAR_BELOW = 20.0, 5.0
 """A learning rate so many times above or below the default was chosen while something was wrong."""
