@@ -19,7 +19,13 @@ from clearprop.optim.adaptive import (
 from clearprop.optim.average import AverageState, average_parameters
 from clearprop.optim.composition import chain
 from clearprop.optim.conjugate_gradients import solve
-from clearprop.optim.creation import create, from_config, optimizer_names, second_order_names
+from clearprop.optim.creation import (
+    create,
+    from_config,
+    optimizer_names,
+    rated_names,
+    second_order_names,
+)
 from clearprop.optim.decay import add_decayed_weights, add_l1_penalty, decoupled_weight_decay
 from clearprop.optim.descent import MomentumState, SgdState, momentum, nesterov, sgd
 from clearprop.optim.hessian_free import HessianFreeState, hessian_free
@@ -94,6 +100,7 @@ __all__ = [
     "nesterov",
     "optimizer_names",
     "radam",
+    "rated_names",
     "reduce_on_plateau",
     "register_optimizer",
     "register_second_order",

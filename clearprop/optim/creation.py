@@ -29,6 +29,16 @@ def second_order_names() -> list[str]:
     return configuration.names("second-order optimizer")
 
 
+def rated_names() -> list[str]:
+    """Return the names of the optimizers that take a learning rate, of both kinds.
+
+    >>> "lbfgs" in rated_names(), "hessian_free" in rated_names()
+    (True, False)
+    """
+    every = sorted([*optimizer_names(), *second_order_names()])
+    return [name for name in every if "learning_rate" in configuration.options_of(name)]
+
+
 def create(
     optimizer: str | Optimizer | Mapping[str, object],
     learning_rate: Rate | Mapping[str, object] | None = None,

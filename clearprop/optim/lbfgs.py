@@ -23,6 +23,9 @@ from clearprop.optim.wolfe import Point, search
 LEAST_CURVATURE = 1e-10
 """A pair whose product is not above this says nothing of a valley, and is not kept."""
 
+FEWEST_EVALUATIONS = 10
+"""In an update of few iterations, unless their number is given."""
+
 STRONG_WOLFE = "strong_wolfe"
 
 
@@ -103,7 +106,7 @@ def lbfgs(
             number above 0, or a schedule.
         iterations: the largest number of iterations in an update.
         evaluations: the largest number of evaluations of the objective in an update; an update may
-            need a few more to end its last search. By default 5/4 of the iterations.
+            need a few more to end its last search. By default 5/4 of the iterations, at least 10.
         history: how many pairs are kept, H.
         line_search: "strong_wolfe", or None for steps of a fixed rate, which may diverge.
         tolerance_gradient: an update ends where no derivative is larger.
@@ -119,8 +122,8 @@ def lbfgs(
 
     Source: Liu and Nocedal (1989), *On the limited memory BFGS method for large scale
     optimization*, with the two loops of Nocedal (1980), *Updating quasi-Newton matrices with
-    limited storage*. The iterations are those of PyTorch's LBFGS, whose defaults are 100 pairs and
-    no line search.
+    limited storage*. The iterations are those of PyTorch's LBFGS, whose defaults are 100 pairs, no
+    line search and always 5/4 of the iterations.
     """
     rate = as_schedule(learning_rate)
     iterations = bounds.count(iterations, "iterations", least=1)
@@ -136,7 +139,7 @@ def lbfgs(
         )
     options = _Options(
         iterations,
-        max(2, iterations * 5 // 4) if evaluations is None else evaluations,
+        max(FEWEST_EVALUATIONS, iterations * 5 // 4) if evaluations is None else evaluations,
         bounds.not_negative(tolerance_gradient, "tolerance_gradient"),
         bounds.not_negative(tolerance_change, "tolerance_change"),
         line_search is not None,

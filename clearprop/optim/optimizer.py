@@ -44,16 +44,18 @@ class BatchObjective(NamedTuple):
     Attributes:
         value: parameters -> the mean loss of the batch, with the same random numbers each time.
         value_and_gradient: parameters -> this mean loss and its gradient.
-        product: v -> G v with the Gauss-Newton matrix G at the present parameters.
-        pulled: weights (B,) -> the gradient of the weighted sum of the examples' losses.
+        product: v -> G v with the Gauss-Newton matrix G at the present parameters; None where it
+            is not known: `lbfgs` does without.
+        pulled: weights (B,) -> the gradient of the weighted sum of the examples' losses, or
+            None.
         examples: B.
     """
 
     value: Callable[[Any], Array]
     value_and_gradient: Callable[[Any], tuple[Array, Any]]
-    product: Callable[[dict[str, Array]], dict[str, Array]]
-    pulled: Callable[[Array], dict[str, Array]]
-    examples: int
+    product: Callable[[dict[str, Array]], dict[str, Array]] | None = None
+    pulled: Callable[[Array], dict[str, Array]] | None = None
+    examples: int = 1
 
 
 UpdateOn = Callable[[Tree, State, Tree, BatchObjective], tuple[Any, State]]

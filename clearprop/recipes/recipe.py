@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
@@ -65,7 +66,7 @@ MOST_CYCLES = 12
 
 ScheduleName = Literal["constant", "cosine", "one-cycle", "warm-restarts", "cyclic"]
 Activation = Annotated[str, one_of("activation", ops.ACTIVATIONS.keys)]
-OptimizerName = Annotated[str, one_of("optimizer", optim.optimizer_names)]
+OptimizerName = Annotated[str, one_of("optimizer", optim.rated_names)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
 
@@ -209,7 +210,8 @@ class NetworkRecipe(Recipe):
     """A network of several layers, with its optimizer and schedule.
 
     Attributes:
-        optimizer: one of `optim.optimizer_names`.
+        optimizer: one of `optim.rated_names`; "lbfgs" takes no weight decay, and is for batches of all
+            examples.
         schedule: how the learning rate changes over the run: "constant", "cosine" (falls from its
             highest value to 0), "one-cycle" (rises over the first part, then falls to 0),
             "warm-restarts" (falls to 0 in every cycle, each twice as long as the one before it),
@@ -240,6 +242,8 @@ class NetworkRecipe(Recipe):
         optimizer = optim.create(self.optimizer, self.rate(steps))
         if not self.weight_decay:
             return optimizer
+        if optimizer.update_on is not None:
+            raise _evaluates(self.optimizer, "weight decay", "weight_decay=0")
         return optim.decoupled_weight_decay(optimizer, self.weight_decay, min_ndim=2)
 
     def fit_options(self) -> FitOptions:
@@ -284,4 +288,14 @@ class SequenceRecipe(NetworkRecipe):
         optimizer = super().make_optimizer(steps)
         if self.clip is None:
             return optimizer
+        if optimizer.update_on is not None:
+            raise _evaluates(self.optimizer, "clipping", "clip=none")
         return optim.chain(optim.clip_by_global_norm(self.clip), optimizer)
+
+
+def _evaluates(optimizer: str, other: str, change: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{optimizer} evaluates the objective itself, which has no {other}",
+        given=f"optimizer={optimizer} with {other}",
+        fix=f"--set {change}",
+    )

@@ -19,10 +19,7 @@ UPDATES = 6
 
 
 def on(value: Callable[[Any], Any]) -> BatchObjective:
-    def unused(_: Any) -> Any:
-        raise AssertionError("L-BFGS needs no product with a matrix")
-
-    return BatchObjective(value, jax.value_and_grad(value), unused, unused, examples=1)
+    return BatchObjective(value, jax.value_and_grad(value))
 
 
 def path(rule: optim.Optimizer, value: Callable[[Any], Any], start: Any, updates: int) -> Any:
@@ -81,7 +78,7 @@ def ours(options: dict[str, Any], line_search: str | None) -> optim.Optimizer:
     return optim.lbfgs(
         options.get("lr", 1.0),
         iterations=options.get("max_iter", 20),
-        evaluations=options.get("max_eval", 2 if options.get("max_iter") == 1 else None),
+        evaluations=options.get("max_eval", max(2, options.get("max_iter", 20) * 5 // 4)),
         history=options.get("history_size", 100),
         tolerance_gradient=options.get("tolerance_grad", 1e-7),
         line_search=line_search,
