@@ -76,6 +76,7 @@ class FitOptions(TypedDict, total=False):
 
     epochs: int
     batch_size: int | None
+    micro_batch_size: int | None
     seed: int
     record: Record | None
     snapshots: Given
@@ -91,6 +92,8 @@ class Recipe(Configuration):
         data: the data set to train on.
         epochs: how often all training examples are used; none chooses it by their number.
         batch_size: examples of a step; none chooses it by the number of training examples.
+        micro_batch_size: examples whose gradient is computed at once; a step adds those of its
+            micro-batches. None takes the whole batch.
         learning_rate: eta; with a schedule its highest value.
         seed: of the split, the initial values, the order of the examples and dropout.
         record: patterns of layers and parameters, such as layers.*, whose statistics are recorded.
@@ -117,6 +120,7 @@ class Recipe(Configuration):
     data: DataChoice = DataChoice()
     epochs: OptionalCount = None
     batch_size: OptionalCount = None
+    micro_batch_size: OptionalCount = None
     learning_rate: Rate
     seed: Seed = 0
     record: Patterns = ()
@@ -185,6 +189,7 @@ class Recipe(Configuration):
         return {
             "epochs": self.epochs or 0,
             "batch_size": self.batch_size,
+            "micro_batch_size": self.micro_batch_size,
             "seed": self.seed,
             "record": Record(self.record, every=self.record_every) if self.record else None,
             "snapshots": self.snapshots,
@@ -210,8 +215,8 @@ class NetworkRecipe(Recipe):
     """A network of several layers, with its optimizer and schedule.
 
     Attributes:
-        optimizer: one of `optim.rated_names`; "lbfgs" takes no weight decay, and is for batches of all
-            examples.
+        optimizer: one of `optim.rated_names`; "lbfgs" takes no weight decay, and is for
+            batches of all examples.
         schedule: how the learning rate changes over the run: "constant", "cosine" (falls from its
             highest value to 0), "one-cycle" (rises over the first part, then falls to 0),
             "warm-restarts" (falls to 0 in every cycle, each twice as long as the one before it),

@@ -62,6 +62,9 @@ def fit_line(facts: Facts, **changed: object) -> str:
         "dev": _development(facts),
         **{name: settings[name] for name in SHOWN if settings.get(name)},
     }
+    batch, micro = changed.get("batch_size", given["batch_size"]), settings.get("micro_batch_size")
+    if micro and isinstance(batch, int) and micro < batch:
+        given["micro_batch_size"] = micro
     loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
     # The name of a function of your own is no name that `fit` knows.
     loss = _text(loss) if loss in nn.LOSSES else Code("loss")
