@@ -99,6 +99,43 @@ LAYERS = {
 }
 """Layers of ``clearprop.nn``."""
 
+OPTIMIZERS = {
+    "SGD": "sgd",
+    "Adam": "adam",
+    "AdamW": "adamw",
+    "NAdam": "nadam",
+    "RAdam": "radam",
+    "Adamax": "adamax",
+    "RMSprop": "rmsprop",
+    "Adagrad": "adagrad",
+    "Adadelta": "adadelta",
+    "Lion": "lion",
+    "Lamb": "lamb",
+    "Muon": "muon",
+    "LBFGS": "lbfgs",
+    "Momentum": "momentum",
+    "lr_scheduler": "schedules",
+    "StepLR": "schedules.step",
+    "MultiStepLR": "schedules.piecewise",
+    "PiecewiseConstantDecay": "schedules.piecewise",
+    "ExponentialLR": "schedules.exponential",
+    "ExponentialDecay": "schedules.exponential",
+    "CosineAnnealingLR": "schedules.cosine",
+    "CosineDecay": "schedules.cosine",
+    "CosineAnnealingWarmRestarts": "schedules.cosine_restarts",
+    "CosineDecayRestarts": "schedules.cosine_restarts",
+    "PolynomialLR": "schedules.polynomial",
+    "PolynomialDecay": "schedules.polynomial",
+    "LinearLR": "schedules.warmup",
+    "OneCycleLR": "schedules.one_cycle",
+    "CyclicLR": "schedules.cyclic",
+    "ReduceLROnPlateau": "reduce_on_plateau",
+    "clip_grad_norm_": "clip_by_global_norm",
+    "clip_grad_value_": "clip_by_value",
+    "apply_updates": "apply",
+}
+"""Optimizers, schedules and their parts of ``clearprop.optim``."""
+
 FUNCTIONS = {
     "compile": "fit(model, x, y, loss=..., optimizer=...)",
     "train": "fit",

@@ -6,6 +6,8 @@ updates, state = optimizer.update(gradients, state, parameters)
 parameters = optim.apply(parameters, updates)
 """
 
+from clearprop import elsewhere
+from clearprop.elsewhere import unknown_attribute
 from clearprop.optim import schedules
 from clearprop.optim.adam_family import AdamaxState, NadamState, adamax, nadam, radam
 from clearprop.optim.adaptive import (
@@ -113,3 +115,7 @@ __all__ = [
     "sgd",
     "solve",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise unknown_attribute("clearprop.optim", name, __all__, elsewhere.OPTIMIZERS, "optim.")
