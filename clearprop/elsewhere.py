@@ -114,7 +114,6 @@ OPTIMIZERS = {
     "Muon": "muon",
     "LBFGS": "lbfgs",
     "Momentum": "momentum",
-    "lr_scheduler": "schedules",
     "StepLR": "schedules.step",
     "MultiStepLR": "schedules.piecewise",
     "PiecewiseConstantDecay": "schedules.piecewise",
