@@ -215,6 +215,24 @@ class FitConfig:
             "precision": self.precision,
         }
 
+    def with_rate(self, learning_rate: optim.Schedule) -> FitConfig:
+        """Return the configuration with another learning rate inside its optimizer.
+
+        Raises:
+            ConfigurationError: the optimizer has none, or was not made by `clearprop.optim`.
+        """
+        own = _config(self.own_optimizer)
+        if "learning_rate" not in _options(own):
+            raise ConfigurationError(
+                "the optimizer has no learning rate",
+                where="optimizer",
+                given=repr(self.own_optimizer)[:160],
+                expected=f"one of {', '.join(optim.rated_names())}",
+                fix='optimizer="adam"',
+            )
+        made = optim.from_config(_with(own, {"learning_rate": learning_rate}))
+        return replace(self, optimizer=made, learning_rate=None)
+
     def changed(self, changes: Mapping[str, object]) -> FitConfig:
         """Return the configuration of a fork: this one with some changes.
 
