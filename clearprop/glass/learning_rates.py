@@ -21,7 +21,7 @@ def learning_rates(found: RangeTest) -> Drawing:
     """
     figure, axes = canvas(width=6.8, height=4.0)
     axes.plot(found.rates, found.losses, color=SOFT, linewidth=0.9, label="of the batch")
-    axes.plot(found.rates, found.smoothed, **line(0), label="running mean")
+    axes.plot(found.rates, found.smoothed, **line(0), label="mean around it")
     marks = (("falls fastest", found.steepest, 1), ("lowest", found.lowest, 2))
     for name, rate, number in marks:
         if rate is not None:
@@ -41,6 +41,6 @@ def learning_rates(found: RangeTest) -> Drawing:
         text = (
             "The rate rises in every step, from left to right. Where it is too low the loss stays, "
             "and where it is too high the loss rises. The suggested rate is the one at the lowest "
-            f"running mean, divided by {SAFE:g}."
+            f"mean, divided by {SAFE:g}."
         )
     return Drawing("The loss at every learning rate", figure, text)

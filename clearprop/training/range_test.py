@@ -24,14 +24,17 @@ from clearprop.training.train import TRAINING
 from clearprop.training.trainer import Trainer
 from clearprop.training.training_data import Data, Development, together
 
-SMOOTHING = 0.9
-"""Decay of the running mean of the losses: single batches differ too much to compare them."""
+SMOOTHING = 0.85
+"""The weight of a loss in a mean shrinks by this factor with each step of distance."""
 
-RISEN = 4.0
-"""The test ends where the smoothed loss is so many times its lowest value."""
+FIRST = 5
+"""So many losses are taken for the level at the start, and for the level at the end."""
+
+RISEN = 2.0
+"""The test ends where the loss is so many times that at the start."""
 
 FALLEN = 0.99
-"""A smoothed loss that never falls below this fraction of the first says nothing of a good rate."""
+"""A mean that never falls below this fraction of the first says nothing of a good rate."""
 
 STEPS_PER_CALL = 5
 
@@ -49,7 +52,7 @@ class RangeTest:
         rates: the learning rate of each step, (T,); fewer steps than asked for where the loss rose
             far, or was not finite.
         losses: the mean loss of each step's batch, (T,).
-        smoothed: their running mean, (T,).
+        smoothed: the mean of the losses around each step, (T,); see `smoothed`.
     """
 
     rates: Numbers
@@ -172,16 +175,22 @@ def range_test(config: FitConfig, lowest: float, highest: float, steps: int) -> 
 
 
 def smoothed(losses: Numbers) -> Numbers:
-    """Return the running mean of losses, corrected for its start, (T,).
+    """Return at each step the mean of the losses around it, (T,).
+
+    mean(t) = sum_s 0.85^|t - s| * loss(s) / sum_s 0.85^|t - s|
+
+    A mean of earlier losses alone would show a fall several steps late, at higher rates. Losses
+    above those at the start count as the highest of the first five: a single huge one at the end
+    would reach far back.
 
     >>> smoothed(np.array([4.0, 4.0, 4.0])).round(6).tolist()
     [4.0, 4.0, 4.0]
     """
-    mean, means = 0.0, []
-    for step, loss in enumerate(losses.tolist(), start=1):
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-        means.append(mean / (1 - SMOOTHING**step))
-    return np.array(means, np.float64)
+    bounded = np.minimum(losses, losses[:FIRST].max(initial=-np.inf))
+    distance = np.abs(np.subtract.outer(np.arange(len(losses)), np.arange(len(losses))))
+    weights = SMOOTHING**distance
+    means: Numbers = weights @ bounded / weights.sum(axis=1)
+    return means
 
 
 def _losses(config: FitConfig, steps: int) -> Numbers:
@@ -198,10 +207,8 @@ def _losses(config: FitConfig, steps: int) -> Numbers:
         finite = np.isfinite(found)
         if not finite.all():
             return found[: int(finite.argmin())]
-        means = smoothed(found)
-        high = np.flatnonzero(means > RISEN * np.minimum.accumulate(means))
-        if len(high):
-            return found[: int(high[0]) + 1]
+        if len(found) > FIRST and found[-FIRST:].mean() > RISEN * found[:FIRST].mean():
+            return found
         if len(found) >= steps:
             break
     return found

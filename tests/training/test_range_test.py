@@ -55,7 +55,7 @@ def test_it_ends_where_the_loss_rises_or_breaks() -> None:
     assert len(found.rates) == len(found.losses) == len(found.smoothed) < 60
     assert np.isfinite(found.losses).all()
     assert found.lowest is not None
-    assert found.lowest < found.rates[-1] < 100
+    assert found.lowest < 3 < found.rates[-1] < 100
 
 
 def test_no_rate_is_suggested_where_the_loss_never_falls(data: Any) -> None:
@@ -73,8 +73,26 @@ def test_the_rate_inside_a_chain_rises(data: Any) -> None:
 
 def test_the_mean_is_that_of_its_definition() -> None:
     losses = np.array([3.0, 1.0, 2.0])
-    expected = [3.0, (0.9 * 3 + 1) / 1.9, (0.81 * 3 + 0.9 * 1 + 2) / 2.71]
+    expected = [
+        (3 + 0.85 * 1 + 0.7225 * 2) / 2.5725,
+        (0.85 * 3 + 1 + 0.85 * 2) / 2.7,
+        (0.7225 * 3 + 0.85 * 1 + 2) / 2.5725,
+    ]
     assert_allclose(smoothed(losses), expected)
+
+
+def test_a_huge_loss_at_the_end_does_not_reach_back() -> None:
+    losses = np.append(np.linspace(2, 1, 20), 1e9)
+    assert smoothed(losses).max() <= 2
+    assert RangeTest(np.geomspace(1e-3, 1, 21), losses, smoothed(losses)).falls
+
+
+def test_noise_at_the_start_is_not_the_fastest_fall() -> None:
+    noise = np.random.default_rng(3).normal(size=100) * 0.3
+    losses = 5 - 3 / (1 + np.exp(-(np.arange(100) - 60) / 5)) + noise
+    found = RangeTest(np.geomspace(1e-6, 10, 100), losses, smoothed(losses))
+    assert found.steepest is not None
+    assert found.rates[50] < found.steepest < found.rates[70]
 
 
 def test_the_picture_shows_the_rates_that_it_names() -> None:
