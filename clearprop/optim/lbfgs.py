@@ -6,6 +6,7 @@ Shape letters: P parameters, H pairs that are kept.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +28,9 @@ FEWEST_EVALUATIONS = 10
 """In an update of few iterations, unless their number is given."""
 
 STRONG_WOLFE = "strong_wolfe"
+
+Evaluated = Callable[[Array], tuple[Array, Array]]
+"""A point (P,) -> the objective and its gradient there."""
 
 
 class LbfgsState(NamedTuple):
@@ -197,52 +201,6 @@ def _updated(
         value, slopes = batch.value_and_gradient(as_parameters(point))
         return value.astype(begin.dtype), ravel_pytree(slopes)[0].astype(begin.dtype)
 
-    def flat_enough(slopes: Array) -> Array:
-        return jnp.abs(slopes).max() <= options.tolerance_gradient
-
-    def once(now: _Progress) -> _Progress:
-        number = now.iterations + 1
-        known = _remembered(now.state, now.gradient)
-        direction = _direction(known, now.gradient)
-        steepest = jnp.minimum(1, 1 / jnp.abs(now.gradient).sum())
-        first = jnp.where(known.iterations == 0, steepest, 1) * rate.astype(begin.dtype)
-        slope = jnp.vdot(now.gradient, direction)
-        stuck = slope > -options.tolerance_change
-        if options.searches:
-            here = Point(jnp.zeros((), begin.dtype), now.value, now.gradient, slope)
-            found, count = search(
-                lambda length: evaluated(now.point + length * direction),
-                direction,
-                here,
-                first,
-                options.evaluations - now.evaluations,
-                options.tolerance_change,
-                stuck,
-            )
-            moved, value, slopes = found.rate * direction, found.value, found.gradient
-        else:
-            moved = jnp.where(stuck, 0, first * direction)
-            # Nothing uses the objective after the last iteration.
-            unused = stuck | (number == options.iterations)
-            value, slopes = jax.lax.cond(
-                unused,
-                lambda point: (now.value, now.gradient),
-                evaluated,
-                now.point + moved,
-            )
-            count = jnp.where(unused, 0, 1)
-        total = now.evaluations + count
-        ends = (
-            stuck
-            | (number == options.iterations)
-            | (total >= options.evaluations)
-            | flat_enough(slopes)
-            | (jnp.abs(moved).max() <= options.tolerance_change)
-            | (jnp.abs(value - now.value) < options.tolerance_change)
-        )
-        after = known._replace(iterations=known.iterations + 1, moved=moved, gradient=now.gradient)
-        return _Progress(now.point + moved, value, slopes, after, number, total, ends)
-
     begun = _Progress(
         begin,
         batch.value(parameters).astype(begin.dtype),
@@ -250,10 +208,52 @@ def _updated(
         state,
         jnp.zeros((), jnp.int32),
         jnp.ones((), jnp.int32),
-        flat_enough(gradient),
+        jnp.abs(gradient).max() <= options.tolerance_gradient,
     )
+    once = functools.partial(_iterated, options, rate.astype(begin.dtype), evaluated)
     end = jax.lax.while_loop(lambda now: ~now.done, once, begun)
     return shaped(end.point - begin), end.state._replace(step=state.step + 1)
+
+
+def _iterated(options: _Options, rate: Array, evaluated: Evaluated, now: _Progress) -> _Progress:
+    """Return the progress of an update after one more iteration."""
+    number = now.iterations + 1
+    known = _remembered(now.state, now.gradient)
+    direction = _direction(known, now.gradient)
+    steepest = jnp.minimum(1, 1 / jnp.abs(now.gradient).sum())
+    first = jnp.where(known.iterations == 0, steepest, 1) * rate
+    slope = jnp.vdot(now.gradient, direction)
+    stuck = slope > -options.tolerance_change
+    if options.searches:
+        here = Point(jnp.zeros((), rate.dtype), now.value, now.gradient, slope)
+        most = options.evaluations - now.evaluations
+
+        def on_line(length: Array) -> tuple[Array, Array]:
+            return evaluated(now.point + length * direction)
+
+        found, count = search(
+            on_line, direction, here, first, most, options.tolerance_change, stuck
+        )
+        moved, value, slopes = found.rate * direction, found.value, found.gradient
+    else:
+        moved = jnp.where(stuck, 0, first * direction)
+        # Nothing uses the objective after the last iteration.
+        unused = stuck | (number == options.iterations)
+        value, slopes = jax.lax.cond(
+            unused, lambda point: (now.value, now.gradient), evaluated, now.point + moved
+        )
+        count = jnp.where(unused, 0, 1)
+    total = now.evaluations + count
+    ends = (
+        stuck
+        | (number == options.iterations)
+        | (total >= options.evaluations)
+        | (jnp.abs(slopes).max() <= options.tolerance_gradient)
+        | (jnp.abs(moved).max() <= options.tolerance_change)
+        | (jnp.abs(value - now.value) < options.tolerance_change)
+    )
+    after = known._replace(iterations=known.iterations + 1, moved=moved, gradient=now.gradient)
+    return _Progress(now.point + moved, value, slopes, after, number, total, ends)
 
 
 def _remembered(state: LbfgsState, gradient: Array) -> LbfgsState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 from clearprop.glass.learning_rates import learning_rates
@@ -59,7 +60,7 @@ class FindRateStudy(Study):
                 f"the loss falls fastest at {found.steepest:.2g}",
                 f"it is lowest at          {found.lowest:.2g}",
                 f"suggested                {found.suggested:.2g}",
-                f"clearprop train {self.recipe} --set learning_rate={found.suggested:.2g}",
+                self._command(found.suggested),
             ]
             measures = {
                 "steepest": found.steepest,
@@ -67,3 +68,10 @@ class FindRateStudy(Study):
                 "suggested": found.suggested,
             }
         return Findings(lines, measures, [learning_rates(found)])
+
+    def _command(self, rate: float) -> str:
+        """Return the command that trains the recipe with a rate, as it can be pasted."""
+        data = f" --data {shlex.quote(str(self.data.name))}" if self.data.name else ""
+        chosen = {"optimizer": self.optimizer, "batch_size": self.batch_size}
+        options = [f" --set {key}={value}" for key, value in chosen.items() if value is not None]
+        return f"clearprop train {self.recipe}{data}{''.join(options)} --set learning_rate={rate:g}"

@@ -16,7 +16,8 @@ def test_a_rate_for_a_table() -> None:
     assert found.lines[0] == "data: wine (178 examples)"
     assert 1e-5 < found.measures["suggested"] < 0.3
     assert found.lines[-1] == (
-        f"clearprop train mlp --set learning_rate={found.measures['suggested']:.2g}"
+        "clearprop train mlp --data wine --set optimizer=nadam --set batch_size=16 "
+        f"--set learning_rate={found.measures['suggested']:g}"
     )
     assert [drawing.title for drawing in found.drawings] == ["The loss at every learning rate"]
 
