@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from clearprop.errors import ConfigurationError, nearest
 
+_ACCUMULATE = "batch_size=4, micro_batch_size=1  # a step adds the gradients of 4 micro-batches"
+
 FIT = {
     "lr": "learning_rate=0.001",
     "learning_rate_init": "learning_rate=0.001",
@@ -34,6 +36,11 @@ FIT = {
     "restore_best_weights": "keep_best=True",
     "weight_decay": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
     "alpha": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
+    "accumulate": _ACCUMULATE,
+    "accumulate_grad_batches": _ACCUMULATE,
+    "gradient_accumulation_steps": _ACCUMULATE,
+    "scheduler": "learning_rate=cp.optim.schedules.one_cycle(0.01, steps=1000)",
+    "lr_scheduler": "learning_rate=cp.optim.schedules.one_cycle(0.01, steps=1000)",
     "clipnorm": "optimizer=cp.optim.chain(cp.optim.clip_by_global_norm(1.0), cp.optim.adam(0.001))",
     "max_norm": "optimizer=cp.optim.chain(cp.optim.clip_by_global_norm(1.0), cp.optim.adam(0.001))",
     "shuffle": "leave it out: every epoch has a new order",
@@ -169,6 +176,41 @@ MODULE_ATTRIBUTES = {
     "get_weights": "model.parameters()",
 }
 """Attributes and methods of modules."""
+OPTIMIZERS = {
+    "SGD": "sgd",
+    "Adam": "adam",
+    "AdamW": "adamw",
+    "NAdam": "nadam",
+    "RAdam": "radam",
+    "Adamax": "adamax",
+    "RMSprop": "rmsprop",
+    "Adagrad": "adagrad",
+    "Adadelta": "adadelta",
+    "Lion": "lion",
+    "Lamb": "lamb",
+    "Muon": "muon",
+    "LBFGS": "lbfgs",
+    "Momentum": "momentum",
+    "StepLR": "schedules.step",
+    "MultiStepLR": "schedules.piecewise",
+    "PiecewiseConstantDecay": "schedules.piecewise",
+    "ExponentialLR": "schedules.exponential",
+    "ExponentialDecay": "schedules.exponential",
+    "CosineAnnealingLR": "schedules.cosine",
+    "CosineDecay": "schedules.cosine",
+    "CosineAnnealingWarmRestarts": "schedules.cosine_restarts",
+    "CosineDecayRestarts": "schedules.cosine_restarts",
+    "PolynomialLR": "schedules.polynomial",
+    "PolynomialDecay": "schedules.polynomial",
+    "LinearLR": "schedules.warmup",
+    "OneCycleLR": "schedules.one_cycle",
+    "CyclicLR": "schedules.cyclic",
+    "ReduceLROnPlateau": "reduce_on_plateau",
+    "clip_grad_norm_": "clip_by_global_norm",
+    "clip_grad_value_": "clip_by_value",
+    "apply_updates": "apply",
+}
+"""Optimizers, schedules and their parts of ``clearprop.optim``."""
 
 FUNCTIONS = {
     "compile": "fit(model, x, y, loss=..., optimizer=...)",

@@ -97,11 +97,17 @@ MOST_NAMES, SHOWN_NAMES = 24, 6
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is closest to ``name``, or None if no name is close.
 
+    A name with the same letters in another order is closest: two letters were swapped.
+
     >>> nearest("lenet", ["mlp", "lenet5", "xor"])
     'lenet5'
+    >>> nearest("adma", ["adam", "adamax"])
+    'adam'
     """
-    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    matches = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
+    letters = sorted(name.lower())
+    swapped = (match for match in matches if sorted(match.lower()) == letters)
+    return next(swapped, matches[0] if matches else None)
 
 
 def kind_of(value: object) -> str:

@@ -64,6 +64,27 @@ def test_a_layer_of_another_library(word: str) -> None:
     assert not hasattr(nn, word)
 
 
+@pytest.mark.parametrize("word", sorted(elsewhere.OPTIMIZERS))
+def test_an_optimizer_of_another_library(word: str) -> None:
+    with pytest.raises(UnknownAttributeError, match=f"no '{word}'") as caught:
+        getattr(cp.optim, word)
+    assert eval(f"cp.{caught.value.fix}", {"cp": cp})
+
+
+@pytest.mark.parametrize(
+    "name", ["nadam", "RAdam", "Adamax", "Lion", "LAMB", "Muon", "LBFGS", "NAdam"]
+)
+def test_an_optimizer_by_the_name_that_it_has_everywhere(name: str) -> None:
+    run = cp.fit(nn.Linear(4, 4), DATA, optimizer=name, epochs=1, progress=False)
+    assert run.config["optimizer"]["name"] == name.lower()
+
+
+def test_swapped_letters_are_the_name_with_these_letters() -> None:
+    for wrong, right in {"adma": "adam", "lino": "lion", "mnadam": "nadam", "muno": "muon"}.items():
+        with pytest.raises(ConfigurationError, match=f"did you mean '{right}'"):
+            cp.fit(nn.Linear(4, 4), DATA, optimizer=wrong)
+
+
 @pytest.mark.parametrize("word", sorted(elsewhere.FUNCTIONS))
 def test_a_function_of_another_library(word: str) -> None:
     with pytest.raises(UnknownAttributeError, match=f"no '{word}'") as caught:
@@ -87,8 +108,9 @@ def test_the_page_has_the_tables() -> None:
         for line in text.splitlines()
         if line.startswith("| `")
     ]
-    for words in (elsewhere.FIT, elsewhere.LOSSES, elsewhere.LAYERS, elsewhere.LAYER_ARGUMENTS,
-                  elsewhere.MODULE_ATTRIBUTES, elsewhere.FUNCTIONS):  # fmt: skip
+    tables = (elsewhere.LOSSES, elsewhere.LAYERS, elsewhere.LAYER_ARGUMENTS,
+              elsewhere.MODULE_ATTRIBUTES, elsewhere.OPTIMIZERS, elsewhere.FUNCTIONS)  # fmt: skip
+    for words in (elsewhere.FIT, *tables):
         for word, ours in words.items():
             shown = [right for left, right in rows if left == word]
             assert any(ours.partition("  #")[0] in right for right in shown), word

@@ -25,7 +25,7 @@ DATA_OPTIONS = (
     *("horizon", "text", "tags", "limit", "stress", "pronunciations"),
 )
 FRACTIONS = ("dev", "test")
-RECIPE_OPTIONS = ("batch_size", "epochs", "learning_rate", "seed")
+RECIPE_OPTIONS = ("micro_batch_size", "batch_size", "epochs", "learning_rate", "seed")
 
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _VALUE = rf"\[(?:(?:{_TEXT})(?:, )?)*\]|\([\d, ]+\)|{_TEXT}|True|False|[\d.]*\d"

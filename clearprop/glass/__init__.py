@@ -12,6 +12,7 @@ from clearprop.glass.drawings.maximization import maximize_activation
 from clearprop.glass.drawings.occlusion import occlusion, saliency
 from clearprop.glass.drawings.receptive import receptive_field
 from clearprop.glass.findings import write_findings
+from clearprop.glass.learning_rates import learning_rates
 from clearprop.glass.overlay import overlay
 from clearprop.glass.report import write_report
 from clearprop.glass.style import Drawing
@@ -27,6 +28,7 @@ __all__ = [
     "filters",
     "gates",
     "histograms",
+    "learning_rates",
     "linear_boundary",
     "loss_surface",
     "maximize_activation",

@@ -205,15 +205,18 @@ class MarkedLineStyle(LineStyle):
 def line(index: int) -> LineStyle:
     """Return color and dash of the line with this number, for matplotlib's ``plot``.
 
-    >>> line(1)
-    {'color': '#de6818', 'linestyle': '--'}
+    From the ninth line on a color comes again with another dash.
+
+    >>> line(1), line(9)
+    ({'color': '#de6818', 'linestyle': '--'}, {'color': '#de6818', 'linestyle': '-.'})
     """
-    return {"color": COLORS[index % len(COLORS)], "linestyle": DASHES[index % len(DASHES)]}
+    dash = (index + index // len(COLORS)) % len(DASHES)
+    return {"color": COLORS[index % len(COLORS)], "linestyle": DASHES[dash]}
 
 
 def marked_line(index: int) -> MarkedLineStyle:
     """Return color, dash and marker of the line with this number."""
-    return {**line(index), "marker": MARKERS[index % len(MARKERS)]}
+    return {**line(index), "marker": MARKERS[(index + 2 * (index // len(COLORS))) % len(MARKERS)]}
 
 
 @functools.cache

@@ -6,7 +6,10 @@ updates, state = optimizer.update(gradients, state, parameters)
 parameters = optim.apply(parameters, updates)
 """
 
+from clearprop import elsewhere
+from clearprop.elsewhere import unknown_attribute
 from clearprop.optim import schedules
+from clearprop.optim.adam_family import AdamaxState, NadamState, adamax, nadam, radam
 from clearprop.optim.adaptive import (
     AdadeltaState,
     AdagradState,
@@ -18,11 +21,21 @@ from clearprop.optim.adaptive import (
 from clearprop.optim.average import AverageState, average_parameters
 from clearprop.optim.composition import chain
 from clearprop.optim.conjugate_gradients import solve
-from clearprop.optim.creation import create, from_config, optimizer_names, second_order_names
+from clearprop.optim.creation import (
+    create,
+    from_config,
+    optimizer_names,
+    rated_names,
+    second_order_names,
+)
 from clearprop.optim.decay import add_decayed_weights, add_l1_penalty, decoupled_weight_decay
 from clearprop.optim.descent import MomentumState, SgdState, momentum, nesterov, sgd
 from clearprop.optim.hessian_free import HessianFreeState, hessian_free
+from clearprop.optim.lamb import lamb
+from clearprop.optim.lbfgs import LbfgsState, lbfgs
+from clearprop.optim.lion import lion
 from clearprop.optim.moments import AdamState, adam, adamw
+from clearprop.optim.muon import MuonState, muon
 from clearprop.optim.optimizer import (
     BatchObjective,
     NoState,
@@ -47,10 +60,14 @@ __all__ = [
     "AdadeltaState",
     "AdagradState",
     "AdamState",
+    "AdamaxState",
     "AverageState",
     "BatchObjective",
     "HessianFreeState",
+    "LbfgsState",
     "MomentumState",
+    "MuonState",
+    "NadamState",
     "NoState",
     "Optimizer",
     "PlateauState",
@@ -62,6 +79,7 @@ __all__ = [
     "adadelta",
     "adagrad",
     "adam",
+    "adamax",
     "adamw",
     "add_decayed_weights",
     "add_l1_penalty",
@@ -75,9 +93,16 @@ __all__ = [
     "from_config",
     "global_norm",
     "hessian_free",
+    "lamb",
+    "lbfgs",
+    "lion",
     "momentum",
+    "muon",
+    "nadam",
     "nesterov",
     "optimizer_names",
+    "radam",
+    "rated_names",
     "reduce_on_plateau",
     "register_optimizer",
     "register_second_order",
@@ -90,3 +115,7 @@ __all__ = [
     "sgd",
     "solve",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise unknown_attribute("clearprop.optim", name, __all__, elsewhere.OPTIMIZERS, "optim.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import jax
@@ -39,3 +40,10 @@ def running_square(decay: float, mean: T, values: object) -> T:
     """Return the running mean of squares: ``decay * mean + (1 - decay) * values^2``."""
     after: T = jax.tree.map(lambda m, x: decay * m + (1 - decay) * (x * x), mean, values)
     return after
+
+
+def one_minus_power(beta: float, step: Array) -> Array:
+    """Return 1 - beta^step, without the loss of digits of that difference in float32."""
+    if beta == 0:
+        return jnp.ones((), float)
+    return -jnp.expm1(jnp.asarray(step, float) * math.log(beta))

@@ -14,7 +14,8 @@ def optimizer_names() -> list[str]:
     """Return the names of the optimizers that need gradients alone.
 
     >>> optimizer_names()
-    ['adadelta', 'adagrad', 'adam', 'adamw', 'momentum', 'nesterov', 'rmsprop', 'sgd']
+    ['adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'lamb', 'lion', 'momentum', 'muon', 'nadam',
+     'nesterov', 'radam', 'rmsprop', 'sgd']
     """
     return configuration.names("optimizer")
 
@@ -23,9 +24,19 @@ def second_order_names() -> list[str]:
     """Return the names of the optimizers that use the curvature of the objective.
 
     >>> second_order_names()
-    ['hessian_free']
+    ['hessian_free', 'lbfgs']
     """
     return configuration.names("second-order optimizer")
+
+
+def rated_names() -> list[str]:
+    """Return the names of the optimizers that take a learning rate, of both kinds.
+
+    >>> "lbfgs" in rated_names(), "hessian_free" in rated_names()
+    (True, False)
+    """
+    every = sorted([*optimizer_names(), *second_order_names()])
+    return [name for name in every if "learning_rate" in configuration.options_of(name)]
 
 
 def create(
@@ -51,7 +62,7 @@ def create(
     >>> create("adma")
     Traceback (most recent call last):
     clearprop.errors.ConfigurationError: unknown optimizer 'adma'
-      expected: one of adadelta, adagrad, adam, adamw, hessian_free, momentum, ...
+      expected: one of adadelta, adagrad, adam, adamax, adamw, ...
       fix:      did you mean 'adam'?
     """
     if learning_rate is not None:

@@ -113,9 +113,9 @@ def decoupled_weight_decay(
             "decoupled weight decay is for optimizers that need gradients alone",
             where="optimizer",
             given=repr(optimizer),
-            fix="leave the decay out: the damping already limits the change of the weights",
+            fix="leave the decay out: the objective that such an optimizer evaluates has none",
         )
-    decays = _chosen(exclude, min_ndim)
+    decays = chosen_by(exclude, min_ndim)
 
     def init(parameters: Tree) -> State:
         decays(parameters)
@@ -137,7 +137,7 @@ def _penalty(
     changed: Callable[[Array, Array], Array], exclude: Sequence[str], min_ndim: int
 ) -> Optimizer:
     """Return the transformation of the gradient g of each chosen weight w to changed(g, w)."""
-    chosen = _chosen(exclude, min_ndim)
+    chosen = chosen_by(exclude, min_ndim)
 
     def init(parameters: Tree) -> NoState:
         chosen(parameters)
@@ -156,7 +156,7 @@ def _where(
     return jax.tree.map(lambda x, w, yes: changed(x, w) if yes else x, values, parameters, chosen)
 
 
-def _chosen(exclude: Sequence[str], min_ndim: int) -> Callable[[Tree], Tree]:
+def chosen_by(exclude: Sequence[str], min_ndim: int) -> Callable[[Tree], Tree]:
     """Return a function: parameters -> for each leaf whether it is penalized."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     least = bounds.count(min_ndim, "min_ndim")

@@ -135,13 +135,20 @@ def _updated(
     batch: BatchObjective,
 ) -> tuple[Tree, HessianFreeState]:
     """Return the updates of one step, and the state after it."""
+    product, pulled = batch.product, batch.pulled
+    if product is None or pulled is None:
+        raise ConfigurationError(
+            "hessian_free needs products with the Gauss-Newton matrix of the whole batch",
+            given="an objective without them, such as one of micro-batches",
+            fix="leave micro_batch_size out, or take optimizer='lbfgs'",
+        )
     point, shaped = ravel_pytree(parameters)
     g, _ = ravel_pytree(gradients)
-    squares = _squares(batch, state, options.averaging)
+    squares = _squares(pulled, batch.examples, state, options.averaging)
     strength = state.damping.astype(g.dtype)
 
     def curved(v: Array) -> Array:
-        return ravel_pytree(batch.product(shaped(v)))[0]
+        return ravel_pytree(product(shaped(v)))[0]
 
     def objective(p: Array) -> Array:
         return batch.value(shaped(point + p))
@@ -176,14 +183,16 @@ def _updated(
     return shaped(jnp.where(moved, rate * p, 0)), new
 
 
-def _squares(batch: BatchObjective, state: HessianFreeState, averaging: float) -> Array:
+def _squares(
+    pulled: Callable[[Array], Tree], examples: int, state: HessianFreeState, averaging: float
+) -> Array:
     """Return the running mean of the squared gradients of single examples, (P,).
 
     With a random sign s_i for each example the mean square of sum s_i g_i is the sum of g_i^2.
     """
     key = jax.random.fold_in(jax.random.key(0), state.step)
-    signs = jax.random.rademacher(key, (batch.examples,), jnp.float32)
-    drawn = ravel_pytree(batch.pulled(signs / math.sqrt(batch.examples)))[0]
+    signs = jax.random.rademacher(key, (examples,), jnp.float32)
+    drawn = ravel_pytree(pulled(signs / math.sqrt(examples)))[0]
     return averaging * ravel_pytree(state.squares)[0] + (1 - averaging) * drawn**2
 
 

@@ -6,7 +6,6 @@ made so far. Products, roots and quotients are taken element by element.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,14 +14,20 @@ import jax.numpy as jnp
 from jax import Array
 
 from clearprop import bounds
-from clearprop.optim.arithmetic import running_mean, running_square, scaled, zeros_like
+from clearprop.optim.arithmetic import (
+    one_minus_power,
+    running_mean,
+    running_square,
+    scaled,
+    zeros_like,
+)
 from clearprop.optim.decay import decoupled_weight_decay
 from clearprop.optim.optimizer import Optimizer, Tree, rated, register_optimizer
 from clearprop.optim.schedules import Rate
 
 
 class AdamState(NamedTuple):
-    """The state of `adam` and `adamw`.
+    """The state of `adam`, `adamw`, `radam` and `lamb`.
 
     Attributes:
         step: the number of updates made, int32.
@@ -91,8 +96,8 @@ def adam(
     def change(factor: Array, gradients: Tree, state: AdamState) -> tuple[Tree, AdamState]:
         step = state.step + 1
         # Both corrections and the rate are scalars, so an element costs one root and one quotient.
-        factor = factor / _one_minus_power(beta1, step)
-        root_correction = jax.lax.rsqrt(_one_minus_power(beta2, step))
+        factor = factor / one_minus_power(beta1, step)
+        root_correction = jax.lax.rsqrt(one_minus_power(beta2, step))
         m = running_mean(beta1, state.first_moment, gradients)
         v = running_square(beta2, state.second_moment, gradients)
         largest = jax.tree.map(jnp.maximum, state.largest_second_moment, v) if amsgrad else None
@@ -149,10 +154,3 @@ def adamw(
     """
     optimizer = adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad)
     return decoupled_weight_decay(optimizer, weight_decay, exclude=exclude, min_ndim=min_ndim)
-
-
-def _one_minus_power(beta: float, step: Array) -> Array:
-    """Return 1 - beta^step, without the loss of digits of that difference in float32."""
-    if beta == 0:
-        return jnp.ones((), float)
-    return -jnp.expm1(jnp.asarray(step, float) * math.log(beta))

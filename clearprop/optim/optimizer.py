@@ -43,15 +43,19 @@ class BatchObjective(NamedTuple):
 
     Attributes:
         value: parameters -> the mean loss of the batch, with the same random numbers each time.
-        product: v -> G v with the Gauss-Newton matrix G at the present parameters.
-        pulled: weights (B,) -> the gradient of the weighted sum of the examples' losses.
+        value_and_gradient: parameters -> this mean loss and its gradient.
+        product: v -> G v with the Gauss-Newton matrix G at the present parameters; None where it
+            is not known: `lbfgs` does without.
+        pulled: weights (B,) -> the gradient of the weighted sum of the examples' losses, or
+            None.
         examples: B.
     """
 
     value: Callable[[Any], Array]
-    product: Callable[[dict[str, Array]], dict[str, Array]]
-    pulled: Callable[[Array], dict[str, Array]]
-    examples: int
+    value_and_gradient: Callable[[Any], tuple[Array, Any]]
+    product: Callable[[dict[str, Array]], dict[str, Array]] | None = None
+    pulled: Callable[[Array], dict[str, Array]] | None = None
+    examples: int = 1
 
 
 UpdateOn = Callable[[Tree, State, Tree, BatchObjective], tuple[Any, State]]
@@ -86,8 +90,8 @@ class Optimizer(Configured):
         averaged: ``averaged(state, parameters) -> parameters`` to evaluate with: their running
             average where one is kept (see `average_parameters`), else the given parameters.
         update_on: ``update_on(gradients, state, parameters, objective)`` replaces ``update`` in an
-            optimizer that needs more of the objective than its gradient (see `hessian_free`); None
-            in all others.
+            optimizer that needs more of the objective than its gradient (see `hessian_free` and
+            `lbfgs`); None in all others.
 
     >>> def descend(gradients, state, parameters):
     ...     return jax.tree.map(jnp.negative, gradients), state

@@ -15,7 +15,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from clearprop import bounds
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, unknown_name
 from clearprop.optim.configuration import Configured, named, rebuild
 
 P = ParamSpec("P")
@@ -37,6 +37,9 @@ class Schedule(Configured):
     def __call__(self, step: ArrayLike) -> Array:
         return jnp.asarray(self.function(jnp.asarray(step, dtype=float)), dtype=float)
 
+
+LAST_STEP = 2**31
+"""No run has so many updates."""
 
 Rate = float | Schedule | Callable[[Array], Array]
 """A learning rate: a number, a schedule, or any function from an update number to a rate."""
@@ -226,6 +229,195 @@ def warmup(steps: int, then: Rate, start: float = 0.0) -> Schedule:
         return jnp.where(t < steps, rising, following(jnp.maximum(t - steps, 0)))
 
     return Schedule(rate)
+
+
+@schedule
+def cosine_restarts(initial: float, steps: int, multiply: int = 1, final: float = 0.0) -> Schedule:
+    """Follow half a cosine from ``initial`` down to ``final``, then start again at ``initial``.
+
+    rate(t) = final + (initial - final) * (1 + cos(pi * s / T)) / 2
+    with T = steps * multiply^n in period n, and s updates since it began
+
+    Args:
+        initial: the rate at the start of every period.
+        steps: updates in the first period.
+        multiply: how many times longer each period is than the one before it: 1, 2, ...
+        final: the rate that a period approaches; its last update is just above.
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> [round(float(cosine_restarts(1.0, steps=2, multiply=2)(t)), 2) for t in range(7)]
+    [1.0, 0.5, 1.0, 0.85, 0.5, 0.15, 1.0]
+
+    Source: Loshchilov and Hutter (2017), *SGDR: Stochastic gradient descent with warm restarts*,
+    equation 5. PyTorch's CosineAnnealingWarmRestarts.
+    """
+    initial = bounds.positive(initial, "initial")
+    steps = bounds.count(steps, "steps", least=1)
+    multiply = bounds.count(multiply, "multiply", least=1)
+    final = bounds.not_negative(final, "final")
+    begins, lengths = [0], [steps]
+    while multiply > 1 and begins[-1] < LAST_STEP:
+        begins.append(begins[-1] + lengths[-1])
+        lengths.append(lengths[-1] * multiply)
+
+    def rate(t: Array) -> Array:
+        if multiply == 1:
+            done = t % steps / steps
+        else:
+            period = jnp.searchsorted(jnp.asarray(begins, t.dtype), t, side="right") - 1
+            since = t - jnp.asarray(begins, t.dtype)[period]
+            done = since / jnp.asarray(lengths, t.dtype)[period]
+        return final + (initial - final) * (1 + jnp.cos(jnp.pi * done)) / 2
+
+    return Schedule(rate)
+
+
+@schedule
+def cyclic(
+    lowest: float,
+    highest: float,
+    steps_up: int = 2000,
+    steps_down: int | None = None,
+    mode: str = "triangular",
+    factor: float = 1.0,
+) -> Schedule:
+    """Rise in a line from ``lowest`` to ``highest`` and fall again, over and over.
+
+    rate(t) = lowest + (highest - lowest) * height(t) * scale(t)
+
+    height(t) rises from 0 to 1 in ``steps_up`` updates and falls to 0 in ``steps_down``. scale(t)
+    is 1 with "triangular", 1 / 2^n in cycle n = 0, 1, ... with "triangular2", and factor^t with
+    "exp_range".
+
+    Args:
+        lowest: the rate at the start of every cycle.
+        highest: the highest rate of the first cycle.
+        steps_up: updates from the lowest rate to the highest.
+        steps_down: updates from there to the lowest; None takes as many as up.
+        mode: "triangular", "triangular2" or "exp_range".
+        factor: by which "exp_range" shrinks the height in every update, above 0 and at most 1.
+
+    Raises:
+        ConfigurationError: a value out of its range, or the highest rate is below the lowest.
+
+    >>> [float(cyclic(1.0, 3.0, steps_up=2, mode="triangular2")(t)) for t in range(8)]
+    [1.0, 2.0, 3.0, 2.0, 1.0, 1.5, 2.0, 1.5]
+
+    Source: Smith (2017), *Cyclical learning rates for training neural networks*. PyTorch's
+    CyclicLR, which cycles the momentum too unless told otherwise.
+    """
+    lowest, highest = _rising(lowest, highest)
+    up = bounds.count(steps_up, "steps_up", least=1)
+    down = up if steps_down is None else bounds.count(steps_down, "steps_down", least=1)
+    factor = bounds.chance(factor, "factor")
+    _one_of(mode, "mode", ("triangular", "triangular2", "exp_range"))
+
+    def rate(t: Array) -> Array:
+        place = t % (up + down)
+        height = jnp.where(place <= up, place / up, (up + down - place) / down)
+        if mode == "triangular2":
+            height = height * 0.5 ** (t // (up + down))
+        elif mode == "exp_range":
+            height = height * factor**t
+        return lowest + (highest - lowest) * height
+
+    return Schedule(rate)
+
+
+@schedule
+def one_cycle(
+    highest: float,
+    steps: int,
+    rise: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+    shape: str = "cosine",
+    three_phases: bool = False,
+) -> Schedule:
+    """Rise to ``highest``, then fall far below the first rate; the whole run is one cycle.
+
+    first = highest / div_factor,  last = first / final_div_factor
+    rate: first -> highest at t = rise * steps - 1 -> last at t = steps - 1, and stays there
+
+    Each arrow is half a cosine or a line. With ``three_phases`` the rate is back at the first one
+    at t = 2 * rise * steps - 2, before it falls to the last.
+
+    Args:
+        highest: the highest rate.
+        steps: updates of the run.
+        rise: the fraction of the run over which the rate rises; with three phases below 0.5.
+        div_factor: the first rate is so many times lower than the highest, 1 or above.
+        final_div_factor: the last rate is so many times lower than the first, above 0.
+        shape: "cosine" or "linear".
+        three_phases: whether the fall has two parts.
+
+    Raises:
+        ConfigurationError: a value out of its range.
+
+    >>> schedule = one_cycle(1.0, steps=10, rise=0.4, shape="linear")
+    >>> [round(float(schedule(t)), 2) for t in range(10)]
+    [0.04, 0.36, 0.68, 1.0, 0.83, 0.67, 0.5, 0.33, 0.17, 0.0]
+
+    Source: Smith and Topin (2018), *Super-convergence: Very fast training of neural networks using
+    large learning rates*, which has three phases. PyTorch's OneCycleLR, which cycles the momentum
+    too unless told otherwise.
+    """
+    highest = bounds.positive(highest, "highest")
+    steps = bounds.count(steps, "steps", least=2)
+    rise = bounds.fraction(rise, "rise")
+    divided = bounds.positive(div_factor, "div_factor")
+    first = highest / divided
+    last = first / bounds.positive(final_div_factor, "final_div_factor")
+    _one_of(shape, "shape", ("cosine", "linear"))
+    is_cosine = shape == "cosine"
+    top = rise * steps - 1
+    ends, rates = [top, steps - 1.0], [first, highest, last]
+    if three_phases:
+        if rise >= 0.5:
+            raise ConfigurationError(
+                "three phases need a rise below half of the run",
+                where="rise",
+                given=repr(rise),
+                expected="a number above 0 and below 0.5",
+            )
+        ends, rates = [top, 2 * top, steps - 1.0], [first, highest, first, last]
+
+    def rate(t: Array) -> Array:
+        found, begin = jnp.full(t.shape, last, t.dtype), 0.0
+        arcs = []
+        for end, before, after in zip(ends, rates, rates[1:], strict=False):
+            # A phase of no length has no rates.
+            done = jnp.clip((t - begin) / (end - begin), 0, 1) if end > begin else jnp.ones_like(t)
+            wave = jnp.cos(jnp.pi * done)
+            # Not before + (after - before) * share: the last rate is too small for this sum.
+            left, share = ((1 + wave) / 2, (1 - wave) / 2) if is_cosine else (1 - done, done)
+            arcs.append((end, before * left + after * share))
+            begin = end
+        for end, arc in reversed(arcs):
+            found = jnp.where(t <= end, arc, found)
+        return found
+
+    return Schedule(rate)
+
+
+def _rising(lowest: float, highest: float) -> tuple[float, float]:
+    lowest = bounds.positive(lowest, "lowest")
+    highest = bounds.positive(highest, "highest")
+    if highest < lowest:
+        raise ConfigurationError(
+            "the highest rate is below the lowest",
+            where="highest",
+            given=f"lowest={lowest:g}, highest={highest:g}",
+            fix=f"lowest={highest:g}, highest={lowest:g}",
+        )
+    return lowest, highest
+
+
+def _one_of(value: str, name: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise unknown_name(name, str(value), known, where=name)
 
 
 def _falling(initial: float, steps: int, final: float, curve: Callable[[Array], Array]) -> Schedule:

@@ -38,7 +38,8 @@ RECIPES: dict[str, Entry] = {
     "transfer": Entry(
         "TransferStudy", "what a network learned of some classes helps to learn others"
     ),
-    "descent": Entry("DescentStudy", "the path of every optimizer on a surface"),
+    "descent": Entry("DescentStudy", "the paths of optimizers on a surface"),
+    "find-rate": Entry("FindRateStudy", "the loss of a recipe at every learning rate"),
     "overfit": Entry("OverfitStudy", "a network too large for its examples, and four remedies"),
     "approximate": Entry("ApproximateStudy", "one hidden layer approximates a function, by width"),
     "char-rnn": Entry("CharRNNRecipe", "a text character by character, by a recurrent network"),

@@ -1,4 +1,4 @@
-"""The study ``descent``: the path of every optimizer down the same surface, drawn.
+"""The study ``descent``: the paths of optimizers down the same surface, drawn.
 
 Shape letters: D weights (1 or 2), R rates, T steps.
 """
@@ -29,6 +29,9 @@ RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """The learning rates to try for each optimizer, unless a rate is given."""
 SIDE = 160
 
+CLASSICAL = ("adadelta", "adagrad", "adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd")
+"""The optimizers that are compared unless others are named: a picture has room for eight paths."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trail:
@@ -54,7 +57,7 @@ class Trail:
 
 
 class DescentStudy(Study):
-    """Compare gradient descent and every other optimizer on one surface, from one start.
+    """Compare gradient descent and other optimizers on one surface, from one start.
 
     The surfaces are parabola (one weight, the lecture's x^2 + 3), ravine, rosenbrock, beale,
     saddle, and diabetes (the loss of two weights on real data). In Python `descend` takes any
@@ -62,7 +65,7 @@ class DescentStudy(Study):
 
     Attributes:
         surface: parabola, ravine, rosenbrock, beale, saddle or diabetes.
-        rules: names of optimizers; by default all of them.
+        rules: names of optimizers of `optim.rated_names`; by default the eight classical ones.
         learning_rate: for all optimizers; none tries ten rates and takes the best for each.
         start: one number for each weight; by default that of the surface.
         steps: number of steps.
@@ -84,7 +87,7 @@ class DescentStudy(Study):
         surface = find_surface(self.surface)
         return compare(
             surface,
-            self.rules or tuple(optim.optimizer_names()),
+            self.rules or CLASSICAL,
             start=self.start or surface.start,
             rates=RATES if self.learning_rate is None else (self.learning_rate,),
             steps=self.steps,
@@ -149,7 +152,8 @@ def descend(
 ) -> list[Trail]:
     """Return the path of one optimizer down a function, for each of several rates.
 
-    w <- w + update; the optimizer computes the update from the gradient of back-propagation.
+    w <- w + update; the optimizer computes the update from the gradient of back-propagation. A step
+    of L-BFGS is one line search.
 
     Args:
         function: w (D,) -> a scalar, built from clearprop operations.
@@ -163,13 +167,27 @@ def descend(
     ([5.0, 4.0, 3.2], [28.0, 19.0, 13.24])
     """
     made = optim.create(optimizer, learning_rate=1.0)
+    objective = optim.BatchObjective(
+        lambda at: function(at["w"]), value_and_grad(lambda at: function(at["w"]))
+    )
 
     def along(rate: Any) -> Any:
+        def moves(w: Any, state: Any, gradient: Any) -> Any:
+            given = {"w": gradient}, state, {"w": w}
+            if made.update_on is None:
+                updates, state = made.update(*given)
+                return rate * updates["w"], state
+            # A line search is not proportional to its first rate.
+            rated = optim.create(optimizer, optim.Schedule(lambda t: rate), iterations=1)
+            assert rated.update_on is not None
+            updates, state = rated.update_on(*given, objective)
+            return updates["w"], state
+
         def step(carry: Any, _: None) -> Any:
             w, state = carry
             value, gradient = value_and_grad(function)(w)
-            updates, state = made.update({"w": gradient}, state, {"w": w})
-            moved = w + rate * updates["w"]
+            move, state = moves(w, state, gradient)
+            moved = w + move
             # A path that diverges stops, so that it never holds NaN.
             kept = jnp.where(jnp.isfinite(moved) & (jnp.abs(moved) < 1e6), moved, w)
             return (kept, state), (w, value)

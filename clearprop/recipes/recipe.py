@@ -7,10 +7,11 @@ import json
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor, Splits
+from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing
 from clearprop.optim import schedules
 from clearprop.recipes.choice import DataChoice
@@ -58,9 +59,14 @@ def _steps(value: Any) -> Any:
 
 LARGE = 10_000
 
-ScheduleName = Literal["constant", "cosine", "one-cycle"]
+FIRST_RATE = 0.04
+"""The first rate of a schedule that rises, as a fraction of its highest."""
+
+MOST_CYCLES = 12
+
+ScheduleName = Literal["constant", "cosine", "one-cycle", "warm-restarts", "cyclic"]
 Activation = Annotated[str, one_of("activation", ops.ACTIVATIONS.keys)]
-OptimizerName = Annotated[str, one_of("optimizer", optim.optimizer_names)]
+OptimizerName = Annotated[str, one_of("optimizer", optim.rated_names)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Steps = Annotated[Literal["log"] | Count | tuple[int, ...] | None, BeforeValidator(_steps)]
 
@@ -70,6 +76,7 @@ class FitOptions(TypedDict, total=False):
 
     epochs: int
     batch_size: int | None
+    micro_batch_size: int | None
     seed: int
     record: Record | None
     snapshots: Given
@@ -85,6 +92,8 @@ class Recipe(Configuration):
         data: the data set to train on.
         epochs: how often all training examples are used; none chooses it by their number.
         batch_size: examples of a step; none chooses it by the number of training examples.
+        micro_batch_size: examples whose gradient is computed at once; a step adds those of its
+            micro-batches. None takes the whole batch.
         learning_rate: eta; with a schedule its highest value.
         seed: of the split, the initial values, the order of the examples and dropout.
         record: patterns of layers and parameters, such as layers.*, whose statistics are recorded.
@@ -111,6 +120,7 @@ class Recipe(Configuration):
     data: DataChoice = DataChoice()
     epochs: OptionalCount = None
     batch_size: OptionalCount = None
+    micro_batch_size: OptionalCount = None
     learning_rate: Rate
     seed: Seed = 0
     record: Patterns = ()
@@ -179,6 +189,7 @@ class Recipe(Configuration):
         return {
             "epochs": self.epochs or 0,
             "batch_size": self.batch_size,
+            "micro_batch_size": self.micro_batch_size,
             "seed": self.seed,
             "record": Record(self.record, every=self.record_every) if self.record else None,
             "snapshots": self.snapshots,
@@ -204,10 +215,14 @@ class NetworkRecipe(Recipe):
     """A network of several layers, with its optimizer and schedule.
 
     Attributes:
-        optimizer: one of `optim.optimizer_names`.
+        optimizer: one of `optim.rated_names`; "lbfgs" takes no weight decay, and is for
+            batches of all examples.
         schedule: how the learning rate changes over the run: "constant", "cosine" (falls from its
-            highest value to 0), "one-cycle" (rises over the first part, then falls to 0).
+            highest value to 0), "one-cycle" (rises over the first part, then falls to 0),
+            "warm-restarts" (falls to 0 in every cycle, each twice as long as the one before it),
+            "cyclic" (rises and falls in every cycle, each half as high as the one before it).
         warmup: the fraction of the run over which "one-cycle" rises.
+        cycles: of "warm-restarts" and "cyclic" in a run.
         weight_decay: in each step every weight shrinks by this number times the rate; 0 for none.
         average: decay of a running average of the weights; the averaged weights are evaluated and
             kept; none uses the weights themselves.
@@ -218,6 +233,7 @@ class NetworkRecipe(Recipe):
     optimizer: OptimizerName = "adam"
     schedule: ScheduleName = "constant"
     warmup: PositiveFraction = 0.15
+    cycles: Annotated[Count, Field(le=MOST_CYCLES)] = 3
     weight_decay: Fraction = 0.0
     average: Annotated[PositiveFraction | None, OrNone] = None
     patience: OptionalCount = None
@@ -231,6 +247,8 @@ class NetworkRecipe(Recipe):
         optimizer = optim.create(self.optimizer, self.rate(steps))
         if not self.weight_decay:
             return optimizer
+        if optimizer.update_on is not None:
+            raise _evaluates(self.optimizer, "weight decay", "weight_decay=0")
         return optim.decoupled_weight_decay(optimizer, self.weight_decay, min_ndim=2)
 
     def fit_options(self) -> FitOptions:
@@ -244,8 +262,16 @@ class NetworkRecipe(Recipe):
             return highest
         if self.schedule == "cosine":
             return schedules.cosine(highest, steps)
+        if self.schedule == "warm-restarts":
+            first = -(-steps // (2**self.cycles - 1))
+            return schedules.cosine_restarts(highest, first, multiply=2)
+        if self.schedule == "cyclic":
+            up = -(-steps // (2 * self.cycles))
+            return schedules.cyclic(FIRST_RATE * highest, highest, up, mode="triangular2")
         rise = max(1, round(self.warmup * steps))
-        return schedules.warmup(rise, schedules.cosine(highest, max(1, steps - rise)), start=0.04)
+        return schedules.warmup(
+            rise, schedules.cosine(highest, max(1, steps - rise)), start=FIRST_RATE
+        )
 
 
 class SequenceRecipe(NetworkRecipe):
@@ -267,4 +293,14 @@ class SequenceRecipe(NetworkRecipe):
         optimizer = super().make_optimizer(steps)
         if self.clip is None:
             return optimizer
+        if optimizer.update_on is not None:
+            raise _evaluates(self.optimizer, "clipping", "clip=none")
         return optim.chain(optim.clip_by_global_norm(self.clip), optimizer)
+
+
+def _evaluates(optimizer: str, other: str, change: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{optimizer} evaluates the objective itself, which has no {other}",
+        given=f"optimizer={optimizer} with {other}",
+        fix=f"--set {change}",
+    )

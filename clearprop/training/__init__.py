@@ -14,6 +14,7 @@ from clearprop.training.events import (
 from clearprop.training.fit import fit
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.predictor import Predictor, evaluate, load, predict
+from clearprop.training.range_test import RangeTest, find_learning_rate
 from clearprop.training.recording.recorder import Record
 from clearprop.training.recording.recordings import Recorded, RecordedArray, Recordings
 from clearprop.training.run import History, Run, RunRecord, read_run
@@ -31,6 +32,7 @@ __all__ = [
     "History",
     "NonFinite",
     "Predictor",
+    "RangeTest",
     "Record",
     "Recorded",
     "RecordedArray",
@@ -43,6 +45,7 @@ __all__ = [
     "TimeMachine",
     "augmentation",
     "evaluate",
+    "find_learning_rate",
     "fit",
     "load",
     "load_model",

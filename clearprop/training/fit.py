@@ -30,6 +30,7 @@ def fit(
     optimizer: str | optim.Optimizer | Mapping[str, object] = "adam",
     epochs: int = 10,
     batch_size: int | None = None,
+    micro_batch_size: int | None = None,
     learning_rate: optim.Rate | Mapping[str, object] | None = None,
     seed: int = 0,
     dev: Development = None,
@@ -68,6 +69,10 @@ def fit(
             clipping, weight decay and a rate that falls on a plateau).
         epochs: how often all training examples are used.
         batch_size: examples of a step; by default 32, or all where there are fewer.
+        micro_batch_size: examples whose gradient is computed at once, where the memory does not
+            hold that of the whole batch. Each step adds the gradients of its micro-batches, and
+            every example counts the same: the step is that of the whole batch up to rounding, but
+            batch normalization and dropout see each micro-batch by itself.
         learning_rate: a number or a schedule, for an optimizer given by name.
         seed: of initial values, orders and dropout.
         dev: the development set: a ``Dataset``, ``(inputs, targets)``, or a fraction to hold out;
@@ -129,6 +134,7 @@ def fit(
             optimizer=optimizer,
             epochs=epochs,
             batch_size=batch_size,
+            micro_batch_size=micro_batch_size,
             learning_rate=learning_rate,
             seed=seed,
             dev=dev,

@@ -38,6 +38,7 @@ PRECISIONS = ("float32", "bfloat16")
 LOWEST = {
     "epochs": 0,
     "batch_size": 1,
+    "micro_batch_size": 1,
     "seed": 0,
     "patience": 1,
     "steps_per_call": 1,
@@ -74,6 +75,7 @@ class FitConfig:
     optimizer: str | optim.Optimizer | Mapping[str, object] = "adam"
     epochs: int = 10
     batch_size: int | None = None
+    micro_batch_size: int | None = None
     learning_rate: optim.Rate | Mapping[str, object] | None = None
     seed: int = 0
     dev: Development = None
@@ -149,8 +151,8 @@ class FitConfig:
         """Return the configuration with its batch size resolved for the data.
 
         Raises:
-            ConfigurationError: the batch is larger than the data, or early stopping has no
-                development set.
+            ConfigurationError: the batch is larger than the data, a micro-batch larger than the
+                batch or used with a recording, or early stopping has no development set.
         """
         examples = len(data.train)
         size = min(BATCH_SIZE, examples) if self.batch_size is None else self.batch_size
@@ -159,6 +161,19 @@ class FitConfig:
                 "the batch is larger than the data",
                 given=f"batch_size={size} for {examples} training examples",
                 fix=f"batch_size={examples} or less",
+            )
+        micro = self.micro_batch_size
+        if micro is not None and micro > size:
+            raise ConfigurationError(
+                "a micro-batch is a part of a batch, and larger than it",
+                given=f"micro_batch_size={micro} for batch_size={size}",
+                fix=f"micro_batch_size={size} or less",
+            )
+        if micro is not None and micro < size and self.record is not None:
+            raise ConfigurationError(
+                "a recording looks at the pass of a whole batch, and micro-batches have none",
+                given=f"record=... with micro_batch_size={micro} for batch_size={size}",
+                fix="leave out record or micro_batch_size",
             )
         if self.patience is not None and not (data.dev is not None and len(data.dev)):
             raise ConfigurationError(
@@ -179,6 +194,7 @@ class FitConfig:
             self.patience,
             self.augmentations,
             self.precision,
+            self.micro_batch_size,
         )
 
     @functools.cached_property
@@ -200,6 +216,24 @@ class FitConfig:
             "label_smoothing": self.resolved_loss.smoothing or None,
             "precision": self.precision,
         }
+
+    def with_rate(self, learning_rate: optim.Schedule) -> FitConfig:
+        """Return the configuration with another learning rate inside its optimizer.
+
+        Raises:
+            ConfigurationError: the optimizer has none, or was not made by `clearprop.optim`.
+        """
+        own = _config(self.own_optimizer)
+        if "learning_rate" not in _options(own):
+            raise ConfigurationError(
+                "the optimizer has no learning rate",
+                where="optimizer",
+                given=repr(self.own_optimizer)[:160],
+                expected=f"one of {', '.join(optim.rated_names())}",
+                fix='optimizer="adam"',
+            )
+        made = optim.from_config(_with(own, {"learning_rate": learning_rate}))
+        return replace(self, optimizer=made, learning_rate=None)
 
     def changed(self, changes: Mapping[str, object]) -> FitConfig:
         """Return the configuration of a fork: this one with some changes.

@@ -30,6 +30,7 @@ N = TypeVar("N")
 
 FILL = "fill or drop what is missing: x = np.nan_to_num(x)"
 NEW_VALUES = "give the model new values: init(seed) of the model as it was built"
+IN_UPDATE = "the update"
 LOOK = "cp.explain(error.run.model, x, y, loss) shows every number of such a pass"
 
 WAYS = {"forward": "going forward, ", "backward": "going back, ", "": ""}
@@ -91,7 +92,12 @@ def first_backward(
 
 
 def find_origin(
-    algorithm: Differentiable, state: TrainState, frozen: Arrays, batch: Batch, key: Array
+    algorithm: Differentiable,
+    state: TrainState,
+    frozen: Arrays,
+    batch: Batch,
+    key: Array,
+    part: int | None = None,
 ) -> Origin:
     """Compute one step again, uncompiled, and return where its first infinite or NaN value arose.
 
@@ -101,6 +107,7 @@ def find_origin(
         frozen: parameters that are not trained.
         batch: the examples of the step.
         key: of the run.
+        part: the number of the micro-batch that the examples are; None for a whole batch.
     """
     x = algorithm.inputs(batch.inputs)
     if (bad := _broken(x)) is not None:
@@ -112,6 +119,8 @@ def find_origin(
     taken = int(state.step)
     advice = _Advice(taken, Scales(_largest(x), _largest(batch.targets)))
     forward, step_key = _Forward(advice), jax.random.fold_in(key, state.step)
+    if part is not None:
+        step_key = jax.random.fold_in(step_key, part)
     with observe(forward), recorded() as recording:
         learned = recording.variables(state.parameters)
         passed = algorithm.forward(learned, state.statistics, frozen, batch, step_key)
@@ -128,7 +137,7 @@ def find_origin(
     if forward.first_broken() is not None:  # it reaches neither the loss nor a gradient
         return forward.origin(value)
     return Origin(
-        "the update",
+        IN_UPDATE,
         "",
         "loss and gradients are finite, so the optimizer's step went too far",
         TOO_FAR,

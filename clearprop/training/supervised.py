@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -34,8 +34,9 @@ from clearprop.training.algorithm import (
 )
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.checks import check_examples
+from clearprop.training.micro_batches import over_parts, parts
 from clearprop.training.model_inputs import ModelInputs
-from clearprop.training.nonfinite import find_origin
+from clearprop.training.nonfinite import IN_UPDATE, find_origin
 from clearprop.training.training_data import TrainingData
 
 Tree = TypeVar("Tree")
@@ -56,6 +57,7 @@ class SupervisedLearning:
         patience: epochs without a better metric after which a run stops; None never stops.
         augmentations: how examples are changed in training.
         precision: the type in which layers compute; None for the type of the parameters.
+        micro_batch_size: examples whose gradient is computed at once; None for the whole batch.
     """
 
     skeleton: nn.Module
@@ -65,6 +67,7 @@ class SupervisedLearning:
     patience: int | None = None
     augmentations: tuple[Augmentation, ...] = ()
     precision: str | None = None
+    micro_batch_size: int | None = None
 
     def model(self, *parts: Arrays) -> nn.Module:
         """Return the model with these arrays in it."""
@@ -131,9 +134,12 @@ class SupervisedLearning:
             losses, errors = self.measure(passed.outputs, passed.targets)
             return losses.mean(), (passed.statistics, errors.sum())
 
-        (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
-            state.parameters
-        )
+        if self._in_parts(batch):
+            value, statistics, error, gradients = self._added(state, frozen, batch, step_key)
+        else:
+            (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
+                state.parameters
+            )
         updates, remembered = self.updates(state, frozen, batch, step_key, gradients)
         after = state._replace(
             parameters=optim.apply(state.parameters, updates),
@@ -142,6 +148,44 @@ class SupervisedLearning:
             step=state.step + 1,
         )
         return after, Measured(value, error), gradients
+
+    def _in_parts(self, batch: Batch) -> bool:
+        size = self.micro_batch_size
+        return size is not None and size < len(batch.targets)
+
+    def _added(
+        self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
+    ) -> tuple[Array, Arrays, Array, Arrays]:
+        """Return mean loss, statistics, sum of errors and gradients, part by part.
+
+        Every part adds the sum of its losses divided by the size of the whole batch, so each
+        example counts the same, also those of a smaller last part.
+        """
+        examples = len(batch.targets)
+
+        def one(part: Batch, number: Array | int, before: Any) -> Any:
+            value, statistics, error, gradients = before
+
+            def share(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
+                key = jax.random.fold_in(step_key, number)
+                passed = self.forward(parameters, statistics, frozen, part, key)
+                losses, errors = self.measure(passed.outputs, passed.targets)
+                return losses.sum() / examples, (passed.statistics, errors.sum())
+
+            (mine, (noted, wrong)), slopes = value_and_grad(share, has_aux=True)(state.parameters)
+            return (
+                value + mine,
+                {**statistics, **noted},
+                error + wrong,
+                jax.tree.map(jnp.add, gradients, slopes),
+            )
+
+        zero = jnp.zeros((), jnp.float32)
+        nothing = jax.tree.map(jnp.zeros_like, state.parameters)
+        begin = zero, state.statistics, zero, nothing
+        size = self.micro_batch_size or examples
+        found: tuple[Array, Arrays, Array, Arrays] = over_parts(batch, size, one, begin)
+        return found
 
     def updates(
         self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array, gradients: Arrays
@@ -156,6 +200,8 @@ class SupervisedLearning:
         self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
     ) -> optim.BatchObjective:
         """Return the objective of a batch around a state, with its curvature."""
+        if self._in_parts(batch):
+            return self._surface_of_parts(state, frozen, batch, step_key)
 
         def passed(parameters: Arrays) -> tuple[Array, Numeric]:
             of_batch = self.forward(parameters, state.statistics, frozen, batch, step_key)
@@ -179,11 +225,29 @@ class SupervisedLearning:
             )
             return found
 
+        def value(parameters: Arrays) -> Array:
+            return losses(passed(parameters)[0]).mean()
+
         return optim.BatchObjective(
-            value=lambda parameters: losses(passed(parameters)[0]).mean(),
+            value=value,
+            value_and_gradient=value_and_grad(value),
             product=near.product,
             pulled=pulled,
             examples=len(batch.targets),
+        )
+
+    def _surface_of_parts(
+        self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
+    ) -> optim.BatchObjective:
+        """Return the objective of a batch whose parts are computed one after the other."""
+
+        def value_and_gradient(parameters: Arrays) -> tuple[Array, Arrays]:
+            here = state._replace(parameters=dict(parameters))
+            value, _, _, gradients = self._added(here, frozen, batch, step_key)
+            return value, gradients
+
+        return optim.BatchObjective(
+            lambda parameters: value_and_gradient(parameters)[0], value_and_gradient
         )
 
     def evaluated(self, state: TrainState) -> Arrays:
@@ -263,7 +327,13 @@ class SupervisedLearning:
         self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
     ) -> tuple[str, str, str]:
         """Return place, cause and mend of the first number in a step that is not finite."""
-        origin = find_origin(self, state, frozen, batch, key)
+        each: list[tuple[int | None, Batch]] = [(None, batch)]
+        if self._in_parts(batch):
+            each = list(enumerate(parts(batch, self.micro_batch_size or 1)))
+        for number, one in each:
+            origin = find_origin(self, state, frozen, one, key, number)
+            if origin.place != IN_UPDATE:
+                break
         return origin.place, origin.cause, origin.mend
 
 

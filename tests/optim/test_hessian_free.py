@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ def _parabola(bent: float = 1.0) -> tuple[Any, Any]:
         gradient = bent * A @ w["w"] - B
         return BatchObjective(
             value,
+            jax.value_and_grad(value),
             product=lambda v: {"w": A @ v["w"]},
             pulled=lambda weights: {"w": gradient * weights.mean()},
             examples=4,
@@ -94,6 +96,10 @@ def test_options_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_gradients_alone_are_not_enough() -> None:
     rule, w = optim.hessian_free(), {"w": jnp.ones(2)}
+    value, _ = _parabola()
+    assert rule.update_on is not None
+    with pytest.raises(ConfigurationError, match="Gauss-Newton matrix"):
+        rule.update_on(w, rule.init(w), w, BatchObjective(value, jax.value_and_grad(value)))
     with pytest.raises(ConfigurationError, match="curvature"):
         rule.update(w, rule.init(w), w)
 

@@ -24,6 +24,12 @@ RULES = [
     optim.adam(0.1),
     optim.adam(optim.schedules.warmup(3, then=optim.schedules.cosine(0.1, steps=9)), amsgrad=True),
     optim.adamw(0.1, weight_decay=0.1, exclude=["*bias"]),
+    optim.nadam(0.1),
+    optim.radam(0.1, beta2=0.9),
+    optim.adamax(0.1),
+    optim.lion(0.1, weight_decay=0.1),
+    optim.lamb(0.1),
+    optim.muon(0.1),
     optim.chain(
         optim.clip_by_value(2.0),
         optim.clip_by_global_norm(1.0),

@@ -18,6 +18,9 @@ from clearprop.optim import Schedule, schedules
 
 STEPS = 30
 
+PERIODS = ((0, 4), (4, 8), (12, 16), (28, 32))
+"""Beginnings and lengths of periods of which each is twice as long as the one before it."""
+
 CLOSED_FORMS: list[tuple[Schedule, Callable[[int], float]]] = [
     (schedules.constant(0.3), lambda t: 0.3),
     (schedules.step(0.3, every=7, factor=0.5), lambda t: 0.3 * 0.5 ** math.floor(t / 7)),
@@ -43,6 +46,21 @@ CLOSED_FORMS: list[tuple[Schedule, Callable[[int], float]]] = [
         lambda t: 0.03 * t
         if t < 10
         else 0.15 * (1 + math.cos(math.pi * min((t - 10) / 15, 1))),
+    ),
+    (
+        schedules.cosine_restarts(0.3, steps=4, multiply=2, final=0.1),
+        lambda t: 0.1
+        + 0.1 * (1 + math.cos(math.pi * next((t - b) / n for b, n in PERIODS if t < b + n))),
+    ),
+    (
+        schedules.cyclic(0.1, 0.3, steps_up=4, steps_down=2, mode="triangular2"),
+        lambda t: 0.1 + 0.2 * min(t % 6 / 4, (6 - t % 6) / 2) / 2 ** (t // 6),
+    ),
+    (
+        schedules.one_cycle(0.3, steps=20, rise=0.25, div_factor=10, shape="linear"),
+        lambda t: 0.03 + 0.27 * t / 4
+        if t < 4
+        else 0.3 + (3e-6 - 0.3) * min((t - 4) / 15, 1),
     ),
 ]  # fmt: skip
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", [s for s, _ in CLOSED_FORMS], ids=str)
@@ -95,6 +113,59 @@ def test_a_schedule_is_rebuilt_from_its_configuration(schedule: Schedule) -> Non
             "LinearLR",
             {"start_factor": 0.1, "total_iters": 10},
         ),
+        *(
+            (
+                schedules.one_cycle(0.3, STEPS, rise, shape=shape, three_phases=three),
+                "OneCycleLR",
+                {
+                    "max_lr": 0.3,
+                    "total_steps": STEPS,
+                    "pct_start": rise,
+                    "anneal_strategy": anneal,
+                    "three_phase": three,
+                    "cycle_momentum": False,
+                },
+            )
+            for shape, anneal in (("cosine", "cos"), ("linear", "linear"))
+            for three in (False, True)
+            for rise in (0.3, 0.02)
+        ),
+        (
+            schedules.one_cycle(0.3, STEPS, div_factor=4, final_div_factor=50),
+            "OneCycleLR",
+            {
+                "max_lr": 0.3,
+                "total_steps": STEPS,
+                "div_factor": 4,
+                "final_div_factor": 50,
+                "cycle_momentum": False,
+            },
+        ),
+        *(
+            (
+                schedules.cosine_restarts(0.3, steps, multiply, final=0.01),
+                "CosineAnnealingWarmRestarts",
+                {"T_0": steps, "T_mult": multiply, "eta_min": 0.01},
+            )
+            for steps, multiply in ((7, 1), (3, 2), (2, 3), (1, 2), (40, 1))
+        ),
+        *(
+            (
+                schedules.cyclic(0.1, 0.4, 4, down, mode, factor),
+                "CyclicLR",
+                {
+                    "base_lr": 0.1,
+                    "max_lr": 0.4,
+                    "step_size_up": 4,
+                    "step_size_down": down,
+                    "mode": mode,
+                    "gamma": factor,
+                    "cycle_momentum": False,
+                },
+            )
+            for down in (None, 3)
+            for mode, factor in (("triangular", 1.0), ("triangular2", 1.0), ("exp_range", 0.9))
+        ),
     ],
     ids=str,
 )
@@ -109,7 +180,7 @@ def test_a_schedule_is_that_of_pytorch(
         expected.append(rule.param_groups[0]["lr"])
         rule.step()
         peer.step()
-    assert_allclose([schedule(t) for t in range(STEPS)], expected, rtol=1e-11, atol=1e-15)
+    assert_allclose([schedule(t) for t in range(STEPS)], expected, rtol=1e-10, atol=1e-14)
 
 
 def test_a_rule_takes_its_rate_at_the_update_to_come() -> None:
@@ -146,6 +217,18 @@ def test_any_function_of_the_update_number_is_a_schedule() -> None:
         lambda: schedules.warmup(0, then=1),
         lambda: schedules.warmup(3, then=-1),
         lambda: schedules.warmup(3, then=1, start=1),
+        lambda: schedules.cosine_restarts(0, steps=3),
+        lambda: schedules.cosine_restarts(1, steps=0),
+        lambda: schedules.cosine_restarts(1, steps=3, multiply=1.5),  # type: ignore[arg-type]
+        lambda: schedules.cyclic(0, 1),
+        lambda: schedules.cyclic(2, 1),
+        lambda: schedules.cyclic(1, 2, steps_up=0),
+        lambda: schedules.cyclic(1, 2, mode="triangle"),
+        lambda: schedules.cyclic(1, 2, factor=1.5),
+        lambda: schedules.one_cycle(1, steps=1),
+        lambda: schedules.one_cycle(1, steps=9, rise=1),
+        lambda: schedules.one_cycle(1, steps=9, shape="cos"),
+        lambda: schedules.one_cycle(1, steps=9, rise=0.5, three_phases=True),
         lambda: schedules.from_config({"name": "cosin", "initial": 1, "steps": 3}),
         lambda: schedules.from_config({"name": "cosine", "initial": 1, "step": 3}),
         lambda: schedules.from_config({"name": "adam"}),
@@ -155,6 +238,18 @@ def test_a_value_out_of_range_is_an_error(make: Callable[[], Schedule]) -> None:
     with pytest.raises(ConfigurationError) as raised:
         make()
     assert raised.value.where or raised.value.fix or raised.value.expected
+
+
+def test_a_cycle_keeps_its_last_rate_behind_its_end() -> None:
+    schedule = schedules.one_cycle(1.0, steps=10)
+    assert float(schedule(500)) == float(schedule(9)) == pytest.approx(4e-6, rel=1e-5)
+
+
+def test_a_restart_is_at_its_update_in_a_long_run() -> None:
+    # The tenth period begins after 1023 first ones.
+    schedule = schedules.cosine_restarts(1.0, steps=1_000, multiply=2)
+    assert float(schedule(1_023_000)) == 1.0
+    assert float(schedule(1_022_999)) < 1e-6
 
 
 def test_rates_stay_exact_over_a_long_run() -> None:

@@ -36,6 +36,26 @@ def test_a_path_is_the_one_of_the_rule(rule: str) -> None:
             w = w + updates["w"]
 
 
+def test_a_step_of_lbfgs_is_a_line_search() -> None:
+    surface = find_surface("rosenbrock")
+    (trail,) = descend(surface.height, surface.start, "lbfgs", (1.0,), 60)
+    assert (np.diff(trail.heights) <= 0).all()
+    assert trail.steps_to(1e-6) is not None
+    slower, faster = descend(surface.height, surface.start, "lbfgs", (0.001, 1.0), 3)
+    assert not np.allclose(slower.points, faster.points)
+
+
+def test_more_than_eight_paths_have_lines_of_their_own() -> None:
+    rules = tuple(optim.rated_names())
+    found = compare(find_surface("ravine"), rules, rates=(0.01,), steps=5)
+    paths = [drawing.figure.axes[0].lines for drawing in found.drawings]
+    for lines in paths:
+        styles = {
+            (x.get_color(), x.get_linestyle(), str(x._dash_pattern)) for x in lines[: len(rules)]
+        }
+        assert len(styles) == len(rules) > 8
+
+
 @pytest.mark.parametrize("name", SURFACES)
 def test_surfaces_are_as_low_as_they_say(name: str) -> None:
     surface = find_surface(name)

@@ -200,12 +200,30 @@ def test_the_mlp_predicts_numbers_in_their_units() -> None:
     assert evaluation.error < 0.9 * spread
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adagrad", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adagrad", "rmsprop", "muon", "lbfgs"])
 def test_other_optimizers_train_a_recipe(optimizer: str) -> None:
-    rates = {"sgd": 0.3, "nesterov": 0.03, "adagrad": 0.1}
+    rates = {"sgd": 0.3, "nesterov": 0.03, "adagrad": 0.1, "lbfgs": 1.0}
     values = {"optimizer": optimizer, "learning_rate": rates.get(optimizer, 0.02)}
     _, run = trained("mlp", data={"name": "iris"}, hidden_sizes=(8,), epochs=15, **values)
     assert run.history.objective[-1] < 0.7 * run.history.objective[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fix"),
+    [
+        ("mlp", {"weight_decay": 0.1}, "--set weight_decay=0"),
+        ("text-classify", {"weight_decay": 0.0}, "--set clip=none"),
+    ],
+)
+def test_what_lbfgs_cannot_take_is_told_with_its_mend(
+    name: str, values: dict[str, Any], fix: str
+) -> None:
+    recipe = find_recipe(name)
+    with pytest.raises(ConfigurationError) as raised:
+        recipe.of({"optimizer": "lbfgs", **values}).make_optimizer(10)
+    assert raised.value.fix == fix
+    option, value = fix.removeprefix("--set ").split("=")
+    recipe.of({"optimizer": "lbfgs", **values, option: value}).make_optimizer(10)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +232,8 @@ def test_other_optimizers_train_a_recipe(optimizer: str) -> None:
         ("constant", (0.1, 0.1, 0.1)),
         ("cosine", (0.1, 0.05, 0.0)),
         ("one-cycle", (0.004, 0.069, 0.0)),
+        ("warm-restarts", (0.1, 0.0983, 0.0017)),
+        ("cyclic", (0.004, 0.0492, 0.0068)),
     ],
 )
 def test_schedules_over_a_run(schedule: str, expected: tuple[float, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Hessian-free training by `fit`: it resumes bit for bit and beats momentum in each epoch."""
+"""Hessian-free training and L-BFGS by `fit`: both resume bit for bit."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def test_a_run_takes_it_by_name_and_goes_on_the_same(xor: Any, tmp_path: Path) -
     assert np.array_equal(rest.losses, whole.losses)
     assert whole.losses[-1] < 0.8 * whole.losses[0]
     assert whole.config["optimizer"]["name"] == "hessian_free"
+
+
+@pytest.mark.optimized
+def test_lbfgs_goes_on_the_same_and_needs_few_updates(xor: Any, tmp_path: Path) -> None:
+    network = nn.Sequential([nn.Linear(2, 4), nn.Activation("tanh"), nn.Linear(4, 2)])
+    options: dict[str, Any] = {"optimizer": "LBFGS", "batch_size": 4, "progress": False}
+    whole = fit(network, xor, epochs=6, **options)
+    fit(network, xor, epochs=3, folder=tmp_path / "run", **options)
+    rest = fit(network, xor, epochs=6, folder=tmp_path / "run", resume=True, **options)
+    assert np.array_equal(rest.losses, whole.losses)
+    assert whole.losses[-1] < 0.01 * whole.losses[0]
+    assert whole.config["optimizer"]["name"] == "lbfgs"
 
 
 @pytest.mark.slow

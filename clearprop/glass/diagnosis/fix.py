@@ -18,14 +18,18 @@ SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
 
 
-RATES = ("initial", "value", "values", "then", "final")
+RATES = ("initial", "value", "values", "then", "final", "lowest", "highest")
 """Arguments of schedules that are learning rates."""
 
-STEPS = ("steps", "every", "boundaries")
+STEPS = ("steps", "every", "boundaries", "steps_up", "steps_down")
 """Arguments of schedules that are numbers of steps."""
 
 
-ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad", "adadelta")
+ADAPTIVE = (
+    *("adam", "adamw", "adamax", "nadam", "radam", "lamb", "lion", "muon"),
+    *("rmsprop", "adagrad", "adadelta"),
+)
+"""Optimizers whose steps do not grow with the gradients."""
 
 FAR_ABOVE, FAR_BELOW = 20.0, 5.0
 """A learning rate so many times above or below the default was chosen while something was wrong."""
@@ -58,6 +62,9 @@ def fit_line(facts: Facts, **changed: object) -> str:
         "dev": _development(facts),
         **{name: settings[name] for name in SHOWN if settings.get(name)},
     }
+    batch, micro = changed.get("batch_size", given["batch_size"]), settings.get("micro_batch_size")
+    if micro and isinstance(batch, int) and micro < batch:
+        given["micro_batch_size"] = micro
     loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
     # The name of a function of your own is no name that `fit` knows.
     loss = _text(loss) if loss in nn.LOSSES else Code("loss")

@@ -12,7 +12,7 @@ import pytest
 import clearprop as cp
 from benchmarks.diagnosis.applied import applied
 from clearprop import optim
-from clearprop.glass.diagnosis.fix import fit_line, rate_of, usual_call, usual_rate
+from clearprop.glass.diagnosis.fix import fit_line, is_adaptive, rate_of, usual_call, usual_rate
 from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.training import Run, fit
 from tests.glass.diagnosis.conftest import network
@@ -49,6 +49,10 @@ def test_a_fix_is_applied_as_it_is_printed() -> None:
         optim.adamw(optim.schedules.warmup(5, optim.schedules.cosine(0.2, 20)), weight_decay=0.3),
         optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.2)),
         optim.momentum(optim.schedules.piecewise([0.2, 0.02], [10])),
+        optim.muon(optim.schedules.one_cycle(0.2, 4, rise=0.6)),
+        optim.lion(optim.schedules.cosine_restarts(0.2, 4, final=0.02)),
+        optim.nadam(optim.schedules.cyclic(0.02, 0.2, steps_up=2)),
+        optim.lbfgs(optim.schedules.constant(0.2), iterations=2),
         optim.decoupled_weight_decay(optim.momentum(0.2), 0.01, min_ndim=2),
     ],
 )
@@ -84,6 +88,20 @@ def test_more_epochs_stretch_the_schedule() -> None:
     assert call["learning_rate"].to_config() == {
         "name": "cosine", "initial": 0.1, "steps": 12, "final": 0.0,
     }  # fmt: skip
+
+
+def test_micro_batches_are_kept_while_they_fit() -> None:
+    run = run_of(batch_size=16, micro_batch_size=8)
+    assert after(run)["micro_batch_size"] == 8
+    assert after(run, batch_size=32)["micro_batch_size"] == 8
+    assert "micro_batch_size" not in after(run, batch_size=8)
+
+
+def test_every_optimizer_by_name_is_adaptive_or_plain() -> None:
+    plain = {"sgd", "momentum", "nesterov", "lbfgs", "hessian_free"}
+    names = {*optim.optimizer_names(), *optim.second_order_names()} & set(optim.__all__)
+    adaptive = {name for name in names if is_adaptive({"name": name})}
+    assert names - adaptive == plain
 
 
 def test_a_loss_of_your_own_is_passed_and_not_named() -> None:
