@@ -101,16 +101,26 @@ def test_a_loss_that_mixes_its_batch_stays_as_it_is() -> None:
 WRONG: dict[str, tuple[Loss, int, Any]] = {
     "log likelihood": (lambda z, t: ops.log_softmax(z)[np.arange(len(t)), t], 3, LABELS),
     "its mean": (lambda z, t: ops.mean(ops.log_softmax(z)[np.arange(len(t)), t]), 3, LABELS),
+    "focus on the easy": (
+        lambda z, t: -ops.log_softmax(z)[np.arange(len(t)), t]
+        * ops.softmax(z)[np.arange(len(t)), t] ** 2, 3, LABELS),
     "of two sides": (lambda z, t: -ops.sigmoid_binary_cross_entropy(z, t).mean(-1), 1, SIDES),
     "squared error": (lambda y, t: -((y - t) ** 2).mean(-1), 1, NUMBERS),
     "probabilities": (
         lambda p, t: ops.log(ops.clip(p, low=1e-6))[np.arange(len(t)), t], 3, LABELS),
 }  # fmt: skip
 
+CANCELLING: dict[str, tuple[Loss, int, Any]] = {
+    "square of the mean": (lambda y, t: ops.mean(y - t) ** 2, 1, NUMBERS),
+    "no square": (lambda y, t: ops.abs(ops.mean(y - t)), 1, NUMBERS),
+}
+
 MEANT: dict[str, tuple[Loss, int, Any]] = {
     "a critic": (lambda z, t: ops.mean(z * t), 1, 2 * SIDES - 1),
     "a distance that grows": (
         lambda z, t: t[:, 0] * z[:, 0] ** 2 + (1 - t[:, 0]) * ops.relu(1 - z[:, 0]) ** 2, 1, SIDES),
+    "without a mean": (lambda y, t: ops.mean((y - t - ops.mean(y - t)) ** 2), 1, NUMBERS),
+    "squared error": (lambda y, t: ops.mean((y - t) ** 2), 1, NUMBERS),
     "a likelihood": (lambda z, t: -ops.log_softmax(z)[np.arange(len(t)), t], 3, LABELS),
 }  # fmt: skip
 
@@ -121,7 +131,15 @@ def test_a_loss_without_its_minus_sign(name: str) -> None:
     x = np.zeros((N, 4), np.float32)
     [found] = find_mismatches(nn.Linear(4, outputs).init(0), loss, x, y)
     assert (found.kind, found.severity) == ("wrong_sign", "warning")
-    assert "negative" in found.fix
+    assert ("negative" in found.fix) is (name != "focus on the easy")
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+def test_errors_that_cancel_each_other_out(name: str) -> None:
+    loss, outputs, y = CANCELLING[name]
+    x = np.zeros((N, 4), np.float32)
+    [found] = find_mismatches(nn.Linear(4, outputs).init(0), loss, x, y)
+    assert (found.kind, found.severity) == ("cancelling_errors", "warning")
 
 
 @pytest.mark.parametrize("name", MEANT)
@@ -129,7 +147,7 @@ def test_other_losses_have_their_sign(name: str) -> None:
     loss, outputs, y = MEANT[name]
     x = np.zeros((N, 4), np.float32)
     kinds = [one.kind for one in find_mismatches(nn.Linear(4, outputs).init(0), loss, x, y)]
-    assert "wrong_sign" not in kinds
+    assert not {"wrong_sign", "cancelling_errors"} & set(kinds)
 
 
 def test_a_function_with_the_name_of_a_loss_is_not_that_loss() -> None:

@@ -15,6 +15,7 @@ from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of rules
     of_curves,
     of_data,
+    of_initial_values,
     of_layers,
     of_leaks,
     of_normalization,

@@ -51,6 +51,9 @@ DEVIATIONS = 3.0
 """Standard deviations of the binomial distribution. Chance alone exceeds three of them once in
 seven hundred times."""
 
+MOST_TOKENS = 20_000
+"""Different tokens of some texts that are counted."""
+
 WORSE_THAN_SIMPLE = 1.3
 """The development error divided by that of a linear model, or of the nearest neighbors, on
 training examples that they have not seen. In healthy runs it is at most 1.1."""
@@ -263,6 +266,23 @@ class Facts:
             return None
         return np.asarray(kept, np.float64).reshape(len(kept), -1)
 
+    def _counted(self, part: Split) -> Numbers | None:
+        """Return how often each token is in evenly spaced texts of a part, (N, V), as its root.
+
+        None where an example is no sequence of tokens, or where there are too many different ones.
+        """
+        if by_name(part.inputs):
+            return None
+        tokens = np.asarray(rows_of(part.inputs, spaced(part)))
+        if tokens.dtype.kind not in "iu" or tokens.ndim != 2 or not tokens.size:
+            return None
+        kinds, places = np.unique(tokens, return_inverse=True)
+        if len(kinds) > MOST_TOKENS:
+            return None
+        counts = np.zeros((len(tokens), len(kinds)))
+        np.add.at(counts, (np.arange(len(tokens))[:, None], places.reshape(tokens.shape)), 1)
+        return np.sqrt(counts)
+
     def targets(self, part: Split) -> Numbers | None:
         """Return the targets of a part: labels (N,), or numbers (N, outputs).
 
@@ -373,6 +393,8 @@ class Facts:
         if self.train is None or self.loss_name == PERCEPTRON:
             return None
         x, y = self.flat(self.train), self.targets(self.train)
+        if x is None and y is not None and y.ndim == 1:
+            x = self._counted(self.train)
         if x is None or y is None:
             return None
         return made(x, y[spaced(self.train)], self.classifies)

@@ -23,6 +23,10 @@ LARGE, SMALL = 10.0, 0.01
 UNEVEN = 50.0
 """The largest standard deviation of a feature divided by the median of all features."""
 
+ALIKE = 0.1
+"""The deviation of the inputs among the examples divided by their root mean square. Of pictures it
+is 0.7 and more, and of standardized columns 1."""
+
 LARGE_TARGETS = 10.0
 """Root mean square of the targets of a regression."""
 
@@ -49,6 +53,10 @@ RESCALED = 5.0
 
 FEWEST_COMPARED = 10
 
+MOSTLY_RIGHT, RENUMBERED = 0.25, 0.75
+"""A training error, and the fraction of the development examples that are right if the classes are
+numbered anew. The same fraction of wrong ones is asked for as they are numbered."""
+
 MUCH_WORSE = 1.5
 """The development error divided by the training error from which a difference does harm."""
 
@@ -63,8 +71,13 @@ def inputs_not_scaled(facts: Facts, train: Split) -> Finding | None:
     spread = deviations[deviations > 0]
     pictures = not isinstance(train.inputs, Mapping) and len(train.inputs.shape) > 2
     uneven = float(spread.max() / np.median(spread)) if len(spread) > 1 and not pictures else 1.0
-    signs = {"large": size / LARGE, "small": SMALL / size if size else 0.0,
-             "uneven": uneven / UNEVEN}  # fmt: skip
+    varied = float(np.sqrt(np.mean(np.square(deviations))))
+    signs = {
+        "large": size / LARGE,
+        "small": SMALL / size if size else 0.0,
+        "uneven": uneven / UNEVEN,
+        "alike": ALIKE * size / varied if varied else 0.0,
+    }
     sign = max(signs, key=lambda name: signs[name])
     if signs[sign] < 1:
         return None
@@ -75,11 +88,14 @@ def inputs_not_scaled(facts: Facts, train: Split) -> Finding | None:
             f"entry {place}")  # fmt: skip
         said = (f"The standard deviation of {name} is {number(float(deviations[place]))}, "
                 f"{number(uneven, 2)} times the median of all features.")  # fmt: skip
+    elif sign == "alike":
+        said = (f"The inputs of different examples hardly differ: their deviation is "
+                f"{number(varied)}, and their root mean square {number(size)}.")  # fmt: skip
     else:
         said = f"The root mean square of the inputs is {number(size)}, {_range(x)}"
     return Finding(
         "inputs",
-        {"root mean square": size, "largest over middle deviation": uneven},
+        {"root mean square": size, "largest over middle deviation": uneven, "deviation": varied},
         said,
         _standardized(facts, train, "inputs"),
         strength(signs[sign], 1, 20),
@@ -149,6 +165,8 @@ def development_differs(facts: Facts, train: Split, dev: Split) -> Finding | Non
                 f"training example (class {names}).",
                 fix.split_anew(facts), strength(fraction, NEW_CLASSES, 0.5), "fault",
             )  # fmt: skip
+    if (renumbered := _renumbered(facts, dev)) is not None:
+        return renumbered
     for what, kept, other in _numbers_of(facts, train, dev):
         found = _difference(what, kept, other)
         if found is not None and what == "inputs" and not _within_classes(facts, train, dev):
@@ -158,6 +176,42 @@ def development_differs(facts: Facts, train: Split, dev: Split) -> Finding | Non
             change = _rescaled(facts) if rescaled and what == "inputs" else fix.split_anew(facts)
             return _differs(facts, evidence, said, change, 0.75, _harm(facts))
     return None
+
+
+def _renumbered(facts: Facts, dev: Split) -> Finding | None:
+    """Find classes that have other numbers in the development part than in training."""
+    seen, error = facts.dev_outputs, facts.training_error
+    chosen = seen.predicted(facts.loss) if seen is not None and facts.loss is not None else None
+    labels = facts.labels(Split("", seen.values, seen.targets)) if seen is not None else None
+    if chosen is None or labels is None or error is None or error > MOSTLY_RIGHT:
+        return None
+    if (chosen == labels).mean() >= 1 - RENUMBERED:
+        return None
+    known = [k for k in np.unique(labels) if (labels == k).sum() >= FEWEST_COMPARED]
+    answers = {int(k): int(np.bincount(chosen[labels == k]).argmax()) for k in known}
+    right = np.array([chosen[i] == answers.get(int(k), -1) for i, k in enumerate(labels)])
+    moved = {k: answer for k, answer in answers.items() if k != answer}
+    if len(set(answers.values())) < len(answers) or len(moved) < 2 or right.mean() < RENUMBERED:
+        return None
+    some = ", ".join(f"class {k} as {answer}" for k, answer in list(moved.items())[:3])
+    anew = float(right.mean())
+    change = fix.split_anew(facts)
+    if fix.has_development_arrays(facts):
+        numbers = [answers.get(k, k) for k in range(int(labels.max()) + 1)]
+        change = (
+            f"numbers = np.array({numbers})  # of each class of dev, in the training part\n"
+            f"dev = (dev[0], numbers[dev[1]])\n{fix.fit_line(facts)}"
+        )
+    return _differs(
+        facts,
+        {"wrong": float((chosen != labels).mean()), "right under other numbers": anew},
+        "The classes of the development part have other numbers than those of the training part: "
+        f"the network answers {some}, and {percent(anew)} of its answers are right if the classes "
+        "are numbered anew.",
+        change,
+        0.85,
+        "fault",
+    )
 
 
 def _differs(

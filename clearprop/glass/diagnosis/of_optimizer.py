@@ -28,6 +28,9 @@ that learn stay as large or grow."""
 MUCH_DROPOUT, USUAL_DROPOUT = 0.75, 0.3
 """Rates of dropout. Hinton's nets for speech and pictures had 0.5 in hidden layers."""
 
+MANY_DROPOUTS, KEPT = 3, 0.05
+"""Number of layers of dropout, and the fraction of the paths through all of them that is kept."""
+
 BETTER = 0.7
 """The loss after the same number of steps, divided by that with the run's own settings."""
 
@@ -77,19 +80,26 @@ def dropout_too_strong(facts: Facts, model: nn.Module, history: History) -> Find
     """Dropout that leaves so few units that the network cannot learn."""
     rates = {p: m.rate for p, m in nn.modules(model).items() if isinstance(m, nn.Dropout)}
     path = max(rates, key=lambda p: rates[p], default="")
-    if not path or rates[path] < MUCH_DROPOUT or facts.learned or facts.training_error is None:
+    if not path or facts.learned or facts.training_error is None:
         return None
+    kept = math.prod(1 - rate for rate in rates.values())
+    many = len(rates) >= MANY_DROPOUTS and kept < KEPT
+    if rates[path] < MUCH_DROPOUT and not many:
+        return None
+    more = f", and the {len(rates)} layers of dropout keep {percent(kept)} of all paths"
+    more = more if many else ""
     changes = [
         f'model = cp.nn.replace_layer(model, "{p}", cp.nn.Dropout({USUAL_DROPOUT}))'
-        for p, r in rates.items() if r >= MUCH_DROPOUT
+        for p, r in rates.items() if r >= MUCH_DROPOUT or (many and r > USUAL_DROPOUT)
     ]  # fmt: skip
     return Finding(
         path,
         {"rate": rates[path], "training error": facts.training_error},
-        f"In every step, {path} sets {percent(rates[path])} of the units to 0. The training error "
+        f"In every step, {path} sets {percent(rates[path])} of the units to 0{more}. "
+        "The training error "
         f"is {facts.error_text(facts.training_error)} at the end, measured without dropout.",
         "\n".join([*changes, fix.fit_line(facts)]),
-        strength(rates[path], MUCH_DROPOUT, 0.95),
+        strength(max(rates[path], 1 - kept if many else 0), MUCH_DROPOUT, 0.95),
     )
 
 

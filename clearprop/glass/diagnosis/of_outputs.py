@@ -20,6 +20,7 @@ from clearprop.glass.diagnosis.probes import (
     is_of_the_package,
     lossy_layer,
     mixing_layer,
+    unread_steps,
     without_layer,
 )
 from clearprop.glass.diagnosis.reference import Reference
@@ -143,7 +144,7 @@ def lost_information(facts: Facts, signals: Signals) -> Finding | None:
     """A layer that loses what predicts the targets, or a network that does not see places."""
     lost = lossy_layer(facts)
     if lost is None:
-        return _of_one_number(facts) or _of_places(facts)
+        return _of_one_number(facts) or _of_steps(facts) or _of_places(facts)
     where, now = lost.layer.label, facts.error_text(lost.behind)
     return Finding(
         where,
@@ -178,6 +179,25 @@ def _of_one_number(facts: Facts) -> Finding | None:
         change,
         0.9,
         facts.grade,
+    )
+
+
+def _of_steps(facts: Facts) -> Finding | None:
+    """Find a network whose outputs depend on few of the steps of its inputs."""
+    found = unread_steps(facts) if not facts.learned else None
+    if found is None:
+        return None
+    read, steps = found
+    better = facts.train is not None and simple_prediction(facts, facts.train) is not None
+    return Finding(
+        "the model",
+        {"steps": steps, "steps that are read": read},
+        f"Of {count(steps, 'step')} of the inputs only {read} change the outputs: the error signal "
+        "of the others is exactly zero for every example.",
+        "# the last output of a recurrent layer, y[:, -1], knows all steps; y[:, 0] knows one\n"
+        f"{fix.fit_line(facts)}",
+        0.85,
+        "fault" if better else "note",
     )
 
 

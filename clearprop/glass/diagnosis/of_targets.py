@@ -62,7 +62,7 @@ SURE = 0.9
 OF_FORM = (
     "rows_of_probabilities", "several_labels", "labels", "one_hot_targets", "broadcast_targets",
 )  # fmt: skip
-OF_LOSS = ("wrong_sign", "class_numbers", "numbers_as_classes")
+OF_LOSS = ("wrong_sign", "cancelling_errors", "class_numbers", "numbers_as_classes")
 """Kinds of mismatch of the targets, and of the choice of the loss."""
 
 
@@ -112,7 +112,7 @@ def unsuitable_loss(facts: Facts, train: Split, mismatches: list[Mismatch]) -> F
     """Absolute or squared error on one-hot classes, or on the numbers of classes."""
     found = next((one for one in mismatches if one.kind in OF_LOSS), None)
     if found is not None:
-        if found.kind == "wrong_sign":
+        if found.kind in ("wrong_sign", "cancelling_errors"):
             return replace(_of_mismatch(facts, found, "loss"), weight=SURE, grade="fault")
         return _of_class_numbers(facts, train, found)
     seen, y = facts.outputs, np.asarray(train.targets)

@@ -29,6 +29,9 @@ SURE = 6.0
 
 NORMALIZING = (nn.LayerNorm, nn.BatchNorm)
 
+UNREAD = 0.5
+"""So many steps of a sequence may not be read before it is told."""
+
 FEWEST_PLACES = 3
 """Of each axis. Two steps or pixels may well be a set."""
 
@@ -179,6 +182,27 @@ def ignored_places(facts: Facts) -> str:
     if np.abs(first - again).max() > DIFFERENT * size:
         return ""
     return "pixels" if x.ndim == 4 else "steps"
+
+
+def unread_steps(facts: Facts) -> tuple[int, int] | None:
+    """Return how many steps of a sequence reach the loss, and of how many; None where all do.
+
+    A step whose error signal is exactly zero for every example changes no output. Steps at which
+    all examples are equal, such as padding, do not count.
+    """
+    seen = facts.signals
+    if seen is None:
+        return None
+    first = seen.input
+    if first is None or first.error is None or first.value.ndim != 3:
+        first = next((s for s in seen.layers if isinstance(s.module, nn.Embedding)), None)
+    if first is None or first.error is None or first.value.ndim != 3:
+        return None
+    value, error = first.value, first.error
+    varied = (value != value[:1]).any(axis=(0, 2))
+    read = error.any(axis=(0, 2)) & varied
+    steps = int(varied.sum())
+    return (int(read.sum()), steps) if 0 < read.sum() <= UNREAD * steps else None
 
 
 def is_of_the_package(layer: LayerSignal) -> bool:

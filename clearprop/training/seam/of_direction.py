@@ -8,6 +8,7 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ DRAWN = 64
 
 NEARLY_ALL = 0.98
 """The part of the examples that has to agree; one at the border may not."""
+
+CANCELLED = 1e-3
+"""The loss of errors of both signs divided by that of equal errors. For a square it is 1."""
 
 CLASSES = "classes"
 SIDES = "sides"
@@ -96,8 +100,14 @@ def mismatches_of_direction(seam: Seam, loss: nn.Loss, targets: Targets) -> Iter
         loss: a function of outputs and targets.
         targets: as the loss takes them.
     """
+    if (balanced := _cancelling(seam, loss, targets)) is not None:
+        yield balanced
+        return
     found = direction_of(loss, seam.shape, targets.values)
-    if found is None or found.away < NEARLY_ALL or found.highest >= 0:
+    if found is None or found.away < NEARLY_ALL:
+        return
+    # The output of a label that is to fall cannot be meant, whatever the sign of the loss is.
+    if found.highest >= 0 and not (found.of == CLASSES and targets.integer):
         return
     what = "when the output of the right class falls" if found.of == CLASSES else (
         "when the outputs go away from the targets")  # fmt: skip
@@ -107,10 +117,45 @@ def mismatches_of_direction(seam: Seam, loss: nn.Loss, targets: Targets) -> Iter
         f"the loss falls {what}, and training lowers the loss",
         f"a mean loss of {found.highest:.3g} for outputs that were drawn; it leads away from "
         f"{percent(found.away)} of the targets",
-        "return the negative of the value in the loss, such as -log_likelihood",
+        "return the negative of the value in the loss, such as -log_likelihood"
+        if found.highest < 0
+        else "in the loss, exchange p and 1 - p, or the order of a difference",
         "a loss that is lowest where the outputs are right",
         "the loss",
         {"fraction that is led away": found.away, "mean loss": found.highest},
+    )
+
+
+def _cancelling(seam: Seam, loss: nn.Loss, targets: Targets) -> Mismatch | None:
+    """Return the mismatch of a loss in which the errors of two examples cancel each other out."""
+    y = some(targets.values)
+    y = y[: len(y) // 2 * 2]
+    if y.dtype.kind != "f" or y.size != len(y) * math.prod(seam.shape) or len(y) < 2:
+        return None
+    y = y.reshape(len(y), *seam.shape)
+    size = float(y.std()) or 1.0
+    same = np.full_like(y, size)
+    turns = same * np.where(np.arange(len(y)) % 2, 1, -1).reshape(-1, *[1] * len(seam.shape))
+    try:
+        wanted = jnp.asarray(y.reshape(len(y), *targets.values.shape[1:]))
+        made = (jnp.asarray(y + away, np.float32) for away in (0 * same, same, turns))
+        right, alike, opposite = (float(loss(outputs, wanted)) for outputs in made)
+    except Exception:  # the check of shapes tells it
+        return None
+    if not np.isfinite([right, alike, opposite]).all() or alike == right:
+        return None
+    if abs(opposite - right) > CANCELLED * abs(alike - right):
+        return None
+    return Mismatch(
+        "cancelling_errors",
+        "warning",
+        "the errors of two examples cancel each other out in the loss",
+        f"a loss of {alike:.3g} where all outputs are {size:.3g} too large, and of {opposite:.3g} "
+        f"where every other one is {size:.3g} too small",
+        "in the loss, take the square or the absolute value of each error before the mean",
+        "a loss that is larger where any output is wrong",
+        "the loss",
+        {"loss of equal errors": alike, "loss of opposite errors": opposite},
     )
 
 

@@ -448,3 +448,14 @@ def test_a_run_with_too_few_steps_gets_more_epochs(digits: Parts) -> None:
     (x, y), _ = digits
     many = fit(network(64, 10), (x[:8], y[:8]), epochs=300, progress=False)  # of one step
     assert enough_epochs(facts_of_run(many)) == {"epochs": 300}  # never fewer than before
+
+
+def test_texts_are_compared_with_a_linear_model_of_their_counts() -> None:
+    draw = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    x = np.where(draw.random((120, 9)) < 0.3, 5 + y[:, None], draw.integers(0, 5, (120, 9)))
+    model = nn.Sequential([nn.Embedding(7, 4), nn.Flatten(), nn.Linear(36, 2)])
+    run = fit(model, (x.astype(np.int32), y), epochs=2, progress=False)
+    facts = facts_of_run(run, (x.astype(np.int32), y))
+    assert facts.linear is not None
+    assert facts.linear.error < 0.15

@@ -211,3 +211,30 @@ def test_a_rare_class_is_no_other_distribution() -> None:
     assert "development_differs" not in diagnose(model, (x[kept], y[kept]), dev=dev).kinds
     moved = (dev[0] + 3, dev[1])
     assert "development_differs" in diagnose(model, (x[kept], y[kept]), dev=moved).kinds
+
+
+def test_rows_that_hardly_differ(digits: Parts) -> None:
+    """Rows divided by their length, with one column that is far larger than all others."""
+    (x, y), _ = digits
+    near = (x * 0.01).astype(np.float32)
+    near[:, 0] = 1.0
+    rows = near / np.linalg.norm(near, axis=1, keepdims=True)
+    finding = of("inputs_not_scaled", diagnose(network(64, 16, 10), (rows, y)))
+    assert "hardly differ" in finding.sentence
+    mended = applied(finding.fix, network(64, 16, 10), (rows, y))
+    assert "inputs_not_scaled" not in diagnose(network(64, 16, 10), mended.data).kinds
+
+
+def test_classes_that_have_other_numbers_in_development(digits: Parts) -> None:
+    train, dev = digits
+    model = network(64, 32, 10)
+    other = np.array([3, 1, 4, 0, 5, 9, 2, 6, 8, 7])
+    moved = (dev[0], other[dev[1]].astype(np.int32))
+    run = fit(model, train, dev=moved, epochs=25, learning_rate=0.01, progress=False)
+    finding = of("development_differs", diagnose(run, train, dev=moved))
+    assert finding.grade == "fault"
+    assert "other numbers" in finding.sentence
+    mended = applied(finding.fix, model, train, dev=moved)
+    np.testing.assert_array_equal(mended.arguments["dev"][1], dev[1])
+    right = fit(model, train, dev=dev, epochs=25, learning_rate=0.01, progress=False)
+    assert "development_differs" not in diagnose(right, train, dev=dev).kinds

@@ -100,3 +100,16 @@ def test_too_much_dropout(digits: Parts) -> None:
     assert rates == [0.3, 0.3]
     repaired = fit(after.model, after.data, progress=False, **after.arguments)
     assert "dropout_too_strong" not in diagnose(repaired, after.data).kinds
+
+
+def test_many_layers_of_dropout(digits: Parts) -> None:
+    train, dev = digits
+    layers: list[Any] = []
+    for inputs, outputs in ((64, 12), (12, 12), (12, 12), (12, 10)):
+        layers += [nn.Dropout(0.6), nn.Linear(inputs, outputs), "relu"]
+    run = fit(nn.Sequential(layers[:-1]), train, dev=dev, epochs=20, progress=False)
+    finding = of("dropout_too_strong", diagnose(run, train, dev=dev))
+    assert "the 4 layers of dropout keep 2.56 % of all paths" in finding.sentence
+    mended = applied(finding.fix, nn.Sequential(layers[:-1]), train, dev=dev).model
+    rates = [m.rate for m in nn.modules(mended).values() if isinstance(m, nn.Dropout)]
+    assert rates == [0.3] * 4

@@ -236,3 +236,19 @@ def test_gates_that_begin_closed(digits: Parts, bias: float, shut: bool) -> None
         assert "sigmoid(-6) = 0.0025" in finding.sentence
         mended = applied(finding.fix, model.init(0), (rows, y))
         assert not nn.parameters(mended.model)[finding.where].any()
+
+
+def test_first_weights_of_one_sign(digits: Parts) -> None:
+    positive = network(64, 24, 10, weight_init=initializers.uniform(0.5))
+
+    def up(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Any:
+        return jnp.abs(initializers.uniform(1.0)(key, shape, dtype))
+
+    model = network(64, 24, 10, weight_init=up, activation="sigmoid")
+    run = fit(model, digits[0], epochs=2, learning_rate=1e-3, progress=False)
+    for found in (diagnose(run, digits[0]), diagnose(model, digits[0])):
+        finding = of("initial_scale", found)
+        assert "all positive" in finding.sentence
+    mended = applied(finding.fix, model.init(0), digits[0]).model
+    assert "all positive" not in str(diagnose(mended, digits[0]))
+    assert "all positive" not in str(diagnose(positive, digits[0]))

@@ -193,3 +193,28 @@ def test_pixels_that_may_change_their_places(digits: Parts, kernel: int, blind: 
     run = fit(nn.Sequential(layers), train, dev=dev, epochs=30, learning_rate=0.01, progress=False)
     found = [fault.kind for fault in diagnose(run, train, dev=dev).faults]
     assert ("lost_information" in found) is blind
+
+
+class At(nn.Module):
+    """A recurrent layer, and one of its outputs."""
+
+    reader: nn.GRU
+    head: nn.Linear
+    place: int = nn.static()
+
+    def __init__(self, place: int) -> None:
+        self.reader, self.head, self.place = nn.GRU(8, 12), nn.Linear(12, 10), place
+
+    def __call__(self, x: Array) -> Array:
+        return self.head(self.reader(x)[:, self.place])
+
+
+@pytest.mark.parametrize(("place", "lost"), [(0, True), (-1, False)])
+def test_steps_that_no_output_depends_on(digits: Parts, place: int, lost: bool) -> None:
+    (x, y), dev = digits
+    train, dev = (x.reshape(-1, 8, 8), y), (dev[0].reshape(-1, 8, 8), dev[1])
+    run = fit(At(place), train, dev=dev, epochs=30, learning_rate=0.01, progress=False)
+    found = diagnose(run, train, dev=dev)
+    assert ("lost_information" in [fault.kind for fault in found.faults]) is lost
+    if lost:
+        assert "Of 8 steps of the inputs only 1" in of("lost_information", found).sentence
