@@ -10,7 +10,7 @@ import pytest
 
 import clearprop as cp
 from benchmarks.diagnosis.applied import applied
-from clearprop import data
+from clearprop import data, fit
 from clearprop.errors import DataError, ShapeError
 from clearprop.glass.diagnosis import diagnose
 from clearprop.glass.diagnosis.reference import neighbours
