@@ -6,6 +6,8 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +56,17 @@ def load_docstrings(*, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
     ]
     texts, labels, files = zip(*found, strict=True)
     _, groups = np.unique(files, return_inverse=True)
-    return labelled(
+    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    made = labelled(
         texts,
         np.array(labels),
         "docstrings",
         sequence_length,
-        source=SOURCE,
+        source=f"{SOURCE}: {versions}",
         licence=LICENCE,
         groups=groups,
     )
+    return replace(made, notes=(f"the texts are those of {versions}; others give other figures",))
 
 
 def _new_texts(name: str, package: str, seen: set[str]) -> Iterator[tuple[str, Path]]:

@@ -7,9 +7,11 @@ import builtins
 import io
 import itertools
 import keyword
+import platform
 import sysconfig
 import tokenize
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeAlias
@@ -70,14 +72,17 @@ def load_python_names(*, sequence_length: int = SEQUENCE_LENGTH) -> Dataset:
         for sentence in tagged_functions(files[row].read_text(encoding="utf-8", errors="replace"))
     )
     sentences, groups = zip(*itertools.islice(functions, FUNCTIONS), strict=True)
-    return tagged(
+    version = platform.python_version()
+    made = tagged(
         sentences,
         "python-names",
         sequence_length,
-        source=SOURCE,
+        source=f"{SOURCE}: Python {version}",
         licence=LICENCE,
         groups=np.array(groups),
     )
+    note = f"the functions are those of Python {version}; another one gives other figures"
+    return replace(made, notes=(note,))
 
 
 def tagged_functions(source: str) -> Iterator[Tagged]:

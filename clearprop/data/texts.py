@@ -6,6 +6,7 @@ Shape letters: N windows, T characters in a window.
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -51,8 +52,8 @@ def load_topics(*, sequence_length: int = SEQUENCE_LENGTH, stride: int | None = 
 
     Every Python has this text; it differs a little from one version of Python to another.
     """
-    version = ".".join(platform.python_version_tuple()[:2])
-    return text_windows(
+    version = platform.python_version()
+    made = text_windows(
         topics_text(),
         "python-topics",
         sequence_length,
@@ -60,6 +61,8 @@ def load_topics(*, sequence_length: int = SEQUENCE_LENGTH, stride: int | None = 
         source=f"{TOPICS_SOURCE}; Python {version}",
         licence=TOPICS_LICENCE,
     )
+    note = f"the text is that of Python {version}; another one gives other figures"
+    return replace(made, notes=(note,))
 
 
 def topics_text() -> str:

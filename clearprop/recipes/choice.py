@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -113,6 +114,24 @@ class DataSource(Configuration):
             given=", ".join(missing),
             fix="choose another: --data",
         )
+
+    def settled(self, dataset: Dataset, preferred: Sequence[str]) -> Self:
+        """Return the choice that finds the same data again, from any folder and on any machine.
+
+        Which of the preferred sets is at hand depends on the machine, and a path on the folder.
+
+        Args:
+            dataset: what `load` returned.
+            preferred: the names that were tried.
+        """
+        name, folder = self.name, self.folder
+        if name is None and dataset.name in preferred:
+            name = dataset.name
+        elif name is not None and Path(name).exists():
+            name = str(Path(name).resolve())
+        if folder is not None and Path(folder).exists():
+            folder = str(Path(folder).resolve())
+        return self.model_copy(update={"name": name, "folder": folder})
 
     def options(self) -> dict[str, Any]:
         """Return the options that are given, for `clearprop.data.load`."""

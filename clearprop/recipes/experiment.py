@@ -24,6 +24,9 @@ from clearprop.training.training_data import Split
 RECIPE = "recipe"
 """The key in a run's notes under which its recipe stands: the name and the values."""
 
+NOTES = "data"
+"""The key in a run's notes under which what is to be known of its data stands, such as versions."""
+
 COLUMNS = "columns"
 """The key in a run's notes under which the columns of its table stand, one in each line."""
 
@@ -112,6 +115,8 @@ class Experiment:
         notes: dict[str, object] = {
             RECIPE: {"name": self.name, "values": self.recipe.model_dump(mode="json")}
         }
+        if self.dataset.notes:
+            notes[NOTES] = list(self.dataset.notes)
         taken = self.dataset.taken
         if taken:
             notes[COLUMNS] = [*taken_lines(taken), *taken_notes(taken)]
@@ -196,7 +201,8 @@ def prepare(
     """
     recipe = of_one_run(name).of(values or {}, where=name)
     dataset, line = _dataset(recipe, known)
-    recipe = recipe.suited(dataset)
+    found = recipe.data.settled(dataset, recipe.preferred)
+    recipe = recipe.suited(dataset).model_copy(update={"data": found})
     splits = recipe.data.split(dataset, recipe.seed)
     return Experiment(name, recipe.settled(len(splits.train)), dataset, splits, line)
 
