@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from clearprop import nn
 from clearprop.data import Batch, Dataset, Preprocessor
 from clearprop.data.sources import by_name, rows_of
+from clearprop.display import Shown
 from clearprop.errors import DataError, ModelError, ShapeError
 from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
@@ -65,7 +66,7 @@ def score_split(
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Shown):
     """How a model does on a data set.
 
     Attributes:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.data import Dataset, Preprocessor
+from clearprop.display import Shown, report_of
 from clearprop.errors import ConfigurationError
 from clearprop.nn.recording import LossLike
 from clearprop.training.evaluation import Evaluation
@@ -104,7 +105,7 @@ class Machine(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Shown):
     """The result of a run.
 
     Attributes:
@@ -163,6 +164,20 @@ class Run:
     ) -> Evaluation:
         """Return how the model does on raw or prepared examples; see `Predictor.evaluate`."""
         return self.predictor.evaluate(data, loss)
+
+    def report(self, data: object = None, path: Path | str | None = None, **options: Any) -> Path:
+        """Write the report of the run as one HTML file, and return its path.
+
+        Args:
+            data: the ``Splits`` of the run, one of their parts, or ``(inputs, targets)``.
+            path: of the file; by default ``report.html`` in the run's folder.
+            options: of `clearprop.glass.write_report`, which says what a report shows.
+
+        Raises:
+            ConfigurationError: the run has no folder, and no path is given.
+            RunError: the disk is full.
+        """
+        return report_of(self, data, path, **options)
 
     def at(self, step: int) -> nn.Module:
         """Return the model as it was after so many steps, where that state was kept.

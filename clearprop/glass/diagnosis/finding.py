@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from clearprop.display import Shown
 from clearprop.glass.diagnosis.kinds import KINDS
 
 Grade = Literal["fault", "note"]
@@ -80,7 +81,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Shown):
     """What was found about a run or a model.
 
     Attributes:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from clearprop.display import Shown
 from clearprop.errors import ConfigurationError
 from clearprop.glass.explain.nonfinite import origin
 from clearprop.glass.explain.reasons import describe
@@ -41,7 +42,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Why:
+class Why(Shown):
     """Why a gradient has its size.
 
     Attributes:
