@@ -15,13 +15,14 @@ SIZE = 227
 
 
 class AlexNetRecipe(NetworkRecipe):
-    """AlexNet on a few hundred pictures of Fashion-MNIST, scaled up, by default.
+    """AlexNet on 600 pictures of Fashion-MNIST, scaled up, judged on 1,000 others, by default.
 
     A folder of pictures: ``--data FOLDER --set data.size=227``. Smaller pictures are enlarged by
     a whole factor and get a border of zeros.
 
     Attributes:
-        examples: number of pictures, drawn at random.
+        examples: number of pictures to learn from, drawn at random.
+        test_examples: number of pictures of the test part, where the data set has one.
         groups: of the second, fourth and fifth convolution, 2 as in the paper or 1.
         normalize: whether responses are normalized over neighboring channels, as in the paper.
         hidden_size: units of the two hidden layers after the convolutions.
@@ -40,7 +41,8 @@ class AlexNetRecipe(NetworkRecipe):
     optimizer: OptimizerName = "momentum"
     learning_rate: Rate = 0.005
     schedule: ScheduleName = "one-cycle"
-    examples: Count = 300
+    examples: Count = 600
+    test_examples: Count = 1000
     groups: Literal[1, 2] = 2
     normalize: bool = True
     hidden_size: Count = 4096
@@ -58,7 +60,7 @@ class AlexNetRecipe(NetworkRecipe):
                 expected=f"at most {SIZE}x{SIZE}",
                 fix=f"--set data.size={SIZE}",
             )
-        return some(dataset, self.examples, self.seed)
+        return some(dataset, self.examples, self.seed, self.test_examples)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the network, after layers that bring small pictures to 227 x 227."""

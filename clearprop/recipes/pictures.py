@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from clearprop import models, nn
@@ -28,12 +30,18 @@ def check_pictures(dataset: Dataset, recipe: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def some(dataset: Dataset, number: int, seed: int) -> Dataset:
-    """Return ``number`` random examples of a data set, or all if it has no more."""
+def some(dataset: Dataset, number: int, seed: int, of_test: int) -> Dataset:
+    """Return ``number`` random examples of a data set, and ``of_test`` of its test part.
+
+    Where it has no more, or no test part, they are all that it has.
+    """
     if len(dataset) <= number:
         return dataset
+    test = dataset.test
+    if test is not None:
+        test = test.take(drawn_evenly(np.asarray(test.targets), of_test, seed))
     chosen = drawn_evenly(np.asarray(dataset.targets), number, seed)
-    return dataset.take(chosen)
+    return replace(dataset.take(chosen), test=test)
 
 
 def drawn_evenly(labels: np.ndarray, number: int, seed: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,9 @@ def test_pictures_are_brought_to_a_size(
 
 
 def test_some_are_drawn_evenly() -> None:
-    few = some(pictures((4, 4, 1)), 9, 0)
+    few = some(pictures((4, 4, 1)), 9, 0, 5)
     assert np.bincount(few.targets).tolist() == [3, 3, 3]
-    assert len(some(pictures((4, 4, 1)), 1000, 0)) == 36
+    assert len(some(pictures((4, 4, 1)), 1000, 0, 5)) == 36
     assert len(drawn_evenly(np.array([0, 0, 1]), 2, 0)) == 2
 
 
@@ -66,6 +67,11 @@ def test_alexnet_takes_a_few_pictures_and_has_its_size() -> None:
     recipe = AlexNetRecipe(examples=9)
     part = recipe.adapted(pictures((28, 28, 1)))
     assert len(part) == 9
+    whole = pictures((28, 28, 1))
+    with_test = dataclasses.replace(whole, test=whole)
+    judged = AlexNetRecipe(examples=9, test_examples=20).adapted(with_test).test
+    assert judged is not None
+    assert len(judged) == 20
     assert recipe.settled(400).epochs == 6
     splits = part.split(dev=0.1, test=0.1, seed=0)
     model = recipe.model(splits.preprocessor, 10)
