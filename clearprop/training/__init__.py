@@ -13,6 +13,7 @@ from clearprop.training.events import (
 )
 from clearprop.training.fit import fit
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.interruption import StopTraining
 from clearprop.training.predictor import Predictor, evaluate, load, predict
 from clearprop.training.range_test import RangeTest, find_learning_rate
 from clearprop.training.recording.recorder import Record
@@ -41,6 +42,7 @@ __all__ = [
     "RunRecord",
     "RunStarted",
     "StepsDone",
+    "StopTraining",
     "Stopped",
     "TimeMachine",
     "augmentation",

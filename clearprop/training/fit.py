@@ -102,7 +102,8 @@ def fit(
         devices: over how many devices a batch is sharded; chosen by the work of a step unless
             given.
         progress: show a bar on a terminal, else plain lines.
-        on_event: is given every event of the run.
+        on_event: a function that is given every event of the run, such as `EpochDone`; it may raise
+            `StopTraining` to end the run.
         notes: plain values to keep in the configuration, such as the name of a recipe.
 
     Raises:

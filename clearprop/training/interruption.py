@@ -4,8 +4,30 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
+
+from clearprop.training.events import Event
+
+
+class StopTraining(Exception):  # noqa: N818 - it is no error: the run comes to a good end
+    """Raised in a function for ``fit(on_event=...)``: the run stops, as by one Ctrl-C.
+
+    The call under way is finished, and the run can be resumed. Of small data a call has many epochs:
+    ``fit(steps_per_call=...)`` makes it shorter.
+
+    >>> import clearprop as cp
+    >>> import numpy as np
+    >>> def enough(event):
+    ...     if isinstance(event, cp.training.EpochDone) and event.training_error == 0:
+    ...         raise cp.training.StopTraining
+    >>> gates = (np.eye(4, dtype=np.float32), np.arange(4))
+    >>> run = cp.fit(cp.nn.Linear(4, 4), *gates, epochs=500, learning_rate=0.1, on_event=enough,
+    ...              steps_per_call=1, progress=False)
+    >>> run.stopped.reason, run.stopped.epoch < 100
+    ('interrupted', True)
+    """
 
 
 class Interruption:
@@ -23,6 +45,17 @@ class Interruption:
     def __init__(self) -> None:
         self.asked = False
         self._before: dict[signal.Signals, Any] = {}
+
+    def asked_by(self, read: Callable[[Event], None]) -> Callable[[Event], None]:
+        """Return a reader of events that may ask for the end by `StopTraining`."""
+
+        def reader(event: Event) -> None:
+            try:
+                read(event)
+            except StopTraining:
+                self.asked = True
+
+        return reader
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():

@@ -98,7 +98,7 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
         if config.progress:
             readers.append(stack.enter_context(Reporter()))
         if config.on_event is not None:
-            readers.append(config.on_event)
+            readers.append(interruption.asked_by(config.on_event))
         for event in trainer:
             for reader in readers:
                 reader(event)
