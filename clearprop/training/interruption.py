@@ -14,8 +14,8 @@ from clearprop.training.events import Event
 class StopTraining(Exception):  # noqa: N818 - it is no error: the run comes to a good end
     """Raised in a function for ``fit(on_event=...)``: the run stops, as by one Ctrl-C.
 
-    The call under way is finished, and the run can be resumed. Of small data a call has many epochs:
-    ``fit(steps_per_call=...)`` makes it shorter.
+    The call under way is finished, and the run can be resumed. Of small data, one call has many
+    epochs: ``fit(steps_per_call=...)`` makes it shorter.
 
     >>> import clearprop as cp
     >>> import numpy as np
