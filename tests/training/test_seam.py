@@ -177,6 +177,9 @@ ERRORS: list[tuple[str, nn.Module, Any, Any, str]] = [
 ]  # fmt: skip
 
 WARNINGS: list[tuple[str, nn.Module, Any, Any, str]] = [
+    ("wrong_sign", network(3), lambda z, t: -logits_loss(z, t), LABELS, "100% of the targets"),
+    ("cancelling_errors", network(1), lambda y, t: (y - t).mean() ** 2, NUMBERS[:, None],
+     "half of them are"),
     ("limited_scores", network(3, "tanh"), "cross_entropy", LABELS, "can exceed 79%"),
     ("limited_scores", network(1, "tanh"), "binary_cross_entropy", SIDES, "can exceed 73%"),
     (REACH, network(1, "relu"), "squared_error", np.where(np.arange(N) == 7, -2.0, POSITIVE),

@@ -81,6 +81,8 @@ def direction_of(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> Directi
             return None
         if not np.isfinite(value) or not np.isfinite(slope).all():
             continue
+        if of == CLASSES and not _is_of_the_label(slope, way):
+            return None
         falls = -(slope * way).reshape(len(y), -1).sum(axis=1)
         found = Direction(of, float((falls > 0).mean()), float((falls < 0).mean()), value)
         # A loss of probabilities may have no slope where an output is negative.
@@ -117,7 +119,7 @@ def mismatches_of_direction(seam: Seam, loss: nn.Loss, targets: Targets) -> Iter
         f"the loss falls {what}, and training lowers the loss",
         f"a mean loss of {found.highest:.3g} for outputs that were drawn; it leads away from "
         f"{percent(found.away)} of the targets",
-        "return the negative of the value in the loss, such as -log_likelihood"
+        "in the loss, return the negative of the value, such as -log_likelihood"
         if found.highest < 0
         else "in the loss, exchange p and 1 - p, or the order of a difference",
         "a loss that is lowest where the outputs are right",
@@ -135,7 +137,8 @@ def _cancelling(seam: Seam, loss: nn.Loss, targets: Targets) -> Mismatch | None:
     y = y.reshape(len(y), *seam.shape)
     size = float(y.std()) or 1.0
     same = np.full_like(y, size)
-    turns = same * np.where(np.arange(len(y)) % 2, 1, -1).reshape(-1, *[1] * len(seam.shape))
+    signs = np.random.default_rng(0).permutation(np.where(np.arange(len(y)) % 2, 1, -1))
+    turns = same * signs.reshape(-1, *[1] * len(seam.shape))
     try:
         wanted = jnp.asarray(y.reshape(len(y), *targets.values.shape[1:]))
         made = (jnp.asarray(y + away, np.float32) for away in (0 * same, same, turns))
@@ -151,7 +154,7 @@ def _cancelling(seam: Seam, loss: nn.Loss, targets: Targets) -> Mismatch | None:
         "warning",
         "the errors of two examples cancel each other out in the loss",
         f"a loss of {alike:.3g} where all outputs are {size:.3g} too large, and of {opposite:.3g} "
-        f"where every other one is {size:.3g} too small",
+        f"where half of them are {size:.3g} too small",
         "in the loss, take the square or the absolute value of each error before the mean",
         "a loss that is larger where any output is wrong",
         "the loss",
@@ -192,6 +195,17 @@ def _way(outputs: NDArray[Any], y: NDArray[Any]) -> tuple[str, NDArray[np.float6
     if np.isin(y, (0, 1)).all():
         return SIDES, 2.0 * y - 1
     return (NUMBERS, y - outputs) if y.dtype.kind == "f" and len(np.unique(y)) > 2 else None
+
+
+def _is_of_the_label(slope: NDArray[np.float64], way: NDArray[np.float64]) -> bool:
+    """Whether the output of the right class counts as much as any other one.
+
+    It does not where a loss reads the first output only, whatever the labels are for.
+    """
+    right = way == way.max(axis=-1, keepdims=True)
+    sizes = np.abs(slope)
+    counts = (sizes * right).max(axis=-1) >= 0.999 * sizes.max(axis=-1)
+    return float(counts.mean()) >= NEARLY_ALL
 
 
 def _is_one_hot(y: NDArray[Any]) -> bool:
