@@ -67,6 +67,32 @@ LOSSES = {
 }
 """Losses by name."""
 
+METRICS = {
+    "acc": "accuracy",
+    "auc": "roc_auc",
+    "AUC": "roc_auc",
+    "AUROC": "roc_auc",
+    "roc_auc_ovr": "roc_auc",
+    "f1_score": "f1",
+    "F1Score": "f1_macro",
+    "accuracy_score": "accuracy",
+    "sparse_categorical_accuracy": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "binary_accuracy": "accuracy",
+    "sparse_top_k_categorical_accuracy": "top_5_accuracy",
+    "top_k_accuracy": "top_5_accuracy",
+    "neg_log_loss": "log_loss",
+    "brier_score_loss": "brier_score",
+    "ece": "expected_calibration_error",
+    "mcc": "matthews_corrcoef",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "rmse": "root_mean_squared_error",
+    "mape": "mean_absolute_percentage_error",
+    "r2_score": "r2",
+}
+"""Metrics by name."""
+
 LAYERS = {
     "Dense": "Linear",
     "Conv1D": "Conv1d",

@@ -76,6 +76,7 @@ from clearprop.nn.summary import LayerSummary, Summary, summary
 from clearprop.nn.surgery import features, layer_at, replace_layer
 from clearprop.nn.transformer import DecoderBlock, FeedForward, TransformerBlock
 from clearprop.nn.weight_norm import WeightNorm
+from clearprop.nn.weighted_losses import class_weighted, positive_weighted
 from clearprop.nn.wiring import Lateral, PartiallyConnected
 
 __all__ = [
@@ -155,6 +156,7 @@ __all__ = [
     "apply",
     "binary_cross_entropy",
     "binary_squared_error",
+    "class_weighted",
     "cross_entropy",
     "current",
     "features",
@@ -168,6 +170,7 @@ __all__ = [
     "parameter",
     "parameters",
     "positions",
+    "positive_weighted",
     "replace_layer",
     "sequence_cross_entropy",
     "smoothed",

@@ -44,6 +44,7 @@ class Loss:
         unknown: whether it is a function that says nothing about its task.
         measured: (outputs, targets) -> the loss of each example in evaluation, where `per_example`
             gives every example the mean of its batch; else None.
+        positive_weight: how much the term of a target 1 counts; see `positive_weighted`.
     """
 
     name: str
@@ -57,19 +58,20 @@ class Loss:
     smoothing: float = 0.0
     unknown: bool = False
     measured: Callable[[Array, Array], Array] | None = None
+    positive_weight: tuple[float, ...] = ()
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Return the mean over the batch."""
         return ops.mean(self.per_example(outputs, targets))
 
 
-def _by_example(values: Array) -> Array:
+def by_example(values: Array) -> Array:
     """Sum over all axes but the batch."""
     axes = tuple(range(1, len(values.shape)))
     return ops.sum(values, axis=axes) if axes else values
 
 
-def _like(outputs: Array, targets: Array) -> Array:
+def like(outputs: Array, targets: Array) -> Array:
     """Return the targets in the outputs' shape: (batch,) fits (batch, 1)."""
     targets = jnp.asarray(targets)
     if targets.shape == outputs.shape:
@@ -111,7 +113,7 @@ def _wrong_class(outputs: Array, targets: Array) -> Array:
 def _wrong_side(threshold: float) -> Callable[[Array, Array], Array]:
     def wrong(outputs: Array, targets: Array) -> Array:
         plain = stop_gradient(outputs)
-        truth = _like(plain, targets) > 0.5
+        truth = like(plain, targets) > 0.5
         misses = ((plain >= threshold) != truth).astype(jnp.float32)
         return misses.reshape(plain.shape[0], -1).mean(1)
 
@@ -120,7 +122,7 @@ def _wrong_side(threshold: float) -> Callable[[Array, Array], Array]:
 
 def _square(outputs: Array, targets: Array) -> Array:
     plain = stop_gradient(outputs)
-    return (jnp.square(plain - _like(plain, targets))).reshape(plain.shape[0], -1).mean(1)
+    return (jnp.square(plain - like(plain, targets))).reshape(plain.shape[0], -1).mean(1)
 
 
 def _probabilities(labels: Array, classes: int, smoothing: float) -> Array:
@@ -140,13 +142,13 @@ def _of_classes(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Ar
 
 
 def _of_sides(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
-    probabilities = _like(outputs, targets)
+    probabilities = like(outputs, targets)
     if smoothing:
         probabilities = probabilities * (1 - smoothing) + smoothing / 2
-    return _by_example(ops.sigmoid_binary_cross_entropy(outputs, probabilities))
+    return by_example(ops.sigmoid_binary_cross_entropy(outputs, probabilities))
 
 
-def _weights(targets: Array, outputs: Array) -> tuple[Array, Array]:
+def of_places(targets: Array, outputs: Array) -> tuple[Array, Array]:
     """Return the labels (0 where hidden) and the weight of each place in its example's mean."""
     targets = jnp.asarray(targets)
     if targets.ndim < 2 or targets.shape != outputs.shape[:-1]:
@@ -163,20 +165,20 @@ def _weights(targets: Array, outputs: Array) -> tuple[Array, Array]:
 
 
 def _of_sequences(outputs: Array, targets: Array, *, smoothing: float = 0.0) -> Array:
-    labels, weights = _weights(targets, outputs)
-    return _by_example(_of_classes(outputs, labels, smoothing=smoothing) * weights)
+    labels, weights = of_places(targets, outputs)
+    return by_example(_of_classes(outputs, labels, smoothing=smoothing) * weights)
 
 
 def _wrong_places(outputs: Array, targets: Array) -> Array:
     plain = stop_gradient(outputs)
-    labels, weights = _weights(targets, plain)
-    return _by_example((jnp.argmax(plain, axis=-1) != labels) * weights)
+    labels, weights = of_places(targets, plain)
+    return by_example((jnp.argmax(plain, axis=-1) != labels) * weights)
 
 
 def _divergence(outputs: Array, targets: Array) -> Array:
-    targets = _like(outputs, targets)
+    targets = like(outputs, targets)
     own = jax.scipy.special.xlogy(targets, targets).sum(-1)
-    return _by_example(ops.softmax_cross_entropy(outputs, targets) + own)
+    return by_example(ops.softmax_cross_entropy(outputs, targets) + own)
 
 
 def _of_two_classes(
@@ -218,13 +220,13 @@ binary_cross_entropy = _of_two_classes("binary_cross_entropy", _of_sides, thresh
 """-t log y - (1 - t) log(1 - y) with y = sigmoid(z): outputs z before the sigmoid."""
 
 squared_error = _of_numbers(
-    "squared_error", lambda y, t: _by_example(ops.squared_error(y, _like(y, t)))
+    "squared_error", lambda y, t: by_example(ops.squared_error(y, like(y, t)))
 )
 """sum (y - t)^2 / 2, as in the lectures: its error signal is y - t."""
 
 mean_squared_error = _of_numbers(
     "mean_squared_error",
-    lambda y, t: _by_example(ops.square(y - _like(y, t))) / max(1, _width(y)),
+    lambda y, t: by_example(ops.square(y - like(y, t))) / max(1, _width(y)),
 )
 """The mean of (y - t)^2 over all entries, as in PyTorch and Keras."""
 
@@ -234,14 +236,14 @@ binary_squared_error = _of_two_classes(
 """sum (y - t)^2 / 2 for outputs y in (0, 1) and targets 0 or 1: the loss of the first networks."""
 
 log_loss = _of_two_classes(
-    "log_loss", lambda y, t: _by_example(ops.log_loss(y, _like(y, t))), threshold=0.5
+    "log_loss", lambda y, t: by_example(ops.log_loss(y, like(y, t))), threshold=0.5
 )
 """-t log y - (1 - t) log(1 - y) for outputs y in (0, 1) of a network that ends in a sigmoid. A
 logarithm counts as -100 at least. Where the sigmoid is exactly 0 or 1 it passes no error:
 `binary_cross_entropy` takes the values before the sigmoid, and learns there too."""
 
 hinge = _of_two_classes(
-    "hinge", lambda z, t: _by_example(ops.hinge(z, 2 * _like(z, t) - 1)), threshold=0.0
+    "hinge", lambda z, t: by_example(ops.hinge(z, 2 * like(z, t) - 1)), threshold=0.0
 )
 """max(0, 1 - z) where the target is 1, max(0, 1 + z) where it is 0: the loss of a support
 vector machine, for targets 0 and 1."""
@@ -249,7 +251,7 @@ vector machine, for targets 0 and 1."""
 
 def _rosenblatt(z: Array, targets: Array) -> Array:
     predicted = (stop_gradient(z) >= 0).astype(z.dtype)
-    return _by_example((predicted - _like(z, targets)) * z)
+    return by_example((predicted - like(z, targets)) * z)
 
 
 perceptron = _of_two_classes("perceptron", _rosenblatt, threshold=0.0)
@@ -299,11 +301,11 @@ def smoothed(loss: str | Loss, amount: float) -> Loss:
     Source: Szegedy et al. (2016), *Rethinking the Inception architecture*; as in PyTorch.
     """
     plain = find_loss(loss)
-    if plain.name not in _SMOOTHED:
+    if plain.name not in _SMOOTHED or plain.positive_weight:
         raise ConfigurationError(
             "the targets of this loss cannot be smoothed",
             where="label_smoothing",
-            given=plain.name,
+            given=plain.name + (" with pos_weight" if plain.positive_weight else ""),
             expected=f"one of {', '.join(_SMOOTHED)}",
         )
     if not 0 <= amount < 1:

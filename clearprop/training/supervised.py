@@ -31,6 +31,7 @@ from clearprop.training.algorithm import (
     Measured,
     Numeric,
     TrainState,
+    batch_mean,
 )
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.checks import check_examples
@@ -129,7 +130,7 @@ class SupervisedLearning:
         def objective(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
             passed = self.forward(parameters, state.statistics, frozen, batch, step_key)
             losses, errors = self.measure(passed.outputs, passed.targets)
-            return losses.mean(), (passed.statistics, errors.sum())
+            return batch_mean(losses, batch), (passed.statistics, errors.sum())
 
         (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
             state.parameters
@@ -169,7 +170,7 @@ class SupervisedLearning:
 
         near = gauss_newton(
             lambda parameters: passed(parameters)[0],
-            lambda outputs: losses(outputs).mean(),
+            lambda outputs: batch_mean(losses(outputs), batch),
             state.parameters,
         )
 
@@ -180,7 +181,7 @@ class SupervisedLearning:
             return found
 
         return optim.BatchObjective(
-            value=lambda parameters: losses(passed(parameters)[0]).mean(),
+            value=lambda parameters: batch_mean(losses(passed(parameters)[0]), batch),
             product=near.product,
             pulled=pulled,
             examples=len(batch.targets),
@@ -199,15 +200,22 @@ class SupervisedLearning:
             batch: its examples.
             counted: bool (B,), which of them count: a last batch is filled up with repetitions.
         """
-        learned = {path: x for path, x in arrays.items() if path not in self._noted}
-        noted = {path: x for path, x in arrays.items() if path in self._noted}
-        weights, x = in_precision((learned, self.inputs(batch.inputs)), self.precision)
-        outputs = widened(self.model(weights, noted)(x))
+        outputs = self.outputs(arrays, batch)
         losses, errors = self.measure(outputs, batch.targets)
         if self.loss.measured is not None:
             wanted = jnp.asarray(self.model_inputs.targets(batch.targets))
             losses = _by_example(self.loss.measured(outputs, wanted))
+        if batch.weights is not None:  # their mean over the whole part is 1
+            losses = losses * jnp.asarray(batch.weights, losses.dtype)
         return Measured(jnp.where(counted, losses, 0).sum(), jnp.where(counted, errors, 0).sum())
+
+    def outputs(self, arrays: Arrays, batch: Batch) -> Array:
+        """Return the outputs of the model for a batch, in evaluation, as the loss takes them."""
+        learned = {path: x for path, x in arrays.items() if path not in self._noted}
+        noted = {path: x for path, x in arrays.items() if path in self._noted}
+        weights, x = in_precision((learned, self.inputs(batch.inputs)), self.precision)
+        outputs: Array = widened(self.model(weights, noted)(x))
+        return outputs
 
     @functools.cached_property
     def _noted(self) -> frozenset[str]:

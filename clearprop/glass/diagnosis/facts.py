@@ -96,6 +96,12 @@ class Facts:
         settings: Mapping[str, Any] = self.config.get("settings", {})
         return settings
 
+    @property
+    def class_weights(self) -> tuple[float, ...] | None:
+        """How much each class counts in the objective; None where all count the same."""
+        found = (self.config.get("weights") or {}).get("class_weight")
+        return tuple(found) if found is not None else None
+
     @functools.cached_property
     def train(self) -> Split | None:
         """The training examples; None where ``part`` is not what the run was trained on."""

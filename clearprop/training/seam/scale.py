@@ -49,7 +49,7 @@ def known_loss(loss: nn.Loss) -> str:
     named = nn.LOSSES.get(loss.name)
     if named is None:
         return ""
-    same = loss.per_example is named.per_example or bool(loss.smoothing)
+    same = loss.per_example is named.per_example or bool(loss.smoothing or loss.positive_weight)
     return loss.name if same else ""
 
 
