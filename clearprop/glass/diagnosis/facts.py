@@ -385,7 +385,13 @@ class Facts:
 
     @functools.cached_property
     def baseline(self) -> float | None:
-        """The error of the best constant prediction; None where it is not known."""
+        """The error of the best constant prediction; None where it is not known.
+
+        Where classes count differently, the error is not what is minimized: a network that finds
+        the rare class may have a higher error than a constant, and nothing is wrong.
+        """
+        if self.class_weights is not None:
+            return None
         y = self.targets(self.train) if self.train is not None else None
         return constant_error(y, self.classifies) if y is not None else None
 
