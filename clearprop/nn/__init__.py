@@ -36,14 +36,24 @@ from clearprop.nn.linear import Embedding, Linear
 from clearprop.nn.losses import (
     LOSSES,
     Loss,
+    absolute_error,
     binary_cross_entropy,
     binary_squared_error,
+    class_weighted,
+    cosine_embedding,
     cross_entropy,
+    ctc,
     find_loss,
+    huber,
+    mean_absolute_error,
     mean_squared_error,
+    nll,
+    positive_weighted,
     sequence_cross_entropy,
+    smooth_l1,
     smoothed,
     squared_error,
+    triplet,
 )
 from clearprop.nn.module import Hook, Module, apply, is_initialized, modules, parameters, statistics
 from clearprop.nn.neuron import Neuron
@@ -76,7 +86,6 @@ from clearprop.nn.summary import LayerSummary, Summary, summary
 from clearprop.nn.surgery import features, layer_at, replace_layer
 from clearprop.nn.transformer import DecoderBlock, FeedForward, TransformerBlock
 from clearprop.nn.weight_norm import WeightNorm
-from clearprop.nn.weighted_losses import class_weighted, positive_weighted
 from clearprop.nn.wiring import Lateral, PartiallyConnected
 
 __all__ = [
@@ -153,26 +162,33 @@ __all__ = [
     "TransformerDecoder",
     "TransformerEncoder",
     "WeightNorm",
+    "absolute_error",
     "apply",
     "binary_cross_entropy",
     "binary_squared_error",
     "class_weighted",
+    "cosine_embedding",
     "cross_entropy",
+    "ctc",
     "current",
     "features",
     "find_loss",
     "from_structure",
+    "huber",
     "initializers",
     "is_initialized",
     "layer_at",
+    "mean_absolute_error",
     "mean_squared_error",
     "modules",
+    "nll",
     "parameter",
     "parameters",
     "positions",
     "positive_weighted",
     "replace_layer",
     "sequence_cross_entropy",
+    "smooth_l1",
     "smoothed",
     "squared_error",
     "static",
@@ -181,6 +197,7 @@ __all__ = [
     "summary",
     "to_structure",
     "transformer",
+    "triplet",
     "wiring",
 ]
 

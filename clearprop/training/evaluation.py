@@ -262,7 +262,12 @@ def encoded(raw: object, preprocessor: Preprocessor | None) -> Any:
 def _confusion(
     loss: nn.Loss, outputs: NDArray[Any], targets: NDArray[Any]
 ) -> NDArray[np.int64] | None:
-    if loss.task != "classification" or outputs.ndim != 2 or len(targets.shape) > 2:
+    if (
+        loss.task != "classification"
+        or not loss.comparable
+        or outputs.ndim != 2
+        or len(targets.shape) > 2
+    ):
         return None
     if outputs.shape[1] == 1:
         truth, K = targets.reshape(-1) > 0.5, 2

@@ -357,6 +357,13 @@ def check_task(metrics: Iterable[Metric], loss: nn.Loss) -> None:
         ConfigurationError: one does.
     """
     for metric in metrics:
+        if metric.task and not loss.comparable:
+            raise ConfigurationError(
+                f"{metric.name} compares an output with a target, which this loss does not",
+                where="metrics",
+                given=f"the loss {loss.name!r}",
+                fix="metrics=function  # a function (outputs, targets) -> number",
+            )
         if metric.task and metric.task != loss.task:
             known = OF_CLASSES if loss.task == "classification" else OF_NUMBERS
             raise ConfigurationError(

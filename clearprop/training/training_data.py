@@ -312,6 +312,8 @@ def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[
         DataError: a label is out of range.
     """
     targets = part.targets
+    if not loss.comparable:
+        return
     if loss.threshold is not None:
         _check_chances(part)
         return

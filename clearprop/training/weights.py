@@ -255,6 +255,13 @@ def labels_of(part: Split, loss: nn.Loss) -> NDArray[np.int64]:
         ConfigurationError: the targets are no classes.
     """
     targets = np.asarray(part.targets)
+    if not loss.comparable:
+        raise ConfigurationError(
+            "this loss has no classes of examples",
+            where="class_weight",
+            given=f"the loss {loss.name!r}",
+            fix="sample_weight=...  # one number for each example",
+        )
     of_places = loss.skips_negative and targets.ndim > 1
     flat = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
     whole = bool((flat == np.round(flat)).all()) if flat.dtype.kind == "f" else True

@@ -278,6 +278,8 @@ class Facts:
         targets = np.asarray(part.targets)
         if self.own_loss and not self.classifies:
             return None
+        if self.loss is not None and not self.loss.comparable:
+            return None
         if not self.classifies:
             return targets.reshape(len(targets), -1) if targets.dtype.kind == "f" else None
         if targets.ndim > 2:

@@ -26,6 +26,10 @@ OWN_LABELS = {
 """Operations that take labels, and the loss whose labels are the same."""
 
 
+OF_SEVERAL = ("ctc", "triplet", "cosine_embedding")
+"""Losses that do not compare one output with one target."""
+
+
 def mismatches_of_targets(
     seam: Seam, loss: nn.Loss, scale: Scale, targets: Targets, named: bool
 ) -> Iterator[Mismatch]:
@@ -45,6 +49,9 @@ def mismatches_of_targets(
     own = [OWN_LABELS[met] for met in seam.meets if met in OWN_LABELS]
     labelled = nn.LOSSES[own[0]] if own and not name else loss if name else None
     found = list(_of_form(seam, name, targets))
+    if name in OF_SEVERAL:
+        yield from found
+        return
     if not found and labelled is not None and (name or _no_mask(seam, targets)):
         found = list(_of_labels(seam, labelled, targets))
     if not found and (name or own) and scale is Scale.SOFTMAX:
@@ -117,8 +124,11 @@ def _of_form(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
     if not name or not seam.shape:
         return
     where = f"the loss {name!r}"
+    if name in OF_SEVERAL:
+        yield from _for_several(seam, name, targets, where)
+        return
     K, per_place = seam.shape[-1], targets.shape == seam.shape[:-1]
-    if name in ("cross_entropy", "sequence_cross_entropy"):
+    if name in ("cross_entropy", "sequence_cross_entropy", "nll"):
         yield from _for_classes(seam, name, targets, where)
     elif name == "kl_divergence" and per_place and targets.integer and K > 1:
         yield _mismatch(
@@ -151,6 +161,88 @@ def _of_form(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
             targets,
             where=where,
         )
+
+
+def _for_several(seam: Seam, name: str, targets: Targets, where: str) -> Iterator[Mismatch]:
+    """Of the losses whose outputs are embeddings, or steps that are aligned with labels."""
+    if name == "ctc":
+        yield from _for_alignment(seam, targets, where)
+        return
+    count = 3 if name == "triplet" else 2
+    if len(seam.shape) != 2 or seam.shape[0] != count:
+        yield _mismatch(
+            "embeddings",
+            f"the loss takes {count} embeddings of each example",
+            _forms(seam, targets),
+            f"in the model, return ops.stack([...], axis=1) of its {count} embeddings",
+            targets,
+            where=where,
+            expected=f"outputs (B, {count}, D)",
+        )
+    elif name == "cosine_embedding" and not (
+        targets.one_number and np.isin(targets.distinct, (-1, 1)).all()
+    ):
+        coded = targets.one_number and np.isin(targets.distinct, (0, 1)).all()
+        yield _mismatch(
+            "labels",
+            "the loss takes 1 for two that belong together and -1 for others",
+            f"{_forms(seam, targets)}, {targets.text()}",
+            "y = 2 * y.astype(int) - 1" if coded else "y = np.where(same, 1, -1)",
+            targets,
+            where=where,
+            expected="targets (N,), 1 or -1",
+            error=DataError,
+        )
+
+
+def _for_alignment(seam: Seam, targets: Targets, where: str) -> Iterator[Mismatch]:
+    y = targets.values
+    if len(seam.shape) != 2 or y.ndim != 2 or not targets.whole:
+        yield _mismatch(
+            "labels",
+            "the loss takes the labels of a sequence for each example",
+            f"{_forms(seam, targets)} of type {y.dtype}",
+            "y = y[:, None]" if y.ndim == 1 else "pad the labels of each example with -1",
+            targets,
+            where=where,
+            expected="outputs (B, T, K), integer targets (B, L), filled up with -1",
+        )
+        return
+    if not targets.integer:
+        yield _floating_labels(seam, targets, where)
+        return
+    T, K = seam.shape
+    used = y >= 0
+    ragged = bool((used[:, 1:] & ~used[:, :-1]).any())
+    # Two equal labels beside each other need a blank between them.
+    needed = used.sum(1) + ((y[:, 1:] == y[:, :-1]) & used[:, 1:]).sum(1)
+    if (y == 0).any():
+        problem, given = "class 0 is the blank, and a target has it", targets.text()
+        fix = both("y = np.where(y < 0, -1, y + 1)", with_units(seam, int(targets.high) + 2))
+    elif targets.high >= K:
+        problem, given = "a label is out of range", f"{targets.text()} for {K} classes"
+        fix = with_units(seam, int(targets.high) + 1)
+    elif ragged:
+        problem, given = "what fills a target up stands before one of its labels", targets.text()
+        fix = "y = np.take_along_axis(y, np.argsort(y < 0, axis=1, kind='stable'), axis=1)"
+    elif (needed > T).any():
+        problem = "a target has more labels than the outputs have steps to say them"
+        given = f"{int(needed.max())} steps are needed, and there are {T}"
+        fix = f"let the model return {int(needed.max())} steps or more, or leave such examples out"
+    else:
+        return
+    yield _mismatch("labels", problem, given, fix, targets, where=where, error=DataError)
+
+
+def _floating_labels(seam: Seam, targets: Targets, where: str) -> Mismatch:
+    return _mismatch(
+        "class_numbers",
+        "class numbers have to be integers, and the targets are floating-point numbers",
+        f"{_forms(seam, targets)}, {targets.text()} of type {targets.values.dtype}",
+        "y = y.astype(int)",
+        targets,
+        where=where,
+    )
 
 
 def _for_classes(seam: Seam, name: str, targets: Targets, where: str) -> Iterator[Mismatch]:
@@ -242,7 +334,7 @@ def _of_labels(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch
         )
         return
     K = seam.shape[-1] if seam.shape else 0
-    first = loss.name == "cross_entropy" and targets.integer and targets.low == 1
+    first = loss.name in ("cross_entropy", "nll") and targets.integer and targets.low == 1
     if first and targets.shape == () and K > 2 and targets.classes == K - 1:
         yield Mismatch(
             "labels",

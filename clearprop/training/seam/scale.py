@@ -16,6 +16,8 @@ class Scale(Enum):
     SCORE = "scores whose sign decides"
     CHANCE = "probabilities"
     VALUE = "values"
+    LOG_CHANCE = "log-probabilities"
+    EMBEDDING = "embeddings"
     UNKNOWN = ""
 
 
@@ -30,6 +32,14 @@ OF_LOSSES = {
     "squared_error": Scale.VALUE,
     "mean_squared_error": Scale.VALUE,
     "binary_squared_error": Scale.VALUE,
+    "absolute_error": Scale.VALUE,
+    "mean_absolute_error": Scale.VALUE,
+    "huber": Scale.VALUE,
+    "smooth_l1": Scale.VALUE,
+    "nll": Scale.LOG_CHANCE,
+    "ctc": Scale.SOFTMAX,
+    "triplet": Scale.EMBEDDING,
+    "cosine_embedding": Scale.EMBEDDING,
 }
 
 OF_OPERATIONS = {

@@ -15,7 +15,9 @@ import numpy as np
 from clearprop import ops
 from clearprop.errors import ConfigurationError
 from clearprop.nn.fields import Array
-from clearprop.nn.losses import Loss, by_example, find_loss, like, of_places
+from clearprop.nn.losses.find import find_loss
+from clearprop.nn.losses.loss import Loss, by_example, like
+from clearprop.nn.losses.of_classes import of_places
 
 
 def positive_weighted(loss: str | Loss, pos_weight: object) -> Loss:
