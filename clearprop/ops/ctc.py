@@ -34,7 +34,7 @@ def ctc_loss(
     blanks are left out. With the labels l' between blanks, the forward algorithm sums them up in
     logarithms: ``a_t(s) = log p_t(l'_s) + log(e^a_{t-1}(s) + e^a_{t-1}(s-1) + e^a_{t-1}(s-2))``,
     where the last term counts only if l'_s is a label other than l'_{s-2}. The loss is infinite
-    where T is too short for the labels, and then passes no error.
+    where T is too short for the labels, and then passes no error. A label of K or more gives NaN.
 
     Args:
         log_probabilities: of the classes at each step, as of `log_softmax`.
@@ -86,4 +86,5 @@ def ctc_loss(
     ends = jnp.stack([2 * count, jnp.maximum(2 * count - 1, 0)], axis=1)
     reached = take_along_axis(last, ends, axis=1)
     loss = -logsumexp(where(jnp.stack([count >= 0, count > 0], axis=1), reached, NEVER), axis=1)
-    return where(loss < -NEVER / 2, loss, jnp.inf)
+    loss = where(loss < -NEVER / 2, loss, jnp.inf)
+    return where((labels < shape[2]).all(1), loss, jnp.nan)

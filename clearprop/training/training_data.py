@@ -313,6 +313,7 @@ def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[
     """
     targets = part.targets
     if not loss.comparable:
+        _check_several(part, loss, outputs)
         return
     if loss.threshold is not None:
         _check_chances(part)
@@ -330,6 +331,27 @@ def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[
             given=f"label {targets[place]} of example {place[0]}",
             expected=f"0 to {classes - 1}, as the model has {classes} outputs",
             fix=_fix_of_labels(targets, classes),
+        )
+
+
+def _check_several(part: Split, loss: Loss, outputs: tuple[int, ...]) -> None:
+    """Raise unless the labels of an alignment are classes, and those of pairs 1 or -1."""
+    targets = part.targets
+    if loss.name == "ctc" and len(outputs) == 3 and targets.dtype.kind in "iu":
+        wrong, expected = (targets == 0) | (targets >= outputs[-1]), f"1 to {outputs[-1] - 1}"
+    elif loss.name.startswith("cosine_embedding"):
+        wrong, expected = ~np.isin(targets, (-1, 1)), "1 or -1"
+    else:
+        return
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        pairs = bool(np.isin(targets, (0, 1)).all())
+        raise DataError(
+            "a label is out of range",
+            where=part.name,
+            given=f"label {targets[place]} of example {place[0]}",
+            expected=expected,
+            fix="y = 2 * y.astype(int) - 1" if pairs else None,
         )
 
 

@@ -115,6 +115,7 @@ def _picked(outputs: Array, targets: Array) -> Array:
             where="nll",
             given=f"outputs {tuple(outputs.shape)}, targets {tuple(labels.shape)} ({labels.dtype})",
             expected="outputs (B, K), integer targets (B,)",
+            fix="loss = 'cross_entropy'  # which takes probabilities as targets too",
         )
     known = (labels >= 0) & (labels < outputs.shape[-1])
     at = jnp.where(known, labels, 0)[..., None]
