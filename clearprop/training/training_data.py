@@ -282,6 +282,14 @@ def arrays_split(name: str, inputs: object, targets: object) -> Split:
 def _numbers(where: str, values: Any) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
+        texts = array.dtype.kind in "US" or all(isinstance(one, str) for one in array.ravel())
+        if texts and where.endswith("targets"):
+            raise DataError(
+                "class names have to become class numbers",
+                where=where,
+                given=f"names such as {str(array.ravel()[0])!r}",
+                fix="names, y = np.unique(y, return_inverse=True)",
+            )
         raise DataError("numbers are needed", where=where, given=f"an array of {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

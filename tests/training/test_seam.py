@@ -94,6 +94,7 @@ TWICE, ONE_SIDE = "applied_twice", "one_sided_scores"
 REACH = "targets_out_of_reach"
 
 ERRORS: list[tuple[str, nn.Module, Any, Any, str]] = [
+    ("embeddings", network(3), "triplet", NUMBERS, "outputs (B, 3)"),
     # the loss applies softmax or sigmoid itself
     (TWICE, network(3, "softmax"), "cross_entropy", LABELS, "no probability can exceed 58%"),
     (TWICE, network(3, "softmax"), "cross_entropy", ONE_HOT, "cannot fall below 0.55"),
