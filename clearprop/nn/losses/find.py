@@ -80,6 +80,7 @@ def smoothed(loss: str | Loss, amount: float) -> Loss:
     Raises:
         ConfigurationError: the amount is out of its range, or the loss has no classes.
 
+    >>> import jax.numpy as jnp
     >>> z, t = jnp.array([[0.0, 0.0, 2.0]]), jnp.array([2])
     >>> print(f"{cross_entropy(z, t):.2f} {smoothed('cross_entropy', 0.3)(z, t):.2f}")
     0.24 0.64
