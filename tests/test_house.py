@@ -96,6 +96,10 @@ def test_a_lesson_prints_what_it_says(lesson: Path) -> None:
         assert printed.getvalue() == expected, f"block {number} of {lesson.name}"
 
 
+def test_the_page_of_training_prints_what_it_says() -> None:
+    test_a_lesson_prints_what_it_says(DOCS / "training.md")
+
+
 def test_the_readme_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "readme"}

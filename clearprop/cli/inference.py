@@ -29,7 +29,7 @@ from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
-from clearprop.training.evaluation import classes, probabilities
+from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import read_config
 from clearprop.training.storage.writing import write_atomically
 

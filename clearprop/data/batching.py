@@ -25,11 +25,13 @@ BATCHES_AHEAD = 4
 class Batch(NamedTuple):
     """Examples of one step: inputs (B, ...), not yet scaled, and targets (B, ...).
 
-    Several inputs by name are a dict of such arrays.
+    Several inputs by name are a dict of such arrays. Weights (B,) say how much each example counts
+    in the objective; None where all count the same.
     """
 
     inputs: Any
     targets: NDArray[np.number]
+    weights: NDArray[np.floating] | None = None
 
 
 def epoch_order(length: int, seed: int, epoch: int) -> Indices:

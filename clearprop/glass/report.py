@@ -215,6 +215,10 @@ def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
         seconds = float(np.nansum(history.seconds))
         steps = count(int(history.step[-1]), "step")
         found.append(Figure("training time", duration(seconds), steps))
+    for name, column in history.metrics.items():
+        shown = number(float(column[-1])) if np.isfinite(column[-1]) else "not defined"
+        after = f"development set, after epoch {int(history.epoch[-1])}"
+        found.append(Figure(name.replace("_", " "), shown, after))
     return found + [Figure(name, measure(name, value)) for name, value in measures.items()]
 
 
@@ -241,6 +245,8 @@ def _configuration(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str,
         "Recipe": values,
         "Settings": plain.get("settings"),
         "Loss": {"loss": plain.get("loss")},
+        "Metrics": ", ".join(plain.get("metrics") or ()) or None,
+        "Weights": {k: v for k, v in (plain.get("weights") or {}).items() if v is not None},
         "Optimizer": plain.get("optimizer"),
         "Data": plain.get("data"),
         "Plan of the compiled calls": plain.get("plan"),

@@ -36,6 +36,8 @@ from clearprop.training import (
 )
 from clearprop.training.evaluation import evaluation_of
 from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.training_data import Split, arrays_split
+from clearprop.training.weights import Weighting, counted, of_config
 
 Pair: TypeAlias = tuple[object, object]
 """Inputs and targets as the model and the loss take them."""
@@ -269,6 +271,7 @@ def gather(
     part, examples = _evaluation_part(data)
     if isinstance(examples, Dataset) and examples.preprocessor is None and preprocessor is not None:
         examples = examples.preprocessed(preprocessor)
+    examples = _counted(examples, of_config(config), config)
     names = getattr(examples, "class_names", None) or getattr(preprocessor, "class_names", None)
     return Subject(
         name=folder.resolve().name if folder is not None else "",
@@ -318,4 +321,18 @@ def _loss(config: Mapping[str, Any], given: LossLike | None) -> nn.Loss:
             given=repr(name),
             fix="write_report(run, data, loss=function)",
         )
-    return nn.find_loss(name)
+    return of_config(config).loss(nn.find_loss(name))
+
+
+def _counted(
+    examples: Dataset | Pair | None, weighting: Weighting, config: Mapping[str, Any]
+) -> Dataset | Pair | None:
+    """Return the examples without the label that the run did not count."""
+    if examples is None or weighting.ignore_index is None:
+        return examples
+    if isinstance(examples, Dataset):
+        split = Split(examples.name, examples.inputs, examples.targets, examples)
+    else:
+        split = arrays_split("the examples", *examples)
+    part = counted(split, weighting.ignore_index, _loss(config, None))
+    return part.dataset if part.dataset is not None else (part.inputs, part.targets)

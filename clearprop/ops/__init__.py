@@ -12,6 +12,7 @@ from clearprop.ops.attention import (
     masked_softmax,
 )
 from clearprop.ops.conv import *  # noqa: F403 - likewise
+from clearprop.ops.ctc import ctc_loss
 from clearprop.ops.elementwise import (
     clip,
     cos,
@@ -75,6 +76,7 @@ __all__ = [
     "clip",
     "concatenate",
     "cos",
+    "ctc_loss",
     "cumsum",
     "dot",
     "dropout",

@@ -42,6 +42,30 @@ class Measured(NamedTuple):
     error: Numeric
 
 
+def batch_mean(losses: Array, batch: Batch) -> Array:
+    """Return the objective of a batch: the mean of its losses (B,), weighted where it has weights.
+
+    ``sum_i w_i L_i / sum_i w_i``; 0 where all weights of the batch are 0.
+    """
+    if batch.weights is None:
+        return losses.mean()
+    weights = jnp.asarray(batch.weights, losses.dtype)
+    total = weights.sum()
+    return (losses * (weights / jnp.where(total > 0, total, 1))).sum()
+
+
+def batch_share(losses: Array, part: Batch, batch: Batch) -> Array:
+    """Return what a part of a batch adds to `batch_mean` of the whole batch.
+
+    ``sum_i w_i L_i`` over the part, divided by the sum of all weights of the batch.
+    """
+    if part.weights is None or batch.weights is None:
+        return losses.sum() / len(batch.targets)
+    total = jnp.asarray(batch.weights, losses.dtype).sum()
+    weights = jnp.asarray(part.weights, losses.dtype)
+    return (losses * (weights / jnp.where(total > 0, total, 1))).sum()
+
+
 class EarlyStopping(NamedTuple):
     """The best development error so far, and whether the run stops because of it.
 
@@ -185,6 +209,19 @@ class Algorithm(Protocol):
         """Return place and cause of the first number in a step that is not finite, in words.
 
         A third text says what to do about it, where that is known.
+        """
+
+
+@runtime_checkable
+class GivesOutputs(Protocol):
+    """An algorithm whose model gives outputs for examples: metrics can be computed of them."""
+
+    def outputs(self, arrays: Arrays, batch: Batch) -> Array:
+        """Return the outputs of the model for a batch, in evaluation, as the loss takes them.
+
+        Args:
+            arrays: every parameter and statistic.
+            batch: its examples.
         """
 
 

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from clearprop.backend import jit_convolutions, replicated, sharded
 from clearprop.data import Batch
-from clearprop.training.algorithm import Algorithm, Array, Arrays, Measured, Numeric, TrainState
+from clearprop.training.algorithm import (
+    Algorithm,
+    Array,
+    Arrays,
+    GivesOutputs,
+    Measured,
+    Numeric,
+    TrainState,
+)
 from clearprop.training.callback import Portion
 from clearprop.training.execution_plan import ExecutionPlan
 
@@ -95,6 +103,7 @@ class CompiledSteps:
         self._epochs = jit(self._trace_epochs, donate_argnums=1, static_argnames=("size",))
         self._evaluate = jit(self._trace_evaluation, static_argnames=("size", "chunks"))
         self._end = jit(self._trace_end, donate_argnums=1)
+        self._outputs = jit(self._trace_outputs, static_argnames=("size",))
 
     def put(self, tree: Tree) -> Tree:
         """Put arrays on every device of the mesh."""
@@ -198,6 +207,16 @@ class CompiledSteps:
             for k in range(0, chunks, together)
         ]
         return Measured(*(sum(part[1:], start=part[0]) for part in zip(*parts, strict=True)))
+
+    def outputs(self, arrays: Arrays, data: Batch) -> NDArray[Any]:
+        """Return the outputs of the model for all examples of a set, in evaluation, (N, ...)."""
+        examples = len(data.targets)
+        size, chunks = self.evaluation_batch(examples)
+        parts = [
+            self._outputs(arrays, self.frozen, data, np.int32(k * size), size=size)
+            for k in range(chunks)
+        ]
+        return _joined(tuple(parts))[:examples]
 
     def end_epoch(
         self, state: TrainState, metric: float, objective: float
@@ -363,6 +382,14 @@ class CompiledSteps:
         sums: Measured = jax.lax.fori_loop(0, chunks, one, nothing)
         return sums
 
+    def _trace_outputs(
+        self, arrays: Arrays, frozen: Arrays, data: Batch, start: Array, *, size: int
+    ) -> Array:
+        rows = start + jnp.arange(size, dtype=jnp.int32)
+        batch = self.batch(data, jnp.minimum(rows, len(data.targets) - 1))
+        assert isinstance(self.algorithm, GivesOutputs)
+        return self.algorithm.outputs({**frozen, **arrays}, batch)
+
     def _trace_end(
         self, state: TrainState, spare: TrainState, metric: Array, objective: Array
     ) -> tuple[TrainState, Array]:
@@ -400,5 +427,5 @@ def _all_finite(tree: Any) -> Array:
     )
 
 
-def _joined(parts: tuple[Any, ...]) -> NDArray[np.float32]:
+def _joined(parts: tuple[Any, ...]) -> NDArray[Any]:
     return np.concatenate([np.asarray(part) for part in parts])

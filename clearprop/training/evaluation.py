@@ -5,7 +5,8 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -22,11 +23,14 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
 from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
+from clearprop.training.metrics import Metrics, compute, find_metrics
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited
+from clearprop.training.predictions import classes
 from clearprop.training.seam import WRONG_MEASURES, find_mismatches
 from clearprop.training.seam.examples import spaced
 from clearprop.training.training_data import Split, arrays_split, check_labels
+from clearprop.training.weights import EQUAL, Weighting, counted, of_examples, weighing
 
 
 class Score(NamedTuple):
@@ -59,10 +63,26 @@ def score_split(
         objective = error = 0.0
         for start in range(0, n, EVALUATION_BATCH):
             rows = np.arange(start, min(start + EVALUATION_BATCH, n))
-            batch = compiled.put(Batch(rows_of(split.inputs, rows), split.targets[rows]))
+            batch = compiled.put(split.rows(rows))
             sums = compiled.evaluate(arrays, batch)
             objective, error = objective + float(sums.objective), error + float(sums.error)
     return Score(objective / n, float(compiled.algorithm.finish(np.float64(error / n))))
+
+
+def outputs_of(
+    compiled: CompiledSteps, arrays: Arrays, split: Split, resident: Batch | None
+) -> NDArray[Any]:
+    """Return the outputs of a model for a split, (N, ...); the arguments are `score_split`'s."""
+    if resident is not None:
+        return compiled.outputs(arrays, resident)
+    starts = range(0, len(split), EVALUATION_BATCH)
+    parts = [
+        compiled.outputs(
+            arrays, compiled.put(split.rows(np.arange(k, min(k + EVALUATION_BATCH, len(split)))))
+        )
+        for k in starts
+    ]
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +98,7 @@ class Evaluation(Shown):
         confusion: int (K, K), how many examples of each true class (row) were given each prediction
             (column); None where the task is no classification.
         class_names: of the rows and columns.
+        metrics: those that were asked for, by name.
     """
 
     examples: int
@@ -87,6 +108,7 @@ class Evaluation(Shown):
     outputs: NDArray[Any]
     confusion: NDArray[np.int64] | None
     class_names: tuple[str, ...] | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> float | None:
@@ -99,22 +121,30 @@ def evaluation_of(
     dataset: Dataset | tuple[object, object],
     loss: LossLike,
     preprocessor: Preprocessor | None,
+    weighting: Weighting = EQUAL,
+    metrics: Metrics = (),
 ) -> Evaluation:
     """Return how a bare model does on a data set; `clearprop.evaluate` says what they are.
 
     Here ``(inputs, targets)`` are encoded as a part of ``Splits`` is.
     """
-    chosen, model_inputs = nn.find_loss(loss), ModelInputs(preprocessor)
+    chosen, model_inputs = weighting.loss(nn.find_loss(loss)), ModelInputs(preprocessor)
+    wanted = find_metrics(metrics)
     if isinstance(dataset, Dataset):
         dataset = _prepared(dataset, preprocessor)
         split = Split(dataset.name, dataset.inputs, dataset.targets, dataset)
         names = dataset.class_names
     else:
         split, names = arrays_split("data", *dataset), None
+    if weighting.sample_weight is not None:
+        split = replace(split, weights=of_examples(weighting.sample_weight, len(split)))
+    if weighting.ignore_index is not None:
+        split = counted(split, weighting.ignore_index, chosen)
     made, targets = _outputs(model, split.inputs, model_inputs), split.targets
     chosen = suited(chosen, made.shape[1:], model_inputs.targets(targets))
     _check_measures(model, chosen, split, model_inputs)
     check_labels(split, chosen, made.shape, targets.shape)
+    split, chosen = weighing(split, chosen, weighting, max(2, made.shape[-1]), names)
     losses = chosen.per_example(
         jnp.asarray(made), jnp.asarray(model_inputs.targets(jnp.asarray(targets)))
     )
@@ -122,13 +152,21 @@ def evaluation_of(
     errors = chosen.error(jnp.asarray(made), jnp.asarray(targets))
     return Evaluation(
         examples=len(split),
-        objective=float(np.asarray(losses).mean(dtype=np.float64)),
+        objective=_mean(np.asarray(losses), split.weights),
         error=float(chosen.finish(np.asarray(errors).mean(dtype=np.float64))),
         error_name=chosen.error_name,
         outputs=made,
         confusion=_confusion(chosen, made, targets),
         class_names=names,
+        metrics=compute(wanted, made, targets, chosen),
     )
+
+
+def _mean(losses: NDArray[Any], weights: NDArray[Any] | None) -> float:
+    """Return the mean of losses (N, ...), weighted where they have weights of a mean of 1."""
+    if weights is not None:
+        losses = losses * weights.reshape(-1, *(1 for _ in losses.shape[1:]))
+    return float(losses.mean(dtype=np.float64))
 
 
 def outputs(model: nn.Module, inputs: object, preprocessor: Preprocessor | None) -> NDArray[Any]:
@@ -222,38 +260,15 @@ def encoded(raw: object, preprocessor: Preprocessor | None) -> Any:
     return preprocessor.encode(jax.tree.map(np.asarray, raw))
 
 
-def classes(made: NDArray[Any], loss: nn.Loss) -> NDArray[np.int64]:
-    """Return the numbers of the predicted classes: outputs (..., K) -> (...); of one output 0 or 1.
-
-    >>> classes(np.array([[0.1, 2.0], [3.0, 0.2]]), nn.find_loss("cross_entropy"))
-    array([1, 0])
-    """
-    if made.shape[-1] == 1:
-        threshold = loss.threshold if loss.threshold is not None else 0.0
-        return (made[..., 0] >= threshold).astype(np.int64)
-    return np.asarray(made.argmax(axis=-1), np.int64)
-
-
-def probabilities(made: NDArray[Any], loss: nn.Loss) -> NDArray[np.float64] | None:
-    """Return the probability of each class, (N, K); None where the loss has none.
-
-    >>> probabilities(np.array([[0.0, 0.0]]), nn.find_loss("cross_entropy"))
-    array([[0.5, 0.5]])
-    """
-    made = np.asarray(made, np.float64)
-    if loss.threshold is None:
-        powers = np.exp(made - made.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-    if loss.name != "binary_cross_entropy":
-        return None
-    one = 1 / (1 + np.exp(-made.clip(-500, 500)))
-    return np.concatenate([1 - one, one], axis=1) if made.shape[1] == 1 else one
-
-
 def _confusion(
     loss: nn.Loss, outputs: NDArray[Any], targets: NDArray[Any]
 ) -> NDArray[np.int64] | None:
-    if loss.task != "classification" or outputs.ndim != 2 or len(targets.shape) > 2:
+    if (
+        loss.task != "classification"
+        or not loss.comparable
+        or outputs.ndim != 2
+        or len(targets.shape) > 2
+    ):
         return None
     if outputs.shape[1] == 1:
         truth, K = targets.reshape(-1) > 0.5, 2

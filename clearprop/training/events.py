@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -83,6 +83,7 @@ class EpochDone:
         learning_rate: of the update to come.
         seconds: how long the epoch took, its evaluation included.
         examples_per_second: training examples by that time.
+        metrics: of the development examples, by name; empty unless they were asked for.
     """
 
     epoch: int
@@ -94,6 +95,7 @@ class EpochDone:
     learning_rate: float
     seconds: float
     examples_per_second: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def to_line(event: Event) -> str:
     values = {
         f.name: _plain(getattr(event, f.name))
         for f in dataclasses.fields(event)
-        if f.name != "losses"
+        if f.name != "losses" and (f.name != "metrics" or getattr(event, f.name))
     }
     return json.dumps({"event": type(event).__name__, **values}, allow_nan=False)
 
@@ -224,9 +226,13 @@ def as_it_went(events: Iterable[Event]) -> list[Event]:
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
     return value
 
 
 def _number(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _number(one, name) for key, one in value.items()}
     textual = name in {"file", "place", "cause", "mend", "reason", "task"}
     return float(value) if isinstance(value, str) and not textual else value

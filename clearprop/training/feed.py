@@ -93,6 +93,11 @@ class Feed:
         taken = [next(stream) for _ in range(count)]
         self._stream = (epoch, step + count, stream)
         pool = jax.tree.map(lambda *parts: np.concatenate(parts), *(Batch(*one) for one in taken))
+        if self.part.weights is not None:
+            order = epoch_order(len(self.part), self._seed, epoch)
+            first = step * self._batch_size
+            rows = order[first : first + len(pool.targets)]
+            pool = pool._replace(weights=self.part.weights[rows])
         order = np.arange(len(pool.targets), dtype=np.int32)
         return Portion(self._compiled.put(pool), cast(Array, self._compiled.put(order)), 0, size)
 
@@ -100,4 +105,4 @@ class Feed:
 def on_devices(part: Split, compiled: CompiledSteps) -> Batch:
     """Return a part with all its examples on every device."""
     inputs = jax.tree.map(np.asarray, part.inputs)
-    return compiled.put(Batch(inputs, part.targets))
+    return compiled.put(Batch(inputs, part.targets, part.weights))

@@ -14,10 +14,12 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.augmentation import Augment
 from clearprop.training.events import Event
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.metrics import Metrics
 from clearprop.training.recording.recorder import Record
 from clearprop.training.run import Run
 from clearprop.training.train import train
 from clearprop.training.training_data import Data, Development, together
+from clearprop.training.weights import ClassWeight
 
 
 @known_arguments("fit", elsewhere.FIT)
@@ -40,6 +42,11 @@ def fit(
     average: float | None = None,
     augment: Augment | None = None,
     label_smoothing: float | None = None,
+    class_weight: ClassWeight | None = None,
+    sample_weight: object = None,
+    ignore_index: int | None = None,
+    pos_weight: object = None,
+    metrics: Metrics | None = None,
     precision: str | None = None,
     record: Record | Iterable[str] | None = None,
     snapshots: Iterable[int] | int | str | None = None,
@@ -87,6 +94,15 @@ def fit(
             several, such as ``[Shift(2), Flip()]``, by name or by configuration too.
         label_smoothing: the fraction of every target that is spread over all classes; see
             `nn.smoothed`.
+        class_weight: how much each class counts in the objective, ``sum_i w_i L_i / sum_i w_i``: a
+            dict by number or name, one number for each class, or "balanced", as scikit-learn
+            defines it. Errors and metrics count every example once.
+        sample_weight: how much each example of ``x`` counts, (N,); likewise.
+        ignore_index: a label that is not counted, such as that of padding.
+        pos_weight: how many times a target 1 counts in "binary_cross_entropy".
+        metrics: numbers about the whole development set after every epoch: names such as
+            "roc_auc", "f1_macro" or "r2" (`training.metrics` has all), or functions (outputs,
+            targets) -> number. They stand in ``history.metrics``.
         precision: "bfloat16" computes in it, with weights, losses and the statistics of
             normalization in float32; by default all is computed in the weights' type.
         record: patterns of layers and parameters, such as ``["blocks.*.attention"]``, of which
@@ -145,6 +161,11 @@ def fit(
             average=average,
             augment=augment,
             label_smoothing=label_smoothing,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            ignore_index=ignore_index,
+            pos_weight=pos_weight,
+            metrics=metrics,
             precision=precision,
             record=record,
             snapshots=snapshots,

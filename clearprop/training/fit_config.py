@@ -17,12 +17,14 @@ from clearprop.training.algorithm import Algorithm
 from clearprop.training.augmentation import Augment, Augmentation
 from clearprop.training.augmentation import find as find_augmentations
 from clearprop.training.events import Event
+from clearprop.training.metrics import Metric, Metrics, find_metrics
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited_to
 from clearprop.training.recording.recorder import Record
 from clearprop.training.snapshots import Given
 from clearprop.training.supervised import SupervisedLearning, skeleton
 from clearprop.training.training_data import Data, Development, TrainingData
+from clearprop.training.weights import ClassWeight, Weighting
 
 NOT_FOR_FORKS = ("resume",)
 """What `fit` takes and a fork does not."""
@@ -57,6 +59,8 @@ SECTIONS = (
     "model",
     "record",
     "snapshots",
+    "weights",
+    "metrics",
 )
 """The parts of a written configuration that a resumed run must share with its beginning."""
 
@@ -85,6 +89,11 @@ class FitConfig:
     average: float | None = None
     augment: Augment | None = None
     label_smoothing: float | None = None
+    class_weight: ClassWeight | None = None
+    sample_weight: object = None
+    ignore_index: int | None = None
+    pos_weight: object = None
+    metrics: Metrics | None = None
     precision: str | None = None
     record: Record | Iterable[str] | None = None
     snapshots: Given = None
@@ -99,9 +108,9 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         # An iterator can be read only once, and a configuration is used again for a fork.
-        for name in ("freeze", "record", "snapshots"):
+        for name in ("freeze", "record", "snapshots", "metrics"):
             given = getattr(self, name)
-            if isinstance(given, Iterable) and not isinstance(given, str):
+            if isinstance(given, Iterable) and not isinstance(given, str | Mapping):
                 object.__setattr__(self, name, tuple(given))
 
     def check_numbers(self) -> None:
@@ -129,11 +138,21 @@ class FitConfig:
 
     @functools.cached_property
     def resolved_loss(self) -> nn.Loss:
-        """The loss, with label smoothing."""
-        found = nn.find_loss(self.loss)
+        """The loss, with label smoothing and the weight of positive targets."""
+        found = self.weighting.loss(nn.find_loss(self.loss))
         if self.label_smoothing is not None:
             found = nn.smoothed(found, self.label_smoothing)
         return found
+
+    @functools.cached_property
+    def resolved_metrics(self) -> tuple[Metric, ...]:
+        """The metrics of the development examples."""
+        return find_metrics(self.metrics)
+
+    @property
+    def weighting(self) -> Weighting:
+        """How much examples and classes count."""
+        return Weighting(self.class_weight, self.sample_weight, self.ignore_index, self.pos_weight)
 
     @functools.cached_property
     def own_optimizer(self) -> optim.Optimizer:
@@ -181,14 +200,24 @@ class FitConfig:
                 given=f"patience={self.patience} and no development examples",
                 fix="hold some examples out: dev=0.1",
             )
+        if self.resolved_metrics and not (data.dev is not None and len(data.dev)):
+            raise ConfigurationError(
+                "metrics are those of the development set, and there is none",
+                where="metrics",
+                given="no development examples",
+                fix="hold some examples out: dev=0.1",
+            )
         return replace(self, batch_size=size)
 
     def algorithm(self, model: nn.Module, data: TrainingData) -> Algorithm:
         """Return the algorithm that trains a model; another kind of configuration has another."""
         inputs = ModelInputs(data.preprocessor)
+        loss = suited_to(self.resolved_loss, model, inputs, data.train)
+        if data.class_weights is not None and loss.skips_negative:
+            loss = nn.class_weighted(loss, data.class_weights)
         return SupervisedLearning(
             skeleton(model),
-            suited_to(self.resolved_loss, model, inputs, data.train),
+            loss,
             self.resolved_optimizer,
             inputs,
             self.patience,

@@ -16,7 +16,13 @@ import jax.numpy as jnp
 from clearprop.autodiff import Operation, layer_path, observe
 from clearprop.data import Batch
 from clearprop.nn.recording import Recording, recorded
-from clearprop.training.algorithm import Array, Arrays, Differentiable, TrainState
+from clearprop.training.algorithm import (
+    Array,
+    Arrays,
+    Differentiable,
+    TrainState,
+    batch_mean,
+)
 from clearprop.training.nonfinite_mends import (
     KEEPS,
     TOO_FAR,
@@ -125,7 +131,7 @@ def find_origin(
         learned = recording.variables(state.parameters)
         passed = algorithm.forward(learned, state.statistics, frozen, batch, step_key)
         losses, _ = algorithm.measure(passed.outputs, passed.targets)
-        objective = losses.mean()
+        objective = batch_mean(losses, batch)
     value = recording.value(objective)
     if not _is_finite(value):
         return forward.origin(value)

@@ -52,14 +52,19 @@ def suited_to(loss: nn.Loss, model: nn.Module, inputs: ModelInputs, part: Split)
     """Return a loss as `suited` does, for a model and some examples."""
     if not loss.unknown or not len(part):
         return loss
+    shape = output_shape(model, inputs, part)
+    return loss if shape is None else suited(loss, shape, inputs.targets(spaced(part.targets)))
+
+
+def output_shape(model: nn.Module, inputs: ModelInputs, part: Split) -> tuple[int, ...] | None:
+    """Return the shape of a model's output for one example; None where it has none such."""
     try:
         x, _ = inputs.examples(part.inputs, part.targets, slice(0, 2))
         outputs = jax.eval_shape(lambda model, x: model(x), model, x)
     except Exception:  # the check of the examples tells it
-        return loss
-    if not hasattr(outputs, "shape") or not outputs.shape:
-        return loss
-    return suited(loss, outputs.shape[1:], inputs.targets(spaced(part.targets)))
+        return None
+    shape = getattr(outputs, "shape", ())
+    return tuple(shape[1:]) if shape else None
 
 
 def _one_by_one(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> Any:

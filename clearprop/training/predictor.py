@@ -21,8 +21,11 @@ from clearprop.errors import ConfigurationError, DataError, ModelError, kind_of
 from clearprop.nn.recording import LossLike
 from clearprop.training import evaluation
 from clearprop.training.evaluation import Evaluation
+from clearprop.training.metrics import Metrics
+from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import CONFIG, read_config
 from clearprop.training.storage.model_file import load_model, load_preprocessor
+from clearprop.training.weights import ClassWeight, Weighting, of_config
 
 
 @runtime_checkable
@@ -51,11 +54,13 @@ class Predictor:
         preprocessor: turns raw inputs into the model's, and outputs into the units of the targets;
             None where the run was given plain arrays.
         loss: of the run; None where it is a function of your own, or not known.
+        ignore_index: the label that the run did not count; None for none.
     """
 
     model: nn.Module
     preprocessor: Preprocessor | None = None
     loss: nn.Loss | None = None
+    ignore_index: int | None = None
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -86,7 +91,7 @@ class Predictor:
             ModelError: the model is no classifier whose loss has probabilities.
         """
         made = self.predict(x)
-        found = evaluation.probabilities(made, self._classifier()) if made.ndim == 2 else None
+        found = probabilities(made, self._classifier()) if made.ndim == 2 else None
         if found is None:
             raise ModelError(
                 "the loss of this model has no probabilities",
@@ -102,12 +107,20 @@ class Predictor:
         Raises:
             ModelError: the model is no classifier.
         """
-        chosen = evaluation.classes(self.predict(x), self._classifier())
+        chosen = classes(self.predict(x), self._classifier())
         names = self.class_names
         return chosen if names is None else np.array(names)[chosen]
 
     def evaluate(
-        self, data: Dataset | tuple[object, object], loss: LossLike | None = None
+        self,
+        data: Dataset | tuple[object, object],
+        loss: LossLike | None = None,
+        *,
+        metrics: Metrics = (),
+        class_weight: ClassWeight | None = None,
+        sample_weight: object = None,
+        ignore_index: int | None = None,
+        pos_weight: object = None,
     ) -> Evaluation:
         """Return how the model does on raw or prepared examples.
 
@@ -115,6 +128,12 @@ class Predictor:
             data: a part of ``Splits``, a raw data set, or raw ``(inputs, targets)``; classes that
                 have names may be given by them.
             loss: by default that of the run.
+            metrics: names or functions (outputs, targets) -> number; see `training.metrics`.
+            class_weight: how much each class counts in the objective, as in `fit`; by default all
+                count the same, whatever the run did.
+            sample_weight: how much each example counts in the objective, (N,).
+            ignore_index: a label that is not counted; by default that of the run.
+            pos_weight: how much a target 1 counts; by default as in the run.
 
         Raises:
             ConfigurationError: the loss is not known.
@@ -128,7 +147,11 @@ class Predictor:
             )
         if not isinstance(data, Dataset) and self.preprocessor is not None:
             data = (evaluation.encoded(data[0], self.preprocessor), self._numbered(data[1]))
-        return evaluation.evaluation_of(self.model, data, chosen, self.preprocessor)
+        ignored = ignore_index if ignore_index is not None else self.ignore_index
+        weighting = Weighting(class_weight, sample_weight, ignored, pos_weight)
+        return evaluation.evaluation_of(
+            self.model, data, chosen, self.preprocessor, weighting, metrics
+        )
 
     def _numbered(self, targets: object) -> object:
         """Return class names as the numbers of the classes; other targets as they are."""
@@ -197,7 +220,7 @@ def load(path: Path | str, like: nn.Module | None = None) -> Predictor:
     model, preprocessor = load_model(path, like), load_preprocessor(path)
     config = read_config(folder) if (folder / CONFIG).is_file() else {}
     remember(model, preprocessor)
-    return Predictor(model, preprocessor, _loss_of(config))
+    return Predictor(model, preprocessor, _loss_of(config), of_config(config).ignore_index)
 
 
 def predictor_of(subject: Subject, preprocessor: Preprocessor | None = None) -> Predictor:
@@ -219,7 +242,8 @@ def predictor_of(subject: Subject, preprocessor: Preprocessor | None = None) -> 
     elif isinstance(subject, Path | str):
         found = load(subject)
     elif isinstance(subject, Trained):
-        found = Predictor(subject.model, subject.preprocessor, subject.loss)
+        ignored = of_config(getattr(subject, "config", {})).ignore_index
+        found = Predictor(subject.model, subject.preprocessor, subject.loss, ignored)
     if found is not None:
         if preprocessor not in (None, found.preprocessor):
             raise ConfigurationError(
@@ -240,6 +264,12 @@ def evaluate(
     dataset: Dataset | tuple[object, object],
     loss: LossLike | None = None,
     preprocessor: Preprocessor | None = None,
+    *,
+    metrics: Metrics = (),
+    class_weight: ClassWeight | None = None,
+    sample_weight: object = None,
+    ignore_index: int | None = None,
+    pos_weight: object = None,
 ) -> Evaluation:
     """Return how a model does on a data set.
 
@@ -252,9 +282,16 @@ def evaluate(
             default that of the run, or "cross_entropy" for a bare model.
         preprocessor: for a bare model; what ``Splits`` and ``Run`` carry. A part of ``Splits`` has
             it, so that it need not be given.
+        metrics: names or functions (outputs, targets) -> number; see `training.metrics`.
+        class_weight: how much each class counts in the objective, as in `fit`; by default all count
+            the same, whatever the run did.
+        sample_weight: how much each example counts in the objective, (N,).
+        ignore_index: a label that is not counted; by default that of the run.
+        pos_weight: how much a target 1 counts; by default as in the run.
 
     Raises:
-        ConfigurationError: this is no model, or its loss is not known.
+        ConfigurationError: this is no model, its loss is not known, or a weight or a metric is
+            wrong.
         DataError: a label is out of range, targets are numbers where the loss takes classes, or the
             part was encoded by another preprocessor.
         ModelError: the model has no values yet.
@@ -274,7 +311,15 @@ def evaluate(
         _warn_of_raw(known, dataset[0])
     if loss is None and isinstance(model, nn.Module):
         loss = "cross_entropy"
-    return known.evaluate(dataset, loss)
+    return known.evaluate(
+        dataset,
+        loss,
+        metrics=metrics,
+        class_weight=class_weight,
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+        pos_weight=pos_weight,
+    )
 
 
 def predict(
@@ -338,4 +383,4 @@ def _from_standard(rows: NDArray[np.float64]) -> float:
 
 def _loss_of(config: Mapping[str, Any]) -> nn.Loss | None:
     name = config.get("loss")
-    return nn.find_loss(str(name)) if name in nn.LOSSES else None
+    return of_config(config).loss(nn.find_loss(str(name))) if name in nn.LOSSES else None

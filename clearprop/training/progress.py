@@ -114,6 +114,7 @@ class Reporter:
         ]
         if event.development_error is not None:
             parts.append(f"development error {self._shown(event.development_error)}")
+        parts += [f"{name} {value:.4g}" for name, value in event.metrics.items()]
         parts.append(f"{event.examples_per_second:,.0f} examples/s")
         self._print("  ".join(parts))
 

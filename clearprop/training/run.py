@@ -10,7 +10,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.nn.recording import LossLike
 from clearprop.training.evaluation import Evaluation
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
+from clearprop.training.metrics import Metrics
 from clearprop.training.predictor import Predictor, predictor_of
 from clearprop.training.recording.recordings import Recordings, read_recordings
 from clearprop.training.run_folder import (
@@ -33,6 +34,7 @@ from clearprop.training.run_folder import (
     read_events,
     read_losses,
 )
+from clearprop.training.weights import ClassWeight
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,7 @@ class History:
         development_objective: their mean loss.
         learning_rate: of the update to come.
         seconds: how long the epoch took.
+        metrics: those of the development examples that were asked for, by name, (E,) each.
     """
 
     epoch: NDArray[np.int64]
@@ -58,6 +61,7 @@ class History:
     development_objective: NDArray[np.float64]
     learning_rate: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
@@ -74,18 +78,25 @@ class History:
             kind = np.int64 if name in ("epoch", "step") else np.float64
             return np.array([math.nan if v is None else v for v in values], kind)
 
-        return cls(**{field.name: column(field.name) for field in fields(cls)})
+        names = list(dict.fromkeys(name for point in points for name in point.metrics))
+        metrics = {
+            name: np.array([point.metrics.get(name, math.nan) for point in points], np.float64)
+            for name in names
+        }
+        columns = {one.name: column(one.name) for one in fields(cls) if one.name != "metrics"}
+        return cls(**columns, metrics=metrics)
 
     def __len__(self) -> int:
         return len(self.epoch)
 
     def as_csv(self) -> str:
         """Return the curves as a table: a header and one row per epoch."""
-        names = [field.name for field in fields(self)]
+        columns = {one.name: getattr(self, one.name) for one in fields(self)}
+        columns |= columns.pop("metrics")
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        for row in zip(*(getattr(self, name).tolist() for name in names), strict=True):
+        writer.writerow(columns)
+        for row in zip(*(column.tolist() for column in columns.values()), strict=True):
             writer.writerow("" if isinstance(x, float) and math.isnan(x) else x for x in row)
         return text.getvalue()
 
@@ -160,10 +171,26 @@ class Run(Shown):
         return self.predictor.predict(x)
 
     def evaluate(
-        self, data: Dataset | tuple[object, object], loss: LossLike | None = None
+        self,
+        data: Dataset | tuple[object, object],
+        loss: LossLike | None = None,
+        *,
+        metrics: Metrics = (),
+        class_weight: ClassWeight | None = None,
+        sample_weight: object = None,
+        ignore_index: int | None = None,
+        pos_weight: object = None,
     ) -> Evaluation:
         """Return how the model does on raw or prepared examples; see `Predictor.evaluate`."""
-        return self.predictor.evaluate(data, loss)
+        return self.predictor.evaluate(
+            data,
+            loss,
+            metrics=metrics,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            ignore_index=ignore_index,
+            pos_weight=pos_weight,
+        )
 
     def report(self, data: object = None, path: Path | str | None = None, **options: Any) -> Path:
         """Write the report of the run as one HTML file, and return its path.

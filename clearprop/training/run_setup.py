@@ -8,20 +8,27 @@ from __future__ import annotations
 import functools
 import json
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import jax
+import numpy as np
+from numpy.typing import NDArray
 
 from clearprop import backend, cpu, nn, optim, tree
 from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
+from clearprop.training.augmentation import Mixup
 from clearprop.training.callback import Position
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, compare
 from clearprop.training.initial_values import describe_initial_values
+from clearprop.training.metrics import check_task, compute
+from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.own_loss import output_shape, suited_to
 from clearprop.training.recording.observation import recordables
 from clearprop.training.recording.recorder import ARRAYS, Record, check_size
 from clearprop.training.recording.recordings import Layout
@@ -29,7 +36,10 @@ from clearprop.training.run_folder import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
 from clearprop.training.storage.checkpoint import check_architecture
 from clearprop.training.supervised import SupervisedLearning
-from clearprop.training.training_data import TrainingData, gather
+from clearprop.training.training_data import TrainingData, examples_of, gather
+from clearprop.training.weights import as_plain, of_examples, weighted
+
+Measure: TypeAlias = "Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +74,11 @@ class RunSetup:
         # Unknown names are reported before the data is read.
         _ = config.resolved_loss
         config.check_numbers()
-        _ = config.resolved_optimizer
-        data = gather(config.data, config.dev, config.seed)
-        config = config.for_data(data)
+        _ = config.resolved_optimizer, config.resolved_metrics
         model = config.model
         model = model if nn.is_initialized(model) else model.init(config.seed)
+        data = weighted_data(config, model)
+        config = config.for_data(data)
         setup = cls(
             config,
             model,
@@ -89,10 +99,28 @@ class RunSetup:
     @property
     def loss(self) -> nn.Loss:
         """What is minimized, without label smoothing."""
-        known = nn.find_loss(self.config.loss)
+        known = self.config.weighting.loss(nn.find_loss(self.config.loss))
         if known.unknown and isinstance(self.algorithm, SupervisedLearning):
             return self.algorithm.loss
         return known
+
+    @property
+    def measured(self) -> Measure | None:
+        """What computes the metrics from outputs and targets; None where none were asked for.
+
+        Raises:
+            ConfigurationError: a metric belongs to another task than the loss.
+        """
+        metrics, loss = self.config.resolved_metrics, self.loss
+        if not metrics:
+            return None
+        check_task(metrics, loss)
+        restored = ModelInputs(self.data.preprocessor).restored
+
+        def measure(outputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, float]:
+            return compute(metrics, np.asarray(restored(outputs)), targets, loss)
+
+        return measure
 
     @functools.cached_property
     def trained(self) -> list[str]:
@@ -184,7 +212,7 @@ class RunSetup:
             limit = config.checkpoint_every if config.checkpoint_every < steps else None
         step = functools.partial(self.algorithm.step, key=jax.random.key(0))
         batch = self.data.train.first(self.batch_size)
-        return execution_plan.choose(
+        plan = execution_plan.choose(
             execution_plan.workload(step, self.state(), self.frozen, batch),
             batch_size=self.batch_size,
             steps_per_epoch=steps,
@@ -195,6 +223,8 @@ class RunSetup:
             steps_per_call=limit,
             devices=config.devices,
         )
+        # Metrics are computed on the host after every epoch, so a call ends there.
+        return replace(plan, epochs_per_call=0) if config.resolved_metrics else plan
 
     def as_dict(self, plan: ExecutionPlan) -> dict[str, object]:
         """Return what the run is asked to do, and where it is done, as plain data."""
@@ -203,6 +233,8 @@ class RunSetup:
             "format": FORMAT,
             "settings": self.config.settings(),
             "loss": self.config.resolved_loss.name,
+            "metrics": [metric.name for metric in self.config.resolved_metrics] or None,
+            "weights": as_plain(self.config.weighting, self.data),
             "task": self.algorithm.task,
             "optimizer": _described(self.config.resolved_optimizer),
             "augment": self.config.augmentations_as_plain(),
@@ -239,6 +271,31 @@ class RunSetup:
         plan = execution_plan.of_config(earlier, where)
         check_architecture(_shapes(self.as_dict(plan)), _shapes(earlier), where)
         compare(self.as_dict(plan), earlier, where)
+
+
+def weighted_data(config: FitConfig, model: nn.Module) -> TrainingData:
+    """Return the examples of a run, with their weights where some are asked for.
+
+    Raises:
+        ClearpropError: what `fit` says of data and weights.
+    """
+    own, weighting, loss = config.sample_weight, config.weighting, config.resolved_loss
+    count = examples_of(config.data) if own is not None else None
+    weights = of_examples(own, count) if count is not None else None
+    data = gather(config.data, config.dev, config.seed, weights)
+    if not weighting.given:
+        return data
+    inputs = ModelInputs(data.preprocessor)
+    shape = output_shape(model, inputs, data.train)
+    classes = None if not shape else max(2, shape[-1])
+    if any(isinstance(one, Mixup) for one in config.augmentations) and weighting.of_each:
+        raise ConfigurationError(
+            "the weights of mixed examples are not defined",
+            where="augment",
+            given="Mixup with class_weight or sample_weight",
+            fix="leave Mixup out",
+        )
+    return weighted(data, suited_to(loss, model, inputs, data.train), weighting, classes)
 
 
 def _shapes(config: Mapping[str, object]) -> dict[str, tuple[tuple[int, ...], str]]:

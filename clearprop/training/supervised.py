@@ -31,6 +31,8 @@ from clearprop.training.algorithm import (
     Measured,
     Numeric,
     TrainState,
+    batch_mean,
+    batch_share,
 )
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.checks import check_examples
@@ -132,7 +134,7 @@ class SupervisedLearning:
         def objective(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
             passed = self.forward(parameters, state.statistics, frozen, batch, step_key)
             losses, errors = self.measure(passed.outputs, passed.targets)
-            return losses.mean(), (passed.statistics, errors.sum())
+            return batch_mean(losses, batch), (passed.statistics, errors.sum())
 
         if self._in_parts(batch):
             value, statistics, error, gradients = self._added(state, frozen, batch, step_key)
@@ -158,8 +160,8 @@ class SupervisedLearning:
     ) -> tuple[Array, Arrays, Array, Arrays]:
         """Return mean loss, statistics, sum of errors and gradients, part by part.
 
-        Every part adds the sum of its losses divided by the size of the whole batch, so each
-        example counts the same, also those of a smaller last part.
+        Every part adds its share of the mean over the whole batch, so each example counts as it
+        does there, also those of a smaller last part.
         """
         examples = len(batch.targets)
 
@@ -170,7 +172,7 @@ class SupervisedLearning:
                 key = jax.random.fold_in(step_key, number)
                 passed = self.forward(parameters, statistics, frozen, part, key)
                 losses, errors = self.measure(passed.outputs, passed.targets)
-                return losses.sum() / examples, (passed.statistics, errors.sum())
+                return batch_share(losses, part, batch), (passed.statistics, errors.sum())
 
             (mine, (noted, wrong)), slopes = value_and_grad(share, has_aux=True)(state.parameters)
             return (
@@ -215,7 +217,7 @@ class SupervisedLearning:
 
         near = gauss_newton(
             lambda parameters: passed(parameters)[0],
-            lambda outputs: losses(outputs).mean(),
+            lambda outputs: batch_mean(losses(outputs), batch),
             state.parameters,
         )
 
@@ -226,7 +228,7 @@ class SupervisedLearning:
             return found
 
         def value(parameters: Arrays) -> Array:
-            return losses(passed(parameters)[0]).mean()
+            return batch_mean(losses(passed(parameters)[0]), batch)
 
         return optim.BatchObjective(
             value=value,
@@ -263,15 +265,22 @@ class SupervisedLearning:
             batch: its examples.
             counted: bool (B,), which of them count: a last batch is filled up with repetitions.
         """
-        learned = {path: x for path, x in arrays.items() if path not in self._noted}
-        noted = {path: x for path, x in arrays.items() if path in self._noted}
-        weights, x = in_precision((learned, self.inputs(batch.inputs)), self.precision)
-        outputs = widened(self.model(weights, noted)(x))
+        outputs = self.outputs(arrays, batch)
         losses, errors = self.measure(outputs, batch.targets)
         if self.loss.measured is not None:
             wanted = jnp.asarray(self.model_inputs.targets(batch.targets))
             losses = _by_example(self.loss.measured(outputs, wanted))
+        if batch.weights is not None:  # their mean over the whole part is 1
+            losses = losses * jnp.asarray(batch.weights, losses.dtype)
         return Measured(jnp.where(counted, losses, 0).sum(), jnp.where(counted, errors, 0).sum())
+
+    def outputs(self, arrays: Arrays, batch: Batch) -> Array:
+        """Return the outputs of the model for a batch, in evaluation, as the loss takes them."""
+        learned = {path: x for path, x in arrays.items() if path not in self._noted}
+        noted = {path: x for path, x in arrays.items() if path in self._noted}
+        weights, x = in_precision((learned, self.inputs(batch.inputs)), self.precision)
+        outputs: Array = widened(self.model(weights, noted)(x))
+        return outputs
 
     @functools.cached_property
     def _noted(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from clearprop.training import events
 from clearprop.training.algorithm import Measured, TrainState
 from clearprop.training.callback import Callback, Portion, Position
 from clearprop.training.compiled_steps import CompiledSteps, Epochs, Span, all_finite
-from clearprop.training.evaluation import Score, score_split
+from clearprop.training.evaluation import Score, outputs_of, score_split
 from clearprop.training.feed import Feed, on_devices
 from clearprop.training.run_folder import RunFolder
 from clearprop.training.run_setup import RunSetup
@@ -31,6 +32,8 @@ CHECKPOINT_FRACTION = 0.02
 """Writing checkpoints may take at most this fraction of the training time."""
 
 Numbers = NDArray[np.float32]
+
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class Trainer:
@@ -67,6 +70,7 @@ class Trainer:
         self._feed = Feed(setup.data.train, compiled, setup.batch_size, setup.config.seed)
         dev = setup.data.dev
         self._dev = on_devices(dev, compiled) if dev is not None and not dev.streamed else None
+        self._metrics = setup.measured
         self._folder = folder
         self._interrupted = interrupted
         self._offset = 0
@@ -93,6 +97,8 @@ class Trainer:
         Raises:
             RunError: a checkpoint cannot be written.
         """
+        if self.position.step == 0:
+            self._measured()  # a metric that fails is told before the first step
         yield self._started()
         reason = self._reason()
         while reason is None:
@@ -190,11 +196,20 @@ class Trainer:
             arrays = self.compiled.algorithm.evaluated(self.state)
             score = score_split(self.compiled, arrays, self._data.dev, self._dev)
             objective, metric = score.objective, score.error
+        metrics = self._measured()
         before = self.state
         self.state, rate = self.compiled.end_epoch(before, metric, objective)
         self.compiled.give_back(before)
         position.seconds += time.perf_counter() - began
-        return self._epoch_done(score, float(rate))
+        return self._epoch_done(score, float(rate), metrics)
+
+    def _measured(self) -> dict[str, float]:
+        """Return the metrics of the development examples; empty where none were asked for."""
+        dev = self._data.dev
+        if self._metrics is None or dev is None:
+            return {}
+        arrays = self.compiled.algorithm.evaluated(self.state)
+        return self._metrics(outputs_of(self.compiled, arrays, dev, self._dev), dev.targets)
 
     # --- calls of whole epochs -------------------------------------------------------------------
 
@@ -271,7 +286,9 @@ class Trainer:
         mean = float(losses.mean(dtype=np.float64))
         return events.StepsDone(position.step, position.epoch + 1, mean, seconds, losses)
 
-    def _epoch_done(self, score: Score | None, rate: float) -> events.EpochDone:
+    def _epoch_done(
+        self, score: Score | None, rate: float, metrics: Mapping[str, float] = NOTHING
+    ) -> events.EpochDone:
         """End the epoch whose sums and seconds the position has."""
         position, N = self.position, len(self._data.train)
         error = float(self.compiled.algorithm.finish(np.float64(position.error / N)))
@@ -285,6 +302,7 @@ class Trainer:
             learning_rate=rate,
             seconds=position.seconds,
             examples_per_second=N / max(position.seconds, 1e-9),
+            metrics=metrics,
         )
         position.epoch += 1
         position.step_in_epoch = 0

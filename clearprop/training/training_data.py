@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import jax
@@ -38,12 +38,14 @@ class Split:
         inputs: (N, ...), an array or rows that are read when needed; or several by name.
         targets: (N, ...).
         dataset: where they come from; None where plain arrays were given.
+        weights: how much each example counts in the objective, (N,); None where all count the same.
     """
 
     name: str
     inputs: Inputs | Named
     targets: NDArray[Any]
     dataset: Dataset | None = None
+    weights: NDArray[np.floating] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -55,11 +57,22 @@ class Split:
 
     def first(self, size: int) -> Batch:
         """Return the first examples, to look at their shapes and types."""
-        rows = np.arange(size)
-        batch: Batch = jax.tree.map(
-            jnp.asarray, Batch(rows_of(self.inputs, rows), self.targets[rows])
-        )
+        batch: Batch = jax.tree.map(jnp.asarray, self.rows(np.arange(size)))
         return batch
+
+    def rows(self, rows: NDArray[np.intp]) -> Batch:
+        """Return the examples of some rows as they are kept."""
+        weights = self.weights[rows] if self.weights is not None else None
+        return Batch(rows_of(self.inputs, rows), self.targets[rows], weights)
+
+    def take(self, rows: NDArray[np.intp], name: str | None = None) -> Split:
+        """Return some of the examples as a part of its own."""
+        weights = self.weights[rows] if self.weights is not None else None
+        if self.dataset is not None:
+            taken = self.dataset.take(rows)
+            return Split(name or self.name, taken.inputs, taken.targets, taken, weights)
+        inputs = rows_of(self.inputs, rows)
+        return Split(name or self.name, inputs, self.targets[rows], None, weights)
 
     def fingerprint(self) -> int:
         """Return a checksum of the targets and of the first inputs, up to `FINGERPRINT_BYTES`."""
@@ -88,12 +101,14 @@ class TrainingData:
         dev: the development set; None where nothing is held out.
         preprocessor: None where plain arrays were given.
         class_names: of the labels, where they have names.
+        class_weights: how much each class counts in the objective; None where all count the same.
     """
 
     train: Split
     dev: Split | None
     preprocessor: Preprocessor | None = None
     class_names: tuple[str, ...] | None = None
+    class_weights: tuple[float, ...] | None = None
 
     @property
     def streamed(self) -> bool:
@@ -137,7 +152,9 @@ def together(x: Data | object, y: object) -> Data:
     return x, y
 
 
-def gather(data: Data, dev: Development, seed: int) -> TrainingData:
+def gather(
+    data: Data, dev: Development, seed: int, weights: NDArray[np.floating] | None = None
+) -> TrainingData:
     """Return the examples of a run.
 
     Args:
@@ -145,6 +162,7 @@ def gather(data: Data, dev: Development, seed: int) -> TrainingData:
             ``dev`` says otherwise; ``(inputs, targets)`` are taken as they stand.
         dev: the development set, or the fraction to hold out; 0 holds none out.
         seed: decides which examples are held out.
+        weights: of the examples of ``(inputs, targets)``, or of the training part of ``Splits``.
 
     Raises:
         ConfigurationError: the data is of none of these forms.
@@ -155,14 +173,36 @@ def gather(data: Data, dev: Development, seed: int) -> TrainingData:
         data = data.split(dev=held_out, test=0.0, seed=seed)
         dev = None if isinstance(dev, int | float) else dev
     if isinstance(data, Splits):
-        return _of_splits(data, dev)
+        found = _of_splits(data, dev)
+        return replace(found, train=replace(found.train, weights=weights))
     if isinstance(data, tuple | list) and len(data) == 2:
-        return _of_arrays(arrays_split("data", *data), dev, seed)
+        return _of_arrays(replace(arrays_split("data", *data), weights=weights), dev, seed)
     raise ConfigurationError(
         "this is no data to train on",
         given=kind_of(data),
         expected="a Dataset, the Splits of one, or (inputs, targets)",
     )
+
+
+def examples_of(data: Data) -> int | None:
+    """Return how many weights there must be for ``sample_weight``; None where this is no data.
+
+    Raises:
+        ConfigurationError: the data is a ``Dataset``, whose rows are yet to be split.
+    """
+    if isinstance(data, Dataset):
+        raise ConfigurationError(
+            "which examples of this data set are held out is not known before it is split",
+            where="sample_weight",
+            given="a Dataset",
+            expected="the Splits of one, with a weight for each training example, or (inputs, "
+            "targets)",
+            fix="splits = dataset.split(); fit(model, splits, sample_weight=...)",
+        )
+    if isinstance(data, Splits):
+        return len(data.train)
+    pair = isinstance(data, tuple | list) and len(data) == 2
+    return len(np.atleast_1d(np.asarray(data[1]))) if pair else None
 
 
 def _of_splits(splits: Splits, dev: Development) -> TrainingData:
@@ -201,10 +241,7 @@ def _of_arrays(part: Split, dev: Development, seed: int) -> TrainingData:
             rows, held_rows = np.sort(order[held:]), np.sort(order[:held])
             if not len(rows):
                 raise DataError("no example is left to train on", given=f"dev={dev}")
-            return TrainingData(
-                Split("data", rows_of(part.inputs, rows), part.targets[rows]),
-                Split("dev", rows_of(part.inputs, held_rows), part.targets[held_rows]),
-            )
+            return TrainingData(part.take(rows), part.take(held_rows, "dev"))
     raise ConfigurationError(
         "this is no development set",
         where="dev",
@@ -245,6 +282,14 @@ def arrays_split(name: str, inputs: object, targets: object) -> Split:
 def _numbers(where: str, values: Any) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
+        texts = array.dtype.kind in "US" or all(isinstance(one, str) for one in array.ravel())
+        if texts and where.endswith("targets"):
+            raise DataError(
+                "class names have to become class numbers",
+                where=where,
+                given=f"names such as {str(array.ravel()[0])!r}",
+                fix="names, y = np.unique(y, return_inverse=True)",
+            )
         raise DataError("numbers are needed", where=where, given=f"an array of {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -275,6 +320,9 @@ def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[
         DataError: a label is out of range.
     """
     targets = part.targets
+    if not loss.comparable:
+        _check_several(part, loss, outputs)
+        return
     if loss.threshold is not None:
         _check_chances(part)
         return
@@ -291,6 +339,27 @@ def check_labels(part: Split, loss: Loss, outputs: tuple[int, ...], like: tuple[
             given=f"label {targets[place]} of example {place[0]}",
             expected=f"0 to {classes - 1}, as the model has {classes} outputs",
             fix=_fix_of_labels(targets, classes),
+        )
+
+
+def _check_several(part: Split, loss: Loss, outputs: tuple[int, ...]) -> None:
+    """Raise unless the labels of an alignment are classes, and those of pairs 1 or -1."""
+    targets = part.targets
+    if loss.name == "ctc" and len(outputs) == 3 and targets.dtype.kind in "iu":
+        wrong, expected = (targets == 0) | (targets >= outputs[-1]), f"1 to {outputs[-1] - 1}"
+    elif loss.name.startswith("cosine_embedding"):
+        wrong, expected = ~np.isin(targets, (-1, 1)), "1 or -1"
+    else:
+        return
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        pairs = bool(np.isin(targets, (0, 1)).all())
+        raise DataError(
+            "a label is out of range",
+            where=part.name,
+            given=f"label {targets[place]} of example {place[0]}",
+            expected=expected,
+            fix="y = 2 * y.astype(int) - 1" if pairs else None,
         )
 
 

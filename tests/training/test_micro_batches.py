@@ -165,3 +165,11 @@ def test_what_is_refused(options: dict[str, Any], words: str, fix: str | None, d
     with pytest.raises(ConfigurationError, match=words) as raised:
         trained(data, **options)
     assert fix is None or fix in str(raised.value.fix)
+
+
+@pytest.mark.parametrize("size", [5, 12])
+def test_so_are_those_of_weighted_examples(size: int, data: Any) -> None:
+    weights = np.linspace(0.0, 3.0, EXAMPLES)
+    options: dict[str, Any] = {"class_weight": {0: 1.0, 1: 4.0}, "sample_weight": weights}
+    options |= {"optimizer": "momentum", "learning_rate": 0.1}
+    assert_same(trained(data, micro_batch_size=size, **options), trained(data, **options))

@@ -99,6 +99,12 @@ class Facts:
         settings: Mapping[str, Any] = self.config.get("settings", {})
         return settings
 
+    @property
+    def class_weights(self) -> tuple[float, ...] | None:
+        """How much each class counts in the objective; None where all count the same."""
+        found = (self.config.get("weights") or {}).get("class_weight")
+        return tuple(found) if found is not None else None
+
     @functools.cached_property
     def train(self) -> Split | None:
         """The training examples; None where ``part`` is not what the run was trained on."""
@@ -292,6 +298,8 @@ class Facts:
         targets = np.asarray(part.targets)
         if self.own_loss and not self.classifies:
             return None
+        if self.loss is not None and not self.loss.comparable:
+            return None
         if not self.classifies:
             return targets.reshape(len(targets), -1) if targets.dtype.kind == "f" else None
         if targets.ndim > 2:
@@ -401,7 +409,13 @@ class Facts:
 
     @functools.cached_property
     def baseline(self) -> float | None:
-        """The error of the best constant prediction; None where it is not known."""
+        """The error of the best constant prediction; None where it is not known.
+
+        Where classes count differently, the error is not what is minimized: a network that finds
+        the rare class may have a higher error than a constant, and nothing is wrong.
+        """
+        if self.class_weights is not None:
+            return None
         y = self.targets(self.train) if self.train is not None else None
         return constant_error(y, self.classifies) if y is not None else None
 

@@ -16,7 +16,8 @@ from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited_to
-from clearprop.training.training_data import Development, Split, TrainingData, gather
+from clearprop.training.training_data import Data, Development, Split, TrainingData, gather
+from clearprop.training.weights import counted, of_config
 
 
 def facts_of_run(
@@ -32,6 +33,8 @@ def facts_of_run(
     if loss is None:
         loss = name if name in nn.LOSSES else run.loss if isinstance(run, Run) else None
     chosen = nn.find_loss(loss) if loss is not None else None
+    if chosen is not None and chosen.name == name:
+        chosen = of_config(run.config).loss(chosen)
     facts = _with_data(Facts(run, run.model, chosen, run.preprocessor), data, dev)
     # A run that took an own loss for a number has a curve of its values, and not of wrong classes.
     return facts if run.config.get("task") != "classification" else _suited(facts)
@@ -85,13 +88,13 @@ def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
         if data.preprocessor is None:
             # The data set as the run has split it, unless the run was trained on another one.
             with contextlib.suppress(ClearpropError):
-                ours = gather(data, dev, seed)
+                ours = _gathered(facts, data, dev, seed)
         if ours is None or replace(facts, part=ours.train).train is None:
             ready = data if preprocessor is None else data.preprocessed(preprocessor)
             part = Split(ready.name, ready.inputs, ready.targets, ready)
             ours = TrainingData(part, None, ready.preprocessor, ready.class_names)
     else:
-        ours = gather(data, dev, seed)
+        ours = _gathered(facts, data, dev, seed)
     given = data.train if isinstance(data, Splits) else data
     return replace(
         facts,
@@ -102,6 +105,15 @@ def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
         class_names=ours.class_names,
         feature_names=given.feature_names if isinstance(given, Dataset) else None,
     )
+
+
+def _gathered(facts: Facts, data: Data, dev: Development, seed: int) -> TrainingData:
+    """Return the examples of a run, without the label that it did not count."""
+    found, ignored = gather(data, dev, seed), of_config(facts.config).ignore_index
+    if ignored is None or facts.loss is None:
+        return found
+    held = counted(found.dev, ignored, facts.loss) if found.dev is not None else None
+    return replace(found, train=counted(found.train, ignored, facts.loss), dev=held)
 
 
 def _held_out_fraction(facts: Facts, data: Given) -> float | None:

@@ -70,6 +70,8 @@ OF_LOSS = ("wrong_sign", "cancelling_errors", "class_numbers", "numbers_as_class
 def single_class(facts: Facts, train: Split) -> Finding | None:
     """Training targets that are all equal."""
     y = np.asarray(train.targets)
+    if facts.loss_name.startswith("triplet"):  # which reads no targets
+        return None
     if len(y) < 2 or facts.loss_name == PERCEPTRON or (y != y[:1]).any():
         return None
     value = np.asarray(y[0]).tolist()
@@ -236,16 +238,21 @@ def class_imbalance(facts: Facts, train: Split) -> Finding | None:
     if y is None or facts.loss_name == PERCEPTRON:
         return None
     counts = np.bincount(y)
-    present = np.flatnonzero(counts)
+    weights = facts.class_weights
+    # What a class adds to the objective is the number of its examples times their weight.
+    counting = counts if weights is None else counts * np.asarray(weights)[: len(counts)]
+    present = np.flatnonzero(counting)
     if not 2 <= len(present) <= MOST_CLASSES:
         return None
-    rare = int(present[np.argmin(counts[present])])
-    ratio = float(counts.max() / counts[rare])
+    rare = int(present[np.argmin(counting[present])])
+    ratio = float(counting.max() / counting[rare])
     if ratio < RARE:
         return None
     name = _name(facts, rare)
-    said = (f"Class {name} has {count(int(counts[rare]), 'training example')}; the most frequent "
-            f"class has {number(ratio, 3)} times as many.")  # fmt: skip
+    most = ("the most frequent class has" if weights is None else
+            "with the weights of the classes, another class counts")  # fmt: skip
+    said = (f"Class {name} has {count(int(counts[rare]), 'training example')}; {most} "
+            f"{number(ratio, 3)} times as {'many' if weights is None else 'much'}.")  # fmt: skip
     evidence = {"ratio": ratio, "rarest": float(counts[rare])}
     recall = _recall(facts, rare)
     if recall is not None:

@@ -22,7 +22,13 @@ from clearprop import tree
 from clearprop.data import Batch
 from clearprop.nn.definitions import is_saturated
 from clearprop.nn.recording import recorded
-from clearprop.training.algorithm import Array, Arrays, Differentiable, TrainState
+from clearprop.training.algorithm import (
+    Array,
+    Arrays,
+    Differentiable,
+    TrainState,
+    batch_mean,
+)
 from clearprop.training.compiled_steps import CompiledSteps
 
 ROOT = "model"
@@ -156,7 +162,7 @@ def _looked(
             learned, state.statistics, fixed, batch, step_key, hook=recording
         )
         losses, _ = algorithm.measure(passed.outputs, passed.targets)
-        objective = losses.mean()
+        objective = batch_mean(losses, batch)
     recording.sweep(objective)
     gradients = recording.error(learned)
     updates, _ = algorithm.updates(state, frozen, batch, step_key, gradients)

@@ -78,6 +78,8 @@ def mismatches_of_outputs(
                 yield from _before_sign(seam, reach, scale, targets)
         case Scale.CHANCE:
             yield from _as_chances(seam, reach, targets)
+        case Scale.LOG_CHANCE:
+            yield from _as_logarithms(seam, reach, targets)
         case Scale.VALUE:
             yield from _as_values(seam, reach, targets)
 
@@ -307,6 +309,26 @@ def _as_chances(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mis
         if reach.limited
         else with_loss("binary_cross_entropy"),
         expected="outputs from 0 to 1",
+    )
+
+
+def _as_logarithms(seam: Seam, reach: ValueRange, targets: Targets) -> Iterator[Mismatch]:
+    if not reach.exact or reach.high <= 0:
+        return
+    of_softmax = seam.operation in SOFTMAXES
+    yield _mismatch(
+        seam,
+        "no_probabilities",
+        "error",
+        "the loss takes log-probabilities, and the outputs are probabilities"
+        if of_softmax
+        else "the loss takes log-probabilities, which are never above 0, and the outputs are none",
+        f"{_said(seam, reach)}; {targets.text()}",
+        targets,
+        fix=without_activation(seam, "log_softmax")
+        if of_softmax
+        else both(without_activation(seam) if reach.limited else "", with_loss("cross_entropy")),
+        expected="outputs of log_softmax, or the loss 'cross_entropy', which applies it itself",
     )
 
 

@@ -11,11 +11,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from clearprop import nn
-from clearprop.errors import ClearpropError, DataError, ShapeError
+from clearprop.errors import ClearpropError, DataError
 from clearprop.training.seam.examples import NOT_ONE, Targets
-from clearprop.training.seam.last_operation import Seam, of_batch
+from clearprop.training.seam.last_operation import Seam
 from clearprop.training.seam.mends import both, with_loss, with_shape, with_units
 from clearprop.training.seam.mismatch import Mismatch
+from clearprop.training.seam.of_several import (
+    OF_SEVERAL,
+    forms,
+    mismatches_of_several,
+    of_targets,
+)
 from clearprop.training.seam.scale import Scale, known_loss
 from clearprop.training.training_data import Split, check_labels
 
@@ -45,6 +51,9 @@ def mismatches_of_targets(
     own = [OWN_LABELS[met] for met in seam.meets if met in OWN_LABELS]
     labelled = nn.LOSSES[own[0]] if own and not name else loss if name else None
     found = list(_of_form(seam, name, targets))
+    if name in OF_SEVERAL:
+        yield from found
+        return
     if not found and labelled is not None and (name or _no_mask(seam, targets)):
         found = list(_of_labels(seam, labelled, targets))
     if not found and (name or own) and scale is Scale.SOFTMAX:
@@ -52,27 +61,6 @@ def mismatches_of_targets(
     if not found and scale is Scale.VALUE and (name or named):
         found = list(_of_numbers(seam, name, targets, named))
     yield from found
-
-
-def _mismatch(
-    kind: str,
-    problem: str,
-    given: str,
-    fix: str,
-    targets: Targets,
-    *,
-    where: str = "",
-    expected: str = "",
-    error: type[ClearpropError] = ShapeError,
-) -> Mismatch:
-    evidence = {"lowest target": targets.low, "highest target": targets.high}
-    if targets.classes:
-        evidence["classes"] = float(targets.classes)
-    return Mismatch(kind, "error", problem, given, fix, expected, where, evidence, error)
-
-
-def _forms(seam: Seam, targets: Targets) -> str:
-    return f"outputs {of_batch(seam.shape)}, targets {of_batch(targets.shape)}"
 
 
 def _broadcast(seam: Seam, loss: nn.Loss, targets: Targets) -> Mismatch:
@@ -87,7 +75,7 @@ def _broadcast(seam: Seam, loss: nn.Loss, targets: Targets) -> Mismatch:
         fix = _reshaped((*targets.shape, *(1 for _ in range(more))))
     else:
         fix = with_shape(targets.shape)
-    return _mismatch(
+    return of_targets(
         "broadcast_targets",
         "the loss compares outputs with the targets of other examples",
         f"outputs {outputs} and targets {other} are broadcast to {made}",
@@ -117,14 +105,17 @@ def _of_form(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
     if not name or not seam.shape:
         return
     where = f"the loss {name!r}"
+    if name in OF_SEVERAL:
+        yield from mismatches_of_several(seam, name, targets, where)
+        return
     K, per_place = seam.shape[-1], targets.shape == seam.shape[:-1]
-    if name in ("cross_entropy", "sequence_cross_entropy"):
+    if name in ("cross_entropy", "sequence_cross_entropy", "nll"):
         yield from _for_classes(seam, name, targets, where)
     elif name == "kl_divergence" and per_place and targets.integer and K > 1:
-        yield _mismatch(
+        yield of_targets(
             "class_numbers",
             "the loss takes probabilities, and the targets are class numbers",
-            f"{_forms(seam, targets)}, {targets.text()}",
+            f"{forms(seam, targets)}, {targets.text()}",
             with_loss("cross_entropy"),
             targets,
             where=where,
@@ -132,19 +123,19 @@ def _of_form(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
     elif targets.one_hot and seam.shape == (1,) and len(targets.shape) == 1:
         two = targets.shape[-1] == 2
         enough = both(with_units(seam, targets.shape[-1]), with_loss("cross_entropy"))
-        yield _mismatch(
+        yield of_targets(
             "one_hot_targets",
             f"each target has {targets.shape[-1]} numbers, and the model one output",
-            f"{_forms(seam, targets)}, with a single 1 in each row",
+            f"{forms(seam, targets)}, with a single 1 in each row",
             "y = y.argmax(axis=-1)" if two else enough,
             targets,
             where=where,
         )
     elif targets.one_number and len(seam.shape) == 1 and K > 1 and targets.classes > 1:
-        yield _mismatch(
+        yield of_targets(
             "class_numbers",
             f"the loss compares {K} outputs with {K} numbers, and the targets are class numbers",
-            f"{_forms(seam, targets)}, {targets.text()}",
+            f"{forms(seam, targets)}, {targets.text()}",
             both("" if targets.integer else "y = y.astype(int)", with_loss("cross_entropy"))
             if targets.low == 0 and targets.shape == ()
             else f"y = np.eye({K})[y.astype(int).ravel(){' - 1' if targets.low == 1 else ''}]",
@@ -157,18 +148,18 @@ def _for_classes(seam: Seam, name: str, targets: Targets, where: str) -> Iterato
     K = seam.shape[-1]
     of_sequences = name == "sequence_cross_entropy"
     per_place, same = targets.shape == seam.shape[:-1], targets.shape == seam.shape
-    if same and targets.one_hot and (targets.integer or of_sequences):
-        yield _mismatch(
+    if same and targets.one_hot and (targets.integer or of_sequences or name == "nll"):
+        yield of_targets(
             "one_hot_targets",
             "the loss takes class numbers, and the targets are one-hot rows",
-            f"{_forms(seam, targets)}, whole numbers with a single 1 in each row",
+            f"{forms(seam, targets)}, whole numbers with a single 1 in each row",
             "y = y.argmax(axis=-1)",
             targets,
             where=where,
         )
     elif same and targets.integer and K > 1 and targets.chances:
         most = float(targets.sums.max())
-        yield _mismatch(
+        yield of_targets(
             "several_labels",
             "the loss takes one class for each example, and the targets have several or none",
             f"rows with a sum of {float(targets.sums.min()):.4g} to {most:.4g}",
@@ -178,19 +169,19 @@ def _for_classes(seam: Seam, name: str, targets: Targets, where: str) -> Iterato
             error=DataError,
         )
     elif targets.shape == (1,) and seam.shape == (K,) and K > 1 and targets.whole:
-        yield _mismatch(
+        yield of_targets(
             "class_numbers",
             "the class numbers of the targets have an axis too much",
-            _forms(seam, targets),
+            forms(seam, targets),
             "y = y[:, 0]" if targets.values.dtype.kind in "iu" else "y = y[:, 0].astype(int)",
             targets,
             where=where,
         )
     elif per_place and targets.values.dtype.kind == "b":
-        yield _mismatch(
+        yield of_targets(
             "class_numbers",
             "class numbers have to be integers, and the targets are True and False",
-            f"{_forms(seam, targets)} of type bool",
+            f"{forms(seam, targets)} of type bool",
             "y = y.astype(int)",
             targets,
             where=where,
@@ -201,19 +192,19 @@ def _for_classes(seam: Seam, name: str, targets: Targets, where: str) -> Iterato
 
 def _floating_classes(seam: Seam, targets: Targets, where: str) -> Iterator[Mismatch]:
     if targets.whole:
-        yield _mismatch(
+        yield of_targets(
             "class_numbers",
             "class numbers have to be integers, and the targets are floating-point numbers",
-            f"{_forms(seam, targets)}, {targets.text()} of type {targets.values.dtype}",
+            f"{forms(seam, targets)}, {targets.text()} of type {targets.values.dtype}",
             "y = y.astype(int)",
             targets,
             where=where,
         )
     elif targets.one_number:
-        yield _mismatch(
+        yield of_targets(
             "numbers_as_classes",
             "the loss and its error rate are for classes, and the targets are numbers",
-            f"{_forms(seam, targets)}, {targets.text()}",
+            f"{forms(seam, targets)}, {targets.text()}",
             both(with_units(seam, 1) if seam.shape != (1,) else "", with_loss("squared_error")),
             targets,
             where=where,
@@ -231,7 +222,7 @@ def _of_labels(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch
     try:
         check_labels(split, loss, shape, targets.values.shape)
     except ClearpropError as error:
-        yield _mismatch(
+        yield of_targets(
             "labels",
             error.problem,
             error.given or "",
@@ -242,7 +233,7 @@ def _of_labels(seam: Seam, loss: nn.Loss, targets: Targets) -> Iterator[Mismatch
         )
         return
     K = seam.shape[-1] if seam.shape else 0
-    first = loss.name == "cross_entropy" and targets.integer and targets.low == 1
+    first = loss.name in ("cross_entropy", "nll") and targets.integer and targets.low == 1
     if first and targets.shape == () and K > 2 and targets.classes == K - 1:
         yield Mismatch(
             "labels",
@@ -277,7 +268,7 @@ def _of_rows(seam: Seam, name: str, targets: Targets) -> Iterator[Mismatch]:
     where = f"the loss {name!r}" if name else ""
     if targets.low < 0:
         signs = targets.signs
-        yield _mismatch(
+        yield of_targets(
             "rows_of_probabilities",
             "the loss takes probabilities, and targets are negative",
             targets.text(),

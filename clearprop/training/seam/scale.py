@@ -16,6 +16,8 @@ class Scale(Enum):
     SCORE = "scores whose sign decides"
     CHANCE = "probabilities"
     VALUE = "values"
+    LOG_CHANCE = "log-probabilities"
+    EMBEDDING = "embeddings"
     UNKNOWN = ""
 
 
@@ -30,6 +32,14 @@ OF_LOSSES = {
     "squared_error": Scale.VALUE,
     "mean_squared_error": Scale.VALUE,
     "binary_squared_error": Scale.VALUE,
+    "absolute_error": Scale.VALUE,
+    "mean_absolute_error": Scale.VALUE,
+    "huber": Scale.VALUE,
+    "smooth_l1": Scale.VALUE,
+    "nll": Scale.LOG_CHANCE,
+    "ctc": Scale.SOFTMAX,
+    "triplet": Scale.EMBEDDING,
+    "cosine_embedding": Scale.EMBEDDING,
 }
 
 OF_OPERATIONS = {
@@ -49,7 +59,7 @@ def known_loss(loss: nn.Loss) -> str:
     named = nn.LOSSES.get(loss.name)
     if named is None:
         return ""
-    same = loss.per_example is named.per_example or bool(loss.smoothing)
+    same = loss.per_example is named.per_example or bool(loss.smoothing or loss.positive_weight)
     return loss.name if same else ""
 
 
