@@ -10,11 +10,7 @@ from benchmarks.questions.fourth.sets import (
     repeated,
     wave,
 )
-from benchmarks.questions.question import (
-    Program,
-    Values,
-    relative_error,
-)
+from benchmarks.questions.question import NOT_LEARNED, Program, Question, Values, relative_error
 from benchmarks.questions.sets import flat_digits
 from clearprop import nn, ops, optim
 from clearprop.nn.containers import Layer
@@ -113,8 +109,8 @@ def two_hidden_units(corrected: bool) -> Program:
 QUESTIONS = (
     Question(
         "a class of a few",
-        asked="96 % accuracy on ten digits, so I was content. Then I saw that not a single eight of "
-        "my new pictures is found. There are fewer eights in my data, I think six. Do I need "
+        asked="96 % accuracy on ten digits, so I was content. Then I saw that not a single eight "
+        "of my new pictures is found. There are fewer eights in my data, I think six. Do I need "
         "a deeper network?",
         cause="Six of 1135 training pictures are eights, so that saying eight hardly ever pays.",
         program=a_class_of_a_few,
@@ -138,8 +134,8 @@ QUESTIONS = (
     ),
     Question(
         "ridge of ten",
-        asked="In scikit-learn Ridge(alpha=10) was the best. I wrote the same as a network with one "
-        "linear layer and weight decay 10, and all predictions are close to the mean.",
+        asked="In scikit-learn Ridge(alpha=10) was the best. I wrote the same as a network with "
+        "one linear layer and weight decay 10, and all predictions are close to the mean.",
         cause="Ridge adds its penalty to the sum over all examples, this one to the mean of a "
         "batch: it is more than a thousand times as strong and pulls the weights to 0.",
         program=ridge_of_ten,

@@ -7,8 +7,10 @@ from jax import Array
 
 from benchmarks.questions.fourth.sets import TOPICS, WORDS, parabola, passages_in_numbers
 from benchmarks.questions.question import (
+    NOT_LEARNED,
     Pair,
     Program,
+    Question,
     Values,
     relative_error,
     wrong_side,

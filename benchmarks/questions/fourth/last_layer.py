@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.questions.question import (
-    Program,
-    relative_error,
-    wrong_side,
-)
+from benchmarks.questions.question import NOT_LEARNED, Program, Question, relative_error, wrong_side
 from benchmarks.questions.sets import table, unit_digits
 from clearprop import nn, ops
 from clearprop.nn.containers import Layer
@@ -69,8 +65,8 @@ def dummies(corrected: bool) -> Program:
 QUESTIONS = (
     Question(
         "sigmoid for each class",
-        asked="Ten outputs with a sigmoid each, then cross-entropy. The loss cannot be pushed below "
-        "2.0, and the probabilities of a picture do not sum to 1. The rate is the one "
+        asked="Ten outputs with a sigmoid each, then cross-entropy. The loss cannot be pushed "
+        "below 2.0, and the probabilities of a picture do not sum to 1. The rate is the one "
         "of the tutorial.",
         cause="The loss applies softmax to scores of any size; those of a sigmoid are between 0 "
         "and 1, so that no class gets a large probability.",

@@ -11,7 +11,7 @@ from benchmarks.questions.fourth.sets import (
     first_letters,
     passages_in_numbers,
 )
-from benchmarks.questions.question import Program
+from benchmarks.questions.question import NOT_LEARNED, Program, Question
 from benchmarks.questions.sets import table, unit_digits
 from clearprop import nn, ops
 from clearprop.nn import initializers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jax import Array
 
 from benchmarks.questions.fourth.sets import friedman, moons
-from benchmarks.questions.question import Program, relative_error, wrong_side
+from benchmarks.questions.question import NOT_LEARNED, Program, Question, relative_error, wrong_side
 from benchmarks.questions.third.sets import houses
 from clearprop import nn, ops
 

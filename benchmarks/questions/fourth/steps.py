@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.questions.fourth.sets import friedman
-from benchmarks.questions.question import Program, relative_error
+from benchmarks.questions.question import NOT_LEARNED, Program, Question, relative_error
 from benchmarks.questions.second.sequences import LastRow
 from benchmarks.questions.sets import digit_rows, table, unit_digits
 from clearprop import nn, ops
@@ -60,8 +60,8 @@ def stopped_at_once(corrected: bool) -> Program:
 QUESTIONS = (
     Question(
         "descent by hand",
-        asked="Linear regression by gradient descent, ten columns, all standardized. The loss is 4, "
-        "then 30, then 1e5, and after an epoch inf. The derivative is right, I checked it on "
+        asked="Linear regression by gradient descent, ten columns, all standardized. The loss is "
+        "4, then 30, then 1e5, and after an epoch inf. The derivative is right, I checked it on "
         "paper. I chose alpha = 1.5 to be quicker.",
         cause="With this rate each step goes beyond the minimum by more than it was away from it.",
         program=descent_by_hand,
