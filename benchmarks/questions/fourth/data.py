@@ -215,7 +215,7 @@ QUESTIONS = (
             "development_differs",
             "development_noise",
         },
-        remains={"development_noise", "development_differs"},
+        remains={"development_noise", "development_differs", "below_linear_model"},
     ),
     Question(
         "divided twice",

@@ -15,8 +15,8 @@ def sigmoid_for_each_class(corrected: bool) -> Program:
     layers: list[Layer] = [nn.Conv2d(1, 8, 3), ops.relu, nn.Flatten(), nn.Linear(288, 10)]
     if not corrected:
         layers.append(ops.sigmoid)
-    settings = {"optimizer": "sgd", "learning_rate": 0.05}
-    return Program(nn.Sequential(layers), *unit_digits().all(), epochs=12, options=settings)
+    settings = {"optimizer": "momentum", "learning_rate": 0.03}
+    return Program(nn.Sequential(layers), *unit_digits().all(), epochs=20, options=settings)
 
 
 def logits_as_probabilities(corrected: bool) -> Program:
@@ -76,7 +76,6 @@ QUESTIONS = (
         right={"last_layer"},
         follows=NOT_LEARNED | {"rate_too_low", "too_few_epochs", "unsuitable_optimizer"},
         words=("sigmoid", "softmax|scores|logits|0 to 1|between 0 and 1"),
-        remains={"below_linear_model", "too_few_epochs"},
     ),
     Question(
         "logits as probabilities",
