@@ -34,7 +34,7 @@ def a_class_of_a_few(corrected: bool) -> Program:
         train,
         only_some(*parts.dev, EIGHT, 1),
         parts.test,
-        epochs=6,
+        epochs=20,
         options={"learning_rate": 0.003},
         score=missed_eights,
     )
@@ -111,13 +111,13 @@ def two_hidden_units(corrected: bool) -> Program:
 QUESTIONS = (
     Question(
         "a class of a few",
-        asked="96 % accuracy on ten digits, so I was content. Then I saw that not a single eight "
+        asked="97 % accuracy on ten digits, so I was content. Then I saw that not a single eight "
         "of my new pictures is found. There are fewer eights in my data, I think six. Do I need "
         "a deeper network?",
         cause="Six of 1135 training pictures are eights, so that saying eight hardly ever pays.",
         program=a_class_of_a_few,
-        faulty=0.75,
-        corrected=0.45,
+        faulty=0.8,
+        corrected=0.5,
         right={"class_imbalance", "class_never_predicted"},
         follows={"too_few_epochs", "below_linear_model"},
         remains={"too_few_epochs", "below_linear_model"},
@@ -158,6 +158,7 @@ QUESTIONS = (
         corrected=0.3,
         right={"dropout_too_strong"},
         follows=NOT_LEARNED | {"too_few_epochs"},
+        remains={"too_few_epochs"},
     ),
     Question(
         "a wave by a line",
@@ -169,6 +170,7 @@ QUESTIONS = (
         faulty=0.8,
         corrected=0.4,
         right={"missing_nonlinearity", "underfitting"},
+        remains={"too_few_epochs", "underfitting"},
     ),
     Question(
         "two hidden units",

@@ -194,7 +194,8 @@ QUESTIONS = (
         faulty=0.9,
         corrected=0.15,
         right={"targets_not_scaled", "inputs_not_scaled"},
-        follows=NOT_LEARNED | {"saturated_units", "rate_too_low", "too_few_epochs"},
+        follows=NOT_LEARNED
+        | {"saturated_units", "rate_too_low", "too_few_epochs", "unsuitable_optimizer"},
     ),
     Question(
         "spots as they are",
@@ -211,6 +212,7 @@ QUESTIONS = (
             "saturated_units",
             "rate_too_low",
             "too_few_epochs",
+            "unsuitable_optimizer",
             "vanishing_through_time",
             "development_differs",
             "development_noise",
@@ -228,8 +230,7 @@ QUESTIONS = (
         faulty=0.6,
         corrected=0.1,
         right={"inputs_not_scaled"},
-        follows=NOT_LEARNED
-        | {"rate_too_low", "too_few_epochs", "unsuitable_optimizer", "constant_inputs"},
+        follows=NOT_LEARNED | {"rate_too_low", "too_few_epochs", "unsuitable_optimizer"},
     ),
     Question(
         "empty cells",
@@ -240,6 +241,7 @@ QUESTIONS = (
         faulty=0.9,
         corrected=0.1,
         right={"non_finite"},
+        remains={"too_few_epochs"},
         words=("nan|missing|empty|finite",),
     ),
     Question(
@@ -308,7 +310,7 @@ QUESTIONS = (
         faulty=0.4,
         corrected=0.2,
         right={"single_class"},
-        follows={"labels_shuffled", "class_never_predicted", "development_noise"},
+        follows={"labels_shuffled", "class_never_predicted", "development_noise", "too_few_epochs"},
         words=("target|label|class", "equal|same|all|only|single|one class"),
         remains={"development_noise", "too_few_epochs"},
     ),

@@ -17,6 +17,7 @@ from benchmarks.questions.question import Program, Worry, relative_error, wrong_
 from benchmarks.questions.second.sequences import LastRow
 from benchmarks.questions.sets import digit_rows, unit_digits
 from clearprop import nn, ops, optim
+from clearprop.nn.containers import Layer
 
 
 def touching_moons() -> Program:
@@ -99,13 +100,13 @@ def even_or_odd() -> Program:
     """Whether a digit is even, by a CNN with one output."""
     parts = unit_digits()
     parts = parts.with_targets(*((part[1] % 2).astype(np.int32) for part in parts.all()))
-    trunk = [nn.Conv2d(1, 16, 3), ops.relu, nn.Flatten(), nn.Linear(576, 32), ops.relu]
+    trunk: list[Layer] = [nn.Conv2d(1, 16, 3), ops.relu, nn.Flatten(), nn.Linear(576, 32), ops.relu]
     return Program(
         nn.Sequential([*trunk, nn.Linear(32, 1)]),
         *parts.all(),
         loss="binary_cross_entropy",
-        epochs=20,
-        options={"learning_rate": 0.002},
+        epochs=25,
+        options={"learning_rate": optim.schedules.cosine(0.003, 25 * 40)},
         score=wrong_side(0.0),
     )
 
@@ -161,8 +162,8 @@ def top_quarter() -> Program:
         nn.Sequential([nn.Linear(10, 16), ops.tanh, nn.Linear(16, 1)]),
         *parts.all(),
         loss="binary_cross_entropy",
-        epochs=40,
-        options={"learning_rate": optim.schedules.cosine(0.01, 40 * 132)},
+        epochs=20,
+        options={"learning_rate": optim.schedules.cosine(0.01, 20 * 132)},
         score=wrong_side(0.0),
     )
 
@@ -211,7 +212,7 @@ WORRIES = (
     Worry(
         "even or odd",
         asked="I never tell the network which digit it sees, only whether it is even, and after "
-        "twenty epochs it is right for 98 %. That looks too good. Where is the leak?",
+        "25 epochs it is right for 98 %. That looks too good. Where is the leak?",
         answer="There is none: the shapes tell the digit, and the digit tells whether it is even.",
         program=even_or_odd,
         reached=0.06,
@@ -242,8 +243,8 @@ WORRIES = (
     ),
     Worry(
         "top quarter",
-        asked="A quarter of my examples are of class 1, and everybody warns of imbalance. The error "
-        "is 6 %. Must I take weights or repeat examples?",
+        asked="A quarter of my examples are of class 1, and everybody warns of imbalance. The "
+        "error is 6 %. Must I take weights or repeat examples?",
         answer="A quarter is not rare, and both classes are found.",
         program=top_quarter,
         reached=0.09,

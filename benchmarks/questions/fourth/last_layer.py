@@ -76,6 +76,7 @@ QUESTIONS = (
         right={"last_layer"},
         follows=NOT_LEARNED | {"rate_too_low", "too_few_epochs", "unsuitable_optimizer"},
         words=("sigmoid", "softmax|scores|logits|0 to 1|between 0 and 1"),
+        remains={"too_few_epochs"},
     ),
     Question(
         "logits as probabilities",

@@ -126,7 +126,7 @@ QUESTIONS = (
         faulty=0.6,
         corrected=0.42,
         right={"never_moved"},
-        follows=NOT_LEARNED | {"overfitting", "lost_information", "too_few_epochs"},
+        follows=NOT_LEARNED | {"lost_information", "too_few_epochs"},
         remains={"overfitting"},
     ),
     Question(

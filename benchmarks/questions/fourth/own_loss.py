@@ -103,6 +103,7 @@ QUESTIONS = (
         corrected=0.4,
         right={"unsuitable_loss"},
         follows=NOT_LEARNED,
+        remains={"too_few_epochs"},
     ),
     Question(
         "half of the formula",
@@ -116,5 +117,6 @@ QUESTIONS = (
         corrected=0.08,
         right={"unsuitable_loss"},
         follows=NOT_LEARNED | {"saturated_units"},
+        remains={"too_few_epochs"},
     ),
 )

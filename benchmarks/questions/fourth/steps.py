@@ -83,6 +83,7 @@ QUESTIONS = (
         right={"rate_too_high"},
         follows=NOT_LEARNED
         | {"dead_units", "never_moved", "vanishing_by_depth", "lost_information"},
+        remains={"too_few_epochs"},
     ),
     Question(
         "plain descent of an LSTM",
@@ -99,7 +100,7 @@ QUESTIONS = (
     ),
     Question(
         "stopped at once",
-        asked="EarlyStopping(patience=1) stops after some ten epochs with 20 % errors on "
+        asked="EarlyStopping(patience=1) stops after thirty epochs with 20 % errors on "
         "iris, though I allow 150. Is the rate wrong? Others report 2 %.",
         cause="The validation error of 22 flowers stays equal from one epoch to the next while "
         "the network still learns; one epoch of patience is too little.",
