@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 from benchmarks.questions import catalog
+from benchmarks.questions.fourth import catalog as fourth
 from benchmarks.questions.judge import (
     NAMED,
     NOTHING,
@@ -22,8 +23,8 @@ from benchmarks.questions.question import Question, Worry
 from benchmarks.questions.second import catalog as second
 from benchmarks.questions.third import catalog as third
 
-QUESTIONS = (*catalog.QUESTIONS, *second.QUESTIONS, *third.QUESTIONS)
-WORRIES = (*catalog.WORRIES, *second.WORRIES, *third.WORRIES)
+QUESTIONS = (*catalog.QUESTIONS, *second.QUESTIONS, *third.QUESTIONS, *fourth.QUESTIONS)
+WORRIES = (*catalog.WORRIES, *second.WORRIES, *third.WORRIES, *fourth.WORRIES)
 
 QUICK = {
     "softmax of one",  # trains in vain
@@ -35,6 +36,9 @@ QUICK = {
     "square feet",
     "one output and cross-entropy",
     "line between rings",
+    "dummies",
+    "ridge of ten",
+    "three clouds",
 }
 
 
@@ -45,7 +49,9 @@ def by_name(cases: Sequence[Question | Worry]) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("one", [catalog, second, third], ids=["first", "second", "third"])
+@pytest.mark.parametrize(
+    "one", [catalog, second, third, fourth], ids=["first", "second", "third", "fourth"]
+)
 def test_each_set_has_thirty_faulty_programs_and_ten_healthy_ones(one: ModuleType) -> None:
     assert (len(one.QUESTIONS), len(one.WORRIES)) == (30, 10)
 

@@ -6,6 +6,7 @@ import argparse
 from collections import Counter
 
 from benchmarks.questions import catalog
+from benchmarks.questions.fourth import catalog as fourth_catalog
 from benchmarks.questions.judge import NAMED, NOTHING, SOMETHING_ELSE, Verdict, judge, judge_worry
 from benchmarks.questions.second import catalog as second_catalog
 from benchmarks.questions.third import catalog as third_catalog
@@ -14,6 +15,7 @@ SETS = {
     "first": (catalog.QUESTIONS, catalog.WORRIES),
     "second": (second_catalog.QUESTIONS, second_catalog.WORRIES),
     "third": (third_catalog.QUESTIONS, third_catalog.WORRIES),
+    "fourth": (fourth_catalog.QUESTIONS, fourth_catalog.WORRIES),
 }
 
 
