@@ -12,7 +12,7 @@ from benchmarks.diagnosis.healthy import healthy
 from benchmarks.diagnosis.setting import Setting
 
 HEALTHY = 344
-JUDGED = 1000
+JUDGED = 2000
 """The runs with numbers from this one on judge, and no threshold was chosen on them. They have the
 variants of the runs for tuning, with other splits, first values and drawn settings."""
 
@@ -87,7 +87,7 @@ def _numbers(count: int) -> list[int]:
     """Return the numbers of the runs of a kind: all variants, and one of two of them anew.
 
     >>> _numbers(4)
-    [0, 1, 2, 3, 1000, 1003]
+    [0, 1, 2, 3, 2000, 2003]
     """
     return [*range(count), *(JUDGED + n for n in range(count) if (n + n // 2) % 2 == 0)]
 
