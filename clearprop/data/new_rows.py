@@ -37,15 +37,18 @@ class NewRows:
     remarks: tuple[str, ...]
 
 
-def new_rows(path: str | Path, preprocessor: Preprocessor) -> NewRows:
-    """Return the rows of a new table; a target is not needed, and cells are read as in training.
+def new_rows(path: str | Path | object, preprocessor: Preprocessor) -> NewRows:
+    """Return the rows of a new table or frame; cells are read as in training.
+
+    A target is not needed.
 
     Raises:
         DataError: the file is damaged, a column is missing, or a cell is not written as in
             training.
     """
-    path = Path(path)
-    check_suffix(path, TABLE_SUFFIXES, "a table")
+    if isinstance(path, str | Path):
+        path = Path(path)
+        check_suffix(path, TABLE_SUFFIXES, "a table")
     values, columns, left_out = tables.read_columns(path, preprocessor)
     remarks = _remarks(values, columns, preprocessor.columns)
     if left_out:

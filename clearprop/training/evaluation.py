@@ -21,6 +21,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
 from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
+from clearprop.training.given import encoded
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited
 from clearprop.training.seam import WRONG_MEASURES, find_mismatches
@@ -212,13 +213,6 @@ def _examples(kept: Any) -> int:
 @jax.jit
 def _forward(model: Any, x: Any) -> Any:
     return model(x)
-
-
-def encoded(raw: object, preprocessor: Preprocessor | None) -> Any:
-    """Return raw inputs as a part of ``Splits`` keeps them; without a preprocessor as they are."""
-    if preprocessor is None:
-        return raw
-    return preprocessor.encode(jax.tree.map(np.asarray, raw))
 
 
 def classes(made: NDArray[Any], loss: nn.Loss) -> NDArray[np.int64]:

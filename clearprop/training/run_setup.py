@@ -18,9 +18,11 @@ from clearprop import backend, cpu, nn, optim, tree
 from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
+from clearprop.training.batch_stream import gathered
 from clearprop.training.callback import Position
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, compare
+from clearprop.training.foreign_mends import mends_for
 from clearprop.training.initial_values import describe_initial_values
 from clearprop.training.recording.observation import recordables
 from clearprop.training.recording.recorder import ARRAYS, Record, check_size
@@ -29,7 +31,7 @@ from clearprop.training.run_folder import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
 from clearprop.training.storage.checkpoint import check_architecture
 from clearprop.training.supervised import SupervisedLearning
-from clearprop.training.training_data import TrainingData, gather
+from clearprop.training.training_data import TrainingData
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class RunSetup:
         _ = config.resolved_loss
         config.check_numbers()
         _ = config.resolved_optimizer
-        data = gather(config.data, config.dev, config.seed)
+        data = gathered(config.data, config.dev, config.seed)
         config = config.for_data(data)
         model = config.model
         model = model if nn.is_initialized(model) else model.init(config.seed)
@@ -77,7 +79,8 @@ class RunSetup:
             Record.of(config.record),
             Snapshots.of(config.snapshots),
         )
-        setup.algorithm.check(model, data, setup.batch_size)
+        with mends_for(config.data):
+            setup.algorithm.check(model, data, setup.batch_size)
         return setup
 
     @property
