@@ -31,10 +31,12 @@ class NewRows:
     Attributes:
         inputs: float64 (N, C), as ``preprocessor.apply`` takes them.
         remarks: sentences about categories that training did not have, and about missing cells.
+        unseen: those of them about categories.
     """
 
     inputs: NDArray[np.float64]
     remarks: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
 
 
 def new_rows(path: str | Path | object, preprocessor: Preprocessor) -> NewRows:
@@ -56,7 +58,9 @@ def new_rows(path: str | Path | object, preprocessor: Preprocessor) -> NewRows:
             f"{left_out:,} rows without any cell are left out, so the predictions after the first "
             "of them have other places than the rows of the file"
         )
-    return NewRows(arrange(values, columns, preprocessor.raw_columns or ()), tuple(remarks))
+    unseen = _unseen(values, columns, preprocessor.columns)
+    inputs = arrange(values, columns, preprocessor.raw_columns or ())
+    return NewRows(inputs, tuple(remarks), tuple(unseen))
 
 
 def remarks_on(dataset: Dataset, preprocessor: Preprocessor) -> list[str]:

@@ -21,6 +21,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
 from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
+from clearprop.training.foreign_mends import mends_for
 from clearprop.training.given import encoded
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited
@@ -133,8 +134,9 @@ def evaluation_of(
 
 def outputs(model: nn.Module, inputs: object, preprocessor: Preprocessor | None) -> NDArray[Any]:
     """Return a bare model's outputs for many examples; `clearprop.predict` says what they are."""
-    model_inputs, inputs = ModelInputs(preprocessor), encoded(inputs, preprocessor)
-    return np.asarray(model_inputs.restored(_outputs(model, inputs, model_inputs)))
+    model_inputs, kept = ModelInputs(preprocessor), encoded(inputs, preprocessor)
+    with mends_for((inputs, None)):
+        return np.asarray(model_inputs.restored(_outputs(model, kept, model_inputs)))
 
 
 def _check_measures(

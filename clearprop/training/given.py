@@ -26,6 +26,8 @@ from clearprop.user_code import calls_to_user
 
 Pair: TypeAlias = "tuple[object, object]"
 
+PREPARED = "fit takes columns of numbers as they stand, and some have to be prepared"
+
 
 def in_numbers(data: Pair, dev: object) -> tuple[Pair, Any, Preprocessor | None]:
     """Return inputs and targets, and those of the development set, as numbers.
@@ -62,7 +64,9 @@ def pair_for(data: Pair, keeper: Preprocessor | None) -> Pair:
     """
     x, y = data
     check_pair(x, y)
-    return encoded(x, keeper), numbered(y, keeper.class_names if keeper is not None else None)
+    return encoded(x, keeper, told=False), numbered(
+        y, keeper.class_names if keeper is not None else None
+    )
 
 
 def as_prepared(data: Pair, preprocessor: Preprocessor | None) -> Pair:
@@ -81,7 +85,7 @@ def as_prepared(data: Pair, preprocessor: Preprocessor | None) -> Pair:
     check_pair(x, y)
     raw = any(map(is_frame, x.values() if isinstance(x, Mapping) else [x]))
     names = preprocessor.class_names if preprocessor is not None else None
-    return encoded(x, preprocessor if raw else None), numbered(y, names)
+    return encoded(x, preprocessor if raw else None, told=False), numbered(y, names)
 
 
 def check_pair(x: object, y: object) -> None:
@@ -90,10 +94,16 @@ def check_pair(x: object, y: object) -> None:
         check_same_index(part, y, where=f"inputs {name}".rstrip())
 
 
-def encoded(raw: Any, preprocessor: Preprocessor | None) -> Any:
+def encoded(raw: Any, preprocessor: Preprocessor | None, *, told: bool = True) -> Any:
     """Return raw inputs in any form as a part of ``Splits`` keeps them.
 
     Without a preprocessor they become arrays. Columns of a frame are put in order by their names.
+
+    Args:
+        raw: inputs (N, ...), or several by name.
+        preprocessor: of the run.
+        told: whether columns that are left out, and cells that are filled, are warned of;
+            categories that training did not have always are.
 
     Raises:
         DataError: a column is missing, or a cell is not as in training.
@@ -105,11 +115,11 @@ def encoded(raw: Any, preprocessor: Preprocessor | None) -> Any:
         return as_kept(raw, "inputs")
     if preprocessor.kind == "named" and isinstance(raw, Mapping):
         arrays = {
-            name: _raw(part, preprocessor.parts[name]) if name in preprocessor.parts else part
+            name: _raw(part, preprocessor.parts[name], told) if name in preprocessor.parts else part
             for name, part in raw.items()
         }
         return preprocessor.encode(arrays)
-    return preprocessor.encode(_raw(raw, preprocessor))
+    return preprocessor.encode(_raw(raw, preprocessor, told))
 
 
 def numbered(targets: object, names: tuple[str, ...] | None) -> Any:
@@ -136,7 +146,7 @@ def numbered(targets: object, names: tuple[str, ...] | None) -> Any:
     return np.array([numbers[str(name)] for name in given.ravel()], np.int32)
 
 
-def _raw(values: Any, preprocessor: Preprocessor) -> NDArray[Any]:
+def _raw(values: Any, preprocessor: Preprocessor, told: bool) -> NDArray[Any]:
     """Return raw inputs as ``preprocessor.encode`` takes them."""
     check_eager(values)
     if not is_frame(values) or preprocessor.kind != "table":
@@ -144,8 +154,10 @@ def _raw(values: Any, preprocessor: Preprocessor) -> NDArray[Any]:
     rows = new_rows(values, preprocessor)
     known = {column.source for column in preprocessor.raw_columns or ()}
     others = [str(name) for name in values.columns if str(name) not in known]
-    remarks = list(rows.remarks)
-    if others:
+    if not preprocessor.changes_numbers and np.isnan(rows.inputs).any():
+        check_numbers(values, "these inputs need a number in every cell, as those of training had")
+    remarks = list(rows.remarks if told else rows.unseen)
+    if others and told:
         remarks.append(
             "columns that the model was not trained with are left out: "
             + ", ".join(map(repr, others))
@@ -175,8 +187,15 @@ def _task(y: object) -> Any:
     return "regression" if as_array(y, "targets").dtype.kind == "f" else "classification"
 
 
-def check_numbers(frame: Any) -> None:
+def check_numbers(
+    frame: Any,
+    problem: str = PREPARED,
+) -> None:
     """Raise unless all columns of a frame hold numbers or truth values, without gaps.
+
+    Args:
+        frame: of pandas or polars.
+        problem: what the error says.
 
     Raises:
         DataError: a column does not; the error has the call that prepares the frame.
@@ -192,11 +211,13 @@ def check_numbers(frame: Any) -> None:
             found.append(f"{column.name!r} ({gaps:,} of {len(column):,} missing)")
     if found:
         raise DataError(
-            "fit takes columns of numbers as they stand, and some columns have to be prepared",
+            problem,
             where="the frame",
             given=", ".join(found[:8]) + (", ..." if len(found) > 8 else ""),
             expected="numbers without gaps, or the data set that is made of the frame",
-            fix="x = cp.data.load(x, target=y).split(); y = None  # x.input_shape is the model's",
+            fix="x = x.dropna()  # leaves these rows out"
+            if problem != PREPARED
+            else "x = cp.data.load(x, target=y).split(); y = None  # x.input_shape is the model's",
         )
 
 

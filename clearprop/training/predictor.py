@@ -81,9 +81,8 @@ class Predictor:
             DataError: a column of a frame is missing.
             ShapeError: the examples do not fit the model.
         """
-        given, x = x, read_inputs(x) if is_batches(x) else x
-        with mends_for((given, None)):
-            return evaluation.outputs(self.model, x, self.preprocessor)
+        x = read_inputs(x) if is_batches(x) else x
+        return evaluation.outputs(self.model, x, self.preprocessor)
 
     __call__ = predict
 
@@ -136,7 +135,9 @@ class Predictor:
             )
         data = read_all(data) if is_batches(data) else data
         if not isinstance(data, Dataset):
-            data = pair_for(data, self.preprocessor)
+            given, data = data, pair_for(data, self.preprocessor)
+            with mends_for(given):
+                return evaluation.evaluation_of(self.model, data, chosen, self.preprocessor)
         return evaluation.evaluation_of(self.model, data, chosen, self.preprocessor)
 
     def _classifier(self) -> nn.Loss:
