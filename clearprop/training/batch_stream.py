@@ -72,13 +72,16 @@ def is_batches(data: object) -> bool:
 
 
 def _is_batch(one: object) -> bool:
-    return (
-        isinstance(one, tuple)
-        and len(one) == 2
-        and (isinstance(one[0], Mapping) or np.ndim(one[0]) > 0)
-        and hasattr(one[1], "shape")
-        and len(one[1].shape) > 0
-    )
+    """Return whether an entry of a list is a batch; one that is no pair is told later."""
+    if isinstance(one, Mapping):
+        return bool(one) and all(map(_has_rows, one.values()))
+    if not isinstance(one, tuple) or len(one) < 2:
+        return False
+    return (isinstance(one[0], Mapping | list) or _has_rows(one[0])) and _has_rows(one[-1])
+
+
+def _has_rows(value: object) -> bool:
+    return len(getattr(value, "shape", ())) > 0
 
 
 def batches_of(data: Any) -> Batches:
