@@ -217,10 +217,10 @@ def _pair(batch: Any, number: int) -> tuple[Any, Any]:
 
 @dataclass(frozen=True, eq=False)
 class FirstRows:
-    """Inputs of which only those of the first batch are kept, to look at shapes and types.
+    """Inputs of which only the first rows are kept, to look at shapes and types.
 
     Attributes:
-        rows: of the first batch, (B, ...).
+        rows: of the first batch, or of two where a batch has one example.
         length: N.
     """
 
@@ -241,9 +241,19 @@ class FirstRows:
         return self.length
 
     def __getitem__(self, rows: Any, /) -> NDArray[Any]:
-        """Return some of the first rows; of the others, the same rows again stand for them."""
+        """Return some of the first rows.
+
+        Raises:
+            ConfigurationError: another row is asked for.
+        """
         places = np.arange(self.length)[rows]
-        return np.asarray(self.rows[places % len(self.rows)])
+        if places.size and places.max() >= len(self.rows):
+            raise ConfigurationError(
+                "the batches of an iterable cannot be read by row, as this call needs",
+                given=f"row {places.max()}, and {len(self.rows)} rows are kept",
+                fix="x, y = map(np.concatenate, zip(*data))  # and give x and y",
+            )
+        return np.asarray(self.rows[places])
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,6 +334,8 @@ def of_batches(batches: Batches, dev: object) -> TrainingData:
                 given=f"examples of {jax.tree.map(_form, inputs)}",
                 expected=f"examples of {jax.tree.map(_form, first)}",
             )
+        if sizes == [1]:  # checks look at two examples
+            first = jax.tree.map(lambda *rows: np.concatenate(rows), first, inputs)
         targets.append(of_batch)
         sizes.append(len(of_batch))
     if first is None:
