@@ -74,7 +74,7 @@ FORMS: dict[str, tuple[Any, Any]] = {
     "tensors": (Tensor(X), Tensor(LABELS)),
     "lists of tensors": (list(map(Tensor, X)), list(map(Tensor, LABELS))),
     "jax": (jnp.asarray(X), jnp.asarray(LABELS)),
-    "doubles": (X.astype(np.float64), LABELS.astype(np.uint8)),
+    "doubles": (X.astype(np.float64), LABELS.astype(np.int32)),
 }
 
 
