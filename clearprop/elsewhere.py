@@ -34,6 +34,7 @@ FIT = {
     "early_stopping": "patience=10  # epochs without a lower development error",
     "n_iter_no_change": "patience=10",
     "restore_best_weights": "keep_best=True",
+    "loss_weights": "loss=...  # one function that adds the losses; the page Your own data has it",
     "weight_decay": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
     "alpha": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
     "accumulate": _ACCUMULATE,

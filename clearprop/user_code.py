@@ -162,3 +162,11 @@ def _statement(tree: ast.Module | None, line: int) -> ast.stmt | None:
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
     return max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
+
+
+def calls_to_user() -> int:
+    """Return how many calls up the first line outside clearprop is, for a warning."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("clearprop"):
+        level, frame = level + 1, frame.f_back
+    return level

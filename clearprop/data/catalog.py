@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from clearprop.data import arrays, labelled_texts, pictures, series, tables, tagged_texts, texts
 from clearprop.data.columns import Column, TakenColumn
 from clearprop.data.dataset import Dataset
+from clearprop.data.frames import FRAME, check_eager, is_frame
 from clearprop.data.mnist import STEMS, idx_files, read_idx_set
 from clearprop.data.named_sets import NAMED, Row
 from clearprop.data.new_rows import new_rows
@@ -21,7 +22,7 @@ from clearprop.data.preprocessor import Preprocessor, Task, Transparency
 from clearprop.data.pronunciations import Pronunciations
 from clearprop.data.table_file import TABLE_SUFFIXES
 from clearprop.data.vocabulary import Vocabulary
-from clearprop.errors import ConfigurationError, DataError, nearest, unknown_name
+from clearprop.errors import ConfigurationError, DataError, kind_of, nearest, unknown_name
 
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 KNOWN_SUFFIXES = (*TABLE_SUFFIXES, ".npz", *TEXT_SUFFIXES, *tagged_texts.SUFFIXES)
@@ -62,7 +63,7 @@ class LoadOptions(TypedDict, total=False):
 
     Attributes:
         folder: MNIST and Fashion-MNIST: where the idx files are.
-        target: tables: the column to predict.
+        target: tables: the column to predict, by its name; for a frame also the column itself.
         task: tables and arrays: "classification" or "regression", where the guess is wrong.
         ignore: tables: columns to leave out.
         categorical: tables: columns to take as categories.
@@ -93,7 +94,7 @@ class LoadOptions(TypedDict, total=False):
     """
 
     folder: str | Path | None
-    target: str | None
+    target: str | object
     task: Task | None
     ignore: Sequence[str] | None
     categorical: Sequence[str] | None
@@ -130,12 +131,13 @@ def available() -> tuple[Row, ...]:
     return tuple(NAMED.values())
 
 
-def load(name_or_path: str | Path, **options: Unpack[LoadOptions]) -> Dataset:
-    """Return a data set by its name, or from a file or folder.
+def load(name_or_path: str | Path | object, **options: Unpack[LoadOptions]) -> Dataset:
+    """Return a data set by its name, from a file or folder, or from a frame.
 
     Names: see ``clearprop.data.list()``. Files: ``.csv``, ``.tsv``, ``.parquet`` (tables), ``.npz``
     (arrays), ``.txt`` (text), ``.conll``, ``.tags``, ``.iob`` (words with their tags). Folders:
-    pictures or ``.txt`` files by class, or the four idx files of MNIST's kind.
+    pictures or ``.txt`` files by class, or the four idx files of MNIST's kind. Frames of pandas
+    and polars are read by the rules of Parquet files; the page "Your own data" has them.
 
     Args:
         name_or_path: what to load.
@@ -150,18 +152,20 @@ def load(name_or_path: str | Path, **options: Unpack[LoadOptions]) -> Dataset:
     """
     given = {name: value for name, value in options.items() if value is not None}
     kind, accepted, loader = _loader(name_or_path, given)
-    _check_options(str(name_or_path), kind, accepted, given)
+    _check_options(_called(name_or_path), kind, accepted, given)
     task = options.get("task")
     if task not in (None, "classification", "regression"):
         raise unknown_name("task", task, ("classification", "regression"))
     return loader(**given)
 
 
-def columns_of(path: str | Path, **options: Unpack[LoadOptions]) -> tuple[TakenColumn, ...]:
+def columns_of(
+    path: str | Path | object, **options: Unpack[LoadOptions]
+) -> tuple[TakenColumn, ...]:
     """Return what each column of a table would be taken for; a target is not needed.
 
     Args:
-        path: a ``.csv``, ``.tsv`` or ``.parquet`` file.
+        path: a ``.csv``, ``.tsv`` or ``.parquet`` file, or a frame.
         options: those of a table; see `LoadOptions`.
 
     Raises:
@@ -169,11 +173,13 @@ def columns_of(path: str | Path, **options: Unpack[LoadOptions]) -> tuple[TakenC
         DataError: the file is missing, damaged, or no table.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise _missing(path)
-    check_suffix(path, TABLE_SUFFIXES, "a table")
-    _check_options(str(path), "a table", KINDS["a table"][0], given)
+    if not is_frame(path):
+        check_eager(path)
+        path = Path(path).expanduser()  # type: ignore[arg-type]  # Path says what is none
+        if not path.exists():
+            raise _missing(path)
+        check_suffix(path, TABLE_SUFFIXES, "a table")
+    _check_options(_called(path), "a table", KINDS["a table"][0], given)
     return tables.columns_of(path, **given)  # type: ignore[arg-type]  # checked by name above
 
 
@@ -238,9 +244,26 @@ def load_inputs(path: str | Path, preprocessor: Preprocessor) -> NDArray[np.gene
     raise _unreadable_kind(path, ".npz files and tables" if of_columns else ".npz files")
 
 
+def _called(source: object) -> str:
+    """Return what messages call a source of data."""
+    return FRAME if is_frame(source) else str(source)
+
+
 def _loader(
-    name_or_path: str | Path, given: Mapping[str, object]
+    name_or_path: str | Path | object, given: Mapping[str, object]
 ) -> tuple[str, tuple[str, ...], Callable[..., Dataset]]:
+    check_eager(name_or_path)
+    if is_frame(name_or_path):
+        kind = _table_kind(given)
+        options, read = KINDS[kind]
+        return kind, tuple(o for o in options if o not in FILE), partial(read, name_or_path)
+    if not isinstance(name_or_path, str | Path):
+        raise ConfigurationError(
+            "this names no data",
+            given=kind_of(name_or_path),
+            expected="a name, a file, a folder, or a frame",
+            fix="arrays go to fit as they are: fit(model, x, y)",
+        )
     row = NAMED.get(str(name_or_path).lower().replace("_", "-"))
     if row is not None and isinstance(name_or_path, str):
         return row.name, row.options, row.load
@@ -279,14 +302,18 @@ def _file_kind(path: Path, given: Mapping[str, object]) -> str:
     if suffix in tagged_texts.SUFFIXES or given.get("tags"):
         return "a text with tags"
     if suffix in TABLE_SUFFIXES:
-        if "window" in given or "horizon" in given:
-            return "a series"
-        return "a table of texts" if "text" in given else "a table"
+        return _table_kind(given)
     if suffix == ".npz":
         return "a .npz file"
     if suffix in TEXT_SUFFIXES:
         return "a text"
     raise _unreadable_kind(path, f"{', '.join(KNOWN_SUFFIXES)}, or a folder of pictures")
+
+
+def _table_kind(given: Mapping[str, object]) -> str:
+    if "window" in given or "horizon" in given:
+        return "a series"
+    return "a table of texts" if "text" in given else "a table"
 
 
 def _missing(path: Path) -> DataError:

@@ -58,7 +58,7 @@ def is_folder_of_texts(path: Path) -> bool:
 
 
 def load_rows(
-    path: Path,
+    path: Path | object,
     *,
     text: str,
     target: str | None = None,
@@ -66,7 +66,7 @@ def load_rows(
     encoding: str | None = None,
     skiprows: int | None = None,
 ) -> Dataset:
-    """Return the rows of a CSV, TSV or Parquet file: texts of one column, labels of another.
+    """Return the rows of a table file or a frame: texts of one column, labels of another.
 
     Raises:
         ConfigurationError: there is no such column, or no target is named.
@@ -79,10 +79,10 @@ def load_rows(
     return labelled(
         cells[text],
         np.array(cells[target]),
-        path.name,
+        table.path.name,
         sequence_length,
         place=lambda row: table.where(row, text),
-        source=str(path),
+        source=str(table.path),
         text_column=text,
     )
 

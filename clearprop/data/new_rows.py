@@ -31,21 +31,26 @@ class NewRows:
     Attributes:
         inputs: float64 (N, C), as ``preprocessor.apply`` takes them.
         remarks: sentences about categories that training did not have, and about missing cells.
+        unseen: those of them about categories.
     """
 
     inputs: NDArray[np.float64]
     remarks: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
 
 
-def new_rows(path: str | Path, preprocessor: Preprocessor) -> NewRows:
-    """Return the rows of a new table; a target is not needed, and cells are read as in training.
+def new_rows(path: str | Path | object, preprocessor: Preprocessor) -> NewRows:
+    """Return the rows of a new table or frame; cells are read as in training.
+
+    A target is not needed.
 
     Raises:
         DataError: the file is damaged, a column is missing, or a cell is not written as in
             training.
     """
-    path = Path(path)
-    check_suffix(path, TABLE_SUFFIXES, "a table")
+    if isinstance(path, str | Path):
+        path = Path(path)
+        check_suffix(path, TABLE_SUFFIXES, "a table")
     values, columns, left_out = tables.read_columns(path, preprocessor)
     remarks = _remarks(values, columns, preprocessor.columns)
     if left_out:
@@ -53,7 +58,9 @@ def new_rows(path: str | Path, preprocessor: Preprocessor) -> NewRows:
             f"{left_out:,} rows without any cell are left out, so the predictions after the first "
             "of them have other places than the rows of the file"
         )
-    return NewRows(arrange(values, columns, preprocessor.raw_columns or ()), tuple(remarks))
+    unseen = _unseen(values, columns, preprocessor.columns)
+    inputs = arrange(values, columns, preprocessor.raw_columns or ())
+    return NewRows(inputs, tuple(remarks), tuple(unseen))
 
 
 def remarks_on(dataset: Dataset, preprocessor: Preprocessor) -> list[str]:

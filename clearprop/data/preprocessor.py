@@ -158,7 +158,8 @@ class Preprocessor:
         if self.kind == "named":
             return any(part.changes_numbers for part in self.parts.values())
         scaled = any(self.center) or any(spread != 1 for spread in self.spread)
-        return scaled or bool(self.columns) or bool(self.target_center)
+        coded = any(c.categories is not None or c.reading != PLAIN for c in self.columns)
+        return scaled or coded or bool(self.target_center)
 
     @cached_property
     def scale(self) -> NDArray[np.float32]:

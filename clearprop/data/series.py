@@ -98,7 +98,7 @@ def load_series(name: str, *, window: int | None = None, horizon: int = HORIZON)
 
 
 def load_series_file(
-    path: Path,
+    path: Path | object,
     *,
     target: str | None = None,
     window: int = WINDOW,
@@ -110,7 +110,7 @@ def load_series_file(
     A missing value is filled by a straight line between its neighbors; ``source`` says how many.
 
     Args:
-        path: the file.
+        path: the file, or a frame.
         target: the column of the series.
         window: T.
         horizon: H.
@@ -128,10 +128,10 @@ def load_series_file(
         values,
         window,
         horizon,
-        name=path.name,
+        name=table.path.name,
         column=target,
         moments=None if when in (None, target) else _moments(table, str(when)),
-        source=f"{path}{filled}",
+        source=f"{table.path}{filled}",
     )
 
 

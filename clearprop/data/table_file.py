@@ -1,4 +1,4 @@
-"""CSV and Parquet files as columns of text or numbers; errors name the line in the file.
+"""CSV and Parquet files, and frames, as columns; errors name the line in the file.
 
 Shape letters: N rows, C columns.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clearprop.data.frames import FRAME, as_polars, index_of, is_frame, label
 from clearprop.data.table_checks import UNNAMED, check_ends_well, check_header
 from clearprop.data.table_text import TableText, check_no_title
 from clearprop.errors import ConfigurationError, DataError, nearest
@@ -36,10 +37,10 @@ LINES = 20
 
 @dataclass(frozen=True)
 class TableFile:
-    """The rows of a file, and the place of each row in it.
+    """The rows of a file or of a frame, and the place of each row in it.
 
     Args:
-        path: the file.
+        path: the file; for a frame, what messages call it.
         frame: its rows; every column of a CSV file is text. Empty lines are left out.
         where: returns the place of row i and a column, for messages.
         separator: between two cells; "" where the file has none.
@@ -113,16 +114,16 @@ def shown(cell: str) -> str:
 
 
 def read_table_file(
-    path: Path,
+    path: Path | object,
     encoding: str | None = None,
     skiprows: int | None = None,
     *,
     otherwise: str | None = None,
 ) -> TableFile:
-    """Return the rows of a CSV, TSV or Parquet file.
+    """Return the rows of a CSV, TSV or Parquet file, or of a frame.
 
     Args:
-        path: the file.
+        path: the file; or a frame of pandas or polars, which has no encoding and no lines.
         encoding: of its text; None takes UTF-8. A byte-order mark decides over it.
         skiprows: how many lines stand above the header.
         otherwise: the encoding where none is given and the file is not UTF-8.
@@ -132,7 +133,12 @@ def read_table_file(
         DataError: the file is empty, damaged or of another encoding, or it has no rows; two columns
             have the same name, or a row has more or fewer cells than the header.
     """
-    if path.suffix.lower() in PARQUET_SUFFIXES:
+    if is_frame(path):
+        table = _of_frame(path)
+        path = table.path
+    elif not isinstance(path, Path):
+        raise TypeError(f"a path or a frame is needed, not {path!r}"[:80])
+    elif path.suffix.lower() in PARQUET_SUFFIXES:
         if encoding or skiprows:
             raise ConfigurationError(
                 "a Parquet file has neither an encoding nor lines above its header",
@@ -147,6 +153,16 @@ def read_table_file(
             "there are no rows", where=str(path), expected="a header and at least one row"
         )
     return table
+
+
+def _of_frame(frame: object) -> TableFile:
+    index = index_of(frame)
+
+    def where(row: int, column: str) -> str:
+        place = f"row {row + 1}" if index is None else f"the row with index {label(index[row])}"
+        return f"{FRAME}, {place}, column {column!r}"
+
+    return TableFile(Path(FRAME), as_polars(frame), where)
 
 
 def _read_parquet(path: Path) -> TableFile:

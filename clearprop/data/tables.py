@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.columns import Column, TakenColumn, check_present
 from clearprop.data.dataset import Dataset
+from clearprop.data.frame_targets import with_categories, with_target
 from clearprop.data.guess import Guess, ReadOptions
 from clearprop.data.guesses import guesses
 from clearprop.data.preprocessor import Preprocessor, Task
@@ -47,22 +48,23 @@ class CellOptions(TypedDict, total=False):
 
 
 def load_table(
-    path: Path,
+    path: Path | object,
     *,
-    target: str | None = None,
+    target: str | object = None,
     task: Task | None = None,
     ignore: Sequence[str] = (),
     columns: Sequence[Column] | None = None,
     class_names: Sequence[str] | None = None,
     **cells: Unpack[CellOptions],
 ) -> Dataset:
-    """Return a CSV or Parquet file as a data set; a missing input becomes NaN.
+    """Return a CSV or Parquet file, or a frame, as a data set; a missing input becomes NaN.
 
     `Dataset.taken` says what each column was taken for. The page "Your own data" has the rules.
 
     Args:
-        path: the file, with a header.
-        target: the name of the column to predict.
+        path: the file, with a header; or a frame of pandas or polars.
+        target: the name of the column to predict; for a frame also the column itself, as a series,
+            a list or an array.
         task: "classification" or "regression"; by default text, truth values and few distinct whole
             numbers are classes, and everything else is a number to predict.
         ignore: columns to leave out, such as a row number.
@@ -84,8 +86,12 @@ def load_table(
     before = columns[0].reading if columns else PLAIN
     skiprows = before.skiprows if options.skiprows is None else options.skiprows
     file = read_table_file(path, options.encoding, skiprows, otherwise=before.encoding)
-    target = file.column(target, "the target")
+    if isinstance(target, str | None):
+        target = file.column(target, "the target")
+    else:
+        file, target = with_target(file, target, path)
     if columns is None:
+        options = with_categories(options, path)
         _check_named(file, ignore, options)
     inputs = [name for name in file.frame.columns if name not in {target, *ignore}]
     if not inputs:
@@ -104,13 +110,13 @@ def load_table(
     taken = {column.taken.name: column.taken for column in read}
     taken[target] = about
     return Dataset(
-        name=path.name,
+        name=file.path.name,
         inputs=np.concatenate([column.values for column in read], axis=1),
         targets=targets,
         task=task,
         class_names=class_names,
         feature_names=tuple(column.name for one in read for column in one.columns),
-        source=str(path),
+        source=str(file.path),
         columns=tuple(column for one in read for column in one.columns),
         taken=tuple(
             taken.get(name, _left_out(name, "ignore names it" if name in ignore else "unknown"))
@@ -120,7 +126,7 @@ def load_table(
 
 
 def columns_of(
-    path: Path,
+    path: Path | object,
     *,
     ignore: Sequence[str] = (),
     target: str | None = None,
@@ -137,6 +143,7 @@ def columns_of(
     """
     options = ReadOptions(**cells)
     file = read_table_file(path, options.encoding, options.skiprows)
+    options = with_categories(options, path)
     _check_named(file, ignore, options)
     found = guesses(file, [name for name in file.frame.columns if name not in ignore], options)
     taken = []
@@ -157,7 +164,7 @@ def columns_of(
 
 
 def read_columns(
-    path: Path, preprocessor: Preprocessor
+    path: Path | object, preprocessor: Preprocessor
 ) -> tuple[NDArray[np.float64], tuple[Column, ...], int]:
     """Return the rows of a new table, its columns with the categories of these rows, and a count.
 

@@ -34,7 +34,9 @@ from clearprop.training import (
     load_preprocessor,
     read_run,
 )
+from clearprop.training.batch_stream import is_batches, read_all
 from clearprop.training.evaluation import evaluation_of
+from clearprop.training.given import as_prepared
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.training_data import Split, arrays_split
 from clearprop.training.weights import Weighting, counted, of_config
@@ -268,7 +270,8 @@ def gather(
         model, preprocessor = load_model(folder), load_preprocessor(folder)
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
-    part, examples = _evaluation_part(data)
+    data = read_all(data) if is_batches(data) else data
+    part, examples = _evaluation_part(data, preprocessor)
     if isinstance(examples, Dataset) and examples.preprocessor is None and preprocessor is not None:
         examples = examples.preprocessed(preprocessor)
     examples = _counted(examples, of_config(config), config)
@@ -286,13 +289,16 @@ def gather(
         part=part,
         examples=examples,
         class_names=names,
-        feature_names=getattr(examples, "feature_names", None),
+        feature_names=getattr(examples, "feature_names", None)
+        or getattr(preprocessor, "feature_names", None),
         data_name=str(config.get("data", {}).get("name", "")),
         data=data,
     )
 
 
-def _evaluation_part(data: EvaluationData) -> tuple[str, Dataset | Pair | None]:
+def _evaluation_part(
+    data: EvaluationData, preprocessor: Preprocessor | None
+) -> tuple[str, Dataset | Pair | None]:
     if data is None:
         return "", None
     if isinstance(data, Splits):
@@ -303,7 +309,7 @@ def _evaluation_part(data: EvaluationData) -> tuple[str, Dataset | Pair | None]:
     if isinstance(data, Dataset):
         return "given", data
     if isinstance(data, tuple) and len(data) == 2:
-        return "given", (np.asarray(data[0]), np.asarray(data[1]))
+        return "given", as_prepared(data, preprocessor)
     raise ConfigurationError(
         "a run cannot be evaluated on this data",
         given=kind_of(data),

@@ -110,7 +110,8 @@ class _Conv(Module):
         if len(shape) == self.axes + 1:
             return "add the missing axis: x[..., None] for channels, x[None] for a single example"
         if len(shape) == self.axes + 2 and shape[1] == self.in_channels:
-            return "move the channels last: x.transpose(0, 2, 3, 1) for images"
+            order = ", ".join(map(str, (0, *range(2, self.axes + 2), 1)))
+            return f"x = x.transpose({order})  # moves the channels last"
         return f"nn.{type(self).__name__}({shape[-1]}, {self.out_channels}, ...)"
 
 

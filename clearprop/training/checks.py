@@ -7,7 +7,6 @@ Shape letters: N examples, B batch.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from itertools import accumulate
 from typing import Any
@@ -32,6 +31,7 @@ from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.seam import find_mismatches
 from clearprop.training.seam.examples import spaced
 from clearprop.training.training_data import Split, TrainingData, check_labels
+from clearprop.user_code import calls_to_user
 
 
 def check_examples(
@@ -162,15 +162,7 @@ def _check_seam(
     for found in find_mismatches(model, loss, x, targets, named_classes=named, scaled=scaled):
         if found.severity == "error":
             raise found.as_error()
-        warnings.warn(str(found.as_error()), stacklevel=_outside())
-
-
-def _outside() -> int:
-    """Return how many calls up the first line outside clearprop is, for a warning."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("clearprop"):
-        level, frame = level + 1, frame.f_back
-    return level
+        warnings.warn(str(found.as_error()), stacklevel=calls_to_user())
 
 
 def _check_augmentations(

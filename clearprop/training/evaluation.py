@@ -23,6 +23,8 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Arrays
 from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
+from clearprop.training.foreign_mends import mends_for
+from clearprop.training.given import encoded
 from clearprop.training.metrics import Metrics, compute, find_metrics
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited
@@ -171,8 +173,9 @@ def _mean(losses: NDArray[Any], weights: NDArray[Any] | None) -> float:
 
 def outputs(model: nn.Module, inputs: object, preprocessor: Preprocessor | None) -> NDArray[Any]:
     """Return a bare model's outputs for many examples; `clearprop.predict` says what they are."""
-    model_inputs, inputs = ModelInputs(preprocessor), encoded(inputs, preprocessor)
-    return np.asarray(model_inputs.restored(_outputs(model, inputs, model_inputs)))
+    model_inputs, kept = ModelInputs(preprocessor), encoded(inputs, preprocessor)
+    with mends_for((inputs, None)):
+        return np.asarray(model_inputs.restored(_outputs(model, kept, model_inputs)))
 
 
 def _check_measures(
@@ -251,13 +254,6 @@ def _examples(kept: Any) -> int:
 @jax.jit
 def _forward(model: Any, x: Any) -> Any:
     return model(x)
-
-
-def encoded(raw: object, preprocessor: Preprocessor | None) -> Any:
-    """Return raw inputs as a part of ``Splits`` keeps them; without a preprocessor as they are."""
-    if preprocessor is None:
-        return raw
-    return preprocessor.encode(jax.tree.map(np.asarray, raw))
 
 
 def _confusion(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from clearprop.data import Batch, batches, epoch_order
 from clearprop.training.algorithm import Array
+from clearprop.training.batch_stream import BatchSplit
 from clearprop.training.callback import Portion
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.training_data import Split
@@ -79,15 +80,7 @@ class Feed:
 
     def _from_stream(self, epoch: int, step: int, count: int, size: int) -> Portion:
         if self._stream is None or self._stream[:2] != (epoch, step):
-            assert self.part.dataset is not None
-            stream = batches(
-                self.part.dataset,
-                self._batch_size,
-                self._seed,
-                epoch,
-                start_batch=step,
-                drop_remainder=False,
-            )
+            stream = self._begun(epoch, step)
         else:
             stream = self._stream[2]
         taken = [next(stream) for _ in range(count)]
@@ -100,6 +93,20 @@ class Feed:
             pool = pool._replace(weights=self.part.weights[rows])
         order = np.arange(len(pool.targets), dtype=np.int32)
         return Portion(self._compiled.put(pool), cast(Array, self._compiled.put(order)), 0, size)
+
+    def _begun(self, epoch: int, step: int) -> Iterator[Any]:
+        """Return the batches of an epoch from a step on."""
+        if isinstance(self.part, BatchSplit):
+            return self.part.epoch(step)
+        assert self.part.dataset is not None
+        return batches(
+            self.part.dataset,
+            self._batch_size,
+            self._seed,
+            epoch,
+            start_batch=step,
+            drop_remainder=False,
+        )
 
 
 def on_devices(part: Split, compiled: CompiledSteps) -> Batch:

@@ -12,13 +12,14 @@ from clearprop import elsewhere, nn, optim
 from clearprop.arguments import known_arguments
 from clearprop.nn.recording import LossLike
 from clearprop.training.augmentation import Augment
+from clearprop.training.batch_stream import data_of
 from clearprop.training.events import Event
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.metrics import Metrics
 from clearprop.training.recording.recorder import Record
 from clearprop.training.run import Run
 from clearprop.training.train import train
-from clearprop.training.training_data import Data, Development, together
+from clearprop.training.training_data import Data, Development
 from clearprop.training.weights import ClassWeight
 
 
@@ -70,20 +71,24 @@ def fit(
         x: ``Splits``; a ``Dataset``, of which a tenth is held out as the development set; or
             inputs as arrays, with targets in ``y`` or both as ``(inputs, targets)``. Arrays are
             taken as they are: nothing is scaled, and nothing held out unless ``dev`` says so.
+            Tensors, frames, series and lists are such arrays; a frame keeps the names of its
+            columns. Or an iterable of batches ``(inputs, targets)``, such as a ``DataLoader``: it
+            is read once before and once in every epoch, and its batches are the steps.
         y: the targets of ``x``; None where ``x`` has them.
         loss: a name such as "cross_entropy", a `nn.Loss`, or (outputs, targets) -> values.
         optimizer: a name such as "adam", or one made by `clearprop.optim` (its `chain` adds
             clipping, weight decay and a rate that falls on a plateau).
         epochs: how often all training examples are used.
-        batch_size: examples of a step; by default 32, or all where there are fewer.
+        batch_size: examples of a step; by default 32, or all where there are fewer. An iterable of
+            batches has its own.
         micro_batch_size: examples whose gradient is computed at once, where the memory does not
             hold that of the whole batch. Each step adds the gradients of its micro-batches, and
             every example counts the same: the step is that of the whole batch up to rounding, but
             batch normalization and dropout see each micro-batch by itself.
         learning_rate: a number or a schedule, for an optimizer given by name.
         seed: of initial values, orders and dropout.
-        dev: the development set: a ``Dataset``, ``(inputs, targets)``, or a fraction to hold out;
-            0 for none.
+        dev: the development set: a ``Dataset``, ``(inputs, targets)``, an iterable of batches, or
+            a fraction to hold out; 0 for none.
         freeze: patterns such as "trunk" or "layers.0.*" of parameters that are not trained.
             Running statistics go on in frozen layers too.
         patience: stop when the development error has not fallen for so many epochs.
@@ -146,7 +151,7 @@ def fit(
     return train(
         FitConfig(
             model=model,
-            data=together(x, y),
+            data=data_of(x, y, loss),
             loss=loss,
             optimizer=optimizer,
             epochs=epochs,

@@ -16,6 +16,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Algorithm
 from clearprop.training.augmentation import Augment, Augmentation
 from clearprop.training.augmentation import find as find_augmentations
+from clearprop.training.batch_stream import size_of_batch
 from clearprop.training.events import Event
 from clearprop.training.metrics import Metric, Metrics, find_metrics
 from clearprop.training.model_inputs import ModelInputs
@@ -174,7 +175,7 @@ class FitConfig:
                 batch or used with a recording, or early stopping has no development set.
         """
         examples = len(data.train)
-        size = min(BATCH_SIZE, examples) if self.batch_size is None else self.batch_size
+        size = size_of_batch(data.train, self.batch_size, BATCH_SIZE)
         if size > examples:
             raise ConfigurationError(
                 "the batch is larger than the data",

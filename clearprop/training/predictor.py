@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from clearprop import nn
 from clearprop.data import Dataset, Preprocessor
-from clearprop.errors import ConfigurationError, DataError, ModelError, kind_of
+from clearprop.data.forms import as_array
+from clearprop.errors import ConfigurationError, ModelError, kind_of
 from clearprop.nn.recording import LossLike
 from clearprop.training import evaluation
+from clearprop.training.batch_stream import is_batches, read_all, read_inputs
 from clearprop.training.evaluation import Evaluation
+from clearprop.training.foreign_mends import mends_for
+from clearprop.training.given import pair_for
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import CONFIG, read_config
@@ -75,11 +79,14 @@ class Predictor:
         the targets.
 
         Args:
-            x: raw examples (N, ...), or several such arrays by name.
+            x: raw examples (N, ...) in any form that `fit` takes, or several by name; or an
+                iterable of batches. Columns of a frame are put in order by name.
 
         Raises:
+            DataError: a column of a frame is missing.
             ShapeError: the examples do not fit the model.
         """
+        x = read_inputs(x) if is_batches(x) else x
         return evaluation.outputs(self.model, x, self.preprocessor)
 
     __call__ = predict
@@ -145,29 +152,16 @@ class Predictor:
                 "the loss of this model is not known, as it was a function",
                 fix="evaluate(data, loss=...) with that function",
             )
-        if not isinstance(data, Dataset) and self.preprocessor is not None:
-            data = (evaluation.encoded(data[0], self.preprocessor), self._numbered(data[1]))
         ignored = ignore_index if ignore_index is not None else self.ignore_index
         weighting = Weighting(class_weight, sample_weight, ignored, pos_weight)
-        return evaluation.evaluation_of(
-            self.model, data, chosen, self.preprocessor, weighting, metrics
-        )
-
-    def _numbered(self, targets: object) -> object:
-        """Return class names as the numbers of the classes; other targets as they are."""
-        given, names = np.asarray(targets), self.class_names
-        if given.dtype.kind not in "UO" or names is None:
-            return targets
-        numbers = {name: number for number, name in enumerate(names)}
-        unknown = sorted({str(name) for name in given.ravel()} - set(numbers))
-        if unknown:
-            raise DataError(
-                "a class was not there in training",
-                where="targets",
-                given=", ".join(unknown[:5]),
-                expected=", ".join(names[:20]),
+        given: object = None
+        data = read_all(data) if is_batches(data) else data
+        if not isinstance(data, Dataset):
+            given, data = data, pair_for(data, self.preprocessor)
+        with mends_for(given):
+            return evaluation.evaluation_of(
+                self.model, data, chosen, self.preprocessor, weighting, metrics
             )
-        return np.array([numbers[str(name)] for name in given.ravel()], np.int32)
 
     def _classifier(self) -> nn.Loss:
         if self.loss is None or self.loss.task != "classification":
@@ -307,6 +301,7 @@ def evaluate(
     if preprocessor is None and isinstance(model, nn.Module) and isinstance(dataset, Dataset):
         preprocessor = dataset.preprocessor
     known = predictor_of(model, preprocessor)
+    dataset = read_all(dataset) if is_batches(dataset) else dataset
     if not isinstance(dataset, Dataset):
         _warn_of_raw(known, dataset[0])
     if loss is None and isinstance(model, nn.Module):
@@ -345,6 +340,7 @@ def predict(
     (1000, 3)
     """
     known = predictor_of(model, preprocessor)
+    inputs = read_inputs(inputs) if is_batches(inputs) else inputs
     _warn_of_raw(known, inputs)
     return known.predict(inputs)
 
@@ -365,7 +361,7 @@ def _is_raw(inputs: Any, preprocessor: Preprocessor) -> bool:
     if preprocessor.kind == "named":
         parts = preprocessor.parts.items()
         return any(name in inputs and _is_raw(inputs[name], part) for name, part in parts)
-    given = np.asarray(inputs)[:LOOK]
+    given = as_array(inputs)[:LOOK]
     if preprocessor.kind == "bytes":
         return bool(given.dtype == np.uint8)
     center, spread = np.array(preprocessor.center), np.array(preprocessor.spread)

@@ -16,13 +16,14 @@ from clearprop import backend, bounds, elsewhere, nn, optim
 from clearprop.arguments import known_arguments
 from clearprop.errors import ConfigurationError
 from clearprop.nn.recording import LossLike
+from clearprop.training.batch_stream import data_of
 from clearprop.training.compiled_steps import CompiledSteps
 from clearprop.training.events import StepsDone
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.train import TRAINING
 from clearprop.training.trainer import Trainer
-from clearprop.training.training_data import Data, Development, together
+from clearprop.training.training_data import Data, Development
 
 SMOOTHING = 0.85
 """The weight of a loss in a mean shrinks by this factor with each step of distance."""
@@ -136,7 +137,7 @@ def find_learning_rate(
     """
     config = FitConfig(
         model,
-        together(x, y),
+        data_of(x, y, loss),
         loss,
         optimizer,
         batch_size=batch_size,

@@ -22,9 +22,11 @@ from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
 from clearprop.training.augmentation import Mixup
+from clearprop.training.batch_stream import gathered, number_of
 from clearprop.training.callback import Position
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, compare
+from clearprop.training.foreign_mends import mends_for
 from clearprop.training.initial_values import describe_initial_values
 from clearprop.training.metrics import check_task, compute
 from clearprop.training.model_inputs import ModelInputs
@@ -36,7 +38,7 @@ from clearprop.training.run_folder import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
 from clearprop.training.storage.checkpoint import check_architecture
 from clearprop.training.supervised import SupervisedLearning
-from clearprop.training.training_data import TrainingData, examples_of, gather
+from clearprop.training.training_data import TrainingData
 from clearprop.training.weights import as_plain, of_examples, weighted
 
 Measure: TypeAlias = "Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]"
@@ -87,7 +89,8 @@ class RunSetup:
             Record.of(config.record),
             Snapshots.of(config.snapshots),
         )
-        setup.algorithm.check(model, data, setup.batch_size)
+        with mends_for(config.data):
+            setup.algorithm.check(model, data, setup.batch_size)
         return setup
 
     @property
@@ -280,9 +283,9 @@ def weighted_data(config: FitConfig, model: nn.Module) -> TrainingData:
         ClearpropError: what `fit` says of data and weights.
     """
     own, weighting, loss = config.sample_weight, config.weighting, config.resolved_loss
-    count = examples_of(config.data) if own is not None else None
+    count = number_of(config.data) if own is not None else None
     weights = of_examples(own, count) if count is not None else None
-    data = gather(config.data, config.dev, config.seed, weights)
+    data = gathered(config.data, config.dev, config.seed, weights)
     if not weighting.given:
         return data
     inputs = ModelInputs(data.preprocessor)

@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import Batch, Dataset, Preprocessor, Splits, epoch_order
+from clearprop.data.forms import as_array
+from clearprop.data.frames import column_names, is_frame
 from clearprop.data.sources import Inputs, Named, rows_of
 from clearprop.errors import ConfigurationError, DataError, kind_of
 from clearprop.nn import Loss
+from clearprop.training.given import check_pair, in_numbers
 
 Data: TypeAlias = "Splits | Dataset | tuple[object, object]"
 Development: TypeAlias = "Dataset | tuple[object, object] | float | None"
@@ -176,11 +179,17 @@ def gather(
         found = _of_splits(data, dev)
         return replace(found, train=replace(found.train, weights=weights))
     if isinstance(data, tuple | list) and len(data) == 2:
-        return _of_arrays(replace(arrays_split("data", *data), weights=weights), dev, seed)
+        data, dev, keeper = in_numbers((data[0], data[1]), dev)
+        whole = replace(arrays_split("data", *data), weights=weights)
+        found = _of_arrays(whole, dev, seed)
+        if keeper is None:
+            return found
+        return replace(found, preprocessor=keeper, class_names=keeper.class_names)
     raise ConfigurationError(
         "this is no data to train on",
         given=kind_of(data),
-        expected="a Dataset, the Splits of one, or (inputs, targets)",
+        expected="a Dataset, the Splits of one, (inputs, targets), or an iterable of batches",
+        fix=_fix_of_data(data),
     )
 
 
@@ -203,6 +212,14 @@ def examples_of(data: Data) -> int | None:
         return len(data.train)
     pair = isinstance(data, tuple | list) and len(data) == 2
     return len(np.atleast_1d(np.asarray(data[1]))) if pair else None
+
+
+def _fix_of_data(data: object) -> str | None:
+    if is_frame(data):
+        return f"data = cp.data.load(frame, target={column_names(data)[-1]!r})"
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "__iter__"):
+        return "data = torch.utils.data.DataLoader(data, batch_size=32, shuffle=True)"
+    return "x, y = map(np.array, zip(*data))" if isinstance(data, list) else None
 
 
 def _of_splits(splits: Splits, dev: Development) -> TrainingData:
@@ -233,7 +250,8 @@ def _of_arrays(part: Split, dev: Development, seed: int) -> TrainingData:
     match dev:
         case None | 0:
             return TrainingData(part, None)
-        case tuple() | list():
+        case tuple() | list() if len(dev) == 2:
+            check_pair(*dev)
             return TrainingData(part, arrays_split("dev", *dev))
         case float() if 0 < dev < 1:
             order = epoch_order(len(part), seed, 0)
@@ -280,7 +298,7 @@ def arrays_split(name: str, inputs: object, targets: object) -> Split:
 
 
 def _numbers(where: str, values: Any) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = as_array(values, where)
     if array.dtype.kind not in "biuf":
         texts = array.dtype.kind in "US" or all(isinstance(one, str) for one in array.ravel())
         if texts and where.endswith("targets"):

@@ -318,10 +318,13 @@ def test_a_loss_of_the_users_own_is_asked_for(tmp_path: Path) -> None:
         return nn.squared_error.per_example(outputs, targets)
 
     pair = (np.ones((6, 3), np.float32), np.ones((6, 1), np.float32))
-    run = fit(nn.Linear(3, 1), pair, loss=distance, epochs=1, batch_size=3, progress=False)
+    folder = tmp_path / "run"
+    run = fit(nn.Linear(3, 1), pair, loss=distance, epochs=1, batch_size=3, progress=False,
+              folder=folder)  # fmt: skip
     with pytest.raises(ConfigurationError, match="loss=function"):
-        write_report(run, pair, tmp_path / "r.html")
-    assert write_report(run, pair, tmp_path / "r.html", loss=distance).is_file()
+        write_report(folder, pair, tmp_path / "r.html")
+    assert write_report(folder, pair, tmp_path / "r.html", loss=distance).is_file()
+    assert write_report(run, pair, tmp_path / "s.html").is_file()  # a run knows it
 
 
 def test_a_run_that_diverged_says_where(tmp_path: Path) -> None:
@@ -354,5 +357,5 @@ def test_every_kind_is_tested_that_the_package_offers() -> None:
     offered = {"Capture", "LayerCapture", "capture", "write_findings", "write_report"}
     looking = {"Drawing", "attention_maps", "decision_boundary", "feature_maps", "filters", "gates"}
     looking |= {"histograms", "loss_surface", "maximize_activation", "occlusion", "overlay"}
-    looking |= {"receptive_field", "saliency"}
+    looking |= {"receptive_field", "saliency", "learning_rates"}
     assert set(glass.__all__) == offered | drawn | looking

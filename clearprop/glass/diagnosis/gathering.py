@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-import numpy as np
-
 from clearprop import nn
 from clearprop.data import Dataset, Splits
+from clearprop.data.forms import as_array
 from clearprop.errors import ClearpropError, ConfigurationError, kind_of
 from clearprop.glass.diagnosis.facts import Facts, Given
 from clearprop.glass.diagnosis.trained import Trained
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
+from clearprop.training.batch_stream import is_batches, read_all
+from clearprop.training.given import as_prepared
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited_to
 from clearprop.training.training_data import Data, Development, Split, TrainingData, gather
@@ -49,6 +50,7 @@ def facts_of_model(
         ConfigurationError: the data has no known form.
         DataError: there are no examples, or inputs and targets do not fit.
     """
+    data = read_all(data) if is_batches(data) else data
     chosen = nn.find_loss(loss) if loss is not None else _likely_loss(data)
     model = model if nn.is_initialized(model) else model.init(0)
     return _suited(_with_data(Facts(None, model, chosen), data, dev))
@@ -66,24 +68,30 @@ def _likely_loss(data: Given) -> nn.Loss | None:
     if data is None:
         return None
     part = data.train if isinstance(data, Splits) else data
-    targets = np.asarray(part.targets if isinstance(part, Dataset) else part[1])
-    return nn.find_loss("cross_entropy" if targets.dtype.kind in "iub" else "squared_error")
+    targets = as_array(part.targets if isinstance(part, Dataset) else part[1])
+    return nn.find_loss("cross_entropy" if targets.dtype.kind in "iubU" else "squared_error")
 
 
 def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
     if data is None:
         return facts
+    data = read_all(data) if is_batches(data) else data
     if not isinstance(data, Splits | Dataset | tuple | list):
         raise ConfigurationError(
             "this is no data to diagnose with",
             given=kind_of(data),
             expected="the Splits or the Dataset of the run, or (inputs, targets)",
         )
+    preprocessor = facts.preprocessor
+    is_pair = isinstance(data, tuple | list) and len(data) == 2
+    if is_pair and preprocessor is not None:
+        data = as_prepared((data[0], data[1]), preprocessor)  # type: ignore[index]  # a pair
+        dev = as_prepared((dev[0], dev[1]), preprocessor) if isinstance(dev, tuple) else dev
     seed = facts.settings.get("seed", 0)
     fraction = dev if isinstance(dev, float) else None
     if dev is None and (fraction := _held_out_fraction(facts, data)) is not None:
         dev = fraction
-    ours, preprocessor = None, facts.preprocessor
+    ours = None
     if isinstance(data, Dataset) and (data.preprocessor or preprocessor):
         if data.preprocessor is None:
             # The data set as the run has split it, unless the run was trained on another one.
@@ -96,14 +104,18 @@ def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
     else:
         ours = _gathered(facts, data, dev, seed)
     given = data.train if isinstance(data, Splits) else data
+    preprocessor = preprocessor or ours.preprocessor
+    # What keeps names only says nothing about how the inputs of arrays are scaled.
+    names_only = is_pair and preprocessor is not None and not preprocessor.changes_numbers
+    named = given if isinstance(given, Dataset) else preprocessor
     return replace(
         facts,
-        preprocessor=preprocessor or ours.preprocessor,
+        preprocessor=None if names_only else preprocessor,
         part=ours.train,
         dev=ours.dev,
         dev_fraction=fraction,
-        class_names=ours.class_names,
-        feature_names=given.feature_names if isinstance(given, Dataset) else None,
+        class_names=ours.class_names or (preprocessor.class_names if preprocessor else None),
+        feature_names=named.feature_names if named is not None else None,
     )
 
 
