@@ -153,7 +153,10 @@ COMMANDS: dict[str, Command] = {
         "write a worked-out training step as a handout, or mark an exercise",
         (
             Argument(
-                "NAME", "2-2-1, gate, a run or a .safetensors file of a small model", {"nargs": "?"}
+                "NAME",
+                "2-2-1, gate, a run or a .safetensors file of a small model; with --seed, "
+                "network, gate or sizes such as 3-2-1",
+                {"nargs": "?"},
             ),
             Argument("--input", "for a model: 0.35,0.9 or a file with an example"),
             Argument("--target", "the target: 0.5, or the number of a class"),
@@ -167,10 +170,35 @@ COMMANDS: dict[str, Command] = {
                 {"metavar": "FILE"},
             ),
             Argument("--grade", "mark a filled exercise", {"metavar": "FILE"}),
+            Argument("--seed", "draw the numbers of an exercise from a seed", {"type": int}),
+            Argument(
+                "--students",
+                "a file with names: an exercise for each, with other numbers",
+                {"metavar": "FILE"},
+            ),
+            Argument("--folder", "the new folder of the class", {"metavar": "CLASS"}),
         ),
         "`clearprop worked gate --blank --output sheet.md` writes an exercise; fill it in, then "
         "`clearprop worked --grade sheet.md`. Numbers that begin with a minus follow an equals "
-        "sign: --input=-1,2.",
+        "sign: --input=-1,2.\n\n"
+        "`clearprop worked network --seed 7 --students names.csv --folder class` writes "
+        "other numbers, sizes and activations for each student; `clearprop worked mark class` "
+        "marks the sheets.",
+    ),
+    "worked mark": Command(
+        "worked.run_mark",
+        "mark the filled exercises of a class",
+        (
+            Argument("CLASS", "the folder that `clearprop worked --students` wrote"),
+            Argument(
+                "--filled",
+                "the folder of the filled sheets (CLASS/sheets)",
+                {"metavar": "FOLDER"},
+            ),
+            Argument(
+                "--output", "the CSV file to write, a line for each sheet", {"metavar": "FILE"}
+            ),
+        ),
     ),
     "data list": Command("datasets.run_list", "list the data sets that have a name"),
     "data show": Command(
