@@ -12,7 +12,7 @@ from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
-from clearprop.errors import ConfigurationError, RunError
+from clearprop.errors import ConfigurationError
 from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
@@ -69,14 +69,7 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
     say("\n".join(aligned(rows)))
     dataset = experiment.dataset
     say_columns(dataset.taken, (*dataset.notes, *experiment.unseen))
-    try:
-        done = experiment.train(folder=folder, resume=resume)
-    except RunError as error:
-        if error.fix and "resume=True" in error.fix:
-            error.fix = (
-                f"choose another folder, or continue: clearprop resume {shlex.quote(str(folder))}"
-            )
-        raise
+    done = experiment.train(folder=folder, resume=resume)
     return finish(experiment, done, folder, report=report)
 
 
