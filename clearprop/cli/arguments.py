@@ -90,6 +90,30 @@ COMMANDS: dict[str, Command] = {
         ),
         f"{_RECIPES}\n\n`clearprop summary RECIPE` shows the model and every key for --set.",
     ),
+    "search": Command(
+        "training.run_search",
+        "search for values of a recipe, such as its learning rate",
+        (
+            Argument("RECIPE", "a recipe that trains one model"),
+            Argument(
+                "--over",
+                "KEY=log:LOW:HIGH, KEY=lin:LOW:HIGH, KEY=int:LOW:HIGH or KEY=A,B; can be repeated",
+                {"action": "append", "default": [], "metavar": "KEY=VALUES"},
+            ),
+            Argument("--trials", "how many (20)", {"type": int, "default": 20}),
+            Argument("--seed", "of the proposals (0)", {"type": int, "default": 0}),
+            _DATA,
+            _TARGET,
+            _SET,
+            Argument(
+                "--folder",
+                "keeps the search; the same command goes on with it (runs/RECIPE-search-NUMBER)",
+                {"metavar": "FOLDER"},
+            ),
+        ),
+        "`clearprop search mlp --data iris --over learning_rate=log:1e-4:1e-1 --over "
+        "hidden_sizes=8,16,32`. A trial that is behind the median after an epoch is stopped.",
+    ),
     "resume": Command(
         "training.run_resume",
         "continue an interrupted run",

@@ -19,6 +19,7 @@ from clearprop.recipes.choice import DataSource
 from clearprop.recipes.columns import aligned
 from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
+from clearprop.recipes.hyperparameter_search import Trial, search
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Run
 from clearprop.training.run_folder import SNAPSHOTS, read_config
@@ -136,6 +137,34 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
             say(f"figures {folder / FIGURES}")
         if page is not None:
             say(f"report  {page}")
+    return 0
+
+
+def run_search(arguments: argparse.Namespace) -> int:
+    """Search for values of a recipe; return the exit code."""
+    values = chosen_values(arguments)
+
+    def show(trial: Trial) -> None:
+        chosen = " ".join(f"{key}={value}" for key, value in trial.values.items())
+        end = f"{trial.error:.4g}" if trial.state == "done" else trial.state
+        complain(f"{chosen}: {end}")
+
+    with new_run(arguments.folder, f"{arguments.RECIPE}-search") as folder:
+        found = search(
+            arguments.RECIPE,
+            arguments.over,
+            values=values,
+            trials=arguments.trials,
+            seed=arguments.seed,
+            folder=folder,
+            on_trial=show,
+        )
+        say(str(found))
+        if len(found.trials) < arguments.trials:
+            complain(f"interrupted; go on with the same command and --folder {folder}")
+            return INTERRUPTED
+        say()
+        say(f"best: {found.command}")
     return 0
 
 
