@@ -24,6 +24,7 @@ from clearprop.recipes.hyperparameter_search import (
     Space,
     Trial,
 )
+from clearprop.recipes.recipe import Recipe
 
 BASE: dict[str, object] = {"data": {"name": "iris"}, "epochs": "3", "hidden_sizes": "4"}
 OVER = ["learning_rate=log:1e-4:1e-1", "hidden_sizes=4;8,4"]
@@ -161,9 +162,9 @@ def test_a_pruned_trial_is_kept_as_valid_json(tmp_path: Path) -> None:
 
 
 def test_wrong_arguments() -> None:
-    for options in ({"trials": 0}, {"seed": -1}):
+    for trials, seed in ((0, 0), (1, -1)):
         with pytest.raises(ConfigurationError, match="a search needs values"):
-            search("mlp", OVER, values=BASE, **options)
+            search("mlp", OVER, values=BASE, trials=trials, seed=seed)
     with pytest.raises(ConfigurationError, match="a search needs values"):
         search("mlp", [], values=BASE)
     over = ["learning_rte=1,2"]
@@ -233,4 +234,6 @@ def test_a_search_on_the_command_line(
     assert main([*command, "--trials", "3", "--folder", "runs/mlp-search-1"]) == 0
     assert len(capsys.readouterr().err.splitlines()) == 1
     best = shlex.split(first.out.splitlines()[-1].removeprefix("best: "))
-    assert find_recipe("mlp").of(assigned(best[4::2]))
+    chosen = find_recipe("mlp").of(assigned(best[4::2]))
+    assert isinstance(chosen, Recipe)
+    assert chosen.epochs == 2
