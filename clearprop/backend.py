@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, run_option
 
 Array = jax.Array
 Result = TypeVar("Result")
@@ -62,7 +62,9 @@ def key(seed: int | Array) -> Array:
         return seed
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ConfigurationError(
-            "a seed is a whole number or a JAX random key", given=repr(seed), fix="seed=0"
+            "a seed is a whole number or a JAX random key",
+            given=repr(seed),
+            fix=run_option("seed", 0),
         )
     return jax.random.key(int(seed))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
+import shlex
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 
 class ClearpropError(Exception):
@@ -44,8 +47,20 @@ class ClearpropError(Exception):
         """The layers that ran before the error, with their output shapes (set by the model)."""
 
     def __str__(self) -> str:
+        return self._message(self.fix)
+
+    def for_shell(self) -> str:
+        """Return the message with its fix in the syntax of the command line.
+
+        >>> print(DataError("which column is the target?", fix=option("target", "y")).for_shell())
+        which column is the target?
+          fix:      --target y
+        """
+        return self._message(None if self.fix is None else for_shell(self.fix))
+
+    def _message(self, fix: str | None) -> str:
         head = f"{self.where}: {self.problem}" if self.where else self.problem
-        details = (("given:", self.given), ("expected:", self.expected), ("fix:", self.fix))
+        details = (("given:", self.given), ("expected:", self.expected), ("fix:", fix))
         lines = [head, *(f"  {label:<9} {_indented(text)}" for label, text in details if text)]
         if self.line:
             lines.append(f"  line:     {self.line}")
@@ -56,6 +71,136 @@ class ClearpropError(Exception):
 
 def _indented(text: str) -> str:
     return text.replace("\n", "\n            ")
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option and its value, as Python and as the command line write it.
+
+    Attributes:
+        name: of the keyword argument.
+        value: that it should have.
+        key: for ``--set``, such as ``data.ignore``; the option ``target`` has a word of its own.
+    """
+
+    name: str
+    value: object
+    key: str
+
+    @property
+    def python(self) -> str:
+        """The keyword argument."""
+        return f"{self.name}={self.value!r}"
+
+    @property
+    def shell(self) -> str:
+        """The words of the command."""
+        text = _shell_value(self.value)
+        if self.key == "data.target":
+            return f"--target {shlex.quote(text)}"
+        return f"--set {shlex.quote(f'{self.key}={text}')}"
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """A part of a fix that Python and the command line write in two ways."""
+
+    python: str
+    shell: str
+
+
+class Fix(str):
+    """A fix, or a note, that names options: a text in Python's syntax that knows its parts.
+
+    It is the text for Python; `for_shell` returns the text for the command line. Adding it to a
+    text, on either side, keeps the parts.
+
+    >>> fix = "leave it out: " + option("ignore", ["id"])
+    >>> fix
+    "leave it out: ignore=['id']"
+    >>> for_shell(fix)
+    'leave it out: --set data.ignore=id'
+    """
+
+    parts: tuple[str | Option | Spelled, ...]
+
+    def __new__(cls, *parts: str | Option | Spelled) -> Fix:
+        flat: list[str | Option | Spelled] = []
+        for part in parts:
+            flat += part.parts if isinstance(part, Fix) else [part]
+        texts = [part if isinstance(part, str) else part.python for part in flat]
+        made = super().__new__(cls, "".join(texts))
+        made.parts = tuple(flat)
+        return made
+
+    def __add__(self, other: str) -> Fix:
+        return Fix(self, other)
+
+    def __radd__(self, other: str) -> Fix:
+        return Fix(other, self)
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The options that it names."""
+        return tuple(part for part in self.parts if isinstance(part, Option))
+
+
+def option(name: str, value: object) -> Fix:
+    """Return an option of the data, such as ``ignore=['id']`` or ``--set data.ignore=id``.
+
+    >>> option("size", (8, 8)), for_shell(option("size", (8, 8)))
+    ('size=(8, 8)', '--set data.size=8x8')
+    """
+    return Fix(Option(name, value, f"data.{name}"))
+
+
+def run_option(name: str, value: object) -> Fix:
+    """Return an option of training, such as ``batch_size=32`` or ``--set batch_size=32``.
+
+    >>> for_shell(run_option("batch_size", 120) + " or less")
+    '--set batch_size=120 or less'
+    """
+    return Fix(Option(name, value, name))
+
+
+def one_of(fixes: Iterable[str]) -> Fix:
+    """Return fixes of which one suffices.
+
+    >>> for_shell(one_of(["correct the cell", option("dayfirst", True)]))
+    'correct the cell, or --set data.dayfirst=True'
+    """
+    parts: list[str] = []
+    for fix in fixes:
+        parts += [", or ", fix] if parts else [fix]
+    return Fix(*parts)
+
+
+def for_shell(text: str) -> str:
+    """Return a fix in the syntax of the command line; a text without options stays as it is.
+
+    >>> for_shell("none: " + option("dev", 0) + ", " + option("test", 0))
+    'none: --set data.dev=0 --set data.test=0'
+    """
+    if not isinstance(text, Fix):
+        return text
+    parts, said = text.parts, []
+    for i, part in enumerate(parts):
+        is_comma = part == ", " and 0 < i < len(parts) - 1
+        if is_comma and all(isinstance(parts[k], Option) for k in (i - 1, i + 1)):
+            said.append(" ")  # words of a command have no comma between them
+        else:
+            said.append(part if isinstance(part, str) else part.shell)
+    return "".join(said)
+
+
+def _shell_value(value: object) -> str:
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    if isinstance(value, list):
+        # A name with a comma or a bracket would be read as several names or as a list.
+        is_plain = all(name == name.strip() and not set(name) & set(',[]()"') for name in value)
+        return ",".join(value) if is_plain else json.dumps(value, ensure_ascii=False)
+    return str(value)
 
 
 class ShapeError(ClearpropError, ValueError):

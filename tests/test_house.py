@@ -149,7 +149,8 @@ def test_what_is_required_is_what_is_imported() -> None:
     brought = {"ml_dtypes": "jax", "markupsafe": "jinja2"}
     for name, bringer in brought.items():
         assert name in {r.lower() for r in required(metadata.requires(bringer) or [])}
-    optional = required(PROJECT["optional-dependencies"]["stream"])
+    extras = PROJECT["optional-dependencies"]
+    optional = required([*extras["stream"], *extras["search"]])
     imported = {
         name.split(".")[0]
         for path in MODULES

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 
 from clearprop.cli.arguments import overview, parse
-from clearprop.cli.output import complain, for_the_shell, warning_line
+from clearprop.cli.output import complain, warning_line
 from clearprop.errors import ClearpropError
 
 WELL, FAULT, INTERRUPTED = 0, 2, 130
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prepare_process()
         return call()
     except ClearpropError as error:
-        complain(for_the_shell(str(error)))
+        complain(error.for_shell())
         return FAULT
     except KeyboardInterrupt:
         complain("interrupted")

@@ -90,6 +90,30 @@ COMMANDS: dict[str, Command] = {
         ),
         f"{_RECIPES}\n\n`clearprop summary RECIPE` shows the model and every key for --set.",
     ),
+    "search": Command(
+        "training.run_search",
+        "search for values of a recipe, such as its learning rate",
+        (
+            Argument("RECIPE", "a recipe that trains one model"),
+            Argument(
+                "--over",
+                "KEY=log:LOW:HIGH, KEY=lin:LOW:HIGH, KEY=int:LOW:HIGH or KEY=A,B; can be repeated",
+                {"action": "append", "default": [], "metavar": "KEY=VALUES"},
+            ),
+            Argument("--trials", "how many (20)", {"type": int, "default": 20}),
+            Argument("--seed", "of the proposals (0)", {"type": int, "default": 0}),
+            _DATA,
+            _TARGET,
+            _SET,
+            Argument(
+                "--folder",
+                "keeps the search; the same command goes on with it (runs/RECIPE-search-NUMBER)",
+                {"metavar": "FOLDER"},
+            ),
+        ),
+        "`clearprop search mlp --data iris --over learning_rate=log:1e-4:1e-1 --over "
+        "hidden_sizes=8,16,32`. A trial that is behind the median after an epoch is stopped.",
+    ),
     "resume": Command(
         "training.run_resume",
         "continue an interrupted run",
@@ -153,7 +177,10 @@ COMMANDS: dict[str, Command] = {
         "write a worked-out training step as a handout, or mark an exercise",
         (
             Argument(
-                "NAME", "2-2-1, gate, a run or a .safetensors file of a small model", {"nargs": "?"}
+                "NAME",
+                "2-2-1, gate, a run or a .safetensors file of a small model; with --seed, "
+                "network, gate or sizes such as 3-2-1",
+                {"nargs": "?"},
             ),
             Argument("--input", "for a model: 0.35,0.9 or a file with an example"),
             Argument("--target", "the target: 0.5, or the number of a class"),
@@ -167,10 +194,35 @@ COMMANDS: dict[str, Command] = {
                 {"metavar": "FILE"},
             ),
             Argument("--grade", "mark a filled exercise", {"metavar": "FILE"}),
+            Argument("--seed", "draw the numbers of an exercise from a seed", {"type": int}),
+            Argument(
+                "--students",
+                "a file with names: an exercise for each, with other numbers",
+                {"metavar": "FILE"},
+            ),
+            Argument("--folder", "the new folder of the class", {"metavar": "CLASS"}),
         ),
         "`clearprop worked gate --blank --output sheet.md` writes an exercise; fill it in, then "
         "`clearprop worked --grade sheet.md`. Numbers that begin with a minus follow an equals "
-        "sign: --input=-1,2.",
+        "sign: --input=-1,2.\n\n"
+        "`clearprop worked network --seed 7 --students names.csv --folder class` writes "
+        "other numbers, sizes and activations for each student; `clearprop worked mark class` "
+        "marks the sheets.",
+    ),
+    "worked mark": Command(
+        "worked.run_mark",
+        "mark the filled exercises of a class",
+        (
+            Argument("CLASS", "the folder that `clearprop worked --students` wrote"),
+            Argument(
+                "--filled",
+                "the folder of the filled sheets (CLASS/sheets)",
+                {"metavar": "FOLDER"},
+            ),
+            Argument(
+                "--output", "the CSV file to write, a line for each sheet", {"metavar": "FILE"}
+            ),
+        ),
     ),
     "data list": Command("datasets.run_list", "list the data sets that have a name"),
     "data show": Command(

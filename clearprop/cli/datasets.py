@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import ast
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from clearprop import data
-from clearprop.cli.output import say, shell_options
+from clearprop.cli.output import say
 from clearprop.data import TakenColumn
 from clearprop.data.catalog import options_of
 from clearprop.data.columns import taken_lines, taken_notes
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, Fix, for_shell, one_of, option
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.columns import aligned
 from clearprop.recipes.configuration import assigned
-
-LISTED = (
-    r"\b(ignore|na_values|categorical|numeric)=(\[(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|, )*\])"
-)
-"""An option with several values, in a note."""
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -47,7 +40,8 @@ def run_show(arguments: argparse.Namespace) -> int:
         say(f"{name}: a table; --target NAME chooses the column to predict")
         say_columns(taken)
     else:
-        say(shell_options(str(data.describe(data.load(name, **chosen)))))
+        for line in data.describe(data.load(name, **chosen)).lines():
+            say(for_shell(line))
     return 0
 
 
@@ -75,15 +69,18 @@ def say_columns(taken: Sequence[TakenColumn], notes: Sequence[str] = ()) -> None
     if taken:
         say("\n".join(["columns", *(f"  {line}" for line in taken_lines(taken))]))
     for note in (*taken_notes(taken), *notes, *_together(taken)):
-        say(f"note    {shell_options(note)}")
+        say(f"note    {for_shell(note)}")
 
 
 def _together(taken: Sequence[TakenColumn]) -> list[str]:
     """Return a note with one option for all columns whose notes name it; it is given only once."""
     found: dict[str, list[str]] = {}
     for column in taken:
-        for option, values in re.findall(LISTED, " ".join(column.notes)):
-            found.setdefault(option, []).extend(ast.literal_eval(values))
-    several = {option: list(dict.fromkeys(values)) for option, values in found.items()}
-    options = [f"{option}={values!r}" for option, values in several.items() if len(values) > 1]
-    return [f"for several columns at once: {', or '.join(options)}"] if options else []
+        for named in (
+            part for note in column.notes if isinstance(note, Fix) for part in note.options
+        ):
+            if isinstance(named.value, list):
+                found.setdefault(named.name, []).extend(named.value)
+    several = {name: list(dict.fromkeys(values)) for name, values in found.items()}
+    options = [option(name, values) for name, values in several.items() if len(values) > 1]
+    return ["for several columns at once: " + one_of(options)] if options else []

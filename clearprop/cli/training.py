@@ -12,13 +12,14 @@ from clearprop.cli.inference import shown_error
 from clearprop.cli.inspection import extras_of
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, new_run
-from clearprop.errors import ConfigurationError, RunError
+from clearprop.errors import ConfigurationError
 from clearprop.glass.wording import measure
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.columns import aligned
 from clearprop.recipes.configuration import assigned
 from clearprop.recipes.experiment import OWN_ERRORS, Experiment, of_run, prepare
+from clearprop.recipes.hyperparameter_search import Trial, search
 from clearprop.recipes.study import FIGURES, Study, claim, write_results
 from clearprop.training import Run
 from clearprop.training.run_folder import SNAPSHOTS, read_config
@@ -69,14 +70,7 @@ def train(experiment: Experiment, folder: Path, *, report: bool, resume: bool = 
     say("\n".join(aligned(rows)))
     dataset = experiment.dataset
     say_columns(dataset.taken, (*dataset.notes, *experiment.unseen))
-    try:
-        done = experiment.train(folder=folder, resume=resume)
-    except RunError as error:
-        if error.fix and "resume=True" in error.fix:
-            error.fix = (
-                f"choose another folder, or continue: clearprop resume {shlex.quote(str(folder))}"
-            )
-        raise
+    done = experiment.train(folder=folder, resume=resume)
     return finish(experiment, done, folder, report=report)
 
 
@@ -143,6 +137,34 @@ def study(kind: type[Study], arguments: argparse.Namespace) -> int:
             say(f"figures {folder / FIGURES}")
         if page is not None:
             say(f"report  {page}")
+    return 0
+
+
+def run_search(arguments: argparse.Namespace) -> int:
+    """Search for values of a recipe; return the exit code."""
+    values = chosen_values(arguments)
+
+    def show(trial: Trial) -> None:
+        chosen = " ".join(f"{key}={value}" for key, value in trial.values.items())
+        end = f"{trial.error:.4g}" if trial.state == "done" else trial.state
+        complain(f"{chosen}: {end}")
+
+    with new_run(arguments.folder, f"{arguments.RECIPE}-search") as folder:
+        found = search(
+            arguments.RECIPE,
+            arguments.over,
+            values=values,
+            trials=arguments.trials,
+            seed=arguments.seed,
+            folder=folder,
+            on_trial=show,
+        )
+        say(str(found))
+        if len(found.trials) < arguments.trials:
+            complain(f"interrupted; go on with the same command and --folder {folder}")
+            return INTERRUPTED
+        say()
+        say(f"best: {found.command}")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,18 @@ from clearprop import data, nn
 from clearprop.cli.output import complain, say
 from clearprop.data.texts import read_text
 from clearprop.errors import ConfigurationError, DataError, RunError, nearest
-from clearprop.glass.equations import LECTURES, WorkedSolution, grade, lecture, worked_solution
+from clearprop.glass.equations import (
+    EXERCISES,
+    LECTURES,
+    WorkedSolution,
+    exercise,
+    grade,
+    lecture,
+    mark_class,
+    read_students,
+    worked_solution,
+    write_class,
+)
 from clearprop.training import load_model, load_preprocessor
 from clearprop.training.run_folder import read_config
 
@@ -31,6 +43,8 @@ def run_worked(arguments: argparse.Namespace) -> int:
             where=WHERE,
             expected=f"{', '.join(LECTURES)}, a run or a .safetensors file; or --grade FILE",
         )
+    if arguments.students is not None or arguments.folder is not None:
+        return _write_class(arguments)
     solution = _solution(arguments)
     if arguments.blank:
         solution = solution.blank()
@@ -41,6 +55,52 @@ def run_worked(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run_mark(arguments: argparse.Namespace) -> int:
+    """Mark the exercises of a class; return the exit code."""
+    marks = mark_class(arguments.CLASS, arguments.filled)
+    say(str(marks))
+    if arguments.output is not None:
+        complain(f"written: {marks.write(arguments.output)}")
+    return 0
+
+
+def _write_class(arguments: argparse.Namespace) -> int:
+    examples = {"seed": "--seed 7", "students": "--students names.csv", "folder": "--folder class"}
+    for name, example in examples.items():
+        if getattr(arguments, name) is None:
+            raise ConfigurationError(
+                f"the exercises of a class need --{name}", where=WHERE, fix=example
+            )
+    given = [
+        option
+        for option, is_given in (
+            *((option, value is not None) for option, value in _of_model(arguments).items()),
+            ("--blank", arguments.blank),
+            ("--output", arguments.output is not None),
+        )
+        if is_given
+    ]
+    if given:
+        raise ConfigurationError(f"{given[0]} does not go with --students", where=WHERE)
+    students = read_students(arguments.students)
+    folder = Path(arguments.folder)
+    write_class(folder, arguments.NAME, arguments.seed, students, digits=arguments.digits)
+    say(f"students  {len(students)}: {students[0]} ... {students[-1]}")
+    say(f"sheets    {folder / 'sheets'} (.md to fill in, .html to print)")
+    say(f"keys      {folder / 'keys'}")
+    say(f"mark with clearprop worked mark {shlex.quote(str(folder))} --output marks.csv")
+    return 0
+
+
+def _of_model(arguments: argparse.Namespace) -> dict[str, object]:
+    return {
+        "--input": arguments.input,
+        "--target": arguments.target,
+        "--learning-rate": arguments.learning_rate,
+        "--loss": arguments.loss,
+    }
+
+
 def _grade(arguments: argparse.Namespace) -> int:
     filled = read_text(Path(arguments.grade))
     marks = grade(filled) if arguments.NAME is None else _solution(arguments).grade(filled)
@@ -49,21 +109,23 @@ def _grade(arguments: argparse.Namespace) -> int:
 
 
 def _solution(arguments: argparse.Namespace) -> WorkedSolution:
-    of_model = {
-        "--input": arguments.input,
-        "--target": arguments.target,
-        "--learning-rate": arguments.learning_rate,
-        "--loss": arguments.loss,
-    }
-    if arguments.NAME in LECTURES:
-        given = [option for option, value in of_model.items() if value is not None]
-        if given:
+    if arguments.seed is None and arguments.NAME not in LECTURES:
+        if arguments.NAME in EXERCISES:
             raise ConfigurationError(
-                f"{given[0]} goes with a model of your own: {arguments.NAME} has fixed numbers",
-                where=WHERE,
+                "the numbers of this exercise are drawn from a seed",
+                where=arguments.NAME,
+                fix=f"clearprop worked {arguments.NAME} --seed 7",
             )
-        return lecture(arguments.NAME, arguments.digits)
-    return _of_file(arguments)
+        return _of_file(arguments)
+    given = [option for option, value in _of_model(arguments).items() if value is not None]
+    if given:
+        source = "has fixed numbers" if arguments.seed is None else "has drawn numbers"
+        raise ConfigurationError(
+            f"{given[0]} goes with a model of your own: {arguments.NAME} {source}", where=WHERE
+        )
+    if arguments.seed is not None:
+        return exercise(arguments.NAME, arguments.seed, digits=arguments.digits)
+    return lecture(arguments.NAME, arguments.digits)
 
 
 def _of_file(arguments: argparse.Namespace) -> WorkedSolution:

@@ -17,7 +17,7 @@ from clearprop.data.checks import errors_at
 from clearprop.data.dataset import Dataset
 from clearprop.data.randomness import permutation
 from clearprop.data.sources import Indices, rows_of
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, option, run_option
 
 BATCHES_AHEAD = 4
 
@@ -59,13 +59,13 @@ def batches_per_epoch(length: int, batch_size: int, *, drop_remainder: bool = Tr
         raise ConfigurationError(
             "a batch holds at least one example",
             given=f"batch_size={batch_size}",
-            fix="batch_size=32",
+            fix=run_option("batch_size", 32),
         )
     if batch_size > length and drop_remainder:
         raise ConfigurationError(
             "the batch is larger than the data",
             given=f"batch_size={batch_size} for {length} examples",
-            fix=f"batch_size={length} or less",
+            fix=run_option("batch_size", length) + " or less",
         )
     return length // batch_size if drop_remainder else -(-length // batch_size)
 
@@ -151,7 +151,8 @@ def _streamed(plan: BatchPlan, start_batch: int) -> Iterator[Batch]:
             "this data set is read batch by batch, which needs Grain",
             where=plan.dataset.name,
             given="grain is not installed",
-            fix="pip install 'clearprop[stream]', or hold all in memory: stream=False",
+            fix="pip install 'clearprop[stream]', or hold all in memory: "
+            + option("stream", False),
         ) from error
     if start_batch == len(plan):
         return iter(())

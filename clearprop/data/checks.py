@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clearprop import bounds
 from clearprop.data.sources import Inputs, Named
-from clearprop.errors import ClearpropError, DataError
+from clearprop.errors import ClearpropError, DataError, option
 
 
 @contextmanager
@@ -206,7 +206,7 @@ def checked_labels(
     if targets.dtype.kind not in "iu":
         fix = "targets.astype('int32')" if targets.dtype.kind in "bf" else None
         if targets.dtype.kind == "f" and not np.array_equal(targets, np.round(targets)):
-            fix = "task='regression', if numbers are to be predicted"
+            fix = option("task", "regression") + ", if numbers are to be predicted"
         raise DataError(
             f"the targets of {task} must be whole-number labels",
             where=name,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import dates
+from clearprop.errors import option
 
 if TYPE_CHECKING:
     import polars
@@ -52,7 +53,7 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
         return [ROUNDED]
     if low == high:
         return ["every value is the same, so the column says nothing"] if present.size > 1 else []
-    notes = []
+    notes: list[str] = []
     # Sorting a long column takes longer than to read it.
     may_be_marks = {low, high} & {-1.0, *MARKS}
     distinct, counts = np.unique(present, return_counts=True) if may_be_marks else (present, None)
@@ -61,17 +62,20 @@ def number_notes(name: str, cells: polars.Series, numbers: NDArray[np.float64]) 
         count = int(counts[distinct == mark][0])
         notes.append(
             f"{mark:g} stands in {count:,} cells, far from the others; if it means that the value "
-            f"is not known, na_values=['{mark:g}'] takes it as missing"
+            "is not known, " + option("na_values", [f"{mark:g}"]) + " takes it as missing"
         )
     if has_leading_zeros(cells):
         notes.append(
             "zeros at the beginning, as in 007, are lost in a number; "
-            f"categorical=[{name!r}] takes codes as they are written"
+            + option("categorical", [name])
+            + " takes codes as they are written"
         )
     if max(abs(low), abs(high)) > EXACT and not (present % 1).any():
         notes.append(ROUNDED)
     if _number_rows(name, numbers):
-        notes.append(f"it looks like the number of a row; ignore=[{name!r}] leaves it out")
+        notes.append(
+            "it looks like the number of a row; " + option("ignore", [name]) + " leaves it out"
+        )
     return notes
 
 
@@ -96,8 +100,9 @@ def unit_notes(name: str, cells: polars.Series, unit: str) -> list[str]:
     if not re.fullmatch("[A-Za-z]", unit) or cells.str.contains(" ", literal=True).any():
         return []
     return [
-        f"{unit} after every number is taken as a unit; categorical=[{name!r}] takes the cells as "
-        "names"
+        f"{unit} after every number is taken as a unit; "
+        + option("categorical", [name])
+        + " takes the cells as names"
     ]
 
 

@@ -83,7 +83,7 @@ def taken_lines(taken: Sequence[TakenColumn]) -> list[str]:
 
 def taken_notes(taken: Sequence[TakenColumn]) -> list[str]:
     """Return the notes about columns, the first dozen of them, each with the name of its column."""
-    notes = [f"column {column.name!r}: {note}" for column in taken for note in column.notes]
+    notes = [f"column {column.name!r}: " + note for column in taken for note in column.notes]
     more = len(notes) - MOST_NOTES
     return notes if more <= 0 else [*notes[:MOST_NOTES], f"and {more:,} more notes on columns"]
 

@@ -33,6 +33,10 @@ class Description:
     features: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """Return the summary as lines; a note that names an option is a `Fix`."""
         data = self.dataset
         test = f" + {len(data.test)} official test" if data.test is not None else ""
         where = "read batch by batch" if data.streamed else "held in memory"
@@ -55,8 +59,8 @@ class Description:
             lines += ["  columns:", *(f"    {line}" for line in taken_lines(data.taken))]
         else:
             lines += [f"  {name}: {summary}" for name, summary in self.features]
-        lines += [f"  note: {note}" for note in (*taken_notes(data.taken), *data.notes)]
-        return "\n".join([*lines, f"  source:    {data.source}", f"  licence:   {data.licence}"])
+        lines += ["  note: " + note for note in (*taken_notes(data.taken), *data.notes)]
+        return [*lines, f"  source:    {data.source}", f"  licence:   {data.licence}"]
 
 
 def describe(dataset: Dataset) -> Description:

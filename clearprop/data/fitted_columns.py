@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.columns import UNSEEN, Column
 from clearprop.data.readings import PLAIN, Reading
-from clearprop.errors import DataError
+from clearprop.errors import DataError, option
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _fit_column(column: Column, values: NDArray[np.generic]) -> FittedColumn:
     if not present.size:
         raise DataError(
             f"column {column.name!r} has no value in the training rows",
-            fix=f"leave it out: ignore=[{column.source!r}]",
+            fix="leave it out: " + option("ignore", [column.source]),
         )
     if column.categories is None:
         return FittedColumn(column.name, float(np.median(present)), None, column.reading)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from clearprop.data.notations import Marks, numbers_in
 from clearprop.data.readings import MISSING_MARKS, PLAIN, Reading
 from clearprop.data.table_file import TableFile, shown
-from clearprop.errors import ClearpropError, ConfigurationError, DataError
+from clearprop.errors import ClearpropError, ConfigurationError, DataError, one_of, option
 
 if TYPE_CHECKING:
     import polars
@@ -179,16 +179,16 @@ def not_a_number(
     row = int(wrong.arg_max() or 0)
     fixes = ["correct the cell", *as_missing(texts[row])]
     if options.as_numbers(name) is None and numbers_in(texts).count() == texts.count():
-        fixes.append(f"numeric=[{name!r}] reads it as {float(texts[row]):.10g}")
+        fixes.append(option("numeric", [name]) + f" reads it as {float(texts[row]):.10g}")
     if options.as_numbers(name) is None:
-        fixes.append(f"categorical=[{name!r}] takes all cells as names")
+        fixes.append(option("categorical", [name]) + " takes all cells as names")
     known = f"a number such as {reading.example}" if reading.words else "a number"
     return DataError(
         "text in a column of numbers",
         where=file.where(row, name),
         given=shown(texts[row]),
         expected=f"{known}, or nothing where it is missing",
-        fix=", or ".join(fixes),
+        fix=one_of(fixes),
     )
 
 
@@ -196,4 +196,4 @@ def as_missing(cell: str) -> list[str]:
     """Return the fix that takes a cell as a missing value; none for a long cell."""
     if len(cell) > LONGEST_MARK or not cell.isprintable():
         return []
-    return [f"na_values=[{cell!r}] takes it as a missing value"]
+    return [option("na_values", [cell]) + " takes it as a missing value"]

@@ -25,7 +25,7 @@ from clearprop.data.notations import UNITS, Cells, best_reading, is_amount
 from clearprop.data.readings import Reading
 from clearprop.data.settled_marks import settle_marks
 from clearprop.data.table_file import TableFile, shown
-from clearprop.errors import DataError
+from clearprop.errors import DataError, one_of, option
 
 if TYPE_CHECKING:
     import polars
@@ -88,7 +88,7 @@ def _guess(file: TableFile, name: str, options: ReadOptions) -> Guess:
         or isinstance(kind, pl.Enum)
     ):
         problem = f"a column of type {kind} is neither numbers, dates nor categories"
-        fix = f"turn it into numbers, or leave it out: ignore=[{name!r}]"
+        fix = "turn it into numbers, or leave it out: " + option("ignore", [name])
         return Guess(name, "categories", values, error=column_error(file, name, problem, fix=fix))
     values = without_marked(values, options.na_values)
     if as_numbers is False:
@@ -175,9 +175,14 @@ def _of_dates(
             name,
             "it is not known whether the cells are dates or the numbers of versions",
             given=shown(distinct[0]),
-            fix=f"dayfirst=True reads {dates.moments(distinct, orders[0])['date'][0]}, or "
-            f"categorical=[{name!r}] takes the cells as names, or ignore=[{name!r}] leaves the "
-            "column out",
+            fix=one_of(
+                [
+                    option("dayfirst", True)
+                    + f" reads {dates.moments(distinct, orders[0])['date'][0]}",
+                    option("categorical", [name]) + " takes the cells as names",
+                    option("ignore", [name]) + " leaves the column out",
+                ]
+            ),
         )
     return guess
 
@@ -187,8 +192,8 @@ def _ways_to_read_dates(name: str, texts: polars.Series, text: polars.Series) ->
     for dayfirst in (True, False):
         if len(orders := dates.orders_of(texts, dayfirst)) == 1:
             day = dates.moments(text, orders[0])["date"][0]
-            ways.append(f"dayfirst={dayfirst} reads {day}")
-    return ", or ".join([*ways, f"ignore=[{name!r}] leaves the column out"])
+            ways.append(option("dayfirst", dayfirst) + f" reads {day}")
+    return one_of([*ways, option("ignore", [name]) + " leaves the column out"])
 
 
 def _are_compact_dates(numbers: polars.Series) -> bool:
@@ -211,7 +216,8 @@ def _are_whole(numbers: polars.Series) -> bool:
 def _zeros_note(name: str) -> str:
     return (
         "zeros at the beginning, as in 007, make all cells names; "
-        f"numeric=[{name!r}] reads them as numbers"
+        + option("numeric", [name])
+        + " reads them as numbers"
     )
 
 
@@ -246,8 +252,11 @@ def _mixed_units(
         name,
         problem,
         given=", ".join(shown(text) for text in _one_of_each(cells)[:4]),
-        fix=f"write all in one unit, or categorical=[{name!r}] takes them as names, or "
-        f"ignore=[{name!r}] leaves the column out",
+        fix="write all in one unit, or "
+        + option("categorical", [name])
+        + " takes them as names, or "
+        + option("ignore", [name])
+        + " leaves the column out",
     )
 
 
@@ -271,8 +280,11 @@ def _contradicted(
         f"dayfirst={dayfirst} contradicts the column, whose dates are all {orders[0]}",
         where=file.where(row, name),
         given=shown(texts[row]),
-        fix=f"leave the option out, or dayfirst={not dayfirst}, or ignore=[{name!r}] leaves the "
-        "column out",
+        fix="leave the option out, or "
+        + option("dayfirst", not dayfirst)
+        + ", or "
+        + option("ignore", [name])
+        + " leaves the column out",
     )
 
 
@@ -285,11 +297,11 @@ def _not_a_date(
         return None
     wrong = texts.is_not_null() & ~dates.are_moments(texts, order)
     row = int(wrong.arg_max() or 0)
-    left_out = f"ignore=[{name!r}] leaves the column out"
+    left_out = option("ignore", [name]) + " leaves the column out"
     return DataError(
         "a cell of a column of dates is not such a date",
         where=file.where(row, name),
         given=shown(texts[row]),
         expected=f"a date or time in the order of the others, {order}",
-        fix=", or ".join(["correct the cell", *as_missing(texts[row]), left_out]),
+        fix=one_of(["correct the cell", *as_missing(texts[row]), left_out]),
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.checks import check_classes, check_none
 from clearprop.data.preprocessor import Task
-from clearprop.errors import DataError
+from clearprop.errors import DataError, option
 
 FEW = 20
 
@@ -53,7 +53,7 @@ def labels_and_names(
             targets,
             "classes must be names or whole numbers",
             where=where,
-            fix="task='regression', if numbers are to be predicted",
+            fix=option("task", "regression") + ", if numbers are to be predicted",
         )
     classes, labels = np.unique(targets, return_inverse=True)
     names = tuple(map(class_name, classes))

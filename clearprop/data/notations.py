@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from clearprop.data.readings import PLAIN, Reading
+from clearprop.errors import option
 
 if TYPE_CHECKING:
     import polars
@@ -263,8 +264,8 @@ def options_of(readings: Iterable[Reading]) -> list[str]:
     ["decimal=','", "thousands=','"]
     """
     return [
-        f"decimal={reading.decimal!r}"
+        option("decimal", reading.decimal)
         if reading.decimal != "." or not reading.thousands
-        else f"thousands={reading.thousands!r}"
+        else option("thousands", reading.thousands)
         for reading in readings
     ]

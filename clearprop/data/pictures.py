@@ -21,7 +21,7 @@ from clearprop.data.dataset import STREAM_LIMIT_BYTES, Dataset
 from clearprop.data.labels import labels_by_name
 from clearprop.data.preprocessor import Transparency
 from clearprop.data.sources import Indices, Inputs, evenly_spaced, size_in_bytes
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.errors import ConfigurationError, DataError, option
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -224,7 +224,7 @@ def picture_notes(
     flat = [rows[i] for i, picture in enumerate(pixels) if (picture == picture[:1, :1]).all()]
     is_white = files.channels in OPAQUE and files.transparency == "white"
     put_on_white = transparent if is_white else 0
-    keeps = f"channels={files.channels + 1} keeps the transparency"
+    keeps = option("channels", files.channels + 1) + " keeps the transparency"
     if len(flat) == len(pixels) and (pixels[:, 0, 0] == pixels[0, 0, 0]).all():
         color = ", ".join(str(value) for value in pixels[0, 0, 0])
         raise DataError(
@@ -235,11 +235,11 @@ def picture_notes(
             expected="pictures that differ",
             fix=keeps if put_on_white else "look at the files: were they saved empty?",
         )
-    notes = []
+    notes: list[str] = []
     if put_on_white:
         notes.append(
             f"{put_on_white:,} of {len(files):,} pictures have transparent parts, which are put on "
-            f"white; {keeps}"
+            "white; " + keeps
         )
     if flat:
         names = ", ".join(str(files.paths[row]) for row in flat[:NAMED])
@@ -324,7 +324,7 @@ def _common_form(
                 where=str(path),
                 given=f"{own_size[0]} x {own_size[1]} pixels (height x width)",
                 expected=f"{first[0]} x {first[1]}, the size of the first picture",
-                fix=f"size=({first[0]}, {first[1]}) stretches all to one size",
+                fix=option("size", (first[0], first[1])) + " stretches all to one size",
             )
     return (first or (0, 0), channels or (1 if all_gray else 3)), transparent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from clearprop.data.sources import Indices
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, run_option
 
 
 def permutation(length: int, seed: int, *streams: int) -> Indices:
@@ -25,7 +25,7 @@ def permutation(length: int, seed: int, *streams: int) -> Indices:
     for number in (seed, *streams):
         if number < 0:
             raise ConfigurationError(
-                "a seed is a whole number from 0 up", given=repr(number), fix="seed=0"
+                "a seed is a whole number from 0 up", given=repr(number), fix=run_option("seed", 0)
             )
     bits = np.random.Philox(np.random.SeedSequence([int(seed), *map(int, streams)]))
     return np.argsort(bits.random_raw(length), kind="stable")

@@ -18,7 +18,7 @@ from clearprop.data.dataset import About, Dataset
 from clearprop.data.installed import data_file
 from clearprop.data.table_file import TableFile, read_table_file
 from clearprop.data.tables import CellOptions, read_number_columns
-from clearprop.errors import DataError
+from clearprop.errors import DataError, option
 
 WINDOW, HORIZON = 24, 1
 MOMENTS = ("date", "time", "datetime", "timestamp", "year", "month", "week", "day")
@@ -175,7 +175,7 @@ def windows(
             where=name,
             given=f"{len(values)} values",
             expected=f"at least {window + horizon}: {window} to look at and {horizon} to predict",
-            fix=f"window={len(values) - horizon}" if len(values) > horizon else None,
+            fix=option("window", len(values) - horizon) if len(values) > horizon else None,
         )
     both = np.lib.stride_tricks.sliding_window_view(values, window + horizon)
     return Dataset(

@@ -21,7 +21,7 @@ from clearprop.data.guess import (
 from clearprop.data.notations import Marks, numbers_in, options_of
 from clearprop.data.readings import PLAIN, Reading
 from clearprop.data.table_file import TableFile, shown
-from clearprop.errors import DataError
+from clearprop.errors import DataError, one_of, option
 
 if TYPE_CHECKING:
     import polars
@@ -91,12 +91,12 @@ def _settle_plain(file: TableFile, guess: Guess, marks: Marks, options: ReadOpti
             both = Guess(
                 guess.name, "number", guess.values, [PLAIN, Reading(decimal=",", thousands=".")]
             )
-            ways = [f"numeric=[{guess.name!r}]", "thousands='.'"]
+            ways = [option("numeric", [guess.name]), option("thousands", ".")]
             error = _ambiguous(file, both, ways)
             if "," in marks.decimals or file.separator == ";":
                 guess.readings, guess.error = both.readings, error
             else:
-                guess.notes = (f"{error.given} can be read in two ways: {error.fix}",)
+                guess.notes = (f"{error.given} can be read in two ways: " + (error.fix or ""),)
     elif ("." in options.marks.thousands or "," in options.marks.decimals) and not guess.is_chosen:
         # A mark that the user gives holds for every column of the file.
         reading = Reading(decimal=",", thousands="." if options.thousands == "." else "")
@@ -145,8 +145,10 @@ def _check_points(file: TableFile, guess: Guess, points: Guess) -> None:
         guess.name,
         f"the column has a comma where column {points.name!r} of the same file has a point",
         given=f"{shown(texts[0])}, and {shown(point)} in column {points.name!r}",
-        fix=f"numeric=[{guess.name!r}] reads {number:.10g}, or categorical=[{guess.name!r}] takes "
-        "the cells as names",
+        fix=option("numeric", [guess.name])
+        + f" reads {number:.10g}, or "
+        + option("categorical", [guess.name])
+        + " takes the cells as names",
     )
 
 
@@ -176,8 +178,10 @@ def _identifiers(file: TableFile, guess: Guess) -> DataError:
         guess.name,
         "nearly all cells differ, and they are written as the numbers of telephones are",
         given=shown(guess.values.drop_nulls()[0]),
-        fix=f"ignore=[{guess.name!r}] leaves the column out, or numeric=[{guess.name!r}] takes the "
-        "cells as numbers",
+        fix=option("ignore", [guess.name])
+        + " leaves the column out, or "
+        + option("numeric", [guess.name])
+        + " takes the cells as numbers",
     )
 
 
@@ -185,8 +189,8 @@ def _ambiguous(file: TableFile, guess: Guess, options: Sequence[str]) -> DataErr
     texts = guess.values.drop_nulls()
     values = [numbers_in(texts, reading) for reading in guess.readings]
     row = int((values[0] != values[1]).arg_max() or 0)
-    ways = ", or ".join(
-        f"{option} reads {column[row]:.10g}" for column, option in zip(values, options, strict=True)
+    ways = one_of(
+        way + f" reads {column[row]:.10g}" for column, way in zip(values, options, strict=True)
     )
     return column_error(
         file,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.randomness import permutation
 from clearprop.data.sources import Indices
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.errors import ConfigurationError, DataError, option
 
 
 class SplitRows(NamedTuple):
@@ -179,6 +179,6 @@ def _parts(part_of: NDArray[np.int8], dev: float, test: float, what: str) -> Spl
             f"{what} are too few to hold some out",
             given=f"dev={dev}, test={test}",
             expected="at least one example or whole group in every part",
-            fix="train on all of them: dev=0, test=0",
+            fix="train on all of them: " + option("dev", 0) + ", " + option("test", 0),
         )
     return parts

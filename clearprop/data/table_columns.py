@@ -34,7 +34,7 @@ from clearprop.data.guess import (
 from clearprop.data.notations import numbers_in
 from clearprop.data.readings import Reading
 from clearprop.data.table_file import TableFile, shown
-from clearprop.errors import DataError
+from clearprop.errors import DataError, option
 
 if TYPE_CHECKING:
     import polars
@@ -167,7 +167,7 @@ def _categories(file: TableFile, guess: Guess, reading: Reading) -> ReadColumn:
             where=f"{file.path}, column {name!r}",
             given=f"such as {shown(categories[0])} and {shown(categories[-1])}",
             expected=f"at most {MOST_CATEGORIES}",
-            fix=f"leave it out: ignore=[{name!r}]",
+            fix="leave it out: " + option("ignore", [name]),
         )
     codes = values.cast(pl.Enum(categories)).to_physical().cast(pl.Float64)
     array = np.array(codes.to_numpy(), np.float64)
@@ -273,11 +273,11 @@ def check_distinct(file: TableFile, guesses: Sequence[Guess]) -> None:
     if not found:
         return
     names = [guess.name for guess in found]
-    fix = f"ignore={names!r} leaves out what is no category"
+    fix = option("ignore", names) + " leaves out what is no category"
     if all(guess.values.n_unique() <= MOST_CATEGORIES for guess in found):
-        fix += f", or categorical={names!r} takes the texts as categories"
+        fix += ", or " + option("categorical", names) + " takes the texts as categories"
     if all(_are_numbers(guess) for guess in found):
-        fix += f", or numeric={names!r} takes them as numbers"
+        fix += ", or " + option("numeric", names) + " takes them as numbers"
     counts = [
         f"{guess.values.drop_nulls().n_unique():,} different texts in {guess.values.count():,} "
         f"cells of {guess.name!r}, such as {shown(str(guess.values.drop_nulls()[0]))}"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from clearprop.data.frames import FRAME, as_polars, index_of, is_frame, label
 from clearprop.data.table_checks import UNNAMED, check_ends_well, check_header
 from clearprop.data.table_text import TableText, check_no_title
-from clearprop.errors import ConfigurationError, DataError, nearest
+from clearprop.errors import ConfigurationError, DataError, nearest, option
 
 if TYPE_CHECKING:
     import polars
@@ -68,7 +68,8 @@ class TableFile:
         if name in names:
             return name
         if name is None:
-            problem, fix = f"which column is {what}?", f"target={names[-1]!r}" if names else None
+            problem = f"which column is {what}?"
+            fix: str | None = option("target", names[-1]) if names else None
         else:
             close = nearest(name, names)
             problem = f"there is no column {name!r} to be {what}"

@@ -20,7 +20,7 @@ from clearprop.data.preprocessor import Task
 from clearprop.data.readings import PLAIN
 from clearprop.data.table_columns import joined, names_words, range_words
 from clearprop.data.table_file import TableFile, shown
-from clearprop.errors import DataError
+from clearprop.errors import DataError, option
 
 if TYPE_CHECKING:
     import polars
@@ -98,8 +98,9 @@ def _numbers(file: TableFile, guess: Guess, task: Task | None) -> NDArray[Any] |
             where=f"{file.path}, column {name!r}",
             given=shown(str(values[0])),
             expected="numbers to predict, or classes",
-            fix="name another column as the target, or task='classification' makes every "
-            "date a class",
+            fix="name another column as the target, or "
+            + option("task", "classification")
+            + " makes every date a class",
         )
     if values.dtype != pl.String:
         return None
@@ -123,7 +124,7 @@ def _numbers(file: TableFile, guess: Guess, task: Task | None) -> NDArray[Any] |
             name,
             "text among the numbers to predict" if task is None else "text to predict",
             values,
-            fix="correct the cell" if task is None else "task='classification'",
+            fix="correct the cell" if task is None else option("task", "classification"),
         )
     return None
 

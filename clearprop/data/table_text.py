@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from clearprop.errors import ConfigurationError, DataError
+from clearprop.errors import ConfigurationError, DataError, option
 
 UTF8 = "utf-8-sig"
 """UTF-8, with or without a byte-order mark."""
@@ -128,8 +128,8 @@ class TableText:
             f"the file is not {name} text",
             where=f"{self.path}, line {line}",
             given=f"{shown!r}, if it is read as {other}",
-            fix=f"encoding={other!r} reads it like this, or save the file again with encoding "
-            "UTF-8; a spreadsheet calls this CSV UTF-8",
+            fix=option("encoding", other) + " reads it like this, or save the file again with "
+            "encoding UTF-8; a spreadsheet calls this CSV UTF-8",
         )
 
     def _wrong_line(self, content: bytes) -> tuple[int, bytes]:
@@ -190,5 +190,5 @@ def check_no_title(records: Iterator[tuple[int, list[str]]], path: Path, most: i
         where=f"{path}, line {rows[0][0]}",
         given=repr(shown),
         expected=f"the names {', '.join(header[:4])}, which stand in line {line}",
-        fix=f"skiprows={line - 1} skips what stands above them",
+        fix=option("skiprows", line - 1) + " skips what stands above them",
     )

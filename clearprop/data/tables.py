@@ -31,7 +31,7 @@ from clearprop.data.table_columns import (
 from clearprop.data.table_file import TableFile, read_table_file
 from clearprop.data.table_sums import check_no_sum_row
 from clearprop.data.table_targets import targets_of
-from clearprop.errors import ClearpropError, DataError
+from clearprop.errors import ClearpropError, DataError, option
 
 
 class CellOptions(TypedDict, total=False):
@@ -248,7 +248,7 @@ def _as_guessed(file: TableFile, found: Sequence[Guess], options: ReadOptions) -
             raise DataError(
                 f"a part of a date would have the name {name!r}, which another column has",
                 where=str(file.path),
-                fix=f"rename one of them, or leave it out: ignore=[{name!r}]",
+                fix="rename one of them, or leave it out: " + option("ignore", [name]),
             )
     return read
 
@@ -288,4 +288,4 @@ def _left_out(name: str, why: str) -> TakenColumn:
 
 def _refused(name: str, error: ClearpropError) -> TakenColumn:
     about = f"{error.problem}: {error.given}" if error.given else error.problem
-    return TakenColumn(name, "refused", about, (f"fix: {error.fix}",) if error.fix else ())
+    return TakenColumn(name, "refused", about, ("fix: " + error.fix,) if error.fix else ())

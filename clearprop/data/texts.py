@@ -16,7 +16,7 @@ from clearprop.data.checks import check_at_least_one
 from clearprop.data.dataset import About, Dataset
 from clearprop.data.preprocessor import INPUTS
 from clearprop.data.vocabulary import Vocabulary
-from clearprop.errors import DataError
+from clearprop.errors import DataError, option
 
 SEQUENCE_LENGTH = 64
 
@@ -101,7 +101,7 @@ def text_windows(
             where=name,
             given=f"{len(text)} characters",
             expected=f"at least {sequence_length + 1}, because the last one is only predicted",
-            fix=f"sequence_length={max(len(text) - 1, 1)}" if len(text) > 1 else None,
+            fix=option("sequence_length", len(text) - 1) if len(text) > 1 else None,
         )
     code_points = np.frombuffer(text.encode("utf-32-le"), "<u4")
     characters, tokens = np.unique(code_points, return_inverse=True)

@@ -17,6 +17,7 @@ from clearprop.recipes.catalog import RECIPES, Entry, find_recipe
 if TYPE_CHECKING:
     from clearprop.recipes.experiment import Experiment as Experiment
     from clearprop.recipes.experiment import prepare as prepare
+    from clearprop.recipes.hyperparameter_search import search as search
     from clearprop.recipes.recipe import Recipe as Recipe
     from clearprop.recipes.study import Study as Study
 
@@ -25,9 +26,10 @@ _HOME = {
     "Recipe": "recipe",
     "Study": "study",
     "prepare": "experiment",
+    "search": "hyperparameter_search",
 }
 
-__all__ = ["RECIPES", "Entry", "Experiment", "Recipe", "Study", "find_recipe", "prepare"]
+__all__ = ["RECIPES", "Entry", "Experiment", "Recipe", "Study", "find_recipe", "prepare", "search"]
 
 
 def __getattr__(name: str) -> object:

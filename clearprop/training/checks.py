@@ -23,6 +23,7 @@ from clearprop.errors import (
     DataError,
     ModelError,
     ShapeError,
+    run_option,
 )
 from clearprop.nn.misuse import first_return, return_line
 from clearprop.training.algorithm import Arrays, Differentiable
@@ -206,7 +207,9 @@ def _check_lone_example(
             f"an epoch has a batch of one example, too few for {error.where or 'the model'}",
             where="batch_size",
             given=f"batch_size={B} for {N} training examples",
-            fix=f"batch_size={best}" if best is not None else "give more training examples",
+            fix=run_option("batch_size", best)
+            if best is not None
+            else "give more training examples",
         ) from error
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 
 from clearprop import cpu
-from clearprop.errors import ConfigurationError, RunError
+from clearprop.errors import ConfigurationError, RunError, run_option
 
 CALL_SECONDS = 0.2
 """What a call should take: short enough for a lively bar and a prompt answer to Ctrl-C, long
@@ -108,7 +108,7 @@ def choose(
         raise ConfigurationError(
             "a batch cannot be sharded evenly",
             given=f"batch_size={batch_size}, devices={devices}",
-            fix=f"batch_size={devices * max(1, batch_size // devices)}",
+            fix=run_option("batch_size", devices * max(1, batch_size // devices)),
         )
     seconds = (
         work.operations / (OPERATIONS_PER_SECOND * (devices if platform != "cpu" else 1))

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from clearprop import bounds, nn, optim
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop.errors import ConfigurationError, option, run_option, unknown_name
 from clearprop.nn.recording import LossLike
 from clearprop.training.algorithm import Algorithm
 from clearprop.training.augmentation import Augment, Augmentation
@@ -180,14 +180,14 @@ class FitConfig:
             raise ConfigurationError(
                 "the batch is larger than the data",
                 given=f"batch_size={size} for {examples} training examples",
-                fix=f"batch_size={examples} or less",
+                fix=run_option("batch_size", examples) + " or less",
             )
         micro = self.micro_batch_size
         if micro is not None and micro > size:
             raise ConfigurationError(
                 "a micro-batch is a part of a batch, and larger than it",
                 given=f"micro_batch_size={micro} for batch_size={size}",
-                fix=f"micro_batch_size={size} or less",
+                fix=run_option("micro_batch_size", size) + " or less",
             )
         if micro is not None and micro < size and self.record is not None:
             raise ConfigurationError(
@@ -199,7 +199,7 @@ class FitConfig:
             raise ConfigurationError(
                 "early stopping needs a development set",
                 given=f"patience={self.patience} and no development examples",
-                fix="hold some examples out: dev=0.1",
+                fix="hold some examples out: " + option("dev", 0.1),
             )
         if self.resolved_metrics and not (data.dev is not None and len(data.dev)):
             raise ConfigurationError(

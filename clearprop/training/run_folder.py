@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.errors import RunError
+from clearprop.errors import Fix, RunError, Spelled
 from clearprop.training.events import Event, as_it_went, read_lines, to_line
 from clearprop.training.recording.recordings import Layout, RowFile
 from clearprop.training.storage.checkpoint import Checkpoints
@@ -235,7 +236,10 @@ def _check_empty(path: Path) -> None:
             where=str(path),
             given=", ".join(strangers[:5]),
             expected="a new or an empty folder: nothing is ever overwritten",
-            fix="choose another folder, or go on with this run (resume=True)"
+            fix=Fix(
+                "choose another folder, or go on with this run: ",
+                Spelled("resume=True", f"clearprop resume {shlex.quote(str(path))}"),
+            )
             if is_run
             else "choose another folder",
         )

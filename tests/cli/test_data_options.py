@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import io
 import itertools
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +15,13 @@ import pytest
 from PIL import Image
 
 from clearprop.cli.datasets import options_given
-from clearprop.cli.output import DATA_OPTIONS, for_the_shell, shell_options
 from clearprop.data import LoadOptions
 from clearprop.errors import ConfigurationError
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.recipe import Recipe
 from clearprop.training.fit_config import compare
-from tests.cli.conftest import ROOT, Command, is_clear
+from tests.cli.conftest import Command, is_clear
 
 QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")
 ROWS = 40
@@ -111,42 +108,7 @@ def test_a_target_is_printed_as_it_can_be_typed(clearprop: Command) -> None:
 
 def test_the_options_of_data_are_those_of_python() -> None:
     python = set(LoadOptions.__annotations__) - {"columns", "class_names", "transparency"}
-    assert set(DATA_OPTIONS) == python
     assert set(DataSource.model_fields) - {"name"} == python
-
-
-def fixes() -> Iterator[tuple[str, str]]:
-    """Yield every fix of the sources of data, cli and recipes, with ``'x'`` for its values."""
-    for floor in ("data", "cli", "recipes"):
-        for path in sorted((ROOT / "clearprop" / floor).glob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.keyword) and node.arg == "fix":
-                    for text in texts(node.value):
-                        yield path.name, text
-
-
-def texts(node: ast.expr) -> Iterator[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node, ast.JoinedStr):
-        yield "".join(
-            str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values
-        ).replace("[7]", "['x']")
-    else:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                yield from texts(child)
-
-
-def test_options_in_the_fixes_of_the_sources_are_written_for_the_shell() -> None:
-    found = [(path, fix) for path, fix in fixes() if re.search(r"\w=", fix)]
-    assert len(found) > 25
-    for path, fix in found:
-        if re.search(r"\w\(|\(x, y\)", fix) or re.match(r"[{}7]*=", fix):
-            continue  # a call or arrays in Python, or an option whose name is a value
-        (line,) = for_the_shell(f"  fix:      {fix}").splitlines()
-        left = re.sub(r"--set ('[^']*'|\S+)", "", line)
-        assert not re.search(r"\w=", left), (path, line)
 
 
 # --- what is said --------------------------------------------------------------------------------
@@ -427,8 +389,3 @@ def test_choices_that_are_numbers_are_read_from_text(
     kind = find_recipe(recipe)
     assert issubclass(kind, Recipe)
     assert getattr(kind.of({key: text}), key) == value
-
-
-def test_notes_are_written_for_the_shell() -> None:
-    note = "-99 stands in 3 cells; na_values=['-99'] takes it as missing"
-    assert shell_options(note).endswith("; --set data.na_values=-99 takes it as missing")

@@ -103,3 +103,50 @@ def test_a_long_list_of_numbers_is_no_file(model: str, capsys: Captured) -> None
     assert "takes numbers" in capsys.readouterr().err
     assert main(["worked", "a" * 5000, *step]) == 2
     assert "neither a worked example nor a model" in capsys.readouterr().err
+
+
+def test_a_class_is_written_filled_and_marked(tmp_path: Path, capsys: Captured) -> None:
+    names, folder = tmp_path / "names.csv", tmp_path / "my class"
+    names.write_text("Ada\nAlan\n")
+    options = ["--seed", "7", "--students", str(names), "--folder", str(folder)]
+    assert main(["worked", "gate", *options]) == 0
+    shown = capsys.readouterr().out
+    assert "students  2: Ada ... Alan" in shown
+    assert f"clearprop worked mark '{folder}'" in shown
+    sheet = folder / "sheets" / "ada.md"
+    sheet.write_text(sheet.read_text().replace("(1) ____", "(1) 99"))
+    marks = tmp_path / "marks.csv"
+    assert main(["worked", "mark", str(folder), "--output", str(marks)]) == 0
+    assert capsys.readouterr().out.startswith("Ada: 0 of ")
+    _, ada, alan = marks.read_text().splitlines()
+    assert "99 is given" in ada
+    assert alan.startswith("Alan,alan.md,0,")
+    assert main(["worked", "mark", str(folder), "--filled", str(tmp_path / "my class")]) == 0
+
+
+def test_one_exercise_of_a_seed_is_written_and_marked(tmp_path: Path, capsys: Captured) -> None:
+    sheet = tmp_path / "sheet.md"
+    drawn = ["worked", "3-2-1", "--seed", "4"]
+    assert main([*drawn, "--blank", "--output", str(sheet)]) == 0
+    assert main([*drawn, "--grade", str(sheet)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("mark: 0 of ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["network"], "clearprop worked network --seed 7"),
+        (["network", "--seed", "1", "--input", "1"], "network has drawn numbers"),
+        (["9-9", "--seed", "1"], "too large"),
+        (["gate", "--seed", "1", "--students", "names.csv"], "--folder class"),
+        (["gate", "--students", "names.csv", "--folder", "class"], "--seed 7"),
+        (["gate", "--seed", "1", "--folder", "class"], "--students names.csv"),
+        (["gate", "--seed", "1", "--students", "n", "--folder", "c", "--blank"], "--blank does"),
+        (["gate", "--seed", "1", "--students", "nothing.csv", "--folder", "c"], "No such file"),
+        (["mark", "nothing"], "not the folder of a class"),
+        (["mark"], "CLASS"),
+    ],
+)  # fmt: skip
+def test_bad_input_for_a_class(arguments: list[str], said: str, capsys: Captured) -> None:
+    assert main(["worked", *arguments]) == 2
+    assert said in capsys.readouterr().err

@@ -12,8 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from clearprop.errors import DataError
-from clearprop.glass.equations.expression import Expression, Number, evaluate, symbols
-from clearprop.glass.equations.mistakes import likely
+from clearprop.glass.equations.expression import (
+    Expression,
+    Number,
+    Symbol,
+    evaluate,
+    substitute,
+    symbols,
+)
+from clearprop.glass.equations.mistakes import Mistake, Surroundings, likely
 from clearprop.glass.equations.numbers import significant
 from clearprop.glass.equations.parsing import parse
 from clearprop.glass.equations.sheet import Line, Sheet
@@ -26,6 +33,7 @@ FEWEST_DIGITS = 2
 
 _LINE = re.compile(r"^\s*(?P<name>[A-Za-z][\w/]*'?)\s*=\s*(?P<rest>.*)$")
 _GAP = re.compile(r"^(?P<formula>.*?)=\s*\((?P<gap>\d{1,6})\)(?P<answer>.*)$")
+_ENTRY = re.compile(r"(\S+)\[(\d{1,4}),(\d{1,4})\]")
 _ANSWER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
 
 
@@ -75,6 +83,7 @@ class Answer:
         expected: the true value.
         verdict: "right", "carried" (right after an earlier mistake), "wrong" or "empty".
         likely: the probable mistake; "" where it is not known.
+        kind: of the mistake, a key of `KINDS`; "" for an answer that is not wrong.
     """
 
     gap: int
@@ -83,6 +92,7 @@ class Answer:
     expected: float
     verdict: str
     likely: str = ""
+    kind: str = ""
 
     def __str__(self) -> str:
         text = f"({self.gap}) {self.name}: {self.verdict}"
@@ -140,7 +150,8 @@ def grade(filled: str) -> Grade:
     """
     known: dict[str, float] = {}
     lines, answers = [], dict[int, str]()
-    for number, name, rest in _lines(filled):
+    abouts: dict[str, str] = {}
+    for number, name, rest, about in _lines(filled):
         gap = _GAP.match(rest)
         try:
             formula = parse(gap["formula"] if gap else rest, known.__getitem__)
@@ -149,13 +160,15 @@ def grade(filled: str) -> Grade:
             raise
         known[name] = evaluate(formula, lambda symbol: symbol.value)
         if gap is None:
+            abouts[name] = about
             continue
         place = int(gap["gap"])
         if place in answers:
             raise DataError("a gap occurs twice on the sheet", where=f"line {number}", given=name)
         answers[place] = gap["answer"]
         lines.append(Line(name, known[name], formula, gap=place))
-    return _graded(lines, answers, known)
+    formulas = {line.name: line.formula for line in lines if line.formula is not None}
+    return _graded(lines, answers, Surroundings(known, formulas, transposed(abouts)))
 
 
 def grade_by(sheet: Sheet, filled: str) -> Grade:
@@ -164,15 +177,48 @@ def grade_by(sheet: Sheet, filled: str) -> Grade:
     Raises:
         DataError: the text has none of the gaps.
     """
-    gaps = (_GAP.match(rest) for _, _, rest in _lines(filled))
+    gaps = (_GAP.match(rest) for _, _, rest, _ in _lines(filled))
     answers = {int(gap["gap"]): gap["answer"] for gap in gaps if gap}
     lines = [line for line in sheet.lines() if line.gap]
     found = {line.gap: answers[line.gap] for line in lines if line.gap in answers}
-    return _graded(lines, found, {line.name: line.value for line in sheet.lines()})
+    everything = list(sheet.lines())
+    around = Surroundings(
+        {line.name: line.value for line in everything},
+        {line.name: line.formula for line in everything if line.formula is not None},
+        transposed({line.name: line.about for line in everything if line.formula is None}),
+    )
+    return _graded(lines, found, around)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield (number of the line, left side, right side) of the equations of a sheet."""
+def transposed(abouts: Mapping[str, str]) -> dict[str, str]:
+    """Return the entry that takes the place of each weight in the transposed matrix.
+
+    A matrix that is not square is read by columns where it was written by rows.
+
+    Args:
+        abouts: the path of each weight by its name, such as ``layers.0.weight[0,1]``.
+
+    >>> paths = {"w1": "a.weight[0,0]", "w2": "a.weight[0,1]", "w3": "a.weight[1,0]"}
+    >>> transposed(paths | {"w4": "a.weight[1,1]"})
+    {'w1': 'w1', 'w2': 'w3', 'w3': 'w2', 'w4': 'w4'}
+    """
+    matrices: dict[str, dict[tuple[int, int], str]] = {}
+    for name, about in abouts.items():
+        entry = _ENTRY.fullmatch(about)
+        if entry is not None:
+            matrices.setdefault(entry[1], {})[int(entry[2]), int(entry[3])] = name
+    found = {}
+    for entries in matrices.values():
+        rows = 1 + max(i for i, _ in entries)
+        columns = 1 + max(j for _, j in entries)
+        if len(entries) == rows * columns and min(rows, columns) > 1:
+            for (i, j), name in entries.items():
+                found[name] = entries[divmod(j * rows + i, columns)]
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, str, str]]:
+    """Yield (number of the line, left side, right side, comment) of a sheet's equations."""
     if len(text) > LARGEST_SHEET:
         raise DataError("the sheet is too long", given=f"{len(text):,} characters")
     fenced = "```" not in text
@@ -180,12 +226,13 @@ def _lines(text: str) -> Iterator[tuple[int, str, str]]:
         if line.lstrip().startswith("```"):
             fenced = not fenced
             continue
-        found = _LINE.match(line.partition("#")[0].rstrip())
+        equation, _, about = line.partition("#")
+        found = _LINE.match(equation.rstrip())
         if fenced and found is not None:
-            yield number, found["name"], found["rest"]
+            yield number, found["name"], found["rest"], about.strip()
 
 
-def _graded(lines: list[Line], answers: Mapping[int, str], truth: Mapping[str, float]) -> Grade:
+def _graded(lines: list[Line], answers: Mapping[int, str], around: Surroundings) -> Grade:
     if not answers:
         raise DataError(
             "the sheet has no gaps",
@@ -199,11 +246,13 @@ def _graded(lines: list[Line], answers: Mapping[int, str], truth: Mapping[str, f
         text = answers.get(line.gap, "").replace("_", " ").strip().rstrip(".; ")
         given = Filled.read(text)
         if given is not None:
-            verdict, why = _verdict(line, given, own, truth, wrong)
+            verdict, why = _verdict(line, given, own, around, wrong)
+        elif text:
+            verdict, why = "wrong", Mistake("no number", "that is no number")
         else:
-            verdict, why = ("wrong", "that is no number") if text else ("empty", "")
+            verdict, why = "empty", Mistake("", "")
         shown = text if given else text[:40]
-        marked.append(Answer(line.gap, line.name, shown, line.value, verdict, why))
+        marked.append(Answer(line.gap, line.name, shown, line.value, verdict, why.text, why.kind))
         # Nothing follows from nan or inf: a sheet full of nan would be consistent.
         if given is not None and math.isfinite(given.value):
             own[line.name] = given.value
@@ -213,20 +262,38 @@ def _graded(lines: list[Line], answers: Mapping[int, str], truth: Mapping[str, f
 
 
 def _verdict(
-    line: Line, given: Filled, own: Mapping[str, float], truth: Mapping[str, float], wrong: set[str]
-) -> tuple[str, str]:
+    line: Line,
+    given: Filled,
+    own: Mapping[str, float],
+    around: Surroundings,
+    wrong: set[str],
+) -> tuple[str, Mistake]:
     """Return the verdict on an answer and the probable mistake."""
     if given.means(line.value):
-        return "right", ""
+        return "right", Mistake("", "")
     formula: Expression = Number(line.value) if line.formula is None else line.formula
-    followed = evaluate(formula, lambda symbol: own.get(symbol.name, symbol.value))
+
+    def own_value(symbol: Symbol) -> float:
+        return own.get(symbol.name, symbol.value)
+
+    followed = evaluate(formula, own_value)
     earlier = dict.fromkeys(s.name for s in symbols(formula) if s.name in wrong)
     follows = math.isfinite(followed) and given.means(followed)
     if follows and earlier:
-        return "carried", f"it follows from your {', '.join(earlier)}"
+        return "carried", Mistake("", f"it follows from your {', '.join(earlier)}")
     if follows:
         why = "rounded too early: it follows from your rounded numbers, keep more digits on the way"
-        return "wrong", why
+        return "wrong", Mistake("rounding", why)
     if abs(given.value - line.value) <= 0.5 * given.unit:
-        return "wrong", f"too few digits: give at least {FEWEST_DIGITS}"
-    return "wrong", likely(formula, line.value, given.means, given.value, truth)
+        return "wrong", Mistake("digits", f"too few digits: give at least {FEWEST_DIGITS}")
+    mistake = likely(line.name, formula, line.value, given.means, given.value, around)
+    if mistake.kind in ("unknown", "rounding", "other quantity") and earlier:
+        # A mistake on top of an earlier one shows only in the student's own numbers.
+        with_own = substitute(formula, lambda s: Symbol(s.name, own_value(s)))
+        values = {**around.values, **own}
+        own_around = Surroundings(values, around.formulas, around.transposed)
+        again = likely(line.name, with_own, followed, given.means, given.value, own_around)
+        if again.kind not in ("unknown", "other quantity"):
+            text = f"{again.text}; it starts from your {', '.join(earlier)}"
+            return "wrong", Mistake(again.kind, text)
+    return "wrong", mistake

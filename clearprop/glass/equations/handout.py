@@ -28,8 +28,9 @@ LONG = 90
 HOW_TO_FILL = (
     "Replace the line behind each number by your answer, with the digits that you are sure of: "
     "`= (1) 0.755`. An answer is right if it is the true number, rounded to the digits that you "
-    "give; give at least two. `clearprop worked --grade FILE` marks the sheet."
+    "give; give at least two."
 )
+HOW_TO_MARK = " `clearprop worked --grade FILE` marks the sheet."
 
 
 # --- Markdown ------------------------------------------------------------------------------------
@@ -37,9 +38,9 @@ HOW_TO_FILL = (
 
 def as_markdown(sheet: Sheet) -> str:
     """Return a handout in Markdown; its equations are plain text, which can be filled in."""
-    parts = [f"# {heading(sheet)}", *sheet.intro]
+    parts = [f"# {heading(sheet)}", *([sheet.owner] if sheet.owner else []), *sheet.intro]
     if sheet.blank:
-        parts.append(HOW_TO_FILL)
+        parts.append(_how_to_fill(sheet))
     for number, section in enumerate(sheet.sections, start=1):
         parts.append(f"## {number}. {section.heading}")
         if section.text:
@@ -58,6 +59,11 @@ def as_markdown(sheet: Sheet) -> str:
 def heading(sheet: Sheet) -> str:
     """Return the title of a solution or of an exercise."""
     return f"{sheet.title}: an exercise" if sheet.blank else f"{sheet.title}, worked out"
+
+
+def _how_to_fill(sheet: Sheet) -> str:
+    # The sheet of a class is marked by the teacher.
+    return HOW_TO_FILL if sheet.owner else HOW_TO_FILL + HOW_TO_MARK
 
 
 def _text_lines(section: Section, sheet: Sheet) -> Iterator[str]:
@@ -107,6 +113,7 @@ _HEAD = r"""\documentclass[11pt]{article}
 def as_latex(sheet: Sheet) -> str:
     """Return a complete LaTeX document; the only package that it loads is amsmath."""
     parts = [_HEAD + rf"\section*{{{latex_text(heading(sheet))}}}"]
+    parts += [latex_text(text) for text in ([sheet.owner] if sheet.owner else [])]
     parts += [latex_text(text) for text in sheet.intro]
     for number, section in enumerate(sheet.sections, start=1):
         parts.append(rf"\subsection*{{{number}. {latex_text(section.heading)}}}")
@@ -181,7 +188,7 @@ def as_html(sheet: Sheet) -> str:
             sheet=sheet,
             rows=lambda section: [_html_line(line, sheet) for line in section.lines],
             gates=[_html_gate(gate, sheet) for gate in sheet.gates],
-            how=HOW_TO_FILL if sheet.blank else "",
+            how=_how_to_fill(sheet) if sheet.blank else "",
             version=version(),
         )
     )

@@ -85,6 +85,7 @@ class Sheet:
         footer: how the handout was made.
         digits: significant digits of its numbers.
         blank: whether it is the exercise, with gaps in the place of the results.
+        owner: for whom the sheet is; "" for everybody.
     """
 
     title: str
@@ -95,6 +96,7 @@ class Sheet:
     footer: str
     digits: int
     blank: bool = False
+    owner: str = ""
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines of all sections."""
