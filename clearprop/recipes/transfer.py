@@ -179,8 +179,8 @@ class TransferStudy(Study):
             lines.append(f"{way:<{width}}" + "".join(f"{100 * m:>7.1f}%" for m in means[way]))
         gains = [100 * (a - b) for a, b in zip(means[FROZEN], means[SCRATCH], strict=True)]
         lines.append(
-            f"a frozen trunk is {', '.join(f'{gain:+.1f}' for gain in gains)} points better than "
-            "learning from scratch"
+            f"a frozen trunk minus learning from scratch: "
+            f"{', '.join(f'{gain:+.1f}' for gain in gains)} points"
         )
         numbers = {
             f"{way}, {samples} samples, accuracy": mean

@@ -405,16 +405,31 @@ def development_noise(
         return None
     end = np.flatnonzero(np.isfinite(development_error))[-1]
     error = float(development_error[end])
+    said = (
+        f"After epoch {int(history.epoch[end])}, {percent(error)} of "
+        f"{count(n, 'development example')} are predicted wrongly."
+    )
     low, high = interval(error, n)
+    if facts.loss is not None and facts.loss.skips_negative:
+        rates = facts.dev_outputs.error_rates if facts.dev_outputs is not None else None
+        if rates is None or len(rates) < 2:
+            return None  # how much the sequences differ is not known
+        error, spread = float(rates.mean()), float(rates.std(ddof=1))
+        half = 1.96 * spread / math.sqrt(n)
+        low, high = max(0.0, error - half), min(1.0, error + half)
+        said = (
+            f"Of an example of the development part, {percent(error)} of the places are predicted "
+            f"wrongly on average, with a standard deviation of {percent(spread)} between "
+            f"{count(n, 'example')}."
+        )
     half = (high - low) / 2
     if half < ROUGHLY:
         return None
     return Finding(
         "development examples",
         {"examples": n, "low": low, "high": high, "error": error},
-        f"After epoch {int(history.epoch[end])}, {percent(error)} of "
-        f"{count(n, 'development example')} are predicted wrongly. With a confidence of 95 %, the "
-        f"error on new examples is between {percent(low)} and {percent(high)}.",
+        f"{said} With a confidence of 95 %, the error on new examples is between {percent(low)} "
+        f"and {percent(high)}.",
         "# hold out more examples, or take the mean of several seeds\n"
         f"for seed in range(5):\n    {fix.fit_line(facts, seed=fix.Code('seed'))}",
         strength(half, ROUGHLY, 0.25),
