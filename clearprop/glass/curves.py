@@ -254,9 +254,9 @@ def _of_corrections(subject: Subject) -> list[str]:
             "the classes, and Rosenblatt's rule no longer changes the weights."
         ]
     return [
-        f"The training error is {error_text(subject, float(errors[-1]))} at the end. As long as "
-        "an example is wrong, Rosenblatt's rule corrects the weights, and the curves rise and "
-        "fall. "
+        f"The training error of the last epoch is {error_text(subject, float(errors[-1]))}. As "
+        "long as an example is wrong, Rosenblatt's rule corrects the weights, and the curves rise "
+        "and fall. "
         "They cannot show whether a linear boundary separates the classes; if one does, more "
         "epochs find it. Another learning rate changes no prediction: it only scales the weights."
     ]

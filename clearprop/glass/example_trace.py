@@ -88,6 +88,7 @@ class LayerFlow:
         pull: mean absolute gradient over mean absolute weight; "" for a layer without weights.
         error: mean absolute error signal of one example.
         error_value: the same as a number.
+        length: of the error signal, the root of the sum of all its squares.
         bar: length of the bar, from 0 to 1, on a logarithmic scale.
     """
 
@@ -98,6 +99,7 @@ class LayerFlow:
     pull: str
     error: str
     error_value: float
+    length: float
     bar: float
 
 
@@ -203,7 +205,9 @@ def _prediction(subject: Subject, row: int) -> str:
     predicted, true = subject.prediction_texts(row)
     text = f"The network predicts {predicted}"
     if subject.chances is None:
-        return f"{text}; true is {true}."
+        classifies = subject.evaluation.confusion is not None
+        right = classifies and subject.predictions[row] == subject.truths[row]
+        return f"{text}, which is right." if right else f"{text}; true is {true}."
     chances = subject.chances[row]
     text += f" ({percent(float(chances[subject.predictions[row]]))})"
     if subject.predictions[row] == subject.truths[row]:
@@ -302,6 +306,7 @@ def _flow(
                 pull=_pull(model, seen, layer.path),
                 error=number(error),
                 error_value=error,
+                length=float(np.sqrt(np.square(layer.error, dtype=np.float64).sum())),
                 bar=bars.length(error),
             )
         )
@@ -331,10 +336,19 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
     factor = last.error_value / first.error_value
     way = f"On the way from {last.name} back to {first.name} the error signal"
     times = f"{number(max(factor, 1 / factor), 2)} times"
-    if factor >= VANISHES:
+    by_length = last.length / first.length
+    if min(factor, by_length) >= VANISHES:
         return f"{way} shrinks {times}: it vanishes, and the first layers hardly learn."
-    if factor <= 1 / EXPLODES:
+    if max(factor, by_length) <= 1 / EXPLODES:
         return f"{way} grows {times}: it explodes. Clip it, or start from smaller weights."
+    if factor >= VANISHES or factor <= 1 / EXPLODES:
+        # The mean of a layer is small where only a few of its many numbers have an error signal.
+        change = "smaller" if by_length > 1 else "larger"
+        return (
+            f"{way} becomes {times} {'smaller' if factor > 1 else 'larger'} on average over all "
+            f"numbers of a layer, but its length, the root of the sum of squares, becomes only "
+            f"{number(max(by_length, 1 / by_length), 2)} times {change}: it arrives."
+        )
     change = f"becomes {times} {'smaller' if factor > 1 else 'larger'}"
     if 2 / 3 < factor < 3 / 2:
         change = "keeps its size"

@@ -20,6 +20,7 @@ from clearprop.glass.subject import Subject
 from clearprop.glass.wording import cell, count, number, percent
 
 LARGEST_TABLE = 20
+MOST_PAIRS = 5
 WORST_PICTURES = 18
 WORST_ROWS = 8
 SHOWN_FEATURES = 12
@@ -168,13 +169,16 @@ def _signs(names: Iterable[str]) -> str:
 
 def _pairs(table: NDArray[np.int64], names: tuple[str, ...]) -> tuple[str, ...]:
     wrong = table - np.diag(np.diag(table))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:5]
-    return tuple(
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
+    more = int((wrong > 0).sum()) - MOST_PAIRS
+    left_out = (f"and {count(more, 'more pair')} of classes, no more often",) if more > 0 else ()
+    pairs = tuple(
         f"{names[t]} is predicted as {names[a]} {_times(int(wrong[t, a]))}, "
         f"{percent(wrong[t, a] / table[t].sum())} of all {names[t]}"
         for t, a in (divmod(int(place), len(table)) for place in order)
         if wrong[t, a]
     )
+    return pairs + left_out
 
 
 def _of_places(subject: Subject) -> NDArray[np.int64] | None:

@@ -244,13 +244,15 @@ def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
             history = trial.history
             axis.plot(history.epoch, history.training_error, **style(0), alpha=0.8)
             axis.plot(history.epoch, history.development_error, **style(1), alpha=0.8)
-        axis.locator_params(axis="x", nbins=5, integer=True)
+        if longest <= FEW_EPOCHS:
+            axis.set_xticks(range(1, longest + 1))
+            axis.set_xlim(0.5, longest + 0.5)
         lowest = float(np.mean([t.history.development_error.min() for t in found[DISEASE]]))
         axis.axhline(lowest, color="0.6", linewidth=0.8)
         axis.set_title(way)
         axis.set_xlabel("epoch")
     axes[0].set_ylabel(error_name)
-    axes[0].set_ylim(0, None)
+    axes[0].set_ylim(0, 1.03 * axes[0].get_ylim()[1])
     for index, label in enumerate(("training", "development")):
         axes[0].plot([], [], **style(index), label=label)
     axes[0].legend()

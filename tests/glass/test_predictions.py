@@ -21,6 +21,15 @@ from clearprop.glass.wording import cell
 from clearprop.training import Run, fit
 from tests.glass.page import Element, read
 
+
+class LastStep(nn.Module):
+    """The last step of a sequence."""
+
+    def __call__(self, x: Any) -> Any:
+        """Return the last step."""
+        return x[:, -1]
+
+
 VERSES = (
     "O/interjection Romeo/name Romeo/name wherefore/adverb art/verb thou/pronoun Romeo/name",
     "Deny/verb thy/determiner father/noun and/conjunction refuse/verb thy/determiner name/noun",
@@ -169,6 +178,19 @@ def test_a_page_of_many_layers_of_a_sequence_ends(tmp_path: Path) -> None:
     assert [name for name, part in trace.layers if len(part) > 1] == ["blocks.0", "blocks.1"]
     folded = page_of(run, pair, tmp_path).by_id("trace").all("details")  # type: ignore[union-attr]
     assert ["open" in part.attributes for part in folded] == [True, False]
+
+
+def test_an_error_signal_of_few_of_many_numbers_does_not_vanish() -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(32, 4000, 1)).astype(np.float32)
+    model = nn.Sequential([nn.Linear(1, 4), LastStep(), nn.Linear(4, 1)])
+    pair = x, x[:, -1]
+    run = fit(model, pair, loss="squared_error", epochs=1, batch_size=16, progress=False)
+    trace = example_trace(gather(run, pair))
+    first, last = trace.flow[0], trace.flow[-1]
+    assert last.error_value > 1000 * first.error_value > 0
+    assert "vanishes" not in trace.reading
+    assert "it arrives" in trace.reading
 
 
 def test_worst_forecasts_name_their_years() -> None:

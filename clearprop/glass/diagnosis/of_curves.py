@@ -201,12 +201,15 @@ def rate_too_low(facts: Facts, history: History, beginning: dict[str, Change]) -
     rate, steps = fix.rate_of(facts), int(history.step[-1])
     larger = fix.higher_rate(facts, 0.5 / max(ratio, 1e-9))
     said = f" with a learning rate of {number(rate)}" if rate else ""
+    first, last = (number(float(history.objective[i])) for i in (0, -1))
+    went_to = f"The objective went from {first} to {last}."
+    if len(history) == 1:
+        went_to = f"The objective of the only epoch is {last}."
     return Finding(
         "",
         {"distance": ratio, "steps": steps, **({"learning rate": rate} if rate else {})},
         f"In {count(steps, 'step')}{said}, the weights moved by {percent(ratio)} of the "
-        "standard deviation of their initial values. The objective went from "
-        f"{number(float(history.objective[0]))} to {number(float(history.objective[-1]))}.",
+        f"standard deviation of their initial values. {went_to}",
         fix.fit_line(facts, **{"learning_rate": larger, **fix.enough_epochs(facts)}),
         0.5 + 0.4 * (strength(ratio, HARDLY_WENT, HARDLY_WENT / 100) - 0.5) if ratio else 0.9,
     )
@@ -343,8 +346,8 @@ def too_few_epochs(facts: Facts, history: History) -> Finding | None:
     if made == 1:
         return Finding(
             "epoch 1", {"epochs": 1},
-            "After one pass through the examples nothing can be told of the curves yet: neither "
-            "whether the network underfits or overfits, nor whether the learning rate suits it.",
+            "After one pass through the examples each curve is a single point, which says little "
+            "of underfitting, of overfitting and of the learning rate.",
             fix.fit_line(facts, epochs=max(10, int(facts.settings.get("epochs", 1)))),
             0.5, "note",
         )  # fmt: skip

@@ -355,7 +355,7 @@ def test_too_few_epochs_are_a_note(trained: Trained, iris: Splits) -> None:
     assert "falling by 10.00 % with every pass" in finding.sentence
     assert "epochs=120" in finding.fix
     one = with_curves(trained(), objective=[1.0], training_error=[0.6])
-    assert "nothing can be told" in of("too_few_epochs", diagnose(one, iris)).sentence
+    assert "each curve is a single point" in of("too_few_epochs", diagnose(one, iris)).sentence
     level = with_curves(trained(), objective=np.full(9, 0.5), training_error=np.full(9, 0.4))
     assert "too_few_epochs" not in diagnose(level).kinds
 
