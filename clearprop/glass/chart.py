@@ -217,10 +217,16 @@ class Chart:
     def end_labels(self, ends: Sequence[tuple[float, str, str]]) -> None:
         """Name lines at their right ends, (value, words, kind) each, without overlap."""
         placed = sorted(((float(self.py(v)), words, kind) for v, words, kind in ends))
-        lowest = -math.inf
-        for at, words, kind in placed:
-            lowest = max(at, lowest + 16)
-            self.text(self.width - self.right + 8, lowest + 4, words, f"name {kind}")
+        places, above = [], -math.inf
+        for at, _, _ in placed:
+            above = max(at, above + 16)
+            places.append(above)
+        limit = self.height - self.bottom - 6  # below it are the labels of the axis
+        for i in reversed(range(len(places))):
+            places[i] = min(places[i], limit)
+            limit = places[i] - 16
+        for at, (_, words, kind) in zip(places, placed, strict=True):
+            self.text(self.width - self.right + 8, at + 4, words, f"name {kind}")
 
     @property
     def svg(self) -> Markup:

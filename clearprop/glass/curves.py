@@ -161,7 +161,8 @@ def _spread_of_batches(
     losses = np.asarray(subject.losses, np.float64)
     history = subject.history
     n = min(len(losses), int(history.step[-1]))
-    if n < 4 * len(history) or not np.isfinite(losses[:n]).all():
+    # A band needs two bins of four batches.
+    if n < max(8, 4 * len(history)) or not np.isfinite(losses[:n]).all():
         return np.zeros(0), np.zeros(0), np.zeros(0)
     bins = np.array_split(losses[:n], min(BINS, n // 4))
     sizes = np.array([len(b) for b in bins])

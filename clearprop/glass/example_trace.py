@@ -306,11 +306,16 @@ def _flow(
                 pull=_pull(model, seen, layer.path),
                 error=number(error),
                 error_value=error,
-                length=float(np.sqrt(np.square(layer.error, dtype=np.float64).sum())),
+                length=_length(layer),
                 bar=bars.length(error),
             )
         )
     return tuple(rows)
+
+
+def _length(layer: LayerSignal) -> float:
+    error = np.asarray(layer.error, np.float64)
+    return float(np.sqrt(np.square(error).sum()))
 
 
 def _pull(model: nn.Module, seen: Capture, path: str) -> str:

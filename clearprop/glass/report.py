@@ -177,7 +177,7 @@ def _ending(subject: Subject) -> str:
         "non-finite": f"Broken off {after}",
     }
     text = words.get(stopped.reason, f"Ended ({stopped.reason}) {after}")
-    if stopped.best_epoch is not None:
+    if stopped.best_epoch is not None and stopped.epoch > 1:
         return f"{text}; the model has the weights of epoch {stopped.best_epoch}, the best one."
     return f"{text}."
 

@@ -16,6 +16,7 @@ from clearprop import nn, ops
 from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, marked_line
+from clearprop.glass.wording import count as counted
 from clearprop.nn.fields import Array
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Count, Listed, PositiveFraction
@@ -172,7 +173,8 @@ class TransferStudy(Study):
         width = max(map(len, WAYS))
         lines = [
             *lines,
-            f"accuracy on {held:,} other pictures, mean of {self.repeats} draws of samples:",
+            f"accuracy on {held:,} other pictures, mean of "
+            f"{counted(self.repeats, 'draw')} of samples:",
             f"{'samples of each class':<{width}}" + "".join(f"{n:>8}" for n in self.samples),
         ]
         for way in WAYS:

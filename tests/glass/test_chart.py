@@ -88,6 +88,11 @@ def test_names_of_lines_do_not_overlap() -> None:
     chart.end_labels([(0.5, "one", "k"), (0.5, "two", "k"), (0.51, "three", "k")])
     heights = [float(part.split(' y="')[1].split('"')[0]) for part in chart.parts]
     assert np.diff(heights).min() >= 16
+    chart = Chart((0, 1), (0, 1), "t")
+    chart.end_labels([(0.0, "one", "k"), (0.01, "two", "k")])
+    heights = [float(part.split(' y="')[1].split('"')[0]) for part in chart.parts]
+    assert max(heights) <= chart.height - chart.bottom
+    assert np.diff(heights).min() >= 16
 
 
 def test_the_contour_is_where_the_field_is_zero() -> None:

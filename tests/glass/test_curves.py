@@ -99,6 +99,9 @@ def test_one_epoch_has_numbers_and_no_empty_axes(of: Callable[..., Subject]) -> 
     alone = curves_section(dataclasses.replace(subject, losses=np.zeros(1, np.float32)))
     assert alone is not None
     assert alone.objective == ""
+    few = curves_section(dataclasses.replace(subject, losses=np.ones(6, np.float32)))
+    assert few is not None
+    assert few.objective == ""  # the losses of six batches make no band
     said = " ".join(reading(subject))
     assert "The development error after it is 30.00 %" in said
     assert "lowest" not in said

@@ -312,7 +312,7 @@ KINDS: dict[str, Kind] = {
         "found. Show its examples more often, or predict it from a lower probability on.",
     ),
     "too_few_epochs": Kind(
-        "The run was stopped while it still improved",
+        "The run may have ended too early",
         "As long as the objective falls by some percent with every pass, and the development error "
         "is at its lowest, the weights are not where this training leads. Train for more epochs, "
         "and let the development error say when to stop. A batch of all examples makes one step "
