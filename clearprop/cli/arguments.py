@@ -154,8 +154,8 @@ COMMANDS: dict[str, Command] = {
             _RUN,
             Argument(
                 "--example",
-                "its number in the test part, or in the last held-out part (0)",
-                {"default": "0", "metavar": "N"},
+                "its number in the test part, or in the last held-out part (the worst mistake)",
+                {"metavar": "N"},
             ),
             Argument("--node", "a name such as conv1, or a pattern such as '*.weight' (all)"),
             Argument("--output", "the page to write (RUN/explain.html)", {"metavar": "FILE"}),

@@ -98,21 +98,25 @@ def run_explain(arguments: argparse.Namespace) -> int:
     trained(folder)  # raises a clear error if the run has no model yet
     config = read_config(folder)
     subject = gather(folder, of_run(config, str(folder)).splits)
-    row = _row(arguments.example, subject)
+    row, why = _row(arguments.example, subject)
     rows = np.array([row])
     glass = explain(subject.model, *subject.model_examples(rows), subject.loss)
     shown = _shown(glass, arguments.node)  # before the page is written: a pattern may be wrong
     name = f"{subject.part} {subject.noun} {subject.called(row)}"
     place = Path(arguments.output) if arguments.output is not None else folder / EXPLAIN_PAGE
-    title = f"{folder.name}: {name} of {subject.data_name}"
+    title = f"{folder.name}: {name} of {subject.data_name}{why}"
     glass.to_html(place, title=title, opened=arguments.node)
-    say(f"{name} of {subject.data_name}: E = {glass.objective:.6g}\n")
+    say(f"{name} of {subject.data_name}{why}: E = {glass.objective:.6g}\n")
     say(shown)
     say(f"\npage  {place}")
     return 0
 
 
-def _row(text: str, subject: Subject) -> int:
+def _row(text: str | None, subject: Subject) -> tuple[int, str]:
+    """Return an example's number, and why it was chosen; without a wish, that of the worst one."""
+    if text is None and len(subject):
+        return _worst(subject)
+    text = text or "0"
     number = int(text) if text.isdecimal() else -1
     if not 0 <= number < len(subject):
         raise ConfigurationError(
@@ -121,7 +125,18 @@ def _row(text: str, subject: Subject) -> int:
             given=text,
             expected=f"a number from 0 to {len(subject) - 1}, of the {subject.part} part",
         )
-    return number
+    return number, ""
+
+
+def _worst(subject: Subject) -> tuple[int, str]:
+    """Return the wrong prediction with the largest loss; without one the largest loss."""
+    losses = subject.losses_by_example
+    if subject.evaluation.confusion is None:
+        return int(losses.argmax()), ", the one with the largest loss"
+    wrong = np.flatnonzero(subject.predictions != subject.truths)
+    if not len(wrong):
+        return int(losses.argmax()), ", the right prediction with the largest loss"
+    return int(wrong[losses[wrong].argmax()]), ", the wrong prediction with the largest loss"
 
 
 def _shown(glass: Glass, wanted: str | None) -> str:

@@ -24,7 +24,7 @@ from clearprop.glass.chart import Chart
 from clearprop.glass.colors import diverging, largest
 from clearprop.glass.pictures import data_address
 from clearprop.glass.subject import Subject, restored_inputs
-from clearprop.glass.wording import number
+from clearprop.glass.wording import cell, count, number
 from clearprop.training.model_inputs import ModelInputs
 
 SIDE = 121
@@ -71,6 +71,13 @@ def _examples(subject: Subject) -> tuple[NDArray[np.intp], Floats]:
     return rows, np.asarray(subject.model_examples(rows)[0], np.float64)
 
 
+def _drawn_of(subject: Subject, rows: NDArray[np.intp]) -> str:
+    """Return how many of the examples are drawn; "" where all are."""
+    if len(rows) == len(subject):
+        return ""
+    return f" {len(rows)} of the {count(len(subject), subject.noun)} are drawn."
+
+
 def _two_inputs(subject: Subject) -> BoundarySection:
     rows, points = _examples(subject)
     surface = outputs_over(subject.model, points, (0, 1), SIDE)
@@ -102,6 +109,7 @@ def _two_inputs(subject: Subject) -> BoundarySection:
         if classifies
         else "The color is the output of the network: blue below its middle value, orange above."
     )
+    look += _drawn_of(subject, rows)
     if has_units:
         look += " A thin line is where one unit of the first layer changes from off to on."
     labels = sorted(set(subject.truths[rows].tolist())) if classifies else []
@@ -192,7 +200,7 @@ def _dots(subject: Subject, chart: Chart, rows: NDArray[np.intp], raw: NDArray[n
         px, py = float(chart.px(x)), float(chart.py(y))
         truth = int(subject.truths[row]) if classifies else 0
         name = f"true {subject.class_name(truth)}" if classifies else "example"
-        word = f"({number(x)}, {number(y)}): {name}"
+        word = f"({cell(x)}, {cell(y)}): {name}"
         shape = truth % SHAPES
         chart.point(px, py, f"place class{shape}", word, radius, shape)
         if classifies and subject.predictions[row] != truth:
@@ -217,10 +225,10 @@ def _one_input(subject: Subject) -> BoundarySection:
     )
     chart.axes(subject.feature_name(0), "output")
     for x, y in zip(places, targets, strict=True):
-        chart.point(float(chart.px(x)), float(chart.py(y)), "dot", f"{number(x)}: {number(y)}", 3)
+        chart.point(float(chart.px(x)), float(chart.py(y)), "dot", f"{cell(x)}: {cell(y)}", 3)
     chart.line(xs, ys, "development")
     look = (
         "The line is the output of the network, the dots are the examples. Look for bends that "
         "the line misses, and for oscillations between the dots."
-    )
+    ) + _drawn_of(subject, rows)
     return BoundarySection(chart.svg, "The learned function", look, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import ArrayLike, NDArray
 
-from clearprop.glass.wording import number
+from clearprop.glass.wording import cell, number
 
 Points = NDArray[np.number]
+
+LETTER = 8.5
+"""The width of a digit in a label, with the larger letters of a narrow screen."""
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -29,6 +33,22 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
         if last - first < most:
             return [round(i * step, 12) for i in range(first, last + 1)]
     return [low]
+
+
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Return the labels of ticks: so many digits that they differ, and years as they are.
+
+    >>> tick_texts([1985.0, 1990.0]), tick_texts([0.0, 200000.0]), tick_texts([0.05, 0.1])
+    (['1985', '1990'], ['0', '200,000'], ['0.05', '0.1'])
+    """
+    largest = max(map(abs, values), default=0.0)
+    steps = [b - a for a, b in itertools.pairwise(values) if b > a]
+    if not 1e-4 <= largest < 1e9 or min(steps, default=largest) < 1e-4:
+        return [cell(value, 8) if 1 <= largest < 1e9 else number(value) for value in values]
+    decimals = max(0, math.ceil(-math.log10(min(steps, default=largest)) - 1e-9))
+    separator = "," if largest >= 10_000 else ""
+    texts = [f"{value:{separator}.{decimals}f}" for value in values]
+    return [text.rstrip("0").rstrip(".") if "." in text else text for text in texts]
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -95,6 +115,34 @@ class Chart:
     bottom: float = 40
     parts: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Make room for the labels of the vertical axis, unless a smaller margin was given."""
+        if self.left >= Chart.left:
+            longest = max(map(len, self._y_ticks[1]), default=0)
+            self.left = max(self.left, LETTER * longest + 10)
+
+    @property
+    def _y_ticks(self) -> tuple[list[float], list[str]]:
+        if self.log:
+            values = log_ticks(*self.y)
+            return values, [number(value) for value in values]
+        values = ticks(*self.y)
+        return values, tick_texts(values)
+
+    @property
+    def _x_ticks(self) -> tuple[list[float], list[str]]:
+        """As many ticks as fit beside each other with their labels."""
+        dense = ticks(*self.x, most=8)
+        fewer = [ticks(*self.x, most=most) for most in range(7, 1, -1)]
+        thinned = [dense[::every] for every in range(2, len(dense))]
+        for values in (dense, *fewer, *thinned):
+            texts = tick_texts(values)
+            room = np.diff(self.px(values)).min(initial=math.inf)
+            enough = len(values) >= min(2, len(dense))
+            if enough and (max(map(len, texts), default=0) + 1) * LETTER <= room:
+                return values, texts
+        return dense[:1], tick_texts(dense[:1])
+
     def px(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return the horizontal place of a value, in pixels from the left."""
         low, high = self.x
@@ -112,20 +160,20 @@ class Chart:
     def axes(self, x_label: str, y_label: str, *, unit: str = "", grid: bool = True) -> None:
         """Draw grid, tick labels and the names of both axes."""
         bottom, end = self.height - self.bottom, self.width - self.right
-        for value in log_ticks(*self.y) if self.log else ticks(*self.y):
+        for value, words in zip(*self._y_ticks, strict=True):
             at = float(self.py(value))
             line = f"M{self.left:g} {at:.1f}H{end:g}" if grid else f"M{self.left:g} {at:.1f}h-4"
             self.parts.append(
                 f'<path class="{"grid" if grid else "axis"}" d="{line}"/>'
                 f'<text class="tick" x="{self.left - 7:g}" y="{at + 4:.1f}" text-anchor="end">'
-                f"{number(value)}{unit}</text>"
+                f"{words}{unit}</text>"
             )
-        for value in ticks(*self.x, most=8):
+        for value, words in zip(*self._x_ticks, strict=True):
             at = float(self.px(value))
             self.parts.append(
                 f'<path class="axis" d="M{at:.1f} {bottom:g}v4"/>'
                 f'<text class="tick" x="{at:.1f}" y="{bottom + 17:g}" text-anchor="middle">'
-                f"{number(value)}</text>"
+                f"{words}</text>"
             )
         middle = (self.left + end) / 2
         self.parts.append(
@@ -169,10 +217,16 @@ class Chart:
     def end_labels(self, ends: Sequence[tuple[float, str, str]]) -> None:
         """Name lines at their right ends, (value, words, kind) each, without overlap."""
         placed = sorted(((float(self.py(v)), words, kind) for v, words, kind in ends))
-        lowest = -math.inf
-        for at, words, kind in placed:
-            lowest = max(at, lowest + 16)
-            self.text(self.width - self.right + 8, lowest + 4, words, f"name {kind}")
+        places, above = [], -math.inf
+        for at, _, _ in placed:
+            above = max(at, above + 16)
+            places.append(above)
+        limit = self.height - self.bottom - 6  # below it are the labels of the axis
+        for i in reversed(range(len(places))):
+            places[i] = min(places[i], limit)
+            limit = places[i] - 16
+        for at, (_, words, kind) in zip(places, placed, strict=True):
+            self.text(self.width - self.right + 8, at + 4, words, f"name {kind}")
 
     @property
     def svg(self) -> Markup:

@@ -31,12 +31,13 @@ class CurvesSection:
     """The part of the report about the learning curves.
 
     Attributes:
-        objective: the chart of the loss.
-        error: the chart of training and development error.
+        objective: the chart of the loss; "" where it would be a single point.
+        error: the chart of training and development error; "" after a single epoch.
         reading: what the shapes of the curves say, sentence by sentence.
         rows: the numbers of some epochs, (epoch, objective, training, development) as text.
         has_development: whether there are development examples.
         error_name: of the loss.
+        epochs: of the run.
     """
 
     objective: Markup
@@ -45,6 +46,7 @@ class CurvesSection:
     rows: tuple[tuple[str, str, str, str], ...]
     has_development: bool
     error_name: str
+    epochs: int
 
 
 def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSection | None:
@@ -56,13 +58,16 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
     """
     if not len(subject.history):
         return None
+    single = len(subject.history) == 1
+    has_batches = bool(len(_spread_of_batches(subject)[0]))
     return CurvesSection(
-        objective=_objective_chart(subject),
-        error=_error_chart(subject),
+        objective=_objective_chart(subject) if has_batches or not single else Markup(""),
+        error=_error_chart(subject) if not single else Markup(""),
         reading=tuple(reading(subject, faults)),
         rows=tuple(_rows(subject)),
         has_development=bool(np.isfinite(subject.history.development_error).any()),
         error_name=subject.loss.error_name,
+        epochs=len(subject.history),
     )
 
 
@@ -156,7 +161,8 @@ def _spread_of_batches(
     losses = np.asarray(subject.losses, np.float64)
     history = subject.history
     n = min(len(losses), int(history.step[-1]))
-    if n < 4 * len(history) or not np.isfinite(losses[:n]).all():
+    # A band needs two bins of four batches.
+    if n < max(8, 4 * len(history)) or not np.isfinite(losses[:n]).all():
         return np.zeros(0), np.zeros(0), np.zeros(0)
     bins = np.array_split(losses[:n], min(BINS, n // 4))
     sizes = np.array([len(b) for b in bins])
@@ -218,17 +224,21 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
         )
     if remark:
         return [_of_objective(subject.history.objective, "more epochs may help", faults), remark]
+    few = (
+        f"The development part has only {count(held_out, subject.noun)}: others might give "
+        "another result, so take this as a hint."
+    )
+    if len(subject.history) == 1:
+        error = error_text(subject, float(subject.history.development_error[0]))
+        said = [_of_objective(subject.history.objective, "", faults),
+                f"The development error after it is {error}."]  # fmt: skip
+        return [*said, few] if held_out < FEW else said
     best, end = best_of(subject.history, subject.stopped) or (0, 0)
     waited = end - best
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
     objective = _of_objective(subject.history.objective, hope, faults)
     said = [objective, *_of_errors(subject, waited, faults)]
-    if held_out < FEW:
-        said.append(
-            f"The development part has only {count(held_out, subject.noun)}: others might give "
-            "another result, so take this as a hint."
-        )
-    return said
+    return [*said, few] if held_out < FEW else said
 
 
 def _of_corrections(subject: Subject) -> list[str]:
@@ -245,9 +255,9 @@ def _of_corrections(subject: Subject) -> list[str]:
             "the classes, and Rosenblatt's rule no longer changes the weights."
         ]
     return [
-        f"The training error is {error_text(subject, float(errors[-1]))} at the end. As long as "
-        "an example is wrong, Rosenblatt's rule corrects the weights, and the curves rise and "
-        "fall. "
+        f"The training error of the last epoch is {error_text(subject, float(errors[-1]))}. As "
+        "long as an example is wrong, Rosenblatt's rule corrects the weights, and the curves rise "
+        "and fall. "
         "They cannot show whether a linear boundary separates the classes; if one does, more "
         "epochs find it. Another learning rate changes no prediction: it only scales the weights."
     ]

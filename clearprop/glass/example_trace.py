@@ -5,7 +5,8 @@ Shape letters: B examples, H height, W width, C channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,12 @@ MOST_MAPS = 16
 MOST_LAYERS = 40
 CELLS_A_ROW = 64
 TILE, STRIP, LARGEST_CELL = 64, 448, 28
+STRIP_HEIGHT = 168
+"""The largest height of a picture of a sequence, in pixels, so that a page of many layers ends."""
+
+MOST_POSITIONS = MOST_UNITS = 512
+MOST_OPEN = 12
+"""Up to how many layers a page shows all open."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,14 @@ class SignalPictures:
         limit: the absolute value with the full color.
         alt: the description for screen readers.
         width: of a tile on the page, in pixels.
+        height: of a tile on the page, in pixels; 0 where it follows from the width.
     """
 
     tiles: tuple[str, ...]
     limit: str
     alt: str
     width: int
+    height: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,8 @@ class LayerTrace:
         name: of the layer.
         kind: its class or activation.
         shape: of its output, as text.
-        form: "maps" (H, W, C), "units" (a row of numbers) or "rows" (positions by units).
-        shown: how many of the maps are shown; "" where all are.
+        form: "maps" (H, W, C), "units" (a row of numbers) or "rows" (units by positions).
+        shown: which maps, positions or units are shown; "" where all are.
         value: pictures of the output.
         error: pictures of the error signal.
     """
@@ -79,6 +88,7 @@ class LayerFlow:
         pull: mean absolute gradient over mean absolute weight; "" for a layer without weights.
         error: mean absolute error signal of one example.
         error_value: the same as a number.
+        length: of the error signal, the root of the sum of all its squares.
         bar: length of the bar, from 0 to 1, on a logarithmic scale.
     """
 
@@ -89,6 +99,7 @@ class LayerFlow:
     pull: str
     error: str
     error_value: float
+    length: float
     bar: float
 
 
@@ -102,7 +113,8 @@ class ExampleTrace:
         picture: the input, where it is a picture.
         text: the input, where it is text.
         input_error: dE/d input, where the input is a picture.
-        layers: from the input to the output.
+        layers: from the input to the output, in parts with a name; "" for one without a name.
+        left_out: how many layers are not shown.
         flow: mean sizes of outputs and error signals over many examples.
         examples: how many examples those are.
         reading: a sentence about the sizes of the error signals.
@@ -114,11 +126,17 @@ class ExampleTrace:
     picture: str
     text: str
     input_error: SignalPictures | None
-    layers: tuple[LayerTrace, ...]
+    layers: tuple[tuple[str, tuple[LayerTrace, ...]], ...]
+    left_out: int
     flow: tuple[LayerFlow, ...]
     examples: int
     reading: str
     decades: tuple[str, str]
+
+    @property
+    def has_sequences(self) -> bool:
+        """Whether a layer has an output at every position of a sequence."""
+        return any(layer.form == "rows" for _, part in self.layers for layer in part)
 
 
 def example_trace(subject: Subject) -> ExampleTrace:
@@ -143,12 +161,26 @@ def example_trace(subject: Subject) -> ExampleTrace:
         picture=picture,
         text=subject.text(row) or "",
         input_error=input_error,
-        layers=tuple(layer for layer in layers if layer is not None),
+        layers=_parts([layer for layer in layers if layer is not None]),
+        left_out=max(0, len(inner) - MOST_LAYERS),
         flow=flow,
         examples=len(rows),
         reading=_reading(flow),
         decades=Bars.of(layer.error_value for layer in flow).ends,
     )
+
+
+def _parts(layers: list[LayerTrace]) -> tuple[tuple[str, tuple[LayerTrace, ...]], ...]:
+    """Return layers in parts by the first two steps of their paths; few of them in one part."""
+    if len(layers) <= MOST_OPEN:
+        return (("", tuple(layers)),)
+
+    def part(layer: LayerTrace) -> str:
+        path = layer.name.rpartition(" after ")[2].partition(" ")[0].split(".")
+        return ".".join(path[: 2 if path[1:] and path[1].isdecimal() else 1])
+
+    grouped = [(name, tuple(members)) for name, members in itertools.groupby(layers, part)]
+    return tuple((name if len(members) > 1 else "", members) for name, members in grouped)
 
 
 def _chosen_example(subject: Subject) -> tuple[int, str]:
@@ -163,7 +195,8 @@ def _chosen_example(subject: Subject) -> tuple[int, str]:
             why = "the wrong prediction with the smallest loss"
         else:
             row, why = int(np.argmax(losses)), "the right prediction with the largest loss"
-    return row, f"{subject.noun} {subject.called(row)}, {why}"
+    of = f" of the first {SEARCHED:,}" if len(subject) > SEARCHED else ""
+    return row, f"{subject.noun} {subject.called(row)}, {why}{of}"
 
 
 def _prediction(subject: Subject, row: int) -> str:
@@ -172,7 +205,9 @@ def _prediction(subject: Subject, row: int) -> str:
     predicted, true = subject.prediction_texts(row)
     text = f"The network predicts {predicted}"
     if subject.chances is None:
-        return f"{text}; true is {true}."
+        classifies = subject.evaluation.confusion is not None
+        right = classifies and subject.predictions[row] == subject.truths[row]
+        return f"{text}, which is right." if right else f"{text}; true is {true}."
     chances = subject.chances[row]
     text += f" ({percent(float(chances[subject.predictions[row]]))})"
     if subject.predictions[row] == subject.truths[row]:
@@ -188,17 +223,27 @@ def _layer_trace(layer: LayerSignal, examples: int) -> LayerTrace | None:
     if value.ndim > 3 or not value.size:
         return None
     form = ("units", "rows", "maps")[value.ndim - 1]
-    of = value.shape[-1]
     draw = _maps if form == "maps" else _strip if form == "units" else _rows
     return LayerTrace(
         name=layer.label,
         kind=layer.kind,
         shape=" x ".join(map(str, value.shape)),
         form=form,
-        shown=f"{MOST_MAPS} of {of} maps" if form == "maps" and of > MOST_MAPS else "",
+        shown=_shown(form, value.shape),
         value=draw(value, f"output of {layer.label}"),
         error=draw(error, f"error signal of {layer.label}"),
     )
+
+
+def _shown(form: str, shape: tuple[int, ...]) -> str:
+    """Return which maps, positions or units of an array are shown; "" where all are."""
+    if form == "maps":
+        return f"{MOST_MAPS} of {shape[-1]} maps" if shape[-1] > MOST_MAPS else ""
+    if form == "units":
+        return ""
+    cut = ((shape[0], MOST_POSITIONS, "positions"), (shape[1], MOST_UNITS, "units"))
+    first = [f"the first {most} of {of} {noun}" for of, most, noun in cut if of > most]
+    return "; ".join(first)
 
 
 def _maps(values: NDArray[np.float64], what: str) -> SignalPictures:
@@ -220,8 +265,12 @@ def _strip(values: NDArray[np.float64], what: str) -> SignalPictures:
 
 
 def _rows(values: NDArray[np.float64], what: str) -> SignalPictures:
-    tile = diverging(values[:512, :512], largest(values))
-    return _pictures([tile], values, f"{what}: ", LARGEST_CELL * tile.shape[1])
+    shown = values[:MOST_POSITIONS, :MOST_UNITS].T  # steps go from left to right
+    units, positions = shown.shape
+    found = _pictures([diverging(shown, largest(values))], values, f"{what}: ",
+                      LARGEST_CELL * positions)  # fmt: skip
+    side = min(LARGEST_CELL, STRIP / positions)
+    return replace(found, height=round(min(side * units, max(STRIP_HEIGHT, units))))
 
 
 def _pictures(
@@ -257,10 +306,16 @@ def _flow(
                 pull=_pull(model, seen, layer.path),
                 error=number(error),
                 error_value=error,
+                length=_length(layer),
                 bar=bars.length(error),
             )
         )
     return tuple(rows)
+
+
+def _length(layer: LayerSignal) -> float:
+    error = np.asarray(layer.error, np.float64)
+    return float(np.sqrt(np.square(error).sum()))
 
 
 def _pull(model: nn.Module, seen: Capture, path: str) -> str:
@@ -286,10 +341,19 @@ def _reading(flow: tuple[LayerFlow, ...]) -> str:
     factor = last.error_value / first.error_value
     way = f"On the way from {last.name} back to {first.name} the error signal"
     times = f"{number(max(factor, 1 / factor), 2)} times"
-    if factor >= VANISHES:
+    by_length = last.length / first.length
+    if min(factor, by_length) >= VANISHES:
         return f"{way} shrinks {times}: it vanishes, and the first layers hardly learn."
-    if factor <= 1 / EXPLODES:
+    if max(factor, by_length) <= 1 / EXPLODES:
         return f"{way} grows {times}: it explodes. Clip it, or start from smaller weights."
+    if factor >= VANISHES or factor <= 1 / EXPLODES:
+        # The mean of a layer is small where only a few of its many numbers have an error signal.
+        change = "smaller" if by_length > 1 else "larger"
+        return (
+            f"{way} becomes {times} {'smaller' if factor > 1 else 'larger'} on average over all "
+            f"numbers of a layer, but its length, the root of the sum of squares, becomes only "
+            f"{number(max(by_length, 1 / by_length), 2)} times {change}: it arrives."
+        )
     change = f"becomes {times} {'smaller' if factor > 1 else 'larger'}"
     if 2 / 3 < factor < 3 / 2:
         change = "keeps its size"

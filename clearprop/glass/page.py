@@ -7,6 +7,8 @@ from importlib import metadata
 
 import jinja2
 
+from clearprop.glass.glossary import entries, term
+
 
 def render_page(template: str, **values: object) -> str:
     """Return a page from a template, with the version of clearprop and the time of writing."""
@@ -17,13 +19,15 @@ def render_page(template: str, **values: object) -> str:
 
 def environment() -> jinja2.Environment:
     """Return the templates, in which every value is escaped and a missing one is an error."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("clearprop.glass"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    made.globals |= {"term": term, "entries": entries}
+    return made
 
 
 def version() -> str:

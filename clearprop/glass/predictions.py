@@ -5,25 +5,29 @@ Shape letters: N examples, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from clearprop.data.fitted_columns import FittedColumn, features_of
 from clearprop.data.sources import evenly_spaced
 from clearprop.glass.chart import Chart
 from clearprop.glass.pictures import data_address, is_picture
 from clearprop.glass.subject import Subject
-from clearprop.glass.wording import count, number, percent
+from clearprop.glass.wording import cell, count, number, percent
 
 LARGEST_TABLE = 20
+MOST_PAIRS = 5
 WORST_PICTURES = 18
 WORST_ROWS = 8
-SHOWN_FEATURES = 8
+SHOWN_FEATURES = 12
 SCATTERED = 800
 LONGEST_TEXT = 160
 OTHERS = "others"
+NEW_CATEGORY = "(not in training)"
 UNDEFINED = "–"
 """Stands for the recall of a class without examples, and the precision of one never predicted."""
 
@@ -65,6 +69,7 @@ class ConfusionSection:
         pairs: the most frequent mistakes in words.
         names: of the classes.
         note: which classes of how many are shown; "" where all are.
+        signs: what the signs for white space mean; "" where there are none.
     """
 
     rows: tuple[ConfusionRow, ...]
@@ -72,6 +77,7 @@ class ConfusionSection:
     pairs: tuple[str, ...]
     names: tuple[str, ...]
     note: str
+    signs: str
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class MistakesSection:
         mistakes: the worst first.
         noun: for one example.
         columns: names of their values, where they are neither pictures nor texts.
+        columns_note: how many of the columns are shown; "" where all are.
         wrong: the number of all wrong predictions; None for regression.
         pixelated: whether the pictures are small enough to show single pixels.
     """
@@ -102,15 +109,20 @@ class MistakesSection:
     mistakes: tuple[Mistake, ...]
     noun: str
     columns: tuple[str, ...]
+    columns_note: str
     wrong: int | None
     pixelated: bool
 
 
 @dataclass(frozen=True)
 class FitSection:
-    """The part of the report about predicted numbers: chart, explained variance, largest error."""
+    """The part of the report about predicted numbers: chart, explained variance, largest error.
+
+    `note` says which of the examples and of the outputs are in the chart; "" where all are.
+    """
 
     chart: Markup
+    note: str
     explained: str
     largest: str
 
@@ -139,18 +151,34 @@ def confusion_section(subject: Subject) -> ConfusionSection | None:
         pairs=_pairs(table, names),
         names=tuple(names[i] for i in kept) + ((OTHERS,) if note else ()),
         note=note,
+        signs=_signs(names[i] for i in kept),
     )
+
+
+def _signs(names: Iterable[str]) -> str:
+    """Return what the signs for white space in some names mean.
+
+    >>> _signs(["a", "␣"])
+    '␣ is a space.'
+    """
+    shown = "".join(names)
+    meanings = {"␣": "a space", "⏎": "the end of a line", "⇥": "a tabulator"}
+    found = [f"{sign} is {meaning}" for sign, meaning in meanings.items() if sign in shown]
+    return f"{', '.join(found)}." if found else ""
 
 
 def _pairs(table: NDArray[np.int64], names: tuple[str, ...]) -> tuple[str, ...]:
     wrong = table - np.diag(np.diag(table))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:5]
-    return tuple(
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
+    more = int((wrong > 0).sum()) - MOST_PAIRS
+    left_out = (f"and {count(more, 'more pair')} of classes, no more often",) if more > 0 else ()
+    pairs = tuple(
         f"{names[t]} is predicted as {names[a]} {_times(int(wrong[t, a]))}, "
         f"{percent(wrong[t, a] / table[t].sum())} of all {names[t]}"
         for t, a in (divmod(int(place), len(table)) for place in order)
         if wrong[t, a]
     )
+    return pairs + left_out
 
 
 def _of_places(subject: Subject) -> NDArray[np.int64] | None:
@@ -211,13 +239,14 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
         candidates = candidates[subject.predictions != subject.truths]
     worst = candidates[np.argsort(-subject.losses_by_example[candidates], kind="stable")]
     worst = worst[: WORST_PICTURES if pictures else WORST_ROWS]
-    columns = () if pictures else _columns(subject)
+    columns, columns_note = ((), "") if pictures else _columns(subject)
     if not pictures and subject.text(0) is not None:
-        columns = ("text",)
+        columns, columns_note = ("text",), ""
     return MistakesSection(
         mistakes=tuple(_mistake(subject, int(row), pictures) for row in worst),
         noun=subject.noun,
         columns=columns,
+        columns_note=columns_note,
         wrong=len(candidates) if classifies else None,
         pixelated=pictures and max(subject.input_shape[:2]) <= 64,
     )
@@ -229,7 +258,7 @@ def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
     if subject.evaluation.confusion is None:
         target = np.asarray(subject.targets[row], np.float64).reshape(-1)
         output = np.asarray(subject.evaluation.outputs[row], np.float64).reshape(-1)
-        confidence = number(float(np.sqrt(np.mean((output - target) ** 2))))
+        confidence = cell(float(np.sqrt(np.mean((output - target) ** 2))), 5)
     elif subject.chances is not None:
         confidence = percent(float(subject.chances[row, subject.predictions[row]]))
     text = None if pictures else subject.text(row)
@@ -257,15 +286,49 @@ def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def _values(subject: Subject, row: int) -> tuple[str, ...]:
     raw = subject.raw_inputs(np.array([row]))[0].ravel()
-    shown = raw[-SHOWN_FEATURES:] if _is_series(subject) else raw[:SHOWN_FEATURES]
-    return tuple(number(float(value)) for value in shown)
+    if _is_series(subject):
+        return tuple(cell(float(value)) for value in raw[-SHOWN_FEATURES:])
+    table = _table(subject)
+    if not table:
+        return tuple(cell(float(value)) for value in raw[:SHOWN_FEATURES])
+    return tuple(_table_values(raw, table)[:SHOWN_FEATURES])
 
 
-def _columns(subject: Subject) -> tuple[str, ...]:
-    width = min(int(np.prod(subject.input_shape)), SHOWN_FEATURES)
+def _table(subject: Subject) -> tuple[FittedColumn, ...]:
+    """Return the columns of the user's table; none for other inputs."""
+    columns = subject.preprocessor.columns if subject.preprocessor is not None else ()
+    features = sum(len(features_of(column)) for column in columns)
+    return columns if subject.input_shape == (features,) else ()
+
+
+def _table_values(raw: NDArray[np.number], columns: Sequence[FittedColumn]) -> list[str]:
+    """Return a row of a table as it was before its categories became features of 0 and 1."""
+    found, place = [], 0
+    for column in columns:
+        if column.categories is None:
+            found.append(cell(float(raw[place])))
+            place += 1
+            continue
+        ones = np.flatnonzero(raw[place : place + len(column.categories)] > 0.5)
+        found.append(column.categories[int(ones[0])] if len(ones) else NEW_CATEGORY)
+        place += len(column.categories)
+    return found
+
+
+def _columns(subject: Subject) -> tuple[tuple[str, ...], str]:
+    """Return the names of the columns that are shown, and a note where these are not all."""
+    table = _table(subject)
+    of = len(table) or int(np.prod(subject.input_shape))
+    width = min(of, SHOWN_FEATURES)
     if _is_series(subject):  # the end of a window matters most for the next value
-        return tuple(f"{back} before" for back in range(width, 0, -1))
-    return tuple(subject.feature_name(i) for i in range(width))
+        names = [f"{back} before" for back in range(width, 0, -1)]
+        which = "last"
+    else:
+        names = [table[i].name if table else subject.feature_name(i) for i in range(width)]
+        which = "first"
+    noun = "columns" if table else "values"
+    note = f"The {which} {width} of {of:,} {noun} of an example are shown." if width < of else ""
+    return tuple(names), note
 
 
 def _is_series(subject: Subject) -> bool:
@@ -282,11 +345,16 @@ def fit_section(subject: Subject) -> FitSection | None:
     if true.size != predicted.size:
         return None
     true, predicted = (values.reshape(len(true), -1) for values in (true, predicted))
+    drawn = min(len(true), SCATTERED)
+    note = f"{drawn} of the {len(true):,} examples are drawn. " if drawn < len(true) else ""
+    if true.shape[1] > 1:
+        note += f"The chart shows the first of {true.shape[1]} numbers of an example. "
     errors = predicted - true
     rest = (errors**2).sum()
     whole = ((true - true.mean(axis=0)) ** 2).sum()
     return FitSection(
         chart=_scatter(np.stack([true[:, 0], predicted[:, 0]], axis=1)),
+        note=note,
         explained=percent(1 - float(rest / whole)) if whole and rest < whole else "nothing",
         largest=number(float(np.abs(errors).max())),
     )
@@ -308,6 +376,6 @@ def _scatter(pairs: NDArray[np.float64]) -> Markup:
     line = np.array(span)
     chart.line(line, line, "diagonal")
     for t, s in evenly_spaced(pairs, SCATTERED).tolist():
-        word = f"true {number(t)}, predicted {number(s)}"
+        word = f"true {cell(t, 5)}, predicted {cell(s, 5)}"
         chart.point(float(chart.px(t)), float(chart.py(s)), "dot", word, 3)
     return chart.svg

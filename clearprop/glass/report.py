@@ -177,7 +177,7 @@ def _ending(subject: Subject) -> str:
         "non-finite": f"Broken off {after}",
     }
     text = words.get(stopped.reason, f"Ended ({stopped.reason}) {after}")
-    if stopped.best_epoch is not None:
+    if stopped.best_epoch is not None and stopped.epoch > 1:
         return f"{text}; the model has the weights of epoch {stopped.best_epoch}, the best one."
     return f"{text}."
 
@@ -206,9 +206,8 @@ def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
     history, best = subject.history, best_epoch(subject)
     if best is not None and (history.epoch == best).any():
         error = float(history.development_error[history.epoch == best][0])
-        found.append(
-            Figure("best development error", error_text(subject, error), f"after epoch {best}")
-        )
+        label = "best development error" if len(history) > 1 else "development error"
+        found.append(Figure(label, error_text(subject, error), f"after epoch {best}"))
     parameters = sum(int(w.size) for w in nn.parameters(subject.model).values())
     found.append(Figure("parameters", f"{parameters:,}", type(subject.model).__name__))
     if len(history):

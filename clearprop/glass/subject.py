@@ -22,7 +22,7 @@ from clearprop.data.preprocessor import INPUTS
 from clearprop.data.sources import by_name
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.colors import gray
-from clearprop.glass.wording import number
+from clearprop.glass.wording import cell, visible
 from clearprop.nn.recording import LossLike
 from clearprop.training import (
     Evaluation,
@@ -176,9 +176,10 @@ class Subject:
         return self.examples.vocabularies[INPUTS].decode(self.inputs[row])
 
     def class_name(self, label: int) -> str:
-        """Return the name of a class."""
+        """Return the name of a class, with signs for white space."""
         names = self.class_names
-        return names[label] if names is not None and 0 <= label < len(names) else str(label)
+        known = names is not None and 0 <= label < len(names)
+        return visible(names[label]) if names is not None and known else str(label)
 
     def prediction_texts(self, row: int) -> tuple[str, str]:
         """Return what is predicted for an example, and what is true: classes or numbers."""
@@ -188,7 +189,7 @@ class Subject:
                 self.class_name(int(self.truths[row])),
             )
         predicted, true = (
-            ", ".join(number(v) for v in np.asarray(values[row], np.float64).ravel()[:4])
+            _numbers(np.asarray(values[row], np.float64).ravel())
             for values in (self.evaluation.outputs, self.targets)
         )
         return predicted, true
@@ -227,6 +228,11 @@ class Subject:
     def _pair(self) -> tuple[Any, Any]:
         assert isinstance(self.examples, tuple)
         return self.examples
+
+
+def _numbers(values: NDArray[np.float64], most: int = 4) -> str:
+    shown = ", ".join(cell(float(v), 5) for v in values[:most])
+    return shown if len(values) <= most else f"{shown}, ... ({len(values)} numbers)"
 
 
 def restored_inputs(

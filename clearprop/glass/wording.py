@@ -29,6 +29,39 @@ def number(x: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def cell(x: float, digits: int = 6) -> str:
+    """Return a number as it stands in a table: years and identifiers have no separators.
+
+    >>> cell(1987.0), cell(804913.4), cell(36.9), cell(1985.321, 5)
+    ('1987', '804913', '36.9', '1985.3')
+    """
+    if not math.isfinite(x) or abs(x) >= 1e15:
+        return number(x)
+    whole = round(x)
+    # A whole number that was scaled and scaled back is off by the rounding of float32.
+    if abs(x - whole) <= 1e-6 * max(1.0, abs(x)) or abs(x) >= 10 ** (digits - 1):
+        return str(whole)
+    return f"{x:.{digits}g}"
+
+
+def visible(name: str) -> str:
+    """Return the name of a class or a token with signs for white space, which cannot be seen.
+
+    >>> visible(" "), visible(chr(10)), visible("a b"), visible("")
+    ('␣', '⏎', 'a b', '(empty)')
+    """
+    if name and name.strip() == name and name.isprintable():
+        return name
+    signs = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+    body = name.strip(" ")
+    if body and body.isprintable():  # only the spaces around a name cannot be seen
+        start = len(name) - len(name.lstrip(" "))
+        return "␣" * start + body + "␣" * (len(name) - start - len(body))
+    if not name:
+        return "(empty)"
+    return "".join(signs.get(c, c if c.isprintable() else repr(c)[1:-1]) for c in name)
+
+
 def percent(fraction: float) -> str:
     """Return a fraction as percent, with the digits that the commands show.
 

@@ -29,6 +29,9 @@ RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """The learning rates to try for each optimizer, unless a rate is given."""
 SIDE = 160
 
+MARKED = 12
+"""Of a path with more points, every twelfth has a mark."""
+
 CLASSICAL = ("adadelta", "adagrad", "adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd")
 """The optimizers that are compared unless others are named: a picture has room for eight paths."""
 
@@ -287,8 +290,8 @@ def _on_contours(surface: Surface, trails: list[Trail]) -> Drawing:
         alpha=0.55,
     )
     axes.contour(across, up, above, levels=levels, colors=[INK], linewidths=0.5, alpha=0.5)
+    few = MARKED if max(len(trail.points) for trail in trails) > MARKED else 1
     for index, trail in enumerate(trails):
-        few = 12 if len(trail.points) > 12 else 1
         axes.plot(*trail.points.T, **marked_line(index), markevery=few, linewidth=1.6,
                   label=f"{trail.optimizer}, {trail.rate:g}")  # fmt: skip
     axes.plot(*trails[0].points[0], "*", color="white", markeredgecolor=INK, markersize=15)
@@ -299,10 +302,16 @@ def _on_contours(surface: Surface, trails: list[Trail]) -> Drawing:
     return Drawing(
         f"Paths down the {surface.name}",
         figure,
-        f"{surface.equation}. All paths start at the star; a mark shows every twelfth step. Plain "
-        "descent crosses the lines of equal height at a right angle, momentum overshoots, and the "
-        "adaptive optimizers choose the size of a step for each weight.",
+        f"{surface.equation}. {_starts(trails, few)}"
+        "A step of plain descent crosses the line of equal height at a right angle.",
     )
+
+
+def _starts(trails: list[Trail], every: int) -> str:
+    """Return where the paths start, and which steps have a mark."""
+    all_paths = "All paths start" if len(trails) > 1 else "The path starts"
+    steps = "every twelfth step" if every == MARKED else "each step"
+    return f"{all_paths} at the star; a mark shows {steps}. "
 
 
 @drawn

@@ -327,7 +327,7 @@ def _carried_out(
                 raise _BehindError
 
     try:
-        run = experiment.train(on_event=look)
+        run = experiment.train(on_event=look, progress=False)
     except _BehindError:
         trial.state = PRUNED
         return trial

@@ -15,7 +15,8 @@ from pydantic import Field
 from clearprop import nn, ops, optim
 from clearprop.data import Dataset, Preprocessor
 from clearprop.errors import ConfigurationError
-from clearprop.glass.style import Drawing, axes_grid, drawn, line
+from clearprop.glass.style import Drawing, axes_grid, drawn, line, marked_line
+from clearprop.glass.wording import count
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Count, PositiveFraction, Rate
 from clearprop.recipes.study import Findings, Study
@@ -26,6 +27,12 @@ DISEASE, STOPPED = "no remedy", "early stopping"
 DROPOUT, DECAY, AUGMENTED = "dropout", "weight decay", "augmentation"
 WAYS = (DISEASE, STOPPED, DROPOUT, DECAY, AUGMENTED)
 HELD_OUT = 150
+
+RISEN = 1.02
+"""The last development error by the lowest one. Below it, chance may be the reason."""
+
+FEW_EPOCHS = 10
+"""Up to how many epochs the curves have marks."""
 
 
 Examples = tuple[NDArray[np.generic], NDArray[np.generic]]
@@ -204,7 +211,7 @@ def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
     unit = "" if loss.task == "classification" else ", of the targets' deviation"
     seeds = len(found[DISEASE])
     lines = [
-        f"{loss.error_name}{unit}, mean of {seeds} seeds:",
+        f"{loss.error_name}{unit}, mean of {count(seeds, 'seed')}:",
         f"{'':<{width}}{'training':>10}{'dev':>10}{'dev, best':>11}{'test':>10}  better than none",
     ]
     for way, trials in found.items():
@@ -230,22 +237,53 @@ def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
 def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
     """Draw training and development error by epoch, without a remedy and with each."""
     figure, axes = axes_grid(1, len(WAYS), width=12.0, height=3.4, sharey=True)
+    longest = max(len(trial.history) for trials in found.values() for trial in trials)
+    style = marked_line if longest <= FEW_EPOCHS else line  # one epoch is a point, not a line
     for way, axis in zip(WAYS, axes, strict=True):
         for trial in found[way]:
             history = trial.history
-            axis.plot(history.epoch, history.training_error, **line(0), alpha=0.8)
-            axis.plot(history.epoch, history.development_error, **line(1), alpha=0.8)
+            axis.plot(history.epoch, history.training_error, **style(0), alpha=0.8)
+            axis.plot(history.epoch, history.development_error, **style(1), alpha=0.8)
+        if longest <= FEW_EPOCHS:
+            axis.set_xticks(range(1, longest + 1))
+            axis.set_xlim(0.5, longest + 0.5)
         lowest = float(np.mean([t.history.development_error.min() for t in found[DISEASE]]))
         axis.axhline(lowest, color="0.6", linewidth=0.8)
         axis.set_title(way)
         axis.set_xlabel("epoch")
     axes[0].set_ylabel(error_name)
-    axes[0].set_ylim(0, None)
+    axes[0].set_ylim(0, 1.03 * axes[0].get_ylim()[1])
     for index, label in enumerate(("training", "development")):
-        axes[0].plot([], [], **line(index), label=label)
+        axes[0].plot([], [], **style(index), label=label)
     axes[0].legend()
-    caption = (
-        "Without a remedy the training error falls to 0 while the development error rises again: "
-        "the network memorizes the examples. The gray line is the lowest development error."
+    return Drawing("The disease and four remedies", figure, _caption(found[DISEASE]))
+
+
+def _caption(trials: list[Trial]) -> str:
+    """Return what the curves of the network without a remedy show."""
+    gray = "The gray line is the lowest development error without a remedy."
+    first, last, lowest, at_end = np.mean(
+        [
+            (
+                t.history.training_error[0],
+                t.history.training_error[-1],
+                t.history.development_error.min(),
+                t.history.development_error[-1],
+            )
+            for t in trials
+        ],
+        axis=0,
+    ).tolist()
+    epochs = len(trials[0].history)
+    if epochs == 1:
+        return f"One epoch cannot show whether the network memorizes the examples. {gray}"
+    went = "falls" if last < first else "does not fall"
+    said = f"Without a remedy the training error {went} from {first:.3g} to {last:.3g}"
+    if last >= first:
+        return f"{said}: the network has not memorized the examples. {gray}"
+    if at_end <= RISEN * lowest:
+        return f"{said}, and the development error does not rise again. {gray}"
+    return (
+        f"{said}, while the development error rises again from {lowest:.3g} to {at_end:.3g}: the "
+        f"network memorizes the examples. {gray}"
     )
-    return Drawing("The disease and four remedies", figure, caption)

@@ -16,6 +16,7 @@ from clearprop import nn, ops
 from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import Drawing, canvas, drawn, marked_line
+from clearprop.glass.wording import count as counted
 from clearprop.nn.fields import Array
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Count, Listed, PositiveFraction
@@ -172,15 +173,16 @@ class TransferStudy(Study):
         width = max(map(len, WAYS))
         lines = [
             *lines,
-            f"accuracy on {held:,} other pictures, mean of {self.repeats} draws of samples:",
+            f"accuracy on {held:,} other pictures, mean of "
+            f"{counted(self.repeats, 'draw')} of samples:",
             f"{'samples of each class':<{width}}" + "".join(f"{n:>8}" for n in self.samples),
         ]
         for way in WAYS:
             lines.append(f"{way:<{width}}" + "".join(f"{100 * m:>7.1f}%" for m in means[way]))
         gains = [100 * (a - b) for a, b in zip(means[FROZEN], means[SCRATCH], strict=True)]
         lines.append(
-            f"a frozen trunk is {', '.join(f'{gain:+.1f}' for gain in gains)} points better than "
-            "learning from scratch"
+            f"a frozen trunk minus learning from scratch: "
+            f"{', '.join(f'{gain:+.1f}' for gain in gains)} points"
         )
         numbers = {
             f"{way}, {samples} samples, accuracy": mean

@@ -60,8 +60,9 @@ class XorRecipe(NetworkRecipe):
         wrong = int(((outputs >= 0.5) != (splits.train.targets == 1)).sum())
         if wrong:
             lines.append(
-                f"{wrong} of {len(inputs)} rows are not learned: try another seed "
-                "(--set seed=1), more hidden units (--set hidden_size=8) or, where "
-                "the objective rose, a lower learning_rate"
+                f"{wrong} of {len(inputs)} rows are not learned: try more epochs "
+                f"(--set epochs={2 * self.epochs}), another seed (--set seed={self.seed + 1}), "
+                f"more hidden units (--set hidden_size={2 * self.hidden_size}) or, where the "
+                "objective rose, a lower learning_rate"
             )
         return lines

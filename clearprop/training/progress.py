@@ -81,7 +81,8 @@ class Reporter:
         begun = f", going on from step {event.step}" if event.step else ""
         self._print(
             f"training {event.parameters:,} parameters on {event.examples:,} examples: "
-            f"{event.epochs} epochs of {event.steps_per_epoch} steps{devices}{begun}"
+            f"{_counted(event.epochs, 'epoch')} of {_counted(event.steps_per_epoch, 'step')}"
+            f"{devices}{begun}"
         )
         if self.console.is_terminal:
             self._bar = Progress(
@@ -134,3 +135,7 @@ class Reporter:
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"

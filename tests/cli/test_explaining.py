@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.cli.conftest import Command, is_clear
@@ -16,8 +17,25 @@ def test_a_run_is_explained_on_an_example(
     assert "loss/softmax_cross_entropy" in answer.out
     page = (tmp_path / "run" / "explain.html").read_text("utf-8")
     assert "run: test example 3 of iris" in page
-    assert 'data-opened="loss/mean"' in page
+    assert 'id="drop"' in page
+    assert 'data-opened="loss/' not in page
     assert str(tmp_path) not in page
+
+
+def test_without_a_wish_the_worst_mistake_is_explained(
+    clearprop: Command, iris_run: str, tmp_path: Path
+) -> None:
+    answer = clearprop("explain", "run")
+    assert answer.code == 0, answer.err
+    found = re.match(r"test example (\d+) of iris, the (wrong|right) prediction with the largest "
+                     r"loss: E = ([\d.e-]+)\n", answer.out)  # fmt: skip
+    assert found
+    assert "with the largest loss" in (tmp_path / "run" / "explain.html").read_text("utf-8")
+    each = [clearprop("explain", "run", "--example", str(i)).out for i in range(15)]
+    losses = [float(re.search(r"E = ([\d.e-]+)", out)[1]) for out in each]  # type: ignore[index]
+    assert float(found[3]) == losses[int(found[1])]
+    if found[2] == "right":
+        assert float(found[3]) == max(losses)
 
 
 def test_a_node_is_told_with_its_equations_and_why(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,6 +49,30 @@ def test_a_line_leaves_out_what_is_not_finite() -> None:
     assert "<title>b</title>" not in chart.svg
 
 
+@pytest.mark.parametrize("span", [(0, 950_000), (-4e6, 4e6), (0.0001, 0.0009), (1890, 2022)])
+def test_labels_of_ticks_do_not_collide(span: tuple[float, float]) -> None:
+    chart = Chart(span, span, "t", width=460, height=430)
+    chart.axes("x", "y")
+    found = re.findall(r'class="tick" x="([\d.]+)" y="[\d.]+" text-anchor="(\w+)">([^<]+)<',
+                       chart.svg)  # fmt: skip
+    below = [(float(x), text) for x, anchor, text in found if anchor == "middle"]
+    beside = [(float(x), text) for x, anchor, text in found if anchor == "end"]
+    assert len(below) >= 2
+    for (one, text), (other, next_text) in pairwise(below):
+        assert other - one > 7 * (len(text) + len(next_text)) / 2  # a digit is 7 pixels wide
+    assert all(x - 7 * len(text) >= 0 for x, text in beside)
+    for labels in (below, beside):
+        assert len({text for _, text in labels}) == len(labels)
+
+
+def test_years_have_no_separators() -> None:
+    chart = Chart((1980, 2001), (0, 90_000), "t")
+    chart.axes("year", "value")
+    assert ">1985<" in chart.svg
+    assert ">1,98" not in chart.svg
+    assert ">20,000<" in chart.svg
+
+
 def test_words_from_outside_are_escaped() -> None:
     chart = Chart((0, 1), (0, 1), 'a "b"')
     chart.axes("<x>", "y & z")
@@ -60,6 +87,11 @@ def test_names_of_lines_do_not_overlap() -> None:
     chart = Chart((0, 1), (0, 1), "t")
     chart.end_labels([(0.5, "one", "k"), (0.5, "two", "k"), (0.51, "three", "k")])
     heights = [float(part.split(' y="')[1].split('"')[0]) for part in chart.parts]
+    assert np.diff(heights).min() >= 16
+    chart = Chart((0, 1), (0, 1), "t")
+    chart.end_labels([(0.0, "one", "k"), (0.01, "two", "k")])
+    heights = [float(part.split(' y="')[1].split('"')[0]) for part in chart.parts]
+    assert max(heights) <= chart.height - chart.bottom
     assert np.diff(heights).min() >= 16
 
 

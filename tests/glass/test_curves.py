@@ -89,6 +89,25 @@ def test_many_epochs_and_wide_ranges_are_drawn(of: Callable[..., Subject]) -> No
     assert ">0.001<" in section.objective
 
 
+def test_one_epoch_has_numbers_and_no_empty_axes(of: Callable[..., Subject]) -> None:
+    subject = of([0.5], [0.4], [0.3])
+    section = curves_section(subject)
+    assert section is not None
+    assert section.error == ""
+    assert "band" in section.objective  # of its batches
+    assert len(section.rows) == section.epochs == 1
+    alone = curves_section(dataclasses.replace(subject, losses=np.zeros(1, np.float32)))
+    assert alone is not None
+    assert alone.objective == ""
+    few = curves_section(dataclasses.replace(subject, losses=np.ones(6, np.float32)))
+    assert few is not None
+    assert few.objective == ""  # the losses of six batches make no band
+    said = " ".join(reading(subject))
+    assert "The development error after it is 30.00 %" in said
+    assert "lowest" not in said
+    assert "overfitting" not in said
+
+
 def test_a_run_without_an_epoch_has_no_curves(of: Callable[..., Subject]) -> None:
     assert curves_section(of([], [])) is None
 

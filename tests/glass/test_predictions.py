@@ -14,10 +14,21 @@ from clearprop.data import Dataset, Splits, Vocabulary
 from clearprop.data.tagged_texts import Tagged, tagged
 from clearprop.glass import write_report
 from clearprop.glass.curves import reading
+from clearprop.glass.example_trace import example_trace
 from clearprop.glass.predictions import confusion_section, mistakes_section
 from clearprop.glass.subject import gather
+from clearprop.glass.wording import cell
 from clearprop.training import Run, fit
 from tests.glass.page import Element, read
+
+
+class LastStep(nn.Module):
+    """The last step of a sequence."""
+
+    def __call__(self, x: Any) -> Any:
+        """Return the last step."""
+        return x[:, -1]
+
 
 VERSES = (
     "O/interjection Romeo/name Romeo/name wherefore/adverb art/verb thou/pronoun Romeo/name",
@@ -113,6 +124,75 @@ def test_worst_answers_of_texts_are_texts(tmp_path: Path) -> None:
     assert page_of(run, wrong if shown[1] else made, tmp_path).by_id("mistakes") is not None
 
 
+HOUSES = "price,town,built,rooms,code" + ",".join(["", *(f"m{i}" for i in range(12))])
+
+
+def test_worst_mistakes_show_the_columns_of_the_table(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    towns = [("Ulm", "Bonn", "Kiel", "Bremen")[i % 4] for i in range(60)]
+    years = [str(1890 + 2 * i) for i in range(60)]
+    rows = [
+        ",".join([f"{draw.normal():.2f}", town, year, str(i % 5), str(70000 + 13 * i),
+                  *(f"{x:.1f}" for x in draw.normal(size=12))])
+        for i, (town, year) in enumerate(zip(towns, years, strict=True))
+    ]  # fmt: skip
+    (tmp_path / "houses.csv").write_text("\n".join([HOUSES, *rows]) + "\n")
+    splits = data.load(tmp_path / "houses.csv", target="price").split(dev=0.2, test=0.3)
+    width = splits.train.inputs.shape[1]
+    model = models.MLP((width, 4, 1))
+    run = fit(model, splits, loss="squared_error", epochs=1, progress=False)
+    found = mistakes_section(gather(run, splits))
+    assert found is not None
+    assert found.columns[:4] == ("town", "built", "rooms", "code")
+    assert found.columns_note == "The first 12 of 16 columns of an example are shown."
+    known = {(town, year, str(i % 5), str(70000 + 13 * i))
+             for i, (town, year) in enumerate(zip(towns, years, strict=True))}  # fmt: skip
+    assert {mistake.values[:4] for mistake in found.mistakes} <= known
+    assert "The first 12 of 16" in page_of(run, splits, tmp_path).by_id("mistakes").text  # type: ignore[union-attr]
+
+
+def test_white_space_is_seen_in_a_confusion_matrix(tmp_path: Path) -> None:
+    text = "to be or not\nto be that is\nthe question\n" * 30
+    words = Vocabulary.from_texts([text], level="character")
+    names = tuple(words.tokens)
+    rows = words.encode(text)[: 40 * 20].reshape(40, 20).astype(np.int32)
+    model = nn.Sequential([nn.Embedding(len(names), 4), nn.Linear(4, len(names))])
+    pair = rows[:, :-1], rows[:, 1:]
+    run = fit(model, pair, loss="sequence_cross_entropy", epochs=1, batch_size=8, progress=False)
+    subject = dataclasses.replace(gather(run, pair), class_names=names)
+    found = confusion_section(subject)
+    assert found is not None
+    assert {"␣", "⏎"} <= set(found.names)
+    assert found.signs == "␣ is a space, ⏎ is the end of a line."
+    assert all(name.strip() for name in found.names)
+
+
+def test_a_page_of_many_layers_of_a_sequence_ends(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 5, (16, 65)).astype(np.int32)
+    pair = rows[:, :-1], rows[:, 1:]
+    model = models.GPT(5, 64, 16, layers=2, heads=2)
+    run = fit(model, pair, loss="sequence_cross_entropy", epochs=1, batch_size=8, progress=False)
+    trace = example_trace(gather(run, pair))
+    shown = [layer for _, part in trace.layers for layer in part]
+    assert all(0 < p.height <= 168 for layer in shown for p in (layer.value, layer.error))
+    assert [name for name, part in trace.layers if len(part) > 1] == ["blocks.0", "blocks.1"]
+    folded = page_of(run, pair, tmp_path).by_id("trace").all("details")  # type: ignore[union-attr]
+    assert ["open" in part.attributes for part in folded] == [True, False]
+
+
+def test_an_error_signal_of_few_of_many_numbers_does_not_vanish() -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(32, 4000, 1)).astype(np.float32)
+    model = nn.Sequential([nn.Linear(1, 4), LastStep(), nn.Linear(4, 1)])
+    pair = x, x[:, -1]
+    run = fit(model, pair, loss="squared_error", epochs=1, batch_size=16, progress=False)
+    trace = example_trace(gather(run, pair))
+    first, last = trace.flow[0], trace.flow[-1]
+    assert last.error_value > 1000 * first.error_value > 0
+    assert "vanishes" not in trace.reading
+    assert "it arrives" in trace.reading
+
+
 def test_worst_forecasts_name_their_years() -> None:
     pytest.importorskip("statsmodels", reason="the series come with statsmodels")
     splits = data.load("sunspots").split()
@@ -125,7 +205,7 @@ def test_worst_forecasts_name_their_years() -> None:
     assert test is not None
     row, year = int(first.name.split()[0]), first.name.split()[1].strip("()")
     assert int(year) == 1700 + len(data.load("sunspots")) + 24 - len(test) + row
-    assert first.values[-1] == f"{test.targets[row - 1, 0]:.3g}"
+    assert first.values[-1] == cell(float(test.targets[row - 1, 0]))
 
 
 def test_what_is_divided_by_nothing_is_a_dash() -> None:

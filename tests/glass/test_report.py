@@ -77,6 +77,24 @@ def test_the_contents_name_every_section(every: Reported) -> None:
     assert links == sections
 
 
+def test_every_term_has_its_meaning_by_pointer_keyboard_and_screen_reader(every: Reported) -> None:
+    terms = every.page.all("span", "term")
+    assert len({term.attributes["aria-describedby"] for term in terms}) >= 3
+    for term in terms:
+        entry = every.page.by_id(term.attributes["aria-describedby"])
+        assert entry is not None, term.text
+        assert term.all("span", "meaning")[0].text == entry.text
+        assert term.attributes["tabindex"] == "0"
+    assert ".term:hover .meaning, .term:focus .meaning { display: block; }" in every.html
+
+
+def test_what_was_looked_for_is_closed(every: Reported) -> None:
+    (looked,) = [d for d in shown(every, "diagnosis").all("details") if "looked for" in d.text]
+    assert "open" not in looked.attributes
+    intro = shown(every, "diagnosis").all("p", "look")[0].text
+    assert ("Begin with the fault" in intro) == bool(shown(every, "diagnosis").all("li", "fault"))
+
+
 def test_it_is_small_and_names_no_folder(every: Reported) -> None:
     assert len(every.html) < 2e6
     assert every.run.folder is not None
@@ -153,10 +171,10 @@ def test_the_worst_mistakes_are_wrong_and_as_many_as_there_are(report_of: Report
 def test_a_table_of_features_shows_them_in_the_units_of_the_data(report_of: ReportOf) -> None:
     reported = report_of("iris")
     head = [cell.text for cell in shown(reported, "mistakes").all("th")]
-    assert head[1:5] == list(reported.data.train.feature_names)
+    assert head[4:8] == list(reported.data.train.feature_names)
     raw = data.load("iris").inputs
     for row in shown(reported, "mistakes").all("tbody")[0].all("tr"):
-        values = np.array([float(cell.text) for cell in row.all("td")[1:5]])
+        values = np.array([float(cell.text) for cell in row.all("td")[4:8]])
         assert np.abs(raw - values).max(axis=1).min() < 0.01
 
 
@@ -259,7 +277,9 @@ def test_without_data_it_shows_what_the_run_knows(report_of: ReportOf, tmp_path:
     page, faults = read(write_report(run, path=tmp_path / "r.html").read_text(encoding="utf-8"))
     assert faults == []
     sections = [s.attributes["id"] for s in page.all("section")]
-    assert sections == ["diagnosis", "curves", "filters", "layers", "configuration", "machine"]
+    assert sections == [
+        "diagnosis", "curves", "filters", "layers", "configuration", "machine", "glossary",
+    ]  # fmt: skip
 
 
 def test_title_and_remarks_stand_in_the_head(report_of: ReportOf, tmp_path: Path) -> None:

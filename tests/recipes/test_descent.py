@@ -75,6 +75,10 @@ def test_a_function_of_ones_own_is_compared_and_drawn() -> None:
         "Paths down the bowl",
         "Height by step on the bowl",
     ]
+    assert "All paths start at the star; a mark shows every twelfth" in found.drawings[0].caption
+    short = compare(bowl, ("adam",), steps=5).drawings[0].caption
+    assert "The path starts at the star; a mark shows each step" in short
+    assert "momentum" not in short
     paths, heights = (drawing.figure.axes[0] for drawing in found.drawings)
     for path in paths.lines[:2]:
         np.testing.assert_array_equal(path.get_xydata()[0], bowl.start)

@@ -10,7 +10,16 @@ import pytest
 from clearprop import data
 from clearprop.data.labelled_texts import labelled
 from clearprop.errors import ConfigurationError
-from clearprop.recipes.overfit import DISEASE, STOPPED, WAYS, OverfitStudy, parted
+from clearprop.recipes.overfit import (
+    DISEASE,
+    STOPPED,
+    WAYS,
+    OverfitStudy,
+    Trial,
+    drawn_curves,
+    parted,
+)
+from clearprop.training import History
 
 
 def test_the_parts_share_no_example_and_are_scaled_by_the_few() -> None:
@@ -35,6 +44,26 @@ def test_a_small_study_shows_every_way() -> None:
     assert len(curves[DISEASE]) == 60
     assert len(curves[STOPPED]) < 60
     assert any(line.endswith("1 of 1") for line in found.lines)
+
+
+def test_the_caption_says_what_the_curves_show() -> None:
+    def caption(training: list[float], development: list[float]) -> str:
+        epochs = np.arange(1, len(training) + 1)
+        plain = np.zeros(len(training))
+        measured = np.array(training), np.array(development)
+        history = History(epochs, epochs, plain, *measured, plain, plain, plain)
+        trial = Trial(history, 0.5)
+        drawing = drawn_curves({way: [trial] for way in WAYS}, "error rate")
+        panel = drawing.figure.axes[0]
+        assert (panel.lines[0].get_marker() != "None") == (len(training) <= 10)
+        return drawing.caption
+
+    assert caption([0.9], [0.8]).startswith("One epoch cannot show")
+    memorized = caption([0.9, 0.2, 0.01], [0.8, 0.5, 0.7])
+    assert "falls from 0.9 to 0.01, while" in memorized
+    assert "rises again from 0.5 to 0.7: the network memorizes" in memorized
+    assert "does not rise again" in caption([0.9, 0.4], [0.8, 0.5])
+    assert "does not fall from 0.9 to 1.1" in caption([0.9, 1.1], [0.8, 0.9])
 
 
 def test_examples_must_be_left_for_evaluation() -> None:

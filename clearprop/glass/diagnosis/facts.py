@@ -28,7 +28,14 @@ from clearprop.glass.diagnosis.reference import (
     linear,
     neighbours,
 )
-from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals, examine, through_time
+from clearprop.glass.diagnosis.signals import (
+    PASS,
+    PASSES,
+    Signals,
+    examine,
+    has_target_at_every_step,
+    through_time,
+)
 from clearprop.glass.diagnosis.trained import Trained
 from clearprop.glass.wording import number, percent
 from clearprop.training.initial_values import Change, changes
@@ -244,6 +251,13 @@ class Facts:
         if self.signals is None or self.part is None or self.model is None or self.loss is None:
             return None
         return through_time(self.model, *self.batch(self.part, PASS), self.loss, self.signals)
+
+    @functools.cached_property
+    def has_target_at_every_step(self) -> bool:
+        """Whether the loss compares an output of every step of a sequence with a target."""
+        if self.signals is None or self.part is None:
+            return False
+        return has_target_at_every_step(self.signals, self.batch(self.part, PASS)[1])
 
     def batch(self, part: Split, most: int) -> tuple[Any, Any]:
         """Return evenly spaced examples of a part as the model and the loss see them."""

@@ -215,7 +215,8 @@ KINDS: dict[str, Kind] = {
         "The error signal vanishes through time",
         "Back-propagation through time multiplies the error signal by the same recurrent weights "
         "at every step. If this factor is below one, almost nothing arrives at the early steps, "
-        "and the network cannot learn to remember them. An LSTM avoids this with its cell state.",
+        "and the network can hardly learn to remember them. The cell state of an LSTM avoids this "
+        "while its forget gates are open.",
         SYMPTOMS,
     ),
     "exploding_through_time": Kind(
@@ -311,7 +312,7 @@ KINDS: dict[str, Kind] = {
         "found. Show its examples more often, or predict it from a lower probability on.",
     ),
     "too_few_epochs": Kind(
-        "The run was stopped while it still improved",
+        "The run may have ended too early",
         "As long as the objective falls by some percent with every pass, and the development error "
         "is at its lowest, the weights are not where this training leads. Train for more epochs, "
         "and let the development error say when to stop. A batch of all examples makes one step "
@@ -321,8 +322,10 @@ KINDS: dict[str, Kind] = {
     "development_noise": Kind(
         "The development error is inaccurate",
         "The fraction of wrong predictions among n examples varies by chance, with the standard "
-        "deviation sqrt(p (1 - p) / n). Two runs that differ by less cannot be ranked, and the "
-        "best of many epochs is partly luck. Hold out more examples, or compare several seeds.",
+        "deviation sqrt(p (1 - p) / n). The answers of one sequence hang together, so there each "
+        "sequence counts once, with its own error. Two runs that differ by less cannot be ranked, "
+        "and the best of many epochs is partly luck. Hold out more examples, or compare several "
+        "seeds.",
     ),
     "unfinished": Kind(
         "The run has not ended",

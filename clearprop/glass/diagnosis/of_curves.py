@@ -201,12 +201,15 @@ def rate_too_low(facts: Facts, history: History, beginning: dict[str, Change]) -
     rate, steps = fix.rate_of(facts), int(history.step[-1])
     larger = fix.higher_rate(facts, 0.5 / max(ratio, 1e-9))
     said = f" with a learning rate of {number(rate)}" if rate else ""
+    first, last = (number(float(history.objective[i])) for i in (0, -1))
+    went_to = f"The objective went from {first} to {last}."
+    if len(history) == 1:
+        went_to = f"The objective of the only epoch is {last}."
     return Finding(
         "",
         {"distance": ratio, "steps": steps, **({"learning rate": rate} if rate else {})},
         f"In {count(steps, 'step')}{said}, the weights moved by {percent(ratio)} of the "
-        "standard deviation of their initial values. The objective went from "
-        f"{number(float(history.objective[0]))} to {number(float(history.objective[-1]))}.",
+        f"standard deviation of their initial values. {went_to}",
         fix.fit_line(facts, **{"learning_rate": larger, **fix.enough_epochs(facts)}),
         0.5 + 0.4 * (strength(ratio, HARDLY_WENT, HARDLY_WENT / 100) - 0.5) if ratio else 0.9,
     )
@@ -343,8 +346,8 @@ def too_few_epochs(facts: Facts, history: History) -> Finding | None:
     if made == 1:
         return Finding(
             "epoch 1", {"epochs": 1},
-            "After one pass through the examples nothing can be told of the curves yet: neither "
-            "whether the network underfits or overfits, nor whether the learning rate suits it.",
+            "After one pass through the examples each curve is a single point, which says little "
+            "of underfitting, of overfitting and of the learning rate.",
             fix.fit_line(facts, epochs=max(10, int(facts.settings.get("epochs", 1)))),
             0.5, "note",
         )  # fmt: skip
@@ -405,16 +408,31 @@ def development_noise(
         return None
     end = np.flatnonzero(np.isfinite(development_error))[-1]
     error = float(development_error[end])
+    said = (
+        f"After epoch {int(history.epoch[end])}, {percent(error)} of "
+        f"{count(n, 'development example')} are predicted wrongly."
+    )
     low, high = interval(error, n)
+    if facts.loss is not None and facts.loss.skips_negative:
+        rates = facts.dev_outputs.error_rates if facts.dev_outputs is not None else None
+        if rates is None or len(rates) < 2:
+            return None  # how much the sequences differ is not known
+        error, spread = float(rates.mean()), float(rates.std(ddof=1))
+        half = 1.96 * spread / math.sqrt(n)
+        low, high = max(0.0, error - half), min(1.0, error + half)
+        said = (
+            f"Of an example of the development part, {percent(error)} of the places are predicted "
+            f"wrongly on average, with a standard deviation of {percent(spread)} between "
+            f"{count(n, 'example')}."
+        )
     half = (high - low) / 2
     if half < ROUGHLY:
         return None
     return Finding(
         "development examples",
         {"examples": n, "low": low, "high": high, "error": error},
-        f"After epoch {int(history.epoch[end])}, {percent(error)} of "
-        f"{count(n, 'development example')} are predicted wrongly. With a confidence of 95 %, the "
-        f"error on new examples is between {percent(low)} and {percent(high)}.",
+        f"{said} With a confidence of 95 %, the error on new examples is between {percent(low)} "
+        f"and {percent(high)}.",
         "# hold out more examples, or take the mean of several seeds\n"
         f"for seed in range(5):\n    {fix.fit_line(facts, seed=fix.Code('seed'))}",
         strength(half, ROUGHLY, 0.25),

@@ -188,12 +188,17 @@ def _clipped(facts: Facts, rate: float = 0.0) -> str:
 
 @rule
 def vanishing_through_time(facts: Facts, by_step: list[tuple[str, Numbers]]) -> Finding | None:
-    """The error signal of a sequence's first step is ten thousand times smaller than the last's."""
+    """The error signal of a sequence's first step is ten thousand times smaller than the last's.
+
+    Where every step has a target, each gets an error signal of its own, and near steps are enough
+    for most tasks. Then it must be as small a few steps before the loss that is followed.
+    """
     for label, sizes in by_step:
         if len(sizes) < FEWEST_STEPS or not sizes[-1] > 0 or not np.isfinite(sizes).all():
             continue
         factor = float(sizes[-1] / sizes[0]) if sizes[0] > 0 else math.inf
-        if factor >= definitions.VANISHES_THROUGH_TIME:
+        near = sizes[-FEWEST_STEPS] if facts.has_target_at_every_step else sizes[0]
+        if near * definitions.VANISHES_THROUGH_TIME <= sizes[-1]:
             weight = strength(factor, definitions.VANISHES_THROUGH_TIME, 1e8)
             change = _better_memory(facts, label)
             return _through_time(facts, label, len(sizes), factor, "smaller", change, weight)
@@ -230,11 +235,17 @@ def _through_time(
     facts: Facts, label: str, steps: int, factor: float, how: str, change: str, weight: float
 ) -> Finding:
     per_step = float(factor ** (1 / (steps - 1)))
+    followed = ""
+    if facts.has_target_at_every_step:
+        followed = (
+            f" This is the error signal of the loss of step {steps} alone; each other step has a "
+            "target and an error signal of its own."
+        )
     return Finding(
         label,
         {"factor": factor, "steps": steps, "per step": per_step},
         f"At the input of {label}, the error signal of step 1 is {number(factor, 2)} times {how} "
-        f"than that of step {steps}: a factor of {number(per_step)} for each step.",
+        f"than that of step {steps}: a factor of {number(per_step)} for each step.{followed}",
         change,
         weight,
         facts.grade,

@@ -55,6 +55,12 @@ class Outputs:
         losses: Numbers = found.reshape(len(self.values), -1).mean(axis=1)
         return losses
 
+    @property
+    def error_rates(self) -> Numbers:
+        """The error of each example, (N,): of a sequence, the fraction of its wrong places."""
+        outputs, targets = jnp.asarray(self.values), jnp.asarray(self.targets)
+        return np.asarray(self.loss.error(outputs, targets), np.float64).reshape(-1)
+
     def _alone(self, output: jax.Array, target: jax.Array) -> jax.Array:
         return self.loss.per_example(output[None], target[None])
 

@@ -97,29 +97,40 @@ def through_time(
 ) -> list[tuple[str, Numbers]]:
     """Return for each recurrent layer the size of the error signal at each step of its input, (T,).
 
-    If the model has an output at every step, only the loss of the last step is used. The error
-    signals of the other outputs would hide how far back that of the last one reaches.
+    If the model has an output at every step, only the loss of the last step is used: the last one
+    with a label in the longest example, as steps that fill up a batch have none. The error signals
+    of the other outputs would hide how far back that of the last one reaches.
     """
     known = nn.modules(model)
     if not any(isinstance(module, Recurrent) for module in known.values()):
         return []
-    if seen.layers[-1].value.ndim == 3 and np.ndim(y) >= 2:
-        seen = examine(model, x, y, _of_last_step(loss))
+    steps: int | None = None
+    if has_target_at_every_step(seen, y):
+        labels = np.asarray(y)
+        steps = labels.shape[1]
+        if loss.skips_negative and (labels >= 0).any():
+            steps = int(np.argwhere(labels >= 0)[:, 1].max()) + 1
+        seen = examine(model, x, y, _of_last_step(loss, steps))
     before, found = seen.input, []
     for signal in seen.layers:
         if isinstance(signal.module, Recurrent) and before is not None:
             error = before.error
             if error is not None and error.ndim == 3:
                 sizes = np.sqrt(np.mean(np.square(error, dtype=np.float64), axis=(0, 2)))
-                found.append((signal.label, sizes))
+                found.append((signal.label, sizes[:steps]))
         before = signal
     return found
 
 
+def has_target_at_every_step(seen: Signals, y: object) -> bool:
+    """Return whether a model has an output, and its loss a target, at each step of a sequence."""
+    return seen.layers[-1].value.ndim == 3 and np.ndim(y) >= 2  # type: ignore[arg-type]  # an array
+
+
 @functools.lru_cache(maxsize=8)
-def _of_last_step(loss: nn.Loss) -> nn.Loss:
+def _of_last_step(loss: nn.Loss, steps: int) -> nn.Loss:
     def last(outputs: Array, targets: Array) -> Array:
-        return loss.per_example(outputs[:, -1:], targets[:, -1:])
+        return loss.per_example(outputs[:, steps - 1 : steps], targets[:, steps - 1 : steps])
 
     return nn.Loss(loss.name, last, loss.error, loss.error_name, loss.task)
 

@@ -22,6 +22,7 @@ from clearprop.errors import ModelError, ShapeError, unknown_name
 from clearprop.glass.drawings.choice import Batch, Examples, one_example, ready
 from clearprop.glass.drawings.tiles import bare
 from clearprop.glass.style import Drawing, axes_grid, drawn, rising
+from clearprop.glass.wording import visible
 from clearprop.models.attentive_decoder import AttentiveDecoder
 
 Names = Vocabulary | Sequence[str] | Mapping[str, "Vocabulary | Sequence[str]"] | None
@@ -304,4 +305,4 @@ def shown(token: str) -> str:
     >>> shown(" "), shown(chr(10)), shown("word")
     ('␣', '⏎', 'word')
     """
-    return {" ": "␣", "\n": "⏎", "\t": "⇥"}.get(token, token)
+    return visible(token)

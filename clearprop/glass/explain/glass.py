@@ -189,7 +189,8 @@ class Glass(Nodes):
         Args:
             path: of the file.
             title: of the page.
-            opened: the node that is shown first, or a pattern; E unless given.
+            opened: the node that is shown first, or a pattern. Unless given, the page begins where
+                the error signal drops most on its way back, or at E where it does not drop.
 
         Raises:
             ConfigurationError: there is no such node; the message suggests the nearest name.

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import inspect
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,16 +72,34 @@ class LayerGroup:
         return self.nodes[-1]
 
 
+@dataclass(frozen=True)
+class Drop:
+    """Where the error signal becomes smaller on its way back through one layer.
+
+    Attributes:
+        layer: through which it goes.
+        before: the mean size of the error signal of its output.
+        after: the mean size of the error signal of what the layer reads.
+    """
+
+    layer: LayerGroup
+    before: float
+    after: float
+
+
 def page(glass: Nodes, title: str | None = None, opened: str | None = None) -> str:
     """Return the page of a pass as the text of an HTML file that needs no other file.
 
     Args:
         glass: the pass.
         title: of the page.
-        opened: the node that is shown first, or a pattern.
+        opened: the node that is shown first, or a pattern. Without it the output of the layer in
+            which the error signal drops most, or E where it drops in none.
     """
     found = groups(glass)
-    shown = glass[opened] if opened is not None else glass.nodes[-1]
+    drop = largest_drop(found) if opened is None else None
+    first = drop.layer.output if drop is not None else glass.nodes[-1]
+    shown = glass[opened] if opened is not None else first
     return (
         environment()
         .get_template("glass.html")
@@ -89,6 +108,7 @@ def page(glass: Nodes, title: str | None = None, opened: str | None = None) -> s
             glass=glass,
             objective=number(glass.objective, 5),
             sections=_sections(found),
+            drop=drop,
             opened=(shown if isinstance(shown, GlassNode) else shown[0]).name,
             is_open=len(glass) <= OPEN,
             is_whole=len(glass) <= DETAILED,
@@ -142,6 +162,26 @@ def groups(glass: Nodes) -> list[LayerGroup]:
         text = number(size) if nodes[-1].carries_error else ""
         found.append(LayerGroup(name, (*weights.get(i, ()), *nodes), bars.length(size), text))
     return found
+
+
+def largest_drop(found: list[LayerGroup]) -> Drop | None:
+    """Return where the error signal drops most on its way back through a layer, or None.
+
+    The loss is no layer: its mean over the examples makes every error signal smaller.
+    """
+    place = {node.index: group for group in found for node in group.nodes}
+    drops = []
+    for group in reversed(found):  # of equal ones, the nearest to the loss
+        size = _error_size(group.output)
+        if group.path.partition(" ")[0] == "loss" or not 0 < size < math.inf:
+            continue
+        read = [x for node in group.nodes for x in node.inputs if isinstance(x, GlassNode)]
+        outside = [x for x in read if x.operation != "parameter" and place[x.index] is not group]
+        sizes = [_error_size(x) for x in outside if x.error_summary is not None]
+        # Where several are read, the strongest way back counts.
+        if sizes and max(sizes) < size:
+            drops.append(Drop(group, size, max(sizes)))
+    return max(drops, key=lambda d: d.before / d.after if d.after else math.inf, default=None)
 
 
 def _error_size(node: GlassNode) -> float:

@@ -68,7 +68,7 @@
       }
       body.append(line);
     }
-    return make("table", { class: "grid" }, body);
+    return make("table", { class: rows === 1 ? "grid row" : "grid" }, body);
   }
 
   function canvas(part, numbers, limit, width, under, name) {
@@ -159,7 +159,10 @@
     const arrays = make("div", { class: "two" }, arrayOf("value", node.value, node.shape));
     if (node.error) arrays.append(arrayOf("error signal dE/dvalue", node.error, node.shape));
     else arrays.append(make("p", { class: "note" }, "There is no error signal here: these values are not real numbers."));
-    const parts = [make("h2", { tabindex: "-1" }, node.name), head, arrays];
+    const size = node.error ? node.error.stats.find(([name]) => name === "mean size")[1] : "";
+    const toggle = make("button", { type: "button", class: "toggle", "aria-expanded": String(panel.classList.contains("open")), onclick: () => unfold(!panel.classList.contains("open")) }, "numbers");
+    const title = make("div", { class: "panel-head" }, make("h2", { tabindex: "-1" }, node.name, make("span", { class: "aside brief" }, size && ` error signal ${size}`)), toggle);
+    const parts = [title, head, arrays];
     if (node.check) parts.push(make("p", { class: "note" }, `By small steps of E: ${node.check}.`));
     if (node.why) parts.push(make("h3", {}, "Why its error signal has this size"), make("pre", { tabindex: "0" }, node.why));
     if (node.inputs.length) {
@@ -178,7 +181,15 @@
     panel.scrollTop = 0;
   }
 
-  function choose(index, reveals) {
+  // On a narrow screen the panel is one line at the bottom until a node is chosen.
+  function unfold(open) {
+    panel.classList.toggle("open", open);
+    document.body.classList.toggle("panel-open", open);
+    const toggle = panel.querySelector(".toggle");
+    if (toggle) toggle.setAttribute("aria-expanded", String(open));
+  }
+
+  function choose(index, reveals, moves = true) {
     chosen = index;
     const node = nodes[index];
     const sources = new Set(node.inputs.map((given) => given.node));
@@ -194,8 +205,10 @@
     if (reveals) {
       const box = boxOf.get(index);
       for (let up = box.closest("details"); up; up = up.parentElement.closest("details")) up.open = true;
-      box.focus({ preventScroll: true });
-      box.scrollIntoView({ block: "nearest" });
+      if (moves) {
+        box.focus({ preventScroll: true });
+        box.scrollIntoView({ block: "nearest" });
+      }
     }
     try { history.replaceState(null, "", `#${encodeURIComponent(node.name)}`); } catch { /* a page from a string has no address */ }
     draw();
@@ -273,7 +286,9 @@
 
   graph.addEventListener("click", (event) => {
     const box = event.target.closest(".box");
-    if (box) choose(Number(box.dataset.node), false);
+    if (!box) return;
+    choose(Number(box.dataset.node), false);
+    unfold(true);
   });
   graph.addEventListener("keydown", (event) => {
     const box = event.target.closest(".box");
@@ -307,5 +322,6 @@
   const asked = decodeURIComponent(location.hash.slice(1));
   const place = (name) => nodes.findIndex((node) => node.name === name);
   const first = place(asked) >= 0 ? place(asked) : place(graph.dataset.opened);
-  choose(first, first < nodes.length - 1);
+  panel.classList.add("ready");
+  choose(first, true, place(asked) >= 0);
 })();

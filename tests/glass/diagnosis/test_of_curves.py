@@ -20,7 +20,7 @@ from clearprop.glass.diagnosis.fix import Code, enough_epochs, fit_line
 from clearprop.glass.diagnosis.gathering import facts_of_run
 from clearprop.glass.diagnosis.of_curves import interval
 from clearprop.glass.diagnosis.shapes import best_of, gap, objective_shape, peak, roughness
-from clearprop.training import DivergedError, Run, Stopped, fit
+from clearprop.training import DivergedError, Run, Stopped, fit, predict
 from tests.glass.diagnosis.conftest import Parts, fixed, network, of, with_curves
 
 Trained = Callable[..., Run]
@@ -155,6 +155,24 @@ def test_few_development_examples_are_a_note(trained: Trained) -> None:
         trained(), config={**trained().config, "data": {"development_examples": 10_000}}
     )
     assert "development_noise" not in diagnose(many).kinds
+
+
+def test_the_answers_of_one_sequence_count_once() -> None:
+    rows = np.random.default_rng(0).integers(0, 5, (56, 7)).astype(np.int32)
+    train, dev = ((part[:, :-1], part[:, 1:]) for part in (rows[:40], rows[40:]))
+    model = nn.Sequential([nn.Embedding(5, 8), nn.Linear(8, 5)])
+    run = fit(model, train, dev=dev, loss="sequence_cross_entropy", epochs=3, batch_size=10,
+              progress=False)  # fmt: skip
+    finding = of("development_noise", diagnose(run, train, dev=dev))
+    outputs = np.asarray(predict(run.model, dev[0]))
+    rates = (outputs.argmax(-1) != dev[1]).mean(axis=1)
+    half = 1.96 * rates.std(ddof=1) / np.sqrt(len(rates))
+    assert finding.evidence["error"] == pytest.approx(rates.mean(), abs=1e-6)
+    width = finding.evidence["high"] - finding.evidence["low"]
+    assert width == pytest.approx(2 * half, rel=1e-4)
+    assert "are predicted wrongly on average" in finding.sentence
+    # Without the development examples nothing is known of how much they differ.
+    assert "development_noise" not in diagnose(run, train).kinds
 
 
 def test_an_interrupted_run_says_where(trained: Trained) -> None:
@@ -337,7 +355,7 @@ def test_too_few_epochs_are_a_note(trained: Trained, iris: Splits) -> None:
     assert "falling by 10.00 % with every pass" in finding.sentence
     assert "epochs=120" in finding.fix
     one = with_curves(trained(), objective=[1.0], training_error=[0.6])
-    assert "nothing can be told" in of("too_few_epochs", diagnose(one, iris)).sentence
+    assert "each curve is a single point" in of("too_few_epochs", diagnose(one, iris)).sentence
     level = with_curves(trained(), objective=np.full(9, 0.5), training_error=np.full(9, 0.4))
     assert "too_few_epochs" not in diagnose(level).kinds
 

@@ -153,8 +153,28 @@ def test_an_error_signal_that_explodes_through_time(rows: Any) -> None:
 def test_an_output_at_every_step_hides_nothing(rows: Any) -> None:
     x, y = rows
     pair = (x, np.repeat(y[:, None], 8, axis=1))
-    of("vanishing_through_time", diagnose(reader(0.01, last=False), pair, "sequence_cross_entropy"))
+    found = diagnose(reader(0.01, last=False), pair, "sequence_cross_entropy")
+    finding = of("vanishing_through_time", found)
+    assert "of the loss of step 8 alone" in finding.sentence
     assert not diagnose(reader(1.0, last=False), pair, "sequence_cross_entropy").findings
+
+
+def test_a_memory_of_near_steps_is_no_fault_where_every_step_has_a_target() -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(64, 60, 8)).astype(np.float32)
+    y = draw.integers(0, 10, (64, 60))
+    y[:, 50:] = -1  # filled up: no example has a label there
+    model = reader(0.6, last=False)
+    facts = facts_of_model(model, (x, y), loss="sequence_cross_entropy")
+    assert facts.by_step is not None
+    ((_, sizes),) = facts.by_step
+    assert len(sizes) == 50
+    assert sizes[-1] > 1e4 * sizes[0] > 0
+    assert facts.has_target_at_every_step
+    found = diagnose(model, (x, y), "sequence_cross_entropy")
+    assert "vanishing_through_time" not in found.kinds
+    reads_the_end = diagnose(reader(0.6), (x, y[:, 0]), "cross_entropy")
+    assert "alone" not in of("vanishing_through_time", reads_the_end).sentence
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan])

@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from clearprop import models, nn
+from clearprop import models, nn, tree
 from clearprop.errors import RunError
 from clearprop.glass.explain import Glass, explain
-from clearprop.glass.explain.page import BYTES, details, groups
+from clearprop.glass.explain.page import BYTES, details, groups, largest_drop
 from clearprop.glass.explain.sample import FRACTIONS, layouts, sampled
+from clearprop.glass.wording import number
 from tests.glass.page import read
 
 
@@ -43,6 +44,38 @@ def embedded(page: str) -> dict[str, Any]:
     assert found
     data: dict[str, Any] = json.loads(found[1])
     return data
+
+
+def test_the_page_begins_where_the_error_signal_drops_most() -> None:
+    model = nn.Sequential([nn.Linear(2, 3), "sigmoid", nn.Linear(3, 3), "tanh", nn.Linear(3, 1)])
+    model = tree.replace(model.init(0), {"layers.2.weight": 1e-3 * np.ones((3, 3), np.float32)})
+    glass = explain(model, jnp.array([[0.35, 0.9]]), jnp.array([[0.5]]), "squared_error")
+    drop = largest_drop(groups(glass))
+    assert drop is not None
+    assert drop.layer.path == "layers.2"
+    after, before = (glass[name].error_summary.size for name in ("layers.1/sigmoid",
+                                                                 "layers.2/add"))  # fmt: skip
+    assert (drop.before, drop.after) == (before, after)
+    page = glass.to_html()
+    assert 'data-opened="layers.2/add"' in page
+    assert f"from {number(before)} to {number(after)}" in page
+    assert 'data-opened="layers.0/matmul"' in glass.to_html(opened="layers.0/matmul")
+    flat = nn.Sequential([nn.Linear(1, 1, bias=False)]).init(0)
+    grows = explain(tree.replace(flat, {"layers.0.weight": np.full((1, 1), 2.0, np.float32)}),
+                    jnp.ones((1, 1)), jnp.array([[0.5]]), "squared_error")  # fmt: skip
+    assert largest_drop(groups(grows)) is None
+    assert 'data-opened="loss/' in grows.to_html()
+
+
+def test_terms_are_explained_and_the_panel_folds(small: Glass) -> None:
+    text = small.to_html()
+    page, faults = read(text)
+    assert faults == []
+    for term in page.all("span", "term"):
+        entry = page.by_id(term.attributes["aria-describedby"])
+        assert entry is not None
+        assert term.all("span", "meaning")[0].text == entry.text
+    assert ".panel.ready:not(.open) > :not(.panel-head) { display: none; }" in text
 
 
 def test_the_page_holds_every_node_with_its_numbers(small: Glass) -> None:
