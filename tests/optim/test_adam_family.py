@@ -71,7 +71,7 @@ def published_adamax(problem: Any) -> list[Any]:
         (optim.radam(0.1, beta1=0.8, beta2=0.95, epsilon=0), published_radam),
         (optim.adamax(0.1, beta1=0.8, beta2=0.95, epsilon=1e-30), published_adamax),
     ],
-    ids=str,
+    ids=["nadam", "radam", "adamax"],
 )
 def test_the_path_is_the_published_one(
     rule: optim.Optimizer, published: Any, follow: Any, problem: Any

@@ -14,6 +14,7 @@ from clearprop.nn.losses.of_classes import (
     cross_entropy,
     kl_divergence,
     nll,
+    perceptron,
     sequence_cross_entropy,
 )
 from clearprop.nn.losses.of_embeddings import cosine_embedding, triplet
@@ -43,6 +44,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_squared_error",
     "nll",
+    "perceptron",
     "positive_weighted",
     "sequence_cross_entropy",
     "smooth_l1",
