@@ -249,6 +249,19 @@ def _called(source: object) -> str:
     return FRAME if is_frame(source) else str(source)
 
 
+def is_named(name: str) -> bool:
+    """Return whether a data set has this name; it comes before a file of the same name.
+
+    >>> is_named("breast_cancer"), is_named("mine.csv")
+    (True, False)
+    """
+    return _spelled(name) in NAMED
+
+
+def _spelled(name: str | Path) -> str:
+    return str(name).lower().replace("_", "-")
+
+
 def _loader(
     name_or_path: str | Path | object, given: Mapping[str, object]
 ) -> tuple[str, tuple[str, ...], Callable[..., Dataset]]:
@@ -264,7 +277,7 @@ def _loader(
             expected="a name, a file, a folder, or a frame",
             fix="arrays go to fit as they are: fit(model, x, y)",
         )
-    row = NAMED.get(str(name_or_path).lower().replace("_", "-"))
+    row = NAMED.get(_spelled(name_or_path))
     if row is not None and isinstance(name_or_path, str):
         return row.name, row.options, row.load
     path = Path(name_or_path).expanduser()

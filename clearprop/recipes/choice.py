@@ -10,6 +10,7 @@ from pydantic import Field
 
 from clearprop import data
 from clearprop.data import Dataset, Splits
+from clearprop.data.catalog import is_named
 from clearprop.data.mnist import IDX_SETS, at_hand
 from clearprop.data.truth_tables import GATES
 from clearprop.errors import DataError
@@ -127,7 +128,7 @@ class DataSource(Configuration):
         name, folder = self.name, self.folder
         if name is None and dataset.name in preferred:
             name = dataset.name
-        elif name is not None and Path(name).exists():
+        elif name is not None and not is_named(name) and Path(name).exists():
             name = str(Path(name).resolve())
         if folder is not None and Path(folder).exists():
             folder = str(Path(folder).resolve())

@@ -189,7 +189,8 @@ def read_inputs(data: Any) -> Any:
     """
     parts = []
     for batch in data:
-        is_pair = isinstance(batch, tuple | list) and len(batch) == 2
+        # A DataLoader of inputs alone yields them in a list or a tuple of one.
+        is_pair = isinstance(batch, tuple | list) and len(batch) in (1, 2)
         parts.append(_as_arrays(batch[0] if is_pair else batch))
     if not parts:
         raise _empty()

@@ -147,7 +147,7 @@ def evaluation_of(
     _check_measures(model, chosen, split, model_inputs)
     check_labels(split, chosen, made.shape, targets.shape)
     split, chosen = weighing(split, chosen, weighting, max(2, made.shape[-1]), names)
-    losses = chosen.per_example(
+    losses = (chosen.measured or chosen.per_example)(
         jnp.asarray(made), jnp.asarray(model_inputs.targets(jnp.asarray(targets)))
     )
     made = np.asarray(model_inputs.restored(made))

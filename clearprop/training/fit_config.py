@@ -216,6 +216,13 @@ class FitConfig:
         loss = suited_to(self.resolved_loss, model, inputs, data.train)
         if data.class_weights is not None and loss.skips_negative:
             loss = nn.class_weighted(loss, data.class_weights)
+        if self.micro_batch_size is not None and loss.pooled and loss.measured is None:
+            raise ConfigurationError(
+                "the parts of a batch do not add up to a loss that is no mean of its examples",
+                where="micro_batch_size",
+                given=f"the loss {loss.name!r}, which returns one value for a batch",
+                fix="let the loss return one value for each example, without its mean or sum",
+            )
         return SupervisedLearning(
             skeleton(model),
             loss,

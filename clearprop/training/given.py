@@ -132,7 +132,13 @@ def numbered(targets: object, names: tuple[str, ...] | None) -> Any:
     [1, 0]
     """
     given = as_array(targets, "targets")
-    if given.dtype.kind not in "UO" or names is None:
+    if names is None:
+        return given
+    # Of classes "0", "1", "10", "2" the number 2 is the last one, and no place in this order.
+    written = given.dtype.kind in "iu" and all(name.isdecimal() for name in names)
+    if given.dtype.kind not in "UO" and (
+        not written or names == tuple(str(number) for number in range(len(names)))
+    ):
         return given
     numbers = {name: number for number, name in enumerate(names)}
     unknown = sorted({str(name) for name in given.ravel()} - set(numbers))

@@ -38,14 +38,22 @@ def suited(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> nn.Loss:
     """
     if not loss.unknown:
         return loss
-    alone = _one_by_one(loss, shape, targets)
+    pooled, alone = _pooling(loss, shape, targets)
+    if pooled:
+        loss = replace(loss, pooled=True)
     if alone is not None:
         loss = replace(loss, measured=alone, error=alone)
     found = direction_of(loss, shape, targets)
     if found is None or found.of != CLASSES or found.towards < NEARLY_ALL:
         return loss
     known = nn.LOSSES["sequence_cross_entropy" if len(shape) > 1 else "cross_entropy"]
-    return replace(loss, error=known.error, error_name=known.error_name, task=known.task)
+    return replace(
+        loss,
+        error=known.error,
+        error_name=known.error_name,
+        task=known.task,
+        skips_negative=known.skips_negative,
+    )
 
 
 def suited_to(loss: nn.Loss, model: nn.Module, inputs: ModelInputs, part: Split) -> nn.Loss:
@@ -67,8 +75,11 @@ def output_shape(model: nn.Module, inputs: ModelInputs, part: Split) -> tuple[in
     return tuple(shape[1:]) if shape else None
 
 
-def _one_by_one(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> Any:
-    """Return the loss of each example, for a function that returns their mean; None for others."""
+def _pooling(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> tuple[bool, Any]:
+    """Return whether a function returns one value for a batch, and the loss of each example.
+
+    The latter is None unless the value is the mean of the examples.
+    """
     y = some(targets)
 
     def alone(outputs: Array, targets: Array) -> Array:
@@ -78,15 +89,17 @@ def _one_by_one(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> Any:
         values: Array = one(outputs, jnp.asarray(targets))
         return values
 
+    pooled = False
     for outputs in drawn((len(y), *shape), y):
         try:
             whole = np.asarray(loss.per_example(jnp.asarray(outputs), jnp.asarray(y)))
-            if whole.shape != (len(y),) or (whole != whole[:1]).any():
-                return None
+            if whole.shape != (len(y),) or len(y) < 2 or (whole != whole[:1]).any():
+                return False, None
+            pooled = bool(np.isfinite(whole).all())
             each = np.asarray(alone(jnp.asarray(outputs), jnp.asarray(y)), np.float64)
         except Exception:  # it cannot take a single example, or the check of shapes tells it
-            return None
-        if np.isfinite(whole).all() and np.isfinite(each).all():
+            return pooled, None
+        if pooled and np.isfinite(each).all():
             close = np.abs(each.mean() - whole[0]) <= 1e-4 * max(np.abs(each).mean(), 1e-12)
-            return alone if close else None
-    return None
+            return True, alone if close else None
+    return pooled, None

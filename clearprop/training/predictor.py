@@ -21,7 +21,7 @@ from clearprop.data.forms import as_array
 from clearprop.errors import ConfigurationError, ModelError, kind_of
 from clearprop.nn.recording import LossLike
 from clearprop.training import evaluation
-from clearprop.training.batch_stream import is_batches, read_all, read_inputs
+from clearprop.training.batch_stream import batches_of, is_batches, number_of, read_all, read_inputs
 from clearprop.training.evaluation import Evaluation
 from clearprop.training.foreign_mends import mends_for
 from clearprop.training.given import pair_for
@@ -97,8 +97,9 @@ class Predictor:
         Raises:
             ModelError: the model is no classifier whose loss has probabilities.
         """
-        made = self.predict(x)
-        found = probabilities(made, self._classifier()) if made.ndim == 2 else None
+        made, loss = self.predict(x), self._classifier()
+        # What the outputs are for a loss that is a function is not known.
+        found = probabilities(made, loss) if made.ndim == 2 and not loss.unknown else None
         if found is None:
             raise ModelError(
                 "the loss of this model has no probabilities",
@@ -155,7 +156,10 @@ class Predictor:
         ignored = ignore_index if ignore_index is not None else self.ignore_index
         weighting = Weighting(class_weight, sample_weight, ignored, pos_weight)
         given: object = None
-        data = read_all(data) if is_batches(data) else data
+        if is_batches(data):
+            if sample_weight is not None:
+                number_of(batches_of(data))  # their order is not known
+            data = read_all(data)
         if not isinstance(data, Dataset):
             given, data = data, pair_for(data, self.preprocessor)
         with mends_for(given):

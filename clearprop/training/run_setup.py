@@ -22,7 +22,7 @@ from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
 from clearprop.training.augmentation import Mixup
-from clearprop.training.batch_stream import gathered, number_of
+from clearprop.training.batch_stream import Batches, gathered, number_of
 from clearprop.training.callback import Position
 from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import FitConfig, compare
@@ -273,6 +273,15 @@ class RunSetup:
         """
         plan = execution_plan.of_config(earlier, where)
         check_architecture(_shapes(self.as_dict(plan)), _shapes(earlier), where)
+        before = earlier.get("task")
+        own = self.loss.unknown and self.algorithm.task == "classification"
+        if before != self.algorithm.task and (before is not None or own):
+            raise ConfigurationError(
+                "the errors of this run are of another kind than those that it would go on with",
+                where=where,
+                given=f"{before or 'values of an own loss'} before, {self.algorithm.task} now",
+                fix="begin a new run in another folder",
+            )
         compare(self.as_dict(plan), earlier, where)
 
 
@@ -283,6 +292,16 @@ def weighted_data(config: FitConfig, model: nn.Module) -> TrainingData:
         ClearpropError: what `fit` says of data and weights.
     """
     own, weighting, loss = config.sample_weight, config.weighting, config.resolved_loss
+    given: object = config.data
+    if isinstance(given, Batches) and weighting.ignore_index is not None:
+        raise ConfigurationError(
+            "the labels of an iterable are taken as it yields them",
+            where="ignore_index",
+            given="an iterable of batches",
+            expected="a label of -1 where a place is not to count, or (inputs, targets)",
+            fix="x, y = (np.concatenate(part) for part in zip(*data)); "
+            "fit(model, x, y, ignore_index=...)",
+        )
     count = number_of(config.data) if own is not None else None
     weights = of_examples(own, count) if count is not None else None
     data = gathered(config.data, config.dev, config.seed, weights)

@@ -187,16 +187,20 @@ def weighted(
             classes = len(data.class_names)
         vector = class_weights(weighting.class_weight, labels, classes, data.class_names)
     of_each = vector is not None or weighting.sample_weight is not None
-    if of_each and loss.measured is not None:
-        raise ConfigurationError(
-            "weights need the loss of each example, and this loss returns the mean of a batch",
-            where="class_weight" if vector is not None else "sample_weight",
-            given=f"the loss {loss.name!r}",
-            fix="let the loss return one value for each example, without its mean",
-        )
+    if of_each and loss.pooled:
+        raise _needs_each(loss, "class_weight" if vector is not None else "sample_weight")
     train = with_weights(train, loss, vector)
     dev = with_weights(dev, loss, vector) if dev is not None else None
     return replace(data, train=train, dev=dev, class_weights=vector)
+
+
+def _needs_each(loss: nn.Loss, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        "weights need the loss of each example, and this loss returns one value for a batch",
+        where=where,
+        given=f"the loss {loss.name!r}",
+        fix="let the loss return one value for each example, without its mean or sum",
+    )
 
 
 def weighing(
@@ -217,7 +221,10 @@ def weighing(
         vector = class_weights(weighting.class_weight, labels_of(part, loss), K, names)
         if loss.skips_negative:
             loss = nn.class_weighted(loss, vector)
-    return with_weights(part, loss, vector), loss
+    found = with_weights(part, loss, vector)
+    if found.weights is not None and loss.pooled and loss.measured is None:
+        raise _needs_each(loss, "class_weight" if vector is not None else "sample_weight")
+    return found, loss
 
 
 def with_weights(part: Split, loss: nn.Loss, vector: tuple[float, ...] | None) -> Split:

@@ -63,3 +63,11 @@ def test_what_depends_on_an_installation_says_its_version(name: str) -> None:
     [note] = found.notes
     assert any(character.isdigit() for character in note)
     assert note.split()[-1] == "figures"
+
+
+def test_a_folder_with_the_name_of_a_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "iris").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert prepare("mlp", {**SHORT, "data": {"name": "iris"}}).recipe.data.name == "iris"

@@ -247,3 +247,22 @@ def test_weights_of_examples_need_an_order() -> None:
     exec(setup, names)
     _, x, y = eval(call, names)
     assert cp.fit(nn.Linear(4, 4), x, y, sample_weight=np.ones(8), epochs=1, progress=False).config
+
+
+def test_an_ignored_label_of_batches_is_refused() -> None:
+    batches = [(np.eye(4, dtype=np.float32), np.arange(4)) for _ in range(2)]
+    with pytest.raises(ConfigurationError, match="as it yields them"):
+        cp.fit(nn.Linear(4, 4), batches, ignore_index=0, epochs=1, progress=False)
+
+
+def test_an_evaluation_of_batches_has_no_weights_either() -> None:
+    batches = [(np.eye(4, dtype=np.float32), np.arange(4)) for _ in range(2)]
+    run = cp.fit(nn.Linear(4, 4), batches, epochs=1, progress=False)
+    with pytest.raises(ConfigurationError, match="no order"):
+        run.evaluate(batches, sample_weight=np.ones(8))
+
+
+def test_inputs_alone_may_stand_in_a_list_of_one() -> None:
+    x = np.eye(4, dtype=np.float32)
+    run = cp.fit(nn.Linear(4, 4), x, np.arange(4), epochs=1, progress=False)
+    np.testing.assert_array_equal(run.predict(iter([(x[:3],), [x[3:]]])), run.predict(x))

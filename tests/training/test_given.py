@@ -297,3 +297,12 @@ def test_wrong_forms_are_told() -> None:
     with contextlib.suppress(ClearpropError):
         fitted(frame(), "d")
         raise AssertionError("a name in place of the targets passed")
+
+
+def test_numbers_of_classes_that_are_written_as_text() -> None:
+    """Sorted as text, "10" comes before "2": the number 2 is the class "2", and no place."""
+    x = np.eye(11, dtype=np.float32).repeat(4, axis=0)
+    y = np.arange(11).repeat(4)
+    run = cp.fit(nn.Linear(11, 11), x, y.astype(str), epochs=60, learning_rate=0.1, progress=False)
+    assert run.evaluate((x, y.astype(str))).error == 0
+    assert run.evaluate((x, y)).error == 0

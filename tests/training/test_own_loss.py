@@ -13,6 +13,7 @@ import pytest
 
 import clearprop as cp
 from clearprop import data, nn, ops
+from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training.own_loss import suited
 from clearprop.training.seam import find_mismatches
 
@@ -155,3 +156,64 @@ def test_a_function_with_the_name_of_a_loss_is_not_that_loss() -> None:
         return ops.softmax_cross_entropy(z, t) * np.array([1.0, 5.0, 0.1])[t]
 
     assert nn.find_loss(cross_entropy).name == "own cross_entropy"
+
+
+POOLED: dict[str, Loss] = {
+    "sum": lambda z, t: ops.sum((z - t) ** 2),
+    "root mean square": lambda z, t: ops.sqrt(ops.mean((z - t) ** 2)),
+    "mean": lambda z, t: ops.mean((z - t) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_a_value_for_the_whole_batch_has_no_weights(name: str) -> None:
+    x = DRAW.normal(size=(N, 4)).astype(np.float32)
+    options: dict[str, Any] = {"epochs": 1, "progress": False, "loss": POOLED[name]}
+    with pytest.raises(ConfigurationError, match="loss of each example"):
+        cp.fit(nn.Linear(4, 1), x, NUMBERS, sample_weight=np.arange(N) + 1.0, **options)
+    if name == "mean":  # its parts add up
+        cp.fit(nn.Linear(4, 1), x, NUMBERS, batch_size=16, micro_batch_size=4, **options)
+        return
+    with pytest.raises(ConfigurationError, match="do not add up"):
+        cp.fit(nn.Linear(4, 1), x, NUMBERS, batch_size=16, micro_batch_size=4, **options)
+
+
+def test_an_evaluation_weighs_a_mean_by_its_examples() -> None:
+    x = DRAW.normal(size=(N, 4)).astype(np.float32)
+    model, weights = nn.Linear(4, 1).init(0), np.linspace(0.01, 5, N)
+    found = [
+        cp.evaluate(model, (x, NUMBERS), loss, sample_weight=weights).objective
+        for loss in (POOLED["mean"], lambda z, t: ((z - t) ** 2).mean(-1))
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-5)
+    with pytest.raises(ConfigurationError, match="loss of each example"):
+        cp.evaluate(model, (x, NUMBERS), POOLED["root mean square"], sample_weight=weights)
+
+
+def test_padding_of_an_own_loss_of_sequences_stays_out() -> None:
+    x = DRAW.normal(size=(N, 5, 4)).astype(np.float32)
+    y = np.where(np.arange(5) < 3, np.arange(N)[:, None] % 3, -1)
+
+    def masked(z: Any, t: Any) -> Any:
+        losses = ops.softmax_cross_entropy(z, np.maximum(t, 0) if isinstance(t, np.ndarray)
+                                           else t.clip(0)) * (t >= 0)  # fmt: skip
+        return losses.sum(-1) / 3
+
+    run = cp.fit(nn.Linear(4, 3), x, y, loss=masked, epochs=2, progress=False)
+    named = cp.fit(nn.Linear(4, 3), x, y, loss="sequence_cross_entropy", epochs=2, progress=False)
+    assert run.loss is not None
+    assert run.loss.skips_negative
+    np.testing.assert_allclose(run.history.training_error, named.history.training_error, atol=0.02)
+
+
+def test_outputs_of_an_own_loss_have_no_probabilities() -> None:
+    x = DRAW.normal(size=(N, 4)).astype(np.float32)
+    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax())
+
+    def nll(p: Any, t: Any) -> Any:
+        return -ops.log(p[np.arange(len(t)), t])
+
+    run = cp.fit(model, x, LABELS, loss=nll, epochs=1, progress=False)
+    assert run.predictor.labels(x).shape == (N,)
+    with pytest.raises(ModelError, match="no probabilities"):
+        run.predictor.probabilities(x)

@@ -107,6 +107,12 @@ class Facts:
         return settings
 
     @property
+    def is_weighted(self) -> bool:
+        """Whether examples, classes or the two sides count differently in the objective."""
+        noted, kinds = self.config.get("weights") or {}, ("class", "sample", "pos")
+        return any(noted.get(f"{kind}_weight") is not None for kind in kinds)
+
+    @property
     def class_weights(self) -> tuple[float, ...] | None:
         """How much each class counts in the objective; None where all count the same."""
         found = (self.config.get("weights") or {}).get("class_weight")
@@ -428,7 +434,7 @@ class Facts:
         Where classes count differently, the error is not what is minimized: a network that finds
         the rare class may have a higher error than a constant, and nothing is wrong.
         """
-        if self.class_weights is not None:
+        if self.is_weighted:
             return None
         y = self.targets(self.train) if self.train is not None else None
         return constant_error(y, self.classifies) if y is not None else None

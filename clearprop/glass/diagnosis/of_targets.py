@@ -239,6 +239,8 @@ def class_imbalance(facts: Facts, train: Split) -> Finding | None:
         return None
     counts = np.bincount(y)
     weights = facts.class_weights
+    if facts.is_weighted and weights is None:
+        return None  # how much each example counts is not stored
     # What a class adds to the objective is the number of its examples times their weight.
     counting = counts if weights is None else counts * np.asarray(weights)[: len(counts)]
     present = np.flatnonzero(counting)

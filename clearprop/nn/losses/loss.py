@@ -37,6 +37,7 @@ class Loss:
         unknown: whether it is a function that says nothing about its task.
         measured: (outputs, targets) -> the loss of each example in evaluation, where `per_example`
             gives every example the mean of its batch; else None.
+        pooled: whether it returns one value for a whole batch, which every example then gets.
         comparable: whether an output says the class or the number that the target is; False for
             embeddings and alignments, which have no accuracy and no other metric with a name.
         positive_weight: how much the term of a target 1 counts; see `positive_weighted`.
@@ -55,6 +56,7 @@ class Loss:
     measured: Callable[[Array, Array], Array] | None = None
     positive_weight: tuple[float, ...] = ()
     comparable: bool = True
+    pooled: bool = False
 
     def __call__(self, outputs: Array, targets: Array) -> Array:
         """Return the mean over the batch."""

@@ -82,7 +82,9 @@ def direction_of(loss: nn.Loss, shape: tuple[int, ...], targets: Any) -> Directi
         if not np.isfinite(value) or not np.isfinite(slope).all():
             continue
         if of == CLASSES and not _is_of_the_label(slope, way):
-            return None
+            if y.shape == outputs.shape:
+                return None
+            continue
         falls = -(slope * way).reshape(len(y), -1).sum(axis=1)
         found = Direction(of, float((falls > 0).mean()), float((falls < 0).mean()), value)
         # A loss of probabilities may have no slope where an output is negative.
