@@ -208,7 +208,7 @@ def test_the_report_names_the_weights(tmp_path: Path) -> None:
         ({"class_weight": "balanced", "augment": training.augmentation.Mixup(0.2)}, "mixed"),
         (
             {"sample_weight": np.ones(90), "loss": lambda z, t: 2 * nn.cross_entropy(z, t)},
-            "mean of a batch",
+            "one value for a batch",
         ),
     ],
 )
