@@ -135,8 +135,15 @@ def test_the_circle_rule_sees() -> None:
     assert set(circle({"a": {"b"}, "b": {"a"}, "c": {"a"}})) == {"a", "b"}
 
 
-BY_NAME = {"__init__.py", "cli/arguments.py", "recipes/__init__.py", "recipes/catalog.py"}
-"""Files that load modules on demand: for the public names, the commands and the recipes."""
+BY_NAME = {
+    "__init__.py",
+    "display.py",
+    "cli/arguments.py",
+    "recipes/__init__.py",
+    "recipes/catalog.py",
+}
+"""Files that load modules on demand: for the public names, for a notebook, the commands and the
+recipes."""
 
 
 def test_modules_are_imported_by_statements() -> None:

@@ -17,7 +17,7 @@ from clearprop.data.frames import (
 )
 from clearprop.data.guess import ReadOptions
 from clearprop.data.table_file import TableFile
-from clearprop.errors import ConfigurationError, DataError, kind_of
+from clearprop.errors import ConfigurationError, DataError, kind_of, option
 
 TARGET = "target"
 
@@ -54,7 +54,7 @@ def with_target(file: TableFile, target: object, frame: object) -> tuple[TableFi
             "the target of a file is the name of one of its columns",
             where=str(file.path),
             given=kind_of(target),
-            fix=f"target={file.frame.columns[-1]!r}",
+            fix=option("target", file.frame.columns[-1]),
         )
     check_same_index(frame, target, where=str(file.path))
     name = str(getattr(target, "name", None) or TARGET)

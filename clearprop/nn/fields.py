@@ -68,7 +68,7 @@ class Parameter:
         given: Any = shape
         made_by: Any = initializer
         if made_by is None and hasattr(given, "dtype"):
-            made_by = _Given(given)
+            made_by = _Assigned(given)
             if dtype is None and jnp.issubdtype(given.dtype, jnp.floating):
                 dtype = jax.dtypes.canonicalize_dtype(given.dtype)
             given = tuple(given.shape)
@@ -104,7 +104,7 @@ def _named(initializer: str) -> ConfigurationError:
 
 
 @dataclass(frozen=True, eq=False)
-class _Given:
+class _Assigned:
     """The initializer of a parameter whose initial values are given."""
 
     values: object

@@ -59,7 +59,7 @@ class LbfgsState(NamedTuple):
     curvature: Array
 
 
-class _Options(NamedTuple):
+class _Choice(NamedTuple):
     iterations: int
     evaluations: int
     tolerance_gradient: float
@@ -141,7 +141,7 @@ def lbfgs(
             given=repr(line_search),
             expected=f"{STRONG_WOLFE!r} or None",
         )
-    options = _Options(
+    options = _Choice(
         iterations,
         max(FEWEST_EVALUATIONS, iterations * 5 // 4) if evaluations is None else evaluations,
         bounds.not_negative(tolerance_gradient, "tolerance_gradient"),
@@ -183,7 +183,7 @@ def lbfgs(
 
 
 def _updated(
-    options: _Options,
+    options: _Choice,
     rate: Array,
     gradients: Tree,
     state: LbfgsState,
@@ -215,7 +215,7 @@ def _updated(
     return shaped(end.point - begin), end.state._replace(step=state.step + 1)
 
 
-def _iterated(options: _Options, rate: Array, evaluated: Evaluated, now: _Progress) -> _Progress:
+def _iterated(options: _Choice, rate: Array, evaluated: Evaluated, now: _Progress) -> _Progress:
     """Return the progress of an update after one more iteration."""
     number = now.iterations + 1
     known = _remembered(now.state, now.gradient)

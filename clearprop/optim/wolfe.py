@@ -35,7 +35,7 @@ class Point(NamedTuple):
     slope: Array
 
 
-class _Search(NamedTuple):
+class _LineSearch(NamedTuple):
     """The state of the search; before the bracket is known ``low`` is the point before the last."""
 
     rate: Array
@@ -84,7 +84,7 @@ def search(
     """
     size = jnp.abs(direction).max()
 
-    def tried(now: _Search) -> _Search:
+    def tried(now: _LineSearch) -> _LineSearch:
         value, gradient = function(now.rate)
         new = Point(now.rate, value, gradient, jnp.vdot(gradient, direction))
         high_above = _too_high(new, start)
@@ -104,7 +104,7 @@ def search(
 
     zero = jnp.zeros((), jnp.int32)
     no = jnp.zeros((), bool)
-    begin = _Search(rate, start, start, no, no, zero, zero, skipped)
+    begin = _LineSearch(rate, start, start, no, no, zero, zero, skipped)
     end = jax.lax.while_loop(lambda now: ~now.done, tried, begin)
     return end.low, end.evaluations
 
@@ -113,7 +113,7 @@ def _too_high(new: Point, start: Point) -> Array:
     return ~(new.value <= start.value + DECREASE * new.rate * start.slope)
 
 
-def _moved(now: _Search, new: Point, too_high: Array, flat: Array) -> _Search:
+def _moved(now: _LineSearch, new: Point, too_high: Array, flat: Array) -> _LineSearch:
     """Return the search after a trial while no interval is known yet."""
     before = now.low
     enclosed = too_high | ((now.trials > 1) & (new.value >= before.value))
@@ -131,7 +131,7 @@ def _moved(now: _Search, new: Point, too_high: Array, flat: Array) -> _Search:
     )
 
 
-def _narrowed(now: _Search, new: Point, too_high: Array, flat: Array) -> _Search:
+def _narrowed(now: _LineSearch, new: Point, too_high: Array, flat: Array) -> _LineSearch:
     """Return the search after a trial inside the interval."""
     too_high = too_high | (new.value >= now.low.value)
     turned = new.slope * (now.high.rate - now.low.rate) >= 0
@@ -140,7 +140,7 @@ def _narrowed(now: _Search, new: Point, too_high: Array, flat: Array) -> _Search
     return now._replace(low=low, high=high, done=~too_high & flat)
 
 
-def _next_trial(now: _Search) -> _Search:
+def _next_trial(now: _LineSearch) -> _LineSearch:
     """Return the search with the next trial; near a border of the interval only every other one."""
     first = jnp.minimum(now.low.rate, now.high.rate)
     last = jnp.maximum(now.low.rate, now.high.rate)

@@ -274,7 +274,8 @@ def search(
         raise ConfigurationError(
             "a search needs values to search, one trial or more, and a seed from 0 up",
             given=f"{len(spaces)} keys, trials={trials}, seed={seed}",
-            expected="such as over=['learning_rate=log:1e-4:1e-1'], trials=20, seed=0",
+            expected="such as recipes.search('mlp', ['learning_rate=log:1e-4:1e-1'], trials=20, "
+            "seed=0)",
         )
     about = {
         "recipe": recipe,

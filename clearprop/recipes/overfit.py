@@ -53,7 +53,7 @@ class Parts(NamedTuple):
     test: Examples
 
 
-class Trial(NamedTuple):
+class _Attempt(NamedTuple):
     """One network, trained in one way.
 
     Attributes:
@@ -99,7 +99,7 @@ class OverfitStudy(Study):
     def carry_out(self, progress: bool = True) -> Findings:
         """Train the network with each remedy and without, for every seed."""
         dataset, line_of_data = self.data.load(("diabetes",))
-        found: dict[str, list[Trial]] = {way: [] for way in WAYS}
+        found: dict[str, list[_Attempt]] = {way: [] for way in WAYS}
         for seed in range(self.seed, self.seed + self.seeds):
             parts = parted(dataset, self.examples, seed)
             for way in WAYS:
@@ -117,7 +117,7 @@ class OverfitStudy(Study):
 
     def trial(
         self, way: str, parts: Parts, dataset: Dataset, seed: int, progress: bool = False
-    ) -> Trial:
+    ) -> _Attempt:
         """Return the result of one way to train.
 
         Args:
@@ -143,7 +143,7 @@ class OverfitStudy(Study):
             augment=Noise(self.noise) if way == AUGMENTED else None,
             progress=progress,
         )
-        return Trial(run.history, evaluate(run.model, parts.test, loss_for(dataset)).error)
+        return _Attempt(run.history, evaluate(run.model, parts.test, loss_for(dataset)).error)
 
     def _network(self, way: str, parts: Parts, dataset: Dataset) -> nn.Sequential:
         size = int(np.prod(parts.train[0].shape[1:]))  # encoded: a category has several inputs
@@ -202,11 +202,11 @@ def parted(dataset: Dataset, examples: int, seed: int) -> Parts:
     return Parts(*(scaled(np.sort(rows)) for rows in places))
 
 
-def _mean(trials: list[Trial]) -> float:
+def _mean(trials: list[_Attempt]) -> float:
     return float(np.mean([trial.error for trial in trials]))
 
 
-def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
+def _table(found: Mapping[str, list[_Attempt]], loss: nn.Loss) -> list[str]:
     width = max(map(len, WAYS))
     unit = "" if loss.task == "classification" else ", of the targets' deviation"
     seeds = len(found[DISEASE])
@@ -234,7 +234,7 @@ def _table(found: Mapping[str, list[Trial]], loss: nn.Loss) -> list[str]:
 
 
 @drawn
-def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
+def drawn_curves(found: Mapping[str, list[_Attempt]], error_name: str) -> Drawing:
     """Draw training and development error by epoch, without a remedy and with each."""
     figure, axes = axes_grid(1, len(WAYS), width=12.0, height=3.4, sharey=True)
     longest = max(len(trial.history) for trials in found.values() for trial in trials)
@@ -259,7 +259,7 @@ def drawn_curves(found: Mapping[str, list[Trial]], error_name: str) -> Drawing:
     return Drawing("The disease and four remedies", figure, _caption(found[DISEASE]))
 
 
-def _caption(trials: list[Trial]) -> str:
+def _caption(trials: list[_Attempt]) -> str:
     """Return what the curves of the network without a remedy show."""
     gray = "The gray line is the lowest development error without a remedy."
     first, last, lowest, at_end = np.mean(

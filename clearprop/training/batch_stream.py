@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from clearprop.data import Batch, Dataset, Splits
 from clearprop.data.forms import as_array, is_tensor
 from clearprop.data.frames import is_frame, is_series
-from clearprop.errors import ConfigurationError, DataError, kind_of
+from clearprop.errors import ConfigurationError, DataError, kind_of, run_option
 from clearprop.memory import free_memory
 from clearprop.training.given import check_pair
 from clearprop.training.several_outputs import check_one_output
@@ -125,7 +125,7 @@ def data_of(x: object, y: object, loss: object = None) -> Data:
             outputs by name.
     """
     both = y is None and isinstance(x, tuple | list) and len(x) == 2
-    check_one_output(x[1] if both else y, loss)  # type: ignore[index]  # both are in x
+    check_one_output(cast("tuple[Any, Any]", x)[1] if both else y, loss)
     if not is_batches(x):
         return together(x, y)
     if y is not None:
@@ -399,7 +399,7 @@ def _development(dev: Any) -> Split | None:
         where="dev",
         given=repr(dev)[:80],
         expected="(inputs, targets), or another iterable of batches",
-        fix="dev=(x_dev, y_dev)",
+        fix="fit(model, data, dev=(x_dev, y_dev))",
     )
 
 
@@ -421,6 +421,6 @@ def size_of_batch(part: Split, wanted: int | None, otherwise: int) -> int:
             "the data comes in batches, and their size is that of a step",
             where="batch_size",
             given=f"batch_size={wanted} and batches of {part.batch_size}",
-            fix=f"batch_size={part.batch_size}",
+            fix=run_option("batch_size", part.batch_size),
         )
     return part.batch_size

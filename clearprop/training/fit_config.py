@@ -206,7 +206,7 @@ class FitConfig:
                 "metrics are those of the development set, and there is none",
                 where="metrics",
                 given="no development examples",
-                fix="hold some examples out: dev=0.1",
+                fix="hold some examples out: " + option("dev", 0.1),
             )
         return replace(self, batch_size=size)
 

@@ -15,7 +15,7 @@ from clearprop.recipes.overfit import (
     STOPPED,
     WAYS,
     OverfitStudy,
-    Trial,
+    _Attempt,
     drawn_curves,
     parted,
 )
@@ -52,7 +52,7 @@ def test_the_caption_says_what_the_curves_show() -> None:
         plain = np.zeros(len(training))
         measured = np.array(training), np.array(development)
         history = History(epochs, epochs, plain, *measured, plain, plain, plain)
-        trial = Trial(history, 0.5)
+        trial = _Attempt(history, 0.5)
         drawing = drawn_curves({way: [trial] for way in WAYS}, "error rate")
         panel = drawing.figure.axes[0]
         assert (panel.lines[0].get_marker() != "None") == (len(training) <= 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from typing import Any, cast
 
 from clearprop import nn
 from clearprop.data import Dataset, Splits
@@ -85,7 +86,7 @@ def _with_data(facts: Facts, data: Given, dev: Development) -> Facts:
     preprocessor = facts.preprocessor
     is_pair = isinstance(data, tuple | list) and len(data) == 2
     if is_pair and preprocessor is not None:
-        data = as_prepared((data[0], data[1]), preprocessor)  # type: ignore[index]  # a pair
+        data = as_prepared(cast("tuple[Any, Any]", data), preprocessor)
         dev = as_prepared((dev[0], dev[1]), preprocessor) if isinstance(dev, tuple) else dev
     seed = facts.settings.get("seed", 0)
     fraction = dev if isinstance(dev, float) else None

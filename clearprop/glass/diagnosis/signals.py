@@ -124,7 +124,7 @@ def through_time(
 
 def has_target_at_every_step(seen: Signals, y: object) -> bool:
     """Return whether a model has an output, and its loss a target, at each step of a sequence."""
-    return seen.layers[-1].value.ndim == 3 and np.ndim(y) >= 2  # type: ignore[arg-type]  # an array
+    return seen.layers[-1].value.ndim == 3 and np.asarray(y).ndim >= 2
 
 
 @functools.lru_cache(maxsize=8)

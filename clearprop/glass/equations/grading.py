@@ -20,7 +20,7 @@ from clearprop.glass.equations.expression import (
     substitute,
     symbols,
 )
-from clearprop.glass.equations.mistakes import Mistake, Surroundings, likely
+from clearprop.glass.equations.mistakes import Misstep, Surroundings, likely
 from clearprop.glass.equations.numbers import significant
 from clearprop.glass.equations.parsing import parse
 from clearprop.glass.equations.sheet import Line, Sheet
@@ -248,9 +248,9 @@ def _graded(lines: list[Line], answers: Mapping[int, str], around: Surroundings)
         if given is not None:
             verdict, why = _verdict(line, given, own, around, wrong)
         elif text:
-            verdict, why = "wrong", Mistake("no number", "that is no number")
+            verdict, why = "wrong", Misstep("no number", "that is no number")
         else:
-            verdict, why = "empty", Mistake("", "")
+            verdict, why = "empty", Misstep("", "")
         shown = text if given else text[:40]
         marked.append(Answer(line.gap, line.name, shown, line.value, verdict, why.text, why.kind))
         # Nothing follows from nan or inf: a sheet full of nan would be consistent.
@@ -267,10 +267,10 @@ def _verdict(
     own: Mapping[str, float],
     around: Surroundings,
     wrong: set[str],
-) -> tuple[str, Mistake]:
+) -> tuple[str, Misstep]:
     """Return the verdict on an answer and the probable mistake."""
     if given.means(line.value):
-        return "right", Mistake("", "")
+        return "right", Misstep("", "")
     formula: Expression = Number(line.value) if line.formula is None else line.formula
 
     def own_value(symbol: Symbol) -> float:
@@ -280,12 +280,12 @@ def _verdict(
     earlier = dict.fromkeys(s.name for s in symbols(formula) if s.name in wrong)
     follows = math.isfinite(followed) and given.means(followed)
     if follows and earlier:
-        return "carried", Mistake("", f"it follows from your {', '.join(earlier)}")
+        return "carried", Misstep("", f"it follows from your {', '.join(earlier)}")
     if follows:
         why = "rounded too early: it follows from your rounded numbers, keep more digits on the way"
-        return "wrong", Mistake("rounding", why)
+        return "wrong", Misstep("rounding", why)
     if abs(given.value - line.value) <= 0.5 * given.unit:
-        return "wrong", Mistake("digits", f"too few digits: give at least {FEWEST_DIGITS}")
+        return "wrong", Misstep("digits", f"too few digits: give at least {FEWEST_DIGITS}")
     mistake = likely(line.name, formula, line.value, given.means, given.value, around)
     if mistake.kind in ("unknown", "rounding", "other quantity") and earlier:
         # A mistake on top of an earlier one shows only in the student's own numbers.
@@ -295,5 +295,5 @@ def _verdict(
         again = likely(line.name, with_own, followed, given.means, given.value, own_around)
         if again.kind not in ("unknown", "other quantity"):
             text = f"{again.text}; it starts from your {', '.join(earlier)}"
-            return "wrong", Mistake(again.kind, text)
+            return "wrong", Misstep(again.kind, text)
     return "wrong", mistake

@@ -21,7 +21,7 @@ from clearprop.glass.equations.naming import RATE
 from clearprop.glass.equations.notation import TEXT, write
 
 
-class Mistake(NamedTuple):
+class Misstep(NamedTuple):
     """A probable mistake.
 
     Attributes:
@@ -49,7 +49,7 @@ KINDS = {
 }
 """The kinds of mistakes and what they mean."""
 
-Change: TypeAlias = tuple[Expression, Mistake]
+Change: TypeAlias = tuple[Expression, Misstep]
 """(a formula with a mistake in it, the mistake)."""
 
 EARLY_ROUNDING = 0.01
@@ -99,7 +99,7 @@ def likely(
     means: Callable[[float], bool],
     given: float,
     around: Surroundings,
-) -> Mistake:
+) -> Misstep:
     """Return the mistake that was probably made; its kind is "unknown" where none explains it.
 
     Args:
@@ -116,7 +116,7 @@ def likely(
     'the factor y is missing'
     """
     if means(-value):
-        return Mistake("sign", OTHER_SIGN)
+        return Misstep("sign", OTHER_SIGN)
     for changed, mistake in _changes(formula):
         if means(evaluate(changed, _own_value)):
             return mistake
@@ -126,17 +126,17 @@ def likely(
     old = evaluate(formula, lambda s: around.values.get(s.name.rstrip("'"), s.value))
     if any("'" in symbol.name for symbol in symbols(formula)) and means(old):
         text = "these are the values of the first pass: the new ones belong here"
-        return Mistake("first pass", text)
+        return Misstep("first pass", text)
     if means(2 * value) or means(value / 2):
-        return Mistake("factor 2", "a factor of 2 is off")
+        return Misstep("factor 2", "a factor of 2 is off")
     if value and abs(given / value - 1) <= EARLY_ROUNDING:
-        return Mistake("rounding", "rounded too early: keep more digits on the way")
+        return Misstep("rounding", "rounded too early: keep more digits on the way")
     same = [
         other
         for other, number in around.values.items()
         if means(number) and not math.isclose(number, value)
     ]
-    return Mistake("other quantity", f"that is {same[0]}") if same else Mistake("unknown", "")
+    return Misstep("other quantity", f"that is {same[0]}") if same else Misstep("unknown", "")
 
 
 OTHER_SIGN = "the sign is the other one"
@@ -148,7 +148,7 @@ def _own_value(symbol: Symbol) -> float:
 
 def _of_derivative(
     name: str, formula: Expression, means: Callable[[float], bool], around: Surroundings
-) -> Mistake | None:
+) -> Misstep | None:
     """Return the mistake in the derivative of an activation, where dE/dz is asked for."""
     found = around.activation(name)
     if found is None:
@@ -158,17 +158,17 @@ def _of_derivative(
     arrived = around.values.get(f"{end}/d{h}")
     if arrived is not None and means(arrived):
         text = f"the derivative of {function} at {z} is missing: that is {end}/d{h}"
-        return Mistake("derivative", text)
+        return Misstep("derivative", text)
     at_z = substitute(formula, lambda s: Symbol(z, around.values[z]) if s.name == h else None)
     if at_z != formula and means(evaluate(at_z, _own_value)):
         text = f"the derivative of {function} is computed from {z} here: write it with {h}"
-        return Mistake("derivative", text)
+        return Misstep("derivative", text)
     return None
 
 
 def _of_matrix(
     name: str, formula: Expression, means: Callable[[float], bool], around: Surroundings
-) -> Mistake | None:
+) -> Misstep | None:
     """Return the mistake of a transposed matrix, in the formula or in the result."""
 
     def exchanged(symbol: Symbol) -> float:
@@ -178,16 +178,16 @@ def _of_matrix(
     used = [s.name for s in symbols(formula) if around.exchanged(s.name) not in (None, s.name)]
     other = around.exchanged(name)
     if other not in (None, name) and other in around.values and means(around.values[other]):
-        return Mistake("transposed", f"the matrix is transposed: that is {other}")
+        return Misstep("transposed", f"the matrix is transposed: that is {other}")
     if used and other is None and means(evaluate(formula, exchanged)):
         wrong = around.exchanged(used[0])
         text = f"the matrix is transposed: {used[0]} belongs here, not {wrong}"
-        return Mistake("transposed", text)
+        return Misstep("transposed", text)
     return None
 
 
-def _missing(text: str) -> Mistake:
-    return Mistake("missing", text)
+def _missing(text: str) -> Misstep:
+    return Misstep("missing", text)
 
 
 def _changes(formula: Expression) -> Iterator[Change]:
@@ -206,15 +206,15 @@ def _changes(formula: Expression) -> Iterator[Change]:
 def _of_update(weight: Expression, step: Expression) -> Iterator[Change]:
     """Yield common mistakes in w - eta dE/dw."""
     inner = step.arguments[0] if isinstance(step, Apply) and step.operation == "neg" else step
-    yield weight + inner, Mistake("update", "the step goes the wrong way: it is subtracted")
+    yield weight + inner, Misstep("update", "the step goes the wrong way: it is subtracted")
     if isinstance(inner, Apply):
         rate = next(a for a in inner.arguments if isinstance(a, Symbol) and a.name == RATE)
         if rate.value != 1:
             whole = joined("*", [a for a in inner.arguments if a is not rate])
-            yield weight - whole, Mistake("update", f"the learning rate {RATE} is missing")
+            yield weight - whole, Misstep("update", f"the learning rate {RATE} is missing")
     text = "this is the step alone: it is subtracted from the old value"
-    yield inner, Mistake("update", text)
-    yield -inner, Mistake("update", "this is the step alone: it is added to the old value")
+    yield inner, Misstep("update", text)
+    yield -inner, Misstep("update", "this is the step alone: it is added to the old value")
 
 
 def _here(formula: Apply) -> Iterator[Change]:
@@ -229,14 +229,14 @@ def _here(formula: Apply) -> Iterator[Change]:
             for i, term in enumerate(arguments):
                 turned = (*arguments[:i], -term, *arguments[i + 1 :])
                 said = f"the sign of {write(term, TEXT)} is the other one"
-                yield Apply("+", turned), Mistake("sign", said)
+                yield Apply("+", turned), Misstep("sign", said)
         case "/":
             said = f"it is not divided by {write(arguments[1], TEXT)}"
             yield arguments[0], _missing(said)
         case "^":
             yield arguments[0], _missing(f"the power {write(arguments[1], TEXT)} is missing")
         case "neg":
-            yield arguments[0], Mistake("sign", OTHER_SIGN)
+            yield arguments[0], Misstep("sign", OTHER_SIGN)
         case name if len(arguments) == 1:
             yield arguments[0], _missing(f"{name} is missing")
 
@@ -250,16 +250,16 @@ def _factors(factors: tuple[Expression, ...]) -> Iterator[Change]:
                 both = f"{write(factor, TEXT)} * ({write(other, TEXT)})"
                 whole = joined("*", left) if left else Number(1.0)
                 said = f"the sigmoid's derivative {both} is missing"
-                yield whole, Mistake("derivative", said)
+                yield whole, Misstep("derivative", said)
     for i, factor in enumerate(factors):
         left = [*factors[:i], *factors[i + 1 :]]
         yield joined("*", left), _of_factor(factor)
 
 
-def _of_factor(factor: Expression) -> Mistake:
+def _of_factor(factor: Expression) -> Misstep:
     """Return the mistake of a missing factor; 1 - h^2 is the derivative of tanh."""
     match factor:
         case Apply("+", (Number(1.0), Apply("neg", (Apply("^", (Symbol(), Number(2.0))),)))):
             text = f"tanh's derivative {write(factor, TEXT)} is missing"
-            return Mistake("derivative", text)
+            return Misstep("derivative", text)
     return _missing(f"the factor {write(factor, TEXT)} is missing")
