@@ -99,7 +99,6 @@ METRICS = {
     "accuracy_score": "accuracy",
     "sparse_categorical_accuracy": "accuracy",
     "categorical_accuracy": "accuracy",
-    "binary_accuracy": "accuracy",
     "sparse_top_k_categorical_accuracy": "top_5_accuracy",
     "top_k_accuracy": "top_5_accuracy",
     "neg_log_loss": "log_loss",

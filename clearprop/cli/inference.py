@@ -18,7 +18,7 @@ from clearprop.cli.datasets import options_given
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Dataset, Preprocessor
-from clearprop.data.catalog import options_of
+from clearprop.data.catalog import options_as_in_training, options_of
 from clearprop.data.new_rows import remarks_on
 from clearprop.data.new_texts import reads_words
 from clearprop.data.preprocessor import INPUTS
@@ -102,7 +102,7 @@ def other_data(
         accepted = options_of(name, before | options)
         options = {key: value for key, value in before.items() if key in accepted} | options
         recipe = of_one_run(of_recipe).of({**values, "data": {"name": name, **options}})
-    of_training = {} if preprocessor is None else _as_in_training(preprocessor)
+    of_training = _as_in_training(preprocessor, config) if preprocessor is not None else {}
     accepted = options_of(name, options)
     of_training = {key: value for key, value in of_training.items() if key in accepted}
     if "columns" in of_training:
@@ -135,13 +135,17 @@ def _check_has_effect(asked: Mapping[str, Any], preprocessor: Preprocessor | Non
             )
 
 
-def _as_in_training(preprocessor: Preprocessor) -> dict[str, Any]:
-    """Return the options of `clearprop.data.load` that read cells and pictures as in training."""
-    if preprocessor.kind == "table":
-        return {"columns": preprocessor.raw_columns}
-    # White is the default; the recipe itself loads the data then.
-    dropped = preprocessor.kind == "bytes" and preprocessor.transparency == "dropped"
-    return {"transparency": "dropped"} if dropped else {}
+def _as_in_training(preprocessor: Preprocessor, config: Mapping[str, object]) -> dict[str, Any]:
+    """Return the options that read data as in training, with the task that its loss has.
+
+    The classes are not taken over: those that the data has are compared with them afterwards.
+    """
+    options = dict(options_as_in_training(preprocessor))
+    options.pop("class_names", None)
+    loss = nn.LOSSES.get(str(config.get("loss")))
+    if "task" in options and loss is not None:
+        options["task"] = loss.task
+    return options
 
 
 def _other(

@@ -201,11 +201,15 @@ def options_of(name_or_path: str | Path, given: Mapping[str, object]) -> tuple[s
 
 
 def options_as_in_training(preprocessor: Preprocessor) -> LoadOptions:
-    """Return the options of `load` that read a table as in the training of a model.
+    """Return the options of `load` that read cells and pictures as in the training of a model.
 
     Args:
-        preprocessor: of the model, of the kind "table".
+        preprocessor: of the model. White behind transparent pictures is what `load` does anyway.
     """
+    if preprocessor.kind == "bytes" and preprocessor.transparency == "dropped":
+        return LoadOptions(transparency="dropped")
+    if preprocessor.kind != "table":
+        return LoadOptions()
     options = LoadOptions(columns=preprocessor.raw_columns, task=preprocessor.task)
     if preprocessor.class_names is not None:
         options["class_names"] = preprocessor.class_names

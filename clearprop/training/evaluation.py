@@ -137,7 +137,8 @@ def evaluation_of(
         split = Split(dataset.name, dataset.inputs, dataset.targets, dataset)
         names = dataset.class_names
     else:
-        split, names = arrays_split("data", *dataset), None
+        split = arrays_split("data", *dataset)
+        names = preprocessor.class_names if preprocessor is not None else None
     if weighting.sample_weight is not None:
         split = replace(split, weights=of_examples(weighting.sample_weight, len(split)))
     if weighting.ignore_index is not None:

@@ -147,7 +147,9 @@ class Predictor:
             ConfigurationError: the loss is not known.
             ClearpropError: what `clearprop.evaluate` says of the examples.
         """
-        chosen = loss if loss is not None else self.loss
+        named = self.loss is not None and loss == self.loss.name
+        # The loss of the run by its name has the weight of a target 1 that the run had.
+        chosen = self.loss if loss is None or named else loss
         if chosen is None:
             raise ConfigurationError(
                 "the loss of this model is not known, as it was a function",

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+import clearprop as cp
+from clearprop import nn
+from clearprop.cli import main
 from clearprop.recipes import prepare
 from tests.cli.conftest import Command, is_clear
 
@@ -53,3 +58,18 @@ def test_words_and_tags_of_a_text_file(clearprop: Command, tmp_path: Path, comma
     answer = clearprop(command, "run", "--data", "b.txt")
     assert answer.code == 0
     assert ("b.txt (1 sentence)" if command == "evaluate" else "1,the,") in answer.out
+
+
+def test_a_run_on_a_frame_is_evaluated_as_a_regression(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its targets are few whole numbers, which a file alone would show as classes."""
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    frame = pd.DataFrame(rows, columns=["a", "b"])
+    y = pd.Series(130.0 + 10 * (np.arange(60) % 5), name="y")
+    run = cp.fit(nn.Linear(2, 1), frame, y, loss="squared_error", epochs=3, learning_rate=0.5,
+                 folder=tmp_path / "run", progress=False)  # fmt: skip
+    file = tmp_path / "t.csv"
+    frame.assign(y=y).to_csv(file, index=False)
+    assert main(["evaluate", str(tmp_path / "run"), "--data", str(file), "--target", "y"]) == 0
+    assert f"{run.evaluate((frame, y)).error:.4g}" in capsys.readouterr().out

@@ -245,3 +245,17 @@ def test_classes_with_names_are_weighed_by_name() -> None:
     with pytest.raises(ConfigurationError, match="wett") as caught:
         training.fit(MODEL, made.split(seed=0), class_weight={"wett": 3}, progress=False)
     assert "'wet'" in str(caught.value.fix)
+
+
+def test_names_of_classes_and_the_weight_of_a_side_come_from_the_run() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    names = np.where(x[:, 0] > 0, "yes", "no")
+    run = cp.fit(nn.Linear(3, 2), x, names, epochs=2, progress=False)
+    found = run.evaluate((x, names), class_weight={"yes": 3.0})
+    assert found.class_names == ("no", "yes")
+    sides = (x[:, 0] > 0).astype(int)
+    run = cp.fit(nn.Linear(3, 1), x, sides, loss="binary_cross_entropy", pos_weight=7.0, epochs=2,
+                 progress=False)  # fmt: skip
+    by_name = run.evaluate((x, sides), loss="binary_cross_entropy").objective
+    assert by_name == run.evaluate((x, sides)).objective
+    assert by_name != run.evaluate((x, sides), pos_weight=1.0).objective

@@ -65,12 +65,23 @@ def fit_line(facts: Facts, **changed: object) -> str:
     batch, micro = changed.get("batch_size", given["batch_size"]), settings.get("micro_batch_size")
     if micro and isinstance(batch, int) and micro < batch:
         given["micro_batch_size"] = micro
+    given |= _weights(config)
     loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
     # The name of a function of your own is no name that `fit` knows.
     loss = _text(loss) if loss in nn.LOSSES else Code("loss")
     options = ", ".join(f"{k}={_text(x)}" for k, x in {**given, **changed}.items() if x is not None)
     line = f"run = cp.fit(model, data, loss={loss}, optimizer={_text(optimizer)}, {options})"
     return f"{line}\n{command}" if command else line
+
+
+def _weights(config: Mapping[str, Any]) -> dict[str, object]:
+    """Return the weights of a run as arguments of `fit`; those of the examples have a name."""
+    noted = config.get("weights") or {}
+    given = {name: noted[name] for name in ("class_weight", "ignore_index", "pos_weight")
+             if noted.get(name) is not None}  # fmt: skip
+    if noted.get("sample_weight") is not None:
+        given["sample_weight"] = Code("sample_weight")
+    return given
 
 
 def rate_of(facts: Facts) -> float | None:

@@ -142,3 +142,13 @@ def test_a_finding_can_be_applied(trained: Callable[..., Run]) -> None:
     finding = cp.diagnose(run).findings[0]
     found = applied(finding.fix, network(4, 8, 3), (X, Y))
     assert found.arguments["learning_rate"] > 1e-5
+
+
+def test_the_weights_of_a_run_are_kept() -> None:
+    run = run_of(class_weight={0: 1.0, 1: 4.0})
+    kept = after(run)["class_weight"]
+    again = run_of(class_weight=kept)  # as it is printed
+    np.testing.assert_array_equal(again.losses, run.losses)
+    line = fit_line(facts_of_run(run_of(sample_weight=np.arange(len(X)) + 1.0)))
+    assert "sample_weight=sample_weight" in line
+    assert "weight" not in fit_line(facts_of_run(run_of()))
