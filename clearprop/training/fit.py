@@ -124,7 +124,7 @@ def fit(
             given.
         progress: show a bar on a terminal, else plain lines.
         on_event: a function that is given every event of the run, such as `EpochDone`; it may raise
-            `StopTraining` to end the run.
+            `StopTraining` to end the run after the compiled call under way.
         notes: plain values to keep in the configuration, such as the name of a recipe.
 
     Raises:
