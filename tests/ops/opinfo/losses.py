@@ -91,6 +91,28 @@ def _nll_loss(
     return _weighted_mean(-ops.squeeze(picked, -1), weights, reduction)
 
 
+@maps("nn.functional.ctc_loss", uses=("ctc_loss", "log_softmax"))
+def _ctc_loss(
+    logs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Any:
+    if targets.ndim == 1:
+        raise NotExpressible("labels of all examples in one row")
+    # PyTorch's steps are the first axis, and its mean divides by the labels of each example.
+    # Its rule returns the error of the logits; log_softmax does not change log-probabilities.
+    lengths = jnp.asarray(target_lengths)
+    logs = ops.log_softmax(ops.moveaxis(logs, 0, 1))
+    losses = ops.ctc_loss(logs, targets, jnp.asarray(input_lengths), lengths, blank)
+    if zero_infinity:
+        losses = ops.where(losses < jnp.inf, losses, 0.0)
+    return reduced(losses / jnp.maximum(lengths, 1) if reduction == "mean" else losses, reduction)
+
+
 @maps("nn.functional.kl_div", uses="kl_divergence")
 def _kl_div(logs: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     # PyTorch takes log q and p, entry by entry; clearprop takes p and q, and sums over classes.
