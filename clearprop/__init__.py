@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from clearprop import algorithms as algorithms
     from clearprop import data as data
     from clearprop import glass as glass
     from clearprop import models as models
@@ -67,7 +68,18 @@ _HOME = {
     "explain": "clearprop.glass.explain",
     "worked_solution": "clearprop.glass.equations",
 }
-_MODULES = ("data", "glass", "models", "nn", "ops", "optim", "recipes", "training", "tree")
+_MODULES = (
+    "algorithms",
+    "data",
+    "glass",
+    "models",
+    "nn",
+    "ops",
+    "optim",
+    "recipes",
+    "training",
+    "tree",
+)
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -37,6 +37,7 @@ from clearprop.training import (
 from clearprop.training.batch_stream import is_batches, read_all
 from clearprop.training.evaluation import evaluation_of
 from clearprop.training.given import as_prepared
+from clearprop.training.learning import reported_loss
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.training_data import Split, arrays_split
 from clearprop.training.weights import Weighting, counted, of_config
@@ -277,6 +278,8 @@ def gather(
         stopped = next((e for e in reversed(record.events) if isinstance(e, Stopped)), None)
         trouble = next((e for e in reversed(record.events) if isinstance(e, NonFinite)), None)
     data = read_all(data) if is_batches(data) else data
+    if reported_loss(config) is not None:
+        data = None  # there are no targets with which outputs could be compared
     part, examples = _evaluation_part(data, preprocessor)
     if isinstance(examples, Dataset) and examples.preprocessor is None and preprocessor is not None:
         examples = examples.preprocessed(preprocessor)
@@ -326,6 +329,8 @@ def _evaluation_part(
 def _loss(config: Mapping[str, Any], given: LossLike | None) -> nn.Loss:
     if given is not None:
         return nn.find_loss(given)
+    if (reported := reported_loss(config)) is not None:
+        return reported
     name = config.get("loss", "")
     if name not in nn.LOSSES:
         raise ConfigurationError(

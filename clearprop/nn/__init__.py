@@ -55,7 +55,16 @@ from clearprop.nn.losses import (
     squared_error,
     triplet,
 )
-from clearprop.nn.module import Hook, Module, apply, is_initialized, modules, parameters, statistics
+from clearprop.nn.module import (
+    Hook,
+    Module,
+    apply,
+    forward_pass,
+    is_initialized,
+    modules,
+    parameters,
+    statistics,
+)
 from clearprop.nn.neuron import Neuron
 from clearprop.nn.normalization import BatchNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from clearprop.nn.pool import (
@@ -173,6 +182,7 @@ __all__ = [
     "current",
     "features",
     "find_loss",
+    "forward_pass",
     "from_structure",
     "huber",
     "initializers",

@@ -6,6 +6,7 @@ This file joins the two: every ``__call__`` of a module runs inside a `Call`.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -253,6 +254,36 @@ def apply(
     return _run(model, inputs, {}, call, hook), call.statistics
 
 
+@contextlib.contextmanager
+def forward_pass(
+    model: Module, *, training: bool = False, key: Array | None = None, hook: Hook | None = None
+) -> Iterator[Call]:
+    """Enter one forward pass of a model whose parts are called in the block, in any order.
+
+    `apply` is such a pass with one call, that of the whole model.
+
+    Args:
+        model: a module whose parameters have values.
+        training: as of `apply`.
+        key: as of `apply`.
+        hook: receives every layer call.
+
+    Raises:
+        ModelError: a parameter has no values yet.
+
+    >>> from clearprop import nn
+    >>> import jax.numpy as jnp
+    >>> pair = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm(2)).init(0)
+    >>> with forward_pass(pair, training=True) as passed:
+    ...     y = pair.layers[1](pair.layers[0](jnp.ones((8, 3))))
+    >>> sorted(passed.statistics)
+    ['layers.1.running_mean', 'layers.1.running_variance']
+    """
+    call = Call(_names(model), training, key, watched=hook is not None)
+    with _entered(call, hook):
+        yield call
+
+
 def _run(
     model: Module,
     inputs: tuple[object, ...],
@@ -260,6 +291,14 @@ def _run(
     call: Call,
     hook: Hook | None = None,
 ) -> Any:
+    if any(isinstance(strip(leaf), jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
+        check_draws(layer for layer in modules(model).values() if not _is_own(type(layer)))
+    with _entered(call, hook):
+        return model(*inputs, **options)
+
+
+@contextlib.contextmanager
+def _entered(call: Call, hook: Hook | None) -> Iterator[None]:
     def note_copy(original: object, copy: object) -> None:
         # The layers of a copy with other values keep the paths of the original's.
         if isinstance(original, Module) and isinstance(copy, Module):
@@ -267,12 +306,10 @@ def _run(
             for layer, other in pairs:
                 call.stand_in(layer, other)
 
-    if any(isinstance(strip(leaf), jax.core.Tracer) for leaf in jax.tree.leaves(inputs)):
-        check_draws(layer for layer in modules(model).values() if not _is_own(type(layer)))
     token = _hook.set(hook)
     try:
         with entered(call, note_copy):
-            return model(*inputs, **options)
+            yield
     finally:
         _hook.reset(token)
 

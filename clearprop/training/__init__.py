@@ -14,6 +14,7 @@ from clearprop.training.events import (
 from clearprop.training.fit import fit
 from clearprop.training.fit_config import FitConfig
 from clearprop.training.interruption import StopTraining
+from clearprop.training.learning import Learning
 from clearprop.training.predictor import Predictor, evaluate, load, predict
 from clearprop.training.range_test import RangeTest, find_learning_rate
 from clearprop.training.recording.recorder import Record
@@ -31,6 +32,7 @@ __all__ = [
     "Event",
     "FitConfig",
     "History",
+    "Learning",
     "NonFinite",
     "Predictor",
     "RangeTest",

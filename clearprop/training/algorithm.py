@@ -1,8 +1,8 @@
 """What an algorithm of training is: its state, its step, what it measures, how it is evaluated.
 
-`Trainer` and `CompiledSteps` know no more of an algorithm than this file says. `SupervisedLearning`
-is the first one; an algorithm with other steps (contrastive divergence, two players, a map without
-gradients) supplies the same functions.
+`Trainer` and `CompiledSteps` know no more of an algorithm than this file says. `Learning` is the
+base of those that follow a gradient, and `SupervisedLearning` the first of them; an algorithm with
+other steps (two players, a map without gradients) supplies the same functions.
 
 Shape letters: B batch.
 """
@@ -131,6 +131,8 @@ class TrainState(NamedTuple):
         step: number of training steps taken, int32.
         epoch: number of whole epochs, int32.
         early_stopping: the best epoch so far.
+        memory: what else an algorithm remembers from step to step, as a tree of arrays: Markov
+            chains, a replay buffer, the state of an environment. It is no part of the model.
     """
 
     parameters: dict[str, Array]
@@ -139,14 +141,15 @@ class TrainState(NamedTuple):
     step: Array
     epoch: Array
     early_stopping: EarlyStopping
+    memory: object = ()
 
 
 class Algorithm(Protocol):
     """A way to train: pure functions of a state, which `CompiledSteps` compiles."""
 
     @property
-    def task(self) -> str:
-        """The kind of its errors: "classification" (fractions) or "regression"."""
+    def reported(self) -> nn.Loss:
+        """The objective and the error as people read them: their names, and the kind of error."""
 
     def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
         """Raise unless the examples fit the model; nothing is computed.
@@ -225,11 +228,33 @@ class GivesOutputs(Protocol):
         """
 
 
+@runtime_checkable
+class MeasuresEpochs(Protocol):
+    """An algorithm that measures its state at the end of every epoch, such as samples of it."""
+
+    def measures(
+        self, state: TrainState, frozen: Arrays, examples: Batch, key: Array
+    ) -> dict[str, Array]:
+        """Return numbers by name; they stand among the metrics of the epoch.
+
+        Args:
+            state: after the epoch.
+            frozen: the parameters that are not trained.
+            examples: of the development set, of the training set where there is none; at most
+                `MEASURED`.
+            key: of the run.
+        """
+
+
+MEASURED = 2000
+"""So many examples are given to `MeasuresEpochs.measures`."""
+
+
 class ForwardPass(NamedTuple):
     """The result of a forward pass in training.
 
     Attributes:
-        outputs: of the model, (B, ...).
+        outputs: of the model, (B, ...); of other algorithms what `measure` takes.
         targets: raw, (B, ...), mixed where the examples were mixed.
         statistics: new values of the layers' statistics, by path.
     """
@@ -246,16 +271,30 @@ class Differentiable(Protocol):
     def inputs(self, kept: object) -> object:
         """Return kept inputs as the model sees them."""
 
+    def prepared(
+        self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
+    ) -> TrainState:
+        """Return the state with the memory that the gradient of a step is computed with."""
+
     def forward(
         self,
         parameters: Arrays,
-        statistics: Arrays,
+        state: TrainState,
         frozen: Arrays,
         batch: Batch,
         step_key: Array,
         hook: Hook | None = None,
     ) -> ForwardPass:
-        """Return the result of the forward pass of a batch."""
+        """Return the result of the forward pass of a batch.
+
+        Args:
+            parameters: that are trained; they may be differentiated.
+            state: of which the statistics and the memory are read.
+            frozen: the parameters that are not trained.
+            batch: the examples.
+            step_key: the random key of the step.
+            hook: is called after every call of a layer.
+        """
 
     def measure(self, outputs: Array, targets: Numeric) -> tuple[Array, Array]:
         """Return loss and error of each example, (B,) each."""

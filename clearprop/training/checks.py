@@ -26,7 +26,7 @@ from clearprop.errors import (
     run_option,
 )
 from clearprop.nn.misuse import first_return, return_line
-from clearprop.training.algorithm import Arrays, Differentiable
+from clearprop.training.algorithm import Arrays, Differentiable, EarlyStopping, TrainState
 from clearprop.training.augmentation import Augmentation, Mixup
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.seam import find_mismatches
@@ -217,7 +217,9 @@ def _trace_step(algorithm: Differentiable, model: nn.Module, split: Split, size:
     batch = split.first(size)
 
     def forward(parameters: Arrays, statistics: Arrays) -> object:
-        passed = algorithm.forward(parameters, statistics, {}, batch, jax.random.key(0))
+        zero, never = jnp.zeros((), jnp.int32), EarlyStopping.initial(None)
+        state = TrainState(dict(parameters), dict(statistics), (), zero, zero, never)
+        passed = algorithm.forward(parameters, state, {}, batch, jax.random.key(0))
         return algorithm.measure(passed.outputs, passed.targets)
 
     jax.eval_shape(forward, nn.parameters(model), nn.statistics(model))

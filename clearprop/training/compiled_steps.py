@@ -27,6 +27,7 @@ from clearprop.training.algorithm import (
     Arrays,
     GivesOutputs,
     Measured,
+    MeasuresEpochs,
     Numeric,
     TrainState,
 )
@@ -103,6 +104,8 @@ class CompiledSteps:
         self._epochs = jit(self._trace_epochs, donate_argnums=1, static_argnames=("size",))
         self._evaluate = jit(self._trace_evaluation, static_argnames=("size", "chunks"))
         self._end = jit(self._trace_end, donate_argnums=1)
+        if isinstance(algorithm, MeasuresEpochs):
+            self._measure = jit(algorithm.measures)
         self._outputs = jit(self._trace_outputs, static_argnames=("size",))
 
     def put(self, tree: Tree) -> Tree:
@@ -217,6 +220,11 @@ class CompiledSteps:
             for k in range(chunks)
         ]
         return _joined(tuple(parts))[:examples]
+
+    def measures(self, state: TrainState, examples: Batch) -> dict[str, float]:
+        """Return what the algorithm measures of its state at the end of an epoch."""
+        found = self._measure(state, self.frozen, examples, self.key)
+        return {name: float(value) for name, value in found.items()}
 
     def end_epoch(
         self, state: TrainState, metric: float, objective: float

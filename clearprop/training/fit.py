@@ -15,6 +15,7 @@ from clearprop.training.augmentation import Augment
 from clearprop.training.batch_stream import data_of
 from clearprop.training.events import Event
 from clearprop.training.fit_config import FitConfig
+from clearprop.training.learning import Learning, of_algorithm
 from clearprop.training.metrics import Metrics
 from clearprop.training.recording.recorder import Record
 from clearprop.training.run import Run
@@ -29,7 +30,8 @@ def fit(
     x: Data | object,
     y: object = None,
     *,
-    loss: LossLike = "cross_entropy",
+    loss: LossLike | None = None,
+    algorithm: Learning | None = None,
     optimizer: str | optim.Optimizer | Mapping[str, object] = "adam",
     epochs: int = 10,
     batch_size: int | None = None,
@@ -75,7 +77,10 @@ def fit(
             columns. Or an iterable of batches ``(inputs, targets)``, such as a ``DataLoader``: it
             is read once before and once in every epoch, and its batches are the steps.
         y: the targets of ``x``; None where ``x`` has them.
-        loss: a name such as "cross_entropy", a `nn.Loss`, or (outputs, targets) -> values.
+        loss: a name such as "cross_entropy", which is the default, a `nn.Loss`, or (outputs,
+            targets) -> values.
+        algorithm: how the model learns, one of `clearprop.algorithms` or of your own; None is
+            supervised learning. Other algorithms need no targets, and have no ``loss``.
         optimizer: a name such as "adam", or one made by `clearprop.optim` (its `chain` adds
             clipping, weight decay and a rate that falls on a plateau).
         epochs: how often all training examples are used.
@@ -151,8 +156,9 @@ def fit(
     return train(
         FitConfig(
             model=model,
-            data=data_of(x, y, loss),
+            data=data_of(x, y, loss) if algorithm is None else of_algorithm(x, y),
             loss=loss,
+            algorithm=algorithm,
             optimizer=optimizer,
             epochs=epochs,
             batch_size=batch_size,

@@ -11,19 +11,19 @@ from typing import Any
 import jax
 
 from clearprop import bounds, nn, optim
-from clearprop.errors import ConfigurationError, option, run_option, unknown_name
+from clearprop.errors import ConfigurationError, kind_of, option, run_option, unknown_name
 from clearprop.nn.recording import LossLike
-from clearprop.training.algorithm import Algorithm
 from clearprop.training.augmentation import Augment, Augmentation
 from clearprop.training.augmentation import find as find_augmentations
 from clearprop.training.batch_stream import size_of_batch
 from clearprop.training.events import Event
+from clearprop.training.learning import Context, Learning, skeleton
 from clearprop.training.metrics import Metric, Metrics, find_metrics
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited_to
 from clearprop.training.recording.recorder import Record
-from clearprop.training.snapshots import Given
-from clearprop.training.supervised import SupervisedLearning, skeleton
+from clearprop.training.snapshots import Given as Steps
+from clearprop.training.supervised import SupervisedLearning
 from clearprop.training.training_data import Data, Development, TrainingData
 from clearprop.training.weights import ClassWeight, Weighting
 
@@ -37,6 +37,23 @@ BATCH_SIZE = 32
 """Examples of a step unless given; where there are fewer, all of them."""
 
 PRECISIONS = ("float32", "bfloat16")
+
+LOSS = "cross_entropy"
+"""The loss unless one is given."""
+
+OF_SUPERVISED = (
+    "loss",
+    "micro_batch_size",
+    "augment",
+    "label_smoothing",
+    "class_weight",
+    "sample_weight",
+    "ignore_index",
+    "pos_weight",
+    "metrics",
+    "precision",
+)
+"""What only supervised learning reads, and an algorithm that says so."""
 
 LOWEST = {
     "epochs": 0,
@@ -53,6 +70,7 @@ LOWEST = {
 SECTIONS = (
     "settings",
     "loss",
+    "algorithm",
     "optimizer",
     "augment",
     "data",
@@ -76,7 +94,8 @@ class FitConfig:
 
     model: nn.Module
     data: Data
-    loss: LossLike = "cross_entropy"
+    loss: LossLike | None = None
+    algorithm: Learning | None = None
     optimizer: str | optim.Optimizer | Mapping[str, object] = "adam"
     epochs: int = 10
     batch_size: int | None = None
@@ -97,7 +116,7 @@ class FitConfig:
     metrics: Metrics | None = None
     precision: str | None = None
     record: Record | Iterable[str] | None = None
-    snapshots: Given = None
+    snapshots: Steps = None
     folder: Path | str | None = None
     resume: bool = False
     checkpoint_every: int | None = None
@@ -127,6 +146,34 @@ class FitConfig:
         if self.precision is not None and self.precision not in PRECISIONS:
             raise unknown_name("precision", str(self.precision), PRECISIONS)
 
+    def check_algorithm(self) -> None:
+        """Raise unless the algorithm reads every option that is given.
+
+        Raises:
+            ConfigurationError: it does not, or it is none.
+        """
+        algorithm = self.algorithm
+        if algorithm is None:
+            return
+        if not isinstance(algorithm, Learning):
+            raise ConfigurationError(
+                "this is no algorithm of training",
+                where="algorithm",
+                given=kind_of(algorithm),
+                expected="None for supervised learning, or one of clearprop.algorithms",
+                fix=f"algorithm={algorithm.__name__}()"
+                if isinstance(algorithm, type) and issubclass(algorithm, Learning)
+                else "leave it out",
+            )
+        for name in OF_SUPERVISED:
+            if getattr(self, name) is not None and name not in algorithm.takes:
+                raise ConfigurationError(
+                    f"{algorithm.name} has no use for {name}, which belongs to supervised learning",
+                    where=name,
+                    given=f"{name}=... and algorithm={type(algorithm).__name__}(...)",
+                    fix=f"leave {name} out",
+                )
+
     @property
     def path(self) -> Path | None:
         """Where the run is written."""
@@ -140,7 +187,7 @@ class FitConfig:
     @functools.cached_property
     def resolved_loss(self) -> nn.Loss:
         """The loss, with label smoothing and the weight of positive targets."""
-        found = self.weighting.loss(nn.find_loss(self.loss))
+        found = self.weighting.loss(nn.find_loss(self.loss or LOSS))
         if self.label_smoothing is not None:
             found = nn.smoothed(found, self.label_smoothing)
         return found
@@ -210,9 +257,20 @@ class FitConfig:
             )
         return replace(self, batch_size=size)
 
-    def algorithm(self, model: nn.Module, data: TrainingData) -> Algorithm:
-        """Return the algorithm that trains a model; another kind of configuration has another."""
+    def bound_algorithm(self, model: nn.Module, data: TrainingData) -> Learning:
+        """Return the algorithm that trains a model."""
         inputs = ModelInputs(data.preprocessor)
+        assert self.batch_size is not None
+        context = Context(
+            skeleton(model),
+            self.resolved_optimizer,
+            inputs,
+            self.patience,
+            self.batch_size,
+            self.seed,
+        )
+        if self.algorithm is not None:
+            return self.algorithm.bound(context)
         loss = suited_to(self.resolved_loss, model, inputs, data.train)
         if data.class_weights is not None and loss.skips_negative:
             loss = nn.class_weighted(loss, data.class_weights)
@@ -224,14 +282,7 @@ class FitConfig:
                 fix="let the loss return one value for each example, without its mean or sum",
             )
         return SupervisedLearning(
-            skeleton(model),
-            loss,
-            self.resolved_optimizer,
-            inputs,
-            self.patience,
-            self.augmentations,
-            self.precision,
-            self.micro_batch_size,
+            loss, self.augmentations, self.precision, self.micro_batch_size, context=context
         )
 
     @functools.cached_property

@@ -127,9 +127,10 @@ def find_origin(
     forward, step_key = _Forward(advice), jax.random.fold_in(key, state.step)
     if part is not None:
         step_key = jax.random.fold_in(step_key, part)
+    state = algorithm.prepared(state, frozen, batch, step_key)
     with observe(forward), recorded() as recording:
         learned = recording.variables(state.parameters)
-        passed = algorithm.forward(learned, state.statistics, frozen, batch, step_key)
+        passed = algorithm.forward(learned, state, frozen, batch, step_key)
         losses, _ = algorithm.measure(passed.outputs, passed.targets)
         objective = batch_mean(losses, batch)
     value = recording.value(objective)

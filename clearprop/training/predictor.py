@@ -25,6 +25,7 @@ from clearprop.training.batch_stream import batches_of, is_batches, number_of, r
 from clearprop.training.evaluation import Evaluation
 from clearprop.training.foreign_mends import mends_for
 from clearprop.training.given import pair_for
+from clearprop.training.learning import reported_loss
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import CONFIG, read_config
@@ -385,4 +386,6 @@ def _from_standard(rows: NDArray[np.float64]) -> float:
 
 def _loss_of(config: Mapping[str, Any]) -> nn.Loss | None:
     name = config.get("loss")
+    if (reported := reported_loss(config)) is not None:
+        return reported
     return of_config(config).loss(nn.find_loss(str(name))) if name in nn.LOSSES else None

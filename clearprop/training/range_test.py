@@ -139,7 +139,7 @@ def find_learning_rate(
         model,
         data_of(x, y, loss),
         loss,
-        optimizer,
+        optimizer=optimizer,
         batch_size=batch_size,
         seed=seed,
         dev=dev,

@@ -20,12 +20,18 @@ from numpy.typing import NDArray
 from clearprop import backend, cpu, nn, optim, tree
 from clearprop.errors import ConfigurationError, ModelError
 from clearprop.training import execution_plan
-from clearprop.training.algorithm import Algorithm, Arrays, Differentiable, TrainState
+from clearprop.training.algorithm import (
+    Algorithm,
+    Arrays,
+    Differentiable,
+    MeasuresEpochs,
+    TrainState,
+)
 from clearprop.training.augmentation import Mixup
 from clearprop.training.batch_stream import Batches, gathered, number_of
 from clearprop.training.callback import Position
 from clearprop.training.execution_plan import ExecutionPlan
-from clearprop.training.fit_config import FitConfig, compare
+from clearprop.training.fit_config import LOSS, FitConfig, compare
 from clearprop.training.foreign_mends import mends_for
 from clearprop.training.initial_values import describe_initial_values
 from clearprop.training.metrics import check_task, compute
@@ -37,7 +43,6 @@ from clearprop.training.recording.recordings import Layout
 from clearprop.training.run_folder import FORMAT, first_step
 from clearprop.training.snapshots import Snapshots
 from clearprop.training.storage.checkpoint import check_architecture
-from clearprop.training.supervised import SupervisedLearning
 from clearprop.training.training_data import TrainingData
 from clearprop.training.weights import as_plain, of_examples, weighted
 
@@ -76,16 +81,18 @@ class RunSetup:
         # Unknown names are reported before the data is read.
         _ = config.resolved_loss
         config.check_numbers()
+        config.check_algorithm()
         _ = config.resolved_optimizer, config.resolved_metrics
         model = config.model
         model = model if nn.is_initialized(model) else model.init(config.seed)
-        data = weighted_data(config, model)
+        own = config.algorithm
+        data = weighted_data(config, model) if own is None else own.examples(config)
         config = config.for_data(data)
         setup = cls(
             config,
             model,
             data,
-            config.algorithm(model, data),
+            config.bound_algorithm(model, data),
             Record.of(config.record),
             Snapshots.of(config.snapshots),
         )
@@ -102,10 +109,10 @@ class RunSetup:
     @property
     def loss(self) -> nn.Loss:
         """What is minimized, without label smoothing."""
-        known = self.config.weighting.loss(nn.find_loss(self.config.loss))
-        if known.unknown and isinstance(self.algorithm, SupervisedLearning):
-            return self.algorithm.loss
-        return known
+        if self.config.algorithm is not None:
+            return self.algorithm.reported
+        known = self.config.weighting.loss(nn.find_loss(self.config.loss or LOSS))
+        return self.algorithm.reported if known.unknown else known
 
     @property
     def measured(self) -> Measure | None:
@@ -226,19 +233,27 @@ class RunSetup:
             steps_per_call=limit,
             devices=config.devices,
         )
-        # Metrics are computed on the host after every epoch, so a call ends there.
-        return replace(plan, epochs_per_call=0) if config.resolved_metrics else plan
+        return self.measuring(plan)
+
+    def measuring(self, plan: ExecutionPlan) -> ExecutionPlan:
+        """Return a plan whose calls end with an epoch where something is measured then.
+
+        Metrics are computed on the host.
+        """
+        measures = isinstance(self.algorithm, MeasuresEpochs) or self.config.resolved_metrics
+        return replace(plan, epochs_per_call=0) if measures else plan
 
     def as_dict(self, plan: ExecutionPlan) -> dict[str, object]:
         """Return what the run is asked to do, and where it is done, as plain data."""
-        preprocessor = self.data.preprocessor
+        preprocessor, own = self.data.preprocessor, self.config.algorithm
         return {
             "format": FORMAT,
             "settings": self.config.settings(),
-            "loss": self.config.resolved_loss.name,
+            "loss": self.loss.name if own is not None else self.config.resolved_loss.name,
+            "algorithm": own.to_config() if own is not None else None,
             "metrics": [metric.name for metric in self.config.resolved_metrics] or None,
             "weights": as_plain(self.config.weighting, self.data),
-            "task": self.algorithm.task,
+            "task": self.algorithm.reported.task,
             "optimizer": _described(self.config.resolved_optimizer),
             "augment": self.config.augmentations_as_plain(),
             "data": self.data.as_dict(),
@@ -273,13 +288,13 @@ class RunSetup:
         """
         plan = execution_plan.of_config(earlier, where)
         check_architecture(_shapes(self.as_dict(plan)), _shapes(earlier), where)
-        before = earlier.get("task")
-        own = self.loss.unknown and self.algorithm.task == "classification"
-        if before != self.algorithm.task and (before is not None or own):
+        before, task = earlier.get("task"), self.algorithm.reported.task
+        own = self.loss.unknown and task == "classification"
+        if before != task and (before is not None or own):
             raise ConfigurationError(
                 "the errors of this run are of another kind than those that it would go on with",
                 where=where,
-                given=f"{before or 'values of an own loss'} before, {self.algorithm.task} now",
+                given=f"{before or 'values of an own loss'} before, {task} now",
                 fix="begin a new run in another folder",
             )
         compare(self.as_dict(plan), earlier, where)

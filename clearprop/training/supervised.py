@@ -11,13 +11,13 @@ Shape letters: B batch.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 
-from clearprop import nn, ops, optim, tree
+from clearprop import nn, ops, optim
 from clearprop.autodiff import grad, stop_gradient, value_and_grad
 from clearprop.autodiff.curvature import gauss_newton
 from clearprop.data import Batch
@@ -25,7 +25,6 @@ from clearprop.nn.module import Hook
 from clearprop.training.algorithm import (
     Array,
     Arrays,
-    EarlyStopping,
     Float,
     ForwardPass,
     Measured,
@@ -36,6 +35,7 @@ from clearprop.training.algorithm import (
 )
 from clearprop.training.augmentation import Augmentation, augmented
 from clearprop.training.checks import check_examples
+from clearprop.training.learning import Learning
 from clearprop.training.micro_batches import over_parts, parts
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.nonfinite import IN_UPDATE, find_origin
@@ -48,68 +48,53 @@ AUGMENTING = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
-class SupervisedLearning:
-    """What is to be learned, without the values of the arrays.
+class SupervisedLearning(Learning):
+    """Learning from targets, without the values of the arrays.
 
     Attributes:
-        skeleton: the model with shapes in place of its parameters and statistics.
         loss: the objective, and the error that people read.
-        optimizer: turns gradients into updates.
-        model_inputs: turns kept examples into inputs of the model and targets of the loss.
-        patience: epochs without a better metric after which a run stops; None never stops.
         augmentations: how examples are changed in training.
         precision: the type in which layers compute; None for the type of the parameters.
         micro_batch_size: examples whose gradient is computed at once; None for the whole batch.
     """
 
-    skeleton: nn.Module
     loss: nn.Loss
-    optimizer: optim.Optimizer
-    model_inputs: ModelInputs = field(default_factory=ModelInputs)
-    patience: int | None = None
     augmentations: tuple[Augmentation, ...] = ()
     precision: str | None = None
     micro_batch_size: int | None = None
 
-    def model(self, *parts: Arrays) -> nn.Module:
-        """Return the model with these arrays in it."""
-        return tree.replace(self.skeleton, {path: x for part in parts for path, x in part.items()})
+    @property
+    def model_inputs(self) -> ModelInputs:
+        """What turns kept examples into inputs of the model and targets of the loss."""
+        return self._context.model_inputs
+
+    @property
+    def reported(self) -> nn.Loss:
+        """The loss."""
+        return self.loss
 
     def forward(
         self,
         parameters: Arrays,
-        statistics: Arrays,
+        state: TrainState,
         frozen: Arrays,
         batch: Batch,
         step_key: Array,
         hook: Hook | None = None,
     ) -> ForwardPass:
-        """Return the result of the forward pass of a batch in training.
-
-        Args:
-            parameters: that are trained; they may be differentiated.
-            statistics: of the layers.
-            frozen: the parameters that are not trained.
-            batch: the examples.
-            step_key: the random key of the step.
-            hook: is called after every call of a layer.
-        """
+        """Return the result of the forward pass of a batch in training; see `Differentiable`."""
         x, mixing = self.inputs(batch.inputs), None
         if self.augmentations:
             key = jax.random.fold_in(step_key, AUGMENTING)
             x, mixing = augmented(self.augmentations, key, cast("Array", x))
         weights, x = in_precision(({**frozen, **parameters}, x), self.precision)
-        model = self.model(weights, statistics)
+        model = self.model(weights, state.statistics)
         outputs, noted = nn.apply(model, x, training=True, key=step_key, hook=hook)
         outputs = widened(outputs)
         targets: Numeric = batch.targets
         if mixing is not None:
             targets = mixing.targets(jnp.asarray(targets), outputs.shape)
         return ForwardPass(outputs, targets, noted)
-
-    def inputs(self, kept: object) -> object:
-        """Return kept inputs as the model sees them, by name where they have names."""
-        return self.model_inputs.inputs(kept)
 
     def measure(self, outputs: Array, targets: Numeric) -> tuple[Array, Array]:
         """Return loss and error of each example, (B,) each; the loss can be differentiated."""
@@ -118,38 +103,13 @@ class SupervisedLearning:
         plain = jnp.asarray(self.model_inputs.restored(stop_gradient(outputs)))
         return losses, _by_example(self.loss.error(plain, jnp.asarray(targets)))
 
-    def step(
-        self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
-    ) -> tuple[TrainState, Measured, Arrays]:
-        """Return the state after one training step, its measures, and its gradients.
-
-        Args:
-            state: before the step.
-            frozen: the parameters that are not trained.
-            batch: its examples.
-            key: of the run; the key of a step is made from it and the number of the step.
-        """
-        step_key = jax.random.fold_in(key, state.step)
-
-        def objective(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
-            passed = self.forward(parameters, state.statistics, frozen, batch, step_key)
-            losses, errors = self.measure(passed.outputs, passed.targets)
-            return batch_mean(losses, batch), (passed.statistics, errors.sum())
-
+    def gradients(
+        self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
+    ) -> tuple[Measured, Arrays, Arrays]:
+        """Return what a step measures, the new statistics, and the gradients of the parameters."""
         if self._in_parts(batch):
-            value, statistics, error, gradients = self._added(state, frozen, batch, step_key)
-        else:
-            (value, (statistics, error)), gradients = value_and_grad(objective, has_aux=True)(
-                state.parameters
-            )
-        updates, remembered = self.updates(state, frozen, batch, step_key, gradients)
-        after = state._replace(
-            parameters=optim.apply(state.parameters, updates),
-            statistics={**state.statistics, **statistics},
-            optimizer=remembered,
-            step=state.step + 1,
-        )
-        return after, Measured(value, error), gradients
+            return self._added(state, frozen, batch, step_key)
+        return super().gradients(state, frozen, batch, step_key)
 
     def _in_parts(self, batch: Batch) -> bool:
         size = self.micro_batch_size
@@ -157,8 +117,8 @@ class SupervisedLearning:
 
     def _added(
         self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
-    ) -> tuple[Array, Arrays, Array, Arrays]:
-        """Return mean loss, statistics, sum of errors and gradients, part by part.
+    ) -> tuple[Measured, Arrays, Arrays]:
+        """Return mean loss and sum of errors, statistics and gradients, part by part.
 
         Every part adds its share of the mean over the whole batch, so each example counts as it
         does there, also those of a smaller last part.
@@ -170,7 +130,8 @@ class SupervisedLearning:
 
             def share(parameters: Arrays) -> tuple[Array, tuple[Arrays, Array]]:
                 key = jax.random.fold_in(step_key, number)
-                passed = self.forward(parameters, statistics, frozen, part, key)
+                here = state._replace(statistics={**state.statistics, **statistics})
+                passed = self.forward(parameters, here, frozen, part, key)
                 losses, errors = self.measure(passed.outputs, passed.targets)
                 return batch_share(losses, part, batch), (passed.statistics, errors.sum())
 
@@ -186,17 +147,18 @@ class SupervisedLearning:
         nothing = jax.tree.map(jnp.zeros_like, state.parameters)
         begin = zero, state.statistics, zero, nothing
         size = self.micro_batch_size or examples
-        found: tuple[Array, Arrays, Array, Arrays] = over_parts(batch, size, one, begin)
-        return found
+        value, statistics, error, gradients = over_parts(batch, size, one, begin)
+        return Measured(value, error), statistics, gradients
 
     def updates(
         self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array, gradients: Arrays
     ) -> tuple[Arrays, object]:
         """Return the updates of the parameters, and the next state of the optimizer."""
-        given = gradients, state.optimizer, state.parameters
-        if self.optimizer.update_on is None:
-            return self.optimizer.update(*given)
-        return self.optimizer.update_on(*given, self._surface(state, frozen, batch, step_key))
+        optimizer = self._context.optimizer
+        if optimizer.update_on is None:
+            return super().updates(state, frozen, batch, step_key, gradients)
+        surface = self._surface(state, frozen, batch, step_key)
+        return optimizer.update_on(gradients, state.optimizer, state.parameters, surface)
 
     def _surface(
         self, state: TrainState, frozen: Arrays, batch: Batch, step_key: Array
@@ -206,7 +168,7 @@ class SupervisedLearning:
             return self._surface_of_parts(state, frozen, batch, step_key)
 
         def passed(parameters: Arrays) -> tuple[Array, Numeric]:
-            of_batch = self.forward(parameters, state.statistics, frozen, batch, step_key)
+            of_batch = self.forward(parameters, state, frozen, batch, step_key)
             return of_batch.outputs, of_batch.targets
 
         # The pass returns mixed targets too, but they do not depend on the parameters.
@@ -245,17 +207,12 @@ class SupervisedLearning:
 
         def value_and_gradient(parameters: Arrays) -> tuple[Array, Arrays]:
             here = state._replace(parameters=dict(parameters))
-            value, _, _, gradients = self._added(here, frozen, batch, step_key)
-            return value, gradients
+            measured, _, gradients = self._added(here, frozen, batch, step_key)
+            return jnp.asarray(measured.objective), gradients
 
         return optim.BatchObjective(
             lambda parameters: value_and_gradient(parameters)[0], value_and_gradient
         )
-
-    def evaluated(self, state: TrainState) -> Arrays:
-        """Return the parameters and statistics that are evaluated, averaged where they are so."""
-        averaged: Arrays = self.optimizer.averaged(state.optimizer, state.parameters)
-        return {**averaged, **state.statistics}
 
     def totals(self, arrays: Arrays, batch: Batch, counted: Array) -> Measured:
         """Return sums over the counted examples of a batch, in evaluation.
@@ -284,12 +241,7 @@ class SupervisedLearning:
 
     @functools.cached_property
     def _noted(self) -> frozenset[str]:
-        return frozenset(nn.statistics(self.skeleton))
-
-    @property
-    def task(self) -> str:
-        """The kind of its errors: "classification" (fractions) or "regression"."""
-        return self.loss.task
+        return frozenset(nn.statistics(self._context.skeleton))
 
     def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
         """Raise unless the examples fit the model and its loss; see `Algorithm`."""
@@ -297,44 +249,13 @@ class SupervisedLearning:
             self, self.augmentations, self.loss, model, self.model_inputs, data, batch_size
         )
 
-    def initial_state(self, model: nn.Module, trained: list[str], keep_best: bool) -> TrainState:
-        """Return the state before the first step; see `Algorithm`."""
-        every = nn.parameters(model)
-        parameters = {path: jnp.array(every[path]) for path in trained}
-        statistics = {path: jnp.array(value) for path, value in nn.statistics(model).items()}
-        kept = {path: jnp.array(x) for path, x in {**parameters, **statistics}.items()}
-        state = TrainState(
-            parameters,
-            statistics,
-            self.optimizer.init(parameters),
-            jnp.zeros((), jnp.int32),
-            jnp.zeros((), jnp.int32),
-            EarlyStopping.initial(kept if keep_best else None),
-        )
-        # Every array has its own buffer: one buffer under two names could not be donated twice.
-        separate: TrainState = jax.tree.map(jnp.array, stop_gradient(state))
-        return separate
-
     def finish(self, mean: Float) -> Float:
         """Return the error that people read, from the mean error of the examples."""
         return self.loss.finish(mean)
 
-    def end_epoch(self, state: TrainState, metric: Array, objective: Array) -> TrainState:
-        """Return the state after an epoch; see `Algorithm`."""
-        epoch = state.epoch + 1
-        early_stopping = state.early_stopping.after_epoch(
-            epoch, metric, objective, self.evaluated(state), self.patience
-        )
-        observed = self.optimizer.observe(state.optimizer, metric.astype(jnp.float32))
-        return state._replace(optimizer=observed, epoch=epoch, early_stopping=early_stopping)
-
-    def learning_rate(self, state: TrainState) -> Array:
-        """Return the learning rate of the next step."""
-        return self.optimizer.learning_rate(state.optimizer)
-
     def find_origin(
         self, state: TrainState, frozen: Arrays, batch: Batch, key: Array
-    ) -> tuple[str, str, str]:
+    ) -> tuple[str, ...]:
         """Return place, cause and mend of the first number in a step that is not finite."""
         each: list[tuple[int | None, Batch]] = [(None, batch)]
         if self._in_parts(batch):
@@ -344,13 +265,6 @@ class SupervisedLearning:
             if origin.place != IN_UPDATE:
                 break
         return origin.place, origin.cause, origin.mend
-
-
-def skeleton(model: nn.Module) -> nn.Module:
-    """Return a model with shapes in place of its parameters and statistics."""
-    arrays = {**nn.parameters(model), **nn.statistics(model)}
-    shapes = {path: jax.ShapeDtypeStruct(x.shape, x.dtype) for path, x in arrays.items()}
-    return tree.replace(model, shapes)
 
 
 def in_precision(values: Tree, precision: str | None) -> Tree:

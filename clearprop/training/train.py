@@ -282,8 +282,7 @@ def _start(setup: RunSetup, fork: ForkPoint | None) -> _Started:
         plan = of_config(earlier, CONFIG)
         return _Started(plan, earlier, RunFolder.reopen(path), True, first_step(earlier))
     plan = (fork.plan if fork is not None else None) or setup.plan()
-    if setup.config.resolved_metrics:  # a fork may ask for metrics that its parent did not have
-        plan = replace(plan, epochs_per_call=0)
+    plan = setup.measuring(plan)  # a fork may ask for metrics that its parent did not have
     config = setup.as_dict(plan)
     first = setup.first_step
     setup.check_space(path, first, fork.position if fork is not None else Position())

@@ -7,6 +7,7 @@ Shape letters: N examples, B batch, E epochs of a call.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from clearprop.data import Batch
 from clearprop.errors import RunError
 from clearprop.training import events
-from clearprop.training.algorithm import Measured, TrainState
+from clearprop.training.algorithm import MEASURED, Measured, MeasuresEpochs, TrainState
 from clearprop.training.callback import Callback, Portion, Position
 from clearprop.training.compiled_steps import CompiledSteps, Epochs, Span, all_finite
 from clearprop.training.evaluation import Score, outputs_of, score_split
@@ -132,7 +133,7 @@ class Trainer:
             development_examples=len(data.dev) if data.dev is not None else 0,
             parameters=sum(x.size for x in self.state.parameters.values()),
             devices=self.compiled.plan.devices,
-            task=self.compiled.algorithm.task,
+            task=self.compiled.algorithm.reported.task,
         )
 
     # --- callbacks -------------------------------------------------------------------------------
@@ -204,12 +205,22 @@ class Trainer:
         return self._epoch_done(score, float(rate), metrics)
 
     def _measured(self) -> dict[str, float]:
-        """Return the metrics of the development examples; empty where none were asked for."""
-        dev = self._data.dev
+        """Return what the algorithm measures, and the metrics of the development examples."""
+        dev, found = self._data.dev, {}
+        if isinstance(self.compiled.algorithm, MeasuresEpochs):
+            found = self.compiled.measures(self.state, self._looked_at)
         if self._metrics is None or dev is None:
-            return {}
+            return found
         arrays = self.compiled.algorithm.evaluated(self.state)
-        return self._metrics(outputs_of(self.compiled, arrays, dev, self._dev), dev.targets)
+        outputs = outputs_of(self.compiled, arrays, dev, self._dev)
+        return {**found, **self._metrics(outputs, dev.targets)}
+
+    @functools.cached_property
+    def _looked_at(self) -> Batch:
+        """The examples that an algorithm measures its state on."""
+        part = self._data.dev if self._data.dev is not None else self._data.train
+        first: Batch = self.compiled.put(part.first(min(len(part), MEASURED)))
+        return first
 
     # --- calls of whole epochs -------------------------------------------------------------------
 

@@ -104,9 +104,11 @@ def diagnosis_of(run: Trained, data: Given, loss: LossLike | None = None) -> Dia
 def diagnosis(facts: Facts) -> Diagnosis:
     """Return the findings of all rules about some facts."""
     make_room_for_programs()
-    skipped = {one.kind: why for one in RULES if (why := one.lacks(facts))}
-    findings = [one.find(facts) for one in RULES if one.kind not in skipped]
-    checked = tuple(kind for kind in KINDS if kind not in skipped)
+    rules = [one for one in RULES if one.concerns(facts)]
+    skipped = {one.kind: why for one in rules if (why := one.lacks(facts))}
+    findings = [one.find(facts) for one in rules if one.kind not in skipped]
+    looked = {one.kind for one in rules} - skipped.keys()
+    checked = tuple(kind for kind in KINDS if kind in looked)
     return Diagnosis(ranked([f for f in findings if f is not None]), checked, skipped)
 
 

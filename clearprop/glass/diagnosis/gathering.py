@@ -16,6 +16,7 @@ from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.batch_stream import is_batches, read_all
 from clearprop.training.given import as_prepared
+from clearprop.training.learning import reported_loss
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited_to
 from clearprop.training.training_data import Data, Development, Split, TrainingData, gather
@@ -32,6 +33,8 @@ def facts_of_run(
         DataError: there are no examples, or inputs and targets do not fit.
     """
     name = run.config.get("loss", "")
+    if (reported := reported_loss(run.config)) is not None:
+        return Facts(run, run.model, reported, run.preprocessor)
     if loss is None:
         loss = name if name in nn.LOSSES else run.loss if isinstance(run, Run) else None
     chosen = nn.find_loss(loss) if loss is not None else None

@@ -17,7 +17,7 @@ from clearprop.glass.diagnosis.facts import (
 from clearprop.glass.diagnosis.finding import Finding
 from clearprop.glass.diagnosis.of_outputs import simple_prediction
 from clearprop.glass.diagnosis.of_signals import died
-from clearprop.glass.diagnosis.rules import rule, strength
+from clearprop.glass.diagnosis.rules import EVERY, rule, rule_of, strength
 from clearprop.glass.diagnosis.trained import Trained
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
@@ -440,7 +440,7 @@ def development_noise(
     )
 
 
-@rule
+@rule_of(EVERY)
 def unfinished(facts: Facts, run: Trained) -> Finding | None:
     """A run that was interrupted, or cut off."""
     stopped = run.stopped

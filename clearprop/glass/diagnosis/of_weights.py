@@ -10,7 +10,7 @@ from clearprop import nn
 from clearprop.glass.diagnosis import fix
 from clearprop.glass.diagnosis.facts import Facts, named
 from clearprop.glass.diagnosis.finding import Finding
-from clearprop.glass.diagnosis.rules import rule, strength
+from clearprop.glass.diagnosis.rules import EVERY, rule, rule_of, strength
 from clearprop.glass.explain import Why, explain
 from clearprop.glass.wording import count, number, percent
 
@@ -27,7 +27,7 @@ EXPLAINED = 16
 """Number of examples of the pass in which `why` is asked."""
 
 
-@rule
+@rule_of(EVERY)
 def non_finite(facts: Facts) -> Finding | None:
     """A loss, a gradient or a weight that is infinite or not a number."""
     failure = facts.run.non_finite if facts.run is not None else None

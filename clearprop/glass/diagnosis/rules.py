@@ -30,6 +30,10 @@ NEEDS = {
 """Why a rule cannot look, by the fact that is not known."""
 
 
+EVERY = "every"
+"""Stands for all algorithms."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule.
@@ -38,11 +42,19 @@ class Rule:
         kind: the kind of its findings.
         look: takes the facts, then each fact that it needs; returns a finding or None.
         needs: the names of the facts without which it cannot look.
+        algorithm: the name of the algorithm whose runs it looks at; "" for supervised learning,
+            `EVERY` for all.
     """
 
     kind: str
     look: Look
     needs: tuple[str, ...]
+    algorithm: str = ""
+
+    def concerns(self, facts: Facts) -> bool:
+        """Return whether the rule is about runs of this algorithm."""
+        own = facts.config.get("algorithm") or {}
+        return self.algorithm in (EVERY, own.get("name", ""))
 
     def lacks(self, facts: Facts) -> str:
         """Return why the rule cannot look, or "" where it can."""
@@ -75,9 +87,18 @@ def rule(look: Look) -> Look:
     Its name is the kind of its findings. Each parameter after the first one is the name of a fact
     that it needs, and the function is called only where that fact is known.
     """
-    needs = tuple(inspect.signature(look).parameters)[1:]
-    RULES.append(Rule(look.__name__, look, needs))
-    return look
+    return rule_of("")(look)
+
+
+def rule_of(algorithm: str) -> Callable[[Look], Look]:
+    """Enter a function into the table of rules for the runs of an algorithm; see `rule`."""
+
+    def enter(look: Look) -> Look:
+        needs = tuple(inspect.signature(look).parameters)[1:]
+        RULES.append(Rule(look.__name__, look, needs, algorithm))
+        return look
+
+    return enter
 
 
 def strength(value: float, threshold: float, certain: float) -> float:

@@ -155,12 +155,11 @@ def _looked(
 ) -> tuple[list[_Seen], Arrays]:
     """Return every recordable of a step with its arrays, and the updates of the parameters."""
     step_key = jax.random.fold_in(key, state.step)
+    state = algorithm.prepared(state, frozen, batch, step_key)
     with recorded() as recording:
         learned = recording.variables(state.parameters)
         fixed = recording.variables(dict(frozen))
-        passed = algorithm.forward(
-            learned, state.statistics, fixed, batch, step_key, hook=recording
-        )
+        passed = algorithm.forward(learned, state, fixed, batch, step_key, hook=recording)
         losses, _ = algorithm.measure(passed.outputs, passed.targets)
         objective = batch_mean(losses, batch)
     recording.sweep(objective)
