@@ -18,7 +18,16 @@ from clearprop.recipes.catalog import RECIPES, find_recipe
 from clearprop.recipes.choice import described
 from clearprop.recipes.recipe import Recipe
 from clearprop.recipes.study import Study
-from clearprop.training import Evaluation, Event, FitConfig, Run, evaluate, open_run, train
+from clearprop.training import (
+    Evaluation,
+    Event,
+    FitConfig,
+    Learning,
+    Run,
+    evaluate,
+    open_run,
+    train,
+)
 from clearprop.training.training_data import Split
 
 RECIPE = "recipe"
@@ -67,6 +76,11 @@ class Experiment:
         return self.recipe.loss(self.dataset)
 
     @property
+    def algorithm(self) -> Learning | None:
+        """What trains the model; None for supervised learning."""
+        return self.recipe.algorithm(self.dataset)
+
+    @property
     def outputs(self) -> int:
         """Number of classes, or of values to predict."""
         if self.dataset.task == "regression":
@@ -104,7 +118,8 @@ class Experiment:
         return FitConfig(
             self.model(),
             self.splits,
-            loss=self.loss,
+            loss=self.loss if self.algorithm is None else None,
+            algorithm=self.algorithm,
             optimizer=self.recipe.make_optimizer(self.steps),
             notes=self._notes(),
             **self.recipe.fit_options(),
@@ -157,13 +172,18 @@ class Experiment:
         If the run kept the best weights, the numbers are those of their epoch.
         """
         found: dict[str, float] = {}
-        history = run.history
+        history, error = run.history, "error"
+        if self.algorithm is not None and run.loss is not None:
+            error = run.loss.error_name
         if len(history):
             last = (run.stopped.best_epoch or len(history)) - 1
             found["objective"] = float(history.objective[last])
-            found["training error"] = float(history.training_error[last])
+            found[f"training {error}"] = float(history.training_error[last])
             if self.splits.dev is not None:
-                found["development error"] = float(history.development_error[last])
+                found[f"development {error}"] = float(history.development_error[last])
+            found |= {name: float(column[last]) for name, column in history.metrics.items()}
+        if self.algorithm is not None:
+            return found
         result = self.evaluate(run.model, self.splits.test)
         if result is not None:
             found["test error"] = result.error

@@ -27,7 +27,7 @@ from clearprop.recipes.configuration import (
     one_of,
     split_list,
 )
-from clearprop.training import History, Record
+from clearprop.training import History, Learning, Record
 from clearprop.training.augmentation import Augment
 from clearprop.training.recording.recorder import EVERY
 from clearprop.training.snapshots import LOG, Given
@@ -179,6 +179,10 @@ class Recipe(Configuration):
     @abstractmethod
     def loss(self, dataset: Dataset) -> str:
         """Return the name of the loss for this data."""
+
+    def algorithm(self, dataset: Dataset) -> Learning | None:
+        """Return the algorithm that trains the model; None for supervised learning with `loss`."""
+        return None
 
     @abstractmethod
     def make_optimizer(self, steps: int) -> optim.Optimizer:
