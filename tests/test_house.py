@@ -96,8 +96,9 @@ def test_a_lesson_prints_what_it_says(lesson: Path) -> None:
         assert printed.getvalue() == expected, f"block {number} of {lesson.name}"
 
 
-def test_the_page_of_training_prints_what_it_says() -> None:
-    test_a_lesson_prints_what_it_says(DOCS / "training.md")
+@pytest.mark.parametrize("page", ["training.md", "algorithms.md"])
+def test_a_page_prints_what_it_says(page: str) -> None:
+    test_a_lesson_prints_what_it_says(DOCS / page)
 
 
 def test_the_readme_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
