@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -87,8 +88,10 @@ LONG_LESSON = "36-classifying-texts"
         for path in [*LESSONS, *PAGES]
     ],
 )
-def test_a_lesson_prints_what_it_says(lesson: Path) -> None:
-    namespace: dict[str, object] = {"__name__": "lesson"}
+def test_a_lesson_prints_what_it_says(lesson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("lesson")
+    monkeypatch.setitem(sys.modules, "lesson", module)  # where dataclasses look for their names
+    namespace = module.__dict__
     for number, (code, expected) in enumerate(blocks(lesson.read_text(encoding="utf-8")), start=1):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
@@ -97,8 +100,8 @@ def test_a_lesson_prints_what_it_says(lesson: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["training.md", "algorithms.md"])
-def test_a_page_prints_what_it_says(page: str) -> None:
-    test_a_lesson_prints_what_it_says(DOCS / page)
+def test_a_page_prints_what_it_says(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_a_lesson_prints_what_it_says(DOCS / page, monkeypatch)
 
 
 def test_the_readme_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
