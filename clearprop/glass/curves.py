@@ -93,7 +93,7 @@ def _objective_chart(subject: Subject) -> Markup:
         f"Objective over {count(last, 'epoch')}: {number(history.objective[0])} at first, "
         f"{number(history.objective[-1])} at last",
         log,
-        right=106,
+        right=110,
     )
     chart.axes("epoch", f"objective ({subject.loss.name.replace('_', ' ')})")
     if len(places):
@@ -110,7 +110,7 @@ def _error_chart(subject: Subject) -> Markup:
     span, log = _range([training, development], from_zero=is_fraction)
     last = int(history.epoch[-1])
     title = f"Training and development {subject.loss.error_name} over {count(last, 'epoch')}"
-    chart = Chart((0.0, float(last)), span, title, log, right=106)
+    chart = Chart((0.0, float(last)), span, title, log, right=110)
     chart.axes("epoch", subject.loss.error_name, unit=" %" if is_fraction else "")
     best = best_epoch(subject)
     lowest = development[history.epoch == best]

@@ -308,6 +308,15 @@ def find_metrics(given: Metrics | None) -> tuple[Metric, ...]:
     return found
 
 
+def is_metric(name: str) -> bool:
+    """Return whether a metric has this name, so that it needs no function.
+
+    >>> is_metric("f1"), is_metric("my_own")
+    (True, False)
+    """
+    return name in OF_CLASSES or name in OF_NUMBERS or TOP.fullmatch(name) is not None
+
+
 def _found(given: object) -> Metric:
     if not isinstance(given, str):
         return _own(getattr(given, "__name__", "metric").strip("<>"), given)
