@@ -38,6 +38,8 @@ FIT = {
     "early_stopping": "patience=10  # epochs without a lower development error",
     "n_iter_no_change": "patience=10",
     "restore_best_weights": "keep_best=True",
+    "mode": "leave it out: which direction is better follows from what monitor= names",
+    "min_delta": "leave it out: every improvement counts",
     "loss_weights": "loss=...  # one function that adds the losses; the page Your own data has it",
     "weight_decay": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
     "alpha": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
@@ -116,6 +118,16 @@ METRICS = {
     "r2_score": "r2",
 }
 """Metrics by name."""
+
+MONITORS = {
+    "val_loss": "development_objective",
+    "val_accuracy": "development_error",
+    "val_acc": "development_error",
+    "loss": "development_objective",
+    "error": "development_error",
+    "objective": "development_objective",
+}
+"""What may be watched to stop a run, by name."""
 
 LAYERS = {
     "Dense": "Linear",

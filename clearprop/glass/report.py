@@ -171,15 +171,19 @@ def _ending(subject: Subject) -> str:
     if stopped is None:
         return "The run has not ended: it is still training, or was cut off. It can be resumed."
     after = f"after {count(stopped.epoch, 'epoch')}"
+    monitor = (subject.config.get("settings") or {}).get("monitor")
+    watched = monitor.replace("_", " ") if monitor else None
+    why = f"{watched} was no longer better" if watched else "the development error no longer fell"
     words = {
         "finished": f"Trained for {count(stopped.epoch, 'epoch')}",
-        "early": f"Stopped early {after}, as the development error no longer fell",
+        "early": f"Stopped early {after}, as {why}",
         "interrupted": f"Stopped {after}, before its end; it can be resumed",
         "non-finite": f"Broken off {after}",
     }
     text = words.get(stopped.reason, f"Ended ({stopped.reason}) {after}")
     if stopped.best_epoch is not None and stopped.epoch > 1:
-        return f"{text}; the model has the weights of epoch {stopped.best_epoch}, the best one."
+        best = f"the best one{f' by {watched}' if watched else ''}"
+        return f"{text}; the model has the weights of epoch {stopped.best_epoch}, {best}."
     return f"{text}."
 
 

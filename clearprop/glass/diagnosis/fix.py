@@ -73,6 +73,8 @@ def fit_line(
         "dev": _development(facts),
         **{name: settings[name] for name in SHOWN if settings.get(name)},
     }
+    if settings.get("keep_best") and not settings.get("patience"):  # patience brings it
+        given["keep_best"] = True
     batch, micro = changed.get("batch_size", given["batch_size"]), settings.get("micro_batch_size")
     if micro and isinstance(batch, int) and micro < batch:
         given["micro_batch_size"] = micro

@@ -220,7 +220,7 @@ def overfitting(
     facts: Facts, run: Trained, history: History, development_error: NDArray[np.floating]
 ) -> Finding | None:
     """The development error is far above the training error, or has risen since its best."""
-    if (places := shapes.best_of(history, run.stopped)) is None:
+    if (places := shapes.best_of(history, run.stopped, facts.settings.get("monitor"))) is None:
         return None
     best, end = places
     at_best, last = (float(development_error[i]) for i in places)
