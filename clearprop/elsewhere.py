@@ -270,6 +270,17 @@ RUN_ATTRIBUTES = {
 }
 """Attributes and methods of trained models."""
 
+EVALUATION = {
+    "batch_size": "leave it out: batches are as large as they compute fast",
+    "verbose": "leave it out: nothing is shown",
+    "x": "evaluate((x, y)), predict(x): the first argument has no name",
+    "X": "evaluate((x, y)), predict(x): the first argument has no name",
+    "model": "like=model  # of the same architecture, for a file that does not describe its own",
+    "custom_objects": "like=model  # of the same architecture, with your classes",
+    "map_location": "leave it out: JAX takes the GPU where there is one",
+}
+"""Arguments of prediction, evaluation and loading."""
+
 OPTIMIZER_ATTRIBUTES = {
     "step": "updates, state = optimizer.update(gradients, state, weights); "
     "weights = optim.apply(weights, updates)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import clearprop as cp
 from clearprop import elsewhere, nn
 from clearprop.arguments import UnknownArgumentError
 from clearprop.elsewhere import UnknownAttributeError
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, ShapeError
 
 DATA = (np.eye(4, dtype=np.float32), np.arange(4))
 PAGE = Path(__file__).parents[1] / "docs" / "coming-from.md"
@@ -112,7 +113,7 @@ def test_the_page_has_the_tables() -> None:
     ]
     tables = (elsewhere.LOSSES, elsewhere.LAYERS, elsewhere.LAYER_ARGUMENTS,
               elsewhere.MODULE_ATTRIBUTES, elsewhere.RUN_ATTRIBUTES, elsewhere.OPTIMIZERS,
-              elsewhere.OPTIMIZER_ARGUMENTS, elsewhere.OPTIMIZER_ATTRIBUTES,
+              elsewhere.EVALUATION, elsewhere.OPTIMIZER_ARGUMENTS, elsewhere.OPTIMIZER_ATTRIBUTES,
               elsewhere.FUNCTIONS)  # fmt: skip
     for words in (elsewhere.FIT, *tables):
         for word, ours in words.items():
@@ -281,3 +282,32 @@ def test_a_loss_as_a_class_of_pytorch() -> None:
     with pytest.raises(UnknownAttributeError) as caught:
         _ = nn.MSELoss
     assert eval(caught.value.fix or "", {"nn": nn}) is nn.mean_squared_error
+
+
+@pytest.mark.parametrize("word", ["batch_size", "verbose", "nonsense"])
+def test_an_argument_of_prediction_and_evaluation(word: str) -> None:
+    run = cp.fit(nn.Linear(4, 4), DATA, epochs=1, progress=False)
+    calls: list[Callable[..., object]] = [
+        run.predict, run.evaluate, run.predictor.predict, run.predictor.evaluate,
+        functools.partial(cp.predict, run), functools.partial(cp.evaluate, run),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(UnknownArgumentError, match=f"no argument '{word}'") as caught:
+            call(DATA, **{word: 1})
+        assert caught.value.fix == elsewhere.EVALUATION.get(word)
+
+
+def test_a_model_is_loaded_like_another(tmp_path: Path) -> None:
+    model = nn.Linear(4, 4).init(0)
+    cp.save(model, tmp_path / "model.safetensors")
+    with pytest.raises(UnknownArgumentError) as caught:
+        cp.load(tmp_path / "model.safetensors", model=nn.Linear(4, 4))  # type: ignore[call-arg]
+    assert (caught.value.fix or "").startswith("like=model")
+    assert cp.load(tmp_path / "model.safetensors", like=nn.Linear(4, 4)).model is not None
+
+
+def test_the_shape_of_an_example_is_a_tuple() -> None:
+    with pytest.raises(ShapeError, match="is a tuple") as caught:
+        nn.summary(nn.Linear(4, 2), 4)  # type: ignore[arg-type]
+    assert caught.value.fix == "nn.summary(model, (4,))"
+    assert eval(caught.value.fix, {"nn": nn, "model": nn.Linear(4, 2)})

@@ -171,13 +171,14 @@ def _ending(subject: Subject) -> str:
     if stopped is None:
         return "The run has not ended: it is still training, or was cut off. It can be resumed."
     after = f"after {count(stopped.epoch, 'epoch')}"
-    monitor = (subject.config.get("settings") or {}).get("monitor")
+    settings = subject.config.get("settings") or {}
+    monitor, wanted = settings.get("monitor"), count(int(settings.get("epochs") or 0), "epoch")
     watched = monitor.replace("_", " ") if monitor else None
     why = f"{watched} was no longer better" if watched else "the development error no longer fell"
     words = {
         "finished": f"Trained for {count(stopped.epoch, 'epoch')}",
         "early": f"Stopped early {after}, as {why}",
-        "interrupted": f"Stopped {after}, before its end; it can be resumed",
+        "interrupted": f"Stopped after {stopped.epoch:,} of {wanted}; it can be resumed",
         "non-finite": f"Broken off {after}",
     }
     text = words.get(stopped.reason, f"Ended ({stopped.reason}) {after}")

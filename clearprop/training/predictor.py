@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import elsewhere, nn
+from clearprop.arguments import known_arguments
 from clearprop.data import Dataset, Preprocessor
 from clearprop.data.forms import as_array
 from clearprop.elsewhere import unknown_attribute
@@ -73,6 +74,7 @@ class Predictor:
         """The names of the classes, in the order of the outputs; None where they have none."""
         return self.preprocessor.class_names if self.preprocessor is not None else None
 
+    @known_arguments("predict", elsewhere.EVALUATION)
     def predict(self, x: object) -> NDArray[Any]:
         """Return the outputs of the network for raw examples, (N, ...).
 
@@ -121,6 +123,7 @@ class Predictor:
         names = self.class_names
         return chosen if names is None else np.array(names)[chosen]
 
+    @known_arguments("evaluate", elsewhere.EVALUATION)
     def evaluate(
         self,
         data: Dataset | tuple[object, object],
@@ -208,6 +211,7 @@ def remember(model: nn.Module, preprocessor: Preprocessor | None) -> None:
         _TRAINED[model] = preprocessor
 
 
+@known_arguments("load", elsewhere.EVALUATION)
 def load(path: Path | str, like: nn.Module | None = None) -> Predictor:
     """Return the trained model of a run folder or a file, with its preparation.
 
@@ -268,6 +272,7 @@ def predictor_of(subject: Subject, preprocessor: Preprocessor | None = None) -> 
     )
 
 
+@known_arguments("evaluate", elsewhere.EVALUATION)
 def evaluate(
     model: Subject,
     dataset: Dataset | tuple[object, object],
@@ -332,6 +337,7 @@ def evaluate(
     )
 
 
+@known_arguments("predict", elsewhere.EVALUATION)
 def predict(
     model: Subject, inputs: object, preprocessor: Preprocessor | None = None
 ) -> NDArray[Any]:

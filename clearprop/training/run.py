@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import elsewhere, nn
+from clearprop.arguments import known_arguments
 from clearprop.data import Dataset, Preprocessor
 from clearprop.display import Shown, report_of
 from clearprop.elsewhere import unknown_attribute
@@ -169,6 +170,7 @@ class Run(Shown):
         """The model with its preparation and its loss: it takes raw examples."""
         return predictor_of(self)
 
+    @known_arguments("predict", elsewhere.EVALUATION)
     def predict(self, x: object) -> NDArray[Any]:
         """Return the outputs of the network for raw examples, (N, ...); see `Predictor.predict`.
 
@@ -200,6 +202,7 @@ class Run(Shown):
         """An error; a word of another library is answered with ours."""
         raise unknown_attribute("a run", name, vars(type(self)), elsewhere.RUN_ATTRIBUTES, "")
 
+    @known_arguments("evaluate", elsewhere.EVALUATION)
     def evaluate(
         self,
         data: Dataset | tuple[object, object],
