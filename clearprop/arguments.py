@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
-from clearprop.errors import ConfigurationError, nearest
+from clearprop.elsewhere import alike
+from clearprop.errors import ConfigurationError
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -72,7 +73,7 @@ def unknown_argument(
     name: str, given: str, known: list[str], elsewhere: Mapping[str, str]
 ) -> UnknownArgumentError:
     """Return the error for an unknown argument, with what is meant as its fix."""
-    close = nearest(given, known)
+    close = alike(given, known)
     fix = elsewhere.get(given) or (f"{close}=..." if close else None)
     return UnknownArgumentError(
         f"{name} has no argument {given!r}", expected=", ".join(known), fix=fix

@@ -38,7 +38,7 @@ FIT = {
     "early_stopping": "patience=10  # epochs without a lower development error",
     "n_iter_no_change": "patience=10",
     "restore_best_weights": "keep_best=True",
-    "mode": "leave it out: which direction is better follows from what monitor= names",
+    "mode": "leave it out: which direction is better follows from the metric",
     "min_delta": "leave it out: every improvement counts",
     "loss_weights": "loss=...  # one function that adds the losses; the page Your own data has it",
     "weight_decay": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
