@@ -11,6 +11,7 @@ nothing for other code of the process; `configure_cpu` does, where a program ask
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -92,7 +93,11 @@ def __getattr__(name: str) -> object:
             importlib.import_module("clearprop.ops")  # gives traced values the methods of arrays
         return getattr(importlib.import_module(_HOME[name]), name)
     elsewhere = importlib.import_module("clearprop.elsewhere")
-    raise elsewhere.unknown_attribute("clearprop", name, __all__, elsewhere.FUNCTIONS, "cp.")
+    words = dict(elsewhere.FUNCTIONS)
+    for part in _MODULES:  # importing them here could end in a circle
+        if name in getattr(sys.modules.get(f"clearprop.{part}"), "__all__", ()):
+            words[name] = f"{part}.{name}"
+    raise elsewhere.unknown_attribute("clearprop", name, __all__, words, "cp.")
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import SupportsFloat
 
-from clearprop.errors import ConfigurationError
+from clearprop.errors import ConfigurationError, kind_of
+
+LONGEST = 80
+"""A longer value is told by its kind: weights in the place of a rate would fill the screen."""
 
 
 def number(value: object, name: str, where: str | None = None) -> float:
@@ -79,6 +82,10 @@ def _within(
 
 
 def _out_of_range(value: object, name: str, where: str | None, expected: str) -> ConfigurationError:
+    given = repr(value)
     return ConfigurationError(
-        f"{name} is out of range", where=where or name, given=repr(value), expected=expected
+        f"{name} is out of range",
+        where=where or name,
+        given=given if len(given) <= LONGEST and "\n" not in given else kind_of(value),
+        expected=expected,
     )

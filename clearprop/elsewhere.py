@@ -6,9 +6,13 @@ shows the same tables.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
-from clearprop.errors import ConfigurationError, nearest
+from clearprop.errors import ConfigurationError
+
+CLOSE = 0.7
+"""How alike a wrong name and a name of ours are at least, for the answer to be this name."""
 
 _ACCUMULATE = "batch_size=4, micro_batch_size=1  # a step adds the gradients of 4 micro-batches"
 
@@ -34,6 +38,8 @@ FIT = {
     "early_stopping": "patience=10  # epochs without a lower development error",
     "n_iter_no_change": "patience=10",
     "restore_best_weights": "keep_best=True",
+    "mode": "leave it out: which direction is better follows from the metric",
+    "min_delta": "leave it out: every improvement counts",
     "loss_weights": "loss=...  # one function that adds the losses; the page Your own data has it",
     "weight_decay": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
     "alpha": "optimizer=cp.optim.adamw(0.001, weight_decay=0.01)",
@@ -113,6 +119,16 @@ METRICS = {
 }
 """Metrics by name."""
 
+MONITORS = {
+    "val_loss": "development_objective",
+    "val_accuracy": "development_error",
+    "val_acc": "development_error",
+    "loss": "development_objective",
+    "error": "development_error",
+    "objective": "development_objective",
+}
+"""What may be watched to stop a run, by name."""
+
 LAYERS = {
     "Dense": "Linear",
     "Conv1D": "Conv1d",
@@ -132,6 +148,7 @@ LAYERS = {
     "MultiheadAttention": "MultiHeadAttention",
     "TransformerEncoderLayer": "TransformerBlock",
     "Dropout2d": "Dropout",
+    "init": "initializers",
     "ModuleList": "nothing: a list or tuple of layers is enough",
     "ModuleDict": "nothing: a dict of layers is enough",
     "ParameterList": "nothing: a list or tuple of parameters is enough",
@@ -139,6 +156,8 @@ LAYERS = {
     "Input": "nothing: the first layer is given its number of inputs",
     "Model": "Module",
     "Layer": "Module",
+    "PReLU": "nothing: ops.where(x > 0, x, self.slope * x) in a class of your own",
+    "functional": "nothing: the functions are those of clearprop.ops",
 }
 """Layers of ``clearprop.nn``."""
 
@@ -158,7 +177,19 @@ LAYER_ARGUMENTS = {
     "num_features": "features=...",
     "eps": "epsilon=1e-5",
     "num_heads": "heads=...",
+    "nhead": "heads=...",
     "embed_dim": "features=...",
+    "d_model": "features=...",
+    "dim_feedforward": "hidden_features=...",
+    "num_layers": "layers=2",
+    "hidden_dim": "hidden_size=...",
+    "kernel_size": "window=2",
+    "pool_size": "window=2",
+    "strides": "stride=2",
+    "dim": "axis=-1",
+    "activation": "leave it out: an activation is a layer of its own, such as nn.ReLU()",
+    "batch_first": "leave it out: the batch is the first axis",
+    "start_dim": "leave it out: all axes but the batch become one",
     "device": "leave it out: fit(devices=...) chooses",
     "dtype": "leave it out: model.init(0, dtype=...) chooses",
     "input_shape": "leave it out: the first argument is the number of inputs",
@@ -211,10 +242,68 @@ MODULE_ATTRIBUTES = {
     "fit": "cp.fit(model, x, y)",
     "predict": "cp.predict(model, x)",
     "summary": "nn.summary(model, input_shape)",
+    "evaluate": "cp.evaluate(model, (x, y))",
     "compile": "cp.fit(model, x, y, loss=..., optimizer=...)",
     "get_weights": "model.parameters()",
+    "save": 'cp.save(model, "model.safetensors")',
+    "save_weights": 'cp.save(model, "model.safetensors")',
+    "load_weights": 'cp.load("model.safetensors").model',
+    "add": "nn.Sequential(layer, layer)  # all layers are given at once",
+    "count_params": "nn.summary(model, input_shape)",
+    "get_layer": "nn.modules(model)[path]",
+    "trainable": 'cp.fit(..., freeze=["path"])',
+    "backward": "cp.value_and_grad(loss)(model)",
 }
 """Attributes and methods of modules."""
+
+RUN_ATTRIBUTES = {
+    "predict_proba": "run.probabilities(x)",
+    "predict_classes": "run.labels(x)",
+    "score": "run.evaluate((x, y))",
+    "fit": "cp.fit(model, x, y, folder=..., resume=True)",
+    "save": 'cp.save(run.model, "model.safetensors")',
+    "summary": "nn.summary(run.model, input_shape)",
+    "explain": "cp.explain(run, x, y)",
+    "diagnose": "cp.diagnose(run, data)",
+    "best_epoch": "run.stopped.best_epoch",
+    "loss_curve_": "run.losses",
+}
+"""Attributes and methods of trained models."""
+
+EVALUATION = {
+    "batch_size": "leave it out: batches are as large as they compute fast",
+    "verbose": "leave it out: nothing is shown",
+    "x": "evaluate((x, y)), predict(x): the first argument has no name",
+    "X": "evaluate((x, y)), predict(x): the first argument has no name",
+    "model": "like=model  # of the same architecture, for a file that does not describe its own",
+    "custom_objects": "like=model  # of the same architecture, with your classes",
+    "map_location": "leave it out: JAX takes the GPU where there is one",
+}
+"""Arguments of prediction, evaluation and loading."""
+
+OPTIMIZER_ATTRIBUTES = {
+    "step": "updates, state = optimizer.update(gradients, state, weights); "
+    "weights = optim.apply(weights, updates)",
+    "apply_gradients": "updates, state = optimizer.update(gradients, state, weights); "
+    "weights = optim.apply(weights, updates)",
+    "zero_grad": "leave it out: gradients are values and are not kept",
+    "state_dict": "state = optimizer.init(weights)",
+}
+"""Attributes and methods of optimizers."""
+
+OPTIMIZER_ARGUMENTS = {
+    "lr": "learning_rate=0.001",
+    "betas": "beta1=0.9, beta2=0.999",
+    "beta_1": "beta1=0.9",
+    "beta_2": "beta2=0.999",
+    "eps": "epsilon=1e-8",
+    "rho": "decay=0.9",
+    "params": "leave it out: optimizer.init(parameters) is given them",
+    "momentum": "optim.momentum(0.01, momentum=0.9)",
+    "nesterov": "optim.nesterov(0.01, momentum=0.9)",
+}
+"""Arguments of optimizers."""
+
 OPTIMIZERS = {
     "SGD": "sgd",
     "Adam": "adam",
@@ -256,6 +345,14 @@ FUNCTIONS = {
     "train": "fit",
     "score": "evaluate",
     "load_model": "load",
+    "why": 'explain(model, x, y).why("path")',
+    "StopTraining": "training.StopTraining",
+    "EarlyStopping": "fit(..., dev=0.1, patience=10)",
+    "ModelCheckpoint": "fit(..., dev=0.1, keep_best=True)",
+    "callbacks": "fit(..., on_event=print)",
+    "Callback": "fit(..., on_event=print)",
+    "DataLoader": "fit(model, x, y, batch_size=32)",
+    "manual_seed": "fit(..., seed=0)",
     "Module": "nn.Module",
     "Linear": "nn.Linear",
     "Sequential": "nn.Sequential",
@@ -274,16 +371,29 @@ class UnknownAttributeError(ConfigurationError, AttributeError):
 def unknown_attribute(
     module: str, name: str, known: Iterable[str], words: dict[str, str], prefix: str
 ) -> UnknownAttributeError:
-    """Return the error for a name that a module does not have, with ours as its fix.
+    """Return the error for a name that something does not have, with ours as its fix.
 
     >>> print(unknown_attribute("clearprop.nn", "Dense", ["Linear"], LAYERS, "nn."))
     clearprop.nn has no 'Dense'
       fix:      nn.Linear
     """
     ours = fix_of(name, words, prefix)
-    if ours is None and not name.startswith("_") and (close := nearest(name, known)):
+    if ours is None and not name.startswith("_") and (close := alike(name, known)):
         ours = f"{prefix}{close}"
     return UnknownAttributeError(f"{module} has no {name!r}", fix=ours)
+
+
+def alike(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is misspelt as this one; None where none is much like it.
+
+    Capital letters do not count. A name that only shares a part with ours may mean another thing.
+
+    >>> alike("linaer", ["Linear", "LayerNorm"]), alike("GroupNorm", ["LayerNorm", "transformer"])
+    ('Linear', None)
+    """
+    names = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=CLOSE)
+    return names[found[0]] if found else None
 
 
 def fix_of(name: str, words: dict[str, str], prefix: str = "") -> str | None:
@@ -293,4 +403,5 @@ def fix_of(name: str, words: dict[str, str], prefix: str = "") -> str | None:
     'nn.Linear'
     """
     ours = words.get(name) or {k.lower(): v for k, v in words.items()}.get(name.lower())
-    return f"{prefix}{ours}" if ours is not None and not ours.startswith("nothing") else ours
+    whole = ours is None or ours.startswith(("nothing", "leave it out", prefix))
+    return ours if whole or not prefix else f"{prefix}{ours}"

@@ -7,6 +7,7 @@ import functools
 import linecache
 import sys
 import sysconfig
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ _LIBRARIES = (
     *(f"{sysconfig.get_path(name)}/" for name in ("stdlib", "purelib", "platlib")),
     "<frozen",
 )
+
+LONGEST = 160
+"""So many characters of a line are shown; the place says where the rest stands."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class UserCode:
 
     def __str__(self) -> str:
         place = f"{Path(self.file).name}:{self.line}"
-        return f"{place}: {self.source}" if self.source else place
+        shown = textwrap.shorten(self.source, LONGEST, placeholder=" ...")
+        return f"{place}: {shown}" if shown else place
 
     def name_of(self, module: str) -> str | None:
         """Return the global name that the code has for a module; None where it has none."""

@@ -44,7 +44,7 @@ class Description:
             f"{data.name}: {data.task}",
             f"  examples:  {len(data)}{test}",
             f"  input:     {shape_words(data.input_shape)} of {_dtypes(data.inputs)}, "
-            f"{data.size_in_bytes / 1e6:.1f} MB, {where}",
+            f"{_size(data.size_in_bytes)}, {where}",
         ]
         if data.task == "text" and max(len(name) for name, _ in self.classes) == 1:
             lines.append(f"  alphabet:  {len(self.classes)} characters")
@@ -70,7 +70,7 @@ def describe(dataset: Dataset) -> Description:
     >>> print(describe(load("xor")))
     xor: classification
       examples:  4
-      input:     2 of float32, 0.0 MB, held in memory
+      input:     2 of float32, 32 bytes, held in memory
       classes:   0 2, 1 2
       x1: 0 to 1, mean 0.5
       x2: 0 to 1, mean 0.5
@@ -84,6 +84,18 @@ def describe(dataset: Dataset) -> Description:
     counts = np.bincount(targets[targets >= 0], minlength=len(dataset.class_names)).tolist()
     classes = tuple(zip(dataset.class_names, counts, strict=True))
     return Description(dataset, classes, None, _features(dataset))
+
+
+def _size(n: int) -> str:
+    """Return a number of bytes as text.
+
+    >>> _size(32), _size(12_320), _size(47_040_000)
+    ('32 bytes', '12.3 kB', '47.0 MB')
+    """
+    for unit, name in ((1e6, "MB"), (1e3, "kB")):
+        if n >= unit:
+            return f"{n / unit:.1f} {name}"
+    return f"{n} bytes"
 
 
 def _features(dataset: Dataset) -> tuple[tuple[str, str], ...]:

@@ -196,7 +196,13 @@ def read_inputs(
     """
     paths = _pictures_in(path) if path.is_dir() else [path]
     if not paths:
-        raise DataError("there is no picture in this folder", where=str(path))
+        inside = next((one for one in sorted(path.iterdir()) if one.is_dir()), None)
+        raise DataError(
+            "there is no picture in this folder",
+            where=str(path),
+            given=f"subfolders, such as {inside.name}" if inside is not None else None,
+            fix=f"give one of them: {inside}" if inside is not None else None,
+        )
     height, width, channels = shape
     files = PictureFiles(tuple(paths), (height, width), channels, transparency)
     return files[np.arange(len(paths))]

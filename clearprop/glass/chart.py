@@ -226,7 +226,7 @@ class Chart:
             places[i] = min(places[i], limit)
             limit = places[i] - 16
         for at, (_, words, kind) in zip(places, placed, strict=True):
-            self.text(self.width - self.right + 8, at + 4, words, f"name {kind}")
+            self.text(self.width - self.right + 10, at + 4, words, f"name {kind}")
 
     @property
     def svg(self) -> Markup:

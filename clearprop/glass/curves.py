@@ -73,8 +73,13 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
 
 def best_epoch(subject: Subject) -> int | None:
     """Return the epoch with the lowest development error; of equal ones, the lowest objective."""
-    places = best_of(subject.history, subject.stopped)
+    places = _best(subject)
     return int(subject.history.epoch[places[0]]) if places is not None else None
+
+
+def _best(subject: Subject) -> tuple[int, int] | None:
+    monitor = (subject.config.get("settings") or {}).get("monitor")
+    return best_of(subject.history, subject.stopped, monitor)
 
 
 def error_text(subject: Subject, value: float) -> str:
@@ -93,7 +98,7 @@ def _objective_chart(subject: Subject) -> Markup:
         f"Objective over {count(last, 'epoch')}: {number(history.objective[0])} at first, "
         f"{number(history.objective[-1])} at last",
         log,
-        right=106,
+        right=110,
     )
     chart.axes("epoch", f"objective ({subject.loss.name.replace('_', ' ')})")
     if len(places):
@@ -110,7 +115,7 @@ def _error_chart(subject: Subject) -> Markup:
     span, log = _range([training, development], from_zero=is_fraction)
     last = int(history.epoch[-1])
     title = f"Training and development {subject.loss.error_name} over {count(last, 'epoch')}"
-    chart = Chart((0.0, float(last)), span, title, log, right=106)
+    chart = Chart((0.0, float(last)), span, title, log, right=110)
     chart.axes("epoch", subject.loss.error_name, unit=" %" if is_fraction else "")
     best = best_epoch(subject)
     lowest = development[history.epoch == best]
@@ -233,7 +238,7 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
         said = [_of_objective(subject.history.objective, "", faults),
                 f"The development error after it is {error}."]  # fmt: skip
         return [*said, few] if held_out < FEW else said
-    best, end = best_of(subject.history, subject.stopped) or (0, 0)
+    best, end = _best(subject) or (0, 0)
     waited = end - best
     hope = "more epochs may help" if not waited else "but the development error no longer follows"
     objective = _of_objective(subject.history.objective, hope, faults)
@@ -290,7 +295,7 @@ def _of_objective(objective: NDArray[np.float64], hope: str, faults: Sequence[st
 def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str]:
     """Return what the errors say, where `waited` epochs have passed since the best one."""
     history = subject.history
-    best, end = best_of(history, subject.stopped) or (0, 0)
+    best, end = _best(subject) or (0, 0)
     at_best, last = history.development_error[[best, end]].tolist()
     training_at_best, last_training = history.training_error[[best, end]].tolist()
     lowest = (

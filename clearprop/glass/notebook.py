@@ -59,7 +59,8 @@ def _evaluation(found: Evaluation) -> str:
     names = found.class_names or tuple(map(str, range(len(table) if table is not None else 0)))
     shown = table is not None and len(table) <= MOST_CLASSES
     rows = [("examples", f"{found.examples:,}"), (found.error_name, text(found.error)),
-            ("objective", number(found.objective))]  # fmt: skip
+            ("objective", number(found.objective)),
+            *((name, number(value)) for name, value in found.metrics.items())]  # fmt: skip
     kept = table.tolist() if table is not None and shown else None
     return _page("evaluation", rows=rows, names=names, table=kept)
 

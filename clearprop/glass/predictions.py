@@ -173,8 +173,8 @@ def _pairs(table: NDArray[np.int64], names: tuple[str, ...]) -> tuple[str, ...]:
     more = int((wrong > 0).sum()) - MOST_PAIRS
     left_out = (f"and {count(more, 'more pair')} of classes, no more often",) if more > 0 else ()
     pairs = tuple(
-        f"{names[t]} is predicted as {names[a]} {_times(int(wrong[t, a]))}, "
-        f"{percent(wrong[t, a] / table[t].sum())} of all {names[t]}"
+        f"{names[t]} is predicted as {names[a]} in {wrong[t, a]:,} of "
+        f"{count(int(table[t].sum()), 'case')} ({percent(wrong[t, a] / table[t].sum())})"
         for t, a in (divmod(int(place), len(table)) for place in order)
         if wrong[t, a]
     )
@@ -191,10 +191,6 @@ def _of_places(subject: Subject) -> NDArray[np.int64] | None:
     K = outputs.shape[-1]
     pairs = targets[counted].astype(np.int64) * K + outputs.argmax(axis=-1)[counted]
     return np.bincount(pairs, minlength=K * K).reshape(K, K)
-
-
-def _times(n: int) -> str:
-    return "once" if n == 1 else "twice" if n == 2 else count(n, "time")
 
 
 def _confusion_rows(

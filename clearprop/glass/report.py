@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -170,15 +171,20 @@ def _ending(subject: Subject) -> str:
     if stopped is None:
         return "The run has not ended: it is still training, or was cut off. It can be resumed."
     after = f"after {count(stopped.epoch, 'epoch')}"
+    settings = subject.config.get("settings") or {}
+    monitor, wanted = settings.get("monitor"), count(int(settings.get("epochs") or 0), "epoch")
+    watched = monitor.replace("_", " ") if monitor else None
+    why = f"{watched} was no longer better" if watched else "the development error no longer fell"
     words = {
         "finished": f"Trained for {count(stopped.epoch, 'epoch')}",
-        "early": f"Stopped early {after}, as the development error no longer fell",
-        "interrupted": f"Interrupted {after}; it can be resumed",
+        "early": f"Stopped early {after}, as {why}",
+        "interrupted": f"Stopped after {stopped.epoch:,} of {wanted}; it can be resumed",
         "non-finite": f"Broken off {after}",
     }
     text = words.get(stopped.reason, f"Ended ({stopped.reason}) {after}")
     if stopped.best_epoch is not None and stopped.epoch > 1:
-        return f"{text}; the model has the weights of epoch {stopped.best_epoch}, the best one."
+        best = f"the best one{f' by {watched}' if watched else ''}"
+        return f"{text}; the model has the weights of epoch {stopped.best_epoch}, {best}."
     return f"{text}."
 
 
@@ -202,7 +208,8 @@ def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
         if evaluation.accuracy is not None:
             label, value = "accuracy", percent(evaluation.accuracy)
         of = f"of {count(evaluation.examples, subject.noun)}"
-        found.append(Figure(f"{subject.part} {label}", value, of))
+        name = label if subject.part == "given" else f"{subject.part} {label}"
+        found.append(Figure(name, value, of))
     history, best = subject.history, best_epoch(subject)
     if best is not None and (history.epoch == best).any():
         error = float(history.development_error[history.epoch == best][0])
@@ -240,6 +247,8 @@ def _configuration(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str,
     notes = dict(plain.get("notes", {}))
     recipe = notes.pop("recipe", None)
     values = recipe.get("values", {}) if isinstance(recipe, dict) else {}
+    columns = notes.pop("columns", [])
+    plan = plain.get("plan") or {}
     sections = {
         "Recipe": values,
         "Settings": plain.get("settings"),
@@ -248,14 +257,31 @@ def _configuration(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str,
         "Weights": {k: v for k, v in (plain.get("weights") or {}).items() if v is not None},
         "Optimizer": plain.get("optimizer"),
         "Data": plain.get("data"),
-        "Plan of the compiled calls": plain.get("plan"),
-        "Notes": notes,
+        # Calls that end within an epoch have no whole ones.
+        "Plan of the compiled calls": {k: v for k, v in plan.items() if v != 0 or v is False},
     }
     found = {
         name: flat(section if isinstance(section, dict) else {"": section})
         for name, section in sections.items()
     }
+    found["Columns of the table"] = [_column(line) for line in columns]
+    found["Notes"] = [row for name, note in notes.items() for row in _noted(name, note)]
     return [(name, rows) for name, rows in found.items() if rows]
+
+
+def _column(line: str) -> tuple[str, str]:
+    """Return the name of a column and what it was taken for; "" and the line for a note.
+
+    >>> _column("age  number    1 to 9"), _column("id   left out")
+    (('age', 'number: 1 to 9'), ('id', 'left out'))
+    """
+    name, *taken = re.split(r"\s{2,}", line.strip(), maxsplit=2)
+    return (name, ": ".join(taken)) if taken else ("", line)
+
+
+def _noted(name: str, note: object) -> list[tuple[str, str]]:
+    """Return a note as rows; each sentence of several is a row without a name."""
+    return [("", str(one)) for one in note] if isinstance(note, list) else flat({name: note})
 
 
 def _machine(config: Mapping[str, Any]) -> list[tuple[str, str]]:

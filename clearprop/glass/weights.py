@@ -104,7 +104,7 @@ def weight_table(subject: Subject) -> WeightTable | None:
     inputs = np.sort(heaviest(weight.T, MOST_INPUTS))
     units = np.sort(heaviest(weight, MOST_UNITS))
     limit = largest(weight) or 1.0
-    digits = ".2f" if limit >= 0.1 else ".1g"
+    digits = "z.2f" if limit >= 0.1 else ".1g"  # z: a small negative number is no -0.00
     rows = tuple(
         (
             subject.feature_name(int(i)),

@@ -90,9 +90,11 @@ def measure(name: str, value: float) -> str:
 def duration(seconds: float) -> str:
     """Return a time in seconds as text.
 
-    >>> duration(0.25), duration(9.04), duration(83), duration(7300)
-    ('0.25 s', '9.0 s', '1 min 23 s', '2 h 2 min')
+    >>> duration(0.0033), duration(0.25), duration(9.04), duration(83), duration(7300)
+    ('3.3 ms', '0.25 s', '9.0 s', '1 min 23 s', '2 h 2 min')
     """
+    if 0 < seconds < 0.1:
+        return f"{number(1000 * seconds)} ms"
     if seconds < 1:
         return f"{seconds:.2f} s"
     if seconds < 10:

@@ -213,4 +213,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    raise unknown_attribute("clearprop.nn", name, __all__, elsewhere.LAYERS, "nn.")
+    losses = {word: f'find_loss("{ours}")' for word, ours in elsewhere.LOSSES.items()}
+    raise unknown_attribute("clearprop.nn", name, __all__, losses | elsewhere.LAYERS, "nn.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -66,13 +67,24 @@ class NamedActivation(Activation, init=False):
 
     def __init__(self, *given: object, **options: object) -> None:
         if given or options:
-            shown = [*map(repr, given), *(f"{name}={value!r}" for name, value in options.items())]
-            raise UnknownArgumentError(
-                f"nn.{type(self).__name__} takes no options",
-                given=", ".join(shown),
-                fix=f"nn.Activation(lambda x: ops.{self.named}(x, ...))",
-            )
+            raise self._takes_none(given, options)
         super().__init__(self.named)
+
+    def _takes_none(
+        self, given: tuple[object, ...], options: dict[str, object]
+    ) -> UnknownArgumentError:
+        """Return the error about options, with the operation that has them, where it has some."""
+        shown = [*map(repr, given), *(f"{name}={value!r}" for name, value in options.items())]
+        own = list(inspect.signature(ops.ACTIVATIONS[self.named]).parameters)[1:]
+        said = [*given, *options.values()]
+        fix = f"nn.{type(self).__name__}()"
+        if len(said) == 1 and said[0] == "tanh":  # PyTorch's GELU names its approximation
+            fix = f'nn.Activation("{self.named}_tanh")'
+        elif own and len(said) == 1 and not isinstance(said[0], str):
+            fix = f"nn.Activation(lambda x: ops.{self.named}(x, {own[0]}={said[0]!r}))"
+        return UnknownArgumentError(
+            f"nn.{type(self).__name__} takes no options", given=", ".join(shown), fix=fix
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -6,11 +6,18 @@ import ast
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clearprop import elsewhere, user_code
-from clearprop.arguments import UnknownArgumentError, unknown_argument
+from clearprop.arguments import (
+    UnknownArgumentError,
+    call_of,
+    names_of,
+    too_many,
+    unknown_argument,
+)
 from clearprop.autodiff import mends
 from clearprop.elsewhere import UnknownAttributeError
 from clearprop.errors import ModelError
@@ -39,41 +46,49 @@ def check_forward(cls: type, base: type) -> None:
 
 
 def wrong_arguments(
-    cls: type, given: Mapping[str, object], error: TypeError
+    cls: type, args: Sequence[object], given: Mapping[str, object], error: TypeError
 ) -> UnknownArgumentError | None:
     """Return the error about arguments that a class does not take; None for another error."""
     step = error.__traceback__
-    if step is None or step.tb_next is not None:  # it was raised inside __init__
-        return None
     try:
-        parameters = inspect.signature(cls).parameters
+        signature = inspect.signature(cls)
     except (TypeError, ValueError):
         return None
-    known = [
-        name
-        for name, parameter in parameters.items()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
+    passed_on = _passed_on(cls)
+    known = [*names_of(signature), *passed_on]
+    takes_all = not passed_on and len(known) < len(signature.parameters)
+    unknown = next((one for one in given if one not in known and not takes_all), None)
+    inside = step is None or step.tb_next is not None  # it was raised inside __init__
+    if inside and not (passed_on and unknown):
+        return None
     place = user_code.of_caller()
     name = f"nn.{cls.__name__}" if cls.__module__.startswith("clearprop.nn") else cls.__name__
-    for argument in given:
-        if argument not in known:
-            words = {
-                word: ours
-                for word, ours in elsewhere.LAYER_ARGUMENTS.items()
-                if ours.partition("=")[0] in known or ours.startswith("leave it out")
-            }
-            raised = unknown_argument(name, argument, known, words)
-            break
+    if unknown is not None:
+        words = {
+            word: ours
+            for word, ours in elsewhere.LAYER_ARGUMENTS.items()
+            if ours.partition("=")[0] in known or ours.startswith("leave it out")
+        }
+        raised = unknown_argument(name, unknown, known, words)
     else:
-        shown = str(inspect.signature(cls)).partition(" -> ")[0]
-        raised = UnknownArgumentError(
-            f"{name} was called with too many or too few arguments",
+        raised = too_many(name, signature, args, given) or UnknownArgumentError(
+            f"{name} was called with too few arguments",
             given=re.sub(r"^\S*__init__\(\) ", "", str(error)),
-            expected=f"{name}{shown}",
+            expected=call_of(name, signature),
         )
     raised.line = str(place) if place else None
     return raised
+
+
+def _passed_on(cls: type) -> list[str]:
+    """Return the names of the arguments that an ``__init__`` takes as ``**options`` of a type."""
+    init = inspect.getattr_static(cls, "__init__")
+    every = inspect.signature(init).parameters.values()
+    options = next((one for one in every if one.kind is one.VAR_KEYWORD), None)
+    if options is None or not str(options.annotation).startswith("Unpack["):
+        return []
+    hint = typing.get_type_hints(init, include_extras=True)[options.name]
+    return list(typing.get_type_hints(typing.get_args(hint)[0]))
 
 
 def changed(module: object, name: str) -> ModelError:

@@ -52,7 +52,7 @@ class _ModuleType(type):
         try:
             module = super().__call__(*args, **kwargs)
         except TypeError as error:
-            taught = misuse.wrong_arguments(cls, kwargs, error)
+            taught = misuse.wrong_arguments(cls, args, kwargs, error)
             if taught is None:
                 raise
             raise taught from None

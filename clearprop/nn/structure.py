@@ -82,6 +82,14 @@ def _read(data: object, where: str) -> object:
     raise CheckpointError("the architecture is damaged", where=where, given=repr(data)[:80])
 
 
+def _of_own_class(name: str) -> str:
+    """Return how a class outside this package becomes known, by its module and its name."""
+    module, _, own = name.rpartition(".")
+    if module == "__main__":  # each program has another one
+        return f"define class {own} in this program first, or load(path, like={own}(...))"
+    return f"import {module} first"
+
+
 def _module(name: str, fields: dict[str, object], inferred: object, where: str) -> Module:
     cls = Module.classes.get(name)
     if cls is None:
@@ -89,7 +97,7 @@ def _module(name: str, fields: dict[str, object], inferred: object, where: str) 
         raise CheckpointError(
             f"the model has a layer of the class {name!r}, which is not loaded",
             where=where,
-            fix=f"import {name.rpartition('.')[0]} first"
+            fix=_of_own_class(name)
             if "." in name
             else f"the nearest known class is {close!r}; the file may come from a newer clearprop"
             if close

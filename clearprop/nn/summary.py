@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from clearprop.autodiff import stop_gradient
+from clearprop.errors import ShapeError
 from clearprop.nn.fields import Parameter, Shape
 from clearprop.nn.module import Module, apply, modules, parameters
 from clearprop.nn.recording import LayerCall, recorded
@@ -130,6 +131,13 @@ def summary(
     ------------------------------------------------------
     total                                   33          65
     """
+    if isinstance(input_shape, int):
+        raise ShapeError(
+            "the shape of an example is a tuple",
+            where="input_shape",
+            given=repr(input_shape),
+            fix=f"nn.summary(model, ({input_shape},))",
+        )
     shaped = jax.tree.map(
         lambda leaf: (
             jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if isinstance(leaf, Parameter) else leaf

@@ -17,7 +17,15 @@ from typing import ParamSpec, TypeVar, cast
 import jax
 import numpy as np
 
-from clearprop.errors import ConfigurationError, unknown_name
+from clearprop import elsewhere
+from clearprop.arguments import (
+    UnknownArgumentError,
+    call_of,
+    names_of,
+    too_many,
+    unknown_argument,
+)
+from clearprop.errors import ConfigurationError, kind_of, unknown_name
 
 P = ParamSpec("P")
 
@@ -82,7 +90,10 @@ def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
         @functools.wraps(build)
         def remembering(*args: P.args, **kwargs: P.kwargs) -> T:
-            bound = signature.bind(*args, **kwargs)
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                raise _wrong_arguments(name, signature, args, kwargs) from None
             bound.apply_defaults()
             try:
                 made = build(*args, **kwargs)
@@ -103,6 +114,36 @@ def named(kind: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
         return remembering
 
     return decorate
+
+
+def _wrong_arguments(
+    name: str, signature: inspect.Signature, args: Sequence[object], given: Mapping[str, object]
+) -> UnknownArgumentError:
+    """Return the error about arguments that an optimizer or a schedule does not take."""
+    known = names_of(signature)
+    called = f"optim.{name}" if not _is_schedule(name) else f"optim.schedules.{name}"
+    words = {
+        word: ours
+        for word, ours in elsewhere.OPTIMIZER_ARGUMENTS.items()
+        if ours.partition("=")[0] in known or ours.startswith(("leave it out", "optim."))
+    }
+    if (unknown := next((one for one in given if one not in known), None)) is not None:
+        return unknown_argument(called, unknown, known, words)
+    if (twice := next((one for one in known[: len(args)] if one in given), None)) is not None:
+        fix = f"{called}({twice}={given[twice]!r})" if "learning_rate" in known else None
+        return UnknownArgumentError(
+            f"{called} is given {twice!r} twice",
+            given=f"{kind_of(args[known.index(twice)])}, and {twice}={given[twice]!r}",
+            expected=call_of(called, signature),
+            fix=fix and f"{fix}; state = optimizer.init(parameters)",
+        )
+    return too_many(called, signature, args, given) or UnknownArgumentError(
+        f"{called} was called with too few arguments", expected=call_of(called, signature)
+    )
+
+
+def _is_schedule(name: str) -> bool:
+    return name in _BUILDERS and _BUILDERS[name].kind == "schedule"
 
 
 def names(kind: str) -> list[str]:

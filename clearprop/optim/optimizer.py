@@ -17,6 +17,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from clearprop import elsewhere
+from clearprop.elsewhere import unknown_attribute
 from clearprop.errors import ShapeError
 from clearprop.optim.arithmetic import accumulated
 from clearprop.optim.configuration import Configured, named
@@ -108,6 +110,11 @@ class Optimizer(Configured):
     observe: Callable[[State, ArrayLike], State] = _unobserving
     averaged: Callable[[State, Tree], Any] = _as_they_are
     update_on: UpdateOn | None = None
+
+    def __getattr__(self, name: str) -> object:
+        """An error; a word of another library is answered with ours."""
+        words = elsewhere.OPTIMIZER_ATTRIBUTES
+        raise unknown_attribute("an optimizer", name, vars(type(self)), words, "")
 
     @property
     def keeps_average(self) -> bool:

@@ -6,6 +6,8 @@ The table can be listed without JAX: `find_recipe` imports a recipe when it is a
 from __future__ import annotations
 
 import importlib
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from clearprop.errors import unknown_name
@@ -67,7 +69,9 @@ def find_recipe(name: str) -> type[Recipe] | type[Study]:
       fix:      did you mean 'lenet5'?
     """
     if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
+        is_data = Path(name).exists()
+        fix = f"clearprop train mlp --data {shlex.quote(name)}" if is_data else None
+        raise unknown_name("recipe", name, RECIPES, fix=fix)
     module = importlib.import_module(f"clearprop.recipes.{name.replace('-', '_')}")
     kind: type[Recipe] | type[Study] = getattr(module, RECIPES[name].kind)
     return kind

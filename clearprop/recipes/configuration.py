@@ -20,7 +20,8 @@ from pydantic import (
     field_validator,
 )
 
-from clearprop.errors import ClearpropError, ConfigurationError, unknown_name
+from clearprop import elsewhere
+from clearprop.errors import ClearpropError, ConfigurationError, Fix, run_option, unknown_name
 
 T = TypeVar("T")
 
@@ -220,6 +221,12 @@ def _choices(annotation: Any) -> list[Any]:
     return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
+def _meant(kind: type[BaseModel], key: str, given: object) -> Fix | None:
+    """Return the key that another library's word stands for, with the value that it was given."""
+    ours = (elsewhere.fix_of(key, elsewhere.FIT) or "").partition("=")[0]
+    return run_option(ours, given) if ours in keys_of(kind) else None
+
+
 def _explained(kind: type[BaseModel], error: ValidationError, where: str | None) -> ClearpropError:
     # An unknown key comes first, because it may be the reason for the other faults.
     faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
@@ -229,7 +236,7 @@ def _explained(kind: type[BaseModel], error: ValidationError, where: str | None)
         return cause
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function-"))
     if fault["type"] == "extra_forbidden":
-        return unknown_name("key", key, keys_of(kind), where)
+        return unknown_name("key", key, keys_of(kind), where, _meant(kind, key, fault["input"]))
     given = fault["input"]
     return ConfigurationError(
         f"the value of {key!r} cannot be used",

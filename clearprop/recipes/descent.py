@@ -68,7 +68,7 @@ class DescentStudy(Study):
 
     Attributes:
         surface: parabola, ravine, rosenbrock, beale, saddle or diabetes.
-        rules: names of optimizers of `optim.rated_names`; by default the eight classical ones.
+        rules: names of optimizers, such as sgd or adam; by default the eight classical ones.
         learning_rate: for all optimizers; none tries ten rates and takes the best for each.
         start: one number for each weight; by default that of the surface.
         steps: number of steps.

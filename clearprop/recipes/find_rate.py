@@ -25,7 +25,7 @@ class FindRateStudy(Study):
     Attributes:
         recipe: the recipe whose network is trained.
         data: as in the recipe.
-        optimizer: one of `optim.rated_names`; none takes that of the recipe.
+        optimizer: its name, as for the recipe; none takes that of the recipe.
         batch_size: examples of a step; none takes that of the recipe.
         lowest: the first learning rate.
         highest: the last learning rate.

@@ -219,8 +219,9 @@ class NetworkRecipe(Recipe):
     """A network of several layers, with its optimizer and schedule.
 
     Attributes:
-        optimizer: one of `optim.rated_names`; "lbfgs" takes no weight decay, and is for
-            batches of all examples.
+        optimizer: adadelta, adagrad, adam, adamax, adamw, lamb, lbfgs, lion, momentum, muon, nadam,
+            nesterov, radam, rmsprop or sgd; "lbfgs" takes no weight decay, and is for batches of
+            all examples.
         schedule: how the learning rate changes over the run: "constant", "cosine" (falls from its
             highest value to 0), "one-cycle" (rises over the first part, then falls to 0),
             "warm-restarts" (falls to 0 in every cycle, each twice as long as the one before it),

@@ -67,10 +67,10 @@ def batch_share(losses: Array, part: Batch, batch: Batch) -> Array:
 
 
 class EarlyStopping(NamedTuple):
-    """The best development error so far, and whether the run stops because of it.
+    """The best epoch so far, and whether the run stops because of it.
 
     Attributes:
-        error: the lowest development error.
+        error: the lowest development error, or what is watched in its place.
         objective: the development objective of that epoch; it decides between equal errors.
         epoch: that epoch, from 1; 0 before the first.
         waited: epochs since then.
@@ -99,7 +99,8 @@ class EarlyStopping(NamedTuple):
 
         Args:
             epoch: its number, from 1.
-            metric: the development error, or the objective where there is no development set.
+            metric: the development error, the objective where there is no development set, or what
+                is watched in its place; less is better.
             objective: the development objective.
             arrays: what would be kept of this epoch.
             patience: epochs without a better metric after which the run stops; None never stops.
@@ -194,13 +195,16 @@ class Algorithm(Protocol):
     def finish(self, mean: Float) -> Float:
         """Return the error that people read, from the mean error of the examples."""
 
-    def end_epoch(self, state: TrainState, metric: Array, objective: Array) -> TrainState:
+    def end_epoch(
+        self, state: TrainState, metric: Array, objective: Array, watched: Array | None = None
+    ) -> TrainState:
         """Return the state after an epoch: optimizer and early stopping get its metric.
 
         Args:
             state: after the last step of the epoch.
             metric: the development error, or the objective where there is no development set.
             objective: the development objective.
+            watched: what early stopping gets in place of the metric; less is better.
         """
 
     def learning_rate(self, state: TrainState) -> Array:

@@ -23,7 +23,8 @@ class Position:
         objective: sum over the examples of the current epoch.
         error: likewise, of the errors.
         seconds: the time of the current epoch so far.
-        development_error: after the last whole epoch.
+        development_error: after the last whole epoch, or what is watched in its place (less is
+            better).
         best_step: of the checkpoint with the lowest development error.
         best_error: that error.
         begun_objective: the loss of each step already taken in this epoch, where a call trains

@@ -227,10 +227,10 @@ class CompiledSteps:
         return {name: float(value) for name, value in found.items()}
 
     def end_epoch(
-        self, state: TrainState, metric: float, objective: float
+        self, state: TrainState, metric: float, objective: float, watched: float | None = None
     ) -> tuple[TrainState, Array]:
         """Return the state after the end of an epoch, and the learning rate of the next step."""
-        numbers = np.float32(metric), np.float32(objective)
+        numbers = [np.float32(x) for x in (metric, objective, watched) if x is not None]
         ended: tuple[TrainState, Array] = self._end(state, self._take_spare(state), *numbers)
         return ended
 
@@ -399,11 +399,11 @@ class CompiledSteps:
         return self.algorithm.outputs({**frozen, **arrays}, batch)
 
     def _trace_end(
-        self, state: TrainState, spare: TrainState, metric: Array, objective: Array
+        self, state: TrainState, spare: TrainState, metric: Array, objective: Array, *watched: Array
     ) -> tuple[TrainState, Array]:
         state = _donated(state, spare)
         algorithm = self.algorithm
-        after = algorithm.end_epoch(state, metric, objective)
+        after = algorithm.end_epoch(state, metric, objective, *watched)
         return after, algorithm.learning_rate(after)
 
 

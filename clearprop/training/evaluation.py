@@ -87,7 +87,7 @@ def outputs_of(
     return np.concatenate(parts)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Shown):
     """How a model does on a data set.
 
@@ -116,6 +116,12 @@ class Evaluation(Shown):
     def accuracy(self) -> float | None:
         """Fraction of right predictions; None where the task is not classification."""
         return 1 - self.error if self.confusion is not None else None
+
+    def __repr__(self) -> str:
+        said = {self.error_name: self.error, "accuracy": self.accuracy, "objective": self.objective}
+        said |= dict(self.metrics)
+        numbers = ", ".join(f"{name} {x:.4g}" for name, x in said.items() if x is not None)
+        return f"<Evaluation of {self.examples:,} examples: {numbers}>"
 
 
 def evaluation_of(

@@ -141,8 +141,7 @@ class Stopped:
     """The run has ended.
 
     Attributes:
-        reason: "finished", "early" (no better development error for long), "interrupted",
-            or "non-finite".
+        reason: "finished", "early" (no better epoch for long), "interrupted", or "non-finite".
         step: training steps made.
         epoch: number of whole epochs.
         best_epoch: the epoch whose weights the model has, where the best were kept; else None.

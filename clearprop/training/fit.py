@@ -42,6 +42,7 @@ def fit(
     freeze: Iterable[str] = (),
     patience: int | None = None,
     keep_best: bool | None = None,
+    monitor: str | None = None,
     average: float | None = None,
     augment: Augment | None = None,
     label_smoothing: float | None = None,
@@ -99,6 +100,10 @@ def fit(
         patience: stop when the development error has not fallen for so many epochs.
         keep_best: return the weights of the best epoch instead of the last; by default where
             ``patience`` is given.
+        monitor: what ``patience`` and ``keep_best`` watch in place of the development error:
+            "development_objective", or one of ``metrics``, such as "f1". Whether more or less is
+            better follows from the metric; of a function from the end of its name (``_score``:
+            more; ``_error``, ``_loss``: less).
         average: evaluate and return an exponential moving average of the weights with this decay.
         augment: how examples are changed anew at every step: one of `training.augmentation` or
             several, such as ``[Shift(2), Flip()]``, by name or by configuration too.
@@ -169,6 +174,7 @@ def fit(
             freeze=freeze,
             patience=patience,
             keep_best=keep_best,
+            monitor=monitor,
             average=average,
             augment=augment,
             label_smoothing=label_smoothing,

@@ -20,6 +20,7 @@ from clearprop.training.events import Event
 from clearprop.training.learning import Context, Learning, skeleton
 from clearprop.training.metrics import Metric, Metrics, find_metrics
 from clearprop.training.model_inputs import ModelInputs
+from clearprop.training.monitor import Monitor, find_monitor
 from clearprop.training.own_loss import suited_to
 from clearprop.training.recording.recorder import Record
 from clearprop.training.snapshots import Given as Steps
@@ -106,6 +107,7 @@ class FitConfig:
     freeze: Iterable[str] = ()
     patience: int | None = None
     keep_best: bool | None = None
+    monitor: str | None = None
     average: float | None = None
     augment: Augment | None = None
     label_smoothing: float | None = None
@@ -197,6 +199,13 @@ class FitConfig:
         """The metrics of the development examples."""
         return find_metrics(self.metrics)
 
+    @functools.cached_property
+    def resolved_monitor(self) -> Monitor | None:
+        """What decides which epoch is the best; None for the development error."""
+        if self.monitor is None:
+            return None
+        return find_monitor(self.monitor, self.resolved_metrics, self.patience, self.keeps_best)
+
     @property
     def weighting(self) -> Weighting:
         """How much examples and classes count."""
@@ -242,20 +251,31 @@ class FitConfig:
                 given=f"record=... with micro_batch_size={micro} for batch_size={size}",
                 fix="leave out record or micro_batch_size",
             )
-        if self.patience is not None and not (data.dev is not None and len(data.dev)):
-            raise ConfigurationError(
-                "early stopping needs a development set",
-                given=f"patience={self.patience} and no development examples",
-                fix="hold some examples out: " + option("dev", 0.1),
-            )
-        if self.resolved_metrics and not (data.dev is not None and len(data.dev)):
-            raise ConfigurationError(
-                "metrics are those of the development set, and there is none",
-                where="metrics",
-                given="no development examples",
-                fix="hold some examples out: " + option("dev", 0.1),
-            )
+        if not (data.dev is not None and len(data.dev)):
+            self._check_without_development()
         return replace(self, batch_size=size)
+
+    def _check_without_development(self) -> None:
+        """Raise where something is asked of development examples, and there are none."""
+        asked = {
+            "patience": self.patience is not None,
+            "metrics": bool(self.resolved_metrics),
+            "monitor": self.monitor is not None,
+        }
+        problems = {
+            "patience": "early stopping needs a development set",
+            "metrics": "metrics are those of the development set, and there is none",
+            "monitor": "what is monitored is a number of the development set, and there is none",
+        }
+        for name in (name for name, is_asked in asked.items() if is_asked):
+            raise ConfigurationError(
+                problems[name],
+                where=None if name == "patience" else name,
+                given=f"{name}={self.patience} and no development examples"
+                if name == "patience"
+                else "no development examples",
+                fix="hold some examples out: " + option("dev", 0.1),
+            )
 
     def bound_algorithm(self, model: nn.Module, data: TrainingData) -> Learning:
         """Return the algorithm that trains a model."""
@@ -301,6 +321,7 @@ class FitConfig:
             **numbers,
             "freeze": list(self.freeze),
             "keep_best": self.keeps_best,
+            "monitor": self.monitor,
             "label_smoothing": self.resolved_loss.smoothing or None,
             "precision": self.precision,
         }

@@ -17,11 +17,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop.data import Column, Preprocessor, new_rows
+from clearprop import nn
+from clearprop.data import Column, Preprocessor, Splits, new_rows
 from clearprop.data.forms import as_array, as_kept
-from clearprop.data.frames import as_polars, check_eager, check_same_index, is_frame
+from clearprop.data.frames import as_polars, check_eager, check_same_index, is_frame, is_series
 from clearprop.data.labels import labels_and_names
-from clearprop.errors import DataError
+from clearprop.errors import DataError, kind_of
 from clearprop.user_code import calls_to_user
 
 Pair: TypeAlias = "tuple[object, object]"
@@ -54,6 +55,41 @@ def in_numbers(data: Pair, dev: object) -> tuple[Pair, Any, Preprocessor | None]
     if isinstance(dev, tuple | list) and len(dev) == 2:
         dev = pair_for((dev[0], dev[1]), keeper)
     return (encoded(x, keeper), targets), dev, keeper
+
+
+def pair_of(data: object, loss: object = None) -> Pair:
+    """Return ``(inputs, targets)`` as they were given for an evaluation.
+
+    Args:
+        data: what was given as the examples.
+        loss: what was given as the loss.
+
+    Raises:
+        DataError: it is something else, such as all parts of a data set, or inputs alone.
+    """
+    if loss is not None and not (isinstance(loss, str | nn.Loss) or callable(loss)):
+        raise DataError(
+            "inputs and targets are one argument of evaluate, and the next one is the loss",
+            given=f"{kind_of(data)} and {kind_of(loss)}",
+            fix="run.evaluate((x, y))",
+        )
+    if isinstance(data, Splits):
+        raise DataError(
+            "an evaluation takes one part of a data set",
+            given="all its parts",
+            fix="run.evaluate(splits.test)",
+        )
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return data[0], data[1]
+    frame = is_frame(data)
+    raise DataError(
+        "an evaluation needs inputs and targets",
+        given=kind_of(data),
+        expected="a part of Splits, a data set, or (inputs, targets)",
+        fix='run.evaluate((frame.drop(columns=["target"]), frame["target"]))'
+        if frame
+        else "run.evaluate((x, y))",
+    )
 
 
 def pair_for(data: Pair, keeper: Preprocessor | None) -> Pair:
@@ -156,6 +192,7 @@ def _raw(values: Any, preprocessor: Preprocessor, told: bool) -> NDArray[Any]:
     """Return raw inputs as ``preprocessor.encode`` takes them."""
     check_eager(values)
     if not is_frame(values) or preprocessor.kind != "table":
+        _check_rows(values, preprocessor)
         return as_array(values, "inputs")
     rows = new_rows(values, preprocessor)
     known = {column.source for column in preprocessor.raw_columns or ()}
@@ -171,6 +208,31 @@ def _raw(values: Any, preprocessor: Preprocessor, told: bool) -> NDArray[Any]:
     for remark in remarks:
         warnings.warn(f"the frame: {remark}", stacklevel=calls_to_user())
     return rows.inputs
+
+
+def _check_rows(values: Any, preprocessor: Preprocessor) -> None:
+    """Raise where the rows of a table come without the names of its columns."""
+    if preprocessor.kind != "table":
+        return
+    names = list(dict.fromkeys(column.source for column in preprocessor.raw_columns or ()))
+    fix = None
+    if is_series(values):
+        fix = "x = x.to_frame().T  # a frame of one row"
+    elif isinstance(values, Mapping):
+        fix = "x = pd.DataFrame([x])"
+    elif isinstance(values, list) and values and isinstance(values[0], Mapping):
+        fix = "x = pd.DataFrame(x)"
+    elif np.shape(values)[1:] != preprocessor.input_shape:
+        shown = names if np.shape(values)[1:] == (len(names),) else "[...]"
+        fix = f"x = pd.DataFrame(x, columns={shown})"
+    if fix is not None:
+        raise DataError(
+            "the model was trained on the columns of a table, and finds them by their names",
+            where="inputs",
+            given=kind_of(values),
+            expected=f"a frame with the columns {', '.join(names)}",
+            fix=fix,
+        )
 
 
 def _of_columns(x: object, y: object) -> Preprocessor | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from clearprop.errors import ConfigurationError
 from clearprop.training.events import Event
 
 
@@ -54,6 +55,13 @@ class Interruption:
                 read(event)
             except StopTraining:
                 self.asked = True
+            except StopIteration as error:
+                raise ConfigurationError(
+                    "a function for events raises StopTraining to end the run",
+                    where="on_event",
+                    given="StopIteration",
+                    fix="raise cp.training.StopTraining",
+                ) from error
 
         return reader
 

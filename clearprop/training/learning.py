@@ -363,11 +363,13 @@ class Learning:
         """Return the error that people read, from the mean error of the examples."""
         return mean
 
-    def end_epoch(self, state: TrainState, metric: Array, objective: Array) -> TrainState:
+    def end_epoch(
+        self, state: TrainState, metric: Array, objective: Array, watched: Array | None = None
+    ) -> TrainState:
         """Return the state after an epoch; see `Algorithm`."""
-        epoch = state.epoch + 1
+        epoch, best = state.epoch + 1, metric if watched is None else watched
         early_stopping = state.early_stopping.after_epoch(
-            epoch, metric, objective, self.evaluated(state), self._context.patience
+            epoch, best, objective, self.evaluated(state), self._context.patience
         )
         observed = self.observed(state.optimizer, metric.astype(jnp.float32))
         return state._replace(optimizer=observed, epoch=epoch, early_stopping=early_stopping)

@@ -257,6 +257,13 @@ OF_NUMBERS: dict[str, Callable[[Answers], float]] = {
 """Metrics of a regression by name, in the units of the targets; of several outputs their mean."""
 
 
+LESS_IS_BETTER = ("log_loss", "brier_score", "expected_calibration_error")
+"""Metrics of a classification of which less is better; of the others more is."""
+
+MORE_IS_BETTER = ("r2", "explained_variance")
+"""Metrics of a regression of which more is better; of the others less is."""
+
+
 @dataclass(frozen=True, eq=False)
 class Metric:
     """A number about all examples of a set.
@@ -265,11 +272,13 @@ class Metric:
         name: under which it is reported.
         compute: of the answers of a model.
         task: "classification" or "regression"; "" for a function of your own.
+        more_is_better: its direction; None where it is not known.
     """
 
     name: str
     compute: Callable[[Answers], float]
     task: str = ""
+    more_is_better: bool | None = None
 
 
 def find_metrics(given: Metrics | None) -> tuple[Metric, ...]:
@@ -308,15 +317,24 @@ def find_metrics(given: Metrics | None) -> tuple[Metric, ...]:
     return found
 
 
+def is_metric(name: str) -> bool:
+    """Return whether a metric has this name, so that it needs no function.
+
+    >>> is_metric("f1"), is_metric("my_own")
+    (True, False)
+    """
+    return name in OF_CLASSES or name in OF_NUMBERS or TOP.fullmatch(name) is not None
+
+
 def _found(given: object) -> Metric:
     if not isinstance(given, str):
         return _own(getattr(given, "__name__", "metric").strip("<>"), given)
     if top := TOP.fullmatch(given):
-        return Metric(given, _top(int(top[1])), "classification")
+        return Metric(given, _top(int(top[1])), "classification", more_is_better=True)
     if given in OF_CLASSES:
-        return Metric(given, OF_CLASSES[given], "classification")
+        return Metric(given, OF_CLASSES[given], "classification", given not in LESS_IS_BETTER)
     if given in OF_NUMBERS:
-        return Metric(given, OF_NUMBERS[given], "regression")
+        return Metric(given, OF_NUMBERS[given], "regression", given in MORE_IS_BETTER)
     known = [*OF_CLASSES, *OF_NUMBERS, "top_5_accuracy"]
     meant = elsewhere.fix_of(given, elsewhere.METRICS)
     raise unknown_name("metric", given, known, where="metrics", fix=meant)

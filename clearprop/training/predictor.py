@@ -10,21 +10,23 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn
+from clearprop import elsewhere, nn
+from clearprop.arguments import known_arguments
 from clearprop.data import Dataset, Preprocessor
 from clearprop.data.forms import as_array
+from clearprop.elsewhere import unknown_attribute
 from clearprop.errors import ConfigurationError, ModelError, kind_of
 from clearprop.nn.recording import LossLike
 from clearprop.training import evaluation
 from clearprop.training.batch_stream import batches_of, is_batches, number_of, read_all, read_inputs
 from clearprop.training.evaluation import Evaluation
 from clearprop.training.foreign_mends import mends_for
-from clearprop.training.given import pair_for
+from clearprop.training.given import pair_for, pair_of
 from clearprop.training.learning import reported_loss
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictions import classes, probabilities
@@ -50,7 +52,7 @@ class Trained(Protocol):
         """The loss that was minimized."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Predictor:
     """A trained model that takes raw examples: the preparation of its run belongs to it.
 
@@ -72,6 +74,7 @@ class Predictor:
         """The names of the classes, in the order of the outputs; None where they have none."""
         return self.preprocessor.class_names if self.preprocessor is not None else None
 
+    @known_arguments("predict", elsewhere.EVALUATION)
     def predict(self, x: object) -> NDArray[Any]:
         """Return the outputs of the network for raw examples, (N, ...).
 
@@ -120,6 +123,7 @@ class Predictor:
         names = self.class_names
         return chosen if names is None else np.array(names)[chosen]
 
+    @known_arguments("evaluate", elsewhere.EVALUATION)
     def evaluate(
         self,
         data: Dataset | tuple[object, object],
@@ -148,6 +152,7 @@ class Predictor:
             ConfigurationError: the loss is not known.
             ClearpropError: what `clearprop.evaluate` says of the examples.
         """
+        pair = None if isinstance(data, Dataset) or is_batches(data) else pair_of(data, loss)
         named = self.loss is not None and loss == self.loss.name
         # The loss of the run by its name has the weight of a target 1 that the run had.
         chosen = self.loss if loss is None or named else loss
@@ -162,13 +167,19 @@ class Predictor:
         if is_batches(data):
             if sample_weight is not None:
                 number_of(batches_of(data))  # their order is not known
-            data = read_all(data)
-        if not isinstance(data, Dataset):
-            given, data = data, pair_for(data, self.preprocessor)
+            pair = read_all(data)
+        if pair is not None:
+            given, data = pair, pair_for(pair, self.preprocessor)
         with mends_for(given):
             return evaluation.evaluation_of(
                 self.model, data, chosen, self.preprocessor, weighting, metrics
             )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """An error; a word of another library is answered with ours."""
+        raise unknown_attribute(
+            "a trained model", name, vars(type(self)), elsewhere.RUN_ATTRIBUTES, ""
+        )
 
     def _classifier(self) -> nn.Loss:
         if self.loss is None or self.loss.task != "classification":
@@ -200,6 +211,7 @@ def remember(model: nn.Module, preprocessor: Preprocessor | None) -> None:
         _TRAINED[model] = preprocessor
 
 
+@known_arguments("load", elsewhere.EVALUATION)
 def load(path: Path | str, like: nn.Module | None = None) -> Predictor:
     """Return the trained model of a run folder or a file, with its preparation.
 
@@ -260,6 +272,7 @@ def predictor_of(subject: Subject, preprocessor: Preprocessor | None = None) -> 
     )
 
 
+@known_arguments("evaluate", elsewhere.EVALUATION)
 def evaluate(
     model: Subject,
     dataset: Dataset | tuple[object, object],
@@ -310,7 +323,7 @@ def evaluate(
     known = predictor_of(model, preprocessor)
     dataset = read_all(dataset) if is_batches(dataset) else dataset
     if not isinstance(dataset, Dataset):
-        _warn_of_raw(known, dataset[0])
+        _warn_of_raw(known, pair_of(dataset, loss)[0])
     if loss is None and isinstance(model, nn.Module):
         loss = "cross_entropy"
     return known.evaluate(
@@ -324,6 +337,7 @@ def evaluate(
     )
 
 
+@known_arguments("predict", elsewhere.EVALUATION)
 def predict(
     model: Subject, inputs: object, preprocessor: Preprocessor | None = None
 ) -> NDArray[Any]:

@@ -123,7 +123,7 @@ class Reporter:
         self.__exit__()
         best = f"; the model is that of epoch {event.best_epoch}" if event.best_epoch else ""
         reasons = {
-            "early": "stopped early: the development error no longer fell",
+            "early": "stopped early: no epoch was better for long",
             "interrupted": "interrupted",
             "non-finite": "stopped: a value was not finite",
         }

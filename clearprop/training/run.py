@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearprop import nn
+from clearprop import elsewhere, nn
+from clearprop.arguments import known_arguments
 from clearprop.data import Dataset, Preprocessor
 from clearprop.display import Shown, report_of
+from clearprop.elsewhere import unknown_attribute
 from clearprop.errors import ConfigurationError
 from clearprop.nn.recording import LossLike
 from clearprop.training.evaluation import Evaluation
@@ -37,7 +39,7 @@ from clearprop.training.run_folder import (
 from clearprop.training.weights import ClassWeight
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class History:
     """What was measured after every epoch; an array of each, (E,), NaN where there is nothing.
 
@@ -88,6 +90,15 @@ class History:
 
     def __len__(self) -> int:
         return len(self.epoch)
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "<History of no epoch>"
+        names = ("objective", "training_error", "development_error", "development_objective")
+        last = {name.replace("_", " "): float(getattr(self, name)[-1]) for name in names}
+        last |= {name: float(column[-1]) for name, column in self.metrics.items()}
+        said = ", ".join(f"{name} {x:.4g}" for name, x in last.items() if not math.isnan(x))
+        return f"<History of {len(self)} epochs, at the end: {said}>"
 
     def as_csv(self) -> str:
         """Return the curves as a table: a header and one row per epoch."""
@@ -159,6 +170,7 @@ class Run(Shown):
         """The model with its preparation and its loss: it takes raw examples."""
         return predictor_of(self)
 
+    @known_arguments("predict", elsewhere.EVALUATION)
     def predict(self, x: object) -> NDArray[Any]:
         """Return the outputs of the network for raw examples, (N, ...); see `Predictor.predict`.
 
@@ -170,6 +182,27 @@ class Run(Shown):
         """
         return self.predictor.predict(x)
 
+    def probabilities(self, x: object) -> NDArray[np.float64]:
+        """Return the probability of each class for raw examples, (N, K).
+
+        Raises:
+            ModelError: the model is no classifier whose loss has probabilities.
+        """
+        return self.predictor.probabilities(x)
+
+    def labels(self, x: object) -> NDArray[Any]:
+        """Return the predicted class of each raw example, (N,): its name where classes have names.
+
+        Raises:
+            ModelError: the model is no classifier.
+        """
+        return self.predictor.labels(x)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """An error; a word of another library is answered with ours."""
+        raise unknown_attribute("a run", name, vars(type(self)), elsewhere.RUN_ATTRIBUTES, "")
+
+    @known_arguments("evaluate", elsewhere.EVALUATION)
     def evaluate(
         self,
         data: Dataset | tuple[object, object],

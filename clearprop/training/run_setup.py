@@ -82,7 +82,7 @@ class RunSetup:
         _ = config.resolved_loss
         config.check_numbers()
         config.check_algorithm()
-        _ = config.resolved_optimizer, config.resolved_metrics
+        _ = config.resolved_optimizer, config.resolved_metrics, config.resolved_monitor
         model = config.model
         model = model if nn.is_initialized(model) else model.init(config.seed)
         own = config.algorithm
@@ -240,7 +240,9 @@ class RunSetup:
 
         Metrics are computed on the host.
         """
-        measures = isinstance(self.algorithm, MeasuresEpochs) or self.config.resolved_metrics
+        config = self.config
+        of_config = bool(config.resolved_metrics) or config.monitor is not None
+        measures = of_config or isinstance(self.algorithm, MeasuresEpochs)
         return replace(plan, epochs_per_call=0) if measures else plan
 
     def as_dict(self, plan: ExecutionPlan) -> dict[str, object]:

@@ -31,7 +31,10 @@ OTHER_LOSSES = ("loss", "settings.label_smoothing", "data.")
 OTHER_BATCHES = ("settings.batch_size", "settings.seed", *OTHER_LOSSES)
 """Changes after which the current epoch begins again: its batches or their losses are others."""
 
-OTHER_BEST = ("settings.patience", "settings.keep_best", "settings.freeze", *OTHER_LOSSES)
+OTHER_BEST = (
+    *("settings.patience", "settings.keep_best", "settings.monitor", "settings.freeze"),
+    *OTHER_LOSSES,
+)
 """Changes after which the search for the best epoch begins again."""
 
 OTHER_WORK = (

@@ -71,7 +71,7 @@ class Trainer:
         self._feed = Feed(setup.data.train, compiled, setup.batch_size, setup.config.seed)
         dev = setup.data.dev
         self._dev = on_devices(dev, compiled) if dev is not None and not dev.streamed else None
-        self._metrics = setup.measured
+        self._metrics, self._monitor = setup.measured, setup.config.resolved_monitor
         self._folder = folder
         self._interrupted = interrupted
         self._offset = 0
@@ -197,12 +197,16 @@ class Trainer:
             arrays = self.compiled.algorithm.evaluated(self.state)
             score = score_split(self.compiled, arrays, self._data.dev, self._dev)
             objective, metric = score.objective, score.error
-        metrics = self._measured()
-        before = self.state
-        self.state, rate = self.compiled.end_epoch(before, metric, objective)
+        metrics, before, watched = self._measured(), self.state, None
+        if self._monitor is not None and score is not None:
+            watched = self._monitor.watched(score, metrics)
+        self.state, rate = self.compiled.end_epoch(before, metric, objective, watched)
         self.compiled.give_back(before)
         position.seconds += time.perf_counter() - began
-        return self._epoch_done(score, float(rate), metrics)
+        done = self._epoch_done(score, float(rate), metrics)
+        if watched is not None:
+            position.development_error = watched
+        return done
 
     def _measured(self) -> dict[str, float]:
         """Return what the algorithm measures, and the metrics of the development examples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import os
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 
 from clearprop import data, models
 from clearprop.data.mnist import STEMS
-from clearprop.errors import ModelError
+from clearprop.data.pictures import read_inputs
+from clearprop.errors import DataError, ModelError
+from clearprop.optim import rated_names
 from clearprop.recipes.mlp import MLPRecipe
+from clearprop.recipes.recipe import NetworkRecipe
 from clearprop.training import fit
 from clearprop.training.storage.lock import Lock
 from tests.cli.conftest import IRIS, Answer, Command, is_clear
@@ -246,3 +250,38 @@ def test_a_shape_that_the_model_does_not_take(clearprop: Command) -> None:
 def test_a_seed_beyond_64_bits(clearprop: Command) -> None:
     answer = clearprop("train", "xor", "--set", "seed=99999999999999999999")
     assert is_clear(answer, "'seed'", "less than 9223372036854775808")
+
+
+# --- words of other libraries --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "ours"),
+    [("lr=0.1", "learning_rate=0.1"), ("max_epochs=3", "epochs=3"), ("random_state=7", "seed=7")],
+)
+def test_a_key_of_another_library_is_answered_with_ours(
+    clearprop: Command, given: str, ours: str
+) -> None:
+    answer = clearprop("train", "mlp", *QUICK, "--data", "iris", "--set", given)
+    assert is_clear(answer, f"fix:      --set {ours}")
+    again = clearprop("train", "mlp", *QUICK, "--data", "iris", "--set", ours)
+    assert again.code == 0
+
+
+def test_a_file_in_the_place_of_a_recipe(clearprop: Command, tmp_path: Path) -> None:
+    table(tmp_path / "my rows.csv", "1,2,x")
+    answer = clearprop("train", "my rows.csv")
+    assert is_clear(answer, "fix:      clearprop train mlp --data 'my rows.csv'")
+
+
+def test_a_folder_of_classes_in_the_place_of_new_pictures(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    with pytest.raises(DataError, match="no picture in this folder") as caught:
+        read_inputs(tmp_path, (8, 8, 1))
+    assert caught.value.given == "subfolders, such as cats"
+    assert caught.value.fix == f"give one of them: {tmp_path / 'cats'}"
+
+
+def test_the_optimizers_are_listed_by_their_names() -> None:
+    said = inspect.getdoc(NetworkRecipe) or ""
+    assert [name for name in rated_names() if name not in said] == []

@@ -86,3 +86,17 @@ def test_a_diagnosis_and_a_why(run: Run, iris: Splits) -> None:
 def test_a_run_writes_its_report(run: Run, iris: Splits, tmp_path: Path) -> None:
     page = run.report(iris, tmp_path / "report.html", title="Three flowers")
     assert "Three flowers" in page.read_text(encoding="utf-8")
+
+
+def test_what_print_shows_is_short() -> None:
+    x, y = np.eye(4, dtype=np.float32), np.arange(4) % 2
+    run = cp.fit(cp.nn.Linear(4, 2), x, y, dev=(x, y), metrics="f1", epochs=3, progress=False)
+    assert repr(run.history).startswith("<History of 3 epochs, at the end: objective ")
+    assert f"f1 {run.history.metrics['f1'][-1]:.4g}>" in repr(run.history)
+    found = run.evaluate((x, y), metrics="f1")
+    assert repr(found).startswith("<Evaluation of 4 examples: error rate ")
+    assert f"accuracy {found.accuracy:.4g}" in repr(found)
+    assert repr(found).endswith(f"f1 {found.metrics['f1']:.4g}>")
+    assert "f1" in words(found)
+    nothing = cp.fit(cp.nn.Linear(4, 2), x, y, epochs=0, progress=False)
+    assert repr(nothing.history) == "<History of no epoch>"

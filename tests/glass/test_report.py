@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clearprop import data, glass, models, nn
+from clearprop import data, glass, models, nn, tree
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.glass import report, write_report
 from clearprop.glass.wording import number, percent
+from clearprop.recipes import prepare
 from clearprop.training import DivergedError, evaluate, fit
 from tests.glass.conftest import KINDS, Reported
 from tests.glass.page import Element, read
@@ -379,3 +380,50 @@ def test_every_kind_is_tested_that_the_package_offers() -> None:
     looking |= {"histograms", "loss_surface", "maximize_activation", "occlusion", "overlay"}
     looking |= {"receptive_field", "saliency", "learning_rates"}
     assert set(glass.__all__) == offered | drawn | looking
+
+
+def test_each_column_of_a_table_stands_in_a_row_of_its_own(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    lines = [f"{i};{i % 7},5;{'red' if i % 2 else 'blue'};{i * 3},25" for i in range(60)]
+    rows.write_text("\n".join(["id;size;color;price", *lines]) + "\n")
+    values = {"data": {"name": str(rows), "target": "price", "ignore": "id"}, "epochs": 2}
+    experiment = prepare("mlp", values)
+    run = experiment.train(folder=tmp_path / "run", progress=False)
+    page, faults = read(write_report(run, experiment.splits).read_text(encoding="utf-8"))
+    assert faults == []
+    configuration = page.by_id("configuration")
+    assert configuration is not None
+    of_columns = next(
+        part
+        for part in configuration.all("div")
+        if part.children and part.children[0].text == "Columns of the table"
+    )
+    names = [term.text for term in of_columns.all("dt")]
+    assert names == ["id", "size", "color", "price"]
+    taken = [one.text for one in of_columns.all("dd")][: len(names)]
+    assert taken[0] == "left out: ignore names it"
+    assert taken[1].startswith("number: 0.5 to 6.5")
+    assert taken[2] == "2 categories: blue, red"
+    assert taken[3].startswith("target: ")
+
+
+def test_numbers_of_a_report_are_written_as_a_person_would(tmp_path: Path) -> None:
+    x, y = np.eye(6, dtype=np.float32), np.array([0, 1, 0, 1, 0, 1])
+    model = nn.Linear(6, 2).init(0)
+    weights = {path: 0 * w for path, w in nn.parameters(model).items()}
+    weights["weight"] = weights["weight"].at[0, 0].set(-0.001).at[0, 1].set(0.9)
+    start = tree.replace(model, weights)
+    run = fit(start, x, y, metrics="f1", dev=(x, y), learning_rate=1e-6, progress=False, epochs=3)
+    html = write_report(run, (x, y), tmp_path / "report.html").read_text(encoding="utf-8")
+    page, _ = read(html)
+    assert "-0.00" not in [cell.text for cell in page.all("td")]
+    assert "0.00" in [cell.text for cell in page.all("td")]
+    assert "given accuracy" not in [term.text for term in page.all("dt")]
+    assert "accuracy" in [term.text for term in page.all("dt")]
+    assert "0.00 s" not in [one.text for one in page.all("dd")]
+    assert "epochs_per_call" not in [term.text for term in page.all("dt")]
+    pairs = page.by_id("result")
+    assert pairs is not None
+    said = [one.text for one in pairs.all("li")]
+    assert all(re.fullmatch(r"\d is predicted as \d in [1-6] of 3 cases \(.* %\)", s) for s in said)
+    assert said

@@ -58,3 +58,13 @@ def test_damaged_structures_are_refused(data):
 def test_a_function_of_the_users_own_cannot_be_written():
     with pytest.raises(ModelError, match="plain data"):
         nn.to_structure(nn.Sequential([nn.Linear(2, 2), lambda x: x]))
+
+
+def test_a_class_of_another_program_cannot_be_imported() -> None:
+    for name, fix in {
+        "__main__.Net": "define class Net in this program first, or load(path, like=Net(...))",
+        "networks.own.Net": "import networks.own first",
+    }.items():
+        with pytest.raises(CheckpointError, match="not loaded") as caught:
+            nn.from_structure({"class": name, "fields": {}})
+        assert caught.value.fix == fix

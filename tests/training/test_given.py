@@ -306,3 +306,92 @@ def test_numbers_of_classes_that_are_written_as_text() -> None:
     run = cp.fit(nn.Linear(11, 11), x, y.astype(str), epochs=60, learning_rate=0.1, progress=False)
     assert run.evaluate((x, y.astype(str))).error == 0
     assert run.evaluate((x, y)).error == 0
+
+
+@pytest.fixture(scope="module")
+def houses() -> pd.DataFrame:
+    rooms = RNG.integers(1, 6, 60)
+    return pd.DataFrame({
+        "rooms": rooms,
+        "city": np.array(["Bern", "Oslo", "Rome"])[RNG.integers(0, 3, 60)],
+        "built": pd.Timestamp("1990-01-01") + pd.to_timedelta(RNG.integers(0, 9000, 60), "D"),
+        "price": (rooms * 100 + RNG.normal(0, 10, 60)).round(1),
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def of_houses(houses: pd.DataFrame) -> Run:
+    parts = cp.data.load(houses, target="price").split(dev=0.2, test=0.2)
+    network = nn.Sequential(nn.Linear(parts.input_shape[0], 8), nn.ReLU(), nn.Linear(8, 1))
+    return cp.fit(network, parts, loss="squared_error", epochs=2, progress=False)
+
+
+@pytest.mark.parametrize("changed", ["array", "one column less", "row", "dicts", "one dict"])
+def test_rows_of_a_table_without_names_are_refused_with_the_frame(
+    houses: pd.DataFrame, of_houses: Run, changed: str
+) -> None:
+    x = houses.drop(columns="price").iloc[:2]
+    given: Any = {
+        "array": x.to_numpy(),
+        "one column less": x.to_numpy()[:, 1:],
+        "row": x.iloc[0],
+        "dicts": x.to_dict("records"),
+        "one dict": x.iloc[0].to_dict(),
+    }[changed]
+    with pytest.raises(DataError, match="finds them by their names") as caught:
+        of_houses.predict(given)
+    assert caught.value.expected == "a frame with the columns rooms, city, built"
+    fix = caught.value.fix or ""
+    if "..." not in fix:
+        names = {"x": given, "pd": pd}
+        exec(fix, names)
+        made: Any = names["x"]
+        predicted = of_houses.predict(made)
+        np.testing.assert_array_equal(predicted, of_houses.predict(x.iloc[: len(made)]))
+
+
+def test_what_is_no_pair_is_refused_with_the_call(houses: pd.DataFrame, of_houses: Run) -> None:
+    splits = cp.data.load(houses, target="price").split()
+    wrong: list[tuple[tuple[Any, ...], str]] = [
+        ((splits,), "run.evaluate(splits.test)"),
+        ((houses, houses["price"]), "run.evaluate((x, y))"),
+        ((houses.to_numpy(),), "run.evaluate((x, y))"),
+        ((houses,), 'run.evaluate((frame.drop(columns=["target"]), frame["target"]))'),
+    ]
+    for given, fix in wrong:
+        for call in (of_houses.evaluate, of_houses.predictor.evaluate):
+            with pytest.raises(DataError) as caught:
+                call(*given)
+            assert caught.value.fix == fix
+        with pytest.raises(DataError) as caught:
+            cp.evaluate(of_houses, *given)
+        assert caught.value.fix == fix
+    pair = houses.drop(columns=["price"]), houses["price"]
+    assert of_houses.evaluate(pair).examples == 60
+
+
+def test_a_pass_of_a_run_is_explained_on_raw_examples(houses: pd.DataFrame, of_houses: Run) -> None:
+    rows, prices = houses.drop(columns="price").iloc[:3], houses["price"].iloc[:3]
+    glass = cp.explain(of_houses, rows, prices)
+    objective = of_houses.evaluate((rows, prices)).objective
+    np.testing.assert_allclose(glass.objective, objective, rtol=1e-5)
+    with pytest.raises(ClearpropError, match="a model takes arrays") as caught:
+        cp.explain(of_houses.model, rows, prices)
+    assert caught.value.fix == "cp.explain(run, x, y)"
+
+
+def test_the_loss_of_a_run_explains_its_passes() -> None:
+    def own(outputs: Any, targets: Any) -> Any:
+        return nn.LOSSES["cross_entropy"].per_example(outputs, targets) * 3
+
+    run = fitted(X, LABELS, loss=own)
+    plain = cp.explain(run.model, X[:4], LABELS[:4])
+    np.testing.assert_allclose(
+        cp.explain(run, X[:4], LABELS[:4]).objective, 3 * plain.objective, rtol=1e-5
+    )
+
+
+def test_classes_and_their_chances_of_a_run() -> None:
+    run = fitted(X, NAMES)
+    assert set(run.labels(X)) <= {"no", "yes"}
+    np.testing.assert_allclose(run.probabilities(X).sum(axis=1), 1, rtol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import math
 import re
 import shlex
@@ -10,13 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clearprop import nn, optim
-from clearprop.errors import ClearpropError
+from clearprop.errors import ClearpropError, Option
 from clearprop.glass.diagnosis.facts import Facts
+from clearprop.training.metrics import is_metric
 from clearprop.training.seam import Mismatch
 
-SHOWN = ("freeze", "patience", "label_smoothing", "precision", "seed")
+SHOWN = ("freeze", "patience", "monitor", "label_smoothing", "precision", "seed")
 """Settings that are part of the call only where they differ from their defaults."""
 
+BY_RECIPE = ("name", "target", "dev", "test")
+"""Options of the data with words of their own, and those that a recipe may have chosen itself."""
 
 RATES = ("initial", "value", "values", "then", "final", "lowest", "highest")
 """Arguments of schedules that are learning rates."""
@@ -45,14 +49,21 @@ class Code(str):
     __slots__ = ()
 
 
-def fit_line(facts: Facts, **changed: object) -> str:
+def fit_line(
+    facts: Facts, in_recipe: Mapping[str, object] | None = None, /, **changed: object
+) -> str:
     """Return the call of `fit` of a run with some arguments changed; None leaves one out.
 
     ``optimizer`` and other values that are code are given as `Code`. A schedule of the learning
     rate is kept: its rates change with ``learning_rate``, its steps with ``epochs``.
+
+    Args:
+        facts: of the run.
+        in_recipe: the same change by the keys of a recipe, where these are other words.
+        changed: arguments of `fit`.
     """
     config, settings = dict(facts.config), facts.settings
-    command = _command(config, changed)
+    command = _command(config, changed if in_recipe is None else in_recipe)
     optimizer, rate = _changed_optimizer(facts, changed)
     optimizer = changed.pop("optimizer", optimizer)
     given = {
@@ -62,10 +73,12 @@ def fit_line(facts: Facts, **changed: object) -> str:
         "dev": _development(facts),
         **{name: settings[name] for name in SHOWN if settings.get(name)},
     }
+    if settings.get("keep_best") and not settings.get("patience"):  # patience brings it
+        given["keep_best"] = True
     batch, micro = changed.get("batch_size", given["batch_size"]), settings.get("micro_batch_size")
     if micro and isinstance(batch, int) and micro < batch:
         given["micro_batch_size"] = micro
-    given |= _weights(config)
+    given |= _weights(config) | _metrics(config)
     loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
     # The name of a function of your own is no name that `fit` knows.
     loss = _text(loss) if loss in nn.LOSSES else Code("loss")
@@ -82,6 +95,12 @@ def _weights(config: Mapping[str, Any]) -> dict[str, object]:
     if noted.get("sample_weight") is not None:
         given["sample_weight"] = Code("sample_weight")
     return given
+
+
+def _metrics(config: Mapping[str, Any]) -> dict[str, object]:
+    """Return the metrics of a run as an argument of `fit`; a function is called by its name."""
+    names = config.get("metrics") or []
+    return {"metrics": [name if is_metric(name) else Code(name) for name in names]} if names else {}
 
 
 def rate_of(facts: Facts) -> float | None:
@@ -422,16 +441,29 @@ def _command(config: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     chosen: Mapping[str, Any] = part if isinstance(part, Mapping) else {}
     options = (("--data", chosen.get("name")), ("--target", chosen.get("target")))
     data = "".join(f" {key} {shlex.quote(str(text))}" for key, text in options if text)
+    more = {k: v for k, v in chosen.items() if v not in (None, "", [])}
+    data += "".join(f" {_option(k, v).shell}" for k, v in more.items() if k not in BY_RECIPE)
     sets = "".join(f" --set {k}={_text(v).strip(chr(34))}" for k, v in known.items())
     return f"# clearprop train {recipe.get('name')}{data}{sets}"
+
+
+def _option(name: str, value: object) -> Option:
+    """Return an option of the data as the notes of a recipe have it."""
+    return Option(name, tuple(value) if name == "size" and isinstance(value, list) else value,
+                  f"data.{name}")  # fmt: skip
 
 
 def _text(value: object) -> str:
     """Return a value as code; the configuration of an optimizer or a schedule makes one."""
     if isinstance(value, Mapping):
         name = str(value.get("name"))
-        home = "cp.optim" if hasattr(optim, name) else "cp.optim.schedules"
-        options = [f"{k}={_text(v)}" for k, v in value.items() if k not in ("name", "parts")]
+        place = optim if hasattr(optim, name) else optim.schedules
+        home = "cp.optim" if place is optim else "cp.optim.schedules"
+        usual = {
+            k: one.default for k, one in inspect.signature(getattr(place, name)).parameters.items()
+        }
+        options = [f"{k}={_text(v)}" for k, v in value.items() if k not in ("name", "parts")
+                   and (tuple(v) if isinstance(v, list) else v) != usual.get(k)]  # fmt: skip
         return f"{home}.{name}({', '.join([*map(_text, value.get('parts', [])), *options])})"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_text, value))}]"

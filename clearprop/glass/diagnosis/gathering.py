@@ -140,6 +140,10 @@ def _held_out_fraction(facts: Facts, data: Given) -> float | None:
     whole = gather(data, None, 0).train
     if len(whole) != known.get("examples", 0) + facts.held_out:
         return None
-    fraction = facts.held_out / len(whole)
-    ours = gather(data, fraction, facts.settings.get("seed", 0)).train
-    return fraction if ours.fingerprint() == known.get("fingerprint") else None
+    exact, seed = facts.held_out / len(whole), facts.settings.get("seed", 0)
+    # The run was probably given a number with few digits.
+    tried = dict.fromkeys([*(float(f"{exact:.{digits}g}") for digits in (1, 2, 3)), exact])
+    for fraction in (one for one in tried if 0 < one < 1):
+        if gather(data, fraction, seed).train.fingerprint() == known.get("fingerprint"):
+            return fraction
+    return None

@@ -220,7 +220,7 @@ def overfitting(
     facts: Facts, run: Trained, history: History, development_error: NDArray[np.floating]
 ) -> Finding | None:
     """The development error is far above the training error, or has risen since its best."""
-    if (places := shapes.best_of(history, run.stopped)) is None:
+    if (places := shapes.best_of(history, run.stopped, facts.settings.get("monitor"))) is None:
         return None
     best, end = places
     at_best, last = (float(development_error[i]) for i in places)
@@ -267,18 +267,24 @@ def overfitting(
     if beaten:
         before += (" Nearest neighbors or a linear model predict examples that they have not seen "
                    f"with an error of {facts.error_text(simple)}.")  # fmt: skip
-    decay = fix.Code(f"cp.optim.adamw({(fix.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
     return Finding(
         "",
         {"training error": training, "development error": last, "at best": at_best},
         f"At the end the training error is {facts.error_text(training)} and the development error "
         f"{now}.{before}",
-        fix.fit_line(
-            facts, patience=max(3, facts.settings.get("epochs", 10) // 10), optimizer=decay,
-            learning_rate=None,
-        ),
+        _with_decay(facts),
         strength(max(far, 1.0), 1, certain),
         "fault" if far >= 1 and harms and not falls and not narrow and not mended else "note",
+    )  # fmt: skip
+
+
+def _with_decay(facts: Facts) -> str:
+    """Return the call of `fit` with weight decay and early stopping."""
+    patience = max(3, facts.settings.get("epochs", 10) // 10)
+    decay = fix.Code(f"cp.optim.adamw({(fix.rate_of(facts) or 0.001):.3g}, weight_decay=0.1)")
+    return fix.fit_line(
+        facts, {"weight_decay": 0.1, "patience": patience},
+        patience=patience, optimizer=decay, learning_rate=None,
     )  # fmt: skip
 
 
@@ -442,13 +448,13 @@ def development_noise(
 
 @rule_of(EVERY)
 def unfinished(facts: Facts, run: Trained) -> Finding | None:
-    """A run that was interrupted, or cut off."""
+    """A run that was interrupted, by its own function too, or cut off."""
     stopped = run.stopped
     if stopped is not None and stopped.reason != "interrupted":
         return None
     made = stopped.epoch if stopped is not None else len(run.history)
     wanted = int(facts.settings.get("epochs", 0))
-    how = "was interrupted" if stopped is not None else "still goes on or was cut off"
+    how = "was stopped" if stopped is not None else "still goes on or was cut off"
     return Finding(
         f"epoch {made}",
         {"epochs made": made, "epochs wanted": wanted},

@@ -30,6 +30,7 @@ from clearprop.glass.diagnosis.signals import PASS, PASSES, Signals
 from clearprop.glass.wording import count, number, percent
 from clearprop.training import History
 from clearprop.training.seam import Mismatch
+from clearprop.training.seam.last_operation import seam_of
 from clearprop.training.seam.scale import OF_LOSSES, Scale
 from clearprop.training.training_data import Split
 
@@ -77,7 +78,20 @@ def last_layer(facts: Facts, mismatches: list[Mismatch]) -> Finding | None:
                 "fault" if sure else facts.grade,
             )
     seen = facts.outputs
-    return _by_numbers(facts, seen) if seen is not None and facts.run is not None else None
+    if seen is None or facts.run is None or _can_be_any_number(facts):
+        return None
+    return _by_numbers(facts, seen)
+
+
+def _can_be_any_number(facts: Facts) -> bool:
+    """Whether the last operation is known and limits nothing, such as a linear layer.
+
+    What the outputs of such a model have in common is chance, or comes from too few steps.
+    """
+    if facts.part is None or facts.model is None or facts.loss is None:
+        return False
+    seam = seam_of(facts.model, facts.loss, *facts.batch(facts.part, PASS))
+    return seam is not None and seam.reach is not None and not seam.reach.limited
 
 
 def _by_numbers(facts: Facts, seen: Outputs) -> Finding | None:

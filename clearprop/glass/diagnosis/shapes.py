@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.training import History, Stopped
+from clearprop.training.monitor import ERROR
 
 Shape = Literal["none", "one", "broken", "rose", "still", "falling", "level"]
 Gap = Literal["unknown", "grown", "none", "somewhat", "well"]
@@ -108,13 +109,22 @@ def gap(
     return "well" if between > WELL_BELOW * last else "somewhat"
 
 
-def best_of(history: History, stopped: Stopped | None = None) -> tuple[int, int] | None:
+def best_of(
+    history: History, stopped: Stopped | None = None, monitor: str | None = None
+) -> tuple[int, int] | None:
     """Return the rows of the best epoch and of the last epoch that have a development error.
 
     The best epoch is the one whose weights the run kept, otherwise the one with the lowest
     development error; of equal ones the one with the lowest development objective. None where no
     epoch has a development error.
+
+    Args:
+        history: of the run.
+        stopped: its end.
+        monitor: what the run watched in place of the development error: its best epoch is then
+            not the one with the lowest error.
     """
+    stopped = stopped if monitor in (None, ERROR) else None
     errors = np.where(np.isfinite(history.development_error), history.development_error, math.inf)
     known = np.flatnonzero(np.isfinite(errors))
     if not len(known):

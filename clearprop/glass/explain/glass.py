@@ -6,13 +6,14 @@ Shape letters: B examples.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import overload
+from typing import Any, cast, overload
 
 import jax
 import numpy as np
 
 from clearprop import nn
-from clearprop.errors import ConfigurationError, kind_of
+from clearprop.data.frames import is_frame
+from clearprop.errors import ConfigurationError, ShapeError, kind_of
 from clearprop.glass.equations import Equations, equations
 from clearprop.glass.explain.page import notebook, page
 from clearprop.glass.explain.why import Why, why
@@ -23,6 +24,8 @@ from clearprop.glass.nodes.table import Table
 from clearprop.glass.nodes.values import Values
 from clearprop.nn.recording import LossLike
 from clearprop.training import Run
+from clearprop.training.given import pair_for
+from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.storage.writing import write_atomically
 from clearprop.training.training_data import Split, check_labels
 
@@ -30,10 +33,10 @@ Array = jax.Array
 
 
 def explain(
-    model: nn.Module,
+    model: nn.Module | Run,
     x: object,
     y: object,
-    loss: LossLike = "cross_entropy",
+    loss: LossLike | None = None,
     *,
     training: bool = False,
     key: Array | None = None,
@@ -45,10 +48,12 @@ def explain(
     one compiled call, which is kept for the next examples of the same shapes.
 
     Args:
-        model: with values in its parameters.
-        x: the model's input, (B, ...), or a dict of inputs by name; for one example B is 1.
-        y: the targets, as the loss takes them.
-        loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values.
+        model: with values in its parameters; or a run, which brings its preparation and its loss.
+        x: the model's input, (B, ...), or a dict of inputs by name; for one example B is 1. Of a
+            run raw examples, as `Run.predict` takes them.
+        y: the targets, as the loss takes them; of a run as `Run.evaluate` does.
+        loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values; by
+            default that of the run, or "cross_entropy" for a model.
         training: whether layers behave as in training: dropout is on, batch norm uses the batch.
         key: a JAX random key, for layers that draw random numbers in training.
 
@@ -67,12 +72,28 @@ def explain(
     >>> bool(jnp.allclose(node.passed(0), node.error * (1 - node.value**2)))
     True
     """
+    if isinstance(model, Run):
+        inputs, loss = ModelInputs(model.preprocessor), loss if loss is not None else model.loss
+        if loss is None:
+            raise ConfigurationError(
+                "the loss of this run is not known", fix="cp.explain(run, x, y, loss=...)"
+            )
+        kept, targets = pair_for((x, y), model.preprocessor)
+        x, y = inputs.examples(cast("Any", kept), targets, slice(None))
+        model = model.model
     if not isinstance(model, nn.Module):
         raise ConfigurationError(
-            "only a model can be explained",
+            "only a model or a run can be explained",
             given=kind_of(model),
-            fix="of a run: cp.explain(run.model, x, y)" if isinstance(model, Run) else None,
         )
+    if is_frame(x):
+        raise ShapeError(
+            "a model takes arrays, and this is a frame",
+            given=kind_of(x),
+            expected="a run, which prepares the frame, or an array",
+            fix="cp.explain(run, x, y)",
+        )
+    loss = "cross_entropy" if loss is None else loss
     program, arrays = prepare(model, x, y, loss, training, key)
     glass = Glass(Values(program, arrays))
     found = nn.LOSSES.get(loss) if isinstance(loss, str) else loss

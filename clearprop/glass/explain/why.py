@@ -199,8 +199,8 @@ def _healthy(node: GlassNode, hops: list[Hop], size: float) -> tuple[str | None,
     if not inside:
         return None, "It comes straight from the loss."
     weakest = min(inside, key=lambda hop: hop.factor)
-    text = f"It arrives through {len(hops)} operations, and none stands out. The smallest factor"
-    text += f", {weakest.factor:.2g}, is that of {weakest.node.name}"
+    text = f"It arrives through {len(hops)} operations, and none stands out. The smallest factor of"
+    text += f" the model, {weakest.factor:.2g}, is that of {weakest.node.name}"
     return None, text + (f": {describe(weakest)}." if weakest.factor < 0.1 else ".")
 
 

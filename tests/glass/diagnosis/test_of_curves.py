@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import clearprop as cp
 from benchmarks.diagnosis.applied import applied
 from clearprop import data, nn, ops, tree
 from clearprop.data import Splits
@@ -477,3 +478,58 @@ def test_texts_are_compared_with_a_linear_model_of_their_counts() -> None:
     facts = facts_of_run(run, (x.astype(np.int32), y))
     assert facts.linear is not None
     assert facts.linear.error < 0.15
+
+
+def test_the_printed_call_has_the_metrics_of_the_run() -> None:
+    def sure(outputs: Any, targets: Any) -> float:
+        return 0.5
+
+    x, y = np.eye(8, dtype=np.float32), np.arange(8) % 2
+    run = fit(network(8, 4, 2), x, y, dev=(x, y), metrics=["f1", sure], epochs=1, progress=False)
+    line = fit_line(facts_of_run(run))
+    assert 'metrics=["f1", sure]' in line
+    names = {"cp": cp, "model": network(8, 4, 2), "data": (x, y), "dev": (x, y), "sure": sure}
+    exec(line, names)
+    again: Any = names["run"]
+    assert list(again.history.metrics) == ["f1", "sure"]
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.15, 0.125])
+def test_the_printed_call_has_the_fraction_that_was_given(fraction: float) -> None:
+    x, y = np.eye(47, dtype=np.float32), np.arange(47) % 3
+    run = fit(network(47, 4, 3), x, y, dev=fraction, epochs=1, progress=False)
+    facts = facts_of_run(run, (x, y))
+    assert len(str(facts.dev_fraction)) <= len(str(fraction))
+    names = {"cp": cp, "model": network(47, 4, 3), "data": (x, y)}
+    exec(fit_line(facts), names)
+    again: Any = names["run"]
+    assert again.config["data"] == run.config["data"]
+
+
+def test_the_printed_optimizer_leaves_out_its_defaults() -> None:
+    optimizer = cp.optim.decoupled_weight_decay(
+        cp.optim.adam(cp.optim.schedules.cosine(0.01, 100)), 0.1
+    )
+    x, y = np.eye(8, dtype=np.float32), np.arange(8) % 2
+    run = fit(network(8, 4, 2), x, y, optimizer=optimizer, epochs=1, progress=False)
+    line = fit_line(facts_of_run(run))
+    assert "beta1" not in line
+    assert "exclude" not in line
+    names = {"cp": cp, "model": network(8, 4, 2), "data": (x, y)}
+    exec(line, names)
+    again: Any = names["run"]
+    assert again.config["optimizer"] == run.config["optimizer"]
+
+
+def test_a_command_names_the_options_of_the_data(trained: Trained) -> None:
+    of_data = {"name": "rows.csv", "target": "y", "ignore": ["id"], "size": [8, 12], "dev": 0.1,
+               "decimal": ",", "window": None}  # fmt: skip
+    values = {"weight_decay": 0.0, "patience": None, "data": of_data}
+    note = {"recipe": {"name": "mlp", "values": values}}
+    run = dataclasses.replace(trained(), config={**trained().config, "notes": note})
+    line = fit_line(facts_of_run(run), {"weight_decay": 0.1}, optimizer=Code('"adamw"'))
+    command = line.rpartition("# ")[2]
+    assert command == (
+        "clearprop train mlp --data rows.csv --target y --set data.ignore=id "
+        "--set data.size=8x12 --set data.decimal=, --set weight_decay=0.1"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
 
 from benchmarks.diagnosis.applied import applied
 from clearprop import data, nn, ops
@@ -19,7 +20,7 @@ from clearprop.glass.diagnosis.of_outputs import _by_numbers
 from clearprop.glass.diagnosis.outputs import Outputs, ranking
 from clearprop.glass.diagnosis.reference import linear
 from clearprop.nn.fields import Array
-from clearprop.training import Run
+from clearprop.training import Run, fit
 from tests.glass.diagnosis.conftest import Parts, network, of, with_curves
 
 Trained = Callable[..., Run]
@@ -170,3 +171,14 @@ def test_baselines_in_python() -> None:
     assert series["RMSE of ridge regression"] < series["RMSE of persistence"] < 0.5
     with pytest.raises(DataError, match="no development examples"):
         baselines((np.ones((4, 2)), np.ones(4)))
+
+
+def test_a_linear_end_is_not_taken_for_an_activation_by_chance() -> None:
+    """Outputs that hardly moved may lie between 0 and 1, and are still those of a linear layer."""
+    x, y = load_diabetes(return_X_y=True)
+    model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1))
+    run = fit(model, x, y, loss="squared_error", progress=False)
+    low, high = run.predict(x).min(), run.predict(x).max()
+    assert 0 <= low < high <= 1, "the case that this test is about"
+    found = diagnose(run, (x, y))
+    assert [one.kind for one in found.faults] == ["targets_not_scaled"]
