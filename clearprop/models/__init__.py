@@ -23,6 +23,7 @@ from clearprop.models.rbm import RBM
 from clearprop.models.recurrent_language_model import RecurrentLanguageModel
 from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_resnet
 from clearprop.models.search import Beams, beam_search
+from clearprop.models.self_organizing_map import SelfOrganizingMap
 from clearprop.models.seq2seq import Seq2Seq
 from clearprop.models.tagger import Tagger
 from clearprop.models.transcription import greedy_search, transcribe
@@ -48,6 +49,7 @@ __all__ = [
     "Perceptron",
     "RecurrentLanguageModel",
     "ResNet",
+    "SelfOrganizingMap",
     "Seq2Seq",
     "Tagger",
     "TextClassifier",

@@ -96,12 +96,8 @@ class RBM(nn.Module):
 
     def gibbs_step(self, v: Array, key: Array) -> Array:
         """Return visible units (B, V) after one step: h is drawn given v, then v given h."""
-        of_hidden, of_visible = jax.random.split(key)
-        h = _drawn(of_hidden, self.hidden_chance(v))
-        mean = self.visible_mean(h)
-        if self.units == "gaussian":
-            return mean + jax.random.normal(of_visible, mean.shape, mean.dtype)
-        return _drawn(of_visible, mean)
+        of_visible, of_hidden = self._noise(key, len(v))
+        return self._visible(self._hidden(v, of_hidden), of_visible)
 
     def gibbs(self, v: Array, key: Array, steps: int) -> Array:
         """Return visible units (B, V) after several steps of a Markov chain.
@@ -118,10 +114,42 @@ class RBM(nn.Module):
         v = jnp.reshape(v, (len(v), -1))
         return step(0, v) if steps == 1 else jax.lax.fori_loop(0, steps, step, v)
 
+    def continued(self, h: Array, key: Array, steps: int) -> tuple[Array, Array]:
+        """Return visible and hidden units, (B, V) and (B, H), of chains that go on from h, (B, H).
 
-def _drawn(key: Array, chance: Array) -> Array:
-    """Return units that are 1 with these chances, else 0."""
-    return (jax.random.uniform(key, chance.shape, chance.dtype) < chance).astype(chance.dtype)
+        In each step v is drawn given h, then h given v.
+
+        Args:
+            h: the hidden units so far.
+            key: random.
+            steps: their number.
+        """
+
+        def step(i: Any, units: tuple[Array, Array]) -> tuple[Array, Array]:
+            of_visible, of_hidden = self._noise(jax.random.fold_in(key, i), len(h))
+            v = self._visible(units[1], of_visible)
+            return v, self._hidden(v, of_hidden)
+
+        begin = jnp.zeros((len(h), self.hidden.in_features), h.dtype), h
+        return step(0, begin) if steps == 1 else jax.lax.fori_loop(0, steps, step, begin)
+
+    def _noise(self, key: Array, count: int) -> tuple[Array, Array]:
+        """Return the random numbers of one step, for (B, V) and (B, H): from 0 to 1, or normal."""
+        V, H = self.hidden.in_features, self.hidden.out_features
+        if self.units == "gaussian":
+            of_visible, of_hidden = jax.random.split(key)
+            hidden = jax.random.uniform(of_hidden, (count, H))
+            return jax.random.normal(of_visible, (count, V)), hidden
+        both = jax.random.uniform(key, (count, V + H))  # one call takes less time than two
+        return both[:, :V], both[:, V:]
+
+    def _hidden(self, v: Array, noise: Array) -> Array:
+        chance = self.hidden_chance(v)
+        return (noise < chance).astype(chance.dtype)
+
+    def _visible(self, h: Array, noise: Array) -> Array:
+        mean = self.visible_mean(h)
+        return mean + noise if self.units == "gaussian" else (noise < mean).astype(mean.dtype)
 
 
 def as_machine(model: nn.Module, where: str) -> RBM:
