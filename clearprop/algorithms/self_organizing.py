@@ -27,34 +27,40 @@ from clearprop.training.training_data import TrainingData
 
 CODEBOOK = "codebook"
 
+MODES = ("batch", "mini-batch", "online")
+
 MOST_ROWS = 20_000
 """So many examples give the first codebook."""
 
 
 @dataclass(frozen=True, eq=False)
 class SelfOrganizing(Learning):
-    """Kohonen's rule. With c(x) the best unit of x, and h the neighborhood on the map,
+    """Kohonen's rule: the best unit of an example and its neighbors on the map move towards it.
+
+    With c(x) the best unit of x, and h the neighborhood,
 
         online, after each example:     w_j += rate h(j, c(x)) (x - w_j)
+        mini-batch, after B examples:   w_j += rate / B sum_x h(j, c(x)) (x - w_j)
         batch, once in every epoch:     w_j = sum_x h(j, c(x)) x / sum_x h(j, c(x))
 
     where ``h(j, c) = exp(-|r_j - r_c|^2 / (2 radius^2))`` for units at the places r, or 1 within
-    the radius and 0 outside ("bubble"). The radius, and online the rate, fall during the run. The
-    size of the batches does not matter: a batch map collects the sums of a whole epoch, and an
-    online map takes the examples of a batch one after the other.
+    the radius and 0 outside ("bubble"). Radius and rate fall from example to example online, else
+    from epoch to epoch. A batch map has no rate. The size of the batches matters for a mini-batch
+    map alone: a batch map collects the sums of a whole epoch, and an online map takes the examples
+    of a batch one after the other.
 
     The objective is the mean of ``|x - w_c(x)|^2``; the quantization error is the mean of the
     distance itself. The topographic error is the fraction of the examples whose second best unit is
     no neighbor of the best.
 
     Attributes:
-        mode: "batch" or "online".
+        mode: "batch", "mini-batch" or "online".
         radius: of the neighborhood at the beginning; None takes half of the longer side of the map.
         last_radius: at the end.
         neighborhood: "gaussian" or "bubble".
         decay: of radius and rate: "exponential" or "linear".
-        rate: online, at the beginning.
-        last_rate: online, at the end.
+        rate: at the beginning; not of a batch map.
+        last_rate: at the end.
         start: the first points of the units: "pca" lays the map along the two directions in which
             the examples vary most, "random" takes random examples.
 
@@ -71,7 +77,7 @@ class SelfOrganizing(Learning):
     Source: Kohonen (2001), *Self-organizing maps*, third edition.
     """
 
-    mode: Literal["batch", "online"] = "batch"
+    mode: Literal["batch", "mini-batch", "online"] = "batch"
     radius: float | None = None
     last_radius: float = 0.5
     neighborhood: Literal["gaussian", "bubble"] = "gaussian"
@@ -85,7 +91,7 @@ class SelfOrganizing(Learning):
 
     def __post_init__(self) -> None:
         where = type(self).__name__
-        one_of(where, ("batch", "online"), mode=self.mode)
+        one_of(where, MODES, mode=self.mode)
         one_of(where, ("gaussian", "bubble"), neighborhood=self.neighborhood)
         one_of(where, ("exponential", "linear"), decay=self.decay)
         one_of(where, ("pca", "random"), start=self.start)
@@ -102,8 +108,8 @@ class SelfOrganizing(Learning):
         """Return the state after the examples of a batch; there are no gradients."""
         som = as_map(self.model(frozen, state.parameters, state.statistics), self.name)
         x = jnp.reshape(cast(Array, self.inputs(batch.inputs)), (len(batch.targets), -1))
-        moved = self._online if self.mode == "online" else self._batch
-        codebook, memory, least = moved(som, x, state)
+        moved = {"online": self._online, "mini-batch": self._mini_batch, "batch": self._batch}
+        codebook, memory, least = moved[self.mode](som, x, state)
         after = state._replace(parameters={CODEBOOK: codebook}, memory=memory, step=state.step + 1)
         return after, Measured(least.mean(), jnp.sqrt(least).sum()), {}
 
@@ -111,12 +117,9 @@ class SelfOrganizing(Learning):
         self, som: SelfOrganizingMap, x: Array, state: TrainState
     ) -> tuple[Array, object, Array]:
         """Add a batch to the sums of its epoch; the last one moves the units."""
-        distances = som(x)
-        best = jnp.argmin(distances, axis=1)
-        chosen = jax.nn.one_hot(best, som.units, dtype=x.dtype)
-        sums, counts = cast("tuple[Array, Array]", state.memory)
-        sums, counts = sums + chosen.T @ x, counts + chosen.sum(axis=0)
-        least = distances.min(axis=1)
+        sums, counts, least = _gathered(som, x)
+        before = cast("tuple[Array, Array]", state.memory)
+        sums, counts = before[0] + sums, before[1] + counts
 
         def moved() -> Array:
             near = self.nearness(som, state)
@@ -125,11 +128,21 @@ class SelfOrganizing(Learning):
             return jnp.where(weights[:, None] > 0, mean, som.codebook)
 
         if len(x) == self._context.examples:
-            return moved(), state.memory, least
+            return moved(), before, least
         whole = counts.sum() >= self._context.examples
         codebook = jax.lax.cond(whole, moved, lambda: som.codebook)
         kept = jax.tree.map(lambda sum_: jnp.where(whole, 0, sum_), (sums, counts))
         return codebook, kept, least
+
+    def _mini_batch(
+        self, som: SelfOrganizingMap, x: Array, state: TrainState
+    ) -> tuple[Array, object, Array]:
+        """Move the units by the mean of what the examples of the batch ask for."""
+        sums, counts, least = _gathered(som, x)
+        near = self.nearness(som, state)
+        change = near @ sums - (near @ counts)[:, None] * som.codebook
+        rate = self._rate(self._time(state)) / len(x)
+        return som.codebook + rate * change, state.memory, least
 
     def _online(
         self, som: SelfOrganizingMap, x: Array, state: TrainState
@@ -162,7 +175,7 @@ class SelfOrganizing(Learning):
         return jnp.exp(-squares / (2 * radius * radius))
 
     def _time(self, state: TrainState) -> Array:
-        """Return which part of the run is over: 0 in the first epoch of a batch map, 1 in the last.
+        """Return which part of the run is over: 0 in the first epoch, 1 in the last.
 
         An online map counts its examples.
         """
@@ -197,7 +210,7 @@ class SelfOrganizing(Learning):
     def first_memory(self, model: nn.Module) -> object:
         """Return the empty sums of an epoch: of the examples of each unit, and their number."""
         som = as_map(model, self.name)
-        if self.mode == "online":
+        if self.mode != "batch":
             return ()
         return jnp.zeros((som.units, som.features)), jnp.zeros(som.units)
 
@@ -215,7 +228,7 @@ class SelfOrganizing(Learning):
 
     def learning_rate(self, state: TrainState) -> Array:
         """Return the rate of the next step; a batch map moves the whole way."""
-        return self._rate(self._time(state)) if self.mode == "online" else jnp.ones(())
+        return jnp.ones(()) if self.mode == "batch" else self._rate(self._time(state))
 
     def measures(
         self, state: TrainState, frozen: Arrays, examples: Batch, key: Array
@@ -260,6 +273,16 @@ class SelfOrganizing(Learning):
                 fix=run_option("rows", side) + ", " + run_option("columns", side),
             )
         super().check(model, data, batch_size)
+
+
+def _gathered(som: SelfOrganizingMap, x: Array) -> tuple[Array, Array, Array]:
+    """Return of each unit the sum of its examples, (M, D), and their number, (M,).
+
+    The third part is the least squared distance of each example, (B,).
+    """
+    distances = som(x)
+    chosen = jax.nn.one_hot(jnp.argmin(distances, axis=1), som.units, dtype=x.dtype)
+    return chosen.T @ x, chosen.sum(axis=0), distances.min(axis=1)
 
 
 def topographic_error(som: SelfOrganizingMap, x: Array) -> Array:

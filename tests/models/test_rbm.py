@@ -124,7 +124,7 @@ def test_long_chains_visit_states_as_often_as_the_energy_says(units: str) -> Non
 
 @pytest.mark.parametrize("given", [{"visible": 0, "hidden": 2}, {"visible": 2, "hidden": -1}])
 def test_sizes_are_positive(given: dict[str, int]) -> None:
-    with pytest.raises(ConfigurationError, match="visible|hidden"):
+    with pytest.raises(ConfigurationError, match=r"visible|hidden"):
         RBM(**given)
 
 
