@@ -124,7 +124,7 @@ class SelfOrganizing(Learning):
         def moved() -> Array:
             near = self.nearness(som, state)
             weights = near @ counts
-            mean = near @ sums / jnp.maximum(weights, jnp.finfo(x.dtype).tiny)[:, None]
+            mean = near @ sums / jnp.where(weights > 0, weights, 1)[:, None]
             return jnp.where(weights[:, None] > 0, mean, som.codebook)
 
         if len(x) == self._context.examples:

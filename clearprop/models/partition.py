@@ -148,6 +148,7 @@ def _base(machine: RBM, examples: Array | None) -> Array:
 def _annealed(machine: RBM, base: Array, key: Array, chains: int, temperatures: int) -> Array:
     """Return the log of the weight of each chain, (C,), without ``log Z_0``."""
     W, b, a = machine.hidden.weight, machine.hidden.bias, machine.visible_bias
+    assert b is not None
     gaussian = machine.units == "gaussian"
     betas = jnp.linspace(0, 1, temperatures + 1)
 

@@ -57,7 +57,7 @@ class RBMRecipe(NetworkRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("digits",)
     batch_sizes: ClassVar[tuple[int, int]] = (10, 100)
 
-    learning_rate: Rate = 0.06
+    learning_rate: Rate = 0.12
     optimizer: OptimizerName = "sgd"
     schedule: ScheduleName = "cosine"
     hidden_size: Count = 100

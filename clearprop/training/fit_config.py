@@ -174,8 +174,11 @@ class FitConfig:
                     fix=f"leave {name} out",
                 )
         if not algorithm.optimizes:
-            given = {"learning_rate": self.learning_rate, "average": self.average}
-            given["optimizer"] = None if self.optimizer == "adam" else self.optimizer
+            given: dict[str, object] = {
+                "learning_rate": self.learning_rate,
+                "average": self.average,
+                "optimizer": None if self.optimizer == "adam" else self.optimizer,
+            }
             for name, value in given.items():
                 if value is not None:
                     raise ConfigurationError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,9 @@ from clearprop.errors import ShapeError
 from clearprop.glass.drawings.tiles import bare
 from clearprop.glass.style import Drawing, canvas, drawn
 from clearprop.models.rbm import RBM
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TIMES = (0, 1, 3, 10, 30, 100, 1000)
 """After so many steps of Gibbs sampling the chains are drawn."""
@@ -141,7 +145,7 @@ def _sheet(
     columns: Sequence[str] = (),
     names: Sequence[str] = (),
     label: str = "",
-) -> object:
+) -> Figure:
     """Return a figure of pictures in rows, dark where they are bright, as on paper."""
     H, W = rows[0].shape[1:]
     gap = max(1, round(0.12 * W))

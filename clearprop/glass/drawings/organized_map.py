@@ -22,6 +22,7 @@ from clearprop.models.self_organizing_map import ROW, SelfOrganizingMap
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Patch
 
 Floats = NDArray[np.float64]
 
@@ -201,7 +202,7 @@ def class_map(
         patch.set_edgecolor(LINE)
         axes.add_patch(patch)
     places = som.places()
-    for unit in np.flatnonzero(total):
+    for unit in np.flatnonzero(total).tolist():
         axes.text(
             places[unit, 1], places[unit, 0], names[most[unit]][:3], ha="center", va="center",
             fontsize=min(9.0, 120 / max(som.columns, som.rows)), color=INK,
@@ -222,7 +223,7 @@ def _size(som: SelfOrganizingMap) -> dict[str, float]:
     return {"width": 6.0, "height": min(7.5, max(1.8, 4.8 * tall + 0.3))}
 
 
-def _shapes(som: SelfOrganizingMap) -> list[object]:
+def _shapes(som: SelfOrganizingMap) -> list[Patch]:
     from matplotlib.patches import Rectangle, RegularPolygon
 
     if som.grid == "hexagonal":
