@@ -160,7 +160,7 @@ class SelfOrganizing(Learning):
             near = rate * self._near(squares[jnp.argmin(distances)], radius)
             return codebook + near[:, None] * apart, distances.min()
 
-        codebook, least = jax.lax.scan(one, som.codebook, (x, radii, rates))
+        codebook, least = jax.lax.scan(one, som.codebook, (x, radii, rates), unroll=4)
         return codebook, state.memory, least
 
     def nearness(self, som: SelfOrganizingMap, state: TrainState) -> Array:
@@ -287,8 +287,10 @@ def _gathered(som: SelfOrganizingMap, x: Array) -> tuple[Array, Array, Array]:
 
 def topographic_error(som: SelfOrganizingMap, x: Array) -> Array:
     """Return the fraction of examples whose two best units are no neighbors on the map."""
-    best = jax.lax.top_k(-som(x), 2)[1]
-    return 1.0 - jnp.asarray(som.neighbors())[best[:, 0], best[:, 1]].mean()
+    distances = som(x)
+    best = jnp.argmin(distances, axis=1)
+    others = jnp.where(jnp.arange(som.units) == best[:, None], jnp.inf, distances)
+    return 1.0 - jnp.asarray(som.neighbors())[best, jnp.argmin(others, axis=1)].mean()
 
 
 def along_components(som: SelfOrganizingMap, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_
 from clearprop.models.search import Beams, beam_search
 from clearprop.models.self_organizing_map import SelfOrganizingMap
 from clearprop.models.seq2seq import Seq2Seq
+from clearprop.models.stacked import stacked
 from clearprop.models.tagger import Tagger
 from clearprop.models.transcription import greedy_search, transcribe
 from clearprop.models.transformer import Transformer
@@ -67,5 +68,6 @@ __all__ = [
     "resnet50",
     "rosenblatt",
     "small_resnet",
+    "stacked",
     "transcribe",
 ]

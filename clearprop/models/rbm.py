@@ -76,7 +76,7 @@ class RBM(nn.Module):
         if self.units == "gaussian":
             of_visible = ops.sum(ops.square(v - self.visible_bias), axis=-1) / 2
         else:
-            of_visible = -ops.matmul(v, self.visible_bias)
+            of_visible = -ops.sum(v * self.visible_bias, axis=-1)
         return of_visible - ops.sum(ops.softplus(self.hidden(v)), axis=-1)
 
     def visible_mean(self, h: Array) -> Array:
@@ -112,7 +112,7 @@ class RBM(nn.Module):
             return self.gibbs_step(v, jax.random.fold_in(key, i))
 
         v = jnp.reshape(v, (len(v), -1))
-        return step(0, v) if steps == 1 else jax.lax.fori_loop(0, steps, step, v)
+        return self.gibbs_step(v, key) if steps == 1 else jax.lax.fori_loop(0, steps, step, v)
 
     def continued(self, h: Array, key: Array, steps: int) -> tuple[Array, Array]:
         """Return visible and hidden units, (B, V) and (B, H), of chains that go on from h, (B, H).
@@ -125,13 +125,19 @@ class RBM(nn.Module):
             steps: their number.
         """
 
-        def step(i: Any, units: tuple[Array, Array]) -> tuple[Array, Array]:
-            of_visible, of_hidden = self._noise(jax.random.fold_in(key, i), len(h))
-            v = self._visible(units[1], of_visible)
+        def step(h: Array, key: Array) -> tuple[Array, Array]:
+            of_visible, of_hidden = self._noise(key, len(h))
+            v = self._visible(h, of_visible)
             return v, self._hidden(v, of_hidden)
 
+        def one_of_many(i: Any, units: tuple[Array, Array]) -> tuple[Array, Array]:
+            return step(units[1], jax.random.fold_in(key, i))
+
+        if steps == 1:
+            return step(h, key)
         begin = jnp.zeros((len(h), self.hidden.in_features), h.dtype), h
-        return step(0, begin) if steps == 1 else jax.lax.fori_loop(0, steps, step, begin)
+        found: tuple[Array, Array] = jax.lax.fori_loop(0, steps, one_of_many, begin)
+        return found
 
     def _noise(self, key: Array, count: int) -> tuple[Array, Array]:
         """Return the random numbers of one step, for (B, V) and (B, H): from 0 to 1, or normal."""

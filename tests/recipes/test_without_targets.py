@@ -16,7 +16,7 @@ from clearprop.recipes import prepare
 from clearprop.recipes.numbers import as_rows
 from clearprop.recipes.rbm import nudged
 
-SMALL = ["--set", "epochs=1", "--set", "hidden_size=8"]
+SMALL = ["--set", "epochs=1", "--set", "hidden_size=8", "--set", "nudged=false"]
 
 
 def test_no_test_picture_is_a_shifted_training_picture() -> None:
@@ -120,3 +120,13 @@ def test_the_machine_is_at_least_as_good_as_that_of_scikit_learn() -> None:
     measures = experiment.recipe.measures(machine, splits)
     hidden = measures["logistic regression on hidden units, accuracy"]
     assert hidden > measures["logistic regression on pixels, accuracy"] + 0.05
+
+
+def test_pre_training_is_compared_on_the_same_samples(tmp_path: Path, capsys: Any) -> None:
+    arguments = ["hidden_sizes=16,12", "pictures=150", "machine_epochs=2", "samples=2",
+                 "epochs=2", "repeats=1", "test_examples=60", "data.name=digits"]  # fmt: skip
+    options = [part for text in arguments for part in ("--set", text)]
+    assert main(["train", "pretrain", *options, "--folder", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().out
+    assert "machines 64-16-12 learned from 150 pictures without labels" in told
+    assert "pre-trained minus sigmoid from Glorot's values" in told
