@@ -1,5 +1,7 @@
 """Algorithms of training other than supervised learning, for ``fit(..., algorithm=...)``."""
 
+from clearprop.algorithms.contrastive_divergence import ContrastiveDivergence
+from clearprop.algorithms.self_organizing import SelfOrganizing
 from clearprop.training.learning import Learning
 
-__all__ = ["Learning"]
+__all__ = ["ContrastiveDivergence", "Learning", "SelfOrganizing"]

@@ -12,11 +12,20 @@ from clearprop.models.gpt import GPT
 from clearprop.models.lenet5 import LeNet5
 from clearprop.models.mcculloch_pitts import McCullochPitts
 from clearprop.models.mlp import MLP
+from clearprop.models.partition import (
+    LogPartition,
+    annealed_log_partition,
+    exact_log_partition,
+    log_likelihood,
+)
 from clearprop.models.perceptron import Perceptron, rosenblatt
+from clearprop.models.rbm import RBM
 from clearprop.models.recurrent_language_model import RecurrentLanguageModel
 from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_resnet
 from clearprop.models.search import Beams, beam_search
+from clearprop.models.self_organizing_map import SelfOrganizingMap
 from clearprop.models.seq2seq import Seq2Seq
+from clearprop.models.stacked import stacked
 from clearprop.models.tagger import Tagger
 from clearprop.models.transcription import greedy_search, transcribe
 from clearprop.models.transformer import Transformer
@@ -26,6 +35,7 @@ __all__ = [
     "BERT",
     "GPT",
     "MLP",
+    "RBM",
     "AlexNet",
     "AttentiveDecoder",
     "Beams",
@@ -34,24 +44,30 @@ __all__ = [
     "Enlarge",
     "Forecaster",
     "LeNet5",
+    "LogPartition",
     "MaskedWords",
     "McCullochPitts",
     "Perceptron",
     "RecurrentLanguageModel",
     "ResNet",
+    "SelfOrganizingMap",
     "Seq2Seq",
     "Tagger",
     "TextClassifier",
     "Transformer",
     "WordClassifier",
+    "annealed_log_partition",
     "beam_search",
     "choose",
+    "exact_log_partition",
     "generate",
     "greedy_search",
+    "log_likelihood",
     "resnet18",
     "resnet34",
     "resnet50",
     "rosenblatt",
     "small_resnet",
+    "stacked",
     "transcribe",
 ]

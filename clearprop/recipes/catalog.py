@@ -36,6 +36,9 @@ RECIPES: dict[str, Entry] = {
     "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
     "resnet20": Entry("ResNet20Recipe", "a residual network, for small pictures"),
     "alexnet": Entry("AlexNetRecipe", "the network of 2012, for pictures of 227 x 227"),
+    "rbm": Entry("RBMRecipe", "a restricted Boltzmann machine, by contrastive divergence"),
+    "pretrain": Entry("PretrainStudy", "a deep network that begins as stacked Boltzmann machines"),
+    "som": Entry("SOMRecipe", "a self-organizing map of any numbers or pictures"),
     "char-gpt": Entry("CharGPTRecipe", "a text character by character, by a small GPT"),
     "transfer": Entry(
         "TransferStudy", "what a network learned of some classes helps to learn others"

@@ -115,12 +115,14 @@ class Experiment:
 
     def config(self, **options: Unpack[RunOptions]) -> FitConfig:
         """Return the arguments of `clearprop.training.fit`, with further options."""
+        algorithm = self.algorithm
+        optimizes = algorithm is None or algorithm.optimizes
         return FitConfig(
             self.model(),
             self.splits,
-            loss=self.loss if self.algorithm is None else None,
-            algorithm=self.algorithm,
-            optimizer=self.recipe.make_optimizer(self.steps),
+            loss=self.loss if algorithm is None else None,
+            algorithm=algorithm,
+            optimizer=self.recipe.make_optimizer(self.steps) if optimizes else "adam",
             notes=self._notes(),
             **self.recipe.fit_options(),
             **options,

@@ -184,9 +184,12 @@ class Recipe(Configuration):
         """Return the algorithm that trains the model; None for supervised learning with `loss`."""
         return None
 
-    @abstractmethod
     def make_optimizer(self, steps: int) -> optim.Optimizer:
-        """Return the optimizer for a run of this number of steps."""
+        """Return the optimizer for a run of this number of steps; Adam unless it has another.
+
+        It is not asked for where the algorithm takes its steps without an optimizer.
+        """
+        return optim.adam(self.learning_rate)
 
     def fit_options(self) -> FitOptions:
         """Return the arguments of `fit` other than data, model, loss and optimizer."""

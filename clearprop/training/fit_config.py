@@ -175,6 +175,20 @@ class FitConfig:
                     given=f"{name}=... and algorithm={type(algorithm).__name__}(...)",
                     fix=f"leave {name} out",
                 )
+        if not algorithm.optimizes:
+            given: dict[str, object] = {
+                "learning_rate": self.learning_rate,
+                "average": self.average,
+                "optimizer": None if self.optimizer == "adam" else self.optimizer,
+            }
+            for name, value in given.items():
+                if value is not None:
+                    raise ConfigurationError(
+                        f"{algorithm.name} takes its steps without an optimizer",
+                        where=name,
+                        given=f"{name}={value!r}",
+                        fix=f"leave {name} out; the options of {type(algorithm).__name__} decide",
+                    )
 
     @property
     def path(self) -> Path | None:
@@ -288,6 +302,8 @@ class FitConfig:
             self.patience,
             self.batch_size,
             self.seed,
+            len(data.train),
+            self.epochs,
         )
         if self.algorithm is not None:
             return self.algorithm.bound(context)

@@ -58,6 +58,8 @@ class Context(NamedTuple):
         patience: epochs without a better metric after which a run stops; None never stops.
         batch_size: examples of a step.
         seed: of the run.
+        examples: of the training part.
+        epochs: of the whole run.
     """
 
     skeleton: nn.Module
@@ -66,6 +68,8 @@ class Context(NamedTuple):
     patience: int | None = None
     batch_size: int = 1
     seed: int = 0
+    examples: int = 1
+    epochs: int = 1
 
 
 class Options(Protocol):
@@ -117,6 +121,9 @@ class Learning:
     takes: ClassVar[frozenset[str]] = frozenset()
     """The options of `fit` that it reads, of those that belong to supervised learning."""
 
+    optimizes: ClassVar[bool] = True
+    """Whether an optimizer makes its steps; else `fit` refuses one."""
+
     # --- what a subclass writes ------------------------------------------------------------------
 
     def objective(
@@ -146,6 +153,16 @@ class Learning:
             memory: as the step before left it.
         """
         return memory
+
+    def started(self, model: nn.Module, data: TrainingData, seed: int) -> nn.Module:
+        """Return a new model as it begins: with the values of its initializers.
+
+        Args:
+            model: with these values.
+            data: the examples, from which an algorithm may take others.
+            seed: of the run.
+        """
+        return model
 
     def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
         """Raise unless the examples fit the model: the objective is traced on them, not computed.

@@ -83,10 +83,12 @@ class RunSetup:
         config.check_numbers()
         config.check_algorithm()
         _ = config.resolved_optimizer, config.resolved_metrics, config.resolved_monitor
-        model = config.model
-        model = model if nn.is_initialized(model) else model.init(config.seed)
-        own = config.algorithm
+        model, own = config.model, config.algorithm
+        is_new = not nn.is_initialized(model)
+        model = model.init(config.seed) if is_new else model
         data = weighted_data(config, model) if own is None else own.examples(config)
+        if is_new and own is not None:
+            model = own.started(model, data, config.seed)
         config = config.for_data(data)
         setup = cls(
             config,
