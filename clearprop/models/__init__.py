@@ -2,6 +2,12 @@
 
 from clearprop.models.alexnet import AlexNet
 from clearprop.models.attentive_decoder import AttentiveDecoder
+from clearprop.models.autoencoder import (
+    Autoencoder,
+    ConvolutionalAutoencoder,
+    DenseAutoencoder,
+    TiedAutoencoder,
+)
 from clearprop.models.bert import BERT, MaskedWords, TextClassifier
 from clearprop.models.border import Border
 from clearprop.models.captioner import Captioner
@@ -20,6 +26,7 @@ from clearprop.models.seq2seq import Seq2Seq
 from clearprop.models.tagger import Tagger
 from clearprop.models.transcription import greedy_search, transcribe
 from clearprop.models.transformer import Transformer
+from clearprop.models.variational_autoencoder import VariationalAutoencoder
 from clearprop.models.word_classifier import WordClassifier
 
 __all__ = [
@@ -28,9 +35,12 @@ __all__ = [
     "MLP",
     "AlexNet",
     "AttentiveDecoder",
+    "Autoencoder",
     "Beams",
     "Border",
     "Captioner",
+    "ConvolutionalAutoencoder",
+    "DenseAutoencoder",
     "Enlarge",
     "Forecaster",
     "LeNet5",
@@ -42,7 +52,9 @@ __all__ = [
     "Seq2Seq",
     "Tagger",
     "TextClassifier",
+    "TiedAutoencoder",
     "Transformer",
+    "VariationalAutoencoder",
     "WordClassifier",
     "beam_search",
     "choose",
