@@ -31,7 +31,7 @@ BATCH = 100
 
 @runtime_checkable
 class LatentVariableModel(Protocol):
-    """What `VariationalBayes` trains: a model with codes, such as `models.VariationalAutoencoder`."""
+    """A model with codes, which `VariationalBayes` trains."""
 
     def code_distribution(self, x: Array) -> tuple[Array, Array]:
         """Return mean and logarithm of the variance of q(z|x), (B, C) each."""

@@ -212,7 +212,7 @@ class Dataset:
             DataError: the inputs are several by name, are tokens, are streamed, or have been
                 prepared already.
 
-        >>> data = Dataset("r", np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1]), "classification")
+        >>> data = Dataset("r", np.eye(4), np.array([0, 1, 0, 1]), "classification")
         >>> same = data.reconstruction()
         >>> same.targets is same.inputs, same.task, same.row_names
         (True, 'regression', ('0', '1', '0', '1'))
@@ -307,7 +307,7 @@ class Dataset:
         encoded = encoded_inputs(
             self.inputs, preprocessor, self.columns, self.vocabularies, self.name
         )
-        inputs = encoded if self.streamed else rows_of(encoded, np.arange(len(self)))
+        inputs: Any = encoded if self.streamed else rows_of(encoded, np.arange(len(self)))
         return replace(
             self,
             inputs=inputs,

@@ -1,8 +1,8 @@
 """Autoencoders: an encoder makes a short code of each example, a decoder makes the example of it.
 
-Training needs no targets but the inputs: ``fit(model, x, x, loss="squared_error")``, or ``fit(model,
-dataset.reconstruction(), loss="squared_error")``. With ``augment="noise"``, "masking" or "salt" it
-learns to remove noise, as the targets stay clean.
+The targets are the inputs: ``fit(model, x, x, loss="squared_error")``, or ``fit(model,
+dataset.reconstruction(), loss="squared_error")``. With ``augment="noise"``, "masking" or
+"saltandpepper" it learns to remove noise, as the targets stay clean.
 
 Shape letters: B examples, C size of the code, D numbers of an example.
 """
@@ -47,11 +47,13 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Array) -> Array:
         """Return the code of each example, (B, C)."""
-        return self.encoder(x)
+        code: Array = self.encoder(x)
+        return code
 
     def decode(self, code: Array) -> Array:
         """Return the example that belongs to each code, (B, *shape)."""
-        return self.decoder(code)
+        y: Array = self.decoder(code)
+        return y
 
     def __call__(self, x: Array) -> Array:
         return self.decode(self.encode(x))
@@ -220,9 +222,7 @@ def convolutional_encoder(
             nn.Conv2d(above, below, 3, stride=2, padding=1, weight_init=nn.initializers.he_normal),
             nn.Activation(activation),
         ]
-    return nn.Sequential(
-        [*layers, nn.Flatten(), nn.Linear(height * width * channels[-1], outputs)]
-    )
+    return nn.Sequential([*layers, nn.Flatten(), nn.Linear(height * width * channels[-1], outputs)])
 
 
 def convolutional_decoder(
@@ -269,6 +269,7 @@ def _halved(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int]:
             where="ConvolutionalAutoencoder",
             given=f"shape {tuple(shape)} and {len(channels)} convolutions",
             expected=f"(height, width, channels) with multiples of {times}",
-            fix="fewer channels, such as channels=(16,); or DenseAutoencoder",
+            fix="give fewer numbers of channels, one for each convolution; or take "
+            "DenseAutoencoder",
         )
     return shape[0] // times, shape[1] // times

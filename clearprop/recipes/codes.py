@@ -98,7 +98,7 @@ def linear_accuracy(code: Callable[[Numbers], Numbers], splits: Splits) -> float
     train, test = splits.train, splits.test
     if test is None or train.row_names is None or test.row_names is None:
         return None
-    chosen = evenly_spaced(np.arange(len(train)), MOST_LABELLED)
+    chosen = evenly_spaced(np.arange(len(train)), MOST_LABELLED).astype(np.intp)
     names = np.array(train.row_names)[chosen]
     if len(np.unique(names)) < 2:
         return None

@@ -34,10 +34,10 @@ DOWN = 4
 ON_MAP = 2000
 """Examples whose codes are drawn on the map."""
 
-JUDGED = 500
-"""Test examples whose likelihood is estimated."""
+JUDGED = 1000
+"""At most so many test examples are judged by their likelihood."""
 
-DRAWS = 200
+DRAWS = 100
 """Codes that are drawn for the estimate of each."""
 
 
@@ -96,7 +96,7 @@ class VAERecipe(NetworkRecipe):
         return VariationalBayes(self.draws, self.divergence_weight)
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:
-        """Return the bound and the likelihood on the test part, and the error of reconstructions."""
+        """Return bound, likelihood and error of the reconstructions on the test part."""
         if splits.test is None:
             return {}
         network: Any = model
@@ -107,12 +107,13 @@ class VAERecipe(NetworkRecipe):
             given, divergence = bound_parts(network, x, key)
             return given - divergence
 
-        judged = codes.prepared(splits.test, splits.preprocessor, JUDGED)
-        few = log_likelihood(model, jnp.asarray(judged), key, DRAWS)
+        # The bound and the estimate are of the same examples, so that they can be compared.
+        few = codes.prepared(splits.test, splits.preprocessor, JUDGED)
+        likelihood = log_likelihood(model, jnp.asarray(few), key, DRAWS)
         error = codes.root_mean_square(codes.in_batches(network, x) - x)
         found = {
-            "evidence lower bound, nats": float(codes.in_batches(bound, x).mean()),
-            f"log-likelihood from {DRAWS} draws, nats": float(few.mean()),
+            "evidence lower bound, nats": float(codes.in_batches(bound, few).mean()),
+            f"log-likelihood from {DRAWS} draws, nats": float(likelihood.mean()),
             "reconstruction RMSE": unit * error,
         }
         accuracy = codes.linear_accuracy(lambda x: codes.in_batches(network.encode, x), splits)
@@ -132,8 +133,8 @@ class VAERecipe(NetworkRecipe):
         drawings = [
             picture_rows(
                 np.split(codes.as_pictures(samples, splits), DOWN), [], "Samples",
-                "The decoder's pictures for codes that are drawn from the prior: none of them is "
-                "in the data. Samples that look like no example show that the codes of the examples "
+                "The decoder's pictures for codes that are drawn from the prior. Samples that look "
+                "like no example show that the codes of the examples "
                 "are distributed otherwise than the prior.",
             ),
             picture_rows(

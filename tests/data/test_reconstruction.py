@@ -56,7 +56,8 @@ def test_scaled_targets_are_the_scaled_inputs(scaling: Any, kind: str) -> None:
 def test_the_names_of_the_classes_stay_with_the_examples() -> None:
     whole = data.load("digits")
     parts = whole.reconstruction().split(seed=3)
-    by_bytes = {x.tobytes(): str(label) for x, label in zip(whole.inputs, whole.targets)}
+    labels = map(str, whole.targets)
+    by_bytes = {x.tobytes(): label for x, label in zip(whole.inputs, labels, strict=True)}
     assert parts.test is not None
     assert parts.test.row_names == tuple(by_bytes[x.tobytes()] for x in parts.test.inputs)
     assert parts.test.class_names is None

@@ -35,7 +35,8 @@ def wide_code(facts: Facts, model: nn.Module, train: Split) -> Finding | None:
     return Finding(
         "the code",
         {"numbers of the code": code, "numbers of an example": numbers},
-        f"The code has {code:,} numbers and an example has {numbers:,}, so the encoder can copy it.",
+        f"The code has {code:,} numbers and an example has {numbers:,}, so the encoder can copy "
+        "it.",
         f"# a code of {max(1, numbers // 4)} or fewer numbers, or noise on the inputs\n"
         f"{fix.fit_line(facts, augment='masking')}",
         WEIGHT,
