@@ -259,7 +259,7 @@ def _halved(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int]:
         raise ConfigurationError(
             "a convolutional autoencoder needs at least one convolution",
             where="channels",
-            fix="channels=(16, 32); without convolutions: DenseAutoencoder",
+            fix="give the channels of one convolution or more, or take DenseAutoencoder",
         )
     positive_sizes("ConvolutionalAutoencoder", channels=tuple(channels))
     times = 2 ** len(channels)

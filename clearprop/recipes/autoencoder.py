@@ -144,14 +144,16 @@ class AutoencoderRecipe(NetworkRecipe):
         numbers = int(np.prod(x.shape[1:]))
         of = count(numbers, "number")
         lines = [f"{count(self.code_size, 'number')} stand for the {of} of an example"]
-        linear = codes.principal(splits, self.code_size)
+        linear, corruption = codes.principal(splits, self.code_size), self.corruption()
         if linear is not None:
-            own, other = codes.in_batches(network, x), rebuilt(linear, x)
+            seen = x if corruption is None else self.noisy(corruption, x)
+            own, other = codes.in_batches(network, seen), rebuilt(linear, seen)
             compared = codes.below(
                 codes.root_mean_square(own - x), codes.root_mean_square(other - x),
                 "that of PCA with as many numbers",
             )  # fmt: skip
-            lines.append(f"the reconstruction error is {compared}")
+            what = "reconstruction error" if corruption is None else "error after de-noising"
+            lines.append(f"the {what} is {compared}")
         return lines
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:

@@ -37,8 +37,8 @@ ON_MAP = 2000
 JUDGED = 1000
 """At most so many test examples are judged by their likelihood."""
 
-DRAWS = 100
-"""Codes that are drawn for the estimate of each."""
+DRAWS, BOUND_DRAWS = 100, 20
+"""Codes that are drawn for the estimate of the likelihood of each, and of its bound."""
 
 
 class VAERecipe(NetworkRecipe):
@@ -104,7 +104,7 @@ class VAERecipe(NetworkRecipe):
         key = jax.random.key(self.seed)
 
         def bound(x: jax.Array) -> jax.Array:
-            given, divergence = bound_parts(network, x, key)
+            given, divergence = bound_parts(network, x, key, BOUND_DRAWS)
             return given - divergence
 
         # The bound and the estimate are of the same examples, so that they can be compared.

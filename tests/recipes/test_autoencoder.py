@@ -109,7 +109,7 @@ def test_what_cannot_be_is_refused(values: Any, said: str) -> None:
 
 
 def test_the_variational_recipe_measures_a_bound_below_the_likelihood(tmp_path: Path) -> None:
-    experiment = prepare("vae", {**SMALL, "code_size": 3, "epochs": 30})
+    experiment = prepare("vae", {**SMALL, "code_size": 3, "epochs": 20})
     run = experiment.train(folder=tmp_path / "run", progress=False)
     found = experiment.recipe.measures(run.model, experiment.splits)
     bound = found["evidence lower bound, nats"]
