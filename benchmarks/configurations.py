@@ -14,9 +14,10 @@ class Configuration:
     Attributes:
         name: on the command line.
         title: in the table.
-        network: "mlp", "lenet5", "resnet20", "lstm", "gpt", or "writer", a GPT that writes a text
-            and does not learn.
-        sizes: for an MLP the units of each layer, from the inputs to the classes; for a GPT
+        network: "mlp", "autoencoder", "lenet5", "resnet20", "lstm", "gpt", or "writer", a GPT that
+            writes a text and does not learn.
+        sizes: for an MLP or an autoencoder, whose middle layer is its linear code, the units of
+            each layer, from the inputs to the outputs; for a GPT
             vocabulary, context, width, layers and heads; for an LSTM steps, features, units and
             classes; empty for LeNet-5 and ResNet-20.
         activation: of the hidden units, "tanh", "relu" or "gelu_tanh".
@@ -111,6 +112,20 @@ CONFIGURATIONS = {
             learning_rate=1e-3,
             check_passes=2,
             goal=1.3,
+        ),
+        Configuration(
+            name="autoencoder",
+            title="Autoencoder 784-256-32-256-784, batch 64, Adam, Fashion-MNIST",
+            network="autoencoder",
+            sizes=(784, 256, 32, 256, 784),
+            activation="relu",
+            data="fashion-mnist",
+            examples=59904,
+            batch_size=64,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=1,
+            goal=1.0,
         ),
         Configuration(
             name="lenet128",

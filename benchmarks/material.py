@@ -125,7 +125,7 @@ def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.in
     inputs, targets = inputs[: configuration.examples], targets[: configuration.examples]
     if len(inputs) < configuration.examples:
         raise ValueError(f"{configuration.data} has {len(inputs)} examples")
-    if configuration.network == "mlp":
+    if configuration.network in ("mlp", "autoencoder"):
         inputs = inputs.reshape(len(inputs), -1)
     if configuration.network == "resnet20":
         inputs = np.pad(inputs, ((0, 0), (2, 2), (2, 2), (0, 0)))

@@ -44,7 +44,8 @@ class Side:
         return dict(self.leaves_out).get(configuration.name)
 
 
-TEXTS = (
+ALONE = (
+    ("autoencoder", "written for PyTorch alone"),
     ("resnet20", "written for PyTorch alone"),
     ("lstm", "written for PyTorch alone"),
     ("gpt", "written for PyTorch alone"),
@@ -89,7 +90,7 @@ SIDES = (
         "train_by_step",
         "flax",
         "one jitted call a step, its rows gathered inside from arrays on the device, state donated",
-        TEXTS,
+        ALONE,
     ),
     Side(
         "Flax + Optax, scan",
@@ -97,7 +98,7 @@ SIDES = (
         "train_by_scan",
         "flax",
         "one jitted lax.scan a pass, rows gathered inside, state donated",
-        (("lenet128", "XLA convolves many times slower inside a loop: nobody trains so"), *TEXTS),
+        (("lenet128", "XLA convolves many times slower inside a loop: nobody trains so"), *ALONE),
     ),
     Side(
         "Keras 3 on JAX",
@@ -105,7 +106,7 @@ SIDES = (
         "train",
         "keras",
         "Model.fit of NumPy arrays, shuffled, without progress bar and metrics",
-        TEXTS,
+        ALONE,
     ),
     Side(
         "scikit-learn",
@@ -115,6 +116,7 @@ SIDES = (
         "MLPClassifier.partial_fit, one call a pass, shuffled; its own first weights",
         (
             ("tiny", "MLPClassifier gives two classes one logistic output: another network"),
+            ("autoencoder", "MLPClassifier learns classes"),
             ("lenet128", "it has no convolutions"),
             ("resnet20", "it has no convolutions"),
             ("lstm", "it has no recurrence"),

@@ -8,7 +8,7 @@ from benchmarks.configurations import Configuration
 from benchmarks.material import Material
 from benchmarks.turns import Passed
 from clearprop import configure_cpu, nn, tree
-from clearprop.models import GPT, MLP, LeNet5, generate, small_resnet
+from clearprop.models import GPT, MLP, DenseAutoencoder, LeNet5, generate, small_resnet
 from clearprop.nn.fields import Array
 from clearprop.training import EpochDone, Event, fit
 
@@ -33,10 +33,12 @@ def train(material: Material, passed: Passed) -> None:
     )
     if configuration.network == "writer":
         _write(model, material, passed)
+    losses = {"gpt": "sequence_cross_entropy", "autoencoder": "mean_squared_error"}
+    own = material.inputs if configuration.network == "autoencoder" else material.targets
     fit(
         model,
-        (material.inputs, material.targets),
-        loss="sequence_cross_entropy" if configuration.network == "gpt" else "cross_entropy",
+        (material.inputs, own),
+        loss=losses.get(configuration.network, "cross_entropy"),
         optimizer=configuration.optimizer,
         learning_rate=configuration.learning_rate,
         epochs=WITHOUT_END,
@@ -54,6 +56,9 @@ def model_of(configuration: Configuration) -> nn.Module:
         return small_resnet(20, channels=1)
     if configuration.network == "mlp":
         return MLP(configuration.sizes, activation=configuration.activation)
+    if configuration.network == "autoencoder":
+        features, hidden, code, *_ = configuration.sizes
+        return DenseAutoencoder((features,), code, (hidden,), activation=configuration.activation)
     if configuration.network == "lstm":
         return LastStep(*configuration.sizes[1:])
     vocabulary, context, width, layers, heads = configuration.sizes

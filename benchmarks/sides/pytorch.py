@@ -53,11 +53,8 @@ def _train(
         x = x.contiguous(memory_format=layout)
         model = model.to(memory_format=layout)
     optimizer = _optimizer(configuration.optimizer, model, configuration.learning_rate, tuned)
-    criterion = nn.CrossEntropyLoss()
-    # Of a text every place counts alike.
-    loss_of = wrap(
-        lambda inputs, targets: criterion(model(inputs).flatten(0, -2), targets.flatten())
-    )
+    loss_of = wrap(_loss(configuration.network, model))
+    y = x if configuration.network == "autoencoder" else y
     model.train()
     while True:
         total = torch.zeros(())
@@ -68,6 +65,15 @@ def _train(
             optimizer.step()
             total += loss.detach()
         passed(total.item() / configuration.steps_per_pass)
+
+
+def _loss(network: str, model: nn.Module) -> LossOf:
+    if network == "autoencoder":
+        squares = nn.MSELoss()
+        return lambda inputs, targets: squares(model(inputs), targets)
+    criterion = nn.CrossEntropyLoss()
+    # Of a text every place counts alike.
+    return lambda inputs, targets: criterion(model(inputs).flatten(0, -2), targets.flatten())
 
 
 def _optimizer(
@@ -110,6 +116,8 @@ def _model(material: Material) -> nn.Module:
         layers: list[nn.Module] = []
         for weight, _ in material.weights:
             layers += [nn.Linear(*weight.shape), activation()]
+        if configuration.network == "autoencoder":
+            layers[len(layers) // 2 - 1] = nn.Identity()  # the code is linear
         model = nn.Sequential(*layers[:-1])
     _set_weights(model, material.weights)
     return model

@@ -2,6 +2,7 @@
 
 from clearprop.algorithms.contrastive_divergence import ContrastiveDivergence
 from clearprop.algorithms.self_organizing import SelfOrganizing
+from clearprop.algorithms.variational_bayes import VariationalBayes
 from clearprop.training.learning import Learning
 
-__all__ = ["ContrastiveDivergence", "Learning", "SelfOrganizing"]
+__all__ = ["ContrastiveDivergence", "Learning", "SelfOrganizing", "VariationalBayes"]

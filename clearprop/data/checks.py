@@ -189,6 +189,35 @@ def check_inputs(name: str, inputs: Inputs, *, may_miss_values: bool) -> None:
         )
 
 
+def check_reconstructible(
+    name: str, *, named: bool, tokens: bool, streamed: bool, prepared: bool
+) -> None:
+    """Raise unless the inputs can be targets: one array of numbers in memory, not yet prepared.
+
+    Raises:
+        DataError: they are something else.
+    """
+    reasons = {
+        "several inputs by name": named,
+        "tokens": tokens,
+        "inputs that are read batch by batch": streamed,
+        "inputs that are prepared already": prepared,
+    }
+    fixes = {
+        "inputs that are read batch by batch": option("stream", False),
+        "inputs that are prepared already": "dataset.reconstruction().split()",
+    }
+    for given, is_so in reasons.items():
+        if is_so:
+            raise DataError(
+                "the inputs cannot be the targets too",
+                where=name,
+                given=given,
+                expected="one array of numbers in memory, before it is split",
+                fix=fixes.get(given),
+            )
+
+
 def checked_labels(
     name: str, task: str, targets: NDArray[np.number], class_names: tuple[str, ...] | None
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:

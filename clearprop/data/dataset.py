@@ -45,7 +45,8 @@ class Dataset:
             inputs of an example are a dict of arrays by name, ``{"source": ..., "target": ...}``.
         targets: classification: int32 labels (N,) from 0 to K-1. Regression: float32 (N, outputs);
             (N,) is taken as one output. Text: int32 labels (N, T), one for each place; -1 marks a
-            place that is not counted.
+            place that is not counted. Regression to the inputs themselves, see `reconstruction`:
+            the same array as the inputs.
         task: "classification", "regression" or "text".
         class_names: names of the labels, or the vocabulary of a text; None takes "0", "1", ...
         feature_names: names of the entries of the last axis, if they have names.
@@ -63,7 +64,8 @@ class Dataset:
         gap: for windows of a text or series, how many windows a split leaves out between two parts,
             so that no two parts share a value; None if the rows are not such windows.
         text_column: for texts from a table, the column of the texts.
-        row_names: the name of each example, such as the year that a window predicts.
+        row_names: the name of each example, such as the year that a window predicts, or the class
+            of an example whose class is not the target.
         taken: for a table, what each column of its file was taken for.
         notes: what looks doubtful in the examples.
 
@@ -115,6 +117,8 @@ class Dataset:
             checks.check_lengths(self.name, self.groups, self.targets)
         if self.row_names is not None:
             checks.check_lengths(self.name, np.asarray(self.row_names), self.targets)
+        if self.reconstructs:
+            return
         targets, class_names = np.asarray(self.targets), self.class_names
         if self.task == "regression":
             targets = checks.checked_numbers(self.name, targets)
@@ -133,6 +137,11 @@ class Dataset:
         )
         classes = f", {len(self.class_names)} classes" if self.class_names is not None else ""
         return f"Dataset({self.name!r}, {len(self):,} {self.noun}s, {shapes}, {self.task}{classes})"
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the targets are the inputs themselves; see `reconstruction`."""
+        return self.targets is self.inputs
 
     @property
     def noun(self) -> str:
@@ -178,17 +187,57 @@ class Dataset:
         views: Any = {name: Rows(source, rows) for name, source in self._each_input()}
         if not by_name(self.inputs):
             views = views[INPUTS]
+        inputs = views if self.streamed else rows_of(self.inputs, rows)
         groups = None if self.groups is None else self.groups[rows]
         names = self.row_names
         if names is not None:
             names = tuple(names[i] for i in np.arange(len(self))[rows])
         return replace(
             self,
-            inputs=views if self.streamed else rows_of(self.inputs, rows),
-            targets=self.targets[rows],
+            inputs=inputs,
+            targets=inputs if self.reconstructs else self.targets[rows],
             groups=groups,
             row_names=names,
             test=None,
+        )
+
+    def reconstruction(self) -> Dataset:
+        """Return the regression of the inputs to themselves, which an autoencoder learns.
+
+        Targets and inputs are one array, so the targets take no memory of their own. They are
+        scaled as the inputs are. The name of its class stays the `row_names` of an example. Errors
+        of bytes are in the units of bytes, those of other inputs in units of their deviation.
+
+        Raises:
+            DataError: the inputs are several by name, are tokens, are streamed, or have been
+                prepared already.
+
+        >>> data = Dataset("r", np.eye(4), np.array([0, 1, 0, 1]), "classification")
+        >>> same = data.reconstruction()
+        >>> same.targets is same.inputs, same.task, same.row_names
+        (True, 'regression', ('0', '1', '0', '1'))
+
+        Source: Rumelhart, Hinton and Williams 1986, where an encoder learns to repeat its input.
+        """
+        if self.reconstructs:
+            return self
+        checks.check_reconstructible(
+            self.name,
+            named=by_name(self.inputs),
+            tokens=bool(self.vocabularies) or self.task == "text",
+            streamed=self.streamed,
+            prepared=self.preprocessor is not None,
+        )
+        names = self.row_names
+        if self.task == "classification" and self.class_names is not None:
+            names = tuple(self.class_names[label] for label in self.targets)
+        return replace(
+            self,
+            targets=self.inputs,
+            task="regression",
+            class_names=None,
+            row_names=names,
+            test=None if self.test is None else self.test.reconstruction(),
         )
 
     def split(
@@ -258,10 +307,11 @@ class Dataset:
         encoded = encoded_inputs(
             self.inputs, preprocessor, self.columns, self.vocabularies, self.name
         )
+        inputs: Any = encoded if self.streamed else rows_of(encoded, np.arange(len(self)))
         return replace(
             self,
-            inputs=encoded if self.streamed else rows_of(encoded, np.arange(len(self))),
-            targets=self._in_classes_of(preprocessor),
+            inputs=inputs,
+            targets=inputs if self.reconstructs else self._in_classes_of(preprocessor),
             class_names=preprocessor.class_names,
             feature_names=preprocessor.feature_names or self.feature_names,
             columns=None,

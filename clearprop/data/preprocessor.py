@@ -114,7 +114,8 @@ class Preprocessor:
         Args:
             inputs: (N, ...); with ``columns`` float (N, C), NaN where a value is missing. Several
                 inputs by name are fitted one by one; those of whole numbers are tokens.
-            targets: float (N, outputs) for regression, of which mean and deviation are kept.
+            targets: float (N, outputs) for regression, of which mean and deviation are kept. The
+                same array as the inputs stands for targets that are the inputs as they are kept.
             columns: names and categories of the columns of a table.
             scaling: "standard" (mean 0, deviation 1), "unit" (from 0 to 1) or "none".
             task: what the targets are; "text" takes the inputs as tokens.
@@ -134,7 +135,9 @@ class Preprocessor:
             fitted = cls("named", (), parts=parts)
         else:
             fitted = _fit_input(inputs, columns, scaling, task == "text" or INPUTS in known)
-        if task == "regression" and targets is not None:
+        if task == "regression" and targets is inputs:
+            fitted = fitted.reconstructing()
+        elif task == "regression" and targets is not None:
             center, spread = center_and_spread(targets, "standard")
             fitted = replace(fitted, target_center=center, target_spread=spread)
         return replace(
@@ -252,6 +255,20 @@ class Preprocessor:
         """Return a model's scaled regression outputs in the units of the targets."""
         center, spread = self._target_arrays()
         return outputs * spread + center
+
+    def reconstructing(self) -> Preprocessor:
+        """Return the preprocessor whose targets are the inputs as they are kept.
+
+        Kept bytes are scaled at each batch, their targets alike; other inputs are scaled already.
+        """
+        if self.kind != "bytes":
+            return replace(self, target_center=(), target_spread=())
+        return replace(self, target_center=self.center, target_spread=self.spread)
+
+    @property
+    def repeats_inputs(self) -> bool:
+        """Whether the targets may be the inputs as they are kept; see `reconstructing`."""
+        return self.task == "regression" and self.reconstructing() == self
 
     def _target_arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if not self.target_center:

@@ -57,20 +57,26 @@ def largest(values: NDArray[np.number]) -> float:
     return float(np.abs(finite).max()) if finite.size else 0.0
 
 
-def gray(values: NDArray[np.number]) -> Pixels:
+def gray(values: NDArray[np.number], limits: tuple[float, float] | None = None) -> Pixels:
     """Return pictures (..., height, width, 1 or 3) from their least to their largest value.
+
+    Args:
+        values: of the pixels.
+        limits: the values that are black and white, if they are others.
 
     >>> gray(np.array([[[0.0], [2.0]]])).ravel().tolist()
     [0, 255]
     """
-    return np.round(stretched(values) * 255).astype(np.uint8)
+    return np.round(stretched(values, limits) * 255).astype(np.uint8)
 
 
-def stretched(values: NDArray[np.number]) -> NDArray[np.float64]:
-    """Return numbers scaled so that the least becomes 0 and the largest 1."""
+def stretched(
+    values: NDArray[np.number], limits: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
+    """Return numbers scaled so that the least becomes 0 and the largest 1, or other limits do."""
     values = np.asarray(values, np.float64)
-    low = values.min()
-    return np.asarray((values - low) / ((values.max() - low) or 1.0))
+    low, high = limits or (values.min(), values.max())
+    return np.asarray(np.clip((values - low) / ((high - low) or 1.0), 0, 1))
 
 
 def _ramp(

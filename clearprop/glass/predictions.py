@@ -82,9 +82,13 @@ class ConfusionSection:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One example with a wrong or inaccurate prediction, as a picture, a text or values."""
+    """One example with a wrong or inaccurate prediction, as a picture, a text or values.
+
+    `rebuilt` is the output as a picture, where the output is one.
+    """
 
     picture: str
+    rebuilt: str
     text: str
     values: tuple[str, ...]
     truth: str
@@ -104,6 +108,7 @@ class MistakesSection:
         columns_note: how many of the columns are shown; "" where all are.
         wrong: the number of all wrong predictions; None for regression.
         pixelated: whether the pictures are small enough to show single pixels.
+        title: of the section.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -112,6 +117,7 @@ class MistakesSection:
     columns_note: str
     wrong: int | None
     pixelated: bool
+    title: str
 
 
 @dataclass(frozen=True)
@@ -226,10 +232,13 @@ def _fraction(part: int, whole: int) -> str:
 def mistakes_section(subject: Subject) -> MistakesSection | None:
     """Return the examples with the largest loss among the wrong predictions, the largest first."""
     outputs = subject.evaluation.outputs
-    if outputs.ndim != 2 or (subject.evaluation.confusion is None and subject.loss.threshold):
+    pictures = is_picture(subject.input_shape)
+    rebuilt = pictures and subject.reconstructs
+    if outputs.ndim != 2 and not rebuilt:
         return None
     classifies = subject.evaluation.confusion is not None
-    pictures = is_picture(subject.input_shape)
+    if not classifies and subject.loss.threshold:
+        return None
     candidates = np.arange(len(subject))
     if classifies:
         candidates = candidates[subject.predictions != subject.truths]
@@ -245,6 +254,7 @@ def mistakes_section(subject: Subject) -> MistakesSection | None:
         columns_note=columns_note,
         wrong=len(candidates) if classifies else None,
         pixelated=pictures and max(subject.input_shape[:2]) <= 64,
+        title="Worst reconstructions" if subject.reconstructs else "Worst mistakes",
     )
 
 
@@ -260,6 +270,9 @@ def _mistake(subject: Subject, row: int, pictures: bool) -> Mistake:
     text = None if pictures else subject.text(row)
     return Mistake(
         picture=data_address(subject.picture(row)) if pictures else "",
+        rebuilt=data_address(subject.reconstruction(row))
+        if pictures and subject.reconstructs
+        else "",
         text=shortened(text) if text is not None else "",
         values=() if pictures or text is not None else _values(subject, row),
         truth=truth,
@@ -343,13 +356,20 @@ def fit_section(subject: Subject) -> FitSection | None:
     true, predicted = (values.reshape(len(true), -1) for values in (true, predicted))
     drawn = min(len(true), SCATTERED)
     note = f"{drawn} of the {len(true):,} examples are drawn. " if drawn < len(true) else ""
-    if true.shape[1] > 1:
+    shown = 0
+    if true.shape[1] > 1 and subject.reconstructs:
+        shown = int(true.var(axis=0).argmax())
+        note += (
+            f"The chart shows number {shown} of the {true.shape[1]} numbers of an example, from 0 "
+            "on: the one that varies most. "
+        )
+    elif true.shape[1] > 1:
         note += f"The chart shows the first of {true.shape[1]} numbers of an example. "
     errors = predicted - true
     rest = (errors**2).sum()
     whole = ((true - true.mean(axis=0)) ** 2).sum()
     return FitSection(
-        chart=_scatter(np.stack([true[:, 0], predicted[:, 0]], axis=1)),
+        chart=_scatter(np.stack([true[:, shown], predicted[:, shown]], axis=1)),
         note=note,
         explained=percent(1 - float(rest / whole)) if whole and rest < whole else "nothing",
         largest=number(float(np.abs(errors).max())),

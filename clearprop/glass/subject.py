@@ -210,14 +210,32 @@ class Subject:
         rows = np.arange(min(len(self), 256))
         return int(np.asarray(self.inputs[rows]).max())
 
+    @functools.cached_property
+    def reconstructs(self) -> bool:
+        """Whether the targets are the inputs, as those of an autoencoder."""
+        if isinstance(self.examples, Dataset):
+            return self.examples.reconstructs
+        if self.loss.task != "regression" or not len(self) or by_name(self.inputs):
+            return False
+        some = slice(0, 100)
+        return np.array_equal(np.asarray(self.inputs[some]), np.asarray(self.targets[some]))
+
     def picture(self, row: int) -> NDArray[np.uint8]:
         """Return an example (height, width, 1 or 3) as pixels."""
         raw = self.raw_inputs(np.array([row]))[0]
-        if raw.dtype != np.uint8:
-            return gray(raw)
+        return self._brightened(raw) if raw.dtype == np.uint8 else gray(raw)
+
+    def reconstruction(self, row: int) -> NDArray[np.uint8]:
+        """Return what the model made of an example that is a picture, in the grays of `picture`."""
+        made, raw = np.asarray(self.evaluation.outputs[row]), self.inputs[np.array([row])][0]
+        if raw.dtype == np.uint8:
+            return self._brightened(made.clip(0, 255).round().astype(np.uint8))
+        return gray(made, (float(raw.min()), float(raw.max())))
+
+    def _brightened(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if not 0 < self.brightest <= 128:
-            return np.asarray(raw)
-        return np.asarray(np.minimum(raw * (255 / self.brightest), 255), np.uint8)
+            return pixels
+        return np.asarray(np.minimum(pixels * (255 / self.brightest), 255), np.uint8)
 
     def raw_inputs(self, rows: NDArray[np.intp]) -> NDArray[np.number]:
         """Return some examples in the units of the data."""

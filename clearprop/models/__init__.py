@@ -2,6 +2,12 @@
 
 from clearprop.models.alexnet import AlexNet
 from clearprop.models.attentive_decoder import AttentiveDecoder
+from clearprop.models.autoencoder import (
+    Autoencoder,
+    ConvolutionalAutoencoder,
+    DenseAutoencoder,
+    TiedAutoencoder,
+)
 from clearprop.models.bert import BERT, MaskedWords, TextClassifier
 from clearprop.models.border import Border
 from clearprop.models.captioner import Captioner
@@ -29,6 +35,7 @@ from clearprop.models.stacked import stacked
 from clearprop.models.tagger import Tagger
 from clearprop.models.transcription import greedy_search, transcribe
 from clearprop.models.transformer import Transformer
+from clearprop.models.variational_autoencoder import VariationalAutoencoder
 from clearprop.models.word_classifier import WordClassifier
 
 __all__ = [
@@ -38,9 +45,12 @@ __all__ = [
     "RBM",
     "AlexNet",
     "AttentiveDecoder",
+    "Autoencoder",
     "Beams",
     "Border",
     "Captioner",
+    "ConvolutionalAutoencoder",
+    "DenseAutoencoder",
     "Enlarge",
     "Forecaster",
     "LeNet5",
@@ -54,7 +64,9 @@ __all__ = [
     "Seq2Seq",
     "Tagger",
     "TextClassifier",
+    "TiedAutoencoder",
     "Transformer",
+    "VariationalAutoencoder",
     "WordClassifier",
     "annealed_log_partition",
     "beam_search",

@@ -53,6 +53,8 @@ RECIPES: dict[str, Entry] = {
     "text-classify": Entry("TextClassifyRecipe", "the class of a text, by its words"),
     "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
     "caption": Entry("CaptionRecipe", "the words for a picture of digits in a row"),
+    "autoencoder": Entry("AutoencoderRecipe", "a short code from which a picture is made again"),
+    "vae": Entry("VAERecipe", "codes with a distribution, from which new pictures are drawn"),
     "forecast": Entry("ForecastRecipe", "the next values of a series, by several kinds of memory"),
 }
 

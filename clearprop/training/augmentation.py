@@ -272,6 +272,65 @@ class Noise(Augmentation):
         return x + self.deviation * jax.random.normal(key, x.shape, x.dtype)
 
 
+@dataclass(frozen=True)
+class Masking(Augmentation):
+    """Some entries of every example removed: y = fill with a chance, else x.
+
+    For inputs of any shape; each entry is drawn alone.
+
+    Args:
+        chance: of each entry to be removed.
+        fill: what takes its place, after scaling: "lowest" is the lowest number of the batch, which
+            for pictures is black; 0 is the mean of the training part.
+
+    >>> y = Masking(0.5, fill=0.0)(jax.random.key(0), jnp.ones((4, 100)))
+    >>> sorted(set(y.ravel().tolist()))
+    [0.0, 1.0]
+
+    Source: Vincent et al. (2008), *Extracting and composing robust features with denoising
+    autoencoders*.
+    """
+
+    chance: float = 0.3
+    fill: float | Literal["lowest"] = "lowest"
+
+    def __post_init__(self) -> None:
+        bounds.chance(self.chance, "chance", where="Masking")
+        if self.fill != "lowest":
+            bounds.number(self.fill, "fill", where="Masking")
+
+    def __call__(self, key: Array, x: Array) -> Array:
+        fill = x.min() if self.fill == "lowest" else self.fill
+        return jnp.where(jax.random.bernoulli(key, self.chance, x.shape), fill, x)
+
+
+@dataclass(frozen=True)
+class SaltAndPepper(Augmentation):
+    """Some entries of every example set to the lowest or the highest number of the batch.
+
+    For inputs of any shape; each entry is drawn alone, and both numbers are equally likely.
+
+    Args:
+        chance: of each entry to be set.
+
+    >>> y = SaltAndPepper(0.5)(jax.random.key(0), jnp.arange(3.0).repeat(100)[None])
+    >>> int((y == 1).sum()) < 100 < int((y == 2).sum())
+    True
+
+    Source: Vincent et al. (2010), *Stacked denoising autoencoders*.
+    """
+
+    chance: float = 0.2
+
+    def __post_init__(self) -> None:
+        bounds.chance(self.chance, "chance", where="SaltAndPepper")
+
+    def __call__(self, key: Array, x: Array) -> Array:
+        of_places, of_colors = jax.random.split(key)
+        extreme = jnp.where(jax.random.bernoulli(of_colors, 0.5, x.shape), x.max(), x.min())
+        return jnp.where(jax.random.bernoulli(of_places, self.chance, x.shape), extreme, x)
+
+
 class Mixing(NamedTuple):
     """How examples were mixed.
 
@@ -355,7 +414,7 @@ def _pictures(name: str, x: Array) -> tuple[int, int, int]:
             where=f"augment: {name}",
             given=f"a batch of shape {tuple(x.shape)}",
             expected="(B, height, width) or (B, height, width, channels)",
-            fix="Noise and Mixup take inputs of any shape",
+            fix="Noise, Masking, SaltAndPepper and Mixup take inputs of any shape",
         )
     return x.shape[0], x.shape[1], x.shape[2]
 

@@ -100,9 +100,10 @@ def pair_for(data: Pair, keeper: Preprocessor | None) -> Pair:
     """
     x, y = data
     check_pair(x, y)
-    return encoded(x, keeper, told=False), numbered(
-        y, keeper.class_names if keeper is not None else None
-    )
+    kept = encoded(x, keeper, told=False)
+    if y is x and keeper is not None and keeper.kind != "bytes" and keeper.repeats_inputs:
+        return kept, kept
+    return kept, numbered(y, keeper.class_names if keeper is not None else None)
 
 
 def as_prepared(data: Pair, preprocessor: Preprocessor | None) -> Pair:

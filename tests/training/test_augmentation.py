@@ -13,7 +13,17 @@ import pytest
 from clearprop import data, nn, ops
 from clearprop.errors import ConfigurationError, ShapeError
 from clearprop.training import augmentation, fit
-from clearprop.training.augmentation import Crop, Cutout, Flip, Mixup, Noise, Rotate, Shift
+from clearprop.training.augmentation import (
+    Crop,
+    Cutout,
+    Flip,
+    Masking,
+    Mixup,
+    Noise,
+    Rotate,
+    SaltAndPepper,
+    Shift,
+)
 
 KEY = jax.random.key(3)
 PICTURES = jnp.asarray(np.random.default_rng(0).normal(size=(40, 7, 5, 2)), jnp.float32)
@@ -111,7 +121,7 @@ def test_mixup_mixes_inputs_and_targets_alike() -> None:
 
 def test_a_configuration_makes_the_same_again() -> None:
     every = [kind() for kind in augmentation.KINDS.values()]
-    assert len(every) == 7
+    assert len(every) == 9
     for one in every:
         assert augmentation.find(one.to_config()) == (one,)
 
@@ -180,3 +190,29 @@ def test_what_cannot_be_augmented_is_refused(xor: Any) -> None:
     reader = nn.Sequential([nn.Embedding(3, 4), nn.Flatten(), nn.Linear(8, 2)])
     with pytest.raises(ConfigurationError, match="tokens"):
         fit(reader, (tokens, np.array([0, 1])), batch_size=2, augment="noise", progress=False)
+
+
+@pytest.mark.parametrize(("fill", "value"), [("lowest", float(PICTURES.min())), (0.0, 0.0)])
+def test_masking_removes_entries_alone_and_about_so_many(fill: Any, value: float) -> None:
+    masked = np.asarray(Masking(0.3, fill)(KEY, PICTURES))
+    gone = masked != np.asarray(PICTURES)
+    assert np.allclose(masked[gone], value)
+    assert gone.mean() == pytest.approx(0.3, abs=0.03)
+    assert gone.any(axis=3).mean() == pytest.approx(1 - 0.7**2, abs=0.04)  # channels differ
+
+
+def test_salt_and_pepper_are_the_extremes_and_equally_many() -> None:
+    changed = np.asarray(SaltAndPepper(0.4)(KEY, PICTURES))
+    gone = changed != np.asarray(PICTURES)
+    assert set(np.unique(changed[gone])) == {float(PICTURES.min()), float(PICTURES.max())}
+    assert gone.mean() == pytest.approx(0.4, abs=0.03)
+    assert (changed[gone] > 0).mean() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "given", [{"name": "masking", "chance": 1.5}, {"name": "masking", "fill": "black"},
+              {"name": "saltandpepper", "chance": -0.1}]
+)  # fmt: skip
+def test_chances_and_fills_of_noise_are_checked(given: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        augmentation.find(given)

@@ -262,6 +262,12 @@ KINDS: dict[str, Kind] = {
         "read. Leave out the column, or hide from each step of a sequence what comes after it.",
         ("leaking_duplicates",),
     ),
+    "wide_code": Kind(
+        "The code is as wide as the input",
+        "An autoencoder whose code has room for the whole example may copy it: its error is then "
+        "low, and the code says nothing that the example does not. Give the code fewer numbers "
+        "than an example has, or put noise on the inputs, so that a copy is no answer.",
+    ),
     "running_statistics": Kind(
         "Running statistics do not fit the data",
         "In training, batch normalization uses the mean and the variance of each batch; in "
