@@ -13,6 +13,7 @@ from clearprop.models.lenet5 import LeNet5
 from clearprop.models.mcculloch_pitts import McCullochPitts
 from clearprop.models.mlp import MLP
 from clearprop.models.perceptron import Perceptron, rosenblatt
+from clearprop.models.q_network import QNetwork
 from clearprop.models.recurrent_language_model import RecurrentLanguageModel
 from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_resnet
 from clearprop.models.search import Beams, beam_search
@@ -37,6 +38,7 @@ __all__ = [
     "MaskedWords",
     "McCullochPitts",
     "Perceptron",
+    "QNetwork",
     "RecurrentLanguageModel",
     "ResNet",
     "Seq2Seq",

@@ -48,6 +48,7 @@ RECIPES: dict[str, Entry] = {
     "text-classify": Entry("TextClassifyRecipe", "the class of a text, by its words"),
     "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
     "caption": Entry("CaptionRecipe", "the words for a picture of digits in a row"),
+    "dqn": Entry("DQNRecipe", "a deep Q-network learns to act: CartPole, MountainCar, Acrobot"),
     "forecast": Entry("ForecastRecipe", "the next values of a series, by several kinds of memory"),
 }
 

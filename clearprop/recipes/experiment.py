@@ -117,7 +117,7 @@ class Experiment:
         """Return the arguments of `clearprop.training.fit`, with further options."""
         return FitConfig(
             self.model(),
-            self.splits,
+            self.recipe.training_data(self.splits),
             loss=self.loss if self.algorithm is None else None,
             algorithm=self.algorithm,
             optimizer=self.recipe.make_optimizer(self.steps),

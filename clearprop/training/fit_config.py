@@ -268,6 +268,7 @@ class FitConfig:
             self.patience,
             self.batch_size,
             self.seed,
+            self.data,
         )
         if self.algorithm is not None:
             return self.algorithm.bound(context)

@@ -58,6 +58,7 @@ class Context(NamedTuple):
         patience: epochs without a better metric after which a run stops; None never stops.
         batch_size: examples of a step.
         seed: of the run.
+        data: what `fit` was given to learn from.
     """
 
     skeleton: nn.Module
@@ -66,6 +67,7 @@ class Context(NamedTuple):
     patience: int | None = None
     batch_size: int = 1
     seed: int = 0
+    data: object = None
 
 
 class Options(Protocol):
@@ -199,7 +201,9 @@ class Learning:
     @property
     def name(self) -> str:
         """The name of the algorithm in the configuration of a run, such as "deep_q_learning"."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        return re.sub(
+            r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(self).__name__
+        ).lower()
 
     def to_config(self) -> dict[str, object]:
         """Return the name and the options as plain data."""
