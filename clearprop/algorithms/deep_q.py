@@ -14,7 +14,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from clearprop import bounds, nn, ops, tree
 from clearprop.algorithms import replay as buffer
@@ -113,8 +112,8 @@ class DeepQLearning(Learning):
         target_every: training steps from one update of the target network to the next.
         target_rate: the part of the network that an update of the target network takes.
         delta: the error from which on the loss is linear, as Huber's; None takes half the square.
-            Where it is far below the returns, the few transitions that end an episode pull no harder
-            than all others, and the values can grow without bound.
+            Where it is far below the returns, the few transitions that end an episode pull no
+            harder than all others, and the values can grow without bound.
         epsilon: the fraction of random actions at the beginning, and at the end.
         epsilon_steps: steps of environments over which it falls linearly.
         repeat: a random action is repeated for 1 to so many steps. Where only many equal actions in
@@ -138,8 +137,8 @@ class DeepQLearning(Learning):
 
     Source: Mnih et al. 2015; double: van Hasselt, Guez and Silver 2016, *Deep reinforcement
     learning with double Q-learning*; priorities: Schaul et al. 2016, *Prioritized experience
-    replay*; n steps: Watkins 1989, *Learning from delayed rewards*; repeated random actions: Dabney,
-    Ostrovski and Barreto 2021, *Temporally-extended epsilon-greedy exploration*.
+    replay*; n steps: Watkins 1989, *Learning from delayed rewards*; repeated random actions:
+    Dabney, Ostrovski and Barreto 2021, *Temporally-extended epsilon-greedy exploration*.
     """
 
     discount: float = 0.99
@@ -160,6 +159,7 @@ class DeepQLearning(Learning):
     epoch_steps: int = STEPS
 
     error_name: ClassVar[str] = "TD error"
+    falls: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         where = type(self).__name__
@@ -259,7 +259,8 @@ class DeepQLearning(Learning):
         def one(kept: Replay, step: Any) -> tuple[Replay, None]:
             return buffer.add(kept, step, self.n_steps), None
 
-        return jax.jit(functools.partial(jax.lax.scan, one))(kept, played)[0]
+        stored: Replay = jax.jit(functools.partial(jax.lax.scan, one))(kept, played)[0]
+        return stored
 
     def remembered(self, model: nn.Module, batch: Batch, key: Array, memory: Any) -> Experienced:
         """Act, store what happened, draw from the replay, and compute the targets."""

@@ -149,7 +149,7 @@ def weights_of(replay: Replay, places: Places, exponent: float) -> Array:
 
 
 def with_errors(replay: Replay, places: Places, errors: Array, exponent: float) -> Replay:
-    """Return the replay with the masses of new TD errors: ``mass_i = (|error_i| + small)^exponent``.
+    """Return the replay with the masses of new errors: ``mass_i = (|error_i| + small)^exponent``.
 
     Args:
         replay: before.

@@ -13,8 +13,8 @@ from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.environments import Environment, find_environment, play
 from clearprop.glass.drawings.action_values import PLANES, action_values
 from clearprop.glass.drawings.episode import episode_of
-from clearprop.glass.style import Drawing
-from clearprop.recipes.configuration import Count, Fraction, Listed, PositiveFraction, Rate
+from clearprop.glass.style import SOFT, Drawing, axes_grid, drawn, line
+from clearprop.recipes.configuration import Count, Fraction, Listed, OrNone, PositiveFraction, Rate
 from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
 from clearprop.training import History
 from clearprop.training.training_data import Data
@@ -23,15 +23,22 @@ EPISODES = 100
 """So many episodes are played at the end; gymnasium's thresholds are of their mean return."""
 
 SUITED: dict[str, dict[str, Any]] = {
-    "CartPole-v1": {},
-    "MountainCar-v0": {},
-    "Acrobot-v1": {},
+    "MountainCar-v0": {
+        "learning_rate": 1e-3,
+        "n_steps": 3,
+        "capacity": 50_000,
+        "repeat": 20,
+        "exploration": 0.02,
+        "exploration_steps": 80_000,
+        "average": 0.999,
+    },
+    "Acrobot-v1": {"n_steps": 3, "epochs": 10, "average": 0.999},
 }
 """The values that differ from the defaults in an environment, unless they are given."""
 
 
 class DQNRecipe(NetworkRecipe):
-    """A deep Q-network: CartPole-v1 by default, ``--data MountainCar-v0`` and ``--data Acrobot-v1``.
+    """A deep Q-network: CartPole-v1, or ``--data MountainCar-v0`` and ``--data Acrobot-v1``.
 
     ``batch_size`` is the number of environments that act at once, and an epoch has as many steps of
     theirs as ``data.limit`` says. Values that are not given depend on the environment.
@@ -50,6 +57,7 @@ class DQNRecipe(NetworkRecipe):
         exploration: the fraction of random actions at the end; at the beginning all are.
         exploration_steps: steps of environments over which it falls.
         repeat: a random action is repeated for 1 to so many steps.
+        delta: the error from which on the loss is linear; none takes half the square.
         priority: exponent of the TD errors in prioritized replay; 0 draws uniformly.
     """
 
@@ -60,7 +68,7 @@ class DQNRecipe(NetworkRecipe):
 
     learning_rate: Rate = 2.5e-4
     schedule: ScheduleName = "cosine"
-    average: PositiveFraction | None = 0.995
+    average: Annotated[PositiveFraction | None, OrNone] = 0.995
     hidden_sizes: Annotated[tuple[Count, ...], Listed] = (120, 84)
     activation: Activation = "relu"
     duelling: bool = False
@@ -74,6 +82,7 @@ class DQNRecipe(NetworkRecipe):
     exploration: Fraction = 0.05
     exploration_steps: Count = 50_000
     repeat: Count = 1
+    delta: Annotated[Rate | None, OrNone] = None
     priority: Fraction = 0.0
 
     def adapted(self, dataset: Dataset) -> Dataset:
@@ -116,6 +125,7 @@ class DQNRecipe(NetworkRecipe):
             epsilon=(1.0, self.exploration),
             epsilon_steps=self.exploration_steps,
             repeat=self.repeat,
+            delta=self.delta,
             priority=self.priority,
             epoch_steps=len(dataset),
         )
@@ -140,9 +150,11 @@ class DQNRecipe(NetworkRecipe):
         ]
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
-        """Return an episode, and the values over a plane of states."""
+        """Return the returns over time, an episode, and the values over a plane of states."""
         environment = find_environment(splits.train.name)
         found = [episode_of(model, environment, self._key())]
+        if len(history) > 1:
+            found = [draw_returns(history, environment, len(splits.train)), *found]
         if environment.name in PLANES:
             found.append(action_values(model, environment))
         return found
@@ -156,3 +168,32 @@ class DQNRecipe(NetworkRecipe):
             lambda key: play(environment, lambda seen: model(seen).argmax(axis=1), EPISODES, key)
         )(self._key())
         return np.asarray(played.returns)
+
+
+@drawn
+def draw_returns(history: History, environment: Environment, steps: int) -> Drawing:
+    """Draw the return of the episodes and the values that the network expects, over the run.
+
+    Args:
+        history: of the run.
+        environment: in which it acted.
+        steps: of environments in an epoch.
+    """
+    figure, (left, right) = axes_grid(1, 2, width=7.4, height=3.2)
+    taken = history.epoch * steps
+    for i, name in enumerate(("return", "evaluation return")):
+        left.plot(taken, history.metrics[name], label=name, **line(i))
+    left.axhline(environment.solved, color=SOFT, linewidth=1, label="solved")
+    left.set_title("return of an episode")
+    left.legend()
+    right.plot(taken, history.metrics["mean Q"], **line(2))
+    right.set_title("mean Q")
+    for axes in (left, right):
+        axes.set_xlabel("steps of environments")
+    return Drawing(
+        "Returns",
+        figure,
+        "The return is the mean of the last 100 episodes, with random actions in them; the "
+        "evaluation has none. Mean Q is what the network expects in states of random play. Where "
+        "it grows and the returns fall, the network overestimates its actions.",
+    )

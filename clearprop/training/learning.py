@@ -116,6 +116,9 @@ class Learning:
     error_name: ClassVar[str] = "objective"
     """The name of the error that `objective` returns beside the losses."""
 
+    falls: ClassVar[bool] = True
+    """Whether the objective falls while the model learns: not where it makes its own targets."""
+
     takes: ClassVar[frozenset[str]] = frozenset()
     """The options of `fit` that it reads, of those that belong to supervised learning."""
 
@@ -212,7 +215,8 @@ class Learning:
             for one in dataclasses.fields(self)
             if one.name != "context"
         }
-        return {"name": self.name, "error_name": self.error_name, **options}
+        moving = {} if self.falls else {"falls": False}
+        return {"name": self.name, "error_name": self.error_name, **moving, **options}
 
     @property
     def reported(self) -> nn.Loss:

@@ -66,7 +66,7 @@ class CartPole(Environment):
 
     def advanced(self, variables: Array, action: Array, key: Array) -> Array:
         """Return the variables after a push to the left (0) or to the right (1)."""
-        x, x_rate, angle, angle_rate = variables
+        _, x_rate, angle, angle_rate = variables
         total = self.cart_mass + self.pole_mass
         moment = self.pole_mass * self.half_length
         force = jnp.where(action == 1, self.force, -self.force).astype(variables.dtype)

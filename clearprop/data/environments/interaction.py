@@ -201,7 +201,8 @@ def trace(environment: Environment, policy: Policy, key: Array) -> Trace:
         return action, environment.step(state, action, key)
 
     state, seen = jax.jit(environment.reset)(jax.random.fold_in(key, environment.time_limit))
-    rows, done = [(state.variables, seen)], []
+    rows = [(state.variables, seen)]
+    done: list[tuple[Array, Array]] = []
     ended = False
     while not ended:
         action, after = step(state, seen, jax.random.fold_in(key, len(done)))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data.environments import Environment, find_environment
+from clearprop.data.environments import Environment
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import COLORS, SURFACE, Drawing, axes_grid, drawn
 
@@ -104,7 +104,9 @@ def action_values(model: nn.Module, environment: Environment) -> Drawing:
     )
 
 
-def _draw_actions(axes: Any, best: NDArray[np.integer], names: tuple[str, ...], extent: Any) -> None:
+def _draw_actions(
+    axes: Any, best: NDArray[np.integer], names: tuple[str, ...], extent: Any
+) -> None:
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 

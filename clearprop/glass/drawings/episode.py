@@ -9,6 +9,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +68,7 @@ def episode_of(model: nn.Module, environment: Environment, key: jax.Array) -> Dr
         environment: in which it acts.
         key: decides where the episode begins.
     """
-    network = jax.jit(lambda seen: model(seen))  # type: ignore[operator]
+    network: Any = jax.jit(model)
     played = trace(environment, lambda seen: network(seen).argmax(axis=1), key)
     steps = len(played.actions)
     title = f"An episode of {steps} steps in {environment.name}, return {played.rewards.sum():g}"
@@ -116,7 +117,7 @@ def _frame(
     pen = ImageDraw.Draw(image)
     paint(pen, np.asarray(variables, np.float64))
     _bars(pen, environment.actions, values, taken, reach)
-    pen.text((24, 20), f"step {step}", fill=SOFT, font=ImageFont.load_default(30))
+    pen.text((24, 20), f"step {step}", fill=SOFT, font=ImageFont.load_default(44))
     return image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).quantize(32)
 
 
@@ -129,11 +130,11 @@ def _bars(
 ) -> None:
     """Draw a bar for the value of each action, all from the same zero."""
     top, height = 2 * (HEIGHT - BARS), 2 * BARS / len(names)
-    left, right = 330, 2 * WIDTH - 150
+    left, right = 380, 2 * WIDTH - 190
     low, high = reach
     scale = (right - left) / max(high - low, 1e-9)
     zero = left - low * scale
-    font = ImageFont.load_default(28)
+    font = ImageFont.load_default(44)
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         y = top + i * height
         ends = sorted((zero, zero + value * scale))
