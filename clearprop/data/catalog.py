@@ -87,7 +87,7 @@ class LoadOptions(TypedDict, total=False):
         horizon: series: values to predict.
         text: tables: the column of texts from which to predict the target.
         tags: ``.txt`` and ``.tsv``: True reads one word and its tag from each line.
-        limit: cmudict, digit-captions: how many examples to take.
+        limit: cmudict, digit-captions, environments: how many examples to take.
         stress: cmudict: True distinguishes vowels by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
         stream: pictures: True to read batch by batch, False to hold all in memory.

@@ -42,6 +42,17 @@ class Row(NamedTuple):
     load: Callable[..., Dataset]
 
 
+ENVIRONMENTS = {"CartPole-v1": 4, "MountainCar-v0": 2, "Acrobot-v1": 6}
+"""Environments of gymnasium, and how many numbers an observation has."""
+
+
+def _random_play(name: str, **options: int) -> Dataset:
+    # Environments are compiled, and the list of the data sets is to be seen without JAX.
+    from clearprop.data.environments.random_play import load_random_play
+
+    return load_random_play(name, **options)
+
+
 _ROWS = (
     *(
         Row(name, *about, options=(), load=partial(load_bundled, name))
@@ -127,6 +138,18 @@ _ROWS = (
         captions.LICENCE,
         ("limit",),
         captions.load_captions,
+    ),
+    *(
+        Row(
+            name.lower(),
+            "classification",
+            f"10000 x {numbers}",
+            f"random actions in gymnasium's {name}",
+            "MIT",
+            ("limit",),
+            partial(_random_play, name),
+        )
+        for name, numbers in ENVIRONMENTS.items()
     ),
 )
 NAMED = {row.name: row for row in _ROWS}

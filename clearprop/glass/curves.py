@@ -215,6 +215,12 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
     """
     if subject.loss.name == "perceptron":
         return _of_corrections(subject)
+    if (subject.config.get("algorithm") or {}).get("falls") is False:
+        return [
+            "The objective compares the network with targets that change while it learns, so it "
+            "need not fall, and a low one may be of a network that knows little. What the run "
+            "measured at the end of each epoch says how well it does."
+        ]
     held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
     remark = ""
     if not np.isfinite(subject.history.development_error).any():

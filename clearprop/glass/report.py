@@ -223,7 +223,8 @@ def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
         found.append(Figure("training time", duration(seconds), steps))
     for name, column in history.metrics.items():
         shown = number(float(column[-1])) if np.isfinite(column[-1]) else "not defined"
-        after = f"development set, after epoch {int(history.epoch[-1])}"
+        of = "development set, " if np.isfinite(history.development_error).any() else ""
+        after = f"{of}after epoch {int(history.epoch[-1])}"
         found.append(Figure(name.replace("_", " "), shown, after))
     return found + [Figure(name, measure(name, value)) for name, value in measures.items()]
 

@@ -25,6 +25,7 @@ from clearprop.models.partition import (
     log_likelihood,
 )
 from clearprop.models.perceptron import Perceptron, rosenblatt
+from clearprop.models.q_network import QNetwork
 from clearprop.models.rbm import RBM
 from clearprop.models.recurrent_language_model import RecurrentLanguageModel
 from clearprop.models.resnet import ResNet, resnet18, resnet34, resnet50, small_resnet
@@ -58,6 +59,7 @@ __all__ = [
     "MaskedWords",
     "McCullochPitts",
     "Perceptron",
+    "QNetwork",
     "RecurrentLanguageModel",
     "ResNet",
     "SelfOrganizingMap",

@@ -55,6 +55,7 @@ RECIPES: dict[str, Entry] = {
     "caption": Entry("CaptionRecipe", "the words for a picture of digits in a row"),
     "autoencoder": Entry("AutoencoderRecipe", "a short code from which a picture is made again"),
     "vae": Entry("VAERecipe", "codes with a distribution, from which new pictures are drawn"),
+    "dqn": Entry("DQNRecipe", "a deep Q-network learns to act: CartPole, MountainCar, Acrobot"),
     "forecast": Entry("ForecastRecipe", "the next values of a series, by several kinds of memory"),
 }
 

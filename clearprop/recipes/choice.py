@@ -12,6 +12,7 @@ from clearprop import data
 from clearprop.data import Dataset, Splits
 from clearprop.data.catalog import is_named
 from clearprop.data.mnist import IDX_SETS, at_hand
+from clearprop.data.named_sets import ENVIRONMENTS
 from clearprop.data.truth_tables import GATES
 from clearprop.errors import DataError
 from clearprop.recipes.configuration import (
@@ -54,7 +55,7 @@ class DataSource(Configuration):
         horizon: series: number of values to predict.
         text: tables: the column of texts that predict the target.
         tags: .txt and .tsv files: true reads a word and its tag in each line.
-        limit: cmudict and digit-captions: number of examples to take.
+        limit: cmudict, digit-captions and environments: number of examples to take.
         stress: cmudict: true distinguishes vowels by their stress.
         pronunciations: cmudict: "first" or "all" of a word.
     """
@@ -155,8 +156,11 @@ class DataChoice(DataSource):
     test: Fraction = 0.1
 
     def split(self, dataset: Dataset, seed: int) -> Splits:
-        """Return training, development and test part; a truth table is all training part."""
-        if dataset.name in GATES:
+        """Return training, development and test part.
+
+        A truth table is all training part, and so is random play: its test are whole episodes.
+        """
+        if dataset.name in (*GATES, *ENVIRONMENTS):
             return dataset.split(dev=0, test=0, seed=seed)
         return dataset.split(dev=self.dev, test=self.test, seed=seed)
 

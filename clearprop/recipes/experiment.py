@@ -119,7 +119,7 @@ class Experiment:
         optimizes = algorithm is None or algorithm.optimizes
         return FitConfig(
             self.model(),
-            self.splits,
+            self.recipe.training_data(self.splits),
             loss=self.loss if algorithm is None else None,
             algorithm=algorithm,
             optimizer=self.recipe.make_optimizer(self.steps) if optimizes else "adam",

@@ -31,6 +31,7 @@ from clearprop.training import History, Learning, Record
 from clearprop.training.augmentation import Augment
 from clearprop.training.recording.recorder import EVERY
 from clearprop.training.snapshots import LOG, Given
+from clearprop.training.training_data import Data
 
 
 def _patterns(value: Any) -> Any:
@@ -179,6 +180,10 @@ class Recipe(Configuration):
     @abstractmethod
     def loss(self, dataset: Dataset) -> str:
         """Return the name of the loss for this data."""
+
+    def training_data(self, splits: Splits) -> Data:
+        """Return what `fit` gets to learn from: the splits, or an environment."""
+        return splits
 
     def algorithm(self, dataset: Dataset) -> Learning | None:
         """Return the algorithm that trains the model; None for supervised learning with `loss`."""

@@ -304,6 +304,7 @@ class FitConfig:
             self.seed,
             len(data.train),
             self.epochs,
+            self.data,
         )
         if self.algorithm is not None:
             return self.algorithm.bound(context)

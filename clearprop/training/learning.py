@@ -60,6 +60,7 @@ class Context(NamedTuple):
         seed: of the run.
         examples: of the training part.
         epochs: of the whole run.
+        data: what `fit` was given to learn from.
     """
 
     skeleton: nn.Module
@@ -70,6 +71,7 @@ class Context(NamedTuple):
     seed: int = 0
     examples: int = 1
     epochs: int = 1
+    data: object = None
 
 
 class Options(Protocol):
@@ -117,6 +119,9 @@ class Learning:
 
     error_name: ClassVar[str] = "objective"
     """The name of the error that `objective` returns beside the losses."""
+
+    falls: ClassVar[bool] = True
+    """Whether the objective falls while the model learns: not where it makes its own targets."""
 
     takes: ClassVar[frozenset[str]] = frozenset()
     """The options of `fit` that it reads, of those that belong to supervised learning."""
@@ -216,7 +221,9 @@ class Learning:
     @property
     def name(self) -> str:
         """The name of the algorithm in the configuration of a run, such as "deep_q_learning"."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        return re.sub(
+            r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(self).__name__
+        ).lower()
 
     def to_config(self) -> dict[str, object]:
         """Return the name and the options as plain data."""
@@ -225,7 +232,8 @@ class Learning:
             for one in dataclasses.fields(self)
             if one.name != "context"
         }
-        return {"name": self.name, "error_name": self.error_name, **options}
+        moving = {} if self.falls else {"falls": False}
+        return {"name": self.name, "error_name": self.error_name, **moving, **options}
 
     @property
     def reported(self) -> nn.Loss:

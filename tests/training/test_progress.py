@@ -32,8 +32,7 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     lines = text.splitlines()
     assert lines[0].endswith("over 2 devices")
     assert lines[-1] == (
-        "stopped early: no epoch was better for long, after 30 steps; the model is that of "
-        "epoch 2"
+        "stopped early: no epoch was better for long, after 30 steps; the model is that of epoch 2"
     )
     # Epochs within two seconds of each other share a line; the last one is always printed.
     assert [line.split()[1] for line in lines[1:-1]] == ["1/3", "3/3"]

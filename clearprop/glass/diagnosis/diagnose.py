@@ -24,6 +24,7 @@ from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of 
     of_outputs,
     of_signals,
     of_targets,
+    of_values,
     of_weights,
 )
 from clearprop.glass.diagnosis.facts import Facts, Given

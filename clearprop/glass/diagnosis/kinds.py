@@ -333,6 +333,21 @@ KINDS: dict[str, Kind] = {
         "and the best of many epochs is partly luck. Hold out more examples, or compare several "
         "seeds.",
     ),
+    "values_without_bound": Kind(
+        "The values are higher than any return",
+        "The targets of a Q-network are made from its own values, so an error in them can feed "
+        "itself: the values grow, and the best action is chosen among errors. It happens where the "
+        "loss is linear from small errors on, because then the few transitions that end an episode "
+        "pull no harder than the others; where the largest of several values is taken without the "
+        "double form; and at high rates. Take the squared error and the double form, a lower rate, "
+        "or a target network that changes less often.",
+    ),
+    "no_reward_found": Kind(
+        "No episode was different from the others",
+        "A value is learned from rewards that differ. Where random actions never reach the state "
+        "that pays, every action seems as good as any other. Explore more: for longer, or with "
+        "random actions that are repeated for several steps; or give more steps.",
+    ),
     "unfinished": Kind(
         "The run has not ended",
         "The curves only show the epochs that were finished, and the objective may still fall. "

@@ -1,0 +1,39 @@
+"""Environments: worlds in which an algorithm acts, as functions that JAX compiles.
+
+`find_environment` knows them by gymnasium's names. An environment of one's own is a subclass of
+`Environment`.
+"""
+
+from clearprop.data.environments.acrobot import Acrobot
+from clearprop.data.environments.cart_pole import CartPole
+from clearprop.data.environments.environment import Environment, EnvironmentState, Transition
+from clearprop.data.environments.find import ENVIRONMENTS, find_environment
+from clearprop.data.environments.interaction import (
+    Acting,
+    Episodes,
+    Experience,
+    Trace,
+    play,
+    trace,
+)
+from clearprop.data.environments.mountain_car import MountainCar
+from clearprop.data.environments.random_play import load_random_play, random_play
+
+__all__ = [
+    "ENVIRONMENTS",
+    "Acrobot",
+    "Acting",
+    "CartPole",
+    "Environment",
+    "EnvironmentState",
+    "Episodes",
+    "Experience",
+    "MountainCar",
+    "Trace",
+    "Transition",
+    "find_environment",
+    "load_random_play",
+    "play",
+    "random_play",
+    "trace",
+]

@@ -1,0 +1,122 @@
+"""What an environment is: pure functions of state, action and random key.
+
+Shape letters: S variables of a state, O numbers of an observation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+class EnvironmentState(NamedTuple):
+    """Where an episode stands.
+
+    Attributes:
+        variables: of the equations of motion, (S,).
+        time: steps since the beginning of the episode, int32.
+    """
+
+    variables: Array
+    time: Array
+
+
+class Transition(NamedTuple):
+    """What one step returns.
+
+    Attributes:
+        state: after the step.
+        observation: of this state, (O,).
+        reward: of the step.
+        terminated: whether the episode has ended in a state that has no future.
+        truncated: whether the time limit ends the episode; the state has a future.
+    """
+
+    state: EnvironmentState
+    observation: Array
+    reward: Array
+    terminated: Array
+    truncated: Array
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A world with discrete actions; a subclass writes its equations.
+
+    `reset` and `step` are pure functions that JAX compiles, and `jax.vmap` lets several run at
+    once. The names, equations and limits of the ones here are those of gymnasium.
+
+    Attributes:
+        time_limit: steps after which an episode is truncated.
+    """
+
+    time_limit: int = 500
+
+    name: ClassVar[str]
+    """As gymnasium calls it."""
+
+    actions: ClassVar[tuple[str, ...]]
+    """The name of each action."""
+
+    observations: ClassVar[tuple[str, ...]]
+    """The name of each number of an observation."""
+
+    scale: ClassVar[tuple[float, ...]]
+    """A typical size of each number of an observation, which a network divides it by."""
+
+    solved: ClassVar[float]
+    """The mean return of 100 episodes from which on gymnasium calls it solved."""
+
+    returns: ClassVar[tuple[float, float]]
+    """The lowest and the highest return of an episode."""
+
+    source: ClassVar[str]
+    """Where the equations were published."""
+
+    # --- what a subclass writes ------------------------------------------------------------------
+
+    def first(self, key: Array) -> Array:
+        """Return the variables at the beginning of an episode, (S,)."""
+        raise NotImplementedError(f"{type(self).__name__} has no beginning")
+
+    def advanced(self, variables: Array, action: Array, key: Array) -> Array:
+        """Return the variables after a step, (S,)."""
+        raise NotImplementedError(f"{type(self).__name__} has no equations")
+
+    def observed(self, variables: Array) -> Array:
+        """Return the observation of a state, (O,); by default its variables."""
+        return variables
+
+    def ended(self, variables: Array) -> Array:
+        """Return whether a state ends the episode."""
+        raise NotImplementedError(f"{type(self).__name__} has no end")
+
+    def rewarded(self, variables: Array, terminated: Array) -> Array:
+        """Return the reward of the step that led to a state."""
+        raise NotImplementedError(f"{type(self).__name__} has no reward")
+
+    # --- what algorithms call --------------------------------------------------------------------
+
+    def reset(self, key: Array) -> tuple[EnvironmentState, Array]:
+        """Return the first state of an episode, and its observation."""
+        variables = self.first(key)
+        state = EnvironmentState(variables, jnp.zeros((), jnp.int32))
+        return state, self.observed(variables)
+
+    def step(self, state: EnvironmentState, action: Array, key: Array) -> Transition:
+        """Return what an action leads to."""
+        variables = self.advanced(state.variables, action, key)
+        time = state.time + 1
+        terminated = self.ended(variables)
+        return Transition(
+            EnvironmentState(variables, time),
+            self.observed(variables),
+            self.rewarded(variables, terminated),
+            terminated,
+            time >= self.time_limit,
+        )

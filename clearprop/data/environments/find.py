@@ -1,0 +1,60 @@
+"""Environments by their names."""
+
+from __future__ import annotations
+
+from clearprop.data.environments.acrobot import Acrobot
+from clearprop.data.environments.cart_pole import CartPole
+from clearprop.data.environments.environment import Environment
+from clearprop.data.environments.mountain_car import MountainCar
+from clearprop.errors import ConfigurationError, kind_of, unknown_name
+
+ENVIRONMENTS: dict[str, type[Environment]] = {
+    kind.name: kind for kind in (CartPole, MountainCar, Acrobot)
+}
+"""The environments by gymnasium's names."""
+
+CONTINUOUS = {
+    "MountainCarContinuous-v0": "MountainCar-v0",
+    "Pendulum-v1": "Acrobot-v1",
+    "BipedalWalker-v3": "Acrobot-v1",
+    "LunarLanderContinuous-v3": "CartPole-v1",
+}
+"""Well-known environments with continuous actions, and the nearest one with discrete ones."""
+
+
+def find_environment(given: object) -> Environment:
+    """Return an environment: one that is given, or that of a name.
+
+    Raises:
+        ConfigurationError: it is none, its actions are continuous, or no environment has this name
+            (the nearest is suggested).
+
+    >>> find_environment("CartPole-v1").actions
+    ('left', 'right')
+    >>> find_environment("CartPole-v2")
+    Traceback (most recent call last):
+    clearprop.errors.ConfigurationError: unknown environment 'CartPole-v2'
+      expected: one of Acrobot-v1, CartPole-v1, MountainCar-v0
+      fix:      did you mean 'CartPole-v1'?
+    """
+    if isinstance(given, Environment):
+        return given
+    if not isinstance(given, str):
+        raise ConfigurationError(
+            "this is no environment to act in",
+            given=kind_of(given),
+            expected="an Environment, or the name of one",
+            fix='fit(q_network, "CartPole-v1", algorithm=DeepQLearning())',
+        )
+    known = {name.lower(): kind for name, kind in ENVIRONMENTS.items()}
+    if given.lower() in known:
+        return known[given.lower()]()
+    if given in CONTINUOUS:
+        raise ConfigurationError(
+            "the actions of this environment are continuous, and a Q-network has one output for "
+            "each of several actions",
+            where=given,
+            expected="an environment with discrete actions",
+            fix=f'"{CONTINUOUS[given]}"',
+        )
+    raise unknown_name("environment", given, ENVIRONMENTS)
