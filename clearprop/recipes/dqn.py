@@ -98,7 +98,7 @@ class DQNRecipe(NetworkRecipe):
 
     def training_data(self, splits: Splits) -> Data:
         """Return the environment, in which the algorithm acts itself."""
-        return find_environment(splits.train.name)  # type: ignore[return-value]
+        return find_environment(splits.train.name)
 
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
         """Return the Q-network, with an output for each action."""

@@ -30,8 +30,9 @@ from clearprop.training.algorithm import (
 from clearprop.training.augmentation import Mixup
 from clearprop.training.batch_stream import Batches, gathered, number_of
 from clearprop.training.callback import Position
+from clearprop.training.comparison import compare
 from clearprop.training.execution_plan import ExecutionPlan
-from clearprop.training.fit_config import LOSS, FitConfig, compare
+from clearprop.training.fit_config import LOSS, FitConfig
 from clearprop.training.foreign_mends import mends_for
 from clearprop.training.initial_values import describe_initial_values
 from clearprop.training.metrics import check_task, compute

@@ -18,8 +18,9 @@ from clearprop.errors import ConfigurationError
 from clearprop.training import execution_plan
 from clearprop.training.algorithm import Arrays, TrainState
 from clearprop.training.callback import Position
+from clearprop.training.comparison import differences
 from clearprop.training.execution_plan import ExecutionPlan
-from clearprop.training.fit_config import FitConfig, differences
+from clearprop.training.fit_config import FitConfig
 from clearprop.training.run import Run
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.snapshots import SnapshotStore, check_kept

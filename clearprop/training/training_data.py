@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop.data import Batch, Dataset, Preprocessor, Splits, epoch_order
+from clearprop.data.environments import Environment
 from clearprop.data.forms import as_array
 from clearprop.data.frames import column_names, is_frame
 from clearprop.data.sources import Inputs, Named, rows_of
@@ -23,7 +24,7 @@ from clearprop.errors import ConfigurationError, DataError, kind_of
 from clearprop.nn import Loss
 from clearprop.training.given import check_pair, in_numbers
 
-Data: TypeAlias = "Splits | Dataset | tuple[object, object]"
+Data: TypeAlias = "Splits | Dataset | Environment | tuple[object, object]"
 Development: TypeAlias = "Dataset | tuple[object, object] | float | None"
 
 HELD_OUT = 0.1
@@ -210,8 +211,9 @@ def examples_of(data: Data) -> int | None:
         )
     if isinstance(data, Splits):
         return len(data.train)
-    pair = isinstance(data, tuple | list) and len(data) == 2
-    return len(np.atleast_1d(np.asarray(data[1]))) if pair else None
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return len(np.atleast_1d(np.asarray(data[1])))
+    return None
 
 
 def _fix_of_data(data: object) -> str | None:

@@ -20,7 +20,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.recipes import find_recipe
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.recipe import Recipe
-from clearprop.training.fit_config import compare
+from clearprop.training.comparison import compare
 from tests.cli.conftest import Command, is_clear
 
 QUICK = ("--no-report", "--set", "epochs=1", "--set", "hidden_sizes=4")

@@ -10,9 +10,9 @@ from clearprop.data.environments.environment import Environment, EnvironmentStat
 from clearprop.data.environments.find import ENVIRONMENTS, find_environment
 from clearprop.data.environments.interaction import (
     Acting,
+    Episode,
     Episodes,
     Experience,
-    Trace,
     play,
     trace,
 )
@@ -26,10 +26,10 @@ __all__ = [
     "CartPole",
     "Environment",
     "EnvironmentState",
+    "Episode",
     "Episodes",
     "Experience",
     "MountainCar",
-    "Trace",
     "Transition",
     "find_environment",
     "load_random_play",
