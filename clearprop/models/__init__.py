@@ -7,6 +7,7 @@ from clearprop.models.border import Border
 from clearprop.models.captioner import Captioner
 from clearprop.models.enlarge import Enlarge
 from clearprop.models.forecaster import Forecaster
+from clearprop.models.gan import GAN, PictureDiscriminator, PictureGenerator, dcgan, mlp_gan
 from clearprop.models.generation import choose, generate
 from clearprop.models.gpt import GPT
 from clearprop.models.lenet5 import LeNet5
@@ -24,6 +25,7 @@ from clearprop.models.word_classifier import WordClassifier
 
 __all__ = [
     "BERT",
+    "GAN",
     "GPT",
     "MLP",
     "AlexNet",
@@ -37,6 +39,8 @@ __all__ = [
     "MaskedWords",
     "McCullochPitts",
     "Perceptron",
+    "PictureDiscriminator",
+    "PictureGenerator",
     "RecurrentLanguageModel",
     "ResNet",
     "Seq2Seq",
@@ -46,8 +50,10 @@ __all__ = [
     "WordClassifier",
     "beam_search",
     "choose",
+    "dcgan",
     "generate",
     "greedy_search",
+    "mlp_gan",
     "resnet18",
     "resnet34",
     "resnet50",

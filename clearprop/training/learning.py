@@ -114,6 +114,9 @@ class Learning:
     error_name: ClassVar[str] = "objective"
     """The name of the error that `objective` returns beside the losses."""
 
+    descends: ClassVar[bool] = True
+    """Whether the objective falls while the model learns; a report reads the curves accordingly."""
+
     takes: ClassVar[frozenset[str]] = frozenset()
     """The options of `fit` that it reads, of those that belong to supervised learning."""
 
@@ -208,7 +211,8 @@ class Learning:
             for one in dataclasses.fields(self)
             if one.name != "context"
         }
-        return {"name": self.name, "error_name": self.error_name, **options}
+        marks = {} if self.descends else {"descends": False}
+        return {"name": self.name, "error_name": self.error_name, **marks, **options}
 
     @property
     def reported(self) -> nn.Loss:
