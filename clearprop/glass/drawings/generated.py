@@ -6,6 +6,7 @@ Shape letters: N points or pictures, T times, H height, W width, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 from clearprop.errors import ShapeError
 from clearprop.glass.drawings.tiles import bare
 from clearprop.glass.style import COLORS, SOFT, Drawing, axes_grid, canvas, drawn
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_POINTS = 2000
 
@@ -123,7 +128,8 @@ def _row(pictures: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(np.clip(side_by_side, 0, 1))
 
 
-def _shown(whole: NDArray[np.floating]):  # type: ignore[no-untyped-def]
+def _shown(whole: NDArray[np.floating]) -> tuple[Figure, Axes]:
+    """Return a figure of one array (H, W, C), and its axes."""
     height, width = whole.shape[:2]
     figure, axes = canvas(width=7.6, height=max(1.2, 7.0 * height / width + 0.1))
     bare(axes)
