@@ -14,12 +14,13 @@ class Configuration:
     Attributes:
         name: on the command line.
         title: in the table.
-        network: "mlp", "autoencoder", "lenet5", "resnet20", "lstm", "gpt", or "writer", a GPT that
-            writes a text and does not learn.
+        network: "mlp", "autoencoder", "lenet5", "resnet20", "lstm", "gpt", "gan", "dcgan", or
+            "writer", a GPT that writes a text and does not learn.
         sizes: for an MLP or an autoencoder, whose middle layer is its linear code, the units of
             each layer, from the inputs to the outputs; for a GPT
             vocabulary, context, width, layers and heads; for an LSTM steps, features, units and
-            classes; empty for LeNet-5 and ResNet-20.
+            classes; for a GAN those of its generator, of a convolutional one noise and width;
+            empty for LeNet-5 and ResNet-20.
         activation: of the hidden units, "tanh", "relu" or "gelu_tanh".
         data: the name of the data set in `clearprop.data`.
         examples: number of examples, a multiple of the batch size, so that every batch is full.
@@ -196,6 +197,34 @@ CONFIGURATIONS = {
             learning_rate=1e-3,
             check_passes=1,
             goal=1.6,
+        ),
+        Configuration(
+            name="gan",
+            title="GAN, 16-64-64-2 against 2-64-64-1, batch 256, Adam, a ring of 8 Gaussians",
+            network="gan",
+            sizes=(16, 64, 64, 2),
+            activation="leaky_relu",
+            data="gaussian-ring",
+            examples=49920,
+            batch_size=256,
+            optimizer="adam",
+            learning_rate=1e-3,
+            check_passes=1,
+            goal=1.5,
+        ),
+        Configuration(
+            name="dcgan",
+            title="Convolutional GAN, 64 numbers of noise, batch 64, Adam, Fashion-MNIST",
+            network="dcgan",
+            sizes=(64, 32),
+            activation="relu",
+            data="fashion-mnist",
+            examples=1280,
+            batch_size=64,
+            optimizer="adam",
+            learning_rate=5e-4,
+            check_passes=2,
+            goal=1.0,
         ),
     )
 }

@@ -87,6 +87,19 @@ def resnet_shapes() -> list[tuple[int, ...]]:
     return [*kernels, (64, 10)]
 
 
+def gan_shapes(configuration: Configuration) -> list[tuple[int, ...]]:
+    """Return the shapes of the generator's weights, then those of the discriminator's."""
+    if configuration.network == "gan":
+        sizes = configuration.sizes
+        return [*pairwise(sizes), *pairwise((sizes[-1], *sizes[1:-1], 1))]
+    noise, width = configuration.sizes
+    small, double = 7 * 7 * 2 * width, 2 * width
+    return [
+        *((noise, small), (4, 4, double, width), (4, 4, width, 1)),
+        *((4, 4, 1, width), (4, 4, width, double), (small, 1)),
+    ]
+
+
 def first_weights(configuration: Configuration) -> Weights:
     """Return Glorot's uniform weights, and biases of 0."""
     if configuration.network == "lenet5":
@@ -95,6 +108,8 @@ def first_weights(configuration: Configuration) -> Weights:
         shapes = resnet_shapes()
     elif configuration.network in ("gpt", "writer"):
         shapes = gpt_shapes(configuration.sizes)
+    elif configuration.network in ("gan", "dcgan"):
+        shapes = gan_shapes(configuration)
     elif configuration.network == "lstm":
         _, features, units, classes = configuration.sizes
         shapes = [(features, 4 * units), (units, 4 * units), (units, classes)]
@@ -125,6 +140,8 @@ def _examples(configuration: Configuration) -> tuple[NDArray[Any], NDArray[np.in
     inputs, targets = inputs[: configuration.examples], targets[: configuration.examples]
     if len(inputs) < configuration.examples:
         raise ValueError(f"{configuration.data} has {len(inputs)} examples")
+    if configuration.network in ("gan", "dcgan"):
+        return inputs / (255 if inputs.ndim == 4 else 1), targets
     if configuration.network in ("mlp", "autoencoder"):
         inputs = inputs.reshape(len(inputs), -1)
     if configuration.network == "resnet20":

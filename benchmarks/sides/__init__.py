@@ -50,6 +50,8 @@ ALONE = (
     ("lstm", "written for PyTorch alone"),
     ("gpt", "written for PyTorch alone"),
     ("generation", "written for PyTorch alone"),
+    ("gan", "written for PyTorch alone"),
+    ("dcgan", "written for PyTorch alone"),
 )
 
 SIDES = (
@@ -82,7 +84,11 @@ SIDES = (
         "train_compiled",
         "torch",
         "the tuned loop with model and loss compiled",
-        (("generation", "its cache grows with every token: it would compile every shape"),),
+        (
+            ("generation", "its cache grows with every token: it would compile every shape"),
+            ("gan", "its loop has two losses and two optimizers"),
+            ("dcgan", "its loop has two losses and two optimizers"),
+        ),
     ),
     Side(
         "Flax + Optax, step",
@@ -122,6 +128,8 @@ SIDES = (
             ("lstm", "it has no recurrence"),
             ("gpt", "it has no attention"),
             ("generation", "it has no attention"),
+            ("gan", "it has one loss"),
+            ("dcgan", "it has one loss"),
         ),
     ),
 )

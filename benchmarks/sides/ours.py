@@ -7,8 +7,18 @@ import jax.numpy as jnp
 from benchmarks.configurations import Configuration
 from benchmarks.material import Material
 from benchmarks.turns import Passed
-from clearprop import configure_cpu, nn, tree
-from clearprop.models import GPT, MLP, DenseAutoencoder, LeNet5, generate, small_resnet
+from clearprop import configure_cpu, nn, optim, tree
+from clearprop.algorithms import Adversarial
+from clearprop.models import (
+    GPT,
+    MLP,
+    DenseAutoencoder,
+    LeNet5,
+    dcgan,
+    generate,
+    mlp_gan,
+    small_resnet,
+)
 from clearprop.nn.fields import Array
 from clearprop.training import EpochDone, Event, fit
 
@@ -26,13 +36,15 @@ def train(material: Material, passed: Passed) -> None:
     if configuration.network == "lstm":
         (W, bias), (U, _), (V, out) = material.weights
         arrays = [W, U, bias, V, out]
-    if configuration.network in ("gpt", "writer", "resnet20"):
+    if configuration.network in ("gpt", "writer", "resnet20", "gan", "dcgan"):
         arrays = [weight for weight, _ in material.weights]
     model = tree.replace(
         model, {path: jnp.asarray(x) for path, x in zip(paths, arrays, strict=True)}
     )
     if configuration.network == "writer":
         _write(model, material, passed)
+    if configuration.network in ("gan", "dcgan"):
+        _play(model, material, passed)
     losses = {"gpt": "sequence_cross_entropy", "autoencoder": "mean_squared_error"}
     own = material.inputs if configuration.network == "autoencoder" else material.targets
     fit(
@@ -59,6 +71,12 @@ def model_of(configuration: Configuration) -> nn.Module:
     if configuration.network == "autoencoder":
         features, hidden, code, *_ = configuration.sizes
         return DenseAutoencoder((features,), code, (hidden,), activation=configuration.activation)
+    if configuration.network == "gan":
+        noise, *hidden, features = configuration.sizes
+        return mlp_gan(features, noise=noise, hidden=tuple(hidden))
+    if configuration.network == "dcgan":
+        noise, width = configuration.sizes
+        return dcgan(28, noise=noise, width=width)
     if configuration.network == "lstm":
         return LastStep(*configuration.sizes[1:])
     vocabulary, context, width, layers, heads = configuration.sizes
@@ -87,8 +105,23 @@ class LastStep(nn.Module):
 
 
 def _is_left(path: str, configuration: Configuration) -> bool:
-    bare = configuration.network in ("gpt", "writer", "resnet20")
+    bare = configuration.network in ("gpt", "writer", "resnet20", "gan", "dcgan")
     return bare and (path.endswith("bias") or "norm" in path)
+
+
+def _play(model: nn.Module, material: Material, passed: Passed) -> None:
+    """Train the two players of a GAN without end."""
+    configuration = material.configuration
+    fit(
+        model,
+        (material.inputs, material.targets),
+        algorithm=Adversarial(),
+        optimizer=optim.adam(configuration.learning_rate, beta1=0.5, beta2=0.999),
+        epochs=WITHOUT_END,
+        batch_size=configuration.batch_size,
+        dev=0,
+        on_event=FirstOfCall(passed),
+    )
 
 
 def _write(model: nn.Module, material: Material, passed: Passed) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.material import Material, Weights
+from benchmarks.sides import pytorch_gan
 from benchmarks.sides.pytorch_gpt import GPT, write
 from benchmarks.sides.torch_resnet import ResNet20
 from benchmarks.turns import Passed
@@ -43,6 +44,8 @@ def _train(
 ) -> None:
     torch.set_num_threads(material.cores)
     configuration = material.configuration
+    if configuration.network in ("gan", "dcgan"):
+        pytorch_gan.train(material, passed, tuned=tuned)
     model = _model(material)
     if configuration.network == "writer":
         write(model, material, passed)

@@ -159,7 +159,7 @@ class DeepQLearning(Learning):
     epoch_steps: int = STEPS
 
     error_name: ClassVar[str] = "TD error"
-    falls: ClassVar[bool] = False
+    descends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         where = type(self).__name__

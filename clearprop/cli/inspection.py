@@ -19,7 +19,8 @@ from clearprop.glass.explain import Glass, explain
 from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Subject, gather
 from clearprop.recipes.experiment import Experiment, of_run
-from clearprop.training import History, read_run
+from clearprop.training import History, open_run, read_run
+from clearprop.training.run import Machine
 from clearprop.training.run_folder import read_config
 
 
@@ -37,18 +38,29 @@ def run_report(arguments: argparse.Namespace) -> int:
     record = read_run(folder)
     experiment = of_run(record.config, str(folder))
     model, _ = trained(folder)
-    extras = extras_of(experiment, model, record.history)
+    machine = open_run(folder, experiment.config())
+    extras = extras_of(experiment, model, record.history, machine)
     say(f"report  {glass.write_report(folder, experiment.splits, **extras._asdict())}")
     return 0
 
 
-def extras_of(experiment: Experiment, model: nn.Module, history: History) -> Extras:
-    """Return what the recipe of an experiment adds to the report of a trained model."""
+def extras_of(
+    experiment: Experiment, model: nn.Module, history: History, machine: Machine | None = None
+) -> Extras:
+    """Return what the recipe of an experiment adds to the report of a trained model.
+
+    Args:
+        experiment: the recipe and its data.
+        model: as it was trained.
+        history: of the run.
+        machine: goes back to the states that the run has kept; None where it kept none.
+    """
     recipe, splits = experiment.recipe, experiment.splits
+    over_time = recipe.drawings_over_time(machine, splits) if machine is not None else []
     return Extras(
         recipe.measures(model, splits),
         recipe.remarks(model, history, splits),
-        recipe.drawings(model, history, splits),
+        [*recipe.drawings(model, history, splits), *over_time],
     )
 
 

@@ -64,7 +64,9 @@ def run_summary(arguments: argparse.Namespace) -> int:
 def _table(
     model: nn.Module, given: tuple[int, ...] | None, preprocessor: Preprocessor | None
 ) -> str:
-    own = None if preprocessor is None else preprocessor.encoded_shape
+    own = getattr(model, "input_shape", None)
+    if own is None and preprocessor is not None:
+        own = preprocessor.encoded_shape
     if given is not None and isinstance(own, dict):
         raise ConfigurationError(
             "the model takes several inputs by name",

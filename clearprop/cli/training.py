@@ -91,7 +91,7 @@ def finish(experiment: Experiment, done: Run, folder: Path, *, report: bool) -> 
         )
         return INTERRUPTED
     say()
-    extras = extras_of(experiment, done.model, done.history)
+    extras = extras_of(experiment, done.model, done.history, done.machine)
     numbers = experiment.numbers(done) | extras.measures
     write_results(folder, numbers)
     say("\n".join([*shown(experiment, numbers), *extras.remarks]))

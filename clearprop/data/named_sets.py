@@ -9,6 +9,7 @@ from typing import NamedTuple
 from clearprop.data import (
     captions,
     docstrings,
+    mixtures,
     pronunciations,
     python_names,
     series,
@@ -81,6 +82,18 @@ _ROWS = (
             partial(truth_tables.truth_table, name),
         )
         for name, values in truth_tables.GATES.items()
+    ),
+    *(
+        Row(
+            name,
+            "classification",
+            f"{mixtures.DRAWN} x 2",
+            mixtures.SOURCE,
+            mixtures.LICENCE,
+            (),
+            partial(mixtures.load_mixture, name),
+        )
+        for name in mixtures.MIXTURES
     ),
     *(
         Row(

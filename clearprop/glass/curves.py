@@ -6,7 +6,7 @@ Shape letters: E epochs.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,7 @@ class CurvesSection:
         reading: what the shapes of the curves say, sentence by sentence.
         rows: the numbers of some epochs, (epoch, objective, training, development) as text.
         has_development: whether there are development examples.
+        descends: whether the objective falls while the model learns.
         error_name: of the loss.
         epochs: of the run.
     """
@@ -45,6 +46,7 @@ class CurvesSection:
     reading: tuple[str, ...]
     rows: tuple[tuple[str, str, str, str], ...]
     has_development: bool
+    descends: bool
     error_name: str
     epochs: int
 
@@ -66,6 +68,7 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
         reading=tuple(reading(subject, faults)),
         rows=tuple(_rows(subject)),
         has_development=bool(np.isfinite(subject.history.development_error).any()),
+        descends=descends(subject),
         error_name=subject.loss.error_name,
         epochs=len(subject.history),
     )
@@ -73,13 +76,19 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
 
 def best_epoch(subject: Subject) -> int | None:
     """Return the epoch with the lowest development error; of equal ones, the lowest objective."""
-    places = _best(subject)
+    places = _best(subject) if descends(subject) else None
     return int(subject.history.epoch[places[0]]) if places is not None else None
 
 
 def _best(subject: Subject) -> tuple[int, int] | None:
     monitor = (subject.config.get("settings") or {}).get("monitor")
     return best_of(subject.history, subject.stopped, monitor)
+
+
+def descends(subject: Subject) -> bool:
+    """Say whether the objective of a run falls while its model learns; in a game it need not."""
+    noted = subject.config.get("algorithm")
+    return not isinstance(noted, Mapping) or bool(noted.get("descends", True))
 
 
 def error_text(subject: Subject, value: float) -> str:
@@ -215,11 +224,13 @@ def reading(subject: Subject, faults: Sequence[str] = ()) -> list[str]:
     """
     if subject.loss.name == "perceptron":
         return _of_corrections(subject)
-    if (subject.config.get("algorithm") or {}).get("falls") is False:
+    if not descends(subject):
+        first, last = subject.history.objective[[0, -1]].tolist()
         return [
-            "The objective compares the network with targets that change while it learns, so it "
-            "need not fall, and a low one may be of a network that knows little. What the run "
-            "measured at the end of each epoch says how well it does."
+            f"The objective went from {number(first)} in the first epoch to "
+            f"{number(last)} in the last. In this kind of learning it does not have to "
+            "fall, and a lower one is not always better: the measures of the epochs say how well "
+            "the model has learned."
         ]
     held_out = int(subject.config.get("data", {}).get("development_examples") or FEW)
     remark = ""

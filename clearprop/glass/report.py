@@ -231,7 +231,8 @@ def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
 
 def _layers(subject: Subject) -> nn.Summary | None:
     preprocessor = subject.preprocessor
-    shape = subject.input_shape or (preprocessor.encoded_shape if preprocessor else ())
+    shape = getattr(subject.model, "input_shape", None) or subject.input_shape
+    shape = shape or (preprocessor.encoded_shape if preprocessor else ())
     if not shape or isinstance(shape, dict):
         return None
     tokens = len(subject) and np.asarray(subject.inputs[:1]).dtype.kind in "iu"

@@ -13,6 +13,7 @@ from clearprop.models.border import Border
 from clearprop.models.captioner import Captioner
 from clearprop.models.enlarge import Enlarge
 from clearprop.models.forecaster import Forecaster
+from clearprop.models.gan import GAN, PictureDiscriminator, PictureGenerator, dcgan, mlp_gan
 from clearprop.models.generation import choose, generate
 from clearprop.models.gpt import GPT
 from clearprop.models.lenet5 import LeNet5
@@ -41,6 +42,7 @@ from clearprop.models.word_classifier import WordClassifier
 
 __all__ = [
     "BERT",
+    "GAN",
     "GPT",
     "MLP",
     "RBM",
@@ -59,6 +61,8 @@ __all__ = [
     "MaskedWords",
     "McCullochPitts",
     "Perceptron",
+    "PictureDiscriminator",
+    "PictureGenerator",
     "QNetwork",
     "RecurrentLanguageModel",
     "ResNet",
@@ -73,10 +77,12 @@ __all__ = [
     "annealed_log_partition",
     "beam_search",
     "choose",
+    "dcgan",
     "exact_log_partition",
     "generate",
     "greedy_search",
     "log_likelihood",
+    "mlp_gan",
     "resnet18",
     "resnet34",
     "resnet50",

@@ -90,6 +90,7 @@ from clearprop.nn.recurrent import (
     LSTMState,
     RNNCell,
 )
+from clearprop.nn.spectral_norm import SpectralNorm
 from clearprop.nn.structure import from_structure, to_structure
 from clearprop.nn.summary import LayerSummary, Summary, summary
 from clearprop.nn.surgery import features, layer_at, replace_layer
@@ -163,6 +164,7 @@ __all__ = [
     "SinusoidalPositions",
     "Softmax",
     "Softplus",
+    "SpectralNorm",
     "Summary",
     "Tanh",
     "TappedDelayLine",

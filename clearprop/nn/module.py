@@ -284,6 +284,20 @@ def forward_pass(
         yield call
 
 
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """Hide the calls of layers in the block from the hook of the pass.
+
+    It is for a gradient inside a pass, such as that of a penalty: its values are being
+    differentiated, and a hook could not read them.
+    """
+    token = _hook.set(None)
+    try:
+        yield
+    finally:
+        _hook.reset(token)
+
+
 def _run(
     model: Module,
     inputs: tuple[object, ...],

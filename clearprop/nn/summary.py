@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 from clearprop.autodiff import stop_gradient
 from clearprop.errors import ShapeError
 from clearprop.nn.fields import Parameter, Shape
-from clearprop.nn.module import Module, apply, modules, parameters
+from clearprop.nn.module import Module, forward_pass, modules, parameters
 from clearprop.nn.recording import LayerCall, recorded
 from clearprop.tree import replace
 
@@ -109,6 +109,9 @@ def summary(
 ) -> Summary:
     """Return the layers of a model with shapes, parameters and operations; no value is computed.
 
+    Of a model of several networks whose call does not use all of them, the pass is its method
+    ``through``.
+
     Args:
         model: with or without values in its parameters.
         input_shape: the shape of one example, without the batch axis. For a model with several
@@ -152,7 +155,8 @@ def summary(
         # The tape records every operation with the path of its layer, also Python's operators.
         with recorded() as recording:
             boxed = replace(values, recording.variables(parameters(values)))
-            output = apply(boxed, recording.variables(x), hook=recording)[0]
+            with forward_pass(boxed, hook=recording):
+                output = getattr(boxed, "through", boxed)(recording.variables(x))
         for node in recording.tape.nodes:
             if node.operation is not None:
                 result = node.as_returned(node.outputs)

@@ -32,6 +32,10 @@ class Entry(NamedTuple):
 RECIPES: dict[str, Entry] = {
     "perceptron": Entry("PerceptronRecipe", "one neuron learns by Rosenblatt's rule"),
     "xor": Entry("XorRecipe", "a small network solves what one neuron cannot"),
+    "gan": Entry(
+        "GANRecipe", "two networks against each other learn to draw points as the data does"
+    ),
+    "dcgan": Entry("DCGANRecipe", "two convolutional networks against each other make pictures"),
     "mlp": Entry("MLPRecipe", "fully connected layers, for pictures and tables"),
     "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
     "resnet20": Entry("ResNet20Recipe", "a residual network, for small pictures"),

@@ -30,6 +30,7 @@ from clearprop.recipes.configuration import (
 from clearprop.training import History, Learning, Record
 from clearprop.training.augmentation import Augment
 from clearprop.training.recording.recorder import EVERY
+from clearprop.training.run import Machine
 from clearprop.training.snapshots import LOG, Given
 from clearprop.training.training_data import Data
 
@@ -220,6 +221,10 @@ class Recipe(Configuration):
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return the drawings that only the report of this recipe has."""
+        return []
+
+    def drawings_over_time(self, machine: Machine, splits: Splits) -> list[Drawing]:
+        """Return drawings of the model at the steps whose state the run has kept."""
         return []
 
 

@@ -120,8 +120,9 @@ class Learning:
     error_name: ClassVar[str] = "objective"
     """The name of the error that `objective` returns beside the losses."""
 
-    falls: ClassVar[bool] = True
-    """Whether the objective falls while the model learns: not where it makes its own targets."""
+    descends: ClassVar[bool] = True
+    """Whether the objective falls while the model learns: not in a game, and not where the model
+    makes its own targets. A report reads the curves accordingly."""
 
     takes: ClassVar[frozenset[str]] = frozenset()
     """The options of `fit` that it reads, of those that belong to supervised learning."""
@@ -232,8 +233,8 @@ class Learning:
             for one in dataclasses.fields(self)
             if one.name != "context"
         }
-        moving = {} if self.falls else {"falls": False}
-        return {"name": self.name, "error_name": self.error_name, **moving, **options}
+        marks = {} if self.descends else {"descends": False}
+        return {"name": self.name, "error_name": self.error_name, **marks, **options}
 
     @property
     def reported(self) -> nn.Loss:

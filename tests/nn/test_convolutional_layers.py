@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from clearprop import nn, ops
+from clearprop import nn, ops, tree
 from clearprop.autodiff import grad
 from clearprop.errors import ConfigurationError, ShapeError
 
@@ -122,6 +122,43 @@ class TestAgainstTorch:
         theirs.weight.data = self.torch.from_numpy(turned.copy())
         theirs.bias.data = self.torch.from_numpy(np.array(ours.bias))
         self.compare(ours, theirs, normal(2, *[4] * axes, 4))
+
+    @pytest.mark.parametrize("kind", ["linear", "convolution"])
+    def test_spectral_norm(self, kind: str) -> None:
+        torch = self.torch
+        if kind == "linear":
+            inner, x, theirs = nn.Linear(5, 4), normal(3, 5), torch.nn.Linear(5, 4)
+        else:
+            inner, x, theirs = nn.Conv2d(3, 4, 3), normal(2, 5, 5, 3), torch.nn.Conv2d(3, 4, 3)
+        ours = nn.SpectralNorm(inner).init(1, dtype=self.dtype)
+        weight = np.array(ours.layer.weight)
+        turned = weight.T if kind == "linear" else weight.transpose(3, 2, 0, 1)
+        theirs.weight.data = torch.from_numpy(turned.copy())
+        theirs.bias.data = torch.from_numpy(np.array(ours.layer.bias))
+        theirs = torch.nn.utils.parametrizations.spectral_norm(theirs)
+        norm = theirs.parametrizations.weight[0]
+        start = torch.randn(weight.size // 4)
+        norm._v.data = start / start.norm()
+        # The inputs of a unit are (window, channels) here, (channels, window) there.
+        v = norm._v.numpy().copy()
+        v = v if kind == "linear" else v.reshape(3, 3, 3).transpose(1, 2, 0).ravel()
+        ours = ours.replace(v=jnp.asarray(v))
+        to_channels = (0, 1) if kind == "linear" else (0, 3, 1, 2)
+        back = (0, 1) if kind == "linear" else (0, 2, 3, 1)
+        given = torch.from_numpy(np.array(x).transpose(to_channels).copy())
+        for _ in range(3):
+            y, statistics = nn.apply(ours, x, training=True)
+            self.close(np.asarray(y), theirs(given).permute(back))
+            ours = tree.replace(ours, statistics)
+
+        def loss(model: nn.Module) -> Any:
+            return ops.sum(ops.sin(model(x)))
+
+        theirs.eval()
+        torch.sin(theirs(given)).sum().backward()
+        gradient = np.asarray(grad(loss)(ours).layer.weight)
+        gradient = gradient.T if kind == "linear" else gradient.transpose(3, 2, 0, 1)
+        self.close(gradient, theirs.parametrizations.weight.original.grad)
 
     def test_weight_norm(self) -> None:
         torch = self.torch

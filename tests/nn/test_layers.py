@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clearprop import nn, ops, tree
-from clearprop.autodiff import checkpoint, value_and_grad
+from clearprop.autodiff import checkpoint, grad, value_and_grad
 from clearprop.errors import ModelError, ShapeError
 
 
@@ -102,6 +102,25 @@ def test_weight_norm_parts_length_from_direction():
     for wrong in (nn.LSTM(3, 4), nn.PartiallyConnected([[1, 0], [1, 1]]), nn.Dropout()):
         with pytest.raises(ModelError, match="with a weight"):
             nn.WeightNorm(wrong)
+
+
+def test_spectral_norm_divides_by_the_largest_singular_value():
+    layer = nn.SpectralNorm(nn.Linear(6, 4), iterations=2).init(1)
+    x = normal(5, 6)
+    for _ in range(40):
+        _, statistics = nn.apply(layer, x, training=True)
+        assert sorted(statistics) == ["u", "v"]
+        layer = tree.replace(layer, statistics)
+    largest = jnp.linalg.svd(layer.layer.weight, compute_uv=False)[0]
+    assert jnp.allclose(layer.sigma(), largest, rtol=1e-5)
+    assert jnp.allclose(layer(x), x @ layer.layer.weight / largest + layer.layer.bias, atol=1e-5)
+    gradient = grad(lambda w: ops.sum(tree.replace(layer, {"layer.weight": w})(x)))(
+        layer.layer.weight
+    )
+    # A longer weight gives the same output, so the gradient has no part along the weight.
+    assert jnp.allclose((gradient * layer.layer.weight).sum(), 0, atol=1e-4)
+    with pytest.raises(ModelError, match="with a weight"):
+        nn.SpectralNorm(nn.Dropout())
 
 
 def test_residual_adds_and_checks():

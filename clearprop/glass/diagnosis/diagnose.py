@@ -13,6 +13,7 @@ from clearprop import (
 from clearprop.backend import make_room_for_programs
 from clearprop.errors import ConfigurationError, kind_of
 from clearprop.glass.diagnosis import (  # noqa: F401 - these fill the table of rules
+    of_adversarial,
     of_codes,
     of_curves,
     of_data,

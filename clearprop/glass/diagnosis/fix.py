@@ -79,11 +79,13 @@ def fit_line(
     if micro and isinstance(batch, int) and micro < batch:
         given["micro_batch_size"] = micro
     given |= _weights(config) | _metrics(config)
+    algorithm = changed.pop("algorithm", Code("algorithm"))
     loss = changed.pop("loss", None) or facts.loss_name or "cross_entropy"
     # The name of a function of your own is no name that `fit` knows.
     loss = _text(loss) if loss in nn.LOSSES else Code("loss")
     options = ", ".join(f"{k}={_text(x)}" for k, x in {**given, **changed}.items() if x is not None)
-    line = f"run = cp.fit(model, data, loss={loss}, optimizer={_text(optimizer)}, {options})"
+    goal = f"algorithm={algorithm}" if config.get("algorithm") else f"loss={loss}"
+    line = f"run = cp.fit(model, data, {goal}, optimizer={_text(optimizer)}, {options})"
     return f"{line}\n{command}" if command else line
 
 

@@ -348,6 +348,22 @@ KINDS: dict[str, Kind] = {
         "that pays, every action seems as good as any other. Explore more: for longer, or with "
         "random actions that are repeated for several steps; or give more steps.",
     ),
+    "mode_collapse": Kind(
+        "Mode collapse",
+        "The discriminator judges one example at a time, so nothing in a single judgment says that "
+        "all samples are alike. A generator that makes a few convincing examples deceives it as "
+        "well as one that makes all, and moves on when these are found out. Smooth the "
+        "discriminator: by noise that falls to nothing, by a penalty of its slope, or by spectral "
+        "normalization.",
+    ),
+    "generator_without_signal": Kind(
+        "No error signal reaches the generator",
+        "The generator learns only from the error signal that the discriminator sends back through "
+        "an example. In the minimax game it is the slope of log(1 - D), which is nearly 0 where "
+        "the discriminator is certain that an example is generated. Take the non-saturating loss, "
+        "or a critic with a penalty of its slope, and let the discriminator learn less.",
+        ("mode_collapse",),
+    ),
     "unfinished": Kind(
         "The run has not ended",
         "The curves only show the epochs that were finished, and the objective may still fall. "
