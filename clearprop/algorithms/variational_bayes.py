@@ -64,8 +64,8 @@ class VariationalBayes(Learning):
     >>> from clearprop.training import fit
     >>> x = jnp.eye(4).repeat(8, axis=0)
     >>> model = VariationalAutoencoder(nn.Linear(4, 4), nn.Linear(2, 4), 2)
-    >>> run = fit(model, x, algorithm=VariationalBayes(), epochs=40, progress=False)
-    >>> run.history.objective[-1] < 0.9 * run.history.objective[0]
+    >>> run = fit(model, x, algorithm=VariationalBayes(), epochs=200, progress=False)
+    >>> run.history.objective[-1] < run.history.objective[0] - 0.3
     np.True_
 
     Source: Kingma and Welling (2014), *Auto-encoding variational Bayes*; with a weight of the
