@@ -17,9 +17,7 @@ X = jax.random.normal(jax.random.key(0), (5, 4))
 def test_the_plain_head_is_a_linear_layer_on_the_hidden_units() -> None:
     model = QNetwork(4, 3, hidden_sizes=(8,), scale=(1.0, 2.0, 4.0, 8.0)).init(0)
     w = {path: np.asarray(x) for path, x in nn.parameters(model).items()}
-    hidden = np.maximum(
-        X / np.array([1, 2, 4, 8]) @ w["layers.0.weight"] + w["layers.0.bias"], 0
-    )
+    hidden = np.maximum(X / np.array([1, 2, 4, 8]) @ w["layers.0.weight"] + w["layers.0.bias"], 0)
     expected = hidden @ w["advantage.weight"] + w["advantage.bias"]
     assert np.allclose(model(X), expected, atol=1e-6)
 

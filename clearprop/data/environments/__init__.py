@@ -11,8 +11,8 @@ from clearprop.data.environments.find import ENVIRONMENTS, find_environment
 from clearprop.data.environments.interaction import (
     Acting,
     Episodes,
+    EpisodeTrace,
     Experience,
-    Trace,
     play,
     trace,
 )
@@ -26,10 +26,10 @@ __all__ = [
     "CartPole",
     "Environment",
     "EnvironmentState",
+    "EpisodeTrace",
     "Episodes",
     "Experience",
     "MountainCar",
-    "Trace",
     "Transition",
     "find_environment",
     "load_random_play",
