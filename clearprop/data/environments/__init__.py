@@ -10,8 +10,8 @@ from clearprop.data.environments.environment import Environment, EnvironmentStat
 from clearprop.data.environments.find import ENVIRONMENTS, find_environment
 from clearprop.data.environments.interaction import (
     Acting,
-    Episode,
     Episodes,
+    EpisodeTrace,
     Experience,
     play,
     trace,
@@ -26,7 +26,7 @@ __all__ = [
     "CartPole",
     "Environment",
     "EnvironmentState",
-    "Episode",
+    "EpisodeTrace",
     "Episodes",
     "Experience",
     "MountainCar",

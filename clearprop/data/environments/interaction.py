@@ -75,7 +75,7 @@ class Episodes(NamedTuple):
     lengths: Array
 
 
-class Episode(NamedTuple):
+class EpisodeTrace(NamedTuple):
     """One episode, step by step.
 
     Attributes:
@@ -186,7 +186,7 @@ def play(environment: Environment, policy: Policy, count: int, key: Array) -> Ep
     return Episodes(returns, states.time)
 
 
-def trace(environment: Environment, policy: Policy, key: Array) -> Episode:
+def trace(environment: Environment, policy: Policy, key: Array) -> EpisodeTrace:
     """Play one episode, and return every step of it.
 
     Args:
@@ -212,4 +212,4 @@ def trace(environment: Environment, policy: Policy, key: Array) -> Episode:
         ended = bool(after.terminated | after.truncated)
     variables, observations = (np.stack(part) for part in zip(*rows, strict=True))
     actions, rewards = (np.stack(part) for part in zip(*done, strict=True))
-    return Episode(variables, observations, actions, rewards)
+    return EpisodeTrace(variables, observations, actions, rewards)

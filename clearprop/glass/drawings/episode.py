@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from clearprop import nn
-from clearprop.data.environments import Environment, Episode, trace
+from clearprop.data.environments import Environment, EpisodeTrace, trace
 from clearprop.glass.style import COLORS, INK, LINE, SOFT, Drawing, axes_grid, drawn, line
 
 WIDTH, HEIGHT, BARS = 640, 400, 110
@@ -94,7 +94,7 @@ def episode_of(model: nn.Module, environment: Environment, key: jax.Array) -> Dr
     return MovingDrawing(title, figure, caption, tuple(frames))
 
 
-def _lines(title: str, environment: Environment, played: Episode) -> Drawing:
+def _lines(title: str, environment: Environment, played: EpisodeTrace) -> Drawing:
     figure, grid = axes_grid(1, 1, width=7.2, height=3.4)
     for i, name in enumerate(environment.observations):
         grid[0].plot(played.observations[:, i], label=name, **line(i))
