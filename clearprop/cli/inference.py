@@ -29,6 +29,7 @@ from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
+from clearprop.training.learning import reported_loss
 from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import read_config
 from clearprop.training.storage.writing import write_atomically
@@ -43,6 +44,7 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preprocessor = trained(folder)
+    check_has_targets(config, "clearprop evaluate", f"clearprop report {arguments.RUN}")
     _check_goes_with_data(arguments, "clearprop evaluate")
     if arguments.data is None:
         experiment = of_run(config, str(folder))
@@ -59,6 +61,28 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     say(f"data  {line}\n")
     say("\n".join(evaluation_table(results, f"{parts[0][1].noun}s")))
     return 0
+
+
+def check_has_targets(config: Mapping[str, Any], where: str, instead: str) -> None:
+    """Raise for a run whose algorithm does not compare outputs with targets.
+
+    Args:
+        config: of the run.
+        where: the command, for the message.
+        instead: a command that shows what was measured.
+
+    Raises:
+        ConfigurationError: the run is of such an algorithm.
+    """
+    if reported_loss(config) is None:
+        return
+    raise ConfigurationError(
+        "the algorithm of this run does not compare outputs with targets",
+        where=where,
+        given=f"a run of {config['loss']}",
+        expected="a run of supervised learning",
+        fix=f"{instead} shows what was measured",
+    )
 
 
 def shown_error(error: float, *, is_fraction: bool) -> str:
@@ -212,7 +236,8 @@ def run_predict(arguments: argparse.Namespace) -> int:
     model, preprocessor = trained(folder)
     if preprocessor.kind == "named":
         return _write(*_transcripts(arguments, model, preprocessor, config), arguments.output)
-    loss = nn.find_loss(str(config["loss"]))
+    reported = reported_loss(config)
+    loss = reported or nn.find_loss(str(config["loss"]))
     words: Words | None = None
     if arguments.input is not None:
         inputs, words = _new(arguments.input, preprocessor)
@@ -220,7 +245,10 @@ def run_predict(arguments: argparse.Namespace) -> int:
     else:
         dataset = _other(arguments, config, preprocessor)
         part = (dataset.test or dataset).preprocessed(preprocessor)
-        outputs = evaluate(model, part, loss, preprocessor).outputs
+        if reported is None:
+            outputs = evaluate(model, part, loss, preprocessor).outputs
+        else:
+            outputs = predict(model, part.inputs)
         words = _words(part)
     if outputs.ndim == 3 and words is not None:
         text = as_tags(outputs, words, preprocessor.class_names or ())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop import glass, nn
+from clearprop.cli.inference import check_has_targets
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Splits
@@ -109,6 +110,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
     folder = existing_run(arguments.RUN)
     trained(folder)  # raises a clear error if the run has no model yet
     config = read_config(folder)
+    check_has_targets(config, "clearprop explain", f"clearprop report {arguments.RUN}")
     subject = gather(folder, of_run(config, str(folder)).splits)
     row, why = _row(arguments.example, subject)
     rows = np.array([row])

@@ -46,7 +46,8 @@ def values_without_bound(facts: Facts, history: History) -> Finding | None:
 @rule_of("deep_q_learning")
 def no_reward_found(facts: Facts, history: History) -> Finding | None:
     """Episodes that all have the same return, from the first epoch to the last."""
-    seen = np.concatenate([history.metrics[name] for name in ("return", "evaluation return")])
+    begun = history.metrics["episodes"] > 0  # before the first end of an episode it has no return
+    seen = np.concatenate([history.metrics["return"][begun], history.metrics["evaluation return"]])
     ended = float(history.metrics["episodes"][-1])
     if len(history) < LEAST_EPOCHS or not ended or np.ptp(seen) > 1e-6 * max(1.0, abs(seen[0])):
         return None
