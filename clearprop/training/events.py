@@ -33,6 +33,8 @@ class RunStarted:
         devices: over how many devices a batch is sharded.
         task: "classification" (errors are fractions of wrong predictions), else "regression"
             (errors are root mean squares).
+        error: what the error of an epoch is called; another algorithm than supervised learning has
+            a name of its own, such as "reconstruction error".
     """
 
     step: int
@@ -44,6 +46,7 @@ class RunStarted:
     parameters: int
     devices: int
     task: str
+    error: str = "error"
 
 
 @dataclass(frozen=True)
@@ -233,5 +236,5 @@ def _plain(value: Any) -> Any:
 def _number(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
         return {key: _number(one, name) for key, one in value.items()}
-    textual = name in {"file", "place", "cause", "mend", "reason", "task"}
+    textual = name in {"file", "place", "cause", "mend", "reason", "task", "error"}
     return float(value) if isinstance(value, str) and not textual else value

@@ -42,6 +42,7 @@ class Reporter:
         self._last_line = 0.0
         self._epochs = 0
         self._task = "classification"
+        self._error = "error"
         self._steps = 0
 
     def __enter__(self) -> Reporter:
@@ -76,7 +77,7 @@ class Reporter:
                 self._stop(event)
 
     def _start(self, event: RunStarted) -> None:
-        self._epochs, self._task = event.epochs, event.task
+        self._epochs, self._task, self._error = event.epochs, event.task, event.error
         devices = f", over {event.devices} devices" if event.devices > 1 else ""
         begun = f", going on from step {event.step}" if event.step else ""
         self._print(
@@ -111,10 +112,10 @@ class Reporter:
         parts = [
             f"epoch {event.epoch}/{self._epochs}",
             f"objective {event.objective:.4f}",
-            f"training error {self._shown(event.training_error)}",
+            f"training {self._error} {self._shown(event.training_error)}",
         ]
         if event.development_error is not None:
-            parts.append(f"development error {self._shown(event.development_error)}")
+            parts.append(f"development {self._error} {self._shown(event.development_error)}")
         parts += [f"{name} {value:.4g}" for name, value in event.metrics.items()]
         parts.append(f"{event.examples_per_second:,.0f} examples/s")
         self._print("  ".join(parts))

@@ -67,6 +67,8 @@ class Trainer:
         self.non_finite: events.NonFinite | None = None
         self._epochs, self._checkpoint_every = setup.config.epochs, setup.config.checkpoint_every
         self._data, self._size = setup.data, setup.batch_size
+        own = setup.config.algorithm is not None
+        self._error_name = setup.algorithm.reported.error_name if own else "error"
         self._steps_per_epoch = setup.steps_per_epoch
         self._feed = Feed(setup.data.train, compiled, setup.batch_size, setup.config.seed)
         dev = setup.data.dev
@@ -134,6 +136,7 @@ class Trainer:
             parameters=sum(x.size for x in self.state.parameters.values()),
             devices=self.compiled.plan.devices,
             task=self.compiled.algorithm.reported.task,
+            error=self._error_name,
         )
 
     # --- callbacks -------------------------------------------------------------------------------

@@ -76,7 +76,9 @@ def trained(**options: Any) -> Any:
 
 
 def test_an_objective_of_ones_own_is_minimized_and_measured() -> None:
-    run = trained(dev=0.2, epochs=12)
+    started = []
+    run = trained(dev=0.2, epochs=12, on_event=started.append)
+    assert started[0].error == "wrong pairs"
     assert run.history.objective[-1] < 0.6 * run.history.objective[0]
     assert run.history.development_error[-1] < run.history.development_error[0]
     assert run.history.metrics["spread"].shape == (12,)
