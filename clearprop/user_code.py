@@ -51,7 +51,9 @@ class UserCode:
 
     def __str__(self) -> str:
         place = f"{Path(self.file).name}:{self.line}"
-        shown = textwrap.shorten(self.source, LONGEST, placeholder=" ...")
+        shown = self.source
+        if len(shown) > LONGEST:
+            shown = textwrap.shorten(shown, LONGEST, placeholder=" ...")
         return f"{place}: {shown}" if shown else place
 
     def name_of(self, module: str) -> str | None:

@@ -337,7 +337,8 @@ def range_words(numbers: NDArray[np.float64]) -> str:
     present = numbers[~np.isnan(numbers)]
     if not present.size:
         return "no value"
-    return f"{present.min():g} to {present.max():g}, mean {present.mean():g}"
+    mean = (present / present.size).sum()  # the sum of the largest numbers would overflow
+    return f"{present.min():g} to {present.max():g}, mean {mean:g}"
 
 
 def names_words(names: Sequence[str]) -> str:
