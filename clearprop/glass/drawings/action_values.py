@@ -50,6 +50,7 @@ def values_over(
     """Return the values of all actions over a plane, (P, P, A); the first axis is the second name.
 
     >>> from clearprop import models
+    >>> from clearprop.data.environments import find_environment
     >>> environment = find_environment("MountainCar-v0")
     >>> model = models.QNetwork(2, 3).init(0)
     >>> values_over(model, environment, PLANES[environment.name], 5).shape
