@@ -136,25 +136,9 @@ class AutoencoderRecipe(NetworkRecipe):
         return np.asarray(corruption(jax.random.key(self.seed), jnp.asarray(x)))
 
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
-        """Return what the errors of PCA say about the network, and how short the code is."""
-        if splits.test is None:
-            return []
-        network: Any = model
-        x = codes.prepared(splits.test, splits.preprocessor)
-        numbers = int(np.prod(x.shape[1:]))
-        of = count(numbers, "number")
-        lines = [f"{count(self.code_size, 'number')} stand for the {of} of an example"]
-        linear, corruption = codes.principal(splits, self.code_size), self.corruption()
-        if linear is not None:
-            seen = x if corruption is None else self.noisy(corruption, x)
-            own, other = codes.in_batches(network, seen), rebuilt(linear, seen)
-            compared = codes.below(
-                codes.root_mean_square(own - x), codes.root_mean_square(other - x),
-                "that of PCA with as many numbers",
-            )  # fmt: skip
-            what = "reconstruction error" if corruption is None else "error after de-noising"
-            lines.append(f"the {what} is {compared}")
-        return lines
+        """Return how short the code is."""
+        numbers = count(int(np.prod(splits.train.input_shape)), "number")
+        return [f"{count(self.code_size, 'number')} stand for the {numbers} of an example"]
 
     def drawings(self, model: nn.Module, history: History, splits: Splits) -> list[Drawing]:
         """Return inputs beside reconstructions, with the noise between them, and the map."""

@@ -109,19 +109,6 @@ def linear_accuracy(code: Callable[[Numbers], Numbers], splits: Splits) -> float
     return float(classifier.score(features, np.array(test.row_names)))
 
 
-def below(own: float, other: float, what: str) -> str:
-    """Return how an error compares with another one.
-
-    >>> below(6.0, 8.0, "the error of PCA"), below(8.0, 6.0, "the error of PCA")
-    ('25 % below the error of PCA', '33 % above the error of PCA')
-    """
-    if own == other:
-        return f"equal to {what}"
-    return f"{abs(1 - own / other):.0%}".replace("%", " %") + (
-        f" {'below' if own < other else 'above'} {what}"
-    )
-
-
 def has_pictures(splits: Splits) -> bool:
     """Return whether examples can be drawn as pictures."""
     shape: Any = splits.input_shape

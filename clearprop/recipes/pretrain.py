@@ -17,7 +17,7 @@ from pydantic import Field
 from clearprop import models, nn, optim
 from clearprop.algorithms import ContrastiveDivergence
 from clearprop.data import Dataset
-from clearprop.glass.style import Drawing, canvas, drawn, marked_line
+from clearprop.glass.drawings.accuracy_by_samples import accuracy_by_samples
 from clearprop.glass.wording import count as counted
 from clearprop.recipes.choice import DataSource
 from clearprop.recipes.configuration import Count, Listed
@@ -183,25 +183,12 @@ class PretrainStudy(Study):
             for way in WAYS
             for samples, mean in zip(self.samples, means[way], strict=True)
         }
-        return Findings(lines, numbers, [gains_drawn(self.samples, found)])
-
-
-@drawn
-def gains_drawn(samples: tuple[int, ...], found: Mapping[str, list[list[float]]]) -> Drawing:
-    """Draw accuracy against the number of samples: a line for each way, a faint mark per draw."""
-    figure, axes = canvas(width=7.2, height=4.2)
-    for i, way in enumerate(WAYS):
-        style = marked_line(i)
-        axes.plot(samples, [np.mean(draws) for draws in found[way]], label=way, **style)
-        for count, draws in zip(samples, found[way], strict=True):
-            axes.plot(
-                [count] * len(draws), draws, style["marker"], color=style["color"], alpha=0.25
-            )
-    axes.set_xscale("log")
-    axes.set_xticks(samples, [str(count) for count in samples])
-    axes.minorticks_off()
-    axes.set_xlabel("labelled samples of each class")
-    axes.set_ylabel("accuracy")
-    figure.legend(loc="outside right upper")
-    caption = "The machines have seen all pictures without labels; each faint mark is one draw."
-    return Drawing("Accuracy with and without pre-training", figure, caption)
+        drawing = accuracy_by_samples(
+            self.samples,
+            {way: found[way] for way in WAYS},
+            title="Accuracy with and without pre-training",
+            axis="labelled samples of each class",
+            caption="The machines have seen all pictures without labels; each faint mark is one "
+            "draw.",
+        )
+        return Findings(lines, numbers, [drawing])

@@ -15,7 +15,7 @@ from pydantic import Field
 from clearprop import nn, ops
 from clearprop.data import Dataset
 from clearprop.errors import ConfigurationError
-from clearprop.glass.style import Drawing, canvas, drawn, marked_line
+from clearprop.glass.drawings.accuracy_by_samples import accuracy_by_samples
 from clearprop.glass.wording import count as counted
 from clearprop.nn.fields import Array
 from clearprop.recipes.choice import DataSource
@@ -189,7 +189,14 @@ class TransferStudy(Study):
             for way in WAYS
             for samples, mean in zip(self.samples, means[way], strict=True)
         }
-        return Findings(lines, numbers, [accuracies_drawn(self.samples, found)])
+        drawing = accuracy_by_samples(
+            self.samples,
+            {way: found[way] for way in WAYS},
+            title="Accuracy against samples",
+            axis="samples of each new class",
+            caption="The trunk has not seen these classes. Each faint mark is one draw of samples.",
+        )
+        return Findings(lines, numbers, [drawing])
 
 
 def by_classifiers(trunk: TrunkAndHead, few: Dataset, held: Dataset) -> dict[str, float]:
@@ -257,27 +264,6 @@ def parted(dataset: Dataset, known: float) -> tuple[Dataset, Dataset]:
             )
         )
     return parts[0], parts[1]
-
-
-@drawn
-def accuracies_drawn(samples: tuple[int, ...], found: Mapping[str, list[list[float]]]) -> Drawing:
-    """Draw accuracy against the number of samples: a line for each way, a faint mark per draw."""
-    figure, axes = canvas(width=7.2, height=4.4)
-    for i, way in enumerate(WAYS):
-        style = marked_line(i)
-        axes.plot(samples, [np.mean(draws) for draws in found[way]], label=way, **style)
-        for count, draws in zip(samples, found[way], strict=True):
-            axes.plot(
-                [count] * len(draws), draws, style["marker"], color=style["color"], alpha=0.25
-            )
-    axes.set_xscale("log")
-    axes.set_xticks(samples, [str(count) for count in samples])
-    axes.minorticks_off()
-    axes.set_xlabel("samples of each new class")
-    axes.set_ylabel("accuracy")
-    figure.legend(loc="outside right upper")
-    caption = "The trunk has not seen these classes. Each faint mark is one draw of samples."
-    return Drawing("Accuracy against samples", figure, caption)
 
 
 def _named(dataset: Dataset) -> str:

@@ -35,6 +35,9 @@ class Augmentation(ABC):
 
     name: ClassVar[str]
 
+    moves: ClassVar[bool] = False
+    """Whether entries go to other places, so that targets that are the inputs do not fit."""
+
     def __init_subclass__(cls) -> None:
         cls.name = cls.__name__.lower()
         KINDS[cls.name] = cls
@@ -116,6 +119,8 @@ class Shift(Augmentation):
     pixels: int = 2
     fill: Fill = "edge"
 
+    moves = True
+
     def __post_init__(self) -> None:
         bounds.whole(self.pixels, "pixels", where="Shift")
         _fillable("Shift", self.fill)
@@ -139,6 +144,8 @@ class Flip(Augmentation):
 
     axis: Literal["horizontal", "vertical"] = "horizontal"
     chance: float = 0.5
+
+    moves = True
 
     def __post_init__(self) -> None:
         if self.axis not in ("horizontal", "vertical"):
@@ -165,6 +172,8 @@ class Crop(Augmentation):
     """
 
     smallest: float = 0.8
+
+    moves = True
 
     def __post_init__(self) -> None:
         bounds.chance(self.smallest, "smallest", where="Crop")
@@ -198,6 +207,8 @@ class Rotate(Augmentation):
 
     degrees: float = 10.0
     fill: Fill = "edge"
+
+    moves = True
 
     def __post_init__(self) -> None:
         bounds.positive(self.degrees, "degrees", where="Rotate")

@@ -180,6 +180,15 @@ def _check_augmentations(
             where="augment",
             given="several inputs by name" if isinstance(x, dict) else "tokens",
         )
+    moving = [one.name for one in augmentations if one.moves]
+    if moving and split.targets is split.inputs:
+        raise ConfigurationError(
+            "this augmentation moves the inputs, and the targets are the inputs as they were",
+            where="augment",
+            given=f"{', '.join(moving)}, with targets that are the inputs",
+            expected="noise, masking, saltandpepper or cutout, which keep every entry in its place",
+            fix="leave it out, or move the examples before training",
+        )
     mixes = any(isinstance(one, Mixup) for one in augmentations)
     if mixes and loss.skips_negative:
         raise ConfigurationError(

@@ -216,3 +216,14 @@ def test_salt_and_pepper_are_the_extremes_and_equally_many() -> None:
 def test_chances_and_fills_of_noise_are_checked(given: Any) -> None:
     with pytest.raises(ConfigurationError):
         augmentation.find(given)
+
+
+def test_inputs_that_are_their_own_targets_are_not_moved() -> None:
+    x = np.random.default_rng(0).uniform(size=(40, 8, 8, 1)).astype(np.float32)
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))
+    options = {"loss": "squared_error", "epochs": 1, "progress": False}
+    for moving in ("shift", "flip", "rotate"):
+        with pytest.raises(ConfigurationError, match="the targets are the inputs"):
+            fit(model, x, x, augment=moving, **options)
+    assert len(fit(model, x, x, augment="noise", **options).losses)
+    assert len(fit(model, x, x.copy(), augment="shift", **options).losses)  # own targets

@@ -5,6 +5,7 @@ Shape letters: S variables of a state, O numbers of an observation.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -45,7 +46,7 @@ class Transition(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Environment:
+class Environment(ABC):
     """A world with discrete actions; a subclass writes its equations.
 
     `reset` and `step` are pure functions that JAX compiles, and `jax.vmap` lets several run at
@@ -80,25 +81,25 @@ class Environment:
 
     # --- what a subclass writes ------------------------------------------------------------------
 
+    @abstractmethod
     def first(self, key: Array) -> Array:
         """Return the variables at the beginning of an episode, (S,)."""
-        raise NotImplementedError(f"{type(self).__name__} has no beginning")
 
+    @abstractmethod
     def advanced(self, variables: Array, action: Array, key: Array) -> Array:
         """Return the variables after a step, (S,)."""
-        raise NotImplementedError(f"{type(self).__name__} has no equations")
 
     def observed(self, variables: Array) -> Array:
         """Return the observation of a state, (O,); by default its variables."""
         return variables
 
+    @abstractmethod
     def ended(self, variables: Array) -> Array:
         """Return whether a state ends the episode."""
-        raise NotImplementedError(f"{type(self).__name__} has no end")
 
+    @abstractmethod
     def rewarded(self, variables: Array, terminated: Array) -> Array:
         """Return the reward of the step that led to a state."""
-        raise NotImplementedError(f"{type(self).__name__} has no reward")
 
     # --- what algorithms call --------------------------------------------------------------------
 
