@@ -32,17 +32,10 @@ class Entry(NamedTuple):
 RECIPES: dict[str, Entry] = {
     "perceptron": Entry("PerceptronRecipe", "one neuron learns by Rosenblatt's rule"),
     "xor": Entry("XorRecipe", "a small network solves what one neuron cannot"),
-    "gan": Entry(
-        "GANRecipe", "two networks against each other learn to draw points as the data does"
-    ),
-    "dcgan": Entry("DCGANRecipe", "two convolutional networks against each other make pictures"),
     "mlp": Entry("MLPRecipe", "fully connected layers, for pictures and tables"),
     "lenet5": Entry("LeNet5Recipe", "the convolutional network LeNet-5, for pictures"),
     "resnet20": Entry("ResNet20Recipe", "a residual network, for small pictures"),
     "alexnet": Entry("AlexNetRecipe", "the network of 2012, for pictures of 227 x 227"),
-    "rbm": Entry("RBMRecipe", "a restricted Boltzmann machine, by contrastive divergence"),
-    "pretrain": Entry("PretrainStudy", "a deep network that begins as stacked Boltzmann machines"),
-    "som": Entry("SOMRecipe", "a self-organizing map of any numbers or pictures"),
     "char-gpt": Entry("CharGPTRecipe", "a text character by character, by a small GPT"),
     "transfer": Entry(
         "TransferStudy", "what a network learned of some classes helps to learn others"
@@ -57,10 +50,17 @@ RECIPES: dict[str, Entry] = {
     "text-classify": Entry("TextClassifyRecipe", "the class of a text, by its words"),
     "g2p": Entry("G2PRecipe", "sequence to sequence: from the letters of a word to its sounds"),
     "caption": Entry("CaptionRecipe", "the words for a picture of digits in a row"),
+    "forecast": Entry("ForecastRecipe", "the next values of a series, by several kinds of memory"),
     "autoencoder": Entry("AutoencoderRecipe", "a short code from which a picture is made again"),
     "vae": Entry("VAERecipe", "codes with a distribution, from which new pictures are drawn"),
+    "rbm": Entry("RBMRecipe", "a restricted Boltzmann machine, by contrastive divergence"),
+    "som": Entry("SOMRecipe", "a self-organizing map of any numbers or pictures"),
+    "pretrain": Entry("PretrainStudy", "a deep network that begins as stacked Boltzmann machines"),
+    "gan": Entry(
+        "GANRecipe", "two networks against each other learn to draw points as the data does"
+    ),
+    "dcgan": Entry("DCGANRecipe", "two convolutional networks against each other make pictures"),
     "dqn": Entry("DQNRecipe", "a deep Q-network learns to act: CartPole, MountainCar, Acrobot"),
-    "forecast": Entry("ForecastRecipe", "the next values of a series, by several kinds of memory"),
 }
 
 
