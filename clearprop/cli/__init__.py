@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return WELL
         if arguments is None and "jax" not in sys.modules:  # the process is the command's own
             prepare_process()
-        return call()
+        from clearprop.host_callback import host_errors  # JAX begins in a prepared process
+
+        with host_errors():
+            return call()
     except ClearpropError as error:
         complain(error.for_shell())
         return FAULT

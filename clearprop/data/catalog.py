@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from clearprop.data import arrays, labelled_texts, pictures, series, tables, tagged_texts, texts
 from clearprop.data.columns import Column, TakenColumn
 from clearprop.data.dataset import Dataset
+from clearprop.data.environment_names import gymnasium_names, is_gymnasium_name
 from clearprop.data.frames import FRAME, check_eager, is_frame
 from clearprop.data.mnist import STEMS, idx_files, read_idx_set
-from clearprop.data.named_sets import NAMED, Row
+from clearprop.data.named_sets import NAMED, Row, random_play
 from clearprop.data.new_rows import new_rows
 from clearprop.data.new_texts import check_suffix, new_texts, reads_words
 from clearprop.data.preprocessor import Preprocessor, Task, Transparency
@@ -259,7 +260,7 @@ def is_named(name: str) -> bool:
     >>> is_named("breast_cancer"), is_named("mine.csv")
     (True, False)
     """
-    return _spelled(name) in NAMED
+    return _spelled(name) in NAMED or is_gymnasium_name(name)
 
 
 def _spelled(name: str | Path) -> str:
@@ -284,11 +285,13 @@ def _loader(
     row = NAMED.get(_spelled(name_or_path))
     if row is not None and isinstance(name_or_path, str):
         return row.name, row.options, row.load
+    if is_gymnasium_name(str(name_or_path)):
+        return str(name_or_path), ("limit",), partial(random_play, str(name_or_path))
     path = Path(name_or_path).expanduser()
     if not path.exists():
         if path.suffix or len(path.parts) > 1:
             raise _missing(path)
-        raise unknown_name("data set", str(name_or_path), NAMED)
+        raise unknown_name("data set", str(name_or_path), (*NAMED, *gymnasium_names()))
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path, given)
     options, read = KINDS[kind]
     return kind, options, partial(read, path)

@@ -18,6 +18,7 @@ from clearprop.data import (
 )
 from clearprop.data.bundled import BUNDLED, load_bundled
 from clearprop.data.dataset import Dataset
+from clearprop.data.environment_names import COMPILED
 from clearprop.data.mnist import IDX_SETS, load_idx_set
 
 
@@ -43,11 +44,8 @@ class Row(NamedTuple):
     load: Callable[..., Dataset]
 
 
-ENVIRONMENTS = {"CartPole-v1": 4, "MountainCar-v0": 2, "Acrobot-v1": 6}
-"""Environments of gymnasium, and how many numbers an observation has."""
-
-
-def _random_play(name: str, **options: int) -> Dataset:
+def random_play(name: str, **options: int) -> Dataset:
+    """Return the random play in an environment."""
     # Environments are compiled, and the list of the data sets is to be seen without JAX.
     from clearprop.data.environments.random_play import load_random_play
 
@@ -160,9 +158,9 @@ _ROWS = (
             f"random actions in gymnasium's {name}",
             "MIT",
             ("limit",),
-            partial(_random_play, name),
+            partial(random_play, name),
         )
-        for name, numbers in ENVIRONMENTS.items()
+        for name, numbers in COMPILED.items()
     ),
 )
 NAMED = {row.name: row for row in _ROWS}

@@ -11,8 +11,8 @@ from pydantic import Field
 from clearprop import data
 from clearprop.data import Dataset, Splits
 from clearprop.data.catalog import is_named
+from clearprop.data.environment_names import is_environment
 from clearprop.data.mnist import IDX_SETS, at_hand
-from clearprop.data.named_sets import ENVIRONMENTS
 from clearprop.data.truth_tables import GATES
 from clearprop.errors import DataError
 from clearprop.recipes.configuration import (
@@ -160,7 +160,7 @@ class DataChoice(DataSource):
 
         A truth table is all training part, and so is random play: its test are whole episodes.
         """
-        if dataset.name in (*GATES, *ENVIRONMENTS):
+        if dataset.name in GATES or is_environment(dataset.name):
             return dataset.split(dev=0, test=0, seed=seed)
         return dataset.split(dev=self.dev, test=self.test, seed=seed)
 

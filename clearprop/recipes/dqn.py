@@ -51,6 +51,9 @@ SUITED: dict[str, dict[str, Any]] = {
 class DQNRecipe(NetworkRecipe):
     """A deep Q-network: CartPole-v1, or ``--data MountainCar-v0`` and ``--data Acrobot-v1``.
 
+    With ``pip install 'clearprop[rl]'`` every environment of gymnasium with discrete actions is one
+    more, such as ``--data LunarLander-v3``.
+
     ``batch_size`` is the number of environments that act at once, and an epoch has as many steps of
     theirs as ``data.limit`` says. Values that are not given depend on the environment.
 
@@ -153,6 +156,8 @@ class DQNRecipe(NetworkRecipe):
     def remarks(self, model: nn.Module, history: History, splits: Splits) -> list[str]:
         """Return whether the environment counts as solved."""
         environment = find_environment(splits.train.name)
+        if environment.solved is None:
+            return [f"{environment.name} has no return from which on it counts as solved"]
         mean = float(self._returns(model, environment).mean())
         solved = "solved" if mean >= environment.solved else "not solved"
         return [
@@ -194,7 +199,8 @@ def draw_returns(history: History, environment: Environment, steps: int) -> Draw
     taken = history.epoch * steps
     for i, name in enumerate(("return", "evaluation return")):
         left.plot(taken, history.metrics[name], label=name, **line(i))
-    left.axhline(environment.solved, color=SOFT, linewidth=1, label="solved")
+    if environment.solved is not None:
+        left.axhline(environment.solved, color=SOFT, linewidth=1, label="solved")
     left.set_title("return of an episode")
     left.legend()
     right.plot(taken, history.metrics["mean Q"], **line(2))

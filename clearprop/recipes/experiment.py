@@ -12,7 +12,7 @@ from clearprop import data, nn
 from clearprop.data import Dataset, Preprocessor, Splits
 from clearprop.data.catalog import options_as_in_training, options_of
 from clearprop.data.columns import taken_lines, taken_notes
-from clearprop.data.environments import ENVIRONMENTS
+from clearprop.data.environment_names import is_environment
 from clearprop.data.new_rows import unseen_categories
 from clearprop.errors import ConfigurationError, RunError
 from clearprop.recipes.catalog import RECIPES, find_recipe
@@ -276,7 +276,7 @@ def of_run(config: Mapping[str, object], where: str) -> Experiment:
     train = experiment.splits.train
     now = Split(train.name, train.inputs, train.targets, train).fingerprint()
     # Random play depends on the machine's rounding; the environment has a version in its name.
-    is_play = asked.get("name") in ENVIRONMENTS
+    is_play = is_environment(asked.get("name"))
     if before is not None and before != now and not is_play:
         raise RunError(
             "the data has changed since the run was trained",

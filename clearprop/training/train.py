@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop import backend, tree
 from clearprop.errors import CheckpointError, NonFiniteError
+from clearprop.host_callback import host_errors
 from clearprop.training.algorithm import Arrays, Differentiable
 from clearprop.training.callback import Position
 from clearprop.training.compiled_steps import CompiledSteps
@@ -84,8 +85,9 @@ def train(config: FitConfig, fork: ForkPoint | None = None) -> Run:
         ClearpropError: what `fit` says of it.
     """
     backend.make_room_for_programs()
-    setup = fork.setup if fork is not None else RunSetup.of(config)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(host_errors())
+        setup = fork.setup if fork is not None else RunSetup.of(config)
         interruption = stack.enter_context(Interruption())
         started = _start(setup, fork)
         if started.folder is not None:

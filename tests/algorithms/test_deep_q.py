@@ -15,7 +15,7 @@ import pytest
 from clearprop import diagnose, fit, models, nn
 from clearprop.algorithms import DeepQLearning
 from clearprop.algorithms.replay import Drawn
-from clearprop.data.environments import CartPole, Environment
+from clearprop.data.environments import CartPole, EquationEnvironment
 from clearprop.errors import ConfigurationError, NonFiniteError
 from clearprop.glass.report import write_report
 from clearprop.training import EpochDone, StopTraining
@@ -24,7 +24,7 @@ Array = jax.Array
 
 
 @dataclass(frozen=True)
-class Chain(Environment):
+class Chain(EquationEnvironment):
     """Three places in a row: "stay" pays 0.1, "on" pays the number of the place and moves on.
 
     Behind the last place the episode ends.
@@ -37,7 +37,6 @@ class Chain(Environment):
     observations = ("first", "second", "third")
     scale = (1.0, 1.0, 1.0)
     solved = 3.0
-    returns = (0.0, 5.0)
     source = "a Markov chain that is solved by hand"
 
     def first(self, key: Array) -> Array:

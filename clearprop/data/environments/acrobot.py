@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from clearprop.data.environments.environment import Array, Environment
+from clearprop.data.environments.environment import Array, EquationEnvironment
 
 
 @dataclass(frozen=True)
-class Acrobot(Environment):
+class Acrobot(EquationEnvironment):
     """Two links that hang from a bar: angles θ1 and θ2, and their rates of change.
 
     With unit masses, lengths and moments of inertia, and centers of mass at half of a link, the
@@ -56,7 +56,6 @@ class Acrobot(Environment):
     )
     scale = (1.0, 1.0, 1.0, 1.0, 3.0, 6.0)
     solved = -100.0
-    returns = (-500.0, 0.0)
     source = "Sutton (1996), by the equations of gymnasium's Acrobot-v1"
 
     fastest = (4 * math.pi, 9 * math.pi)

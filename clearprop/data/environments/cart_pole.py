@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from clearprop.data.environments.environment import Array, Environment
+from clearprop.data.environments.environment import Array, EquationEnvironment
 
 
 @dataclass(frozen=True)
-class CartPole(Environment):
+class CartPole(EquationEnvironment):
     """A pole on a cart: position x, angle θ from the vertical, and their rates of change.
 
     With the force F of the push, the total mass M, and the mass m and the half length l of the
@@ -54,7 +54,6 @@ class CartPole(Environment):
     observations = ("position", "velocity", "angle", "angular velocity")
     scale = (2.4, 2.0, 0.21, 2.0)
     solved = 475.0
-    returns = (0.0, 500.0)
     source = "Barto, Sutton and Anderson (1983), by the equations of gymnasium's CartPole-v1"
 
     farthest = 2.4

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -47,10 +47,11 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class Environment(ABC):
-    """A world with discrete actions; a subclass writes its equations.
+    """A world with discrete actions, as an algorithm sees it.
 
     `reset` and `step` are pure functions that JAX compiles, and `jax.vmap` lets several run at
-    once. The names, equations and limits of the ones here are those of gymnasium.
+    once. `EquationEnvironment` is the base of environments that are written in JAX,
+    `GymnasiumEnvironment` is one of gymnasium.
 
     Attributes:
         time_limit: steps after which an episode is truncated.
@@ -58,26 +59,71 @@ class Environment(ABC):
 
     time_limit: int = 500
 
-    name: ClassVar[str]
-    """As gymnasium calls it."""
+    # --- what a subclass says, as attributes ------------------------------------------------------
 
-    actions: ClassVar[tuple[str, ...]]
-    """The name of each action."""
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """As gymnasium calls it."""
 
-    observations: ClassVar[tuple[str, ...]]
-    """The name of each number of an observation."""
+    @property
+    @abstractmethod
+    def actions(self) -> tuple[str, ...]:
+        """The name of each action."""
 
-    scale: ClassVar[tuple[float, ...]]
-    """A typical size of each number of an observation, which a network divides it by."""
+    @property
+    @abstractmethod
+    def observations(self) -> tuple[str, ...]:
+        """The name of each number of an observation."""
 
-    solved: ClassVar[float]
-    """The mean return of 100 episodes from which on gymnasium calls it solved."""
+    @property
+    @abstractmethod
+    def scale(self) -> tuple[float, ...]:
+        """A typical size of each number of an observation, which a network divides it by."""
 
-    returns: ClassVar[tuple[float, float]]
-    """The lowest and the highest return of an episode."""
+    @property
+    @abstractmethod
+    def solved(self) -> float | None:
+        """The mean return of 100 episodes from which on it counts as solved; None: not known."""
 
-    source: ClassVar[str]
-    """Where the equations were published."""
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """Where the equations were published."""
+
+    # --- what algorithms call --------------------------------------------------------------------
+
+    @abstractmethod
+    def reset(self, key: Array) -> tuple[EnvironmentState, Array]:
+        """Return the first state of an episode, and its observation."""
+
+    @abstractmethod
+    def step(self, state: EnvironmentState, action: Array, key: Array) -> Transition:
+        """Return what an action leads to."""
+
+    def renewed(
+        self, state: EnvironmentState, observation: Array, ended: Array, key: Array
+    ) -> tuple[EnvironmentState, Array]:
+        """Return the first state of a new episode where one has ended, else the state itself.
+
+        Args:
+            state: after a step.
+            observation: of this state.
+            ended: bool, whether its episode has.
+            key: random.
+        """
+        found: tuple[EnvironmentState, Array] = jax.tree.map(
+            lambda new, old: jnp.where(ended, new, old), self.reset(key), (state, observation)
+        )
+        return found
+
+
+@dataclass(frozen=True)
+class EquationEnvironment(Environment):
+    """An environment whose equations a subclass writes in JAX.
+
+    The names, equations and limits of the ones here are those of gymnasium.
+    """
 
     # --- what a subclass writes ------------------------------------------------------------------
 
@@ -101,7 +147,7 @@ class Environment(ABC):
     def rewarded(self, variables: Array, terminated: Array) -> Array:
         """Return the reward of the step that led to a state."""
 
-    # --- what algorithms call --------------------------------------------------------------------
+    # --- what follows ----------------------------------------------------------------------------
 
     def reset(self, key: Array) -> tuple[EnvironmentState, Array]:
         """Return the first state of an episode, and its observation."""

@@ -115,19 +115,17 @@ def interact(
     keys = jax.random.split(key, (2, B))
     after = jax.vmap(environment.step)(acting.states, actions, keys[0])
     ended = after.terminated | after.truncated
-    states, observations = jax.vmap(environment.reset)(keys[1])
-
-    def renewed(new: Array, old: Array) -> Array:
-        return jnp.where(ended.reshape(B, *[1] * (old.ndim - 1)), new, old)
-
+    states, observations = jax.vmap(environment.renewed)(
+        after.state, after.observation, ended, keys[1]
+    )
     returns = acting.returns + after.reward
     # A place behind the ring is dropped.
     places = (acting.episodes + jnp.cumsum(ended) - 1) % REMEMBERED
     places = jnp.where(ended, places, REMEMBERED)
     lengths = after.state.time.astype(returns.dtype)
     next_acting = Acting(
-        jax.tree.map(renewed, states, after.state),
-        renewed(observations, after.observation),
+        states,
+        observations,
         jnp.where(ended, 0, returns),
         acting.last_returns.at[places].set(returns, mode="drop"),
         acting.last_lengths.at[places].set(lengths, mode="drop"),

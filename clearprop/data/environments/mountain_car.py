@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from clearprop.data.environments.environment import Array, Environment
+from clearprop.data.environments.environment import Array, EquationEnvironment
 
 
 @dataclass(frozen=True)
-class MountainCar(Environment):
+class MountainCar(EquationEnvironment):
     """A car in a valley of the height sin(3 x): position x and velocity v.
 
     ::
@@ -44,7 +44,6 @@ class MountainCar(Environment):
     observations = ("position", "velocity")
     scale = (0.6, 0.035)
     solved = -110.0
-    returns = (-200.0, 0.0)
     source = "Moore (1990), by the equations of gymnasium's MountainCar-v0"
 
     leftmost, rightmost, flag, fastest = -1.2, 0.6, 0.5, 0.07

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearprop import nn
-from clearprop.data.environments import Environment
+from clearprop.data.environments import Environment, EquationEnvironment
 from clearprop.errors import ConfigurationError
 from clearprop.glass.style import COLORS, SURFACE, Drawing, axes_grid, drawn
 
@@ -45,7 +45,7 @@ PLANES = {
 
 
 def values_over(
-    model: nn.Module, environment: Environment, plane: Plane, points: int = POINTS
+    model: nn.Module, environment: EquationEnvironment, plane: Plane, points: int = POINTS
 ) -> NDArray[np.float64]:
     """Return the values of all actions over a plane, (P, P, A); the first axis is the second name.
 
@@ -79,7 +79,7 @@ def action_values(model: nn.Module, environment: Environment) -> Drawing:
         ConfigurationError: no plane is known for the environment.
     """
     plane = PLANES.get(environment.name)
-    if plane is None:
+    if plane is None or not isinstance(environment, EquationEnvironment):
         raise ConfigurationError(
             "no plane of states is known for this environment",
             given=environment.name,

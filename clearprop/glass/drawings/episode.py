@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from clearprop import nn
-from clearprop.data.environments import Environment, EpisodeTrace, trace
+from clearprop.data.environments import Environment, EpisodeTrace, GymnasiumEnvironment, trace
 from clearprop.glass.style import COLORS, INK, LINE, SOFT, Drawing, axes_grid, drawn, line
 
 WIDTH, HEIGHT, BARS = 640, 400, 110
 """Pixels of a frame; the bars of the values stand below the picture."""
 
-MOST_FRAMES = 100
+MOST_FRAMES = 60
 FRAME_SECONDS = 0.06
 REST_SECONDS = 1.5
 """The last frame stands still for so long."""
@@ -60,8 +60,8 @@ class MovingDrawing(Drawing):
 def episode_of(model: nn.Module, environment: Environment, key: jax.Array) -> Drawing:
     """Draw an episode in which the best action is always taken.
 
-    The bars below a picture are the values of the actions in this state. An environment that nobody
-    has a picture of is drawn as its observations over time.
+    The bars below a picture are the values of the actions in this state. An environment without a
+    picture is drawn as its observations over time.
 
     Args:
         model: a Q-network.
@@ -72,15 +72,14 @@ def episode_of(model: nn.Module, environment: Environment, key: jax.Array) -> Dr
     played = trace(environment, lambda seen: network(seen).argmax(axis=1), key)
     steps = len(played.actions)
     title = f"An episode of {steps} steps in {environment.name}, return {played.rewards.sum():g}"
-    paint = PAINTERS.get(environment.name)
-    if paint is None:
+    scene = _scene_of(environment, played)
+    if scene is None:
         return _lines(title, environment, played)
     values = np.asarray(network(jnp.asarray(played.observations)), np.float64)
     shown = np.unique(np.linspace(0, steps - 1, min(steps, MOST_FRAMES)).round().astype(int))
     reach = (float(min(values.min(), 0)), float(max(values.max(), 0)))
     frames = [
-        _frame(environment, paint, played.variables[t], values[t], int(played.actions[t]), t, reach)
-        for t in shown
+        _frame(environment, scene(t), values[t], int(played.actions[t]), t, reach) for t in shown
     ]
     figure, grid = axes_grid(2, STILLS // 2, width=7.2, height=4.2)
     for axes, k in zip(grid, np.linspace(0, len(frames) - 1, STILLS).astype(int), strict=True):
@@ -103,19 +102,45 @@ def _lines(title: str, environment: Environment, played: EpisodeTrace) -> Drawin
     return Drawing(title, figure, "What the network saw in each step.")
 
 
+def _scene_of(
+    environment: Environment, played: EpisodeTrace
+) -> Callable[[int], Image.Image] | None:
+    """Return what paints the state before a step, twice as large as it is shown, if anything."""
+    paint = PAINTERS.get(environment.name)
+    if paint is not None:
+
+        def painted(t: int) -> Image.Image:
+            image = Image.new("RGB", (2 * WIDTH, 2 * HEIGHT), "white")
+            paint(ImageDraw.Draw(image), np.asarray(played.variables[t], np.float64))
+            return image
+
+        return painted
+    if not isinstance(environment, GymnasiumEnvironment):
+        return None
+    pictures = environment.pictures(played.variables[-1], len(played.actions))
+    return None if pictures is None else lambda t: _placed(pictures[t])
+
+
+def _placed(picture: NDArray[np.uint8]) -> Image.Image:
+    """Return a picture of gymnasium in the middle of a frame, above the bars."""
+    image = Image.new("RGB", (2 * WIDTH, 2 * HEIGHT), "white")
+    found = Image.fromarray(picture)
+    share = min(2 * WIDTH / found.width, (2 * (HEIGHT - BARS) - 20) / found.height)
+    found = found.resize((round(found.width * share), round(found.height * share)))
+    image.paste(found, (WIDTH - found.width // 2, 0))
+    return image
+
+
 def _frame(
     environment: Environment,
-    paint: Painter,
-    variables: Floats,
+    image: Image.Image,
     values: Floats,
     taken: int,
     step: int,
     reach: tuple[float, float],
 ) -> Image.Image:
     # Twice as large, then halved: the edges become smooth.
-    image = Image.new("RGB", (2 * WIDTH, 2 * HEIGHT), "white")
     pen = ImageDraw.Draw(image)
-    paint(pen, np.asarray(variables, np.float64))
     _bars(pen, environment.actions, values, taken, reach)
     pen.text((24, 20), f"step {step}", fill=SOFT, font=ImageFont.load_default(44))
     return image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).quantize(32)
@@ -134,7 +159,7 @@ def _bars(
     low, high = reach
     scale = (right - left) / max(high - low, 1e-9)
     zero = left - low * scale
-    font = ImageFont.load_default(44)
+    font = ImageFont.load_default(min(44, round(height) - 4))
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         y = top + i * height
         ends = sorted((zero, zero + value * scale))
