@@ -104,18 +104,22 @@ class ContrastiveDivergence(Learning):
     ) -> tuple[Array, Array]:
         """Return ``F(v) - F(v_k)`` of each example, and its squared error of reconstruction."""
         machine, v = as_machine(model, self.name), cast(Array, batch.inputs)
-        still = stop_gradient(machine)
+        still, begun = stop_gradient((machine, v))  # nothing is passed back through the sampling
         losses = machine.free_energy(v)
         if self.persistent:
             made = cast("tuple[Array, Array]", memory)[0]
             losses = losses - ops.mean(machine.free_energy(made))
         else:
-            losses = losses - machine.free_energy(still.gibbs(v, key, self.steps))
+            losses = losses - machine.free_energy(still.gibbs(begun, key, self.steps))
         if self.sparsity is not None:
             activity = ops.mean(machine(v), axis=0)
             losses = losses + self.sparsity_cost * ops.sum(ops.square(self.sparsity - activity))
-        flat = jnp.reshape(v, (len(v), -1))
+        flat = jnp.reshape(begun, (len(begun), -1))
         return losses, jnp.mean((flat - still.reconstruction(flat)) ** 2, axis=-1)
+
+    def followed(self, model: nn.Module, batch: Batch, key: Array) -> Array:
+        """Return the losses of the objective; the chains begin at the examples."""
+        return Learning.followed(replace(self, persistent=False), model, batch, key)
 
     def totals(self, arrays: Arrays, batch: Batch, counted: Array) -> Measured:
         """Return sums over the counted examples, in evaluation; the chains begin at these."""

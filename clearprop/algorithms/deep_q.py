@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -160,6 +160,7 @@ class DeepQLearning(Learning):
 
     error_name: ClassVar[str] = "TD error"
     descends: ClassVar[bool] = False
+    followed_name: ClassVar[str] = "value of the best action"
 
     def __post_init__(self) -> None:
         where = type(self).__name__
@@ -351,6 +352,10 @@ class DeepQLearning(Learning):
         far = ops.abs(self._values(model, lesson.observations, lesson.actions) - lesson.targets)
         near = far if self.delta is None else ops.minimum(far, self.delta)
         return lesson.weights * near * (far - near / 2), far
+
+    def followed(self, model: nn.Module, batch: Batch, key: Array) -> Array:
+        """Return the value of the best action in each state, (B,)."""
+        return ops.max(cast(Any, model)(batch.inputs), axis=1)
 
     def measure(self, outputs: Array, targets: Numeric) -> tuple[Array, Array]:
         """Return the losses, and errors whose sum is B times their mean.

@@ -29,9 +29,11 @@ from clearprop.recipes.columns import aligned
 from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recipe_of
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
+from clearprop.training.evaluation import score_without_targets
 from clearprop.training.learning import reported_loss
 from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import read_config
+from clearprop.training.run_setup import RunSetup
 from clearprop.training.storage.writing import write_atomically
 
 MOST_CLASSES = 20
@@ -44,14 +46,13 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     folder = existing_run(arguments.RUN)
     config = read_config(folder)
     model, preprocessor = trained(folder)
-    check_has_targets(config, "clearprop evaluate", f"clearprop report {arguments.RUN}")
     _check_goes_with_data(arguments, "clearprop evaluate")
+    if reported_loss(config) is not None:
+        return _without_targets(arguments, config, folder)
     if arguments.data is None:
         experiment = of_run(config, str(folder))
-        loss, line, splits = experiment.loss, experiment.data_line, experiment.splits
-        held_out = (("development", splits.dev), ("test", splits.test))
-        parts = [(name, part) for name, part in held_out if part is not None]
-        parts = parts or [("training", splits.train)]
+        loss, line = experiment.loss, experiment.data_line
+        parts = [*experiment.splits.evaluated]
     else:
         other = _other(arguments, config, preprocessor)
         loss, line = str(config["loss"]), described(other)
@@ -63,26 +64,33 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def check_has_targets(config: Mapping[str, Any], where: str, instead: str) -> None:
-    """Raise for a run whose algorithm does not compare outputs with targets.
-
-    Args:
-        config: of the run.
-        where: the command, for the message.
-        instead: a command that shows what was measured.
-
-    Raises:
-        ConfigurationError: the run is of such an algorithm.
-    """
-    if reported_loss(config) is None:
-        return
-    raise ConfigurationError(
-        "the algorithm of this run does not compare outputs with targets",
-        where=where,
-        given=f"a run of {config['loss']}",
-        expected="a run of supervised learning",
-        fix=f"{instead} shows what was measured",
-    )
+def _without_targets(
+    arguments: argparse.Namespace, config: Mapping[str, object], folder: Path
+) -> int:
+    """Print what the algorithm of a run measures on data, and what its recipe does."""
+    model, preprocessor = trained(folder)
+    experiment = of_run(config, str(folder))
+    algorithm, splits = RunSetup.of(experiment.config()).own_algorithm, experiment.splits
+    assert algorithm is not None
+    line, parts = experiment.data_line, list(splits.evaluated)
+    if arguments.data is not None:
+        dataset = _other(arguments, config, preprocessor)
+        line, part = described(dataset), dataset.test or dataset
+        parts = [("all" if dataset.test is None else "test", part.preprocessed(preprocessor))]
+    lines = []
+    if arguments.data is not None or splits.dev is not None or splits.test is not None:
+        rows = [
+            (name, len(part), *score_without_targets(algorithm, model, part, preprocessor))
+            for name, part in parts
+        ]
+        lines = [f"{'part':<12}{'examples':>10}{'objective':>12}  {algorithm.error_name}"]
+        lines += [f"{name:<12}{n:>10,}{mean:>12.4g}  {error:.4g}" for name, n, mean, error in rows]
+    if arguments.data is None:
+        found = experiment.recipe.measures(model, splits)
+        lines += [f"{name}: {value:.4g}" for name, value in found.items()]
+    say(f"data  {line}\n")
+    say("\n".join(lines))
+    return 0
 
 
 def shown_error(error: float, *, is_fraction: bool) -> str:

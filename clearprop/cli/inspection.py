@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from clearprop import glass, nn
-from clearprop.cli.inference import check_has_targets
 from clearprop.cli.output import complain, say
 from clearprop.cli.runs import existing_run, trained
 from clearprop.data import Splits
@@ -21,8 +20,10 @@ from clearprop.glass.style import Drawing
 from clearprop.glass.subject import Subject, gather
 from clearprop.recipes.experiment import Experiment, of_run
 from clearprop.training import History, open_run, read_run
+from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.run import Machine
 from clearprop.training.run_folder import read_config
+from clearprop.training.run_setup import RunSetup
 
 
 class Extras(NamedTuple):
@@ -104,42 +105,71 @@ def show_diagnosis(found: Diagnosis) -> None:
 
 EXPLAIN_PAGE = "explain.html"
 
+MOST_LOOKED_AT = 1000
+"""Among so many examples the one with the largest E is looked for."""
+
 
 def run_explain(arguments: argparse.Namespace) -> int:
     """Write the page of one forward and backward pass, and print it; return the exit code."""
     folder = existing_run(arguments.RUN)
     trained(folder)  # raises a clear error if the run has no model yet
-    config = read_config(folder)
-    check_has_targets(config, "clearprop explain", f"clearprop report {arguments.RUN}")
-    subject = gather(folder, of_run(config, str(folder)).splits)
-    row, why = _row(arguments.example, subject)
-    rows = np.array([row])
-    glass = explain(subject.model, *subject.model_examples(rows), subject.loss)
+    experiment = of_run(read_config(folder), str(folder))
+    if experiment.algorithm is None:
+        glass, name = _with_targets(gather(folder, experiment.splits), arguments.example)
+    else:
+        glass, name = _without_targets(folder, experiment, arguments.example)
     shown = _shown(glass, arguments.node)  # before the page is written: a pattern may be wrong
-    name = f"{subject.part} {subject.noun} {subject.called(row)}"
     place = Path(arguments.output) if arguments.output is not None else folder / EXPLAIN_PAGE
-    title = f"{folder.name}: {name} of {subject.data_name}{why}"
-    glass.to_html(place, title=title, opened=arguments.node)
-    say(f"{name} of {subject.data_name}{why}: E = {glass.objective:.6g}\n")
+    glass.to_html(place, title=f"{folder.name}: {name}", opened=arguments.node)
+    say(f"{name}: E = {glass.objective:.6g}\n")
     say(shown)
     say(f"\npage  {place}")
     return 0
 
 
-def _row(text: str | None, subject: Subject) -> tuple[int, str]:
-    """Return an example's number, and why it was chosen; without a wish, that of the worst one."""
-    if text is None and len(subject):
-        return _worst(subject)
-    text = text or "0"
+def _with_targets(subject: Subject, wish: str | None) -> tuple[Glass, str]:
+    """Return the pass of an example whose target is compared with the output, and its name."""
+    if wish is None and len(subject):
+        row, why = _worst(subject)
+    else:
+        row, why = _number(wish or "0", len(subject), subject.part), ""
+    glass = explain(subject.model, *subject.model_examples(np.array([row])), subject.loss)
+    name = f"{subject.part} {subject.noun} {subject.called(row)}"
+    return glass, f"{name} of {subject.data_name}{why}"
+
+
+def _without_targets(folder: Path, experiment: Experiment, wish: str | None) -> tuple[Glass, str]:
+    """Return the pass of an example by what its algorithm follows, and the name of the example."""
+    algorithm = RunSetup.of(experiment.config()).own_algorithm
+    assert algorithm is not None
+    model, preprocessor = trained(folder)
+    part, dataset = experiment.splits.evaluated[-1]
+    inputs, few = ModelInputs(preprocessor), slice(min(len(dataset), MOST_LOOKED_AT))
+    if wish is None:
+        losses = algorithm.losses_of(model, *inputs.examples(dataset.inputs, dataset.targets, few))
+        row, why = int(np.argmax(losses)), f", the one with the largest {algorithm.followed_name}"
+    else:
+        row, why = _number(wish, len(dataset), part), ""
+    x, y = inputs.examples(dataset.inputs, dataset.targets, np.array([row]))
+    glass = explain(model, x, y, algorithm.as_objective)
+    return glass, f"{part} {dataset.noun} {row} of {dataset.name}{why}"
+
+
+def _number(text: str, count: int, part: str) -> int:
+    """Return the number of an example that is asked for.
+
+    Raises:
+        ConfigurationError: there is no such example.
+    """
     number = int(text) if text.isdecimal() else -1
-    if not 0 <= number < len(subject):
+    if not 0 <= number < count:
         raise ConfigurationError(
             "there is no such example",
             where="--example",
             given=text,
-            expected=f"a number from 0 to {len(subject) - 1}, of the {subject.part} part",
+            expected=f"a number from 0 to {count - 1}, of the {part} part",
         )
-    return number, ""
+    return number
 
 
 def _worst(subject: Subject) -> tuple[int, str]:

@@ -373,6 +373,18 @@ class Splits:
         return self.preprocessor.encoded_shape
 
     @property
+    def evaluated(self) -> tuple[tuple[str, Dataset], ...]:
+        """Name and examples of the parts that judge a model: the held-out ones, or the training.
+
+        >>> from clearprop import data
+        >>> [name for name, _ in data.load("iris").split(dev=0.2, test=0.2).evaluated]
+        ['development', 'test']
+        """
+        parts = (("development", self.dev), ("test", self.test))
+        held_out = tuple((name, part) for name, part in parts if part is not None)
+        return held_out or (("training", self.train),)
+
+    @property
     def streamed(self) -> bool:
         """Whether the training part is read in batches rather than kept on the device."""
         return self.train.streamed

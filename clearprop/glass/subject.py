@@ -329,10 +329,7 @@ def _evaluation_part(
     if data is None:
         return "", None
     if isinstance(data, Splits):
-        held_out = (("test", data.test), ("development", data.dev))
-        return next(
-            ((n, part) for n, part in held_out if part is not None), ("training", data.train)
-        )
+        return data.evaluated[-1]
     if isinstance(data, Dataset):
         return "given", data
     if isinstance(data, tuple) and len(data) == 2:

@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 import jax
 import jax.numpy as jnp
 
-from clearprop import tree
+from clearprop import ops, tree
 from clearprop.autodiff import Tape, Traced, Value, sweep
 from clearprop.autodiff.misuse import teach_misuse
 from clearprop.autodiff.sweep import Place
@@ -25,11 +25,23 @@ from clearprop.autodiff.transforms import Variables
 from clearprop.errors import ModelError, ShapeError
 from clearprop.nn.fields import Array
 from clearprop.nn.losses import Loss, find_loss
-from clearprop.nn.module import Module, apply, is_initialized, parameters
+from clearprop.nn.module import Module, apply, forward_pass, is_initialized, parameters
 
 Tree = TypeVar("Tree")
 LossLike = str | Loss | Callable[[Array, Array], Array]
 """The name of a loss, a `Loss`, or a function (outputs, targets) -> value of E."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An objective that calls the model in its own way, in place of a loss of outputs and targets.
+
+    Attributes:
+        losses: takes the model, inputs and targets as the model takes them, and a random key;
+            returns the losses (B,), whose mean is E.
+    """
+
+    losses: Callable[[Module, object, object, Array | None], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +186,7 @@ def record_model(
     model: Module,
     x: object,
     y: Array,
-    loss: LossLike,
+    loss: LossLike | Objective,
     *,
     training: bool = False,
     key: Array | None = None,
@@ -186,7 +198,7 @@ def record_model(
         model: with values in its parameters.
         x: the input of the model: an array (B, ...), or a tree of such arrays.
         y: the targets, as the loss takes them.
-        loss: the loss whose value is E.
+        loss: the loss whose value is E, or the whole objective.
         training: whether layers behave as in training.
         key: a JAX random key, for layers that draw random numbers in training.
         tape: to record on; a new one unless given.
@@ -197,6 +209,11 @@ def record_model(
         weights = {path: boxed[path] for path in given}  # JAX sorts a dict by its keys
         inputs = recording.variables(x)
         model = tree.replace(model, weights)
+        if isinstance(loss, Objective):
+            with forward_pass(model, training=training, key=key, hook=recording):
+                objective = ops.mean(loss.losses(model, inputs, y, key))
+            end = len(recording.tape.nodes)
+            return ModelPass(recording, weights, inputs, end, objective)
         output, _ = apply(model, inputs, training=training, key=key, hook=recording)
         end = len(recording.tape.nodes)
         objective = find_loss(loss)(output, y)

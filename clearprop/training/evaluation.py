@@ -25,6 +25,7 @@ from clearprop.training.checks import check_one_array
 from clearprop.training.compiled_steps import EVALUATION_BATCH, CompiledSteps
 from clearprop.training.foreign_mends import mends_for
 from clearprop.training.given import encoded
+from clearprop.training.learning import Learning
 from clearprop.training.metrics import Metrics, compute, find_metrics
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited
@@ -69,6 +70,27 @@ def score_split(
             sums = compiled.evaluate(arrays, batch)
             objective, error = objective + float(sums.objective), error + float(sums.error)
     return Score(objective / n, float(compiled.algorithm.finish(np.float64(error / n))))
+
+
+def score_without_targets(
+    algorithm: Learning, model: nn.Module, dataset: Dataset, preprocessor: Preprocessor | None
+) -> Score:
+    """Return the mean objective and error of an algorithm without targets on a part of the data.
+
+    Args:
+        algorithm: as it was bound to the model.
+        model: with its parameters.
+        dataset: the examples as they are kept.
+        preprocessor: of the run.
+    """
+    arrays = {**nn.parameters(model), **nn.statistics(model)}
+    totals, sums = jax.jit(algorithm.totals), np.zeros(2)
+    for start in range(0, len(dataset), EVALUATION_BATCH):
+        rows = np.arange(start, min(start + EVALUATION_BATCH, len(dataset)))
+        batch = Batch(rows_of(dataset.inputs, rows), dataset.targets[rows])
+        sums += [float(x) for x in totals(arrays, batch, np.ones(len(rows), bool))]
+    objective, error = sums / len(dataset)
+    return Score(float(objective), float(algorithm.finish(error)))
 
 
 def outputs_of(

@@ -10,6 +10,7 @@ Shape letters: B batch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from clearprop.data import Batch, Dataset, Splits
 from clearprop.data.forms import as_array
 from clearprop.errors import ConfigurationError
 from clearprop.nn.module import Hook
+from clearprop.nn.recording import Objective
 from clearprop.training.algorithm import (
     Array,
     Arrays,
@@ -124,6 +126,9 @@ class Learning:
     """Whether the objective falls while the model learns: not in a game, and not where the model
     makes its own targets. A report reads the curves accordingly."""
 
+    followed_name: ClassVar[str] = "objective"
+    """The name of what `followed` returns."""
+
     takes: ClassVar[frozenset[str]] = frozenset()
     """The options of `fit` that it reads, of those that belong to supervised learning."""
 
@@ -169,6 +174,17 @@ class Learning:
             seed: of the run.
         """
         return model
+
+    def followed(self, model: nn.Module, batch: Batch, key: Array) -> Array:
+        """Return what `explain` follows back through the model, (B,): the losses of the objective.
+
+        Args:
+            model: with its parameters, as it is in evaluation.
+            batch: the examples, with inputs as the model takes them.
+            key: random.
+        """
+        found = self.objective(model, batch, key, self.first_memory(model))
+        return found[0] if isinstance(found, tuple) else found
 
     def check(self, model: nn.Module, data: TrainingData, batch_size: int) -> None:
         """Raise unless the examples fit the model: the objective is traced on them, not computed.
@@ -240,6 +256,25 @@ class Learning:
     def reported(self) -> nn.Loss:
         """The objective and the error as people read them; see `Algorithm`."""
         return without_targets(self.name, self.error_name)
+
+    @functools.cached_property
+    def as_objective(self) -> Objective:
+        """What `explain` follows; without a key with the random numbers of an evaluation."""
+
+        def losses(model: nn.Module, x: object, y: object, key: Array | None) -> Array:
+            return self.followed(model, Batch(x, cast(Any, y)), self._key if key is None else key)
+
+        return Objective(losses)
+
+    def losses_of(self, model: nn.Module, x: object, y: object) -> Array:
+        """Return what `followed` says of examples as the model takes them, (B,)."""
+        with nn.forward_pass(model, key=self._key):
+            return self.followed(model, Batch(x, cast(Any, y)), self._key)
+
+    @property
+    def _key(self) -> Array:
+        """The random key of evaluations."""
+        return jax.random.fold_in(jax.random.key(self._context.seed), EVALUATING)
 
     def model(self, *parts: Arrays) -> nn.Module:
         """Return the model with these arrays in it."""
@@ -379,7 +414,7 @@ class Learning:
             counted: bool (B,), which of them count: a last batch is filled up with repetitions.
         """
         model = self.model(arrays)
-        key = jax.random.fold_in(jax.random.key(self._context.seed), EVALUATING)
+        key = self._key
         with nn.forward_pass(model, key=key):
             found = self.objective(model, self.seen(batch), key, self.first_memory(model))
         losses, errors = found if isinstance(found, tuple) else (found, found)

@@ -26,6 +26,7 @@ from clearprop.errors import ConfigurationError
 from clearprop.nn.recording import LossLike
 from clearprop.training.evaluation import Evaluation
 from clearprop.training.events import EpochDone, Event, NonFinite, Stopped
+from clearprop.training.learning import Learning
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictor import Predictor, predictor_of
 from clearprop.training.recording.recordings import Recordings, read_recordings
@@ -143,6 +144,7 @@ class Run(Shown):
         recordings: what was recorded from inside; None where nothing was.
         machine: goes back to the states that were kept; None where none were.
         loss: that was minimized, without label smoothing.
+        algorithm: that trained the model; None for supervised learning.
     """
 
     model: nn.Module
@@ -156,6 +158,7 @@ class Run(Shown):
     recordings: Recordings | None = None
     machine: Machine | None = None
     loss: nn.Loss | None = None
+    algorithm: Learning | None = None
 
     @property
     def first_step(self) -> int:

@@ -35,6 +35,7 @@ from clearprop.training.execution_plan import ExecutionPlan
 from clearprop.training.fit_config import LOSS, FitConfig
 from clearprop.training.foreign_mends import mends_for
 from clearprop.training.initial_values import describe_initial_values
+from clearprop.training.learning import Learning
 from clearprop.training.metrics import check_task, compute
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import output_shape, suited_to
@@ -108,6 +109,12 @@ class RunSetup:
         """Examples of a step."""
         assert self.config.batch_size is not None
         return self.config.batch_size
+
+    @property
+    def own_algorithm(self) -> Learning | None:
+        """What trains the model; None for supervised learning."""
+        own = self.algorithm if self.config.algorithm is not None else None
+        return own if isinstance(own, Learning) else None
 
     @property
     def loss(self) -> nn.Loss:

@@ -260,6 +260,7 @@ class _Started:
             recordings=self._recordings(setup),
             machine=machine,
             loss=setup.loss,
+            algorithm=setup.own_algorithm,
         )
         remember(model, preprocessor)
         if folder is not None:

@@ -22,7 +22,7 @@ from clearprop.glass.nodes.node import GlassNode, Nodes, Selection
 from clearprop.glass.nodes.program import prepare
 from clearprop.glass.nodes.table import Table
 from clearprop.glass.nodes.values import Values
-from clearprop.nn.recording import LossLike
+from clearprop.nn.recording import LossLike, Objective
 from clearprop.training import Run
 from clearprop.training.given import pair_for
 from clearprop.training.model_inputs import ModelInputs
@@ -35,8 +35,8 @@ Array = jax.Array
 def explain(
     model: nn.Module | Run,
     x: object,
-    y: object,
-    loss: LossLike | None = None,
+    y: object = None,
+    loss: LossLike | Objective | None = None,
     *,
     training: bool = False,
     key: Array | None = None,
@@ -51,9 +51,10 @@ def explain(
         model: with values in its parameters; or a run, which brings its preparation and its loss.
         x: the model's input, (B, ...), or a dict of inputs by name; for one example B is 1. Of a
             run raw examples, as `Run.predict` takes them.
-        y: the targets, as the loss takes them; of a run as `Run.evaluate` does.
-        loss: the name of a loss, a `nn.Loss`, or a function (outputs, targets) -> values; by
-            default that of the run, or "cross_entropy" for a model.
+        y: the targets, as the loss takes them; of a run as `Run.evaluate` does. A run of an
+            algorithm without targets needs none: E is what its `Learning.followed` says.
+        loss: the name of a loss, a `nn.Loss`, a function (outputs, targets) -> values, or
+            ``algorithm.as_objective``; by default that of the run, or "cross_entropy" for a model.
         training: whether layers behave as in training: dropout is on, batch norm uses the batch.
         key: a JAX random key, for layers that draw random numbers in training.
 
@@ -73,13 +74,7 @@ def explain(
     True
     """
     if isinstance(model, Run):
-        inputs, loss = ModelInputs(model.preprocessor), loss if loss is not None else model.loss
-        if loss is None:
-            raise ConfigurationError(
-                "the loss of this run is not known", fix="cp.explain(run, x, y, loss=...)"
-            )
-        kept, targets = pair_for((x, y), model.preprocessor)
-        x, y = inputs.examples(cast("Any", kept), targets, slice(None))
+        x, y, loss = _of_run(model, x, y, loss)
         model = model.model
     if not isinstance(model, nn.Module):
         raise ConfigurationError(
@@ -94,17 +89,44 @@ def explain(
             fix="cp.explain(run, x, y)",
         )
     loss = "cross_entropy" if loss is None else loss
+    if y is None:
+        raise ConfigurationError(
+            "the targets are missing, with which the loss compares the outputs",
+            where="explain",
+            given="y=None",
+            fix="cp.explain(model, x, y)",
+        )
     program, arrays = prepare(model, x, y, loss, training, key)
     glass = Glass(Values(program, arrays))
     found = nn.LOSSES.get(loss) if isinstance(loss, str) else loss
     output = glass.structure.layers.get("")
     # Only the targets of a loss of clearprop have a known meaning.
-    if output is not None and any(found is known for known in nn.LOSSES.values()):
+    of_ours = found is not None and any(found is known for known in nn.LOSSES.values())
+    if output is not None and of_ours and not isinstance(loss, Objective):
         targets, shape = np.asarray(y), glass.structure.nodes[output].shape
         check_labels(
             Split("the targets", targets, targets), nn.find_loss(loss), shape, targets.shape
         )
     return glass
+
+
+def _of_run(
+    run: Run, x: object, y: object, loss: LossLike | Objective | None
+) -> tuple[object, object, LossLike | Objective]:
+    """Return raw examples as the model takes them, and the loss or the objective of a run."""
+    inputs = ModelInputs(run.preprocessor)
+    if loss is None and run.algorithm is not None:
+        loss = run.algorithm.as_objective
+        y = np.zeros(len(cast(Any, x)), np.int32) if y is None else y
+    loss = loss if loss is not None else run.loss
+    if loss is None:
+        raise ConfigurationError(
+            "the loss of this run is not known", fix="cp.explain(run, x, y, loss=...)"
+        )
+    if y is None:
+        return x, y, loss
+    kept, targets = pair_for((x, y), run.preprocessor)
+    return *inputs.examples(cast("Any", kept), targets, slice(None)), loss
 
 
 class Glass(Nodes):

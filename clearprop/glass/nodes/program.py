@@ -21,7 +21,7 @@ from clearprop.autodiff.sweep import Place, errors_of_inputs
 from clearprop.glass.nodes.array_summary import numbers_of
 from clearprop.glass.nodes.graph import Builder, Graph
 from clearprop.memory import total_memory
-from clearprop.nn.recording import LossLike, ModelPass, check_examples, record_model
+from clearprop.nn.recording import LossLike, ModelPass, Objective, check_examples, record_model
 from clearprop.ops.conv.choice import batch_last_pays
 from clearprop.ops.loop import LoopRow
 
@@ -49,14 +49,14 @@ class Signature:
     Attributes:
         structure: of the tree of model, input, targets and key, static fields included.
         leaves: shape and dtype of every leaf that is an array; any other leaf itself.
-        loss: that of the caller.
+        loss: that of the caller, or the objective.
         training: whether layers behave as in training.
         wide: whether 64-bit numbers are on.
     """
 
     structure: jax.tree_util.PyTreeDef
     leaves: tuple[Hashable, ...]
-    loss: LossLike
+    loss: LossLike | Objective
     training: bool
     wide: bool
 
@@ -216,7 +216,12 @@ def program_of(signature: Signature) -> Program:
 
 
 def prepare(
-    model: nn.Module, x: object, y: object, loss: LossLike, training: bool, key: Array | None
+    model: nn.Module,
+    x: object,
+    y: object,
+    loss: LossLike | Objective,
+    training: bool,
+    key: Array | None,
 ) -> tuple[Program, list[Array]]:
     """Return the program for these examples, and the arrays that it takes.
 
