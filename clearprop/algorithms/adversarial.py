@@ -6,7 +6,7 @@ Shape letters: B examples of a batch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, cast, get_args
 
 import jax
@@ -175,16 +175,17 @@ class Adversarial(Learning):
         z = pair.draw_noise(jax.random.fold_in(key, NOISE), len(batch.targets))
         generated = pair(z, labels)
         seen, generated = self._blurred(batch.inputs, generated, key, memory)
-        seen = pair.conditioned(seen, labels)
-        shown = pair.conditioned(stop_gradient(generated), labels)
-        real, fake = _judged(pair.discriminator, seen), _judged(pair.discriminator, shown)
+        shown = stop_gradient(generated)
+        real, fake = pair.judged(seen, labels), pair.judged(shown, labels)
         losses = self._game.discriminator(real, fake)
         if self.gradient_penalty:
-            losses = losses + self._penalty(pair, seen, shown, key)
-        judge = without_gradient(pair.discriminator)
-        deceived = _judged(judge, pair.conditioned(generated, labels))
-        losses = losses + self._game.generator(deceived)
-        return losses, (stop_gradient(real) <= stop_gradient(fake)).astype(jnp.float32)
+            at_real, at_fake = (pair.packed(pair.conditioned(x, labels)) for x in (seen, shown))
+            losses = losses + self._penalty(pair, at_real, at_fake, key)
+        judge = replace(pair, discriminator=without_gradient(pair.discriminator))
+        losses = losses + self._game.generator(judge.judged(generated, labels))
+        confused = (stop_gradient(real) <= stop_gradient(fake)).astype(jnp.float32)
+        count = len(batch.targets)
+        return pair.unpacked(losses, count), pair.unpacked(confused, count)
 
     def first_memory(self, model: nn.Module) -> object:
         """Return the number of steps, which a schedule of the noise needs; else nothing."""
@@ -212,7 +213,7 @@ class Adversarial(Learning):
         return jnp.asarray(batch.targets) if pair.num_classes else None
 
     def _penalty(self, pair: Any, real: Array, generated: Array, key: Array) -> Array:
-        """Return the penalty of the discriminator's slope for each example, (B,)."""
+        """Return the penalty of the discriminator's slope for each pack of examples, (P,)."""
         at = real
         if self.penalty_at == "between":
             size = (len(real), *(1,) * (len(real.shape) - 1))
@@ -327,10 +328,10 @@ class Adversarial(Learning):
         z = pair.draw_noise(key, len(examples.targets))
         with nn.forward_pass(pair):
             generated = pair(z, labels)
-            real = _judged(pair.discriminator, pair.conditioned(batch.inputs, labels))
+            real = pair.judged(batch.inputs, labels)
 
             def deceived(x: Any) -> tuple[Any, Any]:
-                fake = _judged(pair.discriminator, pair.conditioned(x, labels))
+                fake = pair.judged(x, labels)
                 losses = self._game.generator(fake)
                 return ops.sum(losses), (losses, fake)
 
@@ -356,8 +357,3 @@ class Adversarial(Learning):
 def _of(player: str, arrays: Arrays) -> dict[str, Any]:
     """Return the arrays of one player, by their whole paths."""
     return {path: x for path, x in arrays.items() if path.startswith(f"{player}.")}
-
-
-def _judged(discriminator: Any, x: Array) -> Array:
-    """Return the judgments of examples, (B,)."""
-    return ops.reshape(discriminator(x), (-1,))

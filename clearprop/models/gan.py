@@ -9,10 +9,12 @@ import itertools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clearprop import nn, ops
 from clearprop.errors import ConfigurationError
 from clearprop.nn.activation import ActivationLike
+from clearprop.nn.checks import positive_sizes
 from clearprop.nn.fields import Array
 
 
@@ -24,6 +26,10 @@ class GAN(nn.Module):
     In the conditional form both are told the class: the generator gets its one-hot code behind the
     noise, the discriminator behind the features (of a picture: behind the channels of every pixel).
 
+    With ``packing`` m > 1 the discriminator judges m examples at once, one behind the other on the
+    last axis: whether they all come from the data. A generator that makes one kind of example only
+    then gives itself away, because m equal ones are rare in the data.
+
     Shapes: z (B, Z), labels (B,) from 0 to K-1, x (B, ...), judgment (B,): a logit or a number
     without bounds, larger for what looks real.
 
@@ -32,23 +38,33 @@ class GAN(nn.Module):
         discriminator: examples to (B, 1).
         noise: Z.
         num_classes: K of the conditional form; 0 for none.
+        packing: m, examples that the discriminator judges at once.
 
     >>> pair = mlp_gan(features=2, noise=4, hidden=(16,)).init(0)
     >>> pair(pair.draw_noise(jax.random.key(0), 5)).shape
     (5, 2)
 
     Source: Goodfellow et al. (2014), *Generative adversarial nets*; the conditional form: Mirza
-    and Osindero (2014), *Conditional generative adversarial nets*.
+    and Osindero (2014), *Conditional generative adversarial nets*; packing: Lin et al. (2018),
+    *PacGAN: the power of two samples in generative adversarial networks*.
     """
 
     generator: nn.Module
     discriminator: nn.Module
     noise: int = nn.static()
     num_classes: int = nn.static()
+    packing: int = nn.static()
 
     def __init__(
-        self, generator: nn.Module, discriminator: nn.Module, *, noise: int, num_classes: int = 0
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        noise: int,
+        num_classes: int = 0,
+        packing: int = 1,
     ) -> None:
+        positive_sizes("GAN", packing=packing)
         if noise < 1 or num_classes < 0:
             raise ConfigurationError(
                 "a generator needs at least one number of noise, and no negative number of classes",
@@ -59,6 +75,7 @@ class GAN(nn.Module):
         self.discriminator = discriminator
         self.noise = noise
         self.num_classes = num_classes
+        self.packing = packing
 
     def __call__(self, z: Array, labels: Array | None = None) -> Array:
         made: Array = self.generator(self.conditioned(z, labels))
@@ -72,8 +89,29 @@ class GAN(nn.Module):
     def through(self, z: Array) -> Array:
         """Return the judgments of generated examples: one pass through both networks."""
         labels = jnp.zeros(len(z), jnp.int32) if self.num_classes else None
-        judgment: Array = self.discriminator(self.conditioned(self(z, labels), labels))
-        return judgment
+        return self.judged(self(z, labels), labels)
+
+    def judged(self, x: Array, labels: Array | None = None) -> Array:
+        """Return the judgments of examples, (P,): one for each pack, of which there are B / m."""
+        judgments: Array = self.discriminator(self.packed(self.conditioned(x, labels)))
+        return ops.reshape(judgments, (-1,))
+
+    def packed(self, x: Array) -> Array:
+        """Return examples in packs, (P, ..., m C), as the discriminator takes them.
+
+        Where m does not divide B, the first examples are in a second pack.
+        """
+        count = -(-len(x) // self.packing)
+        if self.packing == 1:
+            return x
+        rows = (np.arange(self.packing * count) % len(x)).reshape(self.packing, count)
+        return ops.concatenate([x[row] for row in rows], axis=-1)
+
+    def unpacked(self, judgments: Array, count: int) -> Array:
+        """Return for each of the examples, (B,), what stands at its pack."""
+        if self.packing == 1:
+            return judgments
+        return ops.concatenate([judgments] * self.packing)[:count]
 
     def draw_noise(self, key: Array, count: int) -> Array:
         """Return noise for ``count`` examples, (count, Z), from N(0, 1)."""
@@ -103,6 +141,7 @@ def mlp_gan(
     num_classes: int = 0,
     activation: ActivationLike = "leaky_relu",
     spectral_norm: bool = False,
+    packing: int = 1,
 ) -> GAN:
     """Return a pair of fully connected networks, for points.
 
@@ -113,15 +152,17 @@ def mlp_gan(
         num_classes: K of the conditional form; 0 for none.
         activation: of the hidden units of both.
         spectral_norm: whether the layers of the discriminator are in `nn.SpectralNorm`.
+        packing: examples that the discriminator judges at once.
 
     >>> sum(w.size for w in nn.parameters(mlp_gan(hidden=(8,), noise=2)).values())
     75
     """
     return GAN(
         _layers((noise + num_classes, *hidden, features), activation, False),
-        _layers((features + num_classes, *hidden, 1), activation, spectral_norm),
+        _layers((packing * (features + num_classes), *hidden, 1), activation, spectral_norm),
         noise=noise,
         num_classes=num_classes,
+        packing=packing,
     )
 
 
@@ -254,6 +295,7 @@ def dcgan(
     width: int = 32,
     num_classes: int = 0,
     spectral_norm: bool = False,
+    packing: int = 1,
 ) -> GAN:
     """Return a pair of convolutional networks, for square pictures with pixels from 0 to 1.
 
@@ -264,6 +306,7 @@ def dcgan(
         width: channels of the larger maps; the smaller ones have twice as many.
         num_classes: K of the conditional form; 0 for none.
         spectral_norm: whether the layers of the discriminator are in `nn.SpectralNorm`.
+        packing: pictures that the discriminator judges at once.
 
     Raises:
         ConfigurationError: the side is no multiple of 4.
@@ -275,8 +318,12 @@ def dcgan(
     return GAN(
         PictureGenerator(noise + num_classes, size=size, channels=channels, width=width),
         PictureDiscriminator(
-            size=size, channels=channels + num_classes, width=width, spectral_norm=spectral_norm
+            size=size,
+            channels=packing * (channels + num_classes),
+            width=width,
+            spectral_norm=spectral_norm,
         ),
         noise=noise,
         num_classes=num_classes,
+        packing=packing,
     )

@@ -38,6 +38,7 @@ class AdversarialRecipe(NetworkRecipe):
             between real and generated ones.
         spectral_norm: whether the weights of the discriminator are divided by their largest
             singular value.
+        packing: examples that the discriminator judges at once.
         conditional: whether both players are told the class of an example.
         noise: numbers that the generator makes an example of.
         beta1: decay of the mean gradient, where the optimizer is adam.
@@ -52,6 +53,7 @@ class AdversarialRecipe(NetworkRecipe):
     gradient_penalty: Annotated[float, Field(ge=0)] = 0.0
     penalty_at: PenaltyPlace = "real"
     spectral_norm: bool = False
+    packing: Count = 1
     conditional: bool = False
     noise: Count = 16
     beta1: Fraction = 0.5

@@ -76,6 +76,7 @@ class DCGANRecipe(AdversarialRecipe):
             width=self.width,
             num_classes=self.classes(outputs),
             spectral_norm=self.spectral_norm,
+            packing=self.packing,
         )
 
     def measures(self, model: nn.Module, splits: Splits) -> dict[str, float]:

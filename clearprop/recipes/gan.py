@@ -72,6 +72,7 @@ class GANRecipe(AdversarialRecipe):
             num_classes=self.classes(outputs),
             activation=self.activation,
             spectral_norm=self.spectral_norm,
+            packing=self.packing,
         )
 
     def algorithm(self, dataset: Dataset) -> Adversarial:

@@ -47,14 +47,22 @@ def network(weights: dict[str, Array], player: str, x: Array) -> Array:
 
 
 def own_losses(
-    algorithm: Adversarial, weights: dict[str, Array], z: Array, x: Array, share: Array
+    algorithm: Adversarial,
+    weights: dict[str, Array],
+    z: Array,
+    x: Array,
+    share: Array,
+    packing: int,
 ) -> tuple[Array, Array]:
     """Return the losses of both players, as the published equations have them."""
+
+    def packed(y: Array) -> Array:
+        return jnp.concatenate(jnp.split(y, packing), axis=-1)
 
     def judge(y: Array) -> Array:
         return network(weights, "discriminator", y)[:, 0]
 
-    generated = network(weights, "generator", z)
+    x, generated = packed(x), packed(network(weights, "generator", z))
     real, fake = judge(x), judge(generated)
     probability = jax.nn.sigmoid
     logistic = -jnp.log(probability(real)) - jnp.log(1 - probability(fake))
@@ -76,9 +84,12 @@ def own_losses(
 
 @pytest.mark.parametrize("penalty", [(0.0, "real"), (2.0, "real"), (10.0, "between")])
 @pytest.mark.parametrize("game", GAMES)
-def test_each_players_gradient_is_that_of_its_own_loss(game: Any, penalty: Any) -> None:
+@pytest.mark.parametrize("packing", [1, 2])
+def test_each_players_gradient_is_that_of_its_own_loss(
+    game: Any, penalty: Any, packing: int
+) -> None:
     with jax.enable_x64(True):
-        model = pair().init(3, dtype=jnp.float64)
+        model = pair(packing=packing).init(3, dtype=jnp.float64)
         algorithm = Adversarial(game, gradient_penalty=penalty[0], penalty_at=penalty[1])
         algorithm = algorithm.bound(Context(model, optim.sgd(0.1)))
         weights = nn.parameters(model)
@@ -86,18 +97,33 @@ def test_each_players_gradient_is_that_of_its_own_loss(game: Any, penalty: Any) 
         key, x = jax.random.key(5), jnp.asarray(POINTS[:32], jnp.float64)
         measured, _, ours = algorithm.gradients(state, {}, Batch(x, jnp.zeros(32)), key)
         z = model.draw_noise(jax.random.fold_in(key, 1), 32)
-        share = jax.random.uniform(jax.random.fold_in(key, 2), (32, 1))
+        share = jax.random.uniform(jax.random.fold_in(key, 2), (32 // packing, 1))
 
         def loss(weights: dict[str, Array], player: int) -> Array:
-            return own_losses(algorithm, weights, z, x, share)[player]
+            return own_losses(algorithm, weights, z, x, share, packing)[player]
 
         for number, player in enumerate(("discriminator", "generator")):
             theirs = jax.grad(loss)(weights, number)
             own = [path for path in weights if path.startswith(player)]
             for path in own:
                 np.testing.assert_allclose(ours[path], theirs[path], rtol=1e-8, atol=1e-12)
-        both = sum(own_losses(algorithm, weights, z, x, share))
+        both = sum(own_losses(algorithm, weights, z, x, share, packing))
         np.testing.assert_allclose(measured.objective, both, rtol=1e-10)
+
+
+def test_packs_hold_every_example_and_give_each_its_judgment() -> None:
+    model = pair(packing=3).init(0)
+    x = jnp.arange(14.0).reshape(7, 2)
+    packs = model.packed(x)
+    assert packs.shape == (3, 6)
+    every = packs.reshape(3, 3, 2)
+    assert {float(v) for v in every[..., 0].ravel()} == set(x[:, 0].tolist())
+    spread = model.unpacked(jnp.arange(3.0), 7)
+    assert spread.shape == (7,)
+    for i in range(7):  # the pack whose number it has holds the example
+        assert x[i, 0] in every[int(spread[i]), :, 0]
+    run = trained(model=pair(packing=3), epochs=1)
+    assert np.isfinite(run.losses).all()
 
 
 def test_the_generator_moves_once_in_several_steps_of_the_critic() -> None:
