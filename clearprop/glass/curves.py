@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clearprop.data.sources import evenly_spaced
 from clearprop.glass.chart import Chart
-from clearprop.glass.diagnosis.shapes import WAITED, best_of, chance, gap, objective_shape
+from clearprop.glass.diagnosis.shapes import WAITED, best_of, chance, end_of, gap, objective_shape
 from clearprop.glass.subject import Subject
 from clearprop.glass.wording import count, number, percent
 
@@ -306,7 +306,11 @@ def _of_objective(objective: NDArray[np.float64], hope: str, faults: Sequence[st
             end = "and was still falling at the end"
             return f"The objective fell {went}, {end}{'' if faults else f': {hope}'}."
         case _:
-            return f"The objective fell {went}, and has leveled off."
+            tail = end_of(objective)
+            share = float(tail[0] - tail[-1]) / (first - last)
+            epochs = "last epoch" if len(tail) == 2 else f"last {len(tail) - 1} epochs"
+            of_end = f"{percent(share)} of this in the {epochs}"
+            return f"The objective fell {went}, {of_end if share > 0 else f'not in the {epochs}'}."
 
 
 def _of_errors(subject: Subject, waited: int, faults: Sequence[str]) -> list[str]:

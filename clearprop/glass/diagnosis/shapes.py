@@ -67,9 +67,19 @@ def objective_shape(objective: NDArray[np.floating]) -> Shape:
         return "rose"
     if last >= MOVED * first:  # also where it was 0 from the first to the last
         return "still"
-    tail = objective[-max(2, len(objective) // 5) :]
+    tail = end_of(objective)
     falls = (tail[0] - tail[-1]) / (first - last) > STILL_FALLING and tail[-1] <= tail.min()
     return "falling" if falls else "level"
+
+
+def end_of(objective: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the last fifth of an objective, of two epochs at least: what says where it leads.
+
+    >>> import numpy as np
+    >>> end_of(np.arange(20.0)), end_of(np.arange(3.0))
+    (array([16., 17., 18., 19.]), array([1., 2.]))
+    """
+    return objective[-max(2, len(objective) // 5) :]
 
 
 def gap(
