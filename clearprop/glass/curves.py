@@ -6,7 +6,7 @@ Shape letters: E epochs.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,9 @@ class CurvesSection:
         descends: whether the objective falls while the model learns.
         error_name: of the loss.
         epochs: of the run.
+        measured_at: the epochs whose measures are shown.
+        measures: what the algorithm itself measured: a name, and its value after each of these
+            epochs, as text.
     """
 
     objective: Markup
@@ -49,6 +52,8 @@ class CurvesSection:
     descends: bool
     error_name: str
     epochs: int
+    measured_at: tuple[int, ...]
+    measures: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSection | None:
@@ -71,7 +76,26 @@ def curves_section(subject: Subject, faults: Sequence[str] = ()) -> CurvesSectio
         descends=descends(subject),
         error_name=subject.loss.error_name,
         epochs=len(subject.history),
+        measured_at=tuple(int(subject.history.epoch[i]) for i in _measured_rows(subject)),
+        measures=tuple(_measures(subject)),
     )
+
+
+def measures_itself(subject: Subject) -> bool:
+    """Say whether the metrics of a run are what its algorithm measures, and not asked for."""
+    return isinstance(subject.config.get("algorithm"), Mapping)
+
+
+def _measured_rows(subject: Subject) -> list[int]:
+    return list(_thinned(len(subject.history), 4))
+
+
+def _measures(subject: Subject) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if not measures_itself(subject):
+        return
+    for name, column in subject.history.metrics.items():
+        values = (float(column[row]) for row in _measured_rows(subject))
+        yield name, tuple(number(x) if np.isfinite(x) else "not defined" for x in values)
 
 
 def best_epoch(subject: Subject) -> int | None:

@@ -14,7 +14,7 @@ from clearprop import nn
 from clearprop.errors import ClearpropError, ConfigurationError
 from clearprop.glass.boundary_section import boundary_section
 from clearprop.glass.chart import mark
-from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text
+from clearprop.glass.curves import FEW, best_epoch, curves_section, error_text, measures_itself
 from clearprop.glass.diagnosis.diagnose import diagnosis_of
 from clearprop.glass.diagnosis.finding import Diagnosis
 from clearprop.glass.example_trace import example_trace
@@ -221,7 +221,7 @@ def _figures(subject: Subject, measures: Mapping[str, float]) -> list[Figure]:
         seconds = float(np.nansum(history.seconds))
         steps = count(int(history.step[-1]), "step")
         found.append(Figure("training time", duration(seconds), steps))
-    for name, column in history.metrics.items():
+    for name, column in history.metrics.items() if not measures_itself(subject) else ():
         shown = number(float(column[-1])) if np.isfinite(column[-1]) else "not defined"
         of = "development set, " if np.isfinite(history.development_error).any() else ""
         after = f"{of}after epoch {int(history.epoch[-1])}"
