@@ -85,6 +85,17 @@ def test_a_series_is_given_as_differences_in_order_of_time() -> None:
     assert len(a) < len(x)
 
 
+def without_leak(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs in which the column that is the target holds its mean, and the targets."""
+    target = y.reshape(-1).astype(float)
+    columns = [abs(np.corrcoef(column, target)[0, 1]) for column in x.T]
+    place = int(np.argmax(columns))
+    assert columns[place] > 0.999
+    x = x.copy()
+    x[:, place] = x[:, place].mean()
+    return x, y
+
+
 def is_broken(case: Case, folder: Path) -> bool:
     """Return whether a fault really harms: an error well above that of a run without it."""
     setting = case.setting
@@ -106,6 +117,8 @@ def is_broken(case: Case, folder: Path) -> bool:
         run = whole.run(folder.with_name("plain"))
         return error > 1.5 * whole.error(load_model(run.folder), whole.truth())
     reference, reasonable = mends.unbroken(setting)
+    if case.kind == "leaking_targets":  # in use the column is not known: the error was too good
+        return error < setting.error(load_model(folder), without_leak(*setting.truth()))
     return error > min(reasonable, 1.5 * reference) or math.isnan(error)
 
 

@@ -195,7 +195,7 @@ def _running_statistics(setting: Setting, n: int, draw: np.random.Generator) -> 
     variants: list[dict[str, Any]] = [
         {"data": "digits", "momentum": 1e-5, "hidden": (32, 32)},
         {"data": "fashion", "momentum": 1e-4, "hidden": (64,)},
-        {"data": "breast-cancer", "momentum": 1e-5, "hidden": (32,)},
+        {"data": "iris", "momentum": 1e-5, "hidden": (32, 32)},
         {"data": "digits", "momentum": 1e-4, "hidden": (48,), "batch": 64},
     ]
     return dataclasses.replace(

@@ -31,7 +31,8 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     for step in (power * m for m in (1, 2, 5, 10, 20, 50)):
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first < most:
-            return [round(i * step, 12) for i in range(first, last + 1)]
+            # Where the range is hardly wider than the spacing of floats, a product leaves it.
+            return [min(max(round(i * step, 12), low), high) for i in range(first, last + 1)]
     return [low]
 
 
