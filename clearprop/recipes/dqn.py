@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ from clearprop.training.training_data import Data
 EPISODES = 100
 """So many episodes are played at the end; gymnasium's thresholds are of their mean return."""
 
-SUITED: dict[str, dict[str, Any]] = {
+SUITED: dict[str, Mapping[str, object]] = {
     "MountainCar-v0": {
         "learning_rate": 1e-3,
         "n_steps": 3,
@@ -79,6 +80,7 @@ class DQNRecipe(NetworkRecipe):
     passes: ClassVar[int] = 30
     small_steps: ClassVar[int] = 0
     batch_sizes: ClassVar[tuple[int, int]] = (10, 10)
+    of_data_set: ClassVar[Mapping[str, Mapping[str, object]]] = SUITED
 
     learning_rate: Rate = 2.5e-4
     schedule: ScheduleName = "cosine"
@@ -103,12 +105,6 @@ class DQNRecipe(NetworkRecipe):
         """Return the data set, which must be of an environment."""
         find_environment(dataset.name)
         return dataset
-
-    def suited(self, dataset: Dataset) -> Self:
-        """Return the recipe with the values of the environment, where others are not given."""
-        values = SUITED.get(dataset.name, {})
-        free = {name: value for name, value in values.items() if name not in self.model_fields_set}
-        return self.model_copy(update=free)
 
     def training_data(self, splits: Splits) -> Data:
         """Return the environment, in which the algorithm acts itself."""

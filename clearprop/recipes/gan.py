@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
@@ -29,7 +30,7 @@ class GANRecipe(AdversarialRecipe):
     """A generative adversarial network learns to draw points as the data does.
 
     The mixtures gaussian-ring and gaussian-grid are the published tests of mode collapse. A table
-    of numbers works too.
+    of numbers works too. Values that are not given depend on the mixture.
 
     Attributes:
         hidden_sizes: units of the hidden layers of both networks.
@@ -42,6 +43,14 @@ class GANRecipe(AdversarialRecipe):
     preferred: ClassVar[tuple[str, ...]] = ("gaussian-ring",)
     passes: ClassVar[int] = 64
     batch_sizes: ClassVar[tuple[int, int]] = (64, 256)
+    of_data_set: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "gaussian-grid": {
+            "packing": 2,
+            "gradient_penalty": 0.0002,
+            "hidden_sizes": (128, 128),
+            "epochs": 128,
+        }
+    }
 
     learning_rate: Rate = 0.004
     schedule: ScheduleName = "cosine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
 from pydantic import BeforeValidator, Field
@@ -119,6 +120,9 @@ class Recipe(Configuration):
     batch_sizes: ClassVar[tuple[int, int]] = (32, 64)
     """Batch size for a small set and for a large one, unless it is given."""
 
+    of_data_set: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """Values for data sets by name, unless they are given."""
+
     data: DataChoice = DataChoice()
     epochs: OptionalCount = None
     batch_size: OptionalCount = None
@@ -166,8 +170,10 @@ class Recipe(Configuration):
         return dataset
 
     def suited(self, dataset: Dataset) -> Self:
-        """Return the recipe with the values filled in that depend on the data set."""
-        return self
+        """Return the recipe with the values of its data set, where others are not given."""
+        values = self.of_data_set.get(dataset.name, {})
+        free = {name: value for name, value in values.items() if name not in self.model_fields_set}
+        return self.model_copy(update=free)
 
     @abstractmethod
     def model(self, preprocessor: Preprocessor, outputs: int) -> nn.Module:
