@@ -162,8 +162,8 @@ def bernoulli_rbm(x: Floats, epochs: int, seed: int) -> Result:
     return Result(*spent.over(epochs + 1), score(machine, x))
 
 
-def our_map(mode: Any, batch_size: int | None = None) -> Side:
-    """Return the side of our map in one of its modes."""
+def our_map(mode: Any, size: int | None = None) -> Side:
+    """Return the side of our map in one of its modes; None takes all examples in one step."""
 
     def train(x: Floats, epochs: int, seed: int) -> Result:
         rule = SelfOrganizing(
@@ -174,7 +174,7 @@ def our_map(mode: Any, batch_size: int | None = None) -> Side:
         def organize(most: int, look: Callable[[Event], None]) -> Run:
             return fit(
                 SelfOrganizingMap(SIDE, SIDE, 64, grid="rectangular"), x, algorithm=rule,
-                epochs=most, batch_size=batch_size or len(x), seed=seed, progress=False,
+                epochs=most, batch_size=size or len(x), seed=seed, progress=False,
                 on_event=look,
             )  # fmt: skip
 
@@ -233,7 +233,7 @@ PAIRS = (
     Pair("Boltzmann machine 64-100, batch 10", "scikit-learn", boltzmann, bernoulli_rbm, 10, 5.0,
          "sklearn"),
     Pair("batch map", "MiniSom", our_map("batch"), minisom("batch"), 6, 20.0, "minisom"),
-    Pair("online map", "MiniSom", our_map("online"), minisom("online"), 4, 20.0, "minisom"),
+    Pair("online map", "MiniSom", our_map("online", 256), minisom("online"), 4, 20.0, "minisom"),
     Pair("map in mini-batches of 64", "TorchSOM", our_map("mini-batch", 64), torchsom, 10, 1.5,
          "torchsom"),
 )  # fmt: skip
