@@ -30,11 +30,11 @@ from clearprop.recipes.experiment import is_of_recipe, of_one_run, of_run, recip
 from clearprop.recipes.transcribing import TranscribingRecipe
 from clearprop.training import Evaluation, evaluate, predict
 from clearprop.training.evaluation import score_without_targets
-from clearprop.training.learning import reported_loss
 from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import read_config
 from clearprop.training.run_setup import RunSetup
 from clearprop.training.storage.writing import write_atomically
+from clearprop.training.without_targets import reported_loss
 
 MOST_CLASSES = 20
 OF_ITS_DATA = ("name", "folder", "limit", "dev", "test")

@@ -37,10 +37,10 @@ from clearprop.training import (
 from clearprop.training.batch_stream import is_batches, read_all
 from clearprop.training.evaluation import evaluation_of
 from clearprop.training.given import as_prepared
-from clearprop.training.learning import reported_loss
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.training_data import Split, arrays_split
 from clearprop.training.weights import Weighting, counted, of_config
+from clearprop.training.without_targets import reported_loss
 
 Pair: TypeAlias = tuple[object, object]
 """Inputs and targets as the model and the loss take them."""

@@ -14,7 +14,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, Self, cast
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, cast
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ from clearprop.training.batch_stream import gathered, is_batches
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.nonfinite import find_origin
 from clearprop.training.training_data import Data, TrainingData
+from clearprop.training.without_targets import without_targets
 
 KNOWN = (Dataset, Splits, tuple, bool, int, float)
 """Kinds of data, and of a development set, that are taken as they stand."""
@@ -456,27 +457,6 @@ def skeleton(model: nn.Module) -> nn.Module:
     arrays = {**nn.parameters(model), **nn.statistics(model)}
     shapes = {path: jax.ShapeDtypeStruct(x.shape, x.dtype) for path, x in arrays.items()}
     return tree.replace(model, shapes)
-
-
-def without_targets(name: str, error_name: str) -> nn.Loss:
-    """Return how the runs of an algorithm without targets are read: by their names alone."""
-
-    def refuse(outputs: Array, targets: Array) -> NoReturn:
-        raise ConfigurationError(
-            "outputs are not compared with targets in this kind of learning",
-            where=name,
-            fix="run.history has what was measured",
-        )
-
-    return nn.Loss(name, refuse, refuse, error_name, "regression", comparable=False)
-
-
-def reported_loss(config: Mapping[str, object]) -> nn.Loss | None:
-    """Return how a written run is read whose algorithm has no targets; None for another run."""
-    noted = config.get("algorithm")
-    if not isinstance(noted, Mapping) or config.get("loss") in nn.LOSSES:
-        return None
-    return without_targets(str(config.get("loss")), str(noted.get("error_name", "objective")))
 
 
 def of_algorithm(x: object, y: object) -> Data:

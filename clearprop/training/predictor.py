@@ -27,12 +27,12 @@ from clearprop.training.batch_stream import batches_of, is_batches, number_of, r
 from clearprop.training.evaluation import Evaluation
 from clearprop.training.foreign_mends import mends_for
 from clearprop.training.given import pair_for, pair_of
-from clearprop.training.learning import reported_loss
 from clearprop.training.metrics import Metrics
 from clearprop.training.predictions import classes, probabilities
 from clearprop.training.run_folder import CONFIG, read_config
 from clearprop.training.storage.model_file import load_model, load_preprocessor
 from clearprop.training.weights import ClassWeight, Weighting, of_config
+from clearprop.training.without_targets import reported_loss
 
 
 @runtime_checkable

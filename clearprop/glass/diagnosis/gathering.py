@@ -16,11 +16,11 @@ from clearprop.nn.recording import LossLike
 from clearprop.training import Run
 from clearprop.training.batch_stream import is_batches, read_all
 from clearprop.training.given import as_prepared
-from clearprop.training.learning import reported_loss
 from clearprop.training.model_inputs import ModelInputs
 from clearprop.training.own_loss import suited_to
 from clearprop.training.training_data import Data, Development, Split, TrainingData, gather
 from clearprop.training.weights import counted, of_config
+from clearprop.training.without_targets import reported_loss
 
 
 def facts_of_run(
