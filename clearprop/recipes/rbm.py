@@ -166,7 +166,7 @@ def pipeline(machine: models.RBM, splits: Splits) -> Classified | None:
     labels, truths = np.asarray(train.targets)[rows], np.asarray(test.targets)
 
     def predicted(parts: list[NDArray[np.float32]], penalty: float) -> NDArray[np.int64]:
-        classifier = LogisticRegression(C=penalty, max_iter=300, tol=1e-3)
+        classifier = LogisticRegression(C=penalty, max_iter=2000, tol=1e-3)
         return np.asarray(classifier.fit(parts[0], labels).predict(parts[1]))
 
     of_hidden, of_pixels = predicted(hidden, 6000.0), predicted(pixels, 100.0)

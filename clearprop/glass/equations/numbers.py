@@ -23,10 +23,13 @@ SMALLEST, LARGEST = 1e-4, 1e7
 def plain(x: object) -> float:
     """Return an entry of an array as the shortest decimal number that rounds to it.
 
-    >>> plain(np.float32(0.1))
-    0.1
+    What is true counts as 1.
+
+    >>> plain(np.float32(0.1)), plain(np.True_)
+    (0.1, 1.0)
     """
-    return float(str(np.asarray(x)[()]))
+    entry = np.asarray(x)[()]
+    return float(entry) if isinstance(entry, np.bool_) else float(str(entry))
 
 
 def significant(value: float, digits: int) -> str:
