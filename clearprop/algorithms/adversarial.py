@@ -5,7 +5,7 @@ Shape letters: B examples of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, cast, get_args
 
@@ -110,6 +110,7 @@ class Adversarial(Learning):
     samples: int = 2500
 
     error_name: ClassVar[str] = "confused pairs"
+    monitored: ClassVar[Mapping[str, bool]] = {"coverage": True, "precision": True}
     descends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

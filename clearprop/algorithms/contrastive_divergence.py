@@ -5,8 +5,9 @@ Shape letters: B batch, C chains, V visible units, H hidden units.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -72,6 +73,7 @@ class ContrastiveDivergence(Learning):
     sparsity_cost: float = 1.0
 
     error_name = "reconstruction error"
+    monitored: ClassVar[Mapping[str, bool]] = {"pseudo-log-likelihood": True}
 
     def __post_init__(self) -> None:
         where = type(self).__name__

@@ -9,6 +9,7 @@ Shape letters: B environments, R drawn transitions, O numbers of an observation,
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -160,6 +161,7 @@ class DeepQLearning(Learning):
 
     error_name: ClassVar[str] = "TD error"
     descends: ClassVar[bool] = False
+    monitored: ClassVar[Mapping[str, bool]] = {"evaluation return": True, "return": True}
     followed_name: ClassVar[str] = "value of the best action"
 
     def __post_init__(self) -> None:

@@ -6,8 +6,9 @@ Shape letters: B batch, N examples, M units, D numbers of an example.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import jax
 import jax.numpy as jnp
@@ -87,6 +88,7 @@ class SelfOrganizing(Learning):
     start: Literal["pca", "random"] = "pca"
 
     error_name = "quantization error"
+    monitored: ClassVar[Mapping[str, bool]] = {"topographic error": False}
     optimizes = False
 
     def __post_init__(self) -> None:

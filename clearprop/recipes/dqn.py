@@ -16,7 +16,7 @@ from clearprop.glass.drawings.action_values import PLANES, action_values
 from clearprop.glass.drawings.episode import episode_of
 from clearprop.glass.style import SOFT, Drawing, axes_grid, drawn, line
 from clearprop.recipes.configuration import Count, Fraction, Listed, OrNone, PositiveFraction, Rate
-from clearprop.recipes.recipe import Activation, NetworkRecipe, ScheduleName
+from clearprop.recipes.recipe import Activation, FitOptions, NetworkRecipe, ScheduleName
 from clearprop.training import History
 from clearprop.training.training_data import Data
 
@@ -74,6 +74,7 @@ class DQNRecipe(NetworkRecipe):
         repeat: a random action is repeated for 1 to so many steps.
         delta: the error from which on the loss is linear; none takes half the square.
         priority: exponent of the TD errors in prioritized replay; 0 draws uniformly.
+        keep_best: whether the network is that of the epoch with the highest evaluation return.
     """
 
     preferred: ClassVar[tuple[str, ...]] = ("CartPole-v1",)
@@ -100,6 +101,12 @@ class DQNRecipe(NetworkRecipe):
     repeat: Count = 1
     delta: Annotated[Rate | None, OrNone] = None
     priority: Fraction = 0.0
+    keep_best: bool = False
+
+    def fit_options(self) -> FitOptions:
+        """Return the arguments of `fit`, with the best epoch where it is asked for."""
+        best: FitOptions = {"keep_best": True, "monitor": "evaluation return"}
+        return {**super().fit_options(), **(best if self.keep_best else {})}
 
     def adapted(self, dataset: Dataset) -> Dataset:
         """Return the data set, which must be of an environment."""

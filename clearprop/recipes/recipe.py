@@ -86,6 +86,8 @@ class FitOptions(TypedDict, total=False):
     average: float | None
     patience: int | None
     augment: Augment | None
+    keep_best: bool | None
+    monitor: str | None
 
 
 class Recipe(Configuration):

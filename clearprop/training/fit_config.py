@@ -202,7 +202,10 @@ class FitConfig:
         """What decides which epoch is the best; None for the development error."""
         if self.monitor is None:
             return None
-        return find_monitor(self.monitor, self.resolved_metrics, self.patience, self.keeps_best)
+        measures = self.algorithm.monitored if self.algorithm is not None else {}
+        return find_monitor(
+            self.monitor, self.resolved_metrics, self.patience, self.keeps_best, measures
+        )
 
     @property
     def weighting(self) -> Weighting:
@@ -255,10 +258,11 @@ class FitConfig:
 
     def _check_without_development(self) -> None:
         """Raise where something is asked of development examples, and there are none."""
+        measured = self.algorithm is not None and self.monitor in self.algorithm.monitored
         asked = {
-            "patience": self.patience is not None,
+            "patience": self.patience is not None and not measured,
             "metrics": bool(self.resolved_metrics),
-            "monitor": self.monitor is not None,
+            "monitor": self.monitor is not None and not measured,
         }
         problems = {
             "patience": "early stopping needs a development set",

@@ -127,6 +127,9 @@ class Learning:
     """Whether the objective falls while the model learns: not in a game, and not where the model
     makes its own targets. A report reads the curves accordingly."""
 
+    monitored: ClassVar[Mapping[str, bool]] = {}
+    """Of what it measures, what `fit` can monitor, and whether more of each is better."""
+
     followed_name: ClassVar[str] = "objective"
     """The name of what `followed` returns."""
 

@@ -13,6 +13,8 @@ from clearprop.training.metrics import Metric, is_metric
 ERROR, OBJECTIVE = "development_error", "development_objective"
 """What is known of every development set, by the names that it has in the history of a run."""
 
+NONE: Mapping[str, bool] = {}
+
 MORE, LESS = ("_score",), ("_error", "_loss", "_deviance")
 """Ends of the names of functions of which more, or less, is better.
 
@@ -31,19 +33,23 @@ class Monitor:
     name: str
     more_is_better: bool = False
 
-    def watched(self, score: Score, metrics: Mapping[str, float]) -> float:
+    def watched(self, score: Score | None, metrics: Mapping[str, float]) -> float:
         """Return the number after an epoch, with the sign that makes less of it better.
 
         >>> Monitor("f1", more_is_better=True).watched(Score(0.7, 0.2), {"f1": 0.8})
         -0.8
         """
-        known = {ERROR: score.error, OBJECTIVE: score.objective}
+        known = {} if score is None else {ERROR: score.error, OBJECTIVE: score.objective}
         value = known[self.name] if self.name in known else metrics[self.name]
         return -value if self.more_is_better else value
 
 
 def find_monitor(
-    name: str, metrics: Sequence[Metric], patience: int | None, keeps_best: bool
+    name: str,
+    metrics: Sequence[Metric],
+    patience: int | None,
+    keeps_best: bool,
+    measures: Mapping[str, bool] = NONE,
 ) -> Monitor:
     """Return the monitor of a name: a number of every development set, or one of the metrics.
 
@@ -52,6 +58,7 @@ def find_monitor(
         metrics: those of the run.
         patience: of the run.
         keeps_best: whether the run returns its best weights.
+        measures: what the algorithm measures itself, and whether more of each is better.
 
     Raises:
         ConfigurationError: an unknown name (the nearest is suggested), a function whose direction
@@ -77,12 +84,14 @@ def find_monitor(
         )
     if name in (ERROR, OBJECTIVE):
         return Monitor(name)
+    if name in measures:
+        return Monitor(name, measures[name])
     found = next((metric for metric in metrics if metric.name == name), None)
     if found is None:
-        asked = [metric.name for metric in metrics]
+        asked = [*(metric.name for metric in metrics), *measures]
         fix = elsewhere.fix_of(name, elsewhere.MONITORS)
         if is_metric(name):
-            fix = f"metrics={[*asked, name]}, monitor={name!r}"
+            fix = f"metrics={[*(metric.name for metric in metrics), name]}, monitor={name!r}"
         raise unknown_name("monitor", name, [ERROR, OBJECTIVE, *asked], where="monitor", fix=fix)
     more = found.more_is_better
     if more is None:

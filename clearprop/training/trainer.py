@@ -201,7 +201,7 @@ class Trainer:
             score = score_split(self.compiled, arrays, self._data.dev, self._dev)
             objective, metric = score.objective, score.error
         metrics, before, watched = self._measured(), self.state, None
-        if self._monitor is not None and score is not None:
+        if self._monitor is not None:
             watched = self._monitor.watched(score, metrics)
         self.state, rate = self.compiled.end_epoch(before, metric, objective, watched)
         self.compiled.give_back(before)

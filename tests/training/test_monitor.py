@@ -11,7 +11,8 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import f1_score
 
-from clearprop import nn
+from clearprop import models, nn
+from clearprop.algorithms import DeepQLearning
 from clearprop.errors import ConfigurationError
 from clearprop.glass.diagnosis.fix import fit_line
 from clearprop.glass.diagnosis.gathering import facts_of_run
@@ -198,3 +199,29 @@ def test_reports_and_printed_calls_name_what_is_watched(tmp_path: Path) -> None:
     assert 'metrics=["f1", "recall"]' in line
     kept = trained(metrics="f1", monitor="f1", keep_best=True, epochs=1)
     assert "keep_best=True" in fit_line(facts_of_run(kept))
+
+
+def test_what_an_algorithm_measures_can_be_monitored(tmp_path: Path) -> None:
+    """The best epoch of deep Q-learning has the highest return; there is no development set."""
+    algorithm = DeepQLearning(epoch_steps=400, warmup=200, evaluation_episodes=5)
+    options: dict[str, Any] = {
+        "algorithm": algorithm,
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "monitor": "evaluation return",
+        "keep_best": True,
+        "progress": False,
+    }
+    network = models.QNetwork(4, 2, hidden_sizes=(16,))
+    whole = fit(network, "CartPole-v1", epochs=6, snapshots=50, **options)
+    returns = whole.history.metrics["evaluation return"]
+    best = int(np.argmax(returns)) + 1
+    assert whole.stopped.best_epoch == best
+    kept = nn.parameters(whole.model)
+    for path, value in nn.parameters(whole.at(50 * best)).items():
+        np.testing.assert_array_equal(kept[path], value)
+    fit(network, "CartPole-v1", epochs=3, folder=tmp_path / "run", **options)
+    rest = fit(network, "CartPole-v1", epochs=6, folder=tmp_path / "run", resume=True, **options)
+    assert rest.stopped.best_epoch == best
+    with pytest.raises(ConfigurationError, match="unknown monitor 'episodes'"):
+        fit(network, "CartPole-v1", epochs=1, **{**options, "monitor": "episodes"})

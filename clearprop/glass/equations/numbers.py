@@ -28,8 +28,8 @@ def plain(x: object) -> float:
     >>> plain(np.float32(0.1)), plain(np.True_)
     (0.1, 1.0)
     """
-    entry = np.asarray(x)[()]
-    return float(entry) if isinstance(entry, np.bool_) else float(str(entry))
+    entry = np.asarray(x)
+    return float(entry) if entry.dtype == bool else float(str(entry[()]))
 
 
 def significant(value: float, digits: int) -> str:
