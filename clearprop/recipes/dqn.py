@@ -34,6 +34,7 @@ SUITED: dict[str, Mapping[str, object]] = {
         "average": 0.999,
         "batch_size": 4,
         "epochs": 20,
+        "keep_best": True,
     },
     # With less exploration the replay soon holds one way of swinging only, and the returns fall.
     "Acrobot-v1": {
@@ -43,7 +44,8 @@ SUITED: dict[str, Mapping[str, object]] = {
         "exploration_steps": 100_000,
         "average": 0.999,
         "batch_size": 4,
-        "epochs": 10,
+        "epochs": 20,
+        "keep_best": True,
     },
 }
 """The values that differ from the defaults in an environment, unless they are given."""
