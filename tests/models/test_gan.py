@@ -27,7 +27,7 @@ def test_pictures_have_the_size_of_the_data(num_classes: int, spectral_norm: boo
     assert float(made.min()) >= 0
     assert float(made.max()) <= 1
     assert pair.discriminator(pair.conditioned(made, labels)).shape == (6, 1)
-    assert pair.through(z).shape == (6, 1)
+    assert pair.through(z).shape == (6,)
 
 
 def test_the_code_of_the_class_is_behind_every_pixel() -> None:
